@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log.h — levelled log lines to a sink that the embedder owns. */
+#ifndef HAUL_LOG_H
+#define HAUL_LOG_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum haul_log_level {
+    HAUL_LOG_ERROR = 0,
+    HAUL_LOG_WARNING = 1,
+    HAUL_LOG_INFO = 2,
+    HAUL_LOG_DEBUG = 3,
+};
+
+/* Lines are one line, without newline, at most this long; longer ones are cut. */
+enum { HAUL_LOG_LINE_BYTES_MAX = 768 };
+
+/* `write` may be called from any of the library's threads at the same time.
+ * A zeroed struct is a valid sink that drops everything. */
+struct haul_log {
+    void (*write)(void *context, enum haul_log_level level, const char *line);
+    void *context;
+    enum haul_log_level level_max;
+};
+
+/* Log one line when `level` is wanted. `log` may be NULL. Thread: any. */
+__attribute__((format(printf, 3, 4))) void haul_log(const struct haul_log *log,
+                                                    enum haul_log_level level,
+                                                    const char *format, ...);
+
+/* "error", "warning", "info", "debug". */
+const char *haul_log_level_name(enum haul_log_level level);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* block_pool.h — fixed blocks in one arena, registered once with the device that sends them.
+ *
+ * States of a block, each with the function that makes the step:
+ *
+ *   FREE --block_pool_acquire--> FILLING --link_submit--> IN_FLIGHT --DONE event--> FILLING
+ *   FILLING --block_pool_release--> FREE          (receiver's blocks: FREE <-> LENT)
+ *
+ * Free blocks are handed out last-in first-out, so that a slow producer stays in the cache.
+ * Thread: any, for acquire, release and close. */
+#ifndef HAUL_BLOCK_POOL_H
+#define HAUL_BLOCK_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/log.h"
+#include "haul/status.h"
+#include "slot_header.h"
+
+enum block_state {
+    BLOCK_FREE,      /* in the pool */
+    BLOCK_FILLING,   /* its producer writes the payload */
+    BLOCK_IN_FLIGHT, /* the link has it until the DONE event */
+    BLOCK_LENT,      /* received; the consumer reads it until link_release */
+};
+
+struct block {
+    uint8_t *data;             /* slot_size_bytes: header bytes, then the payload */
+    struct slot_header header; /* sender: to be sent; receiver: as received and checked */
+    uint32_t index;            /* in its arena */
+    enum block_state state;
+    /* Receiver: the peer may still write here; copy the payload before believing anything. */
+    bool peer_writable;
+    /* Receiver: `payload_crc_seen` is the CRC32C of the payload, computed as it arrived in memory
+     * that only we can write. When false the consumer computes it of its own copy. */
+    bool payload_crc_known;
+    uint32_t payload_crc_seen;
+};
+
+static inline uint8_t *block_payload(const struct block *block)
+{
+    return block->data + SLOT_HEADER_BYTES;
+}
+
+struct block_pool;
+
+/* One arena of slot_count x slot_size_bytes: explicit huge pages, else transparent huge pages,
+ * else plain pages (logged). Errors: NO_MEMORY. */
+enum haul_status block_pool_create(uint32_t block_count, uint32_t block_size_bytes,
+                                   const struct haul_log *log, struct block_pool **pool,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* All blocks must be FREE or the pool closed. */
+void block_pool_destroy(struct block_pool *pool);
+
+uint8_t *block_pool_arena(const struct block_pool *pool, uint64_t *size_bytes);
+uint32_t block_pool_count(const struct block_pool *pool);
+uint32_t block_pool_block_size_bytes(const struct block_pool *pool);
+/* Direct access by index, for backends. */
+struct block *block_pool_at(struct block_pool *pool, uint32_t index);
+
+/* Take a free block, waiting until `deadline_ns` (monotonic; 0: do not wait). It comes FILLING
+ * with a zeroed header. Errors: TIMEOUT (AGAIN when the deadline is 0), CLOSED. */
+enum haul_status block_pool_acquire(struct block_pool *pool, uint64_t deadline_ns,
+                                    struct block **block) HAUL_MUST_CHECK;
+void block_pool_release(struct block_pool *pool, struct block *block);
+
+/* Wake all waiters with CLOSED; further acquires fail. */
+void block_pool_close(struct block_pool *pool);
+
+#endif
