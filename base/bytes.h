@@ -9,19 +9,15 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Borrowed bytes. */
-struct slice {
-    const uint8_t *data;
-    size_t size;
-};
+#include "haul/slice.h"
 
-static inline struct slice slice_of(const void *data, size_t size)
+static inline struct haul_slice slice_of(const void *data, size_t size)
 {
-    return (struct slice){.data = (const uint8_t *)data, .size = size};
+    return (struct haul_slice){.data = (const uint8_t *)data, .size = size};
 }
 
 /* memcmp order, shorter first. */
-static inline int slice_compare(struct slice a, struct slice b)
+static inline int slice_compare(struct haul_slice a, struct haul_slice b)
 {
     size_t common = a.size < b.size ? a.size : b.size;
     int order = common == 0 ? 0 : memcmp(a.data, b.data, common);
@@ -162,14 +158,14 @@ static inline uint32_t cursor_varint32(struct cursor *cursor)
     return 0;
 }
 
-static inline struct slice cursor_slice(struct cursor *cursor, size_t size)
+static inline struct haul_slice cursor_slice(struct cursor *cursor, size_t size)
 {
     const uint8_t *at = cursor_take(cursor, size);
     return at == NULL ? slice_of(NULL, 0) : slice_of(at, size);
 }
 
 /* varint32 length, then the bytes. */
-static inline struct slice cursor_varstring(struct cursor *cursor)
+static inline struct haul_slice cursor_varstring(struct cursor *cursor)
 {
     uint32_t size = cursor_varint32(cursor);
     return cursor_slice(cursor, size);

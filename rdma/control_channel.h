@@ -37,7 +37,7 @@ enum control_event_type {
 struct control_event {
     enum control_event_type type;
     uint16_t message_type;
-    struct slice body;
+    struct haul_slice body;
     struct haul_error error;
 };
 

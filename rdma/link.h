@@ -68,6 +68,9 @@ struct link_config {
     const struct haul_clock *clock;   /* NULL: clock_monotonic */
     const struct haul_log *log;       /* NULL: silent */
     struct loopback_hub *hub;         /* loopback only */
+    /* Sender: blocks of the caller's own pool, which outlives the link and may serve several.
+     * NULL: the link makes one of slot_count blocks. */
+    struct block_pool *pool;
 };
 
 enum link_event_type {

@@ -6,35 +6,15 @@
 #ifndef HAUL_TCP_LISTENER_H
 #define HAUL_TCP_LISTENER_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "link.h"
-
-enum tcp_purpose {
-    TCP_CONTROL = 1,
-    TCP_DATA = 2,
-};
+#include "tcp_preamble.h"
 
 enum {
-    TCP_PREAMBLE_BYTES = 64,
     TCP_PENDING_MAX = 64, /* connections without a full preamble; more are refused */
     TCP_PREAMBLE_TIMEOUT_MS = 5000,
 };
-
-/* --- preamble, pure ------------------------------------------------------------------------- */
-
-void tcp_preamble_encode(enum tcp_purpose purpose, const struct link_ticket *ticket,
-                         uint8_t *at);
-/* Errors: PROTOCOL (not a haul peer), CORRUPT (CRC). Versions are the caller's to compare. */
-enum haul_status tcp_preamble_decode(const uint8_t *at, enum tcp_purpose *purpose,
-                                     struct link_ticket *ticket) HAUL_MUST_CHECK;
-/* The answer: OK or the reason of a refusal, and the versions of the side that answers. */
-void tcp_answer_encode(enum haul_status status, uint8_t *at);
-enum haul_status tcp_answer_decode(const uint8_t *at, enum haul_status *answer,
-                                   uint16_t *version_min, uint16_t *version_max) HAUL_MUST_CHECK;
-
-/* --- listener ------------------------------------------------------------------------------- */
 
 struct tcp_listener;
 

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* applier.c — worker threads around apply_stream; mailboxes in and out. */
+#include "applier.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "crc32c.h"
+#include "mailbox.h"
+
+/* Streams that are expected to be smaller are applied as write batches: a file each would be worse. */
+enum { INGEST_BYTES_MIN = 4 << 20 };
+
+enum work_type { WORK_BLOCK, WORK_FLUSH };
+
+struct work {
+    enum work_type type;
+    struct link *link;
+    struct block *block;
+};
+
+struct applier_thread {
+    struct applier *applier;
+    uint32_t index;
+    bool started;
+    bool failed;        /* after a failure blocks are only given back */
+    pthread_t thread;
+    struct mailbox *work;
+    uint8_t *copy;      /* private memory for payloads that the peer can write */
+};
+
+struct applier {
+    struct haul_store *store;
+    const struct plan *plan;
+    const struct haul_log *log;
+    uint32_t slot_size_bytes;
+    uint32_t thread_count;
+    struct applier_thread threads[APPLIER_THREADS_MAX];
+    size_t stream_count; /* of the plan; the delta lane stands behind them */
+    struct apply_stream *streams;
+    struct mailbox *notes;
+    atomic_uint_fast64_t crc_errors;
+    atomic_bool stopping; /* what still waits is only given back */
+};
+
+/* --- one block -------------------------------------------------------------------------------- */
+
+static struct apply_stream *find_stream(struct applier *applier, uint32_t number)
+{
+    if (number == PLAN_DELTA_STREAM) {
+        return &applier->streams[applier->stream_count];
+    }
+    return number < applier->stream_count ? &applier->streams[number] : NULL;
+}
+
+/* There is room by construction: a note for every block, flush and thread, and FREED before it. */
+static void post(struct applier *applier, const struct applier_note *note)
+{
+    enum haul_status status = mailbox_push_wait(applier->notes, note, CLOCK_NEVER);
+    haul_assert(status == HAUL_OK || status == HAUL_CLOSED);
+}
+
+static void post_freed(struct applier_thread *thread, const struct work *work)
+{
+    struct applier_note note = {
+        .type = APPLIER_FREED, .link = work->link, .block = work->block};
+    post(thread->applier, &note);
+}
+
+static void fail(struct applier_thread *thread, const struct haul_error *error)
+{
+    struct applier_note note = {.type = APPLIER_FAILED, .error = *error};
+    thread->failed = true;
+    post(thread->applier, &note);
+}
+
+/* The payload in memory that only we can write, checked against the header's CRC. */
+static enum haul_status secure_payload(struct applier_thread *thread, const struct block *block,
+                                       struct haul_slice *payload, struct haul_error *error)
+{
+    size_t size = block->header.payload_size_bytes;
+    *payload = slice_of(block_payload(block), size);
+    uint32_t crc = block->payload_crc_seen;
+    if (block->peer_writable) {
+        crc = crc32c_copy(thread->copy, payload->data, size);
+        payload->data = thread->copy;
+    } else if (!block->payload_crc_known) {
+        crc = crc32c(payload->data, size);
+    }
+    if (crc == block->header.payload_crc) {
+        return HAUL_OK;
+    }
+    atomic_fetch_add(&thread->applier->crc_errors, 1);
+    return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                          "checksum of batch %" PRIu64 " of stream %u is %08x, its header says %08x",
+                          block->header.batch, block->header.stream, crc,
+                          block->header.payload_crc);
+}
+
+/* Make the thread's streams durable and report where they stand. One sync of the log covers all
+ * of its write-batch streams. */
+static enum haul_status make_durable(struct applier_thread *thread, struct apply_stream *only,
+                                     struct haul_error *error)
+{
+    struct applier *applier = thread->applier;
+    struct applier_note note = {.type = APPLIER_DURABLE};
+    note.positions = calloc(applier->stream_count + 1, sizeof(*note.positions));
+    if (note.positions == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
+    }
+    enum haul_status status = HAUL_OK;
+    bool sync = false;
+    for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
+        struct apply_stream *stream = &applier->streams[i];
+        bool batches = stream->lane == HAUL_LANE_WRITE_BATCH;
+        /* A single ingest leaves the other streams alone; a sync serves all write-batch ones. */
+        bool wanted = only == NULL || stream == only || (batches && only->lane == stream->lane);
+        if (!stream->dirty || !wanted || status != HAUL_OK ||
+            fragment_assembly_is_open(&stream->fragments)) {
+            continue;
+        }
+        sync = sync || batches;
+        status = apply_stream_flush(stream, error);
+        if (status == HAUL_OK) {
+            status = apply_stream_position(stream, &note.positions[note.position_count++]);
+        }
+    }
+    if (status == HAUL_OK && sync) {
+        status = applier->store->ops->sync(applier->store, error);
+    }
+    if (status == HAUL_OK && note.position_count > 0) {
+        post(applier, &note);
+        return HAUL_OK;
+    }
+    for (size_t i = 0; i < note.position_count; i++) {
+        stream_position_fini(&note.positions[i]);
+    }
+    free(note.positions);
+    return status;
+}
+
+static enum haul_status apply_block(struct applier_thread *thread, struct work *work,
+                                    struct haul_error *error)
+{
+    /* The slot may be given back, and written again, before we are done: keep the header. */
+    struct slot_header header = work->block->header;
+    struct apply_stream *stream = find_stream(thread->applier, header.stream);
+    bool lane_fits = stream != NULL && (stream->stream == NULL) == (header.lane == LANE_DELTA);
+    if (!lane_fits) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch of the unknown stream %u",
+                              header.stream);
+    }
+    struct haul_slice payload;
+    enum haul_status status = secure_payload(thread, work->block, &payload, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (work->block->peer_writable) {
+        post_freed(thread, work);
+        work->block = NULL;
+    }
+    uint64_t records = 0;
+    status = apply_stream_take(stream, &header, payload, &records, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (apply_stream_wants_flush(stream)) {
+        status = make_durable(thread, stream, error);
+    }
+    if (status == HAUL_OK) {
+        struct applier_note note = {.type = APPLIER_APPLIED,
+                                    .link = work->link,
+                                    .stream = header.stream,
+                                    .records = (uint32_t)records,
+                                    .bytes = header.payload_size_bytes,
+                                    .stream_finished = stream->finished};
+        post(thread->applier, &note);
+    }
+    return status;
+}
+
+/* --- threads ---------------------------------------------------------------------------------- */
+
+static void do_work(struct applier_thread *thread, struct work *work)
+{
+    struct haul_error error = {0};
+    enum haul_status status = HAUL_OK;
+    if (work->type == WORK_FLUSH) {
+        struct applier_note note = {.type = APPLIER_FLUSHED};
+        if (!thread->failed) {
+            status = make_durable(thread, NULL, &error);
+        }
+        if (status == HAUL_OK) {
+            post(thread->applier, &note);
+        }
+    } else if (!thread->failed && !atomic_load(&thread->applier->stopping)) {
+        status = apply_block(thread, work, &error);
+    }
+    if (work->block != NULL) {
+        post_freed(thread, work);
+    }
+    if (status != HAUL_OK) {
+        fail(thread, &error);
+    }
+}
+
+static void *run_thread(void *argument)
+{
+    struct applier_thread *thread = argument;
+    struct work work;
+    while (mailbox_pop_wait(thread->work, &work, CLOCK_NEVER) == HAUL_OK) {
+        do_work(thread, &work);
+    }
+    return NULL;
+}
+
+static enum haul_status start_threads(struct applier *applier, uint32_t block_count_max,
+                                      struct haul_error *error)
+{
+    for (uint32_t i = 0; i < applier->thread_count; i++) {
+        struct applier_thread *thread = &applier->threads[i];
+        thread->applier = applier;
+        thread->index = i;
+        thread->copy = malloc(applier->slot_size_bytes);
+        enum haul_status status = thread->copy == NULL ? HAUL_NO_MEMORY : HAUL_OK;
+        if (status == HAUL_OK) {
+            status = mailbox_create(block_count_max + 8, sizeof(struct work), &thread->work);
+        }
+        if (status == HAUL_OK) {
+            int result = pthread_create(&thread->thread, NULL, run_thread, thread);
+            thread->started = result == 0;
+            status = result == 0 ? HAUL_OK : HAUL_LIMIT;
+        }
+        if (status != HAUL_OK) {
+            return haul_error_set(error, status, "pthread_create", 0,
+                                  "cannot start applier %u of %u", i + 1, applier->thread_count);
+        }
+    }
+    return HAUL_OK;
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static enum haul_lane choose_lane(const struct applier_options *options,
+                                  const struct plan_stream *stream)
+{
+    bool small = stream->bytes < INGEST_BYTES_MIN;
+    bool bytewise = strcmp(options->plan->families[stream->family].family.comparator,
+                           "leveldb.BytewiseComparator") == 0;
+    return options->lane == HAUL_LANE_INGEST && !small && bytewise ? HAUL_LANE_INGEST
+                                                                   : HAUL_LANE_WRITE_BATCH;
+}
+
+static enum haul_status init_streams(struct applier *applier,
+                                     const struct applier_options *options,
+                                     struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < applier->stream_count && status == HAUL_OK; i++) {
+        const struct plan_stream *planned = &applier->plan->streams[i];
+        char stem[TABLE_LANE_PATH_BYTES_MAX];
+        (void)snprintf(stem, sizeof(stem), "%s/%s-%u", options->staging_directory, options->job,
+                       planned->id);
+        struct apply_stream_options stream = {
+            .store = applier->store,
+            .plan = applier->plan,
+            .stream = planned,
+            .lane = choose_lane(options, planned),
+            .table_size_bytes = options->table_size_bytes,
+            .staging_stem = stem,
+            .position = options->positions == NULL ? NULL : &options->positions[i],
+        };
+        status = apply_stream_init(&applier->streams[i], &stream, error);
+    }
+    if (status == HAUL_OK) {
+        struct stream_position position = {.next_batch = options->delta_next_batch};
+        struct apply_stream_options delta = {.store = applier->store,
+                                             .plan = applier->plan,
+                                             .lane = HAUL_LANE_WRITE_BATCH,
+                                             .position = &position};
+        status = apply_stream_init(&applier->streams[applier->stream_count], &delta, error);
+    }
+    return status;
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+enum haul_status applier_create(const struct applier_options *options, struct applier **out,
+                                struct haul_error *error)
+{
+    haul_assert(options->thread_count >= 1 && options->thread_count <= APPLIER_THREADS_MAX);
+    struct applier *applier = calloc(1, sizeof(*applier));
+    if (applier == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the appliers");
+    }
+    applier->store = options->store;
+    applier->plan = options->plan;
+    applier->log = options->log;
+    applier->slot_size_bytes = options->slot_size_bytes;
+    applier->thread_count = options->thread_count;
+    applier->stream_count = options->plan->stream_count;
+    enum haul_status status = HAUL_NO_MEMORY;
+    applier->streams = calloc(applier->stream_count + 1, sizeof(*applier->streams));
+    if (applier->streams != NULL) {
+        /* FREED, APPLIED, DURABLE for each block; FLUSHED, DURABLE and FAILED for each thread. */
+        size_t notes = 3 * (size_t)options->block_count_max + 8 * APPLIER_THREADS_MAX;
+        status = mailbox_create(notes, sizeof(struct applier_note), &applier->notes);
+    }
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "cannot create the appliers");
+        goto fail;
+    }
+    status = init_streams(applier, options, error);
+    if (status == HAUL_OK) {
+        status = start_threads(applier, options->block_count_max, error);
+    }
+    if (status == HAUL_OK) {
+        *out = applier;
+        return HAUL_OK;
+    }
+fail:
+    applier_destroy(applier);
+    return status;
+}
+
+static void drop_notes(struct applier *applier)
+{
+    struct applier_note note;
+    while (applier->notes != NULL && mailbox_pop(applier->notes, &note) == HAUL_OK) {
+        for (size_t i = 0; i < note.position_count; i++) {
+            stream_position_fini(&note.positions[i]);
+        }
+        free(note.positions);
+    }
+}
+
+void applier_destroy(struct applier *applier)
+{
+    if (applier == NULL) {
+        return;
+    }
+    atomic_store(&applier->stopping, true);
+    if (applier->notes != NULL) {
+        mailbox_close(applier->notes);
+    }
+    for (uint32_t i = 0; i < applier->thread_count; i++) {
+        struct applier_thread *thread = &applier->threads[i];
+        if (thread->work != NULL) {
+            mailbox_close(thread->work);
+        }
+        if (thread->started) {
+            (void)pthread_join(thread->thread, NULL);
+        }
+        mailbox_destroy(thread->work);
+        free(thread->copy);
+    }
+    drop_notes(applier);
+    mailbox_destroy(applier->notes);
+    for (size_t i = 0; applier->streams != NULL && i <= applier->stream_count; i++) {
+        apply_stream_fini(&applier->streams[i]);
+    }
+    free(applier->streams);
+    free(applier);
+}
+
+void applier_take(struct applier *applier, struct link *link, struct block *block)
+{
+    /* An unknown stream number is refused by whichever thread gets it; the delta lane stands
+     * behind the plan's streams, here as in make_durable. */
+    size_t number = block->header.stream == PLAN_DELTA_STREAM ? applier->stream_count
+                                                              : block->header.stream;
+    struct work work = {.type = WORK_BLOCK, .link = link, .block = block};
+    enum haul_status status =
+        mailbox_push(applier->threads[number % applier->thread_count].work, &work);
+    haul_assert(status == HAUL_OK);
+}
+
+void applier_flush(struct applier *applier)
+{
+    struct work work = {.type = WORK_FLUSH};
+    for (uint32_t i = 0; i < applier->thread_count; i++) {
+        enum haul_status status = mailbox_push(applier->threads[i].work, &work);
+        haul_assert(status == HAUL_OK);
+    }
+}
+
+enum haul_status applier_note(struct applier *applier, struct applier_note *note)
+{
+    return mailbox_pop(applier->notes, note);
+}
+
+int applier_fd(const struct applier *applier)
+{
+    return mailbox_fd(applier->notes);
+}
+
+uint32_t applier_thread_count(const struct applier *applier)
+{
+    return applier->thread_count;
+}
+
+void applier_family_digest(const struct applier *applier, uint32_t family, struct digest *digest)
+{
+    memset(digest, 0, sizeof(*digest));
+    for (size_t i = 0; i < applier->stream_count; i++) {
+        if (applier->plan->streams[i].family == family) {
+            digest_join(digest, &applier->streams[i].digest);
+        }
+    }
+}
+
+uint64_t applier_delta_batches(const struct applier *applier)
+{
+    return applier->streams[applier->stream_count].next_batch;
+}
+
+uint64_t applier_crc_errors(const struct applier *applier)
+{
+    return atomic_load(&applier->crc_errors);
+}

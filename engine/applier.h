@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* applier.h — the threads that check and apply what the links received.
+ *
+ * The loop thread hands received blocks in and takes notes out; it never touches the store. A
+ * stream belongs to one thread (stream number modulo thread count), so its batches stay in order.
+ *
+ * A block whose memory the peer can still write is copied first, and the checksum is computed of
+ * the copy: what is checked is what is applied. */
+#ifndef HAUL_APPLIER_H
+#define HAUL_APPLIER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "apply_stream.h"
+#include "block_pool.h"
+#include "clock.h"
+#include "link.h"
+
+struct applier;
+
+enum { APPLIER_THREADS_MAX = 16 };
+
+struct applier_options {
+    struct haul_store *store;
+    const struct plan *plan;        /* borrowed; target ids filled in */
+    enum haul_lane lane;            /* INGEST, WRITE_BATCH; AUTO was decided before */
+    uint32_t thread_count;
+    uint32_t slot_size_bytes;
+    uint32_t block_count_max;       /* blocks that can be lent at the same time */
+    uint64_t table_size_bytes;
+    const char *staging_directory;  /* exists */
+    const char *job;                /* hexadecimal, for file names */
+    const struct stream_position *positions; /* one a stream of the plan, or NULL */
+    uint64_t delta_next_batch;
+    const struct haul_log *log;
+};
+
+enum applier_note_type {
+    APPLIER_FREED,     /* `block` of `link` is not needed any more */
+    APPLIER_APPLIED,   /* a batch took effect */
+    APPLIER_DURABLE,   /* `positions` are durable; the receiver frees them */
+    APPLIER_FLUSHED,   /* answer to applier_flush: everything taken before is durable */
+    APPLIER_FAILED,    /* `error`: the job cannot go on; blocks are still freed */
+};
+
+struct applier_note {
+    enum applier_note_type type;
+    struct link *link;
+    struct block *block;
+    uint32_t stream;
+    uint32_t records;
+    uint64_t bytes;      /* of payload */
+    bool stream_finished;
+    size_t position_count;
+    struct stream_position *positions; /* malloc'ed array of malloc'ed parts */
+    struct haul_error error;
+};
+
+enum haul_status applier_create(const struct applier_options *options, struct applier **applier,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+/* Stop the threads; blocks not yet applied are dropped (their links are the caller's). */
+void applier_destroy(struct applier *applier);
+
+/* Hand a received block over. There is always room for `block_count_max`. */
+void applier_take(struct applier *applier, struct link *link, struct block *block);
+/* Make everything taken so far durable; every thread answers with FLUSHED. */
+void applier_flush(struct applier *applier);
+
+/* The next note. Errors: AGAIN. */
+enum haul_status applier_note(struct applier *applier, struct applier_note *note) HAUL_MUST_CHECK;
+/* Readable while there is a note. */
+int applier_fd(const struct applier *applier);
+uint32_t applier_thread_count(const struct applier *applier);
+
+/* Digest of one family of the plan over its snapshot streams. Only while no block is with the
+ * threads (after FLUSHED). */
+void applier_family_digest(const struct applier *applier, uint32_t family,
+                           struct digest *digest);
+/* Batches of the delta lane applied. Same condition. */
+uint64_t applier_delta_batches(const struct applier *applier);
+uint64_t applier_crc_errors(const struct applier *applier);
+
+#endif

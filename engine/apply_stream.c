@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apply_stream.c — the checks A1..A5 and the two lanes behind them. */
+#include "apply_stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "raw_batch.h"
+
+/* Sync the log after so much: a resume repeats at most this of a stream. */
+enum { SYNC_BYTES = 32 << 20 };
+
+#define COMPARATOR_BYTEWISE "leveldb.BytewiseComparator"
+
+void stream_position_fini(struct stream_position *position)
+{
+    free(position->last_key);
+    memset(position, 0, sizeof(*position));
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static enum haul_status remember_key(struct apply_stream *stream, struct haul_slice key)
+{
+    if (key.size > stream->last_key_capacity) {
+        size_t capacity = key.size * 2;
+        uint8_t *memory = realloc(stream->last_key, capacity);
+        if (memory == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+        stream->last_key = memory;
+        stream->last_key_capacity = capacity;
+    }
+    if (key.size > 0) {
+        memcpy(stream->last_key, key.data, key.size);
+    }
+    stream->last_key_size = key.size;
+    return HAUL_OK;
+}
+
+enum haul_status apply_stream_init(struct apply_stream *stream,
+                                   const struct apply_stream_options *options,
+                                   struct haul_error *error)
+{
+    memset(stream, 0, sizeof(*stream));
+    stream->store = options->store;
+    stream->plan = options->plan;
+    stream->stream = options->stream;
+    stream->lane = options->lane;
+    haul_assert(stream->lane == HAUL_LANE_INGEST || stream->lane == HAUL_LANE_WRITE_BATCH);
+    const struct stream_position *position = options->position;
+    if (position != NULL) {
+        stream->next_batch = position->next_batch;
+        stream->finished = position->finished;
+        stream->digest = position->digest;
+        struct haul_slice key = slice_of(position->last_key, position->last_key_size);
+        if (remember_key(stream, key) != HAUL_OK) {
+            return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a stream");
+        }
+    }
+    if (stream->stream == NULL) {
+        haul_assert(stream->lane == HAUL_LANE_WRITE_BATCH);
+        return HAUL_OK;
+    }
+    const struct plan_family *family = &stream->plan->families[stream->stream->family];
+    stream->ordered = strcmp(family->family.comparator, COMPARATOR_BYTEWISE) == 0;
+    if (stream->lane == HAUL_LANE_WRITE_BATCH) {
+        return HAUL_OK;
+    }
+    enum haul_status status = table_lane_init(&stream->tables, stream->store, family->target_id,
+                                              options->staging_stem, error);
+    stream->tables.table_size_bytes = options->table_size_bytes;
+    return status;
+}
+
+void apply_stream_fini(struct apply_stream *stream)
+{
+    if (stream->lane == HAUL_LANE_INGEST && stream->tables.store != NULL) {
+        table_lane_fini(&stream->tables);
+    }
+    fragment_assembly_reset(&stream->fragments);
+    free(stream->last_key);
+    memset(stream, 0, sizeof(*stream));
+}
+
+/* --- checks ----------------------------------------------------------------------------------- */
+
+static uint32_t stream_number(const struct apply_stream *stream)
+{
+    return stream->stream == NULL ? PLAN_DELTA_STREAM : stream->stream->id;
+}
+
+static enum haul_status refuse(const struct apply_stream *stream, enum haul_status status,
+                               const char *why, const struct raw_record *record,
+                               struct haul_error *error)
+{
+    char key[96] = "";
+    if (record != NULL) {
+        key_format(record->key, key, sizeof(key));
+    }
+    return haul_error_set(error, status, NULL, 0, "batch %llu of stream %u refused: %s%s%s",
+                          (unsigned long long)stream->next_batch, stream_number(stream), why,
+                          record == NULL ? "" : ", key ", key);
+}
+
+/* A4 and A5 for one record of a snapshot stream. */
+static const char *check_snapshot_record(const struct apply_stream *stream,
+                                         const struct raw_record *record,
+                                         struct haul_slice before)
+{
+    const struct plan_stream *planned = stream->stream;
+    if (record->kind != RAW_PUT) {
+        return "a record kind that a snapshot cannot yield";
+    }
+    if (record->family_id != stream->plan->families[planned->family].target_id) {
+        return "a record of another column family";
+    }
+    if (!key_range_contains(&planned->range, record->key)) {
+        return "a key outside the announced range";
+    }
+    if (stream->ordered && before.data != NULL && slice_compare(before, record->key) >= 0) {
+        return "keys that do not ascend";
+    }
+    return NULL;
+}
+
+static bool is_planned_family(const struct plan *plan, uint32_t target_id)
+{
+    bool found = false;
+    for (size_t i = 0; i < plan->family_count && !found; i++) {
+        found = plan->families[i].target_id == target_id;
+    }
+    return found;
+}
+
+/* Does one range of the plan hold all of [begin, end)? */
+static bool holds_range(const struct plan *plan, struct haul_slice begin, struct haul_slice end)
+{
+    bool held = false;
+    for (size_t i = 0; i < plan->range_count && !held; i++) {
+        struct haul_slice limit = key_range_end(&plan->ranges[i]);
+        held = key_range_contains(&plan->ranges[i], begin) &&
+               (limit.size == 0 || slice_compare(end, limit) <= 0);
+    }
+    return held;
+}
+
+static const char *check_delta_record(const struct apply_stream *stream,
+                                      const struct raw_record *record)
+{
+    bool known = record->kind == RAW_PUT || record->kind == RAW_DELETE ||
+                 record->kind == RAW_DELETE_RANGE;
+    if (!known) {
+        return "a record kind that a delta may not carry";
+    }
+    if (!is_planned_family(stream->plan, record->family_id)) {
+        return "a record of a column family that is not in the plan";
+    }
+    bool inside = record->kind == RAW_DELETE_RANGE
+                      ? holds_range(stream->plan, record->key, record->value)
+                      : plan_contains(stream->plan, record->key);
+    return inside ? NULL : "a key outside the announced ranges";
+}
+
+/* A3: how a walk ended. */
+static enum haul_status check_end(const struct apply_stream *stream, enum haul_status walked,
+                                  const struct raw_batch_reader *reader, uint32_t record_count,
+                                  struct haul_error *error)
+{
+    if (walked != HAUL_NOT_FOUND) {
+        return refuse(stream, HAUL_CORRUPT, "not a sound write batch", NULL, error);
+    }
+    if (reader->seen != record_count) {
+        return refuse(stream, HAUL_CORRUPT, "its record count lies", NULL, error);
+    }
+    return HAUL_OK;
+}
+
+/* --- lanes ------------------------------------------------------------------------------------ */
+
+/* Walk a snapshot batch: check every record, add up its digest and, in the ingest lane, put it
+ * into the open table file (which is worth nothing until it is ingested: a bad record further on
+ * ends the job, and with it the file). */
+static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_slice batch,
+                                      uint32_t record_count, struct digest *digest,
+                                      struct haul_error *error)
+{
+    struct raw_batch_reader reader;
+    struct raw_record record;
+    struct haul_slice before = slice_of(stream->last_key, stream->last_key_size);
+    enum haul_status walked = raw_batch_open(&reader, batch);
+    while (walked == HAUL_OK && (walked = raw_batch_next(&reader, &record)) == HAUL_OK) {
+        const char *why = check_snapshot_record(stream, &record, before);
+        if (why != NULL) {
+            return refuse(stream, HAUL_PROTOCOL, why, &record, error);
+        }
+        digest_add(digest, record.key, record.value);
+        if (stream->lane == HAUL_LANE_INGEST) {
+            enum haul_status status =
+                table_lane_put(&stream->tables, record.key, record.value, error);
+            if (status != HAUL_OK) {
+                return status;
+            }
+        }
+        before = record.key;
+    }
+    enum haul_status status = check_end(stream, walked, &reader, record_count, error);
+    if (status == HAUL_OK && record_count > 0 && remember_key(stream, before) != HAUL_OK) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a key");
+    }
+    return status;
+}
+
+static enum haul_status walk_delta(struct apply_stream *stream, struct haul_slice batch,
+                                   uint32_t record_count, struct haul_error *error)
+{
+    struct raw_batch_reader reader;
+    struct raw_record record;
+    enum haul_status walked = raw_batch_open(&reader, batch);
+    while (walked == HAUL_OK && (walked = raw_batch_next(&reader, &record)) == HAUL_OK) {
+        const char *why = check_delta_record(stream, &record);
+        if (why != NULL) {
+            return refuse(stream, HAUL_PROTOCOL, why, &record, error);
+        }
+    }
+    return check_end(stream, walked, &reader, record_count, error);
+}
+
+static enum haul_status apply_batch(struct apply_stream *stream, struct haul_slice batch,
+                                    uint32_t record_count, struct haul_error *error)
+{
+    struct digest digest = {0};
+    enum haul_status status =
+        stream->stream == NULL ? walk_delta(stream, batch, record_count, error)
+                               : walk_snapshot(stream, batch, record_count, &digest, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (stream->lane == HAUL_LANE_WRITE_BATCH && record_count > 0) {
+        status = stream->store->ops->write(stream->store, batch, 0, error);
+        stream->unsynced_bytes += batch.size;
+    }
+    if (status == HAUL_OK) {
+        digest_join(&stream->digest, &digest);
+    }
+    return status;
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+enum haul_status apply_stream_take(struct apply_stream *stream, const struct slot_header *header,
+                                   struct haul_slice payload, uint64_t *records,
+                                   struct haul_error *error)
+{
+    *records = 0;
+    if (header->batch < stream->next_batch) {
+        stream->repeated_batches++;
+        return HAUL_OK;
+    }
+    if (header->batch > stream->next_batch || stream->finished) {
+        return refuse(stream, HAUL_PROTOCOL, "batch number out of order", NULL, error);
+    }
+    struct haul_slice batch = payload;
+    bool complete = true;
+    if ((header->flags & SLOT_FRAGMENT) != 0) {
+        enum haul_status status =
+            fragment_assembly_add(&stream->fragments, payload, &complete, &batch, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    } else if (fragment_assembly_is_open(&stream->fragments)) {
+        return refuse(stream, HAUL_PROTOCOL, "a fragment is missing", NULL, error);
+    }
+    if (complete && batch.size > 0) {
+        enum haul_status status = apply_batch(stream, batch, header->record_count, error);
+        fragment_assembly_reset(&stream->fragments);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        *records = header->record_count;
+    }
+    stream->next_batch++;
+    stream->dirty = true;
+    if ((header->flags & SLOT_LAST) != 0) {
+        if (!complete) {
+            return refuse(stream, HAUL_PROTOCOL, "the stream ends inside a record", NULL, error);
+        }
+        stream->finished = true;
+    }
+    return HAUL_OK;
+}
+
+bool apply_stream_wants_flush(const struct apply_stream *stream)
+{
+    if (fragment_assembly_is_open(&stream->fragments)) {
+        return false;
+    }
+    if (stream->lane == HAUL_LANE_INGEST) {
+        return stream->finished ? stream->dirty : table_lane_is_full(&stream->tables);
+    }
+    return stream->unsynced_bytes >= SYNC_BYTES || (stream->finished && stream->dirty);
+}
+
+enum haul_status apply_stream_flush(struct apply_stream *stream, struct haul_error *error)
+{
+    return stream->lane == HAUL_LANE_INGEST ? table_lane_flush(&stream->tables, error) : HAUL_OK;
+}
+
+enum haul_status apply_stream_position(struct apply_stream *stream,
+                                       struct stream_position *position)
+{
+    memset(position, 0, sizeof(*position));
+    if (stream->last_key_size > 0) {
+        position->last_key = malloc(stream->last_key_size);
+        if (position->last_key == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+        memcpy(position->last_key, stream->last_key, stream->last_key_size);
+        position->last_key_size = stream->last_key_size;
+    }
+    position->stream = stream_number(stream);
+    position->next_batch = stream->next_batch;
+    position->finished = stream->finished;
+    position->digest = stream->digest;
+    stream->unsynced_bytes = 0;
+    stream->dirty = false;
+    return HAUL_OK;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch_builder.c — fills blocks with records and cuts those that fit none. */
+#include "batch_builder.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "fragment.h"
+#include "haul/store.h"
+
+void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
+                        enum slot_lane lane, uint64_t next_batch)
+{
+    memset(builder, 0, sizeof(*builder));
+    builder->outbox = outbox;
+    builder->stream = stream;
+    builder->lane = lane;
+    builder->next_batch = next_batch;
+}
+
+void batch_builder_fini(struct batch_builder *builder)
+{
+    if (builder->block != NULL) {
+        outbox_give_back(builder->outbox, builder->block);
+        builder->block = NULL;
+    }
+}
+
+static enum haul_status emit(struct batch_builder *builder, struct block *block, size_t size,
+                             uint32_t record_count, uint32_t flags)
+{
+    block->header.lane = (uint8_t)builder->lane;
+    block->header.stream = builder->stream;
+    block->header.batch = builder->next_batch++;
+    block->header.flags = flags;
+    block->header.payload_size_bytes = (uint32_t)size;
+    block->header.raw_size_bytes = (uint32_t)size;
+    block->header.record_count = record_count;
+    return outbox_emit(builder->outbox, block);
+}
+
+static enum haul_status begin(struct batch_builder *builder)
+{
+    enum haul_status status = outbox_acquire(builder->outbox, &builder->block);
+    if (status == HAUL_OK) {
+        size_t wanted = atomic_load_explicit(&builder->outbox->batch_bytes, memory_order_relaxed);
+        raw_batch_begin(&builder->writer, block_payload(builder->block), wanted);
+    }
+    return status;
+}
+
+static enum haul_status flush(struct batch_builder *builder, uint32_t flags)
+{
+    struct block *block = builder->block;
+    builder->block = NULL;
+    uint32_t count = builder->writer.count;
+    return emit(builder, block, raw_batch_finish(&builder->writer), count, flags);
+}
+
+enum haul_status batch_builder_flush(struct batch_builder *builder)
+{
+    if (builder->block == NULL || builder->writer.count == 0) {
+        return HAUL_OK;
+    }
+    return flush(builder, 0);
+}
+
+/* Where the next byte of a batch that is larger than a block goes. */
+struct fragment_writer {
+    struct batch_builder *builder;
+    struct block *block;
+    size_t used;    /* of the block's payload */
+    uint64_t offset; /* of the batch */
+    uint64_t total;
+    uint32_t record_count;
+};
+
+static enum haul_status emit_fragment(struct fragment_writer *writer)
+{
+    struct block *block = writer->block;
+    writer->block = NULL;
+    bool last = writer->offset == writer->total;
+    return emit(writer->builder, block, writer->used, last ? writer->record_count : 0,
+                SLOT_FRAGMENT);
+}
+
+static enum haul_status write_fragments(struct fragment_writer *writer, struct haul_slice bytes)
+{
+    size_t capacity = writer->builder->outbox->payload_bytes_max;
+    while (bytes.size > 0) {
+        if (writer->block == NULL) {
+            enum haul_status status = outbox_acquire(writer->builder->outbox, &writer->block);
+            if (status != HAUL_OK) {
+                return status;
+            }
+            fragment_header_encode(writer->total, writer->offset, block_payload(writer->block));
+            writer->used = FRAGMENT_HEADER_BYTES;
+        }
+        size_t piece = capacity - writer->used;
+        piece = piece < bytes.size ? piece : bytes.size;
+        memcpy(block_payload(writer->block) + writer->used, bytes.data, piece);
+        writer->used += piece;
+        writer->offset += piece;
+        bytes = slice_of(bytes.data + piece, bytes.size - piece);
+        if (writer->used == capacity || writer->offset == writer->total) {
+            enum haul_status status = emit_fragment(writer);
+            if (status != HAUL_OK) {
+                return status;
+            }
+        }
+    }
+    return HAUL_OK;
+}
+
+/* The head of a one-record batch, up to the value's first byte. */
+static size_t encode_head(uint8_t *at, uint32_t family_id, size_t key_size, size_t value_size,
+                          size_t *key_at)
+{
+    memset(at, 0, RAW_BATCH_HEADER_BYTES);
+    put_u32(at + 8, 1);
+    uint8_t *next = at + RAW_BATCH_HEADER_BYTES;
+    *next++ = family_id == 0 ? RAW_PUT : RAW_FAMILY_PUT;
+    next = family_id == 0 ? next : put_varint32(next, family_id);
+    next = put_varint32(next, (uint32_t)key_size);
+    *key_at = (size_t)(next - at);
+    next = put_varint32(next, (uint32_t)value_size);
+    return (size_t)(next - at);
+}
+
+/* One record as fragments, straight from the store's memory. */
+static enum haul_status put_large(struct batch_builder *builder, uint32_t family_id,
+                                  struct haul_slice key, struct haul_slice value,
+                                  struct haul_error *error)
+{
+    if (value.size > HAUL_RECORD_BYTES_MAX || key.size > HAUL_KEY_BYTES_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                              "a record of %zu bytes; the largest that can be moved has %" PRIu64,
+                              key.size + value.size, (uint64_t)HAUL_RECORD_BYTES_MAX);
+    }
+    uint8_t head[RAW_BATCH_HEADER_BYTES + 1 + 3 * VARINT32_BYTES_MAX];
+    size_t key_at = 0;
+    size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
+    struct fragment_writer writer = {.builder = builder,
+                                     .total = head_size + key.size + value.size,
+                                     .record_count = 1};
+    enum haul_status status = write_fragments(&writer, slice_of(head, key_at));
+    if (status == HAUL_OK) {
+        status = write_fragments(&writer, key);
+    }
+    if (status == HAUL_OK) {
+        status = write_fragments(&writer, slice_of(head + key_at, head_size - key_at));
+    }
+    if (status == HAUL_OK) {
+        status = write_fragments(&writer, value);
+    }
+    if (writer.block != NULL) {
+        outbox_give_back(builder->outbox, writer.block);
+    }
+    return status;
+}
+
+/* The record did not fit the block being built, or there was none. */
+static enum haul_status put_slowly(struct batch_builder *builder, uint32_t family_id,
+                                   struct haul_slice key, struct haul_slice value,
+                                   struct haul_error *error)
+{
+    enum haul_status status = batch_builder_flush(builder);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    size_t size = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key.size, value.size);
+    if (size > builder->outbox->payload_bytes_max) {
+        return put_large(builder, family_id, key, value, error);
+    }
+    if (builder->block == NULL) {
+        status = begin(builder);
+    }
+    if (status == HAUL_OK && !raw_batch_put(&builder->writer, family_id, key, value)) {
+        /* Larger than the batches wanted now, but not than a block. */
+        raw_batch_begin(&builder->writer, block_payload(builder->block),
+                        builder->outbox->payload_bytes_max);
+        bool fits = raw_batch_put(&builder->writer, family_id, key, value);
+        haul_assert(fits);
+    }
+    return status;
+}
+
+enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t family_id,
+                                   struct haul_slice key, struct haul_slice value,
+                                   struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (builder->block == NULL || !raw_batch_put(&builder->writer, family_id, key, value)) {
+        status = put_slowly(builder, family_id, key, value, error);
+    }
+    if (status == HAUL_OK) {
+        builder->records++;
+        builder->bytes += key.size + value.size;
+    }
+    return status;
+}
+
+enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_slice batch,
+                                    uint32_t record_count, struct haul_error *error)
+{
+    enum haul_status status = batch_builder_flush(builder);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (batch.size > builder->outbox->payload_bytes_max) {
+        struct fragment_writer writer = {
+            .builder = builder, .total = batch.size, .record_count = record_count};
+        status = write_fragments(&writer, batch);
+        if (writer.block != NULL) {
+            outbox_give_back(builder->outbox, writer.block);
+        }
+        return status;
+    }
+    struct block *block = builder->block; /* begun, and still empty */
+    builder->block = NULL;
+    if (block == NULL) {
+        status = outbox_acquire(builder->outbox, &block);
+    }
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "the job ends");
+    }
+    memcpy(block_payload(block), batch.data, batch.size);
+    return emit(builder, block, batch.size, record_count, 0);
+}
+
+enum haul_status batch_builder_append(struct batch_builder *builder, struct haul_slice batch,
+                                      uint32_t record_count, struct haul_error *error)
+{
+    struct haul_slice records =
+        slice_of(batch.data + RAW_BATCH_HEADER_BYTES, batch.size - RAW_BATCH_HEADER_BYTES);
+    if (builder->block != NULL &&
+        records.size > (size_t)(builder->writer.end - builder->writer.at)) {
+        enum haul_status status = batch_builder_flush(builder);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    if (builder->block == NULL) {
+        enum haul_status status = begin(builder);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    if (records.size > (size_t)(builder->writer.end - builder->writer.at)) {
+        return batch_builder_send(builder, batch, record_count, error);
+    }
+    memcpy(builder->writer.at, records.data, records.size);
+    builder->writer.at += records.size;
+    builder->writer.count += record_count;
+    builder->records += record_count;
+    builder->bytes += records.size;
+    return HAUL_OK;
+}
+
+enum haul_status batch_builder_finish(struct batch_builder *builder)
+{
+    if (builder->block != NULL && builder->writer.count > 0) {
+        return flush(builder, SLOT_LAST);
+    }
+    enum haul_status status = HAUL_OK;
+    if (builder->block == NULL) {
+        status = outbox_acquire(builder->outbox, &builder->block);
+    }
+    if (status == HAUL_OK) {
+        struct block *block = builder->block;
+        builder->block = NULL;
+        status = emit(builder, block, 0, 0, SLOT_LAST);
+    }
+    return status;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch_builder.h — the sending end of one stream: records in, numbered blocks out.
+ *
+ * Records are encoded in place, from the store's memory into the registered block: one copy. A
+ * record that fits no block goes out as fragments (fragment.h), alone in its batch. */
+#ifndef HAUL_BATCH_BUILDER_H
+#define HAUL_BATCH_BUILDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "outbox.h"
+#include "raw_batch.h"
+
+struct batch_builder {
+    struct outbox *outbox;
+    uint32_t stream;
+    enum slot_lane lane;
+    uint64_t next_batch;
+    struct block *block; /* being filled; NULL: none */
+    struct raw_batch_writer writer;
+    uint64_t records;    /* emitted and being built */
+    uint64_t bytes;      /* of their keys and values */
+};
+
+void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
+                        enum slot_lane lane, uint64_t next_batch);
+/* Gives an unsent block back. */
+void batch_builder_fini(struct batch_builder *builder);
+
+/* Errors of all: CLOSED (the job ends), LIMIT (record too large). */
+enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t family_id,
+                                   struct haul_slice key, struct haul_slice value,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* Send a complete WriteBatch representation as a batch of its own, whatever its size. */
+enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_slice batch,
+                                    uint32_t record_count,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Append all records of a complete WriteBatch representation to the batch being built, never cut
+ * over two; send it alone when it is too large for that. */
+enum haul_status batch_builder_append(struct batch_builder *builder, struct haul_slice batch,
+                                      uint32_t record_count,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* Send what is being built, if any. */
+enum haul_status batch_builder_flush(struct batch_builder *builder) HAUL_MUST_CHECK;
+/* Flush, and mark the last batch (an empty one when there is none to mark). */
+enum haul_status batch_builder_finish(struct batch_builder *builder) HAUL_MUST_CHECK;
+
+#endif

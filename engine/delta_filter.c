@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delta_filter.c — walks a batch of the log once and writes what is kept; when the memory is full
+ * it goes on counting, so that the caller learns how much it takes. */
+#include "delta_filter.h"
+
+#include <stdbool.h>
+
+#include "assertion.h"
+#include "bytes.h"
+#include "raw_batch.h"
+
+enum { KEY_TEXT_BYTES = 96 };
+
+/* One call's work. */
+struct filtering {
+    const struct delta_filter *filter;
+    struct raw_batch_writer writer;
+    bool full;
+    size_t size_needed;
+    uint32_t record_count;
+};
+
+/* --- families and ranges ---------------------------------------------------------------------- */
+
+/* NULL: the family is not moved. */
+static const struct delta_family *find_family(const struct delta_filter *filter, uint32_t id)
+{
+    for (size_t i = 0; i < filter->family_count; i++) {
+        if (filter->families[i].source_id == id) {
+            return &filter->families[i];
+        }
+    }
+    return NULL;
+}
+
+/* Index of the first range that ends behind the key; range_count: none. */
+static size_t first_range_behind(const struct delta_filter *filter, struct haul_slice key)
+{
+    size_t low = 0;
+    size_t high = filter->range_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct haul_slice end = key_range_end(&filter->ranges[middle]);
+        if (end.size == 0 || slice_compare(key, end) < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return low;
+}
+
+static bool is_inside(const struct delta_filter *filter, struct haul_slice key)
+{
+    size_t index = first_range_behind(filter, key);
+    return index < filter->range_count &&
+           slice_compare(key, key_range_start(&filter->ranges[index])) >= 0;
+}
+
+enum haul_status delta_filter_check(const struct delta_filter *filter, struct haul_error *error)
+{
+    for (size_t i = 0; i < filter->family_count; i++) {
+        if (find_family(filter, filter->families[i].source_id) != &filter->families[i]) {
+            return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                                  "column family %u is to be moved twice",
+                                  filter->families[i].source_id);
+        }
+    }
+    for (size_t i = 1; i < filter->range_count; i++) {
+        struct haul_slice end = key_range_end(&filter->ranges[i - 1]);
+        if (end.size == 0 || slice_compare(end, key_range_start(&filter->ranges[i])) > 0) {
+            return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                                  "the key ranges are not ascending and disjoint");
+        }
+    }
+    return HAUL_OK;
+}
+
+/* --- keeping ---------------------------------------------------------------------------------- */
+
+static void keep_put(struct filtering *filtering, uint32_t family_id,
+                     const struct raw_record *record)
+{
+    filtering->size_needed +=
+        raw_batch_put_size(family_id, record->key.size, record->value.size);
+    filtering->record_count++;
+    filtering->full = filtering->full || !raw_batch_put(&filtering->writer, family_id,
+                                                        record->key, record->value);
+}
+
+static void keep_delete(struct filtering *filtering, uint32_t family_id, struct haul_slice key)
+{
+    filtering->size_needed += raw_batch_delete_size(family_id, key.size);
+    filtering->record_count++;
+    filtering->full = filtering->full || !raw_batch_delete(&filtering->writer, family_id, key);
+}
+
+static void keep_delete_range(struct filtering *filtering, uint32_t family_id,
+                              struct haul_slice begin, struct haul_slice end)
+{
+    filtering->size_needed += raw_batch_delete_range_size(family_id, begin.size, end.size);
+    filtering->record_count++;
+    filtering->full = filtering->full ||
+                      !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
+}
+
+/* One output record for each range that [begin, end) crosses. */
+static void clip_delete_range(struct filtering *filtering, uint32_t family_id,
+                              struct haul_slice begin, struct haul_slice end)
+{
+    const struct delta_filter *filter = filtering->filter;
+    if (slice_compare(begin, end) >= 0) {
+        return;
+    }
+    for (size_t i = first_range_behind(filter, begin); i < filter->range_count; i++) {
+        struct haul_slice range_start = key_range_start(&filter->ranges[i]);
+        struct haul_slice range_end = key_range_end(&filter->ranges[i]);
+        if (slice_compare(range_start, end) >= 0) {
+            return;
+        }
+        struct haul_slice from = slice_compare(begin, range_start) > 0 ? begin : range_start;
+        bool reaches_beyond = range_end.size > 0 && slice_compare(end, range_end) > 0;
+        keep_delete_range(filtering, family_id, from, reaches_beyond ? range_end : end);
+    }
+}
+
+/* --- refusing --------------------------------------------------------------------------------- */
+
+static enum haul_status refuse_key(const struct raw_record *record, const char *what,
+                                   struct haul_error *error)
+{
+    char key[KEY_TEXT_BYTES];
+    key_format(record->key, key, sizeof(key));
+    (void)haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                         "the log holds %s for key %s of column family %u", what, key,
+                         record->family_id);
+    haul_error_hint(error, "stop such writes to the range while it moves, then start again");
+    return HAUL_UNSUPPORTED;
+}
+
+static enum haul_status refuse_marker(const struct raw_record *record, struct haul_error *error)
+{
+    (void)haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                         "the log holds a marker of two-phase commit (tag 0x%02x)",
+                         (unsigned)record->tag);
+    haul_error_hint(error, "a store with prepared transactions can be moved only while it is "
+                           "not written to");
+    return HAUL_UNSUPPORTED;
+}
+
+/* --- one record ------------------------------------------------------------------------------- */
+
+/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT. */
+static enum haul_status filter_keyed(struct filtering *filtering, uint32_t family_id,
+                                     const struct raw_record *record, struct haul_error *error)
+{
+    if (record->kind == RAW_DELETE_RANGE) {
+        clip_delete_range(filtering, family_id, record->key, record->value);
+        return HAUL_OK;
+    }
+    if (!is_inside(filtering->filter, record->key)) {
+        return HAUL_OK;
+    }
+    switch (record->kind) {
+    case RAW_PUT:
+        keep_put(filtering, family_id, record);
+        return HAUL_OK;
+    case RAW_DELETE:
+    case RAW_SINGLE_DELETE:
+        keep_delete(filtering, family_id, record->key);
+        return HAUL_OK;
+    case RAW_MERGE:
+        return refuse_key(record, "a merge, which must not be applied twice,", error);
+    case RAW_BLOB_INDEX:
+        return refuse_key(record, "a reference to a blob file", error);
+    case RAW_PUT_ENTITY:
+        return refuse_key(record, "a wide-column entity", error);
+    default:
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "unknown record 0x%02x in the log",
+                              (unsigned)record->tag);
+    }
+}
+
+/* Errors: UNSUPPORTED, CORRUPT. */
+static enum haul_status filter_record(struct filtering *filtering,
+                                      const struct raw_record *record, struct haul_error *error)
+{
+    const struct delta_filter *filter = filtering->filter;
+    switch (record->kind) {
+    case RAW_NOOP:
+        return HAUL_OK;
+    case RAW_LOG_DATA:
+        if (filter->log_data != NULL) {
+            filter->log_data(filter->log_data_context, record->value);
+        }
+        return HAUL_OK;
+    case RAW_BEGIN_PREPARE:
+    case RAW_END_PREPARE:
+    case RAW_COMMIT:
+    case RAW_ROLLBACK:
+    case RAW_BEGIN_PERSISTED_PREPARE:
+    case RAW_BEGIN_UNPREPARE:
+    case RAW_COMMIT_WITH_TIMESTAMP:
+        return refuse_marker(record, error);
+    default:
+        break;
+    }
+    const struct delta_family *family = find_family(filter, record->family_id);
+    return family == NULL ? HAUL_OK
+                          : filter_keyed(filtering, family->target_id, record, error);
+}
+
+enum haul_status delta_filter_apply(const struct delta_filter *filter,
+                                    const struct haul_log_batch *batch,
+                                    struct delta_memory memory, struct delta_result *result,
+                                    struct haul_error *error)
+{
+    haul_assert(memory.capacity_bytes >= RAW_BATCH_HEADER_BYTES);
+    struct filtering filtering = {
+        .filter = filter, .full = false, .size_needed = 0, .record_count = 0};
+    raw_batch_begin(&filtering.writer, memory.data, memory.capacity_bytes);
+    struct raw_batch_reader reader;
+    enum haul_status status = raw_batch_open(&reader, batch->data);
+    struct raw_record record;
+    while (status == HAUL_OK) {
+        status = raw_batch_next(&reader, &record);
+        if (status == HAUL_OK) {
+            status = filter_record(&filtering, &record, error);
+            if (status != HAUL_OK) {
+                return status;
+            }
+        }
+    }
+    if (status != HAUL_NOT_FOUND) {
+        return haul_error_set(error, status, NULL, 0, "the batch at sequence %llu of the log is torn",
+                              (unsigned long long)batch->sequence);
+    }
+    bool is_empty = filtering.record_count == 0;
+    result->bytes = filtering.size_needed;
+    result->size_needed = is_empty ? 0 : RAW_BATCH_HEADER_BYTES + filtering.size_needed;
+    result->record_count = filtering.record_count;
+    result->sequence_next = batch->sequence + reader.count;
+    result->size = is_empty || filtering.full ? 0 : raw_batch_finish(&filtering.writer);
+    haul_assert(is_empty || filtering.full || result->size == result->size_needed);
+    return filtering.full ? HAUL_LIMIT : HAUL_OK;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* delta_filter.h — what one batch of the source's write-ahead log means for the ranges of a job:
+ * nothing, one batch for the target, or that the job cannot go on. Pure.
+ *
+ *   in the log                    for the target
+ *   Put, Delete                   as they are, when the key is in a range
+ *   SingleDelete                  Delete: the target may hold an older Put that it would uncover
+ *   DeleteRange                   one for each range that it crosses, clipped to that
+ *   LogData                       to the callback, when there is one; never sent
+ *   Noop                          nothing
+ *   Merge, BlobIndex, PutEntity   UNSUPPORTED when the key is in a range
+ *   two-phase commit markers      UNSUPPORTED: what they commit stands elsewhere in the log
+ *
+ * Records of families that are not in the map are dropped; the others get the target's family.
+ * What is kept of a batch keeps its order and stays one batch, so that it stays atomic.
+ *
+ * Thread: any, one call at a time for each filter. */
+#ifndef HAUL_DELTA_FILTER_H
+#define HAUL_DELTA_FILTER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+#include "haul/store.h"
+#include "key_range.h"
+
+struct delta_family {
+    uint32_t source_id;
+    uint32_t target_id;
+};
+
+/* Borrowed blob of a LogData record, in its place among the records of the batch. */
+typedef void delta_filter_log_data(void *context, struct haul_slice blob);
+
+struct delta_filter {
+    const struct delta_family *families; /* borrowed; no source_id twice */
+    size_t family_count;
+    const struct key_range *ranges; /* borrowed; ascending and disjoint, the same for all families */
+    size_t range_count;
+    delta_filter_log_data *log_data; /* may be NULL */
+    void *log_data_context;
+};
+
+/* Where the batch for the target goes: at least RAW_BATCH_HEADER_BYTES. */
+struct delta_memory {
+    uint8_t *data;
+    size_t capacity_bytes;
+};
+
+struct delta_result {
+    size_t size;            /* of the batch in memory; 0: nothing of it was kept */
+    size_t size_needed;     /* of the batch, also when it did not fit */
+    uint32_t record_count;  /* kept; clips of a DeleteRange count each */
+    uint64_t bytes;         /* of kept records: the lag in bytes of the range */
+    uint64_t sequence_next; /* of the batch that follows in the log */
+};
+
+/* Are the families and ranges as a filter needs them? Errors: INVALID. */
+enum haul_status delta_filter_check(const struct delta_filter *filter,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Filter one batch into memory. `result` is written on OK and on LIMIT: then call again with
+ * result->size_needed bytes of memory; LogData is handed out again, too.
+ * Errors: LIMIT (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT. */
+enum haul_status delta_filter_apply(const struct delta_filter *filter,
+                                    const struct haul_log_batch *batch,
+                                    struct delta_memory memory, struct delta_result *result,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest.h — count and order-independent 128-bit digest of a set of records.
+ *
+ * The digest is the sum modulo 2^128 of XXH3-128 over (key size, key, value) of each record, so
+ * records may be added in any order, by several threads apart, and taken out again. It finds
+ * accidents; it is no defence against somebody who chooses records to collide. */
+#ifndef HAUL_DIGEST_H
+#define HAUL_DIGEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/slice.h"
+
+struct digest {
+    uint64_t count;
+    uint64_t bytes; /* of keys and values */
+    uint64_t low;
+    uint64_t high;
+};
+
+void digest_add(struct digest *digest, struct haul_slice key, struct haul_slice value);
+void digest_subtract(struct digest *digest, struct haul_slice key, struct haul_slice value);
+/* Add all of `other`. */
+void digest_join(struct digest *digest, const struct digest *other);
+bool digest_equal(const struct digest *a, const struct digest *b);
+
+enum { DIGEST_TEXT_BYTES = 33 };
+/* 32 hexadecimal digits. */
+void digest_format(const struct digest *digest, char text[DIGEST_TEXT_BYTES]);
+
+#endif

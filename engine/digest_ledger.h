@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest_ledger.h — keeps the digest of a range exact while deltas are applied, so that the
+ * frozen time of a hand-over holds no scan.
+ *
+ * The base is the set of records as it was when the ledger was made: on the source the view of the
+ * snapshot, on the target what the copy has brought. The ledger knows for each key that a delta
+ * has touched what it counts for now, and asks for the base at the first touch only. What it holds
+ * is the difference to the base: joined to the base's digest, whenever that is known, it gives the
+ * digest of the range as it is.
+ *
+ * Invariants:
+ *   1. The difference of a family is the sum of what its touched keys count for now, less the sum
+ *      of what they counted for in the base.
+ *   2. A key is asked for once; on the target therefore before the first delta on it is applied.
+ *   3. Memory stays below the limit. A ledger that has reached it, or whose base could not be
+ *      read, is broken for good: its owner scans instead.
+ *
+ * Cost: a DeleteRange looks at every key touched so far. Thread: one at a time. */
+#ifndef HAUL_DIGEST_LEDGER_H
+#define HAUL_DIGEST_LEDGER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+
+#define DIGEST_LEDGER_MEMORY_BYTES_DEFAULT (UINT64_C(64) << 20)
+
+struct digest_ledger;
+
+/* Takes one record of the base; what it returns, when not OK, ends the walk and is its result. */
+typedef enum haul_status digest_ledger_visit(void *visit_context, struct haul_slice key,
+                                             struct haul_slice value);
+
+/* [begin, end) of one family. */
+struct digest_ledger_span {
+    uint32_t family_id;
+    struct haul_slice begin;
+    struct haul_slice end;
+};
+
+/* How to look into the base. Both may ask the database. */
+struct digest_ledger_base {
+    void *context;
+    /* The value of a key, borrowed until the next call. Errors: NOT_FOUND (absent), others. */
+    enum haul_status (*value)(void *context, uint32_t family_id, struct haul_slice key,
+                              struct haul_slice *value, struct haul_error *error);
+    /* Visit each record of the span. Errors: those of `visit` and of the database. */
+    enum haul_status (*walk)(void *context, const struct digest_ledger_span *span,
+                             digest_ledger_visit *visit, void *visit_context,
+                             struct haul_error *error);
+};
+
+/* `memory_bytes_max` 0: DIGEST_LEDGER_MEMORY_BYTES_DEFAULT. `base` is copied.
+ * Errors: NO_MEMORY, LIMIT (too little to begin with). */
+enum haul_status digest_ledger_create(const struct digest_ledger_base *base,
+                                      uint64_t memory_bytes_max,
+                                      struct digest_ledger **ledger) HAUL_MUST_CHECK;
+void digest_ledger_destroy(struct digest_ledger *ledger);
+
+/* Take in one delta, in the order of the log; families are numbered as the base numbers them.
+ * Errors, after each of which the ledger is broken and gives the same again: LIMIT, NO_MEMORY,
+ * those of the base. */
+enum haul_status digest_ledger_put(struct digest_ledger *ledger, uint32_t family_id,
+                                   struct haul_slice key, struct haul_slice value,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status digest_ledger_delete(struct digest_ledger *ledger, uint32_t family_id,
+                                      struct haul_slice key,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32_t family_id,
+                                            struct haul_slice begin, struct haul_slice end,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* All records of a batch of Put, Delete and DeleteRange, as delta_filter makes them. More errors:
+ * CORRUPT, UNSUPPORTED (another record). */
+enum haul_status digest_ledger_batch(struct digest_ledger *ledger, struct haul_slice batch,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Turn the digest of the base into that of now. Errors: what the ledger broke of. */
+enum haul_status digest_ledger_join(const struct digest_ledger *ledger, uint32_t family_id,
+                                    struct digest *digest) HAUL_MUST_CHECK;
+
+uint64_t digest_ledger_key_count(const struct digest_ledger *ledger);
+uint64_t digest_ledger_memory_bytes(const struct digest_ledger *ledger);
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* durable_file.c — whole reads and writes, locks, and durable names. */
+#include "durable_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "bytes.h"
+
+enum { READ_BYTES_FIRST = 16 * 1024 };
+
+enum haul_status durable_file_status(int code)
+{
+    switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+        return HAUL_NO_SPACE;
+    case ENOMEM:
+        return HAUL_NO_MEMORY;
+    case EMFILE:
+    case ENFILE:
+    case EFBIG:
+    case ENOLCK:
+        return HAUL_LIMIT;
+    case ENOENT:
+        return HAUL_NOT_FOUND;
+    case EEXIST:
+        return HAUL_EXISTS;
+    default:
+        return HAUL_IO;
+    }
+}
+
+enum haul_status durable_file_path(const char *directory, const char *name,
+                                   char path[DURABLE_FILE_PATH_BYTES_MAX],
+                                   struct haul_error *error)
+{
+    int size = snprintf(path, DURABLE_FILE_PATH_BYTES_MAX, "%s/%s", directory, name);
+    if (size < 0 || size >= DURABLE_FILE_PATH_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the path of %s is too long", name);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status durable_file_open(const struct file_calls *calls, const char *path, int flags,
+                                   int *fd, struct haul_error *error)
+{
+    int opened = calls->open(calls->context, path, flags | O_CLOEXEC, 0600);
+    if (opened < 0) {
+        int code = errno;
+        return haul_error_set(error, durable_file_status(code), "open", code, "cannot open %s",
+                              path);
+    }
+    *fd = opened;
+    return HAUL_OK;
+}
+
+enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
+                                   struct haul_error *error)
+{
+    if (calls->flock(calls->context, fd, LOCK_EX | LOCK_NB) != 0) {
+        int code = errno;
+        enum haul_status status =
+            code == EWOULDBLOCK ? HAUL_BUSY : durable_file_status(code);
+        return haul_error_set(error, status, "flock", code, "cannot lock %s", path);
+    }
+    int links = calls->link_count(calls->context, fd);
+    if (links < 0) {
+        int code = errno;
+        return haul_error_set(error, HAUL_IO, "fstat", code, "cannot look at %s", path);
+    }
+    if (links == 0) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s was removed meanwhile", path);
+    }
+    return HAUL_OK;
+}
+
+/* Read once into [size, capacity); 0 at the end, -1 with errno on failure. */
+static ssize_t read_piece(const struct file_calls *calls, int fd, uint8_t *data, size_t size,
+                          size_t capacity)
+{
+    ssize_t count;
+    do {
+        count = calls->pread(calls->context, fd, data + size, capacity - size, size);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+enum haul_status durable_file_read(const struct file_calls *calls, int fd, size_t size_max,
+                                   uint8_t **data, size_t *size)
+{
+    enum haul_status status = HAUL_NO_MEMORY;
+    size_t capacity = READ_BYTES_FIRST;
+    size_t used = 0;
+    uint8_t *memory = malloc(capacity);
+    if (memory == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    ssize_t count;
+    while ((count = read_piece(calls, fd, memory, used, capacity)) > 0) {
+        used += (size_t)count;
+        if (used > size_max) {
+            status = HAUL_LIMIT;
+            goto fail;
+        }
+        if (used == capacity) {
+            uint8_t *larger = realloc(memory, capacity * 2);
+            if (larger == NULL) {
+                goto fail;
+            }
+            memory = larger;
+            capacity *= 2;
+        }
+    }
+    if (count < 0) {
+        status = HAUL_IO;
+        goto fail;
+    }
+    *data = memory;
+    *size = used;
+    return HAUL_OK;
+fail:
+    free(memory);
+    return status;
+}
+
+enum haul_status durable_file_write(const struct file_calls *calls, int fd,
+                                    struct haul_slice bytes, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < bytes.size) {
+        ssize_t count = calls->pwrite(calls->context, fd, bytes.data + done, bytes.size - done,
+                                      offset + done);
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            /* A write of nothing that is no error would loop for ever. */
+            errno = count < 0 ? errno : EIO;
+            return durable_file_status(errno);
+        }
+        done += (size_t)count;
+    }
+    return HAUL_OK;
+}
+
+enum haul_status durable_file_sync_directory(const struct file_calls *calls,
+                                             const char *directory, struct haul_error *error)
+{
+    int fd = -1;
+    enum haul_status status =
+        durable_file_open(calls, directory, O_RDONLY | O_DIRECTORY, &fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (calls->fsync(calls->context, fd) != 0) {
+        int code = errno;
+        status = haul_error_set(error, HAUL_IO, "fsync", code, "cannot sync directory %s",
+                                directory);
+    }
+    (void)calls->close(calls->context, fd);
+    return status;
+}
+
+/* The directory that holds `path`: "." when there is no slash in it. */
+static void parent_of(const char *path, char parent[DURABLE_FILE_PATH_BYTES_MAX])
+{
+    (void)snprintf(parent, DURABLE_FILE_PATH_BYTES_MAX, "%s", path);
+    size_t size = strlen(parent);
+    while (size > 1 && parent[size - 1] == '/') {
+        parent[--size] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        (void)snprintf(parent, DURABLE_FILE_PATH_BYTES_MAX, ".");
+    } else if (slash == parent) {
+        slash[1] = '\0';
+    } else {
+        *slash = '\0';
+    }
+}
+
+enum haul_status durable_file_make_directory(const struct file_calls *calls,
+                                             const char *directory, struct haul_error *error)
+{
+    if (calls->mkdir(calls->context, directory, 0700) != 0 && errno != EEXIST) {
+        int code = errno;
+        return haul_error_set(error, durable_file_status(code), "mkdir", code,
+                              "cannot make directory %s", directory);
+    }
+    /* Also when it existed: whoever made it may have died before this line. */
+    char parent[DURABLE_FILE_PATH_BYTES_MAX];
+    parent_of(directory, parent);
+    return durable_file_sync_directory(calls, parent, error);
+}

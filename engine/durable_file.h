@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* durable_file.h — small files that must survive a crash: whole reads and writes, locks, and
+ * names that are made durable by syncing their directory. */
+#ifndef HAUL_DURABLE_FILE_H
+#define HAUL_DURABLE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "file_calls.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+
+enum { DURABLE_FILE_PATH_BYTES_MAX = 4096 };
+
+/* NO_SPACE, NO_MEMORY, LIMIT, NOT_FOUND or IO for an errno. */
+enum haul_status durable_file_status(int code);
+
+/* "directory/name" into `path`. Errors: INVALID (too long). */
+enum haul_status durable_file_path(const char *directory, const char *name,
+                                   char path[DURABLE_FILE_PATH_BYTES_MAX],
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Open, with O_CLOEXEC. Errors: NOT_FOUND, EXISTS (with O_EXCL), LIMIT, NO_SPACE, IO. */
+enum haul_status durable_file_open(const struct file_calls *calls, const char *path, int flags,
+                                   int *fd, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Take the exclusive lock without waiting, and prove that the file still has its name: one that
+ * was replaced or removed between open and lock is nobody's. The lock ends with the descriptor.
+ * Errors: BUSY (somebody else has it), NOT_FOUND (it lost its name), IO. */
+enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The whole file. Ownership: `*data` is the caller's (free), never NULL.
+ * Errors: LIMIT (more than `size_max` bytes), NO_MEMORY, IO. */
+enum haul_status durable_file_read(const struct file_calls *calls, int fd, size_t size_max,
+                                   uint8_t **data, size_t *size) HAUL_MUST_CHECK;
+
+/* Write all of `bytes` at `offset`; on failure any part of it may stand in the file.
+ * Errors: those of durable_file_status; `errno` is that of the failing call. */
+enum haul_status durable_file_write(const struct file_calls *calls, int fd,
+                                    struct haul_slice bytes, uint64_t offset) HAUL_MUST_CHECK;
+
+/* Make the names of a directory durable. Errors: NOT_FOUND, LIMIT, IO. */
+enum haul_status durable_file_sync_directory(const struct file_calls *calls,
+                                             const char *directory,
+                                             struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Make a directory, durably; that it exists already is fine. Errors: NOT_FOUND (no parent),
+ * NO_SPACE, IO. */
+enum haul_status durable_file_make_directory(const struct file_calls *calls,
+                                             const char *directory,
+                                             struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

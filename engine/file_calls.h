@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file_calls.h — the system calls that journals and ownership files make, as a table, so that a
+ * test or the simulator can fail the n-th one, tear a write or lose what was never synced. */
+#ifndef HAUL_FILE_CALLS_H
+#define HAUL_FILE_CALLS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Called once a directory entry; `name` is borrowed for the call. */
+typedef void file_calls_visit(void *visit_context, const char *name);
+
+/* Every slot is mandatory. Results and errno are those of the call of the same name: -1 and errno
+ * on failure. Thread: as the system's own calls, any. */
+struct file_calls {
+    void *context;
+    int (*open)(void *context, const char *path, int flags, unsigned mode);
+    int (*close)(void *context, int fd);
+    ssize_t (*pread)(void *context, int fd, void *data, size_t size, uint64_t offset);
+    ssize_t (*pwrite)(void *context, int fd, const void *data, size_t size, uint64_t offset);
+    int (*ftruncate)(void *context, int fd, uint64_t size);
+    int (*fdatasync)(void *context, int fd);
+    int (*fsync)(void *context, int fd); /* of directories too */
+    int (*flock)(void *context, int fd, int operation);
+    int (*rename)(void *context, const char *from, const char *to);
+    int (*unlink)(void *context, const char *path);
+    int (*mkdir)(void *context, const char *path, unsigned mode);
+    /* How many names the open file has: 0 when it was unlinked or replaced meanwhile. */
+    int (*link_count)(void *context, int fd);
+    /* Visit every entry of a directory but "." and "..", in any order. */
+    int (*list)(void *context, const char *path, file_calls_visit *visit, void *visit_context);
+    /* Fill with random bytes. */
+    int (*random)(void *context, void *data, size_t size);
+};
+
+/* The system itself. */
+extern const struct file_calls file_calls_system;
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fragment.h — records larger than a slot: one batch cut over consecutive blocks.
+ *
+ * Each fragment's payload is {u64 total bytes, u64 offset} and a piece of a complete one-batch
+ * WriteBatch representation. Fragments come in order, without a hole; the block whose piece ends
+ * at `total` completes the batch. */
+#ifndef HAUL_FRAGMENT_H
+#define HAUL_FRAGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/slice.h"
+#include "haul/status.h"
+
+enum { FRAGMENT_HEADER_BYTES = 16 };
+
+void fragment_header_encode(uint64_t total_bytes, uint64_t offset, uint8_t *at);
+
+/* Puts fragments together again. A zeroed one is empty. The buffer grows with what really
+ * arrived, never with what a header promises, and is freed after each batch. */
+struct fragment_assembly {
+    uint8_t *data;
+    size_t size;
+    size_t capacity;
+    uint64_t total_bytes;
+};
+
+/* Take one payload. `*complete` gets the batch when this was its last piece, borrowed until
+ * fragment_assembly_reset. Errors: PROTOCOL (hole, changed total, too large), NO_MEMORY. */
+enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
+                                       struct haul_slice payload, bool *is_complete,
+                                       struct haul_slice *complete,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+static inline bool fragment_assembly_is_open(const struct fragment_assembly *assembly)
+{
+    return assembly->size > 0;
+}
+/* Drop what was collected and its memory. */
+void fragment_assembly_reset(struct fragment_assembly *assembly);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migration.h — move key ranges from one live store to another; both ends of it.
+ *
+ *   source process                                  target process
+ *   haul_source_start(store, to, ranges, hooks)     haul_target_start(store, listen, hooks)
+ *   haul_migration_progress / cancel                haul_migration_progress / cancel
+ *   haul_migration_wait -> result                   haul_migration_wait -> result
+ *   haul_migration_destroy                          haul_migration_destroy
+ *
+ * The library makes its own threads (one loop, some readers or appliers); hooks are called from
+ * them, one at a time for each migration. It installs no signal handler, prints nothing, and reads
+ * no environment. Every wait has a deadline.
+ *
+ * Promise: HAUL_OK from haul_migration_wait on the source means that the target owns the ranges,
+ * that everything in them is durable there, and that count and digest were equal on both sides.
+ * After every other status the source owns them still, except IN_DOUBT: then the decision record
+ * tells, and the ranges stay frozen until it was read. */
+#ifndef HAUL_MIGRATION_H
+#define HAUL_MIGRATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/log.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+#include "haul/store.h"
+#include "haul/transport.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { HAUL_JOB_BYTES = 16 };
+
+/* How the target applies what it receives. */
+enum haul_lane {
+    HAUL_LANE_AUTO = 0,        /* ingest where it is safe and pays, else write batches */
+    HAUL_LANE_INGEST = 1,      /* build table files and ingest them */
+    HAUL_LANE_WRITE_BATCH = 2, /* atomic batches with the write-ahead log */
+};
+
+/* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
+ * from a thread of the migration and must return within the time named. */
+struct haul_hooks {
+    void *context;
+    /* Source: refuse writes to the ranges from now on; when it returns, every earlier accepted
+     * write is in the store. Must return by `deadline_ms` from now, or fail with TIMEOUT. */
+    enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
+    /* Source: accept writes again; only ever called when no decision to commit was made. */
+    void (*unfreeze)(void *context);
+    /* Source: the decision is durable, the target owns the ranges now: answer "moved". */
+    void (*release)(void *context, uint64_t new_version);
+    /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
+    enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
+    /* The config version in force. Both sides; when missing it is kept beside the database. */
+    enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
+    /* Source: a LogData blob in the log within the job's time. */
+    void (*log_data)(void *context, struct haul_slice blob);
+};
+
+struct haul_range {
+    struct haul_slice start; /* inclusive */
+    struct haul_slice end;   /* exclusive; size 0: to the end */
+};
+
+/* Zero means the default for every number. Everything pointed to is borrowed until
+ * haul_migration_destroy. */
+struct haul_source_options {
+    struct haul_store *store;
+    const char *to;                    /* ADDR:PORT of the target */
+    enum haul_transport_mode mode;
+    struct haul_link_options link;
+    uint32_t link_count;               /* data links; default 1, at most 16 */
+    const char *const *families;       /* names; none: every family of the store */
+    size_t family_count;
+    const char *const *metadata_families; /* those of `families` to copy first */
+    size_t metadata_family_count;
+    const struct haul_range *ranges;   /* none: everything */
+    size_t range_count;
+    uint32_t reader_count;             /* default 1 */
+    uint32_t batch_size_bytes_min;     /* default 1 MiB */
+    uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
+    uint64_t rate_bytes_per_second;    /* 0: unlimited */
+    enum haul_lane lane;
+    bool overwrite;                    /* clear a target range that is not empty */
+    bool keep_versions;                /* config_version below is given, not read */
+    uint64_t config_version;
+    uint32_t freeze_max_ms;            /* default 500 */
+    uint64_t lag_bytes_max;            /* freeze when the log lags by less; default 1 MiB */
+    uint8_t job[HAUL_JOB_BYTES];       /* zero: a new random one; else resume that job */
+    struct haul_hooks hooks;
+    const struct haul_log *log;
+};
+
+struct haul_target_options {
+    struct haul_store *store;
+    const char *listen;                /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
+    enum haul_transport_mode mode;
+    struct haul_link_options link;
+    bool once;                         /* end after the first job that ends */
+    uint32_t applier_count;            /* default 1 */
+    enum haul_lane lane;
+    uint64_t table_size_bytes;         /* ingest lane: size of a table file; default 64 MiB */
+    bool keep_versions;
+    uint64_t config_version;
+    struct haul_hooks hooks;
+    const struct haul_log *log;
+};
+
+enum { HAUL_PORT_DEFAULT = 7447 };
+
+enum haul_phase {
+    HAUL_PHASE_LISTENING = 0, /* target: no job yet */
+    HAUL_PHASE_CONNECTING = 1,
+    HAUL_PHASE_PLANNING = 2,
+    HAUL_PHASE_COPYING = 3,
+    HAUL_PHASE_CATCHING_UP = 4,
+    HAUL_PHASE_FROZEN = 5,
+    HAUL_PHASE_COMMITTING = 6,
+    HAUL_PHASE_RETRYING = 7,
+    HAUL_PHASE_ABORTING = 8,
+    HAUL_PHASE_ENDED = 9,
+};
+/* "listening", "connecting", ... */
+const char *haul_phase_name(enum haul_phase phase);
+
+/* Figures of a migration, as of the last round of its loop. */
+struct haul_progress {
+    enum haul_phase phase;
+    enum haul_transport transport;
+    uint64_t records;         /* sent (source), applied (target) */
+    uint64_t bytes;           /* of keys and values of these */
+    uint64_t bytes_expected;  /* estimate; 0: unknown */
+    uint64_t wire_bytes;      /* on the data links, headers included */
+    uint64_t lag_bytes;       /* source: log still to be sent, bytes of the ranges */
+    uint32_t rounds;          /* log rounds so far */
+    double seconds;           /* since start (source), since the first block (target) */
+};
+
+enum { HAUL_REASON_BYTES_MAX = 256 };
+
+struct haul_family_result {
+    char name[HAUL_NAME_BYTES_MAX];
+    uint64_t records;
+    uint64_t bytes;
+    char digest[33]; /* hexadecimal */
+};
+
+struct haul_result {
+    enum haul_status status;
+    struct haul_error error;             /* when status is not OK */
+    struct haul_progress progress;       /* final figures */
+    uint8_t job[HAUL_JOB_BYTES];
+    bool verified;                       /* count and digest compared equal */
+    bool resumed;
+    char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
+    enum haul_lane lane;
+    uint32_t retries;
+    double write_pause_ms;               /* freeze to release */
+    uint64_t lag_bytes_at_freeze;
+    uint64_t old_version;
+    uint64_t new_version;
+    uint64_t crc_errors;
+    struct haul_link_stats link;         /* sum over the links */
+    size_t family_count;
+    struct haul_family_result families[HAUL_FAMILY_COUNT_MAX];
+};
+
+struct haul_migration;
+
+/* Start a migration. What can be refused before the peer is asked is refused here.
+ * Errors: INVALID, NOT_FOUND (family), MISMATCH, UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs
+ * on these ranges), AUTH. Thread: any. */
+enum haul_status haul_source_start(const struct haul_source_options *options,
+                                   struct haul_migration **migration,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Start to listen. Errors: as above; BUSY (port in use), UNSUPPORTED (mode RDMA without a
+ * device). Thread: any. */
+enum haul_status haul_target_start(const struct haul_target_options *options,
+                                   struct haul_migration **migration,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The target's listening address as text, with the real port. Target only. Thread: any. */
+const char *haul_migration_address(const struct haul_migration *migration);
+
+/* Thread: any. */
+void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress);
+
+/* Ask for an orderly end: before the decision the job is aborted (CANCELLED), after it it is
+ * finished. Returns at once; safe in a signal handler. Thread: any. */
+void haul_migration_cancel(struct haul_migration *migration);
+
+/* Wait until the end or `timeout_ms`. Errors: TIMEOUT; otherwise the result's status.
+ * Ownership: `result` is the caller's. Thread: one. */
+enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
+                                     struct haul_result *result);
+
+/* Readable when the migration has ended, for event loops. Owned by the migration. */
+int haul_migration_fd(const struct haul_migration *migration);
+
+/* Cancel if it still runs, wait for its threads, free it. */
+void haul_migration_destroy(struct haul_migration *migration);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store.h — what a migration needs of a database: families, snapshots, scans, the write-ahead
+ * log, atomic batches and table files. RocksDB through its C API is one implementation
+ * (haul_rocks_store_open); an embedder may bring its own.
+ *
+ * A store's struct begins with `struct haul_store`. Threads: `snapshot_*`, `scan_*`, `write`,
+ * `sync`, `get`, `table_*`, `sequence` and `wal_*` may be called from any thread at the same time
+ * (one scan, log reader or table belongs to one thread at a time); the others come from one thread. */
+#ifndef HAUL_STORE_H
+#define HAUL_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/log.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum {
+    HAUL_FAMILY_COUNT_MAX = 256,
+    HAUL_NAME_BYTES_MAX = 128, /* of column families, comparators, operators; with the NUL */
+    HAUL_IDENTITY_BYTES_MAX = 64,
+    /* RocksDB's own limits. */
+    HAUL_KEY_BYTES_MAX = 8 << 20,
+};
+/* One record with its value; larger ones are refused (RocksDB's own limit is 4 GiB). */
+#define HAUL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
+
+/* A column family. The empty merge operator name means that there is none. */
+struct haul_family {
+    uint32_t id; /* the store's own number, as its write batches use it */
+    char name[HAUL_NAME_BYTES_MAX];
+    char comparator[HAUL_NAME_BYTES_MAX];
+    char merge_operator[HAUL_NAME_BYTES_MAX];
+};
+
+struct haul_record {
+    struct haul_slice key;
+    struct haul_slice value;
+};
+
+/* A batch of the write-ahead log: RocksDB's WriteBatch representation with the sequence number of
+ * its first record. */
+struct haul_log_batch {
+    uint64_t sequence;
+    struct haul_slice data;
+};
+
+enum haul_store_features {
+    HAUL_STORE_WAL = 1 << 0,       /* the log can be read: live migration */
+    HAUL_STORE_INGEST = 1 << 1,    /* table files can be ingested */
+    HAUL_STORE_FOLLOWERS = 1 << 2, /* somebody follows the log: do not ingest */
+};
+
+enum haul_write_flags {
+    HAUL_WRITE_SYNC = 1 << 0,   /* durable when the call returns */
+    HAUL_WRITE_NO_WAL = 1 << 1, /* durable only after flush() */
+};
+
+struct haul_store;
+struct haul_snapshot;
+struct haul_scan;
+struct haul_wal_reader;
+struct haul_table;
+
+/* Every slot is mandatory; what a store cannot do answers UNSUPPORTED. Errors of the database are
+ * STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values are binary. `end` of size 0
+ * means "to the end of the family". */
+struct haul_store_ops {
+    void (*close)(struct haul_store *store);
+    uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
+    /* A text that changes only when the database is another one. */
+    const char *(*identity)(const struct haul_store *store);
+    /* Where journals and staging files may lie: the database's own file system. */
+    const char *(*directory)(const struct haul_store *store);
+
+    /* All families. Errors: LIMIT (more than `capacity`). */
+    enum haul_status (*families)(struct haul_store *store, struct haul_family *families,
+                                 size_t capacity, size_t *count, struct haul_error *error);
+    enum haul_status (*family_create)(struct haul_store *store, const char *name,
+                                      struct haul_family *family, struct haul_error *error);
+
+    /* The last sequence number given out. */
+    uint64_t (*sequence)(struct haul_store *store);
+    /* A consistent view. `*sequence` is at or before its last record: replaying the log from
+     * *sequence + 1 over a copy of the view loses nothing (and may repeat what is in it). */
+    enum haul_status (*snapshot_open)(struct haul_store *store, struct haul_snapshot **snapshot,
+                                      uint64_t *sequence, struct haul_error *error);
+    void (*snapshot_close)(struct haul_store *store, struct haul_snapshot *snapshot);
+
+    /* Ordered scan of [start, end) of one family; `snapshot` NULL: as of now. The bounds are
+     * borrowed for the life of the scan. */
+    enum haul_status (*scan_open)(struct haul_store *store, const struct haul_snapshot *snapshot,
+                                  uint32_t family_id, struct haul_slice start,
+                                  struct haul_slice end, struct haul_scan **scan,
+                                  struct haul_error *error);
+    /* The next record, borrowed until the next call. Errors: NOT_FOUND (the sound end), others. */
+    enum haul_status (*scan_next)(struct haul_scan *scan, struct haul_record *record,
+                                  struct haul_error *error);
+    void (*scan_close)(struct haul_scan *scan);
+
+    /* Read one value into `*value` (malloc; the caller frees). Errors: NOT_FOUND. */
+    enum haul_status (*get)(struct haul_store *store, const struct haul_snapshot *snapshot,
+                            uint32_t family_id, struct haul_slice key, uint8_t **value,
+                            size_t *value_size, struct haul_error *error);
+
+    /* Apply a WriteBatch representation atomically. The caller has checked every byte of it. */
+    enum haul_status (*write)(struct haul_store *store, struct haul_slice batch, unsigned flags,
+                              struct haul_error *error);
+    /* All earlier writes with the log are durable when this returns. */
+    enum haul_status (*sync)(struct haul_store *store, struct haul_error *error);
+    /* All earlier writes, also without the log, are durable in table files. */
+    enum haul_status (*flush)(struct haul_store *store, struct haul_error *error);
+    /* Remove every record of [start, end) of one family, durably. */
+    enum haul_status (*range_clear)(struct haul_store *store, uint32_t family_id,
+                                    struct haul_slice start, struct haul_slice end,
+                                    struct haul_error *error);
+    /* Estimated bytes of [start, end), files and memory. */
+    enum haul_status (*range_size)(struct haul_store *store, uint32_t family_id,
+                                   struct haul_slice start, struct haul_slice end,
+                                   uint64_t *bytes, struct haul_error *error);
+    /* Up to `capacity` keys that cut [start, end) into parts of about equal bytes, ascending; each
+     * key is malloc'ed, the caller frees. Fewer (also none) when there is nothing to cut by. */
+    enum haul_status (*range_split)(struct haul_store *store, uint32_t family_id,
+                                    struct haul_slice start, struct haul_slice end,
+                                    struct haul_slice *keys, size_t capacity, size_t *count,
+                                    struct haul_error *error);
+
+    /* Keep log files from being purged until unpinned; counted. Ends with the process. */
+    enum haul_status (*wal_pin)(struct haul_store *store, struct haul_error *error);
+    void (*wal_unpin)(struct haul_store *store);
+    /* Read the log from the batch that holds `sequence`. The reader proves continuity itself: the
+     * first batch begins at or before `sequence`, every next one exactly where the last ended.
+     * Errors: GAP (the log does not reach back, or has a hole). */
+    enum haul_status (*wal_open)(struct haul_store *store, uint64_t sequence,
+                                 struct haul_wal_reader **reader, struct haul_error *error);
+    /* The next batch, borrowed until the next call. Errors: AGAIN (nothing newer now, and the
+     * reader stands exactly behind the store's last sequence number), GAP, others. */
+    enum haul_status (*wal_next)(struct haul_wal_reader *reader, struct haul_log_batch *batch,
+                                 struct haul_error *error);
+    /* The sequence number that the next batch must begin with. */
+    uint64_t (*wal_position)(const struct haul_wal_reader *reader);
+    void (*wal_close)(struct haul_wal_reader *reader);
+
+    /* Table files: sorted, strictly ascending records of one family, written below directory(),
+     * with the family's own compression and table options. */
+    enum haul_status (*table_create)(struct haul_store *store, uint32_t family_id,
+                                     const char *path, struct haul_table **table,
+                                     struct haul_error *error);
+    enum haul_status (*table_put)(struct haul_table *table, struct haul_slice key,
+                                  struct haul_slice value, struct haul_error *error);
+    uint64_t (*table_size)(const struct haul_table *table);
+    /* Finish (durable on disk) or abandon; frees the table either way. */
+    enum haul_status (*table_finish)(struct haul_table *table, struct haul_error *error);
+    void (*table_abandon)(struct haul_table *table);
+    /* Move finished files into the family. The range of each must be private to the caller.
+     * Errors: AGAIN (a flush is needed: done inside, call again). */
+    enum haul_status (*table_ingest)(struct haul_store *store, uint32_t family_id,
+                                     const char *const *paths, size_t path_count,
+                                     struct haul_error *error);
+};
+
+struct haul_store {
+    const struct haul_store_ops *ops;
+};
+
+/* --- RocksDB ---------------------------------------------------------------------------------- */
+
+struct haul_rocks_options {
+    bool create_if_missing;
+    bool read_only;             /* no lock, no log, no write: for verify */
+    uint32_t write_buffer_mib;  /* 0: the database's own options */
+    uint32_t wal_keep_seconds;  /* keep old log files that long (for resume); 0: own options */
+    const struct haul_log *log; /* borrowed */
+};
+
+/* Open with the options that the database itself has stored; a new one gets RocksDB's defaults.
+ * Errors: NOT_FOUND (no database there), BUSY (locked by another process), MISMATCH (a comparator
+ * or merge operator that this program does not have), CORRUPT, NO_SPACE, IO, STORE. */
+enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
+                                       struct haul_store **store,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

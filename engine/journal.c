@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal.c — the file of a journal: created whole, appended to, cut at the first torn record.
+ *
+ *   journal_create:  tmp file -> lock -> header -> fsync -> rename -> fsync of the directory
+ *   journal_open:    lock -> read all -> replay -> write again -> cut -> fsync
+ *   journal_append:  check -> pwrite -> (fdatasync) -> take into the state
+ *
+ *            journal_create, journal_open
+ *                      |
+ *                      v     pwrite failed, cut back to the old end
+ *         +--------> LIVE <---------------------------------+
+ *         |            |                                    |
+ *         +- append ---+--- sync failed, cut failed ---> DEAD: every call gives the same answer
+ *
+ * Why the order of creation: the name appears only over a whole and durable header, so that a torn
+ * header is never the trace of a crash. Why opening writes everything again: a page that the
+ * kernel failed to write is clean in its cache, we read it as if it were on disk, and the next
+ * fsync would say OK without writing it. */
+#include "journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+#include "crc32c.h"
+#include "durable_file.h"
+
+static const char journal_magic[8] = {'H', 'A', 'U', 'L', 'J', 'R', 'N', 'L'};
+
+/* Offsets in the header. */
+enum {
+    AT_MAGIC = 0,
+    AT_VERSION = 8,
+    AT_ROLE = 10,
+    AT_SEED = 12,
+    AT_JOB_ID = 16,
+    AT_IDENTITY = 32,
+    AT_RESERVED = 96, /* zeros */
+    AT_CRC = 124,
+};
+
+_Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_RESERVED, "the identity fits");
+_Static_assert(AT_CRC + 4 == JOURNAL_HEADER_BYTES, "the checksum ends the header");
+_Static_assert(JOURNAL_FILE_BYTES_MAX - JOURNAL_POSITIONS_BYTES_MAX > 2 * JOURNAL_BODY_BYTES_MAX,
+               "the last position and the decision fit behind the limit");
+
+struct journal {
+    const struct file_calls *calls;
+    char directory[DURABLE_FILE_PATH_BYTES_MAX];
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    uint8_t job_id[JOURNAL_JOB_ID_BYTES];
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    int fd;
+    bool read_only;
+    bool unsynced; /* appended since the last sync */
+    uint32_t seed;
+    uint64_t end; /* where the next record goes */
+    uint8_t *buffer; /* of the record being written */
+    size_t buffer_size;
+    enum haul_status dead; /* OK while alive; then the answer to everything */
+    struct journal_state state;
+};
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static const char *role_name(enum journal_role role)
+{
+    return role == JOURNAL_SOURCE ? "source" : "target";
+}
+
+void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JOB_ID_BYTES],
+                         char name[JOURNAL_NAME_BYTES_MAX])
+{
+    int at = snprintf(name, JOURNAL_NAME_BYTES_MAX, "%s-", role_name(role));
+    for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++) {
+        at += snprintf(name + at, (size_t)(JOURNAL_NAME_BYTES_MAX - at), "%02x", job_id[i]);
+    }
+    (void)snprintf(name + at, (size_t)(JOURNAL_NAME_BYTES_MAX - at), ".journal");
+}
+
+/* The value of a lower-case hexadecimal digit; -1: it is none. */
+static int hex_digit(char digit)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *found = digit == '\0' ? NULL : strchr(digits, digit);
+    return found == NULL ? -1 : (int)(found - digits);
+}
+
+bool journal_name_parse(const char *name, enum journal_role *role,
+                        uint8_t job_id[JOURNAL_JOB_ID_BYTES])
+{
+    enum journal_role found = JOURNAL_SOURCE;
+    if (strncmp(name, "target-", 7) == 0) {
+        found = JOURNAL_TARGET;
+    } else if (strncmp(name, "source-", 7) != 0) {
+        return false;
+    }
+    uint8_t bytes[JOURNAL_JOB_ID_BYTES];
+    const char *at = name + 7;
+    for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++, at += 2) {
+        int high = hex_digit(at[0]);
+        int low = high < 0 ? -1 : hex_digit(at[1]);
+        if (low < 0) {
+            return false;
+        }
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    if (strcmp(at, ".journal") != 0) {
+        return false;
+    }
+    *role = found;
+    memcpy(job_id, bytes, sizeof(bytes));
+    return true;
+}
+
+/* --- the header ------------------------------------------------------------------------------- */
+
+static void header_encode(const struct journal *journal, uint8_t header[JOURNAL_HEADER_BYTES])
+{
+    memset(header, 0, JOURNAL_HEADER_BYTES);
+    memcpy(header + AT_MAGIC, journal_magic, sizeof(journal_magic));
+    put_u16(header + AT_VERSION, JOURNAL_FORMAT_VERSION);
+    put_u16(header + AT_ROLE, (uint16_t)journal->state.role);
+    put_u32(header + AT_SEED, journal->seed);
+    memcpy(header + AT_JOB_ID, journal->job_id, sizeof(journal->job_id));
+    memcpy(header + AT_IDENTITY, journal->identity, strlen(journal->identity));
+    put_u32(header + AT_CRC, crc32c(header, AT_CRC));
+}
+
+/* Check the header and take identity and seed from it. Errors: CORRUPT, VERSION, MISMATCH. */
+static enum haul_status header_decode(struct journal *journal, struct haul_slice file,
+                                      const char *identity, struct haul_error *error)
+{
+    const uint8_t *header = file.data;
+    if (file.size < JOURNAL_HEADER_BYTES ||
+        memcmp(header, journal_magic, sizeof(journal_magic)) != 0) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a journal",
+                              journal->path);
+    }
+    /* Before the checksum: another version may keep it elsewhere. */
+    unsigned version = get_u16(header + AT_VERSION);
+    if (version != JOURNAL_FORMAT_VERSION) {
+        (void)haul_error_set(error, HAUL_VERSION, NULL, 0, "%s has journal format %u, not %d",
+                             journal->path, version, JOURNAL_FORMAT_VERSION);
+        haul_error_hint(error, "finish the job with the haul that began it");
+        return HAUL_VERSION;
+    }
+    if (get_u32(header + AT_CRC) != crc32c(header, AT_CRC) || header[AT_RESERVED - 1] != 0) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "the header of %s is damaged",
+                              journal->path);
+    }
+    if (get_u16(header + AT_ROLE) != (uint16_t)journal->state.role ||
+        memcmp(header + AT_JOB_ID, journal->job_id, sizeof(journal->job_id)) != 0) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                              "%s is the journal of another job under a wrong name",
+                              journal->path);
+    }
+    memcpy(journal->identity, header + AT_IDENTITY, sizeof(journal->identity));
+    if (identity != NULL && strcmp(identity, journal->identity) != 0) {
+        (void)haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                             "%s belongs to database %s, this one is %s", journal->path,
+                             journal->identity, identity);
+        haul_error_hint(error, "the database was replaced or restored while the job was open");
+        return HAUL_MISMATCH;
+    }
+    journal->seed = get_u32(header + AT_SEED);
+    return HAUL_OK;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+/* Errors: INVALID, NO_MEMORY. */
+static enum haul_status allocate(const struct journal_config *config, struct journal **out,
+                                 struct haul_error *error)
+{
+    haul_assert(config->role == JOURNAL_SOURCE || config->role == JOURNAL_TARGET);
+    haul_assert(config->identity != NULL || config->read_only);
+    if (config->identity != NULL && strlen(config->identity) >= HAUL_IDENTITY_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the database identity is too long");
+    }
+    struct journal *journal = calloc(1, sizeof(*journal));
+    if (journal == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "cannot hold a journal");
+    }
+    journal->calls = config->calls == NULL ? &file_calls_system : config->calls;
+    journal->read_only = config->read_only;
+    journal->fd = -1;
+    memcpy(journal->job_id, config->job_id, sizeof(journal->job_id));
+    journal_state_init(&journal->state, config->role);
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(config->role, config->job_id, name);
+    enum haul_status status = durable_file_path(config->directory, name, journal->path, error);
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    (void)snprintf(journal->directory, sizeof(journal->directory), "%s", config->directory);
+    *out = journal;
+    return HAUL_OK;
+}
+
+void journal_close(struct journal *journal)
+{
+    if (journal == NULL) {
+        return;
+    }
+    if (journal->fd >= 0) {
+        (void)journal->calls->close(journal->calls->context, journal->fd);
+    }
+    journal_state_fini(&journal->state);
+    free(journal->buffer);
+    free(journal);
+}
+
+static enum haul_status fail_call(const struct journal *journal, enum haul_status status,
+                                  const char *call, struct haul_error *error)
+{
+    return haul_error_set(error, status, call, errno, "cannot write the journal %s",
+                          journal->path);
+}
+
+/* --- creating --------------------------------------------------------------------------------- */
+
+/* Remove the temporary file that a crash left behind: that nobody holds its lock, and that it still
+ * has its name, proves that its maker is gone. Errors: NOT_FOUND, BUSY, IO. */
+static enum haul_status remove_temporary(const struct journal *journal, const char *temporary,
+                                         struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    int fd = -1;
+    enum haul_status status = durable_file_open(calls, temporary, O_RDWR, &fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = durable_file_lock(calls, fd, temporary, error);
+    if (status == HAUL_OK && calls->unlink(calls->context, temporary) != 0) {
+        status = fail_call(journal, HAUL_IO, "unlink", error);
+    }
+    (void)calls->close(calls->context, fd);
+    return status;
+}
+
+/* Open a new file under the temporary name, locked. Errors: BUSY, others of opening. */
+static enum haul_status open_temporary(struct journal *journal, const char *temporary,
+                                       struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    enum haul_status status = durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL,
+                                                &journal->fd, error);
+    if (status == HAUL_EXISTS) {
+        status = remove_temporary(journal, temporary, error);
+        if (status == HAUL_OK) {
+            status = durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL, &journal->fd,
+                                       error);
+        }
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_lock(calls, journal->fd, temporary, error);
+    }
+    if (status == HAUL_EXISTS || status == HAUL_NOT_FOUND) {
+        /* Another maker is at it in this moment. */
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "%s is being made by another process",
+                                journal->path);
+    }
+    return status;
+}
+
+/* While the temporary name is ours nobody else can put a file under the final one.
+ * Errors: EXISTS, others. */
+static enum haul_status check_absent(const struct journal *journal, struct haul_error *error)
+{
+    int fd = -1;
+    enum haul_status status =
+        durable_file_open(journal->calls, journal->path, O_RDONLY, &fd, error);
+    if (status == HAUL_NOT_FOUND) {
+        return HAUL_OK;
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    (void)journal->calls->close(journal->calls->context, fd);
+    return haul_error_set(error, HAUL_EXISTS, NULL, 0, "there is a journal %s already",
+                          journal->path);
+}
+
+/* Header, fsync, final name. Errors: NO_SPACE, IO. */
+static enum haul_status publish(struct journal *journal, const char *temporary,
+                                struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    if (calls->random(calls->context, &journal->seed, sizeof(journal->seed)) != 0) {
+        return fail_call(journal, HAUL_IO, "getentropy", error);
+    }
+    uint8_t header[JOURNAL_HEADER_BYTES];
+    header_encode(journal, header);
+    enum haul_status status =
+        durable_file_write(calls, journal->fd, slice_of(header, sizeof(header)), 0);
+    if (status != HAUL_OK) {
+        return fail_call(journal, status, "pwrite", error);
+    }
+    if (calls->fsync(calls->context, journal->fd) != 0) {
+        return fail_call(journal, durable_file_status(errno), "fsync", error);
+    }
+    if (calls->rename(calls->context, temporary, journal->path) != 0) {
+        return fail_call(journal, durable_file_status(errno), "rename", error);
+    }
+    journal->end = JOURNAL_HEADER_BYTES;
+    return HAUL_OK;
+}
+
+enum haul_status journal_create(const struct journal_config *config, struct journal **out,
+                                struct haul_error *error)
+{
+    haul_assert(!config->read_only);
+    struct journal *journal = NULL;
+    enum haul_status status = allocate(config, &journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    (void)snprintf(journal->identity, sizeof(journal->identity), "%s", config->identity);
+    char temporary[DURABLE_FILE_PATH_BYTES_MAX + 8];
+    (void)snprintf(temporary, sizeof(temporary), "%s.tmp", journal->path);
+    status = durable_file_make_directory(journal->calls, config->directory, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    status = open_temporary(journal, temporary, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    status = check_absent(journal, error);
+    if (status == HAUL_OK) {
+        status = publish(journal, temporary, error);
+    }
+    if (status != HAUL_OK) {
+        (void)journal->calls->unlink(journal->calls->context, temporary);
+        goto fail;
+    }
+    status = durable_file_sync_directory(journal->calls, config->directory, error);
+    if (status != HAUL_OK) {
+        /* Nothing was promised in it yet: better no journal than one whose name may vanish. */
+        (void)journal->calls->unlink(journal->calls->context, journal->path);
+        goto fail;
+    }
+    *out = journal;
+    return HAUL_OK;
+fail:
+    journal_close(journal);
+    return status;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* Write again what was sound, cut off the rest, make all of it durable. Errors: NO_SPACE, IO. */
+static enum haul_status harden(struct journal *journal, struct haul_slice file,
+                               struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    enum haul_status status =
+        durable_file_write(calls, journal->fd, slice_of(file.data, (size_t)journal->end), 0);
+    if (status != HAUL_OK) {
+        return fail_call(journal, status, "pwrite", error);
+    }
+    if (journal->end < file.size &&
+        calls->ftruncate(calls->context, journal->fd, journal->end) != 0) {
+        return fail_call(journal, HAUL_IO, "ftruncate", error);
+    }
+    if (calls->fsync(calls->context, journal->fd) != 0) {
+        return fail_call(journal, durable_file_status(errno), "fsync", error);
+    }
+    return HAUL_OK;
+}
+
+/* Errors: CORRUPT, VERSION, MISMATCH, LIMIT, NO_MEMORY, NO_SPACE, IO. */
+static enum haul_status load(struct journal *journal, const char *identity,
+                             struct haul_error *error)
+{
+    uint8_t *data = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        durable_file_read(journal->calls, journal->fd, JOURNAL_FILE_BYTES_MAX, &data, &size);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, "pread", status == HAUL_IO ? errno : 0,
+                              "cannot read the journal %s", journal->path);
+    }
+    struct haul_slice file = slice_of(data, size);
+    status = header_decode(journal, file, identity, error);
+    if (status == HAUL_OK) {
+        size_t sound_size = 0;
+        struct haul_slice records =
+            slice_of(data + JOURNAL_HEADER_BYTES, size - JOURNAL_HEADER_BYTES);
+        status =
+            journal_state_replay(&journal->state, journal->seed, records, &sound_size, error);
+        journal->end = JOURNAL_HEADER_BYTES + sound_size;
+    }
+    if (status == HAUL_OK && !journal->read_only) {
+        status = harden(journal, file, error);
+    }
+    free(data);
+    return status;
+}
+
+enum haul_status journal_open(const struct journal_config *config, struct journal **out,
+                              struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status = allocate(config, &journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = durable_file_open(journal->calls, journal->path,
+                               config->read_only ? O_RDONLY : O_RDWR, &journal->fd, error);
+    if (status == HAUL_OK && !config->read_only) {
+        status = durable_file_lock(journal->calls, journal->fd, journal->path, error);
+    }
+    if (status == HAUL_OK) {
+        status = load(journal, config->identity, error);
+    }
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    *out = journal;
+    return HAUL_OK;
+fail:
+    journal_close(journal);
+    return status;
+}
+
+/* --- appending -------------------------------------------------------------------------------- */
+
+/* The journal answers IO from now on, whatever `errno` says of `call`: the other errors mean that
+ * one may go on. */
+static enum haul_status die(struct journal *journal, const char *call, struct haul_error *error)
+{
+    journal->dead = HAUL_IO;
+    return fail_call(journal, HAUL_IO, call, error);
+}
+
+/* Errors: INVALID, or what it died of. */
+static enum haul_status check_alive(const struct journal *journal, struct haul_error *error)
+{
+    if (journal->read_only) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "%s is open for reading only",
+                              journal->path);
+    }
+    if (journal->dead != HAUL_OK) {
+        return haul_error_set(error, journal->dead, NULL, 0,
+                              "the journal %s failed before and must be opened again",
+                              journal->path);
+    }
+    return HAUL_OK;
+}
+
+/* Errors: NO_MEMORY. */
+static enum haul_status reserve_buffer(struct journal *journal, size_t size)
+{
+    if (size <= journal->buffer_size) {
+        return HAUL_OK;
+    }
+    uint8_t *larger = realloc(journal->buffer, size);
+    if (larger == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    journal->buffer = larger;
+    journal->buffer_size = size;
+    return HAUL_OK;
+}
+
+/* Everything that can be refused before the file is touched. Errors: INVALID, LIMIT, NO_MEMORY. */
+static enum haul_status reserve(struct journal *journal, const struct journal_record *record,
+                                size_t *size, struct haul_error *error)
+{
+    const char *name = journal_type_name(record->type);
+    enum haul_status status = journal_record_size(record, size);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "journal record %s is out of bounds", name);
+    }
+    bool is_position = record->type == JOURNAL_POSITION || record->type == JOURNAL_DELTA;
+    uint64_t limit = is_position ? JOURNAL_POSITIONS_BYTES_MAX : JOURNAL_FILE_BYTES_MAX;
+    if (journal->end + *size > limit) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full",
+                              journal->path);
+    }
+    status = reserve_buffer(journal, *size);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "cannot hold journal record %s", name);
+    }
+    return journal_state_reserve(&journal->state, record, error);
+}
+
+/* A write failed. What it left behind the old end must go, or an append to come would stand
+ * behind it; for a full disk that is all. Errors: NO_SPACE (alive), others (dead). */
+static enum haul_status undo_write(struct journal *journal, enum haul_status failure,
+                                   struct haul_error *error)
+{
+    int code = errno;
+    bool cut = journal->calls->ftruncate(journal->calls->context, journal->fd, journal->end) == 0;
+    errno = code;
+    if (failure == HAUL_NO_SPACE && cut) {
+        return fail_call(journal, failure, "pwrite", error);
+    }
+    return die(journal, "pwrite", error);
+}
+
+enum haul_status journal_append(struct journal *journal, const struct journal_record *record,
+                                bool sync, struct haul_error *error)
+{
+    enum haul_status status = check_alive(journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    size_t size = 0;
+    status = reserve(journal, record, &size, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct journal_frame frame = {
+        .seed = journal->seed,
+        .flags = journal->unsynced ? 0 : JOURNAL_FRAME_AFTER_SYNC,
+        .number = journal->state.record_count + 1,
+    };
+    journal_record_encode(record, &frame, journal->buffer);
+    status = durable_file_write(journal->calls, journal->fd, slice_of(journal->buffer, size),
+                                journal->end);
+    if (status != HAUL_OK) {
+        return undo_write(journal, status, error);
+    }
+    journal->unsynced = true;
+    if (sync) {
+        status = journal_sync(journal, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    journal->end += size;
+    journal_state_apply(&journal->state, record);
+    return HAUL_OK;
+}
+
+enum haul_status journal_sync(struct journal *journal, struct haul_error *error)
+{
+    enum haul_status status = check_alive(journal, error);
+    if (status != HAUL_OK || !journal->unsynced) {
+        return status;
+    }
+    if (journal->calls->fdatasync(journal->calls->context, journal->fd) != 0) {
+        return die(journal, "fdatasync", error);
+    }
+    journal->unsynced = false;
+    return HAUL_OK;
+}
+
+const struct journal_state *journal_state(const struct journal *journal)
+{
+    return &journal->state;
+}
+
+const uint8_t *journal_job_id(const struct journal *journal)
+{
+    return journal->job_id;
+}
+
+const char *journal_identity(const struct journal *journal)
+{
+    return journal->identity;
+}
+
+enum haul_status journal_remove(struct journal *journal, struct haul_error *error)
+{
+    enum haul_status status = check_alive(journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (journal->state.phase != JOURNAL_PHASE_DONE) {
+        (void)haul_error_set(error, HAUL_INVALID, NULL, 0, "the job of %s is in phase %s",
+                             journal->path, journal_phase_name(journal->state.phase));
+        haul_error_hint(error, "finish or abort it first");
+        return HAUL_INVALID;
+    }
+    /* DONE must be durable before its file goes: what stood before it may come back otherwise. */
+    status = journal_sync(journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (journal->calls->unlink(journal->calls->context, journal->path) != 0) {
+        return die(journal, "unlink", error);
+    }
+    journal->dead = HAUL_NOT_FOUND;
+    return durable_file_sync_directory(journal->calls, journal->directory, error);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* journal_directory.c — the journals of a directory, found by their names. */
+#include "journal_directory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "durable_file.h"
+
+enum { ENTRY_CAPACITY_FIRST = 16 };
+
+struct collector {
+    struct journal_entry *entries;
+    size_t count;
+    size_t capacity;
+    enum haul_status status;
+};
+
+static void visit_name(void *context, const char *name)
+{
+    struct collector *collector = context;
+    struct journal_entry entry;
+    if (collector->status != HAUL_OK || !journal_name_parse(name, &entry.role, entry.job_id)) {
+        return;
+    }
+    if (collector->count == collector->capacity) {
+        size_t capacity =
+            collector->capacity == 0 ? ENTRY_CAPACITY_FIRST : collector->capacity * 2;
+        struct journal_entry *larger = realloc(collector->entries, capacity * sizeof(*larger));
+        if (larger == NULL) {
+            collector->status = HAUL_NO_MEMORY;
+            return;
+        }
+        collector->entries = larger;
+        collector->capacity = capacity;
+    }
+    collector->entries[collector->count++] = entry;
+}
+
+static int compare_entries(const void *left, const void *right)
+{
+    const struct journal_entry *a = left;
+    const struct journal_entry *b = right;
+    int order = memcmp(a->job_id, b->job_id, sizeof(a->job_id));
+    return order != 0 ? order : (int)a->role - (int)b->role;
+}
+
+enum haul_status journal_directory_list(const struct file_calls *calls, const char *directory,
+                                        struct journal_entry **entries, size_t *count,
+                                        struct haul_error *error)
+{
+    const struct file_calls *used = calls == NULL ? &file_calls_system : calls;
+    struct collector collector = {
+        .entries = NULL, .count = 0, .capacity = 0, .status = HAUL_OK};
+    if (used->list(used->context, directory, visit_name, &collector) != 0 && errno != ENOENT) {
+        int code = errno;
+        free(collector.entries);
+        return haul_error_set(error, durable_file_status(code), "readdir", code,
+                              "cannot list directory %s", directory);
+    }
+    if (collector.status != HAUL_OK) {
+        free(collector.entries);
+        return haul_error_set(error, collector.status, NULL, 0, "cannot list directory %s",
+                              directory);
+    }
+    if (collector.count > 0) {
+        qsort(collector.entries, collector.count, sizeof(*collector.entries), compare_entries);
+    }
+    *entries = collector.entries;
+    *count = collector.count;
+    return HAUL_OK;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_tail.c — rounds over the write-ahead log: filter, keep the digest, send. */
+#include "log_tail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch_builder.h"
+#include "delta_filter.h"
+#include "digest_ledger.h"
+
+enum { SCRATCH_BYTES_INITIAL = 64 << 10 };
+
+struct log_tail {
+    struct log_tail_options options;
+    struct haul_wal_reader *reader; /* NULL before the first round */
+    uint64_t sequence;              /* sent up to and with it */
+    struct batch_builder builder;
+    struct delta_family *families;
+    struct delta_filter filter;
+    struct delta_memory scratch;
+    struct digest_ledger *ledger;
+    uint8_t *base_value; /* of the last look into the snapshot */
+};
+
+/* --- the base of the digests: the snapshot ---------------------------------------------------- */
+
+static uint32_t source_family(const struct log_tail *tail, uint32_t target_id)
+{
+    uint32_t source_id = UINT32_MAX;
+    for (size_t i = 0; i < tail->filter.family_count; i++) {
+        if (tail->families[i].target_id == target_id) {
+            source_id = tail->families[i].source_id;
+        }
+    }
+    return source_id;
+}
+
+static enum haul_status base_value(void *context, uint32_t family_id, struct haul_slice key,
+                                   struct haul_slice *value, struct haul_error *error)
+{
+    struct log_tail *tail = context;
+    free(tail->base_value);
+    tail->base_value = NULL;
+    size_t size = 0;
+    struct haul_store *store = tail->options.store;
+    enum haul_status status =
+        store->ops->get(store, tail->options.snapshot, source_family(tail, family_id), key,
+                        &tail->base_value, &size, error);
+    if (status == HAUL_OK) {
+        *value = slice_of(tail->base_value, size);
+    }
+    return status;
+}
+
+static enum haul_status base_walk(void *context, const struct digest_ledger_span *span,
+                                  digest_ledger_visit *visit, void *visit_context,
+                                  struct haul_error *error)
+{
+    struct log_tail *tail = context;
+    const struct haul_store_ops *ops = tail->options.store->ops;
+    struct haul_scan *scan = NULL;
+    enum haul_status status =
+        ops->scan_open(tail->options.store, tail->options.snapshot,
+                       source_family(tail, span->family_id), span->begin, span->end, &scan, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct haul_record record;
+    while ((status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
+        status = visit(visit_context, record.key, record.value);
+        if (status != HAUL_OK) {
+            break;
+        }
+    }
+    ops->scan_close(scan);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void pass_log_data(void *context, struct haul_slice blob)
+{
+    const struct haul_hooks *hooks = context;
+    hooks->log_data(hooks->context, blob);
+}
+
+static void init_filter(struct log_tail *tail)
+{
+    const struct plan *plan = tail->options.plan;
+    const struct haul_hooks *hooks = tail->options.hooks;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        tail->families[i] = (struct delta_family){.source_id = plan->families[i].family.id,
+                                                  .target_id = plan->families[i].target_id};
+    }
+    tail->filter = (struct delta_filter){
+        .families = tail->families,
+        .family_count = plan->family_count,
+        .ranges = plan->ranges,
+        .range_count = plan->range_count,
+        .log_data = hooks->log_data == NULL ? NULL : pass_log_data,
+        .log_data_context = (void *)(uintptr_t)hooks,
+    };
+}
+
+enum haul_status log_tail_create(const struct log_tail_options *options, struct log_tail **out,
+                                 struct haul_error *error)
+{
+    struct log_tail *tail = calloc(1, sizeof(*tail));
+    enum haul_status status = HAUL_NO_MEMORY;
+    if (tail == NULL) {
+        return haul_error_set(error, status, "calloc", 0, "no memory for the log reader");
+    }
+    tail->options = *options;
+    tail->sequence = options->sequence;
+    batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, LANE_DELTA,
+                       options->next_batch);
+    tail->families = calloc(options->plan->family_count, sizeof(*tail->families));
+    tail->scratch.data = malloc(SCRATCH_BYTES_INITIAL);
+    tail->scratch.capacity_bytes = SCRATCH_BYTES_INITIAL;
+    struct digest_ledger_base base = {.context = tail, .value = base_value, .walk = base_walk};
+    if (tail->families != NULL && tail->scratch.data != NULL) {
+        status = digest_ledger_create(&base, 0, &tail->ledger);
+    }
+    if (status != HAUL_OK) {
+        log_tail_destroy(tail);
+        return haul_error_set(error, status, NULL, 0, "no memory for the log reader");
+    }
+    *out = tail;
+    return HAUL_OK;
+}
+
+void log_tail_destroy(struct log_tail *tail)
+{
+    if (tail == NULL) {
+        return;
+    }
+    batch_builder_fini(&tail->builder);
+    if (tail->reader != NULL) {
+        tail->options.store->ops->wal_close(tail->reader);
+    }
+    digest_ledger_destroy(tail->ledger);
+    free(tail->base_value);
+    free(tail->scratch.data);
+    free(tail->families);
+    free(tail);
+}
+
+/* --- a round ---------------------------------------------------------------------------------- */
+
+static enum haul_status grow_scratch(struct log_tail *tail, size_t size, struct haul_error *error)
+{
+    uint8_t *data = realloc(tail->scratch.data, size);
+    if (data == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0,
+                              "no memory for a log batch of %zu bytes", size);
+    }
+    tail->scratch.data = data;
+    tail->scratch.capacity_bytes = size;
+    return HAUL_OK;
+}
+
+static enum haul_status filter_batch(struct log_tail *tail, const struct haul_log_batch *batch,
+                                     struct delta_result *result, struct haul_error *error)
+{
+    enum haul_status status =
+        delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);
+    if (status == HAUL_LIMIT) {
+        status = grow_scratch(tail, result->size_needed, error);
+        if (status == HAUL_OK) {
+            status = delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);
+        }
+    }
+    return status;
+}
+
+static enum haul_status send_batch(struct log_tail *tail, const struct haul_log_batch *batch,
+                                   uint64_t *bytes, struct haul_error *error)
+{
+    struct delta_result result;
+    enum haul_status status = filter_batch(tail, batch, &result, error);
+    if (status == HAUL_OK && result.size > 0) {
+        struct haul_slice kept = slice_of(tail->scratch.data, result.size);
+        /* A ledger that gave up says so when it is asked; the copy goes on without it. */
+        struct haul_error ledger_error;
+        (void)!digest_ledger_batch(tail->ledger, kept, &ledger_error);
+        status = batch_builder_append(&tail->builder, kept, result.record_count, error);
+        *bytes += result.bytes;
+    }
+    if (status == HAUL_OK) {
+        tail->sequence = result.sequence_next - 1;
+    }
+    return status;
+}
+
+enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
+                                struct haul_error *error)
+{
+    struct haul_store *store = tail->options.store;
+    uint64_t until = store->ops->sequence(store);
+    enum haul_status status = HAUL_OK;
+    *bytes = 0;
+    if (tail->reader == NULL && tail->sequence < until) {
+        init_filter(tail);
+        status = delta_filter_check(&tail->filter, error);
+        if (status == HAUL_OK) {
+            status = store->ops->wal_open(store, tail->sequence + 1, &tail->reader, error);
+        }
+    }
+    while (status == HAUL_OK && tail->sequence < until) {
+        struct haul_log_batch batch;
+        status = store->ops->wal_next(tail->reader, &batch, error);
+        if (status == HAUL_OK) {
+            status = atomic_load(stop) ? HAUL_CLOSED : send_batch(tail, &batch, bytes, error);
+        }
+    }
+    if (status == HAUL_AGAIN) {
+        /* The reader stands behind the last sequence number: more than `until` was read. */
+        status = HAUL_OK;
+    }
+    return status == HAUL_OK ? batch_builder_flush(&tail->builder) : status;
+}
+
+uint64_t log_tail_sequence(const struct log_tail *tail)
+{
+    return tail->sequence;
+}
+
+uint64_t log_tail_next_batch(const struct log_tail *tail)
+{
+    return tail->builder.next_batch;
+}
+
+enum haul_status log_tail_join_digest(const struct log_tail *tail, uint32_t family,
+                                      struct digest *digest)
+{
+    return digest_ledger_join(tail->ledger, tail->options.plan->families[family].target_id,
+                              digest);
+}

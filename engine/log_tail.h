@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_tail.h — the delta lane's sending end: follows the write-ahead log from the snapshot on,
+ * keeps what belongs to the plan, and sends it in order.
+ *
+ * Continuity is the store's to prove (wal_open, wal_next answer GAP); this file never takes "no
+ * more batches" for "caught up" unless the reader stands right behind the store's last sequence
+ * number. Several log batches share one batch on the wire when they are small; one log batch is
+ * never cut in two, so that what was atomic stays atomic.
+ *
+ * Thread: one at a time. */
+#ifndef HAUL_LOG_TAIL_H
+#define HAUL_LOG_TAIL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "haul/migration.h"
+#include "outbox.h"
+#include "plan.h"
+
+struct log_tail;
+
+struct log_tail_options {
+    struct haul_store *store;
+    const struct plan *plan; /* target ids filled in before the first round */
+    struct outbox *outbox;
+    uint64_t sequence;       /* of the snapshot: the first round starts at sequence + 1 */
+    uint64_t next_batch;     /* of the delta lane */
+    const struct haul_snapshot *snapshot; /* base of the digests; borrowed */
+    const struct haul_hooks *hooks;
+};
+
+enum haul_status log_tail_create(const struct log_tail_options *options, struct log_tail **tail,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+void log_tail_destroy(struct log_tail *tail);
+
+/* Send everything from where the last round ended to the log's end as of now. `stop` ends it
+ * early with CLOSED. `*bytes`: of the plan's ranges. Errors: GAP, UNSUPPORTED (a record kind that
+ * cannot be moved), STORE, CLOSED. */
+enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The log was sent up to and with this sequence number. */
+uint64_t log_tail_sequence(const struct log_tail *tail);
+uint64_t log_tail_next_batch(const struct log_tail *tail);
+/* Turn the digest of one family of the plan, as it was in the snapshot, into that of the log's
+ * position. Errors: LIMIT and others: the ledger gave up, the family must be scanned. */
+enum haul_status log_tail_join_digest(const struct log_tail *tail, uint32_t family,
+                                      struct digest *digest) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.c — one table from message types to protobuf descriptors, and nanopb behind it. */
+#include "message.h"
+
+#include <pb_decode.h>
+#include <pb_encode.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+
+static const pb_msgdesc_t *fields_of(unsigned type)
+{
+    switch (type) {
+#define MESSAGE_FIELDS(name, value, member, proto)                                             \
+    case MESSAGE_##name:                                                                       \
+        return haul_control_##proto##_fields;
+        MESSAGE_LIST(MESSAGE_FIELDS)
+#undef MESSAGE_FIELDS
+    default:
+        return NULL;
+    }
+}
+
+const char *message_name(unsigned type)
+{
+    switch (type) {
+#define MESSAGE_NAME(name, value, member, proto)                                               \
+    case MESSAGE_##name:                                                                       \
+        return #name;
+        MESSAGE_LIST(MESSAGE_NAME)
+#undef MESSAGE_NAME
+    default:
+        return "?";
+    }
+}
+
+void message_init(struct message *message, enum message_type type)
+{
+    memset(message, 0, sizeof(*message));
+    message->type = type;
+}
+
+enum haul_status message_encode(const struct message *message, uint8_t **bytes,
+                                size_t *size_bytes)
+{
+    const pb_msgdesc_t *fields = fields_of(message->type);
+    haul_assert(fields != NULL);
+    size_t size = 0;
+    if (!pb_get_encoded_size(&size, fields, &message->as)) {
+        return HAUL_INVALID;
+    }
+    /* One byte more: an empty message is a valid one, and malloc(0) may answer NULL. */
+    uint8_t *memory = malloc(size + 1);
+    if (memory == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    pb_ostream_t stream = pb_ostream_from_buffer(memory, size);
+    if (!pb_encode(&stream, fields, &message->as)) {
+        free(memory);
+        return HAUL_INVALID;
+    }
+    *bytes = memory;
+    *size_bytes = size;
+    return HAUL_OK;
+}
+
+enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
+                                struct haul_error *error)
+{
+    const pb_msgdesc_t *fields = fields_of(type);
+    if (fields == NULL) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "unknown control message type %u",
+                              type);
+    }
+    message_init(message, (enum message_type)type);
+    pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+    if (!pb_decode(&stream, fields, &message->as)) {
+        /* pb_decode has released what it had allocated. */
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "malformed control message %s of %zu bytes: %s", message_name(type),
+                              body.size, PB_GET_ERROR(&stream));
+    }
+    return HAUL_OK;
+}
+
+void message_release(struct message *message)
+{
+    const pb_msgdesc_t *fields = fields_of(message->type);
+    if (fields != NULL) {
+        pb_release(fields, &message->as);
+    }
+    memset(message, 0, sizeof(*message));
+}
+
+pb_bytes_array_t *message_bytes(struct haul_slice bytes)
+{
+    pb_bytes_array_t *array = malloc(PB_BYTES_ARRAY_T_ALLOCSIZE(bytes.size));
+    if (array == NULL) {
+        return NULL;
+    }
+    array->size = (pb_size_t)bytes.size;
+    if (bytes.size > 0) {
+        memcpy(array->bytes, bytes.data, bytes.size);
+    }
+    return array;
+}
+
+struct haul_slice message_slice(const pb_bytes_array_t *bytes)
+{
+    return bytes == NULL ? (struct haul_slice){NULL, 0}
+                         : (struct haul_slice){bytes->bytes, bytes->size};
+}

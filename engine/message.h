@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.h — the control messages as C unions: encode, decode, release. The only door to nanopb. */
+#ifndef HAUL_MESSAGE_H
+#define HAUL_MESSAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.pb.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+
+enum {
+    MESSAGE_WIRE_VERSION = 1,
+    MESSAGE_TOKEN_BYTES = 16,
+    MESSAGE_SESSION_BYTES = 16,
+};
+
+/* Type of the control frame, member of the union, protobuf message. Append only. */
+#define MESSAGE_LIST(X)                                                                        \
+    X(HELLO, 1, hello, Hello)                                                                  \
+    X(WELCOME, 2, welcome, Welcome)                                                            \
+    X(PLAN, 3, plan, Plan)                                                                     \
+    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted)                                           \
+    X(LINK, 5, link, LinkDescription)                                                          \
+    X(PROGRESS, 6, progress, Progress)                                                         \
+    X(PREPARE, 7, prepare, Prepare)                                                            \
+    X(PREPARED, 8, prepared, Prepared)                                                         \
+    X(COMMIT, 9, commit, Commit)                                                               \
+    X(COMMITTED, 10, committed, Committed)                                                     \
+    X(ABORT, 11, abort, Abort)                                                                 \
+    X(ABORTED, 12, aborted, Aborted)                                                           \
+    X(REFUSED, 13, refused, Refused)
+
+enum message_type {
+#define MESSAGE_ENUM(name, value, member, proto) MESSAGE_##name = value,
+    MESSAGE_LIST(MESSAGE_ENUM)
+#undef MESSAGE_ENUM
+};
+
+struct message {
+    enum message_type type;
+    union {
+#define MESSAGE_MEMBER(name, value, member, proto) haul_control_##proto member;
+        MESSAGE_LIST(MESSAGE_MEMBER)
+#undef MESSAGE_MEMBER
+    } as;
+};
+
+/* "HELLO", ...; "?" for an unknown type. */
+const char *message_name(unsigned type);
+
+/* Zero the message and set its type. */
+void message_init(struct message *message, enum message_type type);
+
+/* Encode into `*bytes` (malloc; the caller frees). Errors: NO_MEMORY, INVALID. */
+enum haul_status message_encode(const struct message *message, uint8_t **bytes,
+                                size_t *size_bytes) HAUL_MUST_CHECK;
+
+/* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed). */
+enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Free what the message points to (decoded ones, and those built from malloc'ed parts). */
+void message_release(struct message *message);
+
+/* A malloc'ed protobuf byte string, NULL when there is no memory. */
+pb_bytes_array_t *message_bytes(struct haul_slice bytes);
+/* The bytes of one; NULL is the empty string. */
+struct haul_slice message_slice(const pb_bytes_array_t *bytes);
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migration_thread.c — thread, progress, cancellation and end of a migration. */
+#include "migration_thread.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "assertion.h"
+
+const char *haul_phase_name(enum haul_phase phase)
+{
+    static const char *const names[] = {"listening", "connecting",  "planning", "copying",
+                                        "catching up", "frozen",    "committing", "retrying",
+                                        "aborting",  "ended"};
+    return names[phase];
+}
+
+enum haul_status migration_random(uint8_t *bytes, size_t size_bytes)
+{
+    /* Up to 256 bytes come whole or not at all. */
+    haul_assert(size_bytes <= 256);
+    return getrandom(bytes, size_bytes, 0) == (ssize_t)size_bytes ? HAUL_OK : HAUL_IO;
+}
+
+enum haul_status migration_init(struct haul_migration *migration, struct haul_error *error)
+{
+    (void)pthread_mutex_init(&migration->lock, NULL);
+    migration->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    migration->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (migration->cancel_fd < 0 || migration->ended_fd < 0) {
+        return haul_error_set(error, HAUL_LIMIT, "eventfd", errno, "cannot start a migration");
+    }
+    return HAUL_OK;
+}
+
+static void *run_thread(void *argument)
+{
+    struct haul_migration *migration = argument;
+    migration->run(migration);
+    struct haul_progress progress = migration->result.progress;
+    progress.phase = HAUL_PHASE_ENDED;
+    migration_publish(migration, &progress);
+    (void)eventfd_write(migration->ended_fd, 1);
+    return NULL;
+}
+
+enum haul_status migration_start(struct haul_migration *migration, struct haul_error *error)
+{
+    int result = pthread_create(&migration->thread, NULL, run_thread, migration);
+    if (result != 0) {
+        return haul_error_set(error, HAUL_LIMIT, "pthread_create", result,
+                              "cannot start the migration's thread");
+    }
+    migration->started = true;
+    return HAUL_OK;
+}
+
+void migration_fini(struct haul_migration *migration)
+{
+    if (migration->cancel_fd > 0) {
+        (void)close(migration->cancel_fd);
+    }
+    if (migration->ended_fd > 0) {
+        (void)close(migration->ended_fd);
+    }
+    (void)pthread_mutex_destroy(&migration->lock);
+}
+
+void migration_publish(struct haul_migration *migration, const struct haul_progress *progress)
+{
+    (void)pthread_mutex_lock(&migration->lock);
+    migration->progress = *progress;
+    (void)pthread_mutex_unlock(&migration->lock);
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+const char *haul_migration_address(const struct haul_migration *migration)
+{
+    return migration->address;
+}
+
+void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress)
+{
+    (void)pthread_mutex_lock(&migration->lock);
+    *progress = migration->progress;
+    (void)pthread_mutex_unlock(&migration->lock);
+}
+
+void haul_migration_cancel(struct haul_migration *migration)
+{
+    int saved_errno = errno;
+    atomic_store(&migration->cancelled, true);
+    (void)eventfd_write(migration->cancel_fd, 1);
+    errno = saved_errno;
+}
+
+int haul_migration_fd(const struct haul_migration *migration)
+{
+    return migration->ended_fd;
+}
+
+enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
+                                     struct haul_result *result)
+{
+    struct pollfd wait = {.fd = migration->ended_fd, .events = POLLIN};
+    int limit = timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms;
+    if (!migration->joined && poll(&wait, 1, limit) <= 0) {
+        return HAUL_TIMEOUT;
+    }
+    if (!migration->joined) {
+        (void)pthread_join(migration->thread, NULL);
+        migration->joined = true;
+    }
+    *result = migration->result;
+    return migration->result.status;
+}
+
+void haul_migration_destroy(struct haul_migration *migration)
+{
+    if (migration == NULL) {
+        return;
+    }
+    if (migration->started && !migration->joined) {
+        haul_migration_cancel(migration);
+        (void)pthread_join(migration->thread, NULL);
+    }
+    migration->destroy(migration);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migration_thread.h — what both ends of a migration have in common: the loop's thread, progress
+ * and result for others to read, cancellation, and the end. */
+#ifndef HAUL_MIGRATION_THREAD_H
+#define HAUL_MIGRATION_THREAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "haul/migration.h"
+#include "link.h"
+
+struct haul_migration {
+    /* The loop; fills `result` and returns. Runs in the migration's own thread. */
+    void (*run)(struct haul_migration *migration);
+    /* Frees the end's own parts, the struct included. The thread has ended. */
+    void (*destroy)(struct haul_migration *migration);
+    pthread_t thread;
+    bool started;
+    bool joined;
+    pthread_mutex_t lock;          /* of `progress` */
+    struct haul_progress progress;
+    struct haul_result result;     /* the loop's until the end, then readable */
+    atomic_bool cancelled;
+    int cancel_fd;                 /* eventfd: wakes the loop */
+    int ended_fd;                  /* eventfd: readable for ever after the end */
+    char address[LINK_ADDRESS_TEXT_BYTES_MAX];
+};
+
+/* Errors: LIMIT (no descriptor). A failed init may be finished with fini. */
+enum haul_status migration_init(struct haul_migration *migration,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+/* Start the thread on `run`. Errors: LIMIT. */
+enum haul_status migration_start(struct haul_migration *migration,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+void migration_fini(struct haul_migration *migration);
+
+/* The loop's side. */
+static inline bool migration_is_cancelled(const struct haul_migration *migration)
+{
+    return atomic_load(&migration->cancelled);
+}
+void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);
+
+/* Bytes from the system's random source. Errors: IO. */
+enum haul_status migration_random(uint8_t *bytes, size_t size_bytes) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outbox.c — a block pool, a mailbox, and the checksum between them. */
+#include "outbox.h"
+
+#include <string.h>
+
+#include "assertion.h"
+#include "clock.h"
+#include "crc32c.h"
+
+enum haul_status outbox_init(struct outbox *outbox, struct block_pool *pool, uint64_t epoch)
+{
+    memset(outbox, 0, sizeof(*outbox));
+    outbox->pool = pool;
+    outbox->epoch = epoch;
+    outbox->payload_bytes_max = block_pool_block_size_bytes(pool) - SLOT_HEADER_BYTES;
+    atomic_store(&outbox->batch_bytes, outbox->payload_bytes_max);
+    return mailbox_create(block_pool_count(pool), sizeof(struct block *), &outbox->filled);
+}
+
+void outbox_fini(struct outbox *outbox)
+{
+    mailbox_destroy(outbox->filled);
+    memset(outbox, 0, sizeof(*outbox));
+}
+
+enum haul_status outbox_acquire(struct outbox *outbox, struct block **block)
+{
+    return block_pool_acquire(outbox->pool, CLOCK_NEVER, block);
+}
+
+enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
+{
+    struct slot_header *header = &block->header;
+    haul_assert(header->payload_size_bytes <= outbox->payload_bytes_max);
+    header->type = SLOT_DATA;
+    header->epoch = outbox->epoch;
+    header->payload_crc = crc32c(block_payload(block), header->payload_size_bytes);
+    enum haul_status status = mailbox_push(outbox->filled, &block);
+    haul_assert(status != HAUL_AGAIN); /* room for every block of the pool */
+    if (status != HAUL_OK) {
+        block_pool_release(outbox->pool, block);
+    }
+    return status;
+}
+
+void outbox_give_back(struct outbox *outbox, struct block *block)
+{
+    block_pool_release(outbox->pool, block);
+}
+
+struct block *outbox_take(struct outbox *outbox)
+{
+    struct block *block = NULL;
+    return mailbox_pop(outbox->filled, &block) == HAUL_OK ? block : NULL;
+}
+
+void outbox_close(struct outbox *outbox)
+{
+    block_pool_close(outbox->pool);
+    mailbox_close(outbox->filled);
+}

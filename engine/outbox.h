@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* outbox.h — from the readers to the loop thread: free blocks in one direction, filled blocks in
+ * the other. It knows how large the next batch should be, and stops everybody at the end.
+ *
+ * Thread: outbox_acquire, outbox_emit and outbox_give_back from any reader; the rest as said. */
+#ifndef HAUL_OUTBOX_H
+#define HAUL_OUTBOX_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "block_pool.h"
+#include "mailbox.h"
+
+struct outbox {
+    struct block_pool *pool;
+    struct mailbox *filled;            /* struct block * */
+    atomic_uint_fast32_t batch_bytes;  /* wanted payload of the next batch; loop thread sets it */
+    uint32_t payload_bytes_max;        /* of a block */
+    uint64_t epoch;
+};
+
+/* Room for `block_count` blocks, all of the pool. Errors: NO_MEMORY, LIMIT. */
+enum haul_status outbox_init(struct outbox *outbox, struct block_pool *pool,
+                             uint64_t epoch) HAUL_MUST_CHECK;
+void outbox_fini(struct outbox *outbox);
+
+/* A block to fill; waits for one. Errors: CLOSED (the job ends). */
+enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;
+/* Checksum the payload and hand the block to the loop. Takes the block also on error. */
+enum haul_status outbox_emit(struct outbox *outbox, struct block *block) HAUL_MUST_CHECK;
+void outbox_give_back(struct outbox *outbox, struct block *block);
+
+/* Loop thread: the next filled block; NULL: none now. */
+struct block *outbox_take(struct outbox *outbox);
+/* Any thread: wake every reader with CLOSED. */
+void outbox_close(struct outbox *outbox);
+
+#endif

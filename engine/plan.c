@@ -1,0 +1,526 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan.c — making a plan of the source's options, and carrying it over the wire. */
+#include "plan.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static bool is_named(const char *name, const char *const *names, size_t count)
+{
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        found = found || strcmp(names[i], name) == 0;
+    }
+    return found;
+}
+
+static const struct haul_family *find_family(const struct haul_family *families, size_t count,
+                                             const char *name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(families[i].name, name) == 0) {
+            return &families[i];
+        }
+    }
+    return NULL;
+}
+
+static enum haul_status check_names(const struct haul_family *families, size_t count,
+                                    const char *const *names, size_t name_count,
+                                    struct haul_error *error)
+{
+    for (size_t i = 0; i < name_count; i++) {
+        if (find_family(families, count, names[i]) == NULL) {
+            haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family named '%s'",
+                           names[i]);
+            haul_error_hint(error, "`ldb --db=DIR list_column_families` lists them");
+            return HAUL_NOT_FOUND;
+        }
+    }
+    return HAUL_OK;
+}
+
+/* Append the store's families that the options name: metadata ones first, each group in the
+ * store's order. */
+static void pick_families(struct plan *plan, const struct haul_family *families, size_t count,
+                          const struct haul_source_options *options)
+{
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            bool wanted = options->family_count == 0 ||
+                          is_named(families[i].name, options->families, options->family_count);
+            bool metadata = is_named(families[i].name, options->metadata_families,
+                                     options->metadata_family_count);
+            if (wanted && metadata == (pass == 0)) {
+                plan->families[plan->family_count++] =
+                    (struct plan_family){.family = families[i], .metadata = metadata};
+            }
+        }
+    }
+}
+
+static enum haul_status make_families(struct plan *plan, struct haul_store *store,
+                                      const struct haul_source_options *options,
+                                      struct haul_error *error)
+{
+    struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
+    plan->families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*plan->families));
+    enum haul_status status = HAUL_NO_MEMORY;
+    if (families == NULL || plan->families == NULL) {
+        haul_error_set(error, status, "calloc", 0, "no memory for the plan");
+        goto done;
+    }
+    size_t count = 0;
+    status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    if (status == HAUL_OK) {
+        status = check_names(families, count, options->families, options->family_count, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_names(families, count, options->metadata_families,
+                             options->metadata_family_count, error);
+    }
+    if (status == HAUL_OK) {
+        pick_families(plan, families, count, options);
+    }
+done:
+    free(families);
+    return status;
+}
+
+static int compare_ranges(const void *a, const void *b)
+{
+    return slice_compare(key_range_start(a), key_range_start(b));
+}
+
+static enum haul_status check_range(const struct key_range *range, struct haul_error *error)
+{
+    if (range->start_size > PLAN_RANGE_KEY_BYTES_MAX || range->end_size > PLAN_RANGE_KEY_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "a range bound is longer than %d bytes", PLAN_RANGE_KEY_BYTES_MAX);
+    }
+    return HAUL_OK;
+}
+
+/* Ranges are sorted and disjoint after this. */
+static enum haul_status sort_ranges(struct plan *plan, struct haul_error *error)
+{
+    if (plan->range_count == 0) {
+        return HAUL_OK;
+    }
+    qsort(plan->ranges, plan->range_count, sizeof(*plan->ranges), compare_ranges);
+    for (size_t i = 1; i < plan->range_count; i++) {
+        if (key_range_overlaps(&plan->ranges[i - 1], &plan->ranges[i])) {
+            return haul_error_set(error, HAUL_INVALID, NULL, 0, "two of the ranges overlap");
+        }
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status make_ranges(struct plan *plan, const struct haul_source_options *options,
+                                    struct haul_error *error)
+{
+    static const struct haul_range everything = {{NULL, 0}, {NULL, 0}};
+    size_t count = options->range_count == 0 ? 1 : options->range_count;
+    const struct haul_range *ranges = options->range_count == 0 ? &everything : options->ranges;
+    if (count > PLAN_RANGE_COUNT_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu ranges; at most %d", count,
+                              PLAN_RANGE_COUNT_MAX);
+    }
+    plan->ranges = calloc(count, sizeof(*plan->ranges));
+    if (plan->ranges == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    for (size_t i = 0; i < count; i++) {
+        enum haul_status status =
+            key_range_init(&plan->ranges[i], ranges[i].start, ranges[i].end);
+        if (status != HAUL_OK) {
+            return haul_error_set(error, status, NULL, 0, "the end of a range is not behind its "
+                                                          "start");
+        }
+        plan->range_count++;
+        status = check_range(&plan->ranges[i], error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    return sort_ranges(plan, error);
+}
+
+static enum haul_status add_stream(struct plan *plan, uint32_t family, struct haul_slice start,
+                                   struct haul_slice end, struct haul_error *error)
+{
+    if (plan->stream_count == PLAN_STREAM_COUNT_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                              "the plan has more than %d streams", PLAN_STREAM_COUNT_MAX);
+    }
+    struct plan_stream *stream = &plan->streams[plan->stream_count];
+    enum haul_status status = key_range_init(&stream->range, start, end);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "a sub-range cannot be stored");
+    }
+    stream->id = (uint32_t)plan->stream_count++;
+    stream->family = family;
+    return HAUL_OK;
+}
+
+enum { SPLIT_PARTS_MAX = 256 };
+
+/* Cut one range of one family by approximate bytes. */
+static enum haul_status add_range_streams(struct plan *plan, struct haul_store *store,
+                                          uint32_t family, const struct key_range *range,
+                                          uint64_t stream_bytes, struct haul_error *error)
+{
+    struct haul_slice start = key_range_start(range);
+    struct haul_slice end = key_range_end(range);
+    uint32_t family_id = plan->families[family].family.id;
+    uint64_t bytes = 0;
+    size_t cut_count = 0;
+    struct haul_slice cuts[SPLIT_PARTS_MAX];
+    enum haul_status status = store->ops->range_size(store, family_id, start, end, &bytes, error);
+    if (status == HAUL_OK && stream_bytes > 0) {
+        uint64_t parts = bytes / stream_bytes + 1;
+        parts = parts > SPLIT_PARTS_MAX ? SPLIT_PARTS_MAX : parts;
+        if (parts > 1) {
+            status = store->ops->range_split(store, family_id, start, end, cuts,
+                                             (size_t)parts - 1, &cut_count, error);
+        }
+    }
+    for (size_t i = 0; i <= cut_count && status == HAUL_OK; i++) {
+        struct haul_slice from = i == 0 ? start : cuts[i - 1];
+        struct haul_slice to = i == cut_count ? end : cuts[i];
+        status = add_stream(plan, family, from, to, error);
+        if (status == HAUL_OK) {
+            plan->streams[plan->stream_count - 1].bytes = bytes / (cut_count + 1);
+        }
+    }
+    for (size_t i = 0; i < cut_count; i++) {
+        free((void *)(uintptr_t)cuts[i].data);
+    }
+    return status;
+}
+
+static enum haul_status make_streams(struct plan *plan, struct haul_store *store,
+                                     uint64_t stream_bytes, struct haul_error *error)
+{
+    plan->streams = calloc(PLAN_STREAM_COUNT_MAX, sizeof(*plan->streams));
+    if (plan->streams == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    for (uint32_t family = 0; family < plan->family_count; family++) {
+        for (size_t i = 0; i < plan->range_count; i++) {
+            enum haul_status status = add_range_streams(plan, store, family, &plan->ranges[i],
+                                                        stream_bytes, error);
+            if (status != HAUL_OK) {
+                return status;
+            }
+        }
+    }
+    return HAUL_OK;
+}
+
+enum haul_status plan_make(struct plan *plan, struct haul_store *store,
+                           const struct haul_source_options *options, uint64_t stream_bytes,
+                           struct haul_error *error)
+{
+    memset(plan, 0, sizeof(*plan));
+    plan->overwrite = options->overwrite;
+    plan->lane = options->lane;
+    enum haul_status status = make_families(plan, store, options, error);
+    if (status == HAUL_OK) {
+        status = make_ranges(plan, options, error);
+    }
+    if (status == HAUL_OK) {
+        status = make_streams(plan, store, stream_bytes, error);
+    }
+    if (status != HAUL_OK) {
+        plan_fini(plan);
+    }
+    return status;
+}
+
+/* --- to the wire ------------------------------------------------------------------------------ */
+
+static bool put_families(const struct plan *plan, haul_control_Plan *message)
+{
+    message->families = calloc(plan->family_count + 1, sizeof(*message->families));
+    if (message->families == NULL) {
+        return false;
+    }
+    message->families_count = (pb_size_t)plan->family_count;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        const struct plan_family *from = &plan->families[i];
+        haul_control_Family *to = &message->families[i];
+        (void)snprintf(to->name, sizeof(to->name), "%s", from->family.name);
+        (void)snprintf(to->comparator, sizeof(to->comparator), "%s", from->family.comparator);
+        (void)snprintf(to->merge_operator, sizeof(to->merge_operator), "%s",
+                       from->family.merge_operator);
+        to->source_id = from->family.id;
+        to->metadata = from->metadata;
+    }
+    return true;
+}
+
+static bool put_ranges(const struct plan *plan, haul_control_Plan *message)
+{
+    message->ranges = calloc(plan->range_count + 1, sizeof(*message->ranges));
+    if (message->ranges == NULL) {
+        return false;
+    }
+    message->ranges_count = (pb_size_t)plan->range_count;
+    bool complete = true;
+    for (size_t i = 0; i < plan->range_count; i++) {
+        message->ranges[i].start = message_bytes(key_range_start(&plan->ranges[i]));
+        message->ranges[i].end = message_bytes(key_range_end(&plan->ranges[i]));
+        complete = complete && message->ranges[i].start != NULL && message->ranges[i].end != NULL;
+    }
+    return complete;
+}
+
+static bool put_streams(const struct plan *plan, haul_control_Plan *message)
+{
+    message->streams = calloc(plan->stream_count + 1, sizeof(*message->streams));
+    if (message->streams == NULL) {
+        return false;
+    }
+    message->streams_count = (pb_size_t)plan->stream_count;
+    bool complete = true;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        haul_control_Stream *to = &message->streams[i];
+        to->id = plan->streams[i].id;
+        to->family = plan->streams[i].family;
+        to->bytes = plan->streams[i].bytes;
+        to->start = message_bytes(key_range_start(&plan->streams[i].range));
+        to->end = message_bytes(key_range_end(&plan->streams[i].range));
+        complete = complete && to->start != NULL && to->end != NULL;
+    }
+    return complete;
+}
+
+enum haul_status plan_to_message(const struct plan *plan, struct message *message)
+{
+    message_init(message, MESSAGE_PLAN);
+    haul_control_Plan *to = &message->as.plan;
+    to->old_version = plan->old_version;
+    to->new_version = plan->new_version;
+    to->overwrite = plan->overwrite;
+    to->lane = (uint32_t)plan->lane;
+    if (put_families(plan, to) && put_ranges(plan, to) && put_streams(plan, to)) {
+        return HAUL_OK;
+    }
+    message_release(message);
+    return HAUL_NO_MEMORY;
+}
+
+/* --- from the wire ---------------------------------------------------------------------------- */
+
+static enum haul_status bad_plan(struct haul_error *error, const char *why)
+{
+    return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "the plan is not sound: %s", why);
+}
+
+static enum haul_status take_families(struct plan *plan, const haul_control_Plan *message,
+                                      struct haul_error *error)
+{
+    if (message->families_count == 0 || message->families_count > HAUL_FAMILY_COUNT_MAX) {
+        return bad_plan(error, "number of column families");
+    }
+    plan->families = calloc(message->families_count, sizeof(*plan->families));
+    if (plan->families == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    for (size_t i = 0; i < message->families_count; i++) {
+        const haul_control_Family *from = &message->families[i];
+        struct plan_family *to = &plan->families[i];
+        (void)snprintf(to->family.name, HAUL_NAME_BYTES_MAX, "%s", from->name);
+        (void)snprintf(to->family.comparator, HAUL_NAME_BYTES_MAX, "%s", from->comparator);
+        (void)snprintf(to->family.merge_operator, HAUL_NAME_BYTES_MAX, "%s",
+                       from->merge_operator);
+        to->family.id = from->source_id;
+        to->metadata = from->metadata;
+        if (from->name[0] == '\0') {
+            return bad_plan(error, "a column family without a name");
+        }
+        for (size_t other = 0; other < i; other++) {
+            if (strcmp(plan->families[other].family.name, from->name) == 0) {
+                return bad_plan(error, "a column family twice");
+            }
+        }
+        plan->family_count++;
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status take_range(struct key_range *range, const pb_bytes_array_t *start,
+                                   const pb_bytes_array_t *end, struct haul_error *error)
+{
+    struct haul_slice from = message_slice(start);
+    struct haul_slice to = message_slice(end);
+    if (from.size > PLAN_RANGE_KEY_BYTES_MAX || to.size > PLAN_RANGE_KEY_BYTES_MAX) {
+        return bad_plan(error, "a bound that is too long");
+    }
+    enum haul_status status = key_range_init(range, from, to);
+    return status == HAUL_INVALID ? bad_plan(error, "a range that ends before it starts") : status;
+}
+
+static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *message,
+                                    struct haul_error *error)
+{
+    if (message->ranges_count == 0 || message->ranges_count > PLAN_RANGE_COUNT_MAX) {
+        return bad_plan(error, "number of ranges");
+    }
+    plan->ranges = calloc(message->ranges_count, sizeof(*plan->ranges));
+    if (plan->ranges == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    for (size_t i = 0; i < message->ranges_count; i++) {
+        enum haul_status status = take_range(&plan->ranges[i], message->ranges[i].start,
+                                             message->ranges[i].end, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        plan->range_count++;
+        if (i > 0 && (slice_compare(key_range_start(&plan->ranges[i - 1]),
+                                    key_range_start(&plan->ranges[i])) >= 0 ||
+                      key_range_overlaps(&plan->ranges[i - 1], &plan->ranges[i]))) {
+            return bad_plan(error, "ranges overlap or are not in order");
+        }
+    }
+    return HAUL_OK;
+}
+
+/* Does the stream lie inside one of the ranges? */
+static bool is_inside(const struct plan *plan, const struct key_range *stream)
+{
+    for (size_t i = 0; i < plan->range_count; i++) {
+        const struct key_range *range = &plan->ranges[i];
+        bool from = slice_compare(key_range_start(stream), key_range_start(range)) >= 0;
+        bool to = range->end_size == 0 ||
+                  (stream->end_size > 0 &&
+                   slice_compare(key_range_end(stream), key_range_end(range)) <= 0);
+        if (from && to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum haul_status take_streams(struct plan *plan, const haul_control_Plan *message,
+                                     struct haul_error *error)
+{
+    if (message->streams_count == 0 || message->streams_count > PLAN_STREAM_COUNT_MAX) {
+        return bad_plan(error, "number of streams");
+    }
+    plan->streams = calloc(message->streams_count, sizeof(*plan->streams));
+    if (plan->streams == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    for (size_t i = 0; i < message->streams_count; i++) {
+        const haul_control_Stream *from = &message->streams[i];
+        struct plan_stream *to = &plan->streams[i];
+        if (from->id != i || from->family >= plan->family_count) {
+            return bad_plan(error, "a stream of no family");
+        }
+        enum haul_status status = take_range(&to->range, from->start, from->end, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        to->id = from->id;
+        to->family = from->family;
+        to->bytes = from->bytes;
+        plan->stream_count++;
+        if (!is_inside(plan, &to->range)) {
+            return bad_plan(error, "a stream outside the ranges");
+        }
+        const struct plan_stream *before = i == 0 ? NULL : &plan->streams[i - 1];
+        if (before != NULL &&
+            (before->family > to->family ||
+             (before->family == to->family && key_range_overlaps(&before->range, &to->range)))) {
+            return bad_plan(error, "streams overlap or are not in order");
+        }
+    }
+    return HAUL_OK;
+}
+
+enum haul_status plan_from_message(struct plan *plan, const struct message *message,
+                                   struct haul_error *error)
+{
+    haul_assert(message->type == MESSAGE_PLAN);
+    const haul_control_Plan *from = &message->as.plan;
+    memset(plan, 0, sizeof(*plan));
+    plan->old_version = from->old_version;
+    plan->new_version = from->new_version;
+    plan->overwrite = from->overwrite;
+    plan->lane = (enum haul_lane)from->lane;
+    enum haul_status status = HAUL_OK;
+    if (from->lane > HAUL_LANE_WRITE_BATCH || from->new_version <= from->old_version) {
+        status = bad_plan(error, "lane or versions");
+    }
+    if (status == HAUL_OK) {
+        status = take_families(plan, from, error);
+    }
+    if (status == HAUL_OK) {
+        status = take_ranges(plan, from, error);
+    }
+    if (status == HAUL_OK) {
+        status = take_streams(plan, from, error);
+    }
+    if (status != HAUL_OK) {
+        plan_fini(plan);
+    }
+    return status;
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
+
+void plan_fini(struct plan *plan)
+{
+    for (size_t i = 0; i < plan->range_count; i++) {
+        key_range_fini(&plan->ranges[i]);
+    }
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        key_range_fini(&plan->streams[i].range);
+    }
+    free(plan->families);
+    free(plan->ranges);
+    free(plan->streams);
+    memset(plan, 0, sizeof(*plan));
+}
+
+static bool same_range(const struct key_range *a, const struct key_range *b)
+{
+    return a->end_size == b->end_size &&
+           slice_compare(key_range_start(a), key_range_start(b)) == 0 &&
+           slice_compare(key_range_end(a), key_range_end(b)) == 0;
+}
+
+bool plan_equal(const struct plan *a, const struct plan *b)
+{
+    bool equal = a->family_count == b->family_count && a->range_count == b->range_count &&
+                 a->stream_count == b->stream_count && a->old_version == b->old_version &&
+                 a->new_version == b->new_version;
+    for (size_t i = 0; equal && i < a->family_count; i++) {
+        equal = strcmp(a->families[i].family.name, b->families[i].family.name) == 0;
+    }
+    for (size_t i = 0; equal && i < a->range_count; i++) {
+        equal = same_range(&a->ranges[i], &b->ranges[i]);
+    }
+    for (size_t i = 0; equal && i < a->stream_count; i++) {
+        equal = a->streams[i].family == b->streams[i].family &&
+                same_range(&a->streams[i].range, &b->streams[i].range);
+    }
+    return equal;
+}
+
+bool plan_contains(const struct plan *plan, struct haul_slice key)
+{
+    bool inside = false;
+    for (size_t i = 0; i < plan->range_count && !inside; i++) {
+        inside = key_range_contains(&plan->ranges[i], key);
+    }
+    return inside;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* plan.h — what a job moves: column families x key ranges, cut into streams.
+ *
+ * A stream is the unit of ordered copying and of resuming: one column family, one sub-range, its
+ * records in key order. Streams of metadata families come first. The delta lane is not a stream of
+ * the plan; its blocks carry PLAN_DELTA_STREAM. */
+#ifndef HAUL_PLAN_H
+#define HAUL_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "key_range.h"
+#include "message.h"
+
+enum {
+    PLAN_STREAM_COUNT_MAX = 4096,
+    PLAN_RANGE_COUNT_MAX = 1024,
+    PLAN_RANGE_KEY_BYTES_MAX = 8 << 10,
+};
+#define PLAN_DELTA_STREAM UINT32_MAX
+
+struct plan_family {
+    struct haul_family family; /* id: the source's */
+    uint32_t target_id;        /* known once the plan was accepted */
+    bool metadata;
+};
+
+struct plan_stream {
+    uint32_t id;     /* its index */
+    uint32_t family; /* index into families */
+    struct key_range range;
+    uint64_t bytes;  /* estimate */
+};
+
+struct plan {
+    size_t family_count;
+    struct plan_family *families;
+    size_t range_count;
+    struct key_range *ranges;
+    size_t stream_count;
+    struct plan_stream *streams;
+    uint64_t old_version;
+    uint64_t new_version;
+    bool overwrite;
+    enum haul_lane lane;
+};
+
+/* Make the plan of a source: pick the families, take the ranges, cut streams so that each has
+ * about `stream_bytes` (0: one stream for each family and range).
+ * Errors: NOT_FOUND (a family), INVALID (overlapping ranges, key too long), LIMIT, NO_MEMORY. */
+enum haul_status plan_make(struct plan *plan, struct haul_store *store,
+                           const struct haul_source_options *options, uint64_t stream_bytes,
+                           struct haul_error *error) HAUL_MUST_CHECK;
+
+/* To and from the wire. A plan from the wire is checked completely: counts, names, ranges ordered
+ * and disjoint, every stream inside one range, streams of a family disjoint.
+ * Errors: PROTOCOL, LIMIT, NO_MEMORY. */
+enum haul_status plan_to_message(const struct plan *plan, struct message *message) HAUL_MUST_CHECK;
+enum haul_status plan_from_message(struct plan *plan, const struct message *message,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+void plan_fini(struct plan *plan);
+
+/* Same families, ranges, streams and versions? */
+bool plan_equal(const struct plan *a, const struct plan *b);
+
+/* Is the key of the family (target's id) inside the plan? */
+bool plan_contains(const struct plan *plan, struct haul_slice key);
+
+#endif

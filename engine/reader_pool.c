@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader_pool.c — worker threads over one queue of tasks. */
+#include "reader_pool.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "batch_builder.h"
+#include "clock.h"
+
+struct reader_pool {
+    struct reader_pool_options options;
+    struct mailbox *tasks;
+    struct mailbox *results;
+    atomic_bool stop;
+    uint32_t started_count;
+    pthread_t threads[READER_COUNT_MAX];
+};
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
+static bool is_stopped(const struct reader_pool *pool)
+{
+    return atomic_load_explicit(&pool->stop, memory_order_relaxed);
+}
+
+/* Send every record of the scan. */
+static enum haul_status copy_records(struct reader_pool *pool, struct haul_scan *scan,
+                                     const struct reader_task *task, uint32_t family_id,
+                                     struct batch_builder *builder, struct reader_result *result)
+{
+    const struct haul_store_ops *ops = pool->options.store->ops;
+    struct haul_error *error = &result->error;
+    struct haul_record record;
+    bool first = true;
+    enum haul_status status;
+    while ((status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
+        bool repeated = first && task->next_batch > 0 &&
+                        slice_compare(record.key, task->start_after) == 0;
+        first = false;
+        if (repeated) {
+            continue;
+        }
+        status = is_stopped(pool) ? HAUL_CLOSED
+                                  : batch_builder_put(builder, family_id, record.key,
+                                                      record.value, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        digest_add(&result->digest, record.key, record.value);
+    }
+    return status == HAUL_NOT_FOUND ? batch_builder_finish(builder) : status;
+}
+
+static enum haul_status run_copy(struct reader_pool *pool, const struct reader_task *task,
+                                 struct reader_result *result)
+{
+    const struct plan_stream *stream = &pool->options.plan->streams[task->index];
+    const struct plan_family *family = &pool->options.plan->families[stream->family];
+    const struct haul_store_ops *ops = pool->options.store->ops;
+    struct haul_slice start =
+        task->next_batch > 0 ? task->start_after : key_range_start(&stream->range);
+    struct haul_scan *scan = NULL;
+    enum haul_status status =
+        ops->scan_open(pool->options.store, pool->options.snapshot, family->family.id, start,
+                       key_range_end(&stream->range), &scan, &result->error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct batch_builder builder;
+    batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT,
+                       task->next_batch);
+    status = copy_records(pool, scan, task, family->target_id, &builder, result);
+    result->batches = builder.next_batch;
+    batch_builder_fini(&builder);
+    ops->scan_close(scan);
+    return status;
+}
+
+static enum haul_status run_digest(struct reader_pool *pool, const struct reader_task *task,
+                                   struct reader_result *result)
+{
+    const struct plan *plan = pool->options.plan;
+    const struct haul_store_ops *ops = pool->options.store->ops;
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < plan->range_count && status == HAUL_OK; i++) {
+        struct haul_scan *scan = NULL;
+        status = ops->scan_open(pool->options.store, NULL, plan->families[task->index].family.id,
+                                key_range_start(&plan->ranges[i]), key_range_end(&plan->ranges[i]),
+                                &scan, &result->error);
+        struct haul_record record;
+        while (status == HAUL_OK &&
+               (status = ops->scan_next(scan, &record, &result->error)) == HAUL_OK) {
+            digest_add(&result->digest, record.key, record.value);
+            status = is_stopped(pool) ? HAUL_CLOSED : HAUL_OK;
+        }
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
+        if (scan != NULL) {
+            ops->scan_close(scan);
+        }
+    }
+    return status;
+}
+
+static enum haul_status run_round(struct reader_pool *pool, struct reader_result *result)
+{
+    struct log_tail *tail = pool->options.tail;
+    enum haul_status status = log_tail_round(tail, &pool->stop, &result->bytes, &result->error);
+    result->sequence = log_tail_sequence(tail);
+    result->batches = log_tail_next_batch(tail);
+    return status;
+}
+
+static enum haul_status run_call(const struct reader_task *task, struct reader_result *result)
+{
+    task->call(task->context, &result->error);
+    return result->error.status;
+}
+
+static void run_task(struct reader_pool *pool, const struct reader_task *task)
+{
+    struct reader_result result = {.type = task->type, .index = task->index, .tag = task->tag};
+    enum haul_status status = HAUL_CLOSED;
+    if (task->type == READER_CALL) {
+        status = run_call(task, &result);
+    } else if (is_stopped(pool)) {
+        status = HAUL_CLOSED;
+    } else if (task->type == READER_COPY) {
+        status = run_copy(pool, task, &result);
+    } else if (task->type == READER_DIGEST) {
+        status = run_digest(pool, task, &result);
+    } else {
+        status = run_round(pool, &result);
+    }
+    result.error.status = status;
+    /* There is room: results are bounded by tasks. */
+    status = mailbox_push_wait(pool->results, &result, CLOCK_NEVER);
+    haul_assert(status == HAUL_OK || status == HAUL_CLOSED);
+}
+
+static void *run_thread(void *argument)
+{
+    struct reader_pool *pool = argument;
+    struct reader_task task;
+    while (mailbox_pop_wait(pool->tasks, &task, CLOCK_NEVER) == HAUL_OK) {
+        run_task(pool, &task);
+    }
+    return NULL;
+}
+
+/* --- public ----------------------------------------------------------------------------------- */
+
+enum haul_status reader_pool_create(const struct reader_pool_options *options,
+                                    struct reader_pool **out, struct haul_error *error)
+{
+    haul_assert(options->thread_count >= 1 && options->thread_count <= READER_COUNT_MAX);
+    struct reader_pool *pool = calloc(1, sizeof(*pool));
+    if (pool == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the readers");
+    }
+    pool->options = *options;
+    size_t capacity = options->task_count_max;
+    enum haul_status status = mailbox_create(capacity, sizeof(struct reader_task), &pool->tasks);
+    if (status == HAUL_OK) {
+        status = mailbox_create(capacity, sizeof(struct reader_result), &pool->results);
+    }
+    for (uint32_t i = 0; i < options->thread_count && status == HAUL_OK; i++) {
+        int result = pthread_create(&pool->threads[i], NULL, run_thread, pool);
+        status = result == 0 ? HAUL_OK : HAUL_LIMIT;
+        pool->started_count += result == 0;
+    }
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, "pthread_create", 0, "cannot start %u readers",
+                       options->thread_count);
+        reader_pool_destroy(pool);
+        return status;
+    }
+    *out = pool;
+    return HAUL_OK;
+}
+
+void reader_pool_stop(struct reader_pool *pool)
+{
+    atomic_store(&pool->stop, true);
+}
+
+void reader_pool_destroy(struct reader_pool *pool)
+{
+    if (pool == NULL) {
+        return;
+    }
+    reader_pool_stop(pool);
+    if (pool->results != NULL) {
+        mailbox_close(pool->results);
+    }
+    if (pool->tasks != NULL) {
+        mailbox_close(pool->tasks);
+    }
+    for (uint32_t i = 0; i < pool->started_count; i++) {
+        (void)pthread_join(pool->threads[i], NULL);
+    }
+    mailbox_destroy(pool->tasks);
+    mailbox_destroy(pool->results);
+    free(pool);
+}
+
+enum haul_status reader_pool_submit(struct reader_pool *pool, const struct reader_task *task)
+{
+    return mailbox_push(pool->tasks, task);
+}
+
+enum haul_status reader_pool_result(struct reader_pool *pool, struct reader_result *result)
+{
+    return mailbox_pop(pool->results, result);
+}
+
+int reader_pool_fd(const struct reader_pool *pool)
+{
+    return mailbox_fd(pool->results);
+}

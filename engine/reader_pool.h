@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reader_pool.h — the threads that read the store for the source: streams of the snapshot, rounds
+ * over the log, digests by scan. The loop thread hands tasks in and takes results out; filled
+ * blocks go through the outbox. */
+#ifndef HAUL_READER_POOL_H
+#define HAUL_READER_POOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "log_tail.h"
+#include "outbox.h"
+#include "plan.h"
+
+struct reader_pool;
+
+enum { READER_COUNT_MAX = 64 };
+
+enum reader_task_type {
+    READER_COPY,   /* one stream, from `start` on */
+    READER_ROUND,  /* the log up to its end */
+    READER_DIGEST, /* count and digest of one family by scan, as of now */
+    READER_CALL,   /* run `call(context)`: a hook or a record that may take its time */
+};
+
+struct reader_task {
+    enum reader_task_type type;
+    uint32_t index;               /* stream (COPY) or family (DIGEST) of the plan */
+    uint64_t next_batch;          /* COPY: where to go on; 0: from the start */
+    struct haul_slice start_after;/* COPY with next_batch > 0: the last key that is there already;
+                                   * borrowed until the result */
+    void (*call)(void *context, struct haul_error *error);
+    void *context;
+    uint32_t tag;                 /* the caller's, comes back in the result */
+};
+
+struct reader_result {
+    enum reader_task_type type;
+    uint32_t index;
+    uint32_t tag;
+    struct haul_error error;      /* status OK, CLOSED (the job ends), or why it failed */
+    struct digest digest;         /* COPY: of this run's records; DIGEST */
+    uint64_t bytes;               /* ROUND: of the ranges */
+    uint64_t sequence;            /* ROUND: the log was read up to here */
+    uint64_t batches;             /* COPY, ROUND: of the stream, emitted since it began */
+};
+
+struct reader_pool_options {
+    struct haul_store *store;
+    const struct haul_snapshot *snapshot; /* borrowed until destroy */
+    const struct plan *plan;
+    struct outbox *outbox;
+    struct log_tail *tail;        /* borrowed; used by one ROUND at a time */
+    uint32_t thread_count;
+    size_t task_count_max;        /* tasks that may wait or run at the same time */
+};
+
+enum haul_status reader_pool_create(const struct reader_pool_options *options,
+                                    struct reader_pool **pool,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Ask the running tasks to end early. Close the outbox as well: a task may wait there. */
+void reader_pool_stop(struct reader_pool *pool);
+/* Joins the threads. */
+void reader_pool_destroy(struct reader_pool *pool);
+
+/* Errors: AGAIN (task_count_max reached), CLOSED. */
+enum haul_status reader_pool_submit(struct reader_pool *pool,
+                                    const struct reader_task *task) HAUL_MUST_CHECK;
+/* Errors: AGAIN. */
+enum haul_status reader_pool_result(struct reader_pool *pool,
+                                    struct reader_result *result) HAUL_MUST_CHECK;
+int reader_pool_fd(const struct reader_pool *pool);
+
+#endif

@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sender_links.c — opening, falling back, queueing and submitting. */
+#include "sender_links.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+
+enum { EVENT_COUNT = 32 };
+
+struct sender_link {
+    struct link *link; /* NULL: none */
+    uint32_t index;
+    bool connected;
+    bool described;    /* our LINK message went out */
+    bool bound;
+    bool stalled;      /* the block at the head was refused for want of a credit */
+    struct block **queue; /* ring of pool-size many */
+    uint32_t first;
+    uint32_t count;
+};
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+enum haul_status sender_links_init(struct sender_links *links,
+                                   const struct sender_links_options *options,
+                                   struct outbox *outbox)
+{
+    memset(links, 0, sizeof(*links));
+    links->options = *options;
+    links->outbox = outbox;
+    links->links = calloc(options->link_count, sizeof(*links->links));
+    if (links->links == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    for (uint32_t i = 0; i < options->link_count; i++) {
+        links->links[i].index = i;
+        links->links[i].queue =
+            calloc(block_pool_count(outbox->pool), sizeof(*links->links[i].queue));
+        if (links->links[i].queue == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+    }
+    return HAUL_OK;
+}
+
+void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats)
+{
+    sum->blocks_sent += stats->blocks_sent;
+    sum->blocks_received += stats->blocks_received;
+    sum->bytes_sent += stats->bytes_sent;
+    sum->bytes_received += stats->bytes_received;
+    sum->credit_stalls += stats->credit_stalls;
+    sum->credits_sent += stats->credits_sent;
+    sum->credits_received += stats->credits_received;
+    sum->crc_errors += stats->crc_errors;
+    sum->sleeps += stats->sleeps;
+}
+
+static void drop_link(struct sender_links *links, struct sender_link *sender)
+{
+    if (sender->link == NULL) {
+        return;
+    }
+    struct haul_link_stats stats;
+    link_stats(sender->link, &stats);
+    link_stats_join(&links->closed_stats, &stats);
+    poll_group_remove_link(links->options.group, sender->link);
+    link_destroy(sender->link);
+    sender->link = NULL;
+    sender->connected = false;
+    sender->described = false;
+    sender->bound = false;
+}
+
+void sender_links_fini(struct sender_links *links)
+{
+    for (uint32_t i = 0; links->links != NULL && i < links->options.link_count; i++) {
+        drop_link(links, &links->links[i]);
+        free(links->links[i].queue);
+    }
+    free(links->links);
+    links->links = NULL;
+}
+
+static void go_down(struct sender_links *links, const struct haul_error *error)
+{
+    if (links->state != SENDER_LINKS_DOWN) {
+        links->error = *error;
+        links->state = SENDER_LINKS_DOWN;
+    }
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static enum haul_status connect_one(struct sender_links *links, struct sender_link *sender,
+                                    struct haul_error *error)
+{
+    links->ticket.index = sender->index;
+    enum haul_status status =
+        link_connect(links->transport, &links->options.address, &links->ticket,
+                     &links->options.config, &sender->link, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = poll_group_add_link(links->options.group, sender->link);
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "too many links for one loop");
+        link_destroy(sender->link);
+        sender->link = NULL;
+    }
+    return status;
+}
+
+static void connect_all(struct sender_links *links);
+
+/* An attempt failed while the links were being opened. */
+static void fall_back(struct sender_links *links, const struct haul_error *error)
+{
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        drop_link(links, &links->links[i]);
+    }
+    if (links->transport != HAUL_TRANSPORT_VERBS || links->options.mode != HAUL_MODE_AUTO) {
+        go_down(links, error);
+        return;
+    }
+    haul_error_format(error, links->fallback_reason, sizeof(links->fallback_reason));
+    haul_log(links->options.log, HAUL_LOG_WARNING, "no RDMA, falling back to TCP: %s",
+             links->fallback_reason);
+    links->rdma_refused = true;
+    connect_all(links);
+}
+
+static void connect_all(struct sender_links *links)
+{
+    bool tcp = links->options.mode == HAUL_MODE_TCP || links->rdma_refused;
+    links->transport = tcp ? HAUL_TRANSPORT_TCP : HAUL_TRANSPORT_VERBS;
+    links->state = SENDER_LINKS_OPENING;
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        struct haul_error error = {0};
+        if (connect_one(links, &links->links[i], &error) != HAUL_OK) {
+            fall_back(links, &error);
+            return;
+        }
+    }
+}
+
+void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                       bool rdma_offered, const char *rdma_refusal)
+{
+    links->ticket = *ticket;
+    bool wanted = links->options.mode != HAUL_MODE_TCP && !links->rdma_refused;
+    if (wanted && !rdma_offered) {
+        struct haul_error error = {0};
+        haul_error_set(&error, HAUL_UNSUPPORTED, NULL, 0, "the target offers no RDMA: %s",
+                       rdma_refusal);
+        links->transport = HAUL_TRANSPORT_VERBS;
+        fall_back(links, &error);
+        return;
+    }
+    connect_all(links);
+}
+
+static void check_up(struct sender_links *links)
+{
+    bool up = links->state == SENDER_LINKS_OPENING;
+    uint32_t slots = UINT32_MAX;
+    uint32_t payload = UINT32_MAX;
+    for (uint32_t i = 0; up && i < links->options.link_count; i++) {
+        const struct sender_link *sender = &links->links[i];
+        up = sender->bound && sender->described;
+        if (up) {
+            uint32_t count = link_slot_count(sender->link);
+            uint32_t bytes = link_payload_size_bytes_max(sender->link);
+            slots = count < slots ? count : slots;
+            payload = bytes < payload ? bytes : payload;
+        }
+    }
+    if (!up) {
+        return;
+    }
+    links->state = SENDER_LINKS_UP;
+    links->outbox->payload_bytes_max =
+        payload < links->outbox->payload_bytes_max ? payload : links->outbox->payload_bytes_max;
+    batch_size_init(&links->batch_size, links->options.batch_bytes_min,
+                    links->options.batch_bytes_max, links->outbox->payload_bytes_max, slots);
+    atomic_store(&links->outbox->batch_bytes, links->batch_size.bytes);
+    haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each",
+             links->options.link_count, haul_transport_name(links->transport), slots);
+}
+
+void sender_links_describe(struct sender_links *links,
+                           const haul_control_LinkDescription *description)
+{
+    if (links->state != SENDER_LINKS_OPENING ||
+        description->transport != (uint32_t)links->transport) {
+        return; /* of an attempt that was given up */
+    }
+    struct haul_error error = {0};
+    enum haul_status status = HAUL_PROTOCOL;
+    if (description->index < links->options.link_count &&
+        links->links[description->index].connected && !links->links[description->index].bound) {
+        struct sender_link *sender = &links->links[description->index];
+        status = link_bind(sender->link, description->description.bytes,
+                           description->description.size, &error);
+        sender->bound = status == HAUL_OK;
+    } else {
+        haul_error_set(&error, status, NULL, 0, "description of the unknown link %u",
+                       description->index);
+    }
+    if (status != HAUL_OK) {
+        fall_back(links, &error);
+    } else {
+        check_up(links);
+    }
+}
+
+bool sender_links_next_message(struct sender_links *links, struct message *message)
+{
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        struct sender_link *sender = &links->links[i];
+        if (sender->connected && !sender->described) {
+            message_init(message, MESSAGE_LINK);
+            haul_control_LinkDescription *to = &message->as.link;
+            to->index = i;
+            to->transport = (uint32_t)links->transport;
+            to->description.size = (pb_size_t)link_describe(sender->link, to->description.bytes);
+            sender->described = true;
+            check_up(links);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- polling ---------------------------------------------------------------------------------- */
+
+static void on_closed(struct sender_links *links, struct sender_link *sender,
+                      const struct haul_error *error)
+{
+    struct haul_error reason = *error;
+    if (reason.status == HAUL_OK) {
+        haul_error_set(&reason, HAUL_CLOSED, NULL, 0, "the target closed data link %u",
+                       sender->index);
+    }
+    if (links->state == SENDER_LINKS_OPENING) {
+        fall_back(links, &reason);
+    } else if (links->state == SENDER_LINKS_UP) {
+        go_down(links, &reason);
+        drop_link(links, sender);
+    } else {
+        drop_link(links, sender);
+    }
+}
+
+/* True: the link is gone. */
+static bool on_event(struct sender_links *links, struct sender_link *sender,
+                     const struct link_event *event)
+{
+    switch (event->type) {
+    case LINK_CONNECTED:
+        sender->connected = true;
+        return false;
+    case LINK_DONE:
+        links->in_flight_blocks--;
+        block_pool_release(links->outbox->pool, event->block);
+        sender->stalled = false;
+        return false;
+    case LINK_CREDIT:
+        sender->stalled = false;
+        return false;
+    case LINK_RECEIVED:
+        haul_unreachable();
+    case LINK_CLOSED:
+        on_closed(links, sender, &event->error);
+        return true;
+    }
+    return false;
+}
+
+static bool poll_one(struct sender_links *links, struct sender_link *sender)
+{
+    struct link_event events[EVENT_COUNT];
+    size_t count = link_poll(sender->link, events, EVENT_COUNT);
+    bool gone = false;
+    for (size_t i = 0; i < count && !gone; i++) {
+        gone = on_event(links, sender, &events[i]);
+    }
+    return count > 0;
+}
+
+/* Filled blocks into the queues of their links. */
+static bool drain_outbox(struct sender_links *links)
+{
+    struct block *block;
+    bool any = false;
+    while ((block = outbox_take(links->outbox)) != NULL) {
+        uint32_t index = block->header.stream % links->options.link_count;
+        struct sender_link *sender = &links->links[index];
+        uint32_t capacity = block_pool_count(links->outbox->pool);
+        haul_assert(sender->count < capacity);
+        sender->queue[(sender->first + sender->count) % capacity] = block;
+        sender->count++;
+        links->queued_blocks++;
+        any = true;
+    }
+    return any;
+}
+
+static void note_submitted(struct sender_links *links, const struct block *block)
+{
+    links->queued_blocks--;
+    links->in_flight_blocks++;
+    links->submitted_records += block->header.record_count;
+    links->submitted_bytes += block->header.payload_size_bytes;
+    batch_size_note_sent(&links->batch_size);
+    atomic_store_explicit(&links->outbox->batch_bytes, links->batch_size.bytes,
+                          memory_order_relaxed);
+}
+
+static bool submit_queue(struct sender_links *links, struct sender_link *sender)
+{
+    uint32_t capacity = block_pool_count(links->outbox->pool);
+    bool any = false;
+    while (sender->link != NULL && sender->count > 0 && !sender->stalled) {
+        struct block *block = sender->queue[sender->first];
+        if (link_submit(sender->link, block) != HAUL_OK) {
+            sender->stalled = true; /* a credit, a DONE or the CLOSED event ends it */
+            batch_size_note_stall(&links->batch_size);
+            break;
+        }
+        sender->first = (sender->first + 1) % capacity;
+        sender->count--;
+        note_submitted(links, block);
+        any = true;
+    }
+    return any;
+}
+
+bool sender_links_poll(struct sender_links *links)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        if (links->links[i].link != NULL) {
+            any = poll_one(links, &links->links[i]) || any;
+        }
+    }
+    if (links->state != SENDER_LINKS_UP) {
+        return any;
+    }
+    any = drain_outbox(links) || any;
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        any = submit_queue(links, &links->links[i]) || any;
+    }
+    return any;
+}
+
+bool sender_links_is_idle(const struct sender_links *links)
+{
+    return links->in_flight_blocks == 0 && links->queued_blocks == 0 &&
+           mailbox_count(links->outbox->filled) == 0;
+}
+
+void sender_links_close(struct sender_links *links)
+{
+    links->state = SENDER_LINKS_CLOSED;
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        if (links->links[i].link != NULL) {
+            link_close(links->links[i].link);
+        }
+    }
+}
+
+void sender_links_stats(const struct sender_links *links, struct haul_link_stats *stats)
+{
+    *stats = links->closed_stats;
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        if (links->links[i].link != NULL) {
+            struct haul_link_stats one;
+            link_stats(links->links[i].link, &one);
+            link_stats_join(stats, &one);
+        }
+    }
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sender_links.h — the data links of a source: choosing RDMA or TCP, opening them together, falling
+ * back, queueing blocks for each, and counting what is on the way.
+ *
+ *   CLOSED --sender_links_open--> OPENING --all bound--> UP --failure--> DOWN
+ *   OPENING --an RDMA link fails, mode AUTO--> OPENING (TCP), with the reason kept
+ *   OPENING --a TCP link fails--> DOWN      any --sender_links_close--> CLOSING --> CLOSED
+ *
+ * Blocks of one stream always take the same link, so that their order is the stream's.
+ * Thread: the loop's. */
+#ifndef HAUL_SENDER_LINKS_H
+#define HAUL_SENDER_LINKS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "batch_size.h"
+#include "haul/migration.h"
+#include "link.h"
+#include "message.h"
+#include "outbox.h"
+#include "poll_group.h"
+
+enum { SENDER_LINK_COUNT_MAX = 16 };
+
+enum sender_links_state {
+    SENDER_LINKS_CLOSED,
+    SENDER_LINKS_OPENING,
+    SENDER_LINKS_UP,
+    SENDER_LINKS_DOWN, /* `error` tells why */
+};
+
+struct sender_links_options {
+    struct link_address address;
+    enum haul_transport_mode mode;
+    struct link_config config;   /* with the pool */
+    uint32_t link_count;
+    uint32_t batch_bytes_min;
+    uint32_t batch_bytes_max;
+    struct poll_group *group;
+    const struct haul_log *log;
+};
+
+struct sender_link;
+
+struct sender_links {
+    struct sender_links_options options;
+    enum sender_links_state state;
+    enum haul_transport transport;
+    struct link_ticket ticket;
+    bool rdma_refused;                 /* tried, or not offered: TCP from now on */
+    char fallback_reason[HAUL_REASON_BYTES_MAX];
+    struct haul_error error;
+    struct outbox *outbox;
+    struct batch_size batch_size;
+    struct sender_link *links;
+    uint64_t in_flight_blocks;         /* submitted, not yet DONE */
+    uint64_t queued_blocks;
+    uint64_t submitted_records;
+    uint64_t submitted_bytes;          /* of payload */
+    struct haul_link_stats closed_stats; /* of links that are gone */
+};
+
+enum haul_status sender_links_init(struct sender_links *links,
+                                   const struct sender_links_options *options,
+                                   struct outbox *outbox) HAUL_MUST_CHECK;
+/* Links are torn down at once. */
+void sender_links_fini(struct sender_links *links);
+
+/* Begin to open. `rdma_offered` false: the peer cannot, for `rdma_refusal`. */
+void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                       bool rdma_offered, const char *rdma_refusal);
+/* A LINK message of the peer. */
+void sender_links_describe(struct sender_links *links,
+                           const haul_control_LinkDescription *description);
+/* A LINK message for the peer, if one is due. */
+bool sender_links_next_message(struct sender_links *links, struct message *message);
+
+/* Poll all links, return free blocks, submit filled ones. True: something happened. */
+bool sender_links_poll(struct sender_links *links);
+/* Nothing queued, nothing on the way? */
+bool sender_links_is_idle(const struct sender_links *links);
+void sender_links_close(struct sender_links *links);
+void sender_links_stats(const struct sender_links *links, struct haul_link_stats *stats);
+
+/* Add the counters of one link to a sum. */
+void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* table_lane.c — one open table file at a time, ingested when it is full. */
+#include "table_lane.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum haul_status table_lane_init(struct table_lane *lane, struct haul_store *store,
+                                 uint32_t family_id, const char *stem, struct haul_error *error)
+{
+    memset(lane, 0, sizeof(*lane));
+    lane->store = store;
+    lane->family_id = family_id;
+    int length = snprintf(lane->stem, sizeof(lane->stem), "%s", stem);
+    if (length < 0 || (size_t)length >= sizeof(lane->stem)) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the staging path is too long");
+    }
+    return HAUL_OK;
+}
+
+void table_lane_fini(struct table_lane *lane)
+{
+    if (lane->table != NULL) {
+        lane->store->ops->table_abandon(lane->table);
+        lane->table = NULL;
+        (void)unlink(lane->path);
+    }
+}
+
+enum haul_status table_lane_put(struct table_lane *lane, struct haul_slice key,
+                                struct haul_slice value, struct haul_error *error)
+{
+    const struct haul_store_ops *ops = lane->store->ops;
+    if (lane->table == NULL) {
+        (void)snprintf(lane->path, sizeof(lane->path), "%s-%u.sst", lane->stem,
+                       lane->file_count);
+        enum haul_status status =
+            ops->table_create(lane->store, lane->family_id, lane->path, &lane->table, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        lane->file_count++;
+    }
+    return ops->table_put(lane->table, key, value, error);
+}
+
+bool table_lane_is_full(const struct table_lane *lane)
+{
+    return lane->table != NULL &&
+           lane->store->ops->table_size(lane->table) >= lane->table_size_bytes;
+}
+
+enum haul_status table_lane_flush(struct table_lane *lane, struct haul_error *error)
+{
+    if (lane->table == NULL) {
+        return HAUL_OK;
+    }
+    struct haul_table *table = lane->table;
+    lane->table = NULL;
+    enum haul_status status = lane->store->ops->table_finish(table, error);
+    if (status == HAUL_OK) {
+        const char *paths[] = {lane->path};
+        status = lane->store->ops->table_ingest(lane->store, lane->family_id, paths, 1, error);
+    }
+    if (status != HAUL_OK) {
+        (void)unlink(lane->path);
+    }
+    return status;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_session.h — the life of a job on the side that takes: events and time in, actions out.
+ *
+ * No I/O, no clock, no threads: target_migration.c performs the actions in the product, the
+ * simulator in the tests.
+ *
+ *   WAITING --Hello / Welcome--> GREETED --Plan / check it--> CHECKING
+ *   CHECKING --sound / start, PlanAccepted--> RECEIVING
+ *   RECEIVING, PREPARED --Prepare, all deltas applied / flush--> FLUSHING
+ *   FLUSHING --durable, digests equal / record--> RECORDING --recorded / Prepared--> PREPARED
+ *   PREPARED --Commit / own--> OWNING --owned / Committed--> ENDED(OK)
+ *
+ *   WAITING..CHECKING --refusal / Refused--> ENDED          (nothing was changed)
+ *   RECEIVING..PREPARED --Abort, failure / clear--> CLEARING --cleared / Aborted--> ENDED
+ *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
+ *
+ * Invariants (checked after every event by check_invariants):
+ *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch
+ *   T2 Prepared goes out only when everything sent was applied, is durable, equal and recorded
+ *   T3 once PREPARED nothing is cleared but on an Abort of the source
+ *   T4 ENDED(OK) only after own has succeeded */
+#ifndef HAUL_TARGET_SESSION_H
+#define HAUL_TARGET_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "haul/migration.h"
+#include "message.h"
+
+#define TARGET_STATE_LIST(X)                                                                   \
+    X(WAITING, "the channel is up, Hello awaited")                                             \
+    X(GREETED, "Welcome is out, Plan awaited")                                                 \
+    X(CHECKING, "the plan is held against the store")                                          \
+    X(RECEIVING, "blocks are coming in")                                                       \
+    X(FLUSHING, "everything is being made durable")                                            \
+    X(RECORDING, "the PREPARED record is being written")                                       \
+    X(PREPARED, "Prepared is out; the source decides")                                         \
+    X(OWNING, "the decision is commit; the range is being taken over")                         \
+    X(CLEARING, "what was copied is being removed")                                            \
+    X(ENDED, "nothing more happens")
+
+enum target_state {
+#define TARGET_STATE_ENUM(name, sentence) TARGET_##name,
+    TARGET_STATE_LIST(TARGET_STATE_ENUM)
+#undef TARGET_STATE_ENUM
+};
+
+const char *target_state_name(enum target_state state);
+
+enum target_event_type {
+    TARGET_EVENT_MESSAGE,      /* message: borrowed */
+    TARGET_EVENT_CHANNEL_DOWN, /* error */
+    TARGET_EVENT_CHECKED,      /* error.status: OK or why the plan is refused; accepted: taken */
+    TARGET_EVENT_APPLIED,      /* delta_batches: applied so far */
+    TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before */
+    TARGET_EVENT_RECORDED,     /* error.status */
+    TARGET_EVENT_OWNED,        /* error.status */
+    TARGET_EVENT_CLEARED,      /* error.status */
+    TARGET_EVENT_FAILED,       /* error: something local went wrong */
+    TARGET_EVENT_CANCEL,
+    TARGET_EVENT_TICK,
+};
+
+struct target_event {
+    enum target_event_type type;
+    struct haul_error error;
+    const struct message *message;
+    struct message *accepted;
+    uint64_t delta_batches;
+    const struct digest *digests;
+};
+
+enum target_action_type {
+    TARGET_ACTION_SEND,   /* message: take it, send it, release it */
+    TARGET_ACTION_CHECK,  /* message: the Plan, borrowed until the next event */
+    TARGET_ACTION_START,  /* appliers up, links welcome */
+    TARGET_ACTION_FLUSH,  /* make everything durable, then digest */
+    TARGET_ACTION_RECORD, /* write the PREPARED record */
+    TARGET_ACTION_OWN,
+    TARGET_ACTION_STOP,   /* stop appliers, close links */
+    TARGET_ACTION_CLEAR,  /* remove what was copied */
+    TARGET_ACTION_END,
+};
+
+struct target_action {
+    enum target_action_type type;
+    struct message message;
+};
+
+struct target_session_options {
+    struct message welcome; /* WELCOME, complete but for what Hello decides */
+    uint64_t config_version;
+    bool config_version_known;
+    uint32_t peer_timeout_ms;
+};
+
+struct target_session;
+
+enum haul_status target_session_create(const struct target_session_options *options,
+                                       uint64_t now_ns,
+                                       struct target_session **session) HAUL_MUST_CHECK;
+void target_session_destroy(struct target_session *session);
+
+void target_session_event(struct target_session *session, const struct target_event *event,
+                          uint64_t now_ns);
+bool target_session_action(struct target_session *session, struct target_action *action);
+uint64_t target_session_deadline_ns(const struct target_session *session);
+
+enum target_state target_session_state(const struct target_session *session);
+const struct haul_error *target_session_outcome(const struct target_session *session);
+/* Valid from GREETED on. */
+const haul_control_Hello *target_session_hello(const struct target_session *session);
+/* Of the last Prepare. */
+const haul_control_Prepare *target_session_prepare(const struct target_session *session);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* version_record.h — the config version in force: the embedder's own (hooks) or the one kept beside
+ * the database (ownership.h). The swap on the source is the decision to commit. */
+#ifndef HAUL_VERSION_RECORD_H
+#define HAUL_VERSION_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "plan.h"
+
+/* Where journals, ownership and staging files of a store lie: `<directory>/haul`. False: the path
+ * is too long. */
+bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes);
+
+/* The version, and whether there is any. Errors: those of the hook; CORRUPT, IO. */
+enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
+                                    uint64_t *version, bool *known,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Who the range belongs to once the swap is made. */
+enum version_outcome {
+    VERSION_RELEASED, /* source: the target owns the plan's ranges */
+    VERSION_IMPORTED, /* target: we own them */
+};
+
+struct version_swap {
+    enum version_outcome outcome;
+    const uint8_t *job; /* HAUL_JOB_BYTES */
+    const struct plan *plan;
+    uint64_t expected;  /* the version that must still be in force */
+    uint64_t next;
+    uint64_t epoch;
+};
+
+/* Move the version from `expected` to `next`, durably, with the plan's ranges and what became of
+ * them. With a version hook the embedder's register is compared, and the move is its own.
+ * Errors: FENCED (another version is in force), NO_SPACE, IO, CORRUPT; IN_DOUBT: call again. */
+enum haul_status version_record_swap(struct haul_store *store, const struct haul_hooks *hooks,
+                                     const struct version_swap *swap,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

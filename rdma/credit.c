@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* credit.c — the arithmetic of both sides. */
+#include "credit.h"
+
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+#include "crc32c.h"
+
+/* --- record ----------------------------------------------------------------------------------- */
+
+enum { RECORD_MAGIC_AT = 24, RECORD_CRC_AT = 28 };
+
+void credit_record_encode(const struct credit_record *record, uint8_t *at)
+{
+    put_u64(at, record->epoch);
+    put_u64(at + 8, record->freed);
+    put_u64(at + 16, record->applied);
+    put_u32(at + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
+    put_u32(at + RECORD_CRC_AT, crc32c(at, RECORD_CRC_AT));
+}
+
+enum haul_status credit_record_decode(const uint8_t *at, struct credit_record *record)
+{
+    if (get_u32(at + RECORD_MAGIC_AT) != CREDIT_RECORD_MAGIC) {
+        return HAUL_PROTOCOL;
+    }
+    if (get_u32(at + RECORD_CRC_AT) != crc32c(at, RECORD_CRC_AT)) {
+        return HAUL_CORRUPT;
+    }
+    record->epoch = get_u64(at);
+    record->freed = get_u64(at + 8);
+    record->applied = get_u64(at + 16);
+    return HAUL_OK;
+}
+
+/* --- sender ----------------------------------------------------------------------------------- */
+
+void credit_sender_init(struct credit_sender *sender, uint32_t slot_count, uint64_t epoch)
+{
+    haul_assert(slot_count > 0 && slot_count <= CREDIT_SLOT_COUNT_MAX);
+    *sender = (struct credit_sender){.slot_count = slot_count, .epoch = epoch};
+}
+
+bool credit_sender_can_submit(const struct credit_sender *sender)
+{
+    return sender->submitted - sender->freed < sender->slot_count &&
+           sender->submitted - sender->applied <
+               (uint64_t)CREDIT_APPLIED_LEAD * sender->slot_count;
+}
+
+void credit_sender_note_submitted(struct credit_sender *sender)
+{
+    haul_assert(credit_sender_can_submit(sender));
+    sender->submitted++;
+}
+
+enum haul_status credit_sender_take(struct credit_sender *sender,
+                                    const struct credit_record *record, bool *advanced)
+{
+    *advanced = false;
+    if (record->epoch != sender->epoch) {
+        return HAUL_FENCED;
+    }
+    if (record->freed > sender->submitted || record->applied > sender->submitted) {
+        return HAUL_PROTOCOL;
+    }
+    if (record->freed > sender->freed) {
+        sender->freed = record->freed;
+        *advanced = true;
+    }
+    if (record->applied > sender->applied) {
+        sender->applied = record->applied;
+        *advanced = true;
+    }
+    return HAUL_OK;
+}
+
+/* --- receiver --------------------------------------------------------------------------------- */
+
+void credit_receiver_init(struct credit_receiver *receiver, uint32_t slot_count, uint64_t epoch)
+{
+    haul_assert(slot_count > 0 && slot_count <= CREDIT_SLOT_COUNT_MAX);
+    memset(receiver, 0, sizeof(*receiver));
+    receiver->slot_count = slot_count;
+    receiver->epoch = epoch;
+}
+
+enum haul_status credit_receiver_note_received(struct credit_receiver *receiver)
+{
+    if (receiver->received - receiver->freed >= receiver->slot_count) {
+        return HAUL_PROTOCOL;
+    }
+    receiver->received++;
+    return HAUL_OK;
+}
+
+void credit_receiver_release(struct credit_receiver *receiver, uint64_t ordinal)
+{
+    haul_assert(ordinal >= receiver->freed && ordinal < receiver->received);
+    uint64_t slot = ordinal % receiver->slot_count;
+    uint64_t bit = UINT64_C(1) << (slot % 64);
+    haul_assert((receiver->released[slot / 64] & bit) == 0);
+    receiver->released[slot / 64] |= bit;
+    while (receiver->freed < receiver->received) {
+        slot = receiver->freed % receiver->slot_count;
+        bit = UINT64_C(1) << (slot % 64);
+        if ((receiver->released[slot / 64] & bit) == 0) {
+            return;
+        }
+        receiver->released[slot / 64] &= ~bit;
+        receiver->freed++;
+    }
+}
+
+void credit_receiver_note_applied(struct credit_receiver *receiver, uint64_t count)
+{
+    receiver->applied += count;
+    haul_assert(receiver->applied <= receiver->received);
+}
+
+bool credit_receiver_due(const struct credit_receiver *receiver, bool idle)
+{
+    uint64_t quarter = receiver->slot_count / 4 > 0 ? receiver->slot_count / 4 : 1;
+    uint64_t freed = receiver->freed - receiver->reported_freed;
+    uint64_t applied = receiver->applied - receiver->reported_applied;
+    if (freed == 0 && applied == 0) {
+        return false;
+    }
+    /* Up to `slot_count` beyond what was reported may have been sent to us: then it waits. */
+    bool exhausted = receiver->received - receiver->reported_freed >= receiver->slot_count &&
+                     freed > 0;
+    uint64_t lead = (uint64_t)CREDIT_APPLIED_LEAD * receiver->slot_count;
+    bool behind = receiver->received - receiver->reported_applied >= lead && applied > 0;
+    return freed >= quarter || exhausted || behind || idle;
+}
+
+void credit_receiver_report(struct credit_receiver *receiver, struct credit_record *record)
+{
+    *record = (struct credit_record){
+        .epoch = receiver->epoch, .freed = receiver->freed, .applied = receiver->applied};
+    receiver->reported_freed = receiver->freed;
+    receiver->reported_applied = receiver->applied;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_address.c — "ADDR:PORT" to a socket address and back. */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "link.h"
+
+enum { HOST_BYTES_MAX = 256, PORT_BYTES_MAX = 8 };
+
+/* "host:port", "[v6]:port", ":port". False: no such form. */
+static bool split(const char *text, char *host, char *port)
+{
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || strlen(colon + 1) == 0 || strlen(colon + 1) >= PORT_BYTES_MAX ||
+        strspn(colon + 1, "0123456789") != strlen(colon + 1)) {
+        return false;
+    }
+    size_t size = (size_t)(colon - text);
+    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+        text++;
+        size -= 2;
+    } else if (memchr(text, ':', size) != NULL) {
+        return false; /* an IPv6 literal without brackets */
+    }
+    if (size >= HOST_BYTES_MAX) {
+        return false;
+    }
+    memcpy(host, text, size);
+    host[size] = '\0';
+    (void)snprintf(port, PORT_BYTES_MAX, "%s", colon + 1);
+    return true;
+}
+
+enum haul_status link_address_parse(const char *text, struct link_address *address,
+                                    struct haul_error *error)
+{
+    char host[HOST_BYTES_MAX];
+    char port[PORT_BYTES_MAX];
+    unsigned number = 0;
+    if (!split(text, host, port) || sscanf(port, "%u", &number) != 1 || number > 65535) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not ADDR:PORT", text);
+        haul_error_hint(error, "for example 10.0.0.7:7447, [2001:db8::7]:7447 or db7:7447");
+        return HAUL_INVALID;
+    }
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int result = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
+    if (result != 0) {
+        return haul_error_set(error, HAUL_NOT_FOUND, "getaddrinfo", 0,
+                              "cannot resolve '%s': %s", host, gai_strerror(result));
+    }
+    memset(address, 0, sizeof(*address));
+    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
+    address->size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return HAUL_OK;
+}
+
+void link_address_format(const struct link_address *address,
+                         char text[LINK_ADDRESS_TEXT_BYTES_MAX])
+{
+    char host[INET6_ADDRSTRLEN] = "?";
+    const struct sockaddr *any = (const struct sockaddr *)&address->storage;
+    if (any->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+        (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+        (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "[%s]:%u", host,
+                       ntohs(six->sin6_port));
+        return;
+    }
+    const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;
+    if (any->sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+    }
+    (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "%s:%u", host, ntohs(four->sin_port));
+}

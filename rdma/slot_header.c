@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* slot_header.c — the 64 bytes in front of every payload. */
+#include "slot_header.h"
+
+#include "bytes.h"
+#include "crc32c.h"
+
+enum { CRC_AT = SLOT_HEADER_BYTES - 4 };
+
+void slot_header_encode(const struct slot_header *header, uint8_t *at)
+{
+    put_u32(at, SLOT_HEADER_MAGIC);
+    put_u16(at + 4, SLOT_HEADER_VERSION);
+    at[6] = header->type;
+    at[7] = header->lane;
+    put_u64(at + 8, header->epoch);
+    put_u64(at + 16, header->sequence);
+    put_u64(at + 24, header->batch);
+    put_u32(at + 32, header->stream);
+    put_u32(at + 36, header->flags);
+    put_u32(at + 40, header->payload_size_bytes);
+    put_u32(at + 44, header->record_count);
+    put_u32(at + 48, header->raw_size_bytes);
+    put_u32(at + 52, 0);
+    put_u32(at + 56, header->payload_crc);
+    put_u32(at + CRC_AT, crc32c(at, CRC_AT));
+}
+
+enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header,
+                                    const char **why)
+{
+    if (get_u32(at) != SLOT_HEADER_MAGIC) {
+        *why = "wrong magic";
+        return HAUL_PROTOCOL;
+    }
+    if (get_u32(at + CRC_AT) != crc32c(at, CRC_AT)) {
+        *why = "header checksum does not match";
+        return HAUL_CORRUPT;
+    }
+    if (get_u16(at + 4) != SLOT_HEADER_VERSION) {
+        *why = "unknown header version";
+        return HAUL_VERSION;
+    }
+    if (get_u32(at + 52) != 0) {
+        *why = "reserved bytes are not zero";
+        return HAUL_PROTOCOL;
+    }
+    *header = (struct slot_header){
+        .type = at[6],
+        .lane = at[7],
+        .epoch = get_u64(at + 8),
+        .sequence = get_u64(at + 16),
+        .batch = get_u64(at + 24),
+        .stream = get_u32(at + 32),
+        .flags = get_u32(at + 36),
+        .payload_size_bytes = get_u32(at + 40),
+        .record_count = get_u32(at + 44),
+        .raw_size_bytes = get_u32(at + 48),
+        .payload_crc = get_u32(at + 56),
+    };
+    return HAUL_OK;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_handshake.c — the connecting side's opening of links and control channels. */
+#include "tcp_handshake.h"
+
+#include <stdbool.h>
+#include <sys/epoll.h>
+
+#include "clock.h"
+#include "tcp_socket.h"
+
+static enum haul_status fail_foreign(const struct tcp_handshake *handshake, const char *how,
+                                     struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    (void)haul_error_set(error, HAUL_PROTOCOL, "", 0, "%s is not a haul peer: %s", name, how);
+    haul_error_hint(error, "is that the port of `haul recv`?");
+    return HAUL_PROTOCOL;
+}
+
+static enum haul_status fail_version(const struct tcp_handshake *handshake, uint16_t version_min,
+                                     uint16_t version_max, struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    (void)haul_error_set(error, HAUL_VERSION, "", 0,
+                         "%s speaks link versions %u to %u, this side %u to %u", name, version_min,
+                         version_max, LINK_VERSION_MIN, LINK_VERSION_MAX);
+    haul_error_hint(error, "install fitting versions of haul on both sides");
+    return HAUL_VERSION;
+}
+
+static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
+                                     struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    bool connecting = handshake->state == TCP_HANDSHAKE_CONNECTING;
+    (void)haul_error_set(error, HAUL_TIMEOUT, "", 0, "%s did not %s within %u ms", name,
+                         connecting ? "accept the connection" : "answer our preamble",
+                         handshake->peer_timeout_ms);
+    haul_error_hint(error, connecting
+                               ? "the host does not answer: check the address and the firewall"
+                               : "is that the port of `haul recv`?");
+    return HAUL_TIMEOUT;
+}
+
+static enum haul_status on_connecting(struct tcp_handshake *handshake, int fd,
+                                      struct haul_error *error)
+{
+    enum haul_status status = tcp_socket_connected(fd, &handshake->peer, error);
+    if (status == HAUL_OK) {
+        handshake->state = TCP_HANDSHAKE_SENDING;
+    }
+    return status;
+}
+
+static enum haul_status on_sending(struct tcp_handshake *handshake, int fd,
+                                   struct haul_error *error)
+{
+    const struct iovec rest = {.iov_base = handshake->bytes + handshake->moved_bytes,
+                               .iov_len = sizeof(handshake->bytes) - handshake->moved_bytes};
+    size_t sent = 0;
+    enum haul_status status = tcp_socket_send(fd, &rest, 1, &sent, error);
+    handshake->moved_bytes += sent;
+    /* A peer that refuses unread, for want of room, has answered and closed: read on. */
+    if (handshake->moved_bytes == sizeof(handshake->bytes) || status == HAUL_CLOSED) {
+        handshake->state = TCP_HANDSHAKE_READING;
+        handshake->moved_bytes = 0;
+        return HAUL_OK;
+    }
+    return status;
+}
+
+static enum haul_status take_answer(const struct tcp_handshake *handshake, struct haul_error *error)
+{
+    enum haul_status answer;
+    uint16_t version_min;
+    uint16_t version_max;
+    enum haul_status status =
+        tcp_answer_decode(handshake->bytes, &answer, &version_min, &version_max);
+    if (status == HAUL_CORRUPT) {
+        return haul_error_set(error, status, "", 0, "the answer to our preamble is damaged");
+    }
+    if (status != HAUL_OK) {
+        return fail_foreign(handshake, "its answer has an unknown status", error);
+    }
+    if (answer == HAUL_VERSION ||
+        (answer == HAUL_OK && (version_min > LINK_VERSION_MAX || version_max < LINK_VERSION_MIN))) {
+        return fail_version(handshake, version_min, version_max, error);
+    }
+    if (answer == HAUL_OK) {
+        return HAUL_OK;
+    }
+    /* AGAIN is no refusal; a peer that sends it anyway must not keep us waiting. */
+    answer = answer == HAUL_AGAIN ? HAUL_PROTOCOL : answer;
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    return haul_error_set(error, answer, "", 0, "%s refused the connection: %s", name,
+                          haul_status_sentence(answer));
+}
+
+static enum haul_status on_reading(struct tcp_handshake *handshake, int fd,
+                                   struct haul_error *error)
+{
+    const struct iovec rest = {.iov_base = handshake->bytes + handshake->moved_bytes,
+                               .iov_len = sizeof(handshake->bytes) - handshake->moved_bytes};
+    size_t received = 0;
+    enum haul_status status = tcp_socket_receive(fd, &rest, 1, &received, error);
+    handshake->moved_bytes += received;
+    if (!tcp_answer_plausible(handshake->bytes, handshake->moved_bytes)) {
+        return fail_foreign(handshake, "its answer is not ours", error);
+    }
+    if (status == HAUL_CLOSED && error->code == 0) {
+        return fail_foreign(handshake, "it closed the connection without an answer", error);
+    }
+    if (status != HAUL_OK || handshake->moved_bytes < sizeof(handshake->bytes)) {
+        return status;
+    }
+    status = take_answer(handshake, error);
+    if (status == HAUL_OK) {
+        handshake->state = TCP_HANDSHAKE_DONE;
+    }
+    return status;
+}
+
+void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_address *peer,
+                        enum tcp_purpose purpose, const struct link_ticket *ticket,
+                        const struct link_config *config)
+{
+    *handshake = (struct tcp_handshake){
+        .state = TCP_HANDSHAKE_CONNECTING,
+        .peer = *peer,
+        .clock = config->clock,
+        .peer_timeout_ms = config->options.peer_timeout_ms,
+        .deadline_ns = clock_deadline_ns(config->clock, config->options.peer_timeout_ms),
+    };
+    tcp_preamble_encode(purpose, ticket, handshake->bytes);
+}
+
+enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
+                                    struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK && handshake->state != TCP_HANDSHAKE_DONE) {
+        switch (handshake->state) {
+        case TCP_HANDSHAKE_CONNECTING:
+            status = on_connecting(handshake, fd, error);
+            break;
+        case TCP_HANDSHAKE_SENDING:
+            status = on_sending(handshake, fd, error);
+            break;
+        case TCP_HANDSHAKE_READING:
+            status = on_reading(handshake, fd, error);
+            break;
+        case TCP_HANDSHAKE_DONE:
+            break;
+        }
+    }
+    if (status == HAUL_AGAIN && clock_now_ns(handshake->clock) >= handshake->deadline_ns) {
+        return fail_timeout(handshake, error);
+    }
+    return status;
+}
+
+uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake)
+{
+    return handshake->state == TCP_HANDSHAKE_READING ? EPOLLIN : EPOLLOUT;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_handshake.h — the connecting side's opening: TCP connect, preamble out, answer in.
+ *
+ *   CONNECTING --connected--> SENDING --64 bytes out--> READING --64 bytes in--> DONE
+ *
+ * All three arrows are made by tcp_handshake_step, within peer_timeout_ms of the beginning.
+ * Thread: the owner's. */
+#ifndef HAUL_TCP_HANDSHAKE_H
+#define HAUL_TCP_HANDSHAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+#include "link.h"
+#include "tcp_preamble.h"
+
+enum tcp_handshake_state {
+    TCP_HANDSHAKE_CONNECTING, /* the kernel connects */
+    TCP_HANDSHAKE_SENDING,    /* our preamble goes out */
+    TCP_HANDSHAKE_READING,    /* the answer comes in */
+    TCP_HANDSHAKE_DONE,       /* accepted */
+};
+
+struct tcp_handshake {
+    enum tcp_handshake_state state;
+    struct link_address peer;
+    const struct haul_clock *clock;
+    uint32_t peer_timeout_ms;
+    uint64_t deadline_ns;
+    size_t moved_bytes; /* of `bytes`, in the direction of the state */
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+};
+
+/* `config` has its defaults resolved. */
+void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_address *peer,
+                        enum tcp_purpose purpose, const struct link_ticket *ticket,
+                        const struct link_config *config);
+
+/* Go on as far as possible without waiting. OK: the peer accepted. Errors: AGAIN; TIMEOUT;
+ * PROTOCOL and CORRUPT (not a haul peer); VERSION; those of tcp_socket_connected; what the peer
+ * answered (AUTH, BUSY, FENCED, ...). */
+enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* EPOLLIN or EPOLLOUT. */
+uint32_t tcp_handshake_interest(const struct tcp_handshake *handshake);
+
+#endif

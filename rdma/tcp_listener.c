@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_listener.c — accepts, reads preambles, refuses what is not a haul peer.
+ *
+ * A connection from accept on (enum pending_state, one slot of a fixed table each):
+ *
+ *   UNUSED --accept_one--> READING --read_preamble: 64 sound bytes--> READY
+ *   READING --read_preamble: foreign, damaged, other version; expire--> UNUSED (closed)
+ *   READY --tcp_listener_poll--> ANSWERING --accept_link, take, reject--> UNUSED
+ *
+ * Invariants:
+ *  1. At most TCP_PENDING_MAX connections are held; one more is answered BUSY and closed.
+ *  2. A slot in READING has a deadline. ANSWERING is the caller's promise to answer.
+ *  3. When the process is out of descriptors the listening socket leaves the epoll set for
+ *     ACCEPT_PAUSE_MS, so that the poll loop sleeps instead of spinning; the peers wait in the
+ *     kernel's backlog. */
+#include "tcp_listener.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "assertion.h"
+#include "clock.h"
+#include "haul/log.h"
+#include "link_ops.h"
+#include "tcp_link.h"
+#include "tcp_socket.h"
+
+enum {
+    ACCEPT_PAUSE_MS = 100,
+    /* Connections taken in one poll, so that a flood cannot hold the loop. */
+    ACCEPTS_PER_POLL_MAX = 2 * TCP_PENDING_MAX,
+    EVENTS_PER_POLL = TCP_PENDING_MAX + 1,
+};
+
+enum pending_state {
+    PENDING_UNUSED,    /* no connection */
+    PENDING_READING,   /* the preamble is not complete */
+    PENDING_READY,     /* a sound preamble; not yet handed out */
+    PENDING_ANSWERING, /* handed out; the caller owes the answer */
+};
+
+struct pending {
+    enum pending_state state;
+    int fd;
+    uint64_t deadline_ns;
+    struct link_address peer;
+    enum tcp_purpose purpose;
+    struct link_ticket ticket;
+    size_t received_bytes;
+    uint8_t preamble[TCP_PREAMBLE_BYTES];
+};
+
+struct tcp_listener {
+    struct link_config config;
+    int fd;
+    int epoll_fd;
+    uint64_t resume_ns; /* when accepting goes on; CLOCK_NEVER: it is not paused */
+    struct pending pending[TCP_PENDING_MAX];
+};
+
+static void log_refusal(const struct tcp_listener *listener, const struct link_address *peer,
+                        const char *why)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(peer, name);
+    haul_log(listener->config.log, HAUL_LOG_WARNING, "refused a connection from %s: %s", name, why);
+}
+
+/* The answer is the first thing we write, so the kernel has room for it; a peer that has gone
+ * already will be noticed by whoever gets the socket. */
+static void answer(int fd, enum haul_status status)
+{
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    tcp_answer_encode(status, bytes);
+    const struct iovec part = {.iov_base = bytes, .iov_len = sizeof(bytes)};
+    size_t sent;
+    struct haul_error ignored;
+    (void)!tcp_socket_send(fd, &part, 1, &sent, &ignored);
+}
+
+/* Forget the connection; its socket lives on with somebody else. */
+static int detach(struct tcp_listener *listener, struct pending *pending)
+{
+    if (pending->state == PENDING_READING) {
+        (void)epoll_ctl(listener->epoll_fd, EPOLL_CTL_DEL, pending->fd, NULL);
+    }
+    pending->state = PENDING_UNUSED;
+    return pending->fd;
+}
+
+static void drop(struct tcp_listener *listener, struct pending *pending)
+{
+    (void)close(detach(listener, pending));
+}
+
+static struct pending *find_unused(struct tcp_listener *listener)
+{
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        if (listener->pending[i].state == PENDING_UNUSED) {
+            return &listener->pending[i];
+        }
+    }
+    return NULL;
+}
+
+static bool watch_listening(struct tcp_listener *listener, bool wanted)
+{
+    struct epoll_event event = {.events = wanted ? EPOLLIN : 0, .data.ptr = NULL};
+    return epoll_ctl(listener->epoll_fd, EPOLL_CTL_MOD, listener->fd, &event) == 0;
+}
+
+static void pause_accepting(struct tcp_listener *listener, int code)
+{
+    struct haul_error error;
+    char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+    (void)haul_error_set(&error, tcp_socket_status(code), "accept4", code,
+                         "cannot accept connections for now");
+    haul_error_format(&error, line, sizeof(line));
+    haul_log(listener->config.log, HAUL_LOG_WARNING, "%s", line);
+    (void)watch_listening(listener, false);
+    listener->resume_ns = clock_deadline_ns(listener->config.clock, ACCEPT_PAUSE_MS);
+}
+
+static void resume_accepting(struct tcp_listener *listener)
+{
+    if (listener->resume_ns != CLOCK_NEVER &&
+        clock_now_ns(listener->config.clock) >= listener->resume_ns) {
+        (void)watch_listening(listener, true);
+        listener->resume_ns = CLOCK_NEVER;
+    }
+}
+
+static void admit(struct tcp_listener *listener, int fd)
+{
+    struct link_address peer;
+    tcp_socket_peer(fd, &peer);
+    struct pending *pending = find_unused(listener);
+    if (pending == NULL) {
+        log_refusal(listener, &peer, "too many connections wait for their preamble");
+        answer(fd, HAUL_BUSY);
+        (void)close(fd);
+        return;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};
+    struct haul_error error;
+    if (tcp_socket_configure(fd, listener->config.options.peer_timeout_ms, &error) != HAUL_OK ||
+        epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        log_refusal(listener, &peer, "the socket cannot be set up");
+        (void)close(fd);
+        return;
+    }
+    pending->state = PENDING_READING;
+    pending->fd = fd;
+    pending->peer = peer;
+    pending->received_bytes = 0;
+    pending->deadline_ns = clock_deadline_ns(listener->config.clock, TCP_PREAMBLE_TIMEOUT_MS);
+}
+
+/* Take one connection; false: none is left, or none can be taken. */
+static bool accept_one(struct tcp_listener *listener)
+{
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        admit(listener, fd);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        pause_accepting(listener, errno);
+        return false;
+    default:
+        /* ECONNABORTED and the network errors that accept(2) passes on: this one peer is gone. */
+        return true;
+    }
+}
+
+static void accept_waiting(struct tcp_listener *listener)
+{
+    if (listener->resume_ns != CLOCK_NEVER) {
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_PER_POLL_MAX && accept_one(listener); i++) {
+    }
+}
+
+static void take_preamble(struct tcp_listener *listener, struct pending *pending)
+{
+    struct link_ticket *ticket = &pending->ticket;
+    enum haul_status status = tcp_preamble_decode(pending->preamble, &pending->purpose, ticket);
+    if (status != HAUL_OK) {
+        log_refusal(listener, &pending->peer,
+                    status == HAUL_CORRUPT ? "its preamble is damaged" : "unknown purpose");
+        answer(pending->fd, status);
+        drop(listener, pending);
+        return;
+    }
+    if (ticket->version_min > LINK_VERSION_MAX || ticket->version_max < LINK_VERSION_MIN) {
+        log_refusal(listener, &pending->peer, "it speaks no version of the protocol that we do");
+        answer(pending->fd, HAUL_VERSION);
+        drop(listener, pending);
+        return;
+    }
+    /* Nobody reads it until the answer: a peer that closes now must not keep the loop awake. */
+    (void)epoll_ctl(listener->epoll_fd, EPOLL_CTL_DEL, pending->fd, NULL);
+    pending->state = PENDING_READY;
+}
+
+static void read_preamble(struct tcp_listener *listener, struct pending *pending)
+{
+    const struct iovec rest = {.iov_base = pending->preamble + pending->received_bytes,
+                               .iov_len = sizeof(pending->preamble) - pending->received_bytes};
+    size_t received = 0;
+    struct haul_error error;
+    enum haul_status status = tcp_socket_receive(pending->fd, &rest, 1, &received, &error);
+    if (status == HAUL_AGAIN) {
+        return;
+    }
+    pending->received_bytes += received;
+    if (!tcp_preamble_plausible(pending->preamble, pending->received_bytes)) {
+        log_refusal(listener, &pending->peer, "not a haul peer");
+        drop(listener, pending);
+    } else if (status != HAUL_OK) {
+        log_refusal(listener, &pending->peer, "it left before its preamble was complete");
+        drop(listener, pending);
+    } else if (pending->received_bytes == sizeof(pending->preamble)) {
+        take_preamble(listener, pending);
+    }
+}
+
+static void expire(struct tcp_listener *listener)
+{
+    uint64_t now = clock_now_ns(listener->config.clock);
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        struct pending *pending = &listener->pending[i];
+        if (pending->state == PENDING_READING && now >= pending->deadline_ns) {
+            log_refusal(listener, &pending->peer, "no preamble in time");
+            drop(listener, pending);
+        }
+    }
+}
+
+/* Read first, expire second: a late poll must not punish a punctual peer. Accept last, so that
+ * the slots of those who went are free. */
+static void work(struct tcp_listener *listener)
+{
+    struct epoll_event events[EVENTS_PER_POLL];
+    int count = epoll_wait(listener->epoll_fd, events, EVENTS_PER_POLL, 0);
+    for (int i = 0; i < count; i++) {
+        struct pending *pending = events[i].data.ptr;
+        if (pending != NULL && pending->state == PENDING_READING) {
+            read_preamble(listener, pending);
+        }
+    }
+    expire(listener);
+    resume_accepting(listener);
+    accept_waiting(listener);
+}
+
+static struct pending *find_ready(struct tcp_listener *listener)
+{
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        if (listener->pending[i].state == PENDING_READY) {
+            return &listener->pending[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pending *pending_of(const struct link_incoming *incoming)
+{
+    struct pending *pending = incoming->handle;
+    haul_assert(pending != NULL && pending->state == PENDING_ANSWERING);
+    return pending;
+}
+
+enum haul_status tcp_listener_create(const struct link_address *address,
+                                     const struct link_config *config,
+                                     struct tcp_listener **listener, struct haul_error *error)
+{
+    struct tcp_listener *made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
+    }
+    made->fd = -1;
+    made->epoll_fd = -1;
+    made->resume_ns = CLOCK_NEVER;
+    enum haul_status status = link_config_resolve(config, &made->config, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    status = tcp_socket_listen(address, &made->fd, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (made->epoll_fd < 0) {
+        status = haul_error_set(error, tcp_socket_status(errno), "epoll_create1", errno,
+                                "cannot create a listener");
+        goto fail;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+    if (epoll_ctl(made->epoll_fd, EPOLL_CTL_ADD, made->fd, &event) != 0) {
+        status = haul_error_set(error, tcp_socket_status(errno), "epoll_ctl", errno,
+                                "cannot create a listener");
+        goto fail;
+    }
+    *listener = made;
+    return HAUL_OK;
+fail:
+    tcp_listener_destroy(made);
+    return status;
+}
+
+void tcp_listener_destroy(struct tcp_listener *listener)
+{
+    if (listener == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        if (listener->pending[i].state != PENDING_UNUSED) {
+            drop(listener, &listener->pending[i]);
+        }
+    }
+    if (listener->fd >= 0) {
+        (void)close(listener->fd);
+    }
+    if (listener->epoll_fd >= 0) {
+        (void)close(listener->epoll_fd);
+    }
+    free(listener);
+}
+
+void tcp_listener_address(const struct tcp_listener *listener, struct link_address *address)
+{
+    tcp_socket_local(listener->fd, address);
+}
+
+int tcp_listener_fd(const struct tcp_listener *listener)
+{
+    return listener->epoll_fd;
+}
+
+uint64_t tcp_listener_deadline_ns(const struct tcp_listener *listener)
+{
+    uint64_t deadline_ns = listener->resume_ns;
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        const struct pending *pending = &listener->pending[i];
+        if (pending->state == PENDING_READING && pending->deadline_ns < deadline_ns) {
+            deadline_ns = pending->deadline_ns;
+        }
+    }
+    return deadline_ns;
+}
+
+enum haul_status tcp_listener_poll(struct tcp_listener *listener, enum tcp_purpose *purpose,
+                                   struct link_incoming *incoming)
+{
+    work(listener);
+    struct pending *pending = find_ready(listener);
+    if (pending == NULL) {
+        return HAUL_AGAIN;
+    }
+    pending->state = PENDING_ANSWERING;
+    *purpose = pending->purpose;
+    *incoming =
+        (struct link_incoming){.ticket = pending->ticket, .peer = pending->peer, .handle = pending};
+    return HAUL_OK;
+}
+
+void tcp_listener_reject(struct tcp_listener *listener, struct link_incoming *incoming,
+                         enum haul_status reason)
+{
+    struct pending *pending = pending_of(incoming);
+    log_refusal(listener, &pending->peer, haul_status_sentence(reason));
+    answer(pending->fd, reason);
+    drop(listener, pending);
+    incoming->handle = NULL;
+}
+
+enum haul_status tcp_listener_accept_link(struct tcp_listener *listener,
+                                          struct link_incoming *incoming,
+                                          const struct link_config *config, struct link **link,
+                                          struct haul_error *error)
+{
+    struct pending *pending = pending_of(incoming);
+    struct link_config resolved;
+    enum haul_status status = link_config_resolve(config, &resolved, error);
+    if (status == HAUL_OK) {
+        status = tcp_link_adopt(pending->fd, &resolved, link, error);
+    }
+    answer(pending->fd, status);
+    if (status == HAUL_OK) {
+        (void)detach(listener, pending);
+    } else {
+        drop(listener, pending);
+    }
+    incoming->handle = NULL;
+    return status;
+}
+
+int tcp_listener_take(struct tcp_listener *listener, struct link_incoming *incoming)
+{
+    struct pending *pending = pending_of(incoming);
+    answer(pending->fd, HAUL_OK);
+    incoming->handle = NULL;
+    return detach(listener, pending);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_receiver.h — the receiving half of a TCP link: blocks in, credit records out.
+ *
+ * The stream is headers and payloads in turn; enum tcp_receiver_state says where it stands.
+ * Thread: the link's owner. */
+#ifndef HAUL_TCP_RECEIVER_H
+#define HAUL_TCP_RECEIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "block_pool.h"
+#include "credit.h"
+#include "haul/status.h"
+#include "haul/transport.h"
+#include "link.h"
+#include "slot_header.h"
+#include "tcp_record.h"
+
+enum tcp_receiver_state {
+    TCP_RECEIVER_HEADER,  /* the 64 bytes of the next header are coming */
+    TCP_RECEIVER_PAYLOAD, /* the payload comes into `filling` */
+    TCP_RECEIVER_ENDED,   /* the sender's orderly end came: nothing follows */
+};
+
+struct tcp_receiver {
+    enum tcp_receiver_state state;
+    int fd;
+    struct haul_link_stats *stats; /* the link's */
+    struct block_pool *pool;
+    uint64_t epoch;
+    uint64_t first_sequence;
+    uint64_t next_sequence;
+    uint32_t payload_size_bytes_max;
+    bool bound;
+    bool drained; /* the last read got less than it asked for: the socket is empty */
+    struct credit_receiver credit;
+
+    size_t header_bytes; /* of `header`, which may be read ahead while the payload is coming */
+    uint8_t header[SLOT_HEADER_BYTES];
+    struct block *filling;
+    size_t payload_bytes; /* of `filling`, received so far */
+
+    bool ending; /* the end record is to be sent */
+    bool ended;  /* it is in `record` or already sent */
+    size_t record_bytes_left;
+    uint8_t record[TCP_RECORD_BYTES];
+};
+
+/* Errors: NO_MEMORY. */
+enum haul_status tcp_receiver_init(struct tcp_receiver *receiver, int fd,
+                                   const struct link_config *config, struct haul_link_stats *stats,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* The pool goes with it, blocks and all. */
+void tcp_receiver_fini(struct tcp_receiver *receiver);
+
+/* The ring's size is known: blocks may come. */
+void tcp_receiver_bind(struct tcp_receiver *receiver, uint32_t slot_count);
+
+/* Begin a round of reading. */
+void tcp_receiver_begin(struct tcp_receiver *receiver);
+/* The next whole block, which is lent until tcp_receiver_release. Errors: AGAIN (also after the
+ * sender's end: see `state`); PROTOCOL, VERSION, CORRUPT, FENCED (bad headers); as
+ * tcp_socket_receive. */
+enum haul_status tcp_receiver_next(struct tcp_receiver *receiver, struct block **block,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+void tcp_receiver_release(struct tcp_receiver *receiver, struct block *block);
+
+/* Send the credits that are due, `idle` as in credit_receiver_due, and the end when it is wanted.
+ * OK: nothing is left. Errors: AGAIN; as tcp_socket_send. */
+enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Let the next reports send the orderly end. */
+void tcp_receiver_end(struct tcp_receiver *receiver);
+
+/* Is a block lent or half received? Has the sender been told of all that was freed? */
+bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
+bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
+/* Is there something that tcp_receiver_next gives without reading, or credits to send? */
+bool tcp_receiver_has_news(const struct tcp_receiver *receiver);
+/* Would a read find room? */
+bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver);
+/* Are there record bytes for the kernel? */
+bool tcp_receiver_unwritten(const struct tcp_receiver *receiver);
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_sender.c — the sending half of a TCP link.
+ *
+ * Header and payload of a block lie side by side in its slot, so a block is one piece of a
+ * gathering send, straight from the block's memory. A submit writes at once: the kernel copies
+ * while the payload is still in the cache of its producer. Blocks that find the socket full wait
+ * in the queue and go out many in one call. */
+#include "tcp_sender.h"
+
+#include <string.h>
+#include <sys/uio.h>
+
+#include "assertion.h"
+#include "tcp_socket.h"
+
+enum {
+    PARTS_PER_SEND = 16,
+};
+
+static struct block **queued(struct tcp_sender *sender, uint64_t number)
+{
+    return &sender->queue[number % HAUL_SLOT_COUNT_MAX];
+}
+
+static size_t frame_bytes(const struct block *block)
+{
+    return SLOT_HEADER_BYTES + (size_t)block->header.payload_size_bytes;
+}
+
+/* What to send next: the rest of the block begun, further blocks, and behind the last the end. */
+static size_t gather(struct tcp_sender *sender, struct iovec *parts)
+{
+    size_t count = 0;
+    size_t skip = sender->written_bytes;
+    for (uint64_t n = sender->written; n < sender->submitted && count < PARTS_PER_SEND; n++) {
+        const struct block *block = *queued(sender, n);
+        parts[count++] =
+            (struct iovec){.iov_base = block->data + skip, .iov_len = frame_bytes(block) - skip};
+        skip = 0;
+    }
+    if (sender->end_bytes_left > 0 && count < PARTS_PER_SEND) {
+        parts[count++] =
+            (struct iovec){.iov_base = sender->end + sizeof(sender->end) - sender->end_bytes_left,
+                           .iov_len = sender->end_bytes_left};
+    }
+    return count;
+}
+
+static void note_written(struct tcp_sender *sender, size_t bytes)
+{
+    sender->stats->bytes_sent += bytes;
+    while (bytes > 0 && sender->written < sender->submitted) {
+        size_t left = frame_bytes(*queued(sender, sender->written)) - sender->written_bytes;
+        if (bytes < left) {
+            sender->written_bytes += bytes;
+            return;
+        }
+        bytes -= left;
+        sender->written++;
+        sender->written_bytes = 0;
+        sender->stats->blocks_sent++;
+    }
+    haul_debug_assert(bytes <= sender->end_bytes_left);
+    sender->end_bytes_left -= bytes;
+}
+
+static enum haul_status fail_record(enum haul_status status, struct haul_error *error)
+{
+    const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
+                      : status == HAUL_CORRUPT ? "a credit record is damaged"
+                                               : "a credit record makes no sense";
+    return haul_error_set(error, status, "", 0, "%s", why);
+}
+
+static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at,
+                                    struct haul_error *error)
+{
+    enum tcp_record_kind kind;
+    struct credit_record record;
+    enum haul_status status = tcp_record_decode(at, &kind, &record);
+    if (status != HAUL_OK) {
+        return fail_record(status, error);
+    }
+    /* What the kernel does not have yet the peer cannot have read; before the bind, nothing. */
+    if (record.freed > sender->written || record.applied > sender->written ||
+        sender->peer_ended) {
+        return fail_record(HAUL_PROTOCOL, error);
+    }
+    bool advanced = false;
+    status = credit_sender_take(&sender->credit, &record, &advanced);
+    if (status != HAUL_OK) {
+        return fail_record(status, error);
+    }
+    sender->advanced = sender->advanced || advanced;
+    sender->peer_ended = kind == TCP_RECORD_END;
+    sender->stats->credits_received++;
+    return HAUL_OK;
+}
+
+static enum haul_status take_records(struct tcp_sender *sender, struct haul_error *error)
+{
+    size_t at = 0;
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK && sender->record_bytes - at >= TCP_RECORD_BYTES) {
+        status = take_record(sender, sender->records + at, error);
+        at += TCP_RECORD_BYTES;
+    }
+    sender->record_bytes -= at;
+    memmove(sender->records, sender->records + at, sender->record_bytes);
+    return status;
+}
+
+enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
+                                 const struct link_config *config, struct haul_link_stats *stats,
+                                 struct haul_error *error)
+{
+    *sender = (struct tcp_sender){
+        .fd = fd, .stats = stats, .epoch = config->epoch, .next_sequence = config->first_sequence};
+    /* The ring's size is not known yet; the link submits nothing before the bind. */
+    credit_sender_init(&sender->credit, config->options.slot_count, config->epoch);
+    return block_pool_create(config->options.slot_count, config->options.slot_size_bytes,
+                             config->log, &sender->pool, error);
+}
+
+void tcp_sender_fini(struct tcp_sender *sender)
+{
+    if (sender->pool != NULL) {
+        block_pool_close(sender->pool);
+        block_pool_destroy(sender->pool);
+        sender->pool = NULL;
+    }
+}
+
+void tcp_sender_bind(struct tcp_sender *sender, uint32_t slot_count)
+{
+    credit_sender_init(&sender->credit, slot_count, sender->epoch);
+}
+
+enum haul_status tcp_sender_submit(struct tcp_sender *sender, struct block *block)
+{
+    if (!credit_sender_can_submit(&sender->credit)) {
+        return HAUL_AGAIN;
+    }
+    haul_assert(sender->submitted - sender->returned < HAUL_SLOT_COUNT_MAX);
+    block->header.type = SLOT_DATA;
+    block->header.epoch = sender->epoch;
+    block->header.sequence = sender->next_sequence++;
+    slot_header_encode(&block->header, block->data);
+    credit_sender_note_submitted(&sender->credit);
+    *queued(sender, sender->submitted) = block;
+    sender->submitted++;
+    return HAUL_OK;
+}
+
+enum haul_status tcp_sender_write(struct tcp_sender *sender, struct haul_error *error)
+{
+    while (tcp_sender_unwritten(sender)) {
+        struct iovec parts[PARTS_PER_SEND];
+        size_t count = gather(sender, parts);
+        size_t sent = 0;
+        enum haul_status status = tcp_socket_send(sender->fd, parts, count, &sent, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        note_written(sender, sent);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status tcp_sender_read(struct tcp_sender *sender, struct haul_error *error)
+{
+    if (sender->peer_ended) {
+        return HAUL_AGAIN;
+    }
+    const struct iovec room = {.iov_base = sender->records + sender->record_bytes,
+                               .iov_len = sizeof(sender->records) - sender->record_bytes};
+    size_t received = 0;
+    enum haul_status status = tcp_socket_receive(sender->fd, &room, 1, &received, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    sender->stats->bytes_received += received;
+    sender->record_bytes += received;
+    return take_records(sender, error);
+}
+
+static struct block *take_next(struct tcp_sender *sender)
+{
+    struct block *block = *queued(sender, sender->returned);
+    *queued(sender, sender->returned) = NULL;
+    sender->returned++;
+    return block;
+}
+
+struct block *tcp_sender_take_freed(struct tcp_sender *sender)
+{
+    return sender->returned < sender->credit.freed ? take_next(sender) : NULL;
+}
+
+struct block *tcp_sender_take_cancelled(struct tcp_sender *sender)
+{
+    return sender->returned < sender->submitted ? take_next(sender) : NULL;
+}
+
+void tcp_sender_end(struct tcp_sender *sender)
+{
+    if (sender->ending) {
+        return;
+    }
+    const struct slot_header header = {
+        .type = SLOT_CLOSE, .epoch = sender->epoch, .sequence = sender->next_sequence};
+    slot_header_encode(&header, sender->end);
+    sender->end_bytes_left = sizeof(sender->end);
+    sender->ending = true;
+}
+
+bool tcp_sender_in_flight(const struct tcp_sender *sender)
+{
+    return sender->credit.freed < sender->submitted;
+}
+
+bool tcp_sender_unwritten(const struct tcp_sender *sender)
+{
+    return sender->written < sender->submitted || sender->end_bytes_left > 0;
+}
+
+bool tcp_sender_has_news(const struct tcp_sender *sender)
+{
+    return sender->advanced || sender->returned < sender->credit.freed;
+}

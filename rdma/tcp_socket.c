@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_socket.c — the socket calls of links, listener and control channel. */
+#include "tcp_socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    LISTEN_BACKLOG = 128,
+    KEEPALIVE_PROBES = 3,
+    MS_PER_S = 1000,
+};
+
+enum haul_status tcp_socket_status(int code)
+{
+    switch (code) {
+    case ECONNREFUSED:
+        return HAUL_REFUSED;
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case ENETDOWN:
+        return HAUL_UNREACHABLE;
+    case ETIMEDOUT:
+        return HAUL_TIMEOUT;
+    case ECONNRESET:
+    case ECONNABORTED:
+    case EPIPE:
+    case ENOTCONN:
+        return HAUL_CLOSED;
+    case EADDRINUSE:
+        return HAUL_BUSY;
+    case EAFNOSUPPORT:
+    case EPROTONOSUPPORT:
+        return HAUL_UNSUPPORTED;
+    case EMFILE:
+    case ENFILE:
+        return HAUL_LIMIT;
+    case ENOMEM:
+    case ENOBUFS:
+        return HAUL_NO_MEMORY;
+    default:
+        return HAUL_IO;
+    }
+}
+
+static bool set_option(int fd, int level, int name, int value)
+{
+    return setsockopt(fd, level, name, &value, sizeof(value)) == 0;
+}
+
+enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms, struct haul_error *error)
+{
+    /* The kernel counts keep-alive in whole seconds; TCP_USER_TIMEOUT decides when it is over. */
+    int probe_s = (int)(peer_timeout_ms / KEEPALIVE_PROBES / MS_PER_S);
+    probe_s = probe_s < 1 ? 1 : probe_s;
+    if (!set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
+        !set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)peer_timeout_ms) ||
+        !set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1) ||
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, probe_s) ||
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, probe_s) ||
+        !set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES)) {
+        return haul_error_set(error, HAUL_IO, "setsockopt", errno, "cannot set TCP options");
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status fail_connect(int code, const struct link_address *peer,
+                                     struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(peer, name);
+    /* No free local port: the machine's limit, not a wrong address. */
+    enum haul_status status = code == EADDRNOTAVAIL ? HAUL_LIMIT : tcp_socket_status(code);
+    (void)haul_error_set(error, status, "connect", code, "cannot connect to %s", name);
+    if (status == HAUL_REFUSED) {
+        haul_error_hint(error, "nothing listens on that port: is `haul recv` running there?");
+    } else if (status == HAUL_UNREACHABLE) {
+        haul_error_hint(error, "check the address, the route and the firewall");
+    } else if (status == HAUL_TIMEOUT) {
+        haul_error_hint(error, "the host does not answer: check the address and the firewall");
+    }
+    return status;
+}
+
+enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t peer_timeout_ms,
+                                    int *fd, struct haul_error *error)
+{
+    int made =
+        socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (made < 0) {
+        return haul_error_set(error, tcp_socket_status(errno), "socket", errno,
+                              "cannot create a socket");
+    }
+    enum haul_status status = tcp_socket_configure(made, peer_timeout_ms, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    if (connect(made, (const struct sockaddr *)&address->storage, address->size) != 0 &&
+        errno != EINPROGRESS && errno != EINTR) {
+        status = fail_connect(errno, address, error);
+        goto fail;
+    }
+    *fd = made;
+    return HAUL_OK;
+fail:
+    (void)close(made);
+    return status;
+}
+
+enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
+                                      struct haul_error *error)
+{
+    struct pollfd writable = {.fd = fd, .events = POLLOUT};
+    if (poll(&writable, 1, 0) <= 0) {
+        return HAUL_AGAIN;
+    }
+    int code = 0;
+    socklen_t size = sizeof(code);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0) {
+        code = errno;
+    }
+    return code == 0 ? HAUL_OK : fail_connect(code, peer, error);
+}
+
+static enum haul_status fail_listen(const char *call, int code, const struct link_address *address,
+                                    struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(address, name);
+    if (code == EADDRINUSE) {
+        (void)haul_error_set(error, HAUL_BUSY, call, code, "%s is in use", name);
+        haul_error_hint(error, "another process listens there: stop it or choose another port");
+        return HAUL_BUSY;
+    }
+    if (code == EADDRNOTAVAIL) {
+        (void)haul_error_set(error, HAUL_INVALID, call, code, "cannot listen on %s", name);
+        haul_error_hint(error, "the address must belong to an interface of this host");
+        return HAUL_INVALID;
+    }
+    if (code == EACCES) {
+        (void)haul_error_set(error, HAUL_INVALID, call, code, "cannot listen on %s", name);
+        haul_error_hint(error, "ports below 1024 need a privilege: choose a higher one");
+        return HAUL_INVALID;
+    }
+    return haul_error_set(error, tcp_socket_status(code), call, code, "cannot listen on %s", name);
+}
+
+enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
+                                   struct haul_error *error)
+{
+    int made =
+        socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    if (made < 0) {
+        return fail_listen("socket", errno, address, error);
+    }
+    enum haul_status status;
+    if (!set_option(made, SOL_SOCKET, SO_REUSEADDR, 1)) {
+        status = fail_listen("setsockopt", errno, address, error);
+        goto fail;
+    }
+    if (address->storage.ss_family == AF_INET6) {
+        /* Both families on one socket where the system allows it; IPv6 alone is not an error. */
+        (void)set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0);
+    }
+    if (bind(made, (const struct sockaddr *)&address->storage, address->size) != 0) {
+        status = fail_listen("bind", errno, address, error);
+        goto fail;
+    }
+    if (listen(made, LISTEN_BACKLOG) != 0) {
+        status = fail_listen("listen", errno, address, error);
+        goto fail;
+    }
+    *fd = made;
+    return HAUL_OK;
+fail:
+    (void)close(made);
+    return status;
+}
+
+static enum haul_status fail_transfer(const char *call, int code, struct haul_error *error)
+{
+    enum haul_status status = tcp_socket_status(code);
+    if (status == HAUL_TIMEOUT) {
+        return haul_error_set(error, status, call, code, "the peer does not answer any more");
+    }
+    return haul_error_set(error, status, call, code, "the connection broke");
+}
+
+static struct msghdr message_of(const struct iovec *parts, size_t part_count)
+{
+    /* msghdr has no const: the calls do not write to the vector. */
+    return (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = part_count};
+}
+
+enum haul_status tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
+                                 size_t *sent_bytes, struct haul_error *error)
+{
+    struct msghdr message = message_of(parts, part_count);
+    ssize_t moved;
+    do {
+        moved = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    } while (moved < 0 && errno == EINTR);
+    if (moved >= 0) {
+        *sent_bytes = (size_t)moved;
+        return HAUL_OK;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return HAUL_AGAIN;
+    }
+    return fail_transfer("sendmsg", errno, error);
+}
+
+enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t part_count,
+                                    size_t *received_bytes, struct haul_error *error)
+{
+    struct msghdr message = message_of(parts, part_count);
+    ssize_t moved;
+    do {
+        moved = recvmsg(fd, &message, MSG_DONTWAIT);
+    } while (moved < 0 && errno == EINTR);
+    if (moved > 0) {
+        *received_bytes = (size_t)moved;
+        return HAUL_OK;
+    }
+    if (moved == 0) {
+        return haul_error_set(error, HAUL_CLOSED, "", 0, "the peer closed the connection");
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        return HAUL_AGAIN;
+    }
+    return fail_transfer("recvmsg", errno, error);
+}
+
+enum haul_status tcp_socket_failure(int fd, struct haul_error *error)
+{
+    int code = 0;
+    socklen_t size = sizeof(code);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) != 0) {
+        code = errno;
+    }
+    return code == 0 ? HAUL_OK : fail_transfer("getsockopt", code, error);
+}
+
+void tcp_socket_peer(int fd, struct link_address *address)
+{
+    memset(address, 0, sizeof(*address));
+    address->size = sizeof(address->storage);
+    if (getpeername(fd, (struct sockaddr *)&address->storage, &address->size) != 0) {
+        address->size = 0;
+    }
+}
+
+void tcp_socket_local(int fd, struct link_address *address)
+{
+    memset(address, 0, sizeof(*address));
+    address->size = sizeof(address->storage);
+    if (getsockname(fd, (struct sockaddr *)&address->storage, &address->size) != 0) {
+        address->size = 0;
+    }
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tcp_socket.h — non-blocking TCP sockets with our options; errno becomes haul_status here.
+ *
+ * Thread: any; a socket belongs to its caller. */
+#ifndef HAUL_TCP_SOCKET_H
+#define HAUL_TCP_SOCKET_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "haul/status.h"
+#include "link.h"
+
+/* What an errno of a socket call means. */
+enum haul_status tcp_socket_status(int code);
+
+/* Non-blocking, no Nagle, keep-alive probes, and a dead peer is given up after `peer_timeout_ms`
+ * of unacknowledged bytes. Buffer sizes stay with the kernel's autotuning. Errors: IO. */
+enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Start connecting; when the socket is writable ask tcp_socket_connected.
+ * Errors: REFUSED, UNREACHABLE, LIMIT, UNSUPPORTED (address family), IO, when known at once. */
+enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t peer_timeout_ms,
+                                    int *fd, struct haul_error *error) HAUL_MUST_CHECK;
+/* Errors: AGAIN (still connecting), REFUSED, UNREACHABLE, TIMEOUT, IO. */
+enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Bind and listen. "[::]" takes IPv4 as well. Errors: BUSY (port in use), INVALID (not an address
+ * of this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
+enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Move what can be moved now. Errors: AGAIN; CLOSED (error.code 0: orderly end of the stream,
+ * else reset); TIMEOUT (dead peer); UNREACHABLE; IO. `error` is not touched for AGAIN. */
+enum haul_status tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
+                                 size_t *sent_bytes, struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t part_count,
+                                    size_t *received_bytes,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Has the connection failed, unseen because nobody reads? Errors: as of receive. */
+enum haul_status tcp_socket_failure(int fd, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Which address the socket has on the other / on this side; size 0 when it cannot be told. */
+void tcp_socket_peer(int fd, struct link_address *address);
+void tcp_socket_local(int fd, struct link_address *address);
+
+#endif

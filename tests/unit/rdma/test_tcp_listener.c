@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_tcp_listener.c — who gets in, who gets which answer, and that nobody holds the door. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "bytes.h"
+#include "check.h"
+#include "crc32c.h"
+#include "raw_peer.h"
+#include "tcp_listener.h"
+
+enum { TEXT_BYTES = 256, PEERS_MAX = TCP_PENDING_MAX + 1 };
+
+/* Log lines, counted; the last one kept. */
+struct line_log {
+    unsigned count;
+    char last[TEXT_BYTES];
+};
+
+static struct fake_clock fake;
+static struct line_log lines;
+static struct haul_log log_sink;
+static struct link_config config;
+static struct tcp_listener *listener;
+static struct link_address address;
+
+static void keep_line(void *context, enum haul_log_level level, const char *line)
+{
+    struct line_log *kept = context;
+    (void)level;
+    kept->count++;
+    (void)snprintf(kept->last, sizeof(kept->last), "%s", line);
+}
+
+static void open_listener(void)
+{
+    fake_clock_init(&fake);
+    memset(&lines, 0, sizeof(lines));
+    log_sink =
+        (struct haul_log){.write = keep_line, .context = &lines, .level_max = HAUL_LOG_DEBUG};
+    config = (struct link_config){.clock = &fake.clock, .log = &log_sink};
+    config.options.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN;
+    const struct link_address any = raw_loopback();
+    check_or_stop(tcp_listener_create(&any, &config, &listener, NULL) == HAUL_OK);
+    tcp_listener_address(listener, &address);
+}
+
+static void close_listener(void)
+{
+    tcp_listener_destroy(listener);
+    listener = NULL;
+}
+
+static int connect_peer(void)
+{
+    int fd = raw_connect(&address);
+    check_or_stop(fd >= 0);
+    return fd;
+}
+
+static void make_preamble(enum tcp_purpose purpose, uint16_t version, uint8_t *bytes)
+{
+    struct link_ticket ticket = {.version_min = version, .version_max = version, .index = 7};
+    memset(ticket.token, 0x42, sizeof(ticket.token));
+    tcp_preamble_encode(purpose, &ticket, bytes);
+}
+
+/* Poll until a peer is there or the listener logged `line_count` lines. */
+static enum haul_status poll_until(enum tcp_purpose *purpose, struct link_incoming *incoming,
+                                   unsigned line_count)
+{
+    enum haul_status status = tcp_listener_poll(listener, purpose, incoming);
+    while (status == HAUL_AGAIN && lines.count < line_count &&
+           raw_wait(tcp_listener_fd(listener), POLLIN)) {
+        status = tcp_listener_poll(listener, purpose, incoming);
+    }
+    return status;
+}
+
+static void poll_until_refusal(void)
+{
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    check_status(poll_until(&purpose, &incoming, lines.count + 1), HAUL_AGAIN);
+}
+
+static enum haul_status read_answer(int fd)
+{
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum haul_status answer;
+    uint16_t version_min;
+    uint16_t version_max;
+    if (!raw_read(fd, bytes, sizeof(bytes)) ||
+        tcp_answer_decode(bytes, &answer, &version_min, &version_max) != HAUL_OK ||
+        version_min != LINK_VERSION_MIN || version_max != LINK_VERSION_MAX) {
+        return HAUL_INTERNAL;
+    }
+    return answer;
+}
+
+/* A control peer still gets in: whatever happened before left the listener in order. */
+static void check_still_open(void)
+{
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    check_status(poll_until(&purpose, &incoming, UINT32_MAX), HAUL_OK);
+    tcp_listener_reject(listener, &incoming, HAUL_FENCED);
+    check_status(read_answer(fd), HAUL_FENCED);
+    (void)close(fd);
+}
+
+static void test_tcp_listener_poll__sound_preamble__ticket_and_purpose(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    check_status(poll_until(&purpose, &incoming, 1), HAUL_OK);
+    check_equal(purpose, TCP_CONTROL);
+    check_equal(incoming.ticket.index, 7);
+    check_equal(incoming.ticket.token[15], 0x42);
+    check_equal(incoming.peer.storage.ss_family, AF_INET);
+    int taken = tcp_listener_take(listener, &incoming);
+    check_status(read_answer(fd), HAUL_OK);
+    check(raw_write(taken, "x", 1));
+    uint8_t byte = 0;
+    check(raw_read(fd, &byte, 1));
+    check_equal(byte, 'x');
+    (void)close(taken);
+    (void)close(fd);
+    close_listener();
+}
+
+static void test_tcp_listener_poll__preamble_byte_by_byte__taken_once_complete(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
+    for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
+        check(raw_write(fd, bytes + i, 1));
+        (void)raw_wait(tcp_listener_fd(listener), POLLIN);
+        check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    }
+    check(raw_write(fd, bytes + sizeof(bytes) - 1, 1));
+    check_status(poll_until(&purpose, &incoming, 1), HAUL_OK);
+    check_equal(purpose, TCP_DATA);
+    tcp_listener_reject(listener, &incoming, HAUL_AUTH);
+    check_status(read_answer(fd), HAUL_AUTH);
+    check(raw_ends(fd));
+    (void)close(fd);
+    close_listener();
+}
+
+static void test_tcp_listener_poll__foreign_bytes__closed_without_answer(void)
+{
+    open_listener();
+    int fd = connect_peer();
+    check(raw_write(fd, "GET / HTTP/1.1\r\n", 16));
+    poll_until_refusal();
+    check_equal(lines.count, 1);
+    check(strstr(lines.last, "127.0.0.1:") != NULL);
+    check(strstr(lines.last, "not a haul peer") != NULL);
+    check(raw_ends(fd));
+    (void)close(fd);
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__damaged_preamble__answered_corrupt(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    int fd = connect_peer();
+    make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
+    bytes[40] ^= 1;
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    poll_until_refusal();
+    check_status(read_answer(fd), HAUL_CORRUPT);
+    check(raw_ends(fd));
+    check(strstr(lines.last, "damaged") != NULL);
+    (void)close(fd);
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__other_version__answered_with_ours(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    int fd = connect_peer();
+    make_preamble(TCP_DATA, LINK_VERSION_MAX + 1, bytes);
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    poll_until_refusal();
+    check_status(read_answer(fd), HAUL_VERSION);
+    check(raw_ends(fd));
+    check_equal(lines.count, 1);
+    (void)close(fd);
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__peer_leaves_early__forgotten(void)
+{
+    open_listener();
+    int fd = connect_peer();
+    check(raw_write(fd, "HAUL", 4));
+    (void)close(fd);
+    poll_until_refusal();
+    check(strstr(lines.last, "left before") != NULL);
+    check_equal(tcp_listener_deadline_ns(listener), CLOCK_NEVER);
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__silent_peer__closed_at_the_deadline(void)
+{
+    open_listener();
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    (void)raw_wait(tcp_listener_fd(listener), POLLIN);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(tcp_listener_deadline_ns(listener),
+                fake.now_ns + TCP_PREAMBLE_TIMEOUT_MS * (uint64_t)NS_PER_MS);
+    fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - 1);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(lines.count, 0);
+    fake_clock_advance_ms(&fake, 1);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(lines.count, 1);
+    check(raw_ends(fd));
+    (void)close(fd);
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__65_silent_peers__the_last_is_told_busy(void)
+{
+    open_listener();
+    int fds[PEERS_MAX];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        fds[i] = connect_peer();
+        (void)raw_wait(tcp_listener_fd(listener), POLLIN);
+        check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    }
+    check_equal(lines.count, 1);
+    check_status(read_answer(fds[TCP_PENDING_MAX]), HAUL_BUSY);
+    check(raw_ends(fds[TCP_PENDING_MAX]));
+    fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(lines.count, PEERS_MAX);
+    for (size_t i = 0; i < PEERS_MAX; i++) {
+        (void)close(fds[i]);
+    }
+    check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    check(raw_wait(tcp_listener_fd(listener), POLLIN));
+    struct rlimit limit;
+    check_or_stop(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
+    check_or_stop(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_or_stop(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+
+    check_equal(lines.count, 1);
+    struct pollfd quiet = {.fd = tcp_listener_fd(listener), .events = POLLIN};
+    check_equal(poll(&quiet, 1, 0), 0);
+    check(tcp_listener_deadline_ns(listener) > fake.now_ns);
+    check(tcp_listener_deadline_ns(listener) != CLOCK_NEVER);
+
+    fake.now_ns = tcp_listener_deadline_ns(listener);
+    check_status(poll_until(&purpose, &incoming, UINT32_MAX), HAUL_OK);
+    tcp_listener_reject(listener, &incoming, HAUL_BUSY);
+    check_status(read_answer(fd), HAUL_BUSY);
+    (void)close(fd);
+    close_listener();
+}
+
+static void test_tcp_listener_accept_link__data_peer__link_reports_connected(void)
+{
+    open_listener();
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    struct link *link = NULL;
+    struct link_event event;
+    int fd = connect_peer();
+    make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
+    check(raw_write(fd, bytes, sizeof(bytes)));
+    check_or_stop(poll_until(&purpose, &incoming, 1) == HAUL_OK);
+    check_or_stop(tcp_listener_accept_link(listener, &incoming, &config, &link, NULL) == HAUL_OK);
+    check_status(read_answer(fd), HAUL_OK);
+    check_equal(link_poll(link, &event, 1), 1);
+    check_equal(event.type, LINK_CONNECTED);
+    check(link_pool(link) == NULL);
+    close_listener();
+    /* The link outlives its listener. */
+    check(link_arm(link));
+    link_destroy(link);
+    check(raw_ends(fd));
+    (void)close(fd);
+}
+
+static void test_tcp_listener_destroy__peers_pending__dropped(void)
+{
+    open_listener();
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    int fd = connect_peer();
+    (void)raw_wait(tcp_listener_fd(listener), POLLIN);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    close_listener();
+    check(raw_ends(fd));
+    (void)close(fd);
+}
+
+static void test_tcp_listener_create__port_in_use__busy_with_hint(void)
+{
+    open_listener();
+    struct tcp_listener *second = NULL;
+    struct haul_error error;
+    check_status(tcp_listener_create(&address, &config, &second, &error), HAUL_BUSY);
+    check(strstr(error.text, "127.0.0.1:") != NULL);
+    check(error.hint[0] != '\0');
+    check(second == NULL);
+    close_listener();
+}
+
+static void test_tcp_listener_create__any_ipv6__takes_ipv4_too(void)
+{
+    fake_clock_init(&fake);
+    memset(&lines, 0, sizeof(lines));
+    config = (struct link_config){.clock = &fake.clock};
+    struct link_address any;
+    check_or_stop(link_address_parse("[::]:0", &any, NULL) == HAUL_OK);
+    if (tcp_listener_create(&any, &config, &listener, NULL) != HAUL_OK) {
+        check_skip("no IPv6 here");
+        return;
+    }
+    struct link_address bound;
+    tcp_listener_address(listener, &bound);
+    address = raw_loopback();
+    ((struct sockaddr_in *)&address.storage)->sin_port =
+        ((struct sockaddr_in6 *)&bound.storage)->sin6_port;
+    check_still_open();
+    close_listener();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_tcp_listener_poll__sound_preamble__ticket_and_purpose),
+    CHECK_TEST(test_tcp_listener_poll__preamble_byte_by_byte__taken_once_complete),
+    CHECK_TEST(test_tcp_listener_poll__foreign_bytes__closed_without_answer),
+    CHECK_TEST(test_tcp_listener_poll__damaged_preamble__answered_corrupt),
+    CHECK_TEST(test_tcp_listener_poll__other_version__answered_with_ours),
+    CHECK_TEST(test_tcp_listener_poll__peer_leaves_early__forgotten),
+    CHECK_TEST(test_tcp_listener_poll__silent_peer__closed_at_the_deadline),
+    CHECK_TEST(test_tcp_listener_poll__65_silent_peers__the_last_is_told_busy),
+    CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
+    CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
+    CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
+    CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
+    CHECK_TEST(test_tcp_listener_create__any_ipv6__takes_ipv4_too),
+};
+CHECK_MAIN("tcp_listener", tests)
