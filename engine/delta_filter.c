@@ -81,11 +81,10 @@ enum haul_status delta_filter_check(const struct delta_filter *filter, struct ha
 static void keep_put(struct filtering *filtering, uint32_t family_id,
                      const struct raw_record *record)
 {
-    filtering->size_needed +=
-        raw_batch_put_size(family_id, record->key.size, record->value.size);
+    filtering->size_needed += raw_batch_put_size(family_id, record->key.size, record->value.size);
     filtering->record_count++;
-    filtering->full = filtering->full || !raw_batch_put(&filtering->writer, family_id,
-                                                        record->key, record->value);
+    filtering->full = filtering->full ||
+                      !raw_batch_put(&filtering->writer, family_id, record->key, record->value);
 }
 
 static void keep_delete(struct filtering *filtering, uint32_t family_id, struct haul_slice key)
@@ -100,8 +99,8 @@ static void keep_delete_range(struct filtering *filtering, uint32_t family_id,
 {
     filtering->size_needed += raw_batch_delete_range_size(family_id, begin.size, end.size);
     filtering->record_count++;
-    filtering->full = filtering->full ||
-                      !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
+    filtering->full =
+        filtering->full || !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
 }
 
 /* One output record for each range that [begin, end) crosses. */
@@ -182,8 +181,8 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
 }
 
 /* Errors: UNSUPPORTED, CORRUPT. */
-static enum haul_status filter_record(struct filtering *filtering,
-                                      const struct raw_record *record, struct haul_error *error)
+static enum haul_status filter_record(struct filtering *filtering, const struct raw_record *record,
+                                      struct haul_error *error)
 {
     const struct delta_filter *filter = filtering->filter;
     switch (record->kind) {
@@ -206,14 +205,12 @@ static enum haul_status filter_record(struct filtering *filtering,
         break;
     }
     const struct delta_family *family = find_family(filter, record->family_id);
-    return family == NULL ? HAUL_OK
-                          : filter_keyed(filtering, family->target_id, record, error);
+    return family == NULL ? HAUL_OK : filter_keyed(filtering, family->target_id, record, error);
 }
 
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
-                                    const struct haul_log_batch *batch,
-                                    struct delta_memory memory, struct delta_result *result,
-                                    struct haul_error *error)
+                                    const struct haul_log_batch *batch, struct delta_memory memory,
+                                    struct delta_result *result, struct haul_error *error)
 {
     haul_assert(memory.capacity_bytes >= RAW_BATCH_HEADER_BYTES);
     struct filtering filtering = {
@@ -232,7 +229,9 @@ enum haul_status delta_filter_apply(const struct delta_filter *filter,
         }
     }
     if (status != HAUL_NOT_FOUND) {
-        return haul_error_set(error, status, NULL, 0, "the batch at sequence %llu of the log is torn",
+        return haul_error_set(error, status, NULL, 0,
+                              "the batch at sequence %llu of the log is torn, or holds a record "
+                              "of an unknown kind",
                               (unsigned long long)batch->sequence);
     }
     bool is_empty = filtering.record_count == 0;

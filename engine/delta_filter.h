@@ -36,7 +36,8 @@ typedef void delta_filter_log_data(void *context, struct haul_slice blob);
 struct delta_filter {
     const struct delta_family *families; /* borrowed; no source_id twice */
     size_t family_count;
-    const struct key_range *ranges; /* borrowed; ascending and disjoint, the same for all families */
+    const struct key_range
+        *ranges; /* borrowed; ascending and disjoint, the same for all families */
     size_t range_count;
     delta_filter_log_data *log_data; /* may be NULL */
     void *log_data_context;
@@ -64,8 +65,8 @@ enum haul_status delta_filter_check(const struct delta_filter *filter,
  * result->size_needed bytes of memory; LogData is handed out again, too.
  * Errors: LIMIT (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT. */
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
-                                    const struct haul_log_batch *batch,
-                                    struct delta_memory memory, struct delta_result *result,
+                                    const struct haul_log_batch *batch, struct delta_memory memory,
+                                    struct delta_result *result,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* digest.h — count and order-independent 128-bit digest of a set of records.
  *
- * The digest is the sum modulo 2^128 of XXH3-128 over (key size, key, value) of each record, so
+ * The digest is the sum modulo 2^128 over all records of XXH3-128 of the value, seeded with XXH3-64
+ * of the key (seeded with the key's size), so
  * records may be added in any order, by several threads apart, and taken out again. It finds
  * accidents; it is no defence against somebody who chooses records to collide. */
 #ifndef HAUL_DIGEST_H

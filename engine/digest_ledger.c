@@ -263,7 +263,8 @@ static enum haul_status break_ledger(struct digest_ledger *ledger, enum haul_sta
     return status;
 }
 
-/* The slot of the key, entered with its base when it is new. Errors: LIMIT, NO_MEMORY, the base's. */
+/* The slot of the key, entered with its base when it is new. Errors: LIMIT, NO_MEMORY, the base's.
+ */
 static enum haul_status touch(struct digest_ledger *ledger, uint32_t family_id,
                               struct haul_slice key, struct ledger_slot **out,
                               struct haul_error *error)
@@ -291,8 +292,7 @@ static enum haul_status touch(struct digest_ledger *ledger, uint32_t family_id,
 }
 
 /* Let the slot count for `next` from now on. */
-static void change(struct ledger_slot *slot, const struct digest *next,
-                   struct digest *difference)
+static void change(struct ledger_slot *slot, const struct digest *next, struct digest *difference)
 {
     struct digest less = negative(&slot->now);
     digest_join(difference, &less);
@@ -309,9 +309,8 @@ static enum haul_status touch_and_change(struct digest_ledger *ledger, uint32_t 
     }
     struct digest *difference = difference_of(ledger, family_id);
     struct ledger_slot *slot = NULL;
-    enum haul_status status = difference == NULL
-                                  ? HAUL_LIMIT
-                                  : touch(ledger, family_id, key, &slot, error);
+    enum haul_status status =
+        difference == NULL ? HAUL_LIMIT : touch(ledger, family_id, key, &slot, error);
     if (status != HAUL_OK) {
         return break_ledger(ledger, status, error);
     }
@@ -341,8 +340,7 @@ struct removal {
 };
 
 /* Enter a base record that no delta has touched; the sweep that follows takes it out. */
-static enum haul_status visit_removed(void *context, struct haul_slice key,
-                                      struct haul_slice value)
+static enum haul_status visit_removed(void *context, struct haul_slice key, struct haul_slice value)
 {
     struct removal *removal = context;
     struct digest_ledger *ledger = removal->ledger;
@@ -381,10 +379,10 @@ enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32
     struct digest *difference = difference_of(ledger, family_id);
     struct removal removal = {.ledger = ledger, .family_id = family_id};
     struct digest_ledger_span span = {.family_id = family_id, .begin = begin, .end = end};
-    enum haul_status status = difference == NULL
-                                  ? HAUL_LIMIT
-                                  : ledger->base.walk(ledger->base.context, &span, visit_removed,
-                                                      &removal, error);
+    enum haul_status status =
+        difference == NULL
+            ? HAUL_LIMIT
+            : ledger->base.walk(ledger->base.context, &span, visit_removed, &removal, error);
     if (status != HAUL_OK) {
         return break_ledger(ledger, status, error);
     }
@@ -392,8 +390,8 @@ enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32
     return HAUL_OK;
 }
 
-static enum haul_status take_record(struct digest_ledger *ledger,
-                                    const struct raw_record *record, struct haul_error *error)
+static enum haul_status take_record(struct digest_ledger *ledger, const struct raw_record *record,
+                                    struct haul_error *error)
 {
     switch (record->kind) {
     case RAW_PUT:

@@ -36,8 +36,7 @@ enum haul_status durable_file_status(int code)
 }
 
 enum haul_status durable_file_path(const char *directory, const char *name,
-                                   char path[DURABLE_FILE_PATH_BYTES_MAX],
-                                   struct haul_error *error)
+                                   char path[DURABLE_FILE_PATH_BYTES_MAX], struct haul_error *error)
 {
     int size = snprintf(path, DURABLE_FILE_PATH_BYTES_MAX, "%s/%s", directory, name);
     if (size < 0 || size >= DURABLE_FILE_PATH_BYTES_MAX) {
@@ -64,8 +63,7 @@ enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const
 {
     if (calls->flock(calls->context, fd, LOCK_EX | LOCK_NB) != 0) {
         int code = errno;
-        enum haul_status status =
-            code == EWOULDBLOCK ? HAUL_BUSY : durable_file_status(code);
+        enum haul_status status = code == EWOULDBLOCK ? HAUL_BUSY : durable_file_status(code);
         return haul_error_set(error, status, "flock", code, "cannot lock %s", path);
     }
     int links = calls->link_count(calls->context, fd);
@@ -128,13 +126,13 @@ fail:
     return status;
 }
 
-enum haul_status durable_file_write(const struct file_calls *calls, int fd,
-                                    struct haul_slice bytes, uint64_t offset)
+enum haul_status durable_file_write(const struct file_calls *calls, int fd, struct haul_slice bytes,
+                                    uint64_t offset)
 {
     size_t done = 0;
     while (done < bytes.size) {
-        ssize_t count = calls->pwrite(calls->context, fd, bytes.data + done, bytes.size - done,
-                                      offset + done);
+        ssize_t count =
+            calls->pwrite(calls->context, fd, bytes.data + done, bytes.size - done, offset + done);
         if (count < 0 && errno == EINTR) {
             continue;
         }
@@ -148,8 +146,8 @@ enum haul_status durable_file_write(const struct file_calls *calls, int fd,
     return HAUL_OK;
 }
 
-enum haul_status durable_file_sync_directory(const struct file_calls *calls,
-                                             const char *directory, struct haul_error *error)
+enum haul_status durable_file_sync_directory(const struct file_calls *calls, const char *directory,
+                                             struct haul_error *error)
 {
     int fd = -1;
     enum haul_status status =
@@ -159,8 +157,8 @@ enum haul_status durable_file_sync_directory(const struct file_calls *calls,
     }
     if (calls->fsync(calls->context, fd) != 0) {
         int code = errno;
-        status = haul_error_set(error, HAUL_IO, "fsync", code, "cannot sync directory %s",
-                                directory);
+        status =
+            haul_error_set(error, HAUL_IO, "fsync", code, "cannot sync directory %s", directory);
     }
     (void)calls->close(calls->context, fd);
     return status;
@@ -184,8 +182,8 @@ static void parent_of(const char *path, char parent[DURABLE_FILE_PATH_BYTES_MAX]
     }
 }
 
-enum haul_status durable_file_make_directory(const struct file_calls *calls,
-                                             const char *directory, struct haul_error *error)
+enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
+                                             struct haul_error *error)
 {
     if (calls->mkdir(calls->context, directory, 0700) != 0 && errno != EEXIST) {
         int code = errno;

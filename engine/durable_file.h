@@ -38,18 +38,16 @@ enum haul_status durable_file_read(const struct file_calls *calls, int fd, size_
 
 /* Write all of `bytes` at `offset`; on failure any part of it may stand in the file.
  * Errors: those of durable_file_status; `errno` is that of the failing call. */
-enum haul_status durable_file_write(const struct file_calls *calls, int fd,
-                                    struct haul_slice bytes, uint64_t offset) HAUL_MUST_CHECK;
+enum haul_status durable_file_write(const struct file_calls *calls, int fd, struct haul_slice bytes,
+                                    uint64_t offset) HAUL_MUST_CHECK;
 
 /* Make the names of a directory durable. Errors: NOT_FOUND, LIMIT, IO. */
-enum haul_status durable_file_sync_directory(const struct file_calls *calls,
-                                             const char *directory,
+enum haul_status durable_file_sync_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Make a directory, durably; that it exists already is fine. Errors: NOT_FOUND (no parent),
  * NO_SPACE, IO. */
-enum haul_status durable_file_make_directory(const struct file_calls *calls,
-                                             const char *directory,
+enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

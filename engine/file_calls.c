@@ -30,8 +30,7 @@ static ssize_t system_pread(void *context, int fd, void *data, size_t size, uint
     return pread(fd, data, size, (off_t)offset);
 }
 
-static ssize_t system_pwrite(void *context, int fd, const void *data, size_t size,
-                             uint64_t offset)
+static ssize_t system_pwrite(void *context, int fd, const void *data, size_t size, uint64_t offset)
 {
     (void)context;
     return pwrite(fd, data, size, (off_t)offset);

@@ -58,7 +58,7 @@ struct journal {
     bool read_only;
     bool unsynced; /* appended since the last sync */
     uint32_t seed;
-    uint64_t end; /* where the next record goes */
+    uint64_t end;    /* where the next record goes */
     uint8_t *buffer; /* of the record being written */
     size_t buffer_size;
     enum haul_status dead; /* OK while alive; then the answer to everything */
@@ -138,8 +138,7 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
     const uint8_t *header = file.data;
     if (file.size < JOURNAL_HEADER_BYTES ||
         memcmp(header, journal_magic, sizeof(journal_magic)) != 0) {
-        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a journal",
-                              journal->path);
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a journal", journal->path);
     }
     /* Before the checksum: another version may keep it elsewhere. */
     unsigned version = get_u16(header + AT_VERSION);
@@ -156,8 +155,7 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
     if (get_u16(header + AT_ROLE) != (uint16_t)journal->state.role ||
         memcmp(header + AT_JOB_ID, journal->job_id, sizeof(journal->job_id)) != 0) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                              "%s is the journal of another job under a wrong name",
-                              journal->path);
+                              "%s is the journal of another job under a wrong name", journal->path);
     }
     memcpy(journal->identity, header + AT_IDENTITY, sizeof(journal->identity));
     if (identity != NULL && strcmp(identity, journal->identity) != 0) {
@@ -219,8 +217,7 @@ void journal_close(struct journal *journal)
 static enum haul_status fail_call(const struct journal *journal, enum haul_status status,
                                   const char *call, struct haul_error *error)
 {
-    return haul_error_set(error, status, call, errno, "cannot write the journal %s",
-                          journal->path);
+    return haul_error_set(error, status, call, errno, "cannot write the journal %s", journal->path);
 }
 
 /* --- creating --------------------------------------------------------------------------------- */
@@ -249,13 +246,13 @@ static enum haul_status open_temporary(struct journal *journal, const char *temp
                                        struct haul_error *error)
 {
     const struct file_calls *calls = journal->calls;
-    enum haul_status status = durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL,
-                                                &journal->fd, error);
+    enum haul_status status =
+        durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL, &journal->fd, error);
     if (status == HAUL_EXISTS) {
         status = remove_temporary(journal, temporary, error);
         if (status == HAUL_OK) {
-            status = durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL, &journal->fd,
-                                       error);
+            status =
+                durable_file_open(calls, temporary, O_RDWR | O_CREAT | O_EXCL, &journal->fd, error);
         }
     }
     if (status == HAUL_OK) {
@@ -393,8 +390,7 @@ static enum haul_status load(struct journal *journal, const char *identity,
         size_t sound_size = 0;
         struct haul_slice records =
             slice_of(data + JOURNAL_HEADER_BYTES, size - JOURNAL_HEADER_BYTES);
-        status =
-            journal_state_replay(&journal->state, journal->seed, records, &sound_size, error);
+        status = journal_state_replay(&journal->state, journal->seed, records, &sound_size, error);
         journal->end = JOURNAL_HEADER_BYTES + sound_size;
     }
     if (status == HAUL_OK && !journal->read_only) {
@@ -412,8 +408,8 @@ enum haul_status journal_open(const struct journal_config *config, struct journa
     if (status != HAUL_OK) {
         return status;
     }
-    status = durable_file_open(journal->calls, journal->path,
-                               config->read_only ? O_RDONLY : O_RDWR, &journal->fd, error);
+    status = durable_file_open(journal->calls, journal->path, config->read_only ? O_RDONLY : O_RDWR,
+                               &journal->fd, error);
     if (status == HAUL_OK && !config->read_only) {
         status = durable_file_lock(journal->calls, journal->fd, journal->path, error);
     }
@@ -482,8 +478,7 @@ static enum haul_status reserve(struct journal *journal, const struct journal_re
     bool is_position = record->type == JOURNAL_POSITION || record->type == JOURNAL_DELTA;
     uint64_t limit = is_position ? JOURNAL_POSITIONS_BYTES_MAX : JOURNAL_FILE_BYTES_MAX;
     if (journal->end + *size > limit) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full",
-                              journal->path);
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full", journal->path);
     }
     status = reserve_buffer(journal, *size);
     if (status != HAUL_OK) {

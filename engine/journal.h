@@ -81,8 +81,7 @@ const char *journal_identity(const struct journal *journal);  /* as stored in th
 
 /* Delete the file, durably. The journal can only be closed then.
  * Errors: INVALID (the job is not DONE), IO and those of opening a directory. */
-enum haul_status journal_remove(struct journal *journal,
-                                struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status journal_remove(struct journal *journal, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Close without syncing. NULL is fine. */
 void journal_close(struct journal *journal);

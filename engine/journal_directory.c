@@ -25,8 +25,7 @@ static void visit_name(void *context, const char *name)
         return;
     }
     if (collector->count == collector->capacity) {
-        size_t capacity =
-            collector->capacity == 0 ? ENTRY_CAPACITY_FIRST : collector->capacity * 2;
+        size_t capacity = collector->capacity == 0 ? ENTRY_CAPACITY_FIRST : collector->capacity * 2;
         struct journal_entry *larger = realloc(collector->entries, capacity * sizeof(*larger));
         if (larger == NULL) {
             collector->status = HAUL_NO_MEMORY;
@@ -51,8 +50,7 @@ enum haul_status journal_directory_list(const struct file_calls *calls, const ch
                                         struct haul_error *error)
 {
     const struct file_calls *used = calls == NULL ? &file_calls_system : calls;
-    struct collector collector = {
-        .entries = NULL, .count = 0, .capacity = 0, .status = HAUL_OK};
+    struct collector collector = {.entries = NULL, .count = 0, .capacity = 0, .status = HAUL_OK};
     if (used->list(used->context, directory, visit_name, &collector) != 0 && errno != ENOENT) {
         int code = errno;
         free(collector.entries);

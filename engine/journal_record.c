@@ -33,8 +33,8 @@ _Static_assert(PREPARED_BYTES_MIN + HAUL_FAMILY_COUNT_MAX * FAMILY_DIGEST_BYTES 
 const char *journal_type_name(enum journal_type type)
 {
     switch (type) {
-#define TYPE_NAME(name, value, sides)                                                          \
-    case JOURNAL_##name:                                                                       \
+#define TYPE_NAME(name, value, sides) \
+    case JOURNAL_##name:              \
         return #name;
         JOURNAL_TYPE_LIST(TYPE_NAME)
 #undef TYPE_NAME
@@ -45,8 +45,8 @@ const char *journal_type_name(enum journal_type type)
 bool journal_type_is_of(enum journal_type type, enum journal_role role)
 {
     switch (type) {
-#define TYPE_SIDES(name, value, sides)                                                         \
-    case JOURNAL_##name:                                                                       \
+#define TYPE_SIDES(name, value, sides) \
+    case JOURNAL_##name:               \
         return ((unsigned)(sides) & (unsigned)role) != 0;
         JOURNAL_TYPE_LIST(TYPE_SIDES)
 #undef TYPE_SIDES
@@ -239,8 +239,8 @@ enum haul_status journal_record_size(const struct journal_record *record, size_t
     return HAUL_OK;
 }
 
-void journal_record_encode(const struct journal_record *record,
-                           const struct journal_frame *frame, uint8_t *memory)
+void journal_record_encode(const struct journal_record *record, const struct journal_frame *frame,
+                           uint8_t *memory)
 {
     uint8_t *body = memory + JOURNAL_FRAME_HEADER_BYTES;
     uint8_t *end = encode_body(body, record);
@@ -333,8 +333,7 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
     switch (record->type) {
     case JOURNAL_PLAN:
         record->plan = cursor_slice(cursor, cursor_left(cursor));
-        refuse_unless(cursor,
-                      record->plan.size > 0 && record->plan.size <= JOURNAL_PLAN_BYTES_MAX);
+        refuse_unless(cursor, record->plan.size > 0 && record->plan.size <= JOURNAL_PLAN_BYTES_MAX);
         return;
     case JOURNAL_ABORTED:
         decode_aborted(cursor, &record->aborted);

@@ -36,19 +36,19 @@ enum journal_role {
 
 /* Name, value, the sides that write it (1 source, 2 target, 3 both). Values are part of the file:
  * append only. */
-#define JOURNAL_TYPE_LIST(X)                                                                   \
-    X(PLAN, 1, 3)                                                                              \
-    X(ABORTED, 2, 3)                                                                           \
-    X(DONE, 3, 3)                                                                              \
-    X(SNAPSHOT, 16, 1)                                                                         \
-    X(FROZEN, 17, 1)                                                                           \
-    X(UNFROZEN, 18, 1)                                                                         \
-    X(DECISION, 19, 1)                                                                         \
-    X(RELEASED, 20, 1)                                                                         \
-    X(POSITION, 32, 2)                                                                         \
-    X(DELTA, 33, 2)                                                                            \
-    X(PREPARED, 34, 2)                                                                         \
-    X(COMMITTED, 35, 2)                                                                        \
+#define JOURNAL_TYPE_LIST(X) \
+    X(PLAN, 1, 3)            \
+    X(ABORTED, 2, 3)         \
+    X(DONE, 3, 3)            \
+    X(SNAPSHOT, 16, 1)       \
+    X(FROZEN, 17, 1)         \
+    X(UNFROZEN, 18, 1)       \
+    X(DECISION, 19, 1)       \
+    X(RELEASED, 20, 1)       \
+    X(POSITION, 32, 2)       \
+    X(DELTA, 33, 2)          \
+    X(PREPARED, 34, 2)       \
+    X(COMMITTED, 35, 2)      \
     X(CLEARED, 36, 2)
 
 enum journal_type {
@@ -162,8 +162,8 @@ enum haul_status journal_record_size(const struct journal_record *record,
                                      size_t *size) HAUL_MUST_CHECK;
 
 /* Write the frame into `memory`, which has room for journal_record_size(record) bytes. */
-void journal_record_encode(const struct journal_record *record,
-                           const struct journal_frame *frame, uint8_t *memory);
+void journal_record_encode(const struct journal_record *record, const struct journal_frame *frame,
+                           uint8_t *memory);
 
 /* Read the record at the start of `bytes`. In: frame->seed. Out: frame->flags and ->number,
  * `*record` (borrows `bytes` and `scratch`), `*size` of its frame.
@@ -171,8 +171,7 @@ void journal_record_encode(const struct journal_record *record,
  * but the body is none that this version writes). */
 enum haul_status journal_record_decode(struct haul_slice bytes, struct journal_frame *frame,
                                        struct journal_scratch *scratch,
-                                       struct journal_record *record,
-                                       size_t *size) HAUL_MUST_CHECK;
+                                       struct journal_record *record, size_t *size) HAUL_MUST_CHECK;
 
 /* Is there a sound frame at the start of `bytes`? Fills flags, number and size; the body is not
  * looked at. */

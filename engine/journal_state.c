@@ -30,8 +30,8 @@ void journal_state_fini(struct journal_state *state)
 const char *journal_phase_name(enum journal_phase phase)
 {
     switch (phase) {
-#define PHASE_NAME(name, sentence)                                                             \
-    case JOURNAL_PHASE_##name:                                                                 \
+#define PHASE_NAME(name, sentence) \
+    case JOURNAL_PHASE_##name:     \
         return #name;
         JOURNAL_PHASE_LIST(PHASE_NAME)
 #undef PHASE_NAME
@@ -42,8 +42,8 @@ const char *journal_phase_name(enum journal_phase phase)
 const char *journal_phase_sentence(enum journal_phase phase)
 {
     switch (phase) {
-#define PHASE_SENTENCE(name, sentence)                                                         \
-    case JOURNAL_PHASE_##name:                                                                 \
+#define PHASE_SENTENCE(name, sentence) \
+    case JOURNAL_PHASE_##name:         \
         return sentence;
         JOURNAL_PHASE_LIST(PHASE_SENTENCE)
 #undef PHASE_SENTENCE
@@ -77,8 +77,7 @@ static enum haul_status reserve_slots(struct journal_state *state, size_t count)
     if (count > JOURNAL_STREAM_COUNT_MAX) {
         return HAUL_LIMIT;
     }
-    size_t capacity =
-        state->stream_capacity == 0 ? STREAM_CAPACITY_FIRST : state->stream_capacity;
+    size_t capacity = state->stream_capacity == 0 ? STREAM_CAPACITY_FIRST : state->stream_capacity;
     while (capacity < count) {
         capacity *= 2;
     }
@@ -198,8 +197,7 @@ static bool may_finish(const struct journal_state *state)
     }
 }
 
-static bool may_prepare(const struct journal_state *state,
-                        const struct journal_prepared *prepared)
+static bool may_prepare(const struct journal_state *state, const struct journal_prepared *prepared)
 {
     return (is_moving(state) || state->phase == JOURNAL_PHASE_PREPARED) &&
            prepared->new_version > prepared->old_version;

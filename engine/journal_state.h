@@ -38,15 +38,15 @@ enum {
 };
 
 /* Name, value, sentence. */
-#define JOURNAL_PHASE_LIST(X)                                                                  \
-    X(NEW, "nothing was promised yet")                                                         \
-    X(PLANNED, "the plan is durable; no record of the range was sent or applied")              \
-    X(COPYING, "records move; the source serves the range")                                    \
-    X(FROZEN, "the source refuses writes to the range and has not decided")                    \
-    X(PREPARED, "the target holds everything durably and waits for the decision")              \
-    X(COMMITTED, "the range belongs to the target")                                            \
-    X(RELEASED, "the source has given the range up for good")                                  \
-    X(ABORTED, "the range stays with the source; what the job left is being removed")          \
+#define JOURNAL_PHASE_LIST(X)                                                         \
+    X(NEW, "nothing was promised yet")                                                \
+    X(PLANNED, "the plan is durable; no record of the range was sent or applied")     \
+    X(COPYING, "records move; the source serves the range")                           \
+    X(FROZEN, "the source refuses writes to the range and has not decided")           \
+    X(PREPARED, "the target holds everything durably and waits for the decision")     \
+    X(COMMITTED, "the range belongs to the target")                                   \
+    X(RELEASED, "the source has given the range up for good")                         \
+    X(ABORTED, "the range stays with the source; what the job left is being removed") \
     X(DONE, "nothing is left to do")
 
 enum journal_phase {
@@ -80,7 +80,7 @@ struct journal_state {
     enum journal_phase phase;
     enum journal_outcome outcome;
     uint64_t record_count;
-    uint8_t *plan; /* owned */
+    uint8_t *plan;    /* owned */
     size_t plan_size; /* 0 before PLAN */
 
     /* Set by ABORTED; OK while there was none. */

@@ -39,8 +39,8 @@ void ownership_fini(struct ownership *ownership)
 const char *ownership_state_name(enum ownership_state state)
 {
     switch (state) {
-#define STATE_NAME(name, value, sentence)                                                      \
-    case OWNERSHIP_##name:                                                                     \
+#define STATE_NAME(name, value, sentence) \
+    case OWNERSHIP_##name:                \
         return #name;
         OWNERSHIP_STATE_LIST(STATE_NAME)
 #undef STATE_NAME
@@ -67,8 +67,8 @@ static enum haul_status entry_copy(struct ownership_entry *copy,
 {
     *copy = *entry;
     copy->families = NULL;
-    enum haul_status status = key_range_init(&copy->range, key_range_start(&entry->range),
-                                             key_range_end(&entry->range));
+    enum haul_status status =
+        key_range_init(&copy->range, key_range_start(&entry->range), key_range_end(&entry->range));
     if (status != HAUL_OK || entry->family_count == 0) {
         return status;
     }
@@ -129,8 +129,8 @@ static bool entry_has_family(const struct ownership_entry *entry, const char *fa
     return false;
 }
 
-const struct ownership_entry *ownership_find(const struct ownership *ownership,
-                                             const char *family, const struct key_range *range)
+const struct ownership_entry *ownership_find(const struct ownership *ownership, const char *family,
+                                             const struct key_range *range)
 {
     for (size_t i = ownership->entry_count; i > 0; i--) {
         const struct ownership_entry *entry = &ownership->entries[i - 1];
@@ -207,8 +207,8 @@ static enum haul_status write_beside(const struct file_calls *calls, const char 
         status = haul_error_set(error, status, "pwrite", errno, "cannot write %s", path);
     } else if (calls->fsync(calls->context, fd) != 0) {
         int code = errno;
-        status = haul_error_set(error, durable_file_status(code), "fsync", code,
-                                "cannot write %s", path);
+        status = haul_error_set(error, durable_file_status(code), "fsync", code, "cannot write %s",
+                                path);
     }
     (void)calls->close(calls->context, fd);
     return status;
@@ -232,8 +232,8 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
     }
     if (calls->rename(calls->context, beside, path) != 0) {
         int code = errno;
-        return haul_error_set(error, durable_file_status(code), "rename", code,
-                              "cannot replace %s", path);
+        return haul_error_set(error, durable_file_status(code), "rename", code, "cannot replace %s",
+                              path);
     }
     struct haul_error cause;
     status = durable_file_sync_directory(calls, directory, &cause);
@@ -277,14 +277,12 @@ static enum haul_status compare(const struct file_calls *calls, const char *dire
         return status;
     }
     if (current.config_version != expected) {
-        status = haul_error_set(error, HAUL_FENCED, NULL, 0,
-                                "the config version is %llu, no longer %llu",
-                                (unsigned long long)current.config_version,
-                                (unsigned long long)expected);
+        status = haul_error_set(
+            error, HAUL_FENCED, NULL, 0, "the config version is %llu, no longer %llu",
+            (unsigned long long)current.config_version, (unsigned long long)expected);
     } else if (next->epoch < current.epoch) {
         status = haul_error_set(error, HAUL_FENCED, NULL, 0, "epoch %llu has taken over from %llu",
-                                (unsigned long long)current.epoch,
-                                (unsigned long long)next->epoch);
+                                (unsigned long long)current.epoch, (unsigned long long)next->epoch);
     }
     ownership_fini(&current);
     return status;

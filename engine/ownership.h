@@ -12,7 +12,8 @@
  *   2. A reader sees the old file or the new one, whole (written beside it, synced, renamed).
  *   3. At most one swap runs at a time (flock on `<directory>/ownership.lock`).
  *
- * Thread: one at a time for each struct; swaps of several threads or processes exclude each other. */
+ * Thread: one at a time for each struct; swaps of several threads or processes exclude each other.
+ */
 #ifndef HAUL_OWNERSHIP_H
 #define HAUL_OWNERSHIP_H
 
@@ -33,9 +34,9 @@ enum {
 };
 
 /* Name, value, sentence. Values are part of the file: append only. */
-#define OWNERSHIP_STATE_LIST(X)                                                                \
-    X(FROZEN, 1, "ours, but writes are refused while the job hands it over")                   \
-    X(RELEASED, 2, "handed over: another database owns it")                                    \
+#define OWNERSHIP_STATE_LIST(X)                                              \
+    X(FROZEN, 1, "ours, but writes are refused while the job hands it over") \
+    X(RELEASED, 2, "handed over: another database owns it")                  \
     X(IMPORTED, 3, "taken over from another database: ours")
 
 enum ownership_state {
@@ -72,8 +73,8 @@ enum haul_status ownership_add(struct ownership *ownership,
 void ownership_drop(struct ownership *ownership, const uint8_t job_id[OWNERSHIP_JOB_ID_BYTES]);
 /* The newest entry that touches the range in this family (NULL: in any family); NULL: none, the
  * range is the database's own. Ownership: the struct's, until the next change. */
-const struct ownership_entry *ownership_find(const struct ownership *ownership,
-                                             const char *family, const struct key_range *range);
+const struct ownership_entry *ownership_find(const struct ownership *ownership, const char *family,
+                                             const struct key_range *range);
 
 /* The bytes of the file. Ownership: `*bytes` is the caller's (free). Errors: NO_MEMORY, LIMIT. */
 enum haul_status ownership_encode(const struct ownership *ownership, uint8_t **bytes,

@@ -113,19 +113,11 @@ static enum haul_status run_round(struct reader_pool *pool, struct reader_result
     return status;
 }
 
-static enum haul_status run_call(const struct reader_task *task, struct reader_result *result)
-{
-    task->call(task->context, &result->error);
-    return result->error.status;
-}
-
 static void run_task(struct reader_pool *pool, const struct reader_task *task)
 {
-    struct reader_result result = {.type = task->type, .index = task->index, .tag = task->tag};
+    struct reader_result result = {.type = task->type, .index = task->index};
     enum haul_status status = HAUL_CLOSED;
-    if (task->type == READER_CALL) {
-        status = run_call(task, &result);
-    } else if (is_stopped(pool)) {
+    if (is_stopped(pool)) {
         status = HAUL_CLOSED;
     } else if (task->type == READER_COPY) {
         status = run_copy(pool, task, &result);

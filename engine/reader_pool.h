@@ -21,7 +21,6 @@ enum reader_task_type {
     READER_COPY,   /* one stream, from `start` on */
     READER_ROUND,  /* the log up to its end */
     READER_DIGEST, /* count and digest of one family by scan, as of now */
-    READER_CALL,   /* run `call(context)`: a hook or a record that may take its time */
 };
 
 struct reader_task {
@@ -30,15 +29,11 @@ struct reader_task {
     uint64_t next_batch;          /* COPY: where to go on; 0: from the start */
     struct haul_slice start_after;/* COPY with next_batch > 0: the last key that is there already;
                                    * borrowed until the result */
-    void (*call)(void *context, struct haul_error *error);
-    void *context;
-    uint32_t tag;                 /* the caller's, comes back in the result */
 };
 
 struct reader_result {
     enum reader_task_type type;
     uint32_t index;
-    uint32_t tag;
     struct haul_error error;      /* status OK, CLOSED (the job ends), or why it failed */
     struct digest digest;         /* COPY: of this run's records; DIGEST */
     uint64_t bytes;               /* ROUND: of the ranges */

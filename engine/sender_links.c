@@ -46,19 +46,6 @@ enum haul_status sender_links_init(struct sender_links *links,
     return HAUL_OK;
 }
 
-void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats)
-{
-    sum->blocks_sent += stats->blocks_sent;
-    sum->blocks_received += stats->blocks_received;
-    sum->bytes_sent += stats->bytes_sent;
-    sum->bytes_received += stats->bytes_received;
-    sum->credit_stalls += stats->credit_stalls;
-    sum->credits_sent += stats->credits_sent;
-    sum->credits_received += stats->credits_received;
-    sum->crc_errors += stats->crc_errors;
-    sum->sleeps += stats->sleeps;
-}
-
 static void drop_link(struct sender_links *links, struct sender_link *sender)
 {
     if (sender->link == NULL) {

@@ -83,7 +83,4 @@ bool sender_links_is_idle(const struct sender_links *links);
 void sender_links_close(struct sender_links *links);
 void sender_links_stats(const struct sender_links *links, struct haul_link_stats *stats);
 
-/* Add the counters of one link to a sum. */
-void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats);
-
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "call_worker.h"
 #include "log_tail.h"
 #include "migration_thread.h"
 #include "reader_pool.h"
@@ -42,6 +43,7 @@ struct source_migration {
     struct outbox outbox;
     struct log_tail *tail;
     struct reader_pool *readers;
+    struct call_worker *worker;
     struct poll_group *group;
     struct control_channel *channel;
     struct sender_links links;
@@ -200,12 +202,16 @@ static void call_decide(void *context, struct haul_error *error)
 }
 
 static void submit_call(struct source_migration *source, enum call_tag tag,
-                        void (*call)(void *context, struct haul_error *error))
+                        void (*run)(void *context, struct haul_error *error))
 {
-    struct reader_task task = {
-        .type = READER_CALL, .call = call, .context = source, .tag = (uint32_t)tag};
-    enum haul_status status = reader_pool_submit(source->readers, &task);
-    haul_assert(status == HAUL_OK);
+    struct call call = {.tag = (uint32_t)tag, .run = run, .context = source};
+    call_worker_submit(source->worker, &call);
+}
+
+static void on_call(struct source_migration *source, const struct call_result *result)
+{
+    feed_error(source, result->tag == CALL_FREEZE ? SOURCE_EVENT_FROZEN : SOURCE_EVENT_DECIDED,
+               &result->error);
 }
 
 static void on_result(struct source_migration *source, const struct reader_result *result)
@@ -224,10 +230,6 @@ static void on_result(struct source_migration *source, const struct reader_resul
     case READER_ROUND:
         event.type = result->error.status == HAUL_OK ? SOURCE_EVENT_ROUND_DONE
                                                      : SOURCE_EVENT_FAILED;
-        feed(source, &event);
-        return;
-    case READER_CALL:
-        event.type = result->tag == CALL_FREEZE ? SOURCE_EVENT_FROZEN : SOURCE_EVENT_DECIDED;
         feed(source, &event);
         return;
     }
@@ -383,6 +385,11 @@ static bool poll_readers(struct source_migration *source)
         on_result(source, &result);
         any = true;
     }
+    struct call_result call;
+    while (call_worker_result(source->worker, &call) == HAUL_OK) {
+        on_call(source, &call);
+        any = true;
+    }
     start_streams(source);
     check_copied(source);
     return any;
@@ -529,6 +536,7 @@ static void destroy_source(struct haul_migration *migration)
         stop_work(source);
     }
     reader_pool_destroy(source->readers);
+    call_worker_destroy(source->worker);
     log_tail_destroy(source->tail);
     sender_links_fini(&source->links);
     if (source->channel != NULL) {
@@ -644,7 +652,7 @@ static enum haul_status create_readers(struct source_migration *source, struct h
     if (status == HAUL_OK) {
         status = reader_pool_create(&readers, &source->readers, error);
     }
-    return status;
+    return status == HAUL_OK ? call_worker_create(&source->worker, error) : status;
 }
 
 static enum haul_status create_session(struct source_migration *source, bool version_known,
@@ -710,6 +718,9 @@ static enum haul_status create_paths(struct source_migration *source, struct hau
     }
     if (status == HAUL_OK) {
         status = poll_group_add_fd(source->group, reader_pool_fd(source->readers));
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(source->group, call_worker_fd(source->worker));
     }
     if (status == HAUL_OK) {
         status = poll_group_add_fd(source->group, mailbox_fd(source->outbox.filled));

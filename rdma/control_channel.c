@@ -20,6 +20,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "byte_queue.h"
 #include "clock.h"
 #include "crc32c.h"
 #include "link_ops.h"
@@ -37,7 +38,6 @@ enum {
     CRC_AT = 12,
     /* Keep-alives go out this many times in one peer_timeout. */
     KEEPALIVES_PER_TIMEOUT = 3,
-    OUT_BYTES_FIRST = 4 << 10,
     /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a reset.
      */
     DRAIN_READS_MAX = 16,
@@ -48,14 +48,6 @@ enum control_state {
     CONTROL_STATE_OPEN,       /* messages flow */
     CONTROL_STATE_ENDED,      /* CLOSED is to be reported */
     CONTROL_STATE_REPORTED,   /* nothing comes any more */
-};
-
-/* Bytes [begin, end) of a heap block are in use. */
-struct byte_queue {
-    uint8_t *bytes;
-    size_t capacity;
-    size_t begin;
-    size_t end;
 };
 
 struct control_channel {
@@ -73,46 +65,6 @@ struct control_channel {
     uint64_t said_ns;
     struct haul_error error; /* of the CLOSED event */
 };
-
-/* --- byte queue ------------------------------------------------------------------------------ */
-
-static size_t queue_size(const struct byte_queue *queue)
-{
-    return queue->end - queue->begin;
-}
-
-static void queue_drop(struct byte_queue *queue, size_t size_bytes)
-{
-    queue->begin += size_bytes;
-    if (queue->begin == queue->end) {
-        queue->begin = 0;
-        queue->end = 0;
-    }
-}
-
-/* Make room for a total of `size_bytes` from the first byte in use on. Errors: NO_MEMORY. */
-static enum haul_status queue_reserve(struct byte_queue *queue, size_t size_bytes)
-{
-    if (queue->begin > 0 && queue->begin + size_bytes > queue->capacity) {
-        memmove(queue->bytes, queue->bytes + queue->begin, queue_size(queue));
-        queue->end -= queue->begin;
-        queue->begin = 0;
-    }
-    if (size_bytes <= queue->capacity) {
-        return HAUL_OK;
-    }
-    size_t capacity = queue->capacity == 0 ? OUT_BYTES_FIRST : queue->capacity;
-    while (capacity < size_bytes) {
-        capacity *= 2;
-    }
-    uint8_t *bytes = realloc(queue->bytes, capacity);
-    if (bytes == NULL) {
-        return HAUL_NO_MEMORY;
-    }
-    queue->bytes = bytes;
-    queue->capacity = capacity;
-    return HAUL_OK;
-}
 
 /* --- endings -------------------------------------------------------------------------------- */
 
@@ -135,15 +87,16 @@ static void fail_silent(struct control_channel *channel)
 static void flush(struct control_channel *channel)
 {
     struct byte_queue *out = &channel->out;
-    while (queue_size(out) > 0 && !channel->deaf) {
-        const struct iovec part = {.iov_base = out->bytes + out->begin, .iov_len = queue_size(out)};
+    while (byte_queue_size(out) > 0 && !channel->deaf) {
+        const struct iovec part = {.iov_base = out->bytes + out->begin,
+                                   .iov_len = byte_queue_size(out)};
         size_t sent = 0;
         enum haul_status status = tcp_socket_send(channel->fd, &part, 1, &sent, &channel->error);
         if (status != HAUL_OK) {
             channel->deaf = status != HAUL_AGAIN;
             return;
         }
-        queue_drop(out, sent);
+        byte_queue_drop(out, sent);
         channel->said_ns = clock_now_ns(channel->config.clock);
     }
 }
@@ -152,11 +105,11 @@ static enum haul_status append_frame(struct control_channel *channel, uint16_t t
                                      const void *body, size_t size_bytes)
 {
     struct byte_queue *out = &channel->out;
-    size_t total = queue_size(out) + CONTROL_FRAME_BYTES + size_bytes;
+    size_t total = byte_queue_size(out) + CONTROL_FRAME_BYTES + size_bytes;
     if (total > CONTROL_SEND_QUEUE_BYTES_MAX) {
         return HAUL_AGAIN;
     }
-    if (queue_reserve(out, total) != HAUL_OK) {
+    if (byte_queue_reserve(out, total) != HAUL_OK) {
         return HAUL_AGAIN;
     }
     uint8_t *head = out->bytes + out->end;
@@ -183,7 +136,7 @@ static uint64_t keepalive_due_ns(const struct control_channel *channel)
 /* Bytes that wait for the kernel tell the peer more than a keep-alive could. */
 static void keep_alive(struct control_channel *channel)
 {
-    if (queue_size(&channel->out) == 0 &&
+    if (byte_queue_size(&channel->out) == 0 &&
         clock_now_ns(channel->config.clock) >= keepalive_due_ns(channel)) {
         (void)!append_frame(channel, CONTROL_TYPE_KEEPALIVE, NULL, 0);
     }
@@ -225,7 +178,7 @@ static enum haul_status front_frame(struct control_channel *channel, size_t *fra
 {
     struct byte_queue *in = &channel->in;
     *frame_bytes = 0;
-    if (queue_size(in) < CONTROL_FRAME_BYTES) {
+    if (byte_queue_size(in) < CONTROL_FRAME_BYTES) {
         return HAUL_OK;
     }
     uint8_t *head = in->bytes + in->begin;
@@ -234,8 +187,8 @@ static enum haul_status front_frame(struct control_channel *channel, size_t *fra
         return status;
     }
     size_t wanted = CONTROL_FRAME_BYTES + (size_t)get_u32(head + SIZE_AT);
-    if (queue_size(in) < wanted) {
-        if (queue_reserve(in, wanted) != HAUL_OK) {
+    if (byte_queue_size(in) < wanted) {
+        if (byte_queue_reserve(in, wanted) != HAUL_OK) {
             return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0,
                                   "no memory for a message of %zu bytes", wanted);
         }
@@ -252,7 +205,7 @@ static enum haul_status front_frame(struct control_channel *channel, size_t *fra
 static enum haul_status fill(struct control_channel *channel, struct haul_error *error)
 {
     struct byte_queue *in = &channel->in;
-    if (queue_reserve(in, CONTROL_FRAME_BYTES) != HAUL_OK) {
+    if (byte_queue_reserve(in, CONTROL_FRAME_BYTES) != HAUL_OK) {
         return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for messages");
     }
     const struct iovec room = {.iov_base = in->bytes + in->end, .iov_len = in->capacity - in->end};
@@ -261,7 +214,7 @@ static enum haul_status fill(struct control_channel *channel, struct haul_error 
     if (status == HAUL_OK) {
         in->end += received;
         channel->heard_ns = clock_now_ns(channel->config.clock);
-    } else if (status == HAUL_CLOSED && error->code == 0 && queue_size(in) > 0) {
+    } else if (status == HAUL_CLOSED && error->code == 0 && byte_queue_size(in) > 0) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
                               "the peer closed the connection in the middle of a message");
     }
@@ -273,7 +226,7 @@ static enum haul_status receive(struct control_channel *channel, struct control_
                                 struct haul_error *error)
 {
     struct byte_queue *in = &channel->in;
-    queue_drop(in, channel->lent_bytes);
+    byte_queue_drop(in, channel->lent_bytes);
     channel->lent_bytes = 0;
     for (;;) {
         size_t frame_bytes;
@@ -289,7 +242,7 @@ static enum haul_status receive(struct control_channel *channel, struct control_
         }
         const uint8_t *frame = in->bytes + in->begin;
         if (get_u16(frame + TYPE_AT) == CONTROL_TYPE_KEEPALIVE) {
-            queue_drop(in, frame_bytes);
+            byte_queue_drop(in, frame_bytes);
             continue;
         }
         channel->lent_bytes = frame_bytes;
@@ -374,7 +327,7 @@ static enum haul_status create(const struct link_config *config, enum control_st
     }
     enum haul_status status = link_config_resolve(config, &made->config, error);
     if (status == HAUL_OK &&
-        queue_reserve(&made->in, CONTROL_FRAME_BYTES + CONTROL_BODY_BYTES_MAX_UNTRUSTED) !=
+        byte_queue_reserve(&made->in, CONTROL_FRAME_BYTES + CONTROL_BODY_BYTES_MAX_UNTRUSTED) !=
             HAUL_OK) {
         status = haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a channel");
     }
@@ -449,7 +402,7 @@ enum haul_status control_channel_send(struct control_channel *channel, uint16_t 
 
 size_t control_channel_pending_bytes(const struct control_channel *channel)
 {
-    return queue_size(&channel->out);
+    return byte_queue_size(&channel->out);
 }
 
 int control_channel_fd(const struct control_channel *channel)
@@ -463,7 +416,7 @@ uint32_t control_channel_interest(const struct control_channel *channel)
     case CONTROL_STATE_CONNECTING:
         return tcp_handshake_interest(&channel->handshake);
     case CONTROL_STATE_OPEN:
-        return EPOLLIN | (queue_size(&channel->out) > 0 && !channel->deaf ? EPOLLOUT : 0u);
+        return EPOLLIN | (byte_queue_size(&channel->out) > 0 && !channel->deaf ? EPOLLOUT : 0u);
     case CONTROL_STATE_ENDED:
     case CONTROL_STATE_REPORTED:
         break;
@@ -479,7 +432,7 @@ uint64_t control_channel_deadline_ns(const struct control_channel *channel)
     case CONTROL_STATE_OPEN: {
         uint64_t silence_ns = silence_ends_ns(channel);
         uint64_t keepalive_ns = keepalive_due_ns(channel);
-        bool idle = queue_size(&channel->out) == 0;
+        bool idle = byte_queue_size(&channel->out) == 0;
         return idle && keepalive_ns < silence_ns ? keepalive_ns : silence_ns;
     }
     case CONTROL_STATE_ENDED:
@@ -521,7 +474,7 @@ void control_channel_destroy(struct control_channel *channel)
         }
         (void)close(channel->fd);
     }
-    free(channel->in.bytes);
-    free(channel->out.bytes);
+    byte_queue_fini(&channel->in);
+    byte_queue_fini(&channel->out);
     free(channel);
 }

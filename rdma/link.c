@@ -225,6 +225,24 @@ void link_stats(const struct link *link, struct haul_link_stats *stats)
     *stats = link->stats;
 }
 
+void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats)
+{
+    sum->blocks_sent += stats->blocks_sent;
+    sum->blocks_received += stats->blocks_received;
+    sum->bytes_sent += stats->bytes_sent;
+    sum->bytes_received += stats->bytes_received;
+    sum->credit_stalls += stats->credit_stalls;
+    sum->credits_sent += stats->credits_sent;
+    sum->credits_received += stats->credits_received;
+    sum->crc_errors += stats->crc_errors;
+    sum->sleeps += stats->sleeps;
+}
+
+bool link_is_bound(const struct link *link)
+{
+    return link->bound;
+}
+
 /* --- listening -------------------------------------------------------------------------------- */
 
 enum haul_status listener_create(enum haul_transport transport, const struct link_address *address,

@@ -162,6 +162,9 @@ enum haul_transport link_transport(const struct link *link);
 uint32_t link_slot_count(const struct link *link);
 uint32_t link_payload_size_bytes_max(const struct link *link);
 void link_stats(const struct link *link, struct haul_link_stats *stats);
+/* Add the counters of one link to a sum. */
+void link_stats_join(struct haul_link_stats *sum, const struct haul_link_stats *stats);
+bool link_is_bound(const struct link *link);
 
 /* --- listening ------------------------------------------------------------------------------ */
 

@@ -380,21 +380,29 @@ static bool has_news(const struct tcp_link *link)
     return false;
 }
 
+/* Tell the epoll set and the socket what to wait for. */
+static enum haul_status watch(struct tcp_link *link)
+{
+    uint32_t interest = wanted_interest(link);
+    if (interest != link->interest) {
+        struct epoll_event event = {.events = interest};
+        if (epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, link->fd, &event) != 0) {
+            return haul_error_set(&link->error, HAUL_IO, "epoll_ctl", errno, "cannot wait");
+        }
+        link->interest = interest;
+    }
+    return link->base.sending ? HAUL_OK : tcp_receiver_arm(&link->receiver, &link->error);
+}
+
 static bool tcp_arm(struct link *base)
 {
     struct tcp_link *link = tcp_link_of(base);
     if (has_news(link)) {
         return false;
     }
-    uint32_t interest = link->fd < 0 ? 0 : wanted_interest(link);
-    if (link->fd >= 0 && interest != link->interest) {
-        struct epoll_event event = {.events = interest};
-        if (epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, link->fd, &event) != 0) {
-            (void)haul_error_set(&link->error, HAUL_IO, "epoll_ctl", errno, "cannot wait");
-            end(link);
-            return false;
-        }
-        link->interest = interest;
+    if (link->fd >= 0 && watch(link) != HAUL_OK) {
+        end(link);
+        return false;
     }
     return true;
 }

@@ -58,7 +58,8 @@ struct tcp_listener {
     struct link_config config;
     int fd;
     int epoll_fd;
-    uint64_t resume_ns; /* when accepting goes on; CLOCK_NEVER: it is not paused */
+    uint64_t resume_ns;        /* when accepting goes on; CLOCK_NEVER: it is not paused */
+    bool short_of_descriptors; /* and it was logged; until an accept succeeds */
     struct pending pending[TCP_PENDING_MAX];
 };
 
@@ -115,12 +116,15 @@ static bool watch_listening(struct tcp_listener *listener, bool wanted)
 
 static void pause_accepting(struct tcp_listener *listener, int code)
 {
-    struct haul_error error;
-    char line[HAUL_LOG_LINE_BYTES_MAX / 2];
-    (void)haul_error_set(&error, tcp_socket_status(code), "accept4", code,
-                         "cannot accept connections for now");
-    haul_error_format(&error, line, sizeof(line));
-    haul_log(listener->config.log, HAUL_LOG_WARNING, "%s", line);
+    if (!listener->short_of_descriptors) {
+        struct haul_error error;
+        char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+        (void)haul_error_set(&error, tcp_socket_status(code), "accept4", code,
+                             "cannot accept connections for now");
+        haul_error_format(&error, line, sizeof(line));
+        haul_log(listener->config.log, HAUL_LOG_WARNING, "%s", line);
+    }
+    listener->short_of_descriptors = true;
     (void)watch_listening(listener, false);
     listener->resume_ns = clock_deadline_ns(listener->config.clock, ACCEPT_PAUSE_MS);
 }
@@ -165,6 +169,7 @@ static bool accept_one(struct tcp_listener *listener)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
+        listener->short_of_descriptors = false;
         admit(listener, fd);
         return true;
     }

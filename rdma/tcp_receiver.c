@@ -22,7 +22,12 @@
 #include "crc32c.h"
 #include "tcp_socket.h"
 
-enum { READ_BYTES_MAX = 256 << 10 };
+enum {
+    READ_BYTES_MAX = 256 << 10,
+    /* A sleep in the middle of a payload lasts until so many bytes wait. Being woken for every
+     * segment costs a fast sender, which does the waking, a fifth of its speed. */
+    WAKE_BYTES_MAX = 512 << 10,
+};
 
 static enum haul_status fail_sequence(const struct tcp_receiver *receiver,
                                       const struct slot_header *header, struct haul_error *error)
@@ -290,6 +295,24 @@ bool tcp_receiver_has_news(const struct tcp_receiver *receiver)
     bool credit_waits = !receiver->ended && receiver->record_bytes_left == 0 &&
                         credit_receiver_due(&receiver->credit, true);
     return block_complete || header_complete || credit_waits;
+}
+
+enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver, struct haul_error *error)
+{
+    size_t wanted = 1;
+    if (receiver->state == TCP_RECEIVER_PAYLOAD) {
+        /* Not more than the payload's rest: nothing need follow it. */
+        size_t left = payload_left(receiver);
+        wanted = left < WAKE_BYTES_MAX ? left : WAKE_BYTES_MAX;
+    }
+    if (wanted == receiver->wake_bytes) {
+        return HAUL_OK;
+    }
+    enum haul_status status = tcp_socket_wake_at(receiver->fd, wanted, error);
+    if (status == HAUL_OK) {
+        receiver->wake_bytes = wanted;
+    }
+    return status;
 }
 
 bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver)

@@ -34,7 +34,8 @@ struct tcp_receiver {
     uint64_t next_sequence;
     uint32_t payload_size_bytes_max;
     bool bound;
-    bool drained; /* the last read got less than it asked for: the socket is empty */
+    bool drained;      /* the last read got less than it asked for: the socket is empty */
+    size_t wake_bytes; /* as told to tcp_socket_wake_at; 0: never told */
     struct credit_receiver credit;
 
     size_t header_bytes; /* of `header`, which may be read ahead while the payload is coming */
@@ -81,6 +82,11 @@ bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
 /* Is there something that tcp_receiver_next gives without reading, or credits to send? */
 bool tcp_receiver_has_news(const struct tcp_receiver *receiver);
+/* Before sleeping: let the socket wake us for a good piece of a payload, not for each segment.
+ * Errors: IO. */
+enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Would a read find room? */
 bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver);
 /* Are there record bytes for the kernel? */

@@ -82,8 +82,7 @@ static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at
         return fail_record(status, error);
     }
     /* What the kernel does not have yet the peer cannot have read; before the bind, nothing. */
-    if (record.freed > sender->written || record.applied > sender->written ||
-        sender->peer_ended) {
+    if (record.freed > sender->written || record.applied > sender->written || sender->peer_ended) {
         return fail_record(HAUL_PROTOCOL, error);
     }
     bool advanced = false;

@@ -238,6 +238,14 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
     return fail_transfer("recvmsg", errno, error);
 }
 
+enum haul_status tcp_socket_wake_at(int fd, size_t size_bytes, struct haul_error *error)
+{
+    if (!set_option(fd, SOL_SOCKET, SO_RCVLOWAT, (int)size_bytes)) {
+        return haul_error_set(error, HAUL_IO, "setsockopt", errno, "cannot set TCP options");
+    }
+    return HAUL_OK;
+}
+
 enum haul_status tcp_socket_failure(int fd, struct haul_error *error)
 {
     int code = 0;

@@ -41,6 +41,11 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
                                     size_t *received_bytes,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Let the socket count as readable only when so many bytes wait (or the stream has ended, or the
+ * kernel's buffer is full). Reading itself does not change. Errors: IO. */
+enum haul_status tcp_socket_wake_at(int fd, size_t size_bytes,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Has the connection failed, unseen because nobody reads? Errors: as of receive. */
 enum haul_status tcp_socket_failure(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 

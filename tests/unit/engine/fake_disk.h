@@ -54,7 +54,7 @@ struct fake_disk {
         int name;
     } fds[FAKE_FDS_MAX];
     unsigned call_count;
-    unsigned fail_at;  /* the call that fails, from 1; 0: none */
+    unsigned fail_at;   /* the call that fails, from 1; 0: none */
     bool fail_for_ever; /* and all behind it: the process is as good as dead */
     int fail_errno;
     size_t write_bytes_max; /* of one pwrite; 0: no limit */

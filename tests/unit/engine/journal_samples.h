@@ -49,27 +49,33 @@ static const struct journal_prepared sample_prepared = {
                 {.family_id = 9, .digest = {.count = 5, .bytes = 6, .low = 7, .high = 8}}},
 };
 
-#define SAMPLE_PLAN                                                                            \
-    {                                                                                          \
-        .type = JOURNAL_PLAN, .plan = {.data = (const uint8_t *)"the plan", .size = 8}         \
+#define SAMPLE_PLAN                                                                     \
+    {                                                                                   \
+        .type = JOURNAL_PLAN, .plan = {.data = (const uint8_t *)"the plan", .size = 8 } \
     }
-#define SAMPLE_ABORTED                                                                         \
-    {                                                                                          \
-        .type = JOURNAL_ABORTED, .aborted = {.status = HAUL_TIMEOUT,                           \
-                                             .text = {(const uint8_t *)"too slow", 8}}         \
+#define SAMPLE_ABORTED                               \
+    {                                                \
+        .type = JOURNAL_ABORTED, .aborted = {        \
+            .status = HAUL_TIMEOUT,                  \
+            .text = {(const uint8_t *)"too slow", 8} \
+        }                                            \
     }
-#define SAMPLE_POSITION                                                                        \
-    {                                                                                          \
-        .type = JOURNAL_POSITION, .positions = {.items = sample_positions, .count = 2}         \
+#define SAMPLE_POSITION                                                                 \
+    {                                                                                   \
+        .type = JOURNAL_POSITION, .positions = {.items = sample_positions, .count = 2 } \
     }
-#define SAMPLE_DELTA(batch, sequence)                                                          \
-    {                                                                                          \
-        .type = JOURNAL_DELTA, .delta = {.next_batch = (batch), .wal_sequence = (sequence)}    \
+#define SAMPLE_DELTA(batch, sequence)                                                        \
+    {                                                                                        \
+        .type = JOURNAL_DELTA, .delta = {.next_batch = (batch), .wal_sequence = (sequence) } \
     }
-#define SAMPLE_DECISION(is_commit)                                                             \
-    {                                                                                          \
-        .type = JOURNAL_DECISION, .decision = {.commit = (is_commit), .old_version = 4,        \
-                                               .new_version = 5, .epoch = 77}                  \
+#define SAMPLE_DECISION(is_commit)              \
+    {                                           \
+        .type = JOURNAL_DECISION, .decision = { \
+            .commit = (is_commit),              \
+            .old_version = 4,                   \
+            .new_version = 5,                   \
+            .epoch = 77                         \
+        }                                       \
     }
 
 /* A job as the source sees it: a freeze that was given up, then one that ends in a commit. */
@@ -107,16 +113,15 @@ static inline void sample_digest_text(const struct digest *digest, char *text, s
                    digest->bytes, digest->low, digest->high);
 }
 
-static inline size_t sample_streams_text(const struct journal_state *state, char *text,
-                                         size_t at)
+static inline size_t sample_streams_text(const struct journal_state *state, char *text, size_t at)
 {
     for (size_t i = 0; i < state->stream_count; i++) {
         const struct journal_position *position = &state->streams[i].position;
         char digest[128];
         sample_digest_text(&position->digest, digest, sizeof(digest));
-        at += (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " [%u %d %" PRIu64 " %s",
-                               position->stream_id, position->finished, position->next_batch,
-                               digest);
+        at +=
+            (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " [%u %d %" PRIu64 " %s",
+                             position->stream_id, position->finished, position->next_batch, digest);
         for (size_t j = 0; j < position->last_key.size; j++) {
             at += (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " %02x",
                                    position->last_key.data[j]);
@@ -138,16 +143,15 @@ static inline void sample_text(const struct journal_state *state, char text[SAMP
         (int)state->plan_size, state->plan_size == 0 ? "" : (const char *)state->plan,
         haul_status_name(state->abort_status), state->abort_text, state->has_snapshot,
         state->snapshot.sequence, state->snapshot.wal_sequence, state->frozen,
-        state->frozen_sequence, state->decided, state->decision.commit,
-        state->decision.old_version, state->decision.new_version, state->decision.epoch,
-        state->cleared, state->has_delta, state->delta.next_batch, state->delta.wal_sequence,
-        state->committed.new_version, state->committed.epoch);
+        state->frozen_sequence, state->decided, state->decision.commit, state->decision.old_version,
+        state->decision.new_version, state->decision.epoch, state->cleared, state->has_delta,
+        state->delta.next_batch, state->delta.wal_sequence, state->committed.new_version,
+        state->committed.epoch);
     at = sample_streams_text(state, text, at);
     const struct journal_prepared *prepared = &state->prepared;
-    at += (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at,
-                           " prepared %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
-                           prepared->old_version, prepared->new_version, prepared->epoch,
-                           prepared->frozen_sequence);
+    at += (size_t)snprintf(
+        text + at, SAMPLE_TEXT_BYTES - at, " prepared %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64,
+        prepared->old_version, prepared->new_version, prepared->epoch, prepared->frozen_sequence);
     for (uint32_t i = 0; i < prepared->digest_count; i++) {
         char digest[128];
         sample_digest_text(&prepared->digests[i].digest, digest, sizeof(digest));

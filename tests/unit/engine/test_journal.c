@@ -574,8 +574,8 @@ static void test_journal_directory_list__journals_and_other_files__only_journals
     (void)fake_disk_close(&disk, fake_disk_open(&disk, "/db/haul/ownership", O_CREAT, 0));
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    check_status(
-        journal_directory_list(&disk.calls, "/db/haul", &entries, &count, &error), HAUL_OK);
+    check_status(journal_directory_list(&disk.calls, "/db/haul", &entries, &count, &error),
+                 HAUL_OK);
     check_or_stop(count == 2);
     check_equal(entries[0].role, JOURNAL_SOURCE);
     check_equal(entries[1].role, JOURNAL_TARGET);
@@ -589,8 +589,8 @@ static void test_journal_directory_list__no_directory__none(void)
     fake_disk_init(&disk, 1);
     struct journal_entry *entries = NULL;
     size_t count = 1;
-    check_status(
-        journal_directory_list(&disk.calls, "/db/haul", &entries, &count, &error), HAUL_OK);
+    check_status(journal_directory_list(&disk.calls, "/db/haul", &entries, &count, &error),
+                 HAUL_OK);
     check_equal(count, 0);
     check(entries == NULL);
     fake_disk_fini(&disk);
@@ -599,7 +599,10 @@ static void test_journal_directory_list__no_directory__none(void)
 static void test_journal_name_parse__not_a_journal__false(void)
 {
     static const char *const names[] = {
-        "", "source-", "ownership", "source-ab01ff0405060708090a0b0c0d0e0f10",
+        "",
+        "source-",
+        "ownership",
+        "source-ab01ff0405060708090a0b0c0d0e0f10",
         "target-ab01ff0405060708090a0b0c0d0e0f1.journal",
         "target-AB01ff0405060708090a0b0c0d0e0f10.journal",
         "target-ab01ff0405060708090a0b0c0d0e0f10.journal.tmp",

@@ -129,9 +129,8 @@ static void test_journal_record_decode__other_seed__not_found(void)
     struct journal_frame frame = {.seed = SEED + 1, .flags = 0, .number = 0};
     struct journal_record record;
     size_t used = 0;
-    check_status(
-        journal_record_decode(slice_of(memory, size), &frame, &scratch, &record, &used),
-        HAUL_NOT_FOUND);
+    check_status(journal_record_decode(slice_of(memory, size), &frame, &scratch, &record, &used),
+                 HAUL_NOT_FOUND);
 }
 
 static void test_journal_record_decode__zeros__not_found(void)
@@ -167,8 +166,7 @@ static void test_journal_record_decode__body_of_wrong_size__corrupt(void)
     check_body_size_is_exact(&sample_others[0]);
 }
 
-static void check_change_is_corrupt(const struct journal_record *record, size_t at,
-                                    uint8_t value)
+static void check_change_is_corrupt(const struct journal_record *record, size_t at, uint8_t value)
 {
     uint8_t memory[FRAME_BYTES_MAX];
     size_t size = encode(record, memory);
@@ -181,16 +179,16 @@ static void check_change_is_corrupt(const struct journal_record *record, size_t 
 static void test_journal_record_decode__fields_out_of_bounds__corrupt(void)
 {
     enum { BODY = JOURNAL_FRAME_HEADER_BYTES };
-    check_change_is_corrupt(&sample_target[1], 4, 99);                 /* unknown type */
-    check_change_is_corrupt(&sample_target[1], 6, 2);                  /* unknown flag */
-    check_change_is_corrupt(&sample_target[1], BODY, 0);               /* no position */
-    check_change_is_corrupt(&sample_target[1], BODY + 1, 2);           /* too many positions */
-    check_change_is_corrupt(&sample_target[1], BODY + 4 + 4, 2);       /* finished: 2 */
-    check_change_is_corrupt(&sample_target[1], BODY + 4 + 48 + 3, 1);  /* key too long */
-    check_change_is_corrupt(&sample_target[6], BODY + 32 + 1, 2);      /* too many digests */
-    check_change_is_corrupt(&sample_source[6], BODY, 3);               /* decision: 3 */
-    check_change_is_corrupt(&sample_source[6], BODY + 1, 1);           /* not zero */
-    check_change_is_corrupt(&sample_others[0], BODY, 0);               /* aborted with OK */
+    check_change_is_corrupt(&sample_target[1], 4, 99);                /* unknown type */
+    check_change_is_corrupt(&sample_target[1], 6, 2);                 /* unknown flag */
+    check_change_is_corrupt(&sample_target[1], BODY, 0);              /* no position */
+    check_change_is_corrupt(&sample_target[1], BODY + 1, 2);          /* too many positions */
+    check_change_is_corrupt(&sample_target[1], BODY + 4 + 4, 2);      /* finished: 2 */
+    check_change_is_corrupt(&sample_target[1], BODY + 4 + 48 + 3, 1); /* key too long */
+    check_change_is_corrupt(&sample_target[6], BODY + 32 + 1, 2);     /* too many digests */
+    check_change_is_corrupt(&sample_source[6], BODY, 3);              /* decision: 3 */
+    check_change_is_corrupt(&sample_source[6], BODY + 1, 1);          /* not zero */
+    check_change_is_corrupt(&sample_others[0], BODY, 0);              /* aborted with OK */
 }
 
 static void test_journal_record_size__fields_out_of_bounds__invalid(void)

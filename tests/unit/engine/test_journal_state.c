@@ -83,10 +83,9 @@ static void check_phase(enum journal_role role, const struct phase_case *phase)
 static void test_journal_state_reserve__source_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},       {"P", "AS"},    {"PS", "ASF"},     {"PSF", "AUC"},
-        {"PSFU", "ASF"},  {"PSFC", "R"},  {"PSFCR", "D"},    {"PSFCRD", ""},
-        {"PSA", "D"},     {"PSFA", "U"},  {"PSFAU", "D"},    {"A", "D"},
-        {"PSFAUD", ""},
+        {"", "PA"},     {"P", "AS"},    {"PS", "ASF"},  {"PSF", "AUC"}, {"PSFU", "ASF"},
+        {"PSFC", "R"},  {"PSFCR", "D"}, {"PSFCRD", ""}, {"PSA", "D"},   {"PSFA", "U"},
+        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
@@ -96,10 +95,9 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},       {"P", "Apdrx"},  {"Pd", "Apdrx"},  {"Px", "Apdrx"},
-        {"Pr", "Adrc"},   {"Prd", "Apdrx"}, {"Prc", "D"},    {"PrcD", ""},
-        {"PA", "x"},      {"PrA", "x"},    {"PAx", "D"},     {"A", "Dx"},
-        {"PAxD", ""},
+        {"", "PA"},       {"P", "Apdrx"}, {"Pd", "Apdrx"}, {"Px", "Apdrx"}, {"Pr", "Adrc"},
+        {"Prd", "Apdrx"}, {"Prc", "D"},   {"PrcD", ""},    {"PA", "x"},     {"PrA", "x"},
+        {"PAx", "D"},     {"A", "Dx"},    {"PAxD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_TARGET, &cases[i]);

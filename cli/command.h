@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command.h — a command of the tool: its name, its help, its entry. */
+#ifndef HAUL_COMMAND_H
+#define HAUL_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "option_table.h"
+
+struct command {
+    const char *name;     /* as typed: "send" */
+    const char *summary;  /* one line for `haul --help` */
+    const char *synopsis; /* behind "haul NAME " */
+    const char *details;  /* paragraphs and examples below the options */
+    const struct option_rule *rules;
+    size_t rule_count;
+    /* `argv[0]` is the command's name. Returns the exit code. */
+    int (*run)(const struct command *command, int argc, char **argv);
+};
+
+extern const struct command command_send;
+extern const struct command command_recv;
+extern const struct command command_verify;
+extern const struct command command_bench;
+extern const struct command command_version;
+
+/* Print the full help of a command on stdout. */
+void command_help(const struct command *command);
+
+/* Parse `argv` into `options`, whose first member is a struct output_options. True: go on.
+ * False: help was printed or the error reported; return `*exit_code`. */
+bool command_parse(const struct command *command, int argc, char **argv, void *options,
+                   int *exit_code);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exit_code.c — the one table from status to exit code. */
+#include "exit_code.h"
+
+int exit_code_of(enum haul_status status, int signal_number)
+{
+    switch (status) {
+    case HAUL_OK:
+        return EXIT_CODE_OK;
+    case HAUL_CANCELLED:
+        return signal_number > 0 ? EXIT_CODE_SIGNAL + signal_number : EXIT_CODE_TEMPORARY;
+    case HAUL_INVALID:
+        return EXIT_CODE_USAGE;
+    case HAUL_UNSUPPORTED:
+    case HAUL_NOT_FOUND:
+    case HAUL_EXISTS:
+    case HAUL_BUSY:
+    case HAUL_VERSION:
+    case HAUL_MISMATCH:
+    case HAUL_NOT_EMPTY:
+        return EXIT_CODE_PREFLIGHT;
+    case HAUL_AUTH:
+        return EXIT_CODE_AUTH;
+    case HAUL_AGAIN:
+    case HAUL_TIMEOUT:
+    case HAUL_CLOSED:
+    case HAUL_REFUSED:
+    case HAUL_UNREACHABLE:
+        return EXIT_CODE_TEMPORARY;
+    case HAUL_CORRUPT:
+        return EXIT_CODE_INTEGRITY;
+    case HAUL_IO:
+    case HAUL_NO_SPACE:
+    case HAUL_PROTOCOL:
+    case HAUL_FENCED:
+    case HAUL_GAP:
+    case HAUL_STORE:
+        return EXIT_CODE_PERMANENT;
+    case HAUL_NO_MEMORY:
+    case HAUL_LIMIT:
+        return EXIT_CODE_LIMIT;
+    case HAUL_IN_DOUBT:
+        return EXIT_CODE_IN_DOUBT;
+    case HAUL_INTERNAL:
+        return EXIT_CODE_OTHER;
+    }
+    return EXIT_CODE_OTHER;
+}
+
+bool exit_code_is_retryable(int exit_code)
+{
+    return exit_code == EXIT_CODE_TEMPORARY || exit_code == EXIT_CODE_LIMIT;
+}
+
+const char *exit_code_table(void)
+{
+    return "  0    success; of a send: committed and verified\n"
+           "  1    other failure, also of the tool itself\n"
+           "  2    usage: an unknown option, a value that is not valid\n"
+           "  3    refused before any data moved: no such database, locked, port in use,\n"
+           "       target range not empty, versions or column families that do not fit\n"
+           "  4    authentication failed\n"
+           "  5    temporary: peer not reachable, timeout, connection lost; run it again\n"
+           "  6    integrity: checksum or digest mismatch; `verify`: the databases differ\n"
+           "  7    permanent: database or file error, protocol broken, fenced, log too short\n"
+           "  8    a limit of the system was reached: memory, locked memory, descriptors\n"
+           "  9    (not used)\n"
+           "  10   in doubt: the decision record tells who owns the range\n"
+           "  130  stopped by SIGINT; 143: by SIGTERM\n";
+}

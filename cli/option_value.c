@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* option_value.c — numbers, sizes, durations and names from the command line. */
+#include "option_value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "haul/migration.h"
+#include "haul/transport.h"
+
+enum { UNIT_COUNT_MAX = 9 };
+
+struct unit {
+    const char *suffix;
+    double factor;
+};
+
+static const struct unit size_units[UNIT_COUNT_MAX] = {
+    {"", 1},
+    {"K", 1024.0},
+    {"M", 1024.0 * 1024},
+    {"G", 1024.0 * 1024 * 1024},
+    {"T", 1024.0 * 1024 * 1024 * 1024},
+    {"KiB", 1024.0},
+    {"MiB", 1024.0 * 1024},
+    {"GiB", 1024.0 * 1024 * 1024},
+};
+
+/* In milliseconds. */
+static const struct unit duration_units[UNIT_COUNT_MAX] = {
+    {"", 1000}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000},
+};
+
+static const struct unit no_units[UNIT_COUNT_MAX] = {{"", 1}};
+
+static enum haul_status bad_value(const struct option_rule *rule, const char *text,
+                                  struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is no value for --%s", text,
+                          rule->name);
+}
+
+/* `text` as number and unit within the rule's range. False: not so. */
+static bool parse_number(const struct option_rule *rule, const char *text,
+                         const struct unit *units, uint64_t *value)
+{
+    if (text[0] < '0' || text[0] > '9') {
+        return false; /* no sign, no space, no "inf" */
+    }
+    char *end = NULL;
+    errno = 0;
+    uint64_t whole = strtoull(text, &end, 10);
+    double number = errno == 0 && *end == '.' ? strtod(text, &end) : (double)whole;
+    bool exact = number == (double)whole;
+    for (size_t i = 0; errno == 0 && i < UNIT_COUNT_MAX && units[i].suffix != NULL; i++) {
+        if (strcmp(end, units[i].suffix) == 0) {
+            double scaled = number * units[i].factor;
+            *value = exact && units[i].factor == 1 ? whole : (uint64_t)scaled;
+            return scaled < 1e18 && *value >= rule->min && *value <= rule->max;
+        }
+    }
+    return false;
+}
+
+static void size_format(uint64_t bytes, char text[32])
+{
+    static const char suffixes[] = "\0KMGT";
+    size_t unit = 0;
+    while (bytes >= 1024 && bytes % 1024 == 0 && suffixes[unit + 1] != '\0') {
+        bytes /= 1024;
+        unit++;
+    }
+    (void)snprintf(text, 32, "%" PRIu64 "%.1s", bytes, &suffixes[unit]);
+}
+
+enum haul_status option_flag(const struct option_rule *rule, const char *text, void *target,
+                             struct haul_error *error)
+{
+    (void)rule;
+    (void)text;
+    (void)error;
+    *(bool *)target = true;
+    return HAUL_OK;
+}
+
+enum haul_status option_count(const struct option_rule *rule, const char *text, void *target,
+                              struct haul_error *error)
+{
+    (void)rule;
+    (void)text;
+    (void)error;
+    *(unsigned *)target += 1;
+    return HAUL_OK;
+}
+
+enum haul_status option_text(const struct option_rule *rule, const char *text, void *target,
+                             struct haul_error *error)
+{
+    if (text[0] == '\0') {
+        return bad_value(rule, text, error);
+    }
+    *(const char **)target = text;
+    return HAUL_OK;
+}
+
+enum haul_status option_names(const struct option_rule *rule, const char *text, void *target,
+                              struct haul_error *error)
+{
+    struct name_list *list = target;
+    if (text[0] == '\0' || strlen(text) >= HAUL_NAME_BYTES_MAX ||
+        list->count == HAUL_FAMILY_COUNT_MAX) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "names of 1 to %d bytes, at most %d of them",
+                        HAUL_NAME_BYTES_MAX - 1, HAUL_FAMILY_COUNT_MAX);
+        return HAUL_INVALID;
+    }
+    list->names[list->count++] = text;
+    return HAUL_OK;
+}
+
+enum haul_status option_u64(const struct option_rule *rule, const char *text, void *target,
+                            struct haul_error *error)
+{
+    uint64_t value = 0;
+    if (!parse_number(rule, text, no_units, &value)) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "a number from %" PRIu64 " to %" PRIu64, rule->min, rule->max);
+        return HAUL_INVALID;
+    }
+    *(uint64_t *)target = value;
+    return HAUL_OK;
+}
+
+enum haul_status option_u32(const struct option_rule *rule, const char *text, void *target,
+                            struct haul_error *error)
+{
+    uint64_t value = 0;
+    enum haul_status status = option_u64(rule, text, &value, error);
+    if (status == HAUL_OK) {
+        *(uint32_t *)target = (uint32_t)value;
+    }
+    return status;
+}
+
+enum haul_status option_size_u64(const struct option_rule *rule, const char *text, void *target,
+                                 struct haul_error *error)
+{
+    uint64_t value = 0;
+    if (!parse_number(rule, text, size_units, &value)) {
+        char min[32];
+        char max[32];
+        size_format(rule->min, min);
+        size_format(rule->max, max);
+        bad_value(rule, text, error);
+        haul_error_hint(error, "bytes from %s to %s, with K, M or G for powers of 1024", min,
+                        max);
+        return HAUL_INVALID;
+    }
+    *(uint64_t *)target = value;
+    return HAUL_OK;
+}
+
+enum haul_status option_size_u32(const struct option_rule *rule, const char *text, void *target,
+                                 struct haul_error *error)
+{
+    uint64_t value = 0;
+    enum haul_status status = option_size_u64(rule, text, &value, error);
+    if (status == HAUL_OK) {
+        *(uint32_t *)target = (uint32_t)value;
+    }
+    return status;
+}
+
+enum haul_status option_duration(const struct option_rule *rule, const char *text, void *target,
+                                 struct haul_error *error)
+{
+    uint64_t value = 0;
+    if (!parse_number(rule, text, duration_units, &value)) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "a time from %" PRIu64 "ms to %" PRIu64 "s: 500ms, 5s, 2m",
+                        rule->min, rule->max / 1000);
+        return HAUL_INVALID;
+    }
+    *(uint32_t *)target = (uint32_t)value;
+    return HAUL_OK;
+}
+
+enum haul_status option_mode(const struct option_rule *rule, const char *text, void *target,
+                             struct haul_error *error)
+{
+    enum haul_transport_mode mode = HAUL_MODE_AUTO;
+    if (haul_transport_mode_parse(text, &mode) != HAUL_OK) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "auto, rdma or tcp");
+        return HAUL_INVALID;
+    }
+    *(enum haul_transport_mode *)target = mode;
+    return HAUL_OK;
+}
+
+enum haul_status option_lane(const struct option_rule *rule, const char *text, void *target,
+                             struct haul_error *error)
+{
+    static const char *const names[] = {
+        [HAUL_LANE_AUTO] = "auto",
+        [HAUL_LANE_INGEST] = "ingest",
+        [HAUL_LANE_WRITE_BATCH] = "writebatch",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *(enum haul_lane *)target = (enum haul_lane)i;
+            return HAUL_OK;
+        }
+    }
+    bad_value(rule, text, error);
+    haul_error_hint(error, "auto, ingest or writebatch");
+    return HAUL_INVALID;
+}
+
+enum haul_status option_job(const struct option_rule *rule, const char *text, void *target,
+                            struct haul_error *error)
+{
+    uint8_t job[HAUL_JOB_BYTES] = {0};
+    bool sound = strlen(text) == 2 * sizeof(job) &&
+                 strspn(text, "0123456789abcdefABCDEF") == 2 * sizeof(job);
+    for (size_t i = 0; sound && i < sizeof(job); i++) {
+        char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
+        job[i] = (uint8_t)strtoul(digits, NULL, 16);
+    }
+    if (!sound) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "the %d hexadecimal digits that the first run printed",
+                        2 * HAUL_JOB_BYTES);
+        return HAUL_INVALID;
+    }
+    memcpy(target, job, sizeof(job));
+    return HAUL_OK;
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* receiver_links.c — admitting, lending, releasing. */
+#include "receiver_links.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "assertion.h"
+
+enum { EVENT_COUNT = 32 };
+
+void receiver_links_init(struct receiver_links *links, struct poll_group *group,
+                         const struct link_config *config, const struct haul_log *log)
+{
+    memset(links, 0, sizeof(*links));
+    links->group = group;
+    links->config = *config;
+    links->log = log;
+}
+
+static void drop(struct receiver_links *links, struct receiver_link *entry)
+{
+    struct haul_link_stats stats;
+    link_stats(entry->link, &stats);
+    link_stats_join(&links->closed_stats, &stats);
+    if (!entry->closed) {
+        poll_group_remove_link(links->group, entry->link);
+    }
+    link_destroy(entry->link);
+    memset(entry, 0, sizeof(*entry));
+}
+
+void receiver_links_fini(struct receiver_links *links)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        if (links->links[i].link != NULL) {
+            drop(links, &links->links[i]);
+        }
+    }
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+static struct receiver_link *free_entry(struct receiver_links *links)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        if (links->links[i].link == NULL) {
+            return &links->links[i];
+        }
+    }
+    return NULL;
+}
+
+static void replace(struct receiver_links *links, uint32_t index)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        struct receiver_link *entry = &links->links[i];
+        if (entry->link != NULL && entry->index == index && !entry->closed) {
+            link_close(entry->link);
+        }
+    }
+}
+
+void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp,
+                          struct listener *verbs, struct link_incoming *incoming)
+{
+    uint32_t index = incoming->ticket.index;
+    struct haul_error error = {0};
+    struct link *link = NULL;
+    replace(links, index);
+    struct receiver_link *entry = free_entry(links);
+    enum haul_status status = HAUL_LIMIT;
+    if (entry == NULL && tcp != NULL) {
+        tcp_listener_reject(tcp, incoming, HAUL_BUSY);
+    } else if (entry == NULL) {
+        listener_reject(verbs, incoming, HAUL_BUSY);
+    } else if (tcp != NULL) {
+        status = tcp_listener_accept_link(tcp, incoming, &links->config, &link, &error);
+    } else {
+        status = listener_accept(verbs, incoming, &links->config, &link, &error);
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_link(links->group, link);
+        if (status != HAUL_OK) {
+            link_destroy(link);
+        }
+    }
+    if (status != HAUL_OK) {
+        char line[HAUL_LOG_LINE_BYTES_MAX];
+        haul_error_format(&error, line, sizeof(line));
+        haul_log(links->log, HAUL_LOG_WARNING, "data link %u not accepted: %s", index, line);
+        return;
+    }
+    memset(entry, 0, sizeof(*entry));
+    entry->link = link;
+    entry->index = index;
+    links->transport = link_transport(link);
+}
+
+static void bind_entry(struct receiver_links *links, struct receiver_link *entry)
+{
+    struct haul_error error = {0};
+    entry->has_description = false;
+    if (link_bind(entry->link, entry->description.description.bytes,
+                  entry->description.description.size, &error) != HAUL_OK) {
+        char line[HAUL_LOG_LINE_BYTES_MAX];
+        haul_error_format(&error, line, sizeof(line));
+        haul_log(links->log, HAUL_LOG_WARNING, "data link %u: %s", entry->index, line);
+        link_close(entry->link);
+    }
+}
+
+void receiver_links_describe(struct receiver_links *links,
+                             const haul_control_LinkDescription *description)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        struct receiver_link *entry = &links->links[i];
+        if (entry->link != NULL && !entry->closed && entry->index == description->index &&
+            (uint32_t)link_transport(entry->link) == description->transport &&
+            !link_is_bound(entry->link) && !entry->has_description) {
+            entry->description = *description;
+            entry->has_description = true;
+            if (entry->connected) {
+                bind_entry(links, entry);
+            }
+            return;
+        }
+    }
+}
+
+bool receiver_links_next_message(struct receiver_links *links, struct message *message)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        struct receiver_link *entry = &links->links[i];
+        if (entry->link != NULL && entry->connected && !entry->described && !entry->closed) {
+            message_init(message, MESSAGE_LINK);
+            haul_control_LinkDescription *to = &message->as.link;
+            to->index = entry->index;
+            to->transport = (uint32_t)link_transport(entry->link);
+            to->description.size = (pb_size_t)link_describe(entry->link, to->description.bytes);
+            entry->described = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* --- polling ---------------------------------------------------------------------------------- */
+
+static void on_received(struct receiver_link *entry, struct applier *applier,
+                        struct block *block)
+{
+    if (applier == NULL) {
+        link_release(entry->link, block);
+        return;
+    }
+    entry->lent++;
+    entry->unapplied++;
+    applier_take(applier, entry->link, block);
+}
+
+static void on_event(struct receiver_links *links, struct receiver_link *entry,
+                     const struct link_event *event, struct applier *applier,
+                     struct haul_error *failed)
+{
+    switch (event->type) {
+    case LINK_CONNECTED:
+        entry->connected = true;
+        if (entry->has_description) {
+            bind_entry(links, entry);
+        }
+        return;
+    case LINK_RECEIVED:
+        on_received(entry, applier, event->block);
+        return;
+    case LINK_CREDIT:
+    case LINK_DONE:
+        return;
+    case LINK_CLOSED:
+        entry->closed = true;
+        poll_group_remove_link(links->group, entry->link);
+        if (event->error.status != HAUL_OK && link_is_bound(entry->link)) {
+            *failed = event->error;
+        }
+        return;
+    }
+}
+
+bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
+                         struct haul_error *failed)
+{
+    bool any = false;
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        struct receiver_link *entry = &links->links[i];
+        if (entry->link == NULL) {
+            continue;
+        }
+        struct link_event events[EVENT_COUNT];
+        size_t count = entry->closed ? 0 : link_poll(entry->link, events, EVENT_COUNT);
+        for (size_t j = 0; j < count; j++) {
+            on_event(links, entry, &events[j], applier, failed);
+            any = true;
+        }
+        if (entry->closed && entry->lent == 0 && entry->unapplied == 0) {
+            drop(links, entry);
+        }
+    }
+    return any;
+}
+
+/* --- what was lent ---------------------------------------------------------------------------- */
+
+static struct receiver_link *find(struct receiver_links *links, const struct link *link)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        if (links->links[i].link == link) {
+            return &links->links[i];
+        }
+    }
+    haul_unreachable(); /* an entry outlives what it has lent */
+}
+
+void receiver_links_on_freed(struct receiver_links *links, struct link *link, struct block *block)
+{
+    struct receiver_link *entry = find(links, link);
+    haul_assert(entry->lent > 0);
+    entry->lent--;
+    if (!entry->closed) {
+        link_release(link, block);
+    }
+}
+
+void receiver_links_on_applied(struct receiver_links *links, struct link *link)
+{
+    struct receiver_link *entry = find(links, link);
+    haul_assert(entry->unapplied > 0);
+    entry->unapplied--;
+    if (!entry->closed) {
+        link_note_applied(link, 1);
+    }
+}
+
+void receiver_links_forget_lent(struct receiver_links *links)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        links->links[i].lent = 0;
+        links->links[i].unapplied = 0;
+    }
+}
+
+void receiver_links_close(struct receiver_links *links)
+{
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        if (links->links[i].link != NULL && !links->links[i].closed) {
+            link_close(links->links[i].link);
+        }
+    }
+}
+
+void receiver_links_stats(const struct receiver_links *links, struct haul_link_stats *stats)
+{
+    *stats = links->closed_stats;
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        if (links->links[i].link != NULL) {
+            struct haul_link_stats one;
+            link_stats(links->links[i].link, &one);
+            link_stats_join(stats, &one);
+        }
+    }
+}

@@ -1,0 +1,723 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_job.c — performs what the target's session asks for.
+ *
+ *   links --blocks--> applier threads --notes--> loop: slots given back, progress, session events
+ *   loop: control channel <-> target_session <-> actions; slow calls go to the call worker */
+#include "target_job.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "applier.h"
+#include "assertion.h"
+#include "call_worker.h"
+#include "control_channel.h"
+#include "migration_thread.h"
+#include "receiver_links.h"
+#include "target_plan.h"
+#include "target_session.h"
+#include "version_record.h"
+
+enum {
+    PATH_BYTES_MAX = 1024,
+    JOB_TEXT_BYTES = 2 * HAUL_JOB_BYTES + 1,
+    PROGRESS_INTERVAL_MS = 50,
+    LINK_COUNT_MAX = 16,
+};
+
+enum call_tag { CALL_CHECK = 1, CALL_OWN = 2, CALL_CLEAR = 3, CALL_RECORD = 4 };
+
+struct target_job {
+    struct target_job_options options;
+    struct control_channel *channel;
+    struct target_session *session;
+    struct receiver_links links;
+    struct applier *applier;
+    struct call_worker *worker;
+    struct plan plan;
+    bool has_plan;
+    bool started;  /* the plan was accepted, blocks may come */
+    bool ended;
+    struct message accepted;
+    enum haul_lane lane;
+    uint64_t recorded_version;
+    uint8_t token[LINK_TOKEN_BYTES];
+    uint8_t session_id[LINK_SESSION_BYTES];
+    char staging[PATH_BYTES_MAX];
+    /* What the appliers have reported. */
+    uint32_t flushes_missing;
+    uint64_t records;
+    uint64_t bytes;
+    uint32_t finished_streams;
+    uint32_t finished_metadata_streams;
+    uint32_t metadata_streams;
+    uint64_t delta_batches;
+    bool progress_due;
+    uint64_t progress_sent_ns;
+    uint64_t started_ns;
+    struct digest digests[HAUL_FAMILY_COUNT_MAX];
+};
+
+static uint64_t now_ns(const struct target_job *job)
+{
+    return clock_now_ns(job->options.clock);
+}
+
+static void feed(struct target_job *job, struct target_event *event)
+{
+    target_session_event(job->session, event, now_ns(job));
+}
+
+static void feed_error(struct target_job *job, enum target_event_type type,
+                       const struct haul_error *error)
+{
+    struct target_event event = {.type = type, .error = *error};
+    feed(job, &event);
+}
+
+/* --- staging files ---------------------------------------------------------------------------- */
+
+static enum haul_status make_staging(struct target_job *job, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX - 16];
+    if (!haul_directory_of(job->options.target->store, directory, sizeof(directory))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    (void)snprintf(job->staging, sizeof(job->staging), "%s/staging", directory);
+    bool made = (mkdir(directory, 0755) == 0 || errno == EEXIST) &&
+                (mkdir(job->staging, 0755) == 0 || errno == EEXIST);
+    return made ? HAUL_OK
+                : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
+                                 "cannot make %s", job->staging);
+}
+
+/* One job at a time writes here, so everything found is left over. */
+static void clean_staging(struct target_job *job)
+{
+    DIR *directory = job->staging[0] == '\0' ? NULL : opendir(job->staging);
+    if (directory == NULL) {
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        if (strstr(entry->d_name, ".sst") != NULL) {
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+        }
+    }
+    (void)closedir(directory);
+    (void)rmdir(job->staging);
+}
+
+/* --- slow calls ------------------------------------------------------------------------------- */
+
+static void call_check(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    const struct haul_target_options *target = job->options.target;
+    error->status = target_plan_lane(target->store, job->plan.lane, target->lane, &job->lane, error);
+    if (error->status == HAUL_OK) {
+        error->status = target_plan_check(target->store, &job->plan, error);
+    }
+    if (error->status == HAUL_OK && job->lane == HAUL_LANE_INGEST) {
+        error->status = make_staging(job, error);
+        clean_staging(job);
+        if (error->status == HAUL_OK) {
+            error->status = make_staging(job, error);
+        }
+    }
+}
+
+static void call_own(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    const struct haul_hooks *hooks = &job->options.target->hooks;
+    const haul_control_Hello *hello = target_session_hello(job->session);
+    struct version_swap swap = {.outcome = VERSION_IMPORTED,
+                                .job = hello->job.bytes,
+                                .plan = &job->plan,
+                                .expected = job->recorded_version,
+                                .next = job->plan.new_version,
+                                .epoch = hello->epoch};
+    error->status = version_record_swap(job->options.target->store, hooks, &swap, error);
+    if (error->status == HAUL_OK && hooks->own != NULL) {
+        error->status = hooks->own(hooks->context, job->plan.new_version, error);
+    }
+}
+
+static void call_clear(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    error->status = target_plan_clear(job->options.target->store, &job->plan, error);
+}
+
+/* Everything is durable by now: what remains is that the directory entries are, too. */
+static void call_record(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    struct haul_store *store = job->options.target->store;
+    error->status = store->ops->sync(store, error);
+}
+
+static void submit_call(struct target_job *job, enum call_tag tag,
+                        void (*run)(void *context, struct haul_error *error))
+{
+    struct call call = {.tag = (uint32_t)tag, .run = run, .context = job};
+    call_worker_submit(job->worker, &call);
+}
+
+/* --- plan ------------------------------------------------------------------------------------- */
+
+static void take_plan(struct target_job *job, const struct message *message)
+{
+    struct haul_error error = {0};
+    if (plan_from_message(&job->plan, message, &error) != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_CHECKED, &error);
+        return;
+    }
+    job->has_plan = true;
+    for (size_t i = 0; i < job->plan.stream_count; i++) {
+        job->metadata_streams += job->plan.families[job->plan.streams[i].family].metadata;
+    }
+    submit_call(job, CALL_CHECK, call_check);
+}
+
+static enum haul_status make_accepted(struct target_job *job)
+{
+    message_init(&job->accepted, MESSAGE_PLAN_ACCEPTED);
+    haul_control_PlanAccepted *accepted = &job->accepted.as.plan_accepted;
+    accepted->lane = (uint32_t)job->lane;
+    accepted->family_ids = calloc(job->plan.family_count, sizeof(*accepted->family_ids));
+    if (accepted->family_ids == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    accepted->family_ids_count = (pb_size_t)job->plan.family_count;
+    for (size_t i = 0; i < job->plan.family_count; i++) {
+        accepted->family_ids[i] = job->plan.families[i].target_id;
+    }
+    return HAUL_OK;
+}
+
+static void on_checked(struct target_job *job, const struct haul_error *error)
+{
+    struct target_event event = {.type = TARGET_EVENT_CHECKED, .error = *error,
+                                 .accepted = &job->accepted};
+    if (error->status == HAUL_OK && make_accepted(job) != HAUL_OK) {
+        haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
+    }
+    feed(job, &event);
+}
+
+static void start_appliers(struct target_job *job)
+{
+    const struct haul_target_options *target = job->options.target;
+    const haul_control_Hello *hello = target_session_hello(job->session);
+    char text[JOB_TEXT_BYTES];
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", hello->job.bytes[i]);
+    }
+    struct applier_options options = {
+        .store = target->store,
+        .plan = &job->plan,
+        .lane = job->lane,
+        .thread_count = target->applier_count,
+        .slot_size_bytes = job->links.config.options.slot_size_bytes,
+        .block_count_max = job->links.config.options.slot_count * RECEIVER_LINK_COUNT_MAX,
+        .table_size_bytes = target->table_size_bytes,
+        .staging_directory = job->staging,
+        .job = text,
+        .log = target->log,
+    };
+    struct haul_error error = {0};
+    enum haul_status status = applier_create(&options, &job->applier, &error);
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(job->options.group, applier_fd(job->applier));
+    }
+    if (status != HAUL_OK) {
+        error.status = status;
+        feed_error(job, TARGET_EVENT_FAILED, &error);
+        return;
+    }
+    job->started = true;
+    job->started_ns = now_ns(job);
+}
+
+/* --- notes of the appliers -------------------------------------------------------------------- */
+
+static void on_applied(struct target_job *job, const struct applier_note *note)
+{
+    receiver_links_on_applied(&job->links, note->link);
+    job->records += note->records;
+    job->bytes += note->bytes;
+    job->progress_due = true;
+    if (note->stream == PLAN_DELTA_STREAM) {
+        job->delta_batches++;
+        struct target_event event = {.type = TARGET_EVENT_APPLIED,
+                                     .delta_batches = job->delta_batches};
+        feed(job, &event);
+    } else if (note->stream_finished) {
+        job->finished_streams++;
+        bool metadata = job->plan.families[job->plan.streams[note->stream].family].metadata;
+        job->finished_metadata_streams += metadata;
+        job->progress_sent_ns = 0; /* the source may be waiting for this one */
+    }
+}
+
+static void on_flushed(struct target_job *job)
+{
+    haul_assert(job->flushes_missing > 0);
+    if (--job->flushes_missing > 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < job->plan.family_count; i++) {
+        applier_family_digest(job->applier, i, &job->digests[i]);
+    }
+    struct target_event event = {.type = TARGET_EVENT_FLUSHED, .digests = job->digests};
+    feed(job, &event);
+}
+
+static void on_note(struct target_job *job, struct applier_note *note)
+{
+    switch (note->type) {
+    case APPLIER_FREED:
+        receiver_links_on_freed(&job->links, note->link, note->block);
+        return;
+    case APPLIER_APPLIED:
+        on_applied(job, note);
+        return;
+    case APPLIER_DURABLE:
+        for (size_t i = 0; i < note->position_count; i++) {
+            stream_position_fini(&note->positions[i]);
+        }
+        free(note->positions);
+        return;
+    case APPLIER_FLUSHED:
+        on_flushed(job);
+        return;
+    case APPLIER_FAILED:
+        feed_error(job, TARGET_EVENT_FAILED, &note->error);
+        return;
+    }
+}
+
+/* --- actions ---------------------------------------------------------------------------------- */
+
+static void send_message(struct target_job *job, struct message *message)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum haul_status status = message_encode(message, &bytes, &size);
+    if (status == HAUL_OK && job->channel != NULL) {
+        status = control_channel_send(job->channel, (uint16_t)message->type, bytes, size);
+    }
+    if (status != HAUL_OK && status != HAUL_CLOSED) {
+        struct haul_error error = {0};
+        haul_error_set(&error, status, NULL, 0, "cannot send %s", message_name(message->type));
+        feed_error(job, TARGET_EVENT_FAILED, &error);
+    }
+    free(bytes);
+    message_release(message);
+}
+
+static void stop_work(struct target_job *job)
+{
+    job->started = false;
+    if (job->applier != NULL) {
+        poll_group_remove_fd(job->options.group, applier_fd(job->applier));
+        applier_destroy(job->applier);
+        job->applier = NULL;
+    }
+    receiver_links_forget_lent(&job->links);
+    receiver_links_close(&job->links);
+    clean_staging(job);
+}
+
+static void perform(struct target_job *job, struct target_action *action)
+{
+    switch (action->type) {
+    case TARGET_ACTION_SEND:
+        send_message(job, &action->message);
+        return;
+    case TARGET_ACTION_CHECK:
+        take_plan(job, &action->message);
+        return;
+    case TARGET_ACTION_START:
+        start_appliers(job);
+        return;
+    case TARGET_ACTION_FLUSH:
+        job->flushes_missing = applier_thread_count(job->applier);
+        applier_flush(job->applier);
+        return;
+    case TARGET_ACTION_RECORD:
+        submit_call(job, CALL_RECORD, call_record);
+        return;
+    case TARGET_ACTION_OWN:
+        submit_call(job, CALL_OWN, call_own);
+        return;
+    case TARGET_ACTION_STOP:
+        stop_work(job);
+        return;
+    case TARGET_ACTION_CLEAR:
+        submit_call(job, CALL_CLEAR, call_clear);
+        return;
+    case TARGET_ACTION_END:
+        job->ended = true;
+        return;
+    }
+}
+
+/* Before the next event: an action may borrow what the event brought. */
+static void perform_all(struct target_job *job)
+{
+    struct target_action action;
+    while (target_session_action(job->session, &action)) {
+        perform(job, &action);
+    }
+}
+
+/* --- polling ---------------------------------------------------------------------------------- */
+
+static void on_control_message(struct target_job *job, const struct control_event *event)
+{
+    struct message message;
+    struct haul_error error = {0};
+    if (message_decode(event->message_type, event->body, &message, &error) != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_FAILED, &error);
+        return;
+    }
+    if (message.type == MESSAGE_HELLO) {
+        control_channel_trust(job->channel);
+    }
+    if (message.type == MESSAGE_LINK) {
+        receiver_links_describe(&job->links, &message.as.link);
+    } else {
+        struct target_event session_event = {.type = TARGET_EVENT_MESSAGE, .message = &message};
+        feed(job, &session_event);
+        perform_all(job);
+    }
+    message_release(&message);
+}
+
+static bool poll_channel(struct target_job *job)
+{
+    struct control_event event;
+    bool any = false;
+    while (job->channel != NULL && control_channel_poll(job->channel, &event)) {
+        any = true;
+        if (event.type == CONTROL_MESSAGE) {
+            on_control_message(job, &event);
+        } else if (event.type == CONTROL_CLOSED) {
+            poll_group_remove_control(job->options.group, job->channel);
+            control_channel_destroy(job->channel);
+            job->channel = NULL;
+            feed_error(job, TARGET_EVENT_CHANNEL_DOWN, &event.error);
+        }
+    }
+    return any;
+}
+
+static bool poll_links(struct target_job *job)
+{
+    struct haul_error failed = {0};
+    bool any = receiver_links_poll(&job->links, job->started ? job->applier : NULL, &failed);
+    if (failed.status != HAUL_OK && job->started) {
+        feed_error(job, TARGET_EVENT_FAILED, &failed);
+    }
+    struct message message;
+    while (receiver_links_next_message(&job->links, &message)) {
+        send_message(job, &message);
+        any = true;
+    }
+    return any;
+}
+
+static bool poll_workers(struct target_job *job)
+{
+    struct applier_note note;
+    bool any = false;
+    while (job->applier != NULL && applier_note(job->applier, &note) == HAUL_OK) {
+        on_note(job, &note);
+        perform_all(job);
+        any = true;
+    }
+    struct call_result result;
+    while (call_worker_result(job->worker, &result) == HAUL_OK) {
+        static const enum target_event_type events[] = {
+            [CALL_OWN] = TARGET_EVENT_OWNED,
+            [CALL_CLEAR] = TARGET_EVENT_CLEARED,
+            [CALL_RECORD] = TARGET_EVENT_RECORDED,
+        };
+        if (result.tag == CALL_CHECK) {
+            on_checked(job, &result.error);
+        } else {
+            feed_error(job, events[result.tag], &result.error);
+        }
+        any = true;
+    }
+    return any;
+}
+
+static void send_progress(struct target_job *job)
+{
+    uint64_t now = now_ns(job);
+    uint64_t interval = (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS;
+    if (!job->progress_due || !job->started || now - job->progress_sent_ns < interval) {
+        return;
+    }
+    struct message message;
+    message_init(&message, MESSAGE_PROGRESS);
+    message.as.progress = (haul_control_Progress){
+        .applied_records = job->records,
+        .applied_bytes = job->bytes,
+        .snapshot_complete = job->finished_streams == job->plan.stream_count,
+        .metadata_complete = job->finished_metadata_streams == job->metadata_streams,
+        .delta_applied_batches = job->delta_batches,
+    };
+    job->progress_due = false;
+    job->progress_sent_ns = now;
+    send_message(job, &message);
+}
+
+bool target_job_poll(struct target_job *job)
+{
+    bool any = poll_channel(job);
+    any = poll_links(job) || any;
+    any = poll_workers(job) || any;
+    struct target_event tick = {.type = TARGET_EVENT_TICK};
+    feed(job, &tick);
+    perform_all(job);
+    send_progress(job);
+    return any;
+}
+
+uint64_t target_job_deadline_ns(const struct target_job *job)
+{
+    uint64_t deadline = target_session_deadline_ns(job->session);
+    uint64_t progress = job->progress_due && job->started
+                            ? job->progress_sent_ns + (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS
+                            : CLOCK_NEVER;
+    return deadline < progress ? deadline : progress;
+}
+
+void target_job_cancel(struct target_job *job)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "cancelled by the target's operator");
+    feed_error(job, TARGET_EVENT_CANCEL, &error);
+}
+
+bool target_job_has_ended(const struct target_job *job)
+{
+    /* The last words are on their way as long as the channel has bytes of them. */
+    return job->ended &&
+           (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
+}
+
+bool target_job_was_accepted(const struct target_job *job)
+{
+    return job->accepted.type == 0 && job->lane != HAUL_LANE_AUTO && job->started_ns > 0;
+}
+
+/* --- admitting links -------------------------------------------------------------------------- */
+
+enum haul_status target_job_admits(const struct target_job *job, const struct link_ticket *ticket)
+{
+    bool known = memcmp(ticket->session, job->session_id, LINK_SESSION_BYTES) == 0 &&
+                 memcmp(ticket->token, job->token, LINK_TOKEN_BYTES) == 0;
+    if (!known || !job->started) {
+        return HAUL_AUTH;
+    }
+    return ticket->index < LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
+}
+
+void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct listener *verbs,
+                      struct link_incoming *incoming)
+{
+    receiver_links_admit(&job->links, tcp, verbs, incoming);
+}
+
+/* --- reporting -------------------------------------------------------------------------------- */
+
+static enum haul_phase phase_of(enum target_state state)
+{
+    switch (state) {
+    case TARGET_WAITING:
+    case TARGET_GREETED:
+        return HAUL_PHASE_CONNECTING;
+    case TARGET_CHECKING:
+        return HAUL_PHASE_PLANNING;
+    case TARGET_RECEIVING:
+        return HAUL_PHASE_COPYING;
+    case TARGET_FLUSHING:
+    case TARGET_RECORDING:
+    case TARGET_PREPARED:
+        return HAUL_PHASE_FROZEN;
+    case TARGET_OWNING:
+        return HAUL_PHASE_COMMITTING;
+    case TARGET_CLEARING:
+        return HAUL_PHASE_ABORTING;
+    case TARGET_ENDED:
+        return HAUL_PHASE_ENDED;
+    }
+    return HAUL_PHASE_ENDED;
+}
+
+void target_job_progress(const struct target_job *job, struct haul_progress *progress)
+{
+    struct haul_link_stats stats;
+    receiver_links_stats(&job->links, &stats);
+    *progress = (struct haul_progress){
+        .phase = phase_of(target_session_state(job->session)),
+        .transport = job->links.transport,
+        .records = job->records,
+        .bytes = job->bytes,
+        .wire_bytes = stats.bytes_received,
+    };
+    for (size_t i = 0; job->has_plan && i < job->plan.stream_count; i++) {
+        progress->bytes_expected += job->plan.streams[i].bytes;
+    }
+    if (job->started_ns > 0) {
+        progress->seconds = (double)(now_ns(job) - job->started_ns) / (double)NS_PER_S;
+    }
+}
+
+void target_job_result(const struct target_job *job, struct haul_result *result)
+{
+    result->error = *target_session_outcome(job->session);
+    result->status = result->error.status;
+    target_job_progress(job, &result->progress);
+    receiver_links_stats(&job->links, &result->link);
+    memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
+    result->verified = result->status == HAUL_OK;
+    result->lane = job->lane;
+    result->old_version = job->plan.old_version;
+    result->new_version = job->plan.new_version;
+    if (job->options.rdma_refusal[0] != '\0') {
+        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
+                       job->options.rdma_refusal);
+    }
+    result->family_count = job->plan.family_count;
+    for (size_t i = 0; i < job->plan.family_count; i++) {
+        struct haul_family_result *family = &result->families[i];
+        (void)snprintf(family->name, sizeof(family->name), "%s",
+                       job->plan.families[i].family.name);
+        family->records = job->digests[i].count;
+        family->bytes = job->digests[i].bytes;
+        digest_format(&job->digests[i], family->digest);
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static void fill_welcome(struct target_job *job, bool version_known, uint64_t version,
+                         struct message *message)
+{
+    const struct haul_target_options *target = job->options.target;
+    message_init(message, MESSAGE_WELCOME);
+    haul_control_Welcome *welcome = &message->as.welcome;
+    welcome->wire_version = MESSAGE_WIRE_VERSION;
+    welcome->journal_version = 1;
+    (void)snprintf(welcome->software, sizeof(welcome->software), "haul %s", HAUL_RELEASE);
+    welcome->config_version = version;
+    welcome->config_version_known = version_known;
+    const char *identity = target->store->ops->identity(target->store);
+    size_t size = strnlen(identity, sizeof(welcome->target_identity.bytes));
+    welcome->target_identity.size = (pb_size_t)size;
+    memcpy(welcome->target_identity.bytes, identity, size);
+    welcome->token.size = MESSAGE_TOKEN_BYTES;
+    memcpy(welcome->token.bytes, job->token, MESSAGE_TOKEN_BYTES);
+    welcome->session.size = MESSAGE_SESSION_BYTES;
+    memcpy(welcome->session.bytes, job->session_id, MESSAGE_SESSION_BYTES);
+    welcome->rdma_offered = job->options.rdma_offered;
+    (void)snprintf(welcome->rdma_refusal, sizeof(welcome->rdma_refusal), "%s",
+                   job->options.rdma_refusal);
+    welcome->slot_count = target->link.slot_count;
+    welcome->slot_size_bytes = target->link.slot_size_bytes;
+}
+
+static enum haul_status create_session(struct target_job *job, struct haul_error *error)
+{
+    const struct haul_target_options *target = job->options.target;
+    uint64_t version = 0;
+    bool known = false;
+    enum haul_status status =
+        version_record_get(target->store, &target->hooks, &version, &known, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    job->recorded_version = version;
+    struct target_session_options options = {
+        .config_version = target->keep_versions ? target->config_version : version,
+        .config_version_known = known || target->keep_versions,
+        .peer_timeout_ms = target->link.peer_timeout_ms,
+    };
+    if (migration_random(job->token, sizeof(job->token)) != HAUL_OK ||
+        migration_random(job->session_id, sizeof(job->session_id)) != HAUL_OK) {
+        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for a token");
+    }
+    fill_welcome(job, options.config_version_known, options.config_version, &options.welcome);
+    status = target_session_create(&options, now_ns(job), &job->session);
+    return status == HAUL_OK
+               ? status
+               : haul_error_set(error, status, NULL, 0, "no memory for a session");
+}
+
+enum haul_status target_job_create(const struct target_job_options *options, int fd,
+                                   struct target_job **out, struct haul_error *error)
+{
+    struct target_job *job = calloc(1, sizeof(*job));
+    if (job == NULL) {
+        (void)close(fd);
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a job");
+    }
+    job->options = *options;
+    struct link_config config = {.options = options->target->link,
+                                 .epoch = 1,
+                                 .clock = options->clock,
+                                 .log = options->target->log};
+    receiver_links_init(&job->links, options->group, &config, options->target->log);
+    enum haul_status status = control_channel_adopt(fd, &config, &job->channel, error);
+    if (status == HAUL_OK) {
+        status = poll_group_add_control(options->group, job->channel);
+    }
+    if (status == HAUL_OK) {
+        status = create_session(job, error);
+    }
+    if (status == HAUL_OK) {
+        status = call_worker_create(&job->worker, error);
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(options->group, call_worker_fd(job->worker));
+    }
+    if (status != HAUL_OK) {
+        target_job_destroy(job);
+        return status;
+    }
+    *out = job;
+    return HAUL_OK;
+}
+
+void target_job_destroy(struct target_job *job)
+{
+    if (job == NULL) {
+        return;
+    }
+    stop_work(job);
+    receiver_links_fini(&job->links);
+    if (job->worker != NULL) {
+        poll_group_remove_fd(job->options.group, call_worker_fd(job->worker));
+        call_worker_destroy(job->worker);
+    }
+    if (job->channel != NULL) {
+        poll_group_remove_control(job->options.group, job->channel);
+        control_channel_destroy(job->channel);
+    }
+    target_session_destroy(job->session);
+    message_release(&job->accepted);
+    plan_fini(&job->plan);
+    free(job);
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_plan.c — is the target fit for the plan? */
+#include "target_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static enum haul_status check_name(const struct plan_family *wanted, const char *what,
+                                   const char *theirs, const char *ours, struct haul_error *error)
+{
+    if (strcmp(theirs, ours) == 0) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "column family '%s': the source's %s is '%s', the target's '%s'",
+                   wanted->family.name, what, theirs[0] == '\0' ? "none" : theirs,
+                   ours[0] == '\0' ? "none" : ours);
+    haul_error_hint(error, "both databases need the same one, by name");
+    return HAUL_MISMATCH;
+}
+
+static enum haul_status match_family(struct haul_store *store, struct plan_family *wanted,
+                                     const struct haul_family *families, size_t count,
+                                     struct haul_error *error)
+{
+    const struct haul_family *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        found = strcmp(families[i].name, wanted->family.name) == 0 ? &families[i] : found;
+    }
+    struct haul_family created;
+    enum haul_status status = HAUL_OK;
+    if (found == NULL) {
+        status = store->ops->family_create(store, wanted->family.name, &created, error);
+        found = &created;
+    }
+    if (status == HAUL_OK) {
+        status = check_name(wanted, "comparator", wanted->family.comparator, found->comparator,
+                            error);
+    }
+    if (status == HAUL_OK) {
+        status = check_name(wanted, "merge operator", wanted->family.merge_operator,
+                            found->merge_operator, error);
+    }
+    if (status == HAUL_OK) {
+        wanted->target_id = found->id;
+    }
+    return status;
+}
+
+static enum haul_status match_families(struct haul_store *store, struct plan *plan,
+                                       struct haul_error *error)
+{
+    struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
+    if (families == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
+    }
+    size_t count = 0;
+    enum haul_status status =
+        store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        status = match_family(store, &plan->families[i], families, count, error);
+    }
+    free(families);
+    return status;
+}
+
+static enum haul_status check_empty(struct haul_store *store, const struct plan_family *family,
+                                    const struct key_range *range, struct haul_error *error)
+{
+    struct haul_scan *scan = NULL;
+    enum haul_status status =
+        store->ops->scan_open(store, NULL, family->target_id, key_range_start(range),
+                              key_range_end(range), &scan, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct haul_record record;
+    status = store->ops->scan_next(scan, &record, error);
+    if (status == HAUL_OK) {
+        char key[96];
+        key_format(record.key, key, sizeof(key));
+        haul_error_set(error, HAUL_NOT_EMPTY, NULL, 0,
+                       "column family '%s' of the target already holds records of the range, for "
+                       "example %s",
+                       family->family.name, key);
+        haul_error_hint(error, "--overwrite clears them first");
+        status = HAUL_NOT_EMPTY;
+    }
+    store->ops->scan_close(scan);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
+                                   struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        for (size_t j = 0; j < plan->range_count && status == HAUL_OK; j++) {
+            status = store->ops->range_clear(store, plan->families[i].target_id,
+                                             key_range_start(&plan->ranges[j]),
+                                             key_range_end(&plan->ranges[j]), error);
+        }
+    }
+    return status;
+}
+
+enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
+                                   struct haul_error *error)
+{
+    enum haul_status status = match_families(store, plan, error);
+    if (status == HAUL_OK && plan->overwrite) {
+        status = target_plan_clear(store, plan, error);
+    }
+    for (size_t i = 0; i < plan->family_count; i++) {
+        for (size_t j = 0; j < plan->range_count && status == HAUL_OK; j++) {
+            status = check_empty(store, &plan->families[i], &plan->ranges[j], error);
+        }
+    }
+    return status;
+}
+
+enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
+                                  enum haul_lane target, enum haul_lane *lane,
+                                  struct haul_error *error)
+{
+    uint32_t features = store->ops->features(store);
+    bool safe = (features & HAUL_STORE_INGEST) != 0 && (features & HAUL_STORE_FOLLOWERS) == 0;
+    enum haul_lane wanted = target != HAUL_LANE_AUTO ? target : source;
+    if (wanted == HAUL_LANE_INGEST && !safe) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "the target cannot ingest table files: its followers read the log");
+        haul_error_hint(error, "use --lane auto or writebatch");
+        return HAUL_UNSUPPORTED;
+    }
+    *lane = wanted == HAUL_LANE_AUTO ? (safe ? HAUL_LANE_INGEST : HAUL_LANE_WRITE_BATCH) : wanted;
+    return HAUL_OK;
+}
