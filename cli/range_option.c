@@ -96,9 +96,11 @@ enum haul_status option_range(const struct option_rule *rule, const char *text, 
     }
     size_t start_size = 0;
     size_t end_size = 0;
-    const char *end_text = text + start_text + 1;
-    bool sound = start_text != SIZE_MAX && decode_key(text, start_text, memory, &start_size) &&
-                 decode_key(end_text, strlen(end_text), memory + start_size, &end_size);
+    bool sound = start_text != SIZE_MAX && decode_key(text, start_text, memory, &start_size);
+    if (sound) {
+        const char *end_text = text + start_text + 1;
+        sound = decode_key(end_text, strlen(end_text), memory + start_size, &end_size);
+    }
     struct haul_range range = {.start = {memory, start_size},
                                .end = {memory + start_size, end_size}};
     if (!sound || !is_ascending(&range)) {

@@ -91,7 +91,8 @@ static void feed_error(struct source_migration *source, enum source_event_type t
 /* Start as many streams as readers; those behind the metadata wait until the target has it. */
 static void start_streams(struct source_migration *source)
 {
-    bool metadata_done = source_session_progress(source->session)->metadata_complete;
+    bool metadata_done = source->plan.families[0].metadata == false ||
+                         source_session_progress(source->session)->metadata_complete;
     while (source->copying && source->next_stream < source->plan.stream_count &&
            source->running_tasks < source->options.reader_count) {
         const struct plan_stream *stream = &source->plan.streams[source->next_stream];

@@ -117,17 +117,22 @@ enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
         .fd = fd, .stats = stats, .epoch = config->epoch, .next_sequence = config->first_sequence};
     /* The ring's size is not known yet; the link submits nothing before the bind. */
     credit_sender_init(&sender->credit, config->options.slot_count, config->epoch);
+    if (config->pool != NULL) {
+        sender->pool = config->pool;
+        return HAUL_OK;
+    }
+    sender->owns_pool = true;
     return block_pool_create(config->options.slot_count, config->options.slot_size_bytes,
                              config->log, &sender->pool, error);
 }
 
 void tcp_sender_fini(struct tcp_sender *sender)
 {
-    if (sender->pool != NULL) {
+    if (sender->owns_pool && sender->pool != NULL) {
         block_pool_close(sender->pool);
         block_pool_destroy(sender->pool);
-        sender->pool = NULL;
     }
+    sender->pool = NULL;
 }
 
 void tcp_sender_bind(struct tcp_sender *sender, uint32_t slot_count)

@@ -33,6 +33,7 @@ struct tcp_sender {
     int fd;
     struct haul_link_stats *stats; /* the link's */
     struct block_pool *pool;
+    bool owns_pool; /* made by us, not given in the configuration */
     uint64_t epoch;
     uint64_t next_sequence;
     struct credit_sender credit;
@@ -57,7 +58,7 @@ struct tcp_sender {
 enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
                                  const struct link_config *config, struct haul_link_stats *stats,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* The pool goes with it, blocks and all. */
+/* A pool of our own goes with it, blocks and all. */
 void tcp_sender_fini(struct tcp_sender *sender);
 
 /* The ring's size is known: blocks may go. */

@@ -196,6 +196,37 @@ static void test_tcp_link_poll__block_byte_by_byte__received_once_complete(void)
     close_all();
 }
 
+/* In a payload the socket wakes only for a good piece of it: here, for its very last byte. */
+static void test_link_arm__in_a_payload__last_byte_ends_the_sleep(void)
+{
+    open_receiver();
+    uint8_t frame[SLOT_BYTES];
+    const struct slot_header header = make_header(0, 1000);
+    size_t size = make_frame(&header, frame);
+    check(raw_write(peer, frame, 100));
+    check(raw_wait(link_fd(link_under_test), POLLIN));
+    check_quiet();
+    check(raw_write(peer, frame + 100, size - 101));
+    check_quiet();
+    check(raw_write(peer, frame + size - 1, 1));
+    check(raw_wait(link_fd(link_under_test), POLLIN));
+    check_received(1000);
+    close_all();
+}
+
+static void test_link_arm__in_a_payload__end_of_the_stream_ends_the_sleep(void)
+{
+    open_receiver();
+    const struct slot_header header = make_header(0, 1000);
+    write_header(&header);
+    check(raw_wait(link_fd(link_under_test), POLLIN));
+    check_quiet();
+    close_peer();
+    check(raw_wait(link_fd(link_under_test), POLLIN));
+    check_closed(HAUL_CLOSED);
+    close_all();
+}
+
 static void test_tcp_link_poll__blocks_cut_at_every_byte__all_received(void)
 {
     uint8_t frames[2 * (SLOT_HEADER_BYTES + 50)];
@@ -700,6 +731,8 @@ static void test_link_bind__nonsense__protocol(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_link_poll__block_byte_by_byte__received_once_complete),
+    CHECK_TEST(test_link_arm__in_a_payload__last_byte_ends_the_sleep),
+    CHECK_TEST(test_link_arm__in_a_payload__end_of_the_stream_ends_the_sleep),
     CHECK_TEST(test_tcp_link_poll__blocks_cut_at_every_byte__all_received),
     CHECK_TEST(test_tcp_link_poll__empty_payloads_read_ahead__each_received),
     CHECK_TEST(test_tcp_link_poll__payload_damaged__received_with_the_other_crc),

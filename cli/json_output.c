@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_output.c — builds and prints the document of --json. */
+#include "json_output.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "exit_code.h"
+#include "output.h"
+
+/* jansson takes no invalid UTF-8; names and messages may hold any byte. */
+static json_t *text_of(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value != NULL) {
+        return value;
+    }
+    char clean[1024];
+    size_t size = 0;
+    for (; text[size] != '\0' && size + 1 < sizeof(clean); size++) {
+        unsigned char byte = (unsigned char)text[size];
+        clean[size] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
+    }
+    clean[size] = '\0';
+    return json_string(clean);
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] == '\0' ? json_null() : text_of(text);
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static void set_count(json_t *object, const char *key, uint64_t value)
+{
+    set(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *error_object(const struct haul_error *error, int exit_code)
+{
+    if (error->status == HAUL_OK) {
+        return json_null();
+    }
+    struct haul_error bare = *error;
+    char message[1024];
+    bare.hint[0] = '\0';
+    haul_error_format(&bare, message, sizeof(message));
+    json_t *object = json_object();
+    set(object, "code", text_of(haul_status_name(error->status)));
+    set(object, "message", text_of(message));
+    set(object, "hint", text_of(output_hint(error)));
+    set(object, "retryable", json_boolean(exit_code_is_retryable(exit_code)));
+    return object;
+}
+
+static json_t *begin(const char *command, const struct haul_error *error, int exit_code)
+{
+    json_t *document = json_object();
+    set(document, "schema_version", json_integer(JSON_OUTPUT_SCHEMA_VERSION));
+    set(document, "command", text_of(command));
+    set(document, "status", text_of(exit_code == EXIT_CODE_OK ? "ok" : "failed"));
+    set(document, "exit_code", json_integer(exit_code));
+    set(document, "error", error_object(error, exit_code));
+    return document;
+}
+
+/* One line, so that the last line of stdout is the document whatever went before it. */
+static void end(json_t *document)
+{
+    (void)json_dumpf(document, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    (void)printf("\n");
+    (void)fflush(stdout);
+    json_decref(document);
+}
+
+void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1])
+{
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", job[i]);
+    }
+}
+
+static json_t *families_array(const struct haul_result *result)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < result->family_count; i++) {
+        json_t *family = json_object();
+        set(family, "name", text_of(result->families[i].name));
+        set_count(family, "records", result->families[i].records);
+        set_count(family, "bytes", result->families[i].bytes);
+        set(family, "digest", text_of(result->families[i].digest));
+        (void)json_array_append_new(array, family);
+    }
+    return array;
+}
+
+static json_t *link_object(const struct haul_link_stats *stats)
+{
+    json_t *link = json_object();
+    set_count(link, "blocks_sent", stats->blocks_sent);
+    set_count(link, "blocks_received", stats->blocks_received);
+    set_count(link, "bytes_sent", stats->bytes_sent);
+    set_count(link, "bytes_received", stats->bytes_received);
+    set_count(link, "credit_stalls", stats->credit_stalls);
+    set_count(link, "credits_sent", stats->credits_sent);
+    set_count(link, "credits_received", stats->credits_received);
+    set_count(link, "crc_errors", stats->crc_errors);
+    set_count(link, "sleeps", stats->sleeps);
+    return link;
+}
+
+static const char *lane_name(enum haul_lane lane)
+{
+    switch (lane) {
+    case HAUL_LANE_AUTO:
+        return "auto";
+    case HAUL_LANE_INGEST:
+        return "ingest";
+    case HAUL_LANE_WRITE_BATCH:
+        return "writebatch";
+    }
+    return "auto";
+}
+
+void json_output_migration(const char *command, const struct haul_result *result,
+                           const struct haul_error *error, int exit_code)
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    const struct haul_progress *figures = &result->progress;
+    char job[2 * HAUL_JOB_BYTES + 1] = "";
+    if (memcmp(result->job, none, sizeof(none)) != 0) {
+        json_output_job(result->job, job);
+    }
+    json_t *document = begin(command, error, exit_code);
+    set(document, "job", text_or_null(job));
+    set(document, "verified", json_boolean(result->verified));
+    set(document, "resumed", json_boolean(result->resumed));
+    set_count(document, "records", figures->records);
+    set_count(document, "bytes", figures->bytes);
+    set_count(document, "wire_bytes", figures->wire_bytes);
+    set(document, "seconds", json_real(figures->seconds));
+    set(document, "transport", text_of(haul_transport_name(figures->transport)));
+    set(document, "fallback_reason", text_or_null(result->fallback_reason));
+    set(document, "lane", text_of(lane_name(result->lane)));
+    set_count(document, "rounds", figures->rounds);
+    set_count(document, "lag_bytes_at_freeze", result->lag_bytes_at_freeze);
+    set(document, "write_pause_ms", json_real(result->write_pause_ms));
+    set_count(document, "old_version", result->old_version);
+    set_count(document, "new_version", result->new_version);
+    set_count(document, "retries", result->retries);
+    set_count(document, "crc_errors", result->crc_errors);
+    set(document, "link", link_object(&result->link));
+    set(document, "families", families_array(result));
+    end(document);
+}
+
+void json_output_error(const char *command, const struct haul_error *error, int exit_code)
+{
+    end(begin(command, error, exit_code));
+}
+
+void json_output_version(const char *release, const char *transports)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("version", &none, EXIT_CODE_OK);
+    set(document, "version", text_of(release));
+    set(document, "transports", text_of(transports));
+    end(document);
+}

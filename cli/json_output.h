@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* json_output.h — the one JSON document of --json, on stdout. The only door to jansson.
+ *
+ * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
+ * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
+#ifndef HAUL_JSON_OUTPUT_H
+#define HAUL_JSON_OUTPUT_H
+
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "haul/status.h"
+
+enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
+
+void json_output_migration(const char *command, const struct haul_result *result,
+                           const struct haul_error *error, int exit_code);
+
+/* A failure without a result. */
+void json_output_error(const char *command, const struct haul_error *error, int exit_code);
+
+void json_output_version(const char *release, const char *transports);
+
+/* A job as hexadecimal text. */
+void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);
+
+#endif

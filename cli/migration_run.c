@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* migration_run.c — the part of `send` and `recv` that is the same. */
+#include "migration_run.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exit_code.h"
+#include "human_size.h"
+#include "json_output.h"
+#include "progress.h"
+
+static void answer_status(struct haul_migration *migration, struct signal_watch *watch,
+                          struct progress *progress)
+{
+    uint64_t wakes = 0;
+    ssize_t count = read(watch->wake_fd, &wakes, sizeof(wakes));
+    if (count == (ssize_t)sizeof(wakes) && signal_watch_number(watch) == 0) {
+        struct haul_progress figures;
+        haul_migration_progress(migration, &figures);
+        progress_answer(progress, &figures);
+    }
+}
+
+void migration_run_wait(struct haul_migration *migration, struct signal_watch *watch,
+                        struct output *output, struct haul_result *result)
+{
+    struct progress progress;
+    progress_init(&progress, output);
+    signal_watch_set(watch, migration);
+    struct pollfd waits[] = {
+        {.fd = haul_migration_fd(migration), .events = POLLIN},
+        {.fd = watch->wake_fd, .events = POLLIN},
+    };
+    while ((waits[0].revents & POLLIN) == 0) {
+        struct haul_progress figures;
+        haul_migration_progress(migration, &figures);
+        uint32_t wait_ms = progress_show(&progress, &figures);
+        if (poll(waits, 2, (int)wait_ms) > 0 && (waits[1].revents & POLLIN) != 0) {
+            answer_status(migration, watch, &progress);
+        }
+    }
+    while (haul_migration_wait(migration, UINT32_MAX, result) == HAUL_TIMEOUT &&
+           result->status != HAUL_TIMEOUT) {
+        /* The descriptor is readable: the result is only a moment away. */
+    }
+    signal_watch_set(watch, NULL);
+    output_bar_clear(output);
+}
+
+static void print_summary(const struct haul_result *result, const struct output *output)
+{
+    const struct haul_progress *figures = &result->progress;
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    char seconds[HUMAN_TEXT_BYTES_MAX];
+    char speed[HUMAN_TEXT_BYTES_MAX];
+    bool sending = strcmp(output->command, "send") == 0;
+    human_bytes((double)figures->bytes, bytes);
+    human_seconds(figures->seconds, seconds);
+    human_bytes(figures->seconds > 0 ? (double)figures->bytes / figures->seconds : 0, speed);
+    (void)printf("%s %" PRIu64 " records, %s in %s (%s/s) over %s%s%s%s; %s\n",
+                 sending ? "sent" : "received", figures->records, bytes, seconds, speed,
+                 haul_transport_name(figures->transport),
+                 result->fallback_reason[0] != '\0' ? " (" : "", result->fallback_reason,
+                 result->fallback_reason[0] != '\0' ? ")" : "",
+                 result->verified ? "verified: count and digest are equal" : "not verified");
+    if (sending) {
+        (void)printf("config version %" PRIu64 " -> %" PRIu64 ", writes paused for %.1f ms\n",
+                     result->old_version, result->new_version, result->write_pause_ms);
+    }
+}
+
+/* A cancelled send can be taken up again; the error line is where its user looks. */
+static void hint_resume(const struct haul_result *result, const struct output *output,
+                        struct haul_error *error)
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    char job[2 * HAUL_JOB_BYTES + 1];
+    if (error->hint[0] != '\0' || strcmp(output->command, "send") != 0 ||
+        memcmp(result->job, none, sizeof(none)) == 0 ||
+        exit_code_of(error->status, 0) != EXIT_CODE_TEMPORARY) {
+        return;
+    }
+    json_output_job(result->job, job);
+    haul_error_hint(error, "%s; go on with --job %s", output_hint(error), job);
+}
+
+int migration_run_report(const struct haul_result *result, int signal_number,
+                         struct output *output)
+{
+    struct haul_error error = result->error;
+    int exit_code = exit_code_of(result->status, signal_number);
+    if (result->status != HAUL_OK) {
+        error.status = result->status;
+        if (result->status != HAUL_CANCELLED) {
+            hint_resume(result, output, &error);
+        }
+        output_error(output, &error);
+    }
+    if (output->options.json) {
+        json_output_migration(output->command, result, &error, exit_code);
+    } else if (result->status == HAUL_OK && !output->options.quiet) {
+        print_summary(result, output);
+    }
+    return exit_code;
+}
+
+int migration_run_refused(enum haul_status status, struct haul_error *error,
+                          struct output *output)
+{
+    struct haul_result result = {.status = status};
+    error->status = status;
+    result.error = *error;
+    return migration_run_report(&result, 0, output);
+}

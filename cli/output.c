@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* output.c — lines and the progress bar on stderr, one writer at a time. */
+#include "output.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINE_BYTES_MAX = 1024 };
+
+static const char clear_line[] = "\r\033[K";
+
+/* Peers and databases supply parts of our lines: no control character of theirs gets through. */
+static void make_printable(char *line)
+{
+    for (; *line != '\0'; line++) {
+        unsigned char byte = (unsigned char)*line;
+        if (byte < 0x20 || byte == 0x7f) {
+            *line = ' ';
+        }
+    }
+}
+
+/* `lock` is held. */
+static void write_line(struct output *output, const char *prefix, const char *line)
+{
+    (void)fprintf(stderr, "%shaul: %s%s\n", output->bar_shown ? clear_line : "", prefix, line);
+    (void)fflush(stderr);
+    output->bar_shown = false;
+}
+
+static void on_log(void *context, enum haul_log_level level, const char *line)
+{
+    struct output *output = context;
+    char prefix[16];
+    char copy[LINE_BYTES_MAX];
+    (void)snprintf(prefix, sizeof(prefix), "%s: ", haul_log_level_name(level));
+    (void)snprintf(copy, sizeof(copy), "%s", line);
+    make_printable(copy);
+    (void)pthread_mutex_lock(&output->lock);
+    write_line(output, prefix, copy);
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+static enum haul_log_level level_of(const struct output_options *options)
+{
+    if (options->verbosity > 1) {
+        return HAUL_LOG_DEBUG;
+    }
+    if (options->verbosity == 1) {
+        return HAUL_LOG_INFO;
+    }
+    return options->quiet ? HAUL_LOG_ERROR : HAUL_LOG_WARNING;
+}
+
+static bool is_set(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value != NULL && value[0] != '\0';
+}
+
+void output_init(struct output *output, const char *command, const struct output_options *options)
+{
+    const char *terminal = getenv("TERM");
+    memset(output, 0, sizeof(*output));
+    output->command = command;
+    output->options = *options;
+    (void)pthread_mutex_init(&output->lock, NULL);
+    output->terminal = isatty(STDERR_FILENO) == 1 && !options->quiet && terminal != NULL &&
+                       strcmp(terminal, "dumb") != 0;
+    output->colour = output->terminal && !is_set("NO_COLOR");
+    output->log = (struct haul_log){
+        .write = on_log, .context = output, .level_max = level_of(options)};
+}
+
+void output_fini(struct output *output)
+{
+    output_bar_clear(output);
+    (void)pthread_mutex_destroy(&output->lock);
+}
+
+void output_line(struct output *output, const char *format, ...)
+{
+    if (output->options.quiet) {
+        return;
+    }
+    char line[LINE_BYTES_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    make_printable(line);
+    (void)pthread_mutex_lock(&output->lock);
+    write_line(output, "", line);
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+void output_bar(struct output *output, const char *text)
+{
+    if (!output->terminal) {
+        return;
+    }
+    (void)pthread_mutex_lock(&output->lock);
+    (void)fprintf(stderr, "%s%s", clear_line, text);
+    (void)fflush(stderr);
+    output->bar_shown = true;
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+void output_bar_clear(struct output *output)
+{
+    (void)pthread_mutex_lock(&output->lock);
+    if (output->bar_shown) {
+        (void)fprintf(stderr, "%s", clear_line);
+        (void)fflush(stderr);
+        output->bar_shown = false;
+    }
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+void output_error(struct output *output, const struct haul_error *error)
+{
+    struct haul_error bare = *error;
+    char line[LINE_BYTES_MAX];
+    bare.hint[0] = '\0';
+    haul_error_format(&bare, line, sizeof(line));
+    const char *hint = output_hint(error);
+    size_t used = strlen(line);
+    if (hint[0] != '\0') {
+        (void)snprintf(line + used, sizeof(line) - used, ": %s", hint);
+    }
+    make_printable(line);
+    (void)pthread_mutex_lock(&output->lock);
+    write_line(output, "error: ", line);
+    (void)pthread_mutex_unlock(&output->lock);
+}
+
+const char *output_hint(const struct haul_error *error)
+{
+    static const char *const hints[] = {
+        [HAUL_OK] = "",
+        [HAUL_AGAIN] = "run it again",
+        [HAUL_TIMEOUT] = "check the network and the load of both sides, or raise --peer-timeout",
+        [HAUL_CLOSED] = "look at the messages of the other side, then run it again",
+        [HAUL_CANCELLED] = "run it again to start over",
+        [HAUL_INVALID] = "see 'haul --help'",
+        [HAUL_UNSUPPORTED] = "choose another option, or another transport",
+        [HAUL_NO_MEMORY] = "free some memory, or use fewer or smaller --slots and --links",
+        [HAUL_LIMIT] = "raise the limit (ulimit -l, ulimit -n), or use fewer --slots and --links",
+        [HAUL_IO] = "look at the file system and the system log",
+        [HAUL_NO_SPACE] = "free some space on the file system of the database",
+        [HAUL_NOT_FOUND] = "check the name",
+        [HAUL_EXISTS] = "choose another name",
+        [HAUL_BUSY] = "stop the other user, or wait for its end",
+        [HAUL_REFUSED] = "is 'haul recv' running there, on that port?",
+        [HAUL_UNREACHABLE] = "check the address, the route and the firewall",
+        [HAUL_PROTOCOL] = "is the other side a haul of a fitting version?",
+        [HAUL_VERSION] = "compare 'haul version' on both sides",
+        [HAUL_CORRUPT] = "the source is unchanged; check the hardware, then run it again",
+        [HAUL_AUTH] = "both sides need the same credentials",
+        [HAUL_MISMATCH] = "create the target like the source, or choose other families with --cf",
+        [HAUL_FENCED] = "a newer job owns the range; nothing is left to do here",
+        [HAUL_NOT_EMPTY] = "choose another range, or give --overwrite to replace the target's",
+        [HAUL_GAP] = "start a new job, and keep the log longer",
+        [HAUL_IN_DOUBT] = "let both sides run: the same command again asks for the decision",
+        [HAUL_STORE] = "look at the LOG file of the database",
+        [HAUL_INTERNAL] = "please report this, with the output of -vv",
+    };
+    if (error->hint[0] != '\0') {
+        return error->hint;
+    }
+    size_t index = (size_t)error->status;
+    return index < sizeof(hints) / sizeof(hints[0]) && hints[index] != NULL ? hints[index] : "";
+}

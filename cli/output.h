@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* output.h — what goes to stderr: log lines, progress, the one error line. Results and the JSON
+ * document go to stdout and are not its business. */
+#ifndef HAUL_OUTPUT_H
+#define HAUL_OUTPUT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "haul/log.h"
+#include "haul/status.h"
+#include "option_table.h"
+#include "option_value.h"
+
+/* First member of every command's options. */
+struct output_options {
+    bool json;
+    bool quiet;
+    unsigned verbosity;
+};
+
+/* The rules of the three, for every command. */
+#define OUTPUT_OPTION_RULES                                                                    \
+    {.name = "json",                                                                           \
+     .help = "print one JSON document on stdout at the end, also on failure",                  \
+     OPTION_AT(option_flag, struct output_options, json)},                                     \
+        {.name = "quiet",                                                                      \
+         .letter = 'q',                                                                        \
+         .help = "no progress, no summary, no warnings",                                       \
+         OPTION_AT(option_flag, struct output_options, quiet)},                                \
+    {                                                                                          \
+        .name = "verbose", .letter = 'v', .help = "more log lines; twice: every detail",       \
+        OPTION_AT(option_count, struct output_options, verbosity)                              \
+    }
+
+/* Lines are written whole, from any thread. */
+struct output {
+    const char *command; /* for messages; "" before there is one */
+    struct output_options options;
+    pthread_mutex_t lock;
+    bool terminal; /* stderr can show a bar */
+    bool colour;
+    bool bar_shown;
+    struct haul_log log; /* for the library */
+};
+
+void output_init(struct output *output, const char *command,
+                 const struct output_options *options);
+void output_fini(struct output *output);
+
+/* A line on stderr, behind "haul: ". Not with --quiet. Thread: any. */
+__attribute__((format(printf, 2, 3))) void output_line(struct output *output,
+                                                        const char *format, ...);
+
+/* Draw `text` over the last bar; only when `terminal`. Thread: any. */
+void output_bar(struct output *output, const char *text);
+void output_bar_clear(struct output *output);
+
+/* Exactly one line: "haul: error: what: why: what to do". Also with --quiet. Thread: any. */
+void output_error(struct output *output, const struct haul_error *error);
+
+/* The error's hint, or the general one of its status; never empty for a failure. */
+const char *output_hint(const struct haul_error *error);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signal_watch.c — sigwait in a thread: no handler, so no call that is unsafe in one.
+ *
+ *   none --INT/TERM, migration set--> cancelled --INT/TERM--> _exit
+ *   none --INT/TERM, nothing set----> _exit
+ * Only `on_stop_signal` moves it. */
+#include "signal_watch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "exit_code.h"
+#include "json_output.h"
+
+static void make_signal_set(sigset_t *set)
+{
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGINT);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGUSR1);
+}
+
+static void wake(struct signal_watch *watch)
+{
+    uint64_t one = 1;
+    ssize_t written = write(watch->wake_fd, &one, sizeof(one));
+    (void)written; /* full means that it is readable already */
+}
+
+/* Databases survive this as they survive a crash: what was acknowledged is in the log. */
+static void end_process(struct signal_watch *watch, int number)
+{
+    struct haul_error error;
+    haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "ended at once by signal %d", number);
+    output_error(watch->output, &error);
+    if (watch->output->options.json) {
+        json_output_error(watch->output->command, &error, EXIT_CODE_SIGNAL + number);
+    }
+    _exit(EXIT_CODE_SIGNAL + number);
+}
+
+static void on_stop_signal(struct signal_watch *watch, int number)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    bool cancel = watch->migration != NULL && watch->number == 0;
+    if (watch->number == 0) {
+        watch->number = number;
+    }
+    if (cancel) {
+        haul_migration_cancel(watch->migration);
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+    if (!cancel) {
+        end_process(watch, number);
+    }
+    output_line(watch->output, "stopping; again to end at once");
+    wake(watch);
+}
+
+static void *run(void *context)
+{
+    struct signal_watch *watch = context;
+    sigset_t set;
+    make_signal_set(&set);
+    for (;;) {
+        int number = 0;
+        if (sigwait(&set, &number) != 0) {
+            continue;
+        }
+        (void)pthread_mutex_lock(&watch->lock);
+        bool stopping = watch->stopping;
+        (void)pthread_mutex_unlock(&watch->lock);
+        if (stopping) {
+            return NULL;
+        }
+        if (number == SIGUSR1) {
+            wake(watch);
+        } else {
+            on_stop_signal(watch, number);
+        }
+    }
+}
+
+enum haul_status signal_watch_init(struct signal_watch *watch, struct output *output,
+                                   struct haul_error *error)
+{
+    memset(watch, 0, sizeof(*watch));
+    watch->output = output;
+    (void)pthread_mutex_init(&watch->lock, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+    sigset_t set;
+    make_signal_set(&set);
+    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    watch->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (watch->wake_fd < 0) {
+        (void)pthread_mutex_destroy(&watch->lock);
+        return haul_error_set(error, HAUL_LIMIT, "eventfd", errno, "cannot watch signals");
+    }
+    int result = pthread_create(&watch->thread, NULL, run, watch);
+    if (result != 0) {
+        (void)close(watch->wake_fd);
+        (void)pthread_mutex_destroy(&watch->lock);
+        return haul_error_set(error, HAUL_LIMIT, "pthread_create", result,
+                              "cannot watch signals");
+    }
+    return HAUL_OK;
+}
+
+void signal_watch_fini(struct signal_watch *watch)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    watch->stopping = true;
+    (void)pthread_mutex_unlock(&watch->lock);
+    (void)pthread_kill(watch->thread, SIGUSR1);
+    (void)pthread_join(watch->thread, NULL);
+    (void)close(watch->wake_fd);
+    (void)pthread_mutex_destroy(&watch->lock);
+}
+
+void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    watch->migration = migration;
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
+int signal_watch_number(struct signal_watch *watch)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    int number = watch->number;
+    (void)pthread_mutex_unlock(&watch->lock);
+    return number;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* signal_watch.h — SIGINT, SIGTERM and SIGUSR1, taken by a thread of their own.
+ *
+ * The first SIGINT or SIGTERM cancels the migration that is being watched, or, when there is
+ * nothing that could be cancelled, ends the process; the second always ends it. SIGUSR1 makes
+ * `wake_fd` readable. SIGPIPE is ignored. */
+#ifndef HAUL_SIGNAL_WATCH_H
+#define HAUL_SIGNAL_WATCH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "haul/migration.h"
+#include "haul/status.h"
+#include "output.h"
+
+struct signal_watch {
+    struct output *output;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    struct haul_migration *migration; /* behind `lock`, as the next */
+    int number;                       /* the first signal; 0: none */
+    bool stopping;
+    int wake_fd;
+};
+
+/* Block the signals in this thread and all later ones, and start the thread. Call it before the
+ * library makes threads. Errors: LIMIT. */
+enum haul_status signal_watch_init(struct signal_watch *watch, struct output *output,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+void signal_watch_fini(struct signal_watch *watch);
+
+/* From now on signals cancel `migration` (NULL: they end the process). */
+void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration);
+
+/* The signal that asked for the end; 0: none. */
+int signal_watch_number(struct signal_watch *watch);
+
+#endif
