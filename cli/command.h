@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "option_table.h"
+#include "output.h"
 
 struct command {
     const char *name;     /* as typed: "send" */
@@ -32,5 +33,8 @@ void command_help(const struct command *command);
  * False: help was printed or the error reported; return `*exit_code`. */
 bool command_parse(const struct command *command, int argc, char **argv, void *options,
                    int *exit_code);
+
+/* Report that a mandatory option is missing. Returns the exit code. */
+int command_missing(const char *option, struct output *output);
 
 #endif

@@ -26,8 +26,8 @@ static void answer_status(struct haul_migration *migration, struct signal_watch 
     }
 }
 
-void migration_run_wait(struct haul_migration *migration, struct signal_watch *watch,
-                        struct output *output, struct haul_result *result)
+static void wait_for_end(struct haul_migration *migration, struct signal_watch *watch,
+                         struct output *output, struct haul_result *result)
 {
     struct progress progress;
     progress_init(&progress, output);
@@ -44,9 +44,11 @@ void migration_run_wait(struct haul_migration *migration, struct signal_watch *w
             answer_status(migration, watch, &progress);
         }
     }
+    /* TIMEOUT may be the result, or a wait that was interrupted: only then it is not written. */
+    result->status = HAUL_AGAIN;
     while (haul_migration_wait(migration, UINT32_MAX, result) == HAUL_TIMEOUT &&
-           result->status != HAUL_TIMEOUT) {
-        /* The descriptor is readable: the result is only a moment away. */
+           result->status == HAUL_AGAIN) {
+        /* The descriptor is readable: the end is only a moment away. */
     }
     signal_watch_set(watch, NULL);
     output_bar_clear(output);
@@ -89,8 +91,7 @@ static void hint_resume(const struct haul_result *result, const struct output *o
     haul_error_hint(error, "%s; go on with --job %s", output_hint(error), job);
 }
 
-int migration_run_report(const struct haul_result *result, int signal_number,
-                         struct output *output)
+static int report(const struct haul_result *result, int signal_number, struct output *output)
 {
     struct haul_error error = result->error;
     int exit_code = exit_code_of(result->status, signal_number);
@@ -109,11 +110,42 @@ int migration_run_report(const struct haul_result *result, int signal_number,
     return exit_code;
 }
 
-int migration_run_refused(enum haul_status status, struct haul_error *error,
-                          struct output *output)
+int migration_run_refused(enum haul_status status, struct haul_error *error, struct output *output)
 {
     struct haul_result result = {.status = status};
     error->status = status;
     result.error = *error;
-    return migration_run_report(&result, 0, output);
+    return report(&result, 0, output);
+}
+
+int migration_run_finish(struct haul_migration *migration, struct signal_watch *watch,
+                         struct output *output)
+{
+    struct haul_result result = {.status = HAUL_AGAIN};
+    wait_for_end(migration, watch, output, &result);
+    haul_migration_destroy(migration);
+    return report(&result, signal_watch_number(watch), output);
+}
+
+int migration_run_store(const char *directory, bool create, const struct migration_work *work,
+                        struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct signal_watch watch;
+    enum haul_status status = signal_watch_init(&watch, output, &error);
+    if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    struct haul_rocks_options rocks = {.create_if_missing = create, .log = &output->log};
+    struct haul_store *store = NULL;
+    status = haul_rocks_store_open(directory, &rocks, &store, &error);
+    int exit_code = 0;
+    if (status == HAUL_OK) {
+        exit_code = work->run(store, work->options, &watch, output);
+        store->ops->close(store);
+    } else {
+        exit_code = migration_run_refused(status, &error, output);
+    }
+    signal_watch_fini(&watch);
+    return exit_code;
 }

@@ -3,20 +3,31 @@
 #ifndef HAUL_MIGRATION_RUN_H
 #define HAUL_MIGRATION_RUN_H
 
+#include <stdbool.h>
+
 #include "haul/migration.h"
+#include "haul/store.h"
 #include "output.h"
 #include "signal_watch.h"
 
-/* Wait for the end. `result` is filled. Signals cancel the migration while it runs. */
-void migration_run_wait(struct haul_migration *migration, struct signal_watch *watch,
-                        struct output *output, struct haul_result *result);
+/* What a command does with its open store. Returns the exit code. */
+struct migration_work {
+    int (*run)(struct haul_store *store, const void *options, struct signal_watch *watch,
+               struct output *output);
+    const void *options;
+};
 
-/* Print error line, summary or JSON document. Returns the exit code. */
-int migration_run_report(const struct haul_result *result, int signal_number,
+/* Watch signals, open the database (create it, if told to), run `work`, close. Failures are
+ * reported. Returns the exit code. */
+int migration_run_store(const char *directory, bool create, const struct migration_work *work,
+                        struct output *output);
+
+/* Wait for the end of a started migration, destroy it, print error line and summary or JSON
+ * document. Signals cancel it while it runs. Returns the exit code. */
+int migration_run_finish(struct haul_migration *migration, struct signal_watch *watch,
                          struct output *output);
 
 /* Report what failed before there was a migration. Returns the exit code. */
-int migration_run_refused(enum haul_status status, struct haul_error *error,
-                          struct output *output);
+int migration_run_refused(enum haul_status status, struct haul_error *error, struct output *output);
 
 #endif

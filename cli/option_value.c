@@ -44,8 +44,8 @@ static enum haul_status bad_value(const struct option_rule *rule, const char *te
 }
 
 /* `text` as number and unit within the rule's range. False: not so. */
-static bool parse_number(const struct option_rule *rule, const char *text,
-                         const struct unit *units, uint64_t *value)
+static bool parse_number(const struct option_rule *rule, const char *text, const struct unit *units,
+                         uint64_t *value)
 {
     if (text[0] < '0' || text[0] > '9') {
         return false; /* no sign, no space, no "inf" */
@@ -155,8 +155,7 @@ enum haul_status option_size_u64(const struct option_rule *rule, const char *tex
         size_format(rule->min, min);
         size_format(rule->max, max);
         bad_value(rule, text, error);
-        haul_error_hint(error, "bytes from %s to %s, with K, M or G for powers of 1024", min,
-                        max);
+        haul_error_hint(error, "bytes from %s to %s, with K, M or G for powers of 1024", min, max);
         return HAUL_INVALID;
     }
     *(uint64_t *)target = value;

@@ -17,8 +17,8 @@ struct name_list {
 };
 
 /* The type behind `target` is named first. Ranges are the rule's `min` and `max`. */
-#define OPTION_PARSER(name)                                                                    \
-    enum haul_status name(const struct option_rule *rule, const char *text, void *target,      \
+#define OPTION_PARSER(name)                                                               \
+    enum haul_status name(const struct option_rule *rule, const char *text, void *target, \
                           struct haul_error *error)
 
 OPTION_PARSER(option_flag);     /* bool: set */

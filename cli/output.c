@@ -71,8 +71,8 @@ void output_init(struct output *output, const char *command, const struct output
     output->terminal = isatty(STDERR_FILENO) == 1 && !options->quiet && terminal != NULL &&
                        strcmp(terminal, "dumb") != 0;
     output->colour = output->terminal && !is_set("NO_COLOR");
-    output->log = (struct haul_log){
-        .write = on_log, .context = output, .level_max = level_of(options)};
+    output->log =
+        (struct haul_log){.write = on_log, .context = output, .level_max = level_of(options)};
 }
 
 void output_fini(struct output *output)

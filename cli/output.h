@@ -20,17 +20,17 @@ struct output_options {
 };
 
 /* The rules of the three, for every command. */
-#define OUTPUT_OPTION_RULES                                                                    \
-    {.name = "json",                                                                           \
-     .help = "print one JSON document on stdout at the end, also on failure",                  \
-     OPTION_AT(option_flag, struct output_options, json)},                                     \
-        {.name = "quiet",                                                                      \
-         .letter = 'q',                                                                        \
-         .help = "no progress, no summary, no warnings",                                       \
-         OPTION_AT(option_flag, struct output_options, quiet)},                                \
-    {                                                                                          \
-        .name = "verbose", .letter = 'v', .help = "more log lines; twice: every detail",       \
-        OPTION_AT(option_count, struct output_options, verbosity)                              \
+#define OUTPUT_OPTION_RULES                                                              \
+    {.name = "json",                                                                     \
+     .help = "print one JSON document on stdout at the end, also on failure",            \
+     OPTION_AT(option_flag, struct output_options, json)},                               \
+        {.name = "quiet",                                                                \
+         .letter = 'q',                                                                  \
+         .help = "no progress, no summary, no warnings",                                 \
+         OPTION_AT(option_flag, struct output_options, quiet)},                          \
+    {                                                                                    \
+        .name = "verbose", .letter = 'v', .help = "more log lines; twice: every detail", \
+        OPTION_AT(option_count, struct output_options, verbosity)                        \
     }
 
 /* Lines are written whole, from any thread. */
@@ -44,13 +44,12 @@ struct output {
     struct haul_log log; /* for the library */
 };
 
-void output_init(struct output *output, const char *command,
-                 const struct output_options *options);
+void output_init(struct output *output, const char *command, const struct output_options *options);
 void output_fini(struct output *output);
 
 /* A line on stderr, behind "haul: ". Not with --quiet. Thread: any. */
-__attribute__((format(printf, 2, 3))) void output_line(struct output *output,
-                                                        const char *format, ...);
+__attribute__((format(printf, 2, 3))) void output_line(struct output *output, const char *format,
+                                                       ...);
 
 /* Draw `text` over the last bar; only when `terminal`. Thread: any. */
 void output_bar(struct output *output, const char *text);

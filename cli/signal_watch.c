@@ -104,8 +104,7 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
     if (result != 0) {
         (void)close(watch->wake_fd);
         (void)pthread_mutex_destroy(&watch->lock);
-        return haul_error_set(error, HAUL_LIMIT, "pthread_create", result,
-                              "cannot watch signals");
+        return haul_error_set(error, HAUL_LIMIT, "pthread_create", result, "cannot watch signals");
     }
     return HAUL_OK;
 }

@@ -19,6 +19,7 @@ enum {
     PAYLOAD_BYTES_MAX = SLOT_BYTES - SLOT_HEADER_BYTES,
     EPOCH = 5,
     FIRST_SEQUENCE = 1000,
+    LARGE_SLOT_BYTES = 4 << 20, /* a few of them are more than the kernel takes unread */
     DESCRIPTION_BYTES = 16,
     PEER_TIMEOUT_MS = 3000,
 };
@@ -90,7 +91,7 @@ static void make_description(uint32_t slot_count, uint32_t slot_size_bytes, uint
 static void bind_link(void)
 {
     uint8_t description[DESCRIPTION_BYTES];
-    make_description(SLOT_COUNT, SLOT_BYTES, description);
+    make_description(SLOT_COUNT, config.options.slot_size_bytes, description);
     check_or_stop(link_bind(link_under_test, description, sizeof(description), NULL) == HAUL_OK);
 }
 
@@ -473,12 +474,13 @@ static void test_link_close__receiver_while_a_block_is_on_its_way__cancelled(voi
 
 /* --- sending --------------------------------------------------------------------------------- */
 
-static void open_sender(void)
+static void open_sender_of(uint32_t slot_size_bytes)
 {
     struct link_address address;
     const struct link_ticket ticket = {.index = 1};
     uint8_t bytes[TCP_PREAMBLE_BYTES];
     init_config();
+    config.options.slot_size_bytes = slot_size_bytes;
     int listening = raw_listen(&address);
     check_or_stop(listening >= 0);
     check_or_stop(link_connect(HAUL_TRANSPORT_TCP, &address, &ticket, &config, &link_under_test,
@@ -492,6 +494,11 @@ static void open_sender(void)
     check(raw_write(peer, bytes, sizeof(bytes)));
     check_next(LINK_CONNECTED);
     bind_link();
+}
+
+static void open_sender(void)
+{
+    open_sender_of(SLOT_BYTES);
 }
 
 static struct block *fill_block(uint32_t size)
@@ -580,6 +587,49 @@ static void test_tcp_link_poll__credit_for_more_than_was_sent__protocol(void)
     write_record(TCP_RECORD_CREDIT, EPOCH, 2);
     check_done(block, HAUL_CANCELLED);
     check_closed(HAUL_PROTOCOL);
+    close_all();
+}
+
+static void test_tcp_link_poll__credit_for_a_block_half_written__protocol(void)
+{
+    open_sender_of(LARGE_SLOT_BYTES);
+    struct block *blocks[SLOT_COUNT];
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        check_or_stop(block_pool_acquire(link_pool(link_under_test), 0, &blocks[i]) == HAUL_OK);
+        blocks[i]->header.payload_size_bytes = LARGE_SLOT_BYTES - SLOT_HEADER_BYTES;
+        check_or_stop(link_submit(link_under_test, blocks[i]) == HAUL_OK);
+    }
+    write_record(TCP_RECORD_CREDIT, EPOCH, SLOT_COUNT);
+    for (size_t i = 0; i < SLOT_COUNT; i++) {
+        check_done(blocks[i], HAUL_CANCELLED);
+    }
+    check_closed(HAUL_PROTOCOL);
+    close_all();
+}
+
+/* What the socket did not take at once goes out as the peer reads, and nothing is torn. */
+static void test_tcp_link_poll__socket_full__rest_is_written_when_the_peer_reads(void)
+{
+    open_sender_of(LARGE_SLOT_BYTES);
+    static uint8_t received[LARGE_SLOT_BYTES];
+    const uint32_t size = LARGE_SLOT_BYTES - SLOT_HEADER_BYTES;
+    uint32_t sums[SLOT_COUNT];
+    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+        struct block *block = NULL;
+        check_or_stop(block_pool_acquire(link_pool(link_under_test), 0, &block) == HAUL_OK);
+        memset(block_payload(block), (int)i + 1, size);
+        sums[i] = crc32c(block_payload(block), size);
+        block->header.payload_size_bytes = size;
+        check_or_stop(link_submit(link_under_test, block) == HAUL_OK);
+    }
+    for (uint32_t i = 0; i < SLOT_COUNT; i++) {
+        for (size_t at = 0; at < LARGE_SLOT_BYTES; at += 64 << 10) {
+            check_or_stop(raw_read(peer, received + at, 64 << 10));
+            check_equal(link_poll(link_under_test, &event, 1), 0);
+        }
+        check_equal(crc32c(received + SLOT_HEADER_BYTES, size), sums[i]);
+    }
+    check_quiet();
     close_all();
 }
 
@@ -755,6 +805,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_submit__one_block__frame_on_the_wire_and_done_after_its_credit),
     CHECK_TEST(test_tcp_link_poll__credit_byte_by_byte__done_once_complete),
     CHECK_TEST(test_tcp_link_poll__credit_for_more_than_was_sent__protocol),
+    CHECK_TEST(test_tcp_link_poll__credit_for_a_block_half_written__protocol),
+    CHECK_TEST(test_tcp_link_poll__socket_full__rest_is_written_when_the_peer_reads),
     CHECK_TEST(test_tcp_link_poll__credit_of_another_epoch__fenced),
     CHECK_TEST(test_tcp_link_poll__damaged_credit__corrupt),
     CHECK_TEST(test_tcp_link_poll__receiver_ends_with_a_block_in_flight__freed_done_rest_cancelled),

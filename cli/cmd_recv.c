@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_recv.c — `haul recv`: take key ranges into a database. */
+#include "command.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "migration_options.h"
+#include "migration_run.h"
+#include "option_value.h"
+#include "output.h"
+#include "signal_watch.h"
+
+struct recv_options {
+    struct output_options output;
+    const char *database;
+    const char *listen;
+    enum haul_transport_mode mode;
+    bool once;
+    uint32_t applier_count;
+    enum haul_lane lane;
+    uint64_t table_size_bytes;
+    uint32_t slot_count;
+    uint32_t slot_size_bytes;
+    uint32_t peer_timeout_ms;
+    struct config_version config_version;
+};
+
+#define AT(parser, member) OPTION_AT(parser, struct recv_options, member)
+
+static const struct option_rule rules[] = {
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database to take into; created when there is none",
+     AT(option_text, database)},
+    {.name = "listen",
+     .value_name = "ADDR:PORT",
+     .help = "where to listen (default [::]:7447); port 0: a free one, as printed",
+     AT(option_text, listen)},
+    {.name = "transport",
+     .value_name = "MODE",
+     .help = "auto (default), rdma or tcp: what is offered to senders",
+     AT(option_mode, mode)},
+    {.name = "once", .help = "end after the first job that ends", AT(option_flag, once)},
+    {.name = "appliers",
+     .value_name = "N",
+     .help = "threads that write the database (default 1)",
+     AT(option_u32, applier_count),
+     .min = 1,
+     .max = 64},
+    {.name = "lane",
+     .value_name = "LANE",
+     .help = "auto (default): table files where it is safe and pays; ingest; writebatch",
+     AT(option_lane, lane)},
+    {.name = "table-size",
+     .value_name = "SIZE",
+     .help = "bytes of a table file (default 64M)",
+     AT(option_size_u64, table_size_bytes),
+     .min = 1 << 20,
+     .max = UINT64_C(4) << 30},
+    MIGRATION_OPTION_RULES(struct recv_options),
+    OUTPUT_OPTION_RULES,
+};
+
+/* Listen for an open store, wait, report. Returns the exit code. */
+static int recv_into(struct haul_store *store, const void *work, struct signal_watch *watch,
+                     struct output *output)
+{
+    const struct recv_options *given = work;
+    struct haul_target_options options = {
+        .store = store,
+        .listen = given->listen,
+        .mode = given->mode,
+        .link = {.slot_count = given->slot_count,
+                 .slot_size_bytes = given->slot_size_bytes,
+                 .peer_timeout_ms = given->peer_timeout_ms},
+        .once = given->once,
+        .applier_count = given->applier_count,
+        .lane = given->lane,
+        .table_size_bytes = given->table_size_bytes,
+        .keep_versions = given->config_version.given,
+        .config_version = given->config_version.value,
+        .log = &output->log,
+    };
+    struct haul_error error = {.status = HAUL_OK};
+    struct haul_migration *migration = NULL;
+    enum haul_status status = haul_target_start(&options, &migration, &error);
+    if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    output_line(output, "listening on %s", haul_migration_address(migration));
+    return migration_run_finish(migration, watch, output);
+}
+
+static int run_recv(const struct command *command, int argc, char **argv)
+{
+    struct recv_options options = {.database = NULL};
+    struct output output;
+    int exit_code = 0;
+    if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        return exit_code;
+    }
+    output_init(&output, command->name, &options.output);
+    struct migration_work work = {.run = recv_into, .options = &options};
+    exit_code = options.database == NULL
+                    ? command_missing("--db DIR", &output)
+                    : migration_run_store(options.database, true, &work, &output);
+    output_fini(&output);
+    return exit_code;
+}
+
+const struct command command_recv = {
+    .name = "recv",
+    .summary = "take key ranges into a database",
+    .synopsis = "--db DIR [options]",
+    .details =
+        "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
+        "serves one job after another until SIGINT or SIGTERM.\n"
+        "\n"
+        "Examples:\n"
+        "  haul recv --db /data/b\n"
+        "  haul recv --db /data/b --listen 10.0.0.7:7447 --once --json\n"
+        "  haul recv --db /data/b --lane writebatch --appliers 2\n",
+    .rules = rules,
+    .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .run = run_recv,
+};

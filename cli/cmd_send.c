@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_send.c — `haul send`: give key ranges of a database to a receiver. */
+#include <string.h>
+
+#include "command.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "migration_options.h"
+#include "migration_run.h"
+#include "option_value.h"
+#include "output.h"
+#include "range_option.h"
+#include "signal_watch.h"
+
+struct send_options {
+    struct output_options output;
+    const char *database;
+    const char *to;
+    enum haul_transport_mode mode;
+    struct name_list families;
+    struct name_list metadata_families;
+    struct range_list ranges;
+    bool overwrite;
+    uint32_t reader_count;
+    uint32_t link_count;
+    uint64_t rate_bytes_per_second;
+    enum haul_lane lane;
+    uint32_t slot_count;
+    uint32_t slot_size_bytes;
+    uint32_t batch_size_bytes_min;
+    uint32_t batch_size_bytes_max;
+    uint32_t peer_timeout_ms;
+    uint32_t freeze_max_ms;
+    struct config_version config_version;
+    uint8_t job[HAUL_JOB_BYTES];
+};
+
+#define AT(parser, member) OPTION_AT(parser, struct send_options, member)
+
+static const struct option_rule rules[] = {
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database to give from",
+     AT(option_text, database)},
+    {.name = "to",
+     .value_name = "ADDR:PORT",
+     .help = "where 'haul recv' listens",
+     AT(option_text, to)},
+    {.name = "transport",
+     .value_name = "MODE",
+     .help = "auto (default), rdma or tcp; auto falls back to tcp and says why",
+     AT(option_mode, mode)},
+    {.name = "cf",
+     .value_name = "NAME",
+     .help = "only this column family; may be repeated (default: all)",
+     AT(option_names, families)},
+    {.name = "range",
+     .value_name = "START:END",
+     .help = "only keys from START to before END, as text or 0x... hexadecimal;\n"
+             "either may be empty; may be repeated (default: everything)",
+     AT(option_range, ranges)},
+    {.name = "prefix",
+     .value_name = "P",
+     .help = "only keys that begin with P; may be repeated",
+     AT(option_prefix, ranges)},
+    {.name = "overwrite",
+     .help = "clear the target's range first when it is not empty",
+     AT(option_flag, overwrite)},
+    {.name = "metadata-cf",
+     .value_name = "NAME",
+     .help = "copy this column family before the others; may be repeated",
+     AT(option_names, metadata_families)},
+    {.name = "readers",
+     .value_name = "N",
+     .help = "threads that read the database (default 1)",
+     AT(option_u32, reader_count),
+     .min = 1,
+     .max = 64},
+    {.name = "links",
+     .value_name = "N",
+     .help = "data links (default 1)",
+     AT(option_u32, link_count),
+     .min = 1,
+     .max = 16},
+    {.name = "rate",
+     .value_name = "SIZE",
+     .help = "at most so many bytes a second (default: no limit)",
+     AT(option_size_u64, rate_bytes_per_second),
+     .min = 1024,
+     .max = UINT64_C(1) << 50},
+    {.name = "lane",
+     .value_name = "LANE",
+     .help = "how the target applies: auto (default), ingest or writebatch",
+     AT(option_lane, lane)},
+    MIGRATION_OPTION_RULES(struct send_options),
+    {.name = "batch-min",
+     .value_name = "SIZE",
+     .help = "smallest batch (default 1M)",
+     AT(option_size_u32, batch_size_bytes_min),
+     .min = 1024,
+     .max = HAUL_SLOT_SIZE_BYTES_MAX},
+    {.name = "batch-max",
+     .value_name = "SIZE",
+     .help = "largest batch (default 4M)",
+     AT(option_size_u32, batch_size_bytes_max),
+     .min = 1024,
+     .max = HAUL_SLOT_SIZE_BYTES_MAX},
+    {.name = "freeze-max",
+     .value_name = "TIME",
+     .help = "longest pause of writes at the hand-over (default 500ms)",
+     AT(option_duration, freeze_max_ms),
+     .min = 1,
+     .max = 600000},
+    {.name = "job",
+     .value_name = "HEX",
+     .help = "go on with this earlier job (the 32 digits that it printed)",
+     AT(option_job, job)},
+    OUTPUT_OPTION_RULES,
+};
+
+/* Start the migration of an open store, wait, report. Returns the exit code. */
+static int send_from(struct haul_store *store, const void *work, struct signal_watch *watch,
+                     struct output *output)
+{
+    const struct send_options *given = work;
+    struct haul_source_options options = {
+        .store = store,
+        .to = given->to,
+        .mode = given->mode,
+        .link = {.slot_count = given->slot_count,
+                 .slot_size_bytes = given->slot_size_bytes,
+                 .peer_timeout_ms = given->peer_timeout_ms},
+        .link_count = given->link_count,
+        .families = given->families.names,
+        .family_count = given->families.count,
+        .metadata_families = given->metadata_families.names,
+        .metadata_family_count = given->metadata_families.count,
+        .ranges = given->ranges.ranges,
+        .range_count = given->ranges.count,
+        .reader_count = given->reader_count,
+        .batch_size_bytes_min = given->batch_size_bytes_min,
+        .batch_size_bytes_max = given->batch_size_bytes_max,
+        .rate_bytes_per_second = given->rate_bytes_per_second,
+        .lane = given->lane,
+        .overwrite = given->overwrite,
+        .keep_versions = given->config_version.given,
+        .config_version = given->config_version.value,
+        .freeze_max_ms = given->freeze_max_ms,
+        .log = &output->log,
+    };
+    memcpy(options.job, given->job, sizeof(options.job));
+    struct haul_error error = {.status = HAUL_OK};
+    struct haul_migration *migration = NULL;
+    enum haul_status status = haul_source_start(&options, &migration, &error);
+    if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    return migration_run_finish(migration, watch, output);
+}
+
+static int run_send(const struct command *command, int argc, char **argv)
+{
+    struct send_options options = {.database = NULL};
+    struct output output;
+    int exit_code = 0;
+    if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        range_list_fini(&options.ranges);
+        return exit_code;
+    }
+    output_init(&output, command->name, &options.output);
+    if (options.database == NULL || options.to == NULL) {
+        exit_code =
+            command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
+    } else {
+        struct migration_work work = {.run = send_from, .options = &options};
+        exit_code = migration_run_store(options.database, false, &work, &output);
+    }
+    output_fini(&output);
+    range_list_fini(&options.ranges);
+    return exit_code;
+}
+
+const struct command command_send = {
+    .name = "send",
+    .summary = "give key ranges of a database to a receiver",
+    .synopsis = "--db DIR --to ADDR:PORT [options]",
+    .details = "The database must not be open elsewhere. Exit code 0 means: the receiver owns the\n"
+               "ranges, everything in them is durable there, and count and digest are equal.\n"
+               "\n"
+               "Examples:\n"
+               "  haul send --db /data/a --to 10.0.0.7:7447\n"
+               "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"
+               "  haul send --db /data/a --to db7:7447 --cf default --prefix user: --json\n"
+               "  haul send --db /data/a --to db7:7447 --range 0x00:0x80 --overwrite --rate 200M\n",
+    .rules = rules,
+    .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .run = run_send,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* command.c — help and option parsing, the same for every command. */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "exit_code.h"
+#include "json_output.h"
+
+void command_help(const struct command *command)
+{
+    (void)printf("haul %s: %s\n\nUsage: haul %s %s\n\nOptions:\n", command->name, command->summary,
+                 command->name, command->synopsis);
+    option_table_print(command->rules, command->rule_count);
+    (void)printf("\nSizes take K, M or G (powers of 1024); times take ms, s, m or h, and are\n"
+                 "seconds without a unit.\n\n%s\nExit codes:\n%s",
+                 command->details, exit_code_table());
+}
+
+/* Whether --json was meant, also when the options could not be parsed to its place. */
+static bool wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int report_usage(struct haul_error *error, struct output *output)
+{
+    if (error->hint[0] == '\0') {
+        haul_error_hint(error, "see 'haul %s --help'", output->command);
+    }
+    int exit_code = exit_code_of(error->status, 0);
+    output_error(output, error);
+    if (output->options.json) {
+        json_output_error(output->command, error, exit_code);
+    }
+    return exit_code;
+}
+
+bool command_parse(const struct command *command, int argc, char **argv, void *options,
+                   int *exit_code)
+{
+    bool help = false;
+    struct haul_error error = {.status = HAUL_OK};
+    enum haul_status status =
+        option_table_parse(command->rules, command->rule_count, argc, argv, options, &help, &error);
+    if (status == HAUL_OK && !help) {
+        return true;
+    }
+    if (help) {
+        command_help(command);
+        *exit_code = EXIT_CODE_OK;
+        return false;
+    }
+    struct output_options plain = {.json = wants_json(argc, argv)};
+    struct output output;
+    output_init(&output, command->name, &plain);
+    *exit_code = report_usage(&error, &output);
+    output_fini(&output);
+    return false;
+}
+
+int command_missing(const char *option, struct output *output)
+{
+    struct haul_error error;
+    haul_error_set(&error, HAUL_INVALID, NULL, 0, "%s needs %s", output->command, option);
+    return report_usage(&error, output);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* main.c — the tool: finds the command and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "exit_code.h"
+
+static const struct command *const commands[] = {
+    &command_recv, &command_send, &command_verify, &command_bench, &command_version,
+};
+
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+static void print_overview(void)
+{
+    (void)printf("haul: moves key ranges between live RocksDB stores over RDMA or TCP\n"
+                 "\n"
+                 "Usage: haul COMMAND [options]\n"
+                 "\n"
+                 "Commands:\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+    }
+    (void)printf("\n"
+                 "'haul COMMAND --help' tells the options, with examples.\n"
+                 "\n"
+                 "Example, in two terminals:\n"
+                 "  haul recv --db /data/b --listen 127.0.0.1:7447 --once\n"
+                 "  haul send --db /data/a --to 127.0.0.1:7447\n"
+                 "\n"
+                 "Exit codes:\n%s",
+                 exit_code_table());
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_any(const char *text, const char *a, const char *b)
+{
+    return strcmp(text, a) == 0 || strcmp(text, b) == 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        (void)fprintf(stderr, "haul: error: no command given: see 'haul --help'\n");
+        return EXIT_CODE_USAGE;
+    }
+    const char *name = argv[1];
+    if (is_any(name, "--help", "-h") || (strcmp(name, "help") == 0 && argc == 2)) {
+        print_overview();
+        return EXIT_CODE_OK;
+    }
+    if (strcmp(name, "--version") == 0) {
+        name = "version";
+    }
+    bool help = strcmp(name, "help") == 0;
+    const struct command *command = find_command(help ? argv[2] : name);
+    if (command == NULL) {
+        (void)fprintf(stderr, "haul: error: unknown command '%s': see 'haul --help'\n",
+                      help ? argv[2] : name);
+        return EXIT_CODE_USAGE;
+    }
+    if (help) {
+        command_help(command);
+        return EXIT_CODE_OK;
+    }
+    return command->run(command, argc - 1, argv + 1);
+}
