@@ -16,6 +16,8 @@ struct sender_link {
     bool connected;
     bool described;    /* our LINK message went out */
     bool bound;
+    bool has_description;
+    haul_control_LinkDescription description; /* the peer's, until we are connected */
     bool stalled;      /* the block at the head was refused for want of a credit */
     struct block **queue; /* ring of pool-size many */
     uint32_t first;
@@ -60,6 +62,7 @@ static void drop_link(struct sender_links *links, struct sender_link *sender)
     sender->connected = false;
     sender->described = false;
     sender->bound = false;
+    sender->has_description = false;
 }
 
 void sender_links_fini(struct sender_links *links)
@@ -178,6 +181,21 @@ static void check_up(struct sender_links *links)
              links->options.link_count, haul_transport_name(links->transport), slots);
 }
 
+static void bind_sender(struct sender_links *links, struct sender_link *sender)
+{
+    struct haul_error error = {0};
+    sender->has_description = false;
+    enum haul_status status =
+        link_bind(sender->link, sender->description.description.bytes,
+                  sender->description.description.size, &error);
+    sender->bound = status == HAUL_OK;
+    if (status != HAUL_OK) {
+        fall_back(links, &error);
+    } else {
+        check_up(links);
+    }
+}
+
 void sender_links_describe(struct sender_links *links,
                            const haul_control_LinkDescription *description)
 {
@@ -185,22 +203,19 @@ void sender_links_describe(struct sender_links *links,
         description->transport != (uint32_t)links->transport) {
         return; /* of an attempt that was given up */
     }
-    struct haul_error error = {0};
-    enum haul_status status = HAUL_PROTOCOL;
-    if (description->index < links->options.link_count &&
-        links->links[description->index].connected && !links->links[description->index].bound) {
-        struct sender_link *sender = &links->links[description->index];
-        status = link_bind(sender->link, description->description.bytes,
-                           description->description.size, &error);
-        sender->bound = status == HAUL_OK;
-    } else {
-        haul_error_set(&error, status, NULL, 0, "description of the unknown link %u",
+    if (description->index >= links->options.link_count ||
+        links->links[description->index].bound) {
+        struct haul_error error = {0};
+        haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u",
                        description->index);
-    }
-    if (status != HAUL_OK) {
         fall_back(links, &error);
-    } else {
-        check_up(links);
+        return;
+    }
+    struct sender_link *sender = &links->links[description->index];
+    sender->description = *description;
+    sender->has_description = true;
+    if (sender->connected) {
+        bind_sender(links, sender);
     }
 }
 
@@ -249,7 +264,10 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
     switch (event->type) {
     case LINK_CONNECTED:
         sender->connected = true;
-        return false;
+        if (sender->has_description) {
+            bind_sender(links, sender);
+        }
+        return sender->link == NULL; /* the bind may have failed, and dropped it */
     case LINK_DONE:
         links->in_flight_blocks--;
         block_pool_release(links->outbox->pool, event->block);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_bench.h — the bare link, without a database: what ib_write_bw and iperf3 measure. */
+#ifndef HAUL_LINK_BENCH_H
+#define HAUL_LINK_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/log.h"
+#include "haul/status.h"
+#include "haul/transport.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { HAUL_LINK_BENCH_LINKS_MAX = 16 };
+
+/* Zero means the default for every number. */
+struct haul_link_bench_options {
+    enum haul_transport transport;
+    const char *address;       /* ADDR:PORT to connect to or to listen on */
+    uint32_t size_bytes;       /* payload of a block; default 1 MiB */
+    double seconds;            /* how long to send; default 5 */
+    uint32_t link_count;       /* links side by side (queue pairs); default 1 */
+    bool without_crc;          /* leave the payload checksums out on both sides */
+    bool keep_serving;         /* server: more than one run */
+    struct haul_link_options link;
+    /* Asked in every round of the loop; true ends the run early. May be NULL. */
+    bool (*is_cancelled)(void *context);
+    void *context;
+    /* Server: called with the address once it listens. May be NULL. */
+    void (*on_listening)(void *context, const char *address);
+    const struct haul_log *log;
+};
+
+struct haul_link_bench_result {
+    enum haul_transport transport;
+    uint64_t bytes;            /* of payload, freed by the receiver */
+    uint64_t blocks;
+    double seconds;            /* first submit to last credit */
+    double bytes_per_second;
+    double cpu_seconds;        /* user and system, of this process */
+    struct haul_link_stats link;
+};
+
+/* Send to a server. Errors: those of connecting; CORRUPT (a checksum failed there). */
+enum haul_status haul_link_bench_run(const struct haul_link_bench_options *options,
+                                     struct haul_link_bench_result *result,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Serve one run, or many. `result` has the last run's figures of this side. */
+enum haul_status haul_link_bench_serve(const struct haul_link_bench_options *options,
+                                       struct haul_link_bench_result *result,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Both ends in one process: the server in a thread of its own, over the loopback link or over the
+ * address given (default: any port of 127.0.0.1; RDMA needs the address of a device). */
+enum haul_status haul_link_bench_both(const struct haul_link_bench_options *options,
+                                      struct haul_link_bench_result *result,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

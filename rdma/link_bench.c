@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_bench.c — the public entries of the link benchmark; both ends in one process. */
+#include "haul/link_bench.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "link_bench_wire.h"
+#include "loopback_hub.h"
+#include "mailbox.h"
+
+enum { LISTEN_TIMEOUT_MS = 10000 };
+
+enum haul_status haul_link_bench_run(const struct haul_link_bench_options *options,
+                                     struct haul_link_bench_result *result,
+                                     struct haul_error *error)
+{
+    struct haul_link_bench_options resolved;
+    struct bench_context context = {.options = &resolved};
+    enum haul_status status = bench_resolve(options, &resolved, error);
+    return status == HAUL_OK ? bench_client_run(&context, result, error) : status;
+}
+
+enum haul_status haul_link_bench_serve(const struct haul_link_bench_options *options,
+                                       struct haul_link_bench_result *result,
+                                       struct haul_error *error)
+{
+    struct haul_link_bench_options resolved;
+    struct bench_context context = {.options = &resolved};
+    enum haul_status status = bench_resolve(options, &resolved, error);
+    return status == HAUL_OK ? bench_server_run(&context, result, error) : status;
+}
+
+/* --- both ends -------------------------------------------------------------------------------- */
+
+struct address_text {
+    char text[LINK_ADDRESS_TEXT_BYTES_MAX];
+};
+
+struct server_thread {
+    struct bench_context context;
+    struct haul_link_bench_options options;
+    struct mailbox *address; /* one message: where the server listens; closed when it ended */
+    atomic_bool stop;
+    enum haul_status status;
+    struct haul_error error;
+    struct haul_link_bench_result result;
+};
+
+static void on_listening(void *context, const char *address)
+{
+    struct server_thread *server = context;
+    struct address_text message;
+    (void)snprintf(message.text, sizeof(message.text), "%s", address);
+    (void)!mailbox_push(server->address, &message);
+}
+
+static bool is_stopped(void *context)
+{
+    return atomic_load(&((struct server_thread *)context)->stop);
+}
+
+static void *run_server(void *argument)
+{
+    struct server_thread *server = argument;
+    server->status = bench_server_run(&server->context, &server->result, &server->error);
+    mailbox_close(server->address);
+    return NULL;
+}
+
+/* The client, once the server listens. */
+static enum haul_status run_client(struct server_thread *server,
+                                   struct haul_link_bench_options *resolved,
+                                   struct haul_link_bench_result *result,
+                                   struct haul_error *error)
+{
+    struct address_text address;
+    uint64_t deadline = clock_deadline_ns(&clock_monotonic, LISTEN_TIMEOUT_MS);
+    enum haul_status status = mailbox_pop_wait(server->address, &address, deadline);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "the serving end did not start");
+    }
+    resolved->address = address.text;
+    struct bench_context context = {.options = resolved, .hub = server->context.hub};
+    return bench_client_run(&context, result, error);
+}
+
+static enum haul_status run_both(struct server_thread *server,
+                                 struct haul_link_bench_options *resolved,
+                                 struct haul_link_bench_result *result, struct haul_error *error)
+{
+    server->options = *resolved;
+    server->options.keep_serving = false;
+    server->options.is_cancelled = is_stopped;
+    server->options.on_listening = on_listening;
+    server->options.context = server;
+    server->context.options = &server->options;
+    pthread_t thread;
+    int created = pthread_create(&thread, NULL, run_server, server);
+    if (created != 0) {
+        return haul_error_set(error, HAUL_LIMIT, "pthread_create", created,
+                              "cannot start the serving end");
+    }
+    enum haul_status status = run_client(server, resolved, result, error);
+    atomic_store(&server->stop, status != HAUL_OK);
+    (void)pthread_join(thread, NULL);
+    if (server->status != HAUL_OK) {
+        *error = server->error;
+        status = server->status;
+    }
+    return status;
+}
+
+enum haul_status haul_link_bench_both(const struct haul_link_bench_options *options,
+                                      struct haul_link_bench_result *result,
+                                      struct haul_error *error)
+{
+    struct haul_link_bench_options resolved;
+    struct server_thread server = {.status = HAUL_OK};
+    enum haul_status status = bench_resolve(options, &resolved, error);
+    if (status == HAUL_OK) {
+        status = loopback_hub_create(&server.context.hub);
+    }
+    if (status == HAUL_OK) {
+        status = mailbox_create(1, sizeof(struct address_text), &server.address);
+    }
+    if (status == HAUL_OK) {
+        status = run_both(&server, &resolved, result, error);
+    }
+    mailbox_destroy(server.address);
+    loopback_hub_destroy(server.context.hub);
+    return status;
+}

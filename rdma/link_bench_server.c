@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot back. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "bytes.h"
+#include "crc32c.h"
+#include "link_bench_wire.h"
+#include "tcp_listener.h"
+
+enum { EVENT_COUNT = 32 };
+
+struct server_link {
+    struct link *link; /* NULL: none */
+    bool bound;
+    bool connected;
+    bool has_description;
+    uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
+    size_t description_size;
+};
+
+struct server {
+    const struct bench_context *context;
+    const struct haul_link_bench_options *options;
+    struct poll_group *group;
+    struct tcp_listener *tcp;
+    struct listener *other; /* verbs or loopback; NULL: TCP only */
+    struct control_channel *channel;
+    struct bench_start start;
+    bool started;
+    bool run_ended;
+    struct server_link links[HAUL_LINK_BENCH_LINKS_MAX];
+    uint64_t crc_errors;
+    uint64_t blocks;
+    uint64_t bytes;
+    uint64_t first_ns;
+    uint64_t last_ns;
+    struct haul_link_stats stats;
+};
+
+static uint64_t now_ns(void)
+{
+    return clock_now_ns(&clock_monotonic);
+}
+
+static struct link_config make_config(const struct server *server)
+{
+    struct link_config config = {.options = server->options->link,
+                                 .epoch = 1,
+                                 .log = server->options->log,
+                                 .hub = server->context->hub};
+    if (server->started) {
+        config.options.slot_count = server->start.slot_count;
+        config.options.slot_size_bytes = server->start.slot_size_bytes;
+    }
+    return config;
+}
+
+/* --- a run's end ------------------------------------------------------------------------------ */
+
+static void drop_link(struct server *server, struct server_link *receiver)
+{
+    struct haul_link_stats stats;
+    link_stats(receiver->link, &stats);
+    link_stats_join(&server->stats, &stats);
+    poll_group_remove_link(server->group, receiver->link);
+    link_destroy(receiver->link);
+    memset(receiver, 0, sizeof(*receiver));
+}
+
+static void end_run(struct server *server)
+{
+    for (int i = 0; i < HAUL_LINK_BENCH_LINKS_MAX; i++) {
+        if (server->links[i].link != NULL) {
+            drop_link(server, &server->links[i]);
+        }
+    }
+    if (server->channel != NULL) {
+        poll_group_remove_control(server->group, server->channel);
+        control_channel_destroy(server->channel);
+        server->channel = NULL;
+    }
+    server->run_ended = server->started;
+    server->started = false;
+}
+
+/* --- control ---------------------------------------------------------------------------------- */
+
+static enum haul_status send_result(struct server *server)
+{
+    uint8_t body[BENCH_RESULT_BYTES];
+    put_u64(body, server->crc_errors);
+    put_u64(body + 8, server->blocks);
+    return control_channel_send(server->channel, BENCH_RESULT, body, sizeof(body));
+}
+
+static void bind_link(struct server *server, struct server_link *receiver)
+{
+    struct haul_error error = {0};
+    receiver->has_description = false;
+    receiver->bound = link_bind(receiver->link, receiver->description, receiver->description_size,
+                                &error) == HAUL_OK;
+    if (!receiver->bound) {
+        haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
+        link_close(receiver->link);
+    }
+}
+
+static enum haul_status on_description(struct server *server, struct haul_slice body)
+{
+    uint32_t index = 0;
+    struct haul_slice description;
+    if (!bench_take_description(body, &index, &description) ||
+        index >= HAUL_LINK_BENCH_LINKS_MAX || server->links[index].link == NULL ||
+        description.size > LINK_DESCRIPTION_BYTES_MAX) {
+        return HAUL_PROTOCOL;
+    }
+    struct server_link *receiver = &server->links[index];
+    memcpy(receiver->description, description.data, description.size);
+    receiver->description_size = description.size;
+    receiver->has_description = true;
+    if (receiver->connected && !receiver->bound) {
+        bind_link(server, receiver);
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status on_start(struct server *server, struct haul_slice body)
+{
+    enum haul_status status = bench_start_decode(body, &server->start);
+    server->started = status == HAUL_OK;
+    server->crc_errors = 0;
+    server->blocks = 0;
+    server->bytes = 0;
+    server->first_ns = 0;
+    memset(&server->stats, 0, sizeof(server->stats));
+    return status == HAUL_OK ? control_channel_send(server->channel, BENCH_READY, NULL, 0)
+                             : status;
+}
+
+static enum haul_status on_message(struct server *server, const struct control_event *event)
+{
+    switch (event->message_type) {
+    case BENCH_START:
+        return server->started ? HAUL_PROTOCOL : on_start(server, event->body);
+    case BENCH_LINK:
+        return on_description(server, event->body);
+    case BENCH_END:
+        return send_result(server);
+    default:
+        return HAUL_PROTOCOL;
+    }
+}
+
+static bool poll_channel(struct server *server)
+{
+    struct control_event event;
+    bool any = false;
+    while (server->channel != NULL && control_channel_poll(server->channel, &event)) {
+        any = true;
+        if (event.type == CONTROL_CLOSED || on_message(server, &event) != HAUL_OK) {
+            end_run(server);
+        }
+    }
+    return any;
+}
+
+/* --- links ------------------------------------------------------------------------------------ */
+
+static void on_received(struct server *server, struct server_link *receiver, struct block *block)
+{
+    uint64_t now = now_ns();
+    server->first_ns = server->first_ns == 0 ? now : server->first_ns;
+    server->last_ns = now;
+    if (!server->start.without_crc) {
+        uint32_t crc = block->payload_crc_known
+                           ? block->payload_crc_seen
+                           : crc32c(block_payload(block), block->header.payload_size_bytes);
+        server->crc_errors += crc != block->header.payload_crc;
+    }
+    server->blocks++;
+    server->bytes += block->header.payload_size_bytes;
+    link_release(receiver->link, block);
+    link_note_applied(receiver->link, 1);
+}
+
+static bool poll_one(struct server *server, struct server_link *receiver, uint32_t index)
+{
+    struct link_event events[EVENT_COUNT];
+    size_t count = link_poll(receiver->link, events, EVENT_COUNT);
+    bool closed = false;
+    for (size_t i = 0; i < count; i++) {
+        if (events[i].type == LINK_CONNECTED) {
+            receiver->connected = true;
+            closed = bench_send_description(server->channel, receiver->link, index) != HAUL_OK;
+            if (receiver->has_description) {
+                bind_link(server, receiver);
+            }
+        } else if (events[i].type == LINK_RECEIVED) {
+            on_received(server, receiver, events[i].block);
+        } else if (events[i].type == LINK_CLOSED) {
+            closed = true;
+        }
+    }
+    if (closed) {
+        drop_link(server, receiver);
+    }
+    return count > 0;
+}
+
+static bool poll_links(struct server *server)
+{
+    bool any = false;
+    for (uint32_t i = 0; i < HAUL_LINK_BENCH_LINKS_MAX; i++) {
+        if (server->links[i].link != NULL && server->channel != NULL) {
+            any = poll_one(server, &server->links[i], i) || any;
+        }
+    }
+    return any;
+}
+
+/* --- incoming --------------------------------------------------------------------------------- */
+
+static bool may_admit(const struct server *server, const struct link_incoming *incoming)
+{
+    return server->started && incoming->ticket.index < server->start.link_count &&
+           server->links[incoming->ticket.index].link == NULL;
+}
+
+static void keep_link(struct server *server, uint32_t index, struct link *link)
+{
+    memset(&server->links[index], 0, sizeof(server->links[index]));
+    server->links[index].link = link;
+    if (poll_group_add_link(server->group, link) != HAUL_OK) {
+        link_destroy(link);
+        server->links[index].link = NULL;
+    }
+}
+
+static void take_control(struct server *server, struct link_incoming *incoming)
+{
+    struct link_config config = make_config(server);
+    struct haul_error error = {0};
+    if (server->channel != NULL) {
+        tcp_listener_reject(server->tcp, incoming, HAUL_BUSY);
+        return;
+    }
+    int fd = tcp_listener_take(server->tcp, incoming);
+    if (control_channel_adopt(fd, &config, &server->channel, &error) != HAUL_OK) {
+        server->channel = NULL;
+    } else if (poll_group_add_control(server->group, server->channel) != HAUL_OK) {
+        control_channel_destroy(server->channel);
+        server->channel = NULL;
+    }
+}
+
+static bool poll_tcp(struct server *server)
+{
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    struct link *link = NULL;
+    struct haul_error error = {0};
+    bool any = false;
+    while (tcp_listener_poll(server->tcp, &purpose, &incoming) == HAUL_OK) {
+        any = true;
+        uint32_t index = incoming.ticket.index;
+        struct link_config config = make_config(server);
+        if (purpose == TCP_CONTROL) {
+            take_control(server, &incoming);
+        } else if (!may_admit(server, &incoming)) {
+            tcp_listener_reject(server->tcp, &incoming, HAUL_AUTH);
+        } else if (tcp_listener_accept_link(server->tcp, &incoming, &config, &link, &error) ==
+                   HAUL_OK) {
+            keep_link(server, index, link);
+        }
+    }
+    return any;
+}
+
+static bool poll_other(struct server *server)
+{
+    struct link_incoming incoming;
+    struct link *link = NULL;
+    struct haul_error error = {0};
+    bool any = false;
+    while (server->other != NULL && listener_poll(server->other, &incoming) == HAUL_OK) {
+        any = true;
+        uint32_t index = incoming.ticket.index;
+        struct link_config config = make_config(server);
+        if (!may_admit(server, &incoming)) {
+            listener_reject(server->other, &incoming, HAUL_AUTH);
+        } else if (listener_accept(server->other, &incoming, &config, &link, &error) == HAUL_OK) {
+            keep_link(server, index, link);
+        } else {
+            haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
+        }
+    }
+    return any;
+}
+
+/* --- run -------------------------------------------------------------------------------------- */
+
+static enum haul_status listen_all(struct server *server, struct haul_error *error)
+{
+    struct link_config config = make_config(server);
+    struct link_address address;
+    enum haul_status status = link_address_parse(
+        server->options->address == NULL ? "127.0.0.1:0" : server->options->address, &address,
+        error);
+    if (status == HAUL_OK) {
+        status = tcp_listener_create(&address, &config, &server->tcp, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    tcp_listener_address(server->tcp, &address);
+    if (server->options->transport != HAUL_TRANSPORT_TCP) {
+        status = listener_create(server->options->transport, &address, &config, &server->other,
+                                 error);
+    }
+    if (status == HAUL_OK && server->other != NULL) {
+        status = poll_group_add_fd(server->group, listener_fd(server->other));
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(server->group, tcp_listener_fd(server->tcp));
+    }
+    if (status == HAUL_OK && server->options->on_listening != NULL) {
+        char text[LINK_ADDRESS_TEXT_BYTES_MAX];
+        link_address_format(&address, text);
+        server->options->on_listening(server->options->context, text);
+    }
+    return status;
+}
+
+static bool is_over(const struct server *server)
+{
+    const struct haul_link_bench_options *options = server->options;
+    bool cancelled = options->is_cancelled != NULL && options->is_cancelled(options->context);
+    return cancelled || (server->run_ended && !options->keep_serving);
+}
+
+static void run(struct server *server)
+{
+    while (!is_over(server)) {
+        bool any = poll_tcp(server);
+        any = poll_other(server) || any;
+        any = poll_channel(server) || any;
+        any = poll_links(server) || any;
+        uint64_t deadline = clock_deadline_ns(&clock_monotonic, BENCH_WAIT_MS);
+        uint64_t tcp = tcp_listener_deadline_ns(server->tcp);
+        (void)poll_group_wait(server->group, any, tcp < deadline ? tcp : deadline);
+    }
+}
+
+static void fill_result(const struct server *server, struct haul_link_bench_result *result)
+{
+    result->transport = server->start.transport;
+    result->bytes = server->bytes;
+    result->blocks = server->blocks;
+    result->seconds = (double)(server->last_ns - server->first_ns) * 1e-9;
+    result->bytes_per_second = result->seconds > 0 ? (double)result->bytes / result->seconds : 0;
+    result->link = server->stats;
+}
+
+enum haul_status bench_server_run(const struct bench_context *context,
+                                  struct haul_link_bench_result *result, struct haul_error *error)
+{
+    struct server server = {.context = context, .options = context->options};
+    double cpu = bench_cpu_seconds();
+    memset(result, 0, sizeof(*result));
+    enum haul_status status =
+        poll_group_create(server.options->link.spin_us, &clock_monotonic, &server.group);
+    if (status == HAUL_OK) {
+        status = listen_all(&server, error);
+    }
+    if (status == HAUL_OK) {
+        run(&server);
+        end_run(&server);
+        fill_result(&server, result);
+    }
+    if (server.other != NULL) {
+        listener_destroy(server.other);
+    }
+    if (server.tcp != NULL) {
+        tcp_listener_destroy(server.tcp);
+    }
+    poll_group_destroy(server.group);
+    result->cpu_seconds = bench_cpu_seconds() - cpu;
+    return status;
+}

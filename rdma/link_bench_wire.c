@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link_bench_wire.c — messages and small parts that both ends of the link benchmark share. */
+#include "link_bench_wire.h"
+
+#include <sys/resource.h>
+
+#include "bytes.h"
+
+enum { SIZE_BYTES_DEFAULT = 1 << 20, SLOT_COUNT_DEFAULT = 16 };
+
+void bench_start_encode(const struct bench_start *start, uint8_t at[BENCH_START_BYTES])
+{
+    put_u32(at, (uint32_t)start->transport);
+    put_u32(at + 4, start->link_count);
+    put_u32(at + 8, start->slot_count);
+    put_u32(at + 12, start->slot_size_bytes);
+    put_u32(at + 16, start->without_crc);
+}
+
+enum haul_status bench_start_decode(struct haul_slice body, struct bench_start *start)
+{
+    struct cursor cursor = cursor_of(body.data, body.size);
+    start->transport = (enum haul_transport)cursor_u32(&cursor);
+    start->link_count = cursor_u32(&cursor);
+    start->slot_count = cursor_u32(&cursor);
+    start->slot_size_bytes = cursor_u32(&cursor);
+    start->without_crc = cursor_u32(&cursor) != 0;
+    bool sound = !cursor.failed && start->link_count >= 1 &&
+                 start->link_count <= HAUL_LINK_BENCH_LINKS_MAX;
+    return sound ? HAUL_OK : HAUL_PROTOCOL;
+}
+
+enum haul_status bench_resolve(const struct haul_link_bench_options *given,
+                               struct haul_link_bench_options *resolved, struct haul_error *error)
+{
+    *resolved = *given;
+    resolved->size_bytes = given->size_bytes == 0 ? SIZE_BYTES_DEFAULT : given->size_bytes;
+    resolved->seconds = given->seconds <= 0 ? 5.0 : given->seconds;
+    resolved->link_count = given->link_count == 0 ? 1 : given->link_count;
+    if (resolved->link.slot_count == 0) {
+        resolved->link.slot_count = SLOT_COUNT_DEFAULT;
+    }
+    if (resolved->link_count > HAUL_LINK_BENCH_LINKS_MAX ||
+        resolved->size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "at most %d links and %d bytes a block", HAUL_LINK_BENCH_LINKS_MAX,
+                              HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
+    }
+    uint32_t slot_size = HAUL_SLOT_SIZE_BYTES_MIN;
+    while (slot_size < resolved->size_bytes + SLOT_HEADER_BYTES) {
+        slot_size *= 2;
+    }
+    if (resolved->link.slot_size_bytes == 0) {
+        resolved->link.slot_size_bytes = slot_size;
+    }
+    return HAUL_OK;
+}
+
+enum haul_status bench_send_description(struct control_channel *channel, const struct link *link,
+                                        uint32_t index)
+{
+    uint8_t body[4 + LINK_DESCRIPTION_BYTES_MAX];
+    put_u32(body, index);
+    size_t size = 4 + link_describe(link, body + 4);
+    return control_channel_send(channel, BENCH_LINK, body, size);
+}
+
+bool bench_take_description(struct haul_slice body, uint32_t *index,
+                            struct haul_slice *description)
+{
+    struct cursor cursor = cursor_of(body.data, body.size);
+    *index = cursor_u32(&cursor);
+    *description = slice_of(cursor.at, cursor_left(&cursor));
+    return !cursor.failed;
+}
+
+double bench_cpu_seconds(void)
+{
+    struct rusage usage;
+    (void)getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}

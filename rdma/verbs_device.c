@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_device.c — opening, limits, registration, and what to say when memory cannot be locked. */
+#include "verbs_device.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/resource.h>
+
+#include "assertion.h"
+
+static void format_memlock(char *text, size_t size)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0) {
+        (void)snprintf(text, size, "unknown");
+    } else if (limit.rlim_cur == RLIM_INFINITY) {
+        (void)snprintf(text, size, "unlimited");
+    } else {
+        (void)snprintf(text, size, "%llu bytes", (unsigned long long)limit.rlim_cur);
+    }
+}
+
+enum haul_status verbs_device_fail_pin(struct haul_error *error, const char *call, int code,
+                                       uint64_t bytes)
+{
+    /* The kernel answers ENOMEM or EAGAIN when the lock limit is reached, EPERM when it is 0. */
+    if (code != ENOMEM && code != EPERM && code != EAGAIN) {
+        return verbs_fail(error, call, code, "the RDMA device refused memory");
+    }
+    char limit[32];
+    format_memlock(limit, sizeof(limit));
+    if (bytes > 0) {
+        haul_error_set(error, HAUL_LIMIT, call, code,
+                       "cannot register %llu bytes for RDMA; RLIMIT_MEMLOCK is %s",
+                       (unsigned long long)bytes, limit);
+    } else {
+        haul_error_set(error, HAUL_LIMIT, call, code,
+                       "no locked memory for RDMA queues; RLIMIT_MEMLOCK is %s", limit);
+    }
+    haul_error_hint(error, "raise it: ulimit -l unlimited, systemd LimitMEMLOCK=infinity, "
+                           "docker --ulimit memlock=-1; or use fewer or smaller slots");
+    return HAUL_LIMIT;
+}
+
+static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
+                                    struct haul_error *error)
+{
+    struct ibv_device_attr attributes;
+    enum haul_status status =
+        verbs_check(device->api->query_device(device->context, &attributes), "ibv_query_device",
+                    "cannot ask the RDMA device for its limits", error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct ibv_port_attr port_attributes;
+    status = verbs_check(device->api->query_port(device->context, port, &port_attributes),
+                         "ibv_query_port", "cannot ask the RDMA port for its limits", error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    device->region_bytes_max = attributes.max_mr_size;
+    device->work_requests_max = attributes.max_qp_wr;
+    device->completions_max = attributes.max_cqe;
+    device->message_bytes_max = port_attributes.max_msg_sz;
+    return HAUL_OK;
+}
+
+enum haul_status verbs_device_open(struct verbs_device *device, const struct verbs_api *api,
+                                   const struct rdma_cm_id *id, struct haul_error *error)
+{
+    *device = (struct verbs_device){.api = api};
+    if (id->verbs == NULL) {
+        return haul_error_set(error, HAUL_UNSUPPORTED, "", 0,
+                              "the address is not on an RDMA device");
+    }
+    device->context = api->open_device(id->verbs->device);
+    enum haul_status status =
+        verbs_check_made(device->context, "ibv_open_device", "cannot open the RDMA device", error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    status = verbs_set_nonblocking(device->context->async_fd, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    status = read_limits(device, id->port_num, error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    device->pd = api->alloc_pd(device->context);
+    status = verbs_check_made(device->pd, "ibv_alloc_pd", "no protection domain", error);
+    if (status != HAUL_OK) {
+        goto fail;
+    }
+    return HAUL_OK;
+fail:
+    verbs_device_close(device);
+    return status;
+}
+
+void verbs_device_close(struct verbs_device *device)
+{
+    if (device->pd != NULL) {
+        int result = device->api->dealloc_pd(device->pd);
+        haul_assert(result == 0); /* EBUSY: a region or a queue was forgotten */
+        device->pd = NULL;
+    }
+    if (device->context != NULL) {
+        (void)device->api->close_device(device->context);
+        device->context = NULL;
+    }
+}
+
+enum haul_status verbs_device_register(const struct verbs_device *device,
+                                       const struct verbs_memory *memory, struct ibv_mr **region,
+                                       struct haul_error *error)
+{
+    if (memory->size_bytes > device->region_bytes_max) {
+        haul_error_set(error, HAUL_LIMIT, "ibv_reg_mr", 0,
+                       "%llu bytes are more than the RDMA device registers at once (%llu)",
+                       (unsigned long long)memory->size_bytes,
+                       (unsigned long long)device->region_bytes_max);
+        haul_error_hint(error, "use fewer or smaller slots");
+        return HAUL_LIMIT;
+    }
+    struct ibv_mr *made =
+        device->api->reg_mr(device->pd, memory->data, memory->size_bytes, memory->access);
+    if (made == NULL) {
+        return verbs_device_fail_pin(error, "ibv_reg_mr", errno, memory->size_bytes);
+    }
+    *region = made;
+    return HAUL_OK;
+}
+
+void verbs_device_unregister(const struct verbs_device *device, struct ibv_mr *region)
+{
+    if (region != NULL) {
+        /* Cannot fail without memory windows; the device's closing would find a failure. */
+        (void)device->api->dereg_mr(region);
+    }
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_queue.h — a queue pair and its completion queue: posting, polling, sleeping, draining.
+ *
+ * Sizes, by which no queue can overflow and no peer can ever be told "receiver not ready":
+ *
+ *   The receiver of a link posts slot_count + 8 receives. Each block takes one; the sender has at
+ *   most slot_count blocks without a credit, and a receive is posted again before its slot's
+ *   credit goes out. The end of the link takes one of the other eight.
+ *   The sender of a link posts credit_records_max(slot_count) + 8. More records than that cannot
+ *   be unread (credit.h); each is posted again as it is read.
+ *   Send queues: a sender has at most slot_count blocks not yet completed (checked apart from the
+ *   credits, which may be faster) and the end; a receiver has one record or the end.
+ *   The completion queue holds the sum of both queues.
+ *
+ * Work request ids are kind (8 bits), generation (24), index (32). Completions of one direction
+ * come in the order of posting, so the generation, a count of the posts of that direction, must
+ * be that of the oldest one outstanding: a completion that a provider reports twice, or that is
+ * not ours, is found out before anything is done about it.
+ *
+ * Invariants:
+ *  1. sends_done <= sends_posted <= sends_done + send_count; likewise for receives.
+ *  2. Every CQ event taken is acknowledged exactly once, before the CQ is destroyed.
+ *  3. Of a completion with an error nothing is read but id, status and vendor error.
+ *
+ * Thread: the owner's. */
+#ifndef HAUL_VERBS_QUEUE_H
+#define HAUL_VERBS_QUEUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "verbs_device.h"
+
+enum verbs_work_kind {
+    VERBS_WORK_RECEIVE = 1, /* an empty receive, for the immediate of a write */
+    VERBS_WORK_BLOCK = 2,   /* a block's write; index: its place in the sender's queue */
+    VERBS_WORK_CREDIT = 3,  /* a credit record's write */
+    VERBS_WORK_CLOSE = 4,   /* the orderly end */
+};
+
+enum {
+    VERBS_QUEUE_SPARE = 8,
+    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit record */
+    VERBS_QUEUE_BATCH = 16,        /* completions taken by one call */
+};
+
+/* `generation` is cut to 24 bits. */
+uint64_t verbs_work_id(enum verbs_work_kind kind, uint64_t generation, uint32_t index);
+enum verbs_work_kind verbs_work_kind(uint64_t id);
+uint32_t verbs_work_generation(uint64_t id);
+uint32_t verbs_work_index(uint64_t id);
+
+struct verbs_completion {
+    enum verbs_work_kind kind;
+    uint32_t index;
+    enum ibv_wc_status status;
+    uint32_t vendor_error;
+    /* Of a receive without error: */
+    bool with_immediate; /* it announces a write; anything else is not our protocol */
+    uint32_t immediate;
+    uint32_t size_bytes;
+};
+
+/* A write into the peer's memory with an immediate. */
+struct verbs_write {
+    enum verbs_work_kind kind;
+    uint32_t index;
+    const void *data; /* NULL: nothing but the immediate */
+    uint32_t size_bytes;
+    uint32_t lkey;
+    bool inlined; /* the data is copied by the call; at most VERBS_QUEUE_INLINE_BYTES */
+    uint64_t remote_address;
+    uint32_t rkey;
+    uint32_t immediate;
+};
+
+struct verbs_queue {
+    const struct verbs_api *api;
+    struct ibv_comp_channel *channel; /* its fd does not block */
+    struct ibv_cq *cq;
+    struct ibv_qp *qp;
+    uint32_t send_count;
+    uint32_t receive_count;
+    uint64_t sends_posted;
+    uint64_t sends_done;
+    uint64_t receives_posted;
+    uint64_t receives_done;
+    unsigned events_taken; /* and not acknowledged */
+    bool notify_pending;   /* a notification is asked for and was not taken */
+    int polled_count;      /* completions waiting in `polled`, from `polled_at` on */
+    int polled_at;
+    struct ibv_wc polled[VERBS_QUEUE_BATCH];
+};
+
+/* Create with room for so many sends and receives. Errors: UNSUPPORTED (the device has not so
+ * much room), LIMIT (locked memory, descriptors), NO_MEMORY, IO. */
+enum haul_status verbs_queue_open(struct verbs_queue *queue, const struct verbs_device *device,
+                                  uint32_t send_count, uint32_t receive_count,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* After it no memory is read or written by the device. Accepts a zeroed or half-opened one. */
+void verbs_queue_close(struct verbs_queue *queue);
+
+/* Post one empty receive / all of them. Errors: IO. */
+enum haul_status verbs_queue_post_receive(struct verbs_queue *queue,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status verbs_queue_fill(struct verbs_queue *queue,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Post a write. The caller knows that there is room. Errors: IO. */
+enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs_write *write,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The next completion, looked at or taken; take follows a successful peek.
+ * Errors: AGAIN (none); IO (the queue is broken, a completion that cannot be). */
+enum haul_status verbs_queue_peek(struct verbs_queue *queue, struct verbs_completion *completion,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+void verbs_queue_take(struct verbs_queue *queue);
+
+/* Ask for the channel to become readable with the next completion; false: one is here already.
+ * Errors as a false: the next peek reports it. */
+bool verbs_queue_arm(struct verbs_queue *queue);
+/* Take the notifications that have come, so that the channel is readable only for later ones. */
+void verbs_queue_take_notifications(struct verbs_queue *queue);
+
+/* Make every outstanding request complete with an error: afterwards the queue runs empty. */
+void verbs_queue_fail(struct verbs_queue *queue);
+bool verbs_queue_is_empty(const struct verbs_queue *queue);
+
+/* The room left for sends. */
+static inline uint32_t verbs_queue_send_room(const struct verbs_queue *queue)
+{
+    return queue->send_count - (uint32_t)(queue->sends_posted - queue->sends_done);
+}
+
+/* What a completion with an error means, with `peer` named in the text. */
+enum haul_status verbs_completion_fail(const struct verbs_completion *completion,
+                                       const char *peer, struct haul_error *error);
+
+#endif
