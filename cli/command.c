@@ -29,17 +29,24 @@ static bool wants_json(int argc, char **argv)
     return false;
 }
 
-static int report_usage(struct haul_error *error, struct output *output)
+int command_failed(enum haul_status status, struct haul_error *error, int signal_number,
+                   struct output *output)
 {
-    if (error->hint[0] == '\0') {
-        haul_error_hint(error, "see 'haul %s --help'", output->command);
-    }
-    int exit_code = exit_code_of(error->status, 0);
+    int exit_code = exit_code_of(status, signal_number);
+    error->status = status;
     output_error(output, error);
     if (output->options.json) {
         json_output_error(output->command, error, exit_code);
     }
     return exit_code;
+}
+
+static int report_usage(struct haul_error *error, struct output *output)
+{
+    if (error->hint[0] == '\0') {
+        haul_error_hint(error, "see 'haul %s --help'", output->command);
+    }
+    return command_failed(error->status, error, 0, output);
 }
 
 bool command_parse(const struct command *command, int argc, char **argv, void *options,

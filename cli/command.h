@@ -34,6 +34,10 @@ void command_help(const struct command *command);
 bool command_parse(const struct command *command, int argc, char **argv, void *options,
                    int *exit_code);
 
+/* Report a failure that has no result: error line and JSON document. Returns the exit code. */
+int command_failed(enum haul_status status, struct haul_error *error, int signal_number,
+                   struct output *output);
+
 /* Report that a mandatory option is missing. Returns the exit code. */
 int command_missing(const char *option, struct output *output);
 

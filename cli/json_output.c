@@ -85,15 +85,15 @@ void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_B
     }
 }
 
-static json_t *families_array(const struct haul_result *result)
+static json_t *families_array(const struct haul_family_result *families, size_t count)
 {
     json_t *array = json_array();
-    for (size_t i = 0; i < result->family_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         json_t *family = json_object();
-        set(family, "name", text_of(result->families[i].name));
-        set_count(family, "records", result->families[i].records);
-        set_count(family, "bytes", result->families[i].bytes);
-        set(family, "digest", text_of(result->families[i].digest));
+        set(family, "name", text_of(families[i].name));
+        set_count(family, "records", families[i].records);
+        set_count(family, "bytes", families[i].bytes);
+        set(family, "digest", text_of(families[i].digest));
         (void)json_array_append_new(array, family);
     }
     return array;
@@ -155,7 +155,34 @@ void json_output_migration(const char *command, const struct haul_result *result
     set_count(document, "retries", result->retries);
     set_count(document, "crc_errors", result->crc_errors);
     set(document, "link", link_object(&result->link));
-    set(document, "families", families_array(result));
+    set(document, "families", families_array(result->families, result->family_count));
+    end(document);
+}
+
+void json_output_verify(const struct json_output_scan *database,
+                        const struct json_output_scan *with, const struct haul_error *error,
+                        int exit_code)
+{
+    json_t *document = begin("verify", error, exit_code);
+    set(document, "equal", json_boolean(exit_code == EXIT_CODE_OK));
+    set(document, "families", families_array(database->families, database->count));
+    set(document, "families_with", families_array(with->families, with->count));
+    end(document);
+}
+
+void json_output_bench(const struct haul_link_bench_result *result, uint32_t link_count,
+                       uint32_t size_bytes, const struct haul_error *error, int exit_code)
+{
+    json_t *document = begin("bench", error, exit_code);
+    set(document, "transport", text_of(haul_transport_name(result->transport)));
+    set_count(document, "links", link_count);
+    set_count(document, "size_bytes", size_bytes);
+    set_count(document, "bytes", result->bytes);
+    set_count(document, "blocks", result->blocks);
+    set(document, "seconds", json_real(result->seconds));
+    set(document, "bytes_per_second", json_real(result->bytes_per_second));
+    set(document, "cpu_seconds", json_real(result->cpu_seconds));
+    set(document, "link", link_object(&result->link));
     end(document);
 }
 

@@ -6,8 +6,10 @@
 #ifndef HAUL_JSON_OUTPUT_H
 #define HAUL_JSON_OUTPUT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "haul/link_bench.h"
 #include "haul/migration.h"
 #include "haul/status.h"
 
@@ -15,6 +17,18 @@ enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
 
 void json_output_migration(const char *command, const struct haul_result *result,
                            const struct haul_error *error, int exit_code);
+
+/* Two scans of the same families; `error` tells how they differ. */
+struct json_output_scan {
+    const struct haul_family_result *families;
+    size_t count;
+};
+void json_output_verify(const struct json_output_scan *database,
+                        const struct json_output_scan *with, const struct haul_error *error,
+                        int exit_code);
+
+void json_output_bench(const struct haul_link_bench_result *result, uint32_t link_count,
+                       uint32_t size_bytes, const struct haul_error *error, int exit_code);
 
 /* A failure without a result. */
 void json_output_error(const char *command, const struct haul_error *error, int exit_code);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_options.h — option rules that `send` and `recv` have in common. */
+/* migration_options.h — option rules that commands have in common. */
 #ifndef HAUL_MIGRATION_OPTIONS_H
 #define HAUL_MIGRATION_OPTIONS_H
 
@@ -18,27 +18,29 @@ struct config_version {
 
 OPTION_PARSER(option_config_version); /* struct config_version */
 
-/* For an options struct with uint32_t members slot_count, slot_size_bytes, peer_timeout_ms and a
- * struct config_version config_version. */
-#define MIGRATION_OPTION_RULES(type)                                                  \
-    {.name = "slots",                                                                 \
-     .value_name = "N",                                                               \
-     .help = "slots of a link's ring (default 16)",                                   \
-     OPTION_AT(option_u32, type, slot_count),                                         \
-     .min = 2,                                                                        \
-     .max = HAUL_SLOT_COUNT_MAX},                                                     \
-        {.name = "slot-size",                                                         \
-         .value_name = "SIZE",                                                        \
-         .help = "bytes of a slot, a power of two (default 4M)",                      \
-         OPTION_AT(option_size_u32, type, slot_size_bytes),                           \
-         .min = HAUL_SLOT_SIZE_BYTES_MIN,                                             \
-         .max = HAUL_SLOT_SIZE_BYTES_MAX},                                            \
-        {.name = "peer-timeout",                                                      \
-         .value_name = "TIME",                                                        \
-         .help = "give a silent peer up after this (default 5s)",                     \
-         OPTION_AT(option_duration, type, peer_timeout_ms),                           \
-         .min = HAUL_PEER_TIMEOUT_MS_MIN,                                             \
-         .max = HAUL_PEER_TIMEOUT_MS_MAX},                                            \
+/* For an options struct with uint32_t members slot_count, slot_size_bytes and peer_timeout_ms. */
+#define LINK_OPTION_RULES(type)                                                             \
+    {.name = "slots",                                                                       \
+     .value_name = "N",                                                                     \
+     .help = "slots of a link's ring (default 16)",                                         \
+     OPTION_AT(option_u32, type, slot_count),                                               \
+     .min = 2,                                                                              \
+     .max = HAUL_SLOT_COUNT_MAX},                                                           \
+        {.name = "slot-size",                                                               \
+         .value_name = "SIZE",                                                              \
+         .help = "bytes of a slot, a power of two (default 4M)",                            \
+         OPTION_AT(option_size_u32, type, slot_size_bytes),                                 \
+         .min = HAUL_SLOT_SIZE_BYTES_MIN,                                                   \
+         .max = HAUL_SLOT_SIZE_BYTES_MAX},                                                  \
+    {                                                                                       \
+        .name = "peer-timeout", .value_name = "TIME",                                       \
+        .help = "give a silent peer up after this (default 5s)",                            \
+        OPTION_AT(option_duration, type, peer_timeout_ms), .min = HAUL_PEER_TIMEOUT_MS_MIN, \
+        .max = HAUL_PEER_TIMEOUT_MS_MAX                                                     \
+    }
+
+/* For an options struct with a struct config_version config_version. */
+#define CONFIG_VERSION_RULE(type)                                                     \
     {                                                                                 \
         .name = "config-version", .value_name = "N",                                  \
         .help = "the config version in force (default: as kept beside the database)", \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signal_watch.c — sigwait in a thread: no handler, so no call that is unsafe in one.
  *
- *   none --INT/TERM, migration set--> cancelled --INT/TERM--> _exit
- *   none --INT/TERM, nothing set----> _exit
+ *   none --INT/TERM, migration set or polled--> cancelled --INT/TERM--> _exit
+ *   none --INT/TERM, neither------------------> _exit
  * Only `on_stop_signal` moves it. */
 #include "signal_watch.h"
 
@@ -46,11 +46,11 @@ static void end_process(struct signal_watch *watch, int number)
 static void on_stop_signal(struct signal_watch *watch, int number)
 {
     (void)pthread_mutex_lock(&watch->lock);
-    bool cancel = watch->migration != NULL && watch->number == 0;
+    bool cancel = (watch->migration != NULL || watch->polled) && watch->number == 0;
     if (watch->number == 0) {
         watch->number = number;
     }
-    if (cancel) {
+    if (cancel && watch->migration != NULL) {
         haul_migration_cancel(watch->migration);
     }
     (void)pthread_mutex_unlock(&watch->lock);
@@ -127,10 +127,22 @@ void signal_watch_set(struct signal_watch *watch, struct haul_migration *migrati
     (void)pthread_mutex_unlock(&watch->lock);
 }
 
+void signal_watch_set_polled(struct signal_watch *watch)
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    watch->polled = true;
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
 int signal_watch_number(struct signal_watch *watch)
 {
     (void)pthread_mutex_lock(&watch->lock);
     int number = watch->number;
     (void)pthread_mutex_unlock(&watch->lock);
     return number;
+}
+
+bool signal_watch_is_cancelled(void *watch)
+{
+    return signal_watch_number(watch) != 0;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signal_watch.h — SIGINT, SIGTERM and SIGUSR1, taken by a thread of their own.
  *
- * The first SIGINT or SIGTERM cancels the migration that is being watched, or, when there is
- * nothing that could be cancelled, ends the process; the second always ends it. SIGUSR1 makes
+ * The first SIGINT or SIGTERM cancels the migration that is being watched or is noticed by work
+ * that polls; when there is neither, it ends the process. The second always ends it. SIGUSR1 makes
  * `wake_fd` readable. SIGPIPE is ignored. */
 #ifndef HAUL_SIGNAL_WATCH_H
 #define HAUL_SIGNAL_WATCH_H
@@ -19,7 +19,8 @@ struct signal_watch {
     pthread_t thread;
     pthread_mutex_t lock;
     struct haul_migration *migration; /* behind `lock`, as the next */
-    int number;                       /* the first signal; 0: none */
+    bool polled;
+    int number; /* the first signal; 0: none */
     bool stopping;
     int wake_fd;
 };
@@ -33,7 +34,12 @@ void signal_watch_fini(struct signal_watch *watch);
 /* From now on signals cancel `migration` (NULL: they end the process). */
 void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration);
 
+/* From now on the caller's work asks signal_watch_is_cancelled and ends by itself. */
+void signal_watch_set_polled(struct signal_watch *watch);
+
 /* The signal that asked for the end; 0: none. */
 int signal_watch_number(struct signal_watch *watch);
+/* The same for callbacks; `watch` is a struct signal_watch. */
+bool signal_watch_is_cancelled(void *watch);
 
 #endif

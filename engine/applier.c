@@ -404,7 +404,8 @@ uint32_t applier_thread_count(const struct applier *applier)
     return applier->thread_count;
 }
 
-void applier_family_digest(const struct applier *applier, uint32_t family, struct digest *digest)
+enum haul_status applier_family_digest(const struct applier *applier, uint32_t family,
+                                       struct digest *digest)
 {
     memset(digest, 0, sizeof(*digest));
     for (size_t i = 0; i < applier->stream_count; i++) {
@@ -412,6 +413,8 @@ void applier_family_digest(const struct applier *applier, uint32_t family, struc
             digest_join(digest, &applier->streams[i].digest);
         }
     }
+    return digest_ledger_join(applier->streams[applier->stream_count].ledger,
+                              applier->plan->families[family].target_id, digest);
 }
 
 uint64_t applier_delta_batches(const struct applier *applier)

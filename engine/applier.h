@@ -73,10 +73,10 @@ enum haul_status applier_note(struct applier *applier, struct applier_note *note
 int applier_fd(const struct applier *applier);
 uint32_t applier_thread_count(const struct applier *applier);
 
-/* Digest of one family of the plan over its snapshot streams. Only while no block is with the
- * threads (after FLUSHED). */
-void applier_family_digest(const struct applier *applier, uint32_t family,
-                           struct digest *digest);
+/* Digest of one family of the plan: its snapshot streams, changed by the deltas. Only while no
+ * block is with the threads (after FLUSHED). Errors: LIMIT and others: not known, scan. */
+enum haul_status applier_family_digest(const struct applier *applier, uint32_t family,
+                                       struct digest *digest) HAUL_MUST_CHECK;
 /* Batches of the delta lane applied. Same condition. */
 uint64_t applier_delta_batches(const struct applier *applier);
 uint64_t applier_crc_errors(const struct applier *applier);

@@ -39,6 +39,17 @@ static enum haul_status remember_key(struct apply_stream *stream, struct haul_sl
     return HAUL_OK;
 }
 
+static enum haul_status init_delta(struct apply_stream *stream, struct haul_error *error)
+{
+    haul_assert(stream->lane == HAUL_LANE_WRITE_BATCH);
+    stream->base = (struct ledger_base){.store = stream->store};
+    struct digest_ledger_base base = ledger_base_callbacks(&stream->base);
+    enum haul_status status = digest_ledger_create(&base, 0, &stream->ledger);
+    return status == HAUL_OK
+               ? status
+               : haul_error_set(error, status, NULL, 0, "no memory for the delta lane");
+}
+
 enum haul_status apply_stream_init(struct apply_stream *stream,
                                    const struct apply_stream_options *options,
                                    struct haul_error *error)
@@ -60,8 +71,7 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
         }
     }
     if (stream->stream == NULL) {
-        haul_assert(stream->lane == HAUL_LANE_WRITE_BATCH);
-        return HAUL_OK;
+        return init_delta(stream, error);
     }
     const struct plan_family *family = &stream->plan->families[stream->stream->family];
     stream->ordered = strcmp(family->family.comparator, COMPARATOR_BYTEWISE) == 0;
@@ -80,6 +90,8 @@ void apply_stream_fini(struct apply_stream *stream)
         table_lane_fini(&stream->tables);
     }
     fragment_assembly_reset(&stream->fragments);
+    digest_ledger_destroy(stream->ledger);
+    ledger_base_fini(&stream->base);
     free(stream->last_key);
     memset(stream, 0, sizeof(*stream));
 }
@@ -236,6 +248,11 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
                                : walk_snapshot(stream, batch, record_count, &digest, error);
     if (status != HAUL_OK) {
         return status;
+    }
+    if (stream->ledger != NULL) {
+        /* Before the store changes. A ledger that gives up says so when it is asked. */
+        struct haul_error ledger_error;
+        (void)!digest_ledger_batch(stream->ledger, batch, &ledger_error);
     }
     if (stream->lane == HAUL_LANE_WRITE_BATCH && record_count > 0) {
         status = stream->store->ops->write(stream->store, batch, 0, error);

@@ -20,6 +20,7 @@
 #include "digest.h"
 #include "fragment.h"
 #include "haul/migration.h"
+#include "ledger_base.h"
 #include "plan.h"
 #include "slot_header.h"
 #include "table_lane.h"
@@ -53,6 +54,9 @@ struct apply_stream {
     uint64_t repeated_batches;
     uint64_t unsynced_bytes; /* write-batch lane: applied since the last sync */
     bool dirty;              /* moved on since the last position was taken */
+    /* Delta lane: what the deltas have changed of the digests. */
+    struct ledger_base base;
+    struct digest_ledger *ledger;
 };
 
 struct apply_stream_options {

@@ -8,6 +8,7 @@
 #include "batch_builder.h"
 #include "delta_filter.h"
 #include "digest_ledger.h"
+#include "ledger_base.h"
 
 enum { SCRATCH_BYTES_INITIAL = 64 << 10 };
 
@@ -19,63 +20,9 @@ struct log_tail {
     struct delta_family *families;
     struct delta_filter filter;
     struct delta_memory scratch;
+    struct ledger_base base;
     struct digest_ledger *ledger;
-    uint8_t *base_value; /* of the last look into the snapshot */
 };
-
-/* --- the base of the digests: the snapshot ---------------------------------------------------- */
-
-static uint32_t source_family(const struct log_tail *tail, uint32_t target_id)
-{
-    uint32_t source_id = UINT32_MAX;
-    for (size_t i = 0; i < tail->filter.family_count; i++) {
-        if (tail->families[i].target_id == target_id) {
-            source_id = tail->families[i].source_id;
-        }
-    }
-    return source_id;
-}
-
-static enum haul_status base_value(void *context, uint32_t family_id, struct haul_slice key,
-                                   struct haul_slice *value, struct haul_error *error)
-{
-    struct log_tail *tail = context;
-    free(tail->base_value);
-    tail->base_value = NULL;
-    size_t size = 0;
-    struct haul_store *store = tail->options.store;
-    enum haul_status status =
-        store->ops->get(store, tail->options.snapshot, source_family(tail, family_id), key,
-                        &tail->base_value, &size, error);
-    if (status == HAUL_OK) {
-        *value = slice_of(tail->base_value, size);
-    }
-    return status;
-}
-
-static enum haul_status base_walk(void *context, const struct digest_ledger_span *span,
-                                  digest_ledger_visit *visit, void *visit_context,
-                                  struct haul_error *error)
-{
-    struct log_tail *tail = context;
-    const struct haul_store_ops *ops = tail->options.store->ops;
-    struct haul_scan *scan = NULL;
-    enum haul_status status =
-        ops->scan_open(tail->options.store, tail->options.snapshot,
-                       source_family(tail, span->family_id), span->begin, span->end, &scan, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    struct haul_record record;
-    while ((status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
-        status = visit(visit_context, record.key, record.value);
-        if (status != HAUL_OK) {
-            break;
-        }
-    }
-    ops->scan_close(scan);
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
-}
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -118,7 +65,11 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
     tail->families = calloc(options->plan->family_count, sizeof(*tail->families));
     tail->scratch.data = malloc(SCRATCH_BYTES_INITIAL);
     tail->scratch.capacity_bytes = SCRATCH_BYTES_INITIAL;
-    struct digest_ledger_base base = {.context = tail, .value = base_value, .walk = base_walk};
+    tail->base = (struct ledger_base){.store = options->store,
+                                      .snapshot = options->snapshot,
+                                      .families = tail->families,
+                                      .family_count = options->plan->family_count};
+    struct digest_ledger_base base = ledger_base_callbacks(&tail->base);
     if (tail->families != NULL && tail->scratch.data != NULL) {
         status = digest_ledger_create(&base, 0, &tail->ledger);
     }
@@ -140,7 +91,7 @@ void log_tail_destroy(struct log_tail *tail)
         tail->options.store->ops->wal_close(tail->reader);
     }
     digest_ledger_destroy(tail->ledger);
-    free(tail->base_value);
+    ledger_base_fini(&tail->base);
     free(tail->scratch.data);
     free(tail->families);
     free(tail);

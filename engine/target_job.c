@@ -30,7 +30,13 @@ enum {
     LINK_COUNT_MAX = 16,
 };
 
-enum call_tag { CALL_CHECK = 1, CALL_OWN = 2, CALL_CLEAR = 3, CALL_RECORD = 4 };
+enum call_tag {
+    CALL_CHECK = 1,
+    CALL_OWN = 2,
+    CALL_CLEAR = 3,
+    CALL_RECORD = 4,
+    CALL_DIGEST = 5,
+};
 
 struct target_job {
     struct target_job_options options;
@@ -61,6 +67,7 @@ struct target_job {
     uint64_t progress_sent_ns;
     uint64_t started_ns;
     struct digest digests[HAUL_FAMILY_COUNT_MAX];
+    bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest was not to be had */
 };
 
 static uint64_t now_ns(const struct target_job *job)
@@ -161,6 +168,18 @@ static void call_record(void *context, struct haul_error *error)
     struct target_job *job = context;
     struct haul_store *store = job->options.target->store;
     error->status = store->ops->sync(store, error);
+}
+
+static void call_digest(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    error->status = HAUL_OK;
+    for (uint32_t i = 0; i < job->plan.family_count && error->status == HAUL_OK; i++) {
+        if (job->scan_wanted[i]) {
+            error->status = target_plan_digest(job->options.target->store, &job->plan, i,
+                                               &job->digests[i], error);
+        }
+    }
 }
 
 static void submit_call(struct target_job *job, enum call_tag tag,
@@ -267,17 +286,29 @@ static void on_applied(struct target_job *job, const struct applier_note *note)
     }
 }
 
+static void report_digests(struct target_job *job)
+{
+    struct target_event event = {.type = TARGET_EVENT_FLUSHED, .digests = job->digests};
+    feed(job, &event);
+}
+
 static void on_flushed(struct target_job *job)
 {
     haul_assert(job->flushes_missing > 0);
     if (--job->flushes_missing > 0) {
         return;
     }
+    bool complete = true;
     for (uint32_t i = 0; i < job->plan.family_count; i++) {
-        applier_family_digest(job->applier, i, &job->digests[i]);
+        job->scan_wanted[i] =
+            applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
+        complete = complete && !job->scan_wanted[i];
     }
-    struct target_event event = {.type = TARGET_EVENT_FLUSHED, .digests = job->digests};
-    feed(job, &event);
+    if (complete) {
+        report_digests(job);
+    } else {
+        submit_call(job, CALL_DIGEST, call_digest);
+    }
 }
 
 static void on_note(struct target_job *job, struct applier_note *note)
@@ -450,9 +481,12 @@ static bool poll_workers(struct target_job *job)
             [CALL_OWN] = TARGET_EVENT_OWNED,
             [CALL_CLEAR] = TARGET_EVENT_CLEARED,
             [CALL_RECORD] = TARGET_EVENT_RECORDED,
+            [CALL_DIGEST] = TARGET_EVENT_FAILED,
         };
         if (result.tag == CALL_CHECK) {
             on_checked(job, &result.error);
+        } else if (result.tag == CALL_DIGEST && result.error.status == HAUL_OK) {
+            report_digests(job);
         } else {
             feed_error(job, events[result.tag], &result.error);
         }

@@ -119,6 +119,29 @@ enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
     return status;
 }
 
+enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
+                                    uint32_t family, struct digest *digest,
+                                    struct haul_error *error)
+{
+    const struct haul_store_ops *ops = store->ops;
+    enum haul_status status = HAUL_NOT_FOUND;
+    memset(digest, 0, sizeof(*digest));
+    for (size_t i = 0; i < plan->range_count && status == HAUL_NOT_FOUND; i++) {
+        struct haul_scan *scan = NULL;
+        struct haul_record record;
+        status = ops->scan_open(store, NULL, plan->families[family].target_id,
+                                key_range_start(&plan->ranges[i]), key_range_end(&plan->ranges[i]),
+                                &scan, error);
+        while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
+            digest_add(digest, record.key, record.value);
+        }
+        if (scan != NULL) {
+            ops->scan_close(scan);
+        }
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
 enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
                                   enum haul_lane target, enum haul_lane *lane,
                                   struct haul_error *error)

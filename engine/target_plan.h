@@ -4,6 +4,7 @@
 #ifndef HAUL_TARGET_PLAN_H
 #define HAUL_TARGET_PLAN_H
 
+#include "digest.h"
 #include "haul/migration.h"
 #include "plan.h"
 
@@ -22,5 +23,10 @@ enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane
 /* Remove every record of the plan's ranges from every family of it. */
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Count and digest of one family of the plan, by scan. */
+enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
+                                    uint32_t family, struct digest *digest,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -116,9 +116,10 @@ enum haul_status verbs_queue_peek(struct verbs_queue *queue, struct verbs_comple
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void verbs_queue_take(struct verbs_queue *queue);
 
-/* Ask for the channel to become readable with the next completion; false: one is here already.
- * Errors as a false: the next peek reports it. */
-bool verbs_queue_arm(struct verbs_queue *queue);
+/* Ask for the channel to become readable with the next completion. Errors: AGAIN (one is here
+ * already); IO. */
+enum haul_status verbs_queue_arm(struct verbs_queue *queue,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
 /* Take the notifications that have come, so that the channel is readable only for later ones. */
 void verbs_queue_take_notifications(struct verbs_queue *queue);
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+# library.cmake — libhaul.so, libhaul.a and what finds them: haul.pc and find_package(haul CONFIG).
+#
+# Both libraries show exactly the symbols of ci/exported-symbols.txt; everything else is local, so
+# that our private names (credit_init, message_decode) cannot meet those of an embedder. The layers
+# are compiled with default visibility; the list decides, by a version script in the shared library
+# and by making the rest local in the one object of the static library.
+include(CMakePackageConfigHelpers)
+find_package(nanopb REQUIRED)
+
+set(HAUL_SYMBOLS_FILE ${PROJECT_SOURCE_DIR}/ci/exported-symbols.txt)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${HAUL_SYMBOLS_FILE})
+file(STRINGS ${HAUL_SYMBOLS_FILE} haul_symbols REGEX "^[a-z]")
+list(JOIN haul_symbols ";\n        " haul_symbols_text)
+set(version_script ${PROJECT_BINARY_DIR}/libhaul.map)
+file(CONFIGURE OUTPUT ${version_script} @ONLY CONTENT
+"HAUL_@PROJECT_VERSION_MAJOR@ {
+    global:
+        @haul_symbols_text@;
+    local:
+        *;
+};
+")
+list(JOIN haul_symbols "\n" haul_symbols_lines)
+set(keep_list ${PROJECT_BINARY_DIR}/libhaul.keep)
+file(CONFIGURE OUTPUT ${keep_list} @ONLY CONTENT "@haul_symbols_lines@\n")
+
+set(haul_objects $<TARGET_OBJECTS:haul_base> $<TARGET_OBJECTS:haul_rdma>
+    $<TARGET_OBJECTS:haul_engine> $<TARGET_OBJECTS:haul_control>)
+
+# --- shared ---
+add_library(haul_shared SHARED ${haul_objects})
+set_target_properties(haul_shared PROPERTIES OUTPUT_NAME haul EXPORT_NAME haul
+    VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C LINK_DEPENDS ${version_script})
+target_include_directories(haul_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+target_link_options(haul_shared PRIVATE -Wl,--version-script=${version_script} -Wl,-z,defs)
+if(HAUL_SANITIZER MATCHES "address|thread|undefined")
+    # The sanitizer's run-time comes with the executable.
+    target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
+endif()
+target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
+    PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB nanopb::protobuf-nanopb-static)
+if(HAUL_RDMA)
+    target_link_libraries(haul_shared PRIVATE PkgConfig::VERBS)
+endif()
+
+# --- static ---
+set(static_library ${PROJECT_BINARY_DIR}/libhaul.a)
+set(static_object ${PROJECT_BINARY_DIR}/libhaul.o)
+add_custom_command(OUTPUT ${static_library}
+    COMMAND ${CMAKE_LINKER} -r -o ${static_object} ${haul_objects} $<TARGET_FILE:nanopb::protobuf-nanopb-static>
+    COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${keep_list} ${static_object}
+    COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
+    COMMAND ${CMAKE_AR} rcs ${static_library} ${static_object}
+    DEPENDS ${haul_objects} haul_base haul_rdma haul_engine haul_control ${keep_list}
+    COMMENT "Making libhaul.a" COMMAND_EXPAND_LISTS VERBATIM)
+add_custom_target(haul_static ALL DEPENDS ${static_library})
+
+# --- what finds them ---
+set(HAUL_PC_REQUIRES_PRIVATE "rocksdb libisal libxxhash")
+if(HAUL_RDMA)
+    string(APPEND HAUL_PC_REQUIRES_PRIVATE " librdmacm libibverbs")
+endif()
+configure_file(${CMAKE_CURRENT_LIST_DIR}/haul.pc.in ${PROJECT_BINARY_DIR}/haul.pc @ONLY)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/haulConfigVersion.cmake
+    COMPATIBILITY SameMinorVersion)
+
+install(TARGETS haul_shared EXPORT haulTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${static_library} DESTINATION ${CMAKE_INSTALL_LIBDIR})
+foreach(layer base rdma engine)
+    install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer}/include/haul
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+endforeach()
+install(FILES ${PROJECT_BINARY_DIR}/haul.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(EXPORT haulTargets NAMESPACE haul:: FILE haulConfig.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/haul)
+install(FILES ${PROJECT_BINARY_DIR}/haulConfigVersion.cmake
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/haul)

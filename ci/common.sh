@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# common.sh — what the scripts beside it share; sourced, not run.
+# shellcheck shell=bash
+
+# The repository, wherever the caller stands.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=${HAUL_BUILD_DIR:-$root/build}
+# shellcheck disable=SC2034 # used by those that source this
+haul=$build/cli/haul
+jobs=$(nproc 2>/dev/null || echo 2)
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "${0##*/}: $*"; exit 1; }
+
+# start_receiver LOG ARGUMENT...: starts `haul recv ARGUMENT...` and waits until it listens (or has
+# ended). Sets receiver_pid and receiver_address ("" when it did not come up). LOG gets its stderr,
+# LOG.json its result.
+start_receiver() {
+    local log=$1 line pipe
+    shift
+    pipe=$log.pipe
+    rm -f "$pipe"
+    mkfifo "$pipe"
+    : >"$log"
+    "$haul" recv "$@" --json >"$log.json" 2>"$pipe" &
+    receiver_pid=$!
+    receiver_address=''
+    exec {receiver_fd}<"$pipe"
+    rm -f "$pipe"
+    while IFS= read -r -u "$receiver_fd" line; do
+        printf '%s\n' "$line" >>"$log"
+        if [[ $line == 'haul: listening on '* ]]; then
+            receiver_address=${line#haul: listening on }
+            break
+        fi
+    done
+    # The rest goes to the log without us; the relay ends with the receiver.
+    cat <&"$receiver_fd" >>"$log" &
+    exec {receiver_fd}<&-
+}

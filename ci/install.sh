@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# install.sh — installs the Debian packages that building, testing and the demo need.
+# Prints what it installs; nothing missing, nothing done. Needs root or sudo only then.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+packages=(
+    gcc g++ make cmake pkg-config
+    librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
+    libibverbs-dev librdmacm-dev ibverbs-providers
+    # tests and demo
+    libcunit1-dev rocksdb-tools socat jq
+)
+
+is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]
+}
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+say "installing: ${missing[*]}"
+become=()
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || die "not root and no sudo; as root: apt-get install ${missing[*]}"
+    become=(sudo)
+fi
+export DEBIAN_FRONTEND=noninteractive
+"${become[@]}" apt-get update -q >&2
+"${become[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qy --no-install-recommends "${missing[@]}" >&2

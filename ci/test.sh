@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# test.sh — installs what is missing, builds, and runs every test.
+#   ci/test.sh           everything: the plain build, RDMA in the soft-RoCE rig (ci/rxe),
+#                        AddressSanitizer with UBSan, ThreadSanitizer
+#   ci/test.sh --fast    the plain build only, without the rig
+# Skipped and failed tests are named with their reason; the last line is `N passed, N failed`,
+# with `, N skipped` when there are any. Output of every run is kept in <build>/test-logs.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+fast=0
+case ${1:-} in
+'') ;;
+--fast) fast=1 ;;
+-h | --help) sed -n '4,8s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+*) die "unknown argument '$1'" ;;
+esac
+
+logs=$build/test-logs
+passed=0 failed=0 skipped=0
+failures=() skips=()
+
+# count_log NAME LOG: add what the suites in LOG say about themselves. A ctest test that failed
+# without a closing line of its own, or that failed though its line tells of none, counts as one
+# failure; one that passed without a closing line (a check that is one command) as one passed.
+count_log() {
+    local line
+    while IFS=$'\t' read -r -a line; do
+        case ${line[0]} in
+        total)
+            passed=$((passed + line[1])) failed=$((failed + line[2])) skipped=$((skipped + line[3]))
+            ;;
+        failure) failures+=("$1: ${line[1]}") ;;
+        skip) skips+=("$1: ${line[1]}") ;;
+        esac
+    done < <(awk -f "$root/ci/count_tests.awk" "$2")
+}
+
+# run_ctest NAME DIR CTEST-ARGUMENT...
+run_ctest() {
+    local name=$1 directory=$2 log=$logs/$1.log
+    shift 2
+    say "$name: running the tests ..."
+    ctest --test-dir "$directory" -V -j "$jobs" "$@" >"$log" 2>&1 || true
+    count_log "$name" "$log"
+}
+
+# run_in_rig NAME TIMEOUT RIG-FLAG... -- COMMAND...: a command that prints its own closing line.
+run_in_rig() {
+    local name=rig/$1 log=$logs/rig-$1.log limit=$2 status=0
+    shift 2
+    say "$name ..."
+    "$root/ci/rxe/run.sh" --timeout "$limit" "$@" >"$log" 2>&1 || status=$?
+    if ((status == 77)); then
+        skipped=$((skipped + 1))
+        skips+=("$name: $(tail -n 1 "$log")")
+        return
+    fi
+    # What the rig ran looks like one ctest test to the counting.
+    printf 'RIG %s %d\n' "$1" "$status" >>"$log"
+    count_log "$name" "$log"
+}
+
+build_variant() {
+    local name=$1 directory=$2
+    shift 2
+    say "$name: building ..."
+    "$root/ci/build.sh" "$directory" -DHAUL_DEVELOPER=ON -DHAUL_TESTS=ON "$@"
+}
+
+run_rig_tests() {
+    say "rig: building its kernel, on first use only ..."
+    if ! "$root/ci/rxe/build.sh" >"$logs/rig-build.log" 2>&1; then
+        failed=$((failed + 1))
+        failures+=("rig: its kernel cannot be built: $(tail -n 1 "$logs/rig-build.log")")
+        return
+    fi
+    local suite
+    for suite in "$build"/tests/conformance_verbs "$build"/tests/test_verbs_*; do
+        [[ -x $suite ]] || continue
+        run_in_rig "${suite##*/}" 300 -- "$suite"
+    done
+    run_in_rig rdma_migration 400 -- "$root/tests/integration/rdma_migration.sh" "$build"
+}
+
+run_sanitizer() {
+    local name=$1 flags=$2
+    build_variant "$name" "$build-$name" "-DHAUL_SANITIZER=$flags" -DHAUL_BENCH=OFF \
+        -DHAUL_LIBRARY=OFF
+    run_ctest "$name" "$build-$name" -LE 'plain-only'
+}
+
+print_report() {
+    local line
+    if ((${#skips[@]})); then
+        echo "skipped:"
+        printf '  %s\n' "${skips[@]}"
+    fi
+    if ((${#failures[@]})); then
+        echo "failed (output in $logs):"
+        printf '  %s\n' "${failures[@]}"
+    fi
+    line="$passed passed, $failed failed"
+    ((!skipped)) || line+=", $skipped skipped"
+    echo "$line"
+}
+
+"$root/ci/install.sh"
+build_variant plain "$build" -DHAUL_SANITIZER=none
+rm -rf "$logs"
+mkdir -p "$logs"
+run_ctest plain "$build"
+if ((!fast)); then
+    run_rig_tests
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
+    export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+    export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$root/ci/tsan.suppressions}
+    run_sanitizer asan address,undefined
+    run_sanitizer tsan thread
+fi
+print_report
+((passed > 0 && failed == 0))

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_cm.h — events of the connection manager, safe to act upon.
+ *
+ * rdma_destroy_id waits until every event of its id is acknowledged, so an event is copied, the
+ * private data too, and acknowledged before anybody sees it: whoever acts on one may destroy.
+ *
+ * Thread: that of the channel's owner. */
+#ifndef HAUL_VERBS_CM_H
+#define HAUL_VERBS_CM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link.h"
+#include "verbs_api.h"
+
+enum {
+    VERBS_CM_DATA_BYTES_MAX = 64, /* more than any haul peer sends */
+};
+
+struct verbs_cm_event {
+    enum rdma_cm_event_type type;
+    int status; /* 0, a negative errno, or the reason of a rejection */
+    struct rdma_cm_id *id;
+    size_t data_size_bytes;
+    uint8_t data[VERBS_CM_DATA_BYTES_MAX];
+};
+
+/* Make a channel that does not block. Errors: UNSUPPORTED (no RDMA here), LIMIT, NO_MEMORY. */
+enum haul_status verbs_cm_open(const struct verbs_api *api, struct rdma_event_channel **channel,
+                               struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The next event. Errors: AGAIN (none); IO. */
+enum haul_status verbs_cm_next(const struct verbs_api *api, struct rdma_event_channel *channel,
+                               struct verbs_cm_event *event,
+                               struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The error of a call that failed with the errno `code` for this address: an address that is on
+ * no RDMA device, or not ours to listen on, becomes UNSUPPORTED, with words for the reader. */
+enum haul_status verbs_cm_fail_address(const struct link_address *address, const char *call,
+                                       int code, struct haul_error *error);
+
+/* Why the peer's side said no: `event` is a rejection of the connection to `peer`.
+ * Statuses: what a haul peer answered; REFUSED (nobody there, or no haul peer). */
+enum haul_status verbs_cm_fail_rejected(const struct verbs_cm_event *event, const char *peer,
+                                        struct haul_error *error);
+
+/* Has the peer's host rejected only because it remembers an earlier connection of this queue? */
+bool verbs_cm_is_stale(const struct verbs_cm_event *event);
+
+#endif

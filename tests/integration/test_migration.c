@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_migration.c — whole migrations between two real databases in one process, over TCP. */
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/migration.h"
+#include "rocks_fixture.h"
+
+enum { WAIT_MS = 60000, SLOT_BYTES = 64 << 10 };
+
+struct world {
+    struct rocks_fixture source;
+    struct rocks_fixture target;
+    struct haul_source_options source_options;
+    struct haul_target_options target_options;
+    struct haul_result source_result;
+    struct haul_result target_result;
+};
+
+static struct world world;
+
+static void open_world(void)
+{
+    memset(&world, 0, sizeof(world));
+    rocks_fixture_open(&world.source);
+    rocks_fixture_open(&world.target);
+    struct haul_link_options link = {.slot_size_bytes = SLOT_BYTES, .peer_timeout_ms = 10000};
+    world.source_options = (struct haul_source_options){
+        .store = world.source.store,
+        .mode = HAUL_MODE_TCP,
+        .link = link,
+        .batch_size_bytes_min = 16 << 10,
+        .batch_size_bytes_max = 32 << 10,
+    };
+    world.target_options = (struct haul_target_options){
+        .store = world.target.store,
+        .listen = "127.0.0.1:0",
+        .mode = HAUL_MODE_TCP,
+        .link = link,
+        .once = true,
+    };
+}
+
+static void close_world(void)
+{
+    rocks_fixture_close(&world.source);
+    rocks_fixture_close(&world.target);
+}
+
+/* Run one migration; the source's status. The target is cancelled when the source was refused. */
+static enum haul_status migrate(void)
+{
+    struct haul_migration *target = NULL;
+    struct haul_migration *source = NULL;
+    struct haul_error error = {0};
+    check_status(haul_target_start(&world.target_options, &target, &error), HAUL_OK);
+    if (target == NULL) {
+        return HAUL_INTERNAL;
+    }
+    world.source_options.to = haul_migration_address(target);
+    enum haul_status status = haul_source_start(&world.source_options, &source, &error);
+    if (status == HAUL_OK) {
+        status = haul_migration_wait(source, WAIT_MS, &world.source_result);
+        haul_migration_destroy(source);
+    } else {
+        world.source_result.error = error;
+    }
+    if (status != HAUL_OK) {
+        haul_migration_cancel(target);
+    }
+    (void)haul_migration_wait(target, WAIT_MS, &world.target_result);
+    haul_migration_destroy(target);
+    return status;
+}
+
+static void check_moved(void)
+{
+    check_status(migrate(), HAUL_OK);
+    check_status(world.target_result.status, HAUL_OK);
+    check(world.source_result.verified);
+    check_equal(rocks_fixture_differences(&world.source, &world.target, NULL, 0), 0);
+}
+
+static void run_lanes(void (*body)(enum haul_lane lane))
+{
+    static const enum haul_lane lanes[] = {HAUL_LANE_WRITE_BATCH, HAUL_LANE_INGEST};
+    for (size_t i = 0; i < 2; i++) {
+        open_world();
+        world.target_options.lane = lanes[i];
+        body(lanes[i]);
+        close_world();
+    }
+}
+
+/* --- what can be moved ------------------------------------------------------------------------ */
+
+static void test_migration__empty_database__commits(void)
+{
+    open_world();
+    check_moved();
+    check_equal(world.source_result.families[0].records, 0);
+    close_world();
+}
+
+static void move_many(enum haul_lane lane)
+{
+    rocks_fixture_fill(&world.source, 0, "key", 20000, 1000);
+    check_moved();
+    check_equal(world.source_result.families[0].records, 20000);
+    check_equal(world.source_result.lane, lane);
+    check_text(world.source_result.families[0].digest, world.target_result.families[0].digest);
+}
+
+static void test_migration__many_records__equal_in_both_lanes(void)
+{
+    run_lanes(move_many);
+}
+
+static void move_odd_records(enum haul_lane lane)
+{
+    (void)lane;
+    static const uint8_t binary[] = {0x00, 0xff, 0x00, 0x01, 0x80};
+    rocks_fixture_put(&world.source, 0, slice_of("", 0), text_slice("value of the empty key"));
+    rocks_fixture_put(&world.source, 0, text_slice("empty value"), slice_of("", 0));
+    rocks_fixture_put(&world.source, 0, slice_of(binary, sizeof(binary)),
+                      slice_of(binary, sizeof(binary)));
+    check_moved();
+    check_equal(world.source_result.families[0].records, 3);
+}
+
+static void test_migration__empty_and_binary_keys_and_values__equal(void)
+{
+    run_lanes(move_odd_records);
+}
+
+static void move_large_values(enum haul_lane lane)
+{
+    (void)lane;
+    size_t sizes[] = {SLOT_BYTES - 200, SLOT_BYTES - 64, SLOT_BYTES, 3 * SLOT_BYTES, 5 << 20};
+    uint8_t *value = malloc(5 << 20);
+    memset(value, 'v', 5 << 20);
+    for (size_t i = 0; i < 5; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "large%zu", i);
+        rocks_fixture_put(&world.source, 0, text_slice(key), slice_of(value, sizes[i]));
+        (void)snprintf(key, sizeof(key), "small%zu", i);
+        rocks_fixture_put(&world.source, 0, text_slice(key), text_slice("x"));
+    }
+    free(value);
+    check_moved();
+}
+
+static void test_migration__values_larger_than_a_slot__equal(void)
+{
+    run_lanes(move_large_values);
+}
+
+static void test_migration__overwritten_and_deleted_records__only_the_last_state(void)
+{
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
+    rocks_fixture_fill(&world.source, 0, "key", 500, 50);
+    rocks_fixture_delete(&world.source, 0, text_slice("key00000007"));
+    check_moved();
+    check_equal(rocks_fixture_count(&world.target, "default"), 999);
+    close_world();
+}
+
+static void move_families(enum haul_lane lane)
+{
+    (void)lane;
+    static const char *const metadata[] = {"meta"};
+    /* The target numbers its families otherwise. */
+    (void)rocks_fixture_family(&world.target, "other");
+    uint32_t data = rocks_fixture_family(&world.source, "data");
+    uint32_t meta = rocks_fixture_family(&world.source, "meta");
+    rocks_fixture_fill(&world.source, 0, "a", 100, 100);
+    rocks_fixture_fill(&world.source, data, "b", 5000, 1000);
+    rocks_fixture_fill(&world.source, meta, "c", 300, 10);
+    world.source_options.metadata_families = metadata;
+    world.source_options.metadata_family_count = 1;
+    world.source_options.reader_count = 3;
+    world.source_options.link_count = 2;
+    check_moved();
+    check_equal(rocks_fixture_count(&world.target, "data"), 5000);
+    check_equal(rocks_fixture_count(&world.target, "meta"), 300);
+}
+
+static void test_migration__several_families_missing_on_target__created_and_equal(void)
+{
+    run_lanes(move_families);
+}
+
+static void test_migration__ranges_given__moves_only_these(void)
+{
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 10);
+    rocks_fixture_fill(&world.target, 0, "other", 10, 10);
+    struct haul_range ranges[] = {
+        {text_slice("key00000500"), text_slice("key00000600")},
+        {text_slice("key00000100"), text_slice("key00000150")},
+    };
+    world.source_options.ranges = ranges;
+    world.source_options.range_count = 2;
+    check_status(migrate(), HAUL_OK);
+    check_equal(rocks_fixture_count(&world.target, "default"), 160);
+    check_equal(rocks_fixture_differences(&world.source, &world.target, ranges, 2), 0);
+    close_world();
+}
+
+/* --- what is refused -------------------------------------------------------------------------- */
+
+static void test_migration__target_range_not_empty__refused_and_untouched(void)
+{
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 10, 10);
+    rocks_fixture_fill(&world.target, 0, "key", 3, 20);
+    check_status(migrate(), HAUL_NOT_EMPTY);
+    check_equal(rocks_fixture_count(&world.target, "default"), 3);
+    close_world();
+}
+
+static void overwrite(enum haul_lane lane)
+{
+    (void)lane;
+    rocks_fixture_fill(&world.source, 0, "key", 10000, 1000);
+    rocks_fixture_fill(&world.target, 0, "kez", 300, 20);
+    world.source_options.overwrite = true;
+    check_moved();
+}
+
+static void test_migration__overwrite__replaces_what_was_there(void)
+{
+    run_lanes(overwrite);
+}
+
+static void test_migration__unknown_family__not_found(void)
+{
+    static const char *const names[] = {"nothing"};
+    open_world();
+    world.source_options.families = names;
+    world.source_options.family_count = 1;
+    check_status(migrate(), HAUL_NOT_FOUND);
+    close_world();
+}
+
+static void test_migration__overlapping_ranges__invalid(void)
+{
+    open_world();
+    struct haul_range ranges[] = {{text_slice("a"), text_slice("m")},
+                                  {text_slice("l"), text_slice("z")}};
+    world.source_options.ranges = ranges;
+    world.source_options.range_count = 2;
+    check_status(migrate(), HAUL_INVALID);
+    close_world();
+}
+
+static void test_migration__config_versions_differ__refused(void)
+{
+    open_world();
+    world.source_options.keep_versions = true;
+    world.source_options.config_version = 5;
+    world.target_options.keep_versions = true;
+    world.target_options.config_version = 4;
+    check_status(migrate(), HAUL_VERSION);
+    world.target_options.config_version = 6;
+    check_status(migrate(), HAUL_FENCED);
+    close_world();
+}
+
+static void test_migration__nobody_listens__refused(void)
+{
+    open_world();
+    struct haul_migration *source = NULL;
+    struct haul_error error = {0};
+    world.source_options.to = "127.0.0.1:1";
+    check_status(haul_source_start(&world.source_options, &source, &error), HAUL_OK);
+    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_REFUSED);
+    haul_migration_destroy(source);
+    close_world();
+}
+
+static void test_migration__destroyed_while_it_runs__target_cleared(void)
+{
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 20000, 1000);
+    struct haul_migration *target = NULL;
+    struct haul_migration *source = NULL;
+    struct haul_error error = {0};
+    world.source_options.rate_bytes_per_second = 1 << 20;
+    check_status(haul_target_start(&world.target_options, &target, &error), HAUL_OK);
+    world.source_options.to = haul_migration_address(target);
+    check_status(haul_source_start(&world.source_options, &source, &error), HAUL_OK);
+    struct haul_progress progress = {0};
+    while (progress.phase < HAUL_PHASE_COPYING) {
+        (void)poll(NULL, 0, 1);
+        haul_migration_progress(source, &progress);
+    }
+    haul_migration_destroy(source);
+    check(haul_migration_wait(target, WAIT_MS, &world.target_result) != HAUL_OK);
+    haul_migration_destroy(target);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
+    check_equal(rocks_fixture_count(&world.source, "default"), 20000);
+    close_world();
+}
+
+/* --- live ------------------------------------------------------------------------------------- */
+
+struct writer {
+    pthread_t thread;
+    pthread_mutex_t lock; /* freeze takes it and keeps it */
+    atomic_bool stop;
+    uint64_t written;
+};
+
+static struct writer writer;
+
+/* Overwrites, deletes and adds until it is told to stop. */
+static void *write_on(void *argument)
+{
+    (void)argument;
+    for (uint32_t i = 0; !atomic_load(&writer.stop); i++) {
+        char key[32];
+        char value[32];
+        (void)snprintf(key, sizeof(key), "key%08u", i * 7919 % 40000);
+        (void)snprintf(value, sizeof(value), "live%u", i);
+        (void)pthread_mutex_lock(&writer.lock);
+        if (!atomic_load(&writer.stop)) {
+            if (i % 5 == 0) {
+                rocks_fixture_delete(&world.source, 0, text_slice(key));
+            } else {
+                rocks_fixture_put(&world.source, 0, text_slice(key), text_slice(value));
+            }
+            writer.written++;
+        }
+        (void)pthread_mutex_unlock(&writer.lock);
+    }
+    return NULL;
+}
+
+static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
+{
+    (void)context;
+    (void)deadline_ms;
+    (void)error;
+    (void)pthread_mutex_lock(&writer.lock);
+    return HAUL_OK;
+}
+
+static void unfreeze(void *context)
+{
+    (void)context;
+    (void)pthread_mutex_unlock(&writer.lock);
+}
+
+/* The target owns the range now: no more writes here. */
+static void release(void *context, uint64_t new_version)
+{
+    (void)context;
+    (void)new_version;
+    atomic_store(&writer.stop, true);
+    (void)pthread_mutex_unlock(&writer.lock);
+}
+
+static void move_live(enum haul_lane lane)
+{
+    (void)lane;
+    rocks_fixture_fill(&world.source, 0, "key", 30000, 1000);
+    world.source_options.hooks =
+        (struct haul_hooks){.freeze = freeze, .unfreeze = unfreeze, .release = release};
+    world.source_options.lag_bytes_max = 16 << 10;
+    atomic_store(&writer.stop, false);
+    writer.written = 0;
+    (void)pthread_mutex_init(&writer.lock, NULL);
+    (void)pthread_create(&writer.thread, NULL, write_on, NULL);
+    enum haul_status status = migrate();
+    atomic_store(&writer.stop, true);
+    (void)pthread_join(writer.thread, NULL);
+    check_status(status, HAUL_OK);
+    check(writer.written > 0);
+    check(world.source_result.write_pause_ms > 0);
+    check_equal(rocks_fixture_differences(&world.source, &world.target, NULL, 0), 0);
+    (void)pthread_mutex_destroy(&writer.lock);
+}
+
+static void test_migration__writes_go_on_during_the_copy__nothing_lost(void)
+{
+    run_lanes(move_live);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_migration__empty_database__commits),
+    CHECK_TEST(test_migration__many_records__equal_in_both_lanes),
+    CHECK_TEST(test_migration__empty_and_binary_keys_and_values__equal),
+    CHECK_TEST(test_migration__values_larger_than_a_slot__equal),
+    CHECK_TEST(test_migration__overwritten_and_deleted_records__only_the_last_state),
+    CHECK_TEST(test_migration__several_families_missing_on_target__created_and_equal),
+    CHECK_TEST(test_migration__ranges_given__moves_only_these),
+    CHECK_TEST(test_migration__target_range_not_empty__refused_and_untouched),
+    CHECK_TEST(test_migration__overwrite__replaces_what_was_there),
+    CHECK_TEST(test_migration__unknown_family__not_found),
+    CHECK_TEST(test_migration__overlapping_ranges__invalid),
+    CHECK_TEST(test_migration__config_versions_differ__refused),
+    CHECK_TEST(test_migration__nobody_listens__refused),
+    CHECK_TEST(test_migration__destroyed_while_it_runs__target_cleared),
+    CHECK_TEST(test_migration__writes_go_on_during_the_copy__nothing_lost),
+};
+
+CHECK_MAIN("migration", tests)

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+# rules.sh — how our tree has to look: one function a rule, sourced by structure.sh.
+# Every rule takes the root of a tree, prints one line a violation, and nothing when it is kept.
+# shellcheck shell=bash
+
+# The C files of the four layers; with "tests" behind the root, those of the tests as well.
+c_files() {
+    local where=("$1/base" "$1/rdma" "$1/engine" "$1/cli")
+    [[ ${2:-} != tests ]] || where+=("$1/tests")
+    find "${where[@]}" -name '*.[ch]' -type f 2>/dev/null | sort
+}
+
+# Everything that people wrote here, but licence text.
+text_files() {
+    find "$1" \( -name .git -o -name 'build*' -path "$1/build*" \) -prune -o -type f \
+        ! -name LICENSE -print | sort
+}
+
+# --- layers ---------------------------------------------------------------------------------------
+
+# An include names a header of its own layer or of one below; the tool sees public headers only.
+rule_layering() {
+    local root=$1
+    c_files "$root" | awk -v root="$root/" '
+        BEGIN { level["base"] = 1; level["rdma"] = 2; level["engine"] = 3; level["cli"] = 4 }
+        {
+            path = substr($0, length(root) + 1)
+            layer = path
+            sub(/\/.*/, "", layer)
+            name = path
+            if (!sub(/^.*\/include\//, "", name)) {
+                sub(/^.*\//, "", name)
+            }
+            layer_of[name] = layer
+            paths[++count] = path
+            layers[count] = layer
+        }
+        END {
+            for (i = 1; i <= count; i++) {
+                while ((getline line < (root paths[i])) > 0) {
+                    if (line !~ /^ *# *include *"/) {
+                        continue
+                    }
+                    header = line
+                    gsub(/^[^"]*"|".*$/, "", header)
+                    if (header == "control.pb.h") {
+                        continue # generated; its door is message.h
+                    }
+                    from = layers[i]
+                    to = layer_of[header]
+                    if (to == "") {
+                        print paths[i] ": includes unknown " header
+                    } else if (level[to] > level[from]) {
+                        print paths[i] ": " from " includes " header " of " to
+                    } else if (from == "cli" && to != "cli" && header !~ /^haul\//) {
+                        print paths[i] ": the tool includes the private " header
+                    } else if (from != "rdma" && header ~ /^(verbs|tcp)_/ &&
+                               header != "tcp_listener.h") {
+                        # The listener also takes the control connections, hence the exception.
+                        print paths[i] ": includes " header ", a backend behind the link"
+                    } else if (paths[i] ~ /\/include\/haul\// && header !~ /^haul\//) {
+                        print paths[i] ": a public header includes the private " header
+                    }
+                }
+                close(root paths[i])
+            }
+        }'
+}
+
+# door ROOT HEADER-PATTERN FILE-PATTERN: only these files may include these headers.
+door() {
+    local root=$1 file
+    # Tests may stand in for the other side of a wire; CUnit is the one foreign thing they share.
+    while IFS= read -r file; do
+        file=${file#"$root"/}
+        [[ $file =~ $3 ]] || echo "$file: includes $2, which has its door elsewhere ($3)"
+    done < <(c_files "$root" "${4:-}" | xargs -r grep -lE "^ *# *include *[<\"]$2" --)
+}
+
+rule_doors() {
+    local root=$1
+    door "$root" '(infiniband|rdma)/' '^rdma/verbs_'
+    door "$root" 'rocksdb/' '^engine/rocks_'
+    door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
+        '^rdma/(tcp_|verbs_|control_channel\.|link)'
+    door "$root" 'isa-l' '^base/crc32c\.c$'
+    door "$root" 'xxhash\.h' '^engine/digest(_ledger)?\.[ch]$'
+    door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'
+    door "$root" 'jansson\.h' '^cli/json_output\.c$'
+    door "$root" 'getopt\.h' '^cli/option_table\.c$'
+    door "$root" 'CUnit/' '^tests/support/check\.[ch]$' tests
+}
+
+# --- headers --------------------------------------------------------------------------------------
+
+# compile_header COMPILER STANDARD ROOT HEADER: prints its first complaint. C++17 has no
+# <stdatomic.h>: private headers that need it are for C alone.
+compile_header() {
+    local language=c includes=() layer output
+    for layer in base rdma engine cli; do
+        includes+=("-I$3/$layer/include" "-I$3/$layer")
+    done
+    includes+=(-isystem "${HAUL_STRUCTURE_GENERATED:-$3}" "-I$3/tests/support")
+    if [[ $2 == c++* ]]; then
+        language=c++
+        if [[ $4 != */include/haul/* ]] &&
+            "${CC:-gcc}" -M -x c "${includes[@]}" "$4" 2>/dev/null | grep -q '/stdatomic\.h'; then
+            return
+        fi
+    fi
+    if ! output=$("$1" "-std=$2" -x "$language" -D_GNU_SOURCE -DPB_ENABLE_MALLOC=1 -Wall -Wextra \
+        -Werror "${includes[@]}" -fsyntax-only -include "$4" /dev/null 2>&1); then
+        echo "${4#"$3"/}: not alone in $2: $(grep -m 1 error <<<"$output")"
+    fi
+}
+
+rule_headers_compile_alone_c() { each_header "$1" "${CC:-gcc}" c17; }
+rule_headers_compile_alone_cxx() { each_header "$1" "${CXX:-g++}" c++17; }
+
+each_header() {
+    export -f compile_header
+    # shellcheck disable=SC2016 # expanded by the inner shell
+    c_files "$1" | grep '\.h$' |
+        xargs -r -P "$(nproc)" -I{} bash -c 'compile_header "$@"' _ "$2" "$3" "$1" {}
+}
+
+# --- sizes ----------------------------------------------------------------------------------------
+
+rule_function_length() {
+    c_files "$1" tests | xargs -r awk -v root="$1/" '
+        FNR == 1 { open_line = 0 }
+        /^\{/ { open_line = FNR }
+        /^\}/ {
+            if (open_line && FNR - open_line - 1 > 70) {
+                printf "%s:%d: a function of %d lines (at most 70)\n",
+                    substr(FILENAME, length(root) + 1), open_line, FNR - open_line - 1
+            }
+            open_line = 0
+        }'
+}
+
+rule_file_length() {
+    c_files "$1" tests | xargs -r awk -v root="$1/" '
+        FNR == 801 { print substr(FILENAME, length(root) + 1) ": more than 800 lines" }'
+}
+
+rule_line_length() {
+    # In UTF-8 a column is a byte that does not continue a character.
+    c_files "$1" tests | LC_ALL=C xargs -r awk -v root="$1/" '
+        {
+            columns = length($0) - gsub(/[\200-\277]/, "&")
+            if (columns > 100) {
+                printf "%s:%d: %d columns (at most 100)\n",
+                    substr(FILENAME, length(root) + 1), FNR, columns
+            }
+        }'
+}
+
+# --- words ----------------------------------------------------------------------------------------
+
+# Calls that cannot be bounded, or hide an error, or start a shell.
+rule_banned_calls() {
+    c_files "$1" tests | xargs -r grep -nHE \
+        '(^|[^A-Za-z0-9_>.])(strcpy|strcat|sprintf|vsprintf|atoi|atol|strtok|gets|system)\(' -- |
+        sed "s|^$1/||"
+}
+
+# Each file says under which licence and under what name it goes.
+rule_file_head() {
+    local file name
+    while IFS= read -r file; do
+        name=${file##*/}
+        [[ $(sed -n 1p "$file") == '/* SPDX-License-Identifier: Apache-2.0 */' ]] ||
+            echo "${file#"$1"/}: no SPDX line at its head"
+        [[ $(sed -n 2p "$file") == "/* $name — "* ]] ||
+            echo "${file#"$1"/}: its second line is not '/* $name — purpose'"
+    done < <(c_files "$1" tests)
+}
+
+rule_unique_names() {
+    c_files "$1" tests | sed 's|.*/||' | sort | uniq -d | sed 's/$/: the name of more than one file/'
+}
+
+# Notes to oneself, and paths of one machine. Written apart, so that this file keeps the rule.
+rule_words() {
+    local words=("TO""DO" "FIX""ME" "/""home/" "/""root/" "/""work/")
+    local pattern
+    pattern=$(printf '|%s' "${words[@]}")
+    text_files "$1" | xargs -r grep -nHIE "(^|[^A-Za-z0-9_])(${pattern:1})" -- | sed "s|^$1/||"
+}
+
+# --- scripts and exports ----------------------------------------------------------------------------
+
+rule_scripts_parse() {
+    local file
+    while IFS= read -r file; do
+        bash -n "$file" 2>&1 | sed "s|^$1/||"
+    done < <(text_files "$1" | grep '\.sh$')
+}
+
+# The functions that public headers declare are those of the list, no more and no fewer.
+rule_exported_list() {
+    diff <(public_functions "$1") <(grep '^[a-z]' "$1/ci/exported-symbols.txt" | sort) |
+        sed -n 's|^< \(.*\)|\1: declared, but not in ci/exported-symbols.txt|p
+                s|^> \(.*\)|\1: in ci/exported-symbols.txt, but not declared|p'
+}
+
+# Declarations only: comments, macros and pointers to functions do not count.
+public_functions() {
+    find "$1" -path '*/include/haul/*.h' -type f ! -path "$1/build*" -exec cat {} + |
+        awk '
+            /^ *#/ { while (/\\$/ && (getline > 0)) {} next }
+            { text = text " " $0 }
+            END {
+                while (match(text, /\/\*([^*]|\*+[^*\/])*\*+\//)) {
+                    text = substr(text, 1, RSTART - 1) " " substr(text, RSTART + RLENGTH)
+                }
+                count = split(text, part, /[;{}]/)
+                for (i = 1; i <= count; i++) {
+                    if (match(part[i], /[^A-Za-z0-9_]haul_[a-z0-9_]+ *\([^*]/)) {
+                        name = substr(part[i], RSTART + 1, RLENGTH - 2)
+                        sub(/ *\($/, "", name)
+                        print name
+                    }
+                }
+            }' | sort -u
+}
