@@ -8,20 +8,42 @@
 #include "clock.h"
 #include "crc32c.h"
 
-enum haul_status outbox_init(struct outbox *outbox, struct block_pool *pool, uint64_t epoch)
+enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count,
+                             uint32_t block_size_bytes, uint64_t epoch, struct haul_error *error)
 {
     memset(outbox, 0, sizeof(*outbox));
-    outbox->pool = pool;
     outbox->epoch = epoch;
-    outbox->payload_bytes_max = block_pool_block_size_bytes(pool) - SLOT_HEADER_BYTES;
+    outbox->payload_bytes_max = block_size_bytes - SLOT_HEADER_BYTES;
     atomic_store(&outbox->batch_bytes, outbox->payload_bytes_max);
-    return mailbox_create(block_pool_count(pool), sizeof(struct block *), &outbox->filled);
+    enum haul_status status =
+        block_pool_create(block_count, block_size_bytes, NULL, &outbox->pool, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = mailbox_create(block_count, sizeof(struct block *), &outbox->filled);
+    return status == HAUL_OK
+               ? status
+               : haul_error_set(error, status, NULL, 0, "no memory for the outbox");
 }
 
 void outbox_fini(struct outbox *outbox)
 {
     mailbox_destroy(outbox->filled);
+    block_pool_destroy(outbox->pool);
     memset(outbox, 0, sizeof(*outbox));
+}
+
+enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
+                               struct haul_error *error)
+{
+    struct block_pool *pool = NULL;
+    enum haul_status status = block_pool_create(
+        block_count, block_pool_block_size_bytes(outbox->pool), NULL, &pool, error);
+    if (status == HAUL_OK) {
+        block_pool_destroy(outbox->pool);
+        outbox->pool = pool;
+    }
+    return status;
 }
 
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block)

@@ -20,10 +20,16 @@ struct outbox {
     uint64_t epoch;
 };
 
-/* Room for `block_count` blocks, all of the pool. Errors: NO_MEMORY, LIMIT. */
-enum haul_status outbox_init(struct outbox *outbox, struct block_pool *pool,
-                             uint64_t epoch) HAUL_MUST_CHECK;
+/* With a pool of its own. Errors: NO_MEMORY, LIMIT. */
+enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count,
+                             uint32_t block_size_bytes, uint64_t epoch,
+                             struct haul_error *error) HAUL_MUST_CHECK;
 void outbox_fini(struct outbox *outbox);
+
+/* Another number of blocks, at most that of outbox_init; before any block was acquired, and while
+ * no link uses the pool. After an error the pool is as before. Errors: NO_MEMORY. */
+enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
+                               struct haul_error *error) HAUL_MUST_CHECK;
 
 /* A block to fill; waits for one. Errors: CLOSED (the job ends). */
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;

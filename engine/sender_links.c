@@ -8,7 +8,10 @@
 
 #include "assertion.h"
 
-enum { EVENT_COUNT = 32 };
+enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4 };
+
+/* The token bucket holds what so much time brings, so that the rate holds over short spans too. */
+enum { RATE_BURST_MS = 20 };
 
 struct sender_link {
     struct link *link; /* NULL: none */
@@ -22,6 +25,7 @@ struct sender_link {
     struct block **queue; /* ring of pool-size many */
     uint32_t first;
     uint32_t count;
+    uint32_t capacity;    /* of the queue: every block of the full-sized pool */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -33,14 +37,19 @@ enum haul_status sender_links_init(struct sender_links *links,
     memset(links, 0, sizeof(*links));
     links->options = *options;
     links->outbox = outbox;
+    uint64_t burst = options->rate_bytes_per_second / 1000 * RATE_BURST_MS;
+    burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
+    rate_limit_init(&links->rate, options->rate_bytes_per_second, burst == 0 ? 1 : burst,
+                    clock_now_ns(options->clock));
     links->links = calloc(options->link_count, sizeof(*links->links));
     if (links->links == NULL) {
         return HAUL_NO_MEMORY;
     }
     for (uint32_t i = 0; i < options->link_count; i++) {
         links->links[i].index = i;
+        links->links[i].capacity = block_pool_count(outbox->pool);
         links->links[i].queue =
-            calloc(block_pool_count(outbox->pool), sizeof(*links->links[i].queue));
+            calloc(links->links[i].capacity, sizeof(*links->links[i].queue));
         if (links->links[i].queue == NULL) {
             return HAUL_NO_MEMORY;
         }
@@ -89,6 +98,7 @@ static enum haul_status connect_one(struct sender_links *links, struct sender_li
                                     struct haul_error *error)
 {
     links->ticket.index = sender->index;
+    links->options.config.pool = links->outbox->pool;
     enum haul_status status =
         link_connect(links->transport, &links->options.address, &links->ticket,
                      &links->options.config, &sender->link, error);
@@ -106,11 +116,28 @@ static enum haul_status connect_one(struct sender_links *links, struct sender_li
 
 static void connect_all(struct sender_links *links);
 
+/* Too much memory to register: try with half of it. */
+static bool shrink(struct sender_links *links, const struct haul_error *error)
+{
+    uint32_t half = block_pool_count(links->outbox->pool) / 2;
+    struct haul_error ignored;
+    if (error->status != HAUL_LIMIT || links->transport != HAUL_TRANSPORT_VERBS ||
+        half < BLOCK_COUNT_MIN || outbox_resize(links->outbox, half, &ignored) != HAUL_OK) {
+        return false;
+    }
+    haul_log(links->options.log, HAUL_LOG_WARNING, "%s; trying %u blocks", error->text, half);
+    return true;
+}
+
 /* An attempt failed while the links were being opened. */
 static void fall_back(struct sender_links *links, const struct haul_error *error)
 {
     for (uint32_t i = 0; i < links->options.link_count; i++) {
         drop_link(links, &links->links[i]);
+    }
+    if (shrink(links, error)) {
+        connect_all(links);
+        return;
     }
     if (links->transport != HAUL_TRANSPORT_VERBS || links->options.mode != HAUL_MODE_AUTO) {
         go_down(links, error);
@@ -120,6 +147,8 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
     haul_log(links->options.log, HAUL_LOG_WARNING, "no RDMA, falling back to TCP: %s",
              links->fallback_reason);
     links->rdma_refused = true;
+    struct haul_error ignored;
+    (void)!outbox_resize(links->outbox, links->links[0].capacity, &ignored); /* or stay small */
     connect_all(links);
 }
 
@@ -304,9 +333,8 @@ static bool drain_outbox(struct sender_links *links)
     while ((block = outbox_take(links->outbox)) != NULL) {
         uint32_t index = block->header.stream % links->options.link_count;
         struct sender_link *sender = &links->links[index];
-        uint32_t capacity = block_pool_count(links->outbox->pool);
-        haul_assert(sender->count < capacity);
-        sender->queue[(sender->first + sender->count) % capacity] = block;
+        haul_assert(sender->count < sender->capacity);
+        sender->queue[(sender->first + sender->count) % sender->capacity] = block;
         sender->count++;
         links->queued_blocks++;
         any = true;
@@ -325,18 +353,41 @@ static void note_submitted(struct sender_links *links, const struct block *block
                           memory_order_relaxed);
 }
 
+/* May so many bytes go now? */
+static bool rate_allows(struct sender_links *links, const struct block *block)
+{
+    uint64_t bytes = SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
+    uint64_t now = clock_now_ns(links->options.clock);
+    links->rate_ready_ns = rate_limit_ready_ns(&links->rate, bytes, now);
+    if (links->rate_ready_ns > now) {
+        return false;
+    }
+    links->rate_ready_ns = 0;
+    return true;
+}
+
+static void rate_charge(struct sender_links *links, const struct block *block)
+{
+    uint64_t bytes = SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
+    bool taken = rate_limit_take(&links->rate, bytes, clock_now_ns(links->options.clock));
+    haul_assert(taken);
+}
+
 static bool submit_queue(struct sender_links *links, struct sender_link *sender)
 {
-    uint32_t capacity = block_pool_count(links->outbox->pool);
     bool any = false;
     while (sender->link != NULL && sender->count > 0 && !sender->stalled) {
         struct block *block = sender->queue[sender->first];
+        if (!rate_allows(links, block)) {
+            break;
+        }
         if (link_submit(sender->link, block) != HAUL_OK) {
             sender->stalled = true; /* a credit, a DONE or the CLOSED event ends it */
             batch_size_note_stall(&links->batch_size);
             break;
         }
-        sender->first = (sender->first + 1) % capacity;
+        rate_charge(links, block);
+        sender->first = (sender->first + 1) % sender->capacity;
         sender->count--;
         note_submitted(links, block);
         any = true;
@@ -360,6 +411,11 @@ bool sender_links_poll(struct sender_links *links)
         any = submit_queue(links, &links->links[i]) || any;
     }
     return any;
+}
+
+uint64_t sender_links_deadline_ns(const struct sender_links *links)
+{
+    return links->rate_ready_ns == 0 ? CLOCK_NEVER : links->rate_ready_ns;
 }
 
 bool sender_links_is_idle(const struct sender_links *links)

@@ -3,6 +3,7 @@
  * back, queueing blocks for each, and counting what is on the way.
  *
  *   CLOSED --sender_links_open--> OPENING --all bound--> UP --failure--> DOWN
+ *   OPENING --memory cannot be registered--> OPENING with half the blocks, down to 4
  *   OPENING --an RDMA link fails, mode AUTO--> OPENING (TCP), with the reason kept
  *   OPENING --a TCP link fails--> DOWN      any --sender_links_close--> CLOSING --> CLOSED
  *
@@ -20,6 +21,7 @@
 #include "message.h"
 #include "outbox.h"
 #include "poll_group.h"
+#include "rate_limit.h"
 
 enum { SENDER_LINK_COUNT_MAX = 16 };
 
@@ -33,10 +35,12 @@ enum sender_links_state {
 struct sender_links_options {
     struct link_address address;
     enum haul_transport_mode mode;
-    struct link_config config;   /* with the pool */
+    struct link_config config;   /* the pool is the outbox's */
     uint32_t link_count;
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
+    uint64_t rate_bytes_per_second; /* 0: unlimited */
+    const struct haul_clock *clock;
     struct poll_group *group;
     const struct haul_log *log;
 };
@@ -53,6 +57,8 @@ struct sender_links {
     struct haul_error error;
     struct outbox *outbox;
     struct batch_size batch_size;
+    struct rate_limit rate;
+    uint64_t rate_ready_ns;            /* nothing is submitted before; 0: at once */
     struct sender_link *links;
     uint64_t in_flight_blocks;         /* submitted, not yet DONE */
     uint64_t queued_blocks;
@@ -78,6 +84,8 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
 
 /* Poll all links, return free blocks, submit filled ones. True: something happened. */
 bool sender_links_poll(struct sender_links *links);
+/* When the rate limit lets the next block go; CLOCK_NEVER: it holds nothing back. */
+uint64_t sender_links_deadline_ns(const struct sender_links *links);
 /* Nothing queued, nothing on the way? */
 bool sender_links_is_idle(const struct sender_links *links);
 void sender_links_close(struct sender_links *links);

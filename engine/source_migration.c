@@ -39,7 +39,6 @@ struct source_migration {
     struct haul_snapshot *snapshot;
     uint64_t snapshot_sequence;
     bool wal_pinned;
-    struct block_pool *pool;
     struct outbox outbox;
     struct log_tail *tail;
     struct reader_pool *readers;
@@ -521,6 +520,8 @@ static void run_source(struct haul_migration *migration)
         publish(source);
         uint64_t deadline = source_session_deadline_ns(source->session);
         uint64_t tick = now_ns(source) + (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS;
+        uint64_t rate = sender_links_deadline_ns(&source->links);
+        tick = rate < tick ? rate : tick;
         (void)poll_group_wait(source->group, any || source->ended,
                               deadline < tick ? deadline : tick);
     }
@@ -547,7 +548,6 @@ static void destroy_source(struct haul_migration *migration)
     source_session_destroy(source->session);
     poll_group_destroy(source->group);
     outbox_fini(&source->outbox);
-    block_pool_destroy(source->pool);
     if (source->snapshot != NULL) {
         ops->snapshot_close(source->options.store, source->snapshot);
     }
@@ -628,12 +628,9 @@ static enum haul_status take_view(struct source_migration *source, struct haul_e
 static enum haul_status create_readers(struct source_migration *source, struct haul_error *error)
 {
     const struct haul_source_options *options = &source->options;
-    enum haul_status status = block_pool_create(
-        options->link.slot_count * options->link_count, options->link.slot_size_bytes,
-        options->log, &source->pool, error);
-    if (status == HAUL_OK) {
-        status = outbox_init(&source->outbox, source->pool, 1);
-    }
+    enum haul_status status =
+        outbox_init(&source->outbox, options->link.slot_count * options->link_count,
+                    options->link.slot_size_bytes, 1, error);
     struct log_tail_options tail = {.store = options->store,
                                     .plan = &source->plan,
                                     .outbox = &source->outbox,
@@ -695,11 +692,12 @@ static enum haul_status create_paths(struct source_migration *source, struct hau
         .config = {.options = options->link,
                    .epoch = source->outbox.epoch,
                    .clock = source->clock,
-                   .log = options->log,
-                   .pool = source->pool},
+                   .log = options->log},
         .link_count = options->link_count,
         .batch_bytes_min = options->batch_size_bytes_min,
         .batch_bytes_max = options->batch_size_bytes_max,
+        .rate_bytes_per_second = options->rate_bytes_per_second,
+        .clock = source->clock,
         .group = source->group,
         .log = options->log,
     };
