@@ -41,6 +41,7 @@ struct applier {
     uint32_t slot_size_bytes;
     uint32_t thread_count;
     struct applier_thread threads[APPLIER_THREADS_MAX];
+    const struct digest *base_digests;
     size_t stream_count; /* of the plan; the delta lane stands behind them */
     struct apply_stream *streams;
     struct mailbox *notes;
@@ -301,6 +302,7 @@ enum haul_status applier_create(const struct applier_options *options, struct ap
     applier->store = options->store;
     applier->plan = options->plan;
     applier->log = options->log;
+    applier->base_digests = options->base_digests;
     applier->slot_size_bytes = options->slot_size_bytes;
     applier->thread_count = options->thread_count;
     applier->stream_count = options->plan->stream_count;
@@ -408,7 +410,10 @@ enum haul_status applier_family_digest(const struct applier *applier, uint32_t f
                                        struct digest *digest)
 {
     memset(digest, 0, sizeof(*digest));
-    for (size_t i = 0; i < applier->stream_count; i++) {
+    if (applier->base_digests != NULL) {
+        *digest = applier->base_digests[family];
+    }
+    for (size_t i = 0; applier->base_digests == NULL && i < applier->stream_count; i++) {
         if (applier->plan->streams[i].family == family) {
             digest_join(digest, &applier->streams[i].digest);
         }

@@ -32,6 +32,9 @@ struct applier_options {
     const char *staging_directory;  /* exists */
     const char *job;                /* hexadecimal, for file names */
     const struct stream_position *positions; /* one a stream of the plan, or NULL */
+    /* Digests of the range as it is now, one a family, when deltas may be in it already; NULL: the
+     * streams' digests add up. Borrowed. */
+    const struct digest *base_digests;
     uint64_t delta_next_batch;
     const struct haul_log *log;
 };

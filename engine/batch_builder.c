@@ -37,6 +37,11 @@ static enum haul_status emit(struct batch_builder *builder, struct block *block,
     block->header.payload_size_bytes = (uint32_t)size;
     block->header.raw_size_bytes = (uint32_t)size;
     block->header.record_count = record_count;
+    if (builder->history != NULL &&
+        batch_history_note(builder->history, &builder->digest) != HAUL_OK) {
+        outbox_give_back(builder->outbox, block);
+        return HAUL_NO_MEMORY;
+    }
     return outbox_emit(builder->outbox, block);
 }
 
@@ -140,6 +145,7 @@ static enum haul_status put_large(struct batch_builder *builder, uint32_t family
     }
     uint8_t head[RAW_BATCH_HEADER_BYTES + 1 + 3 * VARINT32_BYTES_MAX];
     size_t key_at = 0;
+    digest_add(&builder->digest, key, value); /* before its last fragment ends a batch */
     size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
     struct fragment_writer writer = {.builder = builder,
                                      .total = head_size + key.size + value.size,
@@ -183,6 +189,9 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
         bool fits = raw_batch_put(&builder->writer, family_id, key, value);
         haul_assert(fits);
     }
+    if (status == HAUL_OK) {
+        digest_add(&builder->digest, key, value);
+    }
     return status;
 }
 
@@ -191,7 +200,9 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
                                    struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
-    if (builder->block == NULL || !raw_batch_put(&builder->writer, family_id, key, value)) {
+    if (builder->block != NULL && raw_batch_put(&builder->writer, family_id, key, value)) {
+        digest_add(&builder->digest, key, value);
+    } else {
         status = put_slowly(builder, family_id, key, value, error);
     }
     if (status == HAUL_OK) {

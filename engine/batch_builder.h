@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "batch_history.h"
 #include "outbox.h"
 #include "raw_batch.h"
 
@@ -19,6 +20,8 @@ struct batch_builder {
     uint64_t next_batch;
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
+    struct digest digest;          /* of every record put */
+    struct batch_history *history; /* gets it after each batch; may be NULL */
     uint64_t records;    /* emitted and being built */
     uint64_t bytes;      /* of their keys and values */
 };

@@ -22,6 +22,10 @@ struct log_tail {
     struct delta_memory scratch;
     struct ledger_base base;
     struct digest_ledger *ledger;
+    /* [n]: everything up to this sequence number is in the batches up to and with n. */
+    uint64_t *batch_sequences;
+    size_t batch_count;
+    size_t batch_capacity;
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -92,6 +96,7 @@ void log_tail_destroy(struct log_tail *tail)
     }
     digest_ledger_destroy(tail->ledger);
     ledger_base_fini(&tail->base);
+    free(tail->batch_sequences);
     free(tail->scratch.data);
     free(tail->families);
     free(tail);
@@ -125,6 +130,24 @@ static enum haul_status filter_batch(struct log_tail *tail, const struct haul_lo
     return status;
 }
 
+/* Batches that have gone out hold the log up to `sequence` at least. */
+static enum haul_status note_batches(struct log_tail *tail, uint64_t sequence)
+{
+    while (tail->batch_count < tail->builder.next_batch) {
+        if (tail->batch_count == tail->batch_capacity) {
+            size_t capacity = tail->batch_capacity == 0 ? 64 : 2 * tail->batch_capacity;
+            uint64_t *sequences = realloc(tail->batch_sequences, capacity * sizeof(*sequences));
+            if (sequences == NULL) {
+                return HAUL_NO_MEMORY;
+            }
+            tail->batch_sequences = sequences;
+            tail->batch_capacity = capacity;
+        }
+        tail->batch_sequences[tail->batch_count++] = sequence;
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status send_batch(struct log_tail *tail, const struct haul_log_batch *batch,
                                    uint64_t *bytes, struct haul_error *error)
 {
@@ -137,6 +160,10 @@ static enum haul_status send_batch(struct log_tail *tail, const struct haul_log_
         (void)!digest_ledger_batch(tail->ledger, kept, &ledger_error);
         status = batch_builder_append(&tail->builder, kept, result.record_count, error);
         *bytes += result.bytes;
+    }
+    if (status == HAUL_OK) {
+        /* A batch that went out just now may not hold this one: note what was before. */
+        status = note_batches(tail, tail->sequence);
     }
     if (status == HAUL_OK) {
         tail->sequence = result.sequence_next - 1;
@@ -169,7 +196,34 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
         /* The reader stands behind the last sequence number: more than `until` was read. */
         status = HAUL_OK;
     }
-    return status == HAUL_OK ? batch_builder_flush(&tail->builder) : status;
+    if (status == HAUL_OK) {
+        status = batch_builder_flush(&tail->builder);
+    }
+    return status == HAUL_OK ? note_batches(tail, tail->sequence) : status;
+}
+
+void log_tail_pause(struct log_tail *tail)
+{
+    batch_builder_fini(&tail->builder);
+}
+
+enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
+                                 struct haul_error *error)
+{
+    if (next_batch > tail->batch_count) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target has more deltas than were sent");
+    }
+    if (tail->reader != NULL) {
+        tail->options.store->ops->wal_close(tail->reader);
+        tail->reader = NULL;
+    }
+    tail->sequence =
+        next_batch == 0 ? tail->options.sequence : tail->batch_sequences[next_batch - 1];
+    tail->batch_count = next_batch;
+    batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, LANE_DELTA,
+                       next_batch);
+    return HAUL_OK;
 }
 
 uint64_t log_tail_sequence(const struct log_tail *tail)

@@ -42,6 +42,13 @@ void log_tail_destroy(struct log_tail *tail);
 enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Between two connections: give back what is being built, then go on so that batch `next_batch` is
+ * the next. What is sent again are changes that end in the same state. Errors: PROTOCOL: there was
+ * no such batch. */
+void log_tail_pause(struct log_tail *tail);
+enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The log was sent up to and with this sequence number. */
 uint64_t log_tail_sequence(const struct log_tail *tail);
 uint64_t log_tail_next_batch(const struct log_tail *tail);

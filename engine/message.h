@@ -38,6 +38,14 @@ enum message_type {
 #undef MESSAGE_ENUM
 };
 
+/* What the target's records say of a job when its source comes (back). */
+enum job_phase {
+    JOB_UNKNOWN = 0,   /* nothing: it is a new one */
+    JOB_COPYING = 1,   /* it can go on where it was */
+    JOB_PREPARED = 2,  /* it waits for the decision */
+    JOB_COMMITTED = 3, /* it is done */
+};
+
 struct message {
     enum message_type type;
     union {

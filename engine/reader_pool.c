@@ -49,7 +49,6 @@ static enum haul_status copy_records(struct reader_pool *pool, struct haul_scan 
         if (status != HAUL_OK) {
             return status;
         }
-        digest_add(&result->digest, record.key, record.value);
     }
     return status == HAUL_NOT_FOUND ? batch_builder_finish(builder) : status;
 }
@@ -72,7 +71,10 @@ static enum haul_status run_copy(struct reader_pool *pool, const struct reader_t
     struct batch_builder builder;
     batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT,
                        task->next_batch);
+    builder.history = &pool->options.histories[task->index];
+    builder.digest = batch_history_at(builder.history, task->next_batch);
     status = copy_records(pool, scan, task, family->target_id, &builder, result);
+    result->digest = builder.digest;
     result->batches = builder.next_batch;
     batch_builder_fini(&builder);
     ops->scan_close(scan);

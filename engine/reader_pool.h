@@ -35,7 +35,7 @@ struct reader_result {
     enum reader_task_type type;
     uint32_t index;
     struct haul_error error;      /* status OK, CLOSED (the job ends), or why it failed */
-    struct digest digest;         /* COPY: of this run's records; DIGEST */
+    struct digest digest;         /* COPY: of the whole stream; DIGEST: of the family */
     uint64_t bytes;               /* ROUND: of the ranges */
     uint64_t sequence;            /* ROUND: the log was read up to here */
     uint64_t batches;             /* COPY, ROUND: of the stream, emitted since it began */
@@ -46,6 +46,7 @@ struct reader_pool_options {
     const struct haul_snapshot *snapshot; /* borrowed until destroy */
     const struct plan *plan;
     struct outbox *outbox;
+    struct batch_history *histories; /* one a stream of the plan */
     struct log_tail *tail;        /* borrowed; used by one ROUND at a time */
     uint32_t thread_count;
     size_t task_count_max;        /* tasks that may wait or run at the same time */

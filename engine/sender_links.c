@@ -418,6 +418,21 @@ uint64_t sender_links_deadline_ns(const struct sender_links *links)
     return links->rate_ready_ns == 0 ? CLOCK_NEVER : links->rate_ready_ns;
 }
 
+void sender_links_reset(struct sender_links *links)
+{
+    for (uint32_t i = 0; i < links->options.link_count; i++) {
+        drop_link(links, &links->links[i]);
+        links->links[i].count = 0;
+        links->links[i].stalled = false;
+    }
+    links->in_flight_blocks = 0;
+    links->queued_blocks = 0;
+    links->rate_ready_ns = 0;
+    /* RDMA that worked may come back; RDMA that never did is not tried again. */
+    links->rdma_refused = links->rdma_refused && links->transport != HAUL_TRANSPORT_VERBS;
+    links->state = SENDER_LINKS_CLOSED;
+}
+
 bool sender_links_is_idle(const struct sender_links *links)
 {
     return links->in_flight_blocks == 0 && links->queued_blocks == 0 &&

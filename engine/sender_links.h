@@ -86,6 +86,9 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
 bool sender_links_poll(struct sender_links *links);
 /* When the rate limit lets the next block go; CLOCK_NEVER: it holds nothing back. */
 uint64_t sender_links_deadline_ns(const struct sender_links *links);
+/* Tear all links down, forget their blocks (the outbox and its pool go, too), keep counters and
+ * reasons: ready to be opened again. */
+void sender_links_reset(struct sender_links *links);
 /* Nothing queued, nothing on the way? */
 bool sender_links_is_idle(const struct sender_links *links);
 void sender_links_close(struct sender_links *links);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source_migration.c — the giving end: one loop thread that performs what the session asks for.
  *
- *   readers --filled blocks--> outbox --> sender_links --> target
- *      ^ tasks                                    |
- *      |                                          v DONE: blocks go back to the pool
+ *   readers --filled blocks--> outbox --> sender_links --> target        (source_copy.h)
  *   loop thread: control channel <-> source_session <-> actions, results, ticks
+ *   call worker: freeze hook, records, decision                          (source_record.h)
  *
  * The session decides, this file does: it never looks at the session's state but to report it. */
 #include <stdio.h>
@@ -13,23 +12,32 @@
 
 #include "assertion.h"
 #include "call_worker.h"
-#include "log_tail.h"
 #include "migration_thread.h"
-#include "reader_pool.h"
-#include "sender_links.h"
+#include "source_copy.h"
+#include "source_record.h"
 #include "source_session.h"
 #include "version_record.h"
 
 enum {
     LINK_COUNT_DEFAULT = 1,
     FREEZE_MAX_MS_DEFAULT = 500,
+    RETRY_MAX_MS_DEFAULT = 30000,
     LAG_BYTES_MAX_DEFAULT = 1 << 20,
     /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
     STREAM_BYTES = 256 << 20,
     PROGRESS_INTERVAL_MS = 100,
 };
 
-enum call_tag { CALL_FREEZE = 1, CALL_DECIDE = 2 };
+/* Every job of this release begins with it; a later attempt at the same ranges is another job. */
+enum { EPOCH = 1 };
+
+enum call_tag {
+    CALL_FREEZE = 1,
+    CALL_DECIDE = 2,
+    CALL_UNFROZEN = 3,
+    CALL_RELEASED = 4,
+    CALL_ACCEPTED = 5,
+};
 
 struct source_migration {
     struct haul_migration base;
@@ -39,31 +47,18 @@ struct source_migration {
     struct haul_snapshot *snapshot;
     uint64_t snapshot_sequence;
     bool wal_pinned;
-    struct outbox outbox;
-    struct log_tail *tail;
-    struct reader_pool *readers;
+    struct source_record record;
+    struct source_copy copy;
+    bool has_copy; /* not when a decided job is only resolved */
     struct call_worker *worker;
     struct poll_group *group;
     struct control_channel *channel;
-    struct sender_links links;
     struct source_session *session;
     struct link_address address;
-    uint64_t recorded_version; /* beside the database, when the job began */
     uint64_t started_ns;
     uint64_t published_ns;
     uint64_t bytes_expected;
-    /* The copy: streams of metadata families first. */
-    uint32_t next_stream;
-    uint32_t copied_streams;
-    uint32_t running_tasks;
-    bool copying;
-    bool copied_reported;
-    struct digest *stream_digests;
-    struct digest *family_digests;
-    uint32_t digests_missing; /* families still being scanned */
-    uint64_t snapshot_records;
-    bool links_up_reported;
-    bool links_down_reported;
+    bool was_accepted;
     bool cancel_reported;
     bool ended;
 };
@@ -85,120 +80,40 @@ static void feed_error(struct source_migration *source, enum source_event_type t
     feed(source, &event);
 }
 
-/* --- copying ---------------------------------------------------------------------------------- */
-
-/* Start as many streams as readers; those behind the metadata wait until the target has it. */
-static void start_streams(struct source_migration *source)
-{
-    bool metadata_done = source->plan.families[0].metadata == false ||
-                         source_session_progress(source->session)->metadata_complete;
-    while (source->copying && source->next_stream < source->plan.stream_count &&
-           source->running_tasks < source->options.reader_count) {
-        const struct plan_stream *stream = &source->plan.streams[source->next_stream];
-        if (!source->plan.families[stream->family].metadata && !metadata_done) {
-            return;
-        }
-        struct reader_task task = {.type = READER_COPY, .index = source->next_stream};
-        enum haul_status status = reader_pool_submit(source->readers, &task);
-        haul_assert(status == HAUL_OK);
-        source->next_stream++;
-        source->running_tasks++;
-    }
-}
-
-static void check_copied(struct source_migration *source)
-{
-    if (source->copying && !source->copied_reported &&
-        source->copied_streams == source->plan.stream_count &&
-        sender_links_is_idle(&source->links)) {
-        source->copied_reported = true;
-        struct source_event event = {.type = SOURCE_EVENT_COPIED};
-        feed(source, &event);
-    }
-}
-
-static void on_copied(struct source_migration *source, const struct reader_result *result)
-{
-    source->running_tasks--;
-    if (result->error.status != HAUL_OK) {
-        feed_error(source, SOURCE_EVENT_FAILED, &result->error);
-        return;
-    }
-    source->stream_digests[result->index] = result->digest;
-    source->snapshot_records += result->digest.count;
-    source->copied_streams++;
-    haul_log(source->options.log, HAUL_LOG_DEBUG, "stream %u copied: %llu records in %llu batches",
-             result->index, (unsigned long long)result->digest.count,
-             (unsigned long long)result->batches);
-}
-
-/* --- digests ---------------------------------------------------------------------------------- */
-
-static void report_digests(struct source_migration *source)
-{
-    if (source->digests_missing == 0) {
-        struct source_event event = {.type = SOURCE_EVENT_DIGESTED,
-                                     .digests = source->family_digests};
-        feed(source, &event);
-    }
-}
-
-/* What was copied plus what the log has changed; a family whose ledger gave up is scanned. */
-static void start_digest(struct source_migration *source)
-{
-    source->digests_missing = 0;
-    for (uint32_t family = 0; family < source->plan.family_count; family++) {
-        struct digest *digest = &source->family_digests[family];
-        memset(digest, 0, sizeof(*digest));
-        for (size_t i = 0; i < source->plan.stream_count; i++) {
-            if (source->plan.streams[i].family == family) {
-                digest_join(digest, &source->stream_digests[i]);
-            }
-        }
-        if (log_tail_join_digest(source->tail, family, digest) != HAUL_OK) {
-            struct reader_task task = {.type = READER_DIGEST, .index = family};
-            enum haul_status status = reader_pool_submit(source->readers, &task);
-            haul_assert(status == HAUL_OK);
-            source->digests_missing++;
-        }
-    }
-    report_digests(source);
-}
-
-static void on_digest(struct source_migration *source, const struct reader_result *result)
-{
-    if (result->error.status != HAUL_OK) {
-        feed_error(source, SOURCE_EVENT_FAILED, &result->error);
-        return;
-    }
-    source->family_digests[result->index] = result->digest;
-    source->digests_missing--;
-    report_digests(source);
-}
-
 /* --- calls that may take their time ------------------------------------------------------------ */
 
 static void call_freeze(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
     const struct haul_hooks *hooks = &source->options.hooks;
+    error->status = HAUL_OK;
     if (hooks->freeze != NULL) {
         error->status = hooks->freeze(hooks->context, source->options.freeze_max_ms, error);
     }
+    if (error->status == HAUL_OK) {
+        error->status = source_record_frozen(&source->record, error);
+    }
 }
 
-/* The decision: the config version moves from old to new, if it still is the old one. */
 static void call_decide(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
-    struct version_swap swap = {.outcome = VERSION_RELEASED,
-                                .job = source->base.result.job,
-                                .plan = &source->plan,
-                                .expected = source->recorded_version,
-                                .next = source->plan.new_version,
-                                .epoch = source->outbox.epoch};
-    error->status =
-        version_record_swap(source->options.store, &source->options.hooks, &swap, error);
+    error->status = source_record_decide(&source->record, &source->plan, error);
+}
+
+static void call_unfrozen(void *context, struct haul_error *error)
+{
+    error->status = source_record_unfrozen(&((struct source_migration *)context)->record, error);
+}
+
+static void call_released(void *context, struct haul_error *error)
+{
+    error->status = source_record_released(&((struct source_migration *)context)->record, error);
+}
+
+static void call_accepted(void *context, struct haul_error *error)
+{
+    error->status = source_record_accepted(&((struct source_migration *)context)->record, error);
 }
 
 static void submit_call(struct source_migration *source, enum call_tag tag,
@@ -210,28 +125,13 @@ static void submit_call(struct source_migration *source, enum call_tag tag,
 
 static void on_call(struct source_migration *source, const struct call_result *result)
 {
-    feed_error(source, result->tag == CALL_FREEZE ? SOURCE_EVENT_FROZEN : SOURCE_EVENT_DECIDED,
-               &result->error);
-}
-
-static void on_result(struct source_migration *source, const struct reader_result *result)
-{
-    struct source_event event = {.error = result->error,
-                                 .bytes = result->bytes,
-                                 .sequence = result->sequence,
-                                 .batches = result->batches};
-    switch (result->type) {
-    case READER_COPY:
-        on_copied(source, result);
-        return;
-    case READER_DIGEST:
-        on_digest(source, result);
-        return;
-    case READER_ROUND:
-        event.type = result->error.status == HAUL_OK ? SOURCE_EVENT_ROUND_DONE
-                                                     : SOURCE_EVENT_FAILED;
-        feed(source, &event);
-        return;
+    if (result->tag == CALL_FREEZE) {
+        feed_error(source, SOURCE_EVENT_FROZEN, &result->error);
+    } else if (result->tag == CALL_DECIDE) {
+        feed_error(source, SOURCE_EVENT_DECIDED, &result->error);
+    } else if (result->error.status != HAUL_OK) {
+        /* The others only tidy up: what they would have recorded is found out again. */
+        haul_log(source->options.log, HAUL_LOG_WARNING, "journal: %s", result->error.text);
     }
 }
 
@@ -254,39 +154,95 @@ static void send_message(struct source_migration *source, struct message *messag
     message_release(message);
 }
 
+static enum haul_status open_channel(struct source_migration *source, struct haul_error *error)
+{
+    struct link_config config = {
+        .options = source->options.link, .clock = source->clock, .log = source->options.log};
+    struct link_ticket ticket = {.version_min = 0};
+    memcpy(ticket.session, source->base.result.job, LINK_SESSION_BYTES);
+    enum haul_status status =
+        control_channel_connect(&source->address, &ticket, &config, &source->channel, error);
+    if (status != HAUL_OK) {
+        source->channel = NULL;
+        return status;
+    }
+    return poll_group_add_control(source->group, source->channel);
+}
+
+static void close_channel(struct source_migration *source)
+{
+    if (source->channel != NULL) {
+        poll_group_remove_control(source->group, source->channel);
+        control_channel_destroy(source->channel);
+        source->channel = NULL;
+    }
+}
+
+static void connect_again(struct source_migration *source)
+{
+    struct haul_error error = {0};
+    enum haul_status status =
+        source->has_copy ? source_copy_open(&source->copy, &error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = open_channel(source, &error);
+    }
+    if (status != HAUL_OK) {
+        error.status = status;
+        feed_error(source, SOURCE_EVENT_CHANNEL_DOWN, &error);
+    }
+}
+
+static void disconnect(struct source_migration *source)
+{
+    close_channel(source);
+    if (source->has_copy) {
+        source_copy_close(&source->copy);
+    }
+}
+
 static void open_links(struct source_migration *source)
 {
     const haul_control_Welcome *welcome = source_session_welcome(source->session);
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
-    sender_links_open(&source->links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
+    sender_links_open(&source->copy.links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
+    if (!source->was_accepted) {
+        source->was_accepted = true;
+        submit_call(source, CALL_ACCEPTED, call_accepted);
+    }
 }
 
-static void stop_work(struct source_migration *source)
+static void start_copy(struct source_migration *source)
 {
-    source->copying = false;
-    reader_pool_stop(source->readers);
-    outbox_close(&source->outbox);
-    sender_links_close(&source->links);
+    struct haul_error error = {0};
+    if (source_copy_start(&source->copy, source_session_accepted(source->session), &error) !=
+        HAUL_OK) {
+        feed_error(source, SOURCE_EVENT_FAILED, &error);
+    }
 }
 
 static void perform(struct source_migration *source, struct source_action *action)
 {
     const struct haul_hooks *hooks = &source->options.hooks;
-    struct reader_task round = {.type = READER_ROUND};
     switch (action->type) {
     case SOURCE_ACTION_SEND:
         send_message(source, &action->message);
+        return;
+    case SOURCE_ACTION_CONNECT:
+        connect_again(source);
+        return;
+    case SOURCE_ACTION_DISCONNECT:
+        disconnect(source);
         return;
     case SOURCE_ACTION_OPEN_LINKS:
         open_links(source);
         return;
     case SOURCE_ACTION_START_COPY:
-        source->copying = true;
+        start_copy(source);
         return;
     case SOURCE_ACTION_ROUND:
-        haul_assert(reader_pool_submit(source->readers, &round) == HAUL_OK);
+        source_copy_round(&source->copy);
         return;
     case SOURCE_ACTION_FREEZE:
         submit_call(source, CALL_FREEZE, call_freeze);
@@ -295,9 +251,10 @@ static void perform(struct source_migration *source, struct source_action *actio
         if (hooks->unfreeze != NULL) {
             hooks->unfreeze(hooks->context);
         }
+        submit_call(source, CALL_UNFROZEN, call_unfrozen);
         return;
     case SOURCE_ACTION_DIGEST:
-        start_digest(source);
+        source_copy_digest(&source->copy);
         return;
     case SOURCE_ACTION_DECIDE:
         submit_call(source, CALL_DECIDE, call_decide);
@@ -306,14 +263,28 @@ static void perform(struct source_migration *source, struct source_action *actio
         if (hooks->release != NULL) {
             hooks->release(hooks->context, source->plan.new_version);
         }
+        submit_call(source, CALL_RELEASED, call_released);
         return;
     case SOURCE_ACTION_STOP:
-        stop_work(source);
+        if (source->has_copy) {
+            source_copy_stop(&source->copy);
+        }
         return;
     case SOURCE_ACTION_END:
         source->ended = true;
         return;
     }
+}
+
+static bool perform_all(struct source_migration *source)
+{
+    struct source_action action;
+    bool any = false;
+    while (source_session_action(source->session, &action)) {
+        perform(source, &action);
+        any = true;
+    }
+    return any;
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -326,8 +297,8 @@ static void on_control_message(struct source_migration *source, const struct con
         feed_error(source, SOURCE_EVENT_FAILED, &error);
         return;
     }
-    if (message.type == MESSAGE_LINK) {
-        sender_links_describe(&source->links, &message.as.link);
+    if (message.type == MESSAGE_LINK && source->has_copy) {
+        sender_links_describe(&source->copy.links, &message.as.link);
     } else {
         struct source_event session_event = {.type = SOURCE_EVENT_MESSAGE, .message = &message};
         feed(source, &session_event);
@@ -348,50 +319,44 @@ static bool poll_channel(struct source_migration *source)
         } else if (event.type == CONTROL_MESSAGE) {
             on_control_message(source, &event);
         } else {
-            poll_group_remove_control(source->group, source->channel);
-            control_channel_destroy(source->channel);
-            source->channel = NULL;
+            close_channel(source);
             feed_error(source, SOURCE_EVENT_CHANNEL_DOWN, &event.error);
         }
+        (void)perform_all(source);
     }
     return any;
 }
 
-static bool poll_links(struct source_migration *source)
+static bool poll_copy(struct source_migration *source)
 {
-    bool any = sender_links_poll(&source->links);
+    if (!source->has_copy) {
+        return false;
+    }
+    bool metadata = source_session_progress(source->session)->metadata_complete;
+    bool any = source_copy_poll(&source->copy, metadata);
     struct message message;
-    while (sender_links_next_message(&source->links, &message)) {
+    while (sender_links_next_message(&source->copy.links, &message)) {
         send_message(source, &message);
         any = true;
     }
-    if (source->links.state == SENDER_LINKS_UP && !source->links_up_reported) {
-        source->links_up_reported = true;
-        struct source_event event = {.type = SOURCE_EVENT_LINKS_UP};
+    struct source_event event;
+    while (source_copy_event(&source->copy, &event)) {
         feed(source, &event);
-    }
-    if (source->links.state == SENDER_LINKS_DOWN && !source->links_down_reported) {
-        source->links_down_reported = true;
-        feed_error(source, SOURCE_EVENT_FAILED, &source->links.error);
+        (void)perform_all(source);
+        any = true;
     }
     return any;
 }
 
-static bool poll_readers(struct source_migration *source)
+static bool poll_calls(struct source_migration *source)
 {
-    struct reader_result result;
+    struct call_result result;
     bool any = false;
-    while (reader_pool_result(source->readers, &result) == HAUL_OK) {
-        on_result(source, &result);
+    while (call_worker_result(source->worker, &result) == HAUL_OK) {
+        on_call(source, &result);
+        (void)perform_all(source);
         any = true;
     }
-    struct call_result call;
-    while (call_worker_result(source->worker, &call) == HAUL_OK) {
-        on_call(source, &call);
-        any = true;
-    }
-    start_streams(source);
-    check_copied(source);
     return any;
 }
 
@@ -406,14 +371,22 @@ static bool poll_session(struct source_migration *source)
     }
     struct source_event tick = {.type = SOURCE_EVENT_TICK};
     feed(source, &tick);
-    struct source_action action;
-    bool any = false;
-    while (source_session_action(source->session, &action)) {
-        perform(source, &action);
-        any = true;
-    }
-    return any;
+    return perform_all(source);
 }
+
+static uint64_t next_deadline(const struct source_migration *source)
+{
+    uint64_t deadline = clock_deadline_ns(source->clock, PROGRESS_INTERVAL_MS);
+    uint64_t session = source_session_deadline_ns(source->session);
+    deadline = session < deadline ? session : deadline;
+    if (source->has_copy) {
+        uint64_t rate = sender_links_deadline_ns(&source->copy.links);
+        deadline = rate < deadline ? rate : deadline;
+    }
+    return deadline;
+}
+
+/* --- reporting -------------------------------------------------------------------------------- */
 
 static enum haul_phase phase_of(enum source_state state)
 {
@@ -435,6 +408,8 @@ static enum haul_phase phase_of(enum source_state state)
         return HAUL_PHASE_FROZEN;
     case SOURCE_COMMITTING:
         return HAUL_PHASE_COMMITTING;
+    case SOURCE_RETRYING:
+        return HAUL_PHASE_RETRYING;
     case SOURCE_ABORTING:
         return HAUL_PHASE_ABORTING;
     case SOURCE_ENDED:
@@ -446,14 +421,16 @@ static enum haul_phase phase_of(enum source_state state)
 static void fill_progress(struct source_migration *source, struct haul_progress *progress)
 {
     struct source_session_figures figures;
-    struct haul_link_stats stats;
+    struct haul_link_stats stats = {0};
     source_session_figures(source->session, &figures);
-    sender_links_stats(&source->links, &stats);
+    if (source->has_copy) {
+        sender_links_stats(&source->copy.links, &stats);
+    }
     *progress = (struct haul_progress){
         .phase = phase_of(source_session_state(source->session)),
-        .transport = source->links.transport,
-        .records = source->links.submitted_records,
-        .bytes = source->links.submitted_bytes,
+        .transport = source->copy.links.transport,
+        .records = source->copy.links.submitted_records,
+        .bytes = source->copy.links.submitted_bytes,
         .bytes_expected = source->bytes_expected,
         .wire_bytes = stats.bytes_sent,
         .lag_bytes = figures.lag_bytes,
@@ -473,6 +450,30 @@ static void publish(struct source_migration *source)
     }
 }
 
+static void fill_families(struct source_migration *source, struct haul_result *result)
+{
+    uint64_t bytes = 0;
+    uint64_t records = 0;
+    result->family_count = source->plan.family_count;
+    for (size_t i = 0; i < source->plan.family_count; i++) {
+        const struct digest none = {0};
+        const struct digest *digest =
+            source->has_copy ? &source->copy.family_digests[i] : &none;
+        struct haul_family_result *family = &result->families[i];
+        (void)snprintf(family->name, sizeof(family->name), "%s",
+                       source->plan.families[i].family.name);
+        family->records = digest->count;
+        family->bytes = digest->bytes;
+        digest_format(digest, family->digest);
+        bytes += digest->bytes;
+        records += digest->count;
+    }
+    if (result->status == HAUL_OK && source->has_copy) {
+        result->progress.bytes = bytes;
+        result->progress.records = records;
+    }
+}
+
 static void fill_result(struct source_migration *source)
 {
     struct haul_result *result = &source->base.result;
@@ -481,32 +482,23 @@ static void fill_result(struct source_migration *source)
     result->error = *source_session_outcome(source->session);
     result->status = result->error.status;
     fill_progress(source, &result->progress);
-    sender_links_stats(&source->links, &result->link);
+    if (source->has_copy) {
+        sender_links_stats(&source->copy.links, &result->link);
+    }
     result->verified = figures.verified;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->plan.old_version;
     result->new_version = source->plan.new_version;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
+    result->retries = figures.retries;
+    result->resumed = figures.retries > 0;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
             (double)(figures.freeze_ended_ns - figures.freeze_started_ns) / NS_PER_MS;
     }
     (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
-                   source->links.fallback_reason);
-    result->family_count = source->plan.family_count;
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < source->plan.family_count; i++) {
-        struct haul_family_result *family = &result->families[i];
-        (void)snprintf(family->name, sizeof(family->name), "%s",
-                       source->plan.families[i].family.name);
-        family->records = source->family_digests[i].count;
-        family->bytes = source->family_digests[i].bytes;
-        digest_format(&source->family_digests[i], family->digest);
-        bytes += family->bytes;
-    }
-    if (result->status == HAUL_OK) {
-        result->progress.bytes = bytes;
-    }
+                   source->copy.links.fallback_reason);
+    fill_families(source, result);
 }
 
 static void run_source(struct haul_migration *migration)
@@ -514,18 +506,18 @@ static void run_source(struct haul_migration *migration)
     struct source_migration *source = (struct source_migration *)migration;
     while (!source->ended) {
         bool any = poll_channel(source);
-        any = poll_links(source) || any;
-        any = poll_readers(source) || any;
+        any = poll_copy(source) || any;
+        any = poll_calls(source) || any;
         any = poll_session(source) || any;
         publish(source);
-        uint64_t deadline = source_session_deadline_ns(source->session);
-        uint64_t tick = now_ns(source) + (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS;
-        uint64_t rate = sender_links_deadline_ns(&source->links);
-        tick = rate < tick ? rate : tick;
-        (void)poll_group_wait(source->group, any || source->ended,
-                              deadline < tick ? deadline : tick);
+        (void)poll_group_wait(source->group, any || source->ended, next_deadline(source));
     }
     fill_result(source);
+    /* Calls that still wait are run by this; then the records are ours. */
+    poll_group_remove_fd(source->group, call_worker_fd(source->worker));
+    call_worker_destroy(source->worker);
+    source->worker = NULL;
+    source_record_end(&source->record, &source->base.result.error, source->was_accepted);
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -534,20 +526,17 @@ static void destroy_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
     const struct haul_store_ops *ops = source->options.store->ops;
-    if (source->readers != NULL) {
-        stop_work(source);
+    if (source->worker != NULL) {
+        poll_group_remove_fd(source->group, call_worker_fd(source->worker));
+        call_worker_destroy(source->worker);
     }
-    reader_pool_destroy(source->readers);
-    call_worker_destroy(source->worker);
-    log_tail_destroy(source->tail);
-    sender_links_fini(&source->links);
-    if (source->channel != NULL) {
-        poll_group_remove_control(source->group, source->channel);
-        control_channel_destroy(source->channel);
+    if (source->has_copy) {
+        source_copy_fini(&source->copy);
     }
+    close_channel(source);
     source_session_destroy(source->session);
     poll_group_destroy(source->group);
-    outbox_fini(&source->outbox);
+    source_record_fini(&source->record);
     if (source->snapshot != NULL) {
         ops->snapshot_close(source->options.store, source->snapshot);
     }
@@ -555,8 +544,6 @@ static void destroy_source(struct haul_migration *migration)
         ops->wal_unpin(source->options.store);
     }
     plan_fini(&source->plan);
-    free(source->stream_digests);
-    free(source->family_digests);
     migration_fini(&source->base);
     free(source);
 }
@@ -581,6 +568,7 @@ static enum haul_status resolve_options(struct source_migration *source,
     options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_DEFAULT);
     options->reader_count = (uint32_t)or_default(options->reader_count, 1);
     options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
+    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
     options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
     options->batch_size_bytes_min = (uint32_t)or_default(options->batch_size_bytes_min,
                                                          HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
@@ -592,7 +580,10 @@ static enum haul_status resolve_options(struct source_migration *source,
                               "at most %d links and %d readers, and batch sizes min <= max",
                               SENDER_LINK_COUNT_MAX, READER_COUNT_MAX);
     }
-    return link_address_parse(options->to, &source->address, error);
+    struct link_config checked;
+    enum haul_status status =
+        link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
+    return status == HAUL_OK ? link_address_parse(options->to, &source->address, error) : status;
 }
 
 /* The view that is copied, and the plan over it. */
@@ -611,46 +602,61 @@ static enum haul_status take_view(struct source_migration *source, struct haul_e
     if (status == HAUL_OK) {
         status = plan_make(&source->plan, store, &source->options, STREAM_BYTES, error);
     }
+    for (size_t i = 0; status == HAUL_OK && i < source->plan.stream_count; i++) {
+        source->bytes_expected += source->plan.streams[i].bytes;
+    }
+    return status;
+}
+
+static enum haul_status read_version(struct source_migration *source, bool *known,
+                                     struct haul_error *error)
+{
+    const struct haul_source_options *options = &source->options;
+    uint64_t version = 0;
+    enum haul_status status =
+        version_record_get(options->store, &options->hooks, &version, known, error);
+    source->record.recorded_version = version;
+    if (options->keep_versions) {
+        version = options->config_version;
+        *known = true;
+    }
+    source->plan.old_version = version;
+    source->plan.new_version = version + 1;
+    return status;
+}
+
+/* A new job: view, plan, records, the data side. */
+static enum haul_status prepare_job(struct source_migration *source, bool *version_known,
+                                    struct haul_error *error)
+{
+    enum haul_status status = source_record_find(&source->record, error);
+    if (status == HAUL_OK) {
+        status = take_view(source, error);
+    }
+    if (status == HAUL_OK) {
+        status = read_version(source, version_known, error);
+    }
+    if (status == HAUL_OK && migration_random(source->record.job, HAUL_JOB_BYTES) != HAUL_OK) {
+        status = haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
+    }
+    if (status == HAUL_OK) {
+        status = source_record_begin(&source->record, &source->plan, source->snapshot_sequence,
+                                     error);
+    }
     if (status != HAUL_OK) {
         return status;
     }
-    for (size_t i = 0; i < source->plan.stream_count; i++) {
-        source->bytes_expected += source->plan.streams[i].bytes;
-    }
-    source->stream_digests = calloc(source->plan.stream_count, sizeof(struct digest));
-    source->family_digests = calloc(source->plan.family_count, sizeof(struct digest));
-    if (source->stream_digests == NULL || source->family_digests == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the digests");
-    }
-    return HAUL_OK;
-}
-
-static enum haul_status create_readers(struct source_migration *source, struct haul_error *error)
-{
-    const struct haul_source_options *options = &source->options;
-    enum haul_status status =
-        outbox_init(&source->outbox, options->link.slot_count * options->link_count,
-                    options->link.slot_size_bytes, 1, error);
-    struct log_tail_options tail = {.store = options->store,
-                                    .plan = &source->plan,
-                                    .outbox = &source->outbox,
-                                    .sequence = source->snapshot_sequence,
-                                    .snapshot = source->snapshot,
-                                    .hooks = &source->options.hooks};
-    if (status == HAUL_OK) {
-        status = log_tail_create(&tail, &source->tail, error);
-    }
-    struct reader_pool_options readers = {.store = options->store,
-                                          .snapshot = source->snapshot,
-                                          .plan = &source->plan,
-                                          .outbox = &source->outbox,
-                                          .tail = source->tail,
-                                          .thread_count = options->reader_count,
-                                          .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
-    if (status == HAUL_OK) {
-        status = reader_pool_create(&readers, &source->readers, error);
-    }
-    return status == HAUL_OK ? call_worker_create(&source->worker, error) : status;
+    struct source_copy_options copy = {.store = source->options.store,
+                                       .source = &source->options,
+                                       .plan = &source->plan,
+                                       .snapshot = source->snapshot,
+                                       .snapshot_sequence = source->snapshot_sequence,
+                                       .epoch = EPOCH,
+                                       .address = source->address,
+                                       .clock = source->clock,
+                                       .group = source->group};
+    source->has_copy = true;
+    return source_copy_init(&source->copy, &copy, error);
 }
 
 static enum haul_status create_session(struct source_migration *source, bool version_known,
@@ -660,71 +666,35 @@ static enum haul_status create_session(struct source_migration *source, bool ver
     struct source_session_options options = {
         .plan = &source->plan,
         .source = source->options,
-        .epoch = 1,
+        .epoch = source->record.epoch,
         .identity = store->ops->identity(store),
         .config_version_known = version_known,
         .peer_timeout_ms = source->options.link.peer_timeout_ms,
+        .retry_max_ms = source->options.retry_max_ms,
+        .decided = source->options.resolve,
+        .supersedes = source->record.left_over == NULL ? NULL : source->record.left_over_job,
     };
-    static const uint8_t none[HAUL_JOB_BYTES];
-    memcpy(options.job, source->options.job, HAUL_JOB_BYTES);
-    if (memcmp(options.job, none, HAUL_JOB_BYTES) == 0 &&
-        migration_random(options.job, HAUL_JOB_BYTES) != HAUL_OK) {
-        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
-    }
-    memcpy(source->base.result.job, options.job, HAUL_JOB_BYTES);
+    memcpy(options.job, source->record.job, HAUL_JOB_BYTES);
+    memcpy(source->base.result.job, source->record.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);
     return status == HAUL_OK
                ? status
                : haul_error_set(error, status, NULL, 0, "no memory for the session");
 }
 
-static enum haul_status create_paths(struct source_migration *source, struct haul_error *error)
+static enum haul_status create_loop(struct source_migration *source, struct haul_error *error)
 {
-    const struct haul_source_options *options = &source->options;
     enum haul_status status =
-        poll_group_create(options->link.spin_us, source->clock, &source->group);
+        poll_group_create(source->options.link.spin_us, source->clock, &source->group);
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "cannot create the loop");
     }
-    struct sender_links_options links = {
-        .address = source->address,
-        .mode = options->mode,
-        .config = {.options = options->link,
-                   .epoch = source->outbox.epoch,
-                   .clock = source->clock,
-                   .log = options->log},
-        .link_count = options->link_count,
-        .batch_bytes_min = options->batch_size_bytes_min,
-        .batch_bytes_max = options->batch_size_bytes_max,
-        .rate_bytes_per_second = options->rate_bytes_per_second,
-        .clock = source->clock,
-        .group = source->group,
-        .log = options->log,
-    };
-    status = sender_links_init(&source->links, &links, &source->outbox);
-    if (status != HAUL_OK) {
-        return haul_error_set(error, status, NULL, 0, "no memory for the links");
-    }
-    struct link_ticket ticket = {.version_min = 0};
-    memcpy(ticket.session, source->base.result.job, LINK_SESSION_BYTES);
-    status = control_channel_connect(&source->address, &ticket, &links.config, &source->channel,
-                                     error);
+    status = poll_group_add_fd(source->group, source->base.cancel_fd);
     if (status == HAUL_OK) {
-        status = poll_group_add_control(source->group, source->channel);
+        status = call_worker_create(&source->worker, error);
     }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(source->group, source->base.cancel_fd);
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(source->group, reader_pool_fd(source->readers));
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(source->group, call_worker_fd(source->worker));
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(source->group, mailbox_fd(source->outbox.filled));
-    }
-    return status;
+    return status == HAUL_OK ? poll_group_add_fd(source->group, call_worker_fd(source->worker))
+                             : status;
 }
 
 static enum haul_status set_up(struct source_migration *source,
@@ -732,32 +702,31 @@ static enum haul_status set_up(struct source_migration *source,
                                struct haul_error *error)
 {
     bool version_known = false;
-    uint64_t version = 0;
     enum haul_status status = resolve_options(source, options, error);
+    source_record_init(&source->record, &source->options);
+    source->record.epoch = EPOCH;
     if (status == HAUL_OK) {
         status = migration_init(&source->base, error);
     }
     if (status == HAUL_OK) {
-        status = version_record_get(options->store, &options->hooks, &version, &version_known,
-                                    error);
-    }
-    source->recorded_version = version;
-    if (status == HAUL_OK && options->keep_versions) {
-        version = options->config_version;
-        version_known = true;
+        status = create_loop(source, error);
     }
     if (status == HAUL_OK) {
-        status = take_view(source, error);
-    }
-    source->plan.old_version = version;
-    source->plan.new_version = version + 1;
-    if (status == HAUL_OK) {
-        status = create_readers(source, error);
+        status = options->resolve ? source_record_adopt(&source->record, &source->plan, error)
+                                  : prepare_job(source, &version_known, error);
     }
     if (status == HAUL_OK) {
         status = create_session(source, version_known, error);
     }
-    return status == HAUL_OK ? create_paths(source, error) : status;
+    if (status == HAUL_OK) {
+        status = open_channel(source, error);
+    }
+    if (status != HAUL_OK) {
+        struct haul_error outcome = *error;
+        outcome.status = status;
+        source_record_end(&source->record, &outcome, false);
+    }
+    return status;
 }
 
 enum haul_status haul_source_start(const struct haul_source_options *options,

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "journal.h"
 
 /* One event never leaves more than a handful of actions. */
 enum { ACTION_COUNT_MAX = 16 };
@@ -19,7 +20,8 @@ enum { FREEZE_ATTEMPTS_MAX = 10 };
 /* Rounds over the log before a lag that does not shrink ends the job. */
 enum { ROUND_COUNT_MAX = 1000 };
 
-enum { JOURNAL_VERSION = 1 };
+/* Between two attempts to come back; doubled each time. */
+enum { BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
 
 struct source_session {
     struct source_session_options options;
@@ -30,8 +32,13 @@ struct source_session {
     struct message accepted; /* PlanAccepted, owned */
     haul_control_Progress progress;
     bool channel_up;
+    bool accepted_once;      /* the target knows the job: it can be taken up again */
+    uint64_t retry_until_ns; /* 0: the path is there */
+    uint64_t backoff_ms;
     bool frozen;
+    bool decided;
     bool decision_asked;
+    bool decision_in_doubt; /* the record could neither be written nor not */
     bool copied;
     uint64_t delta_batches; /* sent so far */
     uint64_t round_sequence;
@@ -126,6 +133,69 @@ static void abort_with(struct source_session *session, enum haul_status status, 
     abort_job(session, &error, true, now_ns);
 }
 
+/* --- coming back ------------------------------------------------------------------------------ */
+
+static bool is_path_error(enum haul_status status)
+{
+    return status == HAUL_CLOSED || status == HAUL_TIMEOUT || status == HAUL_REFUSED ||
+           status == HAUL_UNREACHABLE || status == HAUL_BUSY || status == HAUL_IO;
+}
+
+static bool may_retry(const struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns)
+{
+    bool in_time = session->retry_until_ns == 0 || now_ns < session->retry_until_ns;
+    return (session->accepted_once || session->decided) && session->options.retry_max_ms > 0 &&
+           in_time && is_path_error(error->status);
+}
+
+static void go_retry(struct source_session *session, uint64_t now_ns)
+{
+    if (session->retry_until_ns == 0) {
+        session->retry_until_ns = now_ns + (uint64_t)session->options.retry_max_ms * NS_PER_MS;
+        session->backoff_ms = BACKOFF_MS_MIN;
+    }
+    thaw(session, now_ns);
+    session->channel_up = false;
+    session->copied = false;
+    memset(&session->progress, 0, sizeof(session->progress));
+    (void)push(session, SOURCE_ACTION_DISCONNECT);
+    enter(session, SOURCE_RETRYING, now_ns + session->backoff_ms * NS_PER_MS);
+    session->backoff_ms *= 2;
+    session->backoff_ms =
+        session->backoff_ms > BACKOFF_MS_MAX ? (uint64_t)BACKOFF_MS_MAX : session->backoff_ms;
+}
+
+static void leave_in_doubt(struct source_session *session, const char *why)
+{
+    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+                   "the decision to commit is recorded, but the target has not confirmed it: %s",
+                   why);
+    haul_error_hint(&session->outcome,
+                    "the target owns the range; run `haul resolve` when it is reachable");
+    end(session);
+}
+
+static void send_commit(struct source_session *session, uint64_t now_ns)
+{
+    haul_control_Commit *commit = &push_message(session, MESSAGE_COMMIT)->as.commit;
+    commit->new_version = session->options.plan->new_version;
+    commit->epoch = session->options.epoch;
+    enter(session, SOURCE_COMMITTING, answer_deadline(session, now_ns));
+}
+
+/* The decision was made before the path was lost: does the target know it? */
+static void on_welcome_decided(struct source_session *session, uint64_t now_ns)
+{
+    if (session->welcome.job_phase == JOB_COMMITTED) {
+        end(session);
+    } else if (session->welcome.job_phase == JOB_PREPARED) {
+        send_commit(session, now_ns);
+    } else {
+        leave_in_doubt(session, "the target has no record of the job; is it the right one?");
+    }
+}
+
 /* --- greeting and plan ------------------------------------------------------------------------ */
 
 static void send_hello(struct source_session *session, uint64_t now_ns)
@@ -133,7 +203,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     const struct source_session_options *options = &session->options;
     haul_control_Hello *hello = &push_message(session, MESSAGE_HELLO)->as.hello;
     hello->wire_version = MESSAGE_WIRE_VERSION;
-    hello->journal_version = JOURNAL_VERSION;
+    hello->journal_version = JOURNAL_FORMAT_VERSION;
     (void)snprintf(hello->software, sizeof(hello->software), "haul %s", HAUL_RELEASE);
     hello->job.size = HAUL_JOB_BYTES;
     memcpy(hello->job.bytes, options->job, HAUL_JOB_BYTES);
@@ -146,6 +216,11 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->link_count = options->source.link_count;
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
     hello->transport_mode = (uint32_t)options->source.mode;
+    hello->resume = session->accepted_once || session->decided;
+    if (options->supersedes != NULL) {
+        hello->supersedes.size = HAUL_JOB_BYTES;
+        memcpy(hello->supersedes.bytes, options->supersedes, HAUL_JOB_BYTES);
+    }
     enter(session, SOURCE_GREETING, answer_deadline(session, now_ns));
 }
 
@@ -162,6 +237,10 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
         abort_with(session, HAUL_PROTOCOL, "the target's Welcome carries no token", "", now_ns);
         return;
     }
+    if (session->decided) {
+        on_welcome_decided(session, now_ns);
+        return;
+    }
     struct source_action *action = push(session, SOURCE_ACTION_SEND);
     if (plan_to_message(session->options.plan, &action->message) != HAUL_OK) {
         session->action_count--;
@@ -172,10 +251,19 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
 
-static void on_plan_accepted(struct source_session *session, const struct message *message,
+/* Keep the answer: its parts are the message's, so the message changes hands. */
+static void take_accepted(struct source_session *session, haul_control_PlanAccepted *accepted)
+{
+    message_release(&session->accepted);
+    session->accepted.type = MESSAGE_PLAN_ACCEPTED;
+    session->accepted.as.plan_accepted = *accepted;
+    memset(accepted, 0, sizeof(*accepted));
+}
+
+static void on_plan_accepted(struct source_session *session, struct message *message,
                              uint64_t now_ns)
 {
-    const haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
+    haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
     struct plan *plan = session->options.plan;
     bool sound = accepted->family_ids_count == plan->family_count &&
                  accepted->lane <= HAUL_LANE_WRITE_BATCH;
@@ -187,9 +275,10 @@ static void on_plan_accepted(struct source_session *session, const struct messag
                    now_ns);
         return;
     }
-    session->accepted.type = MESSAGE_PLAN_ACCEPTED;
-    session->accepted.as.plan_accepted.lane = accepted->lane;
-    session->delta_batches = accepted->delta_next_batch;
+    take_accepted(session, accepted);
+    session->accepted_once = true;
+    session->retry_until_ns = 0;
+    session->delta_batches = session->accepted.as.plan_accepted.delta_next_batch;
     (void)push(session, SOURCE_ACTION_OPEN_LINKS);
     /* Each attempt has its own deadlines; the driver reports LINKS_UP or FAILED. */
     enter(session, SOURCE_LINKING, CLOCK_NEVER);
@@ -327,27 +416,28 @@ static void on_prepared(struct source_session *session, const haul_control_Prepa
 static void on_decided(struct source_session *session, const struct source_event *event,
                        uint64_t now_ns)
 {
+    if (event->error.status == HAUL_IN_DOUBT) {
+        /* Nobody knows before the record is read again: stay frozen, change nothing. */
+        session->outcome = event->error;
+        session->decision_in_doubt = true;
+        end(session);
+        return;
+    }
     if (event->error.status != HAUL_OK) {
+        session->decision_asked = false;
         abort_job(session, &event->error, true, now_ns);
         return;
     }
     session->frozen = false;
+    memset(&session->outcome, 0, sizeof(session->outcome)); /* the path may be lost already */
+    session->decided = true;
     session->figures.freeze_ended_ns = now_ns;
     (void)push(session, SOURCE_ACTION_RELEASE);
-    haul_control_Commit *commit = &push_message(session, MESSAGE_COMMIT)->as.commit;
-    commit->new_version = session->options.plan->new_version;
-    commit->epoch = session->options.epoch;
-    enter(session, SOURCE_COMMITTING, answer_deadline(session, now_ns));
-}
-
-static void leave_in_doubt(struct source_session *session, const char *why)
-{
-    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
-                   "the decision to commit is recorded, but the target has not confirmed it: %s",
-                   why);
-    haul_error_hint(&session->outcome,
-                    "the target owns the range; run `haul resolve` when it is reachable");
-    end(session);
+    if (session->channel_up) {
+        send_commit(session, now_ns);
+    } else {
+        go_retry(session, now_ns);
+    }
 }
 
 /* --- dispatch --------------------------------------------------------------------------------- */
@@ -361,8 +451,16 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
     haul_error_set(&error, known ? (enum haul_status)status : HAUL_PROTOCOL, NULL, 0,
                    "the target refused: %s", text);
     haul_error_hint(&error, "%s", hint);
-    if (session->state == SOURCE_COMMITTING) {
-        leave_in_doubt(session, text);
+    if (session->decided) {
+        if (may_retry(session, &error, now_ns)) {
+            go_retry(session, now_ns);
+        } else {
+            leave_in_doubt(session, text);
+        }
+        return;
+    }
+    if (may_retry(session, &error, now_ns) && session->state <= SOURCE_PLANNING) {
+        go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }
     abort_job(session, &error, false, now_ns);
@@ -373,7 +471,7 @@ static void on_unexpected(struct source_session *session, unsigned type, uint64_
     char text[96];
     (void)snprintf(text, sizeof(text), "message %s is out of place in state %s",
                    message_name(type), source_state_name(session->state));
-    if (session->state == SOURCE_COMMITTING) {
+    if (session->decided) {
         leave_in_doubt(session, text);
     } else {
         abort_with(session, HAUL_PROTOCOL, text, "", now_ns);
@@ -381,7 +479,7 @@ static void on_unexpected(struct source_session *session, unsigned type, uint64_
 }
 
 /* Messages that belong to one state each. */
-static bool on_expected_message(struct source_session *session, const struct message *message,
+static bool on_expected_message(struct source_session *session, struct message *message,
                                 uint64_t now_ns)
 {
     enum source_state state = session->state;
@@ -402,8 +500,7 @@ static bool on_expected_message(struct source_session *session, const struct mes
     return true;
 }
 
-static void on_message(struct source_session *session, const struct message *message,
-                       uint64_t now_ns)
+static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
         if (message->type == MESSAGE_ABORTED || message->type == MESSAGE_REFUSED) {
@@ -436,7 +533,7 @@ static void on_message(struct source_session *session, const struct message *mes
 static void on_failure(struct source_session *session, const struct haul_error *error,
                        uint64_t now_ns)
 {
-    if (session->state == SOURCE_COMMITTING) {
+    if (session->decided) {
         leave_in_doubt(session, error->text);
     } else if (session->state == SOURCE_ABORTING) {
         enter(session, SOURCE_ENDED, CLOCK_NEVER);
@@ -445,6 +542,19 @@ static void on_failure(struct source_session *session, const struct haul_error *
         session->outcome = *error; /* the decision, once known, settles it */
     } else {
         abort_job(session, error, true, now_ns);
+    }
+}
+
+/* Channel or links are gone. */
+static void on_path_lost(struct source_session *session, const struct haul_error *error,
+                         uint64_t now_ns)
+{
+    bool leaves = session->state != SOURCE_ABORTING && session->state != SOURCE_DECIDING &&
+                  session->state != SOURCE_RETRYING;
+    if (leaves && may_retry(session, error, now_ns)) {
+        go_retry(session, now_ns);
+    } else if (session->state != SOURCE_RETRYING) {
+        on_failure(session, error, now_ns);
     }
 }
 
@@ -457,6 +567,14 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0, "the target did not answer in state %s",
                    source_state_name(session->state));
     switch (session->state) {
+    case SOURCE_RETRYING:
+        session->figures.retries++;
+        (void)push(session, SOURCE_ACTION_CONNECT);
+        enter(session, SOURCE_CONNECTING, CLOCK_NEVER); /* the channel has its own deadline */
+        return;
+    case SOURCE_COMMITTING:
+        on_path_lost(session, &error, now_ns);
+        return;
     case SOURCE_FREEZING:
         session->state_deadline_ns = CLOCK_NEVER; /* the hook has its own; wait for its answer */
         return;
@@ -473,7 +591,7 @@ static void check_invariants(const struct source_session *session)
 {
     bool may_freeze =
         session->state >= SOURCE_FREEZING && session->state <= SOURCE_DECIDING;
-    haul_assert(!session->frozen || may_freeze); /* S1 */
+    haul_assert(!session->frozen || may_freeze || session->decision_in_doubt); /* S1 */
     haul_assert(!session->decision_asked || session->figures.verified); /* S2 */
     if (session->state == SOURCE_ENDED && session->outcome.status == HAUL_OK) {
         haul_assert(session->decision_asked && !session->frozen); /* S4 */
@@ -493,7 +611,10 @@ void source_session_event(struct source_session *session, const struct source_ev
         break;
     case SOURCE_EVENT_CHANNEL_DOWN:
         session->channel_up = false;
-        on_failure(session, &event->error, now_ns);
+        on_path_lost(session, &event->error, now_ns);
+        break;
+    case SOURCE_EVENT_LINKS_DOWN:
+        on_path_lost(session, &event->error, now_ns);
         break;
     case SOURCE_EVENT_MESSAGE:
         on_message(session, event->message, now_ns);
@@ -548,6 +669,9 @@ enum haul_status source_session_create(const struct source_session_options *opti
         return HAUL_NO_MEMORY;
     }
     session->options = *options;
+    session->decided = options->decided;
+    session->decision_asked = options->decided;
+    session->figures.verified = options->decided; /* no decision without */
     session->state = SOURCE_CONNECTING;
     session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own */
     session->digests = calloc(options->plan->family_count, sizeof(*session->digests));

@@ -13,7 +13,9 @@
  *
  *   FREEZING, DRAINING, PREPARING --freeze deadline / unfreeze, round--> CATCHING_UP
  *   any before DECIDING --failure, cancel, Abort, Refused / unfreeze, Abort--> ABORTING --> ENDED
- *   COMMITTING --channel lost--> ENDED(IN_DOUBT): the record says commit, the target will learn it
+ *   PLANNING..PREPARING --path lost / unfreeze, disconnect--> RETRYING --back-off--> CONNECTING
+ *   COMMITTING --path lost / disconnect--> RETRYING: the record says commit, the target must learn it
+ *   RETRYING --too long--> ENDED (temporary, or IN_DOUBT once decided)
  *
  * Invariants (checked after every event by check_invariants):
  *   S1 writes are frozen exactly in FREEZING..COMMITTING, and released only by the decision
@@ -43,6 +45,7 @@
     X(PREPARING, "frozen; Prepare is out, Prepared awaited")                                   \
     X(DECIDING, "frozen; the decision record is being written")                                \
     X(COMMITTING, "released; Commit is out, Committed awaited")                                \
+    X(RETRYING, "the path was lost; waiting to connect again")                                 \
     X(ABORTING, "Abort is out, Aborted awaited")                                               \
     X(ENDED, "nothing more happens")
 
@@ -57,13 +60,14 @@ const char *source_state_name(enum source_state state);
 enum source_event_type {
     SOURCE_EVENT_CHANNEL_UP,
     SOURCE_EVENT_CHANNEL_DOWN, /* error */
-    SOURCE_EVENT_MESSAGE,      /* message: borrowed */
+    SOURCE_EVENT_MESSAGE,      /* message */
     SOURCE_EVENT_LINKS_UP,
+    SOURCE_EVENT_LINKS_DOWN,   /* error: a data link broke, and no other was to be had */
     SOURCE_EVENT_COPIED,       /* every block of the snapshot was sent and freed */
     SOURCE_EVENT_ROUND_DONE,   /* bytes: of the ranges found in the round; sequence; batches */
     SOURCE_EVENT_FROZEN,       /* error.status: OK or why not */
     SOURCE_EVENT_DIGESTED,     /* digests: one a family */
-    SOURCE_EVENT_DECIDED,      /* error.status: OK, or the record was NOT written */
+    SOURCE_EVENT_DECIDED,      /* error.status: OK; IN_DOUBT; else the record was NOT written */
     SOURCE_EVENT_FAILED,       /* error: something local went wrong */
     SOURCE_EVENT_CANCEL,
     SOURCE_EVENT_TICK,
@@ -72,7 +76,7 @@ enum source_event_type {
 struct source_event {
     enum source_event_type type;
     struct haul_error error;
-    const struct message *message;
+    struct message *message; /* the session may take its parts; the owner releases it */
     uint64_t bytes;
     uint64_t sequence;
     uint64_t batches; /* of the delta lane, sent since the job began */
@@ -81,6 +85,8 @@ struct source_event {
 
 enum source_action_type {
     SOURCE_ACTION_SEND,       /* message: take it, send it, release it */
+    SOURCE_ACTION_CONNECT,    /* open the control channel again */
+    SOURCE_ACTION_DISCONNECT, /* close channel and links, stop readers; the view is kept */
     SOURCE_ACTION_OPEN_LINKS,
     SOURCE_ACTION_START_COPY,
     SOURCE_ACTION_ROUND,      /* read the log up to its end now */
@@ -106,6 +112,9 @@ struct source_session_options {
     const char *identity;          /* of the database */
     bool config_version_known;
     uint32_t peer_timeout_ms;
+    uint32_t retry_max_ms;         /* keep trying to come back for so long; 0: never */
+    bool decided;                  /* resolve: the decision to commit was made by an earlier run */
+    const uint8_t *supersedes;     /* HAUL_JOB_BYTES of a job that this one replaces, or NULL */
 };
 
 struct source_session;
@@ -137,6 +146,7 @@ struct source_session_figures {
     uint64_t freeze_started_ns; /* 0: never */
     uint64_t freeze_ended_ns;
     bool verified;
+    uint32_t retries;
 };
 void source_session_figures(const struct source_session *session,
                             struct source_session_figures *figures);

@@ -5,12 +5,9 @@
  *   loop: control channel <-> target_session <-> actions; slow calls go to the call worker */
 #include "target_job.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "applier.h"
@@ -20,11 +17,11 @@
 #include "migration_thread.h"
 #include "receiver_links.h"
 #include "target_plan.h"
+#include "target_record.h"
 #include "target_session.h"
 #include "version_record.h"
 
 enum {
-    PATH_BYTES_MAX = 1024,
     JOB_TEXT_BYTES = 2 * HAUL_JOB_BYTES + 1,
     PROGRESS_INTERVAL_MS = 50,
     LINK_COUNT_MAX = 16,
@@ -36,6 +33,8 @@ enum call_tag {
     CALL_CLEAR = 3,
     CALL_RECORD = 4,
     CALL_DIGEST = 5,
+    CALL_LOOK_UP = 6,
+    CALL_POSITIONS = 7,
 };
 
 struct target_job {
@@ -45,16 +44,19 @@ struct target_job {
     struct receiver_links links;
     struct applier *applier;
     struct call_worker *worker;
-    struct plan plan;
-    bool has_plan;
+    struct target_record record;       /* the call worker's while a call runs */
+    struct plan incoming_plan;         /* on its way to the check */
+    uint64_t prepared_version;         /* of the records, when the source came back */
+    struct stream_position *pending;   /* durable in the store, to be recorded */
+    size_t pending_count;
+    struct stream_position *recording; /* with the call worker; NULL: it has none */
+    size_t recording_count;
+    bool prepared_waits;               /* PREPARED comes when the positions are recorded */
     bool started;  /* the plan was accepted, blocks may come */
     bool ended;
     struct message accepted;
-    enum haul_lane lane;
-    uint64_t recorded_version;
     uint8_t token[LINK_TOKEN_BYTES];
     uint8_t session_id[LINK_SESSION_BYTES];
-    char staging[PATH_BYTES_MAX];
     /* What the appliers have reported. */
     uint32_t flushes_missing;
     uint64_t records;
@@ -87,99 +89,61 @@ static void feed_error(struct target_job *job, enum target_event_type type,
     feed(job, &event);
 }
 
-/* --- staging files ---------------------------------------------------------------------------- */
-
-static enum haul_status make_staging(struct target_job *job, struct haul_error *error)
-{
-    char directory[PATH_BYTES_MAX - 16];
-    if (!haul_directory_of(job->options.target->store, directory, sizeof(directory))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
-    }
-    (void)snprintf(job->staging, sizeof(job->staging), "%s/staging", directory);
-    bool made = (mkdir(directory, 0755) == 0 || errno == EEXIST) &&
-                (mkdir(job->staging, 0755) == 0 || errno == EEXIST);
-    return made ? HAUL_OK
-                : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
-                                 "cannot make %s", job->staging);
-}
-
-/* One job at a time writes here, so everything found is left over. */
-static void clean_staging(struct target_job *job)
-{
-    DIR *directory = job->staging[0] == '\0' ? NULL : opendir(job->staging);
-    if (directory == NULL) {
-        return;
-    }
-    const struct dirent *entry;
-    while ((entry = readdir(directory)) != NULL) {
-        if (strstr(entry->d_name, ".sst") != NULL) {
-            (void)unlinkat(dirfd(directory), entry->d_name, 0);
-        }
-    }
-    (void)closedir(directory);
-    (void)rmdir(job->staging);
-}
-
 /* --- slow calls ------------------------------------------------------------------------------- */
+
+static void call_look_up(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    error->status = target_record_look_up(&job->record, target_session_hello(job->session),
+                                          &job->prepared_version, error);
+}
 
 static void call_check(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
-    const struct haul_target_options *target = job->options.target;
-    error->status = target_plan_lane(target->store, job->plan.lane, target->lane, &job->lane, error);
-    if (error->status == HAUL_OK) {
-        error->status = target_plan_check(target->store, &job->plan, error);
-    }
-    if (error->status == HAUL_OK && job->lane == HAUL_LANE_INGEST) {
-        error->status = make_staging(job, error);
-        clean_staging(job);
-        if (error->status == HAUL_OK) {
-            error->status = make_staging(job, error);
-        }
-    }
+    error->status = target_record_check(&job->record, &job->incoming_plan, error);
+    memset(&job->incoming_plan, 0, sizeof(job->incoming_plan));
 }
 
-static void call_own(void *context, struct haul_error *error)
+static void call_positions(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
-    const struct haul_hooks *hooks = &job->options.target->hooks;
-    const haul_control_Hello *hello = target_session_hello(job->session);
-    struct version_swap swap = {.outcome = VERSION_IMPORTED,
-                                .job = hello->job.bytes,
-                                .plan = &job->plan,
-                                .expected = job->recorded_version,
-                                .next = job->plan.new_version,
-                                .epoch = hello->epoch};
-    error->status = version_record_swap(job->options.target->store, hooks, &swap, error);
-    if (error->status == HAUL_OK && hooks->own != NULL) {
-        error->status = hooks->own(hooks->context, job->plan.new_version, error);
-    }
-}
-
-static void call_clear(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    error->status = target_plan_clear(job->options.target->store, &job->plan, error);
-}
-
-/* Everything is durable by now: what remains is that the directory entries are, too. */
-static void call_record(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    struct haul_store *store = job->options.target->store;
-    error->status = store->ops->sync(store, error);
+    error->status =
+        target_record_positions(&job->record, job->recording, job->recording_count, error);
 }
 
 static void call_digest(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
+    const struct plan *plan = &job->record.plan;
     error->status = HAUL_OK;
-    for (uint32_t i = 0; i < job->plan.family_count && error->status == HAUL_OK; i++) {
+    for (uint32_t i = 0; i < plan->family_count && error->status == HAUL_OK; i++) {
         if (job->scan_wanted[i]) {
-            error->status = target_plan_digest(job->options.target->store, &job->plan, i,
+            error->status = target_plan_digest(job->options.target->store, plan, i,
                                                &job->digests[i], error);
         }
     }
+}
+
+static void call_record(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    error->status = target_record_prepare(&job->record, target_session_prepare(job->session),
+                                          job->digests, error);
+}
+
+static void call_own(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    uint64_t new_version = target_session_prepare(job->session)->new_version;
+    error->status = target_record_own(&job->record, new_version, error);
+}
+
+static void call_clear(void *context, struct haul_error *error)
+{
+    struct target_job *job = context;
+    error->status =
+        target_record_clear(&job->record, target_session_outcome(job->session), error);
 }
 
 static void submit_call(struct target_job *job, enum call_tag tag,
@@ -189,40 +153,89 @@ static void submit_call(struct target_job *job, enum call_tag tag,
     call_worker_submit(job->worker, &call);
 }
 
+/* --- the job's records ------------------------------------------------------------------------ */
+
+static void on_looked_up(struct target_job *job, const struct haul_error *error)
+{
+    struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
+                                 .error = *error,
+                                 .phase = job->record.phase,
+                                 .new_version = job->prepared_version,
+                                 .epoch = job->record.epoch};
+    feed(job, &event);
+}
+
 /* --- plan ------------------------------------------------------------------------------------- */
 
 static void take_plan(struct target_job *job, const struct message *message)
 {
     struct haul_error error = {0};
-    if (plan_from_message(&job->plan, message, &error) != HAUL_OK) {
+    if (plan_from_message(&job->incoming_plan, message, &error) != HAUL_OK) {
         feed_error(job, TARGET_EVENT_CHECKED, &error);
         return;
     }
-    job->has_plan = true;
-    for (size_t i = 0; i < job->plan.stream_count; i++) {
-        job->metadata_streams += job->plan.families[job->plan.streams[i].family].metadata;
-    }
     submit_call(job, CALL_CHECK, call_check);
+}
+
+/* Where the streams stand, for a source that comes back. */
+static enum haul_status add_positions(struct target_job *job, haul_control_PlanAccepted *accepted)
+{
+    size_t count = job->record.positions == NULL ? 0 : job->record.plan.stream_count;
+    accepted->positions = calloc(count + 1, sizeof(*accepted->positions));
+    if (accepted->positions == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct stream_position *from = &job->record.positions[i];
+        haul_control_StreamPosition *to = &accepted->positions[accepted->positions_count++];
+        to->stream = from->stream;
+        to->next_batch = from->next_batch;
+        to->finished = from->finished;
+        to->last_key = message_bytes(slice_of(from->last_key, from->last_key_size));
+        if (to->last_key == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+    }
+    accepted->delta_next_batch = job->record.delta_next_batch;
+    return HAUL_OK;
 }
 
 static enum haul_status make_accepted(struct target_job *job)
 {
     message_init(&job->accepted, MESSAGE_PLAN_ACCEPTED);
     haul_control_PlanAccepted *accepted = &job->accepted.as.plan_accepted;
-    accepted->lane = (uint32_t)job->lane;
-    accepted->family_ids = calloc(job->plan.family_count, sizeof(*accepted->family_ids));
-    if (accepted->family_ids == NULL) {
+    accepted->lane = (uint32_t)job->record.lane;
+    accepted->family_ids = calloc(job->record.plan.family_count, sizeof(*accepted->family_ids));
+    if (accepted->family_ids == NULL || add_positions(job, accepted) != HAUL_OK) {
         return HAUL_NO_MEMORY;
     }
-    accepted->family_ids_count = (pb_size_t)job->plan.family_count;
-    for (size_t i = 0; i < job->plan.family_count; i++) {
-        accepted->family_ids[i] = job->plan.families[i].target_id;
+    accepted->family_ids_count = (pb_size_t)job->record.plan.family_count;
+    for (size_t i = 0; i < job->record.plan.family_count; i++) {
+        accepted->family_ids[i] = job->record.plan.families[i].target_id;
     }
     return HAUL_OK;
 }
 
+/* What the records say is done already. */
+static void count_finished(struct target_job *job)
+{
+    const struct plan *plan = &job->record.plan;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        bool metadata = plan->families[plan->streams[i].family].metadata;
+        bool finished = job->record.positions != NULL && job->record.positions[i].finished;
+        job->metadata_streams += metadata;
+        job->finished_streams += finished;
+        job->finished_metadata_streams += finished && metadata;
+    }
+    job->delta_batches = job->record.delta_next_batch;
+    job->progress_due = true;
+}
+
 static void on_checked(struct target_job *job, const struct haul_error *error)
 {
+    if (error->status == HAUL_OK) {
+        count_finished(job);
+    }
     struct target_event event = {.type = TARGET_EVENT_CHECKED, .error = *error,
                                  .accepted = &job->accepted};
     if (error->status == HAUL_OK && make_accepted(job) != HAUL_OK) {
@@ -241,14 +254,17 @@ static void start_appliers(struct target_job *job)
     }
     struct applier_options options = {
         .store = target->store,
-        .plan = &job->plan,
-        .lane = job->lane,
+        .plan = &job->record.plan,
+        .lane = job->record.lane,
         .thread_count = target->applier_count,
         .slot_size_bytes = job->links.config.options.slot_size_bytes,
         .block_count_max = job->links.config.options.slot_count * RECEIVER_LINK_COUNT_MAX,
         .table_size_bytes = target->table_size_bytes,
-        .staging_directory = job->staging,
+        .staging_directory = job->record.staging,
         .job = text,
+        .positions = job->record.positions,
+        .base_digests = job->record.base_digests,
+        .delta_next_batch = job->record.delta_next_batch,
         .log = target->log,
     };
     struct haul_error error = {0};
@@ -263,6 +279,67 @@ static void start_appliers(struct target_job *job)
     }
     job->started = true;
     job->started_ns = now_ns(job);
+}
+
+/* --- positions -------------------------------------------------------------------------------- */
+
+static void free_positions(struct stream_position *positions, size_t count)
+{
+    for (size_t i = 0; positions != NULL && i < count; i++) {
+        stream_position_fini(&positions[i]);
+    }
+    free(positions);
+}
+
+/* One call at a time; what becomes durable meanwhile goes with the next. */
+static void record_positions(struct target_job *job)
+{
+    if (job->recording != NULL || job->pending_count == 0) {
+        return;
+    }
+    job->recording = job->pending;
+    job->recording_count = job->pending_count;
+    job->pending = NULL;
+    job->pending_count = 0;
+    submit_call(job, CALL_POSITIONS, call_positions);
+}
+
+static void on_durable(struct target_job *job, struct applier_note *note)
+{
+    size_t count = job->pending_count + note->position_count;
+    struct stream_position *all = realloc(job->pending, count * sizeof(*all));
+    if (all == NULL) {
+        free_positions(note->positions, note->position_count); /* a resume repeats more */
+        return;
+    }
+    memcpy(all + job->pending_count, note->positions, note->position_count * sizeof(*all));
+    free(note->positions);
+    job->pending = all;
+    job->pending_count = count;
+    record_positions(job);
+}
+
+/* PREPARED stands behind every position that it relies on. */
+static void record_prepared(struct target_job *job)
+{
+    record_positions(job);
+    job->prepared_waits = job->recording != NULL;
+    if (!job->prepared_waits) {
+        submit_call(job, CALL_RECORD, call_record);
+    }
+}
+
+static void on_positions_recorded(struct target_job *job, const struct haul_error *error)
+{
+    free_positions(job->recording, job->recording_count);
+    job->recording = NULL;
+    if (error->status != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_FAILED, error);
+    } else if (job->prepared_waits) {
+        record_prepared(job);
+    } else {
+        record_positions(job);
+    }
 }
 
 /* --- notes of the appliers -------------------------------------------------------------------- */
@@ -280,7 +357,7 @@ static void on_applied(struct target_job *job, const struct applier_note *note)
         feed(job, &event);
     } else if (note->stream_finished) {
         job->finished_streams++;
-        bool metadata = job->plan.families[job->plan.streams[note->stream].family].metadata;
+        bool metadata = job->record.plan.families[job->record.plan.streams[note->stream].family].metadata;
         job->finished_metadata_streams += metadata;
         job->progress_sent_ns = 0; /* the source may be waiting for this one */
     }
@@ -299,7 +376,7 @@ static void on_flushed(struct target_job *job)
         return;
     }
     bool complete = true;
-    for (uint32_t i = 0; i < job->plan.family_count; i++) {
+    for (uint32_t i = 0; i < job->record.plan.family_count; i++) {
         job->scan_wanted[i] =
             applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
         complete = complete && !job->scan_wanted[i];
@@ -321,10 +398,7 @@ static void on_note(struct target_job *job, struct applier_note *note)
         on_applied(job, note);
         return;
     case APPLIER_DURABLE:
-        for (size_t i = 0; i < note->position_count; i++) {
-            stream_position_fini(&note->positions[i]);
-        }
-        free(note->positions);
+        on_durable(job, note);
         return;
     case APPLIER_FLUSHED:
         on_flushed(job);
@@ -364,7 +438,6 @@ static void stop_work(struct target_job *job)
     }
     receiver_links_forget_lent(&job->links);
     receiver_links_close(&job->links);
-    clean_staging(job);
 }
 
 static void perform(struct target_job *job, struct target_action *action)
@@ -372,6 +445,9 @@ static void perform(struct target_job *job, struct target_action *action)
     switch (action->type) {
     case TARGET_ACTION_SEND:
         send_message(job, &action->message);
+        return;
+    case TARGET_ACTION_LOOK_UP:
+        submit_call(job, CALL_LOOK_UP, call_look_up);
         return;
     case TARGET_ACTION_CHECK:
         take_plan(job, &action->message);
@@ -384,7 +460,7 @@ static void perform(struct target_job *job, struct target_action *action)
         applier_flush(job->applier);
         return;
     case TARGET_ACTION_RECORD:
-        submit_call(job, CALL_RECORD, call_record);
+        record_prepared(job);
         return;
     case TARGET_ACTION_OWN:
         submit_call(job, CALL_OWN, call_own);
@@ -455,8 +531,14 @@ static bool poll_links(struct target_job *job)
 {
     struct haul_error failed = {0};
     bool any = receiver_links_poll(&job->links, job->started ? job->applier : NULL, &failed);
-    if (failed.status != HAUL_OK && job->started) {
+    bool violated = failed.status == HAUL_PROTOCOL || failed.status == HAUL_CORRUPT ||
+                    failed.status == HAUL_FENCED || failed.status == HAUL_VERSION;
+    if (violated && job->started) {
         feed_error(job, TARGET_EVENT_FAILED, &failed);
+    } else if (failed.status != HAUL_OK) {
+        /* The source notices, too, and comes back or gives up. */
+        haul_log(job->options.target->log, HAUL_LOG_WARNING, "a data link broke: %s",
+                 failed.text);
     }
     struct message message;
     while (receiver_links_next_message(&job->links, &message)) {
@@ -485,6 +567,10 @@ static bool poll_workers(struct target_job *job)
         };
         if (result.tag == CALL_CHECK) {
             on_checked(job, &result.error);
+        } else if (result.tag == CALL_LOOK_UP) {
+            on_looked_up(job, &result.error);
+        } else if (result.tag == CALL_POSITIONS) {
+            on_positions_recorded(job, &result.error);
         } else if (result.tag == CALL_DIGEST && result.error.status == HAUL_OK) {
             report_digests(job);
         } else {
@@ -507,7 +593,7 @@ static void send_progress(struct target_job *job)
     message.as.progress = (haul_control_Progress){
         .applied_records = job->records,
         .applied_bytes = job->bytes,
-        .snapshot_complete = job->finished_streams == job->plan.stream_count,
+        .snapshot_complete = job->finished_streams == job->record.plan.stream_count,
         .metadata_complete = job->finished_metadata_streams == job->metadata_streams,
         .delta_applied_batches = job->delta_batches,
     };
@@ -551,9 +637,15 @@ bool target_job_has_ended(const struct target_job *job)
            (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
 }
 
+bool target_job_is_resumable(const struct target_job *job)
+{
+    enum haul_status outcome = target_session_outcome(job->session)->status;
+    return outcome == HAUL_CLOSED || outcome == HAUL_IN_DOUBT;
+}
+
 bool target_job_was_accepted(const struct target_job *job)
 {
-    return job->accepted.type == 0 && job->lane != HAUL_LANE_AUTO && job->started_ns > 0;
+    return job->started_ns > 0 || job->record.phase != JOB_UNKNOWN;
 }
 
 /* --- admitting links -------------------------------------------------------------------------- */
@@ -580,6 +672,7 @@ static enum haul_phase phase_of(enum target_state state)
 {
     switch (state) {
     case TARGET_WAITING:
+    case TARGET_LOOKING:
     case TARGET_GREETED:
         return HAUL_PHASE_CONNECTING;
     case TARGET_CHECKING:
@@ -611,8 +704,8 @@ void target_job_progress(const struct target_job *job, struct haul_progress *pro
         .bytes = job->bytes,
         .wire_bytes = stats.bytes_received,
     };
-    for (size_t i = 0; job->has_plan && i < job->plan.stream_count; i++) {
-        progress->bytes_expected += job->plan.streams[i].bytes;
+    for (size_t i = 0; job->record.has_plan && i < job->record.plan.stream_count; i++) {
+        progress->bytes_expected += job->record.plan.streams[i].bytes;
     }
     if (job->started_ns > 0) {
         progress->seconds = (double)(now_ns(job) - job->started_ns) / (double)NS_PER_S;
@@ -627,18 +720,18 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
     receiver_links_stats(&job->links, &result->link);
     memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
     result->verified = result->status == HAUL_OK;
-    result->lane = job->lane;
-    result->old_version = job->plan.old_version;
-    result->new_version = job->plan.new_version;
+    result->lane = job->record.lane;
+    result->old_version = job->record.plan.old_version;
+    result->new_version = job->record.plan.new_version;
     if (job->options.rdma_refusal[0] != '\0') {
         (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
                        job->options.rdma_refusal);
     }
-    result->family_count = job->plan.family_count;
-    for (size_t i = 0; i < job->plan.family_count; i++) {
+    result->family_count = job->record.plan.family_count;
+    for (size_t i = 0; i < job->record.plan.family_count; i++) {
         struct haul_family_result *family = &result->families[i];
         (void)snprintf(family->name, sizeof(family->name), "%s",
-                       job->plan.families[i].family.name);
+                       job->record.plan.families[i].family.name);
         family->records = job->digests[i].count;
         family->bytes = job->digests[i].bytes;
         digest_format(&job->digests[i], family->digest);
@@ -683,7 +776,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
     if (status != HAUL_OK) {
         return status;
     }
-    job->recorded_version = version;
+    job->record.recorded_version = version;
     struct target_session_options options = {
         .config_version = target->keep_versions ? target->config_version : version,
         .config_version_known = known || target->keep_versions,
@@ -709,6 +802,7 @@ enum haul_status target_job_create(const struct target_job_options *options, int
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a job");
     }
     job->options = *options;
+    target_record_init(&job->record, options->target);
     struct link_config config = {.options = options->target->link,
                                  .epoch = 1,
                                  .clock = options->clock,
@@ -752,6 +846,9 @@ void target_job_destroy(struct target_job *job)
     }
     target_session_destroy(job->session);
     message_release(&job->accepted);
-    plan_fini(&job->plan);
+    plan_fini(&job->incoming_plan);
+    free_positions(job->pending, job->pending_count);
+    free_positions(job->recording, job->recording_count);
+    target_record_fini(&job->record);
     free(job);
 }

@@ -38,6 +38,8 @@ uint64_t target_job_deadline_ns(const struct target_job *job);
 void target_job_cancel(struct target_job *job);
 /* Over, and everything was said to the peer? */
 bool target_job_has_ended(const struct target_job *job);
+/* Lost its source, and can be taken up again by it? Only after the end. */
+bool target_job_is_resumable(const struct target_job *job);
 /* Did it come as far as an accepted plan? (Refused callers do not count as jobs.) */
 bool target_job_was_accepted(const struct target_job *job);
 

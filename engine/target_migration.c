@@ -14,6 +14,7 @@ enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
     APPLIER_COUNT_MAX = 16,
     LOOP_INTERVAL_MS = 100,
+    RESUME_WAIT_MS_DEFAULT = 10000,
 };
 
 struct target_migration {
@@ -25,6 +26,7 @@ struct target_migration {
     struct listener *verbs; /* NULL: no RDMA, for `rdma_refusal` */
     char rdma_refusal[HAUL_REASON_BYTES_MAX];
     struct target_job *job; /* NULL: none */
+    uint64_t resume_until_ns; /* once: wait so long for a lost source; 0: there is none */
     bool cancel_seen;
     bool ended;
 };
@@ -55,6 +57,7 @@ static void take_control(struct target_migration *target, struct link_incoming *
         haul_log(target->options.log, HAUL_LOG_ERROR, "%s: %s", peer, line);
         return;
     }
+    target->resume_until_ns = 0;
     haul_log(target->options.log, HAUL_LOG_INFO, "control connection from %s", peer);
 }
 
@@ -106,6 +109,7 @@ static void end_job(struct target_migration *target)
 {
     struct haul_result *result = &target->base.result;
     bool accepted = target_job_was_accepted(target->job);
+    bool resumable = accepted && target_job_is_resumable(target->job);
     memset(result, 0, sizeof(*result));
     target_job_result(target->job, result);
     if (result->progress.transport == HAUL_TRANSPORT_VERBS) {
@@ -119,7 +123,13 @@ static void end_job(struct target_migration *target)
              "job ended: %s", line);
     target_job_destroy(target->job);
     target->job = NULL;
-    target->ended = target->cancel_seen || (target->options.once && accepted);
+    target->ended = target->cancel_seen;
+    if (target->options.once && resumable) {
+        target->resume_until_ns =
+            clock_deadline_ns(target->clock, target->options.resume_wait_ms);
+    } else if (target->options.once && accepted) {
+        target->ended = true;
+    }
 }
 
 static void check_cancel(struct target_migration *target)
@@ -134,6 +144,9 @@ static void check_cancel(struct target_migration *target)
         return;
     }
     target->ended = true;
+    if (target->resume_until_ns != 0) {
+        return; /* the lost job's outcome is the result */
+    }
     target->base.result.status =
         haul_error_set(&target->base.result.error, HAUL_CANCELLED, NULL, 0,
                        "stopped while listening");
@@ -178,6 +191,9 @@ static void run_target(struct haul_migration *migration)
             }
         }
         check_cancel(target);
+        bool waits = target->job == NULL && target->resume_until_ns != 0;
+        target->ended = target->ended ||
+                        (waits && clock_now_ns(target->clock) >= target->resume_until_ns);
         uint64_t now = clock_now_ns(target->clock);
         if (now - published_ns >= (uint64_t)LOOP_INTERVAL_MS * NS_PER_MS) {
             published_ns = now;
@@ -222,6 +238,8 @@ static enum haul_status resolve_options(struct target_migration *target,
     link->peer_timeout_ms =
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
     options->applier_count = (uint32_t)or_default(options->applier_count, 1);
+    options->resume_wait_ms =
+        (uint32_t)or_default(options->resume_wait_ms, RESUME_WAIT_MS_DEFAULT);
     options->table_size_bytes = or_default(options->table_size_bytes, TABLE_SIZE_BYTES_DEFAULT);
     if (options->applier_count > APPLIER_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",

@@ -47,8 +47,8 @@ static enum haul_status match_family(struct haul_store *store, struct plan_famil
     return status;
 }
 
-static enum haul_status match_families(struct haul_store *store, struct plan *plan,
-                                       struct haul_error *error)
+enum haul_status target_plan_match(struct haul_store *store, struct plan *plan,
+                                   struct haul_error *error)
 {
     struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
     if (families == NULL) {
@@ -107,7 +107,7 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
 enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
                                    struct haul_error *error)
 {
-    enum haul_status status = match_families(store, plan, error);
+    enum haul_status status = target_plan_match(store, plan, error);
     if (status == HAUL_OK && plan->overwrite) {
         status = target_plan_clear(store, plan, error);
     }

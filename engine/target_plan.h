@@ -8,6 +8,10 @@
 #include "haul/migration.h"
 #include "plan.h"
 
+/* Fill in the target ids, creating families that are missing. Errors: MISMATCH, LIMIT, STORE. */
+enum haul_status target_plan_match(struct haul_store *store, struct plan *plan,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Fill in the target ids. With the plan's `overwrite` set, ranges that are not empty are cleared;
  * otherwise they are refused.
  * Errors: MISMATCH (comparator, merge operator), NOT_EMPTY, UNSUPPORTED (lane), LIMIT, and those

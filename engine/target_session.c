@@ -116,13 +116,29 @@ static void clear(struct target_session *session, const struct haul_error *error
     enter(session, TARGET_CLEARING, CLOCK_NEVER);
 }
 
+/* The source may have decided: stay dark, keep everything, let its record tell. */
+static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
+{
+    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+                   "prepared, and the source's decision is not known: %s", error->text);
+    haul_error_hint(&session->outcome, "the source's decision record tells: `haul resolve`");
+    end(session);
+}
+
 static void fail(struct target_session *session, const struct haul_error *error)
 {
     switch (session->state) {
     case TARGET_WAITING:
-    case TARGET_GREETED:
+    case TARGET_LOOKING:
     case TARGET_CHECKING:
         refuse(session, error);
+        return;
+    case TARGET_GREETED:
+        if (session->recorded) {
+            leave_in_doubt(session, error);
+        } else {
+            refuse(session, error);
+        }
         return;
     case TARGET_RECEIVING:
     case TARGET_FLUSHING:
@@ -131,11 +147,7 @@ static void fail(struct target_session *session, const struct haul_error *error)
         return;
     case TARGET_PREPARED:
     case TARGET_OWNING:
-        /* The source may have decided: stay dark, keep everything, let the record tell. */
-        haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
-                       "prepared, and the source's decision is not known: %s", error->text);
-        haul_error_hint(&session->outcome, "the source's decision record tells: `haul resolve`");
-        end(session);
+        leave_in_doubt(session, error);
         return;
     case TARGET_CLEARING:
     case TARGET_ENDED:
@@ -189,11 +201,28 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         refuse_with(session, HAUL_PROTOCOL, "Hello carries no job", "");
         return;
     }
-    if (!check_versions(session, hello)) {
+    /* A job that was accepted before has moved our version on itself when it was committed. */
+    if (!hello->resume && !check_versions(session, hello)) {
         return;
     }
+    (void)push(session, TARGET_ACTION_LOOK_UP);
+    enter(session, TARGET_LOOKING, CLOCK_NEVER);
+    (void)now_ns;
+}
+
+static void on_looked_up(struct target_session *session, const struct target_event *event,
+                         uint64_t now_ns)
+{
+    if (event->error.status != HAUL_OK) {
+        refuse(session, &event->error);
+        return;
+    }
+    session->recorded = event->phase == JOB_PREPARED;
+    session->prepare.as.prepare.new_version = event->new_version;
+    session->prepare.as.prepare.epoch = event->epoch;
     struct message *message = push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
+    message->as.welcome.job_phase = (uint32_t)event->phase;
     enter(session, TARGET_GREETED, answer_deadline(session, now_ns));
 }
 
@@ -217,6 +246,7 @@ static void on_checked(struct target_session *session, const struct target_event
         return;
     }
     session->delta_batches = event->accepted->as.plan_accepted.delta_next_batch;
+    session->recorded = false; /* the source goes on copying: what was prepared is void */
     (void)push(session, TARGET_ACTION_START);
     struct target_action *action = push(session, TARGET_ACTION_SEND);
     action->message = *event->accepted;
@@ -374,6 +404,20 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
     end(session);
 }
 
+/* What was received is kept: the source can go on from there. */
+static void on_channel_down(struct target_session *session, const struct haul_error *error)
+{
+    if (session->state >= TARGET_RECEIVING && session->state <= TARGET_RECORDING) {
+        haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0,
+                       "the source is gone; what it sent is kept until it comes back: %s",
+                       error->text);
+        haul_error_hint(&session->outcome, "run `haul send` again");
+        end(session);
+    } else {
+        fail(session, error);
+    }
+}
+
 static void on_message(struct target_session *session, const struct message *message,
                        uint64_t now_ns)
 {
@@ -387,7 +431,8 @@ static void on_message(struct target_session *session, const struct message *mes
     } else if (message->type == MESSAGE_PREPARE &&
                state >= TARGET_RECEIVING && state <= TARGET_PREPARED) {
         on_prepare(session, message);
-    } else if (message->type == MESSAGE_COMMIT && state == TARGET_PREPARED) {
+    } else if (message->type == MESSAGE_COMMIT &&
+               (state == TARGET_PREPARED || (state == TARGET_GREETED && session->recorded))) {
         on_commit(session, &message->as.commit);
     } else if (state != TARGET_CLEARING) {
         char text[96];
@@ -415,7 +460,10 @@ static void dispatch(struct target_session *session, const struct target_event *
         return;
     case TARGET_EVENT_CHANNEL_DOWN:
         session->channel_up = false;
-        fail(session, &event->error);
+        on_channel_down(session, &event->error);
+        return;
+    case TARGET_EVENT_LOOKED_UP:
+        on_looked_up(session, event, now_ns);
         return;
     case TARGET_EVENT_CHECKED:
         on_checked(session, event);
@@ -452,6 +500,8 @@ static void dispatch(struct target_session *session, const struct target_event *
 static bool is_stale(const struct target_session *session, enum target_event_type type)
 {
     switch (type) {
+    case TARGET_EVENT_LOOKED_UP:
+        return session->state != TARGET_LOOKING;
     case TARGET_EVENT_CHECKED:
         return session->state != TARGET_CHECKING;
     case TARGET_EVENT_FLUSHED:

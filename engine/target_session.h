@@ -4,7 +4,8 @@
  * No I/O, no clock, no threads: target_migration.c performs the actions in the product, the
  * simulator in the tests.
  *
- *   WAITING --Hello / Welcome--> GREETED --Plan / check it--> CHECKING
+ *   WAITING --Hello / look up--> LOOKING --records read / Welcome--> GREETED
+ *   GREETED --Plan / check it--> CHECKING      GREETED, was PREPARED --Commit / own--> OWNING
  *   CHECKING --sound / start, PlanAccepted--> RECEIVING
  *   RECEIVING, PREPARED --Prepare, all deltas applied / flush--> FLUSHING
  *   FLUSHING --durable, digests equal / record--> RECORDING --recorded / Prepared--> PREPARED
@@ -12,6 +13,7 @@
  *
  *   WAITING..CHECKING --refusal / Refused--> ENDED          (nothing was changed)
  *   RECEIVING..PREPARED --Abort, failure / clear--> CLEARING --cleared / Aborted--> ENDED
+ *   RECEIVING..RECORDING --channel lost--> ENDED(CLOSED)     (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
  *
  * Invariants (checked after every event by check_invariants):
@@ -31,6 +33,7 @@
 
 #define TARGET_STATE_LIST(X)                                                                   \
     X(WAITING, "the channel is up, Hello awaited")                                             \
+    X(LOOKING, "the records of the job are being read")                                        \
     X(GREETED, "Welcome is out, Plan awaited")                                                 \
     X(CHECKING, "the plan is held against the store")                                          \
     X(RECEIVING, "blocks are coming in")                                                       \
@@ -52,6 +55,7 @@ const char *target_state_name(enum target_state state);
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
     TARGET_EVENT_CHANNEL_DOWN, /* error */
+    TARGET_EVENT_LOOKED_UP,    /* error.status; phase, versions and epoch of the records */
     TARGET_EVENT_CHECKED,      /* error.status: OK or why the plan is refused; accepted: taken */
     TARGET_EVENT_APPLIED,      /* delta_batches: applied so far */
     TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before */
@@ -70,10 +74,14 @@ struct target_event {
     struct message *accepted;
     uint64_t delta_batches;
     const struct digest *digests;
+    enum job_phase phase;
+    uint64_t new_version; /* of PREPARED */
+    uint64_t epoch;
 };
 
 enum target_action_type {
     TARGET_ACTION_SEND,   /* message: take it, send it, release it */
+    TARGET_ACTION_LOOK_UP,/* read the records of the job that Hello names */
     TARGET_ACTION_CHECK,  /* message: the Plan, borrowed until the next event */
     TARGET_ACTION_START,  /* appliers up, links welcome */
     TARGET_ACTION_FLUSH,  /* make everything durable, then digest */

@@ -88,6 +88,11 @@ struct link_event {
     struct haul_error error;
 };
 
+/* Resolve zeroes of the options to defaults and check the bounds. Errors: INVALID. */
+enum haul_status link_config_resolve(const struct link_config *config,
+                                     struct link_config *resolved,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Resolved, numeric address of either family; text forms "1.2.3.4:5", "[::1]:5", "host:5". */
 struct link_address {
     struct sockaddr_storage storage;
@@ -132,7 +137,7 @@ size_t link_describe(const struct link *link, uint8_t *description);
 
 /* Take the peer's description; from here on blocks may be submitted and received. A receiver must
  * describe itself only after it has posted all its receives (the link sees to that).
- * Errors: PROTOCOL (nonsense in it), MISMATCH (slot sizes differ). */
+ * Errors: PROTOCOL (nonsense in it), MISMATCH (slot sizes differ), CLOSED (it ended meanwhile). */
 enum haul_status link_bind(struct link *link, const uint8_t *description, size_t size_bytes,
                            struct haul_error *error) HAUL_MUST_CHECK;
 

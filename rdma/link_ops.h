@@ -70,9 +70,4 @@ extern const struct link_ops tcp_link_ops;
 extern const struct link_ops loopback_link_ops;
 extern const struct link_ops verbs_link_ops;
 
-/* Resolve zeroes of the options to defaults and check the bounds. Errors: INVALID. */
-enum haul_status link_config_resolve(const struct link_config *config,
-                                     struct link_config *resolved,
-                                     struct haul_error *error) HAUL_MUST_CHECK;
-
 #endif

@@ -88,8 +88,9 @@ struct haul_source_options {
     bool keep_versions;                /* config_version below is given, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms;            /* default 500 */
+    uint32_t retry_max_ms;             /* a lost path: keep coming back for so long; default 30 s */
+    bool resolve;                      /* no new job: tell the target what an earlier one decided */
     uint64_t lag_bytes_max;            /* freeze when the log lags by less; default 1 MiB */
-    uint8_t job[HAUL_JOB_BYTES];       /* zero: a new random one; else resume that job */
     struct haul_hooks hooks;
     const struct haul_log *log;
 };
@@ -100,6 +101,7 @@ struct haul_target_options {
     enum haul_transport_mode mode;
     struct haul_link_options link;
     bool once;                         /* end after the first job that ends */
+    uint32_t resume_wait_ms;           /* once: a source that was lost may come back; default 10 s */
     uint32_t applier_count;            /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes;         /* ingest lane: size of a table file; default 64 MiB */

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_journal.c — a migration's records. */
+#include "job_journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "journal_directory.h"
+#include "message.h"
+#include "version_record.h"
+
+enum { PATH_BYTES_MAX = 1024 };
+
+static enum haul_status make_config(const struct haul_store *store, enum journal_role role,
+                                    const uint8_t *job, char *directory,
+                                    struct journal_config *config, struct haul_error *error)
+{
+    if (!haul_directory_of(store, directory, PATH_BYTES_MAX)) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    *config = (struct journal_config){
+        .directory = directory, .role = role, .identity = store->ops->identity(store)};
+    memcpy(config->job_id, job, JOURNAL_JOB_ID_BYTES);
+    return HAUL_OK;
+}
+
+enum haul_status job_journal_open(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  bool *existed, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    struct journal_config config;
+    enum haul_status status = make_config(store, role, job, directory, &config, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = journal_open(&config, journal, error);
+    *existed = status == HAUL_OK;
+    return status == HAUL_NOT_FOUND ? journal_create(&config, journal, error) : status;
+}
+
+enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
+                                  struct journal **journal, struct haul_error *error)
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    char directory[PATH_BYTES_MAX];
+    struct journal_config config;
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = make_config(store, role, none, directory, &config, error);
+    if (status == HAUL_OK) {
+        status = journal_directory_list(NULL, directory, &entries, &count, error);
+    }
+    bool found = false;
+    for (size_t i = 0; i < count && status == HAUL_OK && !found; i++) {
+        if (entries[i].role != role) {
+            continue;
+        }
+        memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
+        status = journal_open(&config, journal, error);
+        if (status == HAUL_OK && journal_state(*journal)->phase == JOURNAL_PHASE_DONE) {
+            status = journal_remove(*journal, error);
+            journal_close(*journal);
+        } else {
+            found = status == HAUL_OK;
+        }
+    }
+    free(entries);
+    return status == HAUL_OK && !found ? HAUL_NOT_FOUND : status;
+}
+
+/* --- plan ------------------------------------------------------------------------------------- */
+
+enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
+                                  struct haul_error *error)
+{
+    struct message message;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum haul_status status = plan_to_message(plan, &message);
+    if (status == HAUL_OK) {
+        status = message_encode(&message, &bytes, &size);
+        message_release(&message);
+    }
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0, "cannot encode the plan");
+    }
+    struct journal_record record = {.type = JOURNAL_PLAN, .plan = {bytes, size}};
+    status = journal_append(journal, &record, true, error);
+    free(bytes);
+    return status;
+}
+
+enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
+                                       struct haul_error *error)
+{
+    struct haul_slice bytes = {journal_state(journal)->plan, journal_state(journal)->plan_size};
+    struct message message;
+    if (bytes.size == 0) {
+        return HAUL_NOT_FOUND;
+    }
+    enum haul_status status = message_decode(MESSAGE_PLAN, bytes, &message, error);
+    if (status == HAUL_OK) {
+        status = plan_from_message(plan, &message, error);
+        message_release(&message);
+    }
+    return status == HAUL_PROTOCOL ? HAUL_CORRUPT : status;
+}
+
+/* --- positions -------------------------------------------------------------------------------- */
+
+static struct journal_position position_of(const struct stream_position *from)
+{
+    return (struct journal_position){.stream_id = from->stream,
+                                     .finished = from->finished,
+                                     .next_batch = from->next_batch,
+                                     .digest = from->digest,
+                                     .last_key = {from->last_key, from->last_key_size}};
+}
+
+static enum haul_status append_delta(struct journal *journal, uint64_t next_batch,
+                                     struct haul_error *error)
+{
+    struct journal_record record = {.type = JOURNAL_DELTA, .delta = {.next_batch = next_batch}};
+    return journal_append(journal, &record, false, error);
+}
+
+static enum haul_status append_items(struct journal *journal, const struct journal_position *items,
+                                     size_t *used, struct haul_error *error)
+{
+    struct journal_record record = {.type = JOURNAL_POSITION,
+                                    .positions = {.items = items, .count = *used}};
+    *used = 0;
+    return journal_append(journal, &record, false, error);
+}
+
+/* A stream stands once in a record, with its newest position. */
+static size_t put_item(struct journal_position *items, size_t used,
+                       const struct stream_position *position)
+{
+    for (size_t i = 0; i < used; i++) {
+        if (items[i].stream_id == position->stream) {
+            items[i] = position_of(position);
+            return used;
+        }
+    }
+    items[used] = position_of(position);
+    return used + 1;
+}
+
+enum haul_status job_journal_positions(struct journal *journal,
+                                       const struct stream_position *positions, size_t count,
+                                       struct haul_error *error)
+{
+    struct journal_position items[JOURNAL_POSITIONS_MAX];
+    enum haul_status status = HAUL_OK;
+    size_t used = 0;
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        if (positions[i].stream != PLAN_DELTA_STREAM) {
+            used = put_item(items, used, &positions[i]);
+        }
+        if (used == JOURNAL_POSITIONS_MAX) {
+            status = append_items(journal, items, &used, error);
+        }
+    }
+    if (status == HAUL_OK && used > 0) {
+        status = append_items(journal, items, &used, error);
+    }
+    /* Deltas last: a crash may take the end of what is not synced yet, and a delta position without
+     * the streams under it would let a resume put old records over newer ones. */
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        if (positions[i].stream == PLAN_DELTA_STREAM) {
+            status = append_delta(journal, positions[i].next_batch, error);
+        }
+    }
+    status = status == HAUL_LIMIT ? HAUL_OK : status;
+    return status == HAUL_OK ? journal_sync(journal, error) : status;
+}
+
+/* --- marks ------------------------------------------------------------------------------------ */
+
+enum haul_status job_journal_mark(struct journal *journal, enum journal_type type, bool sync,
+                                  struct haul_error *error)
+{
+    struct journal_record record = {.type = type};
+    return journal_append(journal, &record, sync, error);
+}
+
+enum haul_status job_journal_aborted(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error)
+{
+    size_t size = strnlen(text, JOURNAL_TEXT_BYTES_MAX);
+    struct journal_record record = {
+        .type = JOURNAL_ABORTED,
+        .aborted = {.status = reason == HAUL_OK ? HAUL_CANCELLED : reason,
+                    .text = {(const uint8_t *)text, size}}};
+    return journal_append(journal, &record, true, error);
+}
+
+enum haul_status job_journal_finish(struct journal *journal, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) {
+        status = job_journal_mark(journal, JOURNAL_DONE, true, error);
+    }
+    if (status == HAUL_OK) {
+        status = journal_remove(journal, error);
+    }
+    journal_close(journal);
+    return status;
+}

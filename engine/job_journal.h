@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_journal.h — the records of a migration in the order its driver makes them: journal.h with the
+ * plan encoded, positions cut to size, and the file found beside the store. */
+#ifndef HAUL_JOB_JOURNAL_H
+#define HAUL_JOB_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "apply_stream.h"
+#include "haul/migration.h"
+#include "journal.h"
+#include "plan.h"
+
+/* Open the journal of a job, or make one. `*existed`: it was there, with what it says.
+ * Errors: those of journal_open and journal_create. */
+enum haul_status job_journal_open(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  bool *existed, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A job of this store and role whose journal is not DONE; jobs that are DONE are removed on the
+ * way. Errors: NOT_FOUND (none), BUSY (its process is running), and those of journal_open. */
+enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
+                                  struct journal **journal,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* PLAN, durably. */
+enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* The plan that the journal has. Errors: NOT_FOUND (none), CORRUPT. */
+enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* POSITION and DELTA records, durably. The store is durable up to them. A journal that is full
+ * (LIMIT) does without: a resume then repeats more. */
+enum haul_status job_journal_positions(struct journal *journal,
+                                       const struct stream_position *positions, size_t count,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A record without a body. */
+enum haul_status job_journal_mark(struct journal *journal, enum journal_type type, bool sync,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status job_journal_aborted(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error) HAUL_MUST_CHECK;
+/* DONE, and the file away. Closes the journal whatever happens. */
+enum haul_status job_journal_finish(struct journal *journal,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_copy.c — streams to readers, blocks to links, results to events. */
+#include "source_copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static enum haul_status create_tail(struct source_copy *copy, struct haul_error *error)
+{
+    struct log_tail_options tail = {.store = copy->options.store,
+                                    .plan = copy->options.plan,
+                                    .outbox = &copy->outbox,
+                                    .sequence = copy->options.snapshot_sequence,
+                                    .snapshot = copy->options.snapshot,
+                                    .hooks = &copy->options.source->hooks};
+    return log_tail_create(&tail, &copy->tail, error);
+}
+
+static enum haul_status init_links(struct source_copy *copy, struct haul_error *error)
+{
+    const struct haul_source_options *source = copy->options.source;
+    struct sender_links_options links = {
+        .address = copy->options.address,
+        .mode = source->mode,
+        .config = {.options = source->link,
+                   .epoch = copy->options.epoch,
+                   .clock = copy->options.clock,
+                   .log = source->log},
+        .link_count = source->link_count,
+        .batch_bytes_min = source->batch_size_bytes_min,
+        .batch_bytes_max = source->batch_size_bytes_max,
+        .rate_bytes_per_second = source->rate_bytes_per_second,
+        .clock = copy->options.clock,
+        .group = copy->options.group,
+        .log = source->log,
+    };
+    enum haul_status status = sender_links_init(&copy->links, &links, &copy->outbox);
+    return status == HAUL_OK
+               ? status
+               : haul_error_set(error, status, NULL, 0, "no memory for the links");
+}
+
+enum haul_status source_copy_init(struct source_copy *copy,
+                                  const struct source_copy_options *options,
+                                  struct haul_error *error)
+{
+    memset(copy, 0, sizeof(*copy));
+    copy->options = *options;
+    size_t streams = options->plan->stream_count;
+    copy->histories = calloc(streams, sizeof(*copy->histories));
+    copy->stream_digests = calloc(streams, sizeof(*copy->stream_digests));
+    copy->stream_done = calloc(streams, sizeof(*copy->stream_done));
+    copy->family_digests = calloc(options->plan->family_count, sizeof(*copy->family_digests));
+    if (copy->histories == NULL || copy->stream_digests == NULL || copy->stream_done == NULL ||
+        copy->family_digests == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the copy");
+    }
+    enum haul_status status = source_copy_open(copy, error);
+    if (status == HAUL_OK) {
+        status = create_tail(copy, error);
+    }
+    return status == HAUL_OK ? init_links(copy, error) : status;
+}
+
+static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)
+{
+    struct reader_pool_options readers = {.store = copy->options.store,
+                                          .snapshot = copy->options.snapshot,
+                                          .plan = copy->options.plan,
+                                          .outbox = &copy->outbox,
+                                          .histories = copy->histories,
+                                          .tail = copy->tail,
+                                          .thread_count = copy->options.source->reader_count,
+                                          .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
+    enum haul_status status = reader_pool_create(&readers, &copy->readers, error);
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(copy->options.group, reader_pool_fd(copy->readers));
+    }
+    return status;
+}
+
+enum haul_status source_copy_open(struct source_copy *copy, struct haul_error *error)
+{
+    const struct haul_link_options *link = &copy->options.source->link;
+    enum haul_status status =
+        outbox_init(&copy->outbox, link->slot_count * copy->options.source->link_count,
+                    link->slot_size_bytes, copy->options.epoch, error);
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
+    }
+    return status;
+}
+
+static void close_readers(struct source_copy *copy)
+{
+    if (copy->readers != NULL) {
+        poll_group_remove_fd(copy->options.group, reader_pool_fd(copy->readers));
+        reader_pool_destroy(copy->readers);
+        copy->readers = NULL;
+    }
+}
+
+void source_copy_close(struct source_copy *copy)
+{
+    source_copy_stop(copy);
+    close_readers(copy);
+    sender_links_reset(&copy->links);
+    log_tail_pause(copy->tail);
+    poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
+    outbox_fini(&copy->outbox);
+    copy->running_tasks = 0;
+    copy->links_reported = false;
+}
+
+void source_copy_stop(struct source_copy *copy)
+{
+    copy->copying = false;
+    if (copy->readers != NULL) {
+        reader_pool_stop(copy->readers);
+    }
+    if (copy->outbox.pool != NULL) {
+        outbox_close(&copy->outbox);
+    }
+    sender_links_close(&copy->links);
+}
+
+void source_copy_fini(struct source_copy *copy)
+{
+    if (copy->outbox.pool != NULL) {
+        source_copy_stop(copy);
+        close_readers(copy);
+    }
+    sender_links_fini(&copy->links);
+    log_tail_destroy(copy->tail);
+    if (copy->outbox.pool != NULL) {
+        poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
+        outbox_fini(&copy->outbox);
+    }
+    for (size_t i = 0; copy->histories != NULL && i < copy->options.plan->stream_count; i++) {
+        batch_history_fini(&copy->histories[i]);
+    }
+    free(copy->histories);
+    free(copy->stream_digests);
+    free(copy->stream_done);
+    free(copy->family_digests);
+    memset(copy, 0, sizeof(*copy));
+}
+
+/* --- streams ---------------------------------------------------------------------------------- */
+
+static const haul_control_StreamPosition *position_of(const struct source_copy *copy, uint32_t id)
+{
+    for (size_t i = 0; i < copy->accepted->positions_count; i++) {
+        if (copy->accepted->positions[i].stream == id) {
+            return &copy->accepted->positions[i];
+        }
+    }
+    return NULL;
+}
+
+/* Set one stream to where the target has it. */
+static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
+                                       struct haul_error *error)
+{
+    const haul_control_StreamPosition *position = position_of(copy, id);
+    uint64_t next_batch = position == NULL ? 0 : position->next_batch;
+    struct batch_history *history = &copy->histories[id];
+    if (next_batch > history->count) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target has more of stream %u than was sent", id);
+    }
+    copy->stream_done[id] = position != NULL && position->finished;
+    if (copy->stream_done[id]) {
+        copy->stream_digests[id] = batch_history_at(history, next_batch);
+        copy->done_streams++;
+    } else {
+        batch_history_truncate(history, next_batch);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status source_copy_start(struct source_copy *copy,
+                                   const haul_control_PlanAccepted *accepted,
+                                   struct haul_error *error)
+{
+    copy->accepted = accepted;
+    copy->next_stream = 0;
+    copy->done_streams = 0;
+    copy->running_tasks = 0;
+    copy->copied_reported = false;
+    enum haul_status status = HAUL_OK;
+    for (uint32_t i = 0; i < copy->options.plan->stream_count && status == HAUL_OK; i++) {
+        status = restore_stream(copy, i, error);
+    }
+    if (status == HAUL_OK) {
+        status = log_tail_rewind(copy->tail, accepted->delta_next_batch, error);
+    }
+    if (status == HAUL_OK && copy->readers == NULL) {
+        status = start_readers(copy, error);
+    }
+    copy->copying = status == HAUL_OK;
+    return status;
+}
+
+static void submit(struct source_copy *copy, const struct reader_task *task)
+{
+    enum haul_status status = reader_pool_submit(copy->readers, task);
+    haul_assert(status == HAUL_OK);
+}
+
+/* Start as many streams as readers; those behind the metadata wait until the target has it. */
+static void start_streams(struct source_copy *copy, bool metadata_complete)
+{
+    const struct plan *plan = copy->options.plan;
+    bool open = !plan->families[0].metadata || metadata_complete;
+    while (copy->copying && copy->next_stream < plan->stream_count &&
+           copy->running_tasks < copy->options.source->reader_count) {
+        uint32_t id = copy->next_stream;
+        if (!plan->families[plan->streams[id].family].metadata && !open) {
+            return;
+        }
+        copy->next_stream++;
+        if (copy->stream_done[id]) {
+            continue;
+        }
+        const haul_control_StreamPosition *position = position_of(copy, id);
+        struct reader_task task = {.type = READER_COPY, .index = id};
+        if (position != NULL) {
+            task.next_batch = position->next_batch;
+            task.start_after = message_slice(position->last_key);
+        }
+        submit(copy, &task);
+        copy->running_tasks++;
+    }
+}
+
+void source_copy_round(struct source_copy *copy)
+{
+    struct reader_task task = {.type = READER_ROUND};
+    submit(copy, &task);
+}
+
+void source_copy_digest(struct source_copy *copy)
+{
+    const struct plan *plan = copy->options.plan;
+    copy->digests_missing = 0;
+    for (uint32_t family = 0; family < plan->family_count; family++) {
+        struct digest *digest = &copy->family_digests[family];
+        memset(digest, 0, sizeof(*digest));
+        for (size_t i = 0; i < plan->stream_count; i++) {
+            if (plan->streams[i].family == family) {
+                digest_join(digest, &copy->stream_digests[i]);
+            }
+        }
+        if (log_tail_join_digest(copy->tail, family, digest) != HAUL_OK) {
+            struct reader_task task = {.type = READER_DIGEST, .index = family};
+            submit(copy, &task);
+            copy->digests_missing++;
+        }
+    }
+    copy->digests_ready = copy->digests_missing == 0;
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+bool source_copy_poll(struct source_copy *copy, bool metadata_complete)
+{
+    if (copy->outbox.pool == NULL) {
+        return false;
+    }
+    bool any = sender_links_poll(&copy->links);
+    start_streams(copy, metadata_complete);
+    return any;
+}
+
+/* True: the result is an event for the session. */
+static bool on_result(struct source_copy *copy, const struct reader_result *result,
+                      struct source_event *event)
+{
+    *event = (struct source_event){.type = SOURCE_EVENT_FAILED, .error = result->error};
+    copy->running_tasks -= result->type == READER_COPY;
+    if (result->error.status != HAUL_OK) {
+        /* CLOSED: a reader that was stopped, by whoever knows why. */
+        return result->error.status != HAUL_CLOSED;
+    }
+    switch (result->type) {
+    case READER_COPY:
+        copy->stream_digests[result->index] = result->digest;
+        copy->stream_done[result->index] = true;
+        copy->done_streams++;
+        return false;
+    case READER_DIGEST:
+        copy->family_digests[result->index] = result->digest;
+        copy->digests_missing--;
+        copy->digests_ready = copy->digests_missing == 0;
+        return false;
+    case READER_ROUND:
+        event->type = SOURCE_EVENT_ROUND_DONE;
+        event->bytes = result->bytes;
+        event->sequence = result->sequence;
+        event->batches = result->batches;
+        return true;
+    }
+    return false;
+}
+
+/* What the links have to say, once. */
+static bool link_event(struct source_copy *copy, struct source_event *event)
+{
+    if (copy->links_reported && copy->links.state != SENDER_LINKS_DOWN) {
+        return false;
+    }
+    if (copy->links.state == SENDER_LINKS_UP) {
+        copy->links_reported = true;
+        *event = (struct source_event){.type = SOURCE_EVENT_LINKS_UP};
+        return true;
+    }
+    if (copy->links.state == SENDER_LINKS_DOWN) {
+        copy->links.state = SENDER_LINKS_CLOSED;
+        *event = (struct source_event){.type = SOURCE_EVENT_LINKS_DOWN,
+                                       .error = copy->links.error};
+        return true;
+    }
+    return false;
+}
+
+bool source_copy_event(struct source_copy *copy, struct source_event *event)
+{
+    struct reader_result result;
+    if (link_event(copy, event)) {
+        return true;
+    }
+    while (copy->readers != NULL && reader_pool_result(copy->readers, &result) == HAUL_OK) {
+        if (on_result(copy, &result, event)) {
+            return true;
+        }
+    }
+    if (copy->digests_ready) {
+        copy->digests_ready = false;
+        *event = (struct source_event){.type = SOURCE_EVENT_DIGESTED,
+                                       .digests = copy->family_digests};
+        return true;
+    }
+    if (copy->copying && !copy->copied_reported &&
+        copy->done_streams == copy->options.plan->stream_count &&
+        sender_links_is_idle(&copy->links)) {
+        copy->copied_reported = true;
+        *event = (struct source_event){.type = SOURCE_EVENT_COPIED};
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_copy.h — the data side of a source: readers, outbox, links and the log's tail, from one view
+ * of the store to one target, over as many connections as it takes.
+ *
+ *   init -> open -> (links up) -> start -> ... events ... -> close -> open -> start -> ... -> fini
+ *
+ * close tears down everything that a connection needs; what was read (digests, log position) and
+ * the view are kept. start goes on where the target says it stands.
+ * Thread: the loop's. */
+#ifndef HAUL_SOURCE_COPY_H
+#define HAUL_SOURCE_COPY_H
+
+#include <stdbool.h>
+
+#include "batch_history.h"
+#include "haul/migration.h"
+#include "log_tail.h"
+#include "outbox.h"
+#include "plan.h"
+#include "reader_pool.h"
+#include "sender_links.h"
+#include "source_session.h"
+
+struct source_copy_options {
+    struct haul_store *store;
+    const struct haul_source_options *source; /* resolved; borrowed */
+    struct plan *plan;                        /* borrowed */
+    const struct haul_snapshot *snapshot;     /* borrowed */
+    uint64_t snapshot_sequence;
+    uint64_t epoch;
+    struct link_address address;
+    const struct haul_clock *clock;
+    struct poll_group *group;
+};
+
+struct source_copy {
+    struct source_copy_options options;
+    struct outbox outbox;
+    struct log_tail *tail;
+    struct reader_pool *readers; /* NULL: closed */
+    struct sender_links links;
+    struct batch_history *histories; /* one a stream */
+    struct digest *stream_digests;   /* of finished streams */
+    bool *stream_done;
+    const haul_control_PlanAccepted *accepted; /* of the last start; borrowed */
+    uint32_t next_stream;
+    uint32_t done_streams;
+    uint32_t running_tasks;
+    bool copying;
+    bool copied_reported;
+    bool links_reported;
+    struct digest *family_digests;
+    uint32_t digests_missing; /* families still being scanned */
+    bool digests_ready;
+};
+
+/* Errors: NO_MEMORY. A failed init may be finished with fini. */
+enum haul_status source_copy_init(struct source_copy *copy,
+                                  const struct source_copy_options *options,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+void source_copy_fini(struct source_copy *copy);
+
+/* Blocks and readers for a connection. Errors: NO_MEMORY, LIMIT. */
+enum haul_status source_copy_open(struct source_copy *copy, struct haul_error *error) HAUL_MUST_CHECK;
+void source_copy_close(struct source_copy *copy);
+
+/* Go on where the answer says. Errors: PROTOCOL (the target claims what was never sent). */
+enum haul_status source_copy_start(struct source_copy *copy,
+                                   const haul_control_PlanAccepted *accepted,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* Read the log to its end now. */
+void source_copy_round(struct source_copy *copy);
+/* Work out count and digest of every family; a DIGESTED event follows. */
+void source_copy_digest(struct source_copy *copy);
+/* Stop readers early and close the links; for the end of a job. */
+void source_copy_stop(struct source_copy *copy);
+
+/* Do what there is to do. True: something happened. */
+bool source_copy_poll(struct source_copy *copy, bool metadata_complete);
+/* The next event for the session: COPIED, ROUND_DONE, DIGESTED, LINKS_UP, LINKS_DOWN, FAILED. */
+bool source_copy_event(struct source_copy *copy, struct source_event *event);
+
+#endif

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_record.c — the source's records. */
+#include "source_record.h"
+
+#include <string.h>
+
+#include "job_journal.h"
+#include "version_record.h"
+
+void source_record_init(struct source_record *record, const struct haul_source_options *source)
+{
+    memset(record, 0, sizeof(*record));
+    record->source = source;
+}
+
+void source_record_fini(struct source_record *record)
+{
+    journal_close(record->journal);
+    journal_close(record->left_over);
+    memset(record, 0, sizeof(*record));
+}
+
+/* --- earlier jobs ----------------------------------------------------------------------------- */
+
+static bool is_decided(const struct journal_state *state)
+{
+    return state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
+}
+
+enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
+{
+    enum haul_status status = job_journal_find(record->source->store, JOURNAL_SOURCE,
+                                               &record->left_over, error);
+    if (status == HAUL_NOT_FOUND) {
+        return HAUL_OK;
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    memcpy(record->left_over_job, journal_job_id(record->left_over), HAUL_JOB_BYTES);
+    if (is_decided(journal_state(record->left_over))) {
+        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
+                       "an earlier job was decided, and its target has not confirmed it");
+        haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
+        return HAUL_IN_DOUBT;
+    }
+    return HAUL_OK;
+}
+
+enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
+                                     struct haul_error *error)
+{
+    struct haul_store *store = record->source->store;
+    enum haul_status status = job_journal_find(store, JOURNAL_SOURCE, &record->journal, error);
+    bool decided = status == HAUL_OK && is_decided(journal_state(record->journal));
+    if (status == HAUL_NOT_FOUND || (status == HAUL_OK && !decided)) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
+        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
+        return HAUL_NOT_FOUND;
+    }
+    if (status == HAUL_OK) {
+        status = job_journal_read_plan(record->journal, plan, error);
+    }
+    if (status == HAUL_OK) {
+        memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
+        record->epoch = journal_state(record->journal)->decision.epoch;
+    }
+    return status;
+}
+
+/* The job of a journal is given up: nothing of it was decided. */
+static enum haul_status give_up(struct journal *journal, enum haul_status reason,
+                                const char *text, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    enum haul_status status = HAUL_OK;
+    if (state->phase != JOURNAL_PHASE_ABORTED) {
+        status = job_journal_aborted(journal, reason, text, error);
+    }
+    if (status == HAUL_OK && state->frozen) {
+        status = job_journal_mark(journal, JOURNAL_UNFROZEN, false, error);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    return job_journal_finish(journal, error);
+}
+
+enum haul_status source_record_accepted(struct source_record *record, struct haul_error *error)
+{
+    struct journal *journal = record->left_over;
+    record->left_over = NULL;
+    return journal == NULL
+               ? HAUL_OK
+               : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
+}
+
+/* --- records in their order ------------------------------------------------------------------- */
+
+enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
+                                     uint64_t snapshot_sequence, struct haul_error *error)
+{
+    bool existed = false;
+    enum haul_status status = job_journal_open(record->source->store, JOURNAL_SOURCE, record->job,
+                                               &record->journal, &existed, error);
+    if (status == HAUL_OK) {
+        status = job_journal_plan(record->journal, plan, error);
+    }
+    struct journal_record snapshot = {
+        .type = JOURNAL_SNAPSHOT,
+        .snapshot = {.sequence = snapshot_sequence, .wal_sequence = snapshot_sequence + 1}};
+    return status == HAUL_OK ? journal_append(record->journal, &snapshot, true, error) : status;
+}
+
+enum haul_status source_record_frozen(struct source_record *record, struct haul_error *error)
+{
+    struct haul_store *store = record->source->store;
+    struct journal_record frozen = {.type = JOURNAL_FROZEN,
+                                    .frozen_sequence = store->ops->sequence(store)};
+    return journal_append(record->journal, &frozen, true, error);
+}
+
+enum haul_status source_record_unfrozen(struct source_record *record, struct haul_error *error)
+{
+    return journal_state(record->journal)->frozen
+               ? job_journal_mark(record->journal, JOURNAL_UNFROZEN, false, error)
+               : HAUL_OK;
+}
+
+enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
+                                      struct haul_error *error)
+{
+    const struct haul_hooks *hooks = &record->source->hooks;
+    struct version_swap swap = {.outcome = VERSION_RELEASED,
+                                .job = record->job,
+                                .plan = plan,
+                                .expected = record->recorded_version,
+                                .next = plan->new_version,
+                                .epoch = record->epoch};
+    struct journal_record decision = {.type = JOURNAL_DECISION,
+                                      .decision = {.commit = true,
+                                                   .old_version = plan->old_version,
+                                                   .new_version = plan->new_version,
+                                                   .epoch = record->epoch}};
+    /* Without a register of the embedder's the swap of the ownership file is the decision, and the
+     * journal repeats it; with one, the journal's record is. */
+    enum haul_status status = version_record_swap(record->source->store, hooks, &swap, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = journal_append(record->journal, &decision, true, error);
+    bool is_the_decision = hooks->version_get != NULL;
+    if (status == HAUL_OK || !is_the_decision) {
+        return HAUL_OK;
+    }
+    bool not_written = status == HAUL_INVALID || status == HAUL_LIMIT ||
+                       status == HAUL_NO_MEMORY || status == HAUL_NO_SPACE;
+    return not_written ? status : HAUL_IN_DOUBT;
+}
+
+enum haul_status source_record_released(struct source_record *record, struct haul_error *error)
+{
+    return job_journal_mark(record->journal, JOURNAL_RELEASED, true, error);
+}
+
+void source_record_end(struct source_record *record, const struct haul_error *outcome,
+                       bool was_accepted)
+{
+    struct journal *journal = record->journal;
+    struct haul_error error = {0};
+    if (journal == NULL || outcome->status == HAUL_IN_DOUBT) {
+        return; /* it stands as it is */
+    }
+    bool temporary = outcome->status == HAUL_CLOSED || outcome->status == HAUL_TIMEOUT ||
+                     outcome->status == HAUL_REFUSED || outcome->status == HAUL_UNREACHABLE;
+    if (outcome->status != HAUL_OK && was_accepted && temporary) {
+        return; /* the target may hold a part of it: the next job of this store supersedes it */
+    }
+    record->journal = NULL;
+    enum haul_status status = outcome->status == HAUL_OK
+                                  ? job_journal_finish(journal, &error)
+                                  : give_up(journal, outcome->status, outcome->text, &error);
+    if (status != HAUL_OK) {
+        haul_log(record->source->log, HAUL_LOG_WARNING, "the journal could not be finished: %s",
+                 error.text);
+    }
+}

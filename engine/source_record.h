@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_record.h — the records of a job on the side that gives: the journal, the decision, and what
+ * an earlier job of this store has left.
+ *
+ * The order in each function is the order that docs/PROTOCOL.md demands of the records.
+ * Thread: the call worker's; before it runs and after it has ended, the owner's. */
+#ifndef HAUL_SOURCE_RECORD_H
+#define HAUL_SOURCE_RECORD_H
+
+#include <stdbool.h>
+
+#include "haul/migration.h"
+#include "journal.h"
+#include "plan.h"
+
+struct source_record {
+    const struct haul_source_options *source; /* borrowed */
+    uint8_t job[HAUL_JOB_BYTES];
+    uint64_t epoch;
+    uint64_t recorded_version;   /* beside the store, when the job began */
+    struct journal *journal;     /* NULL: none */
+    struct journal *left_over;   /* of an earlier job that did not end; NULL: none */
+    uint8_t left_over_job[HAUL_JOB_BYTES];
+};
+
+void source_record_init(struct source_record *record, const struct haul_source_options *source);
+void source_record_fini(struct source_record *record);
+
+/* What is left of earlier jobs? Errors: IN_DOUBT (one was decided and not finished: resolve it
+ * first), BUSY, and those of journals. */
+enum haul_status source_record_find(struct source_record *record,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* For resolve: take over the job that was decided. `plan` is filled in.
+ * Errors: NOT_FOUND (there is none), and those of journals. */
+enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* PLAN and SNAPSHOT, durably: from here on the job exists. */
+enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
+                                     uint64_t snapshot_sequence,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* The target has taken the job: what was left over is given up. */
+enum haul_status source_record_accepted(struct source_record *record,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* FROZEN, durably, with the last sequence number before it. */
+enum haul_status source_record_frozen(struct source_record *record,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* UNFROZEN, lazily. */
+enum haul_status source_record_unfrozen(struct source_record *record,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* The decision to commit. OK: it is durable. IN_DOUBT: nobody knows before the records are read
+ * again. Anything else: it was not made. */
+enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* RELEASED, durably. */
+enum haul_status source_record_released(struct source_record *record,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The job is over with this outcome: finish the journal, or leave it for a later run. */
+void source_record_end(struct source_record *record, const struct haul_error *outcome,
+                       bool was_accepted);
+
+#endif

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_record.c — the target's records, and the store-wide steps between them. */
+#include "target_record.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "job_journal.h"
+#include "ownership.h"
+#include "target_plan.h"
+#include "version_record.h"
+
+/* --- staging files ---------------------------------------------------------------------------- */
+
+static enum haul_status make_staging(struct target_record *record, struct haul_error *error)
+{
+    char directory[TARGET_PATH_BYTES_MAX - 16];
+    if (!haul_directory_of(record->target->store, directory, sizeof(directory))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    (void)snprintf(record->staging, sizeof(record->staging), "%s/staging", directory);
+    bool made = (mkdir(directory, 0755) == 0 || errno == EEXIST) &&
+                (mkdir(record->staging, 0755) == 0 || errno == EEXIST);
+    return made ? HAUL_OK
+                : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
+                                 "cannot make %s", record->staging);
+}
+
+/* One job at a time writes here, so every file found is left over. */
+static void remove_staging_files(const struct target_record *record)
+{
+    DIR *directory = record->staging[0] == '\0' ? NULL : opendir(record->staging);
+    if (directory == NULL) {
+        return;
+    }
+    const struct dirent *entry;
+    while ((entry = readdir(directory)) != NULL) {
+        if (strstr(entry->d_name, ".sst") != NULL) {
+            (void)unlinkat(dirfd(directory), entry->d_name, 0);
+        }
+    }
+    (void)closedir(directory);
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void target_record_init(struct target_record *record, const struct haul_target_options *target)
+{
+    memset(record, 0, sizeof(*record));
+    record->target = target;
+}
+
+static void free_positions(struct target_record *record)
+{
+    for (size_t i = 0; record->positions != NULL && i < record->plan.stream_count; i++) {
+        stream_position_fini(&record->positions[i]);
+    }
+    free(record->positions);
+    record->positions = NULL;
+}
+
+void target_record_fini(struct target_record *record)
+{
+    remove_staging_files(record);
+    if (record->staging[0] != '\0') {
+        (void)rmdir(record->staging);
+    }
+    journal_close(record->journal);
+    free_positions(record);
+    free(record->base_digests);
+    plan_fini(&record->plan);
+    memset(record, 0, sizeof(*record));
+}
+
+/* --- looking up ------------------------------------------------------------------------------- */
+
+static enum job_phase phase_of(const struct journal_state *state)
+{
+    switch (state->phase) {
+    case JOURNAL_PHASE_PREPARED:
+        return JOB_PREPARED;
+    case JOURNAL_PHASE_COMMITTED:
+        return JOB_COMMITTED;
+    case JOURNAL_PHASE_DONE:
+        return state->outcome == JOURNAL_COMMIT ? JOB_COMMITTED : JOB_UNKNOWN;
+    case JOURNAL_PHASE_PLANNED:
+    case JOURNAL_PHASE_COPYING:
+        return JOB_COPYING;
+    default:
+        return JOB_UNKNOWN;
+    }
+}
+
+/* The plan of a journal, with our family ids. */
+static enum haul_status read_plan(struct haul_store *store, const struct journal *journal,
+                                  struct plan *plan, struct haul_error *error)
+{
+    enum haul_status status = job_journal_read_plan(journal, plan, error);
+    if (status == HAUL_OK) {
+        status = target_plan_match(store, plan, error);
+        if (status != HAUL_OK) {
+            plan_fini(plan);
+        }
+    }
+    return status;
+}
+
+/* End a job that is not prepared: clear its ranges, if it had come so far, and its journal. */
+static enum haul_status give_up(struct haul_store *store, struct journal *journal,
+                                const char *text, struct haul_error *error)
+{
+    struct plan plan;
+    enum haul_status status = read_plan(store, journal, &plan, error);
+    bool has_plan = status == HAUL_OK;
+    status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    if (status == HAUL_OK && journal_state(journal)->phase != JOURNAL_PHASE_ABORTED) {
+        status = job_journal_aborted(journal, HAUL_CANCELLED, text, error);
+    }
+    if (status == HAUL_OK && has_plan) {
+        status = target_plan_clear(store, &plan, error);
+    }
+    if (status == HAUL_OK && has_plan && !journal_state(journal)->cleared) {
+        status = job_journal_mark(journal, JOURNAL_CLEARED, true, error);
+    }
+    if (has_plan) {
+        plan_fini(&plan);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    return job_journal_finish(journal, error);
+}
+
+static enum haul_status busy(const struct journal *journal, struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
+    haul_error_set(error, HAUL_BUSY, NULL, 0,
+                   "another job has its hand on this database: %s is %s", name,
+                   journal_phase_name(journal_state(journal)->phase));
+    haul_error_hint(error, "let its source come back (`haul send`, `haul resolve`), or give it up "
+                           "with --overwrite");
+    return HAUL_BUSY;
+}
+
+static enum haul_status supersede(struct target_record *record, const haul_control_Hello *hello,
+                                  struct haul_error *error)
+{
+    struct journal *old = NULL;
+    bool existed = false;
+    if (hello->supersedes.size != HAUL_JOB_BYTES) {
+        return HAUL_OK;
+    }
+    struct haul_store *store = record->target->store;
+    enum haul_status status = job_journal_open(store, JOURNAL_TARGET, hello->supersedes.bytes,
+                                               &old, &existed, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    enum job_phase phase = phase_of(journal_state(old));
+    if (phase == JOB_PREPARED || phase == JOB_COMMITTED) {
+        status = busy(old, error);
+        journal_close(old);
+        return status;
+    }
+    return give_up(store, old, "superseded by a new job of the same source", error);
+}
+
+/* A journal that is gone may have ended well: the ownership file remembers. */
+static bool is_imported(struct target_record *record)
+{
+    char directory[TARGET_PATH_BYTES_MAX];
+    struct ownership ownership;
+    struct haul_error ignored;
+    bool imported = false;
+    if (!haul_directory_of(record->target->store, directory, sizeof(directory)) ||
+        ownership_read(NULL, directory, &ownership, &ignored) != HAUL_OK) {
+        return false;
+    }
+    for (size_t i = 0; i < ownership.entry_count && !imported; i++) {
+        imported = ownership.entries[i].state == OWNERSHIP_IMPORTED &&
+                   memcmp(ownership.entries[i].job_id, record->job, HAUL_JOB_BYTES) == 0;
+    }
+    ownership_fini(&ownership);
+    return imported;
+}
+
+static enum haul_status read_journal(struct target_record *record, uint64_t *new_version,
+                                     struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(record->journal);
+    record->phase = phase_of(state);
+    record->resumed = record->phase != JOB_UNKNOWN;
+    record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
+    *new_version = state->prepared.new_version;
+    enum haul_status status = HAUL_OK;
+    if (record->resumed) {
+        status = read_plan(record->target->store, record->journal, &record->plan, error);
+        record->has_plan = status == HAUL_OK;
+    }
+    return status;
+}
+
+enum haul_status target_record_look_up(struct target_record *record,
+                                       const haul_control_Hello *hello, uint64_t *new_version,
+                                       struct haul_error *error)
+{
+    bool existed = false;
+    memcpy(record->job, hello->job.bytes, HAUL_JOB_BYTES);
+    record->epoch = hello->epoch;
+    enum haul_status status = supersede(record, hello, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (hello->resume && is_imported(record)) {
+        record->phase = JOB_COMMITTED;
+        return HAUL_OK;
+    }
+    if (!hello->resume) {
+        return HAUL_OK; /* the journal is made when the plan is found good */
+    }
+    status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job,
+                              &record->journal, &existed, error);
+    return status == HAUL_OK ? read_journal(record, new_version, error) : status;
+}
+
+/* --- the plan --------------------------------------------------------------------------------- */
+
+static bool plans_touch(const struct plan *a, const struct plan *b)
+{
+    bool touch = false;
+    for (size_t i = 0; i < a->range_count && !touch; i++) {
+        for (size_t j = 0; j < b->range_count && !touch; j++) {
+            touch = key_range_overlaps(&a->ranges[i], &b->ranges[j]);
+        }
+    }
+    return touch;
+}
+
+/* Another unfinished job on these ranges: refuse, or give it up when the source says overwrite. */
+static enum haul_status check_others(struct target_record *record, const struct plan *plan,
+                                     struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    struct journal *other = NULL;
+    enum haul_status status;
+    while ((status = job_journal_find(store, JOURNAL_TARGET, &other, error)) == HAUL_OK) {
+        struct plan theirs;
+        status = read_plan(store, other, &theirs, error);
+        bool touches = status == HAUL_OK && plans_touch(plan, &theirs);
+        if (status == HAUL_OK) {
+            plan_fini(&theirs);
+        }
+        bool prepared = phase_of(journal_state(other)) == JOB_PREPARED;
+        if (status == HAUL_OK && (prepared || (touches && !plan->overwrite))) {
+            status = busy(other, error);
+        }
+        if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
+            journal_close(other);
+            return status;
+        }
+        status = give_up(store, other, "given up for another job", error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+/* Positions of the journal, in the plan's order. */
+static enum haul_status read_positions(struct target_record *record, bool *complete,
+                                       struct haul_error *error)
+{
+    record->positions = calloc(record->plan.stream_count, sizeof(*record->positions));
+    if (record->positions == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
+    }
+    *complete = true;
+    for (size_t i = 0; i < record->plan.stream_count; i++) {
+        struct stream_position *to = &record->positions[i];
+        const struct journal_position *from =
+            journal_state_position(journal_state(record->journal), (uint32_t)i);
+        to->stream = (uint32_t)i;
+        *complete = *complete && from != NULL && from->finished;
+        if (from == NULL) {
+            continue;
+        }
+        to->next_batch = from->next_batch;
+        to->finished = from->finished;
+        to->digest = from->digest;
+        to->last_key = malloc(from->last_key.size + 1);
+        if (to->last_key == NULL) {
+            return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for positions");
+        }
+        if (from->last_key.size > 0) {
+            memcpy(to->last_key, from->last_key.data, from->last_key.size);
+        }
+        to->last_key_size = from->last_key.size;
+    }
+    return HAUL_OK;
+}
+
+/* Deltas may have been applied already: what was accumulated does not hold, the range is scanned. */
+static enum haul_status scan_base(struct target_record *record, struct haul_error *error)
+{
+    record->base_digests = calloc(record->plan.family_count, sizeof(*record->base_digests));
+    if (record->base_digests == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for digests");
+    }
+    enum haul_status status = HAUL_OK;
+    for (uint32_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
+        status = target_plan_digest(record->target->store, &record->plan, i,
+                                    &record->base_digests[i], error);
+    }
+    return status;
+}
+
+static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
+                                      struct haul_error *error)
+{
+    bool same = plan_equal(&record->plan, plan);
+    plan_fini(plan);
+    if (!same) {
+        return haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                              "the job's plan is not the one that was begun");
+    }
+    bool complete = false;
+    enum haul_status status = read_positions(record, &complete, error);
+    return status == HAUL_OK && complete ? scan_base(record, error) : status;
+}
+
+static enum haul_status check_new(struct target_record *record, struct plan *plan,
+                                  struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    bool existed = false;
+    enum haul_status status = check_others(record, plan, error);
+    record->plan = *plan;
+    record->has_plan = true;
+    if (status == HAUL_OK) {
+        status = target_plan_check(store, &record->plan, error);
+    }
+    if (status == HAUL_OK && record->journal == NULL) {
+        status = job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed,
+                                  error);
+    }
+    return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
+}
+
+enum haul_status target_record_check(struct target_record *record, struct plan *plan,
+                                     struct haul_error *error)
+{
+    enum haul_status status = target_plan_lane(record->target->store, plan->lane,
+                                               record->target->lane, &record->lane, error);
+    if (status != HAUL_OK) {
+        plan_fini(plan);
+        return status;
+    }
+    status = record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
+    if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
+        status = make_staging(record, error);
+        remove_staging_files(record);
+    }
+    return status;
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+enum haul_status target_record_positions(struct target_record *record,
+                                         const struct stream_position *positions, size_t count,
+                                         struct haul_error *error)
+{
+    return job_journal_positions(record->journal, positions, count, error);
+}
+
+enum haul_status target_record_prepare(struct target_record *record,
+                                       const haul_control_Prepare *prepare,
+                                       const struct digest *digests, struct haul_error *error)
+{
+    struct journal_prepared *prepared = calloc(1, sizeof(*prepared));
+    if (prepared == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a record");
+    }
+    prepared->old_version = prepare->old_version;
+    prepared->new_version = prepare->new_version;
+    prepared->epoch = prepare->epoch;
+    prepared->frozen_sequence = prepare->frozen_sequence;
+    prepared->digest_count = (uint32_t)record->plan.family_count;
+    for (size_t i = 0; i < record->plan.family_count; i++) {
+        prepared->digests[i] = (struct journal_family_digest){
+            .family_id = record->plan.families[i].target_id, .digest = digests[i]};
+    }
+    struct journal_record entry = {.type = JOURNAL_PREPARED, .prepared = prepared};
+    enum haul_status status = journal_append(record->journal, &entry, true, error);
+    free(prepared);
+    return status;
+}
+
+enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
+                                   struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    const struct haul_hooks *hooks = &record->target->hooks;
+    struct journal_record committed = {
+        .type = JOURNAL_COMMITTED,
+        .committed = {.new_version = new_version, .epoch = record->epoch}};
+    struct version_swap swap = {.outcome = VERSION_IMPORTED,
+                                .job = record->job,
+                                .plan = &record->plan,
+                                .expected = record->recorded_version,
+                                .next = new_version,
+                                .epoch = record->epoch};
+    enum haul_status status = journal_append(record->journal, &committed, true, error);
+    if (status == HAUL_OK) {
+        status = version_record_swap(store, hooks, &swap, error);
+    }
+    if (status == HAUL_OK && hooks->own != NULL) {
+        status = hooks->own(hooks->context, new_version, error);
+    }
+    if (status == HAUL_OK) {
+        status = job_journal_finish(record->journal, error);
+        record->journal = NULL;
+    }
+    return status;
+}
+
+enum haul_status target_record_clear(struct target_record *record,
+                                     const struct haul_error *reason, struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    if (record->journal != NULL) {
+        struct journal *journal = record->journal;
+        record->journal = NULL;
+        return give_up(store, journal, reason->text, error);
+    }
+    return HAUL_OK;
+}

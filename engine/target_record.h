@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_record.h — what the target does to its store and its records for one job, apart from the
+ * blocks: looking the job up, checking the plan, positions, PREPARED, owning, clearing.
+ *
+ * The order in each function is the order that docs/PROTOCOL.md demands of the records.
+ * Thread: the call worker's; the loop reads the plain members between two calls. */
+#ifndef HAUL_TARGET_RECORD_H
+#define HAUL_TARGET_RECORD_H
+
+#include <stdbool.h>
+
+#include "apply_stream.h"
+#include "digest.h"
+#include "haul/migration.h"
+#include "journal.h"
+#include "message.h"
+#include "plan.h"
+
+enum { TARGET_PATH_BYTES_MAX = 1024 };
+
+struct target_record {
+    const struct haul_target_options *target; /* borrowed */
+    uint8_t job[HAUL_JOB_BYTES];
+    uint64_t epoch;
+    uint64_t recorded_version;   /* of the store, when the source came */
+    struct journal *journal;     /* NULL: the job has none yet, or no more */
+    enum job_phase phase;        /* as the journal said when the source came */
+    struct plan plan;
+    bool has_plan;               /* of the journal, or of the source */
+    bool resumed;
+    enum haul_lane lane;
+    /* Resumed: where each stream stands, and from where deltas go on. */
+    struct stream_position *positions; /* one a stream; NULL: all at their beginning */
+    uint64_t delta_next_batch;
+    /* Resumed after the last stream: digests of the range as it is, one a family; else NULL. */
+    struct digest *base_digests;
+    char staging[TARGET_PATH_BYTES_MAX]; /* "" unless the lane ingests */
+};
+
+void target_record_init(struct target_record *record, const struct haul_target_options *target);
+/* Removes staging files; the journal stays where it stands. */
+void target_record_fini(struct target_record *record);
+
+/* Read the records of the job that Hello names; give up the one that it supersedes.
+ * Errors: BUSY (the superseded one is past giving up), and those of journals and store. */
+enum haul_status target_record_look_up(struct target_record *record,
+                                       const haul_control_Hello *hello, uint64_t *new_version,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Hold the plan (taken over, also on error) against the store and the records; then PLAN stands.
+ * Errors: those of target_plan_check; BUSY (another job has its hand on these ranges); MISMATCH
+ * (the journal has another plan). */
+enum haul_status target_record_check(struct target_record *record, struct plan *plan,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* These positions are durable in the store. */
+enum haul_status target_record_positions(struct target_record *record,
+                                         const struct stream_position *positions, size_t count,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Everything is durable in the store and equal: PREPARED. `digests`: one a family. */
+enum haul_status target_record_prepare(struct target_record *record,
+                                       const haul_control_Prepare *prepare,
+                                       const struct digest *digests,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. */
+enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The job ends without a commit: remove what it copied, then its records. */
+enum haul_status target_record_clear(struct target_record *record,
+                                     const struct haul_error *reason,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
