@@ -14,19 +14,17 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # start_receiver LOG ARGUMENT...: starts `haul recv ARGUMENT...` and waits until it listens (or has
 # ended). Sets receiver_pid and receiver_address ("" when it did not come up). LOG gets its stderr,
-# LOG.json its result.
+# LOG.json its result. All of them are in receivers, for whoever cleans up.
+receivers=()
 start_receiver() {
-    local log=$1 line pipe
+    local log=$1 line
     shift
-    pipe=$log.pipe
-    rm -f "$pipe"
-    mkfifo "$pipe"
     : >"$log"
-    "$haul" recv "$@" --json >"$log.json" 2>"$pipe" &
+    # A FIFO would do as well, were it not that opening one fails when a child ends meanwhile.
+    exec {receiver_fd}< <(exec "$haul" recv "$@" --json 2>&1 >"$log.json" </dev/null)
     receiver_pid=$!
+    receivers+=("$receiver_pid")
     receiver_address=''
-    exec {receiver_fd}<"$pipe"
-    rm -f "$pipe"
     while IFS= read -r -u "$receiver_fd" line; do
         printf '%s\n' "$line" >>"$log"
         if [[ $line == 'haul: listening on '* ]]; then

@@ -77,8 +77,10 @@ summarise() {
     echo
     echo "records    $(jq -r .records "$result")"
     echo "bytes      $moved"
-    awk -v b="$moved" -v s="$seconds" 'BEGIN { printf "seconds    %.2f\nMB/s       %.1f\n",
-        s, s > 0 ? b / s / 1e6 : 0 }'
+    awk -v bytes="$moved" -v seconds="$seconds" 'BEGIN {
+        printf "seconds    %.2f\n", seconds
+        printf "MB/s       %.1f\n", (seconds > 0 ? bytes / seconds / 1e6 : 0)
+    }'
     echo "transport  $(jq -r '.transport + (if .fallback_reason == null then ""
         else " (no RDMA: " + .fallback_reason + ")" end)' "$result")"
     echo "verified   hand-over: $(jq -r .verified "$result"); haul verify: both sides equal"

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_send.c — `haul send`: give key ranges of a database to a receiver. */
-#include <string.h>
-
 #include "command.h"
 #include "haul/migration.h"
 #include "haul/store.h"
@@ -32,7 +30,7 @@ struct send_options {
     uint32_t peer_timeout_ms;
     uint32_t freeze_max_ms;
     struct config_version config_version;
-    uint8_t job[HAUL_JOB_BYTES];
+    uint32_t retry_max_ms;
 };
 
 #define AT(parser, member) OPTION_AT(parser, struct send_options, member)
@@ -112,10 +110,12 @@ static const struct option_rule rules[] = {
      AT(option_duration, freeze_max_ms),
      .min = 1,
      .max = 600000},
-    {.name = "job",
-     .value_name = "HEX",
-     .help = "go on with this earlier job (the 32 digits that it printed)",
-     AT(option_job, job)},
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "when the path is lost, keep coming back for so long (default 30s)",
+     AT(option_duration, retry_max_ms),
+     .min = 1,
+     .max = 86400000},
     OUTPUT_OPTION_RULES,
 };
 
@@ -147,9 +147,9 @@ static int send_from(struct haul_store *store, const void *work, struct signal_w
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
         .freeze_max_ms = given->freeze_max_ms,
+        .retry_max_ms = given->retry_max_ms,
         .log = &output->log,
     };
-    memcpy(options.job, given->job, sizeof(options.job));
     struct haul_error error = {.status = HAUL_OK};
     struct haul_migration *migration = NULL;
     enum haul_status status = haul_source_start(&options, &migration, &error);
@@ -187,6 +187,8 @@ const struct command command_send = {
     .synopsis = "--db DIR --to ADDR:PORT [options]",
     .details = "The database must not be open elsewhere. Exit code 0 means: the receiver owns the\n"
                "ranges, everything in them is durable there, and count and digest are equal.\n"
+               "A receiver that was restarted goes on where it was. Exit code 10: the decision is\n"
+               "recorded here, but the receiver has not confirmed it; run 'haul resolve'.\n"
                "\n"
                "Examples:\n"
                "  haul send --db /data/a --to 10.0.0.7:7447\n"

@@ -22,6 +22,7 @@ struct command {
 
 extern const struct command command_send;
 extern const struct command command_recv;
+extern const struct command command_resolve;
 extern const struct command command_verify;
 extern const struct command command_bench;
 extern const struct command command_version;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c — the tool: finds the command and runs it. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +8,8 @@
 #include "exit_code.h"
 
 static const struct command *const commands[] = {
-    &command_recv, &command_send, &command_verify, &command_bench, &command_version,
+    &command_recv,  &command_send,  &command_resolve,
+    &command_verify, &command_bench, &command_version,
 };
 
 enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
@@ -48,7 +50,7 @@ static bool is_any(const char *text, const char *a, const char *b)
     return strcmp(text, a) == 0 || strcmp(text, b) == 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         (void)fprintf(stderr, "haul: error: no command given: see 'haul --help'\n");
@@ -74,4 +76,16 @@ int main(int argc, char **argv)
         return EXIT_CODE_OK;
     }
     return command->run(command, argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    /* A reader that went away is an error to report, not a reason to die. */
+    (void)signal(SIGPIPE, SIG_IGN);
+    int exit_code = run(argc, argv);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EXIT_CODE_OK) {
+        (void)fprintf(stderr, "haul: error: the result could not be written: check stdout\n");
+        return EXIT_CODE_OTHER;
+    }
+    return exit_code;
 }

@@ -218,23 +218,3 @@ enum haul_status option_lane(const struct option_rule *rule, const char *text, v
     haul_error_hint(error, "auto, ingest or writebatch");
     return HAUL_INVALID;
 }
-
-enum haul_status option_job(const struct option_rule *rule, const char *text, void *target,
-                            struct haul_error *error)
-{
-    uint8_t job[HAUL_JOB_BYTES] = {0};
-    bool sound = strlen(text) == 2 * sizeof(job) &&
-                 strspn(text, "0123456789abcdefABCDEF") == 2 * sizeof(job);
-    for (size_t i = 0; sound && i < sizeof(job); i++) {
-        char digits[3] = {text[2 * i], text[2 * i + 1], '\0'};
-        job[i] = (uint8_t)strtoul(digits, NULL, 16);
-    }
-    if (!sound) {
-        bad_value(rule, text, error);
-        haul_error_hint(error, "the %d hexadecimal digits that the first run printed",
-                        2 * HAUL_JOB_BYTES);
-        return HAUL_INVALID;
-    }
-    memcpy(target, job, sizeof(job));
-    return HAUL_OK;
-}

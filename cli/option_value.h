@@ -32,6 +32,5 @@ OPTION_PARSER(option_size_u64); /* uint64_t: likewise */
 OPTION_PARSER(option_duration); /* uint32_t: milliseconds, from 500ms, 5s, 2m; seconds if bare */
 OPTION_PARSER(option_mode);     /* enum haul_transport_mode */
 OPTION_PARSER(option_lane);     /* enum haul_lane */
-OPTION_PARSER(option_job);      /* uint8_t[HAUL_JOB_BYTES]: hexadecimal */
 
 #endif

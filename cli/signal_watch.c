@@ -91,7 +91,6 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
     memset(watch, 0, sizeof(*watch));
     watch->output = output;
     (void)pthread_mutex_init(&watch->lock, NULL);
-    (void)signal(SIGPIPE, SIG_IGN);
     sigset_t set;
     make_signal_set(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);

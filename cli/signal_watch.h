@@ -3,7 +3,7 @@
  *
  * The first SIGINT or SIGTERM cancels the migration that is being watched or is noticed by work
  * that polls; when there is neither, it ends the process. The second always ends it. SIGUSR1 makes
- * `wake_fd` readable. SIGPIPE is ignored. */
+ * `wake_fd` readable. */
 #ifndef HAUL_SIGNAL_WATCH_H
 #define HAUL_SIGNAL_WATCH_H
 

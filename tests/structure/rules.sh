@@ -82,7 +82,7 @@ rule_doors() {
     door "$root" '(infiniband|rdma)/' '^rdma/verbs_'
     door "$root" 'rocksdb/' '^engine/rocks_'
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
-        '^rdma/(tcp_|verbs_|control_channel\.|link|loopback_link\.)'
+        '^rdma/(tcp_|verbs_|control_channel\.|link|loopback_)'
     door "$root" 'isa-l' '^base/crc32c\.c$'
     door "$root" 'xxhash\.h' '^engine/digest(_ledger)?\.[ch]$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'

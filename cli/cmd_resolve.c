@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_resolve.c — `haul resolve`: finish a hand-over that was decided and not confirmed. */
+#include "command.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "migration_options.h"
+#include "migration_run.h"
+#include "option_value.h"
+#include "output.h"
+#include "signal_watch.h"
+
+struct resolve_options {
+    struct output_options output;
+    const char *database;
+    const char *to;
+    uint32_t peer_timeout_ms;
+    uint32_t retry_max_ms;
+};
+
+#define AT(parser, member) OPTION_AT(parser, struct resolve_options, member)
+
+static const struct option_rule rules[] = {
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database that gave the ranges",
+     AT(option_text, database)},
+    {.name = "to",
+     .value_name = "ADDR:PORT",
+     .help = "where 'haul recv' listens for the other one",
+     AT(option_text, to)},
+    {.name = "peer-timeout",
+     .value_name = "TIME",
+     .help = "give up on a silent peer after this (default 5s)",
+     AT(option_duration, peer_timeout_ms),
+     .min = HAUL_PEER_TIMEOUT_MS_MIN,
+     .max = HAUL_PEER_TIMEOUT_MS_MAX},
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "keep trying to reach it for so long (default 30s)",
+     AT(option_duration, retry_max_ms),
+     .min = 1,
+     .max = 86400000},
+    OUTPUT_OPTION_RULES,
+};
+
+static int resolve_from(struct haul_store *store, const void *work, struct signal_watch *watch,
+                        struct output *output)
+{
+    const struct resolve_options *given = work;
+    struct haul_source_options options = {
+        .store = store,
+        .to = given->to,
+        .mode = HAUL_MODE_TCP,
+        .link = {.peer_timeout_ms = given->peer_timeout_ms},
+        .retry_max_ms = given->retry_max_ms,
+        .resolve = true,
+        .log = &output->log,
+    };
+    struct haul_error error = {.status = HAUL_OK};
+    struct haul_migration *migration = NULL;
+    enum haul_status status = haul_source_start(&options, &migration, &error);
+    if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    return migration_run_finish(migration, watch, output);
+}
+
+static int run_resolve(const struct command *command, int argc, char **argv)
+{
+    struct resolve_options options = {.database = NULL};
+    struct output output;
+    int exit_code = 0;
+    if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        return exit_code;
+    }
+    output_init(&output, command->name, &options.output);
+    if (options.database == NULL || options.to == NULL) {
+        exit_code =
+            command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
+    } else {
+        struct migration_work work = {.run = resolve_from, .options = &options};
+        exit_code = migration_run_store(options.database, false, &work, &output);
+    }
+    output_fini(&output);
+    return exit_code;
+}
+
+const struct command command_resolve = {
+    .name = "resolve",
+    .summary = "finish a hand-over whose decision the receiver has not confirmed",
+    .synopsis = "--db DIR --to ADDR:PORT [options]",
+    .details = "When 'haul send' ended with exit code 10, or was killed behind its decision, the\n"
+               "receiver owns the ranges by the record of this database, and may not know it yet.\n"
+               "Start 'haul recv' on its database again, and tell it.\n"
+               "\n"
+               "Example:\n"
+               "  haul resolve --db /data/a --to 10.0.0.7:7447\n",
+    .rules = rules,
+    .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .run = run_resolve,
+};

@@ -1,0 +1,184 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# command_line.sh — options, exit codes, the JSON document, signals: what a script relies on.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite command_line "$@"
+
+test_help__every_command__has_examples_and_exit_codes() {
+    local command
+    for command in send recv verify bench version; do
+        run 0 "$haul" "$command" --help
+        grep -q "haul $command" "$work/out"
+        grep -q '^Exit codes:' "$work/out"
+        grep -qE '^Examples?:' "$work/out"
+        [[ ! -s $work/err ]]
+    done
+    run 0 "$haul" --help
+    grep -q '10   in doubt' "$work/out"
+}
+
+test_usage__no_command__exit_2() {
+    run 2 "$haul"
+    one_error "no command given: see 'haul --help'"
+}
+
+test_usage__unknown_command__exit_2() {
+    run 2 "$haul" sned
+    one_error "unknown command 'sned': see 'haul --help'"
+}
+
+test_usage__unknown_option__names_the_nearest() {
+    run 2 "$haul" send --db a --to b:1 --transprot tcp
+    one_error "unknown option '--transprot': did you mean '--transport'\?"
+}
+
+test_usage__missing_value__exit_2() {
+    run 2 "$haul" send --db
+    one_error "option '--db' needs a value: see 'haul send --help'"
+}
+
+test_usage__missing_option__is_named() {
+    run 2 "$haul" send --db a
+    one_error 'send needs --to ADDR:PORT'
+    run 2 "$haul" recv
+    one_error 'recv needs --db DIR'
+    run 2 "$haul" verify --db a
+    one_error 'verify needs --with DIR'
+    run 2 "$haul" bench link
+    one_error 'bench needs --transport'
+}
+
+test_usage__stray_argument__exit_2() {
+    run 2 "$haul" recv --db a b
+    one_error "unexpected argument 'b'"
+}
+
+test_usage__values_out_of_range__tell_the_range() {
+    local value
+    for value in 1 65M 12Q -4K '' 4.0000001 nan; do
+        run 2 "$haul" send --db a --to b:1 --slot-size "$value"
+        one_error "'$value' is no value for --slot-size: bytes from 4K to 64M"
+    done
+    run 2 "$haul" send --db a --to b:1 --links 17
+    one_error 'a number from 1 to 16'
+    run 2 "$haul" send --db a --to b:1 --peer-timeout 5d
+    one_error '500ms, 5s, 2m'
+    run 2 "$haul" send --db a --to b:1 --transport udp
+    one_error 'auto, rdma or tcp'
+    run 2 "$haul" send --db a --to b:1 --lane fast
+    one_error 'auto, ingest or writebatch'
+    run 2 "$haul" send --db a --to b:1 --job 12
+    one_error '32 hexadecimal digits'
+}
+
+test_usage__ranges_that_are_none__exit_2() {
+    local value
+    for value in abc b:a a:a 0x1:0x2 0xzz:; do
+        run 2 "$haul" send --db a --to b:1 --range "$value"
+        one_error 'is not a range START:END'
+    done
+    run 2 "$haul" send --db a --to b:1 --prefix ''
+    one_error 'is not a key prefix'
+}
+
+test_json__usage_error__is_a_document() {
+    run 2 "$haul" send --nonsense --json
+    one_error 'unknown option'
+    equal "$(json .status)" failed
+    equal "$(json .exit_code)" 2
+    equal "$(json .error.code)" INVALID
+    equal "$(json .error.retryable)" false
+    [[ $(json .error.hint) == *--help* ]]
+}
+
+test_json__refused_send__has_every_member() {
+    run 3 "$haul" send --db nowhere --to 127.0.0.1:1 --json
+    equal "$(wc -l <"$work/out")" 1
+    local member
+    for member in schema_version status records bytes wire_bytes seconds transport fallback_reason \
+        verified resumed rounds lag_bytes_at_freeze old_version new_version write_pause_ms job error \
+        families; do
+        equal "$(json "has(\"$member\")")" true
+    done
+    equal "$(json .error.code)" NOT_FOUND
+}
+
+test_version__json__names_the_release() {
+    run 0 "$haul" version --json
+    [[ $(json .version) =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
+    run 0 "$haul" --version
+    grep -q '^haul [0-9]' "$work/out"
+}
+
+test_verify__same_database__exit_0() {
+    make_database a 500
+    run 0 "$haul" verify --db a --with a
+    grep -q '^equal$' "$work/out"
+}
+
+test_verify__one_record_more__exit_6() {
+    make_database a 500
+    cp -r a b
+    "$kv" put b extra value
+    run 6 "$haul" verify --db a --with b --json
+    one_error 'differ in 1 column family'
+    equal "$(json .equal)" false
+    equal "$(json '.families_with[0].records - .families[0].records')" 1
+}
+
+test_verify__difference_outside_the_range__exit_0() {
+    make_database a 500
+    cp -r a b
+    "$kv" put b extra value
+    run 0 "$haul" verify --db a --with b --range :e
+    run 6 "$haul" verify --db a --with b --prefix ext
+}
+
+test_bench__loopback__reports_speed() {
+    run 0 "$haul" bench link --transport loopback --seconds 200ms --json
+    equal "$(json .transport)" loopback
+    equal "$(json '.bytes > 0 and .seconds > 0 and .bytes_per_second > 0')" true
+}
+
+test_bench__tcp_both_ends__reports_speed() {
+    run 0 "$haul" bench link --transport tcp --seconds 200ms --size 64K --links 2 --json
+    equal "$(json .transport)" tcp
+    equal "$(json '.bytes > 0 and .bytes_per_second > 0')" true
+}
+
+test_bench__two_addresses__exit_2() {
+    run 2 "$haul" bench link --transport tcp --to a:1 --serve b:2
+    one_error 'exclude each other'
+}
+
+test_signal__listening_receiver__ends_with_its_number() {
+    local name number
+    for name in TERM INT; do
+        number=$(kill -l "$name")
+        start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+        kill "-$name" "$receiver_pid"
+        end_process "$receiver_pid" || equal $? $((128 + number))
+        equal "$(json_of "$work/recv.log.json" .exit_code)" $((128 + number))
+        equal "$(json_of "$work/recv.log.json" .error.code)" CANCELLED
+    done
+    opens b
+}
+
+test_signal__usr1__prints_a_status_line() {
+    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    kill -USR1 "$receiver_pid"
+    timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
+        --pid="$receiver_pid")
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || equal $? 143
+}
+
+test_output__closed_stdout__no_signal_death() {
+    local code=0
+    # The reader is gone before a byte is written.
+    "$haul" version > >(exec true) 2>"$work/err" || code=$?
+    ((code < 128))
+}
+
+run_tests

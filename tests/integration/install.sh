@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# install.sh — installs into an empty prefix and builds a consumer the ways an embedder would.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite install "$@"
+consumer=$root/tests/integration/consumer.c
+
+install_here() {
+    DESTDIR='' cmake --install "$build" --prefix "$work/prefix" >install.log 2>&1 ||
+        { cat install.log; fail 'cmake --install'; }
+    libraries=$(dirname "$(find "$work/prefix" -name libhaul.so)")
+    export PKG_CONFIG_PATH=$libraries/pkgconfig
+    # The file names the prefix of the configuration.
+    prefix=(--define-variable=prefix="$work/prefix")
+}
+
+# says_not_found PROGRAM
+says_not_found() {
+    equal "$(LD_LIBRARY_PATH=$libraries "$1")" 'NOT_FOUND copying'
+}
+
+test_install__prefix__holds_the_tool_and_the_library() {
+    install_here
+    run 0 "$work/prefix/bin/haul" version
+    [[ -L $libraries/libhaul.so && -L $libraries/libhaul.so.0 && -f $libraries/libhaul.a ]]
+    [[ -f $work/prefix/include/haul/migration.h ]]
+    equal "$(find "$work/prefix/include" -type f ! -path '*/include/haul/*.h' | wc -l)" 0
+}
+
+test_pkg_config__shared__builds_and_runs() {
+    install_here
+    local flags
+    flags=$(pkg-config "${prefix[@]}" --cflags --libs haul)
+    # shellcheck disable=SC2086 # flags are words
+    "${CC:-gcc}" -std=gnu17 -Wall -Wextra -Werror "$consumer" -o shared $flags
+    says_not_found ./shared
+    readelf -d shared | grep -q 'libhaul\.so\.0'
+}
+
+test_pkg_config__static__builds_and_runs() {
+    install_here
+    local flags others
+    flags=$(pkg-config "${prefix[@]}" --cflags haul)
+    others=$(pkg-config "${prefix[@]}" --static --libs-only-l haul | sed 's/-lhaul//')
+    # shellcheck disable=SC2086
+    "${CC:-gcc}" -std=gnu17 "$consumer" -o static $flags "$libraries/libhaul.a" $others
+    says_not_found ./static
+    ! readelf -d static | grep -q 'libhaul'
+}
+
+test_headers__cxx_program__builds_and_runs() {
+    install_here
+    local flags
+    flags=$(pkg-config "${prefix[@]}" --cflags --libs haul)
+    # shellcheck disable=SC2086
+    "${CXX:-g++}" -std=c++17 -Wall -Wextra -Werror -x c++ "$consumer" -o cxx $flags
+    says_not_found ./cxx
+}
+
+test_find_package__config__builds_and_runs() {
+    install_here
+    mkdir project
+    cat >project/CMakeLists.txt <<'CMAKE'
+cmake_minimum_required(VERSION 3.25)
+project(consumer LANGUAGES C)
+find_package(haul 0.1 CONFIG REQUIRED)
+add_executable(consumer consumer.c)
+target_link_libraries(consumer PRIVATE haul::haul)
+CMAKE
+    cp "$consumer" project/
+    cmake -S project -B out -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; false; }
+    cmake --build out >>cmake.log 2>&1 || { cat cmake.log; false; }
+    says_not_found out/consumer
+}
+
+test_static_library__private_names__are_local() {
+    install_here
+    equal "$(nm -g --defined-only "$libraries/libhaul.a" | awk '$3 != "" && $3 !~ /^haul_/' | wc -l)" 0
+}
+
+run_tests
