@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rocks_options.c — comparators and merge operators by the names that a database has stored.
  *
- * RocksDB's C API loads stored options, but does not tell the names of what it could not make, and
- * opening with another comparator or operator than the data was written with reads nonsense or
- * fails late. So the names are read from the OPTIONS file (text, one `name=value` a line), and what
- * this program does not have is refused by name. */
+ * RocksDB loads stored options, makes the comparators and operators that are its own, and silently
+ * takes the default for those that it does not know: with the wrong comparator an open fails, but
+ * with the wrong operator it is a later read that fails or a merge that is lost. So the names are
+ * read from the OPTIONS file (text, one `name=value` a line), and what RocksDB cannot make is
+ * refused by name. */
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -12,48 +13,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "rocks_store.h"
 
-enum { LINE_BYTES_MAX = 64 << 10, PATH_BYTES_MAX = 4096 };
+enum { LINE_BYTES_MAX = 64 << 10 };
 
 #define FILE_PREFIX "OPTIONS-"
 #define SECTION_PREFIX "[CFOptions \""
 
-/* --- comparator ------------------------------------------------------------------------------- */
-
-static int compare_reversed(void *state, const char *a, size_t a_size, const char *b,
-                            size_t b_size)
-{
-    (void)state;
-    return -slice_compare(slice_of(a, a_size), slice_of(b, b_size));
-}
-
-static const char *reversed_name(void *state)
-{
-    (void)state;
-    return ROCKS_REVERSE_BYTEWISE;
-}
-
-static void destroy_nothing(void *state)
-{
-    (void)state;
-}
-
-rocksdb_comparator_t *rocks_reverse_comparator_create(void)
-{
-    return rocksdb_comparator_create(NULL, destroy_nothing, compare_reversed, reversed_name);
-}
-
-/* --- file ------------------------------------------------------------------------------------- */
-
-/* The OPTIONS file with the highest number. */
+/* The OPTIONS file with the highest number; `file` is left as it is when there is none. */
 static enum haul_status find_file(const char *path, char *file, struct haul_error *error)
 {
     DIR *directory = opendir(path);
     if (directory == NULL) {
-        enum haul_status status = errno == ENOENT ? HAUL_NOT_FOUND : HAUL_IO;
-        return haul_error_set(error, status, "opendir", errno, "cannot read %s", path);
+        return haul_error_set(error, HAUL_IO, "opendir", errno, "cannot read %s", path);
     }
     uint64_t newest = 0;
     const struct dirent *entry;
@@ -63,13 +35,11 @@ static enum haul_status find_file(const char *path, char *file, struct haul_erro
         if (sscanf(entry->d_name, FILE_PREFIX "%" SCNu64 "%c", &number, &rest) == 1 &&
             number >= newest) {
             newest = number;
-            (void)snprintf(file, PATH_BYTES_MAX, "%s/%s", path, entry->d_name);
+            (void)snprintf(file, ROCKS_PATH_BYTES_MAX, "%s/%s", path, entry->d_name);
         }
     }
     (void)closedir(directory);
-    return newest == 0 ? haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                        "no stored options in %s", path)
-                       : HAUL_OK;
+    return HAUL_OK;
 }
 
 static void copy_value(const char *line, const char *name, char *value)
@@ -97,6 +67,14 @@ static void strip_id(char *name)
     }
 }
 
+/* `text` up to its last quotation mark: a family's name may hold some itself. */
+static void copy_quoted(const char *text, char *name)
+{
+    const char *end = strrchr(text, '"');
+    int size = end == NULL ? 0 : (int)(end - text);
+    (void)snprintf(name, HAUL_NAME_BYTES_MAX, "%.*s", size, text);
+}
+
 static enum haul_status read_lines(FILE *file, char *line, struct rocks_names *names,
                                    size_t capacity, size_t *count, struct haul_error *error)
 {
@@ -110,9 +88,7 @@ static enum haul_status read_lines(FILE *file, char *line, struct rocks_names *n
             }
             current = &names[(*count)++];
             memset(current, 0, sizeof(*current));
-            const char *begin = line + strlen(SECTION_PREFIX);
-            (void)snprintf(current->family, sizeof(current->family), "%.*s",
-                           (int)strcspn(begin, "\""), begin);
+            copy_quoted(line + strlen(SECTION_PREFIX), current->family);
         } else if (line[0] == '[') {
             current = NULL;
         } else if (current != NULL) {
@@ -130,15 +106,19 @@ static enum haul_status read_lines(FILE *file, char *line, struct rocks_names *n
 enum haul_status rocks_options_read(const char *path, struct rocks_names *names, size_t capacity,
                                     size_t *count, struct haul_error *error)
 {
-    char file_path[PATH_BYTES_MAX];
+    char file_path[ROCKS_PATH_BYTES_MAX] = "";
     enum haul_status status = find_file(path, file_path, error);
-    if (status != HAUL_OK) {
+    *count = 0;
+    if (status != HAUL_OK || file_path[0] == '\0') {
         return status;
     }
     FILE *file = fopen(file_path, "re");
+    int open_errno = errno;
     char *line = malloc(LINE_BYTES_MAX);
-    if (file == NULL || line == NULL) {
-        status = haul_error_set(error, HAUL_IO, "fopen", errno, "cannot read %s", file_path);
+    if (line == NULL) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for options");
+    } else if (file == NULL) {
+        status = haul_error_set(error, HAUL_IO, "fopen", open_errno, "cannot read %s", file_path);
     } else {
         status = read_lines(file, line, names, capacity, count, error);
     }
@@ -157,28 +137,34 @@ static enum haul_status unknown_name(const struct rocks_names *names, const char
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "column family '%s' uses the %s '%s', which this program does not have",
                    names->family, what, name);
-    haul_error_hint(error, "embed libhaul in the program that has it, or leave the family out");
+    haul_error_hint(error, "embed libhaul in the program that has it");
     return HAUL_MISMATCH;
 }
 
-enum haul_status rocks_options_apply(struct rocks_store *store, rocksdb_options_t *options,
-                                     const struct rocks_names *names, struct haul_error *error)
+/* What RocksDB makes by itself when it loads options. */
+static const char *const comparators[] = {ROCKS_BYTEWISE, "rocksdb.ReverseBytewiseComparator"};
+static const char *const merge_operators[] = {
+    "UInt64AddOperator", "StringAppendOperator", "MaxOperator",
+    "BytesXOR",          "PutOperator",          "MergeSortOperator",
+};
+
+static bool is_among(const char *name, const char *const *names, size_t count)
 {
-    bool bytewise = names->comparator[0] == '\0' || strcmp(names->comparator, ROCKS_BYTEWISE) == 0;
-    bool reverse = strcmp(names->comparator, ROCKS_REVERSE_BYTEWISE) == 0;
-    if (!bytewise && !reverse) {
+    bool found = name[0] == '\0'; /* the default */
+    for (size_t i = 0; i < count; i++) {
+        found = found || strcmp(name, names[i]) == 0;
+    }
+    return found;
+}
+
+enum haul_status rocks_options_check(const struct rocks_names *names, struct haul_error *error)
+{
+    if (!is_among(names->comparator, comparators, sizeof(comparators) / sizeof(*comparators))) {
         return unknown_name(names, "comparator", names->comparator, error);
     }
-    if (reverse) {
-        rocksdb_options_set_comparator(options, store->reverse_comparator);
-    }
-    bool none = names->merge_operator[0] == '\0';
-    bool adds = strcmp(names->merge_operator, ROCKS_UINT64_ADD) == 0;
-    if (!none && !adds) {
+    if (!is_among(names->merge_operator, merge_operators,
+                  sizeof(merge_operators) / sizeof(*merge_operators))) {
         return unknown_name(names, "merge operator", names->merge_operator, error);
-    }
-    if (adds) {
-        rocksdb_options_set_uint64add_merge_operator(options);
     }
     return HAUL_OK;
 }

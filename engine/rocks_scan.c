@@ -68,16 +68,19 @@ enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snap
                                  struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    rocksdb_column_family_handle_t *handle = rocks_handle(store, family_id);
-    if (handle == NULL) {
-        return rocks_no_family(family_id, error);
+    const struct rocks_family *family = NULL;
+    enum haul_status status =
+        rocks_family_range(store, family_id, start, end, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     struct haul_scan *scan = calloc(1, sizeof(*scan));
     if (scan == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a scan");
     }
     scan->options = scan_options(snapshot, start, end);
-    scan->iterator = rocksdb_create_iterator_cf(store->db, scan->options, handle);
+    /* RocksDB keeps the pointers to the bounds: they are the caller's for the life of the scan. */
+    scan->iterator = rocksdb_create_iterator_cf(store->db, scan->options, family->handle);
     *out = scan;
     return HAUL_OK;
 }
@@ -120,19 +123,25 @@ enum haul_status rocks_get(struct haul_store *base, const struct haul_snapshot *
                            size_t *value_size, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    rocksdb_column_family_handle_t *handle = rocks_handle(store, family_id);
-    if (handle == NULL) {
-        return rocks_no_family(family_id, error);
+    const struct rocks_family *family = NULL;
+    enum haul_status status = rocks_family(store, family_id, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     rocksdb_readoptions_t *options = scan_options(snapshot, slice_of(NULL, 0), slice_of(NULL, 0));
     char *message = NULL;
-    char *found = rocksdb_get_cf(store->db, options, handle, (const char *)key.data, key.size,
-                                 value_size, &message);
+    size_t size = 0;
+    char *found = rocksdb_get_cf(store->db, options, family->handle, (const char *)key.data,
+                                 key.size, &size, &message);
     rocksdb_readoptions_destroy(options);
-    enum haul_status status = rocks_error(message, "get", error);
-    if (status == HAUL_OK && found == NULL) {
-        status = HAUL_NOT_FOUND;
+    status = rocks_error(message, "get", error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (found == NULL) {
+        return HAUL_NOT_FOUND;
     }
     *value = (uint8_t *)found;
-    return status;
+    *value_size = size;
+    return HAUL_OK;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rocks_split.c — sizes of ranges, and keys that cut a range into parts of about equal bytes.
  *
- * Candidates are the first keys of table files and, where these are too few, real keys found by
- * seeking to byte strings between two neighbours. RocksDB's approximate sizes then say how many
- * bytes lie between any two candidates, and the cuts are chosen by the running sum. */
+ * Candidates for cuts are the first keys of table files. Between two neighbours with too many bytes
+ * in between, a further one is found by bisection: seek to the byte string half way, until a real
+ * key strictly between them turns up. RocksDB's approximate sizes say how many bytes of files lie
+ * between any two candidates, and the cuts are chosen by the running sum. Records that are only in
+ * memory are not cut: there are never many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,23 +13,126 @@
 #include "rocks_store.h"
 
 enum {
-    CANDIDATES_PER_PART = 8,
+    CANDIDATES_PER_PART = 8, /* at least; so parts differ by a quarter at most */
     CANDIDATE_COUNT_MAX = 4096,
-    MIDDLE_BYTES_MAX = 64,
+    FILE_CANDIDATE_COUNT_MAX = CANDIDATE_COUNT_MAX / 2,
+    REFINE_ROUNDS_MAX = 24,
+    MIDDLE_BYTES = 16,           /* behind what two neighbours have in common */
+    EXACT_SIZE_BYTES = 1 << 20,  /* smaller ranges are counted, not estimated */
 };
 
 struct candidates {
     struct haul_slice *keys; /* malloc'ed each, ascending */
     size_t count;
-    size_t capacity;
 };
+
+/* What a split works on. */
+struct split {
+    struct rocks_store *store;
+    const struct rocks_family *family;
+    struct haul_slice first; /* the first and the last key of the range */
+    struct haul_slice last;
+    struct candidates candidates;
+    uint64_t *sizes; /* bytes between neighbours: candidates.count + 1 intervals */
+};
+
+void rocks_free_key(struct haul_slice key)
+{
+    free((void *)(uintptr_t)key.data);
+}
+
+/* --- iterators -------------------------------------------------------------------------------- */
+
+struct bounded {
+    rocksdb_readoptions_t *options;
+    rocksdb_iterator_t *iterator;
+};
+
+static struct bounded bounded_open(struct rocks_store *store, const struct rocks_family *family,
+                                   struct haul_slice start, struct haul_slice end)
+{
+    rocksdb_readoptions_t *options = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_total_order_seek(options, 1);
+    rocksdb_readoptions_set_fill_cache(options, 0);
+    if (start.size > 0) {
+        rocksdb_readoptions_set_iterate_lower_bound(options, (const char *)start.data, start.size);
+    }
+    if (end.size > 0) {
+        rocksdb_readoptions_set_iterate_upper_bound(options, (const char *)end.data, end.size);
+    }
+    return (struct bounded){options,
+                            rocksdb_create_iterator_cf(store->db, options, family->handle)};
+}
+
+static void bounded_close(struct bounded bounded)
+{
+    rocksdb_iter_destroy(bounded.iterator);
+    rocksdb_readoptions_destroy(bounded.options);
+}
+
+static struct haul_slice current_key(const rocksdb_iterator_t *iterator)
+{
+    size_t size = 0;
+    const char *data = rocksdb_iter_key(iterator, &size);
+    return slice_of(data, size);
+}
+
+static bool copy_key(struct haul_slice key, struct haul_slice *copy)
+{
+    uint8_t *memory = malloc(key.size + 1);
+    if (memory == NULL) {
+        return false;
+    }
+    if (key.size > 0) {
+        memcpy(memory, key.data, key.size);
+    }
+    *copy = slice_of(memory, key.size);
+    return true;
+}
+
+/* A copy of the key that the iterator stands on. Errors: NOT_FOUND (on none), others. */
+static enum haul_status take_key(const rocksdb_iterator_t *iterator, struct haul_slice *key,
+                                 struct haul_error *error)
+{
+    if (rocksdb_iter_valid(iterator)) {
+        return copy_key(current_key(iterator), key)
+                   ? HAUL_OK
+                   : haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
+    }
+    char *message = NULL;
+    rocksdb_iter_get_error(iterator, &message);
+    enum haul_status status = rocks_error(message, "seek", error);
+    return status == HAUL_OK ? HAUL_NOT_FOUND : status;
+}
+
+enum haul_status rocks_edge_keys(struct rocks_store *store, const struct rocks_family *family,
+                                 struct haul_slice start, struct haul_slice end,
+                                 struct haul_slice edges[2], struct haul_error *error)
+{
+    struct bounded bounded = bounded_open(store, family, start, end);
+    struct haul_slice found[2] = {{NULL, 0}, {NULL, 0}};
+    rocksdb_iter_seek_to_first(bounded.iterator);
+    enum haul_status status = take_key(bounded.iterator, &found[0], error);
+    if (status == HAUL_OK) {
+        rocksdb_iter_seek_to_last(bounded.iterator);
+        status = take_key(bounded.iterator, &found[1], error);
+    }
+    bounded_close(bounded);
+    if (status != HAUL_OK) {
+        rocks_free_key(found[0]);
+        return status;
+    }
+    edges[0] = found[0];
+    edges[1] = found[1];
+    return HAUL_OK;
+}
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
-static void approximate_sizes(struct rocks_store *store, rocksdb_column_family_handle_t *handle,
+/* Bytes of files in each of the `count` intervals between count + 1 bounds. */
+static void approximate_sizes(struct rocks_store *store, const struct rocks_family *family,
                               const struct haul_slice *bounds, size_t count, uint64_t *sizes)
 {
-    /* `count` intervals between count + 1 bounds. */
     const char **starts = calloc(count + 1, sizeof(*starts));
     size_t *start_sizes = calloc(count + 1, sizeof(*start_sizes));
     char *message = NULL;
@@ -36,7 +141,7 @@ static void approximate_sizes(struct rocks_store *store, rocksdb_column_family_h
             starts[i] = (const char *)bounds[i].data;
             start_sizes[i] = bounds[i].size;
         }
-        rocksdb_approximate_sizes_cf(store->db, handle, (int)count, starts, start_sizes,
+        rocksdb_approximate_sizes_cf(store->db, family->handle, (int)count, starts, start_sizes,
                                      starts + 1, start_sizes + 1, sizes, &message);
     }
     /* An estimate that fails counts as nothing: the split is then less even, never wrong. */
@@ -45,57 +150,51 @@ static void approximate_sizes(struct rocks_store *store, rocksdb_column_family_h
     free(start_sizes);
 }
 
-static rocksdb_iterator_t *bounded_iterator(struct rocks_store *store,
-                                            rocksdb_column_family_handle_t *handle,
-                                            struct haul_slice start, struct haul_slice end,
-                                            rocksdb_readoptions_t **options)
+/* Keys and values of a range, counted; false: there are more than EXACT_SIZE_BYTES. */
+static bool count_bytes(const struct bounded *bounded, uint64_t *bytes)
 {
-    *options = rocksdb_readoptions_create();
-    rocksdb_readoptions_set_total_order_seek(*options, 1);
-    rocksdb_readoptions_set_fill_cache(*options, 0);
-    if (start.size > 0) {
-        rocksdb_readoptions_set_iterate_lower_bound(*options, (const char *)start.data,
-                                                    start.size);
+    *bytes = 0;
+    rocksdb_iter_seek_to_first(bounded->iterator);
+    while (rocksdb_iter_valid(bounded->iterator) && *bytes <= EXACT_SIZE_BYTES) {
+        size_t size = 0;
+        (void)rocksdb_iter_value(bounded->iterator, &size);
+        *bytes += size + current_key(bounded->iterator).size;
+        rocksdb_iter_next(bounded->iterator);
     }
-    if (end.size > 0) {
-        rocksdb_readoptions_set_iterate_upper_bound(*options, (const char *)end.data, end.size);
-    }
-    return rocksdb_create_iterator_cf(store->db, *options, handle);
+    return *bytes <= EXACT_SIZE_BYTES;
 }
 
-static enum haul_status copy_key(const rocksdb_iterator_t *iterator, struct haul_slice *key,
+static uint64_t property(struct rocks_store *store, const struct rocks_family *family,
+                         const char *name)
+{
+    uint64_t value = 0;
+    return rocksdb_property_int_cf(store->db, family->handle, name, &value) == 0 ? value : 0;
+}
+
+/* RocksDB estimates files only: what is in memory is taken to be spread as the files are. */
+static uint64_t memory_share(struct rocks_store *store, const struct rocks_family *family,
+                             uint64_t file_bytes)
+{
+    uint64_t memory = property(store, family, "rocksdb.cur-size-all-mem-tables");
+    uint64_t all_files = property(store, family, "rocksdb.live-sst-files-size");
+    if (file_bytes >= all_files) {
+        return memory;
+    }
+    return (uint64_t)((double)memory * ((double)file_bytes / (double)all_files));
+}
+
+static enum haul_status estimate(struct rocks_store *store, const struct rocks_family *family,
+                                 struct haul_slice start, struct haul_slice end, uint64_t *bytes,
                                  struct haul_error *error)
 {
-    size_t size = 0;
-    const char *data = rocksdb_iter_key(iterator, &size);
-    uint8_t *copy = malloc(size + 1);
-    if (copy == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
-    }
-    memcpy(copy, data, size);
-    *key = slice_of(copy, size);
-    return HAUL_OK;
-}
-
-enum haul_status rocks_last_key(struct rocks_store *store, uint32_t family_id,
-                                struct haul_slice start, struct haul_slice end,
-                                struct haul_slice *key, struct haul_error *error)
-{
-    rocksdb_column_family_handle_t *handle = rocks_handle(store, family_id);
-    if (handle == NULL) {
-        return rocks_no_family(family_id, error);
-    }
-    rocksdb_readoptions_t *options = NULL;
-    rocksdb_iterator_t *iterator = bounded_iterator(store, handle, start, end, &options);
-    rocksdb_iter_seek_to_last(iterator);
-    char *message = NULL;
-    rocksdb_iter_get_error(iterator, &message);
-    enum haul_status status = rocks_error(message, "seek to last", error);
+    struct haul_slice edges[2];
+    enum haul_status status = rocks_edge_keys(store, family, start, end, edges, error);
     if (status == HAUL_OK) {
-        status = rocksdb_iter_valid(iterator) ? copy_key(iterator, key, error) : HAUL_NOT_FOUND;
+        approximate_sizes(store, family, edges, 1, bytes);
+        *bytes += memory_share(store, family, *bytes);
+        rocks_free_key(edges[0]);
+        rocks_free_key(edges[1]);
     }
-    rocksdb_iter_destroy(iterator);
-    rocksdb_readoptions_destroy(options);
     return status;
 }
 
@@ -104,25 +203,37 @@ enum haul_status rocks_range_size(struct haul_store *base, uint32_t family_id,
                                   struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    struct haul_slice last = {NULL, 0};
-    enum haul_status status = rocks_last_key(store, family_id, start, end, &last, error);
-    *bytes = 0;
-    if (status == HAUL_OK) {
-        struct haul_slice bounds[] = {start, end.size > 0 ? end : last};
-        approximate_sizes(store, rocks_handle(store, family_id), bounds, 1, bytes);
-        free((void *)(uintptr_t)last.data);
+    const struct rocks_family *family = NULL;
+    enum haul_status status = rocks_family_range(store, family_id, start, end, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    uint64_t counted = 0;
+    uint64_t estimated = 0;
+    struct bounded bounded = bounded_open(store, family, start, end);
+    bool is_exact = count_bytes(&bounded, &counted);
+    char *message = NULL;
+    rocksdb_iter_get_error(bounded.iterator, &message);
+    bounded_close(bounded);
+    status = rocks_error(message, "scan", error);
+    if (status == HAUL_OK && !is_exact) {
+        status = estimate(store, family, start, end, &estimated, error);
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* all deleted meanwhile */
+    }
+    if (status == HAUL_OK) {
+        *bytes = counted > estimated ? counted : estimated;
+    }
+    return status;
 }
 
 /* --- candidates ------------------------------------------------------------------------------- */
 
-static void free_candidates(struct candidates *candidates)
+static void add_candidate(struct candidates *candidates, struct haul_slice key)
 {
-    for (size_t i = 0; i < candidates->count; i++) {
-        free((void *)(uintptr_t)candidates->keys[i].data);
+    if (candidates->count < CANDIDATE_COUNT_MAX &&
+        copy_key(key, &candidates->keys[candidates->count])) {
+        candidates->count++;
     }
-    free(candidates->keys);
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -140,7 +251,7 @@ static void order_candidates(struct candidates *candidates)
     size_t kept = 1;
     for (size_t i = 1; i < candidates->count; i++) {
         if (slice_compare(candidates->keys[i], candidates->keys[kept - 1]) == 0) {
-            free((void *)(uintptr_t)candidates->keys[i].data);
+            rocks_free_key(candidates->keys[i]);
         } else {
             candidates->keys[kept++] = candidates->keys[i];
         }
@@ -148,175 +259,203 @@ static void order_candidates(struct candidates *candidates)
     candidates->count = kept;
 }
 
-static void add_candidate(struct candidates *candidates, const void *data, size_t size)
+static bool file_key(const struct split *split, const rocksdb_livefiles_t *files, int index,
+                     struct haul_slice *key)
 {
-    uint8_t *copy = candidates->count < candidates->capacity ? malloc(size + 1) : NULL;
-    if (copy != NULL) {
-        memcpy(copy, data, size);
-        candidates->keys[candidates->count++] = slice_of(copy, size);
-    }
+    size_t size = 0;
+    const char *data = rocksdb_livefiles_smallestkey(files, index, &size);
+    *key = slice_of(data, size);
+    return strcmp(rocksdb_livefiles_column_family_name(files, index),
+                  split->family->family.name) == 0 &&
+           slice_compare(*key, split->first) > 0 && slice_compare(*key, split->last) <= 0;
 }
 
-static void add_file_keys(struct rocks_store *store, const char *family_name,
-                          struct haul_slice first, struct haul_slice end,
-                          struct candidates *candidates)
+/* First keys of files inside the range; of very many, every n-th. */
+static void add_file_keys(struct split *split)
 {
-    const rocksdb_livefiles_t *files = rocksdb_livefiles(store->db);
-    for (int i = 0; i < rocksdb_livefiles_count(files); i++) {
-        size_t size = 0;
-        const char *key = rocksdb_livefiles_smallestkey(files, i, &size);
-        struct haul_slice slice = slice_of(key, size);
-        if (strcmp(rocksdb_livefiles_column_family_name(files, i), family_name) == 0 &&
-            slice_compare(slice, first) > 0 && (end.size == 0 || slice_compare(slice, end) < 0)) {
-            add_candidate(candidates, key, size);
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(split->store->db);
+    int file_count = rocksdb_livefiles_count(files);
+    struct haul_slice key;
+    size_t inside = 0;
+    for (int i = 0; i < file_count; i++) {
+        inside += file_key(split, files, i, &key) ? 1 : 0;
+    }
+    size_t stride = inside / FILE_CANDIDATE_COUNT_MAX + 1;
+    size_t seen = 0;
+    for (int i = 0; i < file_count; i++) {
+        if (file_key(split, files, i, &key) && seen++ % stride == 0) {
+            add_candidate(&split->candidates, key);
         }
     }
     rocksdb_livefiles_destroy(files);
+    order_candidates(&split->candidates);
 }
 
-/* The byte string half way between two keys, read as fractions of base 256. */
-static size_t middle_of(struct haul_slice low, struct haul_slice high, uint8_t *middle)
+/* --- refining --------------------------------------------------------------------------------- */
+
+static size_t common_size(struct haul_slice a, struct haul_slice b)
+{
+    size_t size = 0;
+    while (size < a.size && size < b.size && a.data[size] == b.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+/* MIDDLE_BYTES of a key from `offset`, as digits of base 256 behind the point. */
+static void fraction_of(struct haul_slice key, size_t offset, uint8_t fraction[MIDDLE_BYTES])
+{
+    for (size_t i = 0; i < MIDDLE_BYTES; i++) {
+        fraction[i] = offset + i < key.size ? key.data[offset + i] : 0;
+    }
+}
+
+/* (low + high) / 2, rounded down. */
+static void halve(const uint8_t low[MIDDLE_BYTES], const uint8_t high[MIDDLE_BYTES],
+                  uint8_t middle[MIDDLE_BYTES])
 {
     unsigned carry = 0;
-    for (size_t i = MIDDLE_BYTES_MAX; i-- > 0;) {
-        unsigned sum = (i < low.size ? low.data[i] : 0U) + (i < high.size ? high.data[i] : 0U);
-        sum += carry;
+    for (size_t i = MIDDLE_BYTES; i-- > 0;) {
+        unsigned sum = (unsigned)low[i] + high[i] + carry;
         middle[i] = (uint8_t)sum;
         carry = sum >> 8;
     }
-    for (size_t i = 0; i < MIDDLE_BYTES_MAX; i++) {
+    for (size_t i = 0; i < MIDDLE_BYTES; i++) {
         unsigned digit = middle[i] + (carry << 8);
         middle[i] = (uint8_t)(digit / 2);
         carry = digit % 2;
     }
-    return MIDDLE_BYTES_MAX;
 }
 
-/* Double the candidates: a real key at about the middle of each interval that is not small. */
-static bool refine(rocksdb_iterator_t *iterator, struct candidates *candidates,
-                   struct haul_slice first, struct haul_slice last, const uint64_t *sizes,
-                   uint64_t small)
+/* Add a real key strictly between two neighbours, as near to half way as there is one. Where the
+ * upper half holds none, the lower half is halved in turn. */
+static void bisect(struct split *split, rocksdb_iterator_t *iterator, struct haul_slice low,
+                   struct haul_slice high)
 {
-    size_t before = candidates->count;
-    for (size_t i = 0; i <= before && candidates->count < candidates->capacity; i++) {
-        struct haul_slice low = i == 0 ? first : candidates->keys[i - 1];
-        struct haul_slice high = i == before ? last : candidates->keys[i];
-        if (sizes[i] <= small) {
-            continue;
+    uint8_t floor[MIDDLE_BYTES];
+    uint8_t ceiling[MIDDLE_BYTES];
+    uint8_t middle[MIDDLE_BYTES];
+    size_t common = common_size(low, high);
+    uint8_t *target = malloc(common + MIDDLE_BYTES);
+    if (target == NULL) {
+        return; /* a candidate less */
+    }
+    if (common > 0) {
+        memcpy(target, low.data, common);
+    }
+    fraction_of(low, common, floor);
+    fraction_of(high, common, ceiling);
+    for (int step = 0; step < 8 * MIDDLE_BYTES; step++) {
+        halve(floor, ceiling, middle);
+        memcpy(target + common, middle, MIDDLE_BYTES);
+        rocksdb_iter_seek(iterator, (const char *)target, common + MIDDLE_BYTES);
+        if (!rocksdb_iter_valid(iterator) || memcmp(middle, floor, MIDDLE_BYTES) == 0) {
+            break;
         }
-        uint8_t middle[MIDDLE_BYTES_MAX];
-        size_t size = middle_of(low, high, middle);
-        rocksdb_iter_seek(iterator, (const char *)middle, size);
-        if (!rocksdb_iter_valid(iterator)) {
-            continue;
+        struct haul_slice found = current_key(iterator);
+        if (slice_compare(found, high) < 0) {
+            if (slice_compare(found, low) > 0) {
+                add_candidate(&split->candidates, found);
+            }
+            break;
         }
-        size_t key_size = 0;
-        const char *key = rocksdb_iter_key(iterator, &key_size);
-        struct haul_slice found = slice_of(key, key_size);
-        if (slice_compare(found, low) > 0 && slice_compare(found, high) < 0) {
-            add_candidate(candidates, key, key_size);
+        memcpy(ceiling, middle, MIDDLE_BYTES);
+    }
+    free(target);
+}
+
+/* A further candidate in each interval with more than `limit` bytes. False: none was found. */
+static bool refine(struct split *split, rocksdb_iterator_t *iterator, uint64_t limit)
+{
+    size_t before = split->candidates.count;
+    for (size_t i = 0; i <= before; i++) {
+        if (split->sizes[i] > limit) {
+            /* New ones go behind `before`, so the old neighbours stay where they are. */
+            bisect(split, iterator, i == 0 ? split->first : split->candidates.keys[i - 1],
+                   i == before ? split->last : split->candidates.keys[i]);
         }
     }
-    order_candidates(candidates);
-    return candidates->count > before;
+    order_candidates(&split->candidates);
+    return split->candidates.count > before;
 }
 
-/* Bytes between neighbours: candidates->count + 1 intervals. NULL: no memory. */
-static uint64_t *measure(struct rocks_store *store, rocksdb_column_family_handle_t *handle,
-                         const struct candidates *candidates, struct haul_slice first,
-                         struct haul_slice last)
+/* Fill in `sizes` for the candidates as they are. */
+static enum haul_status measure(struct split *split, struct haul_error *error)
 {
-    size_t count = candidates->count + 1;
-    uint64_t *sizes = calloc(count, sizeof(*sizes));
+    size_t count = split->candidates.count + 1;
     struct haul_slice *bounds = calloc(count + 1, sizeof(*bounds));
-    if (sizes != NULL && bounds != NULL) {
-        bounds[0] = first;
-        for (size_t i = 0; i < candidates->count; i++) {
-            bounds[i + 1] = candidates->keys[i];
-        }
-        bounds[count] = last;
-        approximate_sizes(store, handle, bounds, count, sizes);
+    free(split->sizes);
+    split->sizes = calloc(count, sizeof(*split->sizes));
+    if (split->sizes == NULL || bounds == NULL) {
+        free(bounds);
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to split a range");
     }
+    bounds[0] = split->first;
+    memcpy(bounds + 1, split->candidates.keys, (count - 1) * sizeof(*bounds));
+    bounds[count] = split->last;
+    approximate_sizes(split->store, split->family, bounds, count, split->sizes);
     free(bounds);
-    return sizes;
+    return HAUL_OK;
 }
 
-static uint64_t sum_of(const uint64_t *sizes, size_t count)
+static uint64_t total_of(const struct split *split)
 {
-    uint64_t sum = 0;
-    for (size_t i = 0; i < count; i++) {
-        sum += sizes[i];
+    uint64_t total = 0;
+    for (size_t i = 0; i <= split->candidates.count; i++) {
+        total += split->sizes[i];
     }
-    return sum;
+    return total;
 }
 
-/* Refine until every interval is a small piece of one part, or nothing more is found. */
-static uint64_t *find_candidates(struct rocks_store *store, rocksdb_column_family_handle_t *handle,
-                                 struct candidates *candidates, struct haul_slice first,
-                                 struct haul_slice last, size_t part_count)
+static enum haul_status find_candidates(struct split *split, size_t part_count,
+                                        struct haul_error *error)
 {
-    rocksdb_readoptions_t *options = NULL;
-    rocksdb_iterator_t *iterator =
-        bounded_iterator(store, handle, first, slice_of(NULL, 0), &options);
-    order_candidates(candidates);
-    uint64_t *sizes = measure(store, handle, candidates, first, last);
+    add_file_keys(split);
+    enum haul_status status = measure(split, error);
+    struct bounded bounded =
+        bounded_open(split->store, split->family, split->first, slice_of(NULL, 0));
     bool more = true;
-    for (int round = 0; sizes != NULL && more && round < 24; round++) {
-        uint64_t total = sum_of(sizes, candidates->count + 1);
-        uint64_t small = total / (part_count * CANDIDATES_PER_PART);
-        more = refine(iterator, candidates, first, last, sizes, small);
-        if (more) {
-            free(sizes);
-            sizes = measure(store, handle, candidates, first, last);
-        }
+    for (int round = 0; status == HAUL_OK && more && round < REFINE_ROUNDS_MAX; round++) {
+        more = refine(split, bounded.iterator,
+                      total_of(split) / (part_count * CANDIDATES_PER_PART));
+        status = more ? measure(split, error) : HAUL_OK;
     }
-    rocksdb_iter_destroy(iterator);
-    rocksdb_readoptions_destroy(options);
-    return sizes;
+    bounded_close(bounded);
+    return status;
 }
 
-/* Take the candidates at which the running sum passes the next part's share. */
-static size_t choose_cuts(struct candidates *candidates, const uint64_t *sizes,
-                          struct haul_slice *keys, size_t cut_count)
+/* --- cutting ---------------------------------------------------------------------------------- */
+
+/* Take the candidates nearest to where the running sum reaches each part's share. */
+static size_t choose_cuts(struct split *split, struct haul_slice *keys, size_t cut_count)
 {
-    uint64_t total = sum_of(sizes, candidates->count + 1);
+    uint64_t share = total_of(split) / (cut_count + 1);
     uint64_t running = 0;
+    uint64_t next_cut = share;
     size_t chosen = 0;
-    for (size_t i = 0; i < candidates->count && chosen < cut_count; i++) {
-        running += sizes[i];
-        if (running >= total / (cut_count + 1) * (chosen + 1)) {
-            keys[chosen++] = candidates->keys[i];
-            candidates->keys[i].data = NULL; /* given away */
+    for (size_t i = 0; share > 0 && i < split->candidates.count && chosen < cut_count; i++) {
+        running += split->sizes[i];
+        /* The next candidate would be farther behind the share than this one is before it. */
+        if (running + split->sizes[i + 1] / 2 >= next_cut) {
+            keys[chosen++] = split->candidates.keys[i];
+            split->candidates.keys[i].data = NULL; /* given away */
+            while (next_cut <= running + share / 2) {
+                next_cut += share;
+            }
         }
     }
     return chosen;
 }
 
-static enum haul_status first_key(struct rocks_store *store,
-                                  rocksdb_column_family_handle_t *handle, struct haul_slice start,
-                                  struct haul_slice end, struct haul_slice *key,
-                                  struct haul_error *error)
+static void split_fini(struct split *split)
 {
-    rocksdb_readoptions_t *options = NULL;
-    rocksdb_iterator_t *iterator = bounded_iterator(store, handle, start, end, &options);
-    rocksdb_iter_seek_to_first(iterator);
-    enum haul_status status =
-        rocksdb_iter_valid(iterator) ? copy_key(iterator, key, error) : HAUL_NOT_FOUND;
-    rocksdb_iter_destroy(iterator);
-    rocksdb_readoptions_destroy(options);
-    return status;
-}
-
-static bool is_bytewise(struct rocks_store *store, uint32_t family_id, const char **name)
-{
-    bool bytewise = false;
-    for (size_t i = 0; i < store->family_count; i++) {
-        if (store->families[i].family.id == family_id) {
-            *name = store->families[i].family.name;
-            bytewise = strcmp(store->families[i].family.comparator, ROCKS_BYTEWISE) == 0;
-        }
+    for (size_t i = 0; i < split->candidates.count; i++) {
+        rocks_free_key(split->candidates.keys[i]);
     }
-    return bytewise;
+    free(split->candidates.keys);
+    free(split->sizes);
+    rocks_free_key(split->first);
+    rocks_free_key(split->last);
 }
 
 enum haul_status rocks_range_split(struct haul_store *base, uint32_t family_id,
@@ -324,40 +463,29 @@ enum haul_status rocks_range_split(struct haul_store *base, uint32_t family_id,
                                    struct haul_slice *keys, size_t capacity, size_t *count,
                                    struct haul_error *error)
 {
-    struct rocks_store *store = rocks_of(base);
-    rocksdb_column_family_handle_t *handle = rocks_handle(store, family_id);
-    const char *name = "";
+    struct split split = {.store = rocks_of(base)};
+    struct haul_slice edges[2];
     *count = 0;
-    if (handle == NULL) {
-        return rocks_no_family(family_id, error);
+    enum haul_status status =
+        rocks_family_range(split.store, family_id, start, end, &split.family, error);
+    if (status != HAUL_OK || capacity == 0 || !rocks_family_is_bytewise(split.family)) {
+        return status; /* one part */
     }
-    if (capacity == 0 || !is_bytewise(store, family_id, &name)) {
-        return HAUL_OK; /* one part */
+    status = rocks_edge_keys(split.store, split.family, start, end, edges, error);
+    if (status != HAUL_OK) {
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status;
     }
-    struct haul_slice first = {NULL, 0};
-    struct haul_slice last = {NULL, 0};
-    struct candidates candidates = {.capacity = CANDIDATE_COUNT_MAX};
-    uint64_t *sizes = NULL;
-    enum haul_status status = first_key(store, handle, start, end, &first, error);
-    if (status == HAUL_OK) {
-        status = rocks_last_key(store, family_id, start, end, &last, error);
-    }
-    if (status == HAUL_OK) {
-        candidates.keys = calloc(CANDIDATE_COUNT_MAX, sizeof(*candidates.keys));
-        if (candidates.keys != NULL) {
-            add_file_keys(store, name, first, end, &candidates);
-            sizes = find_candidates(store, handle, &candidates, first, last, capacity + 1);
-        }
-        if (sizes == NULL) {
-            status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to split");
-        }
+    split.first = edges[0];
+    split.last = edges[1];
+    split.candidates.keys = calloc(CANDIDATE_COUNT_MAX, sizeof(*split.candidates.keys));
+    if (split.candidates.keys == NULL) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to split a range");
+    } else {
+        status = find_candidates(&split, capacity + 1, error);
     }
     if (status == HAUL_OK) {
-        *count = choose_cuts(&candidates, sizes, keys, capacity);
+        *count = choose_cuts(&split, keys, capacity);
     }
-    free(sizes);
-    free_candidates(&candidates);
-    free((void *)(uintptr_t)first.data);
-    free((void *)(uintptr_t)last.data);
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    split_fini(&split);
+    return status;
 }

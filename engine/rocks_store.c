@@ -1,80 +1,100 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_store.c — a store over RocksDB's C API: opening, column families, writing. Scans, sizes,
- * the log and table files are in rocks_scan.c, rocks_split.c, rocks_wal.c and rocks_table.c. */
+/* rocks_store.c — a store over RocksDB's C API: column families, writing, the table of operations.
+ * rocks_store.h names the files that hold the rest. */
 #include "rocks_store.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "bytes.h"
-
-enum { PATH_BYTES_MAX = 4096 };
 
 /* --- errors ----------------------------------------------------------------------------------- */
+
+/* What RocksDB says, by parts of its text that no path or key can counterfeit at the beginning, or
+ * that are too long to stand in one by accident. The first that fits counts. */
+struct translation {
+    const char *text;
+    bool at_start;
+    enum haul_status status;
+    const char *hint;
+};
+
+static const struct translation translations[] = {
+    {"No space left on device", false, HAUL_NO_SPACE,
+     "free some space on the database's file system"},
+    {"IO error: While lock file", true, HAUL_BUSY,
+     "another process has the database open; stop it first"},
+    {"IO error: lock hold by current process", true, HAUL_BUSY,
+     "this process has the database open already"},
+    {"does not match existing comparator", false, HAUL_MISMATCH,
+     "embed libhaul in the program that has the comparator"},
+    {"Corruption", true, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
+    {"IO error", true, HAUL_IO, ""},
+    {"", true, HAUL_STORE, ""},
+};
+
+static bool fits(const struct translation *translation, const char *message)
+{
+    const char *found = strstr(message, translation->text);
+    return translation->at_start ? found == message : found != NULL;
+}
 
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error)
 {
     if (message == NULL) {
         return HAUL_OK;
     }
-    enum haul_status status = HAUL_STORE;
-    const char *hint = "";
-    if (strstr(message, "No space left") != NULL || strstr(message, "NoSpace") != NULL) {
-        status = HAUL_NO_SPACE;
-        hint = "free some space on the database's file system";
-    } else if (strstr(message, "lock") != NULL && strstr(message, "IO error") != NULL) {
-        status = HAUL_BUSY;
-        hint = "another process has the database open; stop it first";
-    } else if (strncmp(message, "Corruption", 10) == 0) {
-        status = HAUL_CORRUPT;
-        hint = "`ldb checkconsistency` or a backup";
-    } else if (strstr(message, "does not exist") != NULL) {
-        status = HAUL_NOT_FOUND;
-        hint = "check the directory";
-    } else if (strncmp(message, "IO error", 8) == 0) {
-        status = HAUL_IO;
+    const struct translation *translation = translations;
+    while (!fits(translation, message)) {
+        translation++;
     }
-    haul_error_set(error, status, call, 0, "%s", message);
-    haul_error_hint(error, "%s", hint);
+    haul_error_set(error, translation->status, call, 0, "%s", message);
+    haul_error_hint(error, "%s", translation->hint);
     rocksdb_free(message);
-    return status;
+    return translation->status;
 }
 
 /* --- families --------------------------------------------------------------------------------- */
 
-static struct rocks_family *find_family(struct rocks_store *store, uint32_t family_id)
+enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
+                              const struct rocks_family **found, struct haul_error *error)
 {
-    struct rocks_family *found = NULL;
+    const struct rocks_family *family = NULL;
     (void)pthread_rwlock_rdlock(&store->families_lock);
-    for (size_t i = 0; i < store->family_count && found == NULL; i++) {
-        if (store->families[i].family.id == family_id) {
-            found = &store->families[i];
-        }
+    for (size_t i = 0; i < store->family_count && family == NULL; i++) {
+        family = store->families[i].family.id == family_id ? &store->families[i] : NULL;
     }
     (void)pthread_rwlock_unlock(&store->families_lock);
-    return found;
+    if (family == NULL) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family with the id %u",
+                              family_id);
+    }
+    *found = family;
+    return HAUL_OK;
 }
 
-rocksdb_column_family_handle_t *rocks_handle(struct rocks_store *store, uint32_t family_id)
+bool rocks_family_is_bytewise(const struct rocks_family *family)
 {
-    const struct rocks_family *family = find_family(store, family_id);
-    return family == NULL ? NULL : family->handle;
+    return strcmp(family->family.comparator, ROCKS_BYTEWISE) == 0;
 }
 
-rocksdb_options_t *rocks_family_options(struct rocks_store *store, uint32_t family_id)
+enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_id,
+                                    struct haul_slice start, struct haul_slice end,
+                                    const struct rocks_family **found, struct haul_error *error)
 {
-    const struct rocks_family *family = find_family(store, family_id);
-    return family == NULL ? NULL : family->options;
-}
-
-enum haul_status rocks_no_family(uint32_t family_id, struct haul_error *error)
-{
-    return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family with the id %u",
-                          family_id);
+    const struct rocks_family *family = NULL;
+    enum haul_status status = rocks_family(store, family_id, &family, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if ((start.size > 0 || end.size > 0) && !rocks_family_is_bytewise(family)) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "column family '%s' is ordered by '%s': it has no ranges of bytes",
+                       family->family.name, family->family.comparator);
+        haul_error_hint(error, "move the whole column family");
+        return HAUL_UNSUPPORTED;
+    }
+    *found = family;
+    return HAUL_OK;
 }
 
 static enum haul_status store_families(struct haul_store *base, struct haul_family *families,
@@ -92,27 +112,46 @@ static enum haul_status store_families(struct haul_store *base, struct haul_fami
     return HAUL_OK;
 }
 
-static enum haul_status store_family_create(struct haul_store *base, const char *name,
-                                            struct haul_family *created, struct haul_error *error)
+static enum haul_status check_new_name(const struct rocks_store *store, const char *name,
+                                       struct haul_error *error)
 {
-    struct rocks_store *store = rocks_of(base);
     if (store->family_count == HAUL_FAMILY_COUNT_MAX) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",
                               HAUL_FAMILY_COUNT_MAX);
     }
-    struct rocks_family *family = &store->families[store->family_count];
-    memset(family, 0, sizeof(*family));
+    size_t size = strlen(name);
+    if (size == 0 || size >= HAUL_NAME_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "a column family's name has 1 to %d bytes", HAUL_NAME_BYTES_MAX - 1);
+    }
+    for (size_t i = 0; i < store->family_count; i++) {
+        if (strcmp(store->families[i].family.name, name) == 0) {
+            return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
+        }
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status store_family_create(struct haul_store *base, const char *name,
+                                            struct haul_family *created, struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    enum haul_status status = check_new_name(store, name, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     char *message = NULL;
     rocksdb_options_t *options = rocksdb_options_create_copy(store->options);
     rocksdb_column_family_handle_t *handle =
         rocksdb_create_column_family(store->db, options, name, &message);
-    enum haul_status status = rocks_error(message, "create column family", error);
+    status = rocks_error(message, "create column family", error);
     if (status != HAUL_OK) {
         rocksdb_options_destroy(options);
         return status;
     }
-    family->options = options;
-    family->handle = handle;
+    /* Complete before the count lets other threads see it. */
+    struct rocks_family *family = &store->families[store->family_count];
+    *family = (struct rocks_family){.options = options, .handle = handle};
     family->family.id = rocksdb_column_family_handle_get_id(handle);
     (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
     (void)snprintf(family->family.comparator, HAUL_NAME_BYTES_MAX, "%s", ROCKS_BYTEWISE);
@@ -149,13 +188,12 @@ static enum haul_status store_sync(struct haul_store *base, struct haul_error *e
     return rocks_error(message, "sync log", error);
 }
 
-static enum haul_status flush_family(struct rocks_store *store,
-                                     rocksdb_column_family_handle_t *handle,
-                                     struct haul_error *error)
+enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,
+                                    struct haul_error *error)
 {
     char *message = NULL;
     rocksdb_flushoptions_t *options = rocksdb_flushoptions_create();
-    rocksdb_flush_cf(store->db, options, handle, &message);
+    rocksdb_flush_cf(store->db, options, family->handle, &message); /* waits */
     rocksdb_flushoptions_destroy(options);
     return rocks_error(message, "flush", error);
 }
@@ -165,31 +203,31 @@ static enum haul_status store_flush(struct haul_store *base, struct haul_error *
     struct rocks_store *store = rocks_of(base);
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
-        status = flush_family(store, store->families[i].handle, error);
+        status = rocks_flush_family(store, &store->families[i], error);
     }
     return status;
 }
 
-/* Tombstones over [start, last], then compaction, so that nothing of them is left to push files
- * that are ingested later up in the tree. */
-static enum haul_status clear_up_to(struct rocks_store *store,
-                                    rocksdb_column_family_handle_t *handle,
-                                    struct haul_slice start, struct haul_slice last,
-                                    struct haul_error *error)
+/* Tombstones over [first, last], flushed, then compaction, so that nothing of them is left to push
+ * files that are ingested later up in the tree. */
+static enum haul_status clear_between(struct rocks_store *store, const struct rocks_family *family,
+                                      struct haul_slice first, struct haul_slice last,
+                                      struct haul_error *error)
 {
     char *message = NULL;
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    rocksdb_writebatch_delete_range_cf(batch, handle, (const char *)start.data, start.size,
+    /* The end of a tombstone is exclusive, and a family has no largest key to name. */
+    rocksdb_writebatch_delete_range_cf(batch, family->handle, (const char *)first.data, first.size,
                                        (const char *)last.data, last.size);
-    rocksdb_writebatch_delete_cf(batch, handle, (const char *)last.data, last.size);
+    rocksdb_writebatch_delete_cf(batch, family->handle, (const char *)last.data, last.size);
     rocksdb_write(store->db, store->write_options, batch, &message);
     rocksdb_writebatch_destroy(batch);
     enum haul_status status = rocks_error(message, "clear range", error);
     if (status == HAUL_OK) {
-        status = flush_family(store, handle, error);
+        status = rocks_flush_family(store, family, error);
     }
     if (status == HAUL_OK) {
-        rocksdb_compact_range_cf(store->db, handle, (const char *)start.data, start.size,
+        rocksdb_compact_range_cf(store->db, family->handle, (const char *)first.data, first.size,
                                  (const char *)last.data, last.size);
     }
     return status;
@@ -200,15 +238,21 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
                                           struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    struct haul_slice last = {NULL, 0};
-    static const uint8_t empty_key[1];
-    start.data = start.size == 0 ? empty_key : start.data;
-    enum haul_status status = rocks_last_key(store, family_id, start, end, &last, error);
-    if (status == HAUL_OK) {
-        status = clear_up_to(store, rocks_handle(store, family_id), start, last, error);
-        free((void *)(uintptr_t)last.data);
+    const struct rocks_family *family = NULL;
+    struct haul_slice edges[2];
+    enum haul_status status =
+        rocks_family_range(store, family_id, start, end, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    status = rocks_edge_keys(store, family, start, end, edges, error);
+    if (status != HAUL_OK) {
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* empty: leave no tombstone */
+    }
+    status = clear_between(store, family, edges[0], edges[1], error);
+    rocks_free_key(edges[0]);
+    rocks_free_key(edges[1]);
+    return status;
 }
 
 /* --- facts ------------------------------------------------------------------------------------ */
@@ -251,9 +295,6 @@ static void store_close(struct haul_store *base)
     if (store->options != NULL) {
         rocksdb_options_destroy(store->options);
     }
-    if (store->reverse_comparator != NULL) {
-        rocksdb_comparator_destroy(store->reverse_comparator);
-    }
     rocksdb_writeoptions_destroy(store->write_options);
     rocksdb_writeoptions_destroy(store->write_options_no_wal);
     (void)pthread_rwlock_destroy(&store->families_lock);
@@ -295,203 +336,24 @@ static const struct haul_store_ops rocks_store_ops = {
     .table_ingest = rocks_table_ingest,
 };
 
-/* --- opening ---------------------------------------------------------------------------------- */
-
-static void read_identity(struct rocks_store *store)
-{
-    char path[PATH_BYTES_MAX];
-    (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
-    FILE *file = fopen(path, "re");
-    if (file != NULL) {
-        if (fgets(store->identity, sizeof(store->identity), file) != NULL) {
-            store->identity[strcspn(store->identity, "\r\n")] = '\0';
-        }
-        (void)fclose(file);
-    }
-}
-
-static bool is_database(const char *path)
-{
-    char current[PATH_BYTES_MAX];
-    (void)snprintf(current, sizeof(current), "%s/CURRENT", path);
-    return access(current, F_OK) == 0;
-}
-
-/* Options for one family: the stored ones, with the comparator and operator by name. */
-static enum haul_status add_family(struct rocks_store *store, const rocksdb_options_t *stored,
-                                   const struct rocks_names *names, struct haul_error *error)
-{
-    struct rocks_family *family = &store->families[store->family_count];
-    memset(family, 0, sizeof(*family));
-    family->options = rocksdb_options_create_copy((rocksdb_options_t *)(uintptr_t)stored);
-    store->family_count++;
-    (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", names->family);
-    (void)snprintf(family->family.comparator, HAUL_NAME_BYTES_MAX, "%s",
-                   names->comparator[0] == '\0' ? ROCKS_BYTEWISE : names->comparator);
-    (void)snprintf(family->family.merge_operator, HAUL_NAME_BYTES_MAX, "%s",
-                   names->merge_operator);
-    return rocks_options_apply(store, family->options, names, error);
-}
-
-static enum haul_status add_families(struct rocks_store *store, rocksdb_options_t **stored,
-                                     char **stored_names, size_t stored_count,
-                                     struct haul_error *error)
-{
-    struct rocks_names *names = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*names));
-    if (names == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");
-    }
-    size_t count = 0;
-    enum haul_status status =
-        rocks_options_read(store->path, names, HAUL_FAMILY_COUNT_MAX, &count, error);
-    for (size_t i = 0; i < stored_count && status == HAUL_OK; i++) {
-        struct rocks_names unknown = {.family = ""};
-        const struct rocks_names *found = NULL;
-        for (size_t j = 0; j < count; j++) {
-            found = strcmp(names[j].family, stored_names[i]) == 0 ? &names[j] : found;
-        }
-        (void)snprintf(unknown.family, sizeof(unknown.family), "%s", stored_names[i]);
-        status = add_family(store, stored[i], found == NULL ? &unknown : found, error);
-    }
-    free(names);
-    return status;
-}
-
-/* Names first: RocksDB may fail to load what it cannot make, and would not say which. */
-static enum haul_status check_names(struct rocks_store *store, struct haul_error *error)
-{
-    struct rocks_names *names = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*names));
-    rocksdb_options_t *scratch = rocksdb_options_create();
-    size_t count = 0;
-    enum haul_status status = HAUL_NO_MEMORY;
-    if (names != NULL) {
-        status = rocks_options_read(store->path, names, HAUL_FAMILY_COUNT_MAX, &count, error);
-    }
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = rocks_options_apply(store, scratch, &names[i], error);
-    }
-    rocksdb_options_destroy(scratch);
-    free(names);
-    return status;
-}
-
-static enum haul_status load_options(struct rocks_store *store, struct haul_error *error)
-{
-    enum haul_status status = check_names(store, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    rocksdb_env_t *env = rocksdb_create_default_env();
-    rocksdb_cache_t *cache = rocksdb_cache_create_lru(8 << 20);
-    size_t count = 0;
-    char **names = NULL;
-    rocksdb_options_t **families = NULL;
-    char *message = NULL;
-    rocksdb_load_latest_options(store->path, env, true, cache, &store->options, &count, &names,
-                                &families, &message);
-    status = rocks_error(message, "load options", error);
-    if (status == HAUL_OK && count > HAUL_FAMILY_COUNT_MAX) {
-        status = haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu column families; at most %d",
-                                count, HAUL_FAMILY_COUNT_MAX);
-    }
-    if (message == NULL && families != NULL) {
-        if (status == HAUL_OK) {
-            status = add_families(store, families, names, count, error);
-        }
-        /* Frees the families' options and names; the database's options stay ours. */
-        rocksdb_options_t *keep = store->options;
-        rocksdb_options_t *unused = rocksdb_options_create();
-        rocksdb_load_latest_options_destroy(unused, names, families, count);
-        store->options = keep;
-    }
-    rocksdb_cache_destroy(cache);
-    rocksdb_env_destroy(env);
-    return status;
-}
-
-static enum haul_status open_handles(struct rocks_store *store, struct haul_error *error)
-{
-    const char *names[HAUL_FAMILY_COUNT_MAX];
-    const rocksdb_options_t *options[HAUL_FAMILY_COUNT_MAX];
-    rocksdb_column_family_handle_t *handles[HAUL_FAMILY_COUNT_MAX] = {NULL};
-    for (size_t i = 0; i < store->family_count; i++) {
-        names[i] = store->families[i].family.name;
-        options[i] = store->families[i].options;
-    }
-    char *message = NULL;
-    int count = (int)store->family_count;
-    if (store->read_only) {
-        store->db = rocksdb_open_for_read_only_column_families(
-            store->options, store->path, count, names, options, handles, 0, &message);
-    } else {
-        store->db = rocksdb_open_column_families(store->options, store->path, count, names,
-                                                 options, handles, &message);
-    }
-    enum haul_status status = rocks_error(message, "open database", error);
-    for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
-        store->families[i].handle = handles[i];
-        store->families[i].family.id = rocksdb_column_family_handle_get_id(handles[i]);
-    }
-    return status;
-}
-
-static enum haul_status create_new(struct rocks_store *store, struct haul_error *error)
-{
-    store->options = rocksdb_options_create();
-    rocksdb_options_set_create_if_missing(store->options, 1);
-    struct rocks_names names = {.family = "default"};
-    return add_family(store, store->options, &names, error);
-}
-
-static enum haul_status open_store(struct rocks_store *store,
-                                   const struct haul_rocks_options *options,
-                                   struct haul_error *error)
-{
-    enum haul_status status;
-    if (is_database(store->path)) {
-        status = load_options(store, error);
-    } else if (options->create_if_missing && !options->read_only) {
-        status = create_new(store, error);
-    } else {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no RocksDB database in %s", store->path);
-        haul_error_hint(error, "check the directory");
-        return HAUL_NOT_FOUND;
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    if (options->wal_keep_seconds > 0) {
-        rocksdb_options_set_WAL_ttl_seconds(store->options, options->wal_keep_seconds);
-    }
-    for (size_t i = 0; options->write_buffer_mib > 0 && i < store->family_count; i++) {
-        rocksdb_options_set_write_buffer_size(store->families[i].options,
-                                              (size_t)options->write_buffer_mib << 20);
-    }
-    rocksdb_options_set_info_log_level(store->options, 2);
-    status = open_handles(store, error);
-    if (status == HAUL_OK) {
-        read_identity(store);
-    }
-    return status;
-}
-
 enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
                                        struct haul_store **out, struct haul_error *error)
 {
     struct rocks_store *store = calloc(1, sizeof(*store));
-    if (store == NULL) {
+    char *path_copy = strdup(path);
+    if (store == NULL || path_copy == NULL) {
+        free(store);
+        free(path_copy);
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
     }
     store->base.ops = &rocks_store_ops;
     store->read_only = options->read_only;
-    store->path = strdup(path);
-    store->reverse_comparator = rocks_reverse_comparator_create();
+    store->path = path_copy;
     store->write_options = rocksdb_writeoptions_create();
     store->write_options_no_wal = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(store->write_options_no_wal, 1);
     (void)pthread_rwlock_init(&store->families_lock, NULL);
-    enum haul_status status =
-        store->path == NULL ? HAUL_NO_MEMORY : open_store(store, options, error);
+    enum haul_status status = rocks_open(store, options, error);
     if (status != HAUL_OK) {
         store_close(&store->base);
         return status;

@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rocks_store.h — what the rocks_*.c files share: the struct and the translation of errors. Nobody
- * else includes it; nobody else includes <rocksdb/c.h>. */
+ * else includes it; nobody else includes <rocksdb/c.h>.
+ *
+ *   rocks_store.c    families, writing, facts, the table of operations
+ *   rocks_open.c     opening with the options that the database has stored
+ *   rocks_options.c  comparators and merge operators by the names in the OPTIONS file
+ *   rocks_scan.c     snapshots, scans, single reads
+ *   rocks_split.c    sizes of ranges, keys that cut them
+ *   rocks_wal.c      the write-ahead log
+ *   rocks_table.c    table files */
 #ifndef HAUL_ROCKS_STORE_H
 #define HAUL_ROCKS_STORE_H
 
 #include <pthread.h>
 #include <rocksdb/c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "haul/store.h"
 
 struct rocks_family {
     struct haul_family family;
     rocksdb_options_t *options;
-    rocksdb_column_family_handle_t *handle;
+    rocksdb_column_family_handle_t *handle; /* NULL: not open */
 };
 
 struct rocks_store {
@@ -22,7 +33,6 @@ struct rocks_store {
     bool read_only;
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
-    rocksdb_comparator_t *reverse_comparator;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
@@ -30,22 +40,43 @@ struct rocks_store {
     struct rocks_family families[HAUL_FAMILY_COUNT_MAX];
 };
 
-/* Takes (frees) RocksDB's message; OK when it is NULL. `call` names what was tried. */
+/* Takes (frees) RocksDB's message; OK when it is NULL. `call` names what was tried. Never answers
+ * NOT_FOUND or AGAIN: these mean a sound end to callers.
+ * Errors: NO_SPACE, BUSY, CORRUPT, MISMATCH, IO, STORE. */
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error);
 
-/* The handle of a family; NULL: no such family. Thread: any. */
-rocksdb_column_family_handle_t *rocks_handle(struct rocks_store *store, uint32_t family_id);
-rocksdb_options_t *rocks_family_options(struct rocks_store *store, uint32_t family_id);
-enum haul_status rocks_no_family(uint32_t family_id, struct haul_error *error);
+/* A family stays where it is while the store is open. Errors: NOT_FOUND. Thread: any. */
+enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
+                              const struct rocks_family **family,
+                              struct haul_error *error) HAUL_MUST_CHECK;
+/* Bounds are byte strings in memcmp order: a family that is ordered otherwise has only the whole.
+ * Errors: NOT_FOUND (family), UNSUPPORTED (bounds in such a family). Thread: any. */
+enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_id,
+                                    struct haul_slice start, struct haul_slice end,
+                                    const struct rocks_family **family,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Memory to table files; returns when they are durable. */
+enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+bool rocks_family_is_bytewise(const struct rocks_family *family);
 
 static inline struct rocks_store *rocks_of(struct haul_store *store)
 {
     return (struct rocks_store *)store;
 }
 
+/* --- rocks_open.c ----------------------------------------------------------------------------- */
+
+enum { ROCKS_PATH_BYTES_MAX = 4096 };
+
+/* Open `store->path` as `options` say, fill families and identity. A failed store may be closed.
+ * Errors: as haul_rocks_store_open. */
+enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
+                            struct haul_error *error) HAUL_MUST_CHECK;
+
 /* --- rocks_options.c -------------------------------------------------------------------------- */
 
-/* Names of the stored options of one column family. */
+/* Names of the stored options of one column family; empty: RocksDB's default. */
 struct rocks_names {
     char family[HAUL_NAME_BYTES_MAX];
     char comparator[HAUL_NAME_BYTES_MAX];
@@ -53,17 +84,13 @@ struct rocks_names {
 };
 
 #define ROCKS_BYTEWISE "leveldb.BytewiseComparator"
-#define ROCKS_REVERSE_BYTEWISE "rocksdb.ReverseBytewiseComparator"
-#define ROCKS_UINT64_ADD "UInt64AddOperator"
 
-/* Read the newest OPTIONS file of a database. Errors: NOT_FOUND (there is none), IO, LIMIT. */
+/* Read the newest OPTIONS file of a database; none: `*count` is 0. Errors: NO_MEMORY, IO, LIMIT. */
 enum haul_status rocks_options_read(const char *path, struct rocks_names *names, size_t capacity,
                                     size_t *count, struct haul_error *error) HAUL_MUST_CHECK;
-/* Make the comparator and merge operator by name. Errors: MISMATCH (we do not have it). */
-enum haul_status rocks_options_apply(struct rocks_store *store, rocksdb_options_t *options,
-                                     const struct rocks_names *names,
+/* Errors: MISMATCH (a comparator or merge operator that RocksDB cannot make by itself). */
+enum haul_status rocks_options_check(const struct rocks_names *names,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-rocksdb_comparator_t *rocks_reverse_comparator_create(void);
 
 /* --- rocks_scan.c ----------------------------------------------------------------------------- */
 
@@ -90,10 +117,12 @@ enum haul_status rocks_range_split(struct haul_store *base, uint32_t family_id,
                                    struct haul_slice start, struct haul_slice end,
                                    struct haul_slice *keys, size_t capacity, size_t *count,
                                    struct haul_error *error);
-/* The last key of [start, end); NOT_FOUND: none. `*key` is malloc'ed. */
-enum haul_status rocks_last_key(struct rocks_store *store, uint32_t family_id,
-                                struct haul_slice start, struct haul_slice end,
-                                struct haul_slice *key, struct haul_error *error);
+/* The first and the last key of [start, end) in the family's order, malloc'ed each.
+ * Errors: NOT_FOUND (no record there), others. */
+enum haul_status rocks_edge_keys(struct rocks_store *store, const struct rocks_family *family,
+                                 struct haul_slice start, struct haul_slice end,
+                                 struct haul_slice edges[2], struct haul_error *error);
+void rocks_free_key(struct haul_slice key);
 
 /* --- rocks_wal.c ------------------------------------------------------------------------------ */
 

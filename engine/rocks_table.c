@@ -21,12 +21,19 @@ static void destroy_table(struct haul_table *table)
     free(table);
 }
 
+void rocks_table_abandon(struct haul_table *table)
+{
+    (void)unlink(table->path);
+    destroy_table(table);
+}
+
 enum haul_status rocks_table_create(struct haul_store *base, uint32_t family_id, const char *path,
                                     struct haul_table **out, struct haul_error *error)
 {
-    rocksdb_options_t *options = rocks_family_options(rocks_of(base), family_id);
-    if (options == NULL) {
-        return rocks_no_family(family_id, error);
+    const struct rocks_family *family = NULL;
+    enum haul_status status = rocks_family(rocks_of(base), family_id, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     struct haul_table *table = calloc(1, sizeof(*table));
     if (table == NULL || (table->path = strdup(path)) == NULL) {
@@ -34,12 +41,12 @@ enum haul_status rocks_table_create(struct haul_store *base, uint32_t family_id,
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a table file");
     }
     table->env_options = rocksdb_envoptions_create();
-    table->writer = rocksdb_sstfilewriter_create(table->env_options, options);
+    table->writer = rocksdb_sstfilewriter_create(table->env_options, family->options);
     char *message = NULL;
     rocksdb_sstfilewriter_open(table->writer, path, &message);
-    enum haul_status status = rocks_error(message, "open table file", error);
+    status = rocks_error(message, "open table file", error);
     if (status != HAUL_OK) {
-        destroy_table(table);
+        rocks_table_abandon(table);
         return status;
     }
     *out = table;
@@ -64,16 +71,13 @@ uint64_t rocks_table_size(const struct haul_table *table)
 enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error *error)
 {
     char *message = NULL;
-    rocksdb_sstfilewriter_finish(table->writer, &message);
+    rocksdb_sstfilewriter_finish(table->writer, &message); /* writes all, syncs, closes */
     enum haul_status status = rocks_error(message, "finish table file", error);
+    if (status != HAUL_OK) {
+        (void)unlink(table->path);
+    }
     destroy_table(table);
     return status;
-}
-
-void rocks_table_abandon(struct haul_table *table)
-{
-    (void)unlink(table->path);
-    destroy_table(table);
 }
 
 static char *ingest(struct rocks_store *store, rocksdb_column_family_handle_t *handle,
@@ -90,26 +94,33 @@ static char *ingest(struct rocks_store *store, rocksdb_column_family_handle_t *h
     return message;
 }
 
+/* A table overlaps records that are still in memory. RocksDB says so in words only. */
+static bool needs_flush(const char *message)
+{
+    return message != NULL && strstr(message, "requires flush") != NULL;
+}
+
 enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
                                     const char *const *paths, size_t path_count,
                                     struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    rocksdb_column_family_handle_t *handle = rocks_handle(store, family_id);
-    if (handle == NULL) {
-        return rocks_no_family(family_id, error);
+    const struct rocks_family *family = NULL;
+    enum haul_status status = rocks_family(store, family_id, &family, error);
+    if (status != HAUL_OK) {
+        return status;
     }
-    char *message = ingest(store, handle, paths, path_count);
-    if (message != NULL && strstr(message, "requires flush") != NULL) {
+    char *message = ingest(store, family->handle, paths, path_count);
+    if (needs_flush(message)) {
         /* Never flush inside the ingestion: it would hold up every writer of the database. */
         rocksdb_free(message);
-        message = NULL;
-        rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
-        rocksdb_flush_cf(store->db, flush, handle, &message);
-        rocksdb_flushoptions_destroy(flush);
-        if (message == NULL) {
-            message = ingest(store, handle, paths, path_count);
+        status = rocks_flush_family(store, family, error);
+        if (status != HAUL_OK) {
+            return status;
         }
+        message = ingest(store, family->handle, paths, path_count);
     }
-    return rocks_error(message, "ingest table file", error);
+    bool again = needs_flush(message); /* somebody wrote there in between */
+    status = rocks_error(message, "ingest table file", error);
+    return again ? HAUL_AGAIN : status;
 }

@@ -3,10 +3,18 @@
  *
  * RocksDB answers a read of purged log with OK: either with the first batch that is left, or with
  * no batch at all. So nothing is believed but the numbers:
- *   W1 the first batch begins at or before the wanted sequence number
+ *   W1 the first batch begins at or before the wanted sequence number, and reaches it
  *   W2 every next batch begins right behind the last one's records
  *   W3 "no more" is only true when the next number to read is one above the database's last
- * Anything else is a GAP. */
+ * Anything else is a GAP.
+ *
+ * The iterator is kept at the tail, where RocksDB lets it go on once there is more: a new one reads
+ * the log file from its beginning. Only when it says that it cannot go on is a new one made:
+ *
+ *     none --open_iterator--> on a batch <--move_on--> at the tail (status OK)
+ *      ^                          |                        |
+ *      +------- close_iterator ---+------------------------+   (any other status)
+ */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,15 +22,15 @@
 #include "raw_batch.h"
 #include "rocks_store.h"
 
-/* The tail may be in flight between the log and the reader: look again so often before W3 fails. */
-enum { TAIL_RETRIES_MAX = 1000 };
+/* Looks at the tail before a missing number is a GAP. What is behind it is in the log already when
+ * the database counts it, but a file may be moved to the archive just now. */
+enum { TAIL_LOOKS_MAX = 16 };
 
 struct haul_wal_reader {
     struct rocks_store *store;
     rocksdb_wal_iterator_t *iterator; /* NULL: to be opened at `position` */
     rocksdb_writebatch_t *batch;      /* lent to the caller */
     uint64_t position;                /* the next number wanted */
-    bool stands_on_batch;             /* the iterator's batch was taken; move on first */
 };
 
 enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error)
@@ -35,9 +43,110 @@ enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error
 void rocks_wal_unpin(struct haul_store *base)
 {
     char *message = NULL;
-    rocksdb_enable_file_deletions(rocks_of(base)->db, 0, &message);
+    rocksdb_enable_file_deletions(rocks_of(base)->db, 0, &message); /* 0: count down by one */
     rocksdb_free(message);
 }
+
+static enum haul_status gap(uint64_t wanted, const char *found, uint64_t sequence,
+                            struct haul_error *error)
+{
+    haul_error_set(error, HAUL_GAP, NULL, 0,
+                   "the write-ahead log has a hole: wanted sequence %" PRIu64 ", %s %" PRIu64,
+                   wanted, found, sequence);
+    haul_error_hint(error, "log files were purged, or something was written without the log; "
+                           "keep more of it (WAL_ttl_seconds) and start again");
+    return HAUL_GAP;
+}
+
+/* --- moving the iterator ---------------------------------------------------------------------- */
+
+static void close_iterator(struct haul_wal_reader *reader)
+{
+    if (reader->iterator != NULL) {
+        rocksdb_wal_iter_destroy(reader->iterator);
+        reader->iterator = NULL;
+    }
+}
+
+/* What is damage, and not only a hole: for a hole the numbers give the better text. */
+static bool is_damage(const char *message)
+{
+    bool is_hole = strstr(message, "Gap in sequence") != NULL;
+    return (strncmp(message, "Corruption", 10) == 0 && !is_hole) ||
+           (strncmp(message, "IO error", 8) == 0 && strstr(message, "No such file") == NULL);
+}
+
+/* After a move: on a batch, at the tail (AGAIN), or closed again (AGAIN). */
+static enum haul_status after_move(struct haul_wal_reader *reader, struct haul_error *error)
+{
+    if (rocksdb_wal_iter_valid(reader->iterator)) {
+        return HAUL_OK;
+    }
+    char *message = NULL;
+    rocksdb_wal_iter_status(reader->iterator, &message);
+    if (message == NULL) {
+        return HAUL_AGAIN;
+    }
+    close_iterator(reader);
+    if (is_damage(message)) {
+        return rocks_error(message, "read log", error);
+    }
+    rocksdb_free(message); /* mostly "create a new iterator to fetch the new tail" */
+    return HAUL_AGAIN;
+}
+
+static enum haul_status open_iterator(struct haul_wal_reader *reader, struct haul_error *error)
+{
+    char *message = NULL;
+    reader->iterator =
+        rocksdb_get_updates_since(reader->store->db, reader->position, NULL, &message);
+    if (message == NULL) {
+        return after_move(reader, error);
+    }
+    reader->iterator = NULL;
+    if (strncmp(message, "NotFound", 8) == 0) {
+        rocksdb_free(message); /* "not yet written": whether that is true is W3's question */
+        return HAUL_AGAIN;
+    }
+    return rocks_error(message, "open log", error);
+}
+
+static enum haul_status move_on(struct haul_wal_reader *reader, struct haul_error *error)
+{
+    if (reader->iterator == NULL) {
+        return open_iterator(reader, error);
+    }
+    rocksdb_wal_iter_next(reader->iterator);
+    return after_move(reader, error);
+}
+
+/* On the next batch, or AGAIN by W3. */
+static enum haul_status find_batch(struct haul_wal_reader *reader, struct haul_error *error)
+{
+    rocksdb_t *db = reader->store->db;
+    uint64_t latest = 0;
+    for (int look = 0; look < TAIL_LOOKS_MAX; look++) {
+        enum haul_status status = move_on(reader, error);
+        if (status != HAUL_AGAIN) {
+            return status;
+        }
+        latest = rocksdb_get_latest_sequence_number(db);
+        if (reader->position == latest + 1) {
+            return HAUL_AGAIN;
+        }
+        if (look == 0) {
+            /* A database that flushes its log by hand holds the tail in memory. */
+            char *message = NULL;
+            rocksdb_flush_wal(db, 0, &message);
+            rocksdb_free(message);
+        } else {
+            close_iterator(reader);
+        }
+    }
+    return gap(reader->position, "no batch up to", latest, error);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
 
 enum haul_status rocks_wal_open(struct haul_store *base, uint64_t sequence,
                                 struct haul_wal_reader **out, struct haul_error *error)
@@ -52,116 +161,53 @@ enum haul_status rocks_wal_open(struct haul_store *base, uint64_t sequence,
     return HAUL_OK;
 }
 
-static void close_iterator(struct haul_wal_reader *reader)
-{
-    if (reader->iterator != NULL) {
-        rocksdb_wal_iter_destroy(reader->iterator);
-        reader->iterator = NULL;
-    }
-    reader->stands_on_batch = false;
-}
-
-static enum haul_status gap(const struct haul_wal_reader *reader, const char *found,
-                            uint64_t sequence, struct haul_error *error)
-{
-    haul_error_set(error, HAUL_GAP, NULL, 0,
-                   "the write-ahead log has a hole: wanted sequence %" PRIu64 ", %s %" PRIu64,
-                   reader->position, found, sequence);
-    haul_error_hint(error, "log files were purged, or something was written without the log; "
-                           "keep more of it (WAL_ttl_seconds) and start again");
-    return HAUL_GAP;
-}
-
-/* Open the iterator, or move it on. AGAIN: it has no batch now. */
-static enum haul_status advance(struct haul_wal_reader *reader, struct haul_error *error)
-{
-    char *message = NULL;
-    if (reader->iterator == NULL) {
-        reader->iterator =
-            rocksdb_get_updates_since(reader->store->db, reader->position, NULL, &message);
-        if (message != NULL) {
-            reader->iterator = NULL;
-            /* "Requested sequence not yet written": whether that is true is W3's question. */
-            bool not_written = strncmp(message, "NotFound", 8) == 0;
-            enum haul_status status = rocks_error(message, "open log", error);
-            return not_written ? HAUL_AGAIN : status;
-        }
-    } else if (reader->stands_on_batch) {
-        rocksdb_wal_iter_next(reader->iterator);
-    }
-    reader->stands_on_batch = false;
-    if (rocksdb_wal_iter_valid(reader->iterator)) {
-        return HAUL_OK;
-    }
-    rocksdb_wal_iter_status(reader->iterator, &message);
-    rocksdb_free(message); /* whatever it says: a new iterator and the numbers tell the truth */
-    close_iterator(reader);
-    return HAUL_AGAIN;
-}
-
-/* Take the batch the iterator stands on. It may be taken once only. */
-static enum haul_status take_batch(struct haul_wal_reader *reader, uint64_t *sequence,
-                                   uint32_t *count, struct haul_slice *data,
-                                   struct haul_error *error)
+static void release_batch(struct haul_wal_reader *reader)
 {
     if (reader->batch != NULL) {
         rocksdb_writebatch_destroy(reader->batch);
+        reader->batch = NULL;
     }
-    uint64_t first = 0;
-    reader->batch = rocksdb_wal_iter_get_batch(reader->iterator, &first);
-    reader->stands_on_batch = true;
+}
+
+/* Take the batch the iterator stands on: it is moved out, so once only. */
+static enum haul_status take_batch(struct haul_wal_reader *reader, struct haul_log_batch *batch,
+                                   uint32_t *count, struct haul_error *error)
+{
+    reader->batch = rocksdb_wal_iter_get_batch(reader->iterator, &batch->sequence);
     size_t size = 0;
     const char *bytes = rocksdb_writebatch_data(reader->batch, &size);
+    batch->data = slice_of(bytes, size);
     struct raw_batch_reader raw;
-    *data = slice_of(bytes, size);
-    *sequence = first;
-    if (raw_batch_open(&raw, *data) != HAUL_OK) {
+    if (raw_batch_open(&raw, batch->data) != HAUL_OK) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "a log batch of %zu bytes", size);
     }
     *count = raw.count;
     return HAUL_OK;
 }
 
-/* W3. */
-static enum haul_status check_tail(struct haul_wal_reader *reader, struct haul_error *error)
-{
-    uint64_t latest = rocksdb_get_latest_sequence_number(reader->store->db);
-    if (reader->position == latest + 1) {
-        return HAUL_AGAIN;
-    }
-    return gap(reader, "no batch up to", latest, error);
-}
-
 enum haul_status rocks_wal_next(struct haul_wal_reader *reader, struct haul_log_batch *batch,
                                 struct haul_error *error)
 {
-    enum haul_status status = HAUL_AGAIN;
-    for (int retry = 0; retry < TAIL_RETRIES_MAX; retry++) {
-        status = advance(reader, error);
-        if (status == HAUL_AGAIN) {
-            status = check_tail(reader, error);
-            if (status == HAUL_GAP) {
-                continue; /* the batch may just be on its way into the file */
-            }
-            return status;
-        }
-        break;
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    uint64_t sequence = 0;
+    struct haul_log_batch found;
     uint32_t count = 0;
-    status = take_batch(reader, &sequence, &count, &batch->data, error);
+    release_batch(reader);
+    enum haul_status status = find_batch(reader, error);
+    if (status == HAUL_OK) {
+        status = take_batch(reader, &found, &count, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }
-    bool first_of_reader = sequence < reader->position && sequence + count > reader->position;
-    if (sequence != reader->position && !first_of_reader) {
-        return gap(reader, "found", sequence, error);
+    bool follows = found.sequence == reader->position;                    /* W2 */
+    bool encloses = found.sequence < reader->position &&                  /* W1 */
+                    found.sequence + count > reader->position;
+    if (!follows && !encloses) {
+        /* A reader that met a hole must not step over it when it is asked again. */
+        close_iterator(reader);
+        return gap(reader->position, "found", found.sequence, error);
     }
-    batch->sequence = sequence;
-    reader->position = sequence + count;
+    reader->position = found.sequence + count;
+    *batch = found;
     return HAUL_OK;
 }
 
@@ -172,9 +218,7 @@ uint64_t rocks_wal_position(const struct haul_wal_reader *reader)
 
 void rocks_wal_close(struct haul_wal_reader *reader)
 {
+    release_batch(reader);
     close_iterator(reader);
-    if (reader->batch != NULL) {
-        rocksdb_writebatch_destroy(reader->batch);
-    }
     free(reader);
 }

@@ -2,8 +2,6 @@
 /* batch_size.c — additive increase, multiplicative decrease. */
 #include "batch_size.h"
 
-#include <stdbool.h>
-
 #include "assertion.h"
 
 void batch_size_init(struct batch_size *size, uint32_t bytes_min, uint32_t bytes_max,
@@ -16,10 +14,12 @@ void batch_size_init(struct batch_size *size, uint32_t bytes_min, uint32_t bytes
     size->bytes = size->bytes_min;
     size->window = slot_count;
     size->calm = 0;
+    size->settling = 0;
 }
 
 void batch_size_note_sent(struct batch_size *size)
 {
+    size->settling -= size->settling > 0 ? 1 : 0;
     if (++size->calm < size->window) {
         return;
     }
@@ -30,11 +30,13 @@ void batch_size_note_sent(struct batch_size *size)
 
 void batch_size_note_stall(struct batch_size *size)
 {
-    /* Once a window: the batches on the way were sized before the trouble began. */
-    bool decided = size->calm == 0 && size->bytes == size->bytes_min;
     size->calm = 0;
-    if (!decided) {
-        uint32_t half = size->bytes / 2;
-        size->bytes = half > size->bytes_min ? half : size->bytes_min;
+    /* Once a window: the batches on the way were sized before the trouble began. */
+    if (size->settling > 0) {
+        size->settling--;
+        return;
     }
+    uint32_t half = size->bytes / 2;
+    size->bytes = half > size->bytes_min ? half : size->bytes_min;
+    size->settling = size->window - 1;
 }

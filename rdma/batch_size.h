@@ -12,8 +12,9 @@ struct batch_size {
     uint32_t bytes_min;
     uint32_t bytes_max;
     uint32_t bytes;
-    uint32_t window; /* batches between two decisions */
-    uint32_t calm;   /* batches since the last decision */
+    uint32_t window;   /* batches between two decisions */
+    uint32_t calm;     /* batches since the last decision */
+    uint32_t settling; /* batches to come that were sized before the last halving */
 };
 
 enum { BATCH_SIZE_STEP_BYTES = 256 << 10 };

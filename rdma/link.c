@@ -157,6 +157,9 @@ enum haul_status link_bind(struct link *link, const uint8_t *description, size_t
                            struct haul_error *error)
 {
     haul_assert(!link->bound);
+    if (link->closed_reported) {
+        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the link has ended");
+    }
     enum haul_status status = link->ops->bind(link, description, size_bytes, error);
     link->bound = status == HAUL_OK;
     return status;

@@ -19,11 +19,13 @@ static bool split(const char *text, char *host, char *port)
         return false;
     }
     size_t size = (size_t)(colon - text);
-    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+    bool bracketed = size >= 2 && text[0] == '[' && text[size - 1] == ']';
+    if (bracketed) {
         text++;
         size -= 2;
-    } else if (memchr(text, ':', size) != NULL) {
-        return false; /* an IPv6 literal without brackets */
+    }
+    if (bracketed != (memchr(text, ':', size) != NULL)) {
+        return false; /* brackets belong to IPv6 literals, and those to brackets */
     }
     if (size >= HOST_BYTES_MAX) {
         return false;
@@ -51,8 +53,8 @@ enum haul_status link_address_parse(const char *text, struct link_address *addre
     struct addrinfo *found = NULL;
     int result = getaddrinfo(host[0] == '\0' ? NULL : host, port, &hints, &found);
     if (result != 0) {
-        return haul_error_set(error, HAUL_NOT_FOUND, "getaddrinfo", 0,
-                              "cannot resolve '%s': %s", host, gai_strerror(result));
+        return haul_error_set(error, HAUL_NOT_FOUND, "getaddrinfo", 0, "cannot resolve '%s': %s",
+                              host, gai_strerror(result));
     }
     memset(address, 0, sizeof(*address));
     memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
@@ -61,16 +63,14 @@ enum haul_status link_address_parse(const char *text, struct link_address *addre
     return HAUL_OK;
 }
 
-void link_address_format(const struct link_address *address,
-                         char text[LINK_ADDRESS_TEXT_BYTES_MAX])
+void link_address_format(const struct link_address *address, char text[LINK_ADDRESS_TEXT_BYTES_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";
     const struct sockaddr *any = (const struct sockaddr *)&address->storage;
     if (any->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
         (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-        (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "[%s]:%u", host,
-                       ntohs(six->sin6_port));
+        (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "[%s]:%u", host, ntohs(six->sin6_port));
         return;
     }
     const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;

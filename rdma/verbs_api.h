@@ -77,8 +77,7 @@ extern const struct verbs_api verbs_api_system;
 enum haul_status verbs_status(int code);
 
 /* Fill `error` for the failed `call` with its errno `code`; `what` says what did not work. */
-enum haul_status verbs_fail(struct haul_error *error, const char *call, int code,
-                            const char *what);
+enum haul_status verbs_fail(struct haul_error *error, const char *call, int code, const char *what);
 
 /* Turn what a call returned into a status: `result` for the first two conventions, `made` for
  * the third. Call it at once: errno is read here. `error` may be NULL. */

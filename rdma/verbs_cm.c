@@ -3,6 +3,7 @@
 #include "verbs_cm.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include "verbs_greeting.h"
@@ -98,6 +99,33 @@ enum haul_status verbs_cm_fail_address(const struct link_address *address, const
     }
 }
 
+static void copy_address(const struct sockaddr *from, struct link_address *address)
+{
+    *address = (struct link_address){
+        .size =
+            from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in),
+    };
+    memcpy(&address->storage, from, address->size);
+}
+
+void verbs_cm_peer(struct rdma_cm_id *id, struct link_address *address)
+{
+    copy_address(rdma_get_peer_addr(id), address);
+}
+
+void verbs_cm_local(struct rdma_cm_id *id, struct link_address *address)
+{
+    copy_address(rdma_get_local_addr(id), address);
+}
+
+void verbs_cm_reject(const struct verbs_api *api, struct rdma_cm_id *id, enum haul_status reason)
+{
+    uint8_t refusal[VERBS_REFUSAL_BYTES];
+    verbs_refusal_encode(reason, refusal);
+    /* Fails when the peer has given up meanwhile: then nobody wants the answer. */
+    (void)api->reject(id, refusal, sizeof(refusal));
+}
+
 bool verbs_cm_is_stale(const struct verbs_cm_event *event)
 {
     return event->type == RDMA_CM_EVENT_REJECTED && event->status == REJECT_STALE_CONNECTION;
@@ -120,8 +148,8 @@ enum haul_status verbs_cm_fail_rejected(const struct verbs_cm_event *event, cons
         haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0, "nobody listens on %s for RDMA",
                        peer);
     } else {
-        haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0, "%s rejected RDMA (reason %d)",
-                       peer, event->status);
+        haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0, "%s rejected RDMA (reason %d)", peer,
+                       event->status);
     }
     haul_error_hint(error, "is the peer a haul destination with RDMA at this address and port?");
     return HAUL_REFUSED;

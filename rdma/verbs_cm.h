@@ -46,6 +46,13 @@ enum haul_status verbs_cm_fail_address(const struct link_address *address, const
 enum haul_status verbs_cm_fail_rejected(const struct verbs_cm_event *event, const char *peer,
                                         struct haul_error *error);
 
+/* The address of the other side, and of this one. */
+void verbs_cm_peer(struct rdma_cm_id *id, struct link_address *address);
+void verbs_cm_local(struct rdma_cm_id *id, struct link_address *address);
+
+/* Answer a request with a reason that a haul peer will understand. The id is still the caller's. */
+void verbs_cm_reject(const struct verbs_api *api, struct rdma_cm_id *id, enum haul_status reason);
+
 /* Has the peer's host rejected only because it remembers an earlier connection of this queue? */
 bool verbs_cm_is_stale(const struct verbs_cm_event *event);
 

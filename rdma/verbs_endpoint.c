@@ -69,15 +69,19 @@ unsigned verbs_endpoint_look(const struct verbs_endpoint *endpoint)
 enum haul_status verbs_endpoint_next_async(struct verbs_endpoint *endpoint,
                                            enum ibv_event_type *type)
 {
+    struct ibv_context *context = endpoint->device.context;
     struct ibv_async_event event;
-    if (endpoint->device.context == NULL ||
-        endpoint->api->get_async_event(endpoint->device.context, &event) != 0) {
-        return HAUL_AGAIN;
+    while (context != NULL && endpoint->api->get_async_event(context, &event) == 0) {
+        *type = event.event_type;
+        bool ours = event.event_type != IBV_EVENT_PORT_ERR ||
+                    event.element.port_num == endpoint->id->port_num;
+        /* At once: destroying the queue waits for it. */
+        endpoint->api->ack_async_event(&event);
+        if (ours) {
+            return HAUL_OK;
+        }
     }
-    *type = event.event_type;
-    /* At once: destroying the queue waits for it. */
-    endpoint->api->ack_async_event(&event);
-    return HAUL_OK;
+    return HAUL_AGAIN;
 }
 
 /* --- making --------------------------------------------------------------------------------- */
@@ -205,12 +209,11 @@ enum haul_status verbs_endpoint_connect(struct verbs_endpoint *endpoint, const u
                        "cannot connect", error);
 }
 
-enum haul_status verbs_endpoint_establish(struct verbs_endpoint *endpoint,
-                                          struct haul_error *error)
+enum haul_status verbs_endpoint_establish(struct verbs_endpoint *endpoint, struct haul_error *error)
 {
     enum haul_status status = make_ready(endpoint, error);
-    return status == HAUL_OK ? verbs_check(endpoint->api->establish(endpoint->id),
-                                           "rdma_establish", "cannot connect", error)
+    return status == HAUL_OK ? verbs_check(endpoint->api->establish(endpoint->id), "rdma_establish",
+                                           "cannot connect", error)
                              : status;
 }
 

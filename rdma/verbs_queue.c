@@ -59,8 +59,8 @@ static enum haul_status open_completions(struct verbs_queue *queue,
 {
     const struct verbs_api *api = queue->api;
     queue->channel = api->create_comp_channel(device->context);
-    enum haul_status status = verbs_check_made(queue->channel, "ibv_create_comp_channel",
-                                               "no completion channel", error);
+    enum haul_status status =
+        verbs_check_made(queue->channel, "ibv_create_comp_channel", "no completion channel", error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -143,8 +143,7 @@ enum haul_status verbs_queue_post_receive(struct verbs_queue *queue, struct haul
 {
     haul_assert(queue->receives_posted - queue->receives_done < queue->receive_count);
     struct ibv_recv_wr *bad = NULL;
-    struct ibv_recv_wr wr = {
-        .wr_id = verbs_work_id(VERBS_WORK_RECEIVE, queue->receives_posted, 0)};
+    struct ibv_recv_wr wr = {.wr_id = verbs_work_id(VERBS_WORK_RECEIVE, queue->receives_posted, 0)};
     enum haul_status status = verbs_check(queue->api->post_recv(queue->qp, &wr, &bad),
                                           "ibv_post_recv", "cannot post a receive", error);
     queue->receives_posted += status == HAUL_OK ? 1 : 0;
@@ -166,9 +165,8 @@ enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs
 {
     haul_assert(verbs_queue_send_room(queue) > 0);
     haul_assert(!write->inlined || write->size_bytes <= VERBS_QUEUE_INLINE_BYTES);
-    struct ibv_sge piece = {.addr = (uint64_t)(uintptr_t)write->data,
-                            .length = write->size_bytes,
-                            .lkey = write->lkey};
+    struct ibv_sge piece = {
+        .addr = (uint64_t)(uintptr_t)write->data, .length = write->size_bytes, .lkey = write->lkey};
     struct ibv_send_wr *bad = NULL;
     struct ibv_send_wr wr = {
         .wr_id = verbs_work_id(write->kind, queue->sends_posted, write->index),
@@ -307,8 +305,8 @@ static enum haul_status meaning(enum ibv_wc_status status, const char **hint)
     }
 }
 
-enum haul_status verbs_completion_fail(const struct verbs_completion *completion,
-                                       const char *peer, struct haul_error *error)
+enum haul_status verbs_completion_fail(const struct verbs_completion *completion, const char *peer,
+                                       struct haul_error *error)
 {
     const char *hint = NULL;
     enum haul_status status = meaning(completion->status, &hint);

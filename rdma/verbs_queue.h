@@ -134,7 +134,7 @@ static inline uint32_t verbs_queue_send_room(const struct verbs_queue *queue)
 }
 
 /* What a completion with an error means, with `peer` named in the text. */
-enum haul_status verbs_completion_fail(const struct verbs_completion *completion,
-                                       const char *peer, struct haul_error *error);
+enum haul_status verbs_completion_fail(const struct verbs_completion *completion, const char *peer,
+                                       struct haul_error *error);
 
 #endif

@@ -8,8 +8,7 @@
 bool conformance_message_send(int fd, enum conformance_message_kind kind, const void *bytes,
                               size_t size_bytes)
 {
-    struct conformance_message message = {.kind = (uint8_t)kind,
-                                          .size_bytes = (uint8_t)size_bytes};
+    struct conformance_message message = {.kind = (uint8_t)kind, .size_bytes = (uint8_t)size_bytes};
     if (size_bytes > 0) {
         memcpy(message.bytes, bytes, size_bytes);
     }

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "conformance_message.h"
@@ -81,9 +80,9 @@ static void check_received(struct conformance_end *end, const struct block *bloc
                 "a sequence number that is not the next one");
     note_defect(end, header->batch == end->received, "a block out of order");
     note_defect(end, header->epoch == end->config.epoch, "another epoch");
-    note_defect(end, header->lane == LANE_DELTA && header->stream == 3 &&
-                         header->flags == SLOT_LAST && header->record_count == size + 1 &&
-                         header->raw_size_bytes == size + 2,
+    note_defect(end,
+                header->lane == LANE_DELTA && header->stream == 3 && header->flags == SLOT_LAST &&
+                    header->record_count == size + 1 && header->raw_size_bytes == size + 2,
                 "a header field of the caller's is changed");
     note_defect(end, has_pattern(block_payload(block), size, header->batch),
                 "a payload is changed");
@@ -351,11 +350,9 @@ bool conformance_send(struct conformance_party *party, struct conformance_end *s
 {
     uint64_t until = sender->submitted + count;
     while (sender->submitted < until) {
-        enum haul_status status =
-            conformance_submit(sender, payload_size_bytes(sender->submitted));
-        if (status != HAUL_OK &&
-            (status != HAUL_AGAIN ||
-             !conformance_await(party, &sender->moves, sender->moves + 1))) {
+        enum haul_status status = conformance_submit(sender, payload_size_bytes(sender->submitted));
+        if (status != HAUL_OK && (status != HAUL_AGAIN ||
+                                  !conformance_await(party, &sender->moves, sender->moves + 1))) {
             return false;
         }
     }
@@ -495,8 +492,7 @@ const struct conformance_listener_ops conformance_common_listening = {
 
 /* --- the program ------------------------------------------------------------------------------ */
 
-static size_t add_tests(struct check_test *all, size_t count,
-                        const struct conformance_tests *tests)
+static size_t add_tests(struct check_test *all, size_t count, const struct conformance_tests *tests)
 {
     memcpy(&all[count], tests->tests, tests->count * sizeof(all[0]));
     return count + tests->count;

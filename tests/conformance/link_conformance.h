@@ -53,7 +53,7 @@ struct conformance_backend {
     enum haul_transport transport;
     struct conformance_limits limits;
     const struct conformance_listener_ops *listening;
-    const char *(*missing)(void);                /* why nothing can run here; NULL: it can */
+    const char *(*missing)(void);                  /* why nothing can run here; NULL: it can */
     bool (*address)(struct link_address *address); /* where to listen; port 0 */
     void (*prepare)(struct link_config *config);
 };
@@ -98,8 +98,9 @@ struct conformance_party {
     void *listener;
     struct link_incoming incoming; /* taken while `incoming_count` is odd */
     uint64_t incoming_count;
-    int message_fd; /* to the peer process; -1: none */
-    uint64_t described;
+    int message_fd;     /* to the peer process; -1: none */
+    uint64_t described; /* addresses or descriptions that came */
+    uint64_t described_used;
     uint64_t ready;
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
     size_t description_size;

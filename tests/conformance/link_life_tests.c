@@ -201,6 +201,18 @@ static void test_link_bind__other_slot_size__mismatch(void)
     conformance_pair_end();
 }
 
+static void test_link_bind__after_the_end__closed(void)
+{
+    uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
+    conformance_pair_begin();
+    conformance_pair_connect();
+    size_t size = link_describe(pair.receiver.link, description);
+    link_close(pair.sender.link);
+    conformance_pair_await(&pair.sender.closed, 1);
+    check_status(link_bind(pair.sender.link, description, size, NULL), HAUL_CLOSED);
+    conformance_pair_end();
+}
+
 static void check_smaller_ring(uint32_t of_sender, uint32_t of_receiver)
 {
     conformance_pair_begin();
@@ -504,6 +516,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_bind__nonsense__protocol_and_a_sound_one_still_binds),
     CHECK_TEST(test_link_bind__description_of_another_length__protocol),
     CHECK_TEST(test_link_bind__other_slot_size__mismatch),
+    CHECK_TEST(test_link_bind__after_the_end__closed),
     CHECK_TEST(test_link_bind__fewer_slots_at_the_sender__the_smaller_ring_counts),
     CHECK_TEST(test_link_bind__fewer_slots_at_the_receiver__the_smaller_ring_counts),
     CHECK_TEST(test_link_submit__before_the_bind__closed),

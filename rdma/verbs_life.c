@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_life.c — how a verbs link ends: in order, by a failure, or by the clock. */
+#include "verbs_life.h"
+
+#include "clock.h"
+#include "slot_header.h"
+
+uint64_t verbs_life_deadline_ns(const struct verbs_link *link)
+{
+    return clock_deadline_ns(link->base.config.clock, link->base.config.options.peer_timeout_ms);
+}
+
+/* --- endings -------------------------------------------------------------------------------- */
+
+/* Everything that came from the RDMA libraries goes back. */
+void verbs_life_give_back(struct verbs_link *link)
+{
+    verbs_endpoint_close_queue(&link->endpoint);
+    if (link->base.sending) {
+        verbs_sender_detach(&link->sender);
+    } else {
+        verbs_receiver_detach(&link->receiver);
+    }
+    verbs_endpoint_close(&link->endpoint);
+}
+
+/* The end, with `link->error` filled in. */
+void verbs_life_fail(struct verbs_link *link)
+{
+    if (link->state >= VERBS_LINK_DRAINING) {
+        return;
+    }
+    verbs_endpoint_disconnect(&link->endpoint);
+    link->state = VERBS_LINK_DRAINING;
+    link->deadline_ns = verbs_life_deadline_ns(link);
+}
+
+void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, const char *text)
+{
+    if (link->state < VERBS_LINK_DRAINING) {
+        haul_error_set(&link->error, status, "", 0, "%s: %s", link->peer_text, text);
+        verbs_life_fail(link);
+    }
+}
+
+void verbs_life_say_ended(struct verbs_link *link)
+{
+    haul_error_set(&link->error, HAUL_OK, "", 0, "closed by both sides");
+}
+
+/* Both sides have nothing more to say; whether the last acknowledgements made it is no matter. */
+bool verbs_life_both_ended(const struct verbs_link *link)
+{
+    return link->peer_ended && link->end_posted;
+}
+
+bool verbs_life_in_flight(const struct verbs_link *link)
+{
+    return link->base.sending ? verbs_sender_in_flight(&link->sender)
+                              : verbs_receiver_in_flight(&link->receiver);
+}
+
+/* A receiver first tells what it has to tell. */
+static bool end_may_go(const struct verbs_link *link)
+{
+    return link->base.sending ||
+           (!link->receiver.record_in_flight && !verbs_receiver_has_news(&link->receiver));
+}
+
+static enum haul_status post_end(struct verbs_link *link)
+{
+    const struct verbs_write end = {
+        .kind = VERBS_WORK_CLOSE,
+        .immediate = imm_pack(SLOT_CLOSE, link->base.sending ? link->sender.next_sequence
+                                                             : link->receiver.next_record),
+    };
+    link->end_posted = true;
+    return verbs_queue_write(&link->endpoint.queue, &end, &link->error);
+}
+
+void verbs_life_advance_end(struct verbs_link *link)
+{
+    if (!link->end_posted && end_may_go(link) && post_end(link) != HAUL_OK) {
+        verbs_life_fail(link);
+    } else if (link->end_done && link->peer_ended) {
+        verbs_life_say_ended(link);
+        verbs_life_fail(link);
+    }
+}
+
+void verbs_life_begin_closing(struct verbs_link *link)
+{
+    link->state = VERBS_LINK_CLOSING;
+    link->deadline_ns = verbs_life_deadline_ns(link);
+}
+
+/* The peer said its end while we were open. It is orderly when nothing is in flight. */
+static void on_peer_end(struct verbs_link *link)
+{
+    if (link->base.sending && verbs_life_in_flight(link)) {
+        verbs_life_fail_with(link, HAUL_CLOSED, "the peer closed while blocks were in flight");
+    } else if (!link->base.sending && !verbs_receiver_all_reported(&link->receiver)) {
+        verbs_life_fail_with(link, HAUL_PROTOCOL, "the peer closed before its blocks were freed");
+    } else {
+        verbs_life_begin_closing(link);
+    }
+}
+
+/* `drained`: the completion queue was empty after all that is known. */
+void verbs_life_check_end(struct verbs_link *link, bool drained)
+{
+    if (link->state == VERBS_LINK_OPEN && link->peer_ended) {
+        on_peer_end(link);
+    }
+    if (link->state == VERBS_LINK_CLOSING) {
+        verbs_life_advance_end(link);
+    }
+    if (link->disconnected && drained && link->state < VERBS_LINK_DRAINING) {
+        if (verbs_life_both_ended(link)) {
+            verbs_life_say_ended(link);
+            verbs_life_fail(link);
+        } else {
+            verbs_life_fail_with(link, HAUL_CLOSED, "peer disappeared");
+        }
+    }
+}
+
+void verbs_life_check_deadline(struct verbs_link *link)
+{
+    if (link->deadline_ns == CLOCK_NEVER || link->state >= VERBS_LINK_DRAINING ||
+        clock_now_ns(link->base.config.clock) < link->deadline_ns) {
+        return;
+    }
+    if (verbs_life_both_ended(link)) {
+        verbs_life_say_ended(link);
+    } else {
+        haul_error_set(&link->error, HAUL_TIMEOUT, "", 0, "%s did not %s within %u ms",
+                       link->peer_text,
+                       link->state == VERBS_LINK_CLOSING ? "end the link" : "answer over RDMA",
+                       link->base.config.options.peer_timeout_ms);
+    }
+    verbs_life_fail(link);
+}
+
+size_t verbs_life_put_event(struct link_event *event, enum link_event_type type,
+                            enum haul_status status, struct block *block)
+{
+    event->type = type;
+    event->status = status;
+    event->block = block;
+    event->error.status = status;
+    event->error.code = 0;
+    event->error.call[0] = '\0';
+    event->error.text[0] = '\0';
+    event->error.hint[0] = '\0';
+    return 1;
+}

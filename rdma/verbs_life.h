@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_life.h — a verbs link: its states, what it holds, and how it ends.
+ *
+ * The diagram of the states is in verbs_link.c, which dispatches; verbs_events.c makes the steps
+ * that the connection manager and the device cause, verbs_traffic.c those that completions cause.
+ *
+ * Thread: the link's owner. */
+#ifndef HAUL_VERBS_LIFE_H
+#define HAUL_VERBS_LIFE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "link_ops.h"
+#include "verbs_endpoint.h"
+#include "verbs_receiver.h"
+#include "verbs_sender.h"
+
+enum verbs_link_state {
+    VERBS_LINK_RESOLVING_ADDRESS, /* which device leads to the peer */
+    VERBS_LINK_RESOLVING_ROUTE,   /* and which way */
+    VERBS_LINK_CONNECTING,        /* the peer was asked */
+    VERBS_LINK_ACCEPTING,         /* we agreed; the peer has not confirmed */
+    VERBS_LINK_READY,             /* connected; not told yet */
+    VERBS_LINK_OPEN,              /* connected; bound or soon so */
+    VERBS_LINK_CLOSING,           /* the orderly end is on its way */
+    VERBS_LINK_DRAINING,          /* over; the outstanding requests complete */
+    VERBS_LINK_ENDED,             /* resources are back; blocks go back, then CLOSED is told */
+    VERBS_LINK_CLOSED,            /* told */
+};
+
+struct verbs_link {
+    struct link base;
+    enum verbs_link_state state;
+    const struct verbs_api *api;
+    struct link_address peer;
+    char peer_text[LINK_ADDRESS_TEXT_BYTES_MAX];
+    struct link_ticket ticket; /* of the connecting side */
+    unsigned attempts;
+    uint64_t deadline_ns;
+    bool look; /* the link was armed: its descriptors may have become ready */
+    unsigned polls_since_look;
+    bool disconnected; /* the connection manager says so */
+    bool end_posted;
+    bool end_done;
+    bool peer_ended;
+    struct verbs_endpoint endpoint;
+    struct verbs_sender sender;     /* base.sending */
+    struct verbs_receiver receiver; /* !base.sending */
+    struct haul_error error;        /* of the CLOSED event */
+};
+
+/* Everything that came from the RDMA libraries goes back. */
+void verbs_life_give_back(struct verbs_link *link);
+
+/* The end, with `link->error` filled in / with this error of ours. Nothing when it is over. */
+void verbs_life_fail(struct verbs_link *link);
+void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, const char *text);
+
+/* Both sides have nothing more to say; whether the last acknowledgements made it is no matter. */
+bool verbs_life_both_ended(const struct verbs_link *link);
+/* Put that into `link->error`, whose status becomes OK. */
+void verbs_life_say_ended(struct verbs_link *link);
+
+/* Blocks that the peer has not freed, or that are lent. */
+bool verbs_life_in_flight(const struct verbs_link *link);
+
+/* Start the orderly end; go on with it. */
+void verbs_life_begin_closing(struct verbs_link *link);
+void verbs_life_advance_end(struct verbs_link *link);
+
+/* After completions were taken: act on ends and disconnects. `drained`: the completion queue was
+ * found empty after all that is known. */
+void verbs_life_check_end(struct verbs_link *link, bool drained);
+
+/* End the link when its deadline has passed; a new deadline of peer_timeout from now. */
+void verbs_life_check_deadline(struct verbs_link *link);
+uint64_t verbs_life_deadline_ns(const struct verbs_link *link);
+
+/* Write one event. Returns 1. */
+size_t verbs_life_put_event(struct link_event *event, enum link_event_type type,
+                            enum haul_status status, struct block *block);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_link.h — making verbs links over a given call table: for verbs_listener.c, and for tests
+ * that put fakes into the table. Everybody else uses verbs_link_ops. */
+#ifndef HAUL_VERBS_LINK_H
+#define HAUL_VERBS_LINK_H
+
+#include "link.h"
+#include "verbs_api.h"
+
+/* Where to, and what to show there. Both are copied. */
+struct verbs_target {
+    const struct link_address *address;
+    const struct link_ticket *ticket;
+};
+
+/* As link_ops.connect. */
+enum haul_status verbs_link_connect(const struct verbs_api *api, const struct verbs_target *target,
+                                    const struct link_config *config, struct link **link,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Make a receiving link of a request; `config` has its defaults resolved. On an error the peer
+ * was told. Ownership: takes `id` in any case. Errors: LIMIT, UNSUPPORTED, NO_MEMORY, IO. */
+enum haul_status verbs_link_accept(const struct verbs_api *api, struct rdma_cm_id *id,
+                                   const struct link_config *config, struct link **link,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

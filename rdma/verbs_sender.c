@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_sender.c — the sending half of a verbs link. */
+#include "verbs_sender.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "slot_header.h"
+
+enum { RECORD_ALIGN_BYTES = 64 };
+
+static struct block **queued(struct verbs_sender *sender, uint64_t number)
+{
+    return &sender->queue[number % HAUL_SLOT_COUNT_MAX];
+}
+
+/* --- making --------------------------------------------------------------------------------- */
+
+static enum haul_status take_pool(struct verbs_sender *sender, const struct link_config *config,
+                                  struct haul_error *error)
+{
+    uint32_t slot_size = config->options.slot_size_bytes;
+    if (config->pool == NULL) {
+        sender->pool_is_ours = true;
+        return block_pool_create(config->options.slot_count, slot_size, config->log, &sender->pool,
+                                 error);
+    }
+    if (block_pool_block_size_bytes(config->pool) != slot_size) {
+        return haul_error_set(error, HAUL_INVALID, "", 0, "a pool of %u-byte blocks, slots of %u",
+                              block_pool_block_size_bytes(config->pool), slot_size);
+    }
+    sender->pool = config->pool;
+    return HAUL_OK;
+}
+
+enum haul_status verbs_sender_init(struct verbs_sender *sender, struct verbs_endpoint *endpoint,
+                                   const struct link_config *config, struct haul_link_stats *stats,
+                                   struct haul_error *error)
+{
+    *sender = (struct verbs_sender){
+        .endpoint = endpoint,
+        .stats = stats,
+        .epoch = config->epoch,
+        .first_sequence = config->first_sequence,
+        .next_sequence = config->first_sequence,
+        .slot_count = config->options.slot_count,
+        .slot_size_bytes = config->options.slot_size_bytes,
+        .record_count = credit_records_max(config->options.slot_count),
+    };
+    credit_sender_init(&sender->credit, sender->slot_count, config->epoch);
+    size_t size = (size_t)sender->record_count * CREDIT_RECORD_BYTES;
+    size = (size + RECORD_ALIGN_BYTES - 1) / RECORD_ALIGN_BYTES * RECORD_ALIGN_BYTES;
+    sender->records = aligned_alloc(RECORD_ALIGN_BYTES, size);
+    if (sender->records == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "aligned_alloc", 0,
+                              "no memory for credit records");
+    }
+    memset(sender->records, 0, size);
+    return take_pool(sender, config, error);
+}
+
+void verbs_sender_fini(struct verbs_sender *sender)
+{
+    if (sender->pool != NULL && sender->pool_is_ours) {
+        block_pool_close(sender->pool);
+        block_pool_destroy(sender->pool);
+    }
+    sender->pool = NULL;
+    free(sender->records);
+    sender->records = NULL;
+}
+
+enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_error *error)
+{
+    const struct verbs_device *device = &sender->endpoint->device;
+    /* The device only reads the blocks: no access need be given. */
+    struct verbs_memory arena = {.access = 0};
+    arena.data = block_pool_arena(sender->pool, &arena.size_bytes);
+    enum haul_status status = verbs_device_register(device, &arena, &sender->arena, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    /* Written in order, unlike the ring: a record must not be seen before the one before it. */
+    const struct verbs_memory records = {
+        .data = sender->records,
+        .size_bytes = (uint64_t)sender->record_count * CREDIT_RECORD_BYTES,
+        .access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE,
+    };
+    status = verbs_device_register(device, &records, &sender->record_region, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    return verbs_endpoint_open_queue(sender->endpoint, sender->slot_count + VERBS_QUEUE_SPARE,
+                                     sender->record_count + VERBS_QUEUE_SPARE, error);
+}
+
+void verbs_sender_detach(struct verbs_sender *sender)
+{
+    verbs_device_unregister(&sender->endpoint->device, sender->record_region);
+    verbs_device_unregister(&sender->endpoint->device, sender->arena);
+    sender->record_region = NULL;
+    sender->arena = NULL;
+}
+
+void verbs_sender_describe(const struct verbs_sender *sender, struct verbs_description *description)
+{
+    *description = (struct verbs_description){
+        .sending = true,
+        .slot_count = sender->slot_count,
+        .slot_size_bytes = sender->slot_size_bytes,
+        .address = (uint64_t)(uintptr_t)sender->records,
+        .rkey = sender->record_region->rkey,
+        .record_count = sender->record_count,
+        .message_bytes_max = sender->endpoint->device.message_bytes_max,
+    };
+}
+
+void verbs_sender_bind(struct verbs_sender *sender, const struct verbs_description *ring,
+                       uint32_t slot_count)
+{
+    sender->ring_address = ring->address;
+    sender->ring_rkey = ring->rkey;
+    sender->ring_slot_count = ring->slot_count;
+    credit_sender_init(&sender->credit, slot_count, sender->epoch);
+}
+
+/* --- blocks --------------------------------------------------------------------------------- */
+
+static enum haul_status write_block(struct verbs_sender *sender, const struct block *block,
+                                    struct haul_error *error)
+{
+    uint64_t number = block->header.sequence - sender->first_sequence;
+    const struct verbs_write write = {
+        .kind = VERBS_WORK_BLOCK,
+        .index = (uint32_t)(number % HAUL_SLOT_COUNT_MAX),
+        .data = block->data,
+        .size_bytes = SLOT_HEADER_BYTES + block->header.payload_size_bytes,
+        .lkey = sender->arena->lkey,
+        .remote_address =
+            sender->ring_address + number % sender->ring_slot_count * sender->slot_size_bytes,
+        .rkey = sender->ring_rkey,
+        .immediate = imm_pack(SLOT_DATA, block->header.sequence),
+    };
+    return verbs_queue_write(&sender->endpoint->queue, &write, error);
+}
+
+enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *block,
+                                     struct haul_error *error)
+{
+    /* Records may overtake completions on their way to us: both must leave room. */
+    if (!credit_sender_can_submit(&sender->credit) ||
+        sender->submitted - sender->completed >= sender->slot_count ||
+        sender->submitted - sender->returned >= HAUL_SLOT_COUNT_MAX) {
+        return HAUL_AGAIN;
+    }
+    block->header.type = SLOT_DATA;
+    block->header.epoch = sender->epoch;
+    block->header.sequence = sender->next_sequence++;
+    slot_header_encode(&block->header, block->data);
+    credit_sender_note_submitted(&sender->credit);
+    *queued(sender, sender->submitted) = block;
+    sender->submitted++;
+    return write_block(sender, block, error);
+}
+
+static enum haul_status on_written(struct verbs_sender *sender, uint32_t index,
+                                   struct haul_error *error)
+{
+    if (index != sender->completed % HAUL_SLOT_COUNT_MAX) {
+        return haul_error_set(error, HAUL_IO, "ibv_poll_cq", 0,
+                              "the RDMA device completed blocks out of order");
+    }
+    const struct block *block = *queued(sender, sender->completed);
+    sender->stats->blocks_sent++;
+    sender->stats->bytes_sent += SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
+    sender->completed++;
+    return HAUL_OK;
+}
+
+/* --- records -------------------------------------------------------------------------------- */
+
+static enum haul_status fail_record(enum haul_status status, struct haul_error *error)
+{
+    const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
+                      : status == HAUL_CORRUPT ? "a credit record is damaged"
+                                               : "a credit record makes no sense";
+    return haul_error_set(error, status, "", 0, "%s", why);
+}
+
+static enum haul_status on_record(struct verbs_sender *sender,
+                                  const struct verbs_completion *completion,
+                                  struct haul_error *error)
+{
+    if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_CREDIT ||
+        imm_distance(completion->immediate, sender->next_record) != 0 ||
+        completion->size_bytes != CREDIT_RECORD_BYTES) {
+        return haul_error_set(error, HAUL_PROTOCOL, "", 0,
+                              "the peer wrote something that is not the next credit record");
+    }
+    /* The peer can write here at any time: believe a private copy only. */
+    uint8_t bytes[CREDIT_RECORD_BYTES];
+    memcpy(bytes,
+           sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES,
+           sizeof(bytes));
+    sender->next_record++;
+    struct credit_record record;
+    enum haul_status status = credit_record_decode(bytes, &record);
+    bool advanced = false;
+    if (status == HAUL_OK) {
+        status = credit_sender_take(&sender->credit, &record, &advanced);
+    }
+    if (status != HAUL_OK) {
+        return fail_record(status, error);
+    }
+    sender->advanced = sender->advanced || advanced;
+    sender->stats->credits_received++;
+    sender->stats->bytes_received += sizeof(bytes);
+    return HAUL_OK;
+}
+
+enum haul_status verbs_sender_on_completion(struct verbs_sender *sender,
+                                            const struct verbs_completion *completion,
+                                            struct haul_error *error)
+{
+    switch (completion->kind) {
+    case VERBS_WORK_BLOCK:
+        return on_written(sender, completion->index, error);
+    case VERBS_WORK_RECEIVE:
+        return on_record(sender, completion, error);
+    case VERBS_WORK_CREDIT:
+    case VERBS_WORK_CLOSE:
+        break;
+    }
+    haul_unreachable();
+}
+
+/* --- returning ------------------------------------------------------------------------------ */
+
+static struct block *take_next(struct verbs_sender *sender)
+{
+    struct block *block = *queued(sender, sender->returned);
+    *queued(sender, sender->returned) = NULL;
+    sender->returned++;
+    return block;
+}
+
+struct block *verbs_sender_take_done(struct verbs_sender *sender)
+{
+    return sender->returned < sender->credit.freed && sender->returned < sender->completed
+               ? take_next(sender)
+               : NULL;
+}
+
+struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed)
+{
+    *freed = sender->returned < sender->credit.freed;
+    return sender->returned < sender->submitted ? take_next(sender) : NULL;
+}
+
+bool verbs_sender_in_flight(const struct verbs_sender *sender)
+{
+    return sender->credit.freed < sender->submitted;
+}
+
+bool verbs_sender_has_news(const struct verbs_sender *sender)
+{
+    return sender->advanced ||
+           (sender->returned < sender->credit.freed && sender->returned < sender->completed);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verbs_traffic.c — taking completions in OPEN, CLOSING and DRAINING. */
+#include "verbs_traffic.h"
+
+#include "slot_header.h"
+#include "verbs_queue.h"
+
+static bool is_end(const struct verbs_completion *completion)
+{
+    return completion->kind == VERBS_WORK_RECEIVE && completion->with_immediate &&
+           imm_type(completion->immediate) == SLOT_CLOSE;
+}
+
+/* A receiver's first block waits in the queue until the bind. */
+static bool must_wait(const struct verbs_link *link, const struct verbs_completion *completion)
+{
+    return !link->base.bound && !link->base.sending && completion->kind == VERBS_WORK_RECEIVE &&
+           completion->status == IBV_WC_SUCCESS && !is_end(completion);
+}
+
+static enum haul_status on_end(struct verbs_link *link, const struct verbs_completion *completion)
+{
+    uint64_t next = link->base.sending ? link->sender.next_record : link->receiver.next_sequence;
+    if (imm_distance(completion->immediate, next) != 0 || completion->size_bytes != 0) {
+        return haul_error_set(&link->error, HAUL_PROTOCOL, "", 0,
+                              "the peer's end does not follow what it sent");
+    }
+    link->peer_ended = true;
+    return HAUL_OK;
+}
+
+static enum haul_status on_failed(struct verbs_link *link,
+                                  const struct verbs_completion *completion)
+{
+    if (verbs_life_both_ended(link)) {
+        verbs_life_say_ended(link);
+        return HAUL_CLOSED;
+    }
+    return verbs_completion_fail(completion, link->peer_text, &link->error);
+}
+
+/* On a status other than OK the link is over, with `link->error` filled in. */
+static enum haul_status on_completion(struct verbs_link *link,
+                                      const struct verbs_completion *completion,
+                                      struct block **block)
+{
+    if (completion->status != IBV_WC_SUCCESS) {
+        return on_failed(link, completion);
+    }
+    if (completion->kind == VERBS_WORK_CLOSE) {
+        link->end_done = true;
+        return HAUL_OK;
+    }
+    if (completion->kind == VERBS_WORK_RECEIVE && link->peer_ended) {
+        return haul_error_set(&link->error, HAUL_PROTOCOL, "", 0, "the peer wrote after its end");
+    }
+    if (is_end(completion)) {
+        return on_end(link, completion);
+    }
+    if (!link->base.sending) {
+        return verbs_receiver_on_completion(&link->receiver, completion, block, &link->error);
+    }
+    enum haul_status status = verbs_sender_on_completion(&link->sender, completion, &link->error);
+    return status == HAUL_OK && completion->kind == VERBS_WORK_RECEIVE
+               ? verbs_queue_post_receive(&link->endpoint.queue, &link->error)
+               : status;
+}
+
+/* The next completion that can be dealt with now. AGAIN: none. Otherwise as on_completion. */
+static enum haul_status take_completion(struct verbs_link *link, struct block **block)
+{
+    struct verbs_completion completion;
+    enum haul_status status = verbs_queue_peek(&link->endpoint.queue, &completion, &link->error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (must_wait(link, &completion)) {
+        return HAUL_AGAIN;
+    }
+    verbs_queue_take(&link->endpoint.queue);
+    return on_completion(link, &completion, block);
+}
+
+static size_t put_done(struct verbs_link *link, struct link_event *events, size_t capacity)
+{
+    size_t count = 0;
+    while (count < capacity) {
+        struct block *block = verbs_sender_take_done(&link->sender);
+        if (block == NULL) {
+            break;
+        }
+        block->state = BLOCK_FILLING;
+        count += verbs_life_put_event(&events[count], LINK_DONE, HAUL_OK, block);
+    }
+    if (count < capacity && link->sender.advanced) {
+        link->sender.advanced = false;
+        count += verbs_life_put_event(&events[count], LINK_CREDIT, HAUL_OK, NULL);
+    }
+    return count;
+}
+
+static void note_credit(struct verbs_link *link)
+{
+    link->base.freed_count = link->sender.credit.freed;
+    link->base.applied_count = link->sender.credit.applied;
+}
+
+size_t verbs_traffic_send(struct verbs_link *link, struct link_event *events, size_t capacity)
+{
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK) {
+        struct block *none = NULL;
+        status = take_completion(link, &none);
+    }
+    note_credit(link);
+    if (status != HAUL_AGAIN) {
+        verbs_life_fail(link);
+        return 0;
+    }
+    verbs_life_check_end(link, true);
+    return link->state < VERBS_LINK_DRAINING ? put_done(link, events, capacity) : 0;
+}
+
+size_t verbs_traffic_receive(struct verbs_link *link, struct link_event *events, size_t capacity)
+{
+    struct verbs_receiver *receiver = &link->receiver;
+    size_t count = 0;
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK && count < capacity) {
+        struct block *block = NULL;
+        status = take_completion(link, &block);
+        if (block != NULL) {
+            count += verbs_life_put_event(&events[count], LINK_RECEIVED, HAUL_OK, block);
+        }
+    }
+    bool drained = status == HAUL_AGAIN;
+    if ((status == HAUL_OK || drained) && !link->end_posted) {
+        bool idle = count == 0 || link->state == VERBS_LINK_CLOSING;
+        status = verbs_receiver_report(receiver, idle, &link->error);
+    }
+    if (status != HAUL_OK && status != HAUL_AGAIN) {
+        verbs_life_fail(link);
+    } else {
+        verbs_life_check_end(link, drained);
+    }
+    return count;
+}
+
+size_t verbs_traffic_receive_end(struct verbs_link *link)
+{
+    struct link_event event;
+    if (verbs_traffic_receive(link, &event, 1) > 0) {
+        verbs_life_fail_with(link, HAUL_CANCELLED, "closed while the peer had blocks in flight");
+    }
+    return 0;
+}
+
+/* Credits that came before the end are taken: a block that was freed is not called cancelled. */
+static void drain_completion(struct verbs_link *link, const struct verbs_completion *completion)
+{
+    struct haul_error ignored;
+    if (link->base.sending && completion->status == IBV_WC_SUCCESS &&
+        completion->kind == VERBS_WORK_RECEIVE && !is_end(completion)) {
+        if (verbs_sender_on_completion(&link->sender, completion, &ignored) == HAUL_OK) {
+            note_credit(link);
+        }
+    }
+}
+
+bool verbs_traffic_drain(struct verbs_link *link)
+{
+    struct verbs_queue *queue = &link->endpoint.queue;
+    struct verbs_completion completion;
+    struct haul_error ignored;
+    enum haul_status status = HAUL_OK;
+    while (queue->qp != NULL && status == HAUL_OK && !verbs_queue_is_empty(queue)) {
+        status = verbs_queue_peek(queue, &completion, &ignored);
+        if (status == HAUL_OK) {
+            verbs_queue_take(queue);
+            drain_completion(link, &completion);
+        }
+    }
+    return status != HAUL_AGAIN;
+}
+
+bool verbs_traffic_arm(struct verbs_link *link)
+{
+    struct verbs_queue *queue = &link->endpoint.queue;
+    struct verbs_completion completion;
+    struct haul_error error;
+    enum haul_status status = verbs_queue_peek(queue, &completion, &error);
+    if (status == HAUL_OK) {
+        return must_wait(link, &completion);
+    }
+    if (status == HAUL_AGAIN) {
+        status = verbs_queue_arm(queue, &error);
+        if (status == HAUL_OK) {
+            return true;
+        }
+    }
+    if (status != HAUL_AGAIN) {
+        verbs_life_fail_with(link, status, error.text);
+    }
+    return false;
+}

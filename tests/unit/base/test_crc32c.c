@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_crc32c.c — published values (RFC 3720, B.4), and pieces against the whole. */
+#include "crc32c.h"
+
+#include <string.h>
+
+#include "check.h"
+
+enum { LARGE_BYTES = 70000 };
+
+static uint8_t source[LARGE_BYTES];
+static uint8_t target[LARGE_BYTES + 1];
+
+static void fill_source(void)
+{
+    for (size_t i = 0; i < sizeof(source); i++) {
+        source[i] = (uint8_t)(i * 13 + i / 251);
+    }
+}
+
+static void test_crc32c__published_inputs__published_values(void)
+{
+    uint8_t bytes[32];
+    check_equal(crc32c("123456789", 9), 0xe3069283);
+    memset(bytes, 0, sizeof(bytes));
+    check_equal(crc32c(bytes, sizeof(bytes)), 0x8a9136aa);
+    memset(bytes, 0xff, sizeof(bytes));
+    check_equal(crc32c(bytes, sizeof(bytes)), 0x62a8ab43);
+    for (uint8_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = i;
+    }
+    check_equal(crc32c(bytes, sizeof(bytes)), 0x46dd794e);
+}
+
+static void test_crc32c__nothing__zero(void)
+{
+    check_equal(crc32c(source, 0), 0);
+    check_equal(crc32c_copy(target, source, 0), 0);
+}
+
+static void test_crc32c_extend__cut_anywhere__as_the_whole(void)
+{
+    fill_source();
+    uint32_t whole = crc32c(source, 1000);
+    for (size_t cut = 0; cut <= 1000; cut++) {
+        check_equal(crc32c_extend(crc32c(source, cut), source + cut, 1000 - cut), whole);
+    }
+}
+
+static void test_crc32c__any_bit_flipped__another_value(void)
+{
+    fill_source();
+    uint32_t whole = crc32c(source, 64);
+    for (size_t bit = 0; bit < 64 * 8; bit++) {
+        source[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        check(crc32c(source, 64) != whole);
+        source[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void test_crc32c_copy__sizes_around_a_piece__copied_and_summed(void)
+{
+    static const size_t sizes[] = {1, 16383, 16384, 16385, 32768, 32769, LARGE_BYTES};
+    fill_source();
+    for (size_t i = 0; i < CHECK_COUNT(sizes); i++) {
+        memset(target, 0xee, sizeof(target));
+        check_equal(crc32c_copy(target, source, sizes[i]), crc32c(source, sizes[i]));
+        check(memcmp(target, source, sizes[i]) == 0);
+        check_equal(target[sizes[i]], 0xee);
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_crc32c__published_inputs__published_values),
+    CHECK_TEST(test_crc32c__nothing__zero),
+    CHECK_TEST(test_crc32c_extend__cut_anywhere__as_the_whole),
+    CHECK_TEST(test_crc32c__any_bit_flipped__another_value),
+    CHECK_TEST(test_crc32c_copy__sizes_around_a_piece__copied_and_summed),
+};
+
+CHECK_MAIN("crc32c", tests)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_digest.c — a sum that knows every record and no order. */
+#include "digest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "check.h"
+
+enum { RECORD_COUNT = 200, TEXT_BYTES = 24 };
+
+static const struct digest empty;
+
+static struct haul_slice slice(const char *text)
+{
+    return slice_of(text, strlen(text));
+}
+
+static void add_record(struct digest *digest, int number)
+{
+    char key[TEXT_BYTES];
+    char value[TEXT_BYTES];
+    (void)snprintf(key, sizeof(key), "key-%d", number);
+    (void)snprintf(value, sizeof(value), "value-%d", number * number);
+    digest_add(digest, slice(key), slice(value));
+}
+
+static struct digest digest_of(const char *key, const char *value)
+{
+    struct digest digest = empty;
+    digest_add(&digest, slice(key), slice(value));
+    return digest;
+}
+
+static void test_digest_add__two_orders__equal(void)
+{
+    struct digest forward = empty;
+    struct digest backward = empty;
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        add_record(&forward, i);
+        add_record(&backward, RECORD_COUNT - 1 - i);
+    }
+    check(digest_equal(&forward, &backward));
+    check_equal(forward.bytes, backward.bytes);
+    check_equal(forward.count, RECORD_COUNT);
+}
+
+static void test_digest_add__one_record__count_and_bytes(void)
+{
+    struct digest digest = digest_of("key", "value");
+    check_equal(digest.count, 1);
+    check_equal(digest.bytes, 8);
+    check(digest.low != 0);
+    check(digest.high != 0);
+}
+
+static void test_digest_equal__records_that_differ_a_little__unequal(void)
+{
+    static const char *const pairs[][2] = {{"ab", "c"}, {"a", "bc"}, {"abc", ""}, {"", "abc"},
+                                           {"c", "ab"}, {"ab", "d"}, {"ac", "c"}, {"", ""}};
+    for (size_t i = 0; i < CHECK_COUNT(pairs); i++) {
+        struct digest one = digest_of(pairs[i][0], pairs[i][1]);
+        check(!digest_equal(&one, &empty));
+        for (size_t j = 0; j < i; j++) {
+            struct digest other = digest_of(pairs[j][0], pairs[j][1]);
+            check(!digest_equal(&one, &other));
+        }
+    }
+}
+
+/* Values that changed places keep every key and every value, but not the set of records. */
+static void test_digest_equal__values_swapped__unequal(void)
+{
+    struct digest straight = digest_of("a", "1");
+    struct digest swapped = digest_of("a", "2");
+    digest_add(&straight, slice("b"), slice("2"));
+    digest_add(&swapped, slice("b"), slice("1"));
+    check(!digest_equal(&straight, &swapped));
+}
+
+static void test_digest_equal__record_twice__unequal(void)
+{
+    struct digest once = digest_of("a", "1");
+    struct digest twice = digest_of("a", "1");
+    digest_add(&twice, slice("a"), slice("1"));
+    check(!digest_equal(&once, &twice));
+}
+
+static void test_digest_subtract__all_that_was_added__empty_again(void)
+{
+    struct digest digest = empty;
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        add_record(&digest, i);
+    }
+    struct digest before = digest;
+    digest_add(&digest, slice("more"), slice("bytes"));
+    digest_subtract(&digest, slice("more"), slice("bytes"));
+    check(digest_equal(&digest, &before));
+    check_equal(digest.bytes, before.bytes);
+}
+
+/* Borrow and carry of the 128 bits: taking out before putting in passes below zero. */
+static void test_digest_subtract__before_the_add__empty_again(void)
+{
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        char key[TEXT_BYTES];
+        struct digest digest = empty;
+        (void)snprintf(key, sizeof(key), "%d", i);
+        digest_subtract(&digest, slice(key), slice("v"));
+        digest_add(&digest, slice(key), slice("v"));
+        check(digest_equal(&digest, &empty));
+        check_equal(digest.bytes, 0);
+    }
+}
+
+static void test_digest_join__parts__the_whole(void)
+{
+    struct digest whole = empty;
+    struct digest parts[3] = {empty, empty, empty};
+    for (int i = 0; i < RECORD_COUNT; i++) {
+        add_record(&whole, i);
+        add_record(&parts[i % 3], i);
+    }
+    digest_join(&parts[0], &parts[1]);
+    digest_join(&parts[0], &parts[2]);
+    check(digest_equal(&whole, &parts[0]));
+    check_equal(whole.bytes, parts[0].bytes);
+}
+
+static void test_digest_format__value__32_digits_high_first(void)
+{
+    const struct digest digest = {.high = 0x1a, .low = UINT64_C(0xb000000000000002)};
+    char text[DIGEST_TEXT_BYTES];
+    digest_format(&digest, text);
+    check_text(text, "000000000000001ab000000000000002");
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_digest_add__two_orders__equal),
+    CHECK_TEST(test_digest_add__one_record__count_and_bytes),
+    CHECK_TEST(test_digest_equal__records_that_differ_a_little__unequal),
+    CHECK_TEST(test_digest_equal__values_swapped__unequal),
+    CHECK_TEST(test_digest_equal__record_twice__unequal),
+    CHECK_TEST(test_digest_subtract__all_that_was_added__empty_again),
+    CHECK_TEST(test_digest_subtract__before_the_add__empty_again),
+    CHECK_TEST(test_digest_join__parts__the_whole),
+    CHECK_TEST(test_digest_format__value__32_digits_high_first),
+};
+
+CHECK_MAIN("digest", tests)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_link_address.c — the text forms of addresses; numeric ones only, so that no test asks a
+ * name server. */
+#include <netinet/in.h>
+#include <string.h>
+
+#include "check.h"
+#include "link.h"
+
+static void check_round_trip(const char *text, int family)
+{
+    struct link_address address;
+    char formatted[LINK_ADDRESS_TEXT_BYTES_MAX];
+    check_status(link_address_parse(text, &address, NULL), HAUL_OK);
+    check_equal(address.storage.ss_family, family);
+    link_address_format(&address, formatted);
+    check_text(formatted, text);
+}
+
+static void test_link_address_parse__ipv4__same_text_again(void)
+{
+    check_round_trip("10.1.2.3:7447", AF_INET);
+    check_round_trip("0.0.0.0:0", AF_INET);
+    check_round_trip("255.255.255.255:65535", AF_INET);
+}
+
+static void test_link_address_parse__ipv6_in_brackets__same_text_again(void)
+{
+    check_round_trip("[::1]:5", AF_INET6);
+    check_round_trip("[2001:db8::7]:65535", AF_INET6);
+    check_round_trip("[2001:db8:1111:2222:3333:4444:5555:6666]:65535", AF_INET6);
+}
+
+static void test_link_address_parse__sizes__those_of_the_family(void)
+{
+    struct link_address address;
+    check_status(link_address_parse("127.0.0.1:1", &address, NULL), HAUL_OK);
+    check_equal(address.size, sizeof(struct sockaddr_in));
+    check_status(link_address_parse("[::1]:1", &address, NULL), HAUL_OK);
+    check_equal(address.size, sizeof(struct sockaddr_in6));
+}
+
+static void test_link_address_parse__no_host__any_address(void)
+{
+    struct link_address address;
+    check_status(link_address_parse(":7447", &address, NULL), HAUL_OK);
+    check(address.storage.ss_family == AF_INET || address.storage.ss_family == AF_INET6);
+}
+
+static void test_link_address_parse__no_such_form__invalid_with_a_hint(void)
+{
+    static const char *const wrong[] = {
+        "",        "10.0.0.1",      "10.0.0.1:",   "10.0.0.1:x",       "10.0.0.1:-1",
+        "1:65536", "10.0.0.1:+5",   "10.0.0.1:5 ", "10.0.0.1:0x10",    "::1:5",
+        "[::1]",   "[::1:5",        "::1]:5",      "10.0.0.1:9999999", "10.0.0.1:123456789",
+        "[]:5:",   "2001:db8::7:5",
+    };
+    for (size_t i = 0; i < CHECK_COUNT(wrong); i++) {
+        struct link_address address;
+        struct haul_error error = {.status = HAUL_OK};
+        check_status(link_address_parse(wrong[i], &address, &error), HAUL_INVALID);
+        check_status(error.status, HAUL_INVALID);
+        check(strstr(error.hint, "for example") != NULL);
+    }
+}
+
+static void test_link_address_parse__host_too_long__invalid(void)
+{
+    struct link_address address;
+    char text[400];
+    memset(text, 'a', sizeof(text));
+    memcpy(text + sizeof(text) - 3, ":5", 3);
+    check_status(link_address_parse(text, &address, NULL), HAUL_INVALID);
+}
+
+static void test_link_address_parse__empty_brackets__invalid(void)
+{
+    struct link_address address;
+    check_status(link_address_parse("[]:5", &address, NULL), HAUL_INVALID);
+}
+
+static void test_link_address_parse__name_in_brackets__invalid(void)
+{
+    struct link_address address;
+    check_status(link_address_parse("[localhost]:5", &address, NULL), HAUL_INVALID);
+}
+
+static void test_link_address_format__unknown_family__question_mark(void)
+{
+    struct link_address address;
+    char text[LINK_ADDRESS_TEXT_BYTES_MAX];
+    memset(&address, 0, sizeof(address));
+    link_address_format(&address, text);
+    check_text(text, "?:0");
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
+    CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
+    CHECK_TEST(test_link_address_parse__sizes__those_of_the_family),
+    CHECK_TEST(test_link_address_parse__no_host__any_address),
+    CHECK_TEST(test_link_address_parse__no_such_form__invalid_with_a_hint),
+    CHECK_TEST(test_link_address_parse__host_too_long__invalid),
+    CHECK_TEST(test_link_address_parse__empty_brackets__invalid),
+    CHECK_TEST(test_link_address_parse__name_in_brackets__invalid),
+    CHECK_TEST(test_link_address_format__unknown_family__question_mark),
+};
+
+CHECK_MAIN("link_address", tests)
