@@ -8,7 +8,7 @@ __attribute__((noreturn, cold)) void haul_assert_fail(const char *condition, con
                                                       int line);
 
 /* Control plane: stays on in release. Never with a side effect. */
-#define haul_assert(condition)                                                                 \
+#define haul_assert(condition) \
     ((condition) ? (void)0 : haul_assert_fail(#condition, __FILE__, __LINE__))
 
 /* Hot loops: on unless NDEBUG. */

@@ -29,6 +29,7 @@ int clock_ms_until(const struct haul_clock *clock, uint64_t deadline_ns, int ms_
     if (deadline_ns <= now) {
         return 0;
     }
-    uint64_t ms = (deadline_ns - now + NS_PER_MS - 1) / NS_PER_MS;
+    uint64_t left_ns = deadline_ns - now;
+    uint64_t ms = left_ns / NS_PER_MS + (left_ns % NS_PER_MS != 0);
     return ms > (uint64_t)ms_max ? ms_max : (int)ms;
 }

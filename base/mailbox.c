@@ -80,8 +80,7 @@ static void take_locked(struct mailbox *mailbox, void *message)
     (void)pthread_cond_signal(&mailbox->writable);
 }
 
-enum haul_status mailbox_create(size_t capacity, size_t message_size_bytes,
-                                struct mailbox **out)
+enum haul_status mailbox_create(size_t capacity, size_t message_size_bytes, struct mailbox **out)
 {
     haul_assert(capacity > 0);
     haul_assert(message_size_bytes > 0);

@@ -9,8 +9,8 @@
 const char *haul_status_name(enum haul_status status)
 {
     switch (status) {
-#define STATUS_NAME(name, value, sentence)                                                     \
-    case HAUL_##name:                                                                          \
+#define STATUS_NAME(name, value, sentence) \
+    case HAUL_##name:                      \
         return #name;
         HAUL_STATUS_LIST(STATUS_NAME)
 #undef STATUS_NAME
@@ -21,8 +21,8 @@ const char *haul_status_name(enum haul_status status)
 const char *haul_status_sentence(enum haul_status status)
 {
     switch (status) {
-#define STATUS_SENTENCE(name, value, sentence)                                                 \
-    case HAUL_##name:                                                                          \
+#define STATUS_SENTENCE(name, value, sentence) \
+    case HAUL_##name:                          \
         return sentence;
         HAUL_STATUS_LIST(STATUS_SENTENCE)
 #undef STATUS_SENTENCE
@@ -30,8 +30,8 @@ const char *haul_status_sentence(enum haul_status status)
     return "unknown status";
 }
 
-enum haul_status haul_error_set(struct haul_error *error, enum haul_status status,
-                                const char *call, int code, const char *format, ...)
+enum haul_status haul_error_set(struct haul_error *error, enum haul_status status, const char *call,
+                                int code, const char *format, ...)
 {
     if (error == NULL) {
         return status;
@@ -70,7 +70,6 @@ void haul_error_format(const struct haul_error *error, char *line, unsigned long
     if (error->hint[0] != '\0') {
         (void)snprintf(hint, sizeof(hint), " (%s)", error->hint);
     }
-    const char *text =
-        error->text[0] != '\0' ? error->text : haul_status_sentence(error->status);
+    const char *text = error->text[0] != '\0' ? error->text : haul_status_sentence(error->status);
     (void)snprintf(line, line_size_bytes, "%s%s%s", text, cause, hint);
 }

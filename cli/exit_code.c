@@ -64,7 +64,6 @@ const char *exit_code_table(void)
            "  6    integrity: checksum or digest mismatch; `verify`: the databases differ\n"
            "  7    permanent: database or file error, protocol broken, fenced, log too short\n"
            "  8    a limit of the system was reached: memory, locked memory, descriptors\n"
-           "  9    (not used)\n"
            "  10   in doubt: the decision record tells who owns the range\n"
            "  130  stopped by SIGINT; 143: by SIGTERM\n";
 }

@@ -8,7 +8,7 @@
 #include "exit_code.h"
 
 static const struct command *const commands[] = {
-    &command_recv,  &command_send,  &command_resolve,
+    &command_recv,   &command_send,  &command_resolve,
     &command_verify, &command_bench, &command_version,
 };
 

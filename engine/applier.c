@@ -13,7 +13,8 @@
 #include "crc32c.h"
 #include "mailbox.h"
 
-/* Streams that are expected to be smaller are applied as write batches: a file each would be worse. */
+/* Streams that are expected to be smaller are applied as write batches: a file each would be worse.
+ */
 enum { INGEST_BYTES_MIN = 4 << 20 };
 
 enum work_type { WORK_BLOCK, WORK_FLUSH };
@@ -28,10 +29,10 @@ struct applier_thread {
     struct applier *applier;
     uint32_t index;
     bool started;
-    bool failed;        /* after a failure blocks are only given back */
+    bool failed; /* after a failure blocks are only given back */
     pthread_t thread;
     struct mailbox *work;
-    uint8_t *copy;      /* private memory for payloads that the peer can write */
+    uint8_t *copy; /* private memory for payloads that the peer can write */
 };
 
 struct applier {
@@ -68,8 +69,7 @@ static void post(struct applier *applier, const struct applier_note *note)
 
 static void post_freed(struct applier_thread *thread, const struct work *work)
 {
-    struct applier_note note = {
-        .type = APPLIER_FREED, .link = work->link, .block = work->block};
+    struct applier_note note = {.type = APPLIER_FREED, .link = work->link, .block = work->block};
     post(thread->applier, &note);
 }
 
@@ -97,10 +97,10 @@ static enum haul_status secure_payload(struct applier_thread *thread, const stru
         return HAUL_OK;
     }
     atomic_fetch_add(&thread->applier->crc_errors, 1);
-    return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                          "checksum of batch %" PRIu64 " of stream %u is %08x, its header says %08x",
-                          block->header.batch, block->header.stream, crc,
-                          block->header.payload_crc);
+    return haul_error_set(
+        error, HAUL_CORRUPT, NULL, 0,
+        "checksum of batch %" PRIu64 " of stream %u is %08x, its header says %08x",
+        block->header.batch, block->header.stream, crc, block->header.payload_crc);
 }
 
 /* Make the thread's streams durable and report where they stand. One sync of the log covers all
@@ -257,8 +257,7 @@ static enum haul_lane choose_lane(const struct applier_options *options,
                                                                    : HAUL_LANE_WRITE_BATCH;
 }
 
-static enum haul_status init_streams(struct applier *applier,
-                                     const struct applier_options *options,
+static enum haul_status init_streams(struct applier *applier, const struct applier_options *options,
                                      struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
@@ -374,8 +373,8 @@ void applier_take(struct applier *applier, struct link *link, struct block *bloc
 {
     /* An unknown stream number is refused by whichever thread gets it; the delta lane stands
      * behind the plan's streams, here as in make_durable. */
-    size_t number = block->header.stream == PLAN_DELTA_STREAM ? applier->stream_count
-                                                              : block->header.stream;
+    size_t number =
+        block->header.stream == PLAN_DELTA_STREAM ? applier->stream_count : block->header.stream;
     struct work work = {.type = WORK_BLOCK, .link = link, .block = block};
     enum haul_status status =
         mailbox_push(applier->threads[number % applier->thread_count].work, &work);

@@ -23,14 +23,14 @@ enum { APPLIER_THREADS_MAX = 16 };
 
 struct applier_options {
     struct haul_store *store;
-    const struct plan *plan;        /* borrowed; target ids filled in */
-    enum haul_lane lane;            /* INGEST, WRITE_BATCH; AUTO was decided before */
+    const struct plan *plan; /* borrowed; target ids filled in */
+    enum haul_lane lane;     /* INGEST, WRITE_BATCH; AUTO was decided before */
     uint32_t thread_count;
     uint32_t slot_size_bytes;
-    uint32_t block_count_max;       /* blocks that can be lent at the same time */
+    uint32_t block_count_max; /* blocks that can be lent at the same time */
     uint64_t table_size_bytes;
-    const char *staging_directory;  /* exists */
-    const char *job;                /* hexadecimal, for file names */
+    const char *staging_directory;           /* exists */
+    const char *job;                         /* hexadecimal, for file names */
     const struct stream_position *positions; /* one a stream of the plan, or NULL */
     /* Digests of the range as it is now, one a family, when deltas may be in it already; NULL: the
      * streams' digests add up. Borrowed. */
@@ -40,11 +40,11 @@ struct applier_options {
 };
 
 enum applier_note_type {
-    APPLIER_FREED,     /* `block` of `link` is not needed any more */
-    APPLIER_APPLIED,   /* a batch took effect */
-    APPLIER_DURABLE,   /* `positions` are durable; the receiver frees them */
-    APPLIER_FLUSHED,   /* answer to applier_flush: everything taken before is durable */
-    APPLIER_FAILED,    /* `error`: the job cannot go on; blocks are still freed */
+    APPLIER_FREED,   /* `block` of `link` is not needed any more */
+    APPLIER_APPLIED, /* a batch took effect */
+    APPLIER_DURABLE, /* `positions` are durable; the receiver frees them */
+    APPLIER_FLUSHED, /* answer to applier_flush: everything taken before is durable */
+    APPLIER_FAILED,  /* `error`: the job cannot go on; blocks are still freed */
 };
 
 struct applier_note {
@@ -53,7 +53,7 @@ struct applier_note {
     struct block *block;
     uint32_t stream;
     uint32_t records;
-    uint64_t bytes;      /* of payload */
+    uint64_t bytes; /* of payload */
     bool stream_finished;
     size_t position_count;
     struct stream_position *positions; /* malloc'ed array of malloc'ed parts */

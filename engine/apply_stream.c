@@ -118,8 +118,7 @@ static enum haul_status refuse(const struct apply_stream *stream, enum haul_stat
 
 /* A4 and A5 for one record of a snapshot stream. */
 static const char *check_snapshot_record(const struct apply_stream *stream,
-                                         const struct raw_record *record,
-                                         struct haul_slice before)
+                                         const struct raw_record *record, struct haul_slice before)
 {
     const struct plan_stream *planned = stream->stream;
     if (record->kind != RAW_PUT) {
@@ -161,8 +160,8 @@ static bool holds_range(const struct plan *plan, struct haul_slice begin, struct
 static const char *check_delta_record(const struct apply_stream *stream,
                                       const struct raw_record *record)
 {
-    bool known = record->kind == RAW_PUT || record->kind == RAW_DELETE ||
-                 record->kind == RAW_DELETE_RANGE;
+    bool known =
+        record->kind == RAW_PUT || record->kind == RAW_DELETE || record->kind == RAW_DELETE_RANGE;
     if (!known) {
         return "a record kind that a delta may not carry";
     }
@@ -243,9 +242,9 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
                                     uint32_t record_count, struct haul_error *error)
 {
     struct digest digest = {0};
-    enum haul_status status =
-        stream->stream == NULL ? walk_delta(stream, batch, record_count, error)
-                               : walk_snapshot(stream, batch, record_count, &digest, error);
+    enum haul_status status = stream->stream == NULL
+                                  ? walk_delta(stream, batch, record_count, error)
+                                  : walk_snapshot(stream, batch, record_count, &digest, error);
     if (status != HAUL_OK) {
         return status;
     }

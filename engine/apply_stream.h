@@ -29,9 +29,9 @@
 struct stream_position {
     uint32_t stream;
     uint64_t next_batch;
-    bool finished;          /* its last batch is in */
-    struct digest digest;   /* of the records up to here */
-    uint8_t *last_key;      /* malloc; NULL: no record yet */
+    bool finished;        /* its last batch is in */
+    struct digest digest; /* of the records up to here */
+    uint8_t *last_key;    /* malloc; NULL: no record yet */
     size_t last_key_size;
 };
 
@@ -65,7 +65,7 @@ struct apply_stream_options {
     const struct plan_stream *stream; /* NULL: the delta lane */
     enum haul_lane lane;              /* INGEST or WRITE_BATCH */
     uint64_t table_size_bytes;
-    const char *staging_stem;         /* ingest lane: path without number and suffix */
+    const char *staging_stem;               /* ingest lane: path without number and suffix */
     const struct stream_position *position; /* go on from here; NULL: from the start */
 };
 

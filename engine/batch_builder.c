@@ -75,7 +75,7 @@ enum haul_status batch_builder_flush(struct batch_builder *builder)
 struct fragment_writer {
     struct batch_builder *builder;
     struct block *block;
-    size_t used;    /* of the block's payload */
+    size_t used;     /* of the block's payload */
     uint64_t offset; /* of the batch */
     uint64_t total;
     uint32_t record_count;
@@ -147,9 +147,8 @@ static enum haul_status put_large(struct batch_builder *builder, uint32_t family
     size_t key_at = 0;
     digest_add(&builder->digest, key, value); /* before its last fragment ends a batch */
     size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
-    struct fragment_writer writer = {.builder = builder,
-                                     .total = head_size + key.size + value.size,
-                                     .record_count = 1};
+    struct fragment_writer writer = {
+        .builder = builder, .total = head_size + key.size + value.size, .record_count = 1};
     enum haul_status status = write_fragments(&writer, slice_of(head, key_at));
     if (status == HAUL_OK) {
         status = write_fragments(&writer, key);

@@ -39,8 +39,8 @@ enum haul_status call_worker_create(struct call_worker **out, struct haul_error 
     enum haul_status status =
         mailbox_create(CALL_WORKER_CALLS_MAX, sizeof(struct call), &worker->calls);
     if (status == HAUL_OK) {
-        status = mailbox_create(CALL_WORKER_CALLS_MAX, sizeof(struct call_result),
-                                &worker->results);
+        status =
+            mailbox_create(CALL_WORKER_CALLS_MAX, sizeof(struct call_result), &worker->results);
     }
     if (status == HAUL_OK) {
         int result = pthread_create(&worker->thread, NULL, run_thread, worker);

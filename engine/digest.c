@@ -47,6 +47,5 @@ bool digest_equal(const struct digest *a, const struct digest *b)
 
 void digest_format(const struct digest *digest, char text[DIGEST_TEXT_BYTES])
 {
-    (void)snprintf(text, DIGEST_TEXT_BYTES, "%016" PRIx64 "%016" PRIx64, digest->high,
-                   digest->low);
+    (void)snprintf(text, DIGEST_TEXT_BYTES, "%016" PRIx64 "%016" PRIx64, digest->high, digest->low);
 }

@@ -63,7 +63,7 @@ static bool parse_key(const char *text, size_t size, uint8_t *memory, size_t *ke
             int high = hex_digit(text[i]);
             int low = hex_digit(text[i + 1]);
             sound = high >= 0 && low >= 0;
-            memory[(*key_size)++] = (uint8_t)(high << 4 | low);
+            memory[(*key_size)++] = sound ? (uint8_t)(high << 4 | low) : 0;
         }
         return sound;
     }
@@ -182,9 +182,7 @@ bool key_range_contains(const struct key_range *range, struct haul_slice key)
 
 bool key_range_overlaps(const struct key_range *a, const struct key_range *b)
 {
-    bool a_before_b =
-        a->end_size > 0 && slice_compare(key_range_end(a), key_range_start(b)) <= 0;
-    bool b_before_a =
-        b->end_size > 0 && slice_compare(key_range_end(b), key_range_start(a)) <= 0;
+    bool a_before_b = a->end_size > 0 && slice_compare(key_range_end(a), key_range_start(b)) <= 0;
+    bool b_before_a = b->end_size > 0 && slice_compare(key_range_end(b), key_range_start(a)) <= 0;
     return !a_before_b && !b_before_a;
 }

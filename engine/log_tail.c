@@ -239,6 +239,5 @@ uint64_t log_tail_next_batch(const struct log_tail *tail)
 enum haul_status log_tail_join_digest(const struct log_tail *tail, uint32_t family,
                                       struct digest *digest)
 {
-    return digest_ledger_join(tail->ledger, tail->options.plan->families[family].target_id,
-                              digest);
+    return digest_ledger_join(tail->ledger, tail->options.plan->families[family].target_id, digest);
 }

@@ -26,8 +26,8 @@ struct log_tail_options {
     struct haul_store *store;
     const struct plan *plan; /* target ids filled in before the first round */
     struct outbox *outbox;
-    uint64_t sequence;       /* of the snapshot: the first round starts at sequence + 1 */
-    uint64_t next_batch;     /* of the delta lane */
+    uint64_t sequence;   /* of the snapshot: the first round starts at sequence + 1 */
+    uint64_t next_batch; /* of the delta lane */
     const struct haul_snapshot *snapshot; /* base of the digests; borrowed */
     const struct haul_hooks *hooks;
 };

@@ -12,8 +12,8 @@
 static const pb_msgdesc_t *fields_of(unsigned type)
 {
     switch (type) {
-#define MESSAGE_FIELDS(name, value, member, proto)                                             \
-    case MESSAGE_##name:                                                                       \
+#define MESSAGE_FIELDS(name, value, member, proto) \
+    case MESSAGE_##name:                           \
         return haul_control_##proto##_fields;
         MESSAGE_LIST(MESSAGE_FIELDS)
 #undef MESSAGE_FIELDS
@@ -25,8 +25,8 @@ static const pb_msgdesc_t *fields_of(unsigned type)
 const char *message_name(unsigned type)
 {
     switch (type) {
-#define MESSAGE_NAME(name, value, member, proto)                                               \
-    case MESSAGE_##name:                                                                       \
+#define MESSAGE_NAME(name, value, member, proto) \
+    case MESSAGE_##name:                         \
         return #name;
         MESSAGE_LIST(MESSAGE_NAME)
 #undef MESSAGE_NAME
@@ -41,8 +41,7 @@ void message_init(struct message *message, enum message_type type)
     message->type = type;
 }
 
-enum haul_status message_encode(const struct message *message, uint8_t **bytes,
-                                size_t *size_bytes)
+enum haul_status message_encode(const struct message *message, uint8_t **bytes, size_t *size_bytes)
 {
     const pb_msgdesc_t *fields = fields_of(message->type);
     haul_assert(fields != NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h — the control messages as C unions: encode, decode, release. The only door to nanopb. */
+/* message.h — the control messages as C unions: encode, decode, release. The only door to nanopb.
+ */
 #ifndef HAUL_MESSAGE_H
 #define HAUL_MESSAGE_H
 
@@ -17,19 +18,19 @@ enum {
 };
 
 /* Type of the control frame, member of the union, protobuf message. Append only. */
-#define MESSAGE_LIST(X)                                                                        \
-    X(HELLO, 1, hello, Hello)                                                                  \
-    X(WELCOME, 2, welcome, Welcome)                                                            \
-    X(PLAN, 3, plan, Plan)                                                                     \
-    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted)                                           \
-    X(LINK, 5, link, LinkDescription)                                                          \
-    X(PROGRESS, 6, progress, Progress)                                                         \
-    X(PREPARE, 7, prepare, Prepare)                                                            \
-    X(PREPARED, 8, prepared, Prepared)                                                         \
-    X(COMMIT, 9, commit, Commit)                                                               \
-    X(COMMITTED, 10, committed, Committed)                                                     \
-    X(ABORT, 11, abort, Abort)                                                                 \
-    X(ABORTED, 12, aborted, Aborted)                                                           \
+#define MESSAGE_LIST(X)                              \
+    X(HELLO, 1, hello, Hello)                        \
+    X(WELCOME, 2, welcome, Welcome)                  \
+    X(PLAN, 3, plan, Plan)                           \
+    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted) \
+    X(LINK, 5, link, LinkDescription)                \
+    X(PROGRESS, 6, progress, Progress)               \
+    X(PREPARE, 7, prepare, Prepare)                  \
+    X(PREPARED, 8, prepared, Prepared)               \
+    X(COMMIT, 9, commit, Commit)                     \
+    X(COMMITTED, 10, committed, Committed)           \
+    X(ABORT, 11, abort, Abort)                       \
+    X(ABORTED, 12, aborted, Aborted)                 \
     X(REFUSED, 13, refused, Refused)
 
 enum message_type {

@@ -13,9 +13,9 @@
 
 const char *haul_phase_name(enum haul_phase phase)
 {
-    static const char *const names[] = {"listening", "connecting",  "planning", "copying",
-                                        "catching up", "frozen",    "committing", "retrying",
-                                        "aborting",  "ended"};
+    static const char *const names[] = {"listening",   "connecting", "planning",   "copying",
+                                        "catching up", "frozen",     "committing", "retrying",
+                                        "aborting",    "ended"};
     return names[phase];
 }
 

@@ -18,12 +18,12 @@ struct haul_migration {
     pthread_t thread;
     bool started;
     bool joined;
-    pthread_mutex_t lock;          /* of `progress` */
+    pthread_mutex_t lock; /* of `progress` */
     struct haul_progress progress;
-    struct haul_result result;     /* the loop's until the end, then readable */
+    struct haul_result result; /* the loop's until the end, then readable */
     atomic_bool cancelled;
-    int cancel_fd;                 /* eventfd: wakes the loop */
-    int ended_fd;                  /* eventfd: readable for ever after the end */
+    int cancel_fd; /* eventfd: wakes the loop */
+    int ended_fd;  /* eventfd: readable for ever after the end */
     char address[LINK_ADDRESS_TEXT_BYTES_MAX];
 };
 

@@ -8,8 +8,8 @@
 #include "clock.h"
 #include "crc32c.h"
 
-enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count,
-                             uint32_t block_size_bytes, uint64_t epoch, struct haul_error *error)
+enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32_t block_size_bytes,
+                             uint64_t epoch, struct haul_error *error)
 {
     memset(outbox, 0, sizeof(*outbox));
     outbox->epoch = epoch;
@@ -21,9 +21,8 @@ enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count,
         return status;
     }
     status = mailbox_create(block_count, sizeof(struct block *), &outbox->filled);
-    return status == HAUL_OK
-               ? status
-               : haul_error_set(error, status, NULL, 0, "no memory for the outbox");
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no memory for the outbox");
 }
 
 void outbox_fini(struct outbox *outbox)

@@ -14,16 +14,15 @@
 
 struct outbox {
     struct block_pool *pool;
-    struct mailbox *filled;            /* struct block * */
-    atomic_uint_fast32_t batch_bytes;  /* wanted payload of the next batch; loop thread sets it */
-    uint32_t payload_bytes_max;        /* of a block */
+    struct mailbox *filled;           /* struct block * */
+    atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; loop thread sets it */
+    uint32_t payload_bytes_max;       /* of a block */
     uint64_t epoch;
 };
 
 /* With a pool of its own. Errors: NO_MEMORY, LIMIT. */
-enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count,
-                             uint32_t block_size_bytes, uint64_t epoch,
-                             struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32_t block_size_bytes,
+                             uint64_t epoch, struct haul_error *error) HAUL_MUST_CHECK;
 void outbox_fini(struct outbox *outbox);
 
 /* Another number of blocks, at most that of outbox_init; before any block was acquired, and while

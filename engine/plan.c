@@ -36,8 +36,7 @@ static enum haul_status check_names(const struct haul_family *families, size_t c
 {
     for (size_t i = 0; i < name_count; i++) {
         if (find_family(families, count, names[i]) == NULL) {
-            haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family named '%s'",
-                           names[i]);
+            haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family named '%s'", names[i]);
             haul_error_hint(error, "`ldb --db=DIR list_column_families` lists them");
             return HAUL_NOT_FOUND;
         }
@@ -99,9 +98,10 @@ static int compare_ranges(const void *a, const void *b)
 
 static enum haul_status check_range(const struct key_range *range, struct haul_error *error)
 {
-    if (range->start_size > PLAN_RANGE_KEY_BYTES_MAX || range->end_size > PLAN_RANGE_KEY_BYTES_MAX) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "a range bound is longer than %d bytes", PLAN_RANGE_KEY_BYTES_MAX);
+    if (range->start_size > PLAN_RANGE_KEY_BYTES_MAX ||
+        range->end_size > PLAN_RANGE_KEY_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a range bound is longer than %d bytes",
+                              PLAN_RANGE_KEY_BYTES_MAX);
     }
     return HAUL_OK;
 }
@@ -136,11 +136,11 @@ static enum haul_status make_ranges(struct plan *plan, const struct haul_source_
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
     }
     for (size_t i = 0; i < count; i++) {
-        enum haul_status status =
-            key_range_init(&plan->ranges[i], ranges[i].start, ranges[i].end);
+        enum haul_status status = key_range_init(&plan->ranges[i], ranges[i].start, ranges[i].end);
         if (status != HAUL_OK) {
-            return haul_error_set(error, status, NULL, 0, "the end of a range is not behind its "
-                                                          "start");
+            return haul_error_set(error, status, NULL, 0,
+                                  "the end of a range is not behind its "
+                                  "start");
         }
         plan->range_count++;
         status = check_range(&plan->ranges[i], error);
@@ -155,8 +155,8 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
                                    struct haul_slice end, struct haul_error *error)
 {
     if (plan->stream_count == PLAN_STREAM_COUNT_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                              "the plan has more than %d streams", PLAN_STREAM_COUNT_MAX);
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the plan has more than %d streams",
+                              PLAN_STREAM_COUNT_MAX);
     }
     struct plan_stream *stream = &plan->streams[plan->stream_count];
     enum haul_status status = key_range_init(&stream->range, start, end);
@@ -186,8 +186,8 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
         uint64_t parts = bytes / stream_bytes + 1;
         parts = parts > SPLIT_PARTS_MAX ? SPLIT_PARTS_MAX : parts;
         if (parts > 1) {
-            status = store->ops->range_split(store, family_id, start, end, cuts,
-                                             (size_t)parts - 1, &cut_count, error);
+            status = store->ops->range_split(store, family_id, start, end, cuts, (size_t)parts - 1,
+                                             &cut_count, error);
         }
     }
     for (size_t i = 0; i <= cut_count && status == HAUL_OK; i++) {
@@ -213,8 +213,8 @@ static enum haul_status make_streams(struct plan *plan, struct haul_store *store
     }
     for (uint32_t family = 0; family < plan->family_count; family++) {
         for (size_t i = 0; i < plan->range_count; i++) {
-            enum haul_status status = add_range_streams(plan, store, family, &plan->ranges[i],
-                                                        stream_bytes, error);
+            enum haul_status status =
+                add_range_streams(plan, store, family, &plan->ranges[i], stream_bytes, error);
             if (status != HAUL_OK) {
                 return status;
             }
@@ -338,8 +338,7 @@ static enum haul_status take_families(struct plan *plan, const haul_control_Plan
         struct plan_family *to = &plan->families[i];
         (void)snprintf(to->family.name, HAUL_NAME_BYTES_MAX, "%s", from->name);
         (void)snprintf(to->family.comparator, HAUL_NAME_BYTES_MAX, "%s", from->comparator);
-        (void)snprintf(to->family.merge_operator, HAUL_NAME_BYTES_MAX, "%s",
-                       from->merge_operator);
+        (void)snprintf(to->family.merge_operator, HAUL_NAME_BYTES_MAX, "%s", from->merge_operator);
         to->family.id = from->source_id;
         to->metadata = from->metadata;
         if (from->name[0] == '\0') {
@@ -378,8 +377,8 @@ static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
     }
     for (size_t i = 0; i < message->ranges_count; i++) {
-        enum haul_status status = take_range(&plan->ranges[i], message->ranges[i].start,
-                                             message->ranges[i].end, error);
+        enum haul_status status =
+            take_range(&plan->ranges[i], message->ranges[i].start, message->ranges[i].end, error);
         if (status != HAUL_OK) {
             return status;
         }

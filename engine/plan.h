@@ -33,7 +33,7 @@ struct plan_stream {
     uint32_t id;     /* its index */
     uint32_t family; /* index into families */
     struct key_range range;
-    uint64_t bytes;  /* estimate */
+    uint64_t bytes; /* estimate */
 };
 
 struct plan {

@@ -48,8 +48,7 @@ size_t raw_batch_delete_range_size(uint32_t family_id, size_t begin_size, size_t
     return head_size(family_id) + varstring_size(begin_size) + varstring_size(end_size);
 }
 
-static uint8_t *put_head(uint8_t *at, enum raw_tag tag, enum raw_tag family_tag,
-                         uint32_t family_id)
+static uint8_t *put_head(uint8_t *at, enum raw_tag tag, enum raw_tag family_tag, uint32_t family_id)
 {
     if (family_id == 0) {
         *at++ = (uint8_t)tag;

@@ -2,7 +2,8 @@
 /* raw_batch.h — RocksDB's WriteBatch representation: built in place, and walked without trust.
  *
  *   u64le sequence (0 on the wire) | u32le count | record*
- *   record: tag byte | [varint32 family id, for the family tags] | varstring key | [varstring value]
+ *   record: tag byte | [varint32 family id, for the family tags] | varstring key | [varstring
+ * value]
  *
  * The tags are RocksDB's (db/dbformat.h of 7.8). What a snapshot yields is only Put; a delta adds
  * Delete and DeleteRange. SingleDelete is turned into Delete before it travels. Everything else is
@@ -79,9 +80,9 @@ size_t raw_batch_finish(struct raw_batch_writer *writer);
 
 /* One record as it stands; `value` is the end key of a DeleteRange, the blob of LogData. */
 struct raw_record {
-    enum raw_tag tag;      /* as found */
-    enum raw_tag kind;     /* the tag without its family form: RAW_FAMILY_PUT is RAW_PUT */
-    uint32_t family_id;    /* 0 for the short forms */
+    enum raw_tag tag;   /* as found */
+    enum raw_tag kind;  /* the tag without its family form: RAW_FAMILY_PUT is RAW_PUT */
+    uint32_t family_id; /* 0 for the short forms */
     struct haul_slice key;
     struct haul_slice value;
     struct haul_slice whole; /* the record's bytes, tag included */
@@ -90,8 +91,8 @@ struct raw_record {
 struct raw_batch_reader {
     struct cursor cursor;
     uint64_t sequence;
-    uint32_t count;        /* as the header says */
-    uint32_t seen;         /* records that count, walked so far */
+    uint32_t count; /* as the header says */
+    uint32_t seen;  /* records that count, walked so far */
 };
 
 /* Errors: CORRUPT (shorter than its header). */

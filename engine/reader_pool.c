@@ -37,15 +37,15 @@ static enum haul_status copy_records(struct reader_pool *pool, struct haul_scan 
     bool first = true;
     enum haul_status status;
     while ((status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
-        bool repeated = first && task->next_batch > 0 &&
-                        slice_compare(record.key, task->start_after) == 0;
+        bool repeated =
+            first && task->next_batch > 0 && slice_compare(record.key, task->start_after) == 0;
         first = false;
         if (repeated) {
             continue;
         }
-        status = is_stopped(pool) ? HAUL_CLOSED
-                                  : batch_builder_put(builder, family_id, record.key,
-                                                      record.value, error);
+        status = is_stopped(pool)
+                     ? HAUL_CLOSED
+                     : batch_builder_put(builder, family_id, record.key, record.value, error);
         if (status != HAUL_OK) {
             return status;
         }
@@ -69,8 +69,7 @@ static enum haul_status run_copy(struct reader_pool *pool, const struct reader_t
         return status;
     }
     struct batch_builder builder;
-    batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT,
-                       task->next_batch);
+    batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT, task->next_batch);
     builder.history = &pool->options.histories[task->index];
     builder.digest = batch_history_at(builder.history, task->next_batch);
     status = copy_records(pool, scan, task, family->target_id, &builder, result);

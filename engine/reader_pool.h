@@ -25,20 +25,20 @@ enum reader_task_type {
 
 struct reader_task {
     enum reader_task_type type;
-    uint32_t index;               /* stream (COPY) or family (DIGEST) of the plan */
-    uint64_t next_batch;          /* COPY: where to go on; 0: from the start */
-    struct haul_slice start_after;/* COPY with next_batch > 0: the last key that is there already;
-                                   * borrowed until the result */
+    uint32_t index;                /* stream (COPY) or family (DIGEST) of the plan */
+    uint64_t next_batch;           /* COPY: where to go on; 0: from the start */
+    struct haul_slice start_after; /* COPY with next_batch > 0: the last key that is there already;
+                                    * borrowed until the result */
 };
 
 struct reader_result {
     enum reader_task_type type;
     uint32_t index;
-    struct haul_error error;      /* status OK, CLOSED (the job ends), or why it failed */
-    struct digest digest;         /* COPY: of the whole stream; DIGEST: of the family */
-    uint64_t bytes;               /* ROUND: of the ranges */
-    uint64_t sequence;            /* ROUND: the log was read up to here */
-    uint64_t batches;             /* COPY, ROUND: of the stream, emitted since it began */
+    struct haul_error error; /* status OK, CLOSED (the job ends), or why it failed */
+    struct digest digest;    /* COPY: of the whole stream; DIGEST: of the family */
+    uint64_t bytes;          /* ROUND: of the ranges */
+    uint64_t sequence;       /* ROUND: the log was read up to here */
+    uint64_t batches;        /* COPY, ROUND: of the stream, emitted since it began */
 };
 
 struct reader_pool_options {
@@ -47,9 +47,9 @@ struct reader_pool_options {
     const struct plan *plan;
     struct outbox *outbox;
     struct batch_history *histories; /* one a stream of the plan */
-    struct log_tail *tail;        /* borrowed; used by one ROUND at a time */
+    struct log_tail *tail;           /* borrowed; used by one ROUND at a time */
     uint32_t thread_count;
-    size_t task_count_max;        /* tasks that may wait or run at the same time */
+    size_t task_count_max; /* tasks that may wait or run at the same time */
 };
 
 enum haul_status reader_pool_create(const struct reader_pool_options *options,

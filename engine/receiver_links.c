@@ -147,8 +147,7 @@ bool receiver_links_next_message(struct receiver_links *links, struct message *m
 
 /* --- polling ---------------------------------------------------------------------------------- */
 
-static void on_received(struct receiver_link *entry, struct applier *applier,
-                        struct block *block)
+static void on_received(struct receiver_link *entry, struct applier *applier, struct block *block)
 {
     if (applier == NULL) {
         link_release(entry->link, block);

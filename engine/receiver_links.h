@@ -26,8 +26,8 @@ struct receiver_link {
     bool closed;
     bool has_description;
     haul_control_LinkDescription description; /* the peer's, until it can be bound */
-    uint64_t lent;      /* blocks with the appliers, memory in use */
-    uint64_t unapplied; /* batches handed over, not yet applied */
+    uint64_t lent;                            /* blocks with the appliers, memory in use */
+    uint64_t unapplied;                       /* batches handed over, not yet applied */
 };
 
 struct receiver_links {
@@ -57,8 +57,7 @@ bool receiver_links_next_message(struct receiver_links *links, struct message *m
 bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
                          struct haul_error *failed);
 /* What the appliers report. */
-void receiver_links_on_freed(struct receiver_links *links, struct link *link,
-                             struct block *block);
+void receiver_links_on_freed(struct receiver_links *links, struct link *link, struct block *block);
 void receiver_links_on_applied(struct receiver_links *links, struct link *link);
 /* The appliers are gone: nothing is lent any more. */
 void receiver_links_forget_lent(struct receiver_links *links);

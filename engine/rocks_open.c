@@ -81,8 +81,8 @@ static void read_identity(struct rocks_store *store)
 /* --- column families -------------------------------------------------------------------------- */
 
 /* Takes `options`. */
-static void add_family(struct rocks_store *store, const char *name,
-                       const struct rocks_names *names, rocksdb_options_t *options)
+static void add_family(struct rocks_store *store, const char *name, const struct rocks_names *names,
+                       rocksdb_options_t *options)
 {
     struct rocks_family *family = &store->families[store->family_count++];
     family->options = options;
@@ -241,8 +241,8 @@ static enum haul_status open_handles(struct rocks_store *store, struct haul_erro
         store->db = rocksdb_open_for_read_only_column_families(
             store->options, store->path, count, names, options, handles, 0, &message);
     } else {
-        store->db = rocksdb_open_column_families(store->options, store->path, count, names,
-                                                 options, handles, &message);
+        store->db = rocksdb_open_column_families(store->options, store->path, count, names, options,
+                                                 handles, &message);
     }
     enum haul_status status = open_error(store, message, error);
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {

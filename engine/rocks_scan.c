@@ -53,8 +53,7 @@ static rocksdb_readoptions_t *scan_options(const struct haul_snapshot *snapshot,
         rocksdb_readoptions_set_snapshot(options, snapshot->snapshot);
     }
     if (start.size > 0) {
-        rocksdb_readoptions_set_iterate_lower_bound(options, (const char *)start.data,
-                                                    start.size);
+        rocksdb_readoptions_set_iterate_lower_bound(options, (const char *)start.data, start.size);
     }
     if (end.size > 0) {
         rocksdb_readoptions_set_iterate_upper_bound(options, (const char *)end.data, end.size);
@@ -63,14 +62,12 @@ static rocksdb_readoptions_t *scan_options(const struct haul_snapshot *snapshot,
 }
 
 enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snapshot *snapshot,
-                                 uint32_t family_id, struct haul_slice start,
-                                 struct haul_slice end, struct haul_scan **out,
-                                 struct haul_error *error)
+                                 uint32_t family_id, struct haul_slice start, struct haul_slice end,
+                                 struct haul_scan **out, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
     const struct rocks_family *family = NULL;
-    enum haul_status status =
-        rocks_family_range(store, family_id, start, end, &family, error);
+    enum haul_status status = rocks_family_range(store, family_id, start, end, &family, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -97,11 +94,11 @@ static enum haul_status end_status(struct haul_scan *scan, struct haul_error *er
 enum haul_status rocks_scan_next(struct haul_scan *scan, struct haul_record *record,
                                  struct haul_error *error)
 {
-    if (scan->started) {
-        rocksdb_iter_next(scan->iterator);
-    } else {
+    if (!scan->started) {
         rocksdb_iter_seek_to_first(scan->iterator);
         scan->started = true;
+    } else if (rocksdb_iter_valid(scan->iterator)) {
+        rocksdb_iter_next(scan->iterator); /* undefined past the end */
     }
     if (!rocksdb_iter_valid(scan->iterator)) {
         return end_status(scan, error);

@@ -17,8 +17,8 @@ enum {
     CANDIDATE_COUNT_MAX = 4096,
     FILE_CANDIDATE_COUNT_MAX = CANDIDATE_COUNT_MAX / 2,
     REFINE_ROUNDS_MAX = 24,
-    MIDDLE_BYTES = 16,           /* behind what two neighbours have in common */
-    EXACT_SIZE_BYTES = 1 << 20,  /* smaller ranges are counted, not estimated */
+    MIDDLE_BYTES = 16,          /* behind what two neighbours have in common */
+    EXACT_SIZE_BYTES = 1 << 20, /* smaller ranges are counted, not estimated */
 };
 
 struct candidates {
@@ -265,8 +265,8 @@ static bool file_key(const struct split *split, const rocksdb_livefiles_t *files
     size_t size = 0;
     const char *data = rocksdb_livefiles_smallestkey(files, index, &size);
     *key = slice_of(data, size);
-    return strcmp(rocksdb_livefiles_column_family_name(files, index),
-                  split->family->family.name) == 0 &&
+    return strcmp(rocksdb_livefiles_column_family_name(files, index), split->family->family.name) ==
+               0 &&
            slice_compare(*key, split->first) > 0 && slice_compare(*key, split->last) <= 0;
 }
 
@@ -416,8 +416,8 @@ static enum haul_status find_candidates(struct split *split, size_t part_count,
         bounded_open(split->store, split->family, split->first, slice_of(NULL, 0));
     bool more = true;
     for (int round = 0; status == HAUL_OK && more && round < REFINE_ROUNDS_MAX; round++) {
-        more = refine(split, bounded.iterator,
-                      total_of(split) / (part_count * CANDIDATES_PER_PART));
+        more =
+            refine(split, bounded.iterator, total_of(split) / (part_count * CANDIDATES_PER_PART));
         status = more ? measure(split, error) : HAUL_OK;
     }
     bounded_close(bounded);

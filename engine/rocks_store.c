@@ -172,8 +172,8 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
         rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
     char *message = NULL;
     bool without_log = (flags & HAUL_WRITE_NO_WAL) != 0;
-    rocksdb_write(store->db, without_log ? store->write_options_no_wal : store->write_options,
-                  copy, &message);
+    rocksdb_write(store->db, without_log ? store->write_options_no_wal : store->write_options, copy,
+                  &message);
     rocksdb_writebatch_destroy(copy);
     if (message == NULL && (flags & HAUL_WRITE_SYNC) != 0) {
         rocksdb_flush_wal(store->db, 1, &message);
@@ -240,8 +240,7 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
     struct rocks_store *store = rocks_of(base);
     const struct rocks_family *family = NULL;
     struct haul_slice edges[2];
-    enum haul_status status =
-        rocks_family_range(store, family_id, start, end, &family, error);
+    enum haul_status status = rocks_family_range(store, family_id, start, end, &family, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -98,9 +98,8 @@ enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapsh
                                      uint64_t *sequence, struct haul_error *error);
 void rocks_snapshot_close(struct haul_store *base, struct haul_snapshot *snapshot);
 enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snapshot *snapshot,
-                                 uint32_t family_id, struct haul_slice start,
-                                 struct haul_slice end, struct haul_scan **scan,
-                                 struct haul_error *error);
+                                 uint32_t family_id, struct haul_slice start, struct haul_slice end,
+                                 struct haul_scan **scan, struct haul_error *error);
 enum haul_status rocks_scan_next(struct haul_scan *scan, struct haul_record *record,
                                  struct haul_error *error);
 void rocks_scan_close(struct haul_scan *scan);

@@ -198,8 +198,8 @@ enum haul_status rocks_wal_next(struct haul_wal_reader *reader, struct haul_log_
     if (status != HAUL_OK) {
         return status;
     }
-    bool follows = found.sequence == reader->position;                    /* W2 */
-    bool encloses = found.sequence < reader->position &&                  /* W1 */
+    bool follows = found.sequence == reader->position;   /* W2 */
+    bool encloses = found.sequence < reader->position && /* W1 */
                     found.sequence + count > reader->position;
     if (!follows && !encloses) {
         /* A reader that met a hole must not step over it when it is asked again. */

@@ -17,15 +17,15 @@ struct sender_link {
     struct link *link; /* NULL: none */
     uint32_t index;
     bool connected;
-    bool described;    /* our LINK message went out */
+    bool described; /* our LINK message went out */
     bool bound;
     bool has_description;
     haul_control_LinkDescription description; /* the peer's, until we are connected */
-    bool stalled;      /* the block at the head was refused for want of a credit */
+    bool stalled;         /* the block at the head was refused for want of a credit */
     struct block **queue; /* ring of pool-size many */
     uint32_t first;
     uint32_t count;
-    uint32_t capacity;    /* of the queue: every block of the full-sized pool */
+    uint32_t capacity; /* of the queue: every block of the full-sized pool */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -48,8 +48,7 @@ enum haul_status sender_links_init(struct sender_links *links,
     for (uint32_t i = 0; i < options->link_count; i++) {
         links->links[i].index = i;
         links->links[i].capacity = block_pool_count(outbox->pool);
-        links->links[i].queue =
-            calloc(links->links[i].capacity, sizeof(*links->links[i].queue));
+        links->links[i].queue = calloc(links->links[i].capacity, sizeof(*links->links[i].queue));
         if (links->links[i].queue == NULL) {
             return HAUL_NO_MEMORY;
         }
@@ -214,9 +213,8 @@ static void bind_sender(struct sender_links *links, struct sender_link *sender)
 {
     struct haul_error error = {0};
     sender->has_description = false;
-    enum haul_status status =
-        link_bind(sender->link, sender->description.description.bytes,
-                  sender->description.description.size, &error);
+    enum haul_status status = link_bind(sender->link, sender->description.description.bytes,
+                                        sender->description.description.size, &error);
     sender->bound = status == HAUL_OK;
     if (status != HAUL_OK) {
         fall_back(links, &error);
@@ -232,8 +230,7 @@ void sender_links_describe(struct sender_links *links,
         description->transport != (uint32_t)links->transport) {
         return; /* of an attempt that was given up */
     }
-    if (description->index >= links->options.link_count ||
-        links->links[description->index].bound) {
+    if (description->index >= links->options.link_count || links->links[description->index].bound) {
         struct haul_error error = {0};
         haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u",
                        description->index);

@@ -35,7 +35,7 @@ enum sender_links_state {
 struct sender_links_options {
     struct link_address address;
     enum haul_transport_mode mode;
-    struct link_config config;   /* the pool is the outbox's */
+    struct link_config config; /* the pool is the outbox's */
     uint32_t link_count;
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
@@ -52,18 +52,18 @@ struct sender_links {
     enum sender_links_state state;
     enum haul_transport transport;
     struct link_ticket ticket;
-    bool rdma_refused;                 /* tried, or not offered: TCP from now on */
+    bool rdma_refused; /* tried, or not offered: TCP from now on */
     char fallback_reason[HAUL_REASON_BYTES_MAX];
     struct haul_error error;
     struct outbox *outbox;
     struct batch_size batch_size;
     struct rate_limit rate;
-    uint64_t rate_ready_ns;            /* nothing is submitted before; 0: at once */
+    uint64_t rate_ready_ns; /* nothing is submitted before; 0: at once */
     struct sender_link *links;
-    uint64_t in_flight_blocks;         /* submitted, not yet DONE */
+    uint64_t in_flight_blocks; /* submitted, not yet DONE */
     uint64_t queued_blocks;
     uint64_t submitted_records;
-    uint64_t submitted_bytes;          /* of payload */
+    uint64_t submitted_bytes;            /* of payload */
     struct haul_link_stats closed_stats; /* of links that are gone */
 };
 

@@ -39,9 +39,8 @@ static enum haul_status init_links(struct source_copy *copy, struct haul_error *
         .log = source->log,
     };
     enum haul_status status = sender_links_init(&copy->links, &links, &copy->outbox);
-    return status == HAUL_OK
-               ? status
-               : haul_error_set(error, status, NULL, 0, "no memory for the links");
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no memory for the links");
 }
 
 enum haul_status source_copy_init(struct source_copy *copy,
@@ -321,8 +320,7 @@ static bool link_event(struct source_copy *copy, struct source_event *event)
     }
     if (copy->links.state == SENDER_LINKS_DOWN) {
         copy->links.state = SENDER_LINKS_CLOSED;
-        *event = (struct source_event){.type = SOURCE_EVENT_LINKS_DOWN,
-                                       .error = copy->links.error};
+        *event = (struct source_event){.type = SOURCE_EVENT_LINKS_DOWN, .error = copy->links.error};
         return true;
     }
     return false;
@@ -341,8 +339,8 @@ bool source_copy_event(struct source_copy *copy, struct source_event *event)
     }
     if (copy->digests_ready) {
         copy->digests_ready = false;
-        *event = (struct source_event){.type = SOURCE_EVENT_DIGESTED,
-                                       .digests = copy->family_digests};
+        *event =
+            (struct source_event){.type = SOURCE_EVENT_DIGESTED, .digests = copy->family_digests};
         return true;
     }
     if (copy->copying && !copy->copied_reported &&

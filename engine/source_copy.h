@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_copy.h — the data side of a source: readers, outbox, links and the log's tail, from one view
- * of the store to one target, over as many connections as it takes.
+/* source_copy.h — the data side of a source: readers, outbox, links and the log's tail, from one
+ * view of the store to one target, over as many connections as it takes.
  *
  *   init -> open -> (links up) -> start -> ... events ... -> close -> open -> start -> ... -> fini
  *
@@ -61,7 +61,8 @@ enum haul_status source_copy_init(struct source_copy *copy,
 void source_copy_fini(struct source_copy *copy);
 
 /* Blocks and readers for a connection. Errors: NO_MEMORY, LIMIT. */
-enum haul_status source_copy_open(struct source_copy *copy, struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status source_copy_open(struct source_copy *copy,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
 void source_copy_close(struct source_copy *copy);
 
 /* Go on where the answer says. Errors: PROTOCOL (the target claims what was never sent). */

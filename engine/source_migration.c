@@ -80,7 +80,8 @@ static void feed_error(struct source_migration *source, enum source_event_type t
     feed(source, &event);
 }
 
-/* --- calls that may take their time ------------------------------------------------------------ */
+/* --- calls that may take their time ------------------------------------------------------------
+ */
 
 static void call_freeze(void *context, struct haul_error *error)
 {
@@ -181,8 +182,7 @@ static void close_channel(struct source_migration *source)
 static void connect_again(struct source_migration *source)
 {
     struct haul_error error = {0};
-    enum haul_status status =
-        source->has_copy ? source_copy_open(&source->copy, &error) : HAUL_OK;
+    enum haul_status status = source->has_copy ? source_copy_open(&source->copy, &error) : HAUL_OK;
     if (status == HAUL_OK) {
         status = open_channel(source, &error);
     }
@@ -457,8 +457,7 @@ static void fill_families(struct source_migration *source, struct haul_result *r
     result->family_count = source->plan.family_count;
     for (size_t i = 0; i < source->plan.family_count; i++) {
         const struct digest none = {0};
-        const struct digest *digest =
-            source->has_copy ? &source->copy.family_digests[i] : &none;
+        const struct digest *digest = source->has_copy ? &source->copy.family_digests[i] : &none;
         struct haul_family_result *family = &result->families[i];
         (void)snprintf(family->name, sizeof(family->name), "%s",
                        source->plan.families[i].family.name);
@@ -570,10 +569,10 @@ static enum haul_status resolve_options(struct source_migration *source,
     options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
     options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
     options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
-    options->batch_size_bytes_min = (uint32_t)or_default(options->batch_size_bytes_min,
-                                                         HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
-    options->batch_size_bytes_max = (uint32_t)or_default(options->batch_size_bytes_max,
-                                                         HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
+    options->batch_size_bytes_min =
+        (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
+    options->batch_size_bytes_max =
+        (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
     if (options->link_count > SENDER_LINK_COUNT_MAX || options->reader_count > READER_COUNT_MAX ||
         options->batch_size_bytes_min > options->batch_size_bytes_max) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
@@ -596,8 +595,8 @@ static enum haul_status take_view(struct source_migration *source, struct haul_e
         source->wal_pinned = status == HAUL_OK;
     }
     if (status == HAUL_OK) {
-        status = store->ops->snapshot_open(store, &source->snapshot, &source->snapshot_sequence,
-                                           error);
+        status =
+            store->ops->snapshot_open(store, &source->snapshot, &source->snapshot_sequence, error);
     }
     if (status == HAUL_OK) {
         status = plan_make(&source->plan, store, &source->options, STREAM_BYTES, error);
@@ -640,8 +639,8 @@ static enum haul_status prepare_job(struct source_migration *source, bool *versi
         status = haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
     }
     if (status == HAUL_OK) {
-        status = source_record_begin(&source->record, &source->plan, source->snapshot_sequence,
-                                     error);
+        status =
+            source_record_begin(&source->record, &source->plan, source->snapshot_sequence, error);
     }
     if (status != HAUL_OK) {
         return status;
@@ -677,9 +676,8 @@ static enum haul_status create_session(struct source_migration *source, bool ver
     memcpy(options.job, source->record.job, HAUL_JOB_BYTES);
     memcpy(source->base.result.job, source->record.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);
-    return status == HAUL_OK
-               ? status
-               : haul_error_set(error, status, NULL, 0, "no memory for the session");
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no memory for the session");
 }
 
 static enum haul_status create_loop(struct source_migration *source, struct haul_error *error)
@@ -698,8 +696,7 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
 }
 
 static enum haul_status set_up(struct source_migration *source,
-                               const struct haul_source_options *options,
-                               struct haul_error *error)
+                               const struct haul_source_options *options, struct haul_error *error)
 {
     bool version_known = false;
     enum haul_status status = resolve_options(source, options, error);

@@ -29,8 +29,8 @@ static bool is_decided(const struct journal_state *state)
 
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
 {
-    enum haul_status status = job_journal_find(record->source->store, JOURNAL_SOURCE,
-                                               &record->left_over, error);
+    enum haul_status status =
+        job_journal_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
     if (status == HAUL_NOT_FOUND) {
         return HAUL_OK;
     }
@@ -69,8 +69,8 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 }
 
 /* The job of a journal is given up: nothing of it was decided. */
-static enum haul_status give_up(struct journal *journal, enum haul_status reason,
-                                const char *text, struct haul_error *error)
+static enum haul_status give_up(struct journal *journal, enum haul_status reason, const char *text,
+                                struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
     enum haul_status status = HAUL_OK;
@@ -91,9 +91,8 @@ enum haul_status source_record_accepted(struct source_record *record, struct hau
 {
     struct journal *journal = record->left_over;
     record->left_over = NULL;
-    return journal == NULL
-               ? HAUL_OK
-               : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
+    return journal == NULL ? HAUL_OK
+                           : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
 }
 
 /* --- records in their order ------------------------------------------------------------------- */
@@ -154,8 +153,8 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     if (status == HAUL_OK || !is_the_decision) {
         return HAUL_OK;
     }
-    bool not_written = status == HAUL_INVALID || status == HAUL_LIMIT ||
-                       status == HAUL_NO_MEMORY || status == HAUL_NO_SPACE;
+    bool not_written = status == HAUL_INVALID || status == HAUL_LIMIT || status == HAUL_NO_MEMORY ||
+                       status == HAUL_NO_SPACE;
     return not_written ? status : HAUL_IN_DOUBT;
 }
 

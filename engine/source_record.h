@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_record.h — the records of a job on the side that gives: the journal, the decision, and what
- * an earlier job of this store has left.
+/* source_record.h — the records of a job on the side that gives: the journal, the decision, and
+ * what an earlier job of this store has left.
  *
  * The order in each function is the order that docs/PROTOCOL.md demands of the records.
  * Thread: the call worker's; before it runs and after it has ended, the owner's. */
@@ -17,9 +17,9 @@ struct source_record {
     const struct haul_source_options *source; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    uint64_t recorded_version;   /* beside the store, when the job began */
-    struct journal *journal;     /* NULL: none */
-    struct journal *left_over;   /* of an earlier job that did not end; NULL: none */
+    uint64_t recorded_version; /* beside the store, when the job began */
+    struct journal *journal;   /* NULL: none */
+    struct journal *left_over; /* of an earlier job that did not end; NULL: none */
     uint8_t left_over_job[HAUL_JOB_BYTES];
 };
 

@@ -233,7 +233,8 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                    "install the same release of haul on both sides", now_ns);
         return;
     }
-    if (welcome->token.size != MESSAGE_TOKEN_BYTES || welcome->session.size != MESSAGE_SESSION_BYTES) {
+    if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
+        welcome->session.size != MESSAGE_SESSION_BYTES) {
         abort_with(session, HAUL_PROTOCOL, "the target's Welcome carries no token", "", now_ns);
         return;
     }
@@ -265,14 +266,13 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
 {
     haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
     struct plan *plan = session->options.plan;
-    bool sound = accepted->family_ids_count == plan->family_count &&
-                 accepted->lane <= HAUL_LANE_WRITE_BATCH;
+    bool sound =
+        accepted->family_ids_count == plan->family_count && accepted->lane <= HAUL_LANE_WRITE_BATCH;
     for (size_t i = 0; sound && i < plan->family_count; i++) {
         plan->families[i].target_id = accepted->family_ids[i];
     }
     if (!sound) {
-        abort_with(session, HAUL_PROTOCOL, "the target's answer does not fit the plan", "",
-                   now_ns);
+        abort_with(session, HAUL_PROTOCOL, "the target's answer does not fit the plan", "", now_ns);
         return;
     }
     take_accepted(session, accepted);
@@ -390,8 +390,8 @@ static bool digests_agree(const struct source_session *session,
     for (size_t i = 0; equal && i < count; i++) {
         const haul_control_FamilyDigest *theirs = &prepared->digests[i];
         const struct digest *ours = &session->digests[i];
-        equal = theirs->count == ours->count && theirs->low == ours->low &&
-                theirs->high == ours->high;
+        equal =
+            theirs->count == ours->count && theirs->low == ours->low && theirs->high == ours->high;
     }
     return equal;
 }
@@ -469,8 +469,8 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
 static void on_unexpected(struct source_session *session, unsigned type, uint64_t now_ns)
 {
     char text[96];
-    (void)snprintf(text, sizeof(text), "message %s is out of place in state %s",
-                   message_name(type), source_state_name(session->state));
+    (void)snprintf(text, sizeof(text), "message %s is out of place in state %s", message_name(type),
+                   source_state_name(session->state));
     if (session->decided) {
         leave_in_doubt(session, text);
     } else {
@@ -589,10 +589,9 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
 
 static void check_invariants(const struct source_session *session)
 {
-    bool may_freeze =
-        session->state >= SOURCE_FREEZING && session->state <= SOURCE_DECIDING;
+    bool may_freeze = session->state >= SOURCE_FREEZING && session->state <= SOURCE_DECIDING;
     haul_assert(!session->frozen || may_freeze || session->decision_in_doubt); /* S1 */
-    haul_assert(!session->decision_asked || session->figures.verified); /* S2 */
+    haul_assert(!session->decision_asked || session->figures.verified);        /* S2 */
     if (session->state == SOURCE_ENDED && session->outcome.status == HAUL_OK) {
         haul_assert(session->decision_asked && !session->frozen); /* S4 */
     }

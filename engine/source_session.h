@@ -14,14 +14,14 @@
  *   FREEZING, DRAINING, PREPARING --freeze deadline / unfreeze, round--> CATCHING_UP
  *   any before DECIDING --failure, cancel, Abort, Refused / unfreeze, Abort--> ABORTING --> ENDED
  *   PLANNING..PREPARING --path lost / unfreeze, disconnect--> RETRYING --back-off--> CONNECTING
- *   COMMITTING --path lost / disconnect--> RETRYING: the record says commit, the target must learn it
- *   RETRYING --too long--> ENDED (temporary, or IN_DOUBT once decided)
+ *   COMMITTING --path lost / disconnect--> RETRYING: the record says commit, the target must learn
+ * it RETRYING --too long--> ENDED (temporary, or IN_DOUBT once decided)
  *
  * Invariants (checked after every event by check_invariants):
  *   S1 writes are frozen exactly in FREEZING..COMMITTING, and released only by the decision
  *   S2 a decision to commit is asked for only after a Prepared for this very freeze, equal digests
- *   S3 unfreeze is never asked for once the decision was asked for, unless it is known to be refused
- *   S4 ENDED(OK) only after Committed */
+ *   S3 unfreeze is never asked for once the decision was asked for, unless it is known to be
+ * refused S4 ENDED(OK) only after Committed */
 #ifndef HAUL_SOURCE_SESSION_H
 #define HAUL_SOURCE_SESSION_H
 
@@ -33,20 +33,20 @@
 #include "message.h"
 #include "plan.h"
 
-#define SOURCE_STATE_LIST(X)                                                                   \
-    X(CONNECTING, "the control channel is being opened")                                       \
-    X(GREETING, "Hello is out, Welcome awaited")                                               \
-    X(PLANNING, "Plan is out, PlanAccepted awaited")                                           \
-    X(LINKING, "the data links are being opened")                                              \
-    X(COPYING, "the snapshot is on its way")                                                   \
-    X(CATCHING_UP, "rounds over the write-ahead log")                                          \
-    X(FREEZING, "the owner was asked to refuse writes")                                        \
-    X(DRAINING, "frozen; the last of the log is on its way")                                   \
-    X(PREPARING, "frozen; Prepare is out, Prepared awaited")                                   \
-    X(DECIDING, "frozen; the decision record is being written")                                \
-    X(COMMITTING, "released; Commit is out, Committed awaited")                                \
-    X(RETRYING, "the path was lost; waiting to connect again")                                 \
-    X(ABORTING, "Abort is out, Aborted awaited")                                               \
+#define SOURCE_STATE_LIST(X)                                    \
+    X(CONNECTING, "the control channel is being opened")        \
+    X(GREETING, "Hello is out, Welcome awaited")                \
+    X(PLANNING, "Plan is out, PlanAccepted awaited")            \
+    X(LINKING, "the data links are being opened")               \
+    X(COPYING, "the snapshot is on its way")                    \
+    X(CATCHING_UP, "rounds over the write-ahead log")           \
+    X(FREEZING, "the owner was asked to refuse writes")         \
+    X(DRAINING, "frozen; the last of the log is on its way")    \
+    X(PREPARING, "frozen; Prepare is out, Prepared awaited")    \
+    X(DECIDING, "frozen; the decision record is being written") \
+    X(COMMITTING, "released; Commit is out, Committed awaited") \
+    X(RETRYING, "the path was lost; waiting to connect again")  \
+    X(ABORTING, "Abort is out, Aborted awaited")                \
     X(ENDED, "nothing more happens")
 
 enum source_state {
@@ -62,13 +62,13 @@ enum source_event_type {
     SOURCE_EVENT_CHANNEL_DOWN, /* error */
     SOURCE_EVENT_MESSAGE,      /* message */
     SOURCE_EVENT_LINKS_UP,
-    SOURCE_EVENT_LINKS_DOWN,   /* error: a data link broke, and no other was to be had */
-    SOURCE_EVENT_COPIED,       /* every block of the snapshot was sent and freed */
-    SOURCE_EVENT_ROUND_DONE,   /* bytes: of the ranges found in the round; sequence; batches */
-    SOURCE_EVENT_FROZEN,       /* error.status: OK or why not */
-    SOURCE_EVENT_DIGESTED,     /* digests: one a family */
-    SOURCE_EVENT_DECIDED,      /* error.status: OK; IN_DOUBT; else the record was NOT written */
-    SOURCE_EVENT_FAILED,       /* error: something local went wrong */
+    SOURCE_EVENT_LINKS_DOWN, /* error: a data link broke, and no other was to be had */
+    SOURCE_EVENT_COPIED,     /* every block of the snapshot was sent and freed */
+    SOURCE_EVENT_ROUND_DONE, /* bytes: of the ranges found in the round; sequence; batches */
+    SOURCE_EVENT_FROZEN,     /* error.status: OK or why not */
+    SOURCE_EVENT_DIGESTED,   /* digests: one a family */
+    SOURCE_EVENT_DECIDED,    /* error.status: OK; IN_DOUBT; else the record was NOT written */
+    SOURCE_EVENT_FAILED,     /* error: something local went wrong */
     SOURCE_EVENT_CANCEL,
     SOURCE_EVENT_TICK,
 };
@@ -89,14 +89,14 @@ enum source_action_type {
     SOURCE_ACTION_DISCONNECT, /* close channel and links, stop readers; the view is kept */
     SOURCE_ACTION_OPEN_LINKS,
     SOURCE_ACTION_START_COPY,
-    SOURCE_ACTION_ROUND,      /* read the log up to its end now */
+    SOURCE_ACTION_ROUND, /* read the log up to its end now */
     SOURCE_ACTION_FREEZE,
     SOURCE_ACTION_UNFREEZE,
     SOURCE_ACTION_DIGEST,
-    SOURCE_ACTION_DECIDE,     /* make the decision to commit durable */
+    SOURCE_ACTION_DECIDE, /* make the decision to commit durable */
     SOURCE_ACTION_RELEASE,
-    SOURCE_ACTION_STOP,       /* stop readers, close links */
-    SOURCE_ACTION_END,        /* the result is known */
+    SOURCE_ACTION_STOP, /* stop readers, close links */
+    SOURCE_ACTION_END,  /* the result is known */
 };
 
 struct source_action {
@@ -105,16 +105,16 @@ struct source_action {
 };
 
 struct source_session_options {
-    struct plan *plan;             /* borrowed; target ids are filled in from PlanAccepted */
+    struct plan *plan;                 /* borrowed; target ids are filled in from PlanAccepted */
     struct haul_source_options source; /* numbers resolved */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    const char *identity;          /* of the database */
+    const char *identity; /* of the database */
     bool config_version_known;
     uint32_t peer_timeout_ms;
-    uint32_t retry_max_ms;         /* keep trying to come back for so long; 0: never */
-    bool decided;                  /* resolve: the decision to commit was made by an earlier run */
-    const uint8_t *supersedes;     /* HAUL_JOB_BYTES of a job that this one replaces, or NULL */
+    uint32_t retry_max_ms;     /* keep trying to come back for so long; 0: never */
+    bool decided;              /* resolve: the decision to commit was made by an earlier run */
+    const uint8_t *supersedes; /* HAUL_JOB_BYTES of a job that this one replaces, or NULL */
 };
 
 struct source_session;

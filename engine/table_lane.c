@@ -33,8 +33,7 @@ enum haul_status table_lane_put(struct table_lane *lane, struct haul_slice key,
 {
     const struct haul_store_ops *ops = lane->store->ops;
     if (lane->table == NULL) {
-        (void)snprintf(lane->path, sizeof(lane->path), "%s-%u.sst", lane->stem,
-                       lane->file_count);
+        (void)snprintf(lane->path, sizeof(lane->path), "%s-%u.sst", lane->stem, lane->file_count);
         enum haul_status status =
             ops->table_create(lane->store, lane->family_id, lane->path, &lane->table, error);
         if (status != HAUL_OK) {

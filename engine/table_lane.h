@@ -16,7 +16,7 @@ struct table_lane {
     uint32_t family_id;
     uint64_t table_size_bytes; /* ingest when the open file has reached this */
     uint32_t file_count;
-    struct haul_table *table;  /* NULL: none open */
+    struct haul_table *table; /* NULL: none open */
     char stem[TABLE_LANE_PATH_BYTES_MAX];
     char path[TABLE_LANE_PATH_BYTES_MAX + 16];
 };

@@ -44,15 +44,15 @@ struct target_job {
     struct receiver_links links;
     struct applier *applier;
     struct call_worker *worker;
-    struct target_record record;       /* the call worker's while a call runs */
-    struct plan incoming_plan;         /* on its way to the check */
-    uint64_t prepared_version;         /* of the records, when the source came back */
-    struct stream_position *pending;   /* durable in the store, to be recorded */
+    struct target_record record;     /* the call worker's while a call runs */
+    struct plan incoming_plan;       /* on its way to the check */
+    uint64_t prepared_version;       /* of the records, when the source came back */
+    struct stream_position *pending; /* durable in the store, to be recorded */
     size_t pending_count;
     struct stream_position *recording; /* with the call worker; NULL: it has none */
     size_t recording_count;
-    bool prepared_waits;               /* PREPARED comes when the positions are recorded */
-    bool started;  /* the plan was accepted, blocks may come */
+    bool prepared_waits; /* PREPARED comes when the positions are recorded */
+    bool started;        /* the plan was accepted, blocks may come */
     bool ended;
     struct message accepted;
     uint8_t token[LINK_TOKEN_BYTES];
@@ -119,8 +119,8 @@ static void call_digest(void *context, struct haul_error *error)
     error->status = HAUL_OK;
     for (uint32_t i = 0; i < plan->family_count && error->status == HAUL_OK; i++) {
         if (job->scan_wanted[i]) {
-            error->status = target_plan_digest(job->options.target->store, plan, i,
-                                               &job->digests[i], error);
+            error->status =
+                target_plan_digest(job->options.target->store, plan, i, &job->digests[i], error);
         }
     }
 }
@@ -142,8 +142,7 @@ static void call_own(void *context, struct haul_error *error)
 static void call_clear(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
-    error->status =
-        target_record_clear(&job->record, target_session_outcome(job->session), error);
+    error->status = target_record_clear(&job->record, target_session_outcome(job->session), error);
 }
 
 static void submit_call(struct target_job *job, enum call_tag tag,
@@ -236,8 +235,8 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     if (error->status == HAUL_OK) {
         count_finished(job);
     }
-    struct target_event event = {.type = TARGET_EVENT_CHECKED, .error = *error,
-                                 .accepted = &job->accepted};
+    struct target_event event = {
+        .type = TARGET_EVENT_CHECKED, .error = *error, .accepted = &job->accepted};
     if (error->status == HAUL_OK && make_accepted(job) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
     }
@@ -357,7 +356,8 @@ static void on_applied(struct target_job *job, const struct applier_note *note)
         feed(job, &event);
     } else if (note->stream_finished) {
         job->finished_streams++;
-        bool metadata = job->record.plan.families[job->record.plan.streams[note->stream].family].metadata;
+        bool metadata =
+            job->record.plan.families[job->record.plan.streams[note->stream].family].metadata;
         job->finished_metadata_streams += metadata;
         job->progress_sent_ns = 0; /* the source may be waiting for this one */
     }
@@ -377,8 +377,7 @@ static void on_flushed(struct target_job *job)
     }
     bool complete = true;
     for (uint32_t i = 0; i < job->record.plan.family_count; i++) {
-        job->scan_wanted[i] =
-            applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
+        job->scan_wanted[i] = applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
         complete = complete && !job->scan_wanted[i];
     }
     if (complete) {
@@ -537,8 +536,7 @@ static bool poll_links(struct target_job *job)
         feed_error(job, TARGET_EVENT_FAILED, &failed);
     } else if (failed.status != HAUL_OK) {
         /* The source notices, too, and comes back or gives up. */
-        haul_log(job->options.target->log, HAUL_LOG_WARNING, "a data link broke: %s",
-                 failed.text);
+        haul_log(job->options.target->log, HAUL_LOG_WARNING, "a data link broke: %s", failed.text);
     }
     struct message message;
     while (receiver_links_next_message(&job->links, &message)) {
@@ -633,8 +631,7 @@ void target_job_cancel(struct target_job *job)
 bool target_job_has_ended(const struct target_job *job)
 {
     /* The last words are on their way as long as the channel has bytes of them. */
-    return job->ended &&
-           (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
+    return job->ended && (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
 }
 
 bool target_job_is_resumable(const struct target_job *job)
@@ -788,9 +785,8 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
     }
     fill_welcome(job, options.config_version_known, options.config_version, &options.welcome);
     status = target_session_create(&options, now_ns(job), &job->session);
-    return status == HAUL_OK
-               ? status
-               : haul_error_set(error, status, NULL, 0, "no memory for a session");
+    return status == HAUL_OK ? status
+                             : haul_error_set(error, status, NULL, 0, "no memory for a session");
 }
 
 enum haul_status target_job_create(const struct target_job_options *options, int fd,

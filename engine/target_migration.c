@@ -25,7 +25,7 @@ struct target_migration {
     struct tcp_listener *tcp;
     struct listener *verbs; /* NULL: no RDMA, for `rdma_refusal` */
     char rdma_refusal[HAUL_REASON_BYTES_MAX];
-    struct target_job *job; /* NULL: none */
+    struct target_job *job;   /* NULL: none */
     uint64_t resume_until_ns; /* once: wait so long for a lost source; 0: there is none */
     bool cancel_seen;
     bool ended;
@@ -104,7 +104,8 @@ static bool poll_verbs(struct target_migration *target)
 
 /* --- the loop --------------------------------------------------------------------------------- */
 
-/* A job is over: keep its result; the end of the migration too, when that is all there was to do. */
+/* A job is over: keep its result; the end of the migration too, when that is all there was to do.
+ */
 static void end_job(struct target_migration *target)
 {
     struct haul_result *result = &target->base.result;
@@ -125,8 +126,7 @@ static void end_job(struct target_migration *target)
     target->job = NULL;
     target->ended = target->cancel_seen;
     if (target->options.once && resumable) {
-        target->resume_until_ns =
-            clock_deadline_ns(target->clock, target->options.resume_wait_ms);
+        target->resume_until_ns = clock_deadline_ns(target->clock, target->options.resume_wait_ms);
     } else if (target->options.once && accepted) {
         target->ended = true;
     }
@@ -147,9 +147,8 @@ static void check_cancel(struct target_migration *target)
     if (target->resume_until_ns != 0) {
         return; /* the lost job's outcome is the result */
     }
-    target->base.result.status =
-        haul_error_set(&target->base.result.error, HAUL_CANCELLED, NULL, 0,
-                       "stopped while listening");
+    target->base.result.status = haul_error_set(&target->base.result.error, HAUL_CANCELLED, NULL, 0,
+                                                "stopped while listening");
 }
 
 static void publish(struct target_migration *target)
@@ -192,8 +191,8 @@ static void run_target(struct haul_migration *migration)
         }
         check_cancel(target);
         bool waits = target->job == NULL && target->resume_until_ns != 0;
-        target->ended = target->ended ||
-                        (waits && clock_now_ns(target->clock) >= target->resume_until_ns);
+        target->ended =
+            target->ended || (waits && clock_now_ns(target->clock) >= target->resume_until_ns);
         uint64_t now = clock_now_ns(target->clock);
         if (now - published_ns >= (uint64_t)LOOP_INTERVAL_MS * NS_PER_MS) {
             published_ns = now;
@@ -238,8 +237,7 @@ static enum haul_status resolve_options(struct target_migration *target,
     link->peer_timeout_ms =
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
     options->applier_count = (uint32_t)or_default(options->applier_count, 1);
-    options->resume_wait_ms =
-        (uint32_t)or_default(options->resume_wait_ms, RESUME_WAIT_MS_DEFAULT);
+    options->resume_wait_ms = (uint32_t)or_default(options->resume_wait_ms, RESUME_WAIT_MS_DEFAULT);
     options->table_size_bytes = or_default(options->table_size_bytes, TABLE_SIZE_BYTES_DEFAULT);
     if (options->applier_count > APPLIER_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",
@@ -277,9 +275,8 @@ static enum haul_status listen_verbs(struct target_migration *target,
 
 static enum haul_status listen_all(struct target_migration *target, struct haul_error *error)
 {
-    struct link_config config = {.options = target->options.link,
-                                 .clock = target->clock,
-                                 .log = target->options.log};
+    struct link_config config = {
+        .options = target->options.link, .clock = target->clock, .log = target->options.log};
     char any[32];
     (void)snprintf(any, sizeof(any), "[::]:%d", HAUL_PORT_DEFAULT);
     struct link_address address;

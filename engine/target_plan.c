@@ -34,8 +34,8 @@ static enum haul_status match_family(struct haul_store *store, struct plan_famil
         found = &created;
     }
     if (status == HAUL_OK) {
-        status = check_name(wanted, "comparator", wanted->family.comparator, found->comparator,
-                            error);
+        status =
+            check_name(wanted, "comparator", wanted->family.comparator, found->comparator, error);
     }
     if (status == HAUL_OK) {
         status = check_name(wanted, "merge operator", wanted->family.merge_operator,
@@ -68,9 +68,8 @@ static enum haul_status check_empty(struct haul_store *store, const struct plan_
                                     const struct key_range *range, struct haul_error *error)
 {
     struct haul_scan *scan = NULL;
-    enum haul_status status =
-        store->ops->scan_open(store, NULL, family->target_id, key_range_start(range),
-                              key_range_end(range), &scan, error);
+    enum haul_status status = store->ops->scan_open(
+        store, NULL, family->target_id, key_range_start(range), key_range_end(range), &scan, error);
     if (status != HAUL_OK) {
         return status;
     }

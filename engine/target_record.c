@@ -111,8 +111,8 @@ static enum haul_status read_plan(struct haul_store *store, const struct journal
 }
 
 /* End a job that is not prepared: clear its ranges, if it had come so far, and its journal. */
-static enum haul_status give_up(struct haul_store *store, struct journal *journal,
-                                const char *text, struct haul_error *error)
+static enum haul_status give_up(struct haul_store *store, struct journal *journal, const char *text,
+                                struct haul_error *error)
 {
     struct plan plan;
     enum haul_status status = read_plan(store, journal, &plan, error);
@@ -141,9 +141,8 @@ static enum haul_status busy(const struct journal *journal, struct haul_error *e
 {
     char name[JOURNAL_NAME_BYTES_MAX];
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
-    haul_error_set(error, HAUL_BUSY, NULL, 0,
-                   "another job has its hand on this database: %s is %s", name,
-                   journal_phase_name(journal_state(journal)->phase));
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job has its hand on this database: %s is %s",
+                   name, journal_phase_name(journal_state(journal)->phase));
     haul_error_hint(error, "let its source come back (`haul send`, `haul resolve`), or give it up "
                            "with --overwrite");
     return HAUL_BUSY;
@@ -158,8 +157,8 @@ static enum haul_status supersede(struct target_record *record, const haul_contr
         return HAUL_OK;
     }
     struct haul_store *store = record->target->store;
-    enum haul_status status = job_journal_open(store, JOURNAL_TARGET, hello->supersedes.bytes,
-                                               &old, &existed, error);
+    enum haul_status status =
+        job_journal_open(store, JOURNAL_TARGET, hello->supersedes.bytes, &old, &existed, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -225,8 +224,8 @@ enum haul_status target_record_look_up(struct target_record *record,
     if (!hello->resume) {
         return HAUL_OK; /* the journal is made when the plan is found good */
     }
-    status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job,
-                              &record->journal, &existed, error);
+    status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job, &record->journal,
+                              &existed, error);
     return status == HAUL_OK ? read_journal(record, new_version, error) : status;
 }
 
@@ -306,7 +305,8 @@ static enum haul_status read_positions(struct target_record *record, bool *compl
     return HAUL_OK;
 }
 
-/* Deltas may have been applied already: what was accumulated does not hold, the range is scanned. */
+/* Deltas may have been applied already: what was accumulated does not hold, the range is scanned.
+ */
 static enum haul_status scan_base(struct target_record *record, struct haul_error *error)
 {
     record->base_digests = calloc(record->plan.family_count, sizeof(*record->base_digests));
@@ -347,8 +347,8 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
         status = target_plan_check(store, &record->plan, error);
     }
     if (status == HAUL_OK && record->journal == NULL) {
-        status = job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed,
-                                  error);
+        status =
+            job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed, error);
     }
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
@@ -430,8 +430,8 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
     return status;
 }
 
-enum haul_status target_record_clear(struct target_record *record,
-                                     const struct haul_error *reason, struct haul_error *error)
+enum haul_status target_record_clear(struct target_record *record, const struct haul_error *reason,
+                                     struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
     if (record->journal != NULL) {

@@ -22,11 +22,11 @@ struct target_record {
     const struct haul_target_options *target; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    uint64_t recorded_version;   /* of the store, when the source came */
-    struct journal *journal;     /* NULL: the job has none yet, or no more */
-    enum job_phase phase;        /* as the journal said when the source came */
+    uint64_t recorded_version; /* of the store, when the source came */
+    struct journal *journal;   /* NULL: the job has none yet, or no more */
+    enum job_phase phase;      /* as the journal said when the source came */
     struct plan plan;
-    bool has_plan;               /* of the journal, or of the source */
+    bool has_plan; /* of the journal, or of the source */
     bool resumed;
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */
@@ -69,8 +69,7 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The job ends without a commit: remove what it copied, then its records. */
-enum haul_status target_record_clear(struct target_record *record,
-                                     const struct haul_error *reason,
+enum haul_status target_record_clear(struct target_record *record, const struct haul_error *reason,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

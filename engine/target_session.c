@@ -24,7 +24,7 @@ struct target_session {
     bool recorded;          /* a PREPARED record stands for `prepare` */
     bool owned;
     bool channel_up;
-    bool told_to_abort;     /* the source asked; it waits for Aborted */
+    bool told_to_abort; /* the source asked; it waits for Aborted */
     struct digest *digests;
     size_t digest_count;
     struct target_action actions[ACTION_COUNT_MAX];
@@ -82,8 +82,7 @@ static void refuse(struct target_session *session, const struct haul_error *erro
 {
     session->outcome = *error;
     if (session->channel_up) {
-        haul_control_Refused *refused =
-            &push_message(session, MESSAGE_REFUSED)->as.refused;
+        haul_control_Refused *refused = &push_message(session, MESSAGE_REFUSED)->as.refused;
         refused->status = (uint32_t)error->status;
         (void)snprintf(refused->text, sizeof(refused->text), "%s", error->text);
         (void)snprintf(refused->hint, sizeof(refused->hint), "%s", error->hint);
@@ -91,8 +90,8 @@ static void refuse(struct target_session *session, const struct haul_error *erro
     end(session);
 }
 
-static void refuse_with(struct target_session *session, enum haul_status status,
-                        const char *text, const char *hint)
+static void refuse_with(struct target_session *session, enum haul_status status, const char *text,
+                        const char *hint)
 {
     struct haul_error error = {0};
     haul_error_set(&error, status, NULL, 0, "%s", text);
@@ -105,8 +104,7 @@ static void clear(struct target_session *session, const struct haul_error *error
 {
     session->outcome = *error;
     if (session->channel_up && !session->told_to_abort) {
-        haul_control_Abort *abort_message =
-            &push_message(session, MESSAGE_ABORT)->as.abort;
+        haul_control_Abort *abort_message = &push_message(session, MESSAGE_ABORT)->as.abort;
         abort_message->status = (uint32_t)error->status;
         (void)snprintf(abort_message->text, sizeof(abort_message->text), "%s", error->text);
         (void)snprintf(abort_message->hint, sizeof(abort_message->hint), "%s", error->hint);
@@ -171,9 +169,8 @@ static bool check_versions(struct target_session *session, const haul_control_He
     const struct target_session_options *options = &session->options;
     char text[160];
     if (hello->wire_version != MESSAGE_WIRE_VERSION) {
-        (void)snprintf(text, sizeof(text),
-                       "batch format %u of the source is not ours (%d)", hello->wire_version,
-                       MESSAGE_WIRE_VERSION);
+        (void)snprintf(text, sizeof(text), "batch format %u of the source is not ours (%d)",
+                       hello->wire_version, MESSAGE_WIRE_VERSION);
         refuse_with(session, HAUL_VERSION, text, "install the same release of haul on both sides");
         return false;
     }
@@ -368,8 +365,7 @@ static void on_owned(struct target_session *session, const struct target_event *
         return;
     }
     session->owned = true;
-    haul_control_Committed *committed =
-        &push_message(session, MESSAGE_COMMITTED)->as.committed;
+    haul_control_Committed *committed = &push_message(session, MESSAGE_COMMITTED)->as.committed;
     committed->new_version = session->prepare.as.prepare.new_version;
     end(session);
 }
@@ -428,8 +424,8 @@ static void on_message(struct target_session *session, const struct message *mes
         on_hello(session, &message->as.hello, now_ns);
     } else if (message->type == MESSAGE_PLAN && state == TARGET_GREETED) {
         on_plan(session, message);
-    } else if (message->type == MESSAGE_PREPARE &&
-               state >= TARGET_RECEIVING && state <= TARGET_PREPARED) {
+    } else if (message->type == MESSAGE_PREPARE && state >= TARGET_RECEIVING &&
+               state <= TARGET_PREPARED) {
         on_prepare(session, message);
     } else if (message->type == MESSAGE_COMMIT &&
                (state == TARGET_PREPARED || (state == TARGET_GREETED && session->recorded))) {

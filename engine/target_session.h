@@ -31,17 +31,17 @@
 #include "haul/migration.h"
 #include "message.h"
 
-#define TARGET_STATE_LIST(X)                                                                   \
-    X(WAITING, "the channel is up, Hello awaited")                                             \
-    X(LOOKING, "the records of the job are being read")                                        \
-    X(GREETED, "Welcome is out, Plan awaited")                                                 \
-    X(CHECKING, "the plan is held against the store")                                          \
-    X(RECEIVING, "blocks are coming in")                                                       \
-    X(FLUSHING, "everything is being made durable")                                            \
-    X(RECORDING, "the PREPARED record is being written")                                       \
-    X(PREPARED, "Prepared is out; the source decides")                                         \
-    X(OWNING, "the decision is commit; the range is being taken over")                         \
-    X(CLEARING, "what was copied is being removed")                                            \
+#define TARGET_STATE_LIST(X)                                           \
+    X(WAITING, "the channel is up, Hello awaited")                     \
+    X(LOOKING, "the records of the job are being read")                \
+    X(GREETED, "Welcome is out, Plan awaited")                         \
+    X(CHECKING, "the plan is held against the store")                  \
+    X(RECEIVING, "blocks are coming in")                               \
+    X(FLUSHING, "everything is being made durable")                    \
+    X(RECORDING, "the PREPARED record is being written")               \
+    X(PREPARED, "Prepared is out; the source decides")                 \
+    X(OWNING, "the decision is commit; the range is being taken over") \
+    X(CLEARING, "what was copied is being removed")                    \
     X(ENDED, "nothing more happens")
 
 enum target_state {
@@ -80,15 +80,15 @@ struct target_event {
 };
 
 enum target_action_type {
-    TARGET_ACTION_SEND,   /* message: take it, send it, release it */
-    TARGET_ACTION_LOOK_UP,/* read the records of the job that Hello names */
-    TARGET_ACTION_CHECK,  /* message: the Plan, borrowed until the next event */
-    TARGET_ACTION_START,  /* appliers up, links welcome */
-    TARGET_ACTION_FLUSH,  /* make everything durable, then digest */
-    TARGET_ACTION_RECORD, /* write the PREPARED record */
+    TARGET_ACTION_SEND,    /* message: take it, send it, release it */
+    TARGET_ACTION_LOOK_UP, /* read the records of the job that Hello names */
+    TARGET_ACTION_CHECK,   /* message: the Plan, borrowed until the next event */
+    TARGET_ACTION_START,   /* appliers up, links welcome */
+    TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
+    TARGET_ACTION_RECORD,  /* write the PREPARED record */
     TARGET_ACTION_OWN,
-    TARGET_ACTION_STOP,   /* stop appliers, close links */
-    TARGET_ACTION_CLEAR,  /* remove what was copied */
+    TARGET_ACTION_STOP,  /* stop appliers, close links */
+    TARGET_ACTION_CLEAR, /* remove what was copied */
     TARGET_ACTION_END,
 };
 

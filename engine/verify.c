@@ -40,12 +40,12 @@ static enum haul_status check_names(const struct haul_verify_options *options,
 
 static enum haul_status scan_range(struct haul_store *store, uint32_t family_id,
                                    const struct haul_range *range,
-                                   const struct haul_verify_options *options,
-                                   struct digest *digest, struct haul_error *error)
+                                   const struct haul_verify_options *options, struct digest *digest,
+                                   struct haul_error *error)
 {
     struct haul_scan *scan = NULL;
-    enum haul_status status = store->ops->scan_open(store, NULL, family_id, range->start,
-                                                    range->end, &scan, error);
+    enum haul_status status =
+        store->ops->scan_open(store, NULL, family_id, range->start, range->end, &scan, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -108,8 +108,8 @@ enum haul_status haul_verify_scan(struct haul_store *store,
     return status;
 }
 
-static const struct haul_family_result *find(const struct haul_family_result *results,
-                                             size_t count, const char *name)
+static const struct haul_family_result *find(const struct haul_family_result *results, size_t count,
+                                             const char *name)
 {
     for (size_t i = 0; i < count; i++) {
         if (strcmp(results[i].name, name) == 0) {

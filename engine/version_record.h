@@ -30,7 +30,7 @@ struct version_swap {
     enum version_outcome outcome;
     const uint8_t *job; /* HAUL_JOB_BYTES */
     const struct plan *plan;
-    uint64_t expected;  /* the version that must still be in force */
+    uint64_t expected; /* the version that must still be in force */
     uint64_t next;
     uint64_t epoch;
 };

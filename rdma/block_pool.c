@@ -18,14 +18,14 @@ struct block_pool {
     pthread_mutex_t lock;
     pthread_cond_t freed;
     uint8_t *arena;
-    uint8_t *mapping;          /* what munmap gets; the arena is aligned inside */
+    uint8_t *mapping; /* what munmap gets; the arena is aligned inside */
     uint64_t mapping_size_bytes;
     uint32_t block_count;
     uint32_t block_size_bytes;
     uint32_t free_count;
     bool closed;
     struct block *blocks;
-    uint32_t *free_indexes;    /* a stack: the last one released is the next one acquired */
+    uint32_t *free_indexes; /* a stack: the last one released is the next one acquired */
 };
 
 static uint64_t round_up(uint64_t value, uint64_t unit)
@@ -35,13 +35,14 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 
 static void *map_memory(uint64_t size_bytes, int flags)
 {
-    void *memory = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    void *memory =
+        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
     return memory == MAP_FAILED ? NULL : memory;
 }
 
 /* Explicit huge pages if the system has some reserved; else aligned memory that the kernel may
- * back with huge pages; else plain pages. Nothing is touched here: only what is used is resident. */
+ * back with huge pages; else plain pages. Nothing is touched here: only what is used is resident.
+ */
 static enum haul_status map_arena(struct block_pool *pool, const struct haul_log *log,
                                   struct haul_error *error)
 {

@@ -46,8 +46,7 @@ void credit_sender_init(struct credit_sender *sender, uint32_t slot_count, uint6
 bool credit_sender_can_submit(const struct credit_sender *sender)
 {
     return sender->submitted - sender->freed < sender->slot_count &&
-           sender->submitted - sender->applied <
-               (uint64_t)CREDIT_APPLIED_LEAD * sender->slot_count;
+           sender->submitted - sender->applied < (uint64_t)CREDIT_APPLIED_LEAD * sender->slot_count;
 }
 
 void credit_sender_note_submitted(struct credit_sender *sender)
@@ -129,8 +128,8 @@ bool credit_receiver_due(const struct credit_receiver *receiver, bool idle)
         return false;
     }
     /* Up to `slot_count` beyond what was reported may have been sent to us: then it waits. */
-    bool exhausted = receiver->received - receiver->reported_freed >= receiver->slot_count &&
-                     freed > 0;
+    bool exhausted =
+        receiver->received - receiver->reported_freed >= receiver->slot_count && freed > 0;
     uint64_t lead = (uint64_t)CREDIT_APPLIED_LEAD * receiver->slot_count;
     bool behind = receiver->received - receiver->reported_applied >= lead && applied > 0;
     return freed >= quarter || exhausted || behind || idle;

@@ -17,8 +17,8 @@ static bool is_power_of_two(uint32_t value)
     return value != 0 && (value & (value - 1)) == 0;
 }
 
-enum haul_status link_config_resolve(const struct link_config *config,
-                                     struct link_config *resolved, struct haul_error *error)
+enum haul_status link_config_resolve(const struct link_config *config, struct link_config *resolved,
+                                     struct haul_error *error)
 {
     struct link_config result = *config;
     struct haul_link_options *options = &result.options;
@@ -34,17 +34,15 @@ enum haul_status link_config_resolve(const struct link_config *config,
     if (!is_power_of_two(options->slot_size_bytes) ||
         options->slot_size_bytes < HAUL_SLOT_SIZE_BYTES_MIN ||
         options->slot_size_bytes > HAUL_SLOT_SIZE_BYTES_MAX) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "slot size %u is no power of two from %d to %d bytes",
-                              options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_MIN,
-                              HAUL_SLOT_SIZE_BYTES_MAX);
+        return haul_error_set(
+            error, HAUL_INVALID, NULL, 0, "slot size %u is no power of two from %d to %d bytes",
+            options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_MIN, HAUL_SLOT_SIZE_BYTES_MAX);
     }
     if (options->peer_timeout_ms < HAUL_PEER_TIMEOUT_MS_MIN ||
         options->peer_timeout_ms > HAUL_PEER_TIMEOUT_MS_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "peer timeout %u ms; %d to %d are possible",
-                              options->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_MIN,
-                              HAUL_PEER_TIMEOUT_MS_MAX);
+                              "peer timeout %u ms; %d to %d are possible", options->peer_timeout_ms,
+                              HAUL_PEER_TIMEOUT_MS_MIN, HAUL_PEER_TIMEOUT_MS_MAX);
     }
     *resolved = result;
     return HAUL_OK;

@@ -55,7 +55,7 @@ enum {
 struct link_ticket {
     uint16_t version_min; /* 0: this build's */
     uint16_t version_max;
-    uint32_t index;       /* of the link in its session */
+    uint32_t index; /* of the link in its session */
     uint8_t session[LINK_SESSION_BYTES];
     uint8_t token[LINK_TOKEN_BYTES]; /* secret of the session, from the control channel */
 };
@@ -75,10 +75,10 @@ struct link_config {
 
 enum link_event_type {
     LINK_CONNECTED, /* describe and bind may follow */
-    LINK_DONE,      /* `block` is the sender's again; `status` OK (freed by the peer) or CANCELLED */
-    LINK_RECEIVED,  /* `block` is lent to the receiver until link_release */
-    LINK_CREDIT,    /* the peer's {freed, applied} moved on: link_submit may succeed again */
-    LINK_CLOSED,    /* last event; `error.status` is OK after an orderly close by both sides */
+    LINK_DONE,     /* `block` is the sender's again; `status` OK (freed by the peer) or CANCELLED */
+    LINK_RECEIVED, /* `block` is lent to the receiver until link_release */
+    LINK_CREDIT,   /* the peer's {freed, applied} moved on: link_submit may succeed again */
+    LINK_CLOSED,   /* last event; `error.status` is OK after an orderly close by both sides */
 };
 
 struct link_event {
@@ -89,8 +89,7 @@ struct link_event {
 };
 
 /* Resolve zeroes of the options to defaults and check the bounds. Errors: INVALID. */
-enum haul_status link_config_resolve(const struct link_config *config,
-                                     struct link_config *resolved,
+enum haul_status link_config_resolve(const struct link_config *config, struct link_config *resolved,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Resolved, numeric address of either family; text forms "1.2.3.4:5", "[::1]:5", "host:5". */
@@ -158,7 +157,8 @@ uint64_t link_deadline_ns(const struct link *link);
  * flight is cancelled. Idempotent. Poll until CLOSED. */
 void link_close(struct link *link);
 
-/* Free everything. Only after CLOSED (a link still open is torn down at once, blocks and all). */
+/* Free everything. After CLOSED; a link still open is torn down at once: blocks in flight do not
+ * come back, so an external pool must be closed before it is destroyed. */
 void link_destroy(struct link *link);
 
 enum haul_transport link_transport(const struct link *link);

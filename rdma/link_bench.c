@@ -72,8 +72,7 @@ static void *run_server(void *argument)
 /* The client, once the server listens. */
 static enum haul_status run_client(struct server_thread *server,
                                    struct haul_link_bench_options *resolved,
-                                   struct haul_link_bench_result *result,
-                                   struct haul_error *error)
+                                   struct haul_link_bench_result *result, struct haul_error *error)
 {
     struct address_text address;
     uint64_t deadline = clock_deadline_ns(&clock_monotonic, LISTEN_TIMEOUT_MS);

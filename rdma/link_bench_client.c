@@ -28,10 +28,10 @@ struct client {
     struct poll_group *group;
     struct control_channel *channel;
     struct client_link links[HAUL_LINK_BENCH_LINKS_MAX];
-    bool ready;       /* links may be opened */
+    bool ready; /* links may be opened */
     bool opened;
-    bool finished;    /* RESULT came */
-    bool ending;      /* END was sent */
+    bool finished; /* RESULT came */
+    bool ending;   /* END was sent */
     uint64_t started_ns;
     uint64_t stopped_ns;
     uint64_t blocks;
@@ -148,9 +148,8 @@ static void open_links(struct client *client)
     for (uint32_t i = 0; i < client->options->link_count; i++) {
         struct link_ticket ticket = {.index = i};
         struct haul_error error = {0};
-        enum haul_status status =
-            link_connect(client->options->transport, &client->address, &ticket, &config,
-                         &client->links[i].link, &error);
+        enum haul_status status = link_connect(client->options->transport, &client->address,
+                                               &ticket, &config, &client->links[i].link, &error);
         if (status == HAUL_OK) {
             status = poll_group_add_link(client->group, client->links[i].link);
         }
@@ -348,8 +347,7 @@ enum haul_status bench_client_run(const struct bench_context *context,
         status = poll_group_create(client.options->link.spin_us, &clock_monotonic, &client.group);
     }
     if (status == HAUL_OK) {
-        status = control_channel_connect(&client.address, &ticket, &config, &client.channel,
-                                         error);
+        status = control_channel_connect(&client.address, &ticket, &config, &client.channel, error);
     }
     if (status == HAUL_OK) {
         status = poll_group_add_control(client.group, client.channel);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot back. */
+/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot back.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,9 +112,8 @@ static enum haul_status on_description(struct server *server, struct haul_slice 
 {
     uint32_t index = 0;
     struct haul_slice description;
-    if (!bench_take_description(body, &index, &description) ||
-        index >= HAUL_LINK_BENCH_LINKS_MAX || server->links[index].link == NULL ||
-        description.size > LINK_DESCRIPTION_BYTES_MAX) {
+    if (!bench_take_description(body, &index, &description) || index >= HAUL_LINK_BENCH_LINKS_MAX ||
+        server->links[index].link == NULL || description.size > LINK_DESCRIPTION_BYTES_MAX) {
         return HAUL_PROTOCOL;
     }
     struct server_link *receiver = &server->links[index];
@@ -135,8 +135,7 @@ static enum haul_status on_start(struct server *server, struct haul_slice body)
     server->bytes = 0;
     server->first_ns = 0;
     memset(&server->stats, 0, sizeof(server->stats));
-    return status == HAUL_OK ? control_channel_send(server->channel, BENCH_READY, NULL, 0)
-                             : status;
+    return status == HAUL_OK ? control_channel_send(server->channel, BENCH_READY, NULL, 0) : status;
 }
 
 static enum haul_status on_message(struct server *server, const struct control_event *event)
@@ -316,8 +315,8 @@ static enum haul_status listen_all(struct server *server, struct haul_error *err
     }
     tcp_listener_address(server->tcp, &address);
     if (server->options->transport != HAUL_TRANSPORT_TCP) {
-        status = listener_create(server->options->transport, &address, &config, &server->other,
-                                 error);
+        status =
+            listener_create(server->options->transport, &address, &config, &server->other, error);
     }
     if (status == HAUL_OK && server->other != NULL) {
         status = poll_group_add_fd(server->group, listener_fd(server->other));

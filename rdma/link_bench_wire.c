@@ -25,8 +25,8 @@ enum haul_status bench_start_decode(struct haul_slice body, struct bench_start *
     start->slot_count = cursor_u32(&cursor);
     start->slot_size_bytes = cursor_u32(&cursor);
     start->without_crc = cursor_u32(&cursor) != 0;
-    bool sound = !cursor.failed && start->link_count >= 1 &&
-                 start->link_count <= HAUL_LINK_BENCH_LINKS_MAX;
+    bool sound =
+        !cursor.failed && start->link_count >= 1 && start->link_count <= HAUL_LINK_BENCH_LINKS_MAX;
     return sound ? HAUL_OK : HAUL_PROTOCOL;
 }
 
@@ -42,8 +42,8 @@ enum haul_status bench_resolve(const struct haul_link_bench_options *given,
     }
     if (resolved->link_count > HAUL_LINK_BENCH_LINKS_MAX ||
         resolved->size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "at most %d links and %d bytes a block", HAUL_LINK_BENCH_LINKS_MAX,
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d links and %d bytes a block",
+                              HAUL_LINK_BENCH_LINKS_MAX,
                               HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
     }
     uint32_t slot_size = HAUL_SLOT_SIZE_BYTES_MIN;
@@ -65,8 +65,7 @@ enum haul_status bench_send_description(struct control_channel *channel, const s
     return control_channel_send(channel, BENCH_LINK, body, size);
 }
 
-bool bench_take_description(struct haul_slice body, uint32_t *index,
-                            struct haul_slice *description)
+bool bench_take_description(struct haul_slice body, uint32_t *index, struct haul_slice *description)
 {
     struct cursor cursor = cursor_of(body.data, body.size);
     *index = cursor_u32(&cursor);

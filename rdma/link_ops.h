@@ -12,14 +12,14 @@
 /* Common head of every link. `closed_reported` is set by link.c when CLOSED went out. */
 struct link {
     const struct link_ops *ops;
-    struct link_config config;  /* defaults resolved, clock never NULL */
+    struct link_config config; /* defaults resolved, clock never NULL */
     struct haul_link_stats stats;
-    bool sending;               /* we connected: we own the block pool and submit */
+    bool sending; /* we connected: we own the block pool and submit */
     bool bound;
     bool closed_reported;
-    uint32_t slot_count;        /* after bind: of the smaller ring */
+    uint32_t slot_count; /* after bind: of the smaller ring */
     uint32_t payload_size_bytes_max;
-    uint64_t freed_count;       /* sender: as the peer last reported */
+    uint64_t freed_count; /* sender: as the peer last reported */
     uint64_t applied_count;
 };
 
@@ -49,9 +49,8 @@ struct link_ops {
     void (*close)(struct link *link);
     void (*destroy)(struct link *link);
 
-    enum haul_status (*listen)(const struct link_address *address,
-                               const struct link_config *config, struct listener **listener,
-                               struct haul_error *error);
+    enum haul_status (*listen)(const struct link_address *address, const struct link_config *config,
+                               struct listener **listener, struct haul_error *error);
     void (*listen_address)(const struct listener *listener, struct link_address *address);
     enum haul_status (*listen_poll)(struct listener *listener, struct link_incoming *incoming);
     enum haul_status (*listen_accept)(struct listener *listener, struct link_incoming *incoming,

@@ -26,8 +26,7 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at)
     put_u32(at + CRC_AT, crc32c(at, CRC_AT));
 }
 
-enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header,
-                                    const char **why)
+enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header, const char **why)
 {
     if (get_u32(at) != SLOT_HEADER_MAGIC) {
         *why = "wrong magic";

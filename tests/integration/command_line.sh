@@ -68,8 +68,6 @@ test_usage__values_out_of_range__tell_the_range() {
     one_error 'auto, rdma or tcp'
     run 2 "$haul" send --db a --to b:1 --lane fast
     one_error 'auto, ingest or writebatch'
-    run 2 "$haul" send --db a --to b:1 --job 12
-    one_error '32 hexadecimal digits'
 }
 
 test_usage__ranges_that_are_none__exit_2() {

@@ -15,8 +15,7 @@ int main(void)
     struct haul_rocks_options options = {};
     struct haul_store *store = NULL;
     struct haul_error error;
-    enum haul_status status =
-        haul_rocks_store_open("no/such/database", &options, &store, &error);
+    enum haul_status status = haul_rocks_store_open("no/such/database", &options, &store, &error);
     (void)printf("%s %s\n", haul_status_name(status), haul_phase_name(HAUL_PHASE_COPYING));
     return status == HAUL_NOT_FOUND ? 0 : 1;
 }

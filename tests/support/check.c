@@ -11,8 +11,7 @@ static const char *running_name;
 static bool running_skipped;
 static unsigned skipped_count;
 
-void check_status_at(enum haul_status actual, enum haul_status expected, const char *file,
-                     int line)
+void check_status_at(enum haul_status actual, enum haul_status expected, const char *file, int line)
 {
     if (actual != expected) {
         (void)printf("  %s:%d: status %s, expected %s\n", file, line, haul_status_name(actual),
@@ -89,7 +88,7 @@ int check_main(const char *suite_name, const struct check_test *tests, size_t te
         }
     }
     CU_cleanup_registry();
-    (void)printf("%s: %u passed, %u failed, %u skipped\n", suite_name,
-                 ran - failed - skipped_count, failed, skipped_count);
+    (void)printf("%s: %u passed, %u failed, %u skipped\n", suite_name, ran - failed - skipped_count,
+                 failed, skipped_count);
     return ran > 0 && failed == 0 ? 0 : 1;
 }

@@ -23,7 +23,10 @@ struct check_test {
     void (*run)(void);
 };
 
-#define CHECK_TEST(function) {#function, function}
+#define CHECK_TEST(function) \
+    {                        \
+#function, function  \
+    }
 #define CHECK_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #define check(condition) CU_ASSERT(condition)
@@ -43,10 +46,10 @@ __attribute__((format(printf, 1, 2))) void check_skip(const char *format, ...);
 int check_main(const char *suite, const struct check_test *tests, size_t test_count, int argc,
                char **argv);
 
-#define CHECK_MAIN(suite, tests)                                                               \
-    int main(int argc, char **argv)                                                            \
-    {                                                                                          \
-        return check_main(suite, tests, CHECK_COUNT(tests), argc, argv);                       \
+#define CHECK_MAIN(suite, tests)                                         \
+    int main(int argc, char **argv)                                      \
+    {                                                                    \
+        return check_main(suite, tests, CHECK_COUNT(tests), argc, argv); \
     }
 
 #endif

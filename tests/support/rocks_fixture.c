@@ -24,13 +24,19 @@ static void open_store(struct rocks_fixture *fixture)
     }
 }
 
-void rocks_fixture_open(struct rocks_fixture *fixture)
+void rocks_fixture_make_directory(struct rocks_fixture *fixture)
 {
     const char *base = getenv("TMPDIR");
     (void)snprintf(fixture->path, sizeof(fixture->path), "%s/haul-test-XXXXXX",
                    base == NULL ? "/tmp" : base);
     const char *made = mkdtemp(fixture->path);
     haul_assert(made != NULL);
+    fixture->store = NULL;
+}
+
+void rocks_fixture_open(struct rocks_fixture *fixture)
+{
+    rocks_fixture_make_directory(fixture);
     open_store(fixture);
 }
 
@@ -50,7 +56,10 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 void rocks_fixture_close(struct rocks_fixture *fixture)
 {
-    fixture->store->ops->close(fixture->store);
+    if (fixture->store != NULL) {
+        fixture->store->ops->close(fixture->store);
+        fixture->store = NULL;
+    }
     (void)nftw(fixture->path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -68,16 +77,15 @@ static void write_batch(struct rocks_fixture *fixture, struct raw_batch_writer *
 {
     struct haul_error error = {0};
     size_t size = raw_batch_finish(writer);
-    enum haul_status status = fixture->store->ops->write(
-        fixture->store, slice_of(writer->begin, size), 0, &error);
+    enum haul_status status =
+        fixture->store->ops->write(fixture->store, slice_of(writer->begin, size), 0, &error);
     haul_assert(status == HAUL_OK);
 }
 
 void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key,
                        struct haul_slice value)
 {
-    size_t capacity =
-        RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key.size, value.size);
+    size_t capacity = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key.size, value.size);
     uint8_t *memory = malloc(capacity);
     haul_assert(memory != NULL);
     struct raw_batch_writer writer;
@@ -88,8 +96,7 @@ void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct
     free(memory);
 }
 
-void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id,
-                          struct haul_slice key)
+void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key)
 {
     uint8_t memory[1024];
     struct raw_batch_writer writer;
@@ -133,8 +140,7 @@ static size_t scan(struct rocks_fixture *fixture, const struct haul_verify_optio
     struct haul_error error = {0};
     *results = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(**results));
     haul_assert(*results != NULL);
-    enum haul_status status =
-        haul_verify_scan(fixture->store, options, *results, &count, &error);
+    enum haul_status status = haul_verify_scan(fixture->store, options, *results, &count, &error);
     haul_assert(status == HAUL_OK);
     return count;
 }
@@ -147,8 +153,7 @@ size_t rocks_fixture_differences(struct rocks_fixture *a, struct rocks_fixture *
     struct haul_family_result *b_results;
     size_t a_count = scan(a, &options, &a_results);
     size_t b_count = scan(b, &options, &b_results);
-    size_t differences =
-        haul_verify_differences(a_results, a_count, b_results, b_count, NULL);
+    size_t differences = haul_verify_differences(a_results, a_count, b_results, b_count, NULL);
     free(a_results);
     free(b_results);
     return differences;

@@ -14,17 +14,18 @@ struct rocks_fixture {
 
 /* A new database in a directory of its own. Aborts the test program when that fails. */
 void rocks_fixture_open(struct rocks_fixture *fixture);
+/* Only the directory, empty; `store` is NULL. */
+void rocks_fixture_make_directory(struct rocks_fixture *fixture);
 /* Close and open again, as after a restart. */
 void rocks_fixture_reopen(struct rocks_fixture *fixture);
-/* Close and remove everything. */
+/* Close (if open) and remove everything. */
 void rocks_fixture_close(struct rocks_fixture *fixture);
 
 /* Make a column family; its id. */
 uint32_t rocks_fixture_family(struct rocks_fixture *fixture, const char *name);
 void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key,
                        struct haul_slice value);
-void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id,
-                          struct haul_slice key);
+void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key);
 /* `count` records "<prefix><8 digits>" with values of `value_size` pseudo-random bytes. */
 void rocks_fixture_fill(struct rocks_fixture *fixture, uint32_t family_id, const char *prefix,
                         uint32_t count, size_t value_size);

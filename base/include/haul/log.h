@@ -26,9 +26,8 @@ struct haul_log {
 };
 
 /* Log one line when `level` is wanted. `log` may be NULL. Thread: any. */
-__attribute__((format(printf, 3, 4))) void haul_log(const struct haul_log *log,
-                                                    enum haul_log_level level,
-                                                    const char *format, ...);
+__attribute__((format(printf, 3, 4))) void
+haul_log(const struct haul_log *log, enum haul_log_level level, const char *format, ...);
 
 /* "error", "warning", "info", "debug". */
 const char *haul_log_level_name(enum haul_log_level level);

@@ -8,33 +8,33 @@ extern "C" {
 #endif
 
 /* Name, value, sentence. Values are part of the wire and of the ABI: append only. */
-#define HAUL_STATUS_LIST(X)                                                                    \
-    X(OK, 0, "success")                                                                        \
-    X(AGAIN, 1, "nothing available now; poll and retry")                                       \
-    X(TIMEOUT, 2, "a deadline passed")                                                         \
-    X(CLOSED, 3, "the peer closed the connection")                                             \
-    X(CANCELLED, 4, "cancelled before it completed")                                           \
-    X(INVALID, 5, "an argument or option is not valid")                                        \
-    X(UNSUPPORTED, 6, "not supported here")                                                    \
-    X(NO_MEMORY, 7, "out of memory")                                                           \
-    X(LIMIT, 8, "a resource limit of the system was reached")                                  \
-    X(IO, 9, "input/output error")                                                             \
-    X(NO_SPACE, 10, "no space left on the device")                                             \
-    X(NOT_FOUND, 11, "not found")                                                              \
-    X(EXISTS, 12, "already exists")                                                            \
-    X(BUSY, 13, "in use by another process or job")                                            \
-    X(REFUSED, 14, "the connection was refused")                                               \
-    X(UNREACHABLE, 15, "the peer cannot be reached")                                           \
-    X(PROTOCOL, 16, "the peer broke the protocol")                                             \
-    X(VERSION, 17, "the versions of the two sides do not fit")                                 \
-    X(CORRUPT, 18, "a checksum or a format check failed")                                      \
-    X(AUTH, 19, "authentication failed")                                                       \
-    X(MISMATCH, 20, "the two databases cannot hold the same data")                             \
-    X(FENCED, 21, "a newer epoch has taken over")                                              \
-    X(NOT_EMPTY, 22, "the target range already holds records")                                 \
-    X(GAP, 23, "the write-ahead log does not reach back far enough")                           \
-    X(IN_DOUBT, 24, "the outcome is in doubt until the decision record is read")               \
-    X(STORE, 25, "the database reported an error")                                             \
+#define HAUL_STATUS_LIST(X)                                                      \
+    X(OK, 0, "success")                                                          \
+    X(AGAIN, 1, "nothing available now; poll and retry")                         \
+    X(TIMEOUT, 2, "a deadline passed")                                           \
+    X(CLOSED, 3, "the peer closed the connection")                               \
+    X(CANCELLED, 4, "cancelled before it completed")                             \
+    X(INVALID, 5, "an argument or option is not valid")                          \
+    X(UNSUPPORTED, 6, "not supported here")                                      \
+    X(NO_MEMORY, 7, "out of memory")                                             \
+    X(LIMIT, 8, "a resource limit of the system was reached")                    \
+    X(IO, 9, "input/output error")                                               \
+    X(NO_SPACE, 10, "no space left on the device")                               \
+    X(NOT_FOUND, 11, "not found")                                                \
+    X(EXISTS, 12, "already exists")                                              \
+    X(BUSY, 13, "in use by another process or job")                              \
+    X(REFUSED, 14, "the connection was refused")                                 \
+    X(UNREACHABLE, 15, "the peer cannot be reached")                             \
+    X(PROTOCOL, 16, "the peer broke the protocol")                               \
+    X(VERSION, 17, "the versions of the two sides do not fit")                   \
+    X(CORRUPT, 18, "a checksum or a format check failed")                        \
+    X(AUTH, 19, "authentication failed")                                         \
+    X(MISMATCH, 20, "the two databases cannot hold the same data")               \
+    X(FENCED, 21, "a newer epoch has taken over")                                \
+    X(NOT_EMPTY, 22, "the target range already holds records")                   \
+    X(GAP, 23, "the write-ahead log does not reach back far enough")             \
+    X(IN_DOUBT, 24, "the outcome is in doubt until the decision record is read") \
+    X(STORE, 25, "the database reported an error")                               \
     X(INTERNAL, 26, "an internal check failed")
 
 enum haul_status {
@@ -68,13 +68,14 @@ const char *haul_status_sentence(enum haul_status status);
 /* Fill `error` (may be NULL) and return `status`, so that a caller can write
  * `return haul_error_set(error, HAUL_IO, "pwrite", errno, "cannot write %s", path);`.
  * Clears the hint. Thread: any. */
-__attribute__((format(printf, 5, 6))) enum haul_status
-haul_error_set(struct haul_error *error, enum haul_status status, const char *call, int code,
-               const char *format, ...);
+__attribute__((format(printf, 5, 6))) enum haul_status haul_error_set(struct haul_error *error,
+                                                                      enum haul_status status,
+                                                                      const char *call, int code,
+                                                                      const char *format, ...);
 
 /* Add what the reader can do about it. `error` may be NULL. Thread: any. */
 __attribute__((format(printf, 2, 3))) void haul_error_hint(struct haul_error *error,
-                                                            const char *format, ...);
+                                                           const char *format, ...);
 
 /* One line: "text: call: strerror (hint)". Always terminates `line`. Thread: any. */
 void haul_error_format(const struct haul_error *error, char *line, unsigned long line_size_bytes);

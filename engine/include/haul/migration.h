@@ -69,42 +69,42 @@ struct haul_range {
  * haul_migration_destroy. */
 struct haul_source_options {
     struct haul_store *store;
-    const char *to;                    /* ADDR:PORT of the target */
+    const char *to; /* ADDR:PORT of the target */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    uint32_t link_count;               /* data links; default 1, at most 16 */
-    const char *const *families;       /* names; none: every family of the store */
+    uint32_t link_count;         /* data links; default 1, at most 16 */
+    const char *const *families; /* names; none: every family of the store */
     size_t family_count;
     const char *const *metadata_families; /* those of `families` to copy first */
     size_t metadata_family_count;
-    const struct haul_range *ranges;   /* none: everything */
+    const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    uint32_t reader_count;             /* default 1 */
-    uint32_t batch_size_bytes_min;     /* default 1 MiB */
-    uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
-    uint64_t rate_bytes_per_second;    /* 0: unlimited */
+    uint32_t reader_count;          /* default 1 */
+    uint32_t batch_size_bytes_min;  /* default 1 MiB */
+    uint32_t batch_size_bytes_max;  /* default 4 MiB, at most slot size - 64 */
+    uint64_t rate_bytes_per_second; /* 0: unlimited */
     enum haul_lane lane;
-    bool overwrite;                    /* clear a target range that is not empty */
-    bool keep_versions;                /* config_version below is given, not read */
+    bool overwrite;     /* clear a target range that is not empty */
+    bool keep_versions; /* config_version below is given, not read */
     uint64_t config_version;
-    uint32_t freeze_max_ms;            /* default 500 */
-    uint32_t retry_max_ms;             /* a lost path: keep coming back for so long; default 30 s */
-    bool resolve;                      /* no new job: tell the target what an earlier one decided */
-    uint64_t lag_bytes_max;            /* freeze when the log lags by less; default 1 MiB */
+    uint32_t freeze_max_ms; /* default 500 */
+    uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
+    bool resolve;           /* no new job: tell the target what an earlier one decided */
+    uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
     struct haul_hooks hooks;
     const struct haul_log *log;
 };
 
 struct haul_target_options {
     struct haul_store *store;
-    const char *listen;                /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
+    const char *listen; /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    bool once;                         /* end after the first job that ends */
-    uint32_t resume_wait_ms;           /* once: a source that was lost may come back; default 10 s */
-    uint32_t applier_count;            /* default 1 */
+    bool once;               /* end after the first job that ends */
+    uint32_t resume_wait_ms; /* once: a source that was lost may come back; default 10 s */
+    uint32_t applier_count;  /* default 1 */
     enum haul_lane lane;
-    uint64_t table_size_bytes;         /* ingest lane: size of a table file; default 64 MiB */
+    uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
     bool keep_versions;
     uint64_t config_version;
     struct haul_hooks hooks;
@@ -132,13 +132,13 @@ const char *haul_phase_name(enum haul_phase phase);
 struct haul_progress {
     enum haul_phase phase;
     enum haul_transport transport;
-    uint64_t records;         /* sent (source), applied (target) */
-    uint64_t bytes;           /* of keys and values of these */
-    uint64_t bytes_expected;  /* estimate; 0: unknown */
-    uint64_t wire_bytes;      /* on the data links, headers included */
-    uint64_t lag_bytes;       /* source: log still to be sent, bytes of the ranges */
-    uint32_t rounds;          /* log rounds so far */
-    double seconds;           /* since start (source), since the first block (target) */
+    uint64_t records;        /* sent (source), applied (target) */
+    uint64_t bytes;          /* of keys and values of these */
+    uint64_t bytes_expected; /* estimate; 0: unknown */
+    uint64_t wire_bytes;     /* on the data links, headers included */
+    uint64_t lag_bytes;      /* source: log still to be sent, bytes of the ranges */
+    uint32_t rounds;         /* log rounds so far */
+    double seconds;          /* since start (source), since the first block (target) */
 };
 
 enum { HAUL_REASON_BYTES_MAX = 256 };
@@ -152,20 +152,20 @@ struct haul_family_result {
 
 struct haul_result {
     enum haul_status status;
-    struct haul_error error;             /* when status is not OK */
-    struct haul_progress progress;       /* final figures */
+    struct haul_error error;       /* when status is not OK */
+    struct haul_progress progress; /* final figures */
     uint8_t job[HAUL_JOB_BYTES];
-    bool verified;                       /* count and digest compared equal */
+    bool verified; /* count and digest compared equal */
     bool resumed;
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
-    double write_pause_ms;               /* freeze to release */
+    double write_pause_ms; /* freeze to release */
     uint64_t lag_bytes_at_freeze;
     uint64_t old_version;
     uint64_t new_version;
     uint64_t crc_errors;
-    struct haul_link_stats link;         /* sum over the links */
+    struct haul_link_stats link; /* sum over the links */
     size_t family_count;
     struct haul_family_result families[HAUL_FAMILY_COUNT_MAX];
 };

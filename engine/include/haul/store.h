@@ -5,7 +5,8 @@
  *
  * A store's struct begins with `struct haul_store`. Threads: `snapshot_*`, `scan_*`, `write`,
  * `sync`, `get`, `table_*`, `sequence` and `wal_*` may be called from any thread at the same time
- * (one scan, log reader or table belongs to one thread at a time); the others come from one thread. */
+ * (one scan, log reader or table belongs to one thread at a time); the others come from one thread.
+ */
 #ifndef HAUL_STORE_H
 #define HAUL_STORE_H
 
@@ -122,8 +123,8 @@ struct haul_store_ops {
                                     struct haul_error *error);
     /* Estimated bytes of [start, end), files and memory. */
     enum haul_status (*range_size)(struct haul_store *store, uint32_t family_id,
-                                   struct haul_slice start, struct haul_slice end,
-                                   uint64_t *bytes, struct haul_error *error);
+                                   struct haul_slice start, struct haul_slice end, uint64_t *bytes,
+                                   struct haul_error *error);
     /* Up to `capacity` keys that cut [start, end) into parts of about equal bytes, ascending; each
      * key is malloc'ed, the caller frees. Fewer (also none) when there is nothing to cut by. */
     enum haul_status (*range_split)(struct haul_store *store, uint32_t family_id,
@@ -149,9 +150,8 @@ struct haul_store_ops {
 
     /* Table files: sorted, strictly ascending records of one family, written below directory(),
      * with the family's own compression and table options. */
-    enum haul_status (*table_create)(struct haul_store *store, uint32_t family_id,
-                                     const char *path, struct haul_table **table,
-                                     struct haul_error *error);
+    enum haul_status (*table_create)(struct haul_store *store, uint32_t family_id, const char *path,
+                                     struct haul_table **table, struct haul_error *error);
     enum haul_status (*table_put)(struct haul_table *table, struct haul_slice key,
                                   struct haul_slice value, struct haul_error *error);
     uint64_t (*table_size)(const struct haul_table *table);

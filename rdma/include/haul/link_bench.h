@@ -19,12 +19,12 @@ enum { HAUL_LINK_BENCH_LINKS_MAX = 16 };
 /* Zero means the default for every number. */
 struct haul_link_bench_options {
     enum haul_transport transport;
-    const char *address;       /* ADDR:PORT to connect to or to listen on */
-    uint32_t size_bytes;       /* payload of a block; default 1 MiB */
-    double seconds;            /* how long to send; default 5 */
-    uint32_t link_count;       /* links side by side (queue pairs); default 1 */
-    bool without_crc;          /* leave the payload checksums out on both sides */
-    bool keep_serving;         /* server: more than one run */
+    const char *address; /* ADDR:PORT to connect to or to listen on */
+    uint32_t size_bytes; /* payload of a block; default 1 MiB */
+    double seconds;      /* how long to send; default 5 */
+    uint32_t link_count; /* links side by side (queue pairs); default 1 */
+    bool without_crc;    /* leave the payload checksums out on both sides */
+    bool keep_serving;   /* server: more than one run */
     struct haul_link_options link;
     /* Asked in every round of the loop; true ends the run early. May be NULL. */
     bool (*is_cancelled)(void *context);
@@ -36,11 +36,11 @@ struct haul_link_bench_options {
 
 struct haul_link_bench_result {
     enum haul_transport transport;
-    uint64_t bytes;            /* of payload, freed by the receiver */
+    uint64_t bytes; /* of payload, freed by the receiver */
     uint64_t blocks;
-    double seconds;            /* first submit to last credit */
+    double seconds; /* first submit to last credit */
     double bytes_per_second;
-    double cpu_seconds;        /* user and system, of this process */
+    double cpu_seconds; /* user and system, of this process */
     struct haul_link_stats link;
 };
 

@@ -51,23 +51,23 @@ enum {
 
 /* Options of a link. Zero means the default everywhere. */
 struct haul_link_options {
-    uint32_t slot_count;          /* ring slots on the receiver; blocks on the sender */
-    uint32_t slot_size_bytes;     /* a power of two */
-    uint32_t peer_timeout_ms;     /* all other timers of the link follow from it */
-    uint32_t spin_us;             /* poll this long before sleeping */
+    uint32_t slot_count;      /* ring slots on the receiver; blocks on the sender */
+    uint32_t slot_size_bytes; /* a power of two */
+    uint32_t peer_timeout_ms; /* all other timers of the link follow from it */
+    uint32_t spin_us;         /* poll this long before sleeping */
 };
 
 /* Counters of one link, all since its creation. */
 struct haul_link_stats {
     uint64_t blocks_sent;
     uint64_t blocks_received;
-    uint64_t bytes_sent;          /* headers and payloads of blocks, credits and frames */
+    uint64_t bytes_sent; /* headers and payloads of blocks, credits and frames */
     uint64_t bytes_received;
-    uint64_t credit_stalls;       /* submits refused for want of a credit */
-    uint64_t credits_sent;        /* credit records */
+    uint64_t credit_stalls; /* submits refused for want of a credit */
+    uint64_t credits_sent;  /* credit records */
     uint64_t credits_received;
     uint64_t crc_errors;
-    uint64_t sleeps;              /* times the poll group armed and slept */
+    uint64_t sleeps; /* times the poll group armed and slept */
 };
 
 #ifdef __cplusplus
