@@ -12,6 +12,7 @@
 enum { SYNC_BYTES = 32 << 20 };
 
 #define COMPARATOR_BYTEWISE "leveldb.BytewiseComparator"
+#define COMPARATOR_REVERSE "rocksdb.ReverseBytewiseComparator"
 
 void stream_position_fini(struct stream_position *position)
 {
@@ -136,13 +137,26 @@ static const char *check_snapshot_record(const struct apply_stream *stream,
     return NULL;
 }
 
-static bool is_planned_family(const struct plan *plan, uint32_t target_id)
+/* NULL: not in the plan. */
+static const struct plan_family *find_family(const struct plan *plan, uint32_t target_id)
 {
-    bool found = false;
-    for (size_t i = 0; i < plan->family_count && !found; i++) {
-        found = plan->families[i].target_id == target_id;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        if (plan->families[i].target_id == target_id) {
+            return &plan->families[i];
+        }
     }
-    return found;
+    return NULL;
+}
+
+/* Does [begin, end) run forward in the family's own order? RocksDB logs a DeleteRange that does not
+ * before it refuses it, and takes no write after that. */
+static bool runs_forward(const struct plan_family *family, struct haul_slice begin,
+                         struct haul_slice end)
+{
+    const char *comparator = family->family.comparator;
+    int order = slice_compare(begin, end);
+    return (order <= 0 && strcmp(comparator, COMPARATOR_BYTEWISE) == 0) ||
+           (order >= 0 && strcmp(comparator, COMPARATOR_REVERSE) == 0);
 }
 
 /* Does one range of the plan hold all of [begin, end)? */
@@ -165,8 +179,12 @@ static const char *check_delta_record(const struct apply_stream *stream,
     if (!known) {
         return "a record kind that a delta may not carry";
     }
-    if (!is_planned_family(stream->plan, record->family_id)) {
+    const struct plan_family *family = find_family(stream->plan, record->family_id);
+    if (family == NULL) {
         return "a record of a column family that is not in the plan";
+    }
+    if (record->kind == RAW_DELETE_RANGE && !runs_forward(family, record->key, record->value)) {
+        return "a range of keys that ends before it starts";
     }
     bool inside = record->kind == RAW_DELETE_RANGE
                       ? holds_range(stream->plan, record->key, record->value)
@@ -287,6 +305,9 @@ enum haul_status apply_stream_take(struct apply_stream *stream, const struct slo
         }
     } else if (fragment_assembly_is_open(&stream->fragments)) {
         return refuse(stream, HAUL_PROTOCOL, "a fragment is missing", NULL, error);
+    }
+    if ((!complete || batch.size == 0) && header->record_count > 0) {
+        return refuse(stream, HAUL_CORRUPT, "its record count lies", NULL, error);
     }
     if (complete && batch.size > 0) {
         enum haul_status status = apply_batch(stream, batch, header->record_count, error);

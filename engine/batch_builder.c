@@ -198,22 +198,21 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error)
 {
-    enum haul_status status = HAUL_OK;
     if (builder->block != NULL && raw_batch_put(&builder->writer, family_id, key, value)) {
         digest_add(&builder->digest, key, value);
-    } else {
-        status = put_slowly(builder, family_id, key, value, error);
+        return HAUL_OK;
     }
-    if (status == HAUL_OK) {
-        builder->records++;
-        builder->bytes += key.size + value.size;
-    }
-    return status;
+    return put_slowly(builder, family_id, key, value, error);
 }
 
 enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_slice batch,
                                     uint32_t record_count, struct haul_error *error)
 {
+    if (batch.size > FRAGMENT_TOTAL_BYTES_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                              "a batch of %zu bytes; the largest that can be moved has %" PRIu64,
+                              batch.size, (uint64_t)FRAGMENT_TOTAL_BYTES_MAX);
+    }
     enum haul_status status = batch_builder_flush(builder);
     if (status != HAUL_OK) {
         return status;
@@ -263,8 +262,6 @@ enum haul_status batch_builder_append(struct batch_builder *builder, struct haul
     memcpy(builder->writer.at, records.data, records.size);
     builder->writer.at += records.size;
     builder->writer.count += record_count;
-    builder->records += record_count;
-    builder->bytes += records.size;
     return HAUL_OK;
 }
 

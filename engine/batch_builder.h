@@ -22,8 +22,6 @@ struct batch_builder {
     struct raw_batch_writer writer;
     struct digest digest;          /* of every record put */
     struct batch_history *history; /* gets it after each batch; may be NULL */
-    uint64_t records;              /* emitted and being built */
-    uint64_t bytes;                /* of their keys and values */
 };
 
 void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,

@@ -6,10 +6,6 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "haul/store.h"
-
-/* A batch of one record adds a header, a tag, a family and two lengths to it. */
-enum { BATCH_OVERHEAD_BYTES = 64 };
 
 void fragment_header_encode(uint64_t total_bytes, uint64_t offset, uint8_t *at)
 {
@@ -48,8 +44,7 @@ enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
     size_t piece_size = cursor_left(&cursor);
     bool sound = !cursor.failed && piece_size > 0 && offset == assembly->size &&
                  (offset == 0 || total == assembly->total_bytes) &&
-                 total <= HAUL_RECORD_BYTES_MAX + HAUL_KEY_BYTES_MAX + BATCH_OVERHEAD_BYTES &&
-                 piece_size <= total - offset;
+                 total <= FRAGMENT_TOTAL_BYTES_MAX && piece_size <= total - offset;
     if (!sound) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "fragment of %zu bytes at %llu of %llu does not follow byte %zu",

@@ -13,8 +13,16 @@
 
 #include "haul/slice.h"
 #include "haul/status.h"
+#include "haul/store.h"
 
-enum { FRAGMENT_HEADER_BYTES = 16 };
+enum {
+    FRAGMENT_HEADER_BYTES = 16,
+    /* What a batch of one record adds to it: a header, a tag, a family and two lengths. */
+    FRAGMENT_OVERHEAD_BYTES = 64,
+};
+/* Of a whole batch: nothing larger is sent or taken. */
+#define FRAGMENT_TOTAL_BYTES_MAX \
+    (HAUL_RECORD_BYTES_MAX + HAUL_KEY_BYTES_MAX + FRAGMENT_OVERHEAD_BYTES)
 
 void fragment_header_encode(uint64_t total_bytes, uint64_t offset, uint8_t *at);
 

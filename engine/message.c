@@ -2,12 +2,15 @@
 /* message.c — one table from message types to protobuf descriptors, and nanopb behind it. */
 #include "message.h"
 
+#include <assert.h>
 #include <pb_decode.h>
 #include <pb_encode.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assertion.h"
+
+static_assert(MESSAGE_BYTES_MAX <= PB_SIZE_MAX, "a byte string's size fits nanopb's");
 
 static const pb_msgdesc_t *fields_of(unsigned type)
 {
@@ -94,7 +97,9 @@ void message_release(struct message *message)
 
 pb_bytes_array_t *message_bytes(struct haul_slice bytes)
 {
-    pb_bytes_array_t *array = malloc(PB_BYTES_ARRAY_T_ALLOCSIZE(bytes.size));
+    /* nanopb's size has 16 bits: a longer string would go out cut short. */
+    pb_bytes_array_t *array =
+        bytes.size > MESSAGE_BYTES_MAX ? NULL : malloc(PB_BYTES_ARRAY_T_ALLOCSIZE(bytes.size));
     if (array == NULL) {
         return NULL;
     }

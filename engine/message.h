@@ -15,6 +15,7 @@ enum {
     MESSAGE_WIRE_VERSION = 1,
     MESSAGE_TOKEN_BYTES = 16,
     MESSAGE_SESSION_BYTES = 16,
+    MESSAGE_BYTES_MAX = UINT16_MAX, /* of one byte string */
 };
 
 /* Type of the control frame, member of the union, protobuf message. Append only. */
@@ -73,7 +74,7 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
 /* Free what the message points to (decoded ones, and those built from malloc'ed parts). */
 void message_release(struct message *message);
 
-/* A malloc'ed protobuf byte string, NULL when there is no memory. */
+/* A malloc'ed protobuf byte string; NULL: no memory, or longer than MESSAGE_BYTES_MAX. */
 pb_bytes_array_t *message_bytes(struct haul_slice bytes);
 /* The bytes of one; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);

@@ -408,6 +408,16 @@ static bool is_inside(const struct plan *plan, const struct key_range *stream)
     return false;
 }
 
+/* By family, then by key: only in order are neighbours enough to see that all are disjoint. */
+static bool follows(const struct plan_stream *before, const struct plan_stream *stream)
+{
+    if (before->family != stream->family) {
+        return before->family < stream->family;
+    }
+    return slice_compare(key_range_start(&before->range), key_range_start(&stream->range)) < 0 &&
+           !key_range_overlaps(&before->range, &stream->range);
+}
+
 static enum haul_status take_streams(struct plan *plan, const haul_control_Plan *message,
                                      struct haul_error *error)
 {
@@ -435,10 +445,7 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         if (!is_inside(plan, &to->range)) {
             return bad_plan(error, "a stream outside the ranges");
         }
-        const struct plan_stream *before = i == 0 ? NULL : &plan->streams[i - 1];
-        if (before != NULL &&
-            (before->family > to->family ||
-             (before->family == to->family && key_range_overlaps(&before->range, &to->range)))) {
+        if (i > 0 && !follows(&plan->streams[i - 1], to)) {
             return bad_plan(error, "streams overlap or are not in order");
         }
     }

@@ -15,7 +15,9 @@
 #include "call_worker.h"
 #include "control_channel.h"
 #include "migration_thread.h"
+#include "position_queue.h"
 #include "receiver_links.h"
+#include "target_answer.h"
 #include "target_plan.h"
 #include "target_record.h"
 #include "target_session.h"
@@ -44,13 +46,10 @@ struct target_job {
     struct receiver_links links;
     struct applier *applier;
     struct call_worker *worker;
-    struct target_record record;     /* the call worker's while a call runs */
-    struct plan incoming_plan;       /* on its way to the check */
-    uint64_t prepared_version;       /* of the records, when the source came back */
-    struct stream_position *pending; /* durable in the store, to be recorded */
-    size_t pending_count;
-    struct stream_position *recording; /* with the call worker; NULL: it has none */
-    size_t recording_count;
+    struct target_record record; /* the call worker's while a call runs */
+    struct plan incoming_plan;   /* on its way to the check */
+    uint64_t prepared_version;   /* of the records, when the source came back */
+    struct position_queue positions;
     bool prepared_waits; /* PREPARED comes when the positions are recorded */
     bool started;        /* the plan was accepted, blocks may come */
     bool ended;
@@ -108,8 +107,8 @@ static void call_check(void *context, struct haul_error *error)
 static void call_positions(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
-    error->status =
-        target_record_positions(&job->record, job->recording, job->recording_count, error);
+    error->status = target_record_positions(&job->record, job->positions.taken,
+                                            job->positions.taken_count, error);
 }
 
 static void call_digest(void *context, struct haul_error *error)
@@ -176,45 +175,6 @@ static void take_plan(struct target_job *job, const struct message *message)
     submit_call(job, CALL_CHECK, call_check);
 }
 
-/* Where the streams stand, for a source that comes back. */
-static enum haul_status add_positions(struct target_job *job, haul_control_PlanAccepted *accepted)
-{
-    size_t count = job->record.positions == NULL ? 0 : job->record.plan.stream_count;
-    accepted->positions = calloc(count + 1, sizeof(*accepted->positions));
-    if (accepted->positions == NULL) {
-        return HAUL_NO_MEMORY;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const struct stream_position *from = &job->record.positions[i];
-        haul_control_StreamPosition *to = &accepted->positions[accepted->positions_count++];
-        to->stream = from->stream;
-        to->next_batch = from->next_batch;
-        to->finished = from->finished;
-        to->last_key = message_bytes(slice_of(from->last_key, from->last_key_size));
-        if (to->last_key == NULL) {
-            return HAUL_NO_MEMORY;
-        }
-    }
-    accepted->delta_next_batch = job->record.delta_next_batch;
-    return HAUL_OK;
-}
-
-static enum haul_status make_accepted(struct target_job *job)
-{
-    message_init(&job->accepted, MESSAGE_PLAN_ACCEPTED);
-    haul_control_PlanAccepted *accepted = &job->accepted.as.plan_accepted;
-    accepted->lane = (uint32_t)job->record.lane;
-    accepted->family_ids = calloc(job->record.plan.family_count, sizeof(*accepted->family_ids));
-    if (accepted->family_ids == NULL || add_positions(job, accepted) != HAUL_OK) {
-        return HAUL_NO_MEMORY;
-    }
-    accepted->family_ids_count = (pb_size_t)job->record.plan.family_count;
-    for (size_t i = 0; i < job->record.plan.family_count; i++) {
-        accepted->family_ids[i] = job->record.plan.families[i].target_id;
-    }
-    return HAUL_OK;
-}
-
 /* What the records say is done already. */
 static void count_finished(struct target_job *job)
 {
@@ -237,7 +197,8 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     }
     struct target_event event = {
         .type = TARGET_EVENT_CHECKED, .error = *error, .accepted = &job->accepted};
-    if (error->status == HAUL_OK && make_accepted(job) != HAUL_OK) {
+    if (error->status == HAUL_OK &&
+        target_answer_accepted(&job->record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
     }
     feed(job, &event);
@@ -282,47 +243,19 @@ static void start_appliers(struct target_job *job)
 
 /* --- positions -------------------------------------------------------------------------------- */
 
-static void free_positions(struct stream_position *positions, size_t count)
-{
-    for (size_t i = 0; positions != NULL && i < count; i++) {
-        stream_position_fini(&positions[i]);
-    }
-    free(positions);
-}
-
 /* One call at a time; what becomes durable meanwhile goes with the next. */
 static void record_positions(struct target_job *job)
 {
-    if (job->recording != NULL || job->pending_count == 0) {
-        return;
+    if (position_queue_take(&job->positions)) {
+        submit_call(job, CALL_POSITIONS, call_positions);
     }
-    job->recording = job->pending;
-    job->recording_count = job->pending_count;
-    job->pending = NULL;
-    job->pending_count = 0;
-    submit_call(job, CALL_POSITIONS, call_positions);
-}
-
-static void on_durable(struct target_job *job, struct applier_note *note)
-{
-    size_t count = job->pending_count + note->position_count;
-    struct stream_position *all = realloc(job->pending, count * sizeof(*all));
-    if (all == NULL) {
-        free_positions(note->positions, note->position_count); /* a resume repeats more */
-        return;
-    }
-    memcpy(all + job->pending_count, note->positions, note->position_count * sizeof(*all));
-    free(note->positions);
-    job->pending = all;
-    job->pending_count = count;
-    record_positions(job);
 }
 
 /* PREPARED stands behind every position that it relies on. */
 static void record_prepared(struct target_job *job)
 {
     record_positions(job);
-    job->prepared_waits = job->recording != NULL;
+    job->prepared_waits = position_queue_is_busy(&job->positions);
     if (!job->prepared_waits) {
         submit_call(job, CALL_RECORD, call_record);
     }
@@ -330,8 +263,7 @@ static void record_prepared(struct target_job *job)
 
 static void on_positions_recorded(struct target_job *job, const struct haul_error *error)
 {
-    free_positions(job->recording, job->recording_count);
-    job->recording = NULL;
+    position_queue_done(&job->positions);
     if (error->status != HAUL_OK) {
         feed_error(job, TARGET_EVENT_FAILED, error);
     } else if (job->prepared_waits) {
@@ -397,7 +329,8 @@ static void on_note(struct target_job *job, struct applier_note *note)
         on_applied(job, note);
         return;
     case APPLIER_DURABLE:
-        on_durable(job, note);
+        position_queue_add(&job->positions, note->positions, note->position_count);
+        record_positions(job);
         return;
     case APPLIER_FLUSHED:
         on_flushed(job);
@@ -737,32 +670,6 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-static void fill_welcome(struct target_job *job, bool version_known, uint64_t version,
-                         struct message *message)
-{
-    const struct haul_target_options *target = job->options.target;
-    message_init(message, MESSAGE_WELCOME);
-    haul_control_Welcome *welcome = &message->as.welcome;
-    welcome->wire_version = MESSAGE_WIRE_VERSION;
-    welcome->journal_version = 1;
-    (void)snprintf(welcome->software, sizeof(welcome->software), "haul %s", HAUL_RELEASE);
-    welcome->config_version = version;
-    welcome->config_version_known = version_known;
-    const char *identity = target->store->ops->identity(target->store);
-    size_t size = strnlen(identity, sizeof(welcome->target_identity.bytes));
-    welcome->target_identity.size = (pb_size_t)size;
-    memcpy(welcome->target_identity.bytes, identity, size);
-    welcome->token.size = MESSAGE_TOKEN_BYTES;
-    memcpy(welcome->token.bytes, job->token, MESSAGE_TOKEN_BYTES);
-    welcome->session.size = MESSAGE_SESSION_BYTES;
-    memcpy(welcome->session.bytes, job->session_id, MESSAGE_SESSION_BYTES);
-    welcome->rdma_offered = job->options.rdma_offered;
-    (void)snprintf(welcome->rdma_refusal, sizeof(welcome->rdma_refusal), "%s",
-                   job->options.rdma_refusal);
-    welcome->slot_count = target->link.slot_count;
-    welcome->slot_size_bytes = target->link.slot_size_bytes;
-}
-
 static enum haul_status create_session(struct target_job *job, struct haul_error *error)
 {
     const struct haul_target_options *target = job->options.target;
@@ -783,7 +690,16 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         migration_random(job->session_id, sizeof(job->session_id)) != HAUL_OK) {
         return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for a token");
     }
-    fill_welcome(job, options.config_version_known, options.config_version, &options.welcome);
+    struct target_greeting greeting = {
+        .target = target,
+        .token = job->token,
+        .session_id = job->session_id,
+        .rdma_offered = job->options.rdma_offered,
+        .rdma_refusal = job->options.rdma_refusal,
+        .config_version = options.config_version,
+        .config_version_known = options.config_version_known,
+    };
+    target_answer_welcome(&greeting, &options.welcome);
     status = target_session_create(&options, now_ns(job), &job->session);
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for a session");
@@ -843,8 +759,7 @@ void target_job_destroy(struct target_job *job)
     target_session_destroy(job->session);
     message_release(&job->accepted);
     plan_fini(&job->incoming_plan);
-    free_positions(job->pending, job->pending_count);
-    free_positions(job->recording, job->recording_count);
+    position_queue_fini(&job->positions);
     target_record_fini(&job->record);
     free(job);
 }

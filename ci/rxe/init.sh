@@ -66,6 +66,16 @@ mount_all() {
     echo "haul-$rig_role" >/proc/sys/kernel/hostname
 }
 
+# The guest gathers hardly any randomness by itself, and getrandom(2) waits for it.
+seed_random() {
+    [[ -r $haul_rig/seed ]] || die "no seed for the random numbers"
+    perl -e '
+        open(my $seed, "<:raw", $ARGV[0]) or die; read($seed, my $bytes, 512) == 512 or die;
+        open(my $random, ">:raw", "/dev/random") or die;
+        ioctl($random, 0x40085203, pack("iia512", 4096, 512, $bytes)) or die;  # RNDADDENTROPY
+    ' "$haul_rig/seed" || die "the random numbers cannot be seeded"
+}
+
 open_consoles() {
     exec 3>/dev/tty1 4>/dev/tty2
     stty -F /dev/tty1 raw -echo
@@ -211,6 +221,7 @@ peer_done() { [[ -e $rig_sync/$rig_peer_role.done || -e $rig_sync/timeout ]]; }
 main() {
     trap on_exit EXIT
     mount_all
+    seed_random
     open_consoles
     open_pause
     network

@@ -190,6 +190,7 @@ write_config() { # role, address, peer, peer's role
     cp "$here/init.sh" "$dir/init"
     chmod 755 "$dir/init"
     role_environment "$1" "$2" "$3" "$dir/tmp"
+    head -c 512 /dev/urandom >"$dir/seed"
     cat >"$dir/config" <<END
 rig_role=$1
 rig_hosts=$hosts

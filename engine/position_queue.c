@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* position_queue.c — durable stream positions on their way into the journal. */
+#include "position_queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void free_positions(struct stream_position *positions, size_t count)
+{
+    for (size_t i = 0; positions != NULL && i < count; i++) {
+        stream_position_fini(&positions[i]);
+    }
+    free(positions);
+}
+
+void position_queue_add(struct position_queue *queue, struct stream_position *positions,
+                        size_t count)
+{
+    if (count == 0) {
+        free(positions);
+        return;
+    }
+    size_t total = queue->waiting_count + count;
+    struct stream_position *all = realloc(queue->waiting, total * sizeof(*all));
+    if (all == NULL) {
+        free_positions(positions, count);
+        return;
+    }
+    memcpy(all + queue->waiting_count, positions, count * sizeof(*all));
+    free(positions);
+    queue->waiting = all;
+    queue->waiting_count = total;
+}
+
+bool position_queue_take(struct position_queue *queue)
+{
+    if (queue->taken != NULL || queue->waiting_count == 0) {
+        return false;
+    }
+    queue->taken = queue->waiting;
+    queue->taken_count = queue->waiting_count;
+    queue->waiting = NULL;
+    queue->waiting_count = 0;
+    return true;
+}
+
+bool position_queue_is_busy(const struct position_queue *queue)
+{
+    return queue->taken != NULL;
+}
+
+void position_queue_done(struct position_queue *queue)
+{
+    free_positions(queue->taken, queue->taken_count);
+    queue->taken = NULL;
+    queue->taken_count = 0;
+}
+
+void position_queue_fini(struct position_queue *queue)
+{
+    position_queue_done(queue);
+    free_positions(queue->waiting, queue->waiting_count);
+    queue->waiting = NULL;
+    queue->waiting_count = 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* position_queue.h — stream positions that are durable in the store, on their way into the journal:
+ * they gather while the call worker records those taken before. Thread: the loop's; the array of
+ * `taken` is the call worker's from a take to its done. */
+#ifndef HAUL_POSITION_QUEUE_H
+#define HAUL_POSITION_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "apply_stream.h"
+
+/* Zeroed: empty. */
+struct position_queue {
+    struct stream_position *waiting;
+    size_t waiting_count;
+    struct stream_position *taken; /* NULL: none are being recorded */
+    size_t taken_count;
+};
+
+/* Takes the array over. Without memory it is dropped: a resume then repeats more. */
+void position_queue_add(struct position_queue *queue, struct stream_position *positions,
+                        size_t count);
+/* Hand what waits to the call worker. False: it is busy, or nothing waits. */
+bool position_queue_take(struct position_queue *queue);
+bool position_queue_is_busy(const struct position_queue *queue);
+/* Those taken are recorded, or cannot be. */
+void position_queue_done(struct position_queue *queue);
+void position_queue_fini(struct position_queue *queue);
+
+#endif

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_answer.c — the messages of the target that tell of its options and records. */
+#include "target_answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { JOURNAL_VERSION = 1 };
+
+void target_answer_welcome(const struct target_greeting *greeting, struct message *message)
+{
+    const struct haul_target_options *target = greeting->target;
+    message_init(message, MESSAGE_WELCOME);
+    haul_control_Welcome *welcome = &message->as.welcome;
+    welcome->wire_version = MESSAGE_WIRE_VERSION;
+    welcome->journal_version = JOURNAL_VERSION;
+    (void)snprintf(welcome->software, sizeof(welcome->software), "haul %s", HAUL_RELEASE);
+    welcome->config_version = greeting->config_version;
+    welcome->config_version_known = greeting->config_version_known;
+    const char *identity = target->store->ops->identity(target->store);
+    size_t size = strnlen(identity, sizeof(welcome->target_identity.bytes));
+    welcome->target_identity.size = (pb_size_t)size;
+    memcpy(welcome->target_identity.bytes, identity, size);
+    welcome->token.size = MESSAGE_TOKEN_BYTES;
+    memcpy(welcome->token.bytes, greeting->token, MESSAGE_TOKEN_BYTES);
+    welcome->session.size = MESSAGE_SESSION_BYTES;
+    memcpy(welcome->session.bytes, greeting->session_id, MESSAGE_SESSION_BYTES);
+    welcome->rdma_offered = greeting->rdma_offered;
+    (void)snprintf(welcome->rdma_refusal, sizeof(welcome->rdma_refusal), "%s",
+                   greeting->rdma_refusal);
+    welcome->slot_count = target->link.slot_count;
+    welcome->slot_size_bytes = target->link.slot_size_bytes;
+}
+
+static enum haul_status add_positions(const struct target_record *record,
+                                      haul_control_PlanAccepted *accepted)
+{
+    size_t count = record->positions == NULL ? 0 : record->plan.stream_count;
+    accepted->positions = calloc(count + 1, sizeof(*accepted->positions));
+    if (accepted->positions == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct stream_position *from = &record->positions[i];
+        haul_control_StreamPosition *to = &accepted->positions[accepted->positions_count++];
+        to->stream = from->stream;
+        to->next_batch = from->next_batch;
+        to->finished = from->finished;
+        to->last_key = message_bytes(slice_of(from->last_key, from->last_key_size));
+        if (to->last_key == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+    }
+    accepted->delta_next_batch = record->delta_next_batch;
+    return HAUL_OK;
+}
+
+enum haul_status target_answer_accepted(const struct target_record *record, struct message *message)
+{
+    message_init(message, MESSAGE_PLAN_ACCEPTED);
+    haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
+    accepted->lane = (uint32_t)record->lane;
+    accepted->family_ids = calloc(record->plan.family_count, sizeof(*accepted->family_ids));
+    if (accepted->family_ids == NULL || add_positions(record, accepted) != HAUL_OK) {
+        return HAUL_NO_MEMORY;
+    }
+    accepted->family_ids_count = (pb_size_t)record->plan.family_count;
+    for (size_t i = 0; i < record->plan.family_count; i++) {
+        accepted->family_ids[i] = record->plan.families[i].target_id;
+    }
+    return HAUL_OK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_answer.h — the messages of the target that tell of its options and records. Strings and
+ * arrays of a message are the message's own: message_release. Thread: the loop's. */
+#ifndef HAUL_TARGET_ANSWER_H
+#define HAUL_TARGET_ANSWER_H
+
+#include "haul/migration.h"
+#include "message.h"
+#include "target_record.h"
+
+/* What a Welcome tells apart from the target's options. */
+struct target_greeting {
+    const struct haul_target_options *target;
+    const uint8_t *token;      /* MESSAGE_TOKEN_BYTES, for the data links */
+    const uint8_t *session_id; /* MESSAGE_SESSION_BYTES */
+    bool rdma_offered;
+    const char *rdma_refusal;
+    uint64_t config_version;
+    bool config_version_known;
+};
+
+void target_answer_welcome(const struct target_greeting *greeting, struct message *message);
+
+/* PlanAccepted: lane, family ids and, for a source that comes back, where the streams stand.
+ * Errors: NO_MEMORY. */
+enum haul_status target_answer_accepted(const struct target_record *record,
+                                        struct message *message) HAUL_MUST_CHECK;
+
+#endif
