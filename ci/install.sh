@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# install.sh — installs the Debian packages that building, testing and the demo need.
+# install.sh — installs the Debian packages that building, testing, the demo and the benchmarks need.
 # Prints what it installs; nothing missing, nothing done. Needs root or sudo only then.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,6 +11,8 @@ packages=(
     libibverbs-dev librdmacm-dev ibverbs-providers
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq
+    # benchmarks
+    iperf3 perftest time
 )
 
 is_installed() {

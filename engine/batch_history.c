@@ -9,9 +9,18 @@
 
 enum { CAPACITY_INITIAL = 64 };
 
+void batch_history_adopt(struct batch_history *history, size_t batch_count,
+                         const struct digest *base)
+{
+    history->base = *base;
+    history->base_count = batch_count;
+    history->count = batch_count;
+}
+
 enum haul_status batch_history_note(struct batch_history *history, const struct digest *digest)
 {
-    if (history->count == history->capacity) {
+    size_t noted = history->count - history->base_count;
+    if (noted == history->capacity) {
         size_t capacity = history->capacity == 0 ? CAPACITY_INITIAL : 2 * history->capacity;
         struct digest *after = realloc(history->after, capacity * sizeof(*after));
         if (after == NULL) {
@@ -20,19 +29,22 @@ enum haul_status batch_history_note(struct batch_history *history, const struct 
         history->after = after;
         history->capacity = capacity;
     }
-    history->after[history->count++] = *digest;
+    history->after[noted] = *digest;
+    history->count++;
     return HAUL_OK;
 }
 
 struct digest batch_history_at(const struct batch_history *history, size_t batch_count)
 {
-    haul_assert(batch_count <= history->count);
-    return batch_count == 0 ? (struct digest){0} : history->after[batch_count - 1];
+    haul_assert(batch_count >= history->base_count && batch_count <= history->count);
+    return batch_count == history->base_count
+               ? history->base
+               : history->after[batch_count - history->base_count - 1];
 }
 
 void batch_history_truncate(struct batch_history *history, size_t batch_count)
 {
-    haul_assert(batch_count <= history->count);
+    haul_assert(batch_count >= history->base_count && batch_count <= history->count);
     history->count = batch_count;
 }
 

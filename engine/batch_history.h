@@ -12,17 +12,23 @@
 
 /* Zeroed is empty. */
 struct batch_history {
-    struct digest *after; /* [n]: of all records up to and with batch n */
-    size_t count;
+    struct digest base; /* of the first `base_count` batches, which an earlier process sent */
+    size_t base_count;
+    struct digest *after; /* [n]: of all records up to and with batch base_count + n */
+    size_t count;         /* batches known, those of the base included */
     size_t capacity;
 };
+
+/* Begin with batches that are there already, as far as `base` tells of their records. */
+void batch_history_adopt(struct batch_history *history, size_t batch_count,
+                         const struct digest *base);
 
 /* The next batch has ended, with this digest. Errors: NO_MEMORY. */
 enum haul_status batch_history_note(struct batch_history *history,
                                     const struct digest *digest) HAUL_MUST_CHECK;
-/* Digest of the first `batch_count` batches; at most `count`. */
+/* Digest of the first `batch_count` batches; from base_count to count. */
 struct digest batch_history_at(const struct batch_history *history, size_t batch_count);
-/* Forget all batches but the first `batch_count`. */
+/* Forget all batches but the first `batch_count`; from base_count to count. */
 void batch_history_truncate(struct batch_history *history, size_t batch_count);
 void batch_history_fini(struct batch_history *history);
 

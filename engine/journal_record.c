@@ -16,6 +16,7 @@ enum {
     DIGEST_BYTES = 32,
     POSITION_BYTES_MIN = 52,
     DELTA_BYTES = 16,
+    EPOCH_BYTES = 8,
     PREPARED_BYTES_MIN = 36,
     FAMILY_DIGEST_BYTES = 4 + DIGEST_BYTES,
     COMMITTED_BYTES = 16,
@@ -143,6 +144,8 @@ static uint8_t *encode_body(uint8_t *at, const struct journal_record *record)
         return encode_u64(at, record->snapshot.wal_sequence);
     case JOURNAL_FROZEN:
         return encode_u64(at, record->frozen_sequence);
+    case JOURNAL_EPOCH:
+        return encode_u64(at, record->epoch);
     case JOURNAL_DECISION:
         return encode_decision(at, &record->decision);
     case JOURNAL_POSITION:
@@ -201,6 +204,9 @@ static enum haul_status size_body(const struct journal_record *record, size_t *s
     case JOURNAL_FROZEN:
         *size = FROZEN_BYTES;
         return HAUL_OK;
+    case JOURNAL_EPOCH:
+        *size = EPOCH_BYTES;
+        return record->epoch > 0 ? HAUL_OK : HAUL_INVALID;
     case JOURNAL_DECISION:
         *size = DECISION_BYTES;
         return HAUL_OK;
@@ -344,6 +350,10 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
         return;
     case JOURNAL_FROZEN:
         record->frozen_sequence = cursor_u64(cursor);
+        return;
+    case JOURNAL_EPOCH:
+        record->epoch = cursor_u64(cursor);
+        refuse_unless(cursor, record->epoch > 0);
         return;
     case JOURNAL_DECISION:
         decode_decision(cursor, &record->decision);

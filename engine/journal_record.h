@@ -49,7 +49,8 @@ enum journal_role {
     X(DELTA, 33, 2)          \
     X(PREPARED, 34, 2)       \
     X(COMMITTED, 35, 2)      \
-    X(CLEARED, 36, 2)
+    X(CLEARED, 36, 2)        \
+    X(EPOCH, 37, 2)
 
 enum journal_type {
 #define JOURNAL_TYPE_ENUM(name, value, sides) JOURNAL_##name = value,
@@ -137,6 +138,7 @@ struct journal_record {
         struct journal_delta delta;
         const struct journal_prepared *prepared;
         struct journal_committed committed;
+        uint64_t epoch; /* EPOCH: attempts of the source before this one are fenced; from 1 */
     };
 };
 

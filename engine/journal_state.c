@@ -238,6 +238,9 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
         return is_moving(state) && positions_may_follow(state, record);
     case JOURNAL_DELTA:
         return may_move_delta(state, &record->delta);
+    case JOURNAL_EPOCH:
+        return (is_moving(state) || state->phase == JOURNAL_PHASE_PREPARED) &&
+               record->epoch > state->epoch;
     case JOURNAL_PREPARED:
         return may_prepare(state, record->prepared);
     case JOURNAL_COMMITTED:
@@ -335,7 +338,7 @@ static void on_source_record(struct journal_state *state, const struct journal_r
 {
     switch (record->type) {
     case JOURNAL_SNAPSHOT:
-        state->has_snapshot = true;
+        state->snapshot_count++;
         state->snapshot = record->snapshot;
         state->phase = JOURNAL_PHASE_COPYING;
         return;
@@ -383,6 +386,12 @@ static void on_target_record(struct journal_state *state, const struct journal_r
         return;
     case JOURNAL_CLEARED:
         on_cleared(state);
+        return;
+    case JOURNAL_EPOCH:
+        state->epoch = record->epoch;
+        if (state->phase == JOURNAL_PHASE_PREPARED) {
+            state->phase = JOURNAL_PHASE_COPYING;
+        }
         return;
     default:
         haul_unreachable();

@@ -9,7 +9,7 @@
  *    | SNAPSHOT                                | POSITION, DELTA        |
  *   COPYING <--- UNFROZEN ---+                COPYING -----------------+
  *    | FROZEN                |                 | PREPARED      ^
- *   FROZEN ------------------+                PREPARED --------+ DELTA (the source thawed)
+ *   FROZEN ------------------+                PREPARED --------+ DELTA, EPOCH (the source thawed)
  *    | DECISION commit                         | COMMITTED
  *   COMMITTED                                 COMMITTED
  *    | RELEASED                                |
@@ -88,15 +88,16 @@ struct journal_state {
     char abort_text[JOURNAL_TEXT_BYTES_MAX + 1];
 
     /* Source. */
-    bool has_snapshot;
-    bool frozen; /* writes to the range are to be refused, also after a restart */
+    uint32_t snapshot_count; /* attempts so far: the epoch of the last one */
+    bool frozen;             /* writes to the range are to be refused, also after a restart */
     bool decided;
     struct journal_snapshot snapshot;
     uint64_t frozen_sequence; /* of the last FROZEN */
     struct journal_decision decision;
 
     /* Target. */
-    bool cleared; /* after an abort: nothing of the job is left in the range */
+    uint64_t epoch; /* of the newest attempt of the source; 0: the first */
+    bool cleared;   /* after an abort: nothing of the job is left in the range */
     bool has_delta;
     struct journal_stream *streams; /* in the order in which they first appeared */
     size_t stream_count;

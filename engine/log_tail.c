@@ -22,9 +22,11 @@ struct log_tail {
     struct delta_memory scratch;
     struct ledger_base base;
     struct digest_ledger *ledger;
-    /* [n]: everything up to this sequence number is in the batches up to and with n. */
+    /* [n]: everything up to this sequence number is in the batches up to and with
+     * batch_base + n. */
     uint64_t *batch_sequences;
-    size_t batch_count;
+    uint64_t batch_base;  /* batches of an earlier process */
+    uint64_t batch_count; /* those of the base included */
     size_t batch_capacity;
 };
 
@@ -64,8 +66,7 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
     }
     tail->options = *options;
     tail->sequence = options->sequence;
-    batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, LANE_DELTA,
-                       options->next_batch);
+    batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, LANE_DELTA, 0);
     tail->families = calloc(options->plan->family_count, sizeof(*tail->families));
     tail->scratch.data = malloc(SCRATCH_BYTES_INITIAL);
     tail->scratch.capacity_bytes = SCRATCH_BYTES_INITIAL;
@@ -134,7 +135,8 @@ static enum haul_status filter_batch(struct log_tail *tail, const struct haul_lo
 static enum haul_status note_batches(struct log_tail *tail, uint64_t sequence)
 {
     while (tail->batch_count < tail->builder.next_batch) {
-        if (tail->batch_count == tail->batch_capacity) {
+        size_t noted = (size_t)(tail->batch_count - tail->batch_base);
+        if (noted == tail->batch_capacity) {
             size_t capacity = tail->batch_capacity == 0 ? 64 : 2 * tail->batch_capacity;
             uint64_t *sequences = realloc(tail->batch_sequences, capacity * sizeof(*sequences));
             if (sequences == NULL) {
@@ -143,7 +145,8 @@ static enum haul_status note_batches(struct log_tail *tail, uint64_t sequence)
             tail->batch_sequences = sequences;
             tail->batch_capacity = capacity;
         }
-        tail->batch_sequences[tail->batch_count++] = sequence;
+        tail->batch_sequences[noted] = sequence;
+        tail->batch_count++;
     }
     return HAUL_OK;
 }
@@ -176,9 +179,10 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
 {
     struct haul_store *store = tail->options.store;
     uint64_t until = store->ops->sequence(store);
-    enum haul_status status = HAUL_OK;
     *bytes = 0;
-    if (tail->reader == NULL && tail->sequence < until) {
+    /* What is sent must not be lost here by a crash: the job could not go on after it. */
+    enum haul_status status = tail->sequence < until ? store->ops->sync(store, error) : HAUL_OK;
+    if (status == HAUL_OK && tail->reader == NULL && tail->sequence < until) {
         init_filter(tail);
         status = delta_filter_check(&tail->filter, error);
         if (status == HAUL_OK) {
@@ -210,16 +214,21 @@ void log_tail_pause(struct log_tail *tail)
 enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
                                  struct haul_error *error)
 {
-    if (next_batch > tail->batch_count) {
+    if (tail->options.adopted && tail->batch_count == 0) {
+        tail->batch_base = next_batch;
+        tail->batch_count = next_batch;
+    }
+    if (next_batch < tail->batch_base || next_batch > tail->batch_count) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target has more deltas than were sent");
+                              "the target has other deltas than were sent");
     }
     if (tail->reader != NULL) {
         tail->options.store->ops->wal_close(tail->reader);
         tail->reader = NULL;
     }
-    tail->sequence =
-        next_batch == 0 ? tail->options.sequence : tail->batch_sequences[next_batch - 1];
+    tail->sequence = next_batch == tail->batch_base
+                         ? tail->options.sequence
+                         : tail->batch_sequences[next_batch - tail->batch_base - 1];
     tail->batch_count = next_batch;
     batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, LANE_DELTA,
                        next_batch);

@@ -26,9 +26,12 @@ struct log_tail_options {
     struct haul_store *store;
     const struct plan *plan; /* target ids filled in before the first round */
     struct outbox *outbox;
-    uint64_t sequence;   /* of the snapshot: the first round starts at sequence + 1 */
-    uint64_t next_batch; /* of the delta lane */
-    const struct haul_snapshot *snapshot; /* base of the digests; borrowed */
+    uint64_t sequence; /* of the snapshot: the first round starts at sequence + 1 */
+    bool adopted;      /* an earlier process has sent deltas of this job: the first rewind says
+                        * how many batches the target has, and the log is sent again from
+                        * `sequence` on */
+    const struct haul_snapshot
+        *snapshot; /* base of the digests, at `sequence` or later; borrowed */
     const struct haul_hooks *hooks;
 };
 

@@ -504,17 +504,35 @@ static bool same_range(const struct key_range *a, const struct key_range *b)
            slice_compare(key_range_end(a), key_range_end(b)) == 0;
 }
 
+bool plan_is_same_request(const struct plan *a, const struct plan *b)
+{
+    bool same = a->family_count == b->family_count && a->range_count == b->range_count &&
+                a->old_version == b->old_version && a->new_version == b->new_version;
+    for (size_t i = 0; same && i < a->family_count; i++) {
+        same = strcmp(a->families[i].family.name, b->families[i].family.name) == 0 &&
+               a->families[i].metadata == b->families[i].metadata;
+    }
+    for (size_t i = 0; same && i < a->range_count; i++) {
+        same = same_range(&a->ranges[i], &b->ranges[i]);
+    }
+    return same;
+}
+
+void plan_continue(struct plan *plan, struct plan *earlier)
+{
+    struct plan_stream *streams = plan->streams;
+    size_t stream_count = plan->stream_count;
+    plan->streams = earlier->streams;
+    plan->stream_count = earlier->stream_count;
+    plan->lane = earlier->lane;
+    plan->overwrite = earlier->overwrite;
+    earlier->streams = streams;
+    earlier->stream_count = stream_count;
+}
+
 bool plan_equal(const struct plan *a, const struct plan *b)
 {
-    bool equal = a->family_count == b->family_count && a->range_count == b->range_count &&
-                 a->stream_count == b->stream_count && a->old_version == b->old_version &&
-                 a->new_version == b->new_version;
-    for (size_t i = 0; equal && i < a->family_count; i++) {
-        equal = strcmp(a->families[i].family.name, b->families[i].family.name) == 0;
-    }
-    for (size_t i = 0; equal && i < a->range_count; i++) {
-        equal = same_range(&a->ranges[i], &b->ranges[i]);
-    }
+    bool equal = plan_is_same_request(a, b) && a->stream_count == b->stream_count;
     for (size_t i = 0; equal && i < a->stream_count; i++) {
         equal = a->streams[i].family == b->streams[i].family &&
                 same_range(&a->streams[i].range, &b->streams[i].range);

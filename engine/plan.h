@@ -67,6 +67,11 @@ void plan_fini(struct plan *plan);
 
 /* Same families, ranges, streams and versions? */
 bool plan_equal(const struct plan *a, const struct plan *b);
+/* The same but for the streams: what is asked for is the same. */
+bool plan_is_same_request(const struct plan *a, const struct plan *b);
+/* Go on with the streams, lane and overwrite of `earlier`, a plan of the same request; the others
+ * go to it. */
+void plan_continue(struct plan *plan, struct plan *earlier);
 
 /* Is the key of the family (target's id) inside the plan? */
 bool plan_contains(const struct plan *plan, struct haul_slice key);

@@ -19,11 +19,79 @@ struct reader_pool {
     pthread_t threads[READER_COUNT_MAX];
 };
 
+/* What a scan looks at. */
+struct reader_span {
+    const struct haul_snapshot *snapshot; /* NULL: as of now */
+    uint32_t family_id;
+    struct haul_slice start;
+    struct haul_slice end;
+};
+
 /* --- tasks ------------------------------------------------------------------------------------ */
 
 static bool is_stopped(const struct reader_pool *pool)
 {
     return atomic_load_explicit(&pool->stop, memory_order_relaxed);
+}
+
+/* Add every record of [start, end) of a family to the result's digest. */
+static enum haul_status digest_records(struct reader_pool *pool, const struct reader_span *span,
+                                       struct reader_result *result)
+{
+    const struct haul_store_ops *ops = pool->options.store->ops;
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    enum haul_status status = ops->scan_open(pool->options.store, span->snapshot, span->family_id,
+                                             span->start, span->end, &scan, &result->error);
+    while (status == HAUL_OK &&
+           (status = ops->scan_next(scan, &record, &result->error)) == HAUL_OK) {
+        digest_add(&result->digest, record.key, record.value);
+        status = is_stopped(pool) ? HAUL_CLOSED : HAUL_OK;
+    }
+    if (scan != NULL) {
+        ops->scan_close(scan);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+static enum haul_status digest_last_key(struct reader_pool *pool, const struct reader_task *task,
+                                        uint32_t family_id, struct reader_result *result)
+{
+    struct haul_store *store = pool->options.store;
+    uint8_t *value = NULL;
+    size_t size = 0;
+    enum haul_status status = store->ops->get(store, pool->options.snapshot, family_id,
+                                              task->start_after, &value, &size, &result->error);
+    if (status == HAUL_OK) {
+        digest_add(&result->digest, task->start_after, slice_of(value, size));
+        free(value);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+/* What an earlier process has sent of the stream, as this view has it. */
+static enum haul_status adopt_batches(struct reader_pool *pool, const struct reader_task *task,
+                                      struct reader_result *result)
+{
+    const struct plan_stream *stream = &pool->options.plan->streams[task->index];
+    struct reader_span there = {
+        .snapshot = pool->options.snapshot,
+        .family_id = pool->options.plan->families[stream->family].family.id,
+        .start = key_range_start(&stream->range),
+        .end = task->finished ? key_range_end(&stream->range) : task->start_after,
+    };
+    enum haul_status status = HAUL_OK;
+    if (task->finished || task->start_after.size > 0) {
+        status = digest_records(pool, &there, result);
+    }
+    if (status == HAUL_OK && !task->finished) {
+        status = digest_last_key(pool, task, there.family_id, result);
+    }
+    if (status == HAUL_OK) {
+        batch_history_adopt(&pool->options.histories[task->index], task->next_batch,
+                            &result->digest);
+    }
+    return status;
 }
 
 /* Send every record of the scan. */
@@ -53,8 +121,9 @@ static enum haul_status copy_records(struct reader_pool *pool, struct haul_scan 
     return status == HAUL_NOT_FOUND ? batch_builder_finish(builder) : status;
 }
 
-static enum haul_status run_copy(struct reader_pool *pool, const struct reader_task *task,
-                                 struct reader_result *result)
+/* Send the stream from the task's position on. */
+static enum haul_status send_stream(struct reader_pool *pool, const struct reader_task *task,
+                                    struct reader_result *result)
 {
     const struct plan_stream *stream = &pool->options.plan->streams[task->index];
     const struct plan_family *family = &pool->options.plan->families[stream->family];
@@ -80,27 +149,27 @@ static enum haul_status run_copy(struct reader_pool *pool, const struct reader_t
     return status;
 }
 
+static enum haul_status run_copy(struct reader_pool *pool, const struct reader_task *task,
+                                 struct reader_result *result)
+{
+    enum haul_status status = task->rescan ? adopt_batches(pool, task, result) : HAUL_OK;
+    if (status != HAUL_OK || task->finished) {
+        result->batches = task->next_batch;
+        return status;
+    }
+    return send_stream(pool, task, result);
+}
+
 static enum haul_status run_digest(struct reader_pool *pool, const struct reader_task *task,
                                    struct reader_result *result)
 {
     const struct plan *plan = pool->options.plan;
-    const struct haul_store_ops *ops = pool->options.store->ops;
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < plan->range_count && status == HAUL_OK; i++) {
-        struct haul_scan *scan = NULL;
-        status = ops->scan_open(pool->options.store, NULL, plan->families[task->index].family.id,
-                                key_range_start(&plan->ranges[i]), key_range_end(&plan->ranges[i]),
-                                &scan, &result->error);
-        struct haul_record record;
-        while (status == HAUL_OK &&
-               (status = ops->scan_next(scan, &record, &result->error)) == HAUL_OK) {
-            digest_add(&result->digest, record.key, record.value);
-            status = is_stopped(pool) ? HAUL_CLOSED : HAUL_OK;
-        }
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
-        if (scan != NULL) {
-            ops->scan_close(scan);
-        }
+        struct reader_span range = {.family_id = plan->families[task->index].family.id,
+                                    .start = key_range_start(&plan->ranges[i]),
+                                    .end = key_range_end(&plan->ranges[i])};
+        status = digest_records(pool, &range, result);
     }
     return status;
 }

@@ -29,6 +29,9 @@ struct reader_task {
     uint64_t next_batch;           /* COPY: where to go on; 0: from the start */
     struct haul_slice start_after; /* COPY with next_batch > 0: the last key that is there already;
                                     * borrowed until the result */
+    bool rescan;                   /* COPY: the history knows nothing of what is there already; its
+                                    * digest is taken by scan, then the history has it */
+    bool finished;                 /* with rescan: the whole stream is there already */
 };
 
 struct reader_result {

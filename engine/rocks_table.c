@@ -59,8 +59,11 @@ enum haul_status rocks_table_put(struct haul_table *table, struct haul_slice key
     char *message = NULL;
     rocksdb_sstfilewriter_put(table->writer, (const char *)key.data, key.size,
                               (const char *)value.data, value.size, &message);
+    if (message != NULL) {
+        return rocks_error(message, "write table file", error);
+    }
     table->bytes += key.size + value.size;
-    return message == NULL ? HAUL_OK : rocks_error(message, "write table file", error);
+    return HAUL_OK;
 }
 
 uint64_t rocks_table_size(const struct haul_table *table)

@@ -101,7 +101,13 @@ static enum haul_status open_iterator(struct haul_wal_reader *reader, struct hau
     reader->iterator =
         rocksdb_get_updates_since(reader->store->db, reader->position, NULL, &message);
     if (message == NULL) {
-        return after_move(reader, error);
+        enum haul_status status = after_move(reader, error);
+        if (status != HAUL_OK) {
+            /* With nothing in any log file it has no file open, and RocksDB crashes when such an
+             * iterator is moved on: only one that has been on a batch is kept. */
+            close_iterator(reader);
+        }
+        return status;
     }
     reader->iterator = NULL;
     if (strncmp(message, "NotFound", 8) == 0) {

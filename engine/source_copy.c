@@ -14,7 +14,8 @@ static enum haul_status create_tail(struct source_copy *copy, struct haul_error 
     struct log_tail_options tail = {.store = copy->options.store,
                                     .plan = copy->options.plan,
                                     .outbox = &copy->outbox,
-                                    .sequence = copy->options.snapshot_sequence,
+                                    .sequence = copy->options.log_sequence,
+                                    .adopted = copy->options.adopted,
                                     .snapshot = copy->options.snapshot,
                                     .hooks = &copy->options.source->hooks};
     return log_tail_create(&tail, &copy->tail, error);
@@ -161,6 +162,14 @@ static const haul_control_StreamPosition *position_of(const struct source_copy *
     return NULL;
 }
 
+/* Does the target have of the stream what only an earlier process knows? */
+static bool is_unknown(const struct source_copy *copy, uint32_t id)
+{
+    const haul_control_StreamPosition *position = position_of(copy, id);
+    return copy->options.adopted && position != NULL &&
+           position->next_batch > copy->histories[id].count;
+}
+
 /* Set one stream to where the target has it. */
 static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
                                        struct haul_error *error)
@@ -168,9 +177,13 @@ static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
     const haul_control_StreamPosition *position = position_of(copy, id);
     uint64_t next_batch = position == NULL ? 0 : position->next_batch;
     struct batch_history *history = &copy->histories[id];
-    if (next_batch > history->count) {
+    copy->stream_done[id] = false;
+    if (is_unknown(copy, id)) {
+        return HAUL_OK; /* start_streams has it scanned */
+    }
+    if (next_batch < history->base_count || next_batch > history->count) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target has more of stream %u than was sent", id);
+                              "the target has another part of stream %u than was sent", id);
     }
     copy->stream_done[id] = position != NULL && position->finished;
     if (copy->stream_done[id]) {
@@ -231,6 +244,8 @@ static void start_streams(struct source_copy *copy, bool metadata_complete)
         if (position != NULL) {
             task.next_batch = position->next_batch;
             task.start_after = message_slice(position->last_key);
+            task.rescan = is_unknown(copy, id);
+            task.finished = position->finished;
         }
         submit(copy, &task);
         copy->running_tasks++;

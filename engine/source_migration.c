@@ -28,9 +28,6 @@ enum {
     PROGRESS_INTERVAL_MS = 100,
 };
 
-/* Every job of this release begins with it; a later attempt at the same ranges is another job. */
-enum { EPOCH = 1 };
-
 enum call_tag {
     CALL_FREEZE = 1,
     CALL_DECIDE = 2,
@@ -490,7 +487,7 @@ static void fill_result(struct source_migration *source)
     result->new_version = source->plan.new_version;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
-    result->resumed = figures.retries > 0;
+    result->resumed = figures.retries > 0 || source->record.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
             (double)(figures.freeze_ended_ns - figures.freeze_started_ns) / NS_PER_MS;
@@ -595,6 +592,10 @@ static enum haul_status take_view(struct source_migration *source, struct haul_e
         source->wal_pinned = status == HAUL_OK;
     }
     if (status == HAUL_OK) {
+        /* What is copied must not be lost by a crash: the job could not go on after it. */
+        status = store->ops->sync(store, error);
+    }
+    if (status == HAUL_OK) {
         status =
             store->ops->snapshot_open(store, &source->snapshot, &source->snapshot_sequence, error);
     }
@@ -624,10 +625,32 @@ static enum haul_status read_version(struct source_migration *source, bool *know
     return status;
 }
 
-/* A new job: view, plan, records, the data side. */
+static enum haul_status begin_job(struct source_migration *source, struct haul_error *error)
+{
+    struct source_record *record = &source->record;
+    if (migration_random(record->job, HAUL_JOB_BYTES) != HAUL_OK) {
+        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
+    }
+    return source_record_begin(record, &source->plan, source->snapshot_sequence, error);
+}
+
+static enum haul_status begin_or_continue(struct source_migration *source, uint64_t *log_sequence,
+                                          struct haul_error *error)
+{
+    enum haul_status status = source_record_continue(
+        &source->record, &source->plan, source->snapshot_sequence, log_sequence, error);
+    if (status != HAUL_NOT_FOUND) {
+        return status;
+    }
+    *log_sequence = source->snapshot_sequence;
+    return begin_job(source, error);
+}
+
+/* A job, new or left by an earlier process: view, plan, records, the data side. */
 static enum haul_status prepare_job(struct source_migration *source, bool *version_known,
                                     struct haul_error *error)
 {
+    uint64_t log_sequence = 0;
     enum haul_status status = source_record_find(&source->record, error);
     if (status == HAUL_OK) {
         status = take_view(source, error);
@@ -635,12 +658,8 @@ static enum haul_status prepare_job(struct source_migration *source, bool *versi
     if (status == HAUL_OK) {
         status = read_version(source, version_known, error);
     }
-    if (status == HAUL_OK && migration_random(source->record.job, HAUL_JOB_BYTES) != HAUL_OK) {
-        status = haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
-    }
     if (status == HAUL_OK) {
-        status =
-            source_record_begin(&source->record, &source->plan, source->snapshot_sequence, error);
+        status = begin_or_continue(source, &log_sequence, error);
     }
     if (status != HAUL_OK) {
         return status;
@@ -649,8 +668,9 @@ static enum haul_status prepare_job(struct source_migration *source, bool *versi
                                        .source = &source->options,
                                        .plan = &source->plan,
                                        .snapshot = source->snapshot,
-                                       .snapshot_sequence = source->snapshot_sequence,
-                                       .epoch = EPOCH,
+                                       .log_sequence = log_sequence,
+                                       .adopted = source->record.continued,
+                                       .epoch = source->record.epoch,
                                        .address = source->address,
                                        .clock = source->clock,
                                        .group = source->group};
@@ -670,6 +690,7 @@ static enum haul_status create_session(struct source_migration *source, bool ver
         .config_version_known = version_known,
         .peer_timeout_ms = source->options.link.peer_timeout_ms,
         .retry_max_ms = source->options.retry_max_ms,
+        .continued = source->record.continued,
         .decided = source->options.resolve,
         .supersedes = source->record.left_over == NULL ? NULL : source->record.left_over_job,
     };
@@ -701,7 +722,6 @@ static enum haul_status set_up(struct source_migration *source,
     bool version_known = false;
     enum haul_status status = resolve_options(source, options, error);
     source_record_init(&source->record, &source->options);
-    source->record.epoch = EPOCH;
     if (status == HAUL_OK) {
         status = migration_init(&source->base, error);
     }

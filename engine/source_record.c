@@ -95,6 +95,82 @@ enum haul_status source_record_accepted(struct source_record *record, struct hau
                            : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
 }
 
+/* --- going on after a restart ----------------------------------------------------------------- */
+
+/* Is the log whole from `sequence` + 1 on? */
+static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct haul_error *error)
+{
+    struct haul_wal_reader *reader = NULL;
+    struct haul_log_batch batch;
+    if (store->ops->sequence(store) < sequence) {
+        haul_error_set(error, HAUL_GAP, NULL, 0, "the database has lost its last writes");
+        return false;
+    }
+    enum haul_status status = store->ops->wal_open(store, sequence + 1, &reader, error);
+    if (status == HAUL_OK) {
+        status = store->ops->wal_next(reader, &batch, error);
+        store->ops->wal_close(reader);
+    }
+    return status == HAUL_OK || status == HAUL_AGAIN;
+}
+
+/* Why the left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
+static const char *why_not(struct source_record *record, const struct plan *plan,
+                           struct plan *earlier, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(record->left_over);
+    bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
+    if (!is_moving || job_journal_read_plan(record->left_over, earlier, error) != HAUL_OK) {
+        return "it had not begun to copy";
+    }
+    const char *reason = NULL;
+    if (!plan_is_same_request(earlier, plan)) {
+        reason = "it was for other ranges, column families or versions";
+    } else if (!log_reaches_back(record->source->store, state->snapshot.wal_sequence - 1, error)) {
+        reason = error->text;
+    }
+    if (reason != NULL) {
+        plan_fini(earlier);
+    }
+    return reason;
+}
+
+enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
+                                        uint64_t snapshot_sequence, uint64_t *log_sequence,
+                                        struct haul_error *error)
+{
+    struct plan earlier;
+    if (record->left_over == NULL) {
+        return HAUL_NOT_FOUND;
+    }
+    const char *reason = why_not(record, plan, &earlier, error);
+    if (reason != NULL) {
+        haul_log(record->source->log, HAUL_LOG_WARNING,
+                 "the earlier job cannot go on, it is copied anew: %s", reason);
+        return HAUL_NOT_FOUND;
+    }
+    plan_continue(plan, &earlier);
+    plan_fini(&earlier);
+    record->journal = record->left_over;
+    record->left_over = NULL;
+    record->continued = true;
+    memcpy(record->job, record->left_over_job, HAUL_JOB_BYTES);
+    const struct journal_state *state = journal_state(record->journal);
+    struct journal_record snapshot = {
+        .type = JOURNAL_SNAPSHOT,
+        .snapshot = {.sequence = snapshot_sequence, .wal_sequence = state->snapshot.wal_sequence}};
+    *log_sequence = state->snapshot.wal_sequence - 1;
+    enum haul_status status = HAUL_OK;
+    if (state->frozen) {
+        status = job_journal_mark(record->journal, JOURNAL_UNFROZEN, false, error);
+    }
+    if (status == HAUL_OK) {
+        status = journal_append(record->journal, &snapshot, true, error);
+    }
+    record->epoch = journal_state(record->journal)->snapshot_count;
+    return status;
+}
+
 /* --- records in their order ------------------------------------------------------------------- */
 
 enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
@@ -109,6 +185,7 @@ enum haul_status source_record_begin(struct source_record *record, const struct 
     struct journal_record snapshot = {
         .type = JOURNAL_SNAPSHOT,
         .snapshot = {.sequence = snapshot_sequence, .wal_sequence = snapshot_sequence + 1}};
+    record->epoch = 1;
     return status == HAUL_OK ? journal_append(record->journal, &snapshot, true, error) : status;
 }
 

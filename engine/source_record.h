@@ -16,7 +16,8 @@
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
-    uint64_t epoch;
+    uint64_t epoch;            /* of this attempt, from 1 */
+    bool continued;            /* an earlier process began the job */
     uint64_t recorded_version; /* beside the store, when the job began */
     struct journal *journal;   /* NULL: none */
     struct journal *left_over; /* of an earlier job that did not end; NULL: none */
@@ -39,6 +40,13 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
                                      uint64_t snapshot_sequence,
                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* Go on with what an earlier process has left: its job and streams (into `plan`), the next epoch,
+ * the log from where that job began (`*log_sequence`); SNAPSHOT stands again, durably.
+ * Errors: NOT_FOUND (there is none, or it cannot go on, which is logged with the reason: begin a
+ * new one), and those of journals. */
+enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
+                                        uint64_t snapshot_sequence, uint64_t *log_sequence,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
 /* The target has taken the job: what was left over is given up. */
 enum haul_status source_record_accepted(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;

@@ -216,7 +216,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->link_count = options->source.link_count;
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
     hello->transport_mode = (uint32_t)options->source.mode;
-    hello->resume = session->accepted_once || session->decided;
+    hello->resume = session->accepted_once || options->continued || session->decided;
     if (options->supersedes != NULL) {
         hello->supersedes.size = HAUL_JOB_BYTES;
         memcpy(hello->supersedes.bytes, options->supersedes, HAUL_JOB_BYTES);

@@ -113,6 +113,7 @@ struct source_session_options {
     bool config_version_known;
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms;     /* keep trying to come back for so long; 0: never */
+    bool continued;            /* the job was begun by an earlier run */
     bool decided;              /* resolve: the decision to commit was made by an earlier run */
     const uint8_t *supersedes; /* HAUL_JOB_BYTES of a job that this one replaces, or NULL */
 };

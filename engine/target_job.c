@@ -155,6 +155,7 @@ static void submit_call(struct target_job *job, enum call_tag tag,
 
 static void on_looked_up(struct target_job *job, const struct haul_error *error)
 {
+    job->links.config.epoch = job->record.epoch;
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
                                  .phase = job->record.phase,
@@ -715,10 +716,8 @@ enum haul_status target_job_create(const struct target_job_options *options, int
     }
     job->options = *options;
     target_record_init(&job->record, options->target);
-    struct link_config config = {.options = options->target->link,
-                                 .epoch = 1,
-                                 .clock = options->clock,
-                                 .log = options->target->log};
+    struct link_config config = {
+        .options = options->target->link, .clock = options->clock, .log = options->target->log};
     receiver_links_init(&job->links, options->group, &config, options->target->log);
     enum haul_status status = control_channel_adopt(fd, &config, &job->channel, error);
     if (status == HAUL_OK) {

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,10 +191,22 @@ static bool is_imported(struct target_record *record)
     return imported;
 }
 
+/* The epoch of a job counts its source's attempts, from 1. */
+static uint64_t epoch_of(const struct journal_state *state)
+{
+    return state->epoch == 0 ? 1 : state->epoch;
+}
+
 static enum haul_status read_journal(struct target_record *record, uint64_t *new_version,
                                      struct haul_error *error)
 {
     const struct journal_state *state = journal_state(record->journal);
+    if (record->epoch < epoch_of(state)) {
+        return haul_error_set(error, HAUL_FENCED, NULL, 0,
+                              "a newer attempt of this job has been here: %" PRIu64
+                              ", not %" PRIu64,
+                              epoch_of(state), record->epoch);
+    }
     record->phase = phase_of(state);
     record->resumed = record->phase != JOB_UNKNOWN;
     record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
@@ -353,6 +366,14 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
 
+static enum haul_status record_epoch(struct target_record *record, struct haul_error *error)
+{
+    struct journal_record epoch = {.type = JOURNAL_EPOCH, .epoch = record->epoch};
+    return record->epoch > epoch_of(journal_state(record->journal))
+               ? journal_append(record->journal, &epoch, true, error)
+               : HAUL_OK;
+}
+
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
@@ -363,6 +384,9 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         return status;
     }
     status = record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
+    if (status == HAUL_OK) {
+        status = record_epoch(record, error);
+    }
     if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
         status = make_staging(record, error);
         remove_staging_files(record);

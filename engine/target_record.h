@@ -42,7 +42,8 @@ void target_record_init(struct target_record *record, const struct haul_target_o
 void target_record_fini(struct target_record *record);
 
 /* Read the records of the job that Hello names; give up the one that it supersedes.
- * Errors: BUSY (the superseded one is past giving up), and those of journals and store. */
+ * Errors: BUSY (the superseded one is past giving up), FENCED (a newer attempt was here), and those
+ * of journals and store. */
 enum haul_status target_record_look_up(struct target_record *record,
                                        const haul_control_Hello *hello, uint64_t *new_version,
                                        struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_resume.c — one side is killed with SIGKILL, and the job still ends in exactly one owner with
  * nothing lost. The side that dies is a process of its own: this executable with `--target DIR` or
- * `--source DIR ADDRESS`. */
+ * `--source DIR ADDRESS`; as `--writing-source` it changes records all the time. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "raw_batch.h"
 #include "rocks_fixture.h"
 
 enum { WAIT_MS = 60000, RECORDS = 40000, VALUE_BYTES = 1000, SLOT_BYTES = 256 << 10 };
@@ -25,9 +27,12 @@ static struct haul_link_options link_options(void)
 
 /* --- the process that dies -------------------------------------------------------------------- */
 
-static struct haul_store *open_store(const char *path)
+enum { KEEP_LOG_SECONDS = 600 };
+
+static struct haul_store *open_store(const char *path, uint32_t wal_keep_seconds)
 {
-    struct haul_rocks_options options = {.create_if_missing = true};
+    struct haul_rocks_options options = {.create_if_missing = true,
+                                         .wal_keep_seconds = wal_keep_seconds};
     struct haul_store *store = NULL;
     struct haul_error error = {0};
     if (haul_rocks_store_open(path, &options, &store, &error) != HAUL_OK) {
@@ -41,7 +46,7 @@ static struct haul_store *open_store(const char *path)
 static int run_target(const char *path, const char *address)
 {
     struct haul_target_options options = {
-        .store = open_store(path),
+        .store = open_store(path, 0),
         .listen = address,
         .mode = HAUL_MODE_TCP,
         .link = link_options(),
@@ -76,9 +81,31 @@ static struct haul_source_options source_options(struct haul_store *store, const
     };
 }
 
-static int run_source(const char *path, const char *address)
+/* Overwrites one record and removes another, all over the range. */
+static void change_records(struct haul_store *store, uint64_t round)
 {
-    struct haul_source_options options = source_options(open_store(path), address);
+    char key[32];
+    char value[32];
+    uint8_t memory[256];
+    struct raw_batch_writer writer;
+    struct haul_error error = {0};
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    (void)snprintf(value, sizeof(value), "changed in round %" PRIu64, round);
+    (void)snprintf(key, sizeof(key), "key%08" PRIu64, round * 7919 % RECORDS);
+    bool fits = raw_batch_put(&writer, 0, text_slice(key), text_slice(value));
+    (void)snprintf(key, sizeof(key), "key%08" PRIu64, (round * 104729 + 1) % RECORDS);
+    fits = fits && raw_batch_delete(&writer, 0, text_slice(key));
+    struct haul_slice batch = slice_of(memory, raw_batch_finish(&writer));
+    if (!fits || store->ops->write(store, batch, 0, &error) != HAUL_OK) {
+        (void)fprintf(stderr, "child: %s\n", error.text);
+        exit(3);
+    }
+}
+
+static int run_source(const char *path, const char *address, bool writing)
+{
+    struct haul_source_options options =
+        source_options(open_store(path, writing ? KEEP_LOG_SECONDS : 0), address);
     struct haul_migration *source = NULL;
     struct haul_error error = {0};
     struct haul_result *result = calloc(1, sizeof(*result));
@@ -87,6 +114,9 @@ static int run_source(const char *path, const char *address)
         return 3;
     }
     (void)dprintf(3, "started\n");
+    for (uint64_t round = 0; writing; round++) {
+        change_records(options.store, round);
+    }
     enum haul_status status = haul_migration_wait(source, WAIT_MS, result);
     haul_migration_destroy(source);
     return status == HAUL_OK ? 0 : 1;
@@ -160,7 +190,7 @@ static void open_world(void)
 
 static void check_equal_and_close(void)
 {
-    target.store = open_store(target.path);
+    target.store = open_store(target.path, 0);
     check_equal(rocks_fixture_differences(&source, &target, NULL, 0), 0);
     rocks_fixture_close(&source);
     rocks_fixture_close(&target);
@@ -203,14 +233,20 @@ static void test_resume__target_killed_again_and_again__commits(void)
     check_equal_and_close();
 }
 
-static void test_resume__source_killed__next_job_supersedes_the_lost_one(void)
+/* The source's process is killed in the copy; another one sends the same again. */
+static void kill_and_restart_source(const char *role, uint32_t wal_keep_seconds, bool purge_log)
 {
+    struct haul_error error = {0};
     open_world();
     source.store->ops->close(source.store);
-    struct child sender = start_child("--source", source.path, receiver.line);
+    struct child sender = start_child(role, source.path, receiver.line);
     (void)poll(NULL, 0, 300); /* somewhere in the copy; any moment will do */
     kill_child(&sender);
-    source.store = open_store(source.path);
+    source.store = open_store(source.path, wal_keep_seconds);
+    if (purge_log) {
+        change_records(source.store, 1);
+        check_status(source.store->ops->flush(source.store, &error), HAUL_OK);
+    }
     struct haul_source_options options = source_options(source.store, receiver.line);
     struct haul_migration *migration = NULL;
     enum haul_status status = HAUL_BUSY;
@@ -222,8 +258,27 @@ static void test_resume__source_killed__next_job_supersedes_the_lost_one(void)
         (void)poll(NULL, 0, status == HAUL_BUSY ? 50 : 0);
     }
     check_status(status, HAUL_OK);
+    check(result.verified);
     check_equal(wait_child(&receiver), 0);
     check_equal_and_close();
+}
+
+static void test_resume__source_killed__goes_on(void)
+{
+    kill_and_restart_source("--source", 0, false);
+    check(result.resumed);
+}
+
+static void test_resume__source_killed_among_writes__goes_on_and_replays_the_log(void)
+{
+    kill_and_restart_source("--writing-source", KEEP_LOG_SECONDS, false);
+    check(result.resumed);
+}
+
+static void test_resume__source_killed_and_log_gone__copies_anew(void)
+{
+    kill_and_restart_source("--writing-source", 0, true);
+    check(!result.resumed);
 }
 
 /* --- around the decision ---------------------------------------------------------------------- */
@@ -282,7 +337,9 @@ static void test_resume__source_gives_up_behind_the_decision__resolve_finishes(v
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_resume__target_killed_again_and_again__commits),
-    CHECK_TEST(test_resume__source_killed__next_job_supersedes_the_lost_one),
+    CHECK_TEST(test_resume__source_killed__goes_on),
+    CHECK_TEST(test_resume__source_killed_among_writes__goes_on_and_replays_the_log),
+    CHECK_TEST(test_resume__source_killed_and_log_gone__copies_anew),
     CHECK_TEST(test_resume__target_killed_at_the_decision__commits_when_it_is_back),
     CHECK_TEST(test_resume__source_gives_up_behind_the_decision__resolve_finishes),
 };
@@ -293,7 +350,10 @@ int main(int argc, char **argv)
         return run_target(argv[2], argv[3]);
     }
     if (argc == 4 && strcmp(argv[1], "--source") == 0) {
-        return run_source(argv[2], argv[3]);
+        return run_source(argv[2], argv[3], false);
+    }
+    if (argc == 4 && strcmp(argv[1], "--writing-source") == 0) {
+        return run_source(argv[2], argv[3], true);
     }
     return check_main("resume", tests, CHECK_COUNT(tests), argc, argv);
 }

@@ -39,6 +39,7 @@ static const struct journal_record one_of_each[] = {
     {.type = JOURNAL_PREPARED, .prepared = &sample_prepared},
     {.type = JOURNAL_COMMITTED, .committed = {.new_version = 5, .epoch = 77}},
     {.type = JOURNAL_CLEARED},
+    {.type = JOURNAL_EPOCH, .epoch = 2},
 };
 
 struct phase_case {
@@ -47,7 +48,7 @@ struct phase_case {
 };
 
 /* Letters in the order of one_of_each. */
-static const char letters[] = "PADSFUCRpdrcx";
+static const char letters[] = "PADSFUCRpdrcxe";
 
 static const struct journal_record *by_letter(char letter)
 {
@@ -95,8 +96,8 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},       {"P", "Apdrx"}, {"Pd", "Apdrx"}, {"Px", "Apdrx"}, {"Pr", "Adrc"},
-        {"Prd", "Apdrx"}, {"Prc", "D"},   {"PrcD", ""},    {"PA", "x"},     {"PrA", "x"},
+        {"", "PA"},       {"P", "Apdrxe"}, {"Pd", "Apdrxe"}, {"Px", "Apdrxe"}, {"Pr", "Adrce"},
+        {"Prd", "Apdrxe"}, {"Pe", "Apdrx"}, {"Pre", "Apdrx"}, {"Prc", "D"},   {"PrcD", ""},    {"PA", "x"},     {"PrA", "x"},
         {"PAx", "D"},     {"A", "Dx"},    {"PAxD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -337,6 +338,7 @@ static bool peer_allows(const struct journal_state *source, const struct journal
         /* On its own only before it has said PREPARED. */
         return target->phase != JOURNAL_PHASE_PREPARED || source->outcome == JOURNAL_ABORT;
     case JOURNAL_DELTA:
+    case JOURNAL_EPOCH:
         return target->phase != JOURNAL_PHASE_PREPARED || source->phase == JOURNAL_PHASE_COPYING;
     default:
         return true;

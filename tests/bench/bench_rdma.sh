@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+# bench_rdma.sh — the part `rdma` of ci/bench.sh: `haul bench link` against ib_write_bw on one
+# soft-RoCE device, blocks of 1 MiB, two processes each.
+#
+# All of it runs on the one processor of a user-mode kernel whose clock is not to be trusted, and
+# starting up takes long there. So each contender runs for two lengths, we look at our own clock
+# when it starts and ends, and its speed is the difference of the bytes over that of the times.
+# shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
+
+bench_rdma() {
+    local seconds='1 6' iterations='500 3000' status=0
+    ((!quick)) || seconds='0.5 2' iterations='200 800'
+    say "preparing the soft-RoCE rig (its kernel is built on first use) ..."
+    "$root/ci/rxe/build.sh" >/dev/null || die "no kernel for the rig"
+    mkdir "$work/guest"
+    "$root/ci/rxe/run.sh" --assert-no-rnr --timeout $((60 + 90 * pairs)) -- \
+        "$root/tests/bench/bench_rdma_guest.sh" "$haul" "$work/guest" "$pairs" "$seconds" \
+        "$iterations" 2>"$work/rig.log" | rdma_stamp >"$work/stamps" || status=${PIPESTATUS[0]}
+    if ((status == 90)); then die "RNR: $(grep -m 1 send_rnr_err "$work/rig.log")"; fi
+    ((status == 0)) || die "the run in the rig ended with $status: $(grep -m 1 '^bench: ' "$work/rig.log")"
+    local contender
+    for contender in 1 2 4; do
+        rdma_result haul "with checksums" 0.95 "$contender"
+    done
+    for contender in 1 2 4; do
+        rdma_result haul-no-crc "without checksums" null "$contender"
+    done
+}
+
+# CPU seconds so far of everything below our shell, the rig's kernel above all.
+rdma_cpu_seconds() {
+    cat /proc/[0-9]*/stat 2>/dev/null | awk -v top=$$ -v ticks="$(getconf CLK_TCK)" '
+        {
+            pid = $1
+            sub(/^.*\) /, "") # the name may hold anything
+            parent[pid] = $2
+            spent[pid] = $12 + $13 + $14 + $15
+        }
+        END {
+            for (pid in parent) {
+                for (at = pid; at in parent && at != top; at = parent[at]) {
+                }
+                sum += at == top && pid != top ? spent[pid] : 0
+            }
+            printf "%.2f", sum / ticks
+        }'
+}
+
+# Time and CPU time of each line's arrival before it.
+rdma_stamp() {
+    local line
+    while IFS= read -r line; do
+        if [[ $line == end* ]]; then # the clock first
+            echo "$EPOCHREALTIME $(rdma_cpu_seconds) $line"
+        else
+            local spent
+            spent=$(rdma_cpu_seconds)
+            echo "$EPOCHREALTIME $spent $line"
+        fi
+    done
+}
+
+# rdma_speeds NAME COLUMN: one figure a pair, GB per second by the clock (COLUMN 1) or of CPU time (2).
+rdma_speeds() {
+    awk -v name="$1" -v column="$2" '
+        $4 != name { next }
+        $3 == "begin" { began = $column }
+        $3 == "end" { took[$5] = $column - began }
+        $3 == "bytes" {
+            bytes[$5] = $6
+            if ($5 == 1) {
+                printf "%.6f\n", (bytes[1] - bytes[0]) / (took[1] - took[0]) / 1e9
+            }
+        }' "$work/stamps"
+}
+
+# rdma_result CONTENDER NAME TARGET QUEUE-PAIRS
+rdma_result() {
+    local ours theirs ours_cpu theirs_cpu by_cpu
+    mapfile -t ours < <(rdma_speeds "$1" 1)
+    mapfile -t theirs < <(rdma_speeds "ib_write_bw-$4" 1)
+    mapfile -t ours_cpu < <(rdma_speeds "$1" 2)
+    mapfile -t theirs_cpu < <(rdma_speeds "ib_write_bw-$4" 2)
+    ((${#ours[@]} == pairs && ${#theirs[@]} == pairs)) || die "figures of $1 are missing"
+    by_cpu=$(awk -v a="$(median "${ours_cpu[@]}")" -v b="$(median "${theirs_cpu[@]}")" \
+        'BEGIN { printf "%.3f", a / b }')
+    result --arg section rdma --arg name "soft-RoCE, 1 MiB, $2" --arg unit "GB/s" \
+        --argjson value "$(median "${ours[@]}")" --argjson runs "$(numbers "${ours[@]}")" \
+        --argjson other "$(median "${theirs[@]}")" --argjson other_runs "$(numbers "${theirs[@]}")" \
+        --argjson cpu_runs "$(numbers "${ours_cpu[@]}")" --argjson ratio_by_cpu_time "$by_cpu" \
+        --argjson other_cpu_runs "$(numbers "${theirs_cpu[@]}")" \
+        --arg other_name "ib_write_bw, $4 QP" --argjson target "$3" --arg better more \
+        --arg note "rdma_rxe in a user-mode kernel with one emulated processor: what both sides \
+cost in software, no speed of RDMA hardware; (CPU ...): the ratio by the CPU time of the rig. \
+send_rnr_err did not move."
+}
