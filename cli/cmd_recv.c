@@ -100,10 +100,9 @@ static int run_recv(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    struct migration_work work = {.run = recv_into, .options = &options};
-    exit_code = options.database == NULL
-                    ? command_missing("--db DIR", &output)
-                    : migration_run_store(options.database, true, &work, &output);
+    struct migration_work work = {.run = recv_into, .options = &options, .create = true};
+    exit_code = options.database == NULL ? command_missing("--db DIR", &output)
+                                         : migration_run_store(options.database, &work, &output);
     output_fini(&output);
     return exit_code;
 }

@@ -79,7 +79,7 @@ static int run_resolve(const struct command *command, int argc, char **argv)
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = resolve_from, .options = &options};
-        exit_code = migration_run_store(options.database, false, &work, &output);
+        exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);
     return exit_code;

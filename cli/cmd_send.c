@@ -173,8 +173,8 @@ static int run_send(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {.run = send_from, .options = &options};
-        exit_code = migration_run_store(options.database, false, &work, &output);
+        struct migration_work work = {.run = send_from, .options = &options, .keep_log = true};
+        exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);
     range_list_fini(&options.ranges);

@@ -127,7 +127,7 @@ int migration_run_finish(struct haul_migration *migration, struct signal_watch *
     return report(&result, signal_watch_number(watch), output);
 }
 
-int migration_run_store(const char *directory, bool create, const struct migration_work *work,
+int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -136,7 +136,8 @@ int migration_run_store(const char *directory, bool create, const struct migrati
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);
     }
-    struct haul_rocks_options rocks = {.create_if_missing = create, .log = &output->log};
+    struct haul_rocks_options rocks = {
+        .create_if_missing = work->create, .keep_log = work->keep_log, .log = &output->log};
     struct haul_store *store = NULL;
     status = haul_rocks_store_open(directory, &rocks, &store, &error);
     int exit_code = 0;

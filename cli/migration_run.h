@@ -15,11 +15,13 @@ struct migration_work {
     int (*run)(struct haul_store *store, const void *options, struct signal_watch *watch,
                struct output *output);
     const void *options;
+    bool create;   /* the database, if it is missing */
+    bool keep_log; /* see haul_rocks_options */
 };
 
-/* Watch signals, open the database (create it, if told to), run `work`, close. Failures are
+/* Watch signals, open the database, run `work`, close. Failures are
  * reported. Returns the exit code. */
-int migration_run_store(const char *directory, bool create, const struct migration_work *work,
+int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output);
 
 /* Wait for the end of a started migration, destroy it, print error line and summary or JSON

@@ -201,9 +201,6 @@ static void create_options(struct rocks_store *store)
 
 static void apply_options(struct rocks_store *store, const struct haul_rocks_options *options)
 {
-    if (options->wal_keep_seconds > 0) {
-        rocksdb_options_set_WAL_ttl_seconds(store->options, options->wal_keep_seconds);
-    }
     if (options->write_buffer_mib > 0) {
         size_t size = (size_t)options->write_buffer_mib << 20;
         rocksdb_options_set_write_buffer_size(store->options, size); /* of families made later */
@@ -268,6 +265,9 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
         if (status == HAUL_OK) {
             create_options(store);
         }
+    }
+    if (status == HAUL_OK && options->keep_log && !options->read_only) {
+        status = rocks_archive_keep(store, error);
     }
     if (status == HAUL_OK) {
         apply_options(store, options);

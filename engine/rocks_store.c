@@ -288,6 +288,7 @@ static void store_close(struct haul_store *base)
     if (store->db != NULL) {
         rocksdb_close(store->db);
     }
+    rocks_archive_drop(store);
     for (size_t i = 0; i < store->family_count; i++) {
         rocksdb_options_destroy(store->families[i].options);
     }

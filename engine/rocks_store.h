@@ -8,6 +8,7 @@
  *   rocks_scan.c     snapshots, scans, single reads
  *   rocks_split.c    sizes of ranges, keys that cut them
  *   rocks_wal.c      the write-ahead log
+ *   rocks_archive.c  log files that outlive a restart
  *   rocks_table.c    table files */
 #ifndef HAUL_ROCKS_STORE_H
 #define HAUL_ROCKS_STORE_H
@@ -31,6 +32,7 @@ struct rocks_store {
     rocksdb_t *db;
     char *path;
     bool read_only;
+    bool keeps_log; /* log files have a second name in the archive: rocks_archive_drop */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
     rocksdb_writeoptions_t *write_options;
@@ -133,6 +135,14 @@ enum haul_status rocks_wal_next(struct haul_wal_reader *reader, struct haul_log_
                                 struct haul_error *error);
 uint64_t rocks_wal_position(const struct haul_wal_reader *reader);
 void rocks_wal_close(struct haul_wal_reader *reader);
+
+/* --- rocks_archive.c -------------------------------------------------------------------------- */
+
+/* Before the database is opened: see that its log files stay readable. Errors: IO, NO_SPACE. */
+enum haul_status rocks_archive_keep(struct rocks_store *store,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* After it was closed: undo that. */
+void rocks_archive_drop(struct rocks_store *store);
 
 /* --- rocks_table.c ---------------------------------------------------------------------------- */
 

@@ -336,13 +336,14 @@ static void answer_peer(struct loopback_link *link)
     }
 }
 
-/* Has the connection come to its end, and how? Pipe lock held. */
+/* Has the connection come to its end, and how? Blocks that wait for the bind go with a peer that
+ * is gone. Pipe lock held. */
 static void check_end(struct loopback_link *link)
 {
     enum loopback_end peer = peer_end(link);
     if (link->closing && has_arrived(link)) {
         fail(link, HAUL_CANCELLED, "closed while the peer had blocks in flight");
-    } else if (peer == LOOPBACK_GONE && !has_arrived(link)) {
+    } else if (peer == LOOPBACK_GONE && (!has_arrived(link) || !link->base.bound)) {
         fail(link, HAUL_CLOSED, "the peer disappeared");
     } else if (peer == LOOPBACK_CLOSING && !link->closing) {
         answer_peer(link);
@@ -465,12 +466,8 @@ static size_t loopback_poll(struct link *base, struct link_event *events, size_t
 static bool has_work(const struct loopback_link *link)
 {
     const struct loopback_pipe *pipe = link->pipe;
-    enum loopback_end peer = peer_end(link);
-    if (link->failure.status != HAUL_OK || (pipe->answered && !link->connected_reported)) {
-        return true;
-    }
-    /* Blocks for a receiver that is not bound wait for that, and the peer's end waits with them. */
-    if (peer != LOOPBACK_OPEN && (!has_arrived(link) || link->base.bound)) {
+    if (link->failure.status != HAUL_OK || (pipe->answered && !link->connected_reported) ||
+        peer_end(link) != LOOPBACK_OPEN) {
         return true;
     }
     if (link->base.sending) {

@@ -250,6 +250,17 @@ static size_t on_sending(struct tcp_link *link, struct link_event *events, size_
     return put_freed(link, events, capacity);
 }
 
+/* Nobody reads now, so nobody would hear that the connection broke. When a block waits for the
+ * bind, the end of the stream may be behind it: the block goes with its sender. */
+static enum haul_status check_unread(struct tcp_link *link)
+{
+    enum haul_status status = tcp_socket_failure(link->fd, &link->error);
+    if (status == HAUL_OK && tcp_receiver_awaits_bind(&link->receiver)) {
+        status = tcp_socket_stream_end(link->fd, &link->error);
+    }
+    return status;
+}
+
 static size_t on_receiving(struct tcp_link *link, struct link_event *events, size_t capacity)
 {
     struct tcp_receiver *receiver = &link->receiver;
@@ -266,8 +277,7 @@ static size_t on_receiving(struct tcp_link *link, struct link_event *events, siz
         count += put_event(&events[count], LINK_RECEIVED, HAUL_OK, block);
     }
     if (status == HAUL_AGAIN && !tcp_receiver_wants_bytes(receiver)) {
-        /* Nobody reads now, so nobody would hear that the connection broke. */
-        status = tcp_socket_failure(link->fd, &link->error);
+        status = check_unread(link);
     }
     if (status == HAUL_OK || status == HAUL_AGAIN) {
         status = tcp_receiver_report(receiver, count == 0, &link->error);
@@ -360,7 +370,9 @@ static uint32_t wanted_interest(const struct tcp_link *link)
     }
     bool reads =
         link->base.sending ? !link->sender.peer_ended : tcp_receiver_wants_bytes(&link->receiver);
-    return (reads ? EPOLLIN : 0u) | (unwritten(link) ? EPOLLOUT : 0u);
+    bool only_end = !link->base.sending && tcp_receiver_awaits_bind(&link->receiver);
+    return (reads ? EPOLLIN : 0u) | (only_end ? EPOLLRDHUP : 0u) |
+           (unwritten(link) ? EPOLLOUT : 0u);
 }
 
 static bool has_news(const struct tcp_link *link)

@@ -279,7 +279,7 @@ void tcp_receiver_end(struct tcp_receiver *receiver)
 
 bool tcp_receiver_in_flight(const struct tcp_receiver *receiver)
 {
-    return receiver->credit.freed < receiver->credit.received;
+    return receiver->credit.freed < receiver->credit.received || tcp_receiver_awaits_bind(receiver);
 }
 
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver)
@@ -313,6 +313,12 @@ enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver, struct haul_err
         receiver->wake_bytes = wanted;
     }
     return status;
+}
+
+bool tcp_receiver_awaits_bind(const struct tcp_receiver *receiver)
+{
+    return !receiver->bound && receiver->state == TCP_RECEIVER_HEADER &&
+           receiver->header_bytes == sizeof(receiver->header);
 }
 
 bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver)

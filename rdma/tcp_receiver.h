@@ -77,7 +77,8 @@ enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
 /* Let the next reports send the orderly end. */
 void tcp_receiver_end(struct tcp_receiver *receiver);
 
-/* Is a block lent or half received? Has the sender been told of all that was freed? */
+/* Is a block here, whose header has come and which is not given back? Has the sender been told of
+ * all that was freed? */
 bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
 /* Is there something that tcp_receiver_next gives without reading, or credits to send? */
@@ -87,6 +88,8 @@ bool tcp_receiver_has_news(const struct tcp_receiver *receiver);
 enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Did a block come before the bind? Its header waits for that, and what follows stays unread. */
+bool tcp_receiver_awaits_bind(const struct tcp_receiver *receiver);
 /* Would a read find room? */
 bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver);
 /* Are there record bytes for the kernel? */

@@ -256,6 +256,19 @@ enum haul_status tcp_socket_failure(int fd, struct haul_error *error)
     return code == 0 ? HAUL_OK : fail_transfer("getsockopt", code, error);
 }
 
+enum haul_status tcp_socket_stream_end(int fd, struct haul_error *error)
+{
+    struct pollfd watched = {.fd = fd, .events = POLLRDHUP};
+    int ready;
+    do {
+        ready = poll(&watched, 1, 0);
+    } while (ready < 0 && errno == EINTR);
+    if (ready > 0) {
+        return haul_error_set(error, HAUL_CLOSED, "", 0, "the peer closed the connection");
+    }
+    return HAUL_OK;
+}
+
 void tcp_socket_peer(int fd, struct link_address *address)
 {
     memset(address, 0, sizeof(*address));

@@ -48,6 +48,8 @@ enum haul_status tcp_socket_wake_at(int fd, size_t size_bytes,
 
 /* Has the connection failed, unseen because nobody reads? Errors: as of receive. */
 enum haul_status tcp_socket_failure(int fd, struct haul_error *error) HAUL_MUST_CHECK;
+/* Has the peer's stream ended, whatever is still unread before its end? Errors: CLOSED. */
+enum haul_status tcp_socket_stream_end(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Which address the socket has on the other / on this side; size 0 when it cannot be told. */
 void tcp_socket_peer(int fd, struct link_address *address);

@@ -334,6 +334,25 @@ static void test_link_bind__receiver_after_its_sender_died__closed(void)
     conformance_pair_end();
 }
 
+/* A receiver that is not bound hears of the death too, whether blocks had come or not. They are
+ * dropped with their sender. */
+static void test_link_poll__sender_dies_after_blocks_before_the_bind__closed_in_time(void)
+{
+    uint8_t description[LINK_DESCRIPTION_BYTES_MAX];
+    conformance_pair_begin();
+    conformance_pair_connect();
+    size_t size = link_describe(pair.receiver.link, description);
+    check_or_stop(link_bind(pair.sender.link, description, size, NULL) == HAUL_OK);
+    check_or_stop(conformance_send(&pair.party, &pair.sender, BLOCK_COUNT, payload_size));
+    uint64_t killed_ns = clock_now_ns(&clock_monotonic);
+    conformance_drop(&pair.sender);
+    conformance_pair_await_closed(&pair.receiver, HAUL_CLOSED);
+    uint64_t took_ms = (clock_now_ns(&clock_monotonic) - killed_ns) / NS_PER_MS;
+    check(took_ms < 2 * (uint64_t)conformance_backend()->limits.peer_timeout_ms);
+    check_equal(pair.receiver.received, 0);
+    conformance_pair_end();
+}
+
 /* Blocks that arrived whole before the sender died are delivered, then its end is. */
 static void test_link_poll__sender_dies_after_its_blocks__received_then_closed(void)
 {
@@ -358,6 +377,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__receiver_dies_with_blocks_in_flight__closed_in_time),
     CHECK_TEST(test_link_poll__receiver_dies_closing__closed_in_time),
     CHECK_TEST(test_link_bind__receiver_after_its_sender_died__closed),
+    CHECK_TEST(test_link_poll__sender_dies_after_blocks_before_the_bind__closed_in_time),
     CHECK_TEST(test_link_poll__sender_dies_after_its_blocks__received_then_closed),
 };
 

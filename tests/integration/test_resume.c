@@ -27,12 +27,9 @@ static struct haul_link_options link_options(void)
 
 /* --- the process that dies -------------------------------------------------------------------- */
 
-enum { KEEP_LOG_SECONDS = 600 };
-
-static struct haul_store *open_store(const char *path, uint32_t wal_keep_seconds)
+static struct haul_store *open_store(const char *path, bool keep_log)
 {
-    struct haul_rocks_options options = {.create_if_missing = true,
-                                         .wal_keep_seconds = wal_keep_seconds};
+    struct haul_rocks_options options = {.create_if_missing = true, .keep_log = keep_log};
     struct haul_store *store = NULL;
     struct haul_error error = {0};
     if (haul_rocks_store_open(path, &options, &store, &error) != HAUL_OK) {
@@ -46,7 +43,7 @@ static struct haul_store *open_store(const char *path, uint32_t wal_keep_seconds
 static int run_target(const char *path, const char *address)
 {
     struct haul_target_options options = {
-        .store = open_store(path, 0),
+        .store = open_store(path, false),
         .listen = address,
         .mode = HAUL_MODE_TCP,
         .link = link_options(),
@@ -104,8 +101,7 @@ static void change_records(struct haul_store *store, uint64_t round)
 
 static int run_source(const char *path, const char *address, bool writing)
 {
-    struct haul_source_options options =
-        source_options(open_store(path, writing ? KEEP_LOG_SECONDS : 0), address);
+    struct haul_source_options options = source_options(open_store(path, false), address);
     struct haul_migration *source = NULL;
     struct haul_error error = {0};
     struct haul_result *result = calloc(1, sizeof(*result));
@@ -190,7 +186,7 @@ static void open_world(void)
 
 static void check_equal_and_close(void)
 {
-    target.store = open_store(target.path, 0);
+    target.store = open_store(target.path, false);
     check_equal(rocks_fixture_differences(&source, &target, NULL, 0), 0);
     rocks_fixture_close(&source);
     rocks_fixture_close(&target);
@@ -234,7 +230,7 @@ static void test_resume__target_killed_again_and_again__commits(void)
 }
 
 /* The source's process is killed in the copy; another one sends the same again. */
-static void kill_and_restart_source(const char *role, uint32_t wal_keep_seconds, bool purge_log)
+static void kill_and_restart_source(const char *role, bool keep_log)
 {
     struct haul_error error = {0};
     open_world();
@@ -242,8 +238,8 @@ static void kill_and_restart_source(const char *role, uint32_t wal_keep_seconds,
     struct child sender = start_child(role, source.path, receiver.line);
     (void)poll(NULL, 0, 300); /* somewhere in the copy; any moment will do */
     kill_child(&sender);
-    source.store = open_store(source.path, wal_keep_seconds);
-    if (purge_log) {
+    source.store = open_store(source.path, keep_log);
+    if (!keep_log) {
         change_records(source.store, 1);
         check_status(source.store->ops->flush(source.store, &error), HAUL_OK);
     }
@@ -265,19 +261,19 @@ static void kill_and_restart_source(const char *role, uint32_t wal_keep_seconds,
 
 static void test_resume__source_killed__goes_on(void)
 {
-    kill_and_restart_source("--source", 0, false);
+    kill_and_restart_source("--source", true);
     check(result.resumed);
 }
 
 static void test_resume__source_killed_among_writes__goes_on_and_replays_the_log(void)
 {
-    kill_and_restart_source("--writing-source", KEEP_LOG_SECONDS, false);
+    kill_and_restart_source("--writing-source", true);
     check(result.resumed);
 }
 
 static void test_resume__source_killed_and_log_gone__copies_anew(void)
 {
-    kill_and_restart_source("--writing-source", 0, true);
+    kill_and_restart_source("--writing-source", false);
     check(!result.resumed);
 }
 

@@ -145,6 +145,7 @@ void rocks_foreign_make(const char *path, const struct foreign_database *databas
     set_operators(&parts, database);
     rocksdb_options_set_create_if_missing(parts.options, 1);
     rocksdb_options_set_create_missing_column_families(parts.options, 1);
+    rocksdb_options_set_WAL_ttl_seconds(parts.options, database->wal_ttl_seconds);
     rocksdb_options_set_manual_wal_flush(parts.options, database->manual_wal_flush ? 1 : 0);
     const char *names[] = {"default", database->family};
     const rocksdb_options_t *options[] = {parts.options, parts.family_options};

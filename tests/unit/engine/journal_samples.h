@@ -138,15 +138,16 @@ static inline void sample_text(const struct journal_state *state, char text[SAMP
         text, SAMPLE_TEXT_BYTES,
         "%s outcome %d records %" PRIu64 " plan '%.*s' abort %s '%s' snapshot %u %" PRIu64
         " %" PRIu64 " frozen %d %" PRIu64 " decided %d %d %" PRIu64 " %" PRIu64 " %" PRIu64
-        " epoch %" PRIu64 " cleared %d delta %d %" PRIu64 " %" PRIu64 " committed %" PRIu64 " %" PRIu64,
+        " epoch %" PRIu64 " cleared %d delta %d %" PRIu64 " %" PRIu64 " committed %" PRIu64
+        " %" PRIu64,
         journal_phase_name(state->phase), state->outcome, state->record_count,
         (int)state->plan_size, state->plan_size == 0 ? "" : (const char *)state->plan,
         haul_status_name(state->abort_status), state->abort_text, state->snapshot_count,
         state->snapshot.sequence, state->snapshot.wal_sequence, state->frozen,
         state->frozen_sequence, state->decided, state->decision.commit, state->decision.old_version,
-        state->decision.new_version, state->decision.epoch, state->epoch, state->cleared, state->has_delta,
-        state->delta.next_batch, state->delta.wal_sequence, state->committed.new_version,
-        state->committed.epoch);
+        state->decision.new_version, state->decision.epoch, state->epoch, state->cleared,
+        state->has_delta, state->delta.next_batch, state->delta.wal_sequence,
+        state->committed.new_version, state->committed.epoch);
     at = sample_streams_text(state, text, at);
     const struct journal_prepared *prepared = &state->prepared;
     at += (size_t)snprintf(

@@ -96,9 +96,9 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},       {"P", "Apdrxe"}, {"Pd", "Apdrxe"}, {"Px", "Apdrxe"}, {"Pr", "Adrce"},
-        {"Prd", "Apdrxe"}, {"Pe", "Apdrx"}, {"Pre", "Apdrx"}, {"Prc", "D"},   {"PrcD", ""},    {"PA", "x"},     {"PrA", "x"},
-        {"PAx", "D"},     {"A", "Dx"},    {"PAxD", ""},
+        {"", "PA"},        {"P", "Apdrxe"}, {"Pd", "Apdrxe"}, {"Px", "Apdrxe"}, {"Pr", "Adrce"},
+        {"Prd", "Apdrxe"}, {"Pe", "Apdrx"}, {"Pre", "Apdrx"}, {"Prc", "D"},     {"PrcD", ""},
+        {"PA", "x"},       {"PrA", "x"},    {"PAx", "D"},     {"A", "Dx"},      {"PAxD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_TARGET, &cases[i]);

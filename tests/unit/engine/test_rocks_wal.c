@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "assertion.h"
 #include "check.h"
@@ -25,10 +26,10 @@ static void open_fixture(void)
     memset(&error, 0, sizeof(error));
 }
 
-/* A database that keeps its old log files for an hour. */
+/* The log of before stays readable. */
 static void open_store_keeping(void)
 {
-    struct haul_rocks_options options = {.create_if_missing = true, .wal_keep_seconds = 3600};
+    struct haul_rocks_options options = {.create_if_missing = true, .keep_log = true};
     fixture.store = NULL;
     check_or_stop(haul_rocks_store_open(fixture.path, &options, &fixture.store, &error) == HAUL_OK);
     ops = fixture.store->ops;
@@ -406,22 +407,41 @@ static void test_rocks_wal_pin__flushes__log_stays_until_unpinned(void)
     close_all();
 }
 
-static void test_rocks_wal_next__kept_by_time__archived_log_is_read(void)
+static bool has_archive(void)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/archive", fixture.path);
+    return access(path, F_OK) == 0;
+}
+
+static void test_rocks_archive_drop__closed__second_names_are_gone(void)
 {
     open_keeping();
+    put("a");
+    ops->close(fixture.store);
+    open_store_keeping();
+    check(has_archive());
+    ops->close(fixture.store);
+    check(!has_archive());
+    open_store_keeping();
+    close_all();
+}
+
+static void test_rocks_archive_keep__database_archives_itself__left_alone(void)
+{
+    struct foreign_database database = {.wal_ttl_seconds = 3600};
+    rocks_fixture_make_directory(&fixture);
+    rocks_foreign_make(fixture.path, &database);
+    open_store_keeping();
     put("a");
     flush();
     put("b");
     flush();
-    put("c");
-    open_reader(1);
+    ops->close(fixture.store);
+    check(has_archive());
+    open_store_keeping();
+    open_reader(ops->sequence(fixture.store));
     check_status(next(), HAUL_OK);
-    check_batch(1, 1, "a");
-    check_status(next(), HAUL_OK);
-    check_batch(2, 1, "b");
-    check_status(next(), HAUL_OK);
-    check_batch(3, 1, "c");
-    check_status(next(), HAUL_AGAIN);
     close_all();
 }
 
@@ -445,7 +465,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_wal_next__written_without_the_log__gap),
     CHECK_TEST(test_rocks_wal_next__last_write_without_the_log__gap),
     CHECK_TEST(test_rocks_wal_pin__flushes__log_stays_until_unpinned),
-    CHECK_TEST(test_rocks_wal_next__kept_by_time__archived_log_is_read),
+    CHECK_TEST(test_rocks_archive_drop__closed__second_names_are_gone),
+    CHECK_TEST(test_rocks_archive_keep__database_archives_itself__left_alone),
 };
 
 CHECK_MAIN("rocks_wal", tests)
