@@ -13,6 +13,7 @@
 #     --sizes LIST databases of `memory`, e.g. 1G,4G (the default)
 # Installs what is missing, makes a release build in build-release/ ($HAUL_BENCH_BUILD_DIR). Exit
 # code 0: everything was measured, whether the targets are met or not.
+# shellcheck disable=SC1090,SC2034 # the parts are sourced by name and use our variables
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

@@ -39,6 +39,16 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
     return status == HAUL_NOT_FOUND ? journal_create(&config, journal, error) : status;
 }
 
+enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
+                                           const uint8_t job[HAUL_JOB_BYTES],
+                                           struct journal **journal, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    struct journal_config config;
+    enum haul_status status = make_config(store, role, job, directory, &config, error);
+    return status == HAUL_OK ? journal_open(&config, journal, error) : status;
+}
+
 enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
                                   struct journal **journal, struct haul_error *error)
 {

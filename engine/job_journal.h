@@ -17,6 +17,12 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
                                   const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
                                   bool *existed, struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Only open it. Errors: NOT_FOUND, BUSY (its process is running), and those of journal_open. */
+enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
+                                           const uint8_t job[HAUL_JOB_BYTES],
+                                           struct journal **journal,
+                                           struct haul_error *error) HAUL_MUST_CHECK;
+
 /* A job of this store and role whose journal is not DONE; jobs that are DONE are removed on the
  * way. Errors: NOT_FOUND (none), BUSY (its process is running), and those of journal_open. */
 enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,

@@ -513,7 +513,12 @@ static void run_source(struct haul_migration *migration)
     poll_group_remove_fd(source->group, call_worker_fd(source->worker));
     call_worker_destroy(source->worker);
     source->worker = NULL;
-    source_record_end(&source->record, &source->base.result.error, source->was_accepted);
+    struct source_session_figures figures;
+    source_session_figures(source->session, &figures);
+    struct source_ending ending = {.outcome = &source->base.result.error,
+                                   .was_accepted = source->was_accepted,
+                                   .peer_knows = figures.peer_knows};
+    source_record_end(&source->record, &ending);
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -741,7 +746,8 @@ static enum haul_status set_up(struct source_migration *source,
     if (status != HAUL_OK) {
         struct haul_error outcome = *error;
         outcome.status = status;
-        source_record_end(&source->record, &outcome, false);
+        struct source_ending ending = {.outcome = &outcome};
+        source_record_end(&source->record, &ending);
     }
     return status;
 }

@@ -68,9 +68,10 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
     return status;
 }
 
-/* The job of a journal is given up: nothing of it was decided. */
-static enum haul_status give_up(struct journal *journal, enum haul_status reason, const char *text,
-                                struct haul_error *error)
+/* The job of a journal is given up: nothing of it was decided. The journal stays; a later job of
+ * this store tells the target, which may hold a part of it. */
+static enum haul_status mark_aborted(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
     enum haul_status status = HAUL_OK;
@@ -78,8 +79,16 @@ static enum haul_status give_up(struct journal *journal, enum haul_status reason
         status = job_journal_aborted(journal, reason, text, error);
     }
     if (status == HAUL_OK && state->frozen) {
-        status = job_journal_mark(journal, JOURNAL_UNFROZEN, false, error);
+        status = job_journal_mark(journal, JOURNAL_UNFROZEN, true, error);
     }
+    return status;
+}
+
+/* The target knows: nothing is left of it. Closes the journal. */
+static enum haul_status give_up(struct journal *journal, enum haul_status reason, const char *text,
+                                struct haul_error *error)
+{
+    enum haul_status status = mark_aborted(journal, reason, text, error);
     if (status != HAUL_OK) {
         journal_close(journal);
         return status;
@@ -93,6 +102,26 @@ enum haul_status source_record_accepted(struct source_record *record, struct hau
     record->left_over = NULL;
     return journal == NULL ? HAUL_OK
                            : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
+}
+
+enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status =
+        job_journal_open_existing(store, JOURNAL_SOURCE, job, &journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (is_decided(journal_state(journal))) {
+        journal_close(journal);
+        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
+        haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
+        return HAUL_IN_DOUBT;
+    }
+    status = mark_aborted(journal, HAUL_CANCELLED, "given up by the operator", error);
+    journal_close(journal);
+    return status;
 }
 
 /* --- going on after a restart ----------------------------------------------------------------- */
@@ -240,24 +269,35 @@ enum haul_status source_record_released(struct source_record *record, struct hau
     return job_journal_mark(record->journal, JOURNAL_RELEASED, true, error);
 }
 
-void source_record_end(struct source_record *record, const struct haul_error *outcome,
-                       bool was_accepted)
+/* What becomes of the journal; the first that fits. */
+static enum haul_status end_journal(struct source_record *record, struct journal *journal,
+                                    const struct source_ending *ending, struct haul_error *error)
 {
-    struct journal *journal = record->journal;
-    struct haul_error error = {0};
-    if (journal == NULL || outcome->status == HAUL_IN_DOUBT) {
-        return; /* it stands as it is */
+    enum haul_status outcome = ending->outcome->status;
+    bool temporary = outcome == HAUL_CLOSED || outcome == HAUL_TIMEOUT || outcome == HAUL_REFUSED ||
+                     outcome == HAUL_UNREACHABLE;
+    bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
+    if (outcome == HAUL_OK) {
+        record->journal = NULL;
+        return job_journal_finish(journal, error);
     }
-    bool temporary = outcome->status == HAUL_CLOSED || outcome->status == HAUL_TIMEOUT ||
-                     outcome->status == HAUL_REFUSED || outcome->status == HAUL_UNREACHABLE;
-    if (outcome->status != HAUL_OK && was_accepted && temporary) {
-        return; /* the target may hold a part of it: the next job of this store supersedes it */
+    if (temporary && ending->was_accepted) {
+        return HAUL_OK; /* the next job of this store goes on with it, or supersedes it */
+    }
+    if (target_may_hold_a_part) {
+        return mark_aborted(journal, outcome, ending->outcome->text, error);
     }
     record->journal = NULL;
-    enum haul_status status = outcome->status == HAUL_OK
-                                  ? job_journal_finish(journal, &error)
-                                  : give_up(journal, outcome->status, outcome->text, &error);
-    if (status != HAUL_OK) {
+    return give_up(journal, outcome, ending->outcome->text, error);
+}
+
+void source_record_end(struct source_record *record, const struct source_ending *ending)
+{
+    struct haul_error error = {0};
+    if (record->journal == NULL || ending->outcome->status == HAUL_IN_DOUBT) {
+        return; /* it stands as it is */
+    }
+    if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {
         haul_log(record->source->log, HAUL_LOG_WARNING, "the journal could not be finished: %s",
                  error.text);
     }

@@ -64,8 +64,16 @@ enum haul_status source_record_decide(struct source_record *record, const struct
 enum haul_status source_record_released(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The job is over with this outcome: finish the journal, or leave it for a later run. */
-void source_record_end(struct source_record *record, const struct haul_error *outcome,
-                       bool was_accepted);
+/* End a job that no process runs. Errors: IN_DOUBT (it was decided), and those of journals. */
+enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+struct source_ending {
+    const struct haul_error *outcome;
+    bool was_accepted; /* the target had the job */
+    bool peer_knows;   /* and knows that it is over */
+};
+/* The job is over: finish the journal, or leave it for a later run. */
+void source_record_end(struct source_record *record, const struct source_ending *ending);
 
 #endif

@@ -463,6 +463,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }
+    session->figures.peer_knows = true;
     abort_job(session, &error, false, now_ns);
 }
 
@@ -504,6 +505,7 @@ static void on_message(struct source_session *session, struct message *message, 
 {
     if (session->state == SOURCE_ABORTING) {
         if (message->type == MESSAGE_ABORTED || message->type == MESSAGE_REFUSED) {
+            session->figures.peer_knows = true;
             enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)push(session, SOURCE_ACTION_END);
         }

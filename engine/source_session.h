@@ -147,6 +147,7 @@ struct source_session_figures {
     uint64_t freeze_started_ns; /* 0: never */
     uint64_t freeze_ended_ns;
     bool verified;
+    bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
     uint32_t retries;
 };
 void source_session_figures(const struct source_session *session,

@@ -18,18 +18,35 @@
 
 /* --- staging files ---------------------------------------------------------------------------- */
 
-static enum haul_status make_staging(struct target_record *record, struct haul_error *error)
+/* Only the name. */
+static enum haul_status name_staging(struct target_record *record, const struct haul_store *store,
+                                     struct haul_error *error)
 {
     char directory[TARGET_PATH_BYTES_MAX - 16];
-    if (!haul_directory_of(record->target->store, directory, sizeof(directory))) {
+    if (!haul_directory_of(store, directory, sizeof(directory))) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
     }
     (void)snprintf(record->staging, sizeof(record->staging), "%s/staging", directory);
-    bool made = (mkdir(directory, 0755) == 0 || errno == EEXIST) &&
-                (mkdir(record->staging, 0755) == 0 || errno == EEXIST);
-    return made ? HAUL_OK
-                : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
-                                 "cannot make %s", record->staging);
+    return HAUL_OK;
+}
+
+static bool make_directory(const char *path)
+{
+    return mkdir(path, 0755) == 0 || errno == EEXIST;
+}
+
+static enum haul_status make_staging(struct target_record *record, struct haul_error *error)
+{
+    char directory[TARGET_PATH_BYTES_MAX];
+    enum haul_status status = name_staging(record, record->target->store, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    (void)haul_directory_of(record->target->store, directory, sizeof(directory));
+    return make_directory(directory) && make_directory(record->staging)
+               ? HAUL_OK
+               : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
+                                "cannot make %s", record->staging);
 }
 
 /* One job at a time writes here, so every file found is left over. */
@@ -46,6 +63,14 @@ static void remove_staging_files(const struct target_record *record)
         }
     }
     (void)closedir(directory);
+}
+
+static void remove_staging(const struct target_record *record)
+{
+    remove_staging_files(record);
+    if (record->staging[0] != '\0') {
+        (void)rmdir(record->staging);
+    }
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -67,10 +92,7 @@ static void free_positions(struct target_record *record)
 
 void target_record_fini(struct target_record *record)
 {
-    remove_staging_files(record);
-    if (record->staging[0] != '\0') {
-        (void)rmdir(record->staging);
-    }
+    remove_staging(record);
     journal_close(record->journal);
     free_positions(record);
     free(record->base_digests);
@@ -138,6 +160,34 @@ static enum haul_status give_up(struct haul_store *store, struct journal *journa
     return job_journal_finish(journal, error);
 }
 
+enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    struct target_record record = {.journal = NULL};
+    enum haul_status status =
+        job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    enum job_phase phase = phase_of(journal_state(journal));
+    if (phase == JOB_PREPARED || phase == JOB_COMMITTED) {
+        journal_close(journal);
+        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
+                       "too late: everything is here, and the source may have decided");
+        haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
+        return HAUL_IN_DOUBT;
+    }
+    status = give_up(store, journal, "given up by the operator", error);
+    if (status == HAUL_OK) {
+        status = name_staging(&record, store, error);
+    }
+    if (status == HAUL_OK) {
+        remove_staging(&record);
+    }
+    return status;
+}
+
 static enum haul_status busy(const struct journal *journal, struct haul_error *error)
 {
     char name[JOURNAL_NAME_BYTES_MAX];
@@ -163,8 +213,8 @@ static enum haul_status supersede(struct target_record *record, const haul_contr
     if (status != HAUL_OK) {
         return status;
     }
-    enum job_phase phase = phase_of(journal_state(old));
-    if (phase == JOB_PREPARED || phase == JOB_COMMITTED) {
+    /* The source has its record of the old job at hand, and says that nothing was decided. */
+    if (phase_of(journal_state(old)) == JOB_COMMITTED) {
         status = busy(old, error);
         journal_close(old);
         return status;

@@ -65,6 +65,11 @@ enum haul_status target_record_prepare(struct target_record *record,
                                        const struct digest *digests,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* End a job that no process runs: clear its ranges and staging files.
+ * Errors: IN_DOUBT (it is prepared, or more), and those of journals and store. */
+enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. */
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -48,14 +48,14 @@ timed() { # FILE COMMAND...: becomes it, its peak in KiB goes into FILE
 
 memory_migrate() {
     local directory=$1 receiver sender watcher status=0
-    local ring=(--slots "$memory_slots" --slot-size "${memory_slot_mib}M")
+    local ring_options=(--slots "$memory_slots" --slot-size "${memory_slot_mib}M")
     start_server "$directory/receiver.log" 'haul: listening on ' \
         /usr/bin/time -f '%M' -o "$directory/receiver.peak" \
-        "$haul" recv --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once "${ring[@]}"
+        "$haul" recv --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once "${ring_options[@]}"
     receiver=$server_pid
     [[ -n $server_line ]] || die "the receiver did not start: $(tail -n 1 "$directory/receiver.log")"
     timed "$directory/sender.peak" "$haul" send --db "$directory/source" --transport tcp --quiet \
-        --to "${server_line##* }" "${ring[@]}" 2>"$directory/sender.log" &
+        --to "${server_line##* }" "${ring_options[@]}" 2>"$directory/sender.log" &
     sender=$!
     servers+=("$sender")
     memory_watch "$sender" "$directory/sender.parts" &

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job.c — the jobs of a database by their journals. */
+#include "haul/job.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "journal.h"
+#include "journal_directory.h"
+#include "source_record.h"
+#include "target_record.h"
+
+const char *haul_job_role_name(enum haul_job_role role)
+{
+    return role == HAUL_JOB_SOURCE ? "source" : "target";
+}
+
+const char *haul_job_claim_name(enum haul_job_claim claim)
+{
+    static const char *const names[] = {[HAUL_JOB_SERVES] = "serves",
+                                        [HAUL_JOB_IN_DOUBT] = "in doubt",
+                                        [HAUL_JOB_YIELDS] = "yields"};
+    return names[claim];
+}
+
+/* --- listing ---------------------------------------------------------------------------------- */
+
+static enum haul_job_claim claim_of(const struct journal_state *state)
+{
+    switch (journal_state_claim(state)) {
+    case JOURNAL_SERVES:
+        return HAUL_JOB_SERVES;
+    case JOURNAL_IN_DOUBT:
+        return HAUL_JOB_IN_DOUBT;
+    case JOURNAL_YIELDS:
+        return HAUL_JOB_YIELDS;
+    }
+    return HAUL_JOB_IN_DOUBT;
+}
+
+static void describe(const struct journal *journal, struct haul_job *job)
+{
+    const struct journal_state *state = journal_state(journal);
+    uint64_t epoch = job->role == HAUL_JOB_SOURCE ? state->snapshot_count : state->epoch;
+    job->claim = claim_of(state);
+    job->epoch = epoch == 0 ? 1 : epoch;
+    (void)snprintf(job->phase, sizeof(job->phase), "%s", journal_phase_name(state->phase));
+    (void)snprintf(job->sentence, sizeof(job->sentence), "%s",
+                   journal_phase_sentence(state->phase));
+}
+
+/* False: it is done, or was removed since it was listed. */
+static bool read_job(const char *directory, const struct journal_entry *entry, struct haul_job *job,
+                     enum haul_status *status, struct haul_error *error)
+{
+    struct journal_config config = {.directory = directory, .role = entry->role, .read_only = true};
+    struct journal *journal = NULL;
+    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    *status = journal_open(&config, &journal, error);
+    if (*status == HAUL_NOT_FOUND) {
+        *status = HAUL_OK;
+        return false;
+    }
+    if (*status != HAUL_OK) {
+        return false;
+    }
+    bool done = journal_state(journal)->phase == JOURNAL_PHASE_DONE;
+    memset(job, 0, sizeof(*job));
+    job->role = entry->role == JOURNAL_SOURCE ? HAUL_JOB_SOURCE : HAUL_JOB_TARGET;
+    memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
+    describe(journal, job);
+    journal_close(journal);
+    return !done;
+}
+
+enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, size_t *count,
+                                struct haul_error *error)
+{
+    char path[TARGET_PATH_BYTES_MAX];
+    struct stat found;
+    struct journal_entry *entries = NULL;
+    size_t entry_count = 0;
+    *out = NULL;
+    *count = 0;
+    if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
+        return haul_error_set(error, HAUL_NOT_FOUND, "stat", errno, "no directory %s", directory);
+    }
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    enum haul_status status = journal_directory_list(NULL, path, &entries, &entry_count, error);
+    struct haul_job *jobs = status == HAUL_OK ? calloc(entry_count + 1, sizeof(*jobs)) : NULL;
+    if (status == HAUL_OK && jobs == NULL) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the jobs");
+    }
+    for (size_t i = 0; i < entry_count && status == HAUL_OK; i++) {
+        *count += read_job(path, &entries[i], &jobs[*count], &status, error);
+    }
+    free(entries);
+    if (status != HAUL_OK) {
+        free(jobs);
+        *count = 0;
+        return status;
+    }
+    *out = jobs;
+    return HAUL_OK;
+}
+
+/* --- giving up -------------------------------------------------------------------------------- */
+
+enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
+                                  struct haul_error *error)
+{
+    return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
+                                        : target_record_give_up(store, job->id, error);
+}
