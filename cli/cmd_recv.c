@@ -7,7 +7,6 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
-#include "signal_watch.h"
 
 struct recv_options {
     struct output_options output;
@@ -62,7 +61,7 @@ static const struct option_rule rules[] = {
 };
 
 /* Listen for an open store, wait, report. Returns the exit code. */
-static int recv_into(struct haul_store *store, const void *work, struct signal_watch *watch,
+static int recv_into(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
 {
     const struct recv_options *given = work;

@@ -7,7 +7,6 @@
 #include "migration_run.h"
 #include "option_value.h"
 #include "output.h"
-#include "signal_watch.h"
 
 struct resolve_options {
     struct output_options output;
@@ -43,7 +42,7 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-static int resolve_from(struct haul_store *store, const void *work, struct signal_watch *watch,
+static int resolve_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                         struct output *output)
 {
     const struct resolve_options *given = work;

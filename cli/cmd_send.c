@@ -8,7 +8,6 @@
 #include "option_value.h"
 #include "output.h"
 #include "range_option.h"
-#include "signal_watch.h"
 
 struct send_options {
     struct output_options output;
@@ -120,7 +119,7 @@ static const struct option_rule rules[] = {
 };
 
 /* Start the migration of an open store, wait, report. Returns the exit code. */
-static int send_from(struct haul_store *store, const void *work, struct signal_watch *watch,
+static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
 {
     const struct send_options *given = work;

@@ -22,6 +22,9 @@ struct command {
 
 extern const struct command command_send;
 extern const struct command command_recv;
+extern const struct command command_status;
+extern const struct command command_cancel;
+extern const struct command command_resume;
 extern const struct command command_resolve;
 extern const struct command command_verify;
 extern const struct command command_bench;

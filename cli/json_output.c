@@ -85,6 +85,42 @@ void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_B
     }
 }
 
+static json_t *running_object(const struct running_job *running)
+{
+    char text[RUNNING_JOB_TEXT_BYTES_MAX];
+    bool fits = running != NULL && running_job_format(running, text, sizeof(text));
+    return fits ? json_loads(text, 0, NULL) : json_null();
+}
+
+void json_output_status(const struct json_output_jobs *jobs)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("status", &none, EXIT_CODE_OK);
+    json_t *array = json_array();
+    for (size_t i = 0; i < jobs->count; i++) {
+        const struct haul_job *from = &jobs->jobs[i];
+        char id[2 * HAUL_JOB_BYTES + 1];
+        json_t *job = json_object();
+        json_output_job(from->id, id);
+        set(job, "job", text_of(id));
+        set(job, "role", text_of(haul_job_role_name(from->role)));
+        set(job, "phase", text_of(from->phase));
+        set(job, "claim", text_of(haul_job_claim_name(from->claim)));
+        set_count(job, "epoch", from->epoch);
+        (void)json_array_append_new(array, job);
+    }
+    set(document, "running", running_object(jobs->running));
+    set(document, "jobs", array);
+    end(document);
+}
+
+void json_output_cancel(size_t cancelled, const struct haul_error *error, int exit_code)
+{
+    json_t *document = begin("cancel", error, exit_code);
+    set_count(document, "cancelled", cancelled);
+    end(document);
+}
+
 static json_t *families_array(const struct haul_family_result *families, size_t count)
 {
     json_t *array = json_array();

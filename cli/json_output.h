@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.h — the one JSON document of --json, on stdout. The only door to jansson.
+/* json_output.h — the one JSON document of --json, on stdout. With
+ * running_job.c the only door to jansson.
  *
  * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
  * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
@@ -9,9 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/job.h"
 #include "haul/link_bench.h"
 #include "haul/migration.h"
 #include "haul/status.h"
+#include "running_job.h"
 
 enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
 
@@ -34,6 +37,16 @@ void json_output_bench(const struct haul_link_bench_result *result, uint32_t lin
 void json_output_error(const char *command, const struct haul_error *error, int exit_code);
 
 void json_output_version(const char *release, const char *transports);
+
+/* The jobs of a database, and the command that runs on it (NULL: none). */
+struct json_output_jobs {
+    const struct running_job *running;
+    const struct haul_job *jobs;
+    size_t count;
+};
+void json_output_status(const struct json_output_jobs *jobs);
+/* What became of the jobs that were to be cancelled. */
+void json_output_cancel(size_t cancelled, const struct haul_error *error, int exit_code);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -14,35 +14,44 @@
 #include "json_output.h"
 #include "progress.h"
 
-static void answer_status(struct haul_migration *migration, struct signal_watch *watch,
+static void answer_status(struct haul_migration *migration, struct signal_watch *signals,
                           struct progress *progress)
 {
     uint64_t wakes = 0;
-    ssize_t count = read(watch->wake_fd, &wakes, sizeof(wakes));
-    if (count == (ssize_t)sizeof(wakes) && signal_watch_number(watch) == 0) {
+    ssize_t count = read(signals->wake_fd, &wakes, sizeof(wakes));
+    if (count == (ssize_t)sizeof(wakes) && signal_watch_number(signals) == 0) {
         struct haul_progress figures;
         haul_migration_progress(migration, &figures);
         progress_answer(progress, &figures);
     }
 }
 
-static void wait_for_end(struct haul_migration *migration, struct signal_watch *watch,
+/* What is waited for: the end, a signal, then the control socket's. */
+enum { WAIT_END, WAIT_SIGNAL, WAIT_CONTROL, WAIT_COUNT = WAIT_CONTROL + CONTROL_POLL_COUNT };
+
+static void wait_for_end(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output, struct haul_result *result)
 {
     struct progress progress;
     progress_init(&progress, output);
-    signal_watch_set(watch, migration);
-    struct pollfd waits[] = {
-        {.fd = haul_migration_fd(migration), .events = POLLIN},
-        {.fd = watch->wake_fd, .events = POLLIN},
+    signal_watch_set(&watch->signals, migration);
+    struct pollfd waits[WAIT_COUNT] = {
+        [WAIT_END] = {.fd = haul_migration_fd(migration), .events = POLLIN},
+        [WAIT_SIGNAL] = {.fd = watch->signals.wake_fd, .events = POLLIN},
     };
-    while ((waits[0].revents & POLLIN) == 0) {
+    while ((waits[WAIT_END].revents & POLLIN) == 0) {
         struct haul_progress figures;
         haul_migration_progress(migration, &figures);
         uint32_t wait_ms = progress_show(&progress, &figures);
-        if (poll(waits, 2, (int)wait_ms) > 0 && (waits[1].revents & POLLIN) != 0) {
-            answer_status(migration, watch, &progress);
+        control_server_wait(&watch->control, &waits[WAIT_CONTROL]);
+        if (poll(waits, WAIT_COUNT, (int)wait_ms) <= 0) {
+            waits[WAIT_END].revents = 0;
+            continue;
         }
+        if ((waits[WAIT_SIGNAL].revents & POLLIN) != 0) {
+            answer_status(migration, &watch->signals, &progress);
+        }
+        control_server_serve(&watch->control, &waits[WAIT_CONTROL], migration);
     }
     /* TIMEOUT may be the result, or a wait that was interrupted: only then it is not written. */
     result->status = HAUL_AGAIN;
@@ -50,7 +59,7 @@ static void wait_for_end(struct haul_migration *migration, struct signal_watch *
            result->status == HAUL_AGAIN) {
         /* The descriptor is readable: the end is only a moment away. */
     }
-    signal_watch_set(watch, NULL);
+    signal_watch_set(&watch->signals, NULL);
     output_bar_clear(output);
 }
 
@@ -76,19 +85,14 @@ static void print_summary(const struct haul_result *result, const struct output 
     }
 }
 
-/* A cancelled send can be taken up again; the error line is where its user looks. */
-static void hint_resume(const struct haul_result *result, const struct output *output,
-                        struct haul_error *error)
+/* A job that broke off can be taken up again; the error line is where its user looks. */
+static void hint_resume(const struct output *output, struct haul_error *error)
 {
-    static const uint8_t none[HAUL_JOB_BYTES];
-    char job[2 * HAUL_JOB_BYTES + 1];
-    if (error->hint[0] != '\0' || strcmp(output->command, "send") != 0 ||
-        memcmp(result->job, none, sizeof(none)) == 0 ||
-        exit_code_of(error->status, 0) != EXIT_CODE_TEMPORARY) {
-        return;
+    if (error->hint[0] == '\0' && strcmp(output->command, "recv") != 0 &&
+        exit_code_of(error->status, 0) == EXIT_CODE_TEMPORARY) {
+        haul_error_hint(error, "%s; `haul resume --db DIR --to ADDR:PORT` goes on with the job",
+                        output_hint(error));
     }
-    json_output_job(result->job, job);
-    haul_error_hint(error, "%s; go on with --job %s", output_hint(error), job);
 }
 
 static int report(const struct haul_result *result, int signal_number, struct output *output)
@@ -98,7 +102,7 @@ static int report(const struct haul_result *result, int signal_number, struct ou
     if (result->status != HAUL_OK) {
         error.status = result->status;
         if (result->status != HAUL_CANCELLED) {
-            hint_resume(result, output, &error);
+            hint_resume(output, &error);
         }
         output_error(output, &error);
     }
@@ -118,21 +122,33 @@ int migration_run_refused(enum haul_status status, struct haul_error *error, str
     return report(&result, 0, output);
 }
 
-int migration_run_finish(struct haul_migration *migration, struct signal_watch *watch,
+int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output)
 {
     struct haul_result result = {.status = HAUL_AGAIN};
     wait_for_end(migration, watch, output, &result);
     haul_migration_destroy(migration);
-    return report(&result, signal_watch_number(watch), output);
+    return report(&result, signal_watch_number(&watch->signals), output);
+}
+
+/* The migration runs also where nobody can talk to it. */
+static void open_control(struct migration_watch *watch, const char *directory,
+                         struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    char text[512];
+    if (control_server_open(&watch->control, directory, output->command, &error) != HAUL_OK) {
+        haul_error_format(&error, text, sizeof(text));
+        haul_log(&output->log, HAUL_LOG_WARNING, "`haul status` will not find this job: %s", text);
+    }
 }
 
 int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct signal_watch watch;
-    enum haul_status status = signal_watch_init(&watch, output, &error);
+    struct migration_watch watch;
+    enum haul_status status = signal_watch_init(&watch.signals, output, &error);
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);
     }
@@ -142,11 +158,13 @@ int migration_run_store(const char *directory, const struct migration_work *work
     status = haul_rocks_store_open(directory, &rocks, &store, &error);
     int exit_code = 0;
     if (status == HAUL_OK) {
+        open_control(&watch, directory, output);
         exit_code = work->run(store, work->options, &watch, output);
         store->ops->close(store);
+        control_server_close(&watch.control);
     } else {
         exit_code = migration_run_refused(status, &error, output);
     }
-    signal_watch_fini(&watch);
+    signal_watch_fini(&watch.signals);
     return exit_code;
 }

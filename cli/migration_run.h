@@ -5,14 +5,21 @@
 
 #include <stdbool.h>
 
+#include "control_socket.h"
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "output.h"
 #include "signal_watch.h"
 
+/* What a running migration is watched by. */
+struct migration_watch {
+    struct signal_watch signals;
+    struct control_server control;
+};
+
 /* What a command does with its open store. Returns the exit code. */
 struct migration_work {
-    int (*run)(struct haul_store *store, const void *options, struct signal_watch *watch,
+    int (*run)(struct haul_store *store, const void *options, struct migration_watch *watch,
                struct output *output);
     const void *options;
     bool create;   /* the database, if it is missing */
@@ -25,8 +32,8 @@ int migration_run_store(const char *directory, const struct migration_work *work
                         struct output *output);
 
 /* Wait for the end of a started migration, destroy it, print error line and summary or JSON
- * document. Signals cancel it while it runs. Returns the exit code. */
-int migration_run_finish(struct haul_migration *migration, struct signal_watch *watch,
+ * document. Signals and `haul cancel` cancel it while it runs. Returns the exit code. */
+int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output);
 
 /* Report what failed before there was a migration. Returns the exit code. */

@@ -5,6 +5,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <xxhash.h>
+#ifdef __x86_64__
+#include <xxh_x86dispatch.h> /* the same hashes by the widest registers that this processor has */
+#endif
 
 /* The value is hashed with a seed that depends on the key, so that one call hashes the large part
  * and no record needs a copy or a streaming state. */

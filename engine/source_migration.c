@@ -14,19 +14,10 @@
 #include "call_worker.h"
 #include "migration_thread.h"
 #include "source_copy.h"
-#include "source_record.h"
+#include "source_job.h"
 #include "source_session.h"
-#include "version_record.h"
 
-enum {
-    LINK_COUNT_DEFAULT = 1,
-    FREEZE_MAX_MS_DEFAULT = 500,
-    RETRY_MAX_MS_DEFAULT = 30000,
-    LAG_BYTES_MAX_DEFAULT = 1 << 20,
-    /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
-    STREAM_BYTES = 256 << 20,
-    PROGRESS_INTERVAL_MS = 100,
-};
+enum { PROGRESS_INTERVAL_MS = 100 };
 
 enum call_tag {
     CALL_FREEZE = 1,
@@ -38,23 +29,16 @@ enum call_tag {
 
 struct source_migration {
     struct haul_migration base;
-    struct haul_source_options options; /* resolved */
     const struct haul_clock *clock;
-    struct plan plan;
-    struct haul_snapshot *snapshot;
-    uint64_t snapshot_sequence;
-    bool wal_pinned;
-    struct source_record record;
+    struct source_job job;
     struct source_copy copy;
     bool has_copy; /* not when a decided job is only resolved */
     struct call_worker *worker;
     struct poll_group *group;
     struct control_channel *channel;
     struct source_session *session;
-    struct link_address address;
     uint64_t started_ns;
     uint64_t published_ns;
-    uint64_t bytes_expected;
     bool was_accepted;
     bool cancel_reported;
     bool ended;
@@ -83,35 +67,38 @@ static void feed_error(struct source_migration *source, enum source_event_type t
 static void call_freeze(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
-    const struct haul_hooks *hooks = &source->options.hooks;
+    const struct haul_hooks *hooks = &source->job.options.hooks;
     error->status = HAUL_OK;
     if (hooks->freeze != NULL) {
-        error->status = hooks->freeze(hooks->context, source->options.freeze_max_ms, error);
+        error->status = hooks->freeze(hooks->context, source->job.options.freeze_max_ms, error);
     }
     if (error->status == HAUL_OK) {
-        error->status = source_record_frozen(&source->record, error);
+        error->status = source_record_frozen(&source->job.record, error);
     }
 }
 
 static void call_decide(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
-    error->status = source_record_decide(&source->record, &source->plan, error);
+    error->status = source_record_decide(&source->job.record, &source->job.plan, error);
 }
 
 static void call_unfrozen(void *context, struct haul_error *error)
 {
-    error->status = source_record_unfrozen(&((struct source_migration *)context)->record, error);
+    error->status =
+        source_record_unfrozen(&((struct source_migration *)context)->job.record, error);
 }
 
 static void call_released(void *context, struct haul_error *error)
 {
-    error->status = source_record_released(&((struct source_migration *)context)->record, error);
+    error->status =
+        source_record_released(&((struct source_migration *)context)->job.record, error);
 }
 
 static void call_accepted(void *context, struct haul_error *error)
 {
-    error->status = source_record_accepted(&((struct source_migration *)context)->record, error);
+    error->status =
+        source_record_accepted(&((struct source_migration *)context)->job.record, error);
 }
 
 static void submit_call(struct source_migration *source, enum call_tag tag,
@@ -129,7 +116,7 @@ static void on_call(struct source_migration *source, const struct call_result *r
         feed_error(source, SOURCE_EVENT_DECIDED, &result->error);
     } else if (result->error.status != HAUL_OK) {
         /* The others only tidy up: what they would have recorded is found out again. */
-        haul_log(source->options.log, HAUL_LOG_WARNING, "journal: %s", result->error.text);
+        haul_log(source->job.options.log, HAUL_LOG_WARNING, "journal: %s", result->error.text);
     }
 }
 
@@ -154,12 +141,13 @@ static void send_message(struct source_migration *source, struct message *messag
 
 static enum haul_status open_channel(struct source_migration *source, struct haul_error *error)
 {
-    struct link_config config = {
-        .options = source->options.link, .clock = source->clock, .log = source->options.log};
+    struct link_config config = {.options = source->job.options.link,
+                                 .clock = source->clock,
+                                 .log = source->job.options.log};
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, source->base.result.job, LINK_SESSION_BYTES);
     enum haul_status status =
-        control_channel_connect(&source->address, &ticket, &config, &source->channel, error);
+        control_channel_connect(&source->job.address, &ticket, &config, &source->channel, error);
     if (status != HAUL_OK) {
         source->channel = NULL;
         return status;
@@ -221,7 +209,7 @@ static void start_copy(struct source_migration *source)
 
 static void perform(struct source_migration *source, struct source_action *action)
 {
-    const struct haul_hooks *hooks = &source->options.hooks;
+    const struct haul_hooks *hooks = &source->job.options.hooks;
     switch (action->type) {
     case SOURCE_ACTION_SEND:
         send_message(source, &action->message);
@@ -258,7 +246,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         return;
     case SOURCE_ACTION_RELEASE:
         if (hooks->release != NULL) {
-            hooks->release(hooks->context, source->plan.new_version);
+            hooks->release(hooks->context, source->job.plan.new_version);
         }
         submit_call(source, CALL_RELEASED, call_released);
         return;
@@ -428,7 +416,7 @@ static void fill_progress(struct source_migration *source, struct haul_progress 
         .transport = source->copy.links.transport,
         .records = source->copy.links.submitted_records,
         .bytes = source->copy.links.submitted_bytes,
-        .bytes_expected = source->bytes_expected,
+        .bytes_expected = source->job.bytes_expected,
         .wire_bytes = stats.bytes_sent,
         .lag_bytes = figures.lag_bytes,
         .rounds = figures.rounds,
@@ -451,13 +439,13 @@ static void fill_families(struct source_migration *source, struct haul_result *r
 {
     uint64_t bytes = 0;
     uint64_t records = 0;
-    result->family_count = source->plan.family_count;
-    for (size_t i = 0; i < source->plan.family_count; i++) {
+    result->family_count = source->job.plan.family_count;
+    for (size_t i = 0; i < source->job.plan.family_count; i++) {
         const struct digest none = {0};
         const struct digest *digest = source->has_copy ? &source->copy.family_digests[i] : &none;
         struct haul_family_result *family = &result->families[i];
         (void)snprintf(family->name, sizeof(family->name), "%s",
-                       source->plan.families[i].family.name);
+                       source->job.plan.families[i].family.name);
         family->records = digest->count;
         family->bytes = digest->bytes;
         digest_format(digest, family->digest);
@@ -483,11 +471,11 @@ static void fill_result(struct source_migration *source)
     }
     result->verified = figures.verified;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
-    result->old_version = source->plan.old_version;
-    result->new_version = source->plan.new_version;
+    result->old_version = source->job.plan.old_version;
+    result->new_version = source->job.plan.new_version;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
-    result->resumed = figures.retries > 0 || source->record.continued;
+    result->resumed = figures.retries > 0 || source->job.record.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
             (double)(figures.freeze_ended_ns - figures.freeze_started_ns) / NS_PER_MS;
@@ -516,9 +504,10 @@ static void run_source(struct haul_migration *migration)
     struct source_session_figures figures;
     source_session_figures(source->session, &figures);
     struct source_ending ending = {.outcome = &source->base.result.error,
-                                   .was_accepted = source->was_accepted,
+                                   .was_accepted =
+                                       source->was_accepted || source->job.record.continued,
                                    .peer_knows = figures.peer_knows};
-    source_record_end(&source->record, &ending);
+    source_record_end(&source->job.record, &ending);
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -526,7 +515,6 @@ static void run_source(struct haul_migration *migration)
 static void destroy_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
-    const struct haul_store_ops *ops = source->options.store->ops;
     if (source->worker != NULL) {
         poll_group_remove_fd(source->group, call_worker_fd(source->worker));
         call_worker_destroy(source->worker);
@@ -537,170 +525,46 @@ static void destroy_source(struct haul_migration *migration)
     close_channel(source);
     source_session_destroy(source->session);
     poll_group_destroy(source->group);
-    source_record_fini(&source->record);
-    if (source->snapshot != NULL) {
-        ops->snapshot_close(source->options.store, source->snapshot);
-    }
-    if (source->wal_pinned) {
-        ops->wal_unpin(source->options.store);
-    }
-    plan_fini(&source->plan);
+    source_job_fini(&source->job);
     migration_fini(&source->base);
     free(source);
 }
 
-static uint64_t or_default(uint64_t value, uint64_t otherwise)
+static enum haul_status create_copy(struct source_migration *source, struct haul_error *error)
 {
-    return value == 0 ? otherwise : value;
-}
-
-static enum haul_status resolve_options(struct source_migration *source,
-                                        const struct haul_source_options *given,
-                                        struct haul_error *error)
-{
-    struct haul_source_options *options = &source->options;
-    *options = *given;
-    struct haul_link_options *link = &options->link;
-    link->slot_count = (uint32_t)or_default(link->slot_count, HAUL_SLOT_COUNT_DEFAULT);
-    link->slot_size_bytes =
-        (uint32_t)or_default(link->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
-    link->peer_timeout_ms =
-        (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
-    options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_DEFAULT);
-    options->reader_count = (uint32_t)or_default(options->reader_count, 1);
-    options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
-    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
-    options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
-    options->batch_size_bytes_min =
-        (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
-    options->batch_size_bytes_max =
-        (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
-    if (options->link_count > SENDER_LINK_COUNT_MAX || options->reader_count > READER_COUNT_MAX ||
-        options->batch_size_bytes_min > options->batch_size_bytes_max) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "at most %d links and %d readers, and batch sizes min <= max",
-                              SENDER_LINK_COUNT_MAX, READER_COUNT_MAX);
-    }
-    struct link_config checked;
-    enum haul_status status =
-        link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
-    return status == HAUL_OK ? link_address_parse(options->to, &source->address, error) : status;
-}
-
-/* The view that is copied, and the plan over it. */
-static enum haul_status take_view(struct source_migration *source, struct haul_error *error)
-{
-    struct haul_store *store = source->options.store;
-    enum haul_status status = HAUL_OK;
-    if ((store->ops->features(store) & HAUL_STORE_WAL) != 0) {
-        status = store->ops->wal_pin(store, error);
-        source->wal_pinned = status == HAUL_OK;
-    }
-    if (status == HAUL_OK) {
-        /* What is copied must not be lost by a crash: the job could not go on after it. */
-        status = store->ops->sync(store, error);
-    }
-    if (status == HAUL_OK) {
-        status =
-            store->ops->snapshot_open(store, &source->snapshot, &source->snapshot_sequence, error);
-    }
-    if (status == HAUL_OK) {
-        status = plan_make(&source->plan, store, &source->options, STREAM_BYTES, error);
-    }
-    for (size_t i = 0; status == HAUL_OK && i < source->plan.stream_count; i++) {
-        source->bytes_expected += source->plan.streams[i].bytes;
-    }
-    return status;
-}
-
-static enum haul_status read_version(struct source_migration *source, bool *known,
-                                     struct haul_error *error)
-{
-    const struct haul_source_options *options = &source->options;
-    uint64_t version = 0;
-    enum haul_status status =
-        version_record_get(options->store, &options->hooks, &version, known, error);
-    source->record.recorded_version = version;
-    if (options->keep_versions) {
-        version = options->config_version;
-        *known = true;
-    }
-    source->plan.old_version = version;
-    source->plan.new_version = version + 1;
-    return status;
-}
-
-static enum haul_status begin_job(struct source_migration *source, struct haul_error *error)
-{
-    struct source_record *record = &source->record;
-    if (migration_random(record->job, HAUL_JOB_BYTES) != HAUL_OK) {
-        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
-    }
-    return source_record_begin(record, &source->plan, source->snapshot_sequence, error);
-}
-
-static enum haul_status begin_or_continue(struct source_migration *source, uint64_t *log_sequence,
-                                          struct haul_error *error)
-{
-    enum haul_status status = source_record_continue(
-        &source->record, &source->plan, source->snapshot_sequence, log_sequence, error);
-    if (status != HAUL_NOT_FOUND) {
-        return status;
-    }
-    *log_sequence = source->snapshot_sequence;
-    return begin_job(source, error);
-}
-
-/* A job, new or left by an earlier process: view, plan, records, the data side. */
-static enum haul_status prepare_job(struct source_migration *source, bool *version_known,
-                                    struct haul_error *error)
-{
-    uint64_t log_sequence = 0;
-    enum haul_status status = source_record_find(&source->record, error);
-    if (status == HAUL_OK) {
-        status = take_view(source, error);
-    }
-    if (status == HAUL_OK) {
-        status = read_version(source, version_known, error);
-    }
-    if (status == HAUL_OK) {
-        status = begin_or_continue(source, &log_sequence, error);
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    struct source_copy_options copy = {.store = source->options.store,
-                                       .source = &source->options,
-                                       .plan = &source->plan,
-                                       .snapshot = source->snapshot,
-                                       .log_sequence = log_sequence,
-                                       .adopted = source->record.continued,
-                                       .epoch = source->record.epoch,
-                                       .address = source->address,
+    struct source_job *job = &source->job;
+    struct source_copy_options copy = {.store = job->options.store,
+                                       .source = &job->options,
+                                       .plan = &job->plan,
+                                       .snapshot = job->snapshot,
+                                       .log_sequence = job->log_sequence,
+                                       .adopted = job->record.continued,
+                                       .epoch = job->record.epoch,
+                                       .address = job->address,
                                        .clock = source->clock,
                                        .group = source->group};
     source->has_copy = true;
     return source_copy_init(&source->copy, &copy, error);
 }
 
-static enum haul_status create_session(struct source_migration *source, bool version_known,
-                                       struct haul_error *error)
+static enum haul_status create_session(struct source_migration *source, struct haul_error *error)
 {
-    struct haul_store *store = source->options.store;
+    struct haul_store *store = source->job.options.store;
     struct source_session_options options = {
-        .plan = &source->plan,
-        .source = source->options,
-        .epoch = source->record.epoch,
+        .plan = &source->job.plan,
+        .source = source->job.options,
+        .epoch = source->job.record.epoch,
         .identity = store->ops->identity(store),
-        .config_version_known = version_known,
-        .peer_timeout_ms = source->options.link.peer_timeout_ms,
-        .retry_max_ms = source->options.retry_max_ms,
-        .continued = source->record.continued,
-        .decided = source->options.resolve,
-        .supersedes = source->record.left_over == NULL ? NULL : source->record.left_over_job,
+        .config_version_known = source->job.version_known,
+        .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
+        .retry_max_ms = source->job.options.retry_max_ms,
+        .continued = source->job.record.continued,
+        .decided = source->job.options.resolve,
+        .supersedes =
+            source->job.record.left_over == NULL ? NULL : source->job.record.left_over_job,
     };
-    memcpy(options.job, source->record.job, HAUL_JOB_BYTES);
-    memcpy(source->base.result.job, source->record.job, HAUL_JOB_BYTES);
+    memcpy(options.job, source->job.record.job, HAUL_JOB_BYTES);
+    memcpy(source->base.result.job, source->job.record.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for the session");
@@ -709,7 +573,7 @@ static enum haul_status create_session(struct source_migration *source, bool ver
 static enum haul_status create_loop(struct source_migration *source, struct haul_error *error)
 {
     enum haul_status status =
-        poll_group_create(source->options.link.spin_us, source->clock, &source->group);
+        poll_group_create(source->job.options.link.spin_us, source->clock, &source->group);
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "cannot create the loop");
     }
@@ -724,9 +588,7 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
 static enum haul_status set_up(struct source_migration *source,
                                const struct haul_source_options *options, struct haul_error *error)
 {
-    bool version_known = false;
-    enum haul_status status = resolve_options(source, options, error);
-    source_record_init(&source->record, &source->options);
+    enum haul_status status = source_job_init(&source->job, options, error);
     if (status == HAUL_OK) {
         status = migration_init(&source->base, error);
     }
@@ -734,11 +596,13 @@ static enum haul_status set_up(struct source_migration *source,
         status = create_loop(source, error);
     }
     if (status == HAUL_OK) {
-        status = options->resolve ? source_record_adopt(&source->record, &source->plan, error)
-                                  : prepare_job(source, &version_known, error);
+        status = source_job_begin(&source->job, error);
+    }
+    if (status == HAUL_OK && !options->resolve) {
+        status = create_copy(source, error);
     }
     if (status == HAUL_OK) {
-        status = create_session(source, version_known, error);
+        status = create_session(source, error);
     }
     if (status == HAUL_OK) {
         status = open_channel(source, error);
@@ -746,8 +610,9 @@ static enum haul_status set_up(struct source_migration *source,
     if (status != HAUL_OK) {
         struct haul_error outcome = *error;
         outcome.status = status;
-        struct source_ending ending = {.outcome = &outcome};
-        source_record_end(&source->record, &ending);
+        struct source_ending ending = {.outcome = &outcome,
+                                       .was_accepted = source->job.record.continued};
+        source_record_end(&source->job.record, &ending);
     }
     return status;
 }
@@ -762,7 +627,6 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     source->base.run = run_source;
     source->base.destroy = destroy_source;
     source->clock = &clock_monotonic;
-    source->options.store = options->store;
     source->started_ns = now_ns(source);
     enum haul_status status = set_up(source, options, error);
     if (status == HAUL_OK) {

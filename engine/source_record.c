@@ -126,6 +126,19 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 
 /* --- going on after a restart ----------------------------------------------------------------- */
 
+enum haul_status source_record_left_plan(const struct source_record *record, struct plan *plan,
+                                         struct haul_error *error)
+{
+    const struct journal_state *state =
+        record->left_over == NULL ? NULL : journal_state(record->left_over);
+    if (state == NULL || state->phase == JOURNAL_PHASE_ABORTED || state->plan_size == 0) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
+        haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one");
+        return HAUL_NOT_FOUND;
+    }
+    return job_journal_read_plan(record->left_over, plan, error);
+}
+
 /* Is the log whole from `sequence` + 1 on? */
 static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct haul_error *error)
 {

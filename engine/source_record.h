@@ -40,6 +40,10 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
                                      uint64_t snapshot_sequence,
                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* The plan of what an earlier process has left, undecided; source_record_find was called.
+ * Errors: NOT_FOUND (there is none, or nothing of it was copied), and those of journals. */
+enum haul_status source_record_left_plan(const struct source_record *record, struct plan *plan,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* Go on with what an earlier process has left: its job and streams (into `plan`), the next epoch,
  * the log from where that job began (`*log_sequence`); SNAPSHOT stands again, durably.
  * Errors: NOT_FOUND (there is none, or it cannot go on, which is logged with the reason: begin a

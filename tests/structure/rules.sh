@@ -82,11 +82,11 @@ rule_doors() {
     door "$root" '(infiniband|rdma)/' '^rdma/verbs_'
     door "$root" 'rocksdb/' '^engine/rocks_'
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
-        '^rdma/(tcp_|verbs_|control_channel\.|link|loopback_)'
+        '^(rdma/(tcp_|verbs_|control_channel\.|link|loopback_)|cli/control_socket\.)'
     door "$root" 'isa-l' '^base/crc32c\.c$'
-    door "$root" 'xxhash\.h' '^engine/digest(_ledger)?\.[ch]$'
+    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest(_ledger)?\.[ch]$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'
-    door "$root" 'jansson\.h' '^cli/json_output\.c$'
+    door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
     door "$root" 'CUnit/' '^tests/support/check\.[ch]$' tests
 }

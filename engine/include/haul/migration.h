@@ -89,6 +89,8 @@ struct haul_source_options {
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */
     uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
+    bool resume;            /* no new job: go on with the one that an earlier process has left; its
+                             * families, ranges and lane count. NOT_FOUND: there is none */
     bool resolve;           /* no new job: tell the target what an earlier one decided */
     uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
     struct haul_hooks hooks;

@@ -63,11 +63,15 @@ void fixture_make_description(uint32_t slot_count, uint32_t slot_size_bytes, uin
     put_u32(description + 12, slot_size_bytes);
 }
 
-/* False: none came. */
+/* False: none came, whether the link slept or was woken for nothing. */
 static bool next_event(void)
 {
+    const uint64_t deadline_ns = clock_deadline_ns(&clock_monotonic, RAW_PEER_WAIT_MS);
     while (link_poll(fixture.link, &fixture.event, 1) == 0) {
         if (link_arm(fixture.link) && !raw_wait(link_fd(fixture.link), POLLIN)) {
+            return false;
+        }
+        if (clock_now_ns(&clock_monotonic) >= deadline_ns) {
             return false;
         }
     }

@@ -265,13 +265,14 @@ static void test_tcp_link_poll__reset_before_the_bind_with_data_waiting__closed(
     fixture_end();
 }
 
-static void test_tcp_link_poll__stream_ends_before_the_bind_behind_a_block__closed(void)
+static void test_tcp_link_poll__stream_ends_before_the_bind_behind_a_block__wakes_and_closed(void)
 {
     fixture_open_unbound_receiver();
     write_block(0, 100);
     check(raw_wait(link_fd(fixture.link), POLLIN));
     fixture_check_quiet();
     fixture_close_peer();
+    check(raw_wait(link_fd(fixture.link), POLLIN));
     fixture_check_closed(HAUL_CLOSED);
     fixture_end();
 }
@@ -427,7 +428,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_link_poll__block_without_credit__protocol),
     CHECK_TEST(test_tcp_link_poll__block_before_the_bind__waits_and_sleeps),
     CHECK_TEST(test_tcp_link_poll__reset_before_the_bind_with_data_waiting__closed),
-    CHECK_TEST(test_tcp_link_poll__stream_ends_before_the_bind_behind_a_block__closed),
+    CHECK_TEST(test_tcp_link_poll__stream_ends_before_the_bind_behind_a_block__wakes_and_closed),
     CHECK_TEST(test_tcp_link_poll__block_and_end_come_at_once_before_the_bind__closed),
     CHECK_TEST(test_link_bind__stream_ended_behind_a_block__received_then_closed),
     CHECK_TEST(test_link_close__block_came_before_the_bind__cancelled),

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_resume.c — `haul resume`: go on with a job whose process is gone. */
+#include "command.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "migration_options.h"
+#include "migration_run.h"
+#include "option_value.h"
+#include "output.h"
+
+struct resume_options {
+    struct output_options output;
+    const char *database;
+    const char *to;
+    enum haul_transport_mode mode;
+    uint32_t reader_count;
+    uint32_t link_count;
+    uint64_t rate_bytes_per_second;
+    uint32_t slot_count;
+    uint32_t slot_size_bytes;
+    uint32_t peer_timeout_ms;
+    struct config_version config_version;
+    uint32_t retry_max_ms;
+};
+
+#define AT(parser, member) OPTION_AT(parser, struct resume_options, member)
+
+static const struct option_rule rules[] = {
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database that gave the ranges",
+     AT(option_text, database)},
+    {.name = "to",
+     .value_name = "ADDR:PORT",
+     .help = "where 'haul recv' listens for the other one",
+     AT(option_text, to)},
+    {.name = "transport",
+     .value_name = "MODE",
+     .help = "auto (default), rdma or tcp; auto falls back to tcp and says why",
+     AT(option_mode, mode)},
+    {.name = "readers",
+     .value_name = "N",
+     .help = "threads that read the database (default 1)",
+     AT(option_u32, reader_count),
+     .min = 1,
+     .max = 64},
+    {.name = "links",
+     .value_name = "N",
+     .help = "data links (default 1)",
+     AT(option_u32, link_count),
+     .min = 1,
+     .max = 16},
+    {.name = "rate",
+     .value_name = "SIZE",
+     .help = "at most so many bytes a second (default: no limit)",
+     AT(option_size_u64, rate_bytes_per_second),
+     .min = 1024,
+     .max = UINT64_C(1) << 50},
+    LINK_OPTION_RULES(struct resume_options),
+    CONFIG_VERSION_RULE(struct resume_options),
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "when the path is lost, keep coming back for so long (default 30s)",
+     AT(option_duration, retry_max_ms),
+     .min = 1,
+     .max = 86400000},
+    OUTPUT_OPTION_RULES,
+};
+
+static int resume_from(struct haul_store *store, const void *work, struct migration_watch *watch,
+                       struct output *output)
+{
+    const struct resume_options *given = work;
+    struct haul_source_options options = {
+        .store = store,
+        .to = given->to,
+        .mode = given->mode,
+        .link = {.slot_count = given->slot_count,
+                 .slot_size_bytes = given->slot_size_bytes,
+                 .peer_timeout_ms = given->peer_timeout_ms},
+        .link_count = given->link_count,
+        .reader_count = given->reader_count,
+        .rate_bytes_per_second = given->rate_bytes_per_second,
+        .keep_versions = given->config_version.given,
+        .config_version = given->config_version.value,
+        .retry_max_ms = given->retry_max_ms,
+        .resume = true,
+        .log = &output->log,
+    };
+    struct haul_error error = {.status = HAUL_OK};
+    struct haul_migration *migration = NULL;
+    enum haul_status status = haul_source_start(&options, &migration, &error);
+    if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    return migration_run_finish(migration, watch, output);
+}
+
+static int run_resume(const struct command *command, int argc, char **argv)
+{
+    struct resume_options options = {.database = NULL};
+    struct output output;
+    int exit_code = 0;
+    if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        return exit_code;
+    }
+    output_init(&output, command->name, &options.output);
+    if (options.database == NULL || options.to == NULL) {
+        exit_code =
+            command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
+    } else {
+        struct migration_work work = {.run = resume_from, .options = &options, .keep_log = true};
+        exit_code = migration_run_store(options.database, &work, &output);
+    }
+    output_fini(&output);
+    return exit_code;
+}
+
+const struct command command_resume = {
+    .name = "resume",
+    .summary = "go on with a job whose process is gone",
+    .synopsis = "--db DIR --to ADDR:PORT [options]",
+    .details =
+        "When 'haul send' ended with exit code 5, or was killed, its job goes on: with the\n"
+        "same column families and ranges, from what the receiver has durably, at a new view\n"
+        "of the database; what was written meanwhile is replayed from the log. Where the log\n"
+        "does not reach back so far, the copy starts again, and says why.\n"
+        "'haul send' with the same options does the same.\n"
+        "\n"
+        "Example:\n"
+        "  haul resume --db /data/a --to 10.0.0.7:7447\n",
+    .rules = rules,
+    .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .run = run_resume,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_status.c — `haul status`: what runs on a database, and what jobs have left there. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "control_socket.h"
+#include "exit_code.h"
+#include "haul/job.h"
+#include "human_size.h"
+#include "json_output.h"
+#include "option_value.h"
+#include "output.h"
+#include "running_job.h"
+
+enum { ANSWER_TIMEOUT_MS = 5000 };
+
+struct status_options {
+    struct output_options output;
+    const char *database;
+};
+
+static const struct option_rule rules[] = {
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database; it may be open",
+     OPTION_AT(option_text, struct status_options, database)},
+    OUTPUT_OPTION_RULES,
+};
+
+/* OK: `*running` is filled in. Errors: NOT_FOUND (nothing runs), others. */
+static enum haul_status ask_running(const char *database, struct running_job *running,
+                                    struct haul_error *error)
+{
+    int fd = -1;
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    enum haul_status status = control_client_open(database, &fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = control_client_ask(fd, "status", answer, ANSWER_TIMEOUT_MS, error);
+    (void)close(fd);
+    if (status == HAUL_OK && !running_job_parse(answer, running)) {
+        status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "the command's answer is noise");
+    }
+    return status == HAUL_CLOSED ? HAUL_NOT_FOUND : status;
+}
+
+static void print_running(const struct running_job *running)
+{
+    const struct haul_progress *figures = &running->figures;
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    char expected[HUMAN_TEXT_BYTES_MAX];
+    char lag[HUMAN_TEXT_BYTES_MAX];
+    char seconds[HUMAN_TEXT_BYTES_MAX];
+    human_bytes((double)figures->bytes, bytes);
+    human_bytes((double)figures->bytes_expected, expected);
+    human_bytes((double)figures->lag_bytes, lag);
+    human_seconds(figures->seconds, seconds);
+    (void)printf("running: haul %s (process %" PRId64 "), %s: %" PRIu64 " records, %s of about %s, "
+                 "lag %s, %s\n",
+                 running->command, running->pid, running->phase, figures->records, bytes, expected,
+                 lag, seconds);
+}
+
+static void print_jobs(const struct haul_job *jobs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char id[2 * HAUL_JOB_BYTES + 1];
+        json_output_job(jobs[i].id, id);
+        (void)printf("job %s: this is the %s, attempt %" PRIu64 ", %s (%s): %s\n", id,
+                     haul_job_role_name(jobs[i].role), jobs[i].epoch, jobs[i].phase,
+                     haul_job_claim_name(jobs[i].claim), jobs[i].sentence);
+    }
+}
+
+static int report(const struct status_options *options, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct running_job running;
+    struct haul_job *jobs = NULL;
+    size_t count = 0;
+    enum haul_status status = haul_jobs_list(options->database, &jobs, &count, &error);
+    if (status != HAUL_OK) {
+        return command_failed(status, &error, 0, output);
+    }
+    enum haul_status runs = ask_running(options->database, &running, &error);
+    if (runs != HAUL_OK && runs != HAUL_NOT_FOUND) {
+        free(jobs);
+        return command_failed(runs, &error, 0, output);
+    }
+    if (output->options.json) {
+        struct json_output_jobs found = {
+            .running = runs == HAUL_OK ? &running : NULL, .jobs = jobs, .count = count};
+        json_output_status(&found);
+    } else {
+        if (runs == HAUL_OK) {
+            print_running(&running);
+        }
+        print_jobs(jobs, count);
+        if (runs != HAUL_OK && count == 0) {
+            (void)printf("no job\n");
+        }
+    }
+    free(jobs);
+    return EXIT_CODE_OK;
+}
+
+static int run_status(const struct command *command, int argc, char **argv)
+{
+    struct status_options options = {.database = NULL};
+    struct output output;
+    int exit_code = 0;
+    if (!command_parse(command, argc, argv, &options, &exit_code)) {
+        return exit_code;
+    }
+    output_init(&output, command->name, &options.output);
+    exit_code =
+        options.database == NULL ? command_missing("--db DIR", &output) : report(&options, &output);
+    output_fini(&output);
+    return exit_code;
+}
+
+const struct command command_status = {
+    .name = "status",
+    .summary = "tell what runs on a database, and which jobs are not done",
+    .synopsis = "--db DIR [options]",
+    .details =
+        "A job that is not done and does not run: its source goes on with 'haul resume', or\n"
+        "gives it up with 'haul cancel'; one in doubt is finished by 'haul resolve'.\n"
+        "\n"
+        "Examples:\n"
+        "  haul status --db /data/a\n"
+        "  haul status --db /data/a --json | jq .running.phase\n",
+    .rules = rules,
+    .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .run = run_status,
+};

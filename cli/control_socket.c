@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control_socket.c — both ends of the local control socket. */
+#include "control_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "running_job.h"
+
+static const char socket_name[] = "control";
+
+/* --- addresses -------------------------------------------------------------------------------- */
+
+/* A socket's address holds 108 bytes, a database's path may be longer: go by the directory's
+ * descriptor. */
+static struct sockaddr_un address_of(int directory_fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s", directory_fd,
+                   socket_name);
+    return address;
+}
+
+static int open_directory(const char *database, bool create)
+{
+    int fd = -1;
+    int database_fd = open(database, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (database_fd >= 0 &&
+        (!create || mkdirat(database_fd, "haul", 0755) == 0 || errno == EEXIST)) {
+        fd = openat(database_fd, "haul", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (database_fd >= 0) {
+        int number = errno;
+        (void)close(database_fd);
+        errno = number;
+    }
+    return fd;
+}
+
+static void close_fd(int *fd)
+{
+    if (*fd >= 0) {
+        (void)close(*fd);
+        *fd = -1;
+    }
+}
+
+/* --- server ----------------------------------------------------------------------------------- */
+
+enum haul_status control_server_open(struct control_server *server, const char *database,
+                                     const char *command, struct haul_error *error)
+{
+    *server = (struct control_server){.command = command, .listen_fd = -1};
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        server->clients[i] = -1;
+    }
+    server->directory_fd = open_directory(database, true);
+    if (server->directory_fd < 0) {
+        return haul_error_set(error, HAUL_IO, "open", errno, "no directory for the control socket");
+    }
+    struct sockaddr_un address = address_of(server->directory_fd);
+    server->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    (void)unlinkat(server->directory_fd, socket_name, 0);
+    if (server->listen_fd < 0 ||
+        bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(server->listen_fd, CONTROL_CLIENT_COUNT_MAX) != 0) {
+        haul_error_set(error, HAUL_IO, "bind", errno, "cannot make the control socket");
+        control_server_close(server);
+        return HAUL_IO;
+    }
+    return HAUL_OK;
+}
+
+void control_server_close(struct control_server *server)
+{
+    if (server->listen_fd >= 0) {
+        (void)unlinkat(server->directory_fd, socket_name, 0);
+    }
+    close_fd(&server->listen_fd);
+    close_fd(&server->directory_fd);
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        close_fd(&server->clients[i]);
+    }
+}
+
+void control_server_wait(const struct control_server *server, struct pollfd *waits)
+{
+    bool has_room = false;
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        waits[i] = (struct pollfd){.fd = server->clients[i], .events = POLLIN};
+        has_room = has_room || server->clients[i] < 0;
+    }
+    waits[CONTROL_CLIENT_COUNT_MAX] =
+        (struct pollfd){.fd = has_room ? server->listen_fd : -1, .events = POLLIN};
+}
+
+static void answer_status(const struct control_server *server, int client,
+                          struct haul_migration *migration)
+{
+    struct running_job job = {.pid = getpid()};
+    char text[CONTROL_PACKET_BYTES_MAX];
+    haul_migration_progress(migration, &job.figures);
+    (void)snprintf(job.command, sizeof(job.command), "%s", server->command);
+    (void)snprintf(job.phase, sizeof(job.phase), "%s", haul_phase_name(job.figures.phase));
+    if (running_job_format(&job, text, sizeof(text))) {
+        (void)!send(client, text, strlen(text), MSG_NOSIGNAL);
+    }
+}
+
+/* One request. False: the client is gone, or speaks another language. */
+static bool serve_client(const struct control_server *server, int client,
+                         struct haul_migration *migration)
+{
+    char request[16];
+    ssize_t size = recv(client, request, sizeof(request) - 1, MSG_DONTWAIT);
+    if (size <= 0) {
+        return size < 0 && (errno == EAGAIN || errno == EINTR);
+    }
+    request[size] = '\0';
+    if (strcmp(request, "status") == 0) {
+        answer_status(server, client, migration);
+        return true;
+    }
+    if (strcmp(request, "cancel") == 0) {
+        haul_migration_cancel(migration);
+        (void)!send(client, "ok", 2, MSG_NOSIGNAL);
+        return true;
+    }
+    return false;
+}
+
+static void accept_client(struct control_server *server)
+{
+    int client = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    for (size_t i = 0; client >= 0 && i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        if (server->clients[i] < 0) {
+            server->clients[i] = client;
+            return;
+        }
+    }
+    close_fd(&client);
+}
+
+void control_server_serve(struct control_server *server, const struct pollfd *waits,
+                          struct haul_migration *migration)
+{
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        bool ready = server->clients[i] >= 0 && waits[i].fd >= 0 && waits[i].revents != 0;
+        if (ready && !serve_client(server, server->clients[i], migration)) {
+            close_fd(&server->clients[i]);
+        }
+    }
+    const struct pollfd *listening = &waits[CONTROL_CLIENT_COUNT_MAX];
+    if (listening->fd >= 0 && listening->revents != 0) {
+        accept_client(server);
+    }
+}
+
+/* --- client ----------------------------------------------------------------------------------- */
+
+static enum haul_status nobody(const char *database, struct haul_error *error)
+{
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no haul command runs on %s", database);
+    haul_error_hint(error, "its journals tell where its jobs stand: `haul status`");
+    return HAUL_NOT_FOUND;
+}
+
+enum haul_status control_client_open(const char *database, int *fd, struct haul_error *error)
+{
+    int directory_fd = open_directory(database, false);
+    if (directory_fd < 0) {
+        return nobody(database, error);
+    }
+    struct sockaddr_un address = address_of(directory_fd);
+    *fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int result = connect(*fd, (const struct sockaddr *)&address, sizeof(address));
+    int number = errno;
+    (void)close(directory_fd);
+    if (result == 0) {
+        return HAUL_OK;
+    }
+    close_fd(fd);
+    return number == ENOENT || number == ECONNREFUSED
+               ? nobody(database, error)
+               : haul_error_set(error, HAUL_IO, "connect", number, "the control socket");
+}
+
+static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLIN};
+    int result = poll(&wait, 1, (int)timeout_ms);
+    return result > 0 ? HAUL_OK : HAUL_TIMEOUT;
+}
+
+enum haul_status control_client_ask(int fd, const char *request,
+                                    char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
+                                    struct haul_error *error)
+{
+    if (send(fd, request, strlen(request), MSG_NOSIGNAL) < 0) {
+        return haul_error_set(error, HAUL_CLOSED, "send", errno, "the command has just ended");
+    }
+    if (wait_readable(fd, timeout_ms) != HAUL_OK) {
+        return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command does not answer");
+    }
+    ssize_t size = recv(fd, answer, CONTROL_PACKET_BYTES_MAX - 1, 0);
+    if (size <= 0) {
+        return haul_error_set(error, HAUL_CLOSED, "recv", size < 0 ? errno : 0,
+                              "the command has just ended");
+    }
+    answer[size] = '\0';
+    return HAUL_OK;
+}
+
+enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms)
+{
+    char ignored[CONTROL_PACKET_BYTES_MAX];
+    do {
+        if (wait_readable(fd, timeout_ms) != HAUL_OK) {
+            return HAUL_TIMEOUT;
+        }
+    } while (recv(fd, ignored, sizeof(ignored), 0) > 0);
+    return HAUL_OK;
+}

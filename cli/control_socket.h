@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* control_socket.h — how another shell talks to a running `haul send` or `haul recv`: a local
+ * socket `haul/control` below the database, there while the command runs.
+ *
+ * One packet a request ("status", "cancel"), one packet an answer. The server closes all
+ * connections when its job has ended: who waits for that reads until the end. */
+#ifndef HAUL_CONTROL_SOCKET_H
+#define HAUL_CONTROL_SOCKET_H
+
+#include <poll.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "haul/status.h"
+
+enum {
+    CONTROL_CLIENT_COUNT_MAX = 8, /* more have to wait */
+    CONTROL_POLL_COUNT = CONTROL_CLIENT_COUNT_MAX + 1,
+    CONTROL_PACKET_BYTES_MAX = 2048,
+};
+
+struct control_server {
+    const char *command; /* borrowed: "send" */
+    int directory_fd;    /* -1: there is no server */
+    int listen_fd;
+    int clients[CONTROL_CLIENT_COUNT_MAX]; /* -1: free */
+};
+
+/* The caller has the database open, so a socket that is there was left by a dead process.
+ * Errors: IO, LIMIT; the server is closed then. */
+enum haul_status control_server_open(struct control_server *server, const char *database,
+                                     const char *command, struct haul_error *error) HAUL_MUST_CHECK;
+void control_server_close(struct control_server *server);
+/* Fill `waits` (CONTROL_POLL_COUNT) before poll(2); unused ones have a negative descriptor. */
+void control_server_wait(const struct control_server *server, struct pollfd *waits);
+/* After it: take in clients, answer them. */
+void control_server_serve(struct control_server *server, const struct pollfd *waits,
+                          struct haul_migration *migration);
+
+/* Connect to the command that runs on this database. Errors: NOT_FOUND (none runs), IO. */
+enum haul_status control_client_open(const char *database, int *fd,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Ask, and take the answer (with a NUL). Errors: TIMEOUT, CLOSED, IO. */
+enum haul_status control_client_ask(int fd, const char *request,
+                                    char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Wait until the other end has closed. Errors: TIMEOUT. */
+enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_job.c — options, view, plan and records of a source. */
+#include "source_job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "link.h"
+#include "migration_thread.h"
+#include "reader_pool.h"
+#include "sender_links.h"
+#include "version_record.h"
+
+enum {
+    LINK_COUNT_DEFAULT = 1,
+    FREEZE_MAX_MS_DEFAULT = 500,
+    RETRY_MAX_MS_DEFAULT = 30000,
+    LAG_BYTES_MAX_DEFAULT = 1 << 20,
+    /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
+    STREAM_BYTES = 256 << 20,
+};
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+static enum haul_status resolve_options(struct source_job *job, struct haul_error *error)
+{
+    struct haul_source_options *options = &job->options;
+    struct haul_link_options *link = &options->link;
+    link->slot_count = (uint32_t)or_default(link->slot_count, HAUL_SLOT_COUNT_DEFAULT);
+    link->slot_size_bytes =
+        (uint32_t)or_default(link->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
+    link->peer_timeout_ms =
+        (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
+    options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_DEFAULT);
+    options->reader_count = (uint32_t)or_default(options->reader_count, 1);
+    options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
+    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
+    options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
+    options->batch_size_bytes_min =
+        (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
+    options->batch_size_bytes_max =
+        (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
+    if (options->link_count > SENDER_LINK_COUNT_MAX || options->reader_count > READER_COUNT_MAX ||
+        options->batch_size_bytes_min > options->batch_size_bytes_max) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "at most %d links and %d readers, and batch sizes min <= max",
+                              SENDER_LINK_COUNT_MAX, READER_COUNT_MAX);
+    }
+    struct link_config checked;
+    enum haul_status status =
+        link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
+    return status == HAUL_OK ? link_address_parse(options->to, &job->address, error) : status;
+}
+
+enum haul_status source_job_init(struct source_job *job, const struct haul_source_options *options,
+                                 struct haul_error *error)
+{
+    job->options = *options;
+    source_record_init(&job->record, &job->options);
+    return resolve_options(job, error);
+}
+
+void source_job_fini(struct source_job *job)
+{
+    struct haul_store *store = job->options.store;
+    source_record_fini(&job->record);
+    if (job->snapshot != NULL) {
+        store->ops->snapshot_close(store, job->snapshot);
+    }
+    if (job->wal_pinned) {
+        store->ops->wal_unpin(store);
+    }
+    plan_fini(&job->plan);
+    source_request_fini(&job->request);
+    memset(job, 0, sizeof(*job));
+}
+
+/* --- beginning -------------------------------------------------------------------------------- */
+
+/* The view that is copied, and the plan over it. */
+static enum haul_status take_view(struct source_job *job, struct haul_error *error)
+{
+    struct haul_store *store = job->options.store;
+    enum haul_status status = HAUL_OK;
+    if ((store->ops->features(store) & HAUL_STORE_WAL) != 0) {
+        status = store->ops->wal_pin(store, error);
+        job->wal_pinned = status == HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        /* What is copied must not be lost by a crash: the job could not go on after it. */
+        status = store->ops->sync(store, error);
+    }
+    if (status == HAUL_OK) {
+        status = store->ops->snapshot_open(store, &job->snapshot, &job->snapshot_sequence, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_make(&job->plan, store, &job->options, STREAM_BYTES, error);
+    }
+    for (size_t i = 0; status == HAUL_OK && i < job->plan.stream_count; i++) {
+        job->bytes_expected += job->plan.streams[i].bytes;
+    }
+    return status;
+}
+
+static enum haul_status read_version(struct source_job *job, struct haul_error *error)
+{
+    const struct haul_source_options *options = &job->options;
+    uint64_t version = 0;
+    enum haul_status status =
+        version_record_get(options->store, &options->hooks, &version, &job->version_known, error);
+    job->record.recorded_version = version;
+    if (options->keep_versions) {
+        version = options->config_version;
+        job->version_known = true;
+    }
+    job->plan.old_version = version;
+    job->plan.new_version = version + 1;
+    return status;
+}
+
+static enum haul_status begin_job(struct source_job *job, struct haul_error *error)
+{
+    struct source_record *record = &job->record;
+    if (migration_random(record->job, HAUL_JOB_BYTES) != HAUL_OK) {
+        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
+    }
+    return source_record_begin(record, &job->plan, job->snapshot_sequence, error);
+}
+
+static enum haul_status begin_or_continue(struct source_job *job, struct haul_error *error)
+{
+    enum haul_status status = source_record_continue(
+        &job->record, &job->plan, job->snapshot_sequence, &job->log_sequence, error);
+    if (status != HAUL_NOT_FOUND) {
+        return status;
+    }
+    job->log_sequence = job->snapshot_sequence;
+    return begin_job(job, error);
+}
+
+/* What is asked for is what the earlier process was asked for. */
+static enum haul_status take_request(struct source_job *job, struct haul_error *error)
+{
+    struct plan plan = {.family_count = 0};
+    enum haul_status status = source_record_left_plan(&job->record, &plan, error);
+    return status == HAUL_OK ? source_request_apply(&job->request, &plan, &job->options, error)
+                             : status;
+}
+
+enum haul_status source_job_begin(struct source_job *job, struct haul_error *error)
+{
+    if (job->options.resolve) {
+        return source_record_adopt(&job->record, &job->plan, error);
+    }
+    enum haul_status status = source_record_find(&job->record, error);
+    if (status == HAUL_OK && job->options.resume) {
+        status = take_request(job, error);
+    }
+    if (status == HAUL_OK) {
+        status = take_view(job, error);
+    }
+    if (status == HAUL_OK) {
+        status = read_version(job, error);
+    }
+    return status == HAUL_OK ? begin_or_continue(job, error) : status;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_job.h — what a source moves, apart from the moving: resolved options, the view of the
+ * store, the plan over it, and the records of the job, new or left by an earlier process.
+ * Thread: the records are the call worker's while it runs, all else the loop's. */
+#ifndef HAUL_SOURCE_JOB_H
+#define HAUL_SOURCE_JOB_H
+
+#include <stdbool.h>
+
+#include "haul/migration.h"
+#include "link.h"
+#include "plan.h"
+#include "source_record.h"
+#include "source_request.h"
+
+/* Zeroed is empty. */
+struct source_job {
+    struct haul_source_options options; /* resolved */
+    struct link_address address;        /* of the target */
+    struct plan plan;
+    struct haul_snapshot *snapshot; /* NULL: a decided job is only resolved */
+    uint64_t snapshot_sequence;
+    uint64_t log_sequence; /* deltas are those behind it; at or before the snapshot */
+    bool wal_pinned;
+    bool version_known;
+    struct source_record record;
+    struct source_request request; /* of a job that is resumed */
+    uint64_t bytes_expected;
+};
+
+/* Check the options, fill in the defaults. Errors: INVALID, LIMIT. */
+enum haul_status source_job_init(struct source_job *job, const struct haul_source_options *options,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+/* View, plan, records: from here on the job exists. With the option `resolve` only the records of
+ * a job that was decided. Errors: those of haul_source_start. */
+enum haul_status source_job_begin(struct source_job *job, struct haul_error *error) HAUL_MUST_CHECK;
+void source_job_fini(struct source_job *job);
+
+#endif

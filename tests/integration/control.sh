@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# control.sh — jobs watched, ended and taken up again from another shell: status, cancel, resume.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite control "$@"
+
+receive() {
+    start_receiver "$work/recv.log" --db target --listen "${1:-127.0.0.1:0}" --once
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+# Slow enough to be met while it copies: 20 MB at 10 MB/s.
+start_copy() {
+    make_database source 20000
+    receive
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 10M \
+        --batch-min 64K --batch-max 256K --json "$@" \
+        >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    wait_for_copy source
+}
+
+# wait_for_copy DIR: until the command that runs on DIR has copied something.
+wait_for_copy() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        "$haul" status --db "$1" --json >"$work/status.json" || true
+        [[ $(jq '.running != null and .running.phase == "copying" and .running.records > 2000' \
+            "$work/status.json") != true ]] || return 0
+        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
+    done
+    fail 'no copy was seen'
+}
+
+ended() { # PID EXPECTED-CODE
+    local code=0
+    end_process "$1" || code=$?
+    equal "$code" "$2"
+}
+
+records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
+
+test_status__running_send__tells_both_sides() {
+    start_copy
+    equal "$(jq -r .running.command "$work/status.json")" send
+    equal "$(jq -r .running.pid "$work/status.json")" "$sender"
+    equal "$(jq -r '.jobs[0].role' "$work/status.json")" source
+    equal "$(jq -r '.jobs[0].phase' "$work/status.json")" COPYING
+    run 0 "$haul" status --db target
+    grep -q 'running: haul recv' "$work/out" || fail 'no receiver'
+    grep -q 'this is the target' "$work/out" || fail 'no job of the target'
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    run 0 "$haul" status --db source
+    grep -qx 'no job' "$work/out"
+    [[ ! -e source/haul/control && ! -e target/haul/control ]] || fail 'a socket was left'
+}
+
+test_status__no_database__not_found() {
+    run 3 "$haul" status --db nowhere
+    one_error nowhere
+}
+
+test_cancel__running_send__nothing_moved() {
+    start_copy
+    run 0 "$haul" cancel --db source --json
+    equal "$(json .cancelled)" 1
+    ended "$sender" 5
+    ended "$receiver_pid" 5
+    equal "$(jq -r .error.code "$work/send.json")" CANCELLED
+    equal "$(records_of target)" 0
+    equal "$(find target/haul -name '*.sst' -o -name '*.journal' | wc -l)" 0
+    opens source
+}
+
+test_cancel__running_receive__nothing_moved() {
+    start_copy
+    run 0 "$haul" cancel --db target
+    ended "$receiver_pid" 5
+    ended "$sender" 5
+    equal "$(records_of target)" 0
+}
+
+test_cancel__no_job__not_found() {
+    make_database source 10
+    run 3 "$haul" cancel --db source
+    one_error 'no job'
+}
+
+test_resume__killed_sender__goes_on() {
+    start_copy
+    kill -9 "$sender"
+    run 0 "$haul" status --db source --json
+    equal "$(json .running)" null
+    equal "$(json '.jobs[0].claim')" serves
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_send__after_a_killed_sender__goes_on() {
+    start_copy
+    kill -9 "$sender"
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_send__other_range_after_a_killed_sender__begins_anew() {
+    start_copy
+    kill -9 "$sender"
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json \
+        --range 0x:0x0000000000002000
+    equal "$(json .resumed)" false
+    grep -q 'other ranges' "$work/err" || fail 'it does not say why'
+    ended "$receiver_pid" 0
+}
+
+test_cancel__killed_sender__next_send_begins_anew() {
+    start_copy
+    kill -9 "$sender"
+    run 0 "$haul" cancel --db source --json
+    equal "$(json .cancelled)" 1
+    run 3 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    one_error 'no job to go on with'
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" false
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_cancel__killed_receiver__its_part_is_removed() {
+    start_copy --retry 1ms
+    kill -9 "$receiver_pid"
+    ended "$sender" 5
+    run 0 "$haul" cancel --db target
+    equal "$(records_of target)" 0
+    equal "$(find target/haul -name '*.sst' -o -name '*.journal' | wc -l)" 0
+}
+
+test_resume__nothing_left__not_found() {
+    make_database source 10
+    run 3 "$haul" resume --db source --to 127.0.0.1:1
+    one_error 'no job to go on with'
+}
+
+run_tests
