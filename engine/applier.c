@@ -405,6 +405,15 @@ uint32_t applier_thread_count(const struct applier *applier)
     return applier->thread_count;
 }
 
+uint64_t applier_written_records(const struct applier *applier)
+{
+    uint64_t records = 0;
+    for (size_t i = 0; i <= applier->stream_count; i++) {
+        records += applier->streams[i].written_records;
+    }
+    return records;
+}
+
 enum haul_status applier_family_digest(const struct applier *applier, uint32_t family,
                                        struct digest *digest)
 {

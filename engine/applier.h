@@ -76,6 +76,9 @@ enum haul_status applier_note(struct applier *applier, struct applier_note *note
 int applier_fd(const struct applier *applier);
 uint32_t applier_thread_count(const struct applier *applier);
 
+/* Records written in batches so far, which is the sequence numbers of the store that they took.
+ * Only after FLUSHED, as the next. */
+uint64_t applier_written_records(const struct applier *applier);
 /* Digest of one family of the plan: its snapshot streams, changed by the deltas. Only while no
  * block is with the threads (after FLUSHED). Errors: LIMIT and others: not known, scan. */
 enum haul_status applier_family_digest(const struct applier *applier, uint32_t family,

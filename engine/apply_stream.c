@@ -274,6 +274,7 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
     if (stream->lane == HAUL_LANE_WRITE_BATCH && record_count > 0) {
         status = stream->store->ops->write(stream->store, batch, 0, error);
         stream->unsynced_bytes += batch.size;
+        stream->written_records += record_count;
     }
     if (status == HAUL_OK) {
         digest_join(&stream->digest, &digest);

@@ -52,8 +52,9 @@ struct apply_stream {
     size_t last_key_size;
     size_t last_key_capacity;
     uint64_t repeated_batches;
-    uint64_t unsynced_bytes; /* write-batch lane: applied since the last sync */
-    bool dirty;              /* moved on since the last position was taken */
+    uint64_t written_records; /* sequence numbers of the store that were used up */
+    uint64_t unsynced_bytes;  /* write-batch lane: applied since the last sync */
+    bool dirty;               /* moved on since the last position was taken */
     /* Delta lane: what the deltas have changed of the digests. */
     struct ledger_base base;
     struct digest_ledger *ledger;

@@ -67,6 +67,7 @@ struct target_job {
     bool progress_due;
     uint64_t progress_sent_ns;
     uint64_t started_ns;
+    uint64_t started_sequence; /* of the store, when the appliers began */
     struct digest digests[HAUL_FAMILY_COUNT_MAX];
     bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest was not to be had */
 };
@@ -239,6 +240,7 @@ static void start_appliers(struct target_job *job)
         return;
     }
     job->started = true;
+    job->started_sequence = target->store->ops->sequence(target->store);
     job->started_ns = now_ns(job);
 }
 
@@ -302,15 +304,27 @@ static void report_digests(struct target_job *job)
     feed(job, &event);
 }
 
+/* Has anybody else written to the store meanwhile? Then what was accumulated may be wrong, unless
+ * the embedder keeps others off the ranges. */
+static bool has_foreign_writes(const struct target_job *job)
+{
+    struct haul_store *store = job->options.target->store;
+    uint64_t taken = store->ops->sequence(store) - job->started_sequence;
+    return job->options.target->hooks.reserve == NULL &&
+           taken != applier_written_records(job->applier);
+}
+
 static void on_flushed(struct target_job *job)
 {
     haul_assert(job->flushes_missing > 0);
     if (--job->flushes_missing > 0) {
         return;
     }
+    bool foreign = has_foreign_writes(job);
     bool complete = true;
     for (uint32_t i = 0; i < job->record.plan.family_count; i++) {
-        job->scan_wanted[i] = applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
+        job->scan_wanted[i] =
+            foreign || applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
         complete = complete && !job->scan_wanted[i];
     }
     if (complete) {

@@ -416,6 +416,27 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
 
+static enum haul_status reserve(struct target_record *record, struct haul_error *error)
+{
+    const struct haul_hooks *hooks = &record->target->hooks;
+    const struct plan *plan = &record->plan;
+    if (hooks->reserve == NULL) {
+        return HAUL_OK;
+    }
+    struct haul_range *ranges = calloc(plan->range_count, sizeof(*ranges));
+    if (ranges == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the ranges");
+    }
+    for (size_t i = 0; i < plan->range_count; i++) {
+        ranges[i] = (struct haul_range){.start = key_range_start(&plan->ranges[i]),
+                                        .end = key_range_end(&plan->ranges[i])};
+    }
+    enum haul_status status = hooks->reserve(hooks->context, ranges, plan->range_count, error);
+    free(ranges);
+    record->reserved = status == HAUL_OK;
+    return status;
+}
+
 static enum haul_status record_epoch(struct target_record *record, struct haul_error *error)
 {
     struct journal_record epoch = {.type = JOURNAL_EPOCH, .epoch = record->epoch};
@@ -441,7 +462,7 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         status = make_staging(record, error);
         remove_staging_files(record);
     }
-    return status;
+    return status == HAUL_OK ? reserve(record, error) : status;
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -511,7 +532,15 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     if (record->journal != NULL) {
         struct journal *journal = record->journal;
         record->journal = NULL;
-        return give_up(store, journal, reason->text, error);
+        enum haul_status status = give_up(store, journal, reason->text, error);
+        if (status != HAUL_OK) {
+            return status; /* what is left there is not to be mixed with other writes */
+        }
     }
+    const struct haul_hooks *hooks = &record->target->hooks;
+    if (record->reserved && hooks->unreserve != NULL) {
+        hooks->unreserve(hooks->context);
+    }
+    record->reserved = false;
     return HAUL_OK;
 }

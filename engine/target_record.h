@@ -28,6 +28,7 @@ struct target_record {
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
+    bool reserved; /* the hook was told */
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */
     struct stream_position *positions; /* one a stream; NULL: all at their beginning */

@@ -393,6 +393,129 @@ static void test_migration__writes_go_on_during_the_copy__nothing_lost(void)
     run_lanes(move_live);
 }
 
+/* --- other writers on the target -------------------------------------------------------------- */
+
+static enum haul_status write_to_target(void *context, uint32_t deadline_ms,
+                                        struct haul_error *error)
+{
+    (void)deadline_ms;
+    (void)error;
+    rocks_fixture_put(&world.target, 0, text_slice(context), text_slice("foreign"));
+    return HAUL_OK;
+}
+
+/* The foreign write comes when everything was copied and nothing is scanned any more. */
+static enum haul_status migrate_with_foreign_write(const char *key)
+{
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
+    world.source_options.hooks =
+        (struct haul_hooks){.context = (void *)(uintptr_t)key, .freeze = write_to_target};
+    return migrate();
+}
+
+static void write_inside(enum haul_lane lane)
+{
+    (void)lane;
+    check_status(migrate_with_foreign_write("key00000500"), HAUL_CORRUPT);
+    check_equal(rocks_fixture_count(&world.source, "default"), 1000);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
+}
+
+static void test_migration__foreign_write_into_the_range__digest_differs(void)
+{
+    run_lanes(write_inside);
+}
+
+static void write_outside(enum haul_lane lane)
+{
+    struct haul_range range = {text_slice("key"), text_slice("kez")};
+    (void)lane;
+    world.source_options.ranges = &range;
+    world.source_options.range_count = 1;
+    check_status(migrate_with_foreign_write("other"), HAUL_OK);
+    check_equal(rocks_fixture_count(&world.target, "default"), 1001);
+}
+
+static void test_migration__foreign_write_beside_the_range__commits(void)
+{
+    run_lanes(write_outside);
+}
+
+struct guard {
+    unsigned reserved;
+    unsigned unreserved;
+    unsigned owned;
+    char start[16];
+};
+
+static enum haul_status reserve(void *context, const struct haul_range *ranges, size_t range_count,
+                                struct haul_error *error)
+{
+    struct guard *guard = context;
+    (void)error;
+    guard->reserved++;
+    check_equal(range_count, 1);
+    (void)snprintf(guard->start, sizeof(guard->start), "%.*s", (int)ranges[0].start.size,
+                   (const char *)ranges[0].start.data);
+    return HAUL_OK;
+}
+
+static void unreserve(void *context)
+{
+    ((struct guard *)context)->unreserved++;
+}
+
+static enum haul_status own(void *context, uint64_t new_version, struct haul_error *error)
+{
+    (void)new_version;
+    (void)error;
+    ((struct guard *)context)->owned++;
+    return HAUL_OK;
+}
+
+static enum haul_status migrate_guarded(struct guard *guard)
+{
+    struct haul_range range = {text_slice("key"), text_slice("kez")};
+    world.source_options.ranges = &range;
+    world.source_options.range_count = 1;
+    world.target_options.hooks = (struct haul_hooks){
+        .context = guard, .reserve = reserve, .unreserve = unreserve, .own = own};
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
+    return migrate();
+}
+
+static void test_migration__committed__reserved_then_owned(void)
+{
+    struct guard guard = {0};
+    open_world();
+    check_status(migrate_guarded(&guard), HAUL_OK);
+    check_equal(guard.reserved, 1);
+    check_equal(guard.unreserved, 0);
+    check_equal(guard.owned, 1);
+    check_text(guard.start, "key");
+    close_world();
+}
+
+static enum haul_status refuse_freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
+{
+    (void)context;
+    (void)deadline_ms;
+    return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "writers do not stop");
+}
+
+static void test_migration__never_frozen__unreserved_and_cleared(void)
+{
+    struct guard guard = {0};
+    open_world();
+    world.source_options.hooks.freeze = refuse_freeze;
+    check_status(migrate_guarded(&guard), HAUL_TIMEOUT);
+    check_equal(guard.reserved, 1);
+    check_equal(guard.unreserved, 1);
+    check_equal(guard.owned, 0);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
+    close_world();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_migration__empty_database__commits),
     CHECK_TEST(test_migration__many_records__equal_in_both_lanes),
@@ -409,6 +532,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__nobody_listens__refused),
     CHECK_TEST(test_migration__destroyed_while_it_runs__target_cleared),
     CHECK_TEST(test_migration__writes_go_on_during_the_copy__nothing_lost),
+    CHECK_TEST(test_migration__foreign_write_into_the_range__digest_differs),
+    CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
+    CHECK_TEST(test_migration__committed__reserved_then_owned),
+    CHECK_TEST(test_migration__never_frozen__unreserved_and_cleared),
 };
 
 CHECK_MAIN("migration", tests)

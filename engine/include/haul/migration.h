@@ -41,6 +41,11 @@ enum haul_lane {
     HAUL_LANE_WRITE_BATCH = 2, /* atomic batches with the write-ahead log */
 };
 
+struct haul_range {
+    struct haul_slice start; /* inclusive */
+    struct haul_slice end;   /* exclusive; size 0: to the end */
+};
+
 /* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
  * from a thread of the migration and must return within the time named. */
 struct haul_hooks {
@@ -52,17 +57,18 @@ struct haul_hooks {
     void (*unfreeze)(void *context);
     /* Source: the decision is durable, the target owns the ranges now: answer "moved". */
     void (*release)(void *context, uint64_t new_version);
+    /* Target: a job takes these ranges: refuse other writes to them from now on. Called again when
+     * a job is taken up after a restart. Without it such writes are detected by the digest. */
+    enum haul_status (*reserve)(void *context, const struct haul_range *ranges, size_t range_count,
+                                struct haul_error *error);
+    /* Target: the job has ended without a commit, its part is removed. */
+    void (*unreserve)(void *context);
     /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
     /* The config version in force. Both sides; when missing it is kept beside the database. */
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
     /* Source: a LogData blob in the log within the job's time. */
     void (*log_data)(void *context, struct haul_slice blob);
-};
-
-struct haul_range {
-    struct haul_slice start; /* inclusive */
-    struct haul_slice end;   /* exclusive; size 0: to the end */
 };
 
 /* Zero means the default for every number. Everything pointed to is borrowed until
