@@ -61,10 +61,21 @@ static struct apply_stream *find_stream(struct applier *applier, uint32_t number
 }
 
 /* There is room by construction: a note for every block, flush and thread, and FREED before it. */
+static void drop_positions(const struct applier_note *note)
+{
+    for (size_t i = 0; i < note->position_count; i++) {
+        stream_position_fini(&note->positions[i]);
+    }
+    free(note->positions);
+}
+
 static void post(struct applier *applier, const struct applier_note *note)
 {
     enum haul_status status = mailbox_push_wait(applier->notes, note, CLOCK_NEVER);
     haul_assert(status == HAUL_OK || status == HAUL_CLOSED);
+    if (status == HAUL_CLOSED) {
+        drop_positions(note); /* nobody reads it any more */
+    }
 }
 
 static void post_freed(struct applier_thread *thread, const struct work *work)
@@ -138,10 +149,7 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
         post(applier, &note);
         return HAUL_OK;
     }
-    for (size_t i = 0; i < note.position_count; i++) {
-        stream_position_fini(&note.positions[i]);
-    }
-    free(note.positions);
+    drop_positions(&note);
     return status;
 }
 
@@ -333,10 +341,7 @@ static void drop_notes(struct applier *applier)
 {
     struct applier_note note;
     while (applier->notes != NULL && mailbox_pop(applier->notes, &note) == HAUL_OK) {
-        for (size_t i = 0; i < note.position_count; i++) {
-            stream_position_fini(&note.positions[i]);
-        }
-        free(note.positions);
+        drop_positions(&note);
     }
 }
 

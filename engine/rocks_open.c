@@ -121,6 +121,7 @@ static enum haul_status add_families(struct rocks_store *store, const struct loa
     char **names = rocksdb_list_column_families(store->options, store->path, &count, &message);
     enum haul_status status = rocks_error(message, "list column families", error);
     if (status != HAUL_OK) {
+        rocksdb_list_column_families_destroy(names, 0); /* made also then */
         return status;
     }
     if (count > HAUL_FAMILY_COUNT_MAX) {

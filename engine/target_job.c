@@ -51,6 +51,7 @@ struct target_job {
     uint64_t prepared_version;   /* of the records, when the source came back */
     struct position_queue positions;
     bool prepared_waits; /* PREPARED comes when the positions are recorded */
+    bool was_known;      /* the records had the job before */
     bool started;        /* the plan was accepted, blocks may come */
     bool ended;
     struct message accepted;
@@ -60,6 +61,7 @@ struct target_job {
     uint32_t flushes_missing;
     uint64_t records;
     uint64_t bytes;
+    uint64_t bytes_expected;
     uint32_t finished_streams;
     uint32_t finished_metadata_streams;
     uint32_t metadata_streams;
@@ -157,6 +159,7 @@ static void submit_call(struct target_job *job, enum call_tag tag,
 static void on_looked_up(struct target_job *job, const struct haul_error *error)
 {
     job->links.config.epoch = job->record.epoch;
+    job->was_known = job->record.phase != JOB_UNKNOWN;
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
                                  .phase = job->record.phase,
@@ -187,6 +190,7 @@ static void count_finished(struct target_job *job)
         job->metadata_streams += metadata;
         job->finished_streams += finished;
         job->finished_metadata_streams += finished && metadata;
+        job->bytes_expected += plan->streams[i].bytes;
     }
     job->delta_batches = job->record.delta_next_batch;
     job->progress_due = true;
@@ -590,7 +594,7 @@ bool target_job_is_resumable(const struct target_job *job)
 
 bool target_job_was_accepted(const struct target_job *job)
 {
-    return job->started_ns > 0 || job->record.phase != JOB_UNKNOWN;
+    return job->started_ns > 0 || job->was_known;
 }
 
 /* --- admitting links -------------------------------------------------------------------------- */
@@ -648,10 +652,8 @@ void target_job_progress(const struct target_job *job, struct haul_progress *pro
         .records = job->records,
         .bytes = job->bytes,
         .wire_bytes = stats.bytes_received,
+        .bytes_expected = job->bytes_expected,
     };
-    for (size_t i = 0; job->record.has_plan && i < job->record.plan.stream_count; i++) {
-        progress->bytes_expected += job->record.plan.streams[i].bytes;
-    }
     if (job->started_ns > 0) {
         progress->seconds = (double)(now_ns(job) - job->started_ns) / (double)NS_PER_S;
     }

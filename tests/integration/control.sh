@@ -39,6 +39,12 @@ ended() { # PID EXPECTED-CODE
     equal "$code" "$2"
 }
 
+# The database is free when the process is gone.
+kill_and_reap() {
+    kill -9 "$1"
+    wait "$1" || true
+}
+
 records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
 
 test_status__running_send__tells_both_sides() {
@@ -90,7 +96,7 @@ test_cancel__no_job__not_found() {
 
 test_resume__killed_sender__goes_on() {
     start_copy
-    kill -9 "$sender"
+    kill_and_reap "$sender"
     run 0 "$haul" status --db source --json
     equal "$(json .running)" null
     equal "$(json '.jobs[0].claim')" serves
@@ -102,7 +108,7 @@ test_resume__killed_sender__goes_on() {
 
 test_send__after_a_killed_sender__goes_on() {
     start_copy
-    kill -9 "$sender"
+    kill_and_reap "$sender"
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
     equal "$(json .resumed)" true
     ended "$receiver_pid" 0
@@ -111,7 +117,7 @@ test_send__after_a_killed_sender__goes_on() {
 
 test_send__other_range_after_a_killed_sender__begins_anew() {
     start_copy
-    kill -9 "$sender"
+    kill_and_reap "$sender"
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json \
         --range 0x:0x0000000000002000
     equal "$(json .resumed)" false
@@ -121,7 +127,7 @@ test_send__other_range_after_a_killed_sender__begins_anew() {
 
 test_cancel__killed_sender__next_send_begins_anew() {
     start_copy
-    kill -9 "$sender"
+    kill_and_reap "$sender"
     run 0 "$haul" cancel --db source --json
     equal "$(json .cancelled)" 1
     run 3 "$haul" resume --db source --to "$receiver_address" --transport tcp
@@ -134,7 +140,7 @@ test_cancel__killed_sender__next_send_begins_anew() {
 
 test_cancel__killed_receiver__its_part_is_removed() {
     start_copy --retry 1ms
-    kill -9 "$receiver_pid"
+    kill_and_reap "$receiver_pid"
     ended "$sender" 5
     run 0 "$haul" cancel --db target
     equal "$(records_of target)" 0

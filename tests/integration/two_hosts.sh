@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# two_hosts.sh — migrations between two machines over verbs, and what a network does to them. Runs on
+# both hosts of the rig: ci/rxe/run.sh --hosts 2 -- tests/integration/two_hosts.sh build
+# The client's side holds the tests; the server's receives, one job for each of them.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite two_hosts "$@"
+limit=200
+export TMPDIR=${HAUL_RIG_TMP:-${TMPDIR:-/tmp}}
+shared=${HAUL_RIG_SHARED:-}
+jobs_of_the_server=(link_to_another_host copy_among_loss path_lost_in_the_copy)
+
+# wait_for FILE: until the other host has made it.
+wait_for() {
+    local end=$((SECONDS + limit))
+    until [[ -e $1 ]]; do
+        ((SECONDS < end)) || fail "${1##*/} never came"
+        ls "$shared" >/dev/null # the file system of the host is looked at again
+    done
+}
+
+serve() {
+    local name
+    work=$(mktemp -d "$TMPDIR/server.XXXXXX")
+    for name in "${jobs_of_the_server[@]}"; do
+        start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once \
+            --peer-timeout 4s
+        echo "$receiver_address" >"$shared/$name.tmp"
+        mv "$shared/$name.tmp" "$shared/$name.address"
+        wait "$receiver_pid" || cat "$work/$name.log" >&2
+        cp "$work/$name.log.json" "$shared/$name.tmp"
+        mv "$shared/$name.tmp" "$shared/$name.result"
+        rm -rf "${work:?}/$name"
+    done
+}
+
+on_two_hosts() { [[ ${HAUL_RIG_ROLE:-} == client ]] || skip 'needs two hosts: run it in ci/rxe/run.sh --hosts 2'; }
+
+# send NAME ARGUMENT...: to the server's job of that name; both results must agree.
+send() {
+    local name=$1
+    shift
+    wait_for "$shared/$name.address"
+    run 0 "$haul" send --db source --to "$(<"$shared/$name.address")" --peer-timeout 4s --json "$@"
+    wait_for "$shared/$name.result"
+    equal "$(json .verified)" true
+    equal "$(json_of "$shared/$name.result" .verified)" true
+    equal "$(json_of "$shared/$name.result" '.families | map(.digest) | join(" ")')" \
+        "$(json '.families | map(.digest) | join(" ")')"
+}
+
+test_1_send__to_another_host__equal() {
+    on_two_hosts
+    make_database source 8000
+    send link_to_another_host
+    equal "$(json .transport)" rdma
+}
+
+test_2_send__loss_and_reordering__equal() {
+    on_two_hosts
+    make_database source 3000
+    tc qdisc add dev vec0 root netem delay 1ms 1ms loss 0.5% reorder 5%
+    send copy_among_loss --transport rdma
+    tc qdisc del dev vec0 root
+    equal "$(json .transport)" rdma
+}
+
+# RoCE's packets are lost from the middle of the copy on, TCP's are not.
+test_3_send__rdma_path_lost_in_the_copy__goes_on_over_tcp() {
+    on_two_hosts
+    make_database source 20000
+    wait_for "$shared/path_lost_in_the_copy.address"
+    cut_when_copying &
+    send path_lost_in_the_copy --rate 2M --batch-min 64K --batch-max 256K
+    wait
+    tc qdisc del dev vec0 root
+    equal "$(json .transport)" tcp
+    equal "$(json .resumed)" true
+    [[ $(json .fallback_reason) != null ]] || fail 'no reason'
+}
+
+cut_when_copying() {
+    local copied=''
+    until [[ $copied == true ]]; do
+        copied=$("$haul" status --db source --json 2>/dev/null |
+            jq '.running != null and .running.records > 2000') || true
+    done
+    tc qdisc add dev vec0 root handle 1: prio
+    tc qdisc add dev vec0 parent 1:3 handle 30: netem loss 100%
+    tc filter add dev vec0 parent 1: protocol ip u32 match ip protocol 17 0xff \
+        match ip dport 4791 0xffff flowid 1:3
+}
+
+if [[ ${HAUL_RIG_ROLE:-} == server ]]; then
+    serve
+else
+    run_tests
+fi
