@@ -52,6 +52,7 @@ run_in_rig() {
     shift 2
     say "$name ..."
     "$root/ci/rxe/run.sh" --timeout "$limit" "$@" >"$log" 2>&1 || status=$?
+    sed -i 's/^\[client\] //' "$log" # of two hosts, the one with the tests
     if ((status == 77)); then
         skipped=$((skipped + 1))
         skips+=("$name: $(tail -n 1 "$log")")
@@ -82,6 +83,7 @@ run_rig_tests() {
         run_in_rig "${suite##*/}" 300 -- "$suite"
     done
     run_in_rig rdma_migration 400 -- "$root/tests/integration/rdma_migration.sh" "$build"
+    run_in_rig two_hosts 400 --hosts 2 -- "$root/tests/integration/two_hosts.sh" "$build"
 }
 
 run_sanitizer() {
@@ -115,7 +117,7 @@ if ((!fast)); then
     run_rig_tests
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0}
     export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-    export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$root/ci/tsan.suppressions}
+    export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:history_size=7:suppressions=$root/ci/tsan.suppressions}
     run_sanitizer asan address,undefined
     run_sanitizer tsan thread
 fi

@@ -81,20 +81,32 @@ void output_fini(struct output *output)
     (void)pthread_mutex_destroy(&output->lock);
 }
 
-void output_line(struct output *output, const char *format, ...)
+static void print_line(struct output *output, const char *format, va_list arguments)
 {
-    if (output->options.quiet) {
-        return;
-    }
     char line[LINE_BYTES_MAX];
-    va_list arguments;
-    va_start(arguments, format);
     (void)vsnprintf(line, sizeof(line), format, arguments);
-    va_end(arguments);
     make_printable(line);
     (void)pthread_mutex_lock(&output->lock);
     write_line(output, "", line);
     (void)pthread_mutex_unlock(&output->lock);
+}
+
+void output_line(struct output *output, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    if (!output->options.quiet) {
+        print_line(output, format, arguments);
+    }
+    va_end(arguments);
+}
+
+void output_answer(struct output *output, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    print_line(output, format, arguments);
+    va_end(arguments);
 }
 
 void output_bar(struct output *output, const char *text)

@@ -51,6 +51,10 @@ void output_fini(struct output *output);
 __attribute__((format(printf, 2, 3))) void output_line(struct output *output, const char *format,
                                                        ...);
 
+/* The same, also with --quiet: somebody asked for it. */
+__attribute__((format(printf, 2, 3))) void output_answer(struct output *output, const char *format,
+                                                         ...);
+
 /* Draw `text` over the last bar; only when `terminal`. Thread: any. */
 void output_bar(struct output *output, const char *text);
 void output_bar_clear(struct output *output);

@@ -144,9 +144,6 @@ uint32_t progress_show(struct progress *progress, const struct haul_progress *fi
 void progress_answer(struct progress *progress, const struct haul_progress *figures)
 {
     char text[TEXT_BYTES_MAX];
-    bool quiet = progress->output->options.quiet;
     format_figures(progress, figures, text);
-    progress->output->options.quiet = false;
-    output_line(progress->output, "status: %s: %s", haul_phase_name(figures->phase), text);
-    progress->output->options.quiet = quiet;
+    output_answer(progress->output, "status: %s: %s", haul_phase_name(figures->phase), text);
 }

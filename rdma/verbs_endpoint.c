@@ -9,7 +9,7 @@
 #include "verbs_greeting.h"
 
 enum {
-    RETRY_COUNT = 7,
+    RETRY_COUNT = 7, /* rxe takes it for "for ever": verbs_life_watch ends that */
     RNR_RETRY_COUNT = 7,
     RNR_TIMER = 12,
     ACK_TIMEOUT_MIN = 8,  /* 1 ms: less than a busy host's scheduling */

@@ -125,6 +125,22 @@ void verbs_life_check_end(struct verbs_link *link, bool drained)
     }
 }
 
+void verbs_life_watch(struct verbs_link *link)
+{
+    const struct verbs_queue *queue = &link->endpoint.queue;
+    if (link->state != VERBS_LINK_OPEN || queue->sends_done == queue->sends_posted) {
+        link->stall_ns = CLOCK_NEVER;
+        return;
+    }
+    if (link->stall_ns == CLOCK_NEVER || link->sends_watched != queue->sends_done) {
+        link->sends_watched = queue->sends_done;
+        link->stall_ns = verbs_life_deadline_ns(link);
+    } else if (clock_now_ns(link->base.config.clock) >= link->stall_ns) {
+        link->stall_ns = CLOCK_NEVER;
+        verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
+    }
+}
+
 void verbs_life_check_deadline(struct verbs_link *link)
 {
     if (link->deadline_ns == CLOCK_NEVER || link->state >= VERBS_LINK_DRAINING ||

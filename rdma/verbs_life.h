@@ -39,6 +39,8 @@ struct verbs_link {
     struct link_ticket ticket; /* of the connecting side */
     unsigned attempts;
     uint64_t deadline_ns;
+    uint64_t sends_watched; /* of those posted, as many had completed at the last look ... */
+    uint64_t stall_ns;      /* ... and the next must by then; CLOCK_NEVER: none is out */
     bool look; /* the link was armed: its descriptors may have become ready */
     unsigned polls_since_look;
     bool disconnected; /* the connection manager says so */
@@ -74,6 +76,9 @@ void verbs_life_advance_end(struct verbs_link *link);
  * found empty after all that is known. */
 void verbs_life_check_end(struct verbs_link *link, bool drained);
 
+/* End an open link whose writes the network has stopped to acknowledge: a provider may try for ever
+ * to deliver them, and the control channel goes another way. */
+void verbs_life_watch(struct verbs_link *link);
 /* End the link when its deadline has passed; a new deadline of peer_timeout from now. */
 void verbs_life_check_deadline(struct verbs_link *link);
 uint64_t verbs_life_deadline_ns(const struct verbs_link *link);

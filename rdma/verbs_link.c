@@ -125,6 +125,7 @@ static size_t verbs_poll(struct link *base, struct link_event *events, size_t ca
     case VERBS_LINK_CLOSED:
         break;
     }
+    verbs_life_watch(link);
     verbs_life_check_deadline(link);
     if (link->state == VERBS_LINK_DRAINING) {
         on_draining(link);
@@ -173,7 +174,8 @@ static int verbs_fd(const struct link *base)
 
 static uint64_t verbs_deadline_ns(const struct link *base)
 {
-    return const_verbs_link_of(base)->deadline_ns;
+    const struct verbs_link *link = const_verbs_link_of(base);
+    return link->stall_ns < link->deadline_ns ? link->stall_ns : link->deadline_ns;
 }
 
 /* --- making and unmaking -------------------------------------------------------------------- */
@@ -206,6 +208,7 @@ static enum haul_status create(const struct verbs_api *api, bool sending,
     made->api = api;
     made->state = sending ? VERBS_LINK_RESOLVING_ADDRESS : VERBS_LINK_ACCEPTING;
     made->deadline_ns = verbs_life_deadline_ns(made);
+    made->stall_ns = CLOCK_NEVER;
     enum haul_status status =
         verbs_endpoint_init(&made->endpoint, api, config->options.peer_timeout_ms, error);
     if (sending) {
