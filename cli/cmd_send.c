@@ -3,6 +3,7 @@
 #include "command.h"
 #include "haul/migration.h"
 #include "haul/store.h"
+#include "load_writer.h"
 #include "migration_options.h"
 #include "migration_run.h"
 #include "option_value.h"
@@ -30,6 +31,7 @@ struct send_options {
     uint32_t freeze_max_ms;
     struct config_version config_version;
     uint32_t retry_max_ms;
+    struct load_options load; /* rate 0: none */
 };
 
 #define AT(parser, member) OPTION_AT(parser, struct send_options, member)
@@ -115,8 +117,64 @@ static const struct option_rule rules[] = {
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},
+    {.name = "load",
+     .value_name = "N",
+     .help = "write so often a second meanwhile: to try and test live migration",
+     AT(option_u64, load.rate),
+     .min = 1,
+     .max = 10000000},
+    {.name = "load-ledger",
+     .value_name = "FILE",
+     .help = "note there what was written; 'haul verify --ledger' checks it",
+     AT(option_text, load.ledger)},
+    {.name = "load-keys",
+     .value_name = "N",
+     .help = "different keys of the load (default 10000)",
+     AT(option_u32, load.key_count),
+     .min = 1,
+     .max = 100000000},
+    {.name = "load-value",
+     .value_name = "SIZE",
+     .help = "bytes of its values (default 100)",
+     AT(option_size_u32, load.value_bytes),
+     .min = LOAD_VALUE_BYTES_MIN,
+     .max = LOAD_VALUE_BYTES_MAX},
+    {.name = "load-prefix",
+     .value_name = "P",
+     .help = "of its keys (default load:); they must lie in the range",
+     AT(option_text, load.prefix)},
+    {.name = "load-for",
+     .value_name = "TIME",
+     .help = "write so long before the migration begins, to compare (default 1s)",
+     AT(option_duration, load.lead_ms),
+     .min = 1,
+     .max = 3600000},
+    {.name = "load-sync", .help = "make each write durable", AT(option_flag, load.sync)},
     OUTPUT_OPTION_RULES,
 };
+
+static enum haul_status start_load(const struct send_options *given, struct haul_store *store,
+                                   struct migration_watch *watch, struct haul_error *error)
+{
+    struct load_options load = given->load;
+    if (load.rate == 0) {
+        return HAUL_OK;
+    }
+    if (given->families.count > 0) {
+        load.family = given->families.names[0];
+    }
+    return load_writer_start(&load, store, given->ranges.ranges, given->ranges.count, &watch->load,
+                             error);
+}
+
+static void drop_load(struct migration_watch *watch)
+{
+    struct load_result result;
+    if (watch->load != NULL) {
+        load_writer_stop(watch->load, &result);
+        watch->load = NULL;
+    }
+}
 
 /* Start the migration of an open store, wait, report. Returns the exit code. */
 static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
@@ -150,9 +208,18 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .log = &output->log,
     };
     struct haul_error error = {.status = HAUL_OK};
-    struct haul_migration *migration = NULL;
-    enum haul_status status = haul_source_start(&options, &migration, &error);
+    enum haul_status status = start_load(given, store, watch, &error);
     if (status != HAUL_OK) {
+        return migration_run_refused(status, &error, output);
+    }
+    if (watch->load != NULL) {
+        load_writer_hook(watch->load, &options.hooks);
+        load_writer_mark(watch->load);
+    }
+    struct haul_migration *migration = NULL;
+    status = haul_source_start(&options, &migration, &error);
+    if (status != HAUL_OK) {
+        drop_load(watch);
         return migration_run_refused(status, &error, output);
     }
     return migration_run_finish(migration, watch, output);
@@ -193,7 +260,8 @@ const struct command command_send = {
                "  haul send --db /data/a --to 10.0.0.7:7447\n"
                "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"
                "  haul send --db /data/a --to db7:7447 --cf default --prefix user: --json\n"
-               "  haul send --db /data/a --to db7:7447 --range 0x00:0x80 --overwrite --rate 200M\n",
+               "  haul send --db /data/a --to db7:7447 --range 0x00:0x80 --overwrite --rate 200M\n"
+               "  haul send --db /data/a --to db7:7447 --load 10000 --load-ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .run = run_send,

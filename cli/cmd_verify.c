@@ -11,6 +11,7 @@
 #include "haul/verify.h"
 #include "human_size.h"
 #include "json_output.h"
+#include "load_check.h"
 #include "option_value.h"
 #include "output.h"
 #include "range_option.h"
@@ -20,6 +21,7 @@ struct verify_options {
     struct output_options output;
     const char *database;
     const char *with;
+    struct load_options load; /* the ledger, and what was written */
     struct name_list families;
     struct range_list ranges;
 };
@@ -45,6 +47,14 @@ static const struct option_rule rules[] = {
      .value_name = "P",
      .help = "only keys that begin with P; may be repeated",
      AT(option_prefix, ranges)},
+    {.name = "ledger",
+     .value_name = "FILE",
+     .help = "instead of --with: is everything there that 'haul send --load' has noted?",
+     AT(option_text, load.ledger)},
+    {.name = "load-prefix",
+     .value_name = "P",
+     .help = "of the keys of that load (default load:)",
+     AT(option_text, load.prefix)},
     OUTPUT_OPTION_RULES,
 };
 
@@ -160,6 +170,37 @@ static int verify_with(const struct verify_options *given, struct output *output
     return exit_code;
 }
 
+/* Returns the exit code. */
+static int verify_ledger(struct verify_options *given, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct haul_rocks_options rocks = {.read_only = true, .log = &output->log};
+    struct haul_store *store = NULL;
+    uint64_t checked = 0;
+    if (given->families.count > 0) {
+        given->load.family = given->families.names[0];
+    }
+    enum haul_status status = haul_rocks_store_open(given->database, &rocks, &store, &error);
+    if (status == HAUL_OK) {
+        status = load_check(&given->load, store, &checked, &error);
+        store->ops->close(store);
+    }
+    if (status != HAUL_OK && status != HAUL_CORRUPT) {
+        return command_failed(status, &error, 0, output);
+    }
+    error.status = status;
+    if (status != HAUL_OK) {
+        haul_error_hint(&error, "look at what both sides logged; keep both databases");
+        output_error(output, &error);
+    }
+    if (output->options.json) {
+        json_output_ledger(checked, &error, exit_code_of(status, 0));
+    } else if (status == HAUL_OK && !output->options.quiet) {
+        (void)printf("%" PRIu64 " keys checked, nothing is lost\n", checked);
+    }
+    return exit_code_of(status, 0);
+}
+
 static int run_verify(const struct command *command, int argc, char **argv)
 {
     struct verify_options options = {.database = NULL};
@@ -170,8 +211,11 @@ static int run_verify(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    if (options.database == NULL || options.with == NULL) {
+    bool has_ledger = options.load.ledger != NULL;
+    if (options.database == NULL || (options.with == NULL && !has_ledger)) {
         exit_code = command_missing(options.database == NULL ? "--db DIR" : "--with DIR", &output);
+    } else if (has_ledger) {
+        exit_code = verify_ledger(&options, &output);
     } else {
         exit_code = verify_with(&options, &output);
     }
@@ -183,14 +227,15 @@ static int run_verify(const struct command *command, int argc, char **argv)
 const struct command command_verify = {
     .name = "verify",
     .summary = "compare two databases by count and digest",
-    .synopsis = "--db DIR --with DIR [options]",
+    .synopsis = "--db DIR {--with DIR | --ledger FILE} [options]",
     .details = "Reads both databases in full, without opening them for writing, and compares the\n"
                "number of records and an order-independent digest of every column family. It ends\n"
                "with 0 when they are equal and with 6 when they are not.\n"
                "\n"
                "Examples:\n"
                "  haul verify --db /data/a --with /data/b\n"
-               "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n",
+               "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"
+               "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .run = run_verify,

@@ -163,8 +163,33 @@ static const char *lane_name(enum haul_lane lane)
     return "auto";
 }
 
+static json_t *latencies_object(const struct load_latencies *latencies)
+{
+    json_t *object = json_object();
+    set_count(object, "writes", latencies->writes);
+    set(object, "p50_us", json_real(latencies->p50_us));
+    set(object, "p99_us", json_real(latencies->p99_us));
+    set(object, "max_us", json_real(latencies->max_us));
+    return object;
+}
+
+static json_t *load_object(const struct load_result *load)
+{
+    if (load == NULL) {
+        return json_null();
+    }
+    json_t *object = json_object();
+    set_count(object, "version", load->version);
+    set(object, "seconds", json_real(load->seconds));
+    set(object, "before", latencies_object(&load->before));
+    set(object, "during", latencies_object(&load->during));
+    set(object, "longest_gap_ms", json_real(load->longest_gap_ms));
+    return object;
+}
+
 void json_output_migration(const char *command, const struct haul_result *result,
-                           const struct haul_error *error, int exit_code)
+                           const struct load_result *load, const struct haul_error *error,
+                           int exit_code)
 {
     static const uint8_t none[HAUL_JOB_BYTES];
     const struct haul_progress *figures = &result->progress;
@@ -190,8 +215,17 @@ void json_output_migration(const char *command, const struct haul_result *result
     set_count(document, "new_version", result->new_version);
     set_count(document, "retries", result->retries);
     set_count(document, "crc_errors", result->crc_errors);
+    set(document, "load", load_object(load));
     set(document, "link", link_object(&result->link));
     set(document, "families", families_array(result->families, result->family_count));
+    end(document);
+}
+
+void json_output_ledger(uint64_t checked, const struct haul_error *error, int exit_code)
+{
+    json_t *document = begin("verify", error, exit_code);
+    set_count(document, "keys_checked", checked);
+    set(document, "complete", json_boolean(exit_code == EXIT_CODE_OK));
     end(document);
 }
 

@@ -14,12 +14,17 @@
 #include "haul/link_bench.h"
 #include "haul/migration.h"
 #include "haul/status.h"
+#include "load_writer.h"
 #include "running_job.h"
 
 enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
 
+/* `load` NULL: there was none. */
 void json_output_migration(const char *command, const struct haul_result *result,
-                           const struct haul_error *error, int exit_code);
+                           const struct load_result *load, const struct haul_error *error,
+                           int exit_code);
+
+void json_output_ledger(uint64_t checked, const struct haul_error *error, int exit_code);
 
 /* Two scans of the same families; `error` tells how they differ. */
 struct json_output_scan {

@@ -95,21 +95,39 @@ static void hint_resume(const struct output *output, struct haul_error *error)
     }
 }
 
-static int report(const struct haul_result *result, int signal_number, struct output *output)
+static void print_load(const struct load_result *load)
+{
+    (void)printf("load: %" PRIu64 " writes; p99 %.0f us before, %.0f us during the migration; "
+                 "longest gap %.1f ms\n",
+                 load->before.writes + load->during.writes, load->before.p99_us,
+                 load->during.p99_us, load->longest_gap_ms);
+}
+
+/* `load` NULL: there was none. */
+static int report(const struct haul_result *result, const struct load_result *load,
+                  int signal_number, struct output *output)
 {
     struct haul_error error = result->error;
-    int exit_code = exit_code_of(result->status, signal_number);
-    if (result->status != HAUL_OK) {
-        error.status = result->status;
-        if (result->status != HAUL_CANCELLED) {
+    enum haul_status status = result->status;
+    if (status == HAUL_OK && load != NULL && load->error.status != HAUL_OK) {
+        error = load->error;
+        status = load->error.status;
+    }
+    int exit_code = exit_code_of(status, signal_number);
+    if (status != HAUL_OK) {
+        error.status = status;
+        if (status != HAUL_CANCELLED) {
             hint_resume(output, &error);
         }
         output_error(output, &error);
     }
     if (output->options.json) {
-        json_output_migration(output->command, result, &error, exit_code);
-    } else if (result->status == HAUL_OK && !output->options.quiet) {
+        json_output_migration(output->command, result, load, &error, exit_code);
+    } else if (status == HAUL_OK && !output->options.quiet) {
         print_summary(result, output);
+        if (load != NULL) {
+            print_load(load);
+        }
     }
     return exit_code;
 }
@@ -119,7 +137,7 @@ int migration_run_refused(enum haul_status status, struct haul_error *error, str
     struct haul_result result = {.status = status};
     error->status = status;
     result.error = *error;
-    return report(&result, 0, output);
+    return report(&result, NULL, 0, output);
 }
 
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
@@ -128,7 +146,13 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
     struct haul_result result = {.status = HAUL_AGAIN};
     wait_for_end(migration, watch, output, &result);
     haul_migration_destroy(migration);
-    return report(&result, signal_watch_number(&watch->signals), output);
+    struct load_result load;
+    bool loaded = watch->load != NULL;
+    if (loaded) {
+        load_writer_stop(watch->load, &load);
+        watch->load = NULL;
+    }
+    return report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), output);
 }
 
 /* The migration runs also where nobody can talk to it. */
@@ -147,7 +171,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
                         struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct migration_watch watch;
+    struct migration_watch watch = {.load = NULL};
     enum haul_status status = signal_watch_init(&watch.signals, output, &error);
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);

@@ -8,6 +8,7 @@
 #include "control_socket.h"
 #include "haul/migration.h"
 #include "haul/store.h"
+#include "load_writer.h"
 #include "output.h"
 #include "signal_watch.h"
 
@@ -15,6 +16,7 @@
 struct migration_watch {
     struct signal_watch signals;
     struct control_server control;
+    struct load_writer *load; /* ends with the migration; NULL: none */
 };
 
 /* What a command does with its open store. Returns the exit code. */
