@@ -373,7 +373,8 @@ static void move_live(enum haul_lane lane)
     rocks_fixture_fill(&world.source, 0, "key", 30000, 1000);
     world.source_options.hooks =
         (struct haul_hooks){.freeze = freeze, .unfreeze = unfreeze, .release = release};
-    world.source_options.lag_bytes_max = 16 << 10;
+    world.source_options.lag_bytes_max = 256
+                                         << 10; /* an unbridled writer is followed, also slowly */
     atomic_store(&writer.stop, false);
     writer.written = 0;
     (void)pthread_mutex_init(&writer.lock, NULL);
