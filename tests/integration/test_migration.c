@@ -313,7 +313,9 @@ static void test_migration__destroyed_while_it_runs__target_cleared(void)
 
 struct writer {
     pthread_t thread;
-    pthread_mutex_t lock; /* freeze takes it and keeps it */
+    pthread_mutex_t lock; /* held for each write */
+    pthread_cond_t changed;
+    bool frozen; /* behind the lock */
     atomic_bool stop;
     uint64_t written;
 };
@@ -330,6 +332,9 @@ static void *write_on(void *argument)
         (void)snprintf(key, sizeof(key), "key%08u", i * 7919 % 40000);
         (void)snprintf(value, sizeof(value), "live%u", i);
         (void)pthread_mutex_lock(&writer.lock);
+        while (writer.frozen && !atomic_load(&writer.stop)) {
+            (void)pthread_cond_wait(&writer.changed, &writer.lock);
+        }
         if (!atomic_load(&writer.stop)) {
             if (i % 5 == 0) {
                 rocks_fixture_delete(&world.source, 0, text_slice(key));
@@ -343,19 +348,27 @@ static void *write_on(void *argument)
     return NULL;
 }
 
+static void set_frozen(bool frozen)
+{
+    (void)pthread_mutex_lock(&writer.lock);
+    writer.frozen = frozen;
+    (void)pthread_cond_broadcast(&writer.changed);
+    (void)pthread_mutex_unlock(&writer.lock);
+}
+
 static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
 {
     (void)context;
     (void)deadline_ms;
     (void)error;
-    (void)pthread_mutex_lock(&writer.lock);
+    set_frozen(true);
     return HAUL_OK;
 }
 
 static void unfreeze(void *context)
 {
     (void)context;
-    (void)pthread_mutex_unlock(&writer.lock);
+    set_frozen(false);
 }
 
 /* The target owns the range now: no more writes here. */
@@ -364,7 +377,7 @@ static void release(void *context, uint64_t new_version)
     (void)context;
     (void)new_version;
     atomic_store(&writer.stop, true);
-    (void)pthread_mutex_unlock(&writer.lock);
+    set_frozen(false);
 }
 
 static void move_live(enum haul_lane lane)
@@ -378,14 +391,18 @@ static void move_live(enum haul_lane lane)
     atomic_store(&writer.stop, false);
     writer.written = 0;
     (void)pthread_mutex_init(&writer.lock, NULL);
+    (void)pthread_cond_init(&writer.changed, NULL);
+    writer.frozen = false;
     (void)pthread_create(&writer.thread, NULL, write_on, NULL);
     enum haul_status status = migrate();
     atomic_store(&writer.stop, true);
+    set_frozen(false);
     (void)pthread_join(writer.thread, NULL);
     check_status(status, HAUL_OK);
     check(writer.written > 0);
     check(world.source_result.write_pause_ms > 0);
     check_equal(rocks_fixture_differences(&world.source, &world.target, NULL, 0), 0);
+    (void)pthread_cond_destroy(&writer.changed);
     (void)pthread_mutex_destroy(&writer.lock);
 }
 
