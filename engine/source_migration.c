@@ -573,7 +573,7 @@ static enum haul_status create_session(struct source_migration *source, struct h
 static enum haul_status create_loop(struct source_migration *source, struct haul_error *error)
 {
     enum haul_status status =
-        poll_group_create(source->job.options.link.spin_us, source->clock, &source->group);
+        poll_group_create(link_spin_us(&source->job.options.link), source->clock, &source->group);
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "cannot create the loop");
     }

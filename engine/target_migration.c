@@ -312,7 +312,8 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
         status = migration_init(&target->base, error);
     }
     if (status == HAUL_OK) {
-        status = poll_group_create(target->options.link.spin_us, target->clock, &target->group);
+        status =
+            poll_group_create(link_spin_us(&target->options.link), target->clock, &target->group);
     }
     if (status == HAUL_OK) {
         status = listen_all(target, error);

@@ -2,10 +2,21 @@
 /* link.c — the checked way to a backend: defaults, bounds, and what every backend may rely on. */
 #include "link.h"
 
+#include <unistd.h>
+
 #include "assertion.h"
 #include "link_ops.h"
 
 /* --- configuration ---------------------------------------------------------------------------- */
+
+uint32_t link_spin_us(const struct haul_link_options *options)
+{
+    if (options->spin_us > 0) {
+        return options->spin_us;
+    }
+    /* On a single processor a spin keeps the peer from running. */
+    return sysconf(_SC_NPROCESSORS_ONLN) > 1 ? (uint32_t)HAUL_SPIN_US_DEFAULT : 0;
+}
 
 static uint32_t or_default(uint32_t value, uint32_t otherwise)
 {
@@ -25,7 +36,7 @@ enum haul_status link_config_resolve(const struct link_config *config, struct li
     options->slot_count = or_default(options->slot_count, HAUL_SLOT_COUNT_DEFAULT);
     options->slot_size_bytes = or_default(options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
     options->peer_timeout_ms = or_default(options->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
-    options->spin_us = or_default(options->spin_us, HAUL_SPIN_US_DEFAULT);
+    options->spin_us = link_spin_us(options);
     result.clock = result.clock == NULL ? &clock_monotonic : result.clock;
     if (options->slot_count > HAUL_SLOT_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "%u slots; 1 to %d are possible",

@@ -88,6 +88,9 @@ struct link_event {
     struct haul_error error;
 };
 
+/* How long a loop with links of these options spins before it sleeps, in microseconds. */
+uint32_t link_spin_us(const struct haul_link_options *options);
+
 /* Resolve zeroes of the options to defaults and check the bounds. Errors: INVALID. */
 enum haul_status link_config_resolve(const struct link_config *config, struct link_config *resolved,
                                      struct haul_error *error) HAUL_MUST_CHECK;

@@ -344,7 +344,8 @@ enum haul_status bench_client_run(const struct bench_context *context,
     memset(result, 0, sizeof(*result));
     enum haul_status status = link_address_parse(client.options->address, &client.address, error);
     if (status == HAUL_OK) {
-        status = poll_group_create(client.options->link.spin_us, &clock_monotonic, &client.group);
+        status =
+            poll_group_create(link_spin_us(&client.options->link), &clock_monotonic, &client.group);
     }
     if (status == HAUL_OK) {
         status = control_channel_connect(&client.address, &ticket, &config, &client.channel, error);

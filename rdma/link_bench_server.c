@@ -369,7 +369,7 @@ enum haul_status bench_server_run(const struct bench_context *context,
     double cpu = bench_cpu_seconds();
     memset(result, 0, sizeof(*result));
     enum haul_status status =
-        poll_group_create(server.options->link.spin_us, &clock_monotonic, &server.group);
+        poll_group_create(link_spin_us(&server.options->link), &clock_monotonic, &server.group);
     if (status == HAUL_OK) {
         status = listen_all(&server, error);
     }

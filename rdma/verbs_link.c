@@ -125,7 +125,9 @@ static size_t verbs_poll(struct link *base, struct link_event *events, size_t ca
     case VERBS_LINK_CLOSED:
         break;
     }
-    verbs_life_watch(link);
+    if (link->polls_since_look == 0) {
+        verbs_life_watch(link); /* not at every poll: the clock may be a system call */
+    }
     verbs_life_check_deadline(link);
     if (link->state == VERBS_LINK_DRAINING) {
         on_draining(link);
@@ -163,6 +165,7 @@ static bool verbs_arm(struct link *base)
         return false;
     }
     link->look = true;
+    verbs_life_watch(link);
     bool live = link->state >= VERBS_LINK_OPEN && link->state <= VERBS_LINK_DRAINING;
     return !live || link->endpoint.queue.qp == NULL || verbs_traffic_arm(link);
 }

@@ -54,7 +54,7 @@ struct haul_link_options {
     uint32_t slot_count;      /* ring slots on the receiver; blocks on the sender */
     uint32_t slot_size_bytes; /* a power of two */
     uint32_t peer_timeout_ms; /* all other timers of the link follow from it */
-    uint32_t spin_us;         /* poll this long before sleeping */
+    uint32_t spin_us; /* RDMA: poll this long before sleeping; default 20, 0 on one processor */
 };
 
 /* Counters of one link, all since its creation. */
