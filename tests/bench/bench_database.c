@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORDS_PER_BATCH = 256 };
+enum { BLOCK_BYTES = 16 << 10, /* as Kvrocks has it */ RECORDS_PER_BATCH = 256 };
 
 static enum haul_status check(char *message, const char *call, struct haul_error *error)
 {
@@ -96,6 +96,10 @@ enum haul_status bench_database_make(struct bench_database *database, uint64_t b
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    rocksdb_block_based_options_set_block_size(table, BLOCK_BYTES);
+    rocksdb_options_set_block_based_table_factory(options, table);
+    rocksdb_block_based_options_destroy(table);
     char *message = NULL;
     rocksdb_t *db = rocksdb_open(options, database->path, &message);
     enum haul_status status = check(message, "open", error);
