@@ -208,7 +208,10 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .log = &output->log,
     };
     struct haul_error error = {.status = HAUL_OK};
-    enum haul_status status = start_load(given, store, watch, &error);
+    enum haul_status status = haul_source_check(&options, &error);
+    if (status == HAUL_OK) {
+        status = start_load(given, store, watch, &error);
+    }
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);
     }

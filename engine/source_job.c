@@ -167,5 +167,26 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
     if (status == HAUL_OK) {
         status = read_version(job, error);
     }
+    if (status == HAUL_OK) {
+        status = version_record_check(job->options.store, &job->options.hooks, &job->plan, error);
+    }
     return status == HAUL_OK ? begin_or_continue(job, error) : status;
+}
+
+enum haul_status haul_source_check(const struct haul_source_options *options,
+                                   struct haul_error *error)
+{
+    struct source_job job = {.plan = {.family_count = 0}};
+    enum haul_status status = source_job_init(&job, options, error);
+    if (status == HAUL_OK) {
+        status = source_record_find(&job.record, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_make(&job.plan, options->store, &job.options, STREAM_BYTES, error);
+    }
+    if (status == HAUL_OK) {
+        status = version_record_check(options->store, &options->hooks, &job.plan, error);
+    }
+    source_job_fini(&job);
+    return status;
 }

@@ -22,9 +22,24 @@ void source_record_fini(struct source_record *record)
 
 /* --- earlier jobs ----------------------------------------------------------------------------- */
 
-static bool is_decided(const struct journal_state *state)
+/* The swap of the ownership file is the decision; the journal may not have come to repeat it. */
+static bool is_decided(struct haul_store *store, const struct journal *journal)
 {
-    return state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
+    const struct journal_state *state = journal_state(journal);
+    return (state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE) ||
+           (state->phase == JOURNAL_PHASE_FROZEN &&
+            version_record_released(store, journal_job_id(journal)));
+}
+
+static enum haul_status append_decision(struct source_record *record, const struct plan *plan,
+                                        struct haul_error *error)
+{
+    struct journal_record decision = {.type = JOURNAL_DECISION,
+                                      .decision = {.commit = true,
+                                                   .old_version = plan->old_version,
+                                                   .new_version = plan->new_version,
+                                                   .epoch = record->epoch}};
+    return journal_append(record->journal, &decision, true, error);
 }
 
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
@@ -38,7 +53,7 @@ enum haul_status source_record_find(struct source_record *record, struct haul_er
         return status;
     }
     memcpy(record->left_over_job, journal_job_id(record->left_over), HAUL_JOB_BYTES);
-    if (is_decided(journal_state(record->left_over))) {
+    if (is_decided(record->source->store, record->left_over)) {
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
                        "an earlier job was decided, and its target has not confirmed it");
         haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
@@ -52,7 +67,7 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 {
     struct haul_store *store = record->source->store;
     enum haul_status status = job_journal_find(store, JOURNAL_SOURCE, &record->journal, error);
-    bool decided = status == HAUL_OK && is_decided(journal_state(record->journal));
+    bool decided = status == HAUL_OK && is_decided(store, record->journal);
     if (status == HAUL_NOT_FOUND || (status == HAUL_OK && !decided)) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
         haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
@@ -63,7 +78,10 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
     }
     if (status == HAUL_OK) {
         memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
-        record->epoch = journal_state(record->journal)->decision.epoch;
+        record->epoch = journal_state(record->journal)->snapshot_count;
+    }
+    if (status == HAUL_OK && journal_state(record->journal)->outcome != JOURNAL_COMMIT) {
+        status = append_decision(record, plan, error);
     }
     return status;
 }
@@ -113,7 +131,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
     if (status != HAUL_OK) {
         return status;
     }
-    if (is_decided(journal_state(journal))) {
+    if (is_decided(store, journal)) {
         journal_close(journal);
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
         haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
@@ -256,18 +274,13 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                 .expected = record->recorded_version,
                                 .next = plan->new_version,
                                 .epoch = record->epoch};
-    struct journal_record decision = {.type = JOURNAL_DECISION,
-                                      .decision = {.commit = true,
-                                                   .old_version = plan->old_version,
-                                                   .new_version = plan->new_version,
-                                                   .epoch = record->epoch}};
     /* Without a register of the embedder's the swap of the ownership file is the decision, and the
      * journal repeats it; with one, the journal's record is. */
     enum haul_status status = version_record_swap(record->source->store, hooks, &swap, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = journal_append(record->journal, &decision, true, error);
+    status = append_decision(record, plan, error);
     bool is_the_decision = hooks->version_get != NULL;
     if (status == HAUL_OK || !is_the_decision) {
         return HAUL_OK;

@@ -44,6 +44,53 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
     return status;
 }
 
+enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
+                                      const struct plan *plan, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    struct ownership ownership;
+    if (hooks->version_get != NULL) {
+        return HAUL_OK;
+    }
+    enum haul_status status = read_file(store, &ownership, directory, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < plan->range_count * plan->family_count && status == HAUL_OK; i++) {
+        const char *family = plan->families[i / plan->range_count].family.name;
+        const struct ownership_entry *entry =
+            ownership_find(&ownership, family, &plan->ranges[i % plan->range_count]);
+        if (entry != NULL && entry->state == OWNERSHIP_RELEASED) {
+            haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                           "the range in column family '%s' was handed over: another database "
+                           "owns it since config version %" PRIu64,
+                           family, ownership.config_version);
+            haul_error_hint(error, "send from the database that has it; %s/ownership is the record",
+                            directory);
+            status = HAUL_MISMATCH;
+        }
+    }
+    ownership_fini(&ownership);
+    return status;
+}
+
+bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+{
+    char directory[PATH_BYTES_MAX];
+    struct ownership ownership;
+    struct haul_error ignored;
+    if (read_file(store, &ownership, directory, &ignored) != HAUL_OK) {
+        return false;
+    }
+    bool released = false;
+    for (size_t i = 0; i < ownership.entry_count && !released; i++) {
+        released = ownership.entries[i].state == OWNERSHIP_RELEASED &&
+                   memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
+    }
+    ownership_fini(&ownership);
+    return released;
+}
+
 /* An entry for each range of the plan. */
 static enum haul_status add_entries(struct ownership *ownership, const struct version_swap *swap)
 {

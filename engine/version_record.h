@@ -20,6 +20,14 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
                                     uint64_t *version, bool *known,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Does the file beside the store say that the plan's ranges are another database's? Not asked where
+ * the embedder has a register of its own. Errors: MISMATCH (they were handed over), CORRUPT, IO. */
+enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
+                                      const struct plan *plan,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* Has this job moved the version of the file already? */
+bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
+
 /* Who the range belongs to once the swap is made. */
 enum version_outcome {
     VERSION_RELEASED, /* source: the target owns the plan's ranges */

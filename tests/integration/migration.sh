@@ -41,6 +41,22 @@ test_send__three_families__all_equal() {
     opens target
 }
 
+test_send__handed_over_before__refused() {
+    make_database source 100
+    receive
+    send 0
+    received
+    run 3 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+    one_error 'was handed over'
+    # And back: the database that has it may give it, and then the first one owns it again.
+    start_receiver "$work/recv.log" --db source --listen 127.0.0.1:0 --once
+    run 0 "$haul" send --db target --to "$receiver_address" --transport tcp --overwrite
+    received
+    run 3 "$haul" send --db target --to 127.0.0.1:1 --transport tcp
+    one_error 'was handed over'
+    same source target
+}
+
 test_send__empty_database__is_moved() {
     "$kv" put source
     receive
@@ -53,7 +69,7 @@ test_send__each_lane__equal() {
     make_database source 5000
     local lane
     for lane in ingest writebatch; do
-        rm -rf target
+        rm -rf target source/haul # as if nothing had been handed over
         receive
         send 0 --lane "$lane"
         received
@@ -158,7 +174,7 @@ test_send__terminal__shows_a_bar_unless_dumb() {
     make_database source 4000
     local terminal
     for terminal in xterm dumb; do
-        rm -rf target
+        rm -rf target source/haul # as if nothing had been handed over
         receive
         TERM=$terminal NO_COLOR=1 timeout "$limit" script -qec "$haul send --db source \
             --to $receiver_address --transport tcp --rate 4M" "$work/screen" >/dev/null </dev/null

@@ -173,8 +173,8 @@ struct haul_store {
 
 struct haul_rocks_options {
     bool create_if_missing;
-    bool read_only;             /* no lock, no log, no write: for verify */
-    uint32_t write_buffer_mib;  /* 0: the database's own options */
+    bool read_only;            /* no lock, no log, no write: for verify */
+    uint32_t write_buffer_mib; /* 0: the database's own options */
     bool keep_log; /* the log of before stays readable until close: for a source whose job goes on
                     * after a restart */
     const struct haul_log *log; /* borrowed */

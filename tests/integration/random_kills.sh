@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# random_kills.sh — kill -9 of either side at random moments of a live migration: each must end with
+# the ledger complete, both databases equal, and one owner.
+#   tests/integration/random_kills.sh BUILD [COUNT [SEED]]
+# COUNT moments (20 by default) alternate between sender and receiver. Prints each that went wrong, with
+# what to repeat it, and a closing line.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+count=${2:-20}
+RANDOM=${3:-1}
+suite random_kills "$1"
+records=30000 span_ms=1100 give_up=120
+
+start_receiver_at() {
+    start_receiver "$work/recv.log" --db target --listen "$1" --once
+    [[ -n $receiver_address ]]
+}
+
+send_command() { # haul send, or what its exit code asked for
+    timeout -k 5 "$give_up" "$haul" "$1" --db source --to "$receiver_address" "${@:2}" --json \
+        >"$work/send.json" 2>"$work/send.err" </dev/null
+}
+
+load=(--load 3000 --load-keys 2000 --load-ledger ledger --load-for 50ms)
+send() { send_command send --transport tcp --rate 40M --batch-min 64K --batch-max 512K "${load[@]}"; }
+
+# Until the job is committed: what an operator would do.
+finish() {
+    local code=0 tries
+    for ((tries = 0; tries < 20; tries++)); do
+        code=0
+        send || code=$?
+        case $code in
+        0) return 0 ;;
+        10) send_command resolve && return 0 || code=$? ;;
+        3) grep -q 'handed over' "$work/send.err" && return 3 ;; # it was committed before the kill
+        esac
+        kill -0 "$receiver_pid" 2>/dev/null || start_receiver_at "$receiver_address" || true
+    done
+    echo "never finished: $code"
+    cat "$work/send.err"
+    return 1
+}
+
+is_whole() {
+    "$haul" verify --db target --ledger ledger >/dev/null 2>"$work/verify.err" &&
+        "$haul" verify --db source --with target >/dev/null 2>>"$work/verify.err" ||
+        { cat "$work/verify.err"; return 1; }
+}
+
+one_owner() { # a finished job leaves no journal on either side
+    local side
+    for side in source target; do
+        [[ $("$haul" status --db "$side") == 'no job' ]] || { "$haul" status --db "$side"; return 1; }
+    done
+}
+
+# one_kill VICTIM MILLISECONDS
+one_kill() {
+    local victim=$1 moment=$2 sender code=0
+    cp -a "$template" source
+    start_receiver_at 127.0.0.1:0
+    send &
+    sender=$!
+    sleep "$(printf '%d.%03d' $((moment / 1000)) $((moment % 1000)))" # the random moment
+    if [[ $victim == sender ]]; then
+        pkill -9 -f "$haul send --db source --to $receiver_address" && : >hit
+        wait "$sender" || code=$?
+        # Killed behind the commit: nothing is left to send.
+        [[ $code == 0 ]] || finish || [[ $? == 3 ]]
+    else
+        kill -9 "$receiver_pid" 2>/dev/null && : >hit
+        wait "$receiver_pid" 2>/dev/null || true
+        if kill -0 "$sender" 2>/dev/null; then start_receiver_at "$receiver_address"; fi
+        wait "$sender" || { start_receiver_at "$receiver_address" || true; finish || [[ $? == 3 ]]; }
+    fi
+    # The receiver ends by itself, unless it was started for nobody.
+    timeout 20 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
+    wait "$receiver_pid" 2>/dev/null || true
+    is_whole && one_owner
+}
+
+world=$(mktemp -d "${TMPDIR:-/tmp}/haul-kills.XXXXXX")
+trap 'kill -9 $(jobs -p) 2>/dev/null; rm -rf "$world"' EXIT
+template=$world/template work=$world
+db_bench --db="$template" --benchmarks=fillseq --num=$records --value_size=1000 \
+    --compression_type=none >/dev/null 2>&1
+passed=0 failed=0 hits=0
+for ((i = 0; i < count; i++)); do
+    victim=$([[ $((i % 2)) == 0 ]] && echo sender || echo receiver)
+    moment=$((RANDOM % span_ms))
+    work=$world/$i
+    mkdir "$work"
+    if (set -e; cd "$work"; one_kill "$victim" "$moment") >"$work/log" 2>&1; then
+        passed=$((passed + 1))
+        [[ ! -e $work/hit ]] || hits=$((hits + 1))
+        rm -rf "$work"
+    else
+        failed=$((failed + 1))
+        echo "FAILED kill_$i: the $victim after $moment ms (seed ${3:-1})"
+        sed 's/^/  /' "$work/log" | tail -n 20
+        [[ -n ${HAUL_KEEP:-} ]] && cp -a "$work" "$HAUL_KEEP/"
+        rm -rf "$work"
+    fi
+done
+echo "$hits of $count kills met a running process"
+echo "random_kills: $passed passed, $failed failed, 0 skipped"
+((hits > 0 && failed == 0))
