@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # bench.sh — measures haul and what it is held against, both in one go, and prints the ratios.
-#   ci/bench.sh [source|tcp|rdma|memory|all] [--pairs N] [--quick] [--json FILE] [--sizes LIST]
+#   ci/bench.sh [source|tcp|rdma|memory|live|all] [--pairs N] [--quick] [--json FILE] [--sizes LIST]
 #     source  one reader thread: snapshot scan to checked blocks, GB per CPU second
 #     tcp     `haul bench link` against iperf3 on loopback
 #     rdma    `haul bench link` against ib_write_bw in the soft-RoCE rig (ci/rxe); no hardware speed
 #     memory  peak resident memory of a whole migration against its bound
-#     all     the four of them (default)
+#     live    write pause and latencies of a load during whole migrations
+#     all     the five of them (default)
 #     --pairs N    runs of each side, alternating (default 5)
 #     --quick      one pair, small sizes, short runs: shows that it works, not how fast it is
 #     --json FILE  the same as one JSON document
@@ -19,11 +20,11 @@ set -euo pipefail
 
 build=${HAUL_BENCH_BUILD_DIR:-$root/build-release}
 haul=$build/cli/haul
-for part in source tcp rdma memory; do
+for part in source tcp rdma memory live; do
     . "$root/tests/bench/bench_$part.sh"
 done
 
-usage() { sed -n '4,15s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,16s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
 
 sections=() pairs=5 quick=0 json='' sizes=''
 work='' servers=()
@@ -31,8 +32,8 @@ work='' servers=()
 parse() {
     while (($#)); do
         case $1 in
-        source | tcp | rdma | memory) sections+=("$1") ;;
-        all) sections=(source tcp rdma memory) ;;
+        source | tcp | rdma | memory | live) sections+=("$1") ;;
+        all) sections=(source tcp rdma memory live) ;;
         --quick) quick=1 ;;
         --pairs | --json | --sizes)
             (($# >= 2)) || die "$1 wants a value"
@@ -48,7 +49,7 @@ parse() {
         esac
         shift
     done
-    ((${#sections[@]})) || sections=(source tcp rdma memory)
+    ((${#sections[@]})) || sections=(source tcp rdma memory live)
     [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || die "--pairs wants a number from 1 to 999"
     ((!quick)) || pairs=1
     [[ -n $sizes ]] || { ((quick)) && sizes=100M || sizes=1G,4G; }

@@ -147,6 +147,43 @@ test_cancel__killed_receiver__its_part_is_removed() {
     equal "$(find target/haul -name '*.sst' -o -name '*.journal' | wc -l)" 0
 }
 
+test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
+    start_copy
+    make_database other 100
+    run 3 "$haul" send --db other --to "$receiver_address" --transport tcp --json
+    one_error 'job'
+    opens other
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_send__same_database_twice__busy() {
+    start_copy
+    run 3 "$haul" send --db source --to "$receiver_address" --transport tcp
+    one_error 'in use'
+    ended "$sender" 0
+    same source target
+}
+
+test_recv__disk_full__source_keeps_everything() {
+    mkdir small
+    mount -t tmpfs -o size=12m haul-test small 2>/dev/null || skip 'no right to mount a small disk'
+    trap 'umount -l "$work/small"; end_leftovers' EXIT
+    make_database source 20000
+    start_receiver "$work/recv.log" --db small/target --listen 127.0.0.1:0 --once
+    run 7 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    one_error '[Nn]o space'
+    equal "$(json .error.code)" NO_SPACE
+    opens source
+    run 0 "$haul" verify --db source --with source
+    # Elsewhere there is room.
+    receive
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+}
+
 test_resume__nothing_left__not_found() {
     make_database source 10
     run 3 "$haul" resume --db source --to 127.0.0.1:1
