@@ -12,13 +12,16 @@ RANDOM=${3:-1}
 suite random_kills "$1"
 records=30000 span_ms=1100 give_up=120
 
-start_receiver_at() {
-    start_receiver "$work/recv.log" --db target --listen "$1" --once
-    [[ -n $receiver_address ]]
+# Listens where the last one did; sets address at first.
+address=''
+start_receiver_again() {
+    start_receiver "$work/recv.log" --db target --listen "${address:-127.0.0.1:0}" --once
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; return 1; }
+    address=$receiver_address
 }
 
 send_command() { # haul send, or what its exit code asked for
-    timeout -k 5 "$give_up" "$haul" "$1" --db source --to "$receiver_address" "${@:2}" --json \
+    timeout -k 5 "$give_up" "$haul" "$1" --db source --to "$address" "${@:2}" --json \
         >"$work/send.json" 2>"$work/send.err" </dev/null
 }
 
@@ -36,7 +39,7 @@ finish() {
         10) send_command resolve && return 0 || code=$? ;;
         3) grep -q 'handed over' "$work/send.err" && return 3 ;; # it was committed before the kill
         esac
-        kill -0 "$receiver_pid" 2>/dev/null || start_receiver_at "$receiver_address" || true
+        kill -0 "$receiver_pid" 2>/dev/null || start_receiver_again || true
     done
     echo "never finished: $code"
     cat "$work/send.err"
@@ -60,20 +63,20 @@ one_owner() { # a finished job leaves no journal on either side
 one_kill() {
     local victim=$1 moment=$2 sender code=0
     cp -a "$template" source
-    start_receiver_at 127.0.0.1:0
+    start_receiver_again
     send &
     sender=$!
     sleep "$(printf '%d.%03d' $((moment / 1000)) $((moment % 1000)))" # the random moment
     if [[ $victim == sender ]]; then
-        pkill -9 -f "$haul send --db source --to $receiver_address" && : >hit
+        pkill -9 -f "$haul send --db source --to $address" && : >hit
         wait "$sender" || code=$?
         # Killed behind the commit: nothing is left to send.
         [[ $code == 0 ]] || finish || [[ $? == 3 ]]
     else
         kill -9 "$receiver_pid" 2>/dev/null && : >hit
         wait "$receiver_pid" 2>/dev/null || true
-        if kill -0 "$sender" 2>/dev/null; then start_receiver_at "$receiver_address"; fi
-        wait "$sender" || { start_receiver_at "$receiver_address" || true; finish || [[ $? == 3 ]]; }
+        if kill -0 "$sender" 2>/dev/null; then start_receiver_again; fi
+        wait "$sender" || { start_receiver_again || true; finish || [[ $? == 3 ]]; }
     fi
     # The receiver ends by itself, unless it was started for nobody.
     timeout 20 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
