@@ -153,6 +153,10 @@ static enum haul_status refuse_marker(const struct raw_record *record, struct ha
 static enum haul_status filter_keyed(struct filtering *filtering, uint32_t family_id,
                                      const struct raw_record *record, struct haul_error *error)
 {
+    if (record->kind == RAW_DELETE_RANGE && slice_compare(record->key, record->value) > 0) {
+        /* Valid only where keys are ordered otherwise; our ranges, and the digest's, are not. */
+        return refuse_key(record, "a DeleteRange that is not in byte order,", error);
+    }
     if (record->kind == RAW_DELETE_RANGE) {
         clip_delete_range(filtering, family_id, record->key, record->value);
         return HAUL_OK;

@@ -13,9 +13,24 @@ static void free_positions(struct stream_position *positions, size_t count)
     free(positions);
 }
 
+/* Returns how many are left. */
+static size_t drop_long(struct stream_position *positions, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (positions[i].last_key_size > POSITION_KEY_BYTES_MAX) {
+            stream_position_fini(&positions[i]);
+        } else {
+            positions[kept++] = positions[i];
+        }
+    }
+    return kept;
+}
+
 void position_queue_add(struct position_queue *queue, struct stream_position *positions,
                         size_t count)
 {
+    count = drop_long(positions, count);
     if (count == 0) {
         free(positions);
         return;

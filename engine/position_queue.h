@@ -18,7 +18,10 @@ struct position_queue {
     size_t taken_count;
 };
 
-/* Takes the array over. Without memory it is dropped: a resume then repeats more. */
+enum { POSITION_KEY_BYTES_MAX = 4096 };
+
+/* Takes the array over. Positions whose last key is longer than that (a control message tells all
+ * of them), and all when there is no memory, are dropped: a resume then repeats more. */
 void position_queue_add(struct position_queue *queue, struct stream_position *positions,
                         size_t count);
 /* Hand what waits to the call worker. False: it is busy, or nothing waits. */
