@@ -20,6 +20,10 @@ enum { FREEZE_ATTEMPTS_MAX = 10 };
 /* Rounds over the log before a lag that does not shrink ends the job. */
 enum { ROUND_COUNT_MAX = 1000 };
 
+/* Rounds go on behind the lag limit until one is this much smaller, but not for ever: what the
+ * target has to apply while writes are frozen is the pause. */
+enum { NEAR_SHARE = 8, NEAR_ROUND_COUNT_MAX = 10 };
+
 /* Between two attempts to come back; doubled each time. */
 enum { BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
 
@@ -40,7 +44,9 @@ struct source_session {
     bool decision_asked;
     bool decision_in_doubt; /* the record could neither be written nor not */
     bool copied;
-    uint64_t delta_batches; /* sent so far */
+    uint64_t delta_batches;   /* sent so far */
+    uint64_t earlier_batches; /* those sent before the last round */
+    bool waits_for_target;    /* the lag is small here; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare in the air */
     uint32_t freeze_attempts;
@@ -158,6 +164,7 @@ static void go_retry(struct source_session *session, uint64_t now_ns)
     thaw(session, now_ns);
     session->channel_up = false;
     session->copied = false;
+    session->waits_for_target = false;
     memset(&session->progress, 0, sizeof(session->progress));
     (void)push(session, SOURCE_ACTION_DISCONNECT);
     enter(session, SOURCE_RETRYING, now_ns + session->backoff_ms * NS_PER_MS);
@@ -292,6 +299,15 @@ static void start_round(struct source_session *session)
     (void)push(session, SOURCE_ACTION_ROUND);
 }
 
+static void check_caught_up(struct source_session *session)
+{
+    if (session->waits_for_target && session->state == SOURCE_CATCHING_UP &&
+        session->progress.delta_applied_batches >= session->delta_batches) {
+        session->waits_for_target = false;
+        start_round(session);
+    }
+}
+
 static void check_copied(struct source_session *session)
 {
     if (session->state == SOURCE_COPYING && session->copied &&
@@ -301,14 +317,27 @@ static void check_copied(struct source_session *session)
     }
 }
 
+/* Has the target applied all but the last round, and was that a small one? */
+static bool target_is_near(const struct source_session *session)
+{
+    bool small = session->figures.lag_bytes <= session->options.source.lag_bytes_max / NEAR_SHARE ||
+                 session->figures.rounds > NEAR_ROUND_COUNT_MAX;
+    return small && session->progress.delta_applied_batches >= session->earlier_batches;
+}
+
 static void on_round_done(struct source_session *session, const struct source_event *event,
                           uint64_t now_ns)
 {
     session->figures.lag_bytes = event->bytes;
+    session->earlier_batches = session->delta_batches;
     session->delta_batches = event->batches;
     session->round_sequence = event->sequence;
     if (session->state == SOURCE_DRAINING) {
         (void)push(session, SOURCE_ACTION_DIGEST);
+        return;
+    }
+    if (event->bytes <= session->options.source.lag_bytes_max && !target_is_near(session)) {
+        session->waits_for_target = true; /* the next Progress goes on */
         return;
     }
     if (event->bytes <= session->options.source.lag_bytes_max) {
@@ -515,6 +544,7 @@ static void on_message(struct source_session *session, struct message *message, 
     case MESSAGE_PROGRESS:
         session->progress = message->as.progress;
         check_copied(session);
+        check_caught_up(session);
         return;
     case MESSAGE_ABORT:
         on_peer_end(session, message->as.abort.status, message->as.abort.text,

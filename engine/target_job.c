@@ -5,6 +5,7 @@
  *   loop: control channel <-> target_session <-> actions; slow calls go to the call worker */
 #include "target_job.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -314,8 +315,14 @@ static bool has_foreign_writes(const struct target_job *job)
 {
     struct haul_store *store = job->options.target->store;
     uint64_t taken = store->ops->sequence(store) - job->started_sequence;
-    return job->options.target->hooks.reserve == NULL &&
-           taken != applier_written_records(job->applier);
+    uint64_t ours = applier_written_records(job->applier);
+    bool foreign = job->options.target->hooks.reserve == NULL && taken != ours;
+    if (foreign) {
+        haul_log(job->options.target->log, HAUL_LOG_INFO,
+                 "others write to this database (%" PRIu64 " records): the range is scanned",
+                 taken - ours);
+    }
+    return foreign;
 }
 
 static void on_flushed(struct target_job *job)
