@@ -72,6 +72,9 @@ static bool poll_tcp(struct target_migration *target)
     enum tcp_purpose purpose;
     struct link_incoming incoming;
     bool any = false;
+    if (!poll_group_take_ready(target->group, tcp_listener_fd(target->tcp))) {
+        return false;
+    }
     while (tcp_listener_poll(target->tcp, &purpose, &incoming) == HAUL_OK) {
         any = true;
         enum haul_status status = admits(target, &incoming);
@@ -90,7 +93,11 @@ static bool poll_verbs(struct target_migration *target)
 {
     struct link_incoming incoming;
     bool any = false;
-    while (target->verbs != NULL && listener_poll(target->verbs, &incoming) == HAUL_OK) {
+    if (target->verbs == NULL ||
+        !poll_group_take_ready(target->group, listener_fd(target->verbs))) {
+        return false;
+    }
+    while (listener_poll(target->verbs, &incoming) == HAUL_OK) {
         any = true;
         enum haul_status status = admits(target, &incoming);
         if (status != HAUL_OK) {

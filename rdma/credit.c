@@ -121,7 +121,7 @@ void credit_receiver_note_applied(struct credit_receiver *receiver, uint64_t cou
 
 bool credit_receiver_due(const struct credit_receiver *receiver, bool idle)
 {
-    uint64_t quarter = receiver->slot_count / 4 > 0 ? receiver->slot_count / 4 : 1;
+    uint64_t quarter = credit_quarter(receiver->slot_count);
     uint64_t freed = receiver->freed - receiver->reported_freed;
     uint64_t applied = receiver->applied - receiver->reported_applied;
     if (freed == 0 && applied == 0) {

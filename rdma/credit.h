@@ -26,6 +26,12 @@ enum {
 };
 #define CREDIT_RECORD_MAGIC UINT32_C(0x54445243) /* "CRDT" */
 
+/* A quarter of the ring: so many freed slots are worth a record, and so many blocks a wake-up. */
+static inline uint32_t credit_quarter(uint32_t slot_count)
+{
+    return slot_count / 4 > 0 ? slot_count / 4 : 1;
+}
+
 static inline uint32_t credit_records_max(uint32_t slot_count)
 {
     return slot_count * (1 + CREDIT_APPLIED_LEAD);

@@ -30,8 +30,9 @@ struct client {
     struct client_link links[HAUL_LINK_BENCH_LINKS_MAX];
     bool ready; /* links may be opened */
     bool opened;
-    bool finished; /* RESULT came */
-    bool ending;   /* END was sent */
+    bool finished;   /* RESULT came */
+    bool ending;     /* END was sent */
+    uint64_t now_ns; /* read once a round: the clock may be a system call */
     uint64_t started_ns;
     uint64_t stopped_ns;
     uint64_t blocks;
@@ -39,11 +40,6 @@ struct client {
     uint64_t crc_errors;
     struct haul_error error; /* status not OK: over */
 };
-
-static uint64_t now_ns(void)
-{
-    return clock_now_ns(&clock_monotonic);
-}
 
 static struct link_config make_config(const struct client *client)
 {
@@ -126,6 +122,9 @@ static bool poll_channel(struct client *client)
 {
     struct control_event event;
     bool any = false;
+    if (!poll_group_take_ready(client->group, control_channel_fd(client->channel))) {
+        return false;
+    }
     while (client->error.status == HAUL_OK && control_channel_poll(client->channel, &event)) {
         any = true;
         if (event.type == CONTROL_CONNECTED) {
@@ -200,7 +199,7 @@ static bool poll_links(struct client *client)
         for (size_t j = 0; j < count; j++) {
             on_link_event(client, sender, i, &events[j]);
         }
-        any = any || count > 0;
+        any = any || count == EVENT_COUNT; /* fewer: there are no more */
     }
     return any;
 }
@@ -269,7 +268,7 @@ static bool pump(struct client *client)
     if (!all_bound(client) || client->ending) {
         return false;
     }
-    uint64_t now = now_ns();
+    uint64_t now = client->now_ns;
     client->started_ns = client->started_ns == 0 ? now : client->started_ns;
     const struct haul_link_bench_options *options = client->options;
     bool cancelled = options->is_cancelled != NULL && options->is_cancelled(options->context);
@@ -287,6 +286,7 @@ static bool pump(struct client *client)
 static void run(struct client *client)
 {
     while (!client->finished && client->error.status == HAUL_OK) {
+        client->now_ns = clock_now_ns(&clock_monotonic);
         bool any = poll_channel(client);
         if (client->ready && !client->opened) {
             open_links(client);
@@ -294,7 +294,7 @@ static void run(struct client *client)
         any = poll_links(client) || any;
         any = pump(client) || any;
         (void)poll_group_wait(client->group, any,
-                              clock_deadline_ns(&clock_monotonic, BENCH_WAIT_MS));
+                              client->now_ns + BENCH_WAIT_MS * (uint64_t)NS_PER_MS);
     }
 }
 

@@ -16,7 +16,11 @@
 #include "link_ops.h"
 #include "tcp_socket.h"
 
-enum { EVENTS_PER_WAIT = 16 };
+enum {
+    EVENTS_PER_WAIT = 16,
+    /* A group that never sleeps calls all its members ready after so many waits. */
+    WAITS_PER_LOOK = 64,
+};
 
 enum member_type {
     MEMBER_LINK,
@@ -30,6 +34,7 @@ struct member {
     struct control_channel *control;
     int fd;
     uint32_t interest; /* as registered; 0: not in the epoll set, where errors would wake us */
+    bool ready;        /* epoll named it, or was not asked for long, since the owner looked */
 };
 
 struct poll_group {
@@ -37,6 +42,7 @@ struct poll_group {
     uint64_t spin_ns;
     uint64_t spin_ends_ns; /* 0: the next fruitless wait begins a new spin */
     unsigned verbs_count;
+    unsigned waits_since_look;
     int epoll_fd;
     int wake_fd;
     size_t member_count;
@@ -68,6 +74,7 @@ static enum haul_status add(struct poll_group *group, const struct member *membe
     struct member *place = &group->members[group->member_count];
     *place = *member;
     place->interest = 0;
+    place->ready = true;
     if (!set_interest(group, place, interest)) {
         return HAUL_IO;
     }
@@ -172,6 +179,34 @@ void poll_group_remove_fd(struct poll_group *group, int fd)
     }
 }
 
+bool poll_group_take_ready(struct poll_group *group, int fd)
+{
+    for (size_t i = 0; i < group->member_count; i++) {
+        struct member *member = &group->members[i];
+        if (member->fd == fd) {
+            bool ready = member->ready;
+            member->ready = false;
+            return ready;
+        }
+    }
+    return true;
+}
+
+static void mark_all_ready(struct poll_group *group)
+{
+    group->waits_since_look = 0;
+    for (size_t i = 0; i < group->member_count; i++) {
+        group->members[i].ready = true;
+    }
+}
+
+static void mark_ready(struct poll_group *group, int fd)
+{
+    for (size_t i = 0; i < group->member_count; i++) {
+        group->members[i].ready = group->members[i].ready || group->members[i].fd == fd;
+    }
+}
+
 /* Only completions on a queue pair come so fast that waiting for them awake pays. */
 static bool spins(struct poll_group *group)
 {
@@ -214,23 +249,28 @@ static uint64_t earliest_deadline_ns(const struct poll_group *group, uint64_t de
     return deadline_ns;
 }
 
-static void sleep_until(struct poll_group *group, uint64_t deadline_ns)
+static void sleep_for(struct poll_group *group, int timeout_ms)
 {
     struct epoll_event events[EVENTS_PER_WAIT];
-    int timeout_ms =
-        deadline_ns == CLOCK_NEVER ? -1 : clock_ms_until(group->clock, deadline_ns, INT_MAX);
     /* A signal ends the sleep early; the caller's loop polls and comes back. */
     int count = epoll_wait(group->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms);
     for (int i = 0; i < count; i++) {
+        mark_ready(group, events[i].data.fd);
         if (events[i].data.fd == group->wake_fd) {
             uint64_t wakes;
             (void)!read(group->wake_fd, &wakes, sizeof(wakes));
         }
     }
+    if (count <= 0) {
+        mark_all_ready(group); /* a deadline, or a signal: whose, is not ours to know */
+    }
 }
 
 bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns)
 {
+    if (++group->waits_since_look >= WAITS_PER_LOOK) {
+        mark_all_ready(group);
+    }
     if (progress) {
         group->spin_ends_ns = 0;
         return false;
@@ -239,7 +279,10 @@ bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_
         return false;
     }
     deadline_ns = earliest_deadline_ns(group, deadline_ns);
-    if (deadline_ns <= clock_now_ns(group->clock)) {
+    int timeout_ms =
+        deadline_ns == CLOCK_NEVER ? -1 : clock_ms_until(group->clock, deadline_ns, INT_MAX);
+    if (timeout_ms == 0) {
+        mark_all_ready(group);
         return false;
     }
     for (size_t i = 0; i < group->member_count; i++) {
@@ -247,7 +290,7 @@ bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_
             group->members[i].link->stats.sleeps++;
         }
     }
-    sleep_until(group, deadline_ns);
+    sleep_for(group, timeout_ms);
     group->spin_ends_ns = 0;
     return true;
 }

@@ -204,19 +204,24 @@ static void take_async_events(struct verbs_link *link)
     }
 }
 
-/* Looking costs system calls, so a busy link does it now and then only. */
+/* Looking costs system calls, so a busy link does it now and then only. What wakes a sleeping one
+ * is a completion nearly always: one call takes its notification, and leaves the other
+ * descriptors to the next wake-up, or to the look that is due anyway. */
 void verbs_events_look(struct verbs_link *link)
 {
-    bool due =
-        link->look || link->state < VERBS_LINK_OPEN || ++link->polls_since_look >= POLLS_PER_LOOK;
-    if (!due || link->state >= VERBS_LINK_ENDED) {
+    bool due = link->state < VERBS_LINK_OPEN || ++link->polls_since_look >= POLLS_PER_LOOK;
+    if (link->state >= VERBS_LINK_ENDED || (!due && !link->look)) {
         return;
     }
+    bool woken = link->look;
     link->look = false;
+    if (!due && woken && verbs_queue_take_notification(&link->endpoint.queue)) {
+        return;
+    }
     link->polls_since_look = 0;
     unsigned ready = verbs_endpoint_look(&link->endpoint);
     if ((ready & VERBS_READY_COMPLETION) != 0) {
-        verbs_queue_take_notifications(&link->endpoint.queue);
+        (void)verbs_queue_take_notification(&link->endpoint.queue);
     }
     if ((ready & VERBS_READY_ASYNC) != 0) {
         take_async_events(link);

@@ -71,6 +71,7 @@ static enum haul_status post_end(struct verbs_link *link)
 {
     const struct verbs_write end = {
         .kind = VERBS_WORK_CLOSE,
+        .urgent = true,
         .immediate = imm_pack(SLOT_CLOSE, link->base.sending ? link->sender.next_sequence
                                                              : link->receiver.next_record),
     };
@@ -125,19 +126,27 @@ void verbs_life_check_end(struct verbs_link *link, bool drained)
     }
 }
 
-void verbs_life_watch(struct verbs_link *link)
+static bool has_sends_outstanding(const struct verbs_link *link)
 {
     const struct verbs_queue *queue = &link->endpoint.queue;
-    if (link->state != VERBS_LINK_OPEN || queue->sends_done == queue->sends_posted) {
-        link->stall_ns = CLOCK_NEVER;
-        return;
-    }
-    if (link->stall_ns == CLOCK_NEVER || link->sends_watched != queue->sends_done) {
-        link->sends_watched = queue->sends_done;
+    return link->state == VERBS_LINK_OPEN && queue->sends_done < queue->sends_posted;
+}
+
+void verbs_life_start_watch(struct verbs_link *link)
+{
+    if (link->stall_ns == CLOCK_NEVER && has_sends_outstanding(link)) {
+        link->sends_watched = link->endpoint.queue.sends_done;
         link->stall_ns = verbs_life_deadline_ns(link);
-    } else if (clock_now_ns(link->base.config.clock) >= link->stall_ns) {
+    }
+}
+
+void verbs_life_watch(struct verbs_link *link)
+{
+    if (link->stall_ns != CLOCK_NEVER && clock_now_ns(link->base.config.clock) >= link->stall_ns) {
         link->stall_ns = CLOCK_NEVER;
-        verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
+        if (has_sends_outstanding(link) && link->sends_watched == link->endpoint.queue.sends_done) {
+            verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
+        }
     }
 }
 

@@ -151,8 +151,7 @@ static bool has_news(const struct verbs_link *link)
         if (link->disconnected) {
             return true;
         }
-        return link->base.sending ? verbs_sender_has_news(&link->sender)
-                                  : !link->end_posted && verbs_receiver_has_news(&link->receiver);
+        return link->base.sending && verbs_sender_has_news(&link->sender);
     default:
         return false;
     }
@@ -165,7 +164,7 @@ static bool verbs_arm(struct link *base)
         return false;
     }
     link->look = true;
-    verbs_life_watch(link);
+    verbs_life_start_watch(link);
     bool live = link->state >= VERBS_LINK_OPEN && link->state <= VERBS_LINK_DRAINING;
     return !live || link->endpoint.queue.qp == NULL || verbs_traffic_arm(link);
 }
@@ -178,7 +177,11 @@ static int verbs_fd(const struct link *base)
 static uint64_t verbs_deadline_ns(const struct link *base)
 {
     const struct verbs_link *link = const_verbs_link_of(base);
-    return link->stall_ns < link->deadline_ns ? link->stall_ns : link->deadline_ns;
+    if (link->state != VERBS_LINK_OPEN) {
+        return link->deadline_ns;
+    }
+    uint64_t earliest = link->stall_ns < link->deadline_ns ? link->stall_ns : link->deadline_ns;
+    return link->quiet_ns < earliest ? link->quiet_ns : earliest;
 }
 
 /* --- making and unmaking -------------------------------------------------------------------- */
@@ -212,6 +215,7 @@ static enum haul_status create(const struct verbs_api *api, bool sending,
     made->state = sending ? VERBS_LINK_RESOLVING_ADDRESS : VERBS_LINK_ACCEPTING;
     made->deadline_ns = verbs_life_deadline_ns(made);
     made->stall_ns = CLOCK_NEVER;
+    made->quiet_ns = CLOCK_NEVER;
     enum haul_status status =
         verbs_endpoint_init(&made->endpoint, api, config->options.peer_timeout_ms, error);
     if (sending) {

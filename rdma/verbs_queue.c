@@ -121,7 +121,8 @@ void verbs_queue_close(struct verbs_queue *queue)
         queue->qp = NULL;
     }
     if (queue->cq != NULL) {
-        verbs_queue_take_notifications(queue);
+        while (verbs_queue_take_notification(queue)) {
+        }
         if (queue->events_taken > 0) {
             api->ack_cq_events(queue->cq, queue->events_taken);
             queue->events_taken = 0;
@@ -173,7 +174,8 @@ enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs
         .sg_list = &piece,
         .num_sge = write->data != NULL ? 1 : 0,
         .opcode = IBV_WR_RDMA_WRITE_WITH_IMM,
-        .send_flags = IBV_SEND_SIGNALED | (write->inlined ? IBV_SEND_INLINE : 0u),
+        .send_flags = IBV_SEND_SIGNALED | (write->inlined ? (unsigned)IBV_SEND_INLINE : 0u) |
+                      (write->urgent ? (unsigned)IBV_SEND_SOLICITED : 0u),
         .imm_data = htonl(write->immediate),
         .wr.rdma = {.remote_addr = write->remote_address, .rkey = write->rkey},
     };
@@ -245,28 +247,32 @@ void verbs_queue_take(struct verbs_queue *queue)
 
 /* A notification is a one-shot: asked for once, it stays due until it is taken. What completed
  * before the asking is found by the look behind it. */
-enum haul_status verbs_queue_arm(struct verbs_queue *queue, struct haul_error *error)
+enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
+                                 struct haul_error *error)
 {
-    if (!queue->notify_pending) {
+    if (queue->notify < wanted) {
+        int solicited_only = wanted == VERBS_NOTIFY_URGENT;
         enum haul_status status =
-            verbs_check(queue->api->req_notify_cq(queue->cq, 0), "ibv_req_notify_cq",
+            verbs_check(queue->api->req_notify_cq(queue->cq, solicited_only), "ibv_req_notify_cq",
                         "cannot wait for completions", error);
         if (status != HAUL_OK) {
             return status;
         }
-        queue->notify_pending = true;
+        queue->notify = wanted;
     }
     return refill(queue) ? HAUL_AGAIN : HAUL_OK;
 }
 
-void verbs_queue_take_notifications(struct verbs_queue *queue)
+bool verbs_queue_take_notification(struct verbs_queue *queue)
 {
     struct ibv_cq *cq;
     void *context;
-    while (queue->api->get_cq_event(queue->channel, &cq, &context) == 0) {
-        queue->events_taken++;
-        queue->notify_pending = false;
+    if (queue->channel == NULL || queue->api->get_cq_event(queue->channel, &cq, &context) != 0) {
+        return false;
     }
+    queue->events_taken++;
+    queue->notify = VERBS_NOTIFY_NONE;
+    return true;
 }
 
 void verbs_queue_fail(struct verbs_queue *queue)

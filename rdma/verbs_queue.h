@@ -50,6 +50,13 @@ enum verbs_work_kind verbs_work_kind(uint64_t id);
 uint32_t verbs_work_generation(uint64_t id);
 uint32_t verbs_work_index(uint64_t id);
 
+/* Which completions end a sleep. Each wake-up costs several system calls. */
+enum verbs_notify {
+    VERBS_NOTIFY_NONE,
+    VERBS_NOTIFY_URGENT, /* an urgent write of the peer, or the queue pair broke */
+    VERBS_NOTIFY_ANY,    /* any write of the peer, and any of ours that is done */
+};
+
 struct verbs_completion {
     enum verbs_work_kind kind;
     uint32_t index;
@@ -68,6 +75,7 @@ struct verbs_write {
     const void *data; /* NULL: nothing but the immediate */
     uint32_t size_bytes;
     uint32_t lkey;
+    bool urgent;  /* ends the peer's sleep even when it waits for urgent completions only */
     bool inlined; /* the data is copied by the call; at most VERBS_QUEUE_INLINE_BYTES */
     uint64_t remote_address;
     uint32_t rkey;
@@ -85,9 +93,9 @@ struct verbs_queue {
     uint64_t sends_done;
     uint64_t receives_posted;
     uint64_t receives_done;
-    unsigned events_taken; /* and not acknowledged */
-    bool notify_pending;   /* a notification is asked for and was not taken */
-    int polled_count;      /* completions waiting in `polled`, from `polled_at` on */
+    unsigned events_taken;    /* and not acknowledged */
+    enum verbs_notify notify; /* asked for and not taken */
+    int polled_count;         /* completions waiting in `polled`, from `polled_at` on */
     int polled_at;
     struct ibv_wc polled[VERBS_QUEUE_BATCH];
 };
@@ -116,12 +124,13 @@ enum haul_status verbs_queue_peek(struct verbs_queue *queue, struct verbs_comple
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void verbs_queue_take(struct verbs_queue *queue);
 
-/* Ask for the channel to become readable with the next completion. Errors: AGAIN (one is here
- * already); IO. */
-enum haul_status verbs_queue_arm(struct verbs_queue *queue,
+/* Ask for the channel to become readable with the next completion of the kind wanted. Errors:
+ * AGAIN (one is here already, of whatever kind); IO. */
+enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* Take the notifications that have come, so that the channel is readable only for later ones. */
-void verbs_queue_take_notifications(struct verbs_queue *queue);
+/* Take one notification, so that the channel is readable only for later ones. False: none came.
+ * More than one is due only when URGENT was asked for first, and then ANY. */
+bool verbs_queue_take_notification(struct verbs_queue *queue);
 
 /* Make every outstanding request complete with an error: afterwards the queue runs empty. */
 void verbs_queue_fail(struct verbs_queue *queue);

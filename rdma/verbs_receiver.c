@@ -224,6 +224,7 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
         .kind = VERBS_WORK_CREDIT,
         .data = bytes,
         .size_bytes = sizeof(bytes),
+        .urgent = true,
         .inlined = true,
         .remote_address = receiver->record_address +
                           receiver->next_record % receiver->record_count * CREDIT_RECORD_BYTES,
@@ -248,6 +249,11 @@ bool verbs_receiver_in_flight(const struct verbs_receiver *receiver)
 bool verbs_receiver_all_reported(const struct verbs_receiver *receiver)
 {
     return receiver->credit.reported_freed == receiver->credit.received;
+}
+
+bool verbs_receiver_waits_for_sends(const struct verbs_receiver *receiver, bool idle)
+{
+    return receiver->record_in_flight && credit_receiver_due(&receiver->credit, idle);
 }
 
 bool verbs_receiver_has_news(const struct verbs_receiver *receiver)

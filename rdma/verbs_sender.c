@@ -136,6 +136,7 @@ static enum haul_status write_block(struct verbs_sender *sender, const struct bl
         .index = (uint32_t)(number % HAUL_SLOT_COUNT_MAX),
         .data = block->data,
         .size_bytes = SLOT_HEADER_BYTES + block->header.payload_size_bytes,
+        .urgent = (number + 1) % credit_quarter(sender->credit.slot_count) == 0,
         .lkey = sender->arena->lkey,
         .remote_address =
             sender->ring_address + number % sender->ring_slot_count * sender->slot_size_bytes,
@@ -261,6 +262,12 @@ struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed)
 bool verbs_sender_in_flight(const struct verbs_sender *sender)
 {
     return sender->credit.freed < sender->submitted;
+}
+
+bool verbs_sender_waits_for_sends(const struct verbs_sender *sender)
+{
+    return sender->completed < sender->credit.freed ||
+           sender->submitted - sender->completed >= sender->slot_count;
 }
 
 bool verbs_sender_has_news(const struct verbs_sender *sender)

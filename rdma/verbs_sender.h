@@ -95,8 +95,10 @@ struct block *verbs_sender_take_done(struct verbs_sender *sender);
 /* After the queue is closed: the next block and whether the peer has freed it; NULL: none. */
 struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed);
 
-/* Are there blocks that the peer has not freed? Is there something to tell the owner? */
+/* Are there blocks that the peer has not freed? Does anything but their credits wait for the
+ * completions of writes? Is there something to tell the owner? */
 bool verbs_sender_in_flight(const struct verbs_sender *sender);
+bool verbs_sender_waits_for_sends(const struct verbs_sender *sender);
 bool verbs_sender_has_news(const struct verbs_sender *sender);
 
 #endif

@@ -2,8 +2,12 @@
 /* verbs_traffic.c — taking completions in OPEN, CLOSING and DRAINING. */
 #include "verbs_traffic.h"
 
+#include "clock.h"
 #include "slot_header.h"
 #include "verbs_queue.h"
+
+/* Blocks further apart than this do not stream: no one may have to wait longer for the next. */
+#define STREAM_GAP_MAX_NS (UINT64_C(10) * NS_PER_MS)
 
 static bool is_end(const struct verbs_completion *completion)
 {
@@ -135,8 +139,7 @@ size_t verbs_traffic_receive(struct verbs_link *link, struct link_event *events,
     }
     bool drained = status == HAUL_AGAIN;
     if ((status == HAUL_OK || drained) && !link->end_posted) {
-        bool idle = count == 0 || link->state == VERBS_LINK_CLOSING;
-        status = verbs_receiver_report(receiver, idle, &link->error);
+        status = verbs_receiver_report(receiver, link->state == VERBS_LINK_CLOSING, &link->error);
     }
     if (status != HAUL_OK && status != HAUL_AGAIN) {
         verbs_life_fail(link);
@@ -183,23 +186,93 @@ bool verbs_traffic_drain(struct verbs_link *link)
     return status != HAUL_AGAIN;
 }
 
-bool verbs_traffic_arm(struct verbs_link *link)
+/* --- sleeping ------------------------------------------------------------------------------- */
+
+/* Is the next completion one of our own writes, done without error, on an open link? */
+static bool is_settled(const struct verbs_link *link, const struct verbs_completion *completion)
+{
+    return link->state == VERBS_LINK_OPEN && completion->status == IBV_WC_SUCCESS &&
+           completion->kind != VERBS_WORK_RECEIVE;
+}
+
+/* Take what needs no poll. OK: something else waits, in `completion`. Errors: AGAIN (nothing
+ * does); as on_completion. */
+static enum haul_status settle(struct verbs_link *link, struct verbs_completion *completion)
 {
     struct verbs_queue *queue = &link->endpoint.queue;
+    struct block *none = NULL;
+    enum haul_status status = verbs_queue_peek(queue, completion, &link->error);
+    while (status == HAUL_OK && is_settled(link, completion)) {
+        verbs_queue_take(queue);
+        status = on_completion(link, completion, &none);
+        if (status == HAUL_OK) {
+            status = verbs_queue_peek(queue, completion, &link->error);
+        }
+    }
+    return status;
+}
+
+/* Do blocks come one at a time? They stream when the last ones followed those before them soon, and
+ * the next may be as late as twice that. */
+static bool is_quiet(struct verbs_link *link)
+{
+    const struct haul_clock *clock = link->base.config.clock;
+    if (link->blocks_seen != link->receiver.credit.received) {
+        uint64_t now = clock_now_ns(clock);
+        uint64_t gap = now - link->blocks_seen_ns;
+        link->blocks_seen = link->receiver.credit.received;
+        link->blocks_seen_ns = now;
+        link->quiet_ns = gap <= STREAM_GAP_MAX_NS ? now + 2 * gap : CLOCK_NEVER;
+    } else if (link->quiet_ns != CLOCK_NEVER && clock_now_ns(clock) >= link->quiet_ns) {
+        link->quiet_ns = CLOCK_NEVER;
+    }
+    return link->quiet_ns == CLOCK_NEVER;
+}
+
+/* While blocks stream in, a quarter of the ring is worth a wake-up and a credit record; in a quiet
+ * time each block is, and the peer is told of all that it may be waiting for. Asking comes before
+ * telling, so that the end of our own record is not taken for news. */
+static enum haul_status arm_receiver(struct verbs_link *link)
+{
+    struct verbs_receiver *receiver = &link->receiver;
+    bool quiet = is_quiet(link);
+    bool any = quiet || verbs_receiver_waits_for_sends(receiver, quiet);
+    enum haul_status status = verbs_queue_arm(
+        &link->endpoint.queue, any ? VERBS_NOTIFY_ANY : VERBS_NOTIFY_URGENT, &link->error);
+    return status == HAUL_OK ? verbs_receiver_report(receiver, quiet, &link->error) : status;
+}
+
+static enum haul_status arm_sender(struct verbs_link *link)
+{
+    const struct verbs_sender *sender = &link->sender;
+    if (verbs_sender_has_news(sender)) {
+        return HAUL_AGAIN;
+    }
+    bool any = verbs_sender_waits_for_sends(sender);
+    return verbs_queue_arm(&link->endpoint.queue, any ? VERBS_NOTIFY_ANY : VERBS_NOTIFY_URGENT,
+                           &link->error);
+}
+
+static enum haul_status arm(struct verbs_link *link)
+{
+    if (link->state != VERBS_LINK_OPEN) {
+        return verbs_queue_arm(&link->endpoint.queue, VERBS_NOTIFY_ANY, &link->error);
+    }
+    return link->base.sending ? arm_sender(link) : arm_receiver(link);
+}
+
+bool verbs_traffic_arm(struct verbs_link *link)
+{
     struct verbs_completion completion;
-    struct haul_error error;
-    enum haul_status status = verbs_queue_peek(queue, &completion, &error);
+    enum haul_status status = settle(link, &completion);
     if (status == HAUL_OK) {
         return must_wait(link, &completion);
     }
     if (status == HAUL_AGAIN) {
-        status = verbs_queue_arm(queue, &error);
-        if (status == HAUL_OK) {
-            return true;
-        }
+        status = arm(link);
     }
-    if (status != HAUL_AGAIN) {
-        verbs_life_fail_with(link, status, error.text);
+    if (status != HAUL_OK && status != HAUL_AGAIN) {
+        verbs_life_fail(link);
     }
-    return false;
+    return status == HAUL_OK;
 }

@@ -130,6 +130,64 @@ static void test_poll_group_wait__descriptor_removed__not_watched(void)
     (void)close(removed);
 }
 
+static void test_poll_group_take_ready__new_member__once(void)
+{
+    open_group();
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    check_status(poll_group_add_fd(group, fd), HAUL_OK);
+    check(poll_group_take_ready(group, fd));
+    check(!poll_group_take_ready(group, fd));
+    poll_group_remove_fd(group, fd);
+    close(fd);
+    poll_group_destroy(group);
+}
+
+static void test_poll_group_take_ready__after_a_sleep__only_what_ended_it(void)
+{
+    open_group();
+    int silent = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int readable = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    check_status(poll_group_add_fd(group, silent), HAUL_OK);
+    check_status(poll_group_add_fd(group, readable), HAUL_OK);
+    (void)poll_group_take_ready(group, silent);
+    (void)poll_group_take_ready(group, readable);
+    make_readable(readable);
+    check(poll_group_wait(group, false, far_off()));
+    check(!poll_group_take_ready(group, silent));
+    check(poll_group_take_ready(group, readable));
+    poll_group_destroy(group);
+    close(silent);
+    close(readable);
+}
+
+static void test_poll_group_take_ready__deadline_passed__every_member(void)
+{
+    open_group();
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    check_status(poll_group_add_fd(group, fd), HAUL_OK);
+    (void)poll_group_take_ready(group, fd);
+    check(!poll_group_wait(group, false, fake.now_ns));
+    check(poll_group_take_ready(group, fd));
+    poll_group_destroy(group);
+    close(fd);
+}
+
+static void test_poll_group_take_ready__never_asleep__every_member_now_and_then(void)
+{
+    open_group();
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    unsigned ready = 0;
+    check_status(poll_group_add_fd(group, fd), HAUL_OK);
+    (void)poll_group_take_ready(group, fd);
+    for (int i = 0; i < 1000; i++) {
+        (void)poll_group_wait(group, true, far_off());
+        ready += poll_group_take_ready(group, fd);
+    }
+    check(ready >= 10 && ready <= 100);
+    poll_group_destroy(group);
+    close(fd);
+}
+
 static void test_poll_group_wake__before_the_wait__sleep_ends_once(void)
 {
     open_group();
@@ -340,6 +398,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_poll_group_wait__descriptor_readable__sleep_ends),
     CHECK_TEST(test_poll_group_wait__own_deadline__sleeps_until_then),
     CHECK_TEST(test_poll_group_wait__descriptor_removed__not_watched),
+    CHECK_TEST(test_poll_group_take_ready__new_member__once),
+    CHECK_TEST(test_poll_group_take_ready__after_a_sleep__only_what_ended_it),
+    CHECK_TEST(test_poll_group_take_ready__deadline_passed__every_member),
+    CHECK_TEST(test_poll_group_take_ready__never_asleep__every_member_now_and_then),
     CHECK_TEST(test_poll_group_wake__before_the_wait__sleep_ends_once),
     CHECK_TEST(test_poll_group_wake__other_thread__sleep_ends),
     CHECK_TEST(test_poll_group_wait__link_has_something__does_not_sleep),

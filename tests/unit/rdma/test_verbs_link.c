@@ -647,53 +647,6 @@ static void test_link_poll__requests_never_complete__ended_at_the_deadline(void)
     fixture_end();
 }
 
-/* --- sleeping --------------------------------------------------------------------------------- */
-
-static bool readable(void)
-{
-    struct pollfd watched = {.fd = link_fd(tested), .events = POLLIN};
-    return poll(&watched, 1, 0) == 1;
-}
-
-static void test_link_arm__completion_afterwards__descriptor_wakes_once(void)
-{
-    open_receiver();
-    check(link_arm(tested));
-    check(!readable());
-    bring_block(0);
-    check(readable());
-    check_equal(fixture_poll(), 1);
-    check(!readable());
-    fixture_end();
-}
-
-static void test_link_arm__completion_already_there__false(void)
-{
-    open_receiver();
-    bring_block(0);
-    check(!link_arm(tested));
-    fixture_end();
-}
-
-static void test_link_arm__armed_twice__one_request(void)
-{
-    open_receiver();
-    check(link_arm(tested));
-    unsigned calls = fake.call_count;
-    check(link_arm(tested));
-    check_equal(fake.call_count, calls);
-    fixture_end();
-}
-
-static void test_link_arm__request_fails__closed(void)
-{
-    open_receiver();
-    fake.fail_at = fake.call_count + 1;
-    check(!link_arm(tested));
-    fixture_check_closed(fixture_poll(), HAUL_IO);
-    fixture_end();
-}
-
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_submit__blocks__written_into_their_slots),
     CHECK_TEST(test_link_submit__more_blocks_than_slots__ring_of_the_peer_goes_round),
@@ -741,9 +694,5 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__peer_writes_after_its_end__protocol),
     CHECK_TEST(test_link_poll__end_out_of_turn__protocol),
     CHECK_TEST(test_link_poll__requests_never_complete__ended_at_the_deadline),
-    CHECK_TEST(test_link_arm__completion_afterwards__descriptor_wakes_once),
-    CHECK_TEST(test_link_arm__completion_already_there__false),
-    CHECK_TEST(test_link_arm__armed_twice__one_request),
-    CHECK_TEST(test_link_arm__request_fails__closed),
 };
 CHECK_MAIN("verbs_link", tests)

@@ -138,7 +138,7 @@ static void test_verbs_queue_fail__requests_outstanding__queue_runs_empty(void)
 static void test_verbs_queue_close__notification_not_taken__still_acknowledged(void)
 {
     open_queue();
-    check_status(verbs_queue_arm(&queue, NULL), HAUL_OK);
+    check_status(verbs_queue_arm(&queue, VERBS_NOTIFY_ANY, NULL), HAUL_OK);
     write_one(0);
     fake_complete_write(IBV_WC_SUCCESS);
     close_queue();

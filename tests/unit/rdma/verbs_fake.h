@@ -16,7 +16,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "verbs_api.h"
+#include "verbs_queue.h"
 
 enum {
     FAKE_WORK_MAX = 2048,
@@ -32,6 +32,7 @@ struct fake_write {
     uint32_t rkey;
     uint32_t immediate;
     uint32_t size_bytes;
+    bool urgent;
     uint8_t data[FAKE_INLINE_BYTES]; /* of inlined ones */
 };
 
@@ -65,7 +66,9 @@ struct fake_verbs {
     struct ibv_wc completions[2 * FAKE_WORK_MAX];
     unsigned completion_count;
     unsigned completions_taken;
-    bool notify;
+    bool notify;           /* of any completion */
+    bool notify_solicited; /* of an urgent receive or an error */
+    bool arrives_unurgent; /* what arrives next is not urgent */
     unsigned notifications_taken, notifications_acked;
 
     struct rdma_cm_event events[FAKE_EVENTS_MAX];
@@ -278,8 +281,11 @@ static inline int fake_destroy_cq(struct ibv_cq *cq)
 static inline void fake_push_completion(struct ibv_wc wc)
 {
     fake.completions[fake.completion_count++ % (2 * FAKE_WORK_MAX)] = wc;
-    if (fake.notify) {
+    bool urgent = verbs_work_kind(wc.wr_id) == VERBS_WORK_RECEIVE && !fake.arrives_unurgent;
+    bool solicited = wc.status != IBV_WC_SUCCESS || urgent;
+    if (fake.notify || (fake.notify_solicited && solicited)) {
         fake.notify = false;
+        fake.notify_solicited = false;
         fake_signal(fake.comp_channel->fd);
     }
 }
@@ -297,11 +303,11 @@ static inline int fake_poll_cq(struct ibv_cq *cq, int count, struct ibv_wc *comp
 static inline int fake_req_notify_cq(struct ibv_cq *cq, int solicited_only)
 {
     (void)cq;
-    (void)solicited_only;
     if (fake_fails()) {
         return fake.fail_code;
     }
-    fake.notify = true;
+    fake.notify = fake.notify || solicited_only == 0;
+    fake.notify_solicited = true;
     return 0;
 }
 
@@ -394,7 +400,8 @@ static inline int fake_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr,
                                  .remote_address = wr->wr.rdma.remote_addr,
                                  .rkey = wr->wr.rdma.rkey,
                                  .immediate = ntohl(wr->imm_data),
-                                 .size_bytes = wr->num_sge == 0 ? 0 : wr->sg_list[0].length};
+                                 .size_bytes = wr->num_sge == 0 ? 0 : wr->sg_list[0].length,
+                                 .urgent = (wr->send_flags & IBV_SEND_SOLICITED) != 0};
     if ((wr->send_flags & IBV_SEND_INLINE) != 0) {
         memcpy(write->data, (const void *)(uintptr_t)wr->sg_list[0].addr, wr->sg_list[0].length);
     }

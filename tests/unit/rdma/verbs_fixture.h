@@ -26,6 +26,10 @@ enum {
 };
 #define PEER_ADDRESS UINT64_C(0x100000)
 
+/* What each side offers, unless a test wants otherwise. */
+static uint32_t fixture_slots = SLOT_COUNT;
+static uint32_t fixture_peer_slots = PEER_SLOT_COUNT;
+
 static struct fake_clock ticking;
 static struct link_config config;
 static struct link *tested;
@@ -37,7 +41,7 @@ static inline void fixture_begin(void)
     fake_clock_init(&ticking);
     config = (struct link_config){
         .clock = &ticking.clock, .epoch = EPOCH, .first_sequence = FIRST_SEQUENCE};
-    config.options = (struct haul_link_options){.slot_count = SLOT_COUNT,
+    config.options = (struct haul_link_options){.slot_count = fixture_slots,
                                                 .slot_size_bytes = SLOT_BYTES,
                                                 .peer_timeout_ms = PEER_TIMEOUT_MS};
 }
@@ -92,11 +96,11 @@ static inline void fixture_bind(void)
     uint8_t bytes[VERBS_DESCRIPTION_BYTES];
     const struct verbs_description peer = {
         .sending = !tested->sending,
-        .slot_count = PEER_SLOT_COUNT,
+        .slot_count = fixture_peer_slots,
         .slot_size_bytes = SLOT_BYTES,
         .address = PEER_ADDRESS,
         .rkey = PEER_RKEY,
-        .record_count = tested->sending ? 0 : credit_records_max(PEER_SLOT_COUNT),
+        .record_count = tested->sending ? 0 : credit_records_max(fixture_peer_slots),
         .message_bytes_max = 1 << 20,
     };
     verbs_description_encode(&peer, bytes);
