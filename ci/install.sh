@@ -10,7 +10,7 @@ packages=(
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
     # tests and demo
-    libcunit1-dev rocksdb-tools socat jq
+    libcunit1-dev rocksdb-tools socat jq strace
     # benchmarks
     iperf3 perftest time
 )

@@ -282,6 +282,9 @@ static void on_control_message(struct source_migration *source, const struct con
         feed_error(source, SOURCE_EVENT_FAILED, &error);
         return;
     }
+    if (message.type == MESSAGE_WELCOME) {
+        control_channel_note_peer_timeout(source->channel, message.as.welcome.peer_timeout_ms);
+    }
     if (message.type == MESSAGE_LINK && source->has_copy) {
         sender_links_describe(&source->copy.links, &message.as.link);
     } else {

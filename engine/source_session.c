@@ -10,6 +10,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "journal.h"
+#include "retry_limit.h"
 
 /* One event never leaves more than a handful of actions. */
 enum { ACTION_COUNT_MAX = 16 };
@@ -24,9 +25,6 @@ enum { ROUND_COUNT_MAX = 1000 };
  * target has to apply while writes are frozen is the pause. */
 enum { NEAR_SHARE = 8, NEAR_ROUND_COUNT_MAX = 10 };
 
-/* Between two attempts to come back; doubled each time. */
-enum { BACKOFF_MS_MIN = 100, BACKOFF_MS_MAX = 2000 };
-
 struct source_session {
     struct source_session_options options;
     enum source_state state;
@@ -36,9 +34,8 @@ struct source_session {
     struct message accepted; /* PlanAccepted, owned */
     haul_control_Progress progress;
     bool channel_up;
-    bool accepted_once;      /* the target knows the job: it can be taken up again */
-    uint64_t retry_until_ns; /* 0: the path is there */
-    uint64_t backoff_ms;
+    bool accepted_once; /* the target knows the job: it can be taken up again */
+    struct retry_limit retry;
     bool frozen;
     bool decided;
     bool decision_asked;
@@ -150,27 +147,21 @@ static bool is_path_error(enum haul_status status)
 static bool may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
-    bool in_time = session->retry_until_ns == 0 || now_ns < session->retry_until_ns;
-    return (session->accepted_once || session->decided) && session->options.retry_max_ms > 0 &&
-           in_time && is_path_error(error->status);
+    bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
+                  session->state < SOURCE_RETRYING;
+    return (session->accepted_once || session->decided) && is_path_error(error->status) &&
+           retry_limit_allows(&session->retry, was_up, now_ns);
 }
 
 static void go_retry(struct source_session *session, uint64_t now_ns)
 {
-    if (session->retry_until_ns == 0) {
-        session->retry_until_ns = now_ns + (uint64_t)session->options.retry_max_ms * NS_PER_MS;
-        session->backoff_ms = BACKOFF_MS_MIN;
-    }
     thaw(session, now_ns);
     session->channel_up = false;
     session->copied = false;
     session->waits_for_target = false;
     memset(&session->progress, 0, sizeof(session->progress));
     (void)push(session, SOURCE_ACTION_DISCONNECT);
-    enter(session, SOURCE_RETRYING, now_ns + session->backoff_ms * NS_PER_MS);
-    session->backoff_ms *= 2;
-    session->backoff_ms =
-        session->backoff_ms > BACKOFF_MS_MAX ? (uint64_t)BACKOFF_MS_MAX : session->backoff_ms;
+    enter(session, SOURCE_RETRYING, retry_limit_next_ns(&session->retry, now_ns));
 }
 
 static void leave_in_doubt(struct source_session *session, const char *why)
@@ -223,6 +214,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->link_count = options->source.link_count;
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
     hello->transport_mode = (uint32_t)options->source.mode;
+    hello->peer_timeout_ms = options->peer_timeout_ms;
     hello->resume = session->accepted_once || options->continued || session->decided;
     if (options->supersedes != NULL) {
         hello->supersedes.size = HAUL_JOB_BYTES;
@@ -235,6 +227,10 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                        uint64_t now_ns)
 {
     session->welcome = *welcome;
+    if (session->decided) { /* nothing may abort any more */
+        on_welcome_decided(session, now_ns);
+        return;
+    }
     if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
         abort_with(session, HAUL_VERSION, "the target speaks another batch format",
                    "install the same release of haul on both sides", now_ns);
@@ -243,10 +239,6 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
         welcome->session.size != MESSAGE_SESSION_BYTES) {
         abort_with(session, HAUL_PROTOCOL, "the target's Welcome carries no token", "", now_ns);
-        return;
-    }
-    if (session->decided) {
-        on_welcome_decided(session, now_ns);
         return;
     }
     struct source_action *action = push(session, SOURCE_ACTION_SEND);
@@ -268,6 +260,17 @@ static void take_accepted(struct source_session *session, haul_control_PlanAccep
     memset(accepted, 0, sizeof(*accepted));
 }
 
+/* Batches that the target holds durably. */
+static uint64_t durable_mark(const haul_control_PlanAccepted *accepted)
+{
+    uint64_t mark = 1 + accepted->delta_next_batch;
+    for (size_t i = 0; i < accepted->positions_count; i++) {
+        mark += accepted->positions[i].next_batch;
+        mark += accepted->positions[i].finished ? 1 : 0;
+    }
+    return mark;
+}
+
 static void on_plan_accepted(struct source_session *session, struct message *message,
                              uint64_t now_ns)
 {
@@ -284,7 +287,7 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
     }
     take_accepted(session, accepted);
     session->accepted_once = true;
-    session->retry_until_ns = 0;
+    retry_limit_note_up(&session->retry, durable_mark(&session->accepted.as.plan_accepted), now_ns);
     session->delta_batches = session->accepted.as.plan_accepted.delta_next_batch;
     (void)push(session, SOURCE_ACTION_OPEN_LINKS);
     /* Each attempt has its own deadlines; the driver reports LINKS_UP or FAILED. */
@@ -385,19 +388,23 @@ static void on_frozen(struct source_session *session, const struct source_event 
     start_round(session);
 }
 
-static void on_digested(struct source_session *session, const struct source_event *event)
+static void on_digested(struct source_session *session, const struct source_event *event,
+                        uint64_t now_ns)
 {
     const struct plan *plan = session->options.plan;
     memcpy(session->digests, event->digests, plan->family_count * sizeof(struct digest));
-    struct message *message = push_message(session, MESSAGE_PREPARE);
-    haul_control_Prepare *prepare = &message->as.prepare;
+    haul_control_FamilyDigest *digests = calloc(plan->family_count, sizeof(*digests));
+    if (digests == NULL) {
+        abort_with(session, HAUL_NO_MEMORY, "no memory for the digests", "", now_ns);
+        return;
+    }
+    haul_control_Prepare *prepare = &push_message(session, MESSAGE_PREPARE)->as.prepare;
     prepare->frozen_sequence = session->round_sequence;
     prepare->delta_batches = session->delta_batches;
     prepare->old_version = plan->old_version;
     prepare->new_version = plan->new_version;
     prepare->epoch = session->options.epoch;
-    prepare->digests = calloc(plan->family_count, sizeof(*prepare->digests));
-    haul_assert(prepare->digests != NULL);
+    prepare->digests = digests;
     prepare->digests_count = (pb_size_t)plan->family_count;
     for (size_t i = 0; i < plan->family_count; i++) {
         prepare->digests[i] = (haul_control_FamilyDigest){.count = session->digests[i].count,
@@ -672,7 +679,7 @@ void source_session_event(struct source_session *session, const struct source_ev
         break;
     case SOURCE_EVENT_DIGESTED:
         if (session->state == SOURCE_DRAINING) {
-            on_digested(session, event);
+            on_digested(session, event, now_ns);
         }
         break;
     case SOURCE_EVENT_DECIDED:
@@ -704,6 +711,7 @@ enum haul_status source_session_create(const struct source_session_options *opti
     session->decision_asked = options->decided;
     session->figures.verified = options->decided; /* no decision without */
     session->state = SOURCE_CONNECTING;
+    retry_limit_init(&session->retry, options->retry_max_ms);
     session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own */
     session->digests = calloc(options->plan->family_count, sizeof(*session->digests));
     if (session->digests == NULL) {

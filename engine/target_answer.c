@@ -31,6 +31,7 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
                    greeting->rdma_refusal);
     welcome->slot_count = target->link.slot_count;
     welcome->slot_size_bytes = target->link.slot_size_bytes;
+    welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 
 static enum haul_status add_positions(const struct target_record *record,

@@ -456,6 +456,7 @@ static void on_control_message(struct target_job *job, const struct control_even
     }
     if (message.type == MESSAGE_HELLO) {
         control_channel_trust(job->channel);
+        control_channel_note_peer_timeout(job->channel, message.as.hello.peer_timeout_ms);
     }
     if (message.type == MESSAGE_LINK) {
         receiver_links_describe(&job->links, &message.as.link);

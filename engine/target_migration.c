@@ -134,7 +134,7 @@ static void end_job(struct target_migration *target)
     target->ended = target->cancel_seen;
     if (target->options.once && resumable) {
         target->resume_until_ns = clock_deadline_ns(target->clock, target->options.resume_wait_ms);
-    } else if (target->options.once && accepted) {
+    } else if (target->options.once && (accepted || result->status == HAUL_OK)) {
         target->ended = true;
     }
 }

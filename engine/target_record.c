@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "job_journal.h"
-#include "ownership.h"
 #include "target_plan.h"
 #include "version_record.h"
 
@@ -100,7 +99,7 @@ void target_record_fini(struct target_record *record)
     memset(record, 0, sizeof(*record));
 }
 
-/* --- looking up ------------------------------------------------------------------------------- */
+/* --- journals --------------------------------------------------------------------------------- */
 
 static enum job_phase phase_of(const struct journal_state *state)
 {
@@ -140,14 +139,15 @@ static enum haul_status give_up(struct haul_store *store, struct journal *journa
     struct plan plan;
     enum haul_status status = read_plan(store, journal, &plan, error);
     bool has_plan = status == HAUL_OK;
+    bool cleared = journal_state(journal)->cleared;
     status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
     if (status == HAUL_OK && journal_state(journal)->phase != JOURNAL_PHASE_ABORTED) {
         status = job_journal_aborted(journal, HAUL_CANCELLED, text, error);
     }
-    if (status == HAUL_OK && has_plan) {
+    if (status == HAUL_OK && has_plan && !cleared) {
         status = target_plan_clear(store, &plan, error);
     }
-    if (status == HAUL_OK && has_plan && !journal_state(journal)->cleared) {
+    if (status == HAUL_OK && has_plan && !cleared) {
         status = job_journal_mark(journal, JOURNAL_CLEARED, true, error);
     }
     if (has_plan) {
@@ -222,30 +222,63 @@ static enum haul_status supersede(struct target_record *record, const haul_contr
     return give_up(store, old, "superseded by a new job of the same source", error);
 }
 
-/* A journal that is gone may have ended well: the ownership file remembers. */
-static bool is_imported(struct target_record *record)
-{
-    char directory[TARGET_PATH_BYTES_MAX];
-    struct ownership ownership;
-    struct haul_error ignored;
-    bool imported = false;
-    if (!haul_directory_of(record->target->store, directory, sizeof(directory)) ||
-        ownership_read(NULL, directory, &ownership, &ignored) != HAUL_OK) {
-        return false;
-    }
-    for (size_t i = 0; i < ownership.entry_count && !imported; i++) {
-        imported = ownership.entries[i].state == OWNERSHIP_IMPORTED &&
-                   memcmp(ownership.entries[i].job_id, record->job, HAUL_JOB_BYTES) == 0;
-    }
-    ownership_fini(&ownership);
-    return imported;
-}
-
 /* The epoch of a job counts its source's attempts, from 1. */
 static uint64_t epoch_of(const struct journal_state *state)
 {
     return state->epoch == 0 ? 1 : state->epoch;
 }
+
+/* --- owning ----------------------------------------------------------------------------------- */
+
+/* What follows COMMITTED, before DONE: the version and the hook. Each may have been done already.
+ */
+static enum haul_status own_plan(struct target_record *record,
+                                 const struct journal_committed *committed,
+                                 const struct journal *journal, const struct plan *plan,
+                                 struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    const struct haul_hooks *hooks = &record->target->hooks;
+    const uint8_t *job = journal_job_id(journal);
+    struct version_swap swap = {.outcome = VERSION_IMPORTED,
+                                .job = job,
+                                .plan = plan,
+                                .expected = record->recorded_version,
+                                .next = committed->new_version,
+                                .epoch = committed->epoch};
+    enum haul_status status = HAUL_OK;
+    if (!version_record_imported(store, job)) {
+        status = version_record_swap(store, hooks, &swap, error);
+    }
+    if (status == HAUL_OK && hooks->own != NULL) {
+        status = hooks->own(hooks->context, committed->new_version, error);
+    }
+    return status;
+}
+
+/* A crash came between COMMITTED and DONE. Closes the journal. */
+static enum haul_status finish_owning(struct target_record *record, struct journal *journal,
+                                      struct haul_error *error)
+{
+    struct journal_committed committed = journal_state(journal)->committed;
+    struct plan plan;
+    enum haul_status status = read_plan(record->target->store, journal, &plan, error);
+    if (status == HAUL_OK) {
+        status = own_plan(record, &committed, journal, &plan, error);
+        plan_fini(&plan);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    bool known = false;
+    status = job_journal_finish(journal, error);
+    return status == HAUL_OK ? version_record_get(record->target->store, &record->target->hooks,
+                                                  &record->recorded_version, &known, error)
+                             : status;
+}
+
+/* --- looking up ------------------------------------------------------------------------------- */
 
 static enum haul_status read_journal(struct target_record *record, uint64_t *new_version,
                                      struct haul_error *error)
@@ -273,23 +306,30 @@ enum haul_status target_record_look_up(struct target_record *record,
                                        const haul_control_Hello *hello, uint64_t *new_version,
                                        struct haul_error *error)
 {
-    bool existed = false;
+    struct haul_store *store = record->target->store;
     memcpy(record->job, hello->job.bytes, HAUL_JOB_BYTES);
     record->epoch = hello->epoch;
     enum haul_status status = supersede(record, hello, error);
     if (status != HAUL_OK) {
         return status;
     }
-    if (hello->resume && is_imported(record)) {
-        record->phase = JOB_COMMITTED;
-        return HAUL_OK;
-    }
     if (!hello->resume) {
         return HAUL_OK; /* the journal is made when the plan is found good */
     }
-    status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job, &record->journal,
-                              &existed, error);
-    return status == HAUL_OK ? read_journal(record, new_version, error) : status;
+    status = job_journal_open_existing(store, JOURNAL_TARGET, record->job, &record->journal, error);
+    if (status == HAUL_NOT_FOUND) {
+        record->phase = version_record_imported(store, record->job) ? JOB_COMMITTED : JOB_UNKNOWN;
+        return HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        status = read_journal(record, new_version, error);
+    }
+    if (status == HAUL_OK && record->phase == JOB_COMMITTED) {
+        struct journal *journal = record->journal;
+        record->journal = NULL;
+        status = finish_owning(record, journal, error);
+    }
+    return status;
 }
 
 /* --- the plan --------------------------------------------------------------------------------- */
@@ -319,8 +359,15 @@ static enum haul_status check_others(struct target_record *record, const struct 
         if (status == HAUL_OK) {
             plan_fini(&theirs);
         }
-        bool prepared = phase_of(journal_state(other)) == JOB_PREPARED;
-        if (status == HAUL_OK && (prepared || (touches && !plan->overwrite))) {
+        enum job_phase phase = phase_of(journal_state(other));
+        if (status == HAUL_OK && phase == JOB_COMMITTED) {
+            status = finish_owning(record, other, error);
+            if (status == HAUL_OK) {
+                continue;
+            }
+            return status;
+        }
+        if (status == HAUL_OK && (phase == JOB_PREPARED || (touches && !plan->overwrite))) {
             status = busy(other, error);
         }
         if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
@@ -445,6 +492,21 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
                : HAUL_OK;
 }
 
+static enum haul_status check_plan(struct target_record *record, struct plan *plan,
+                                   struct haul_error *error)
+{
+    enum haul_status status =
+        record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
+    if (status == HAUL_OK) {
+        status = record_epoch(record, error);
+    }
+    if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
+        status = make_staging(record, error);
+        remove_staging_files(record);
+    }
+    return status == HAUL_OK ? reserve(record, error) : status;
+}
+
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
@@ -454,15 +516,15 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         plan_fini(plan);
         return status;
     }
-    status = record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
-    if (status == HAUL_OK) {
-        status = record_epoch(record, error);
+    status = check_plan(record, plan, error);
+    if (status != HAUL_OK && !record->resumed) {
+        struct haul_error second; /* the first one is the answer */
+        if (target_record_clear(record, error, &second) != HAUL_OK) {
+            haul_log(record->target->log, HAUL_LOG_WARNING, "a refused job's record stays: %s",
+                     second.text);
+        }
     }
-    if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
-        status = make_staging(record, error);
-        remove_staging_files(record);
-    }
-    return status == HAUL_OK ? reserve(record, error) : status;
+    return status;
 }
 
 /* --- records ---------------------------------------------------------------------------------- */
@@ -500,23 +562,12 @@ enum haul_status target_record_prepare(struct target_record *record,
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error)
 {
-    struct haul_store *store = record->target->store;
-    const struct haul_hooks *hooks = &record->target->hooks;
     struct journal_record committed = {
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = record->epoch}};
-    struct version_swap swap = {.outcome = VERSION_IMPORTED,
-                                .job = record->job,
-                                .plan = &record->plan,
-                                .expected = record->recorded_version,
-                                .next = new_version,
-                                .epoch = record->epoch};
     enum haul_status status = journal_append(record->journal, &committed, true, error);
     if (status == HAUL_OK) {
-        status = version_record_swap(store, hooks, &swap, error);
-    }
-    if (status == HAUL_OK && hooks->own != NULL) {
-        status = hooks->own(hooks->context, new_version, error);
+        status = own_plan(record, &committed.committed, record->journal, &record->plan, error);
     }
     if (status == HAUL_OK) {
         status = job_journal_finish(record->journal, error);

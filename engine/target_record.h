@@ -51,7 +51,7 @@ enum haul_status target_record_look_up(struct target_record *record,
 
 /* Hold the plan (taken over, also on error) against the store and the records; then PLAN stands.
  * Errors: those of target_plan_check; BUSY (another job has its hand on these ranges); MISMATCH
- * (the journal has another plan). */
+ * (the journal has another plan). A new job that fails here leaves no journal. */
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -71,7 +71,8 @@ enum haul_status target_record_prepare(struct target_record *record,
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. */
+/* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
+ * crash left undone of it is done when this job, or the next, is looked up. */
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -18,10 +18,13 @@ struct target_session {
     uint64_t state_deadline_ns;
     struct haul_error outcome;
     haul_control_Hello hello;
-    struct message prepare; /* the last Prepare, owned */
-    bool prepare_waits;     /* it came, but not every delta is applied yet */
-    uint64_t delta_batches; /* applied */
-    bool recorded;          /* a PREPARED record stands for `prepare` */
+    bool begun;                  /* the store may hold something of the job */
+    uint64_t plan_version;       /* the new one, as the plan has it */
+    struct message prepare;      /* the Prepare that is worked on, owned; the driver reads it */
+    struct message next_prepare; /* the last one, owned */
+    bool prepare_waits;          /* next_prepare came, but not every delta is applied yet */
+    uint64_t delta_batches;      /* applied */
+    bool recorded;               /* a PREPARED record stands for `prepare` */
     bool owned;
     bool channel_up;
     bool told_to_abort; /* the source asked; it waits for Aborted */
@@ -114,6 +117,19 @@ static void clear(struct target_session *session, const struct haul_error *error
     enter(session, TARGET_CLEARING, CLOCK_NEVER);
 }
 
+/* The source gave up: Aborted, after what the job left here is removed. */
+static void end_aborted(struct target_session *session, const struct haul_error *error)
+{
+    session->told_to_abort = true;
+    if (session->begun) {
+        clear(session, error);
+        return;
+    }
+    session->outcome = *error;
+    push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
+    end(session);
+}
+
 /* The source may have decided: stay dark, keep everything, let its record tell. */
 static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
 {
@@ -128,7 +144,6 @@ static void fail(struct target_session *session, const struct haul_error *error)
     switch (session->state) {
     case TARGET_WAITING:
     case TARGET_LOOKING:
-    case TARGET_CHECKING:
         refuse(session, error);
         return;
     case TARGET_GREETED:
@@ -138,15 +153,16 @@ static void fail(struct target_session *session, const struct haul_error *error)
             refuse(session, error);
         }
         return;
+    case TARGET_CHECKING:
     case TARGET_RECEIVING:
     case TARGET_FLUSHING:
     case TARGET_RECORDING:
         clear(session, error);
         return;
     case TARGET_PREPARED:
-    case TARGET_OWNING:
         leave_in_doubt(session, error);
         return;
+    case TARGET_OWNING: /* decided: nothing stops it but its own answer */
     case TARGET_CLEARING:
     case TARGET_ENDED:
         return;
@@ -162,18 +178,24 @@ static void fail_with(struct target_session *session, enum haul_status status, c
 
 /* --- greeting and plan ------------------------------------------------------------------------ */
 
+static bool check_wire_version(struct target_session *session, const haul_control_Hello *hello)
+{
+    char text[96];
+    if (hello->wire_version == MESSAGE_WIRE_VERSION) {
+        return true;
+    }
+    (void)snprintf(text, sizeof(text), "batch format %u of the source is not ours (%d)",
+                   hello->wire_version, MESSAGE_WIRE_VERSION);
+    refuse_with(session, HAUL_VERSION, text, "install the same release of haul on both sides");
+    return false;
+}
+
 /* Config versions: a side that knows none takes the other's; an older target has a stale view of
  * the cluster, an older source is a job of the past. */
-static bool check_versions(struct target_session *session, const haul_control_Hello *hello)
+static bool check_config_versions(struct target_session *session, const haul_control_Hello *hello)
 {
     const struct target_session_options *options = &session->options;
     char text[160];
-    if (hello->wire_version != MESSAGE_WIRE_VERSION) {
-        (void)snprintf(text, sizeof(text), "batch format %u of the source is not ours (%d)",
-                       hello->wire_version, MESSAGE_WIRE_VERSION);
-        refuse_with(session, HAUL_VERSION, text, "install the same release of haul on both sides");
-        return false;
-    }
     if (!options->config_version_known || !hello->config_version_known ||
         options->config_version == hello->config_version) {
         return true;
@@ -199,7 +221,8 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         return;
     }
     /* A job that was accepted before has moved our version on itself when it was committed. */
-    if (!hello->resume && !check_versions(session, hello)) {
+    if (!check_wire_version(session, hello) ||
+        (!hello->resume && !check_config_versions(session, hello))) {
         return;
     }
     (void)push(session, TARGET_ACTION_LOOK_UP);
@@ -215,6 +238,12 @@ static void on_looked_up(struct target_session *session, const struct target_eve
         return;
     }
     session->recorded = event->phase == JOB_PREPARED;
+    session->owned = event->phase == JOB_COMMITTED;
+    session->begun = session->recorded || event->phase == JOB_COPYING;
+    if (session->told_to_abort) {
+        end_aborted(session, &session->outcome);
+        return;
+    }
     session->prepare.as.prepare.new_version = event->new_version;
     session->prepare.as.prepare.epoch = event->epoch;
     struct message *message = push_message(session, MESSAGE_WELCOME);
@@ -227,6 +256,8 @@ static void on_plan(struct target_session *session, const struct message *messag
 {
     struct target_action *action = push(session, TARGET_ACTION_CHECK);
     action->message = *message; /* borrowed */
+    session->plan_version = message->as.plan.new_version;
+    session->begun = true; /* the check records the plan */
     enter(session, TARGET_CHECKING, CLOCK_NEVER);
 }
 
@@ -257,7 +288,10 @@ static void check_prepare(struct target_session *session)
 {
     bool may = session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
     if (may && session->prepare_waits &&
-        session->delta_batches == session->prepare.as.prepare.delta_batches) {
+        session->delta_batches == session->next_prepare.as.prepare.delta_batches) {
+        message_release(&session->prepare);
+        session->prepare = session->next_prepare;
+        memset(&session->next_prepare, 0, sizeof(session->next_prepare));
         session->prepare_waits = false;
         session->recorded = false;
         (void)push(session, TARGET_ACTION_FLUSH);
@@ -268,13 +302,18 @@ static void check_prepare(struct target_session *session)
 static void on_prepare(struct target_session *session, const struct message *message)
 {
     const haul_control_Prepare *from = &message->as.prepare;
-    if (from->digests_count != session->digest_count) {
+    if (from->epoch != session->hello.epoch) {
+        fail_with(session, HAUL_FENCED, "Prepare names another epoch than Hello");
+        return;
+    }
+    if (from->digests_count != session->digest_count ||
+        from->new_version != session->plan_version) {
         fail_with(session, HAUL_PROTOCOL, "Prepare does not fit the plan");
         return;
     }
-    message_release(&session->prepare);
-    message_init(&session->prepare, MESSAGE_PREPARE);
-    haul_control_Prepare *to = &session->prepare.as.prepare;
+    message_release(&session->next_prepare);
+    message_init(&session->next_prepare, MESSAGE_PREPARE);
+    haul_control_Prepare *to = &session->next_prepare.as.prepare;
     *to = *from;
     to->digests = calloc(from->digests_count, sizeof(*to->digests));
     if (to->digests == NULL) {
@@ -333,10 +372,15 @@ static void on_recorded(struct target_session *session, const struct target_even
         return;
     }
     session->recorded = true;
+    enter(session, TARGET_PREPARED, CLOCK_NEVER);
+    haul_control_FamilyDigest *digests = calloc(session->digest_count + 1, sizeof(*digests));
+    if (digests == NULL) {
+        fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");
+        return;
+    }
     haul_control_Prepared *prepared = &push_message(session, MESSAGE_PREPARED)->as.prepared;
     prepared->frozen_sequence = session->prepare.as.prepare.frozen_sequence;
-    prepared->digests = calloc(session->digest_count + 1, sizeof(*prepared->digests));
-    haul_assert(prepared->digests != NULL);
+    prepared->digests = digests;
     prepared->digests_count = (pb_size_t)session->digest_count;
     for (size_t i = 0; i < session->digest_count; i++) {
         prepared->digests[i] = (haul_control_FamilyDigest){.count = session->digests[i].count,
@@ -344,7 +388,6 @@ static void on_recorded(struct target_session *session, const struct target_even
                                                            .high = session->digests[i].high,
                                                            .bytes = session->digests[i].bytes};
     }
-    enter(session, TARGET_PREPARED, CLOCK_NEVER);
 }
 
 static void on_commit(struct target_session *session, const haul_control_Commit *commit)
@@ -361,12 +404,19 @@ static void on_commit(struct target_session *session, const haul_control_Commit 
 static void on_owned(struct target_session *session, const struct target_event *event)
 {
     if (event->error.status != HAUL_OK) {
-        fail(session, &event->error);
+        haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+                       "the source has handed over, and this side could not record it: %s",
+                       event->error.text);
+        haul_error_hint(&session->outcome,
+                        "put it right, start `haul recv` again, and `haul resolve` on the source");
+        end(session);
         return;
     }
     session->owned = true;
-    haul_control_Committed *committed = &push_message(session, MESSAGE_COMMITTED)->as.committed;
-    committed->new_version = session->prepare.as.prepare.new_version;
+    if (session->channel_up) {
+        haul_control_Committed *committed = &push_message(session, MESSAGE_COMMITTED)->as.committed;
+        committed->new_version = session->prepare.as.prepare.new_version;
+    }
     end(session);
 }
 
@@ -387,28 +437,27 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
     bool known = message->status != HAUL_OK && message->status <= HAUL_INTERNAL;
     haul_error_set(&error, known ? (enum haul_status)message->status : HAUL_CANCELLED, NULL, 0,
                    "the source ended the job: %s", message->text);
-    session->told_to_abort = true;
     if (session->state == TARGET_CLEARING) {
-        return;
+        session->told_to_abort = true;
+    } else if (session->state == TARGET_LOOKING) {
+        session->told_to_abort = true; /* the records tell whether there is something to clear */
+        session->outcome = error;
+    } else {
+        end_aborted(session, &error);
     }
-    if (session->state >= TARGET_RECEIVING && session->state <= TARGET_PREPARED) {
-        clear(session, &error);
-        return;
-    }
-    session->outcome = error;
-    push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
-    end(session);
 }
 
 /* What was received is kept: the source can go on from there. */
 static void on_channel_down(struct target_session *session, const struct haul_error *error)
 {
-    if (session->state >= TARGET_RECEIVING && session->state <= TARGET_RECORDING) {
+    if (session->state >= TARGET_CHECKING && session->state <= TARGET_RECORDING) {
         haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0,
                        "the source is gone; what it sent is kept until it comes back: %s",
                        error->text);
         haul_error_hint(&session->outcome, "run `haul send` again");
         end(session);
+    } else if (session->owned && session->state == TARGET_GREETED) {
+        end(session); /* the source has learned that the job is committed: nothing is left to do */
     } else {
         fail(session, error);
     }
@@ -427,8 +476,8 @@ static void on_message(struct target_session *session, const struct message *mes
     } else if (message->type == MESSAGE_PREPARE && state >= TARGET_RECEIVING &&
                state <= TARGET_PREPARED) {
         on_prepare(session, message);
-    } else if (message->type == MESSAGE_COMMIT &&
-               (state == TARGET_PREPARED || (state == TARGET_GREETED && session->recorded))) {
+    } else if (message->type == MESSAGE_COMMIT && session->recorded && !session->prepare_waits &&
+               (state == TARGET_PREPARED || state == TARGET_GREETED)) {
         on_commit(session, &message->as.commit);
     } else if (state != TARGET_CLEARING) {
         char text[96];
@@ -441,7 +490,8 @@ static void on_message(struct target_session *session, const struct message *mes
 static void check_invariants(const struct target_session *session)
 {
     haul_assert(session->state != TARGET_PREPARED || session->recorded); /* T2 */
-    haul_assert(session->state != TARGET_OWNING || session->recorded);   /* T1 */
+    haul_assert(session->state != TARGET_OWNING ||
+                (session->recorded && !session->prepare_waits)); /* T1 */
     if (session->state == TARGET_ENDED && session->outcome.status == HAUL_OK) {
         haul_assert(session->owned); /* T4 */
     }
@@ -549,6 +599,7 @@ void target_session_destroy(struct target_session *session)
         }
     }
     message_release(&session->prepare);
+    message_release(&session->next_prepare);
     free(session->digests);
     free(session);
 }

@@ -11,9 +11,11 @@
  *   FLUSHING --durable, digests equal / record--> RECORDING --recorded / Prepared--> PREPARED
  *   PREPARED --Commit / own--> OWNING --owned / Committed--> ENDED(OK)
  *
- *   WAITING..CHECKING --refusal / Refused--> ENDED          (nothing was changed)
- *   RECEIVING..PREPARED --Abort, failure / clear--> CLEARING --cleared / Aborted--> ENDED
- *   RECEIVING..RECORDING --channel lost--> ENDED(CLOSED)     (kept: the source may come back)
+ *   WAITING..CHECKING --refusal / Refused--> ENDED           (nothing was changed)
+ *   WAITING..GREETED --Abort, nothing begun / Aborted--> ENDED
+ *   GREETED..PREPARED --Abort, begun / clear--> CLEARING --cleared / Aborted--> ENDED
+ *   CHECKING..RECORDING --failure, cancel / Abort, clear--> CLEARING --cleared--> ENDED
+ *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
  *
  * Invariants (checked after every event by check_invariants):
@@ -120,7 +122,7 @@ enum target_state target_session_state(const struct target_session *session);
 const struct haul_error *target_session_outcome(const struct target_session *session);
 /* Valid from GREETED on. */
 const haul_control_Hello *target_session_hello(const struct target_session *session);
-/* Of the last Prepare. */
+/* Of the Prepare that is worked on: unchanged from FLUSH until the answer to RECORD or OWN. */
 const haul_control_Prepare *target_session_prepare(const struct target_session *session);
 
 #endif

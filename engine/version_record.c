@@ -74,7 +74,9 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
     return status;
 }
 
-bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+/* A journal that is gone may have ended well: the file remembers. */
+static bool has_entry(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                      enum ownership_state state)
 {
     char directory[PATH_BYTES_MAX];
     struct ownership ownership;
@@ -82,13 +84,23 @@ bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JO
     if (read_file(store, &ownership, directory, &ignored) != HAUL_OK) {
         return false;
     }
-    bool released = false;
-    for (size_t i = 0; i < ownership.entry_count && !released; i++) {
-        released = ownership.entries[i].state == OWNERSHIP_RELEASED &&
-                   memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
+    bool found = false;
+    for (size_t i = 0; i < ownership.entry_count && !found; i++) {
+        found = ownership.entries[i].state == state &&
+                memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
     }
     ownership_fini(&ownership);
-    return released;
+    return found;
+}
+
+bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+{
+    return has_entry(store, job, OWNERSHIP_RELEASED);
+}
+
+bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+{
+    return has_entry(store, job, OWNERSHIP_IMPORTED);
 }
 
 /* An entry for each range of the plan. */

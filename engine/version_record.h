@@ -25,8 +25,9 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Has this job moved the version of the file already? */
+/* Has this job moved the version of the file already, as its source, or as its target? */
 bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
+bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
 
 /* Who the range belongs to once the swap is made. */
 enum version_outcome {

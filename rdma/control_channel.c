@@ -61,6 +61,7 @@ struct control_channel {
     size_t lent_bytes; /* the frame at the front of `in` that the last event points into */
     struct byte_queue out;
     bool deaf; /* sending failed, as `error` says: only what came before is left to read */
+    uint32_t shorter_timeout_ms; /* of the peer's and ours */
     uint64_t heard_ns;
     uint64_t said_ns;
     struct haul_error error; /* of the CLOSED event */
@@ -128,9 +129,8 @@ static enum haul_status append_frame(struct control_channel *channel, uint16_t t
 
 static uint64_t keepalive_due_ns(const struct control_channel *channel)
 {
-    uint64_t interval_ns =
-        channel->config.options.peer_timeout_ms * (uint64_t)NS_PER_MS / KEEPALIVES_PER_TIMEOUT;
-    return channel->said_ns + interval_ns;
+    uint64_t timeout_ns = channel->shorter_timeout_ms * (uint64_t)NS_PER_MS;
+    return channel->said_ns + timeout_ns / KEEPALIVES_PER_TIMEOUT;
 }
 
 /* Bytes that wait for the kernel tell the peer more than a keep-alive could. */
@@ -333,6 +333,7 @@ static enum haul_status create(const struct link_config *config, enum control_st
     }
     made->fd = -1;
     made->state = state;
+    made->shorter_timeout_ms = made->config.options.peer_timeout_ms;
     if (status != HAUL_OK) {
         control_channel_destroy(made);
         return status;
@@ -377,6 +378,14 @@ enum haul_status control_channel_adopt(int fd, const struct link_config *config,
     tcp_socket_peer(fd, &made->peer);
     *channel = made;
     return HAUL_OK;
+}
+
+void control_channel_note_peer_timeout(struct control_channel *channel, uint32_t peer_timeout_ms)
+{
+    if (peer_timeout_ms >= HAUL_PEER_TIMEOUT_MS_MIN &&
+        peer_timeout_ms < channel->shorter_timeout_ms) {
+        channel->shorter_timeout_ms = peer_timeout_ms;
+    }
 }
 
 void control_channel_trust(struct control_channel *channel)

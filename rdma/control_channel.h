@@ -3,8 +3,8 @@
  *
  * A message is a 16-byte frame head {u32 magic "HCTL", u16 type, u16 reserved, u32 body size,
  * u32 CRC32C of head (this field zero) and body}, then the body (the upper layer's protobuf).
- * Type 0 is the keep-alive, sent every peer_timeout / 3 when nothing else is; silence for
- * peer_timeout closes the channel with TIMEOUT.
+ * Type 0 is the keep-alive, sent every third of the shorter peer_timeout when nothing else is;
+ * silence for peer_timeout closes the channel with TIMEOUT.
  *
  * Thread: all calls from the owner's poll loop. Nothing blocks; name resolution was done before. */
 #ifndef HAUL_CONTROL_CHANNEL_H
@@ -53,6 +53,10 @@ enum haul_status control_channel_connect(const struct link_address *address,
 enum haul_status control_channel_adopt(int fd, const struct link_config *config,
                                        struct control_channel **channel,
                                        struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The peer calls us gone after a silence of so long: keep-alives go out by the shorter one of its
+ * timeout and ours. 0 and what is no timeout (haul/transport.h) are ignored. */
+void control_channel_note_peer_timeout(struct control_channel *channel, uint32_t peer_timeout_ms);
 
 /* Allow bodies up to CONTROL_BODY_BYTES_MAX from here on. */
 void control_channel_trust(struct control_channel *channel);

@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# random_kills.sh — kill -9 of either side at random moments of a live migration: each must end with
-# the ledger complete, both databases equal, and one owner.
-#   tests/integration/random_kills.sh BUILD [COUNT [SEED]]
-# COUNT moments (20 by default) alternate between sender and receiver. Prints each that went wrong, with
-# what to repeat it, and a closing line.
+# random_kills.sh — kill -9 of either side, or `haul cancel`, at random moments of a live migration:
+# each must end with the ledger complete, both databases equal, and one owner.
+#   tests/integration/random_kills.sh BUILD [COUNT [SEED [WHAT...]]]
+# COUNT moments (20 by default) take their turns: WHAT is sender, receiver (killed: the default is these
+# two), cancel-sender, cancel-receiver. Prints each that went wrong, with what to repeat it, and a
+# closing line.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 count=${2:-20}
 RANDOM=${3:-1}
+victims=("${@:4}")
+((${#victims[@]} > 0)) || victims=(sender receiver)
 suite random_kills "$1"
 records=30000 span_ms=1100 give_up=120
 
@@ -59,25 +62,54 @@ one_owner() { # a finished job leaves no journal on either side
     done
 }
 
-# one_kill VICTIM MILLISECONDS
-one_kill() {
-    local victim=$1 moment=$2 sender code=0
+kill_sender() {
+    local code=0
+    pkill -9 -f "$haul send --db source --to $address" && : >hit
+    wait "$sender" || code=$?
+    # Killed behind the commit: nothing is left to send.
+    [[ $code == 0 ]] || finish || [[ $? == 3 ]]
+}
+
+kill_receiver() {
+    kill -9 "$receiver_pid" 2>/dev/null && : >hit
+    wait "$receiver_pid" 2>/dev/null || true
+    if kill -0 "$sender" 2>/dev/null; then start_receiver_again; fi
+    wait "$sender" || { start_receiver_again || true; finish || [[ $? == 3 ]]; }
+}
+
+nothing_moved() {
+    local records
+    wait "$receiver_pid" 2>/dev/null || true
+    records=$("$haul" verify --db target --with target --json | jq '.families | map(.records) | add')
+    [[ $records == 0 ]] || { echo "$records records stayed on the target"; return 1; }
+    one_owner
+}
+
+# A job that is not decided is undone on both sides; behind the decision it ends as if nothing was.
+cancel() {
+    local code=0
+    "$haul" cancel --db "$1" >"$work/cancel.out" 2>&1 && : >hit
+    wait "$sender" || code=$?
+    [[ $code != 0 ]] || return 0
+    [[ $code == 5 ]] || { echo "exit code $code"; cat "$work/send.err"; return 1; }
+    nothing_moved && finish
+}
+
+# one_moment VICTIM MILLISECONDS
+one_moment() {
+    local victim=$1 moment=$2 sender
     cp -a "$template" source
     start_receiver_again
     send &
     sender=$!
     sleep "$(printf '%d.%03d' $((moment / 1000)) $((moment % 1000)))" # the random moment
-    if [[ $victim == sender ]]; then
-        pkill -9 -f "$haul send --db source --to $address" && : >hit
-        wait "$sender" || code=$?
-        # Killed behind the commit: nothing is left to send.
-        [[ $code == 0 ]] || finish || [[ $? == 3 ]]
-    else
-        kill -9 "$receiver_pid" 2>/dev/null && : >hit
-        wait "$receiver_pid" 2>/dev/null || true
-        if kill -0 "$sender" 2>/dev/null; then start_receiver_again; fi
-        wait "$sender" || { start_receiver_again || true; finish || [[ $? == 3 ]]; }
-    fi
+    case $victim in
+    sender) kill_sender ;;
+    receiver) kill_receiver ;;
+    cancel-sender) cancel source ;;
+    cancel-receiver) cancel target ;;
+    *) echo "what is $victim?"; return 1 ;;
+    esac
     # The receiver ends by itself, unless it was started for nobody.
     timeout 20 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     wait "$receiver_pid" 2>/dev/null || true
@@ -91,11 +123,11 @@ db_bench --db="$template" --benchmarks=fillseq --num=$records --value_size=1000 
     --compression_type=none >/dev/null 2>&1
 passed=0 failed=0 hits=0
 for ((i = 0; i < count; i++)); do
-    victim=$([[ $((i % 2)) == 0 ]] && echo sender || echo receiver)
+    victim=${victims[i % ${#victims[@]}]}
     moment=$((RANDOM % span_ms))
     work=$world/$i
     mkdir "$work"
-    if (set -e; cd "$work"; one_kill "$victim" "$moment") >"$work/log" 2>&1; then
+    if (set -e; cd "$work"; one_moment "$victim" "$moment") >"$work/log" 2>&1; then
         passed=$((passed + 1))
         [[ ! -e $work/hit ]] || hits=$((hits + 1))
         rm -rf "$work"
@@ -107,6 +139,6 @@ for ((i = 0; i < count; i++)); do
         rm -rf "$work"
     fi
 done
-echo "$hits of $count kills met a running process"
+echo "$hits of $count met a running process"
 echo "random_kills: $passed passed, $failed failed, 0 skipped"
 ((hits > 0 && failed == 0))

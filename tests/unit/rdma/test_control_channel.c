@@ -303,6 +303,23 @@ static void test_control_channel_poll__nothing_said_for_a_third__keepalive(void)
     close_all();
 }
 
+static void test_control_channel_note_peer_timeout__shorter__keepalive_by_it(void)
+{
+    static const uint32_t longer_or_none[] = {0, 1, PEER_TIMEOUT_MS + 1, UINT32_MAX};
+    open_adopted();
+    uint64_t ours_ns = control_channel_deadline_ns(channel);
+    for (size_t i = 0; i < CHECK_COUNT(longer_or_none); i++) {
+        control_channel_note_peer_timeout(channel, longer_or_none[i]);
+        check_equal(control_channel_deadline_ns(channel), ours_ns);
+    }
+    control_channel_note_peer_timeout(channel, PEER_TIMEOUT_MS / 2);
+    check_equal(control_channel_deadline_ns(channel),
+                fake.now_ns + PEER_TIMEOUT_MS / 2 * (uint64_t)NS_PER_MS / 3);
+    fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS - 1); /* we still give it our own time */
+    check(!control_channel_poll(channel, &event));
+    close_all();
+}
+
 static void test_control_channel_poll__message_sent_lately__no_keepalive(void)
 {
     open_adopted();
@@ -563,6 +580,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_send__peer_reset_after_a_message__message_still_read),
     CHECK_TEST(test_control_channel_destroy__message_queued__delivered_before_the_end),
     CHECK_TEST(test_control_channel_poll__nothing_said_for_a_third__keepalive),
+    CHECK_TEST(test_control_channel_note_peer_timeout__shorter__keepalive_by_it),
     CHECK_TEST(test_control_channel_poll__message_sent_lately__no_keepalive),
     CHECK_TEST(test_control_channel_poll__silent_peer__timeout),
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),

@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# faults.sh — what the world does to a job: full disks, read errors, stopped processes, records of other
+# databases. The old owner keeps everything, and the job can be done afterwards.
+#
+# System calls on one file are failed by strace.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite faults "$@"
+
+receive() {
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 "${@:---once}"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+ended() { # PID EXPECTED-CODE
+    local code=0
+    end_process "$1" || code=$?
+    equal "$code" "$2"
+}
+
+can_trace() { strace -o /dev/null true 2>/dev/null || skip 'no right to trace a process'; }
+
+# fault FILE SYSCALL ERROR STRACE-ARGUMENT...: on this file every such call fails, of a command or
+# (-p PID) of a process that runs. What was failed goes to $work/trace.
+fault() {
+    # LeakSanitizer is a tracer itself.
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$work/trace" -P "$work/$1" -e "trace=$2" \
+        -e "inject=$2:error=$3" "${@:4}"
+}
+
+was_met() { grep -q INJECTED "$work/trace" || fail 'the fault was not met'; }
+
+records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
+
+# A source whose records lie in a table, not in the log.
+make_table() {
+    db_bench --db=source --benchmarks=fillseq,flush --num=20000 --value_size=1000 \
+        --compression_type=none >"$work/db_bench.log" 2>&1
+    table=$(find source -name '*.sst' | sort | tail -n 1)
+    [[ -n $table ]] || fail 'no table'
+}
+
+# The job is done after all, as by an operator who has repaired what was wrong.
+send_again() {
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    ended "$receiver_pid" 0
+    same source target
+}
+
+# Slow enough to be met while it copies.
+start_send() {
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 10M \
+        --batch-min 64K --batch-max 256K --json "$@" \
+        >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+}
+
+wait_for_copy() {
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        "$haul" status --db source --json >"$work/status.json" || true
+        [[ $(jq '.running != null and .running.records > 2000' "$work/status.json") != true ]] ||
+            return 0
+        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
+    done
+    fail 'no copy was seen'
+}
+
+# A job whose sender was killed in the middle: its journal has a name.
+break_off() {
+    make_database source 20000
+    receive --once
+    start_send
+    wait_for_copy
+    kill -9 "$sender"
+    wait "$sender" || true
+    journal=$(find source -name '*.journal')
+    [[ -n $journal ]] || fail 'the killed sender left no journal'
+}
+
+# resume_fails SYSCALL ERROR: the job is taken up, and its journal fails.
+resume_fails() {
+    can_trace
+    break_off
+    local code=0
+    fault "$journal" "$1" "$2" timeout "$limit" "$haul" resume --db source \
+        --to "$receiver_address" --transport tcp --json >"$work/out" 2>"$work/err" || code=$?
+    equal "$code" 7
+    was_met
+    opens source
+    kill -0 "$receiver_pid" 2>/dev/null || receive --once
+}
+
+test_send__table_cannot_be_read__source_keeps_everything() {
+    can_trace
+    make_table
+    receive --once
+    start_send
+    wait_for_copy
+    # From now on the table's disk answers no reads.
+    fault "$table" pread64 EIO -p "$sender" &
+    ended "$sender" 7
+    was_met
+    cp "$work/send.json" "$work/out"
+    cp "$work/send.err" "$work/err"
+    one_error 'Input/output error'
+    equal "$(json .error.code)" IO
+    ended "$receiver_pid" 7
+    equal "$(records_of target)" 0
+    opens source
+    receive --once
+    send_again
+}
+
+test_send__damaged_table__integrity_and_nothing_moved() {
+    make_table
+    local size
+    size=$(stat -c %s "$table")
+    printf 'damage' | dd of="$table" bs=1 seek=$((size / 2)) conv=notrunc status=none
+    receive --once
+    run 6 "$haul" send --db source --to "$receiver_address" --transport tcp --json
+    one_error '[Cc]orrupt|checksum'
+    equal "$(json .error.code)" CORRUPT
+    ended "$receiver_pid" 6
+    equal "$(records_of target)" 0
+}
+
+test_resume__journal_on_a_full_disk__goes_on_when_there_is_room() {
+    resume_fails pwrite64 ENOSPC
+    one_error '[Nn]o space'
+    equal "$(json .error.code)" NO_SPACE
+    send_again
+}
+
+test_resume__journal_cannot_be_synced__goes_on_later() {
+    resume_fails fdatasync EIO
+    one_error 'sync'
+    equal "$(json .error.code)" IO
+    send_again
+}
+
+test_resume__journal_of_another_database__refused() {
+    break_off
+    make_database other 100
+    mkdir other/haul
+    cp "$journal" other/haul/
+    run 3 "$haul" resume --db other --to "$receiver_address" --transport tcp
+    one_error 'belongs to database'
+    opens other
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+}
+
+# Stops a process in the middle of the copy until the other side has noticed.
+stop_while_copying() {
+    wait_for_copy
+    kill -STOP "$1"
+    sleep 2.5 # longer than the timeout: the fault itself
+    kill -CONT "$1"
+}
+
+test_send__receiver_stopped_for_longer_than_the_timeout__goes_on() {
+    make_database source 20000
+    receive --once
+    start_send --peer-timeout 1s
+    stop_while_copying "$receiver_pid"
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    [[ $(jq .retries "$work/send.json") -gt 0 ]] || fail 'nobody noticed'
+    same source target
+}
+
+test_send__sender_stopped_for_longer_than_the_timeout__goes_on() {
+    make_database source 20000
+    receive --once --peer-timeout 1s
+    start_send
+    stop_while_copying "$sender"
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    [[ $(jq .retries "$work/send.json") -gt 0 ]] || fail 'nobody noticed'
+    same source target
+}
+
+run_tests

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_record.c — the target's records: what a refused check leaves, what a crash between
+ * COMMITTED and DONE leaves, and that no other job touches either. */
+#include "target_record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/job.h"
+#include "rocks_fixture.h"
+
+enum { EPOCH = 1, RECORD_COUNT = 10 };
+
+static struct rocks_fixture source;
+static struct rocks_fixture target;
+static struct haul_target_options options;
+static struct target_record record;
+static struct haul_error error;
+static enum haul_status own_status;
+static uint32_t own_count;
+static uint64_t owned_version;
+
+static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
+{
+    (void)context;
+    own_count++;
+    owned_version = new_version;
+    return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
+}
+
+static enum haul_status refuse_to_reserve(void *context, const struct haul_range *ranges,
+                                          size_t range_count, struct haul_error *failed)
+{
+    (void)context;
+    (void)ranges;
+    (void)range_count;
+    return haul_error_set(failed, HAUL_BUSY, NULL, 0, "the ranges are taken");
+}
+
+static void start(void)
+{
+    rocks_fixture_open(&source);
+    rocks_fixture_open(&target);
+    memset(&error, 0, sizeof(error));
+    options = (struct haul_target_options){.store = target.store, .hooks = {.own = own}};
+    own_status = HAUL_OK;
+    own_count = 0;
+    owned_version = 0;
+}
+
+static void finish(void)
+{
+    rocks_fixture_close(&source);
+    rocks_fixture_close(&target);
+}
+
+/* The records as a source of job `number` finds them. */
+static enum job_phase come(uint8_t number, bool resume)
+{
+    haul_control_Hello hello = {.epoch = EPOCH, .resume = resume};
+    uint64_t new_version = 0;
+    hello.job.size = HAUL_JOB_BYTES;
+    memset(hello.job.bytes, number, HAUL_JOB_BYTES);
+    target_record_init(&record, &options);
+    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
+    return record.phase;
+}
+
+static void leave(void)
+{
+    target_record_fini(&record);
+}
+
+static enum haul_status check_range(const char *from, const char *to, bool overwrite)
+{
+    struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options source_options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH, .overwrite = overwrite};
+    struct plan plan;
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    return target_record_check(&record, &plan, &error);
+}
+
+static void prepare(void)
+{
+    haul_control_Prepare message = {.new_version = 1, .epoch = EPOCH};
+    struct digest digests[1] = {{.count = RECORD_COUNT}};
+    check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
+}
+
+/* Job 1 over k..l stands behind COMMITTED, and its process died in the hook. */
+static void die_while_owning(void)
+{
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    prepare();
+    own_status = HAUL_IO;
+    check_status(target_record_own(&record, 1, &error), HAUL_IO);
+    leave();
+    own_status = HAUL_OK;
+    own_count = 0;
+}
+
+static size_t job_count(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 99;
+    check_status(haul_jobs_list(target.path, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+static void test_target_record_look_up__died_while_owning__owned_now(void)
+{
+    start();
+    die_while_owning();
+    check_equal(job_count(), 1);
+    check_equal(come(1, true), JOB_COMMITTED);
+    check_equal(own_count, 1);
+    check_equal(owned_version, 1);
+    check_equal(record.recorded_version, 1);
+    leave();
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static void test_target_record_look_up__owned_long_ago__committed(void)
+{
+    start();
+    die_while_owning();
+    check_equal(come(1, true), JOB_COMMITTED);
+    leave();
+    check_equal(come(1, true), JOB_COMMITTED);
+    check_equal(own_count, 1);
+    leave();
+    finish();
+}
+
+static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(void)
+{
+    start();
+    die_while_owning();
+    own_status = HAUL_IO;
+    haul_control_Hello hello = {.epoch = EPOCH, .resume = true, .job.size = HAUL_JOB_BYTES};
+    uint64_t new_version = 0;
+    memset(hello.job.bytes, 1, HAUL_JOB_BYTES);
+    target_record_init(&record, &options);
+    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_IO);
+    leave();
+    check_equal(job_count(), 1);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static void test_target_record_look_up__never_heard_of__unknown_and_no_journal(void)
+{
+    start();
+    check_equal(come(1, true), JOB_UNKNOWN);
+    leave();
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_record_check__other_job_died_while_owning__keeps_its_records(void)
+{
+    static const bool overwrite[] = {false, true};
+    for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
+        start();
+        die_while_owning();
+        check_equal(come(2, false), JOB_UNKNOWN);
+        check_status(check_range("m", "n", overwrite[i]), HAUL_OK);
+        check_equal(own_count, 1);
+        check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+        check_equal(job_count(), 1);
+        leave();
+        finish();
+    }
+}
+
+static void test_target_record_check__other_job_prepared__busy(void)
+{
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", true), HAUL_BUSY);
+    leave();
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(void)
+{
+    start();
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_NOT_EMPTY);
+    leave();
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static void test_target_record_check__not_reserved__no_journal(void)
+{
+    start();
+    options.hooks.reserve = refuse_to_reserve;
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_BUSY);
+    check(strstr(error.text, "the ranges are taken") != NULL);
+    leave();
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_record_clear__copied__range_empty_and_no_journal(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    rocks_fixture_fill(&target, 0, "m", RECORD_COUNT, 10);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
+    CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),
+    CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
+    CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
+    CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
+    CHECK_TEST(test_target_record_check__other_job_prepared__busy),
+    CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
+    CHECK_TEST(test_target_record_check__not_reserved__no_journal),
+    CHECK_TEST(test_target_record_clear__copied__range_empty_and_no_journal),
+};
+
+CHECK_MAIN("target_record", tests)

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_session_end.c — how the taking side's state machine ends early, in every state:
+ * abort, lost channel, cancel, failure, a peer that talks nonsense or falls silent. */
+#include "target_session.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "target_session_fixture.h"
+
+/* --- every state ------------------------------------------------------------------------------ */
+
+static void test_target_session_event__abort_with_nothing_begun__aborted_without_clear(void)
+{
+    static const enum target_state states[] = {TARGET_WAITING, TARGET_GREETED};
+    for (size_t i = 0; i < CHECK_COUNT(states); i++) {
+        start();
+        walk_to(states[i]);
+        feed_abort(HAUL_NO_SPACE);
+        if (take_message(MESSAGE_ABORTED)) {
+            check(action.message.as.aborted.cleared);
+        }
+        take_end();
+        check_status(outcome()->status, HAUL_NO_SPACE);
+        finish();
+    }
+}
+
+static void test_target_session_event__abort_once_begun__cleared_then_aborted(void)
+{
+    for (int at = TARGET_CHECKING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed_abort(HAUL_NO_SPACE);
+        take_clear();
+        feed(TARGET_EVENT_CLEARED, HAUL_OK);
+        if (take_message(MESSAGE_ABORTED)) {
+            check(action.message.as.aborted.cleared);
+        }
+        (void)take(TARGET_ACTION_END);
+        take_nothing();
+        check_status(outcome()->status, HAUL_NO_SPACE);
+        check(strstr(outcome()->text, "enough") != NULL);
+        finish();
+    }
+}
+
+static void test_target_session_event__abort_of_unknown_status__cancelled(void)
+{
+    static const enum haul_status statuses[] = {HAUL_OK, (enum haul_status)(HAUL_INTERNAL + 1)};
+    for (size_t i = 0; i < CHECK_COUNT(statuses); i++) {
+        start();
+        feed_abort(statuses[i]);
+        check_status(outcome()->status, HAUL_CANCELLED);
+        finish();
+    }
+}
+
+/* Our own failure comes first: the source, told of it, may still answer with an Abort. */
+static void test_target_session_event__abort_while_clearing__one_clear_and_aborted(void)
+{
+    start();
+    walk_to(TARGET_RECEIVING);
+    feed(TARGET_EVENT_FAILED, HAUL_IO);
+    (void)take_message(MESSAGE_ABORT);
+    take_clear();
+    feed_abort(HAUL_CANCELLED);
+    take_nothing();
+    feed(TARGET_EVENT_CLEARED, HAUL_OK);
+    (void)take_message(MESSAGE_ABORTED);
+    (void)take(TARGET_ACTION_END);
+    check_status(outcome()->status, HAUL_IO);
+    finish();
+}
+
+/* The source has decided and said so: only the answer of our own records counts now. */
+static void test_target_session_event__anything_while_owning__owned(void)
+{
+    static const enum target_event_type types[] = {TARGET_EVENT_CHANNEL_DOWN, TARGET_EVENT_CANCEL,
+                                                   TARGET_EVENT_FAILED};
+    for (size_t i = 0; i < CHECK_COUNT(types); i++) {
+        start();
+        walk_to(TARGET_OWNING);
+        feed_abort(HAUL_CANCELLED);
+        take_nothing();
+        feed(types[i], HAUL_CANCELLED);
+        take_nothing();
+        feed(TARGET_EVENT_OWNED, HAUL_OK);
+        if (types[i] != TARGET_EVENT_CHANNEL_DOWN) {
+            (void)take_message(MESSAGE_COMMITTED);
+        }
+        take_end();
+        check_status(outcome()->status, HAUL_OK);
+        finish();
+    }
+}
+
+static void test_target_session_event__owning_fails__in_doubt(void)
+{
+    start();
+    walk_to(TARGET_OWNING);
+    feed(TARGET_EVENT_OWNED, HAUL_NO_SPACE);
+    check_in_doubt();
+    check(strstr(outcome()->text, "made up by the test") != NULL);
+    finish();
+}
+
+static void test_target_session_event__channel_lost_when_all_was_committed__ok(void)
+{
+    start();
+    walk_to_resumed(JOB_COMMITTED);
+    feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
+    take_end();
+    check_status(outcome()->status, HAUL_OK);
+    finish();
+}
+
+static void test_target_session_event__channel_lost__kept_or_in_doubt(void)
+{
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
+        take_end(); /* nothing said, nothing cleared */
+        check_status(outcome()->status, at < TARGET_PREPARED ? HAUL_CLOSED : HAUL_IN_DOUBT);
+        finish();
+    }
+}
+
+static void test_target_session_event__channel_lost_resumed_prepared__in_doubt(void)
+{
+    start();
+    walk_to_resumed(JOB_PREPARED);
+    feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
+    check_in_doubt();
+    finish();
+}
+
+static void test_target_session_event__channel_lost_while_clearing__cleared_in_silence(void)
+{
+    start();
+    walk_to(TARGET_CLEARING);
+    feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
+    take_nothing();
+    feed(TARGET_EVENT_CLEARED, HAUL_OK);
+    (void)take(TARGET_ACTION_END);
+    take_nothing();
+    check_status(outcome()->status, HAUL_CANCELLED);
+    finish();
+}
+
+/* A state's answer to something that ends the job from our side. */
+static void check_given_up(int at, enum haul_status status)
+{
+    if (at <= TARGET_GREETED) {
+        check_refused(status);
+    } else if (at <= TARGET_RECORDING) {
+        check_cleared(status);
+    } else {
+        check_in_doubt();
+    }
+}
+
+static void test_target_session_event__cancel__refused_cleared_or_in_doubt(void)
+{
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed(TARGET_EVENT_CANCEL, HAUL_CANCELLED);
+        check_given_up(at, HAUL_CANCELLED);
+        finish();
+    }
+}
+
+static void test_target_session_event__local_failure__refused_cleared_or_in_doubt(void)
+{
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed(TARGET_EVENT_FAILED, HAUL_NO_SPACE);
+        check_given_up(at, HAUL_NO_SPACE);
+        finish();
+    }
+}
+
+static void test_target_session_event__message_out_of_place__protocol(void)
+{
+    struct message message;
+    message_init(&message, MESSAGE_COMMITTED); /* only the target says that */
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed_message(&message);
+        check_given_up(at, HAUL_PROTOCOL);
+        check(strstr(outcome()->text, "COMMITTED") != NULL);
+        check(strstr(outcome()->text, target_state_name((enum target_state)at)) != NULL);
+        finish();
+    }
+}
+
+static void test_target_session_event__ended__everything_ignored(void)
+{
+    start();
+    walk_to(TARGET_ENDED);
+    for (int type = TARGET_EVENT_CHANNEL_DOWN; type <= TARGET_EVENT_TICK; type++) {
+        feed((enum target_event_type)type, HAUL_IO);
+        take_nothing();
+    }
+    feed_abort(HAUL_CANCELLED);
+    take_nothing();
+    check_status(outcome()->status, HAUL_OK);
+    finish();
+}
+
+/* The driver was at work when the state was left. */
+static void test_target_session_event__late_answers__dropped(void)
+{
+    start();
+    walk_to(TARGET_CLEARING);
+    feed_looked_up(JOB_COPYING);
+    feed_checked();
+    feed(TARGET_EVENT_FLUSHED, HAUL_OK);
+    feed(TARGET_EVENT_RECORDED, HAUL_OK);
+    feed(TARGET_EVENT_OWNED, HAUL_OK);
+    feed_applied(DELTA_COUNT + 1);
+    take_nothing();
+    check_equal(state(), TARGET_CLEARING);
+    finish();
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void test_target_session_event__silent_before_plan__refused_timeout(void)
+{
+    static const enum target_state states[] = {TARGET_WAITING, TARGET_GREETED};
+    for (size_t i = 0; i < CHECK_COUNT(states); i++) {
+        start();
+        walk_to(states[i]);
+        now_ns = target_session_deadline_ns(session) - 1;
+        feed(TARGET_EVENT_TICK, HAUL_OK);
+        take_nothing();
+        now_ns++;
+        feed(TARGET_EVENT_TICK, HAUL_OK);
+        check_refused(HAUL_TIMEOUT);
+        finish();
+    }
+}
+
+static void test_target_session_event__silent_resumed_prepared__in_doubt(void)
+{
+    start();
+    walk_to_resumed(JOB_PREPARED);
+    now_ns = target_session_deadline_ns(session);
+    feed(TARGET_EVENT_TICK, HAUL_OK);
+    check_in_doubt();
+    finish();
+}
+
+/* From the plan on, the keep-alives of the channel tell whether the source lives. */
+static void test_target_session_deadline_ns__after_plan__never(void)
+{
+    for (int at = TARGET_CHECKING; at <= TARGET_ENDED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        check_equal(target_session_deadline_ns(session), CLOCK_NEVER);
+        finish();
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_session_event__abort_with_nothing_begun__aborted_without_clear),
+    CHECK_TEST(test_target_session_event__abort_once_begun__cleared_then_aborted),
+    CHECK_TEST(test_target_session_event__abort_of_unknown_status__cancelled),
+    CHECK_TEST(test_target_session_event__abort_while_clearing__one_clear_and_aborted),
+    CHECK_TEST(test_target_session_event__anything_while_owning__owned),
+    CHECK_TEST(test_target_session_event__owning_fails__in_doubt),
+    CHECK_TEST(test_target_session_event__channel_lost_when_all_was_committed__ok),
+    CHECK_TEST(test_target_session_event__channel_lost__kept_or_in_doubt),
+    CHECK_TEST(test_target_session_event__channel_lost_resumed_prepared__in_doubt),
+    CHECK_TEST(test_target_session_event__channel_lost_while_clearing__cleared_in_silence),
+    CHECK_TEST(test_target_session_event__cancel__refused_cleared_or_in_doubt),
+    CHECK_TEST(test_target_session_event__local_failure__refused_cleared_or_in_doubt),
+    CHECK_TEST(test_target_session_event__message_out_of_place__protocol),
+    CHECK_TEST(test_target_session_event__ended__everything_ignored),
+    CHECK_TEST(test_target_session_event__late_answers__dropped),
+    CHECK_TEST(test_target_session_event__silent_before_plan__refused_timeout),
+    CHECK_TEST(test_target_session_event__silent_resumed_prepared__in_doubt),
+    CHECK_TEST(test_target_session_deadline_ns__after_plan__never),
+};
+
+CHECK_MAIN("target_session_end", tests)
