@@ -174,6 +174,20 @@ static enum haul_status send_batch(struct log_tail *tail, const struct haul_log_
     return status;
 }
 
+/* What was ingested has no place in the log, and may have taken no sequence number. */
+static enum haul_status check_ingests(const struct log_tail *tail, struct haul_error *error)
+{
+    struct haul_store *store = tail->options.store;
+    if (store->ops->foreign_ingests == NULL ||
+        store->ops->foreign_ingests(store) == tail->options.foreign_ingests) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_GAP, NULL, 0,
+                   "table files were ingested into the database while the job ran");
+    haul_error_hint(error, "the log does not have them: run the job again");
+    return HAUL_GAP;
+}
+
 enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
                                 struct haul_error *error)
 {
@@ -199,6 +213,9 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
     if (status == HAUL_AGAIN) {
         /* The reader stands behind the last sequence number: more than `until` was read. */
         status = HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        status = check_ingests(tail, error);
     }
     if (status == HAUL_OK) {
         status = batch_builder_flush(&tail->builder);

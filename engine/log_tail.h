@@ -31,7 +31,8 @@ struct log_tail_options {
                         * how many batches the target has, and the log is sent again from
                         * `sequence` on */
     const struct haul_snapshot
-        *snapshot; /* base of the digests, at `sequence` or later; borrowed */
+        *snapshot;            /* base of the digests, at `sequence` or later; borrowed */
+    uint64_t foreign_ingests; /* the store's count at the snapshot, or before it */
     const struct haul_hooks *hooks;
 };
 
@@ -40,8 +41,8 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
 void log_tail_destroy(struct log_tail *tail);
 
 /* Send everything from where the last round ended to the log's end as of now. `stop` ends it
- * early with CLOSED. `*bytes`: of the plan's ranges. Errors: GAP, UNSUPPORTED (a record kind that
- * cannot be moved), STORE, CLOSED. */
+ * early with CLOSED. `*bytes`: of the plan's ranges. Errors: GAP (also: somebody has ingested
+ * files, which no log has), UNSUPPORTED (a record kind that cannot be moved), STORE, CLOSED. */
 enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -298,6 +298,7 @@ static void store_close(struct haul_store *base)
     rocksdb_writeoptions_destroy(store->write_options);
     rocksdb_writeoptions_destroy(store->write_options_no_wal);
     (void)pthread_rwlock_destroy(&store->families_lock);
+    (void)pthread_mutex_destroy(&store->ingest_lock);
     free(store->path);
     free(store);
 }
@@ -328,6 +329,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .wal_next = rocks_wal_next,
     .wal_position = rocks_wal_position,
     .wal_close = rocks_wal_close,
+    .foreign_ingests = rocks_foreign_ingests,
     .table_create = rocks_table_create,
     .table_put = rocks_table_put,
     .table_size = rocks_table_size,
@@ -353,6 +355,7 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
     store->write_options_no_wal = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(store->write_options_no_wal, 1);
     (void)pthread_rwlock_init(&store->families_lock, NULL);
+    (void)pthread_mutex_init(&store->ingest_lock, NULL);
     enum haul_status status = rocks_open(store, options, error);
     if (status != HAUL_OK) {
         store_close(&store->base);

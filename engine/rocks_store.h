@@ -38,6 +38,8 @@ struct rocks_store {
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
+    pthread_mutex_t ingest_lock;    /* an ingestion of ours and its count are one */
+    uint64_t own_ingests;
     size_t family_count;
     struct rocks_family families[HAUL_FAMILY_COUNT_MAX];
 };
@@ -153,6 +155,7 @@ enum haul_status rocks_table_put(struct haul_table *table, struct haul_slice key
 uint64_t rocks_table_size(const struct haul_table *table);
 enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error *error);
 void rocks_table_abandon(struct haul_table *table);
+uint64_t rocks_foreign_ingests(struct haul_store *base);
 enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
                                     const char *const *paths, size_t path_count,
                                     struct haul_error *error);

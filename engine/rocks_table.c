@@ -83,6 +83,38 @@ enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error 
     return status;
 }
 
+/* --- ingestion -------------------------------------------------------------------------------- */
+
+/* Files ingested into a family since the database was opened, from RocksDB's statistics in words:
+ * "AddFile(Total Files): cumulative 3, interval 0". */
+static uint64_t ingests_of(struct rocks_store *store, const struct rocks_family *family)
+{
+    static const char mark[] = "AddFile(Total Files): cumulative ";
+    char *text =
+        rocksdb_property_value_cf(store->db, family->handle, "rocksdb.cfstats-no-file-histogram");
+    const char *found = text == NULL ? NULL : strstr(text, mark);
+    uint64_t count = found == NULL ? 0 : strtoull(found + sizeof(mark) - 1, NULL, 10);
+    rocksdb_free(text);
+    return count;
+}
+
+uint64_t rocks_foreign_ingests(struct haul_store *base)
+{
+    struct rocks_store *store = rocks_of(base);
+    uint64_t count = 0;
+    (void)pthread_mutex_lock(&store->ingest_lock);
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    for (size_t i = 0; i < store->family_count; i++) {
+        if (store->families[i].handle != NULL) {
+            count += ingests_of(store, &store->families[i]);
+        }
+    }
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    count -= store->own_ingests;
+    (void)pthread_mutex_unlock(&store->ingest_lock);
+    return count;
+}
+
 static char *ingest(struct rocks_store *store, rocksdb_column_family_handle_t *handle,
                     const char *const *paths, size_t path_count)
 {
@@ -92,7 +124,10 @@ static char *ingest(struct rocks_store *store, rocksdb_column_family_handle_t *h
     rocksdb_ingestexternalfileoptions_set_allow_global_seqno(options, 1);
     rocksdb_ingestexternalfileoptions_set_allow_blocking_flush(options, 0);
     char *message = NULL;
+    (void)pthread_mutex_lock(&store->ingest_lock);
     rocksdb_ingest_external_file_cf(store->db, handle, paths, path_count, options, &message);
+    store->own_ingests += message == NULL ? path_count : 0;
+    (void)pthread_mutex_unlock(&store->ingest_lock);
     rocksdb_ingestexternalfileoptions_destroy(options);
     return message;
 }

@@ -17,6 +17,7 @@ static enum haul_status create_tail(struct source_copy *copy, struct haul_error 
                                     .sequence = copy->options.log_sequence,
                                     .adopted = copy->options.adopted,
                                     .snapshot = copy->options.snapshot,
+                                    .foreign_ingests = copy->options.foreign_ingests,
                                     .hooks = &copy->options.source->hooks};
     return log_tail_create(&tail, &copy->tail, error);
 }

@@ -26,8 +26,9 @@ struct source_copy_options {
     const struct haul_source_options *source; /* resolved; borrowed */
     struct plan *plan;                        /* borrowed */
     const struct haul_snapshot *snapshot;     /* borrowed */
-    uint64_t log_sequence; /* deltas are those behind it; at or before the snapshot */
-    bool adopted;          /* an earlier process has sent a part of this job */
+    uint64_t log_sequence;    /* deltas are those behind it; at or before the snapshot */
+    uint64_t foreign_ingests; /* of the store, before the snapshot that the job began with */
+    bool adopted;             /* an earlier process has sent a part of this job */
     uint64_t epoch;
     struct link_address address;
     const struct haul_clock *clock;

@@ -95,6 +95,9 @@ static enum haul_status take_view(struct source_job *job, struct haul_error *err
         /* What is copied must not be lost by a crash: the job could not go on after it. */
         status = store->ops->sync(store, error);
     }
+    if (status == HAUL_OK && store->ops->foreign_ingests != NULL) {
+        job->foreign_ingests = store->ops->foreign_ingests(store);
+    }
     if (status == HAUL_OK) {
         status = store->ops->snapshot_open(store, &job->snapshot, &job->snapshot_sequence, error);
     }

@@ -20,7 +20,8 @@ struct source_job {
     struct plan plan;
     struct haul_snapshot *snapshot; /* NULL: a decided job is only resolved */
     uint64_t snapshot_sequence;
-    uint64_t log_sequence; /* deltas are those behind it; at or before the snapshot */
+    uint64_t log_sequence;    /* deltas are those behind it; at or before the snapshot */
+    uint64_t foreign_ingests; /* before the snapshot */
     bool wal_pinned;
     bool version_known;
     struct source_record record;

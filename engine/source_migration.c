@@ -541,6 +541,10 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
                                        .plan = &job->plan,
                                        .snapshot = job->snapshot,
                                        .log_sequence = job->log_sequence,
+                                       /* Continued: none may have come since the database was
+                                        * opened, for the job's first view is older. */
+                                       .foreign_ingests =
+                                           job->record.continued ? 0 : job->foreign_ingests,
                                        .adopted = job->record.continued,
                                        .epoch = job->record.epoch,
                                        .address = job->address,

@@ -79,6 +79,8 @@ kill_receiver() {
 
 nothing_moved() {
     local records
+    # A receiver that had not heard of the job goes on listening.
+    timeout 5 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     wait "$receiver_pid" 2>/dev/null || true
     records=$("$haul" verify --db target --with target --json | jq '.families | map(.records) | add')
     [[ $records == 0 ]] || { echo "$records records stayed on the target"; return 1; }

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "rocks_store.h"
 
 static void must(char *message)
 {
@@ -146,6 +147,10 @@ void rocks_foreign_make(const char *path, const struct foreign_database *databas
     rocksdb_options_set_create_if_missing(parts.options, 1);
     rocksdb_options_set_create_missing_column_families(parts.options, 1);
     rocksdb_options_set_WAL_ttl_seconds(parts.options, database->wal_ttl_seconds);
+    if (database->tiny_log) {
+        rocksdb_options_set_write_buffer_size(parts.options, 64 << 10);
+        rocksdb_options_set_max_total_wal_size(parts.options, 64 << 10);
+    }
     rocksdb_options_set_manual_wal_flush(parts.options, database->manual_wal_flush ? 1 : 0);
     const char *names[] = {"default", database->family};
     const rocksdb_options_t *options[] = {parts.options, parts.family_options};
@@ -166,4 +171,31 @@ void rocks_foreign_make(const char *path, const struct foreign_database *databas
     if (parts.comparator != NULL) {
         rocksdb_comparator_destroy(parts.comparator);
     }
+}
+
+void rocks_foreign_ingest(struct haul_store *store, const char *key, const char *value)
+{
+    char path[512];
+    char *message = NULL;
+    (void)snprintf(path, sizeof(path), "%s/foreign.sst", store->ops->directory(store));
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_envoptions_t *env = rocksdb_envoptions_create();
+    rocksdb_sstfilewriter_t *writer = rocksdb_sstfilewriter_create(env, options);
+    rocksdb_sstfilewriter_open(writer, path, &message);
+    must(message);
+    rocksdb_sstfilewriter_put(writer, key, strlen(key), value, strlen(value), &message);
+    must(message);
+    rocksdb_sstfilewriter_finish(writer, &message);
+    must(message);
+    rocksdb_ingestexternalfileoptions_t *how = rocksdb_ingestexternalfileoptions_create();
+    rocksdb_ingestexternalfileoptions_set_move_files(how, 1);
+    /* So that it takes no sequence number where it overlaps nothing. */
+    rocksdb_ingestexternalfileoptions_set_snapshot_consistency(how, 0);
+    const char *paths[] = {path};
+    rocksdb_ingest_external_file(rocks_of(store)->db, paths, 1, how, &message);
+    must(message);
+    rocksdb_ingestexternalfileoptions_destroy(how);
+    rocksdb_sstfilewriter_destroy(writer);
+    rocksdb_envoptions_destroy(env);
+    rocksdb_options_destroy(options);
 }

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/store.h"
+
 enum foreign_comparator {
     FOREIGN_BYTEWISE = 0,
     FOREIGN_REVERSE, /* RocksDB's own reverse order, by its name */
@@ -25,6 +27,7 @@ struct foreign_database {
     const char *family; /* gets the operators below; NULL: "default" does */
     enum foreign_comparator comparator;
     enum foreign_merge merge;
+    bool tiny_log;              /* memory is flushed, and the log dropped, every 64 KiB */
     bool manual_wal_flush;      /* the log's tail stays in the process */
     uint32_t target_file_bytes; /* of table files; 0: RocksDB's default */
     uint64_t wal_ttl_seconds;   /* old log files are archived for so long */
@@ -35,5 +38,9 @@ struct foreign_database {
 /* Make one below the empty or missing directory `path`, close it. Records in the family: "a" to
  * "e", value "value". Aborts the test program when that fails. */
 void rocks_foreign_make(const char *path, const struct foreign_database *database);
+
+/* Ingest a file with one record into the default family of an open store, by RocksDB's own call, as
+ * another part of the program would. */
+void rocks_foreign_ingest(struct haul_store *store, const char *key, const char *value);
 
 #endif

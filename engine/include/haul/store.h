@@ -69,9 +69,9 @@ struct haul_scan;
 struct haul_wal_reader;
 struct haul_table;
 
-/* Every slot is mandatory; what a store cannot do answers UNSUPPORTED. Errors of the database are
- * STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values are binary. `end` of size 0
- * means "to the end of the family". */
+/* Every slot is mandatory but where it says NULL; what a store cannot do answers UNSUPPORTED.
+ * Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values
+ * are binary. `end` of size 0 means "to the end of the family". */
 struct haul_store_ops {
     void (*close)(struct haul_store *store);
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
@@ -147,6 +147,10 @@ struct haul_store_ops {
     /* The sequence number that the next batch must begin with. */
     uint64_t (*wal_position)(const struct haul_wal_reader *reader);
     void (*wal_close)(struct haul_wal_reader *reader);
+
+    /* How many files others than this interface's callers have ingested since the store was opened:
+     * changes that the log does not have. NULL: that cannot happen to this store. */
+    uint64_t (*foreign_ingests)(struct haul_store *store);
 
     /* Table files: sorted, strictly ascending records of one family, written below directory(),
      * with the family's own compression and table options. */

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* corpus_writer.h — seed inputs on their way into files, and who makes them. */
+#ifndef HAUL_FUZZ_CORPUS_WRITER_H
+#define HAUL_FUZZ_CORPUS_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CORPUS_INPUT_BYTES_MAX = 16 << 10 };
+
+/* An input that grows; zeroed, it is empty. */
+struct corpus_input {
+    uint8_t bytes[CORPUS_INPUT_BYTES_MAX];
+    size_t size;
+};
+
+/* Append; what does not fit ends the program. */
+void corpus_add(struct corpus_input *input, const void *bytes, size_t size);
+void corpus_add_byte(struct corpus_input *input, unsigned value);
+
+/* Write <directory>/<noun>/<name> and empty the input. What fails ends the program. */
+void corpus_write(struct corpus_input *input, const char *noun, const char *name);
+
+/* One for each target. */
+void corpus_message(void);
+void corpus_control_frame(void);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* make_corpus.c — writes the seed inputs of all fuzz targets, from the encoders of the product.
+ *
+ *   make_corpus DIRECTORY      the same files each time; others in there stay as they are */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "corpus_writer.h"
+
+enum { PATH_BYTES_MAX = 4096 };
+
+static const char *directory;
+
+static void die(const char *what)
+{
+    (void)fprintf(stderr, "make_corpus: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+void corpus_add(struct corpus_input *input, const void *bytes, size_t size)
+{
+    if (size > sizeof(input->bytes) - input->size) {
+        errno = EFBIG;
+        die("an input");
+    }
+    if (size > 0) {
+        memcpy(input->bytes + input->size, bytes, size);
+        input->size += size;
+    }
+}
+
+void corpus_add_byte(struct corpus_input *input, unsigned value)
+{
+    uint8_t byte = (uint8_t)value;
+    corpus_add(input, &byte, 1);
+}
+
+void corpus_write(struct corpus_input *input, const char *noun, const char *name)
+{
+    char path[PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, noun);
+    if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+        die(path);
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s/%s", directory, noun, name);
+    FILE *file = fopen(path, "wb");
+    if (file == NULL || fwrite(input->bytes, 1, input->size, file) != input->size ||
+        fclose(file) != 0) {
+        die(path);
+    }
+    input->size = 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        (void)fprintf(stderr, "usage: make_corpus DIRECTORY\n");
+        return 2;
+    }
+    directory = argv[1];
+    if (mkdir(directory, 0777) != 0 && errno != EEXIST) {
+        die(directory);
+    }
+    corpus_message();
+    corpus_control_frame();
+    return 0;
+}
