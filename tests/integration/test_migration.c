@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "ownership.h"
 #include "rocks_fixture.h"
 
 enum { WAIT_MS = 60000, SLOT_BYTES = 64 << 10 };
@@ -534,6 +535,97 @@ static void test_migration__never_frozen__unreserved_and_cleared(void)
     close_world();
 }
 
+/* --- config version --------------------------------------------------------------------------- */
+
+/* Another job of the database was decided meanwhile. */
+static enum haul_status move_version_on(void *context, uint32_t deadline_ms,
+                                        struct haul_error *error)
+{
+    (void)deadline_ms;
+    char directory[512];
+    struct ownership ownership;
+    (void)snprintf(directory, sizeof(directory), "%s/haul", world.source.path);
+    enum haul_status status = ownership_read(NULL, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        uint64_t expected = ownership.config_version++;
+        status = ownership_swap(NULL, directory, expected, &ownership, error);
+        ownership_fini(&ownership);
+    }
+    ((struct guard *)context)->reserved++;
+    return status;
+}
+
+static void count_unfreeze(void *context)
+{
+    ((struct guard *)context)->unreserved++;
+}
+
+static void test_migration__version_moved_before_the_decision__fenced_and_unfrozen(void)
+{
+    struct guard guard = {0};
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
+    world.source_options.hooks = (struct haul_hooks){
+        .context = &guard, .freeze = move_version_on, .unfreeze = count_unfreeze};
+    check_status(migrate(), HAUL_FENCED);
+    check_equal(guard.reserved, 1);
+    check_equal(guard.unreserved, 1);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
+    check_equal(rocks_fixture_count(&world.source, "default"), 1000);
+    close_world();
+}
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+/* Looks into what the target does to its store: the family of each table that was put in. */
+static struct {
+    struct haul_store_ops ops;
+    const struct haul_store_ops *real;
+    uint32_t families[64];
+    size_t count;
+} spy;
+
+static enum haul_status spy_ingest(struct haul_store *store, uint32_t family_id,
+                                   const char *const *paths, size_t path_count,
+                                   struct haul_error *error)
+{
+    if (spy.count < 64) {
+        spy.families[spy.count++] = family_id;
+    }
+    return spy.real->table_ingest(store, family_id, paths, path_count, error);
+}
+
+static void test_migration__metadata_family_named__is_there_before_the_rest(void)
+{
+    static const char *const metadata[] = {"metadata"};
+    open_world();
+    rocks_fixture_fill(&world.source, 0, "key", 20000, 1000);
+    uint32_t family = rocks_fixture_family(&world.source, "metadata");
+    rocks_fixture_fill(&world.source, family, "key", 10000, 1000);
+    world.source_options.metadata_families = metadata;
+    world.source_options.metadata_family_count = 1;
+    world.source_options.reader_count = 2;
+    world.target_options.applier_count = 2;
+    world.target_options.lane = HAUL_LANE_INGEST;
+    world.target_options.table_size_bytes = 2 << 20;
+    spy.real = world.target.store->ops;
+    spy.ops = *spy.real;
+    spy.ops.table_ingest = spy_ingest;
+    spy.count = 0;
+    world.target.store->ops = &spy.ops;
+    check_moved();
+    world.target.store->ops = spy.real;
+    size_t first_other = 0;
+    while (first_other < spy.count && spy.families[first_other] != 0) {
+        first_other++;
+    }
+    check(first_other >= 4 && spy.count >= 12);
+    for (size_t i = first_other; i < spy.count; i++) {
+        check_equal(spy.families[i], 0);
+    }
+    close_world();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_migration__empty_database__commits),
     CHECK_TEST(test_migration__many_records__equal_in_both_lanes),
@@ -554,6 +646,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
     CHECK_TEST(test_migration__committed__reserved_then_owned),
     CHECK_TEST(test_migration__never_frozen__unreserved_and_cleared),
+    CHECK_TEST(test_migration__version_moved_before_the_decision__fenced_and_unfrozen),
+    CHECK_TEST(test_migration__metadata_family_named__is_there_before_the_rest),
 };
 
 CHECK_MAIN("migration", tests)

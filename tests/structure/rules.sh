@@ -165,6 +165,13 @@ rule_banned_calls() {
         sed "s|^$1/||"
 }
 
+# A wall clock jumps: the product reads only the monotonic one.
+rule_wall_clock() {
+    c_files "$1" | xargs -r grep -nHE \
+        'CLOCK_REALTIME|TIMER_ABSTIME|(^|[^A-Za-z0-9_>.])(time|gettimeofday|localtime|ctime|strftime|sem_timedwait)\(' -- |
+        sed "s|^$1/||"
+}
+
 # Each file says under which licence and under what name it goes.
 rule_file_head() {
     local file name

@@ -55,7 +55,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx function_length \
-    file_length line_length banned_calls file_head unique_names words scripts_parse exported_list; do
+    file_length line_length banned_calls wall_clock file_head unique_names words scripts_parse exported_list; do
     report "$rule" "$("rule_$rule" "$root")"
 done
 
@@ -71,6 +71,7 @@ breaks function_length base/long.c 'int f(void)' '{' "$(yes '    ;' | head -n 71
 breaks file_length base/long.c "$(printf '/**/\n%.0s' {1..801})"
 breaks line_length base/wide.c "/* $(printf '%100s' '') */"
 breaks banned_calls base/call.c 'int n = atoi("1");'
+breaks wall_clock base/now.c 'long now(void) { return time(0); }'
 breaks file_head base/bare.c '/* bare.c — no licence. */'
 breaks file_head base/named.c "$head" '/* other.c — another name. */'
 breaks unique_names rdma/sample.c ''
