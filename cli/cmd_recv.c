@@ -60,6 +60,17 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
+/* This process has the database to itself, and writes only what its job brings. */
+static enum haul_status keep_others_off(void *context, const struct haul_range *ranges,
+                                        size_t range_count, struct haul_error *error)
+{
+    (void)context;
+    (void)ranges;
+    (void)range_count;
+    (void)error;
+    return HAUL_OK;
+}
+
 /* Listen for an open store, wait, report. Returns the exit code. */
 static int recv_into(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
@@ -78,6 +89,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .table_size_bytes = given->table_size_bytes,
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
+        .hooks = {.reserve = keep_others_off},
         .log = &output->log,
     };
     struct haul_error error = {.status = HAUL_OK};

@@ -148,15 +148,17 @@ static const struct plan_family *find_family(const struct plan *plan, uint32_t t
     return NULL;
 }
 
-/* Does [begin, end) run forward in the family's own order? RocksDB logs a DeleteRange that does not
- * before it refuses it, and takes no write after that. */
+/* Does [begin, end) run forward, in byte order and in the family's own? RocksDB logs a DeleteRange
+ * that does not run forward in the family's order before it refuses it, and takes no write after
+ * that; one that runs forward in another order only is nothing that the digests could follow. */
 static bool runs_forward(const struct plan_family *family, struct haul_slice begin,
                          struct haul_slice end)
 {
     const char *comparator = family->family.comparator;
+    bool bytewise = strcmp(comparator, COMPARATOR_BYTEWISE) == 0;
+    bool reverse = strcmp(comparator, COMPARATOR_REVERSE) == 0;
     int order = slice_compare(begin, end);
-    return (order <= 0 && strcmp(comparator, COMPARATOR_BYTEWISE) == 0) ||
-           (order >= 0 && strcmp(comparator, COMPARATOR_REVERSE) == 0);
+    return (order < 0 && bytewise) || (order == 0 && (bytewise || reverse));
 }
 
 /* Does one range of the plan hold all of [begin, end)? */

@@ -208,8 +208,21 @@ static enum haul_status store_flush(struct haul_store *base, struct haul_error *
     return status;
 }
 
+/* Also the bottommost level: a file of tombstones alone would only be moved there. */
+static void compact_between(struct rocks_store *store, const struct rocks_family *family,
+                            struct haul_slice first, struct haul_slice last)
+{
+    enum { FORCE_OPTIMIZED = 3 }; /* rocksdb::BottommostLevelCompaction */
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
+    rocksdb_compactoptions_set_bottommost_level_compaction(options, FORCE_OPTIMIZED);
+    rocksdb_compact_range_cf_opt(store->db, family->handle, options, (const char *)first.data,
+                                 first.size, (const char *)last.data, last.size);
+    rocksdb_compactoptions_destroy(options);
+}
+
 /* Tombstones over [first, last], flushed, then compaction, so that nothing of them is left to push
- * files that are ingested later up in the tree. */
+ * files that are ingested later up in the tree, and have them take sequence numbers. */
 static enum haul_status clear_between(struct rocks_store *store, const struct rocks_family *family,
                                       struct haul_slice first, struct haul_slice last,
                                       struct haul_error *error)
@@ -227,8 +240,7 @@ static enum haul_status clear_between(struct rocks_store *store, const struct ro
         status = rocks_flush_family(store, family, error);
     }
     if (status == HAUL_OK) {
-        rocksdb_compact_range_cf(store->db, family->handle, (const char *)first.data, first.size,
-                                 (const char *)last.data, last.size);
+        compact_between(store, family, first, last);
     }
     return status;
 }

@@ -3,9 +3,9 @@
  * encode in place, digest, CRC32C; no network.
  *
  * It puts the production modules together as source_copy does, with itself in the place of the
- * links: blocks come out of the outbox, stay out for a while as if they were on the way, and go
- * back to the pool. So the encoder writes to memory that has left the caches, as it does in a
- * migration. The database lies in the page cache: a first pass, not measured, reads it all.
+ * links: blocks come out of the outbox and go back to the pool, at once or (--held) after so many
+ * others, as if they were on the way: then the encoder writes to memory that has left the caches.
+ * The database lies in the page cache: a first pass, not measured, reads it all.
  *
  * The CPU time is the process's, that of the thread that takes the blocks included. */
 #include <getopt.h>
@@ -25,7 +25,7 @@ enum {
     PASS_COUNT_DEFAULT = 5,
     PASS_COUNT_MAX = 1000,
     STREAM_BYTES = 256 << 20, /* as source_migration.c */
-    HELD_COUNT = HAUL_SLOT_COUNT_DEFAULT / 2,
+    HELD_COUNT_MAX = HAUL_SLOT_COUNT_DEFAULT / 2,
 };
 #define DATABASE_BYTES_DEFAULT (UINT64_C(1) << 30)
 #define EPOCH 1
@@ -35,6 +35,7 @@ struct settings {
     uint32_t value_bytes;
     uint32_t batch_bytes;
     uint32_t pass_count;
+    uint32_t held_count; /* blocks that are out at any time */
     bool json;
 };
 
@@ -52,7 +53,7 @@ struct source_bench {
     struct outbox outbox;
     struct batch_history *histories;
     struct reader_pool *readers;
-    struct block *held[HELD_COUNT]; /* "on the way", oldest at held_at */
+    struct block *held[HELD_COUNT_MAX]; /* "on the way", oldest at held_at */
     uint32_t held_at;
     uint64_t blocks;
     struct digest digest; /* of the last pass */
@@ -76,12 +77,15 @@ static void take_blocks(struct source_bench *bench)
 {
     struct block *block;
     while ((block = outbox_take(&bench->outbox)) != NULL) {
-        struct block **place = &bench->held[bench->held_at];
-        if (*place != NULL) {
-            outbox_give_back(&bench->outbox, *place);
+        struct block *oldest = block;
+        if (bench->settings->held_count > 0) {
+            oldest = bench->held[bench->held_at];
+            bench->held[bench->held_at] = block;
+            bench->held_at = (bench->held_at + 1) % bench->settings->held_count;
         }
-        *place = block;
-        bench->held_at = (bench->held_at + 1) % HELD_COUNT;
+        if (oldest != NULL) {
+            outbox_give_back(&bench->outbox, oldest);
+        }
         bench->blocks++;
     }
 }
@@ -205,7 +209,7 @@ static enum haul_status start(struct source_bench *bench, struct haul_error *err
 static void close_source(struct source_bench *bench)
 {
     if (bench->outbox.pool != NULL) {
-        for (uint32_t i = 0; i < HELD_COUNT; i++) {
+        for (uint32_t i = 0; i < HELD_COUNT_MAX; i++) {
             if (bench->held[i] != NULL) {
                 outbox_give_back(&bench->outbox, bench->held[i]);
             }
@@ -330,6 +334,7 @@ static const char usage_text[] =
     "  --size SIZE        of the database (default 1G)\n"
     "  --batch-size SIZE  of a batch (default 1M, what a migration begins with)\n"
     "  --passes N         measured passes (default 5)\n"
+    "  --held N           blocks that are on the way at any time, 0 to 8 (default 0)\n"
     "  --json             one JSON document instead of a line\n"
     "Sizes take K, M or G (powers of 1024). The database is made in $TMPDIR and removed.\n";
 
@@ -358,12 +363,14 @@ static int parse(int argc, char **argv, struct settings *settings)
                                             {"size", required_argument, NULL, 's'},
                                             {"batch-size", required_argument, NULL, 'b'},
                                             {"passes", required_argument, NULL, 'p'},
+                                            {"held", required_argument, NULL, 'o'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
     uint64_t value_bytes = settings->value_bytes;
     uint64_t batch_bytes = settings->batch_bytes;
     uint64_t pass_count = settings->pass_count;
+    uint64_t held_count = settings->held_count;
     bool good = true;
     int option;
     while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -378,7 +385,8 @@ static int parse(int argc, char **argv, struct settings *settings)
                (option == 'b' &&
                 parse_size(optarg, 4096, HAUL_SLOT_SIZE_BYTES_DEFAULT - SLOT_HEADER_BYTES,
                            &batch_bytes)) ||
-               (option == 'p' && parse_size(optarg, 1, PASS_COUNT_MAX, &pass_count));
+               (option == 'p' && parse_size(optarg, 1, PASS_COUNT_MAX, &pass_count)) ||
+               (option == 'o' && parse_size(optarg, 0, HELD_COUNT_MAX, &held_count));
         settings->json = settings->json || option == 'j';
     }
     if (!good || optind != argc) {
@@ -388,6 +396,7 @@ static int parse(int argc, char **argv, struct settings *settings)
     settings->value_bytes = (uint32_t)value_bytes;
     settings->batch_bytes = (uint32_t)batch_bytes;
     settings->pass_count = (uint32_t)pass_count;
+    settings->held_count = (uint32_t)held_count;
     return 0;
 }
 

@@ -385,8 +385,9 @@ static void test_apply_stream_take__delete_range_backwards__protocol(void)
     close_all();
 }
 
-/* A family in reverse order has its ranges the other way round. */
-static void test_apply_stream_take__delete_range_of_a_reverse_family__in_its_own_order(void)
+/* A family in reverse order has its ranges the other way round, which the digests are not; and one
+ * that runs forward in byte order would be the end of the database. */
+static void test_apply_stream_take__delete_range_of_a_reverse_family__protocol(void)
 {
     rocks_fixture_make_directory(&fixture);
     struct foreign_database foreign = {.comparator = FOREIGN_REVERSE};
@@ -398,10 +399,8 @@ static void test_apply_stream_take__delete_range_of_a_reverse_family__in_its_own
     family_id = 0;
     open_stream(HAUL_LANE_WRITE_BATCH, true);
     check_delete_range_refused("b", "d");
-    begin();
-    check(raw_batch_delete_range(&writer, 0, text_slice("d"), text_slice("b")));
-    check_status(take(0, 0, finish(), 1), HAUL_OK);
-    check(has(0, "b") && !has(0, "c") && !has(0, "d") && has(0, "e"));
+    check_delete_range_refused("d", "b");
+    check(has(0, "c") && has(0, "d"));
     close_all();
 }
 
@@ -605,7 +604,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_apply_stream_take__delta_outside_families_or_ranges__protocol),
     CHECK_TEST(test_apply_stream_take__delete_range_over_the_bounds__protocol),
     CHECK_TEST(test_apply_stream_take__delete_range_backwards__protocol),
-    CHECK_TEST(test_apply_stream_take__delete_range_of_a_reverse_family__in_its_own_order),
+    CHECK_TEST(test_apply_stream_take__delete_range_of_a_reverse_family__protocol),
     CHECK_TEST(test_apply_stream_take__fragments__applied_with_the_last),
     CHECK_TEST(test_apply_stream_take__record_count_before_the_last_fragment__corrupt),
     CHECK_TEST(test_apply_stream_take__whole_batch_between_fragments__protocol),

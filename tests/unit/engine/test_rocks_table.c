@@ -250,6 +250,23 @@ static void test_rocks_table_ingest__older_record_in_memory__replaced(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Nothing of what was cleared may be left: a tombstone would cost the file its place at the bottom,
+ * and a sequence number that nobody wrote. */
+static void test_rocks_table_ingest__range_was_cleared__takes_no_sequence_number(void)
+{
+    open_fixture();
+    rocks_fixture_put(&fixture, 0, text_slice("b"), text_slice("old"));
+    rocks_fixture_reopen(&fixture); /* from the log into a table file */
+    check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("d"), &error),
+                 HAUL_OK);
+    uint64_t sequence = ops->sequence(fixture.store);
+    build(0, 0, "abc", "new");
+    check_status(ingest(0, 1), HAUL_OK);
+    check_equal(ops->sequence(fixture.store), sequence);
+    check_text(value_of(0, "b"), "new");
+    rocks_fixture_close(&fixture);
+}
+
 static void test_rocks_table_ingest__written_afterwards__the_write_stands(void)
 {
     open_fixture();
@@ -308,6 +325,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_table_ingest__named_family__only_there),
     CHECK_TEST(test_rocks_table_ingest__older_record_on_disk__replaced),
     CHECK_TEST(test_rocks_table_ingest__older_record_in_memory__replaced),
+    CHECK_TEST(test_rocks_table_ingest__range_was_cleared__takes_no_sequence_number),
     CHECK_TEST(test_rocks_table_ingest__written_afterwards__the_write_stands),
     CHECK_TEST(test_rocks_table_ingest__file_is_missing__io),
     CHECK_TEST(test_rocks_table_ingest__not_a_table__corrupt),
