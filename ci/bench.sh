@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # bench.sh — measures haul and what it is held against, both in one go, and prints the ratios.
-#   ci/bench.sh [source|tcp|rdma|memory|live|all] [--pairs N] [--quick] [--json FILE] [--sizes LIST]
+#   ci/bench.sh [source|tcp|rdma|memory|live|migration|all] [--pairs N] [--quick] [--json FILE]
+#                [--sizes LIST] [--values LIST]
 #     source  one reader thread: snapshot scan to checked blocks, GB per CPU second
 #     tcp     `haul bench link` against iperf3 on loopback
 #     rdma    `haul bench link` against ib_write_bw in the soft-RoCE rig (ci/rxe); no hardware speed
 #     memory  peak resident memory of a whole migration against its bound
 #     live    write pause and latencies of a load during whole migrations
-#     all     the five of them (default)
+#     migration  whole migrations over TCP, beside rsync and a local copy
+#     all     all of them (default)
 #     --pairs N    runs of each side, alternating (default 5)
 #     --quick      one pair, small sizes, short runs: shows that it works, not how fast it is
 #     --json FILE  the same as one JSON document
 #     --sizes LIST databases of `memory`, e.g. 1G,4G (the default)
+#     --values LIST  bytes of the values of `migration` (default 100,1000,16000,1000000)
 # Installs what is missing, makes a release build in build-release/ ($HAUL_BENCH_BUILD_DIR). Exit
 # code 0: everything was measured, whether the targets are met or not.
 # shellcheck disable=SC1090,SC2034 # the parts are sourced by name and use our variables
@@ -20,27 +23,28 @@ set -euo pipefail
 
 build=${HAUL_BENCH_BUILD_DIR:-$root/build-release}
 haul=$build/cli/haul
-for part in source tcp rdma memory live; do
+for part in source tcp rdma memory live migration; do
     . "$root/tests/bench/bench_$part.sh"
 done
 
-usage() { sed -n '4,16s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,19s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
 
-sections=() pairs=5 quick=0 json='' sizes=''
+sections=() pairs=5 quick=0 json='' sizes='' migration_values=100,1000,16000,1000000
 work='' servers=()
 
 parse() {
     while (($#)); do
         case $1 in
-        source | tcp | rdma | memory | live) sections+=("$1") ;;
-        all) sections=(source tcp rdma memory live) ;;
+        source | tcp | rdma | memory | live | migration) sections+=("$1") ;;
+        all) sections=(source tcp rdma memory live migration) ;;
         --quick) quick=1 ;;
-        --pairs | --json | --sizes)
+        --pairs | --json | --sizes | --values)
             (($# >= 2)) || die "$1 wants a value"
             case $1 in
             --pairs) pairs=$2 ;;
             --json) json=$2 ;;
             --sizes) sizes=$2 ;;
+            --values) migration_values=$2 ;;
             esac
             shift
             ;;
@@ -49,7 +53,7 @@ parse() {
         esac
         shift
     done
-    ((${#sections[@]})) || sections=(source tcp rdma memory live)
+    ((${#sections[@]})) || sections=(source tcp rdma memory live migration)
     [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || die "--pairs wants a number from 1 to 999"
     ((!quick)) || pairs=1
     [[ -n $sizes ]] || { ((quick)) && sizes=100M || sizes=1G,4G; }
@@ -59,7 +63,10 @@ parse() {
 clean_up() {
     local status=$? pid
     trap '' INT TERM
-    for pid in "${servers[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${servers[@]}"; do
+        pkill -P "$pid" || true # what `time` measures
+        kill "$pid" 2>/dev/null || true
+    done
     wait 2>/dev/null || true
     [[ -z $work ]] || rm -rf -- "$work"
     exit "$status"
@@ -145,7 +152,7 @@ print_table() {
 parse "$@"
 "$root/ci/install.sh"
 say "building a release build ..."
-for target in haul bench_source; do
+for target in haul bench_source bench_copy; do
     "$root/ci/build.sh" "$build" --target "$target" -DCMAKE_BUILD_TYPE=Release
 done
 trap clean_up EXIT

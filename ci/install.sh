@@ -12,7 +12,7 @@ packages=(
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq strace
     # benchmarks
-    iperf3 perftest time
+    iperf3 perftest time rsync
 )
 
 is_installed() {

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+# bench_migration.sh — the part `migration` of ci/bench.sh: whole migrations over loopback TCP, from the
+# start of `haul send` to the target that owns and has everything durable, beside what else could have
+# moved the same database:
+#
+#   rsync   of a checkpoint to a daemon on this machine, with --fsync: as durable as haul's result
+#   copy    tests/bench/bench_copy.c: one thread, scan and ingest, no network, no second process
+#
+# All of them run in turn, once a round; the data lies in the page cache; the target's tables are not
+# compressed, as the source's are not. haul's two processes and their CPU time are all included.
+# shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
+
+bench_migration() {
+    local value size=${migration_size:-1000000000}
+    ((!quick)) || size=50000000
+    migration_start_rsync
+    for value in ${migration_values//,/ }; do
+        migration_values_of "$value" "$size"
+    done
+}
+
+# migration_values_of VALUE-BYTES SIZE
+migration_values_of() {
+    local directory=$work/migration way round records=$(($2 / ($1 + 16)))
+    local ways=(ingest readers2 writebatch rsync copy)
+    local -A wall=() sender=() receiver=() wire=() peak=()
+    rm -rf "$directory"
+    mkdir "$directory"
+    say "  $records records with values of $1 bytes ..."
+    db_bench --db="$directory/source" --benchmarks=fillseq --num="$records" --value_size="$1" \
+        --key_size=16 --compression_type=none --seed=1 >"$directory/db_bench.log" 2>&1 ||
+        die "db_bench failed: $(tail -n 3 "$directory/db_bench.log")"
+    db_bench --db="$directory/empty" --benchmarks=fillseq,deleteseq,flush,compact --num=1 \
+        --compression_type=none >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+    cp -al "$directory/source" "$directory/checkpoint" # what a checkpoint of a closed database is
+    for ((round = 0; round < pairs; round++)); do
+        for way in "${ways[@]}"; do
+            rm -rf "$directory/target" "$directory/source/haul"
+            cp -a "$directory/empty" "$directory/target"
+            "migration_by_$way" "$directory"
+            wall[$way]+=" $took"
+            sender[$way]+=" $sender_cpu" receiver[$way]+=" $receiver_cpu"
+            wire[$way]=$wire_bytes
+            peak[$way]=$peak_mib
+        done
+    done
+    migration_results "$1" $((records * ($1 + 16)))
+    rm -rf "$directory"
+}
+
+# migration_by_* DIRECTORY: one run; sets took (seconds), sender_cpu, receiver_cpu (seconds),
+# wire_bytes, peak_mib ("null" where there is none).
+migration_by_ingest() { migration_by_haul "$1" ingest; }
+migration_by_readers2() { migration_by_haul "$1" ingest 2; }
+migration_by_writebatch() { migration_by_haul "$1" writebatch; }
+
+migration_by_haul() {
+    local directory=$1 threads=${3:-1} user system real sent received
+    start_server "$directory/receiver.log" 'haul: listening on ' \
+        /usr/bin/time -f '%e %U %S %M' -o "$directory/receiver.time" "$haul" recv \
+        --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once \
+        --lane "$2" --appliers "$threads"
+    [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
+    /usr/bin/time -f '%e %U %S %M' -o "$directory/sender.time" "$haul" send \
+        --db "$directory/source" --to "${server_line##* }" --transport tcp --quiet --json \
+        --readers "$threads" >"$directory/send.json" || die "haul send: $(cat "$directory/send.json")"
+    wait "$server_pid" || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
+    read -r real user system sent <"$directory/sender.time"
+    took=$real sender_cpu=$(migration_sum "$user" "$system")
+    read -r real user system received <"$directory/receiver.time"
+    receiver_cpu=$(migration_sum "$user" "$system")
+    wire_bytes=$(jq .wire_bytes "$directory/send.json")
+    peak_mib="[$((sent / 1024)), $((received / 1024))]"
+}
+
+migration_sum() { awk "BEGIN { print $1 + $2 }"; }
+
+migration_start_rsync() {
+    mkdir -p "$work/rsync"
+    cat >"$work/rsync/rsyncd.conf" <<END
+use chroot = no
+[target]
+path = $work
+read only = no
+uid = $(id -u)
+gid = $(id -g)
+END
+    rsync_port=$((20000 + RANDOM % 10000))
+    rsync --daemon --no-detach --address 127.0.0.1 --port "$rsync_port" \
+        --config "$work/rsync/rsyncd.conf" >"$work/rsync/log" 2>&1 &
+    servers+=("$!")
+    timeout 10 bash -c "until (: </dev/tcp/127.0.0.1/$rsync_port) 2>/dev/null; do :; done" &&
+        kill -0 "$!" ||
+        die "rsync does not listen: $(cat "$work/rsync/log")"
+}
+
+migration_by_rsync() {
+    local user system
+    rm -rf "$1/target"
+    mkdir "$1/target"
+    /usr/bin/time -f '%e %U %S' -o "$1/time" rsync -r --whole-file --fsync "$1/checkpoint/" \
+        "rsync://127.0.0.1:$rsync_port/target/migration/target/" || die 'rsync failed'
+    read -r took user system <"$1/time"
+    sender_cpu=$(migration_sum "$user" "$system") receiver_cpu=null wire_bytes=null peak_mib=null
+}
+
+migration_by_copy() {
+    "$build/tests/bench_copy" "$1/source" "$1/target" >"$1/copy.json" || die 'bench_copy failed'
+    read -r took sender_cpu < <(jq -r '"\(.seconds) \(.cpu_seconds)"' "$1/copy.json")
+    receiver_cpu=null wire_bytes=null peak_mib=null
+}
+
+# migration_results VALUE-BYTES BYTES: rates, and the ratio of the best of haul to the others.
+migration_results() {
+    local way
+    for way in ingest readers2 writebatch; do
+        migration_result "$@" "$way" '' null
+    done
+    migration_result "$@" ingest rsync 1.5
+    migration_result "$@" ingest copy 1.2
+}
+
+# migration_result VALUE-BYTES BYTES WAY OTHER TARGET
+migration_result() {
+    local rates other_rates against=() name="$1 B values"
+    case $3 in
+    ingest) name+=', ingest' ;;
+    readers2) name+=', ingest, 2 readers and appliers' ;;
+    writebatch) name+=', write batches' ;;
+    esac
+    # shellcheck disable=SC2086 # lists of numbers
+    rates=$(migration_rates "$2" ${wall[$3]})
+    if [[ -n $4 ]]; then
+        # shellcheck disable=SC2086
+        other_rates=$(migration_rates "$2" ${wall[$4]})
+        against=(--argjson other "$(jq 'sort | .[(length - 1) / 2 | floor]' <<<"$other_rates")"
+            --argjson other_runs "$other_rates" --arg other_name "$4")
+    fi
+    # shellcheck disable=SC2086
+    result --arg section migration --arg name "$name" --arg unit GB/s \
+        --argjson value "$(jq 'sort | .[(length - 1) / 2 | floor]' <<<"$rates")" \
+        --argjson runs "$rates" "${against[@]}" --argjson target "$5" --arg better more \
+        --argjson bytes "$2" --argjson wire_bytes "${wire[$3]}" --argjson peak_mib "${peak[$3]}" \
+        --argjson source_cpu_seconds_per_gb "$(migration_cost "$2" ${sender[$3]})" \
+        --argjson target_cpu_seconds_per_gb "$(migration_cost "$2" ${receiver[$3]})" \
+        --arg note "$(migration_note "$2" "$3")"
+}
+
+migration_rates() {
+    local bytes=$1
+    shift
+    printf '%s\n' "$@" | jq -s "map($bytes / 1e9 / .)"
+}
+
+# CPU seconds a GB, the median.
+migration_cost() {
+    local bytes=$1
+    shift
+    awk "BEGIN { print $(median "$@") / ($bytes / 1e9) }"
+}
+
+migration_note() {
+    # shellcheck disable=SC2086
+    printf 'CPU seconds a GB: source %s, target %s' "$(migration_cost "$1" ${sender[$2]})" \
+        "$(migration_cost "$1" ${receiver[$2]})"
+}
