@@ -53,13 +53,16 @@ static bool parse_number(const struct option_rule *rule, const char *text, const
     char *end = NULL;
     errno = 0;
     uint64_t whole = strtoull(text, &end, 10);
-    double number = errno == 0 && *end == '.' ? strtod(text, &end) : (double)whole;
-    bool exact = number == (double)whole;
+    bool has_fraction = errno == 0 && *end == '.' && units != no_units;
+    double number = has_fraction ? strtod(text, &end) : (double)whole;
     for (size_t i = 0; errno == 0 && i < UNIT_COUNT_MAX && units[i].suffix != NULL; i++) {
         if (strcmp(end, units[i].suffix) == 0) {
             double scaled = number * units[i].factor;
-            *value = exact && units[i].factor == 1 ? whole : (uint64_t)scaled;
-            return scaled < 1e18 && *value >= rule->min && *value <= rule->max;
+            if (!(scaled < 1e18)) {
+                return false; /* what has no uint64_t must not be made one */
+            }
+            *value = !has_fraction && units[i].factor == 1 ? whole : (uint64_t)scaled;
+            return *value >= rule->min && *value <= rule->max;
         }
     }
     return false;

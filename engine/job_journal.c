@@ -18,8 +18,10 @@ static enum haul_status make_config(const struct haul_store *store, enum journal
     if (!haul_directory_of(store, directory, PATH_BYTES_MAX)) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
     }
-    *config = (struct journal_config){
-        .directory = directory, .role = role, .identity = store->ops->identity(store)};
+    *config = (struct journal_config){.directory = directory,
+                                      .role = role,
+                                      .identity = store->ops->identity(store),
+                                      .calls = haul_files_of(store)};
     memcpy(config->job_id, job, JOURNAL_JOB_ID_BYTES);
     return HAUL_OK;
 }
@@ -59,7 +61,7 @@ enum haul_status job_journal_find(const struct haul_store *store, enum journal_r
     size_t count = 0;
     enum haul_status status = make_config(store, role, none, directory, &config, error);
     if (status == HAUL_OK) {
-        status = journal_directory_list(NULL, directory, &entries, &count, error);
+        status = journal_directory_list(config.calls, directory, &entries, &count, error);
     }
     bool found = false;
     for (size_t i = 0; i < count && status == HAUL_OK && !found; i++) {

@@ -230,6 +230,13 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
     (void)now_ns;
 }
 
+/* The range is ours for good: nothing of the job can be begun again or given up. */
+static void refuse_committed(struct target_session *session)
+{
+    refuse_with(session, HAUL_PROTOCOL, "the job is committed here already",
+                "`haul resolve` on the source tells it");
+}
+
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
@@ -240,6 +247,10 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     session->recorded = event->phase == JOB_PREPARED;
     session->owned = event->phase == JOB_COMMITTED;
     session->begun = session->recorded || event->phase == JOB_COPYING;
+    if (session->told_to_abort && session->owned) {
+        refuse_committed(session);
+        return;
+    }
     if (session->told_to_abort) {
         end_aborted(session, &session->outcome);
         return;
@@ -467,7 +478,9 @@ static void on_message(struct target_session *session, const struct message *mes
                        uint64_t now_ns)
 {
     enum target_state state = session->state;
-    if (message->type == MESSAGE_ABORT && state != TARGET_OWNING) {
+    if (session->owned && (message->type == MESSAGE_PLAN || message->type == MESSAGE_ABORT)) {
+        refuse_committed(session);
+    } else if (message->type == MESSAGE_ABORT && state != TARGET_OWNING) {
         on_abort(session, &message->as.abort);
     } else if (message->type == MESSAGE_HELLO && state == TARGET_WAITING) {
         on_hello(session, &message->as.hello, now_ns);

@@ -17,13 +17,18 @@ bool haul_directory_of(const struct haul_store *store, char *path, size_t path_s
     return length > 0 && (size_t)length < path_size_bytes;
 }
 
+const struct file_calls *haul_files_of(const struct haul_store *store)
+{
+    return store->ops->files == NULL ? NULL : store->ops->files(store);
+}
+
 static enum haul_status read_file(struct haul_store *store, struct ownership *ownership,
                                   char *directory, struct haul_error *error)
 {
     if (!haul_directory_of(store, directory, PATH_BYTES_MAX)) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
     }
-    return ownership_read(NULL, directory, ownership, error);
+    return ownership_read(haul_files_of(store), directory, ownership, error);
 }
 
 enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
@@ -161,7 +166,7 @@ enum haul_status version_record_swap(struct haul_store *store, const struct haul
     if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "no memory for the ownership record");
     } else {
-        status = ownership_swap(NULL, directory, swap->expected, &ownership, error);
+        status = ownership_swap(haul_files_of(store), directory, swap->expected, &ownership, error);
     }
     ownership_fini(&ownership);
     return status;

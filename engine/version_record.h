@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "file_calls.h"
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "plan.h"
@@ -14,6 +15,8 @@
 /* Where journals, ownership and staging files of a store lie: `<directory>/haul`. False: the path
  * is too long. */
 bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes);
+/* The calls that reach them; NULL: the system's. */
+const struct file_calls *haul_files_of(const struct haul_store *store);
 
 /* The version, and whether there is any. Errors: those of the hook; CORRUPT, IO. */
 enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,

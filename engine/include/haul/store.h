@@ -68,6 +68,7 @@ struct haul_snapshot;
 struct haul_scan;
 struct haul_wal_reader;
 struct haul_table;
+struct file_calls; /* opaque here: engine/file_calls.h */
 
 /* Every slot is mandatory but where it says NULL; what a store cannot do answers UNSUPPORTED.
  * Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values
@@ -79,6 +80,8 @@ struct haul_store_ops {
     const char *(*identity)(const struct haul_store *store);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
+    /* How files below directory() are reached. NULL: by the system's calls. */
+    const struct file_calls *(*files)(const struct haul_store *store);
 
     /* All families. Errors: LIMIT (more than `capacity`). */
     enum haul_status (*families)(struct haul_store *store, struct haul_family *families,

@@ -115,6 +115,32 @@ static void test_target_session_event__channel_lost_when_all_was_committed__ok(v
     finish();
 }
 
+/* A source that forgot that it has handed over: nothing of the range is given up. */
+static void test_target_session_event__abort_or_plan_when_all_was_committed__refused(void)
+{
+    start();
+    walk_to_resumed(JOB_COMMITTED);
+    feed_abort(HAUL_CANCELLED);
+    check_refused(HAUL_PROTOCOL);
+    finish();
+    start();
+    walk_to_resumed(JOB_COMMITTED);
+    feed_plan();
+    check_refused(HAUL_PROTOCOL);
+    finish();
+}
+
+static void test_target_session_event__abort_before_committed_is_known__refused(void)
+{
+    start();
+    walk_to(TARGET_LOOKING);
+    feed_abort(HAUL_CANCELLED);
+    take_nothing();
+    feed_looked_up(JOB_COMMITTED);
+    check_refused(HAUL_PROTOCOL);
+    finish();
+}
+
 static void test_target_session_event__channel_lost__kept_or_in_doubt(void)
 {
     for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
@@ -275,6 +301,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__anything_while_owning__owned),
     CHECK_TEST(test_target_session_event__owning_fails__in_doubt),
     CHECK_TEST(test_target_session_event__channel_lost_when_all_was_committed__ok),
+    CHECK_TEST(test_target_session_event__abort_or_plan_when_all_was_committed__refused),
+    CHECK_TEST(test_target_session_event__abort_before_committed_is_known__refused),
     CHECK_TEST(test_target_session_event__channel_lost__kept_or_in_doubt),
     CHECK_TEST(test_target_session_event__channel_lost_resumed_prepared__in_doubt),
     CHECK_TEST(test_target_session_event__channel_lost_while_clearing__cleared_in_silence),
