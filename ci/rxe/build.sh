@@ -61,12 +61,21 @@ check_config() {
     ((bad == 0)) || die "the kernel would be smaller than asked for"
 }
 
+# Puts our restore_fp_registers in the place of the kernel's.
+replace_register_code() {
+    local file=$1/arch/x86/um/os-Linux/registers.c
+    grep -q '^int restore_fp_registers(' "$file" || die "no restore_fp_registers in this kernel"
+    sed -i 's/^int restore_fp_registers(/static int __attribute__((unused)) replaced_registers(/' "$file"
+    cat "$here/xstate_registers.c" >>"$file"
+}
+
 # Builds in $scratch (same file system as the cache), then publishes by rename.
 build() {
     local target=$1 log=$scratch/log
     say "building $target (a few minutes)"
     step tar -xf "/usr/src/$source_package.tar.xz" -C "$scratch" || die "cannot unpack the kernel source"
     local tree=$scratch/$source_package
+    replace_register_code "$tree"
     local make=(make -C "$tree" ARCH=um)
     step "${make[@]}" -s "KCONFIG_ALLCONFIG=$here/rxe.config" allnoconfig || die "allnoconfig failed"
     check_config "$tree/.config"
@@ -93,7 +102,7 @@ main() {
     install_packages
     local version hash target
     version=$(dpkg-query -W -f '${Version}' "$source_package" | tr -c 'A-Za-z0-9.+\n-' _)
-    hash=$(sha256sum <"$here/rxe.config" | cut -c1-12)
+    hash=$(cat "$here/rxe.config" "$here/xstate_registers.c" | sha256sum | cut -c1-12)
     target=$cache/rxe-$version-$hash/linux
     if [[ ! -x $target ]]; then
         scratch=$(mktemp -d "$cache/build.XXXXXX")
