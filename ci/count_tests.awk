@@ -57,8 +57,8 @@ line ~ /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
     next
 }
 
-# test.sh's own, behind the output of a command in the rig: RIG name status
-line ~ /^RIG [^ ]+ [0-9]+$/ {
+# test.sh's own, behind the output of a command: COMMAND name status
+line ~ /^COMMAND [^ ]+ [0-9]+$/ {
     split(line, part, " ")
     finish("", part[2] " (exit code " part[3] ")", part[3] == 0)
 }

@@ -46,22 +46,25 @@ run_ctest() {
     count_log "$name" "$log"
 }
 
-# run_in_rig NAME TIMEOUT RIG-FLAG... -- COMMAND...: a command that prints its own closing line.
-run_in_rig() {
-    local name=rig/$1 log=$logs/rig-$1.log limit=$2 status=0
-    shift 2
+# run_command NAME COMMAND...: a command that prints its own closing line.
+run_command() {
+    local name=$1 log=$logs/${1//\//-}.log status=0
+    shift
     say "$name ..."
-    "$root/ci/rxe/run.sh" --timeout "$limit" "$@" >"$log" 2>&1 || status=$?
+    "$@" >"$log" 2>&1 || status=$?
     sed -i 's/^\[client\] //' "$log" # of two hosts, the one with the tests
     if ((status == 77)); then
         skipped=$((skipped + 1))
         skips+=("$name: $(tail -n 1 "$log")")
         return
     fi
-    # What the rig ran looks like one ctest test to the counting.
-    printf 'RIG %s %d\n' "$1" "$status" >>"$log"
+    # It looks like one ctest test to the counting.
+    printf 'COMMAND %s %d\n' "${name##*/}" "$status" >>"$log"
     count_log "$name" "$log"
 }
+
+# run_in_rig NAME TIMEOUT RIG-FLAG... -- COMMAND...
+run_in_rig() { run_command "rig/$1" "$root/ci/rxe/run.sh" --timeout "${@:2}"; }
 
 build_variant() {
     local name=$1 directory=$2
@@ -77,12 +80,13 @@ run_rig_tests() {
         failures+=("rig: its kernel cannot be built: $(tail -n 1 "$logs/rig-build.log")")
         return
     fi
+    run_command rig/selftest "$root/ci/rxe/selftest.sh"
     local suite
     for suite in "$build"/tests/conformance_verbs "$build"/tests/test_verbs_*; do
         [[ -x $suite ]] || continue
         run_in_rig "${suite##*/}" 300 -- "$suite"
     done
-    run_in_rig rdma_migration 400 -- "$root/tests/integration/rdma_migration.sh" "$build"
+    run_in_rig rdma_migration 400 --assert-no-rnr -- "$root/tests/integration/rdma_migration.sh" "$build"
     run_in_rig two_hosts 400 --hosts 2 -- "$root/tests/integration/two_hosts.sh" "$build"
 }
 

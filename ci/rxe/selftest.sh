@@ -23,7 +23,7 @@ expect() { # name, then a command that is true when all is well
         echo "ok: $name"
     else
         failed=$((failed + 1))
-        echo "FAILED: $name (status $status)"
+        echo "FAILED $name (status $status)"
         sed 's/^/    out: /' "$work/out" | tail -n 20
         sed 's/^/    err: /' "$work/err" | tail -n 60
     fi
@@ -92,6 +92,6 @@ test_command
 test_single
 test_timeout
 test_pair
-((skipped == 0)) || echo "two hosts skipped"
-echo "$passed passed, $failed failed"
+((skipped == 0)) || echo "SKIPPED two hosts: $(tail -n 1 "$work/err")"
+echo "selftest: $passed passed, $failed failed, $skipped skipped"
 ((failed == 0))
