@@ -4,12 +4,36 @@
 
 #include <isa-l/crc.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 /* ISA-L takes an int length and chains without the final inversion. */
 enum { ISAL_BYTES_MAX = 1 << 30 };
 
 /* Small enough that the copy is still in the first-level cache for the checksum. */
 enum { COPY_PIECE_BYTES = 16 * 1024 };
+
+/* The library's widest code leaves the upper halves of the vector registers in use. Until somebody
+ * clears them, every plain SSE instruction of the thread waits for them: RocksDB's iterators, which
+ * are made of these, run at less than half their speed. */
+#ifdef __x86_64__
+__attribute__((target("avx"))) static void clear_upper_halves(void)
+{
+    _mm256_zeroupper();
+}
+
+static void leave_library(void)
+{
+    if (__builtin_cpu_supports("avx")) {
+        clear_upper_halves();
+    }
+}
+#else
+static void leave_library(void)
+{
+}
+#endif
 
 uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
 {
@@ -22,6 +46,7 @@ uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size)
         at += piece;
         size -= piece;
     }
+    leave_library();
     return ~state;
 }
 

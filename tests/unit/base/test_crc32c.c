@@ -70,11 +70,46 @@ static void test_crc32c_copy__sizes_around_a_piece__copied_and_summed(void)
     }
 }
 
+#ifdef __x86_64__
+/* The upper halves of the first eight vector registers, all bits together. */
+__attribute__((target("avx"))) static uint64_t upper_halves(void)
+{
+    uint64_t bits[2];
+    __asm__ volatile("vorps %%ymm0, %%ymm1, %%ymm0\n\t"
+                     "vorps %%ymm2, %%ymm0, %%ymm0\n\t"
+                     "vorps %%ymm3, %%ymm0, %%ymm0\n\t"
+                     "vorps %%ymm4, %%ymm0, %%ymm0\n\t"
+                     "vorps %%ymm5, %%ymm0, %%ymm0\n\t"
+                     "vorps %%ymm6, %%ymm0, %%ymm0\n\t"
+                     "vorps %%ymm7, %%ymm0, %%ymm0\n\t"
+                     "vextractf128 $1, %%ymm0, %0\n\t"
+                     "vzeroupper"
+                     : "=m"(bits)
+                     :
+                     : "xmm0", "xmm1");
+    return bits[0] | bits[1];
+}
+
+static void test_crc32c_extend__large__leaves_no_wide_registers_in_use(void)
+{
+    fill_source();
+    if (!__builtin_cpu_supports("avx")) {
+        return; /* there are no upper halves */
+    }
+    uint32_t crc = crc32c_extend(0, source, sizeof(source));
+    check_equal(upper_halves(), 0);
+    check(crc != 0);
+}
+#endif
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_crc32c__published_inputs__published_values),
     CHECK_TEST(test_crc32c__nothing__zero),
     CHECK_TEST(test_crc32c_extend__cut_anywhere__as_the_whole),
     CHECK_TEST(test_crc32c__any_bit_flipped__another_value),
+#ifdef __x86_64__
+    CHECK_TEST(test_crc32c_extend__large__leaves_no_wide_registers_in_use),
+#endif
     CHECK_TEST(test_crc32c_copy__sizes_around_a_piece__copied_and_summed),
 };
 
