@@ -4,31 +4,24 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <xxhash.h>
-#ifdef __x86_64__
-#include <xxh_x86dispatch.h> /* the same hashes by the widest registers that this processor has */
-#endif
 
-/* The value is hashed with a seed that depends on the key, so that one call hashes the large part
- * and no record needs a copy or a streaming state. */
-static XXH128_hash_t hash_record(struct haul_slice key, struct haul_slice value)
-{
-    XXH64_hash_t seed = XXH3_64bits_withSeed(key.data, key.size, key.size);
-    return XXH3_128bits_withSeed(value.data, value.size, seed);
-}
+#include "digest_avx2.h"
+#include "digest_hash.h"
 
 void digest_add(struct digest *digest, struct haul_slice key, struct haul_slice value)
 {
-    XXH128_hash_t hash = hash_record(key, value);
-    digest->count++;
-    digest->bytes += key.size + value.size;
-    digest->low += hash.low64;
-    digest->high += hash.high64 + (digest->low < hash.low64 ? 1 : 0);
+#ifdef __x86_64__
+    if (__builtin_cpu_supports("avx2")) {
+        digest_add_avx2(digest, key, value);
+        return;
+    }
+#endif
+    digest_hash_add(digest, key, value);
 }
 
 void digest_subtract(struct digest *digest, struct haul_slice key, struct haul_slice value)
 {
-    XXH128_hash_t hash = hash_record(key, value);
+    XXH128_hash_t hash = digest_hash(key, value);
     digest->count--;
     digest->bytes -= key.size + value.size;
     digest->high -= hash.high64 + (digest->low < hash.low64 ? 1 : 0);

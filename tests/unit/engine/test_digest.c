@@ -136,6 +136,21 @@ static void test_digest_format__value__32_digits_high_first(void)
     check_text(text, "000000000000001ab000000000000002");
 }
 
+/* Adding and subtracting are compiled for different instructions. */
+static void test_digest_subtract__values_of_many_sizes__what_was_added(void)
+{
+    static uint8_t bytes[5000];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 31 + i / 255);
+    }
+    for (size_t size = 0; size <= sizeof(bytes); size += size < 300 ? 1 : 97) {
+        struct digest digest = empty;
+        digest_add(&digest, slice_of(bytes, size % 40), slice_of(bytes, size));
+        digest_subtract(&digest, slice_of(bytes, size % 40), slice_of(bytes, size));
+        check(digest_equal(&digest, &empty));
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_digest_add__two_orders__equal),
     CHECK_TEST(test_digest_add__one_record__count_and_bytes),
@@ -146,6 +161,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_digest_subtract__before_the_add__empty_again),
     CHECK_TEST(test_digest_join__parts__the_whole),
     CHECK_TEST(test_digest_format__value__32_digits_high_first),
+    CHECK_TEST(test_digest_subtract__values_of_many_sizes__what_was_added),
 };
 
 CHECK_MAIN("digest", tests)

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* digest_hash.h — the hash of one record, compiled into every file that includes this, by the
+ * instructions which that file may use. (xxHash's own choice at run time takes its AVX-512 code,
+ * whose set-up costs more than it wins for values of some kilobytes.) */
+#ifndef HAUL_DIGEST_HASH_H
+#define HAUL_DIGEST_HASH_H
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "digest.h"
+
+/* The value is hashed with a seed that depends on the key, so that one call hashes the large part
+ * and no record needs a copy or a streaming state. */
+static inline XXH128_hash_t digest_hash(struct haul_slice key, struct haul_slice value)
+{
+    XXH64_hash_t seed = XXH3_64bits_withSeed(key.data, key.size, key.size);
+    return XXH3_128bits_withSeed(value.data, value.size, seed);
+}
+
+static inline void digest_hash_add(struct digest *digest, struct haul_slice key,
+                                   struct haul_slice value)
+{
+    XXH128_hash_t hash = digest_hash(key, value);
+    digest->count++;
+    digest->bytes += key.size + value.size;
+    digest->low += hash.low64;
+    digest->high += hash.high64 + (digest->low < hash.low64 ? 1 : 0);
+}
+
+#endif
