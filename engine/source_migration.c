@@ -192,10 +192,6 @@ static void open_links(struct source_migration *source)
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
     sender_links_open(&source->copy.links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
-    if (!source->was_accepted) {
-        source->was_accepted = true;
-        submit_call(source, CALL_ACCEPTED, call_accepted);
-    }
 }
 
 static void start_copy(struct source_migration *source)
@@ -282,7 +278,8 @@ static void on_control_message(struct source_migration *source, const struct con
         feed_error(source, SOURCE_EVENT_FAILED, &error);
         return;
     }
-    if (message.type == MESSAGE_WELCOME) {
+    bool welcome = message.type == MESSAGE_WELCOME;
+    if (welcome) {
         control_channel_note_peer_timeout(source->channel, message.as.welcome.peer_timeout_ms);
     }
     if (message.type == MESSAGE_LINK && source->has_copy) {
@@ -290,6 +287,11 @@ static void on_control_message(struct source_migration *source, const struct con
     } else {
         struct source_event session_event = {.type = SOURCE_EVENT_MESSAGE, .message = &message};
         feed(source, &session_event);
+    }
+    /* What this job supersedes is gone there, and the plan is on its way. */
+    if (welcome && !source->was_accepted) {
+        source->was_accepted = true;
+        submit_call(source, CALL_ACCEPTED, call_accepted);
     }
     message_release(&message);
 }

@@ -51,7 +51,8 @@ enum haul_status source_record_left_plan(const struct source_record *record, str
 enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-/* The target has taken the job: what was left over is given up. */
+/* The target has answered Hello, and so has nothing left of what was left over here: that is given
+ * up. */
 enum haul_status source_record_accepted(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* FROZEN, durably, with the last sequence number before it. */
@@ -74,7 +75,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 
 struct source_ending {
     const struct haul_error *outcome;
-    bool was_accepted; /* the target had the job */
+    bool was_accepted; /* the target took Hello: it may have a record of the job */
     bool peer_knows;   /* and knows that it is over */
 };
 /* The job is over: finish the journal, or leave it for a later run. */

@@ -34,7 +34,8 @@ struct source_session {
     struct message accepted; /* PlanAccepted, owned */
     haul_control_Progress progress;
     bool channel_up;
-    bool accepted_once; /* the target knows the job: it can be taken up again */
+    bool proposed;      /* the plan went out: the target may have a record of the job */
+    bool accepted_once; /* and has: it said so */
     struct retry_limit retry;
     bool frozen;
     bool decided;
@@ -149,7 +150,7 @@ static bool may_retry(const struct source_session *session, const struct haul_er
 {
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING;
-    return (session->accepted_once || session->decided) && is_path_error(error->status) &&
+    return (session->proposed || session->decided) && is_path_error(error->status) &&
            retry_limit_allows(&session->retry, was_up, now_ns);
 }
 
@@ -215,7 +216,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
     hello->transport_mode = (uint32_t)options->source.mode;
     hello->peer_timeout_ms = options->peer_timeout_ms;
-    hello->resume = session->accepted_once || options->continued || session->decided;
+    hello->resume = session->proposed || options->continued || session->decided;
     if (options->supersedes != NULL) {
         hello->supersedes.size = HAUL_JOB_BYTES;
         memcpy(hello->supersedes.bytes, options->supersedes, HAUL_JOB_BYTES);
@@ -247,6 +248,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
         abort_with(session, HAUL_NO_MEMORY, "no memory for the plan", "", now_ns);
         return;
     }
+    session->proposed = true;
     /* Clearing an --overwrite range takes the target its time; its keep-alives cover for it. */
     enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
@@ -495,7 +497,8 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         }
         return;
     }
-    if (may_retry(session, &error, now_ns) && session->state <= SOURCE_PLANNING) {
+    bool came_back = session->accepted_once || session->figures.retries > 0;
+    if (came_back && session->state <= SOURCE_PLANNING && may_retry(session, &error, now_ns)) {
         go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }

@@ -215,7 +215,7 @@ static enum haul_status fill(struct control_channel *channel, struct haul_error 
         in->end += received;
         channel->heard_ns = clock_now_ns(channel->config.clock);
     } else if (status == HAUL_CLOSED && error->code == 0 && byte_queue_size(in) > 0) {
-        return haul_error_set(error, HAUL_PROTOCOL, "", 0,
+        return haul_error_set(error, HAUL_CLOSED, "", 0,
                               "the peer closed the connection in the middle of a message");
     }
     return status;

@@ -18,6 +18,18 @@ static enum haul_status fail_foreign(const struct tcp_handshake *handshake, cons
     return HAUL_PROTOCOL;
 }
 
+/* Killed, perhaps, between accepting and answering: whoever asks again may learn more. */
+static enum haul_status fail_unanswered(const struct tcp_handshake *handshake,
+                                        struct haul_error *error)
+{
+    char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&handshake->peer, name);
+    (void)haul_error_set(error, HAUL_CLOSED, "", 0, "%s closed the connection without an answer",
+                         name);
+    haul_error_hint(error, "is that the port of `haul recv`?");
+    return HAUL_CLOSED;
+}
+
 static enum haul_status fail_version(const struct tcp_handshake *handshake, uint16_t version_min,
                                      uint16_t version_max, struct haul_error *error)
 {
@@ -112,7 +124,7 @@ static enum haul_status on_reading(struct tcp_handshake *handshake, int fd,
         return fail_foreign(handshake, "its answer is not ours", error);
     }
     if (status == HAUL_CLOSED && error->code == 0) {
-        return fail_foreign(handshake, "it closed the connection without an answer", error);
+        return fail_unanswered(handshake, error);
     }
     if (status != HAUL_OK || handshake->moved_bytes < sizeof(handshake->bytes)) {
         return status;

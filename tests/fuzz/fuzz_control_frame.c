@@ -158,7 +158,7 @@ static void end_stream(struct script *script)
         expected->end = HAUL_TIMEOUT;
     } else {
         (void)shutdown(script->peer, SHUT_WR);
-        expected->end = expected->at == expected->written_end ? HAUL_CLOSED : HAUL_PROTOCOL;
+        expected->end = HAUL_CLOSED;
     }
     bool open = take_events(script);
     haul_assert(!open);

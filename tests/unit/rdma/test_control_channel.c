@@ -243,7 +243,7 @@ static void test_control_channel_poll__peer_closes_between_frames__message_then_
     close_all();
 }
 
-static void test_control_channel_poll__peer_closes_anywhere_in_a_frame__protocol(void)
+static void test_control_channel_poll__peer_closes_anywhere_in_a_frame__closed(void)
 {
     for (size_t cut = 1; cut < CONTROL_FRAME_BYTES + 10; cut++) {
         open_adopted();
@@ -251,7 +251,7 @@ static void test_control_channel_poll__peer_closes_anywhere_in_a_frame__protocol
         check(raw_write(peer, frame, cut));
         (void)close(peer);
         peer = -1;
-        check_closed(HAUL_PROTOCOL);
+        check_closed(HAUL_CLOSED);
         close_all();
     }
 }
@@ -525,7 +525,7 @@ static void test_control_channel_connect__short_foreign_answer__not_a_haul_peer(
     close_connecting();
 }
 
-static void test_control_channel_connect__closed_without_answer__protocol(void)
+static void test_control_channel_connect__closed_without_answer__closed_with_hint(void)
 {
     open_connecting();
     uint8_t preamble[TCP_PREAMBLE_BYTES];
@@ -533,7 +533,10 @@ static void test_control_channel_connect__closed_without_answer__protocol(void)
     check(raw_read(peer, preamble, sizeof(preamble)));
     (void)close(peer);
     peer = -1;
-    check_closed(HAUL_PROTOCOL);
+    check_or_stop(next_event());
+    check_equal(event.type, CONTROL_CLOSED);
+    check_status(event.error.status, HAUL_CLOSED);
+    check(strstr(event.error.hint, "haul recv") != NULL);
     close_connecting();
 }
 
@@ -576,7 +579,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_poll__body_damaged__corrupt),
     CHECK_TEST(test_control_channel_poll__type_damaged__corrupt),
     CHECK_TEST(test_control_channel_poll__peer_closes_between_frames__message_then_closed),
-    CHECK_TEST(test_control_channel_poll__peer_closes_anywhere_in_a_frame__protocol),
+    CHECK_TEST(test_control_channel_poll__peer_closes_anywhere_in_a_frame__closed),
     CHECK_TEST(test_control_channel_send__peer_reset_after_a_message__message_still_read),
     CHECK_TEST(test_control_channel_destroy__message_queued__delivered_before_the_end),
     CHECK_TEST(test_control_channel_poll__nothing_said_for_a_third__keepalive),
@@ -593,7 +596,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_connect__answered_version__version),
     CHECK_TEST(test_control_channel_connect__other_version__text_has_both_ranges),
     CHECK_TEST(test_control_channel_connect__short_foreign_answer__not_a_haul_peer),
-    CHECK_TEST(test_control_channel_connect__closed_without_answer__protocol),
+    CHECK_TEST(test_control_channel_connect__closed_without_answer__closed_with_hint),
     CHECK_TEST(test_control_channel_connect__nobody_listens__refused_with_hint),
     CHECK_TEST(test_control_channel_connect__silent_peer__timeout),
 };

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_session.c — the source's machine: what it does when the path is lost early. */
+#include "source_session.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "clock.h"
+
+enum { PEER_TIMEOUT_MS = 1000, RETRY_MAX_MS = 5000 };
+
+static struct plan plan;
+static struct plan_family family;
+static struct key_range range;
+static struct plan_stream stream;
+static struct source_session *session;
+static struct source_action action;
+
+/* A job of one family, everything in it. */
+static void open_session(void)
+{
+    static const struct plan_family only = {
+        .family = {.name = "default", .comparator = "leveldb.BytewiseComparator"}};
+    family = only;
+    memset(&range, 0, sizeof(range));
+    memset(&stream, 0, sizeof(stream));
+    plan = (struct plan){.family_count = 1,
+                         .families = &family,
+                         .range_count = 1,
+                         .ranges = &range,
+                         .stream_count = 1,
+                         .streams = &stream,
+                         .new_version = 1};
+    struct source_session_options options = {.plan = &plan,
+                                             .epoch = 1,
+                                             .identity = "test",
+                                             .peer_timeout_ms = PEER_TIMEOUT_MS,
+                                             .retry_max_ms = RETRY_MAX_MS};
+    memset(options.job, 7, sizeof(options.job));
+    check_or_stop(source_session_create(&options, &session) == HAUL_OK);
+}
+
+static void feed_type(enum source_event_type type, enum haul_status status, uint64_t now_ns)
+{
+    struct source_event event = {.type = type};
+    if (status != HAUL_OK) {
+        (void)haul_error_set(&event.error, status, NULL, 0, "test");
+    }
+    source_session_event(session, &event, now_ns);
+}
+
+static void feed_message(struct message *message, uint64_t now_ns)
+{
+    struct source_event event = {.type = SOURCE_EVENT_MESSAGE, .message = message};
+    source_session_event(session, &event, now_ns);
+    message_release(message);
+}
+
+static void feed_welcome(uint64_t now_ns)
+{
+    struct message message;
+    message_init(&message, MESSAGE_WELCOME);
+    message.as.welcome.wire_version = MESSAGE_WIRE_VERSION;
+    message.as.welcome.session.size = MESSAGE_SESSION_BYTES;
+    message.as.welcome.token.size = MESSAGE_TOKEN_BYTES;
+    feed_message(&message, now_ns);
+}
+
+static void feed_refused(enum haul_status status, uint64_t now_ns)
+{
+    struct message message;
+    message_init(&message, MESSAGE_REFUSED);
+    message.as.refused.status = (uint32_t)status;
+    feed_message(&message, now_ns);
+}
+
+/* The next action is that message; `resume` of a Hello. */
+static bool sends(enum message_type type, bool *resume)
+{
+    bool found = source_session_action(session, &action) && action.type == SOURCE_ACTION_SEND &&
+                 action.message.type == type;
+    if (found) {
+        *resume = type == MESSAGE_HELLO && action.message.as.hello.resume;
+        message_release(&action.message);
+    }
+    return found;
+}
+
+static bool does(enum source_action_type type)
+{
+    return source_session_action(session, &action) && action.type == type;
+}
+
+/* Up to the plan, which is out. */
+static void propose(bool expect_resume, uint64_t now_ns)
+{
+    bool resume = false;
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, now_ns);
+    check(sends(MESSAGE_HELLO, &resume));
+    check_equal(resume, expect_resume);
+    feed_welcome(now_ns);
+    check(sends(MESSAGE_PLAN, &resume));
+}
+
+/* The path is lost; the session comes back. */
+static void lose_path_and_return(uint64_t now_ns)
+{
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, now_ns);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, source_session_deadline_ns(session));
+    check(does(SOURCE_ACTION_CONNECT));
+}
+
+static void test_source_session__path_lost_before_welcome__ends_temporary(void)
+{
+    bool resume = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, 2);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_CLOSED);
+    source_session_destroy(session);
+}
+
+/* The target may have recorded the job, and would then refuse every other one. */
+static void test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job(void)
+{
+    open_session();
+    propose(false, 1);
+    lose_path_and_return(2);
+    propose(true, 3 * (uint64_t)NS_PER_MS);
+    source_session_destroy(session);
+}
+
+/* It has not noticed yet that we were gone. */
+static void test_source_session__busy_after_the_return__tries_again(void)
+{
+    open_session();
+    propose(false, 1);
+    lose_path_and_return(2);
+    propose(true, 3);
+    feed_refused(HAUL_BUSY, 4);
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    source_session_destroy(session);
+}
+
+static void test_source_session__busy_at_first__ends(void)
+{
+    open_session();
+    propose(false, 1);
+    feed_refused(HAUL_BUSY, 2);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_BUSY);
+    source_session_destroy(session);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
+    CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
+    CHECK_TEST(test_source_session__busy_after_the_return__tries_again),
+    CHECK_TEST(test_source_session__busy_at_first__ends),
+};
+
+CHECK_MAIN("source_session", tests)
