@@ -309,7 +309,11 @@ enum haul_status target_record_look_up(struct target_record *record,
     struct haul_store *store = record->target->store;
     memcpy(record->job, hello->job.bytes, HAUL_JOB_BYTES);
     record->epoch = hello->epoch;
-    enum haul_status status = supersede(record, hello, error);
+    /* Whatever lies there is this job's now, also when it only learns that it is committed. */
+    enum haul_status status = name_staging(record, store, error);
+    if (status == HAUL_OK) {
+        status = supersede(record, hello, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }
@@ -570,6 +574,7 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         status = own_plan(record, &committed.committed, record->journal, &record->plan, error);
     }
     if (status == HAUL_OK) {
+        remove_staging(record); /* before DONE: whoever comes after it looks for nothing */
         status = job_journal_finish(record->journal, error);
         record->journal = NULL;
     }

@@ -35,7 +35,7 @@ struct target_record {
     uint64_t delta_next_batch;
     /* Resumed after the last stream: digests of the range as it is, one a family; else NULL. */
     struct digest *base_digests;
-    char staging[TARGET_PATH_BYTES_MAX]; /* "" unless the lane ingests */
+    char staging[TARGET_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
 };
 
 void target_record_init(struct target_record *record, const struct haul_target_options *target);

@@ -3,8 +3,12 @@
  * COMMITTED and DONE leaves, and that no other job touches either. */
 #include "target_record.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "haul/job.h"
@@ -140,6 +144,56 @@ static void test_target_record_look_up__owned_long_ago__committed(void)
     finish();
 }
 
+static void test_target_record_look_up__died_while_owning__no_staging_files_stay(void)
+{
+    char directory[512];
+    char file[544];
+    start();
+    die_while_owning();
+    (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
+    (void)snprintf(file, sizeof(file), "%s/left-over.sst", directory);
+    check_equal(mkdir(directory, 0755), 0);
+    check_equal(close(creat(file, 0644)), 0);
+    check_equal(come(1, true), JOB_COMMITTED);
+    leave();
+    check_equal(access(file, F_OK), -1);
+    check_equal(access(directory, F_OK), -1);
+    finish();
+}
+
+/* Its table files were made by a process that died behind PREPARED: there is no other plan. */
+static void test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay(void)
+{
+    char directory[512];
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    leave();
+    (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
+    check_equal(mkdir(directory, 0755), 0);
+    check_equal(come(1, true), JOB_PREPARED);
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    leave();
+    check_equal(access(directory, F_OK), -1);
+    finish();
+}
+
+static void test_target_record_own__owned__no_staging_files_before_the_end(void)
+{
+    char directory[512];
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
+    check_equal(mkdir(directory, 0755), 0);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_equal(access(directory, F_OK), -1);
+    leave();
+    finish();
+}
+
 static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(void)
 {
     start();
@@ -237,6 +291,9 @@ static void test_target_record_clear__copied__range_empty_and_no_journal(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
     CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),
+    CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
+    CHECK_TEST(test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay),
+    CHECK_TEST(test_target_record_own__owned__no_staging_files_before_the_end),
     CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
     CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
