@@ -475,6 +475,9 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
     if (status == HAUL_OK) {
         status = take_streams(plan, from, error);
     }
+    if (status == HAUL_NO_MEMORY) {
+        haul_error_set(error, status, "malloc", 0, "no memory for the plan");
+    }
     if (status != HAUL_OK) {
         plan_fini(plan);
     }

@@ -65,17 +65,26 @@ static enum haul_status check_absent(const char *path, bool may_create, struct h
     return HAUL_OK;
 }
 
-static void read_identity(struct rocks_store *store)
+/* Databases of early releases have none. Errors: IO: a journal must not be told from another
+ * database's by an identity that could not be read. */
+static enum haul_status read_identity(struct rocks_store *store, struct haul_error *error)
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
     FILE *file = fopen(path, "re");
+    if (file == NULL && errno == ENOENT) {
+        return HAUL_OK;
+    }
+    bool read = file != NULL;
+    if (read && fgets(store->identity, sizeof(store->identity), file) != NULL) {
+        store->identity[strcspn(store->identity, "\r\n")] = '\0';
+    }
+    int code = errno;
+    read = read && ferror(file) == 0;
     if (file != NULL) {
-        if (fgets(store->identity, sizeof(store->identity), file) != NULL) {
-            store->identity[strcspn(store->identity, "\r\n")] = '\0';
-        }
         (void)fclose(file);
     }
+    return read ? HAUL_OK : haul_error_set(error, HAUL_IO, "read", code, "cannot read %s", path);
 }
 
 /* --- column families -------------------------------------------------------------------------- */
@@ -274,8 +283,5 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
         apply_options(store, options);
         status = open_handles(store, error);
     }
-    if (status == HAUL_OK) {
-        read_identity(store);
-    }
-    return status;
+    return status == HAUL_OK ? read_identity(store, error) : status;
 }

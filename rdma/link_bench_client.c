@@ -346,6 +346,9 @@ enum haul_status bench_client_run(const struct bench_context *context,
     if (status == HAUL_OK) {
         status =
             poll_group_create(link_spin_us(&client.options->link), &clock_monotonic, &client.group);
+        if (status != HAUL_OK) {
+            haul_error_set(error, status, NULL, 0, "cannot create the loop");
+        }
     }
     if (status == HAUL_OK) {
         status = control_channel_connect(&client.address, &ticket, &config, &client.channel, error);
@@ -364,8 +367,8 @@ enum haul_status bench_client_run(const struct bench_context *context,
                                     "%llu blocks arrived with a wrong checksum",
                                     (unsigned long long)client.crc_errors);
         }
-        tear_down(&client);
     }
+    tear_down(&client);
     result->cpu_seconds = bench_cpu_seconds() - cpu;
     return status;
 }
