@@ -439,7 +439,7 @@ bool sender_links_is_idle(const struct sender_links *links)
 void sender_links_close(struct sender_links *links)
 {
     links->state = SENDER_LINKS_CLOSED;
-    for (uint32_t i = 0; i < links->options.link_count; i++) {
+    for (uint32_t i = 0; links->links != NULL && i < links->options.link_count; i++) {
         if (links->links[i].link != NULL) {
             link_close(links->links[i].link);
         }
@@ -449,7 +449,7 @@ void sender_links_close(struct sender_links *links)
 void sender_links_stats(const struct sender_links *links, struct haul_link_stats *stats)
 {
     *stats = links->closed_stats;
-    for (uint32_t i = 0; i < links->options.link_count; i++) {
+    for (uint32_t i = 0; links->links != NULL && i < links->options.link_count; i++) {
         if (links->links[i].link != NULL) {
             struct haul_link_stats one;
             link_stats(links->links[i].link, &one);
