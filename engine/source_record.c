@@ -295,6 +295,21 @@ enum haul_status source_record_released(struct source_record *record, struct hau
     return job_journal_mark(record->journal, JOURNAL_RELEASED, true, error);
 }
 
+/* The target owns. Nobody may have come to RELEASED: a crash behind the decision, and then a
+ * `resolve`. Closes the journal. */
+static enum haul_status finish_committed(struct journal *journal, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED) {
+        status = job_journal_mark(journal, JOURNAL_RELEASED, true, error);
+    }
+    if (status == HAUL_OK) {
+        return job_journal_finish(journal, error);
+    }
+    journal_close(journal);
+    return status;
+}
+
 /* What becomes of the journal; the first that fits. */
 static enum haul_status end_journal(struct source_record *record, struct journal *journal,
                                     const struct source_ending *ending, struct haul_error *error)
@@ -305,7 +320,7 @@ static enum haul_status end_journal(struct source_record *record, struct journal
     bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
     if (outcome == HAUL_OK) {
         record->journal = NULL;
-        return job_journal_finish(journal, error);
+        return finish_committed(journal, error);
     }
     if (temporary && ending->was_accepted) {
         return HAUL_OK; /* the next job of this store goes on with it, or supersedes it */
