@@ -38,7 +38,11 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
     }
     status = journal_open(&config, journal, error);
     *existed = status == HAUL_OK;
-    return status == HAUL_NOT_FOUND ? journal_create(&config, journal, error) : status;
+    if (status != HAUL_NOT_FOUND) {
+        return status;
+    }
+    journal_directory_clean(config.calls, directory);
+    return journal_create(&config, journal, error);
 }
 
 enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,

@@ -3,6 +3,7 @@
 #include "journal_directory.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,4 +69,47 @@ enum haul_status journal_directory_list(const struct file_calls *calls, const ch
     *entries = collector.entries;
     *count = collector.count;
     return HAUL_OK;
+}
+
+/* --- what a crash left ------------------------------------------------------------------------ */
+
+struct cleaner {
+    const struct file_calls *calls;
+    const char *directory;
+};
+
+/* An unfinished journal whose maker is gone: nobody holds its lock. One that is being made is left.
+ */
+static void clean_name(void *context, const char *name)
+{
+    static const char suffix[] = ".tmp";
+    const struct cleaner *cleaner = context;
+    struct journal_entry entry;
+    struct haul_error ignored;
+    char journal_name[JOURNAL_NAME_BYTES_MAX];
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    int fd = -1;
+    size_t size = strlen(name);
+    size_t kept = size < sizeof(suffix) ? 0 : size - (sizeof(suffix) - 1);
+    if (kept == 0 || kept >= sizeof(journal_name) || strcmp(name + kept, suffix) != 0) {
+        return;
+    }
+    memcpy(journal_name, name, kept);
+    journal_name[kept] = '\0';
+    if (!journal_name_parse(journal_name, &entry.role, entry.job_id) ||
+        durable_file_path(cleaner->directory, name, path, &ignored) != HAUL_OK ||
+        durable_file_open(cleaner->calls, path, O_RDWR, &fd, &ignored) != HAUL_OK) {
+        return;
+    }
+    if (durable_file_lock(cleaner->calls, fd, path, &ignored) == HAUL_OK) {
+        (void)cleaner->calls->unlink(cleaner->calls->context, path);
+    }
+    (void)cleaner->calls->close(cleaner->calls->context, fd);
+}
+
+void journal_directory_clean(const struct file_calls *calls, const char *directory)
+{
+    struct cleaner cleaner = {.calls = calls == NULL ? &file_calls_system : calls,
+                              .directory = directory};
+    (void)cleaner.calls->list(cleaner.calls->context, directory, clean_name, &cleaner);
 }

@@ -596,6 +596,32 @@ static void test_journal_directory_list__no_directory__none(void)
     fake_disk_fini(&disk);
 }
 
+static int make_file(const char *name)
+{
+    int fd = fake_disk_open(&disk, name, O_CREAT, 0);
+    check(fd >= 0);
+    return fd;
+}
+
+static void test_journal_directory_clean__unfinished_journals__only_those_nobody_makes(void)
+{
+    static const char left[] = "/db/haul/source-000102030405060708090a0b0c0d0e0f.journal.tmp";
+    static const char locked[] = "/db/haul/target-000102030405060708090a0b0c0d0e0f.journal.tmp";
+    static const char other[] = "/db/haul/ownership.tmp";
+    fake_disk_init(&disk, 1);
+    journal_close(create(JOURNAL_SOURCE));
+    (void)fake_disk_close(&disk, make_file(left));
+    (void)fake_disk_close(&disk, make_file(other));
+    int fd = make_file(locked);
+    check_equal(fake_disk_flock(&disk, fd, LOCK_EX), 0);
+    journal_directory_clean(&disk.calls, "/db/haul");
+    check(fake_disk_find(&disk, left) == NULL);
+    check(fake_disk_find(&disk, locked) != NULL);
+    check(fake_disk_find(&disk, other) != NULL);
+    journal_close(open_again(JOURNAL_SOURCE));
+    fake_disk_fini(&disk);
+}
+
 static void test_journal_name_parse__not_a_journal__false(void)
 {
     static const char *const names[] = {
@@ -675,6 +701,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_remove__done__gone_for_good),
     CHECK_TEST(test_journal_directory_list__journals_and_other_files__only_journals_in_order),
     CHECK_TEST(test_journal_directory_list__no_directory__none),
+    CHECK_TEST(test_journal_directory_clean__unfinished_journals__only_those_nobody_makes),
     CHECK_TEST(test_journal_name_parse__not_a_journal__false),
     CHECK_TEST(test_file_calls_system__whole_life_of_a_journal__works),
 };
