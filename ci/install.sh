@@ -8,11 +8,12 @@ set -euo pipefail
 packages=(
     gcc g++ make cmake pkg-config
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
+    libnuma-dev libzstd-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq strace
     # benchmarks
-    iperf3 perftest time rsync
+    iperf3 perftest time rsync iproute2 gnuplot-nox
 )
 
 is_installed() {

@@ -14,6 +14,7 @@ struct recv_options {
     const char *listen;
     enum haul_transport_mode mode;
     bool once;
+    const char *cpu_list;
     uint32_t applier_count;
     enum haul_lane lane;
     uint64_t table_size_bytes;
@@ -45,6 +46,10 @@ static const struct option_rule rules[] = {
      AT(option_u32, applier_count),
      .min = 1,
      .max = 64},
+    {.name = "cpu-list",
+     .value_name = "LIST",
+     .help = "processors for its threads, as 0-3,8 (default: near the network card)",
+     AT(option_text, cpu_list)},
     {.name = "lane",
      .value_name = "LANE",
      .help = "auto (default): table files where it is safe and pays; ingest; writebatch",
@@ -84,6 +89,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},
         .once = given->once,
+        .cpu_list = given->cpu_list,
         .applier_count = given->applier_count,
         .lane = given->lane,
         .table_size_bytes = given->table_size_bytes,

@@ -13,6 +13,7 @@ struct resume_options {
     const char *database;
     const char *to;
     enum haul_transport_mode mode;
+    const char *cpu_list;
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
@@ -40,16 +41,20 @@ static const struct option_rule rules[] = {
      AT(option_mode, mode)},
     {.name = "readers",
      .value_name = "N",
-     .help = "threads that read the database (default 1)",
+     .help = "threads that read the database (default 1, or one a link)",
      AT(option_u32, reader_count),
      .min = 1,
      .max = 64},
     {.name = "links",
      .value_name = "N",
-     .help = "data links (default 1)",
+     .help = "data links (default 1, 4 when the peer is more than 5 ms away)",
      AT(option_u32, link_count),
      .min = 1,
      .max = 16},
+    {.name = "cpu-list",
+     .value_name = "LIST",
+     .help = "processors for its threads, as 0-3,8 (default: near the network card)",
+     AT(option_text, cpu_list)},
     {.name = "rate",
      .value_name = "SIZE",
      .help = "at most so many bytes a second (default: no limit)",
@@ -79,6 +84,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},
         .link_count = given->link_count,
+        .cpu_list = given->cpu_list,
         .reader_count = given->reader_count,
         .rate_bytes_per_second = given->rate_bytes_per_second,
         .keep_versions = given->config_version.given,

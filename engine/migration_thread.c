@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "assertion.h"
+#include "thread_place.h"
 
 const char *haul_phase_name(enum haul_phase phase)
 {
@@ -37,9 +38,26 @@ enum haul_status migration_init(struct haul_migration *migration, struct haul_er
     return HAUL_OK;
 }
 
+void migration_place_near(struct haul_migration *migration, const struct link_address *local,
+                          const struct haul_log *log)
+{
+    if (migration->cpu_list != NULL || migration->placed) {
+        return;
+    }
+    migration->placed = true;
+    int node = link_address_node(local);
+    if (thread_place_node(node)) {
+        haul_log(log, HAUL_LOG_INFO, "running on NUMA node %d, where the network card is", node);
+    }
+}
+
 static void *run_thread(void *argument)
 {
     struct haul_migration *migration = argument;
+    struct haul_error ignored; /* checked when the migration was started */
+    if (migration->cpu_list != NULL) {
+        (void)!thread_place_cpus(migration->cpu_list, &ignored);
+    }
     migration->run(migration);
     struct haul_progress progress = migration->result.progress;
     progress.phase = HAUL_PHASE_ENDED;
@@ -50,6 +68,12 @@ static void *run_thread(void *argument)
 
 enum haul_status migration_start(struct haul_migration *migration, struct haul_error *error)
 {
+    if (migration->cpu_list != NULL) {
+        enum haul_status status = thread_place_check(migration->cpu_list, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
     int result = pthread_create(&migration->thread, NULL, run_thread, migration);
     if (result != 0) {
         return haul_error_set(error, HAUL_LIMIT, "pthread_create", result,

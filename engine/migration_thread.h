@@ -22,20 +22,26 @@ struct haul_migration {
     struct haul_progress progress;
     struct haul_result result; /* the loop's until the end, then readable */
     atomic_bool cancelled;
-    int cancel_fd; /* eventfd: wakes the loop */
-    int ended_fd;  /* eventfd: readable for ever after the end */
+    int cancel_fd;        /* eventfd: wakes the loop */
+    int ended_fd;         /* eventfd: readable for ever after the end */
+    const char *cpu_list; /* NULL: as the network card lies */
+    bool placed;
     char address[LINK_ADDRESS_TEXT_BYTES_MAX];
 };
 
 /* Errors: LIMIT (no descriptor). A failed init may be finished with fini. */
 enum haul_status migration_init(struct haul_migration *migration,
                                 struct haul_error *error) HAUL_MUST_CHECK;
-/* Start the thread on `run`. Errors: LIMIT. */
+/* Start the thread on `run`. Errors: LIMIT; INVALID (cpu_list). */
 enum haul_status migration_start(struct haul_migration *migration,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void migration_fini(struct haul_migration *migration);
 
 /* The loop's side. */
+/* The first call moves the loop, and what it starts from here on, to the NUMA node of the card that
+ * has this local address, unless processors were named. */
+void migration_place_near(struct haul_migration *migration, const struct link_address *local,
+                          const struct haul_log *log);
 static inline bool migration_is_cancelled(const struct haul_migration *migration)
 {
     return atomic_load(&migration->cancelled);

@@ -170,6 +170,18 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
 
 enum { SPLIT_PARTS_MAX = 256 };
 
+/* A small range has parts of a quarter of that, as many as keep several readers busy to the end. */
+enum { SMALL_SHARE = 4, SMALL_PARTS_MAX = 16 };
+
+static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes)
+{
+    uint64_t parts = bytes / stream_bytes + 1;
+    uint64_t small = bytes / (stream_bytes / SMALL_SHARE + 1) + 1;
+    small = small < SMALL_PARTS_MAX ? small : SMALL_PARTS_MAX;
+    parts = parts > small ? parts : small;
+    return parts < SPLIT_PARTS_MAX ? parts : SPLIT_PARTS_MAX;
+}
+
 /* Cut one range of one family by approximate bytes. */
 static enum haul_status add_range_streams(struct plan *plan, struct haul_store *store,
                                           uint32_t family, const struct key_range *range,
@@ -183,8 +195,7 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
     struct haul_slice cuts[SPLIT_PARTS_MAX];
     enum haul_status status = store->ops->range_size(store, family_id, start, end, &bytes, error);
     if (status == HAUL_OK && stream_bytes > 0) {
-        uint64_t parts = bytes / stream_bytes + 1;
-        parts = parts > SPLIT_PARTS_MAX ? SPLIT_PARTS_MAX : parts;
+        uint64_t parts = part_count(bytes, stream_bytes);
         if (parts > 1) {
             status = store->ops->range_split(store, family_id, start, end, cuts, (size_t)parts - 1,
                                              &cut_count, error);

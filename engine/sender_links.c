@@ -37,6 +37,7 @@ enum haul_status sender_links_init(struct sender_links *links,
     memset(links, 0, sizeof(*links));
     links->options = *options;
     links->outbox = outbox;
+    links->active_count = options->link_count;
     uint64_t burst = options->rate_bytes_per_second / 1000 * RATE_BURST_MS;
     burst = burst > RATE_LIMIT_BYTES_MAX ? RATE_LIMIT_BYTES_MAX : burst;
     rate_limit_init(&links->rate, options->rate_bytes_per_second, burst == 0 ? 1 : burst,
@@ -128,6 +129,24 @@ static bool shrink(struct sender_links *links, const struct haul_error *error)
     return true;
 }
 
+/* As many blocks as the active links can have on their way. */
+static void resize_pool(struct sender_links *links)
+{
+    uint32_t wanted = links->options.config.options.slot_count * links->active_count;
+    struct haul_error ignored;
+    if (block_pool_count(links->outbox->pool) != wanted) {
+        (void)!outbox_resize(links->outbox, wanted, &ignored);
+    }
+}
+
+void sender_links_use(struct sender_links *links, uint32_t link_count)
+{
+    haul_assert(link_count >= 1 && link_count <= links->options.link_count);
+    links->active_count = link_count;
+    links->options.config.path_bytes_per_second = links->options.rate_bytes_per_second / link_count;
+    resize_pool(links);
+}
+
 /* An attempt failed while the links were being opened. */
 static void fall_back(struct sender_links *links, const struct haul_error *error)
 {
@@ -146,8 +165,7 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
     haul_log(links->options.log, HAUL_LOG_WARNING, "no RDMA, falling back to TCP: %s",
              links->fallback_reason);
     links->rdma_refused = true;
-    struct haul_error ignored;
-    (void)!outbox_resize(links->outbox, links->links[0].capacity, &ignored); /* or stay small */
+    resize_pool(links); /* or stay small */
     connect_all(links);
 }
 
@@ -156,7 +174,7 @@ static void connect_all(struct sender_links *links)
     bool tcp = links->options.mode == HAUL_MODE_TCP || links->rdma_refused;
     links->transport = tcp ? HAUL_TRANSPORT_TCP : HAUL_TRANSPORT_VERBS;
     links->state = SENDER_LINKS_OPENING;
-    for (uint32_t i = 0; i < links->options.link_count; i++) {
+    for (uint32_t i = 0; i < links->active_count; i++) {
         struct haul_error error = {0};
         if (connect_one(links, &links->links[i], &error) != HAUL_OK) {
             fall_back(links, &error);
@@ -186,7 +204,7 @@ static void check_up(struct sender_links *links)
     bool up = links->state == SENDER_LINKS_OPENING;
     uint32_t slots = UINT32_MAX;
     uint32_t payload = UINT32_MAX;
-    for (uint32_t i = 0; up && i < links->options.link_count; i++) {
+    for (uint32_t i = 0; up && i < links->active_count; i++) {
         const struct sender_link *sender = &links->links[i];
         up = sender->bound && sender->described;
         if (up) {
@@ -205,8 +223,8 @@ static void check_up(struct sender_links *links)
     batch_size_init(&links->batch_size, links->options.batch_bytes_min,
                     links->options.batch_bytes_max, links->outbox->payload_bytes_max, slots);
     atomic_store(&links->outbox->batch_bytes, links->batch_size.bytes);
-    haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each",
-             links->options.link_count, haul_transport_name(links->transport), slots);
+    haul_log(links->options.log, HAUL_LOG_INFO, "%u %s link(s), %u slots each", links->active_count,
+             haul_transport_name(links->transport), slots);
 }
 
 static void bind_sender(struct sender_links *links, struct sender_link *sender)
@@ -230,7 +248,7 @@ void sender_links_describe(struct sender_links *links,
         description->transport != (uint32_t)links->transport) {
         return; /* of an attempt that was given up */
     }
-    if (description->index >= links->options.link_count || links->links[description->index].bound) {
+    if (description->index >= links->active_count || links->links[description->index].bound) {
         struct haul_error error = {0};
         haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u",
                        description->index);
@@ -328,7 +346,7 @@ static bool drain_outbox(struct sender_links *links)
     struct block *block;
     bool any = false;
     while ((block = outbox_take(links->outbox)) != NULL) {
-        uint32_t index = block->header.stream % links->options.link_count;
+        uint32_t index = block->header.stream % links->active_count;
         struct sender_link *sender = &links->links[index];
         haul_assert(sender->count < sender->capacity);
         sender->queue[(sender->first + sender->count) % sender->capacity] = block;

@@ -36,7 +36,7 @@ struct sender_links_options {
     struct link_address address;
     enum haul_transport_mode mode;
     struct link_config config; /* the pool is the outbox's */
-    uint32_t link_count;
+    uint32_t link_count;       /* at most; see sender_links_use */
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
     uint64_t rate_bytes_per_second; /* 0: unlimited */
@@ -60,6 +60,7 @@ struct sender_links {
     struct rate_limit rate;
     uint64_t rate_ready_ns; /* nothing is submitted before; 0: at once */
     struct sender_link *links;
+    uint32_t active_count;     /* links that are opened; blocks are spread over these */
     uint64_t in_flight_blocks; /* submitted, not yet DONE */
     uint64_t queued_blocks;
     uint64_t submitted_records;
@@ -72,6 +73,10 @@ enum haul_status sender_links_init(struct sender_links *links,
                                    struct outbox *outbox) HAUL_MUST_CHECK;
 /* Links are torn down at once. */
 void sender_links_fini(struct sender_links *links);
+
+/* Open so many links from now on, at most options.link_count, and keep blocks for these only.
+ * Before sender_links_open. */
+void sender_links_use(struct sender_links *links, uint32_t link_count);
 
 /* Begin to open. `rdma_offered` false: the peer cannot, for `rdma_refusal`. */
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,

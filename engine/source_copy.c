@@ -7,6 +7,8 @@
 
 #include "assertion.h"
 
+enum { FAR_ROUND_TRIP_US = 5000 };
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static enum haul_status create_tail(struct source_copy *copy, struct haul_error *error)
@@ -51,6 +53,7 @@ enum haul_status source_copy_init(struct source_copy *copy,
 {
     memset(copy, 0, sizeof(*copy));
     copy->options = *options;
+    copy->reader_count = options->source->reader_count;
     size_t streams = options->plan->stream_count;
     copy->histories = calloc(streams, sizeof(*copy->histories));
     copy->stream_digests = calloc(streams, sizeof(*copy->stream_digests));
@@ -67,6 +70,19 @@ enum haul_status source_copy_init(struct source_copy *copy,
     return status == HAUL_OK ? init_links(copy, error) : status;
 }
 
+void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
+{
+    const struct haul_source_options *source = copy->options.source;
+    uint32_t links = source->link_count;
+    if (copy->options.chooses_links && round_trip_us < FAR_ROUND_TRIP_US) {
+        links = 1;
+    }
+    sender_links_use(&copy->links, links);
+    /* A stream goes over one link: fewer readers than links would leave some idle. */
+    bool more = copy->options.chooses_readers && links > source->reader_count;
+    copy->reader_count = more ? links : source->reader_count;
+}
+
 static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)
 {
     struct reader_pool_options readers = {.store = copy->options.store,
@@ -75,7 +91,7 @@ static enum haul_status start_readers(struct source_copy *copy, struct haul_erro
                                           .outbox = &copy->outbox,
                                           .histories = copy->histories,
                                           .tail = copy->tail,
-                                          .thread_count = copy->options.source->reader_count,
+                                          .thread_count = copy->reader_count,
                                           .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
     enum haul_status status = reader_pool_create(&readers, &copy->readers, error);
     if (status == HAUL_OK) {
@@ -231,7 +247,7 @@ static void start_streams(struct source_copy *copy, bool metadata_complete)
     const struct plan *plan = copy->options.plan;
     bool open = !plan->families[0].metadata || metadata_complete;
     while (copy->copying && copy->next_stream < plan->stream_count &&
-           copy->running_tasks < copy->options.source->reader_count) {
+           copy->running_tasks < copy->reader_count) {
         uint32_t id = copy->next_stream;
         if (!plan->families[plan->streams[id].family].metadata && !open) {
             return;

@@ -22,6 +22,8 @@
 #include "source_session.h"
 
 struct source_copy_options {
+    bool chooses_links; /* source->link_count is only the most */
+    bool chooses_readers;
     struct haul_store *store;
     const struct haul_source_options *source; /* resolved; borrowed */
     struct plan *plan;                        /* borrowed */
@@ -45,6 +47,7 @@ struct source_copy {
     struct digest *stream_digests;   /* of finished streams */
     bool *stream_done;
     const haul_control_PlanAccepted *accepted; /* of the last start; borrowed */
+    uint32_t reader_count;
     uint32_t next_stream;
     uint32_t done_streams;
     uint32_t running_tasks;
@@ -66,6 +69,10 @@ void source_copy_fini(struct source_copy *copy);
 enum haul_status source_copy_open(struct source_copy *copy,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void source_copy_close(struct source_copy *copy);
+
+/* How far the peer is, before the links are opened: decides what was left to us. A short way needs
+ * one link. On a long one a single stream is held up by every loss and by the kernel's buffers. */
+void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us);
 
 /* Go on where the answer says. Errors: PROTOCOL (the target claims what was never sent). */
 enum haul_status source_copy_start(struct source_copy *copy,

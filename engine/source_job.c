@@ -12,7 +12,7 @@
 #include "version_record.h"
 
 enum {
-    LINK_COUNT_DEFAULT = 1,
+    LINK_COUNT_AUTO_MAX = 4,
     FREEZE_MAX_MS_DEFAULT = 500,
     RETRY_MAX_MS_DEFAULT = 30000,
     LAG_BYTES_MAX_DEFAULT = 1 << 20,
@@ -36,7 +36,9 @@ static enum haul_status resolve_options(struct source_job *job, struct haul_erro
         (uint32_t)or_default(link->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
     link->peer_timeout_ms =
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
-    options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_DEFAULT);
+    job->chooses_links = options->link_count == 0;
+    job->chooses_readers = options->reader_count == 0;
+    options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_AUTO_MAX);
     options->reader_count = (uint32_t)or_default(options->reader_count, 1);
     options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
     options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);

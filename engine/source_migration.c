@@ -191,6 +191,7 @@ static void open_links(struct source_migration *source)
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
+    source_copy_note_distance(&source->copy, control_channel_round_trip_us(source->channel));
     sender_links_open(&source->copy.links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
 }
 
@@ -304,6 +305,9 @@ static bool poll_channel(struct source_migration *source)
         any = true;
         if (event.type == CONTROL_CONNECTED) {
             control_channel_trust(source->channel);
+            struct link_address local;
+            control_channel_local(source->channel, &local);
+            migration_place_near(&source->base, &local, source->job.options.log);
             struct source_event up = {.type = SOURCE_EVENT_CHANNEL_UP};
             feed(source, &up);
         } else if (event.type == CONTROL_MESSAGE) {
@@ -480,6 +484,7 @@ static void fill_result(struct source_migration *source)
     result->new_version = source->job.plan.new_version;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
+    result->link_count = source->has_copy ? source->copy.links.active_count : 0;
     result->resumed = figures.retries > 0 || source->job.record.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
@@ -550,6 +555,8 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
                                        .adopted = job->record.continued,
                                        .epoch = job->record.epoch,
                                        .address = job->address,
+                                       .chooses_links = job->chooses_links,
+                                       .chooses_readers = job->chooses_readers,
                                        .clock = source->clock,
                                        .group = source->group};
     source->has_copy = true;
@@ -635,6 +642,7 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     }
     source->base.run = run_source;
     source->base.destroy = destroy_source;
+    source->base.cpu_list = options->cpu_list;
     source->clock = &clock_monotonic;
     source->started_ns = now_ns(source);
     enum haul_status status = set_up(source, options, error);

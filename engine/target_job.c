@@ -600,6 +600,11 @@ bool target_job_is_resumable(const struct target_job *job)
     return outcome == HAUL_CLOSED || outcome == HAUL_IN_DOUBT;
 }
 
+void target_job_address(const struct target_job *job, struct link_address *local)
+{
+    control_channel_local(job->channel, local);
+}
+
 bool target_job_was_accepted(const struct target_job *job)
 {
     return job->started_ns > 0 || job->was_known;

@@ -25,6 +25,9 @@ enum haul_status target_job_create(const struct target_job_options *options, int
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void target_job_destroy(struct target_job *job);
 
+/* Our address on the control connection. */
+void target_job_address(const struct target_job *job, struct link_address *local);
+
 /* May a data link with this ticket come in? OK, AUTH or BUSY. */
 enum haul_status target_job_admits(const struct target_job *job,
                                    const struct link_ticket *ticket) HAUL_MUST_CHECK;

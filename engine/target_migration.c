@@ -57,6 +57,9 @@ static void take_control(struct target_migration *target, struct link_incoming *
         haul_log(target->options.log, HAUL_LOG_ERROR, "%s: %s", peer, line);
         return;
     }
+    struct link_address local;
+    target_job_address(target->job, &local);
+    migration_place_near(&target->base, &local, target->options.log);
     target->resume_until_ns = 0;
     haul_log(target->options.log, HAUL_LOG_INFO, "control connection from %s", peer);
 }
@@ -313,6 +316,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     }
     target->base.run = run_target;
     target->base.destroy = destroy_target;
+    target->base.cpu_list = options->cpu_list;
     target->clock = &clock_monotonic;
     enum haul_status status = resolve_options(target, options, error);
     if (status == HAUL_OK) {

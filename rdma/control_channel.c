@@ -414,6 +414,16 @@ size_t control_channel_pending_bytes(const struct control_channel *channel)
     return byte_queue_size(&channel->out);
 }
 
+uint32_t control_channel_round_trip_us(const struct control_channel *channel)
+{
+    return tcp_socket_round_trip_us(channel->fd);
+}
+
+void control_channel_local(const struct control_channel *channel, struct link_address *local)
+{
+    tcp_socket_local(channel->fd, local);
+}
+
 int control_channel_fd(const struct control_channel *channel)
 {
     return channel->fd;

@@ -71,10 +71,14 @@ bool control_channel_poll(struct control_channel *channel, struct control_event 
 /* Bytes queued and not yet handed to the kernel. */
 size_t control_channel_pending_bytes(const struct control_channel *channel);
 
+/* The round trip to the peer in microseconds; 0: not known. */
+uint32_t control_channel_round_trip_us(const struct control_channel *channel);
+
 int control_channel_fd(const struct control_channel *channel);
 /* Which of EPOLLIN|EPOLLOUT to wait for now. */
 uint32_t control_channel_interest(const struct control_channel *channel);
 uint64_t control_channel_deadline_ns(const struct control_channel *channel);
+void control_channel_local(const struct control_channel *channel, struct link_address *local);
 void control_channel_peer(const struct control_channel *channel, struct link_address *peer);
 
 /* Close at once; queued messages that the kernel does not take now are lost. */

@@ -65,9 +65,12 @@ struct link_config {
     struct haul_link_options options; /* zeroes: defaults */
     uint64_t epoch;                   /* blocks of another epoch are refused with FENCED */
     uint64_t first_sequence;          /* of the first block; both sides alike */
-    const struct haul_clock *clock;   /* NULL: clock_monotonic */
-    const struct haul_log *log;       /* NULL: silent */
-    struct loopback_hub *hub;         /* loopback only */
+    /* Sender: this link's share of what the way to the peer carries; sizes buffers on a long way.
+     * 0: not known. */
+    uint64_t path_bytes_per_second;
+    const struct haul_clock *clock; /* NULL: clock_monotonic */
+    const struct haul_log *log;     /* NULL: silent */
+    struct loopback_hub *hub;       /* loopback only */
     /* Sender: blocks of the caller's own pool, which outlives the link and may serve several.
      * NULL: the link makes one of slot_count blocks. */
     struct block_pool *pool;
@@ -215,6 +218,8 @@ void listener_destroy(struct listener *listener);
 /* Parse "ADDR:PORT" (IPv6 in brackets, names are resolved). Errors: INVALID, NOT_FOUND. */
 enum haul_status link_address_parse(const char *text, struct link_address *address,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* The NUMA node of the card that has this local address; -1: not known. */
+int link_address_node(const struct link_address *address);
 enum { LINK_ADDRESS_TEXT_BYTES_MAX = 64 };
 void link_address_format(const struct link_address *address,
                          char text[LINK_ADDRESS_TEXT_BYTES_MAX]);

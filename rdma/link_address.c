@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_address.c — "ADDR:PORT" to a socket address and back. */
 #include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -78,4 +79,51 @@ void link_address_format(const struct link_address *address, char text[LINK_ADDR
         (void)inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
     }
     (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "%s:%u", host, ntohs(four->sin_port));
+}
+
+/* --- where the card is ------------------------------------------------------------------------ */
+
+static bool is_same_host(const struct sockaddr *a, const struct sockaddr_storage *b)
+{
+    if (a == NULL || a->sa_family != b->ss_family) {
+        return false;
+    }
+    if (a->sa_family == AF_INET) {
+        return memcmp(&((const struct sockaddr_in *)(const void *)a)->sin_addr,
+                      &((const struct sockaddr_in *)b)->sin_addr, sizeof(struct in_addr)) == 0;
+    }
+    return a->sa_family == AF_INET6 &&
+           memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
+                  &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+static int node_of_interface(const char *name)
+{
+    char path[128];
+    int node = -1;
+    (void)snprintf(path, sizeof(path), "/sys/class/net/%s/device/numa_node", name);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%d", &node) != 1) {
+            node = -1;
+        }
+        (void)fclose(file);
+    }
+    return node;
+}
+
+int link_address_node(const struct link_address *address)
+{
+    struct ifaddrs *all = NULL;
+    int node = -1;
+    if (getifaddrs(&all) != 0) {
+        return node;
+    }
+    for (const struct ifaddrs *one = all; one != NULL && node < 0; one = one->ifa_next) {
+        if (is_same_host(one->ifa_addr, &address->storage)) {
+            node = node_of_interface(one->ifa_name);
+        }
+    }
+    freeifaddrs(all);
+    return node;
 }

@@ -40,6 +40,7 @@
 enum {
     /* A poll hands over what it has after so many bytes, while they are still in the cache. */
     READ_BYTES_PER_POLL = 1 << 20,
+    FAR_BYTES_PER_SECOND = 1250000000, /* 10 Gb/s */
 };
 
 enum tcp_link_state {
@@ -197,6 +198,16 @@ static size_t put_event(struct link_event *event, enum link_event_type type,
     return 1;
 }
 
+/* A sender is told what the way carries, or leaves it to the kernel: a window that is far too large
+ * only fills the queues of routers. The receiver's buffer limits nothing but a window. */
+static void widen(const struct tcp_link *link)
+{
+    const struct link_config *config = &link->base.config;
+    uint64_t rate = link->base.sending ? config->path_bytes_per_second : FAR_BYTES_PER_SECOND;
+    tcp_socket_widen(link->fd, link->base.sending, rate,
+                     (uint64_t)config->options.slot_count * config->options.slot_size_bytes);
+}
+
 static size_t on_connecting(struct tcp_link *link, struct link_event *events)
 {
     enum haul_status status = tcp_handshake_step(&link->handshake, link->fd, &link->error);
@@ -209,12 +220,14 @@ static size_t on_connecting(struct tcp_link *link, struct link_event *events)
     }
     link->state = TCP_LINK_OPEN;
     link->deadline_ns = CLOCK_NEVER;
+    widen(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
 
 static size_t on_accepted(struct tcp_link *link, struct link_event *events)
 {
     link->state = TCP_LINK_OPEN;
+    widen(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
 

@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +16,7 @@ enum {
     LISTEN_BACKLOG = 128,
     KEEPALIVE_PROBES = 3,
     MS_PER_S = 1000,
+    US_PER_S = 1000000,
 };
 
 enum haul_status tcp_socket_status(int code)
@@ -128,6 +130,50 @@ enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
     }
     return code == 0 ? HAUL_OK : fail_connect(code, peer, error);
 }
+
+/* --- long ways -------------------------------------------------------------------------------- */
+
+uint32_t tcp_socket_round_trip_us(int fd)
+{
+    struct tcp_info info = {.tcpi_rtt = 0};
+    socklen_t size = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_rtt : 0;
+}
+
+/* The last number in a file of /proc/sys; 0: it cannot be read. */
+static uint64_t kernel_limit(const char *path)
+{
+    unsigned long long value = 0;
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        while (fscanf(file, "%llu", &value) == 1) {
+        }
+        (void)fclose(file);
+    }
+    return value;
+}
+
+void tcp_socket_widen(int fd, bool sending, uint64_t bytes_per_second, uint64_t bytes_max)
+{
+    uint64_t wanted = (uint64_t)tcp_socket_round_trip_us(fd) * (bytes_per_second / US_PER_S) * 2;
+    wanted = wanted < bytes_max ? wanted : bytes_max;
+    uint64_t tuned =
+        kernel_limit(sending ? "/proc/sys/net/ipv4/tcp_wmem" : "/proc/sys/net/ipv4/tcp_rmem");
+    /* The kernel doubles what it is asked for: half of a buffer is its own bookkeeping. */
+    if (tuned == 0 || 2 * wanted <= tuned || wanted > INT32_MAX / 2) {
+        return;
+    }
+    if (set_option(fd, SOL_SOCKET, sending ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, (int)wanted)) {
+        return; /* privileged: no limit of the system holds */
+    }
+    uint64_t allowed =
+        kernel_limit(sending ? "/proc/sys/net/core/wmem_max" : "/proc/sys/net/core/rmem_max");
+    if (2 * allowed > tuned) {
+        (void)set_option(fd, SOL_SOCKET, sending ? SO_SNDBUF : SO_RCVBUF, (int)wanted);
+    }
+}
+
+/* --- listening -------------------------------------------------------------------------------- */
 
 static enum haul_status fail_listen(const char *call, int code, const struct link_address *address,
                                     struct haul_error *error)

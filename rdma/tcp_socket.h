@@ -5,6 +5,7 @@
 #ifndef HAUL_TCP_SOCKET_H
 #define HAUL_TCP_SOCKET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -16,7 +17,8 @@
 enum haul_status tcp_socket_status(int code);
 
 /* Non-blocking, no Nagle, keep-alive probes, and a dead peer is given up after `peer_timeout_ms`
- * of unacknowledged bytes. Buffer sizes stay with the kernel's autotuning. Errors: IO. */
+ * of unacknowledged bytes. Buffer sizes stay with the kernel's autotuning, see
+ * tcp_socket_widen. Errors: IO. */
 enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -32,6 +34,13 @@ enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
  * of this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The round trip as the kernel sees it, in microseconds; 0: it cannot be told. */
+uint32_t tcp_socket_round_trip_us(int fd);
+/* On a long way the kernel's autotuning may end before the way is full: give the socket a buffer
+ * for what is on its way, and once more, at `bytes_per_second`; at most `bytes_max`. Nothing is
+ * changed where autotuning reaches as far, or the kernel allows no more. */
+void tcp_socket_widen(int fd, bool sending, uint64_t bytes_per_second, uint64_t bytes_max);
 
 /* Move what can be moved now. Errors: AGAIN; CLOSED (error.code 0: orderly end of the stream,
  * else reset); TIMEOUT (dead peer); UNREACHABLE; IO. `error` is not touched for AGAIN. */

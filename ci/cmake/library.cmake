@@ -39,9 +39,12 @@ if(HAUL_SANITIZER MATCHES "address|thread|undefined")
     target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
 endif()
 target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
-    PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB nanopb::protobuf-nanopb-static)
+    PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB PkgConfig::ZSTD nanopb::protobuf-nanopb-static)
 if(HAUL_RDMA)
     target_link_libraries(haul_shared PRIVATE PkgConfig::VERBS)
+endif()
+if(NUMA_FOUND)
+    target_link_libraries(haul_shared PRIVATE PkgConfig::NUMA)
 endif()
 
 # --- static ---
@@ -57,7 +60,10 @@ add_custom_command(OUTPUT ${static_library}
 add_custom_target(haul_static ALL DEPENDS ${static_library})
 
 # --- what finds them ---
-set(HAUL_PC_REQUIRES_PRIVATE "rocksdb libisal libxxhash")
+set(HAUL_PC_REQUIRES_PRIVATE "rocksdb libisal libxxhash libzstd")
+if(NUMA_FOUND)
+    string(APPEND HAUL_PC_REQUIRES_PRIVATE " numa")
+endif()
 if(HAUL_RDMA)
     string(APPEND HAUL_PC_REQUIRES_PRIVATE " librdmacm libibverbs")
 endif()

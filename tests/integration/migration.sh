@@ -188,6 +188,26 @@ test_send__terminal__shows_a_bar_unless_dumb() {
     done
 }
 
+test_recv__cpu_list__its_threads_run_there() {
+    local cpu
+    cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
+    receive --cpu-list "$cpu"
+    # RocksDB's own threads stay where they were; on one processor all are there.
+    grep -hx "Cpus_allowed_list:[[:space:]]*$cpu" "/proc/$receiver_pid/task"/*/status >/dev/null ||
+        fail 'no thread runs there alone'
+    make_database source 100
+    send 0 --cpu-list "$cpu"
+    received
+    same source target
+}
+
+test_recv__cpu_list_that_is_none__refused() {
+    run 2 "$haul" recv --db target --listen 127.0.0.1:0 --cpu-list 3-1
+    one_error 'no list of processors'
+    run 2 "$haul" recv --db target --listen 127.0.0.1:0 --cpu-list 1023
+    one_error 'may not use'
+}
+
 # slow_send ARGUMENT...: a sender in the background that needs some seconds; returns when it is
 # known to have sent records. Sets sender_pid; its result comes into $work/out.
 slow_send() {

@@ -78,14 +78,15 @@ struct haul_source_options {
     const char *to; /* ADDR:PORT of the target */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    uint32_t link_count;         /* data links; default 1, at most 16 */
+    uint32_t link_count; /* data links, at most 16; default 1, over a round trip of 5 ms 4 */
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
     const char *const *metadata_families; /* those of `families` to copy first */
     size_t metadata_family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    uint32_t reader_count;          /* default 1 */
+    const char *cpu_list;           /* "0-3,8": where its threads run; NULL: near the card */
+    uint32_t reader_count;          /* default 1, or as many as links */
     uint32_t batch_size_bytes_min;  /* default 1 MiB */
     uint32_t batch_size_bytes_max;  /* default 4 MiB, at most slot size - 64 */
     uint64_t rate_bytes_per_second; /* 0: unlimited */
@@ -110,6 +111,7 @@ struct haul_target_options {
     struct haul_link_options link;
     bool once;               /* end after the first job that ends */
     uint32_t resume_wait_ms; /* once: a source that was lost may come back; default 10 s */
+    const char *cpu_list;    /* "0-3,8": where its threads run; NULL: near the card */
     uint32_t applier_count;  /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
@@ -168,6 +170,7 @@ struct haul_result {
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
+    uint32_t link_count; /* data links in use at the end */
     double write_pause_ms; /* freeze to release */
     uint64_t lag_bytes_at_freeze;
     uint64_t old_version;

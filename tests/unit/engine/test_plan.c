@@ -207,7 +207,8 @@ static void test_plan_make__much_data__streams_cover_the_range_without_a_hole(vo
     struct haul_source_options options = {
         .families = &name, .family_count = 1, .ranges = &range, .range_count = 1};
     check_status(make(&options, 512 << 10), HAUL_OK);
-    check(plan.stream_count >= 4 && plan.stream_count <= 12); /* 4 MB by 512 KiB */
+    /* 4 MB by 512 KiB, smaller ones because there is so little. */
+    check(plan.stream_count >= 9 && plan.stream_count <= 24);
     check(is_key(key_range_start(&plan.streams[0].range), "a"));
     for (size_t i = 1; i < plan.stream_count; i++) {
         check(slice_compare(key_range_end(&plan.streams[i - 1].range),
@@ -215,6 +216,24 @@ static void test_plan_make__much_data__streams_cover_the_range_without_a_hole(vo
         check_equal(plan.streams[i].id, i);
     }
     check(is_key(key_range_end(&plan.streams[plan.stream_count - 1].range), "z"));
+    close_all();
+}
+
+static void test_plan_make__little_or_much__parts_of_a_fitting_size(void)
+{
+    open_fixture();
+    rocks_fixture_fill(&fixture, 0, "key", RECORD_COUNT, VALUE_BYTES);
+    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+    const char *name = "default";
+    struct haul_source_options options = {.families = &name, .family_count = 1};
+    check_status(make(&options, 64 << 20), HAUL_OK); /* less than a quarter of one */
+    check_equal(plan.stream_count, 1);
+    plan_fini(&plan);
+    check_status(make(&options, 4 << 20), HAUL_OK);
+    check(plan.stream_count >= 3 && plan.stream_count <= 8); /* about quarters of one */
+    plan_fini(&plan);
+    check_status(make(&options, 100 << 10), HAUL_OK); /* full-sized ones are enough */
+    check(plan.stream_count >= 20 && plan.stream_count <= 80);
     close_all();
 }
 
@@ -423,6 +442,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_make__more_ranges_than_allowed__limit),
     CHECK_TEST(test_plan_make__more_streams_than_allowed__limit),
     CHECK_TEST(test_plan_make__much_data__streams_cover_the_range_without_a_hole),
+    CHECK_TEST(test_plan_make__little_or_much__parts_of_a_fitting_size),
     CHECK_TEST(test_plan_make__range_of_a_reverse_family__unsupported),
     CHECK_TEST(test_plan_from_message__sound__equal_to_what_was_sent),
     CHECK_TEST(test_plan_from_message__lane_or_versions_bad__protocol),

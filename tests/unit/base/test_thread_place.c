@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_thread_place.c — processor lists, and what a thread makes of them. */
+#include "thread_place.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+
+static struct haul_error error;
+
+/* The first processor that this process may use. */
+static int first_cpu(void)
+{
+    cpu_set_t set;
+    check_or_stop(sched_getaffinity(0, sizeof(set), &set) == 0);
+    size_t cpu = 0;
+    while (!CPU_ISSET(cpu, &set)) {
+        cpu++;
+    }
+    return (int)cpu;
+}
+
+static void test_thread_place_check__nonsense__invalid(void)
+{
+    static const char *const lists[] = {"",     "x",   "-1", "1-",  "2-1",   "0,", ",0",
+                                        "0,,0", "0 1", "0-", "0x1", "99999", "1e3"};
+    for (size_t i = 0; i < CHECK_COUNT(lists); i++) {
+        check_status(thread_place_check(lists[i], &error), HAUL_INVALID);
+        check(strlen(error.text) > 0);
+    }
+}
+
+static void test_thread_place_check__a_processor_that_is_not_there__invalid(void)
+{
+    check_status(thread_place_check("1023", &error), HAUL_INVALID);
+    check(strstr(error.text, "may not use") != NULL);
+}
+
+static void *count_cpus(void *argument)
+{
+    cpu_set_t set;
+    check(sched_getaffinity(0, sizeof(set), &set) == 0);
+    *(int *)argument = CPU_COUNT(&set);
+    return NULL;
+}
+
+static void *place(void *argument)
+{
+    char list[32];
+    int cpu = first_cpu();
+    (void)snprintf(list, sizeof(list), "%d-%d,%d", cpu, cpu, cpu);
+    check_status(thread_place_check(list, &error), HAUL_OK);
+    check_status(thread_place_cpus(list, &error), HAUL_OK);
+    pthread_t child;
+    check_or_stop(pthread_create(&child, NULL, count_cpus, argument) == 0);
+    (void)pthread_join(child, NULL);
+    return NULL;
+}
+
+static void test_thread_place_cpus__one__threads_started_from_there_have_it(void)
+{
+    int before = 0;
+    int child = 0;
+    int after = 0;
+    pthread_t thread;
+    (void)count_cpus(&before);
+    check_or_stop(pthread_create(&thread, NULL, place, &child) == 0);
+    (void)pthread_join(thread, NULL);
+    (void)count_cpus(&after);
+    check_equal(child, 1);
+    check_equal(after, before); /* others stay where they were */
+}
+
+static void test_thread_place_node__none__nothing_changes(void)
+{
+    check(!thread_place_node(-1));
+    check(!thread_place_node(1 << 20));
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_thread_place_check__nonsense__invalid),
+    CHECK_TEST(test_thread_place_check__a_processor_that_is_not_there__invalid),
+    CHECK_TEST(test_thread_place_cpus__one__threads_started_from_there_have_it),
+    CHECK_TEST(test_thread_place_node__none__nothing_changes),
+};
+
+CHECK_MAIN("thread_place", tests)
