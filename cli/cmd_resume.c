@@ -14,6 +14,7 @@ struct resume_options {
     const char *to;
     enum haul_transport_mode mode;
     const char *cpu_list;
+    enum haul_compression compression;
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
@@ -55,6 +56,10 @@ static const struct option_rule rules[] = {
      .value_name = "LIST",
      .help = "processors for its threads, as 0-3,8 (default: near the network card)",
      AT(option_text, cpu_list)},
+    {.name = "compress",
+     .value_name = "WHEN",
+     .help = "payloads on the wire: auto (default) on slow links where it pays, off, on",
+     AT(option_compression, compression)},
     {.name = "rate",
      .value_name = "SIZE",
      .help = "at most so many bytes a second (default: no limit)",
@@ -85,6 +90,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
                  .peer_timeout_ms = given->peer_timeout_ms},
         .link_count = given->link_count,
         .cpu_list = given->cpu_list,
+        .compression = given->compression,
         .reader_count = given->reader_count,
         .rate_bytes_per_second = given->rate_bytes_per_second,
         .keep_versions = given->config_version.given,

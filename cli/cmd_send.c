@@ -20,6 +20,7 @@ struct send_options {
     struct range_list ranges;
     bool overwrite;
     const char *cpu_list;
+    enum haul_compression compression;
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
@@ -86,6 +87,10 @@ static const struct option_rule rules[] = {
      .value_name = "LIST",
      .help = "processors for its threads, as 0-3,8 (default: near the network card)",
      AT(option_text, cpu_list)},
+    {.name = "compress",
+     .value_name = "WHEN",
+     .help = "payloads on the wire: auto (default) on slow links where it pays, off, on",
+     AT(option_compression, compression)},
     {.name = "rate",
      .value_name = "SIZE",
      .help = "at most so many bytes a second (default: no limit)",
@@ -201,6 +206,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .ranges = given->ranges.ranges,
         .range_count = given->ranges.count,
         .cpu_list = given->cpu_list,
+        .compression = given->compression,
         .reader_count = given->reader_count,
         .batch_size_bytes_min = given->batch_size_bytes_min,
         .batch_size_bytes_max = given->batch_size_bytes_max,

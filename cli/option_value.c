@@ -221,3 +221,22 @@ enum haul_status option_lane(const struct option_rule *rule, const char *text, v
     haul_error_hint(error, "auto, ingest or writebatch");
     return HAUL_INVALID;
 }
+
+enum haul_status option_compression(const struct option_rule *rule, const char *text, void *target,
+                                    struct haul_error *error)
+{
+    static const char *const names[] = {
+        [HAUL_COMPRESSION_AUTO] = "auto",
+        [HAUL_COMPRESSION_OFF] = "off",
+        [HAUL_COMPRESSION_ON] = "on",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *(enum haul_compression *)target = (enum haul_compression)i;
+            return HAUL_OK;
+        }
+    }
+    bad_value(rule, text, error);
+    haul_error_hint(error, "auto, off or on");
+    return HAUL_INVALID;
+}

@@ -12,6 +12,7 @@
 #include "assertion.h"
 #include "crc32c.h"
 #include "mailbox.h"
+#include "payload_codec.h"
 
 /* Streams that are expected to be smaller are applied as write batches: a file each would be worse.
  */
@@ -32,6 +33,7 @@ struct applier_thread {
     bool failed; /* after a failure blocks are only given back */
     pthread_t thread;
     struct mailbox *work;
+    struct payload_unpacker *unpacker;
     uint8_t *copy; /* private memory for payloads that the peer can write */
 };
 
@@ -114,6 +116,28 @@ static enum haul_status secure_payload(struct applier_thread *thread, const stru
         block->header.batch, block->header.stream, crc, block->header.payload_crc);
 }
 
+/* What was compressed on its way, as it was. */
+static enum haul_status unpack_payload(struct applier_thread *thread,
+                                       const struct slot_header *header, struct haul_slice *payload,
+                                       struct haul_error *error)
+{
+    if ((header->flags & SLOT_COMPRESSED) == 0) {
+        return HAUL_OK;
+    }
+    enum haul_status status = HAUL_OK;
+    if (thread->unpacker == NULL) {
+        status = payload_unpacker_create(thread->applier->slot_size_bytes, &thread->unpacker);
+    }
+    if (status == HAUL_OK) {
+        status = payload_unpack(thread->unpacker, *payload, header->raw_size_bytes, payload);
+    }
+    return status == HAUL_OK
+               ? status
+               : haul_error_set(error, status == HAUL_LIMIT ? HAUL_PROTOCOL : status, NULL, 0,
+                                "batch %" PRIu64 " of stream %u cannot be unpacked", header->batch,
+                                header->stream);
+}
+
 /* Make the thread's streams durable and report where they stand. One sync of the log covers all
  * of its write-batch streams. */
 static enum haul_status make_durable(struct applier_thread *thread, struct apply_stream *only,
@@ -174,6 +198,10 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
         work->block = NULL;
     }
     uint64_t records = 0;
+    status = unpack_payload(thread, &header, &payload, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     status = apply_stream_take(stream, &header, payload, &records, error);
     if (status != HAUL_OK) {
         return status;
@@ -186,7 +214,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
                                     .link = work->link,
                                     .stream = header.stream,
                                     .records = (uint32_t)records,
-                                    .bytes = header.payload_size_bytes,
+                                    .bytes = payload.size,
                                     .stream_finished = stream->finished};
         post(thread->applier, &note);
     }
@@ -363,6 +391,7 @@ void applier_destroy(struct applier *applier)
             (void)pthread_join(thread->thread, NULL);
         }
         mailbox_destroy(thread->work);
+        payload_unpacker_destroy(thread->unpacker);
         free(thread->copy);
     }
     drop_notes(applier);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "clock.h"
 #include "fragment.h"
 #include "haul/store.h"
 
@@ -25,6 +26,33 @@ void batch_builder_fini(struct batch_builder *builder)
         outbox_give_back(builder->outbox, builder->block);
         builder->block = NULL;
     }
+    payload_packer_destroy(builder->packer);
+    builder->packer = NULL;
+}
+
+enum { PACK_BYTES_MIN = 4 << 10 };
+
+/* Compress the payload in its block, when that is wanted and makes it smaller. */
+static void pack(struct batch_builder *builder, struct block *block)
+{
+    struct outbox *outbox = builder->outbox;
+    size_t size = block->header.payload_size_bytes;
+    if (!atomic_load_explicit(&outbox->packs, memory_order_relaxed) || size < PACK_BYTES_MIN) {
+        return;
+    }
+    if (builder->packer == NULL &&
+        payload_packer_create(outbox->payload_bytes_max, &builder->packer) != HAUL_OK) {
+        return; /* goes as it is */
+    }
+    uint64_t began_ns = clock_now_ns(&clock_monotonic);
+    size_t packed = payload_pack(builder->packer, block_payload(block), size);
+    if (packed > 0) {
+        block->header.flags |= SLOT_COMPRESSED;
+        block->header.payload_size_bytes = (uint32_t)packed;
+    }
+    atomic_fetch_add(&outbox->pack_ns, clock_now_ns(&clock_monotonic) - began_ns);
+    atomic_fetch_add(&outbox->packed_bytes, packed > 0 ? packed : size);
+    atomic_fetch_add(&outbox->raw_bytes, size);
 }
 
 static enum haul_status emit(struct batch_builder *builder, struct block *block, size_t size,
@@ -42,6 +70,7 @@ static enum haul_status emit(struct batch_builder *builder, struct block *block,
         outbox_give_back(builder->outbox, block);
         return HAUL_NO_MEMORY;
     }
+    pack(builder, block);
     return outbox_emit(builder->outbox, block);
 }
 

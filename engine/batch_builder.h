@@ -11,6 +11,7 @@
 
 #include "batch_history.h"
 #include "outbox.h"
+#include "payload_codec.h"
 #include "raw_batch.h"
 
 struct batch_builder {
@@ -21,6 +22,7 @@ struct batch_builder {
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
     struct digest digest;          /* of every record put */
+    struct payload_packer *packer; /* NULL: nothing was to be compressed yet */
     struct batch_history *history; /* gets it after each batch; may be NULL */
 };
 

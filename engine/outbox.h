@@ -7,6 +7,7 @@
 #define HAUL_OUTBOX_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "block_pool.h"
@@ -17,6 +18,10 @@ struct outbox {
     struct mailbox *filled;           /* struct block * */
     atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; loop thread sets it */
     uint32_t payload_bytes_max;       /* of a block */
+    atomic_bool packs;                /* fill blocks with compressed payloads; the loop sets it */
+    atomic_uint_fast64_t raw_bytes;   /* of payloads that a reader tried to compress */
+    atomic_uint_fast64_t packed_bytes;
+    atomic_uint_fast64_t pack_ns;
     uint64_t epoch;
 };
 

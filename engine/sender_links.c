@@ -357,12 +357,45 @@ static bool drain_outbox(struct sender_links *links)
     return any;
 }
 
+void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count)
+{
+    pack_choice_init(&links->pack, state, reader_count);
+    atomic_store(&links->outbox->packs, pack_choice_packs(&links->pack));
+}
+
+/* Do blocks wait for the way out: in a link, or for the rate? */
+static bool is_behind(const struct sender_links *links)
+{
+    struct haul_link_stats stats;
+    sender_links_stats(links, &stats);
+    return stats.blocks_sent - links->closed_stats.blocks_sent < links->submitted_blocks ||
+           links->rate_waited;
+}
+
+static void choose_packing(struct sender_links *links, uint32_t bytes)
+{
+    struct outbox *outbox = links->outbox;
+    if (links->pack.state == PACK_OFF || links->pack.state == PACK_ALWAYS) {
+        return;
+    }
+    const struct pack_figures figures = {.raw_bytes = atomic_load(&outbox->raw_bytes),
+                                         .packed_bytes = atomic_load(&outbox->packed_bytes),
+                                         .ns = atomic_load(&outbox->pack_ns)};
+    enum pack_state before = links->pack.state;
+    pack_choice_note(&links->pack, bytes, is_behind(links), &figures,
+                     clock_now_ns(links->options.clock));
+    atomic_store_explicit(&outbox->packs, pack_choice_packs(&links->pack), memory_order_relaxed);
+    if (before == PACK_TRYING && links->pack.state == PACK_PACKING) {
+        haul_log(links->options.log, HAUL_LOG_INFO, "the links are slow: compressing payloads");
+    }
+}
+
 static void note_submitted(struct sender_links *links, const struct block *block)
 {
     links->queued_blocks--;
     links->in_flight_blocks++;
     links->submitted_records += block->header.record_count;
-    links->submitted_bytes += block->header.payload_size_bytes;
+    links->submitted_bytes += block->header.raw_size_bytes;
     batch_size_note_sent(&links->batch_size);
     atomic_store_explicit(&links->outbox->batch_bytes, links->batch_size.bytes,
                           memory_order_relaxed);
@@ -375,6 +408,7 @@ static bool rate_allows(struct sender_links *links, const struct block *block)
     uint64_t now = clock_now_ns(links->options.clock);
     links->rate_ready_ns = rate_limit_ready_ns(&links->rate, bytes, now);
     if (links->rate_ready_ns > now) {
+        links->rate_waited = true;
         return false;
     }
     links->rate_ready_ns = 0;
@@ -401,6 +435,9 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
             batch_size_note_stall(&links->batch_size);
             break;
         }
+        links->submitted_blocks++;
+        choose_packing(links, block->header.payload_size_bytes);
+        links->rate_waited = false;
         rate_charge(links, block);
         sender->first = (sender->first + 1) % sender->capacity;
         sender->count--;
@@ -441,6 +478,7 @@ void sender_links_reset(struct sender_links *links)
         links->links[i].stalled = false;
     }
     links->in_flight_blocks = 0;
+    links->submitted_blocks = 0;
     links->queued_blocks = 0;
     links->rate_ready_ns = 0;
     /* RDMA that worked may come back; RDMA that never did is not tried again. */

@@ -20,6 +20,7 @@
 #include "link.h"
 #include "message.h"
 #include "outbox.h"
+#include "pack_choice.h"
 #include "poll_group.h"
 #include "rate_limit.h"
 
@@ -57,7 +58,10 @@ struct sender_links {
     struct haul_error error;
     struct outbox *outbox;
     struct batch_size batch_size;
+    struct pack_choice pack;
+    uint64_t submitted_blocks; /* to the links that are open */
     struct rate_limit rate;
+    bool rate_waited;       /* the last block had to wait for the rate */
     uint64_t rate_ready_ns; /* nothing is submitted before; 0: at once */
     struct sender_link *links;
     uint32_t active_count;     /* links that are opened; blocks are spread over these */
@@ -77,6 +81,9 @@ void sender_links_fini(struct sender_links *links);
 /* Open so many links from now on, at most options.link_count, and keep blocks for these only.
  * Before sender_links_open. */
 void sender_links_use(struct sender_links *links, uint32_t link_count);
+
+/* How payloads are packed, from now on. */
+void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count);
 
 /* Begin to open. `rdma_offered` false: the peer cannot, for `rdma_refusal`. */
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,

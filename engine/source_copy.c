@@ -83,6 +83,17 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
     copy->reader_count = more ? links : source->reader_count;
 }
 
+void source_copy_note_compression(struct source_copy *copy, bool offered)
+{
+    static const enum pack_state states[] = {
+        [HAUL_COMPRESSION_AUTO] = PACK_WATCHING,
+        [HAUL_COMPRESSION_OFF] = PACK_OFF,
+        [HAUL_COMPRESSION_ON] = PACK_ALWAYS,
+    };
+    sender_links_pack(&copy->links, offered ? states[copy->options.source->compression] : PACK_OFF,
+                      copy->reader_count);
+}
+
 static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)
 {
     struct reader_pool_options readers = {.store = copy->options.store,

@@ -74,6 +74,9 @@ void source_copy_close(struct source_copy *copy);
  * one link. On a long one a single stream is held up by every loss and by the kernel's buffers. */
 void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us);
 
+/* Can the peer unpack payloads? After source_copy_note_distance. */
+void source_copy_note_compression(struct source_copy *copy, bool offered);
+
 /* Go on where the answer says. Errors: PROTOCOL (the target claims what was never sent). */
 enum haul_status source_copy_start(struct source_copy *copy,
                                    const haul_control_PlanAccepted *accepted,

@@ -13,6 +13,7 @@
 #include "assertion.h"
 #include "call_worker.h"
 #include "migration_thread.h"
+#include "payload_codec.h"
 #include "source_copy.h"
 #include "source_job.h"
 #include "source_session.h"
@@ -192,6 +193,7 @@ static void open_links(struct source_migration *source)
     memcpy(ticket.session, welcome->session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
     source_copy_note_distance(&source->copy, control_channel_round_trip_us(source->channel));
+    source_copy_note_compression(&source->copy, (welcome->compression & PAYLOAD_ZSTD) != 0);
     sender_links_open(&source->copy.links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
 }
 

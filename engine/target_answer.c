@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "payload_codec.h"
+
 enum { JOURNAL_VERSION = 1 };
 
 void target_answer_welcome(const struct target_greeting *greeting, struct message *message)
@@ -31,6 +33,7 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
                    greeting->rdma_refusal);
     welcome->slot_count = target->link.slot_count;
     welcome->slot_size_bytes = target->link.slot_size_bytes;
+    welcome->compression = PAYLOAD_ZSTD;
     welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 

@@ -25,7 +25,7 @@ has_rdma_device() { compgen -G '/sys/class/infiniband/*' >/dev/null; }
 test_send__three_families__all_equal() {
     make_database source 20000 3
     receive
-    send 0
+    send 0 --compress off
     received
     same source target
     equal "$(json .status)" ok
@@ -76,6 +76,30 @@ test_send__each_lane__equal() {
         same source target
         equal "$(json .lane)" "$lane"
     done
+}
+
+test_send__compressed__equal_and_less_on_the_wire() {
+    make_database source 5000
+    local when
+    for when in on off; do
+        rm -rf target source/haul # as if nothing had been handed over
+        receive
+        send 0 --compress "$when" --readers 2
+        received
+        same source target
+        equal "$(json '.wire_bytes < .bytes')" "$([[ $when == on ]] && echo true || echo false)"
+        equal "$(json .verified)" true
+    done
+}
+
+test_send__slow_link__compression_is_chosen() {
+    make_database source 12000
+    receive
+    send 0 --rate 4M --batch-min 64K --batch-max 64K -v
+    received
+    same source target
+    grep -q 'compressing payloads' "$work/err"
+    equal "$(json '.wire_bytes < .bytes')" true
 }
 
 test_send__links_readers_and_small_slots__equal() {

@@ -83,6 +83,7 @@ rule_doors() {
     door "$root" 'rocksdb/' '^engine/rocks_'
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
         '^(rdma/(tcp_|verbs_|control_channel\.|link|loopback_)|cli/control_socket\.)'
+    door "$root" 'zstd\.h' '^engine/payload_codec\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'isa-l' '^base/crc32c\.c$'
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest_(hash\.h|ledger\.c)$'

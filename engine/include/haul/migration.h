@@ -46,6 +46,12 @@ struct haul_range {
     struct haul_slice end;   /* exclusive; size 0: to the end */
 };
 
+enum haul_compression {
+    HAUL_COMPRESSION_AUTO = 0, /* over TCP links that are slower than the compressor; measured */
+    HAUL_COMPRESSION_OFF = 1,
+    HAUL_COMPRESSION_ON = 2,
+};
+
 /* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
  * from a thread of the migration and must return within the time named. */
 struct haul_hooks {
@@ -90,6 +96,7 @@ struct haul_source_options {
     uint32_t batch_size_bytes_min;  /* default 1 MiB */
     uint32_t batch_size_bytes_max;  /* default 4 MiB, at most slot size - 64 */
     uint64_t rate_bytes_per_second; /* 0: unlimited */
+    enum haul_compression compression; /* of payloads, when the target can unpack them */
     enum haul_lane lane;
     bool overwrite;     /* clear a target range that is not empty */
     bool keep_versions; /* config_version below is given, not read */

@@ -490,6 +490,32 @@ static void test_batch_history_truncate__then_noted__the_new_one_stands(void)
     batch_history_fini(&history);
 }
 
+static void test_batch_builder_flush__packing_wanted__packed_and_header_says_so(void)
+{
+    enum { ROOM = 16 << 10 };
+    static uint8_t value[ROOM / 2];
+    check_or_stop(outbox_init(&outbox, BLOCK_COUNT, SLOT_HEADER_BYTES + ROOM, EPOCH, &error) ==
+                  HAUL_OK);
+    batch_builder_init(&builder, &outbox, STREAM, LANE_SNAPSHOT, FIRST_BATCH);
+    for (int packs = 0; packs <= 1; packs++) {
+        atomic_store(&outbox.packs, packs == 1);
+        struct haul_slice bytes = slice_of(value, sizeof(value));
+        check_status(batch_builder_put(&builder, 0, text("key"), bytes, &error), HAUL_OK);
+        check_status(batch_builder_flush(&builder), HAUL_OK);
+        struct block *block = outbox_take(&outbox);
+        check_or_stop(block != NULL);
+        const struct slot_header *header = &block->header;
+        check_equal(header->flags, packs == 1 ? SLOT_COMPRESSED : 0);
+        check(header->raw_size_bytes > sizeof(value));
+        check((header->payload_size_bytes < header->raw_size_bytes / 2) == (packs == 1));
+        check_equal(header->record_count, 1);
+        check_equal(crc32c(block_payload(block), header->payload_size_bytes), header->payload_crc);
+        outbox_give_back(&outbox, block);
+    }
+    check(atomic_load(&outbox.raw_bytes) > atomic_load(&outbox.packed_bytes));
+    close_builder();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_batch_builder_put__flushed__one_block_with_all_records),
     CHECK_TEST(test_batch_builder_put__block_full__next_batch_begins),
@@ -516,6 +542,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_batch_history_at__none_noted__empty),
     CHECK_TEST(test_batch_history_note__very_many__each_found_again),
     CHECK_TEST(test_batch_history_truncate__then_noted__the_new_one_stands),
+    CHECK_TEST(test_batch_builder_flush__packing_wanted__packed_and_header_says_so),
 };
 
 CHECK_MAIN("batch_builder", tests)
