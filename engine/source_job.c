@@ -53,6 +53,10 @@ static enum haul_status resolve_options(struct source_job *job, struct haul_erro
                               "at most %d links and %d readers, and batch sizes min <= max",
                               SENDER_LINK_COUNT_MAX, READER_COUNT_MAX);
     }
+    if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
+                              HAUL_SECRET_BYTES_MAX);
+    }
     struct link_config checked;
     enum haul_status status =
         link_config_resolve(&(struct link_config){.options = *link}, &checked, error);

@@ -216,6 +216,10 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
     hello->transport_mode = (uint32_t)options->source.mode;
     hello->peer_timeout_ms = options->peer_timeout_ms;
+    hello->secret.size = (pb_size_t)options->source.secret.size;
+    if (hello->secret.size > 0) {
+        memcpy(hello->secret.bytes, options->source.secret.data, hello->secret.size);
+    }
     hello->resume = session->proposed || options->continued || session->decided;
     if (options->supersedes != NULL) {
         hello->supersedes.size = HAUL_JOB_BYTES;

@@ -715,6 +715,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         .config_version = target->keep_versions ? target->config_version : version,
         .config_version_known = known || target->keep_versions,
         .peer_timeout_ms = target->link.peer_timeout_ms,
+        .secret = target->secret,
     };
     if (migration_random(job->token, sizeof(job->token)) != HAUL_OK ||
         migration_random(job->session_id, sizeof(job->session_id)) != HAUL_OK) {

@@ -253,6 +253,10 @@ static enum haul_status resolve_options(struct target_migration *target,
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",
                               APPLIER_COUNT_MAX);
     }
+    if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
+                              HAUL_SECRET_BYTES_MAX);
+    }
     return HAUL_OK;
 }
 

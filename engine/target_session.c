@@ -212,6 +212,21 @@ static bool check_config_versions(struct target_session *session, const haul_con
     return false;
 }
 
+/* In a time that does not tell how much of it was right. */
+static bool check_secret(struct target_session *session, const haul_control_Hello *hello)
+{
+    struct haul_slice wanted = session->options.secret;
+    unsigned difference = wanted.size == 0 || hello->secret.size == wanted.size ? 0 : 1;
+    for (size_t i = 0; i < wanted.size && i < hello->secret.size; i++) {
+        difference |= (unsigned)(hello->secret.bytes[i] ^ wanted.data[i]);
+    }
+    if (difference != 0) {
+        refuse_with(session, HAUL_AUTH, "not the secret that this target expects",
+                    "it is valid for one job: ask the target's owner for a new one");
+    }
+    return difference == 0;
+}
+
 static void on_hello(struct target_session *session, const haul_control_Hello *hello,
                      uint64_t now_ns)
 {
@@ -221,7 +236,7 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         return;
     }
     /* A job that was accepted before has moved our version on itself when it was committed. */
-    if (!check_wire_version(session, hello) ||
+    if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
         (!hello->resume && !check_config_versions(session, hello))) {
         return;
     }

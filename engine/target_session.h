@@ -104,6 +104,7 @@ struct target_session_options {
     uint64_t config_version;
     bool config_version_known;
     uint32_t peer_timeout_ms;
+    struct haul_slice secret; /* borrowed; none: any source may come */
 };
 
 struct target_session;

@@ -32,7 +32,10 @@
 extern "C" {
 #endif
 
-enum { HAUL_JOB_BYTES = 16 };
+enum {
+    HAUL_JOB_BYTES = 16,
+    HAUL_SECRET_BYTES_MAX = 64,
+};
 
 /* How the target applies what it receives. */
 enum haul_lane {
@@ -107,6 +110,7 @@ struct haul_source_options {
                              * families, ranges and lane count. NOT_FOUND: there is none */
     bool resolve;           /* no new job: tell the target what an earlier one decided */
     uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
+    struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
     struct haul_hooks hooks;
     const struct haul_log *log;
 };
@@ -122,6 +126,9 @@ struct haul_target_options {
     uint32_t applier_count;  /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
+    /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a
+     * job nor end `once`. It travels in the clear. None: any source. */
+    struct haul_slice secret;
     bool keep_versions;
     uint64_t config_version;
     struct haul_hooks hooks;

@@ -57,6 +57,21 @@ static inline void start_with(uint64_t config_version, bool known)
     check_or_stop(target_session_create(&options, now_ns, &session) == HAUL_OK);
 }
 
+/* As start_with, for a target that expects a secret. */
+static inline void start_expecting(struct haul_slice secret)
+{
+    struct target_session_options options = {
+        .config_version = CONFIG_VERSION,
+        .config_version_known = true,
+        .peer_timeout_ms = PEER_TIMEOUT_MS,
+        .secret = secret,
+    };
+    message_init(&options.welcome, MESSAGE_WELCOME);
+    memset(&action, 0, sizeof(action));
+    now_ns = start_ns;
+    check_or_stop(target_session_create(&options, now_ns, &session) == HAUL_OK);
+}
+
 static inline void start(void)
 {
     start_with(CONFIG_VERSION, true);

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "check.h"
 #include "target_session_fixture.h"
 
@@ -78,6 +79,48 @@ static void test_target_session_event__hello_without_job__refused_protocol(void)
     message.as.hello.job.size = HAUL_JOB_BYTES - 1;
     feed_message(&message);
     check_refused(HAUL_PROTOCOL);
+    finish();
+}
+
+static void feed_hello_with_secret(const void *secret, size_t size)
+{
+    struct message message = hello_of(CONFIG_VERSION, true);
+    message.as.hello.secret.size = (pb_size_t)size;
+    if (size > 0) {
+        memcpy(message.as.hello.secret.bytes, secret, size);
+    }
+    feed_message(&message);
+}
+
+static void test_target_session_event__secret_as_expected__goes_on(void)
+{
+    start_expecting(slice_of("0123456789abcdef", 16));
+    feed_hello_with_secret("0123456789abcdef", 16);
+    (void)take(TARGET_ACTION_LOOK_UP);
+    finish();
+}
+
+static void test_target_session_event__other_secret__refused_auth(void)
+{
+    static const struct {
+        const char *text;
+        size_t size;
+    } wrong[] = {
+        {"", 0}, {"0123456789abcde", 15}, {"0123456789abcdeF", 16}, {"0123456789abcdef0", 17}};
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+        start_expecting(slice_of("0123456789abcdef", 16));
+        feed_hello_with_secret(wrong[i].text, wrong[i].size);
+        check_refused(HAUL_AUTH);
+        finish();
+    }
+}
+
+/* A target that expects none does not mind one. */
+static void test_target_session_event__secret_not_asked_for__goes_on(void)
+{
+    start();
+    feed_hello_with_secret("x", 1);
+    (void)take(TARGET_ACTION_LOOK_UP);
     finish();
 }
 
@@ -450,6 +493,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__hello_of_another_wire_version__refused_version),
     CHECK_TEST(test_target_session_event__plan_refused__reason_told),
     CHECK_TEST(test_target_session_event__hello_without_job__refused_protocol),
+    CHECK_TEST(test_target_session_event__secret_as_expected__goes_on),
+    CHECK_TEST(test_target_session_event__other_secret__refused_auth),
+    CHECK_TEST(test_target_session_event__secret_not_asked_for__goes_on),
     CHECK_TEST(test_target_session_event__config_version_of_source_newer__refused_version),
     CHECK_TEST(test_target_session_event__config_version_of_source_older__refused_fenced),
     CHECK_TEST(test_target_session_event__one_config_version_unknown__goes_on),
