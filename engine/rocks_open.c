@@ -65,9 +65,7 @@ static enum haul_status check_absent(const char *path, bool may_create, struct h
     return HAUL_OK;
 }
 
-/* Databases of early releases have none. Errors: IO: a journal must not be told from another
- * database's by an identity that could not be read. */
-static enum haul_status read_identity(struct rocks_store *store, struct haul_error *error)
+enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_error *error)
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
@@ -283,5 +281,5 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
         apply_options(store, options);
         status = open_handles(store, error);
     }
-    return status == HAUL_OK ? read_identity(store, error) : status;
+    return status == HAUL_OK ? rocks_read_identity(store, error) : status;
 }

@@ -136,6 +136,11 @@ static enum haul_status store_family_create(struct haul_store *base, const char 
                                             struct haul_family *created, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
+    if (store->attached) {
+        return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                              "there is no column family '%s', and only its owner makes new ones",
+                              name);
+    }
     enum haul_status status = check_new_name(store, name, error);
     if (status != HAUL_OK) {
         return status;
@@ -271,6 +276,9 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
 static uint32_t store_features(const struct haul_store *base)
 {
     const struct rocks_store *store = (const struct rocks_store *)base;
+    if (store->features != NULL) {
+        return store->features(store->features_context);
+    }
     return store->read_only ? 0 : HAUL_STORE_WAL | HAUL_STORE_INGEST;
 }
 
@@ -289,9 +297,8 @@ static uint64_t store_sequence(struct haul_store *base)
     return rocksdb_get_latest_sequence_number(rocks_of(base)->db);
 }
 
-static void store_close(struct haul_store *base)
+static void close_database(struct rocks_store *store)
 {
-    struct rocks_store *store = rocks_of(base);
     for (size_t i = 0; i < store->family_count; i++) {
         if (store->families[i].handle != NULL) {
             rocksdb_column_family_handle_destroy(store->families[i].handle);
@@ -303,6 +310,14 @@ static void store_close(struct haul_store *base)
     rocks_archive_drop(store);
     for (size_t i = 0; i < store->family_count; i++) {
         rocksdb_options_destroy(store->families[i].options);
+    }
+}
+
+static void store_close(struct haul_store *base)
+{
+    struct rocks_store *store = rocks_of(base);
+    if (!store->attached) {
+        close_database(store);
     }
     if (store->options != NULL) {
         rocksdb_options_destroy(store->options);
@@ -350,24 +365,40 @@ static const struct haul_store_ops rocks_store_ops = {
     .table_ingest = rocks_table_ingest,
 };
 
-enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
-                                       struct haul_store **out, struct haul_error *error)
+struct rocks_store *rocks_store_create(const char *path)
 {
     struct rocks_store *store = calloc(1, sizeof(*store));
     char *path_copy = strdup(path);
     if (store == NULL || path_copy == NULL) {
         free(store);
         free(path_copy);
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
+        return NULL;
     }
     store->base.ops = &rocks_store_ops;
-    store->read_only = options->read_only;
     store->path = path_copy;
     store->write_options = rocksdb_writeoptions_create();
     store->write_options_no_wal = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(store->write_options_no_wal, 1);
     (void)pthread_rwlock_init(&store->families_lock, NULL);
     (void)pthread_mutex_init(&store->ingest_lock, NULL);
+    return store;
+}
+
+void haul_store_close(struct haul_store *store)
+{
+    if (store != NULL) {
+        store->ops->close(store);
+    }
+}
+
+enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
+                                       struct haul_store **out, struct haul_error *error)
+{
+    struct rocks_store *store = rocks_store_create(path);
+    if (store == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
+    }
+    store->read_only = options->read_only;
     enum haul_status status = rocks_open(store, options, error);
     if (status != HAUL_OK) {
         store_close(&store->base);

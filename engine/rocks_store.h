@@ -3,6 +3,7 @@
  * else includes it; nobody else includes <rocksdb/c.h>.
  *
  *   rocks_store.c    families, writing, facts, the table of operations
+ *   rocks_attach.c   a database that the embedder has open
  *   rocks_open.c     opening with the options that the database has stored
  *   rocks_options.c  comparators and merge operators by the names in the OPTIONS file
  *   rocks_scan.c     snapshots, scans, single reads
@@ -32,6 +33,9 @@ struct rocks_store {
     rocksdb_t *db;
     char *path;
     bool read_only;
+    bool attached; /* database, handles and options of families are the embedder's */
+    uint32_t (*features)(void *context); /* attached: or NULL */
+    void *features_context;
     bool keeps_log; /* log files have a second name in the archive: rocks_archive_drop */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
@@ -69,6 +73,10 @@ static inline struct rocks_store *rocks_of(struct haul_store *store)
     return (struct rocks_store *)store;
 }
 
+/* A store of the file's operations without a database yet; store_close takes it. NULL: no memory.
+ */
+struct rocks_store *rocks_store_create(const char *path);
+
 /* --- rocks_open.c ----------------------------------------------------------------------------- */
 
 enum { ROCKS_PATH_BYTES_MAX = 4096 };
@@ -77,6 +85,11 @@ enum { ROCKS_PATH_BYTES_MAX = 4096 };
  * Errors: as haul_rocks_store_open. */
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
                             struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Databases of early releases have none. Errors: IO: a journal must not be told from another
+ * database's by an identity that could not be read. */
+enum haul_status rocks_read_identity(struct rocks_store *store,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* --- rocks_options.c -------------------------------------------------------------------------- */
 

@@ -43,7 +43,11 @@ enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error
 void rocks_wal_unpin(struct haul_store *base)
 {
     char *message = NULL;
+#ifdef HAUL_ROCKSDB_COUNTED_DELETIONS
+    rocksdb_enable_file_deletions(rocks_of(base)->db, &message); /* from RocksDB 9 on */
+#else
     rocksdb_enable_file_deletions(rocks_of(base)->db, 0, &message); /* 0: count down by one */
+#endif
     rocksdb_free(message);
 }
 

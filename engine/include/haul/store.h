@@ -194,6 +194,40 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
                                        struct haul_store **store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* A database that the embedder has open: it stays the embedder's, and outlives the store. The
+ * handles are those of RocksDB's C API (`rocksdb_t` and so on), of the same release that libhaul
+ * was built with. */
+struct rocksdb_t;
+struct rocksdb_column_family_handle_t;
+struct rocksdb_options_t;
+
+struct haul_rocks_family {
+    const char *name;
+    struct rocksdb_column_family_handle_t *handle;
+    struct rocksdb_options_t *options; /* as in force: table files are written with them */
+    const char *comparator;            /* its name; NULL: the bytewise one */
+    const char *merge_operator;        /* its name; NULL: none */
+};
+
+/* All is borrowed until the store is closed but `families`, which is copied. */
+struct haul_rocks_database {
+    const char *path;
+    struct rocksdb_t *db;
+    const struct haul_rocks_family *families;
+    size_t family_count;
+    /* Asked for each job: HAUL_STORE_* that hold just now. NULL: WAL and INGEST. */
+    uint32_t (*features)(void *context);
+    void *context;
+};
+
+/* A store over it. Column families cannot be created through it. Closing it closes nothing of the
+ * database. Errors: INVALID, LIMIT (too many families), NO_MEMORY. */
+enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *database,
+                                         struct haul_store **store,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* The way out of both. */
+void haul_store_close(struct haul_store *store);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rocks_attach.c — a store over a database that somebody else has open: it works on it, says
+ * what its owner says, and leaves it open. */
+#include <rocksdb/c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/store.h"
+#include "rocks_fixture.h"
+
+static struct rocks_fixture fixture; /* only its directory */
+static rocksdb_options_t *options;
+static rocksdb_t *db;
+static rocksdb_column_family_handle_t *handles[2];
+static struct haul_rocks_family families[2];
+static struct haul_rocks_database database;
+static struct haul_store *store;
+static struct haul_error error;
+static uint32_t features_now;
+
+static uint32_t owner_features(void *context)
+{
+    return context == &features_now ? features_now : 0;
+}
+
+static void open_database(void)
+{
+    rocks_fixture_make_directory(&fixture);
+    char *message = NULL;
+    options = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_create_missing_column_families(options, 1);
+    const char *names[] = {"default", "metadata"};
+    const rocksdb_options_t *family_options[] = {options, options};
+    db = rocksdb_open_column_families(options, fixture.path, 2, names, family_options, handles,
+                                      &message);
+    check_or_stop(message == NULL);
+    for (size_t i = 0; i < 2; i++) {
+        families[i] =
+            (struct haul_rocks_family){.name = names[i], .handle = handles[i], .options = options};
+    }
+    database = (struct haul_rocks_database){
+        .path = fixture.path, .db = db, .families = families, .family_count = 2};
+    memset(&error, 0, sizeof(error));
+    store = NULL;
+}
+
+static void close_database(void)
+{
+    rocksdb_column_family_handle_destroy(handles[0]);
+    rocksdb_column_family_handle_destroy(handles[1]);
+    rocksdb_close(db);
+    rocksdb_options_destroy(options);
+    rocks_fixture_close(&fixture);
+}
+
+static void attach(void)
+{
+    check_or_stop(haul_rocks_store_attach(&database, &store, &error) == HAUL_OK);
+}
+
+static void owner_put(size_t family, const char *key, const char *value)
+{
+    char *message = NULL;
+    rocksdb_writeoptions_t *write_options = rocksdb_writeoptions_create();
+    rocksdb_put_cf(db, write_options, handles[family], key, strlen(key), value, strlen(value),
+                   &message);
+    rocksdb_writeoptions_destroy(write_options);
+    check_or_stop(message == NULL);
+}
+
+static void test_haul_rocks_store_attach__two_families__named_and_numbered(void)
+{
+    open_database();
+    attach();
+    struct haul_family found[HAUL_FAMILY_COUNT_MAX];
+    size_t count = 0;
+    check_status(store->ops->families(store, found, HAUL_FAMILY_COUNT_MAX, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 2);
+    check_text(found[1].name, "metadata");
+    check_equal(found[1].id, rocksdb_column_family_handle_get_id(handles[1]));
+    check_text(found[1].comparator, "leveldb.BytewiseComparator");
+    check_text(found[1].merge_operator, "");
+    check(strlen(store->ops->identity(store)) > 0);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__owner_writes__seen_in_scan_and_log(void)
+{
+    open_database();
+    attach();
+    uint64_t before = store->ops->sequence(store);
+    owner_put(1, "key", "value");
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    uint32_t id = rocksdb_column_family_handle_get_id(handles[1]);
+    check_status(
+        store->ops->scan_open(store, NULL, id, slice_of("k", 1), slice_of("l", 1), &scan, &error),
+        HAUL_OK);
+    check_status(store->ops->scan_next(scan, &record, &error), HAUL_OK);
+    check_equal(record.value.size, 5);
+    store->ops->scan_close(scan);
+    struct haul_wal_reader *reader = NULL;
+    struct haul_log_batch batch;
+    check_status(store->ops->wal_open(store, before + 1, &reader, &error), HAUL_OK);
+    check_status(store->ops->wal_next(reader, &batch, &error), HAUL_OK);
+    check_equal(batch.sequence, before + 1);
+    store->ops->wal_close(reader);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__log_pinned__unpinned_again(void)
+{
+    open_database();
+    attach();
+    check_status(store->ops->wal_pin(store, &error), HAUL_OK);
+    store->ops->wal_unpin(store);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_store_close__attached__database_stays_open(void)
+{
+    open_database();
+    attach();
+    haul_store_close(store);
+    owner_put(0, "after", "close");
+    attach();
+    uint8_t *value = NULL;
+    size_t size = 0;
+    check_status(store->ops->get(store, NULL, 0, text_slice("after"), &value, &size, &error),
+                 HAUL_OK);
+    check_equal(size, 5);
+    free(value);
+    haul_store_close(store);
+    haul_store_close(NULL);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__features_of_the_owner__asked_each_time(void)
+{
+    open_database();
+    attach();
+    check_equal(store->ops->features(store), HAUL_STORE_WAL | HAUL_STORE_INGEST);
+    haul_store_close(store);
+    database.features = owner_features;
+    database.context = &features_now;
+    features_now = HAUL_STORE_WAL;
+    attach();
+    check_equal(store->ops->features(store), HAUL_STORE_WAL);
+    features_now = HAUL_STORE_WAL | HAUL_STORE_INGEST | HAUL_STORE_FOLLOWERS;
+    check_equal(store->ops->features(store), features_now);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__new_family__unsupported(void)
+{
+    open_database();
+    attach();
+    struct haul_family created;
+    check_status(store->ops->family_create(store, "more", &created, &error), HAUL_UNSUPPORTED);
+    haul_store_close(store);
+    close_database();
+}
+
+static void test_haul_rocks_store_attach__incomplete__invalid(void)
+{
+    open_database();
+    families[1].options = NULL;
+    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    families[1].options = options;
+    families[1].handle = NULL;
+    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    families[1].handle = handles[1];
+    database.db = NULL;
+    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    database.db = db;
+    database.family_count = HAUL_FAMILY_COUNT_MAX + 1;
+    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_LIMIT);
+    close_database();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_haul_rocks_store_attach__two_families__named_and_numbered),
+    CHECK_TEST(test_haul_rocks_store_attach__owner_writes__seen_in_scan_and_log),
+    CHECK_TEST(test_haul_rocks_store_attach__log_pinned__unpinned_again),
+    CHECK_TEST(test_haul_store_close__attached__database_stays_open),
+    CHECK_TEST(test_haul_rocks_store_attach__features_of_the_owner__asked_each_time),
+    CHECK_TEST(test_haul_rocks_store_attach__new_family__unsupported),
+    CHECK_TEST(test_haul_rocks_store_attach__incomplete__invalid),
+};
+
+CHECK_MAIN("rocks_attach", tests)
