@@ -115,6 +115,9 @@ static void abort_job(struct source_session *session, const struct haul_error *e
                       bool tell_peer, uint64_t now_ns)
 {
     session->outcome = *error;
+    if (session->decision_asked) {
+        return; /* the decision, once known, settles it */
+    }
     thaw(session, now_ns);
     (void)push(session, SOURCE_ACTION_STOP);
     if (!tell_peer || !session->channel_up) {
@@ -506,7 +509,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }
-    session->figures.peer_knows = true;
+    session->figures.peer_knows = !session->decision_asked;
     abort_job(session, &error, false, now_ns);
 }
 
@@ -584,8 +587,6 @@ static void on_failure(struct source_session *session, const struct haul_error *
     } else if (session->state == SOURCE_ABORTING) {
         enter(session, SOURCE_ENDED, CLOCK_NEVER);
         (void)push(session, SOURCE_ACTION_END);
-    } else if (session->state == SOURCE_DECIDING) {
-        session->outcome = *error; /* the decision, once known, settles it */
     } else {
         abort_job(session, error, true, now_ns);
     }

@@ -23,6 +23,14 @@ void corpus_write(struct corpus_input *input, const char *noun, const char *name
 
 /* One for each target. */
 void corpus_message(void);
+void corpus_command_line(void);
+void corpus_source_session(void);
+void corpus_target_session(void);
+void corpus_tcp_opening(void);
+void corpus_verbs_opening(void);
+void corpus_journal(void);
+void corpus_ownership(void);
+void corpus_batch(void);
 void corpus_control_frame(void);
 
 #endif

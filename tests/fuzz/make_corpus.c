@@ -65,6 +65,14 @@ int main(int argc, char **argv)
         die(directory);
     }
     corpus_message();
+    corpus_command_line();
+    corpus_source_session();
+    corpus_target_session();
+    corpus_tcp_opening();
+    corpus_verbs_opening();
+    corpus_journal();
+    corpus_ownership();
+    corpus_batch();
     corpus_control_frame();
     return 0;
 }
