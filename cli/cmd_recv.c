@@ -60,7 +60,7 @@ static const struct option_rule rules[] = {
      AT(option_size_u64, table_size_bytes),
      .min = 1 << 20,
      .max = UINT64_C(4) << 30},
-    LINK_OPTION_RULES(struct recv_options),
+    LINK_OPTION_RULES(struct recv_options, "16", "4M"),
     CONFIG_VERSION_RULE(struct recv_options),
     OUTPUT_OPTION_RULES,
 };

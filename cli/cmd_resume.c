@@ -66,7 +66,7 @@ static const struct option_rule rules[] = {
      AT(option_size_u64, rate_bytes_per_second),
      .min = 1024,
      .max = UINT64_C(1) << 50},
-    LINK_OPTION_RULES(struct resume_options),
+    LINK_OPTION_RULES(struct resume_options, "16", "4M"),
     CONFIG_VERSION_RULE(struct resume_options),
     {.name = "retry",
      .value_name = "TIME",

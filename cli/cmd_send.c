@@ -101,7 +101,7 @@ static const struct option_rule rules[] = {
      .value_name = "LANE",
      .help = "how the target applies: auto (default), ingest or writebatch",
      AT(option_lane, lane)},
-    LINK_OPTION_RULES(struct send_options),
+    LINK_OPTION_RULES(struct send_options, "16", "4M"),
     CONFIG_VERSION_RULE(struct send_options),
     {.name = "batch-min",
      .value_name = "SIZE",

@@ -18,17 +18,18 @@ struct config_version {
 
 OPTION_PARSER(option_config_version); /* struct config_version */
 
-/* For an options struct with uint32_t members slot_count, slot_size_bytes and peer_timeout_ms. */
-#define LINK_OPTION_RULES(type)                                                             \
+/* For an options struct with uint32_t members slot_count, slot_size_bytes and peer_timeout_ms; with
+ * the defaults as text. */
+#define LINK_OPTION_RULES(type, slots, slot_size)                                           \
     {.name = "slots",                                                                       \
      .value_name = "N",                                                                     \
-     .help = "slots of a link's ring (default 16)",                                         \
+     .help = "slots of a link's ring (default " slots ")",                                  \
      OPTION_AT(option_u32, type, slot_count),                                               \
      .min = 2,                                                                              \
      .max = HAUL_SLOT_COUNT_MAX},                                                           \
         {.name = "slot-size",                                                               \
          .value_name = "SIZE",                                                              \
-         .help = "bytes of a slot, a power of two (default 4M)",                            \
+         .help = "bytes of a slot, a power of two (default " slot_size ")",                 \
          OPTION_AT(option_size_u32, type, slot_size_bytes),                                 \
          .min = HAUL_SLOT_SIZE_BYTES_MIN,                                                   \
          .max = HAUL_SLOT_SIZE_BYTES_MAX},                                                  \

@@ -5,8 +5,11 @@
 #include <sys/resource.h>
 
 #include "bytes.h"
+#include "haul/transport.h"
 
-enum { SIZE_BYTES_DEFAULT = 1 << 20, SLOT_COUNT_DEFAULT = 16 };
+/* Verbs: a ring of few slots stays in the processors' caches, as the one buffer of ib_write_bw
+ * does; four keep a link busy while credits are on their way. TCP may go a long way. */
+enum { SIZE_BYTES_DEFAULT = 1 << 20, VERBS_SLOT_COUNT_DEFAULT = 4 };
 
 void bench_start_encode(const struct bench_start *start, uint8_t at[BENCH_START_BYTES])
 {
@@ -38,7 +41,9 @@ enum haul_status bench_resolve(const struct haul_link_bench_options *given,
     resolved->seconds = given->seconds <= 0 ? 5.0 : given->seconds;
     resolved->link_count = given->link_count == 0 ? 1 : given->link_count;
     if (resolved->link.slot_count == 0) {
-        resolved->link.slot_count = SLOT_COUNT_DEFAULT;
+        resolved->link.slot_count = given->transport == HAUL_TRANSPORT_VERBS
+                                        ? VERBS_SLOT_COUNT_DEFAULT
+                                        : HAUL_SLOT_COUNT_DEFAULT;
     }
     if (resolved->link_count > HAUL_LINK_BENCH_LINKS_MAX ||
         resolved->size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
