@@ -50,7 +50,7 @@ send_again() {
 
 # Slow enough to be met while it copies.
 start_send() {
-    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 10M \
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M \
         --batch-min 64K --batch-max 256K --json "$@" \
         >"$work/send.json" 2>"$work/send.err" </dev/null &
     sender=$!

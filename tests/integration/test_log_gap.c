@@ -4,6 +4,7 @@
  * everything. */
 #include <dirent.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,20 @@ static void close_world(void)
     rocks_fixture_close(&target);
 }
 
+/* Nothing is written behind the hand-over: freezing waits for whoever disturbs. */
+static sem_t disturbed;
+
+static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
+{
+    (void)context;
+    (void)deadline_ms;
+    (void)error;
+    while (sem_wait(&disturbed) != 0) {
+    }
+    (void)sem_post(&disturbed);
+    return HAUL_OK;
+}
+
 /* One migration; `disturb` is called once in the middle of the copy. */
 static enum haul_status migrate(void (*disturb)(void))
 {
@@ -81,10 +96,13 @@ static enum haul_status migrate(void (*disturb)(void))
                                                  .link = link,
                                                  .batch_size_bytes_min = 16 << 10,
                                                  .batch_size_bytes_max = 32 << 10,
-                                                 .rate_bytes_per_second = RATE_BYTES_PER_SECOND};
+                                                 .rate_bytes_per_second = RATE_BYTES_PER_SECOND,
+                                                 .freeze_max_ms = WAIT_MS,
+                                                 .hooks = {.freeze = freeze}};
     struct haul_migration *receiver = NULL;
     struct haul_migration *sender = NULL;
     struct haul_error error = {0};
+    check_equal(sem_init(&disturbed, 0, 0), 0);
     check_status(haul_target_start(&target_options, &receiver, &error), HAUL_OK);
     source_options.to = haul_migration_address(receiver);
     check_or_stop(haul_source_start(&source_options, &sender, &error) == HAUL_OK);
@@ -95,12 +113,14 @@ static enum haul_status migrate(void (*disturb)(void))
     }
     check_equal(progress.phase, HAUL_PHASE_COPYING);
     disturb();
+    (void)sem_post(&disturbed);
     enum haul_status status = haul_migration_wait(sender, WAIT_MS, &result);
     haul_migration_destroy(sender);
     haul_migration_cancel(receiver);
     struct haul_result ignored;
     (void)haul_migration_wait(receiver, WAIT_MS, &ignored);
     haul_migration_destroy(receiver);
+    (void)sem_destroy(&disturbed);
     return status;
 }
 
