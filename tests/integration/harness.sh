@@ -87,13 +87,18 @@ end_process() {
     return "$code"
 }
 
-# Of a test's subshell: its exit code stays.
-end_leftovers() {
-    local status=$? pid
+end_processes() {
+    local pid
     set +e
     for pid in $(jobs -p) "${receivers[@]}"; do
         kill -9 "$pid" 2>/dev/null
     done
+}
+
+# Of a test's subshell: its exit code stays.
+end_leftovers() {
+    local status=$?
+    end_processes
     exit "$status"
 }
 

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+# call_cells.sh — cells in which a call of one side fails, or the side is killed in its place; sourced
+# behind cells.sh. call_faults.h tells what WHICH, N and HARM are.
+# shellcheck shell=bash
+
+# preload RULE MARK: the environment of a process that is to be harmed, in the array preloaded.
+preload() {
+    preloaded=("LD_PRELOAD=$build/tests/libcall_faults.so" "HAUL_FAULT=$1" "HAUL_FAULT_MARK=$2"
+        "HAUL_FAULT_SCOPE=${scope:-own}"
+        # AddressSanitizer wants to be the first library.
+        "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0:allocator_may_return_null=1")
+}
+
+# harmed_receive RULE [ARGUMENT...]
+harmed_receive() {
+    preload "$1" mark
+    local setting
+    for setting in "${preloaded[@]}"; do export "${setting?}"; done
+    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "${@:2}"
+    unset LD_PRELOAD HAUL_FAULT HAUL_FAULT_MARK HAUL_FAULT_SCOPE
+    echo "$receiver_pid" >receiver.pid
+    address=$receiver_address
+}
+
+# harmed_send RULE
+harmed_send() {
+    preload "$1" mark
+    (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" --json "${send_options[@]}" \
+        "${load_options[@]}" >send.json 2>send.err </dev/null) &
+    sender=$!
+}
+
+was_met() { [[ -e mark ]] || fail 'the fault was not met'; }
+
+# Of the receiver: it may go on listening, or have ended.
+receiver_settled() {
+    if ! kill -0 "$receiver_pid" 2>/dev/null; then
+        ended "$receiver_pid"
+        documented "$code" recv.log
+    fi
+    never_two
+}
+
+# call SIDE WHICH N HARM: the first migration meets the fault, whatever comes of it; then it is finished.
+call() {
+    if [[ $1 == receiver ]]; then
+        harmed_receive "$2:$3:$4"
+        if [[ -z $address ]]; then # it did not come up
+            ended "$receiver_pid"
+            documented "$code" recv.log
+            ((code != 0)) || fail 'it listens nowhere and says that all is well'
+            receive
+        fi
+        start_send
+    else
+        receive
+        harmed_send "$2:$3:$4"
+    fi
+    if [[ $1-$4 == receiver-kill ]]; then
+        ended "$receiver_pid"
+        documented "$code" recv.log
+        never_two
+        receive_again
+    fi
+    ended "$sender"
+    documented "$code" send.err
+    echo "exit code $code $(grep -m1 'haul: error' send.err)" >.seen
+    [[ $4 == kill || $code != 137 ]] || fail 'killed'
+    receiver_settled
+    # Committed, but the last words of the journal could not be written: `resolve` finishes it.
+    if ((code == 0)) && grep -q 'journal could not be finished' send.err; then
+        code=10
+    fi
+    if ((code != 0)); then
+        # A receiver whose calls go on failing is no help to anybody: it is started again.
+        [[ $1 != receiver ]] || end_receiver
+        finish
+    fi
+    was_met
+    check_end
+}
+
+# count_calls SIDE WHICH: how many such calls a migration makes that nobody harms.
+count_calls() {
+    (
+        rm -rf "$world/count"
+        mkdir "$world/count" && cd "$world/count"
+        work=$PWD
+        cp -a "$template" source
+        if [[ $1 == receiver ]]; then
+            harmed_receive "$2:0:trace"
+            start_send
+        else
+            receive
+            harmed_send "$2:0:trace"
+        fi
+        ended "$sender"
+        ((code == 0)) || { cat send.err >&2; exit 1; }
+        wait "$receiver_pid"
+        sed -n 's/^total //p' mark
+    )
+}
+
+# with_functions: "CALL 0xSITE" on stdin, with " FUNCTION" behind it on stdout. The site is where a call
+# returns to: a byte before it is within.
+with_functions() {
+    local name at
+    while read -r name at; do
+        echo "$name $at $(printf '0x%x' $((at - 1)) | addr2line -fe "$haul" | head -n 1 | tr -cd 'A-Za-z0-9_')"
+    done
+}
+
+# sites SIDE GROUP: "CALL 0xSITE FUNCTION" of every place in the program from which such a call is made, in each
+# of two migrations: what only a rare turn of events calls cannot be met at will.
+sites() {
+    count_calls "$1" "$2" >/dev/null
+    grep -v '^total' "$world/count/mark" | sort -u >"$world/first"
+    count_calls "$1" "$2" >/dev/null
+    grep -v '^total' "$world/count/mark" | sort -u | comm -12 - "$world/first" | with_functions
+}

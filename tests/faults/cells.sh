@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+# cells.sh — a table of cells, each one fault in one migration of a small database, and the checks that
+# hold whatever happened; sourced.
+#
+#   . cells.sh; suite NAME BUILD; cell NAME COMMAND...; run_cells
+#
+# The command of a cell ends with check_end, which says what must hold in the end.
+# A cell is a subshell with `set -e` in a directory of its own. It fails when its fault was not met, when
+# a process ends in another than a documented way, and when in the end there is not one owner with
+# everything. Every cell tells one line. Of the environment:
+#   HAUL_FAULT_CELLS=all all cells, not only the suite's share of each class (the first part of a name)
+#   HAUL_FAULT_FROM=N    the first N cells were done before
+#   HAUL_FAULT_SECONDS=N no cell is begun after so long
+#   HAUL_FAULT_DONE=FILE gets the number of the next cell, 0 when all are done
+#   HAUL_FAULT_ONLY=RE   cells with such a name only
+#   HAUL_KEEP=DIR        directories of failed cells go there
+# shellcheck shell=bash
+. "$(dirname "${BASH_SOURCE[0]}")/../integration/harness.sh"
+
+cell_names=() cell_commands=()
+# Of a class every so many-th cell is run (1: all), and of all classes those whose name fits `always`.
+declare -A share=()
+always='^$'
+
+# cell NAME COMMAND ARGUMENT...: words without blanks.
+cell() {
+    cell_names+=("$1")
+    cell_commands+=("${*:2}")
+}
+
+# A source of two column families, small enough to be moved in a moment.
+make_template() {
+    template=$world/template
+    db_bench --db="$template" --benchmarks=fillseq --num="${1:-400}" --value_size=500 --num_column_families=2 \
+        --compression_type=none --seed=7 >/dev/null 2>&1
+}
+
+# --- processes ------------------------------------------------------------------------------------
+
+# receive ARGUMENT...: where the last one listened, if there was one. Its number stands in receiver.pid.
+address='' listen_host=${HAUL_RIG_ADDRESS:-127.0.0.1}
+receive() {
+    start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "$@"
+    [[ -n $receiver_address ]] || { cat recv.log; fail 'the receiver did not start'; }
+    address=$receiver_address
+    echo "$receiver_pid" >receiver.pid
+}
+
+receive_again() {
+    cat recv.log >>recv.old 2>/dev/null || true
+    receive
+}
+
+# What the sender connects to: the receiver, or somebody in front of it.
+front=''
+send_options=(--transport tcp --retry 3s --batch-min 16K --batch-max 32K)
+load_options=(--load 4000 --load-keys 200 --load-for 5ms --load-ledger ledger)
+receiver_options=()
+
+# haul VERB from the source, becoming this process.
+become_sender() {
+    exec timeout -k 5 "$limit" "$haul" "$@" --to "${front:-$address}" --json >send.json 2>send.err </dev/null
+}
+
+start_send() {
+    (exec "$haul" send --db source --to "${front:-$address}" --json "${send_options[@]}" \
+        "${load_options[@]}" "$@" >send.json 2>send.err </dev/null) &
+    sender=$!
+    echo "$sender" >sender.pid
+}
+
+# ended PID: waits for it; its exit code is in $code.
+ended() {
+    code=0
+    end_process "$1" || code=$?
+}
+
+# documented CODE LOG: a process ended as README.md says, and with one error line if it failed.
+documented() {
+    ! grep -qE 'Sanitizer|runtime error' "$2" || { cat "$2"; fail 'a sanitizer spoke'; }
+    case $1 in
+    0) return 0 ;;
+    134) # RocksDB as Debian builds it asserts that nobody syncs a log behind a failed write
+        grep -qE 'rocksdb::.*Assertion' "$2" || { cat "$2"; fail "exit code $1"; }
+        return 0
+        ;;
+    137) # killed by us, if by anybody
+        [[ -e mark ]] || fail 'killed'
+        return 0
+        ;;
+    3 | 4 | 5 | 6 | 7 | 8 | 10) ;;
+    *) cat "$2"; fail "exit code $1" ;;
+    esac
+    [[ $(grep -c '^haul: error: ' "$2") == 1 ]] || { cat "$2"; fail "exit code $1 without one error line"; }
+}
+
+# With the signal that an operator sends; it may have ended by itself.
+end_receiver() {
+    kill "$receiver_pid" 2>/dev/null || true
+    ended "$receiver_pid"
+    [[ $code == 143 ]] || documented "$code" recv.log
+}
+
+# --- what must hold -------------------------------------------------------------------------------
+
+# never_two: at this moment the records name no two owners.
+never_two() {
+    local state
+    state=$("$build/tests/owner_probe" source target) || fail 'the records cannot be read'
+    [[ $state != both* ]] || fail "two owners: $state"
+}
+
+# What an operator does until the job is committed, as the exit codes tell.
+finish() {
+    local tries
+    for ((tries = 0; tries < 6; tries++)); do
+        kill -0 "$receiver_pid" 2>/dev/null || receive_again
+        start_send
+        ended "$sender"
+        documented "$code" send.err
+        never_two
+        case $code in
+        0) return 0 ;;
+        3) ! grep -q 'handed over' send.err || { end_receiver && return 0; } ;; # it was committed already
+        10)
+            (become_sender resolve --db source) && return 0 ;;
+        esac
+    done
+    cat send.err recv.log
+    fail "never finished: $code"
+}
+
+# check_end: the target has everything and owns it; nothing else is left.
+check_end() {
+    timeout 5 tail --pid="$receiver_pid" -f /dev/null || end_receiver # it may listen for nobody
+    wait "$receiver_pid" 2>/dev/null || true
+    equal "$("$build/tests/owner_probe" source target)" 'target 0 0'
+    same source target
+    [[ ! -e ledger ]] || "$haul" verify --db target --ledger ledger >/dev/null 2>verify.err ||
+        { cat verify.err; fail 'the ledger is not complete'; }
+}
+
+# --- the run --------------------------------------------------------------------------------------
+
+run_cell() { # NAME COMMAND
+    local status=0
+    work=$world/cell
+    mkdir "$work"
+    (
+        set -e
+        trap end_leftovers EXIT
+        cd "$work"
+        cp -a "$template" source
+        # shellcheck disable=SC2086 # words of the table
+        $2
+    ) >"$work/.log" 2>&1
+    status=$?
+    if ((status == 0)); then
+        tests_passed=$((tests_passed + 1))
+        echo "ok $1 $(cat "$work/.seen" 2>/dev/null)"
+    elif ((status == 77)) && [[ -e $work/.skipped ]]; then
+        tests_skipped=$((tests_skipped + 1))
+        echo "SKIPPED $1: $(cat "$work/.skipped")"
+    else
+        tests_failed=$((tests_failed + 1))
+        echo "FAILED $1"
+        tail -n 40 "$work/.log" | sed 's/^/  /'
+        [[ -z ${HAUL_KEEP:-} ]] || cp -a "$work" "$HAUL_KEEP/${1//\//_}"
+    fi
+    rm -rf "$work"
+}
+
+declare -A class_count=()
+is_chosen() { # NAME
+    local class=${1%%/*}
+    if [[ -n ${HAUL_FAULT_ONLY:-} ]]; then
+        [[ $1 =~ $HAUL_FAULT_ONLY ]]
+    elif [[ ${HAUL_FAULT_CELLS:-} == all || $1 =~ $always ]]; then
+        return 0
+    else
+        ((${class_count[$class]:=0}, class_count[$class]++ % ${share[$class]:-1} == 0))
+    fi
+}
+
+run_cells() {
+    set +e
+    tests_passed=0 tests_failed=0 tests_skipped=0
+    local i next=0
+    echo "$suite_name: ${#cell_names[@]} cells in the table"
+    for i in "${!cell_names[@]}"; do
+        ((i >= ${HAUL_FAULT_FROM:-0})) && is_chosen "${cell_names[i]}" || continue
+        if ((SECONDS >= ${HAUL_FAULT_SECONDS:-1000000})); then
+            next=$i
+            break
+        fi
+        run_cell "${cell_names[i]}" "${cell_commands[i]}"
+    done
+    [[ -z ${HAUL_FAULT_DONE:-} ]] || echo "$next" >"$HAUL_FAULT_DONE"
+    echo "$suite_name: $tests_passed passed, $tests_failed failed, $tests_skipped skipped"
+    ((tests_passed > 0 && tests_failed == 0))
+    exit
+}
+
+open_world() {
+    world=$(mktemp -d "${TMPDIR:-/tmp}/haul-cells.XXXXXX")
+    trap 'kill -9 $(jobs -p) 2>/dev/null; rm -rf "$world"' EXIT
+}

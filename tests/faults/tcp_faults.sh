@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# tcp_faults.sh — the fault matrix of real processes over TCP: connections are cut, stalled and altered,
+# and processes killed and stopped, at named bytes (fault_proxy.c); calls are failed and processes killed
+# at the n-th (call_faults.h); disks are full.
+#   tests/faults/tcp_faults.sh BUILD [SEED]
+# cells.sh tells which variables choose a part of the cells; all of them take an hour.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/cells.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/call_cells.sh"
+suite tcp_faults "$1"
+seed=${2:-1}
+open_world
+make_template
+load=("${load_options[@]}")
+
+# --- places in the streams ------------------------------------------------------------------------
+
+start_proxy() { # PLACE HARM [VICTIM]
+    exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$address" "$1" "$2" mark ${3:+"$3.pid"} 2>&1)
+    receivers+=("$!") # for whoever cleans up
+    read -r -u "$proxy_fd" front
+    front=${front#listening on }
+}
+
+# place PLACE HARM [sender|receiver]
+place() {
+    receive
+    start_proxy "$@"
+    start_send
+    case $2-${3:-} in
+    kill-receiver)
+        ended "$receiver_pid"
+        documented "$code" recv.log
+        never_two
+        [[ $code != 137 ]] || receive_again
+        ;;
+    stop-*)
+        until [[ -e mark ]]; do kill -0 "$sender" || break; done
+        sleep 0.05 # it stands still: the fault itself
+        never_two
+        kill -CONT "$(<"$3.pid")"
+        ;;
+    esac
+    ended "$sender"
+    documented "$code" send.err
+    never_two
+    echo "exit code $code $(grep -m1 "haul: error" send.err)" >.seen
+    ((code == 0)) || finish
+    was_met
+    check_end
+}
+
+# Sizes of all frames, from one migration that nobody harms.
+trace_frames() {
+    (
+        mkdir "$world/trace" && cd "$world/trace"
+        work=$PWD
+        cp -a "$template" source
+        receive
+        : >frames
+        "$build/tests/fault_proxy" "$address" >>frames &
+        receivers+=("$!")
+        until grep -q listening frames; do :; done
+        front=$(sed -n 's/listening on //p' frames)
+        start_send
+        ended "$sender"
+        ((code == 0)) || { cat send.err; exit 1; }
+        wait "$receiver_pid"
+        kill "${receivers[@]}" 2>/dev/null
+        # The first frame of each kind; keep-alives are not there at every time.
+        grep -v listening frames | sort -u -k1,1 | grep -v '\.0 ' >../frames || true
+        grep '^data.*\.0 ' frames | sort -u >>../frames
+    )
+}
+
+# Harms take turns from byte to byte; the whole table has each of them at each byte.
+harms=(cut 'kill sender' 'kill receiver')
+handshake='\.preamble$|^control\.(up\.[135]|down\.[245])$'
+commit='^control\.(up\.[79]|down\.[68]|down\.10)$'
+
+# cells_of CLASS PATTERN: every byte of these frames, each harm.
+cells_of() {
+    local frame size at i
+    while read -r frame size; do
+        [[ $frame =~ $2 ]] || continue
+        for ((at = 0; at < size; at++)); do
+            for i in 0 1 2; do
+                # Rotated, so that a share of the cells has all harms.
+                cell "$1/$frame.$at/${harms[(at + i) % 3]/ /-}" place "$frame.$at" "${harms[(at + i) % 3]}"
+            done
+        done
+    done <"$world/frames"
+}
+
+# The first and last byte of each frame, and the harms that are done at one byte as well as at another.
+edge_cells() {
+    local frame size harm at
+    while read -r frame size; do
+        # How many credit records come is not the same each time; the first ones always do.
+        [[ ! $frame =~ ^data\.down\.([2-9]|[0-9][0-9]) ]] || continue
+        for at in 0 $((size - 1)); do
+            for harm in "${harms[@]}" cut-one flip 'stop sender' 'stop receiver'; do
+                # A keep-alive in the place of what was stopped is no harm; a flip before the frame is.
+                cell "edge/$frame.$at/${harm/ /-}" place "$frame.$at" "$harm"
+            done
+        done
+    done <"$world/frames"
+}
+
+random_cells() {
+    local i at harm total
+    RANDOM=$seed
+    total=190000 # of the stream of blocks
+    for ((i = 0; i < 1000; i++)); do
+        at=$(((RANDOM * 32768 + RANDOM) % total))
+        harm=${harms[i % 3]}
+        cell "random/$i/data.up.stream.$at/${harm/ /-}" place "data.up.stream.$at" "$harm"
+    done
+}
+
+# The path dies without a word, and both sides have to notice.
+stalled_place() {
+    send_options+=(--peer-timeout 1s)
+    receiver_options+=(--peer-timeout 1s)
+    place "$@"
+}
+
+stall_cells() {
+    local frame size
+    while read -r frame size; do
+        [[ ! $frame =~ ^data\.down\.([2-9]|[0-9][0-9]) ]] || continue
+        cell "stall/$frame.$((size / 2))" stalled_place "$frame.$((size / 2))" stall
+    done <"$world/frames"
+}
+
+# --- calls, of RocksDB's too ----------------------------------------------------------------------
+
+quiet_call() {
+    scope=all load_options=()
+    call "$@"
+}
+
+# The last ones of a count may not come when a migration takes another turn.
+call_cells() {
+    local side which count n harm
+    scope=all
+    # Without a load, whose calls come as they like.
+    load_options=()
+    for side in sender receiver; do
+        for which in fdatasync fsync pwrite write rename sendmsg unlink; do
+            count=$(($(count_calls "$side" "$which")))
+            for ((n = 1; n <= (count * 3 + 3) / 4; n++)); do
+                cell "kill-at/$side/$which-$n" quiet_call "$side" "$which" "$n" kill
+                for harm in EIO ENOSPC; do
+                    [[ $which != sendmsg ]] || harm=ECONNRESET
+                    cell "fail-at/$side/$which-$n/$harm-once" quiet_call "$side" "$which" "$n" "$harm"
+                    cell "fail-at/$side/$which-$n/$harm-onwards" quiet_call "$side" "$which" "$n+" "$harm"
+                    [[ $which != sendmsg ]] || break
+                done
+            done
+            [[ $which == pwrite || $which == write ]] || continue
+            cell "short/$side/$which" quiet_call "$side" "$which" 1+ short
+        done
+    done
+    load_options=("${load[@]}")
+}
+
+# --- small disks ----------------------------------------------------------------------------------
+
+# small_disk SIDE MEGABYTES: its database lies on a file system of that size, which an operator enlarges.
+small_disk() {
+    local side=$1 directory=target
+    [[ $side == target ]] || directory=source
+    [[ $side == target ]] || mv source kept
+    mkdir "$directory"
+    mount -t tmpfs -o "size=$2k" haul-faults "$directory" 2>mount.err || { cat mount.err; skip 'no right to mount'; }
+    trap 'status=$?; end_processes; umount -l "$work/'$directory'"; exit $status' EXIT
+    [[ $side == target ]] || cp -a kept/. source/ || fail 'the source does not fit'
+    receive
+    start_send
+    ended "$sender"
+    documented "$code" send.err
+    echo "exit code $code $(grep -m1 'haul: error' send.err)" >.seen
+    never_two
+    if ((code != 0)); then
+        grep -qiE 'space|NO_SPACE' send.err recv.log || fail 'nobody said that the disk is full'
+        end_receiver
+        mount -o remount,size=200m "$directory"
+        finish
+    fi
+    check_end
+}
+
+small_disk_cells() {
+    local size
+    for size in 64 128 200 256 300 400 600 1000 2000 4000 8000 16000; do
+        cell "small-disk/target/$size-KB" small_disk target "$size"
+    done
+    for size in 700 1000 1500 2000 4000 6000 16000; do
+        cell "small-disk/source/$size-KB" small_disk source "$size"
+    done
+}
+
+trace_frames
+edge_cells
+stall_cells
+cells_of handshake "$handshake"
+cells_of commit "$commit"
+random_cells
+call_cells
+small_disk_cells
+share=([edge]=9 [stall]=6 [handshake]=97 [commit]=23 [random]=50 [kill-at]=11 [fail-at]=41 [short]=2 [small-disk]=4)
+run_cells
