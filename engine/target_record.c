@@ -349,7 +349,8 @@ static bool plans_touch(const struct plan *a, const struct plan *b)
     return touch;
 }
 
-/* Another unfinished job on these ranges: refuse, or give it up when the source says overwrite. */
+/* Another unfinished job on these ranges: refuse, or give it up when the source says overwrite. One
+ * that was aborted here and could not be cleared then is over; its source may have forgotten it. */
 static enum haul_status check_others(struct target_record *record, const struct plan *plan,
                                      struct haul_error *error)
 {
@@ -371,7 +372,9 @@ static enum haul_status check_others(struct target_record *record, const struct 
             }
             return status;
         }
-        if (status == HAUL_OK && (phase == JOB_PREPARED || (touches && !plan->overwrite))) {
+        bool over = journal_state(other)->phase == JOURNAL_PHASE_ABORTED;
+        bool keeps = phase == JOB_PREPARED || (touches && !plan->overwrite);
+        if (status == HAUL_OK && keeps && !over) {
             status = busy(other, error);
         }
         if (status != HAUL_OK && status != HAUL_NOT_FOUND) {

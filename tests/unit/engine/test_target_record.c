@@ -12,6 +12,7 @@
 
 #include "check.h"
 #include "haul/job.h"
+#include "job_journal.h"
 #include "rocks_fixture.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
@@ -249,6 +250,24 @@ static void test_target_record_check__other_job_prepared__busy(void)
     finish();
 }
 
+/* Its disk failed when it was to be cleared, and its source was told that it is over. */
+static void test_target_record_check__other_job_aborted__its_rest_is_cleared(void)
+{
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    leave();
+    check_equal(job_count(), 1);
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    leave();
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(void)
 {
     start();
@@ -298,6 +317,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
     CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
     CHECK_TEST(test_target_record_check__other_job_prepared__busy),
+    CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),
     CHECK_TEST(test_target_record_clear__copied__range_empty_and_no_journal),
