@@ -88,6 +88,8 @@ run_rig_tests() {
     done
     run_in_rig rdma_migration 400 --assert-no-rnr -- "$root/tests/integration/rdma_migration.sh" "$build"
     run_in_rig two_hosts 400 --hosts 2 -- "$root/tests/integration/two_hosts.sh" "$build"
+    run_in_rig rdma_faults 600 -- "$root/tests/faults/rdma_faults.sh" "$build"
+    run_in_rig network_faults 600 --hosts 2 -- "$root/tests/faults/network_faults.sh" "$build"
 }
 
 run_sanitizer() {

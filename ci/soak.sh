@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# soak.sh — everything that takes longer than ci/test.sh may: all cells of the fault matrix, kills at
+# random moments, simulator seeds, fuzzers, sanitizers, valgrind, the rig; in turns, until the time is over.
+#   ci/soak.sh --minutes N [--only JOB]... [--fresh]
+#     --minutes N   so long; a job that has begun may take some minutes more
+#     --only JOB    one of the jobs named below; may be repeated
+#     --fresh       forget what earlier soaks have done
+#   ci/soak.sh --figures   only print what was done so far
+# It goes on where the last one stopped: figures, seeds and places in the tables are kept in
+# <build>-soak/state (HAUL_SOAK_DIR). Prints the figures; exit code 1 when anything failed, whose output
+# is kept in <build>-soak/logs.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+soak=${HAUL_SOAK_DIR:-$build-soak}
+state=$soak/state logs=$soak/logs
+all_jobs=(matrix kills cancels seeds fuzz sweep rig hosts valgrind)
+chosen=() minutes='' fresh=0 figures_only=0
+
+parse() {
+    while (($#)); do
+        case $1 in
+        --minutes) minutes=${2:-}; shift ;;
+        --only) chosen+=("${2:-}"); shift ;;
+        --fresh) fresh=1 ;;
+        --figures) figures_only=1 ;;
+        -h | --help) sed -n '3,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+        *) die "unknown argument '$1'" ;;
+        esac
+        shift
+    done
+    ((figures_only)) || [[ $minutes =~ ^[1-9][0-9]*$ ]] || die '--minutes wants a whole number'
+    ((${#chosen[@]})) || chosen=("${all_jobs[@]}")
+    local job
+    for job in "${chosen[@]}"; do
+        declare -F "job_$job" >/dev/null || die "no job '$job'; there are: ${all_jobs[*]}"
+    done
+}
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+kept() { cat "$state/$1" 2>/dev/null || echo 0; }
+keep() { echo "$2" >"$state/$1.tmp" && mv "$state/$1.tmp" "$state/$1"; }
+add() { keep "$1" $(($(kept "$1") + $2)); }
+
+left_seconds() { echo $((end - SECONDS)); }
+
+# A share of what is left, and never nothing.
+slice() {
+    local seconds=$(($(left_seconds) / ${1:-4}))
+    ((seconds >= 60)) || seconds=60
+    ((seconds <= 600)) || seconds=600
+    echo "$seconds"
+}
+
+# run_job NAME COMMAND...: its closing lines are added to the figures of NAME.
+run_job() {
+    local name=$1 log=$logs/$1.log status=0 kind passed failed skipped
+    shift
+    "$@" >"$log" 2>&1 || status=$?
+    sed -i 's/^\[client\] //' "$log" # of two hosts, the one with the tests
+    printf 'COMMAND %s %d\n' "$name" "$status" >>"$log"
+    while IFS=$'\t' read -r kind passed failed skipped; do
+        case $kind in
+        total)
+            add "$name.passed" "$passed"
+            add "$name.failed" "$failed"
+            ((failed == 0)) || cp "$log" "$logs/$name-failed-$(kept "$name.rounds").log"
+            ;;
+        failure) say "failed: $name: $passed" ;;
+        esac
+    done < <(awk -f "$root/ci/count_tests.awk" "$log")
+    add "$name.rounds" 1
+}
+
+# run_table NAME SUITE BUILD [IN-FRONT...]: the next cells of a table.
+run_table() {
+    local name=$1 suite=$2 where=$3 next
+    shift 3
+    HAUL_FAULT_CELLS=all HAUL_FAULT_FROM=$(kept "$name.next") HAUL_FAULT_SECONDS=$(slice) \
+        HAUL_FAULT_DONE=$soak/next run_job "$name" "$@" "$root/tests/faults/$suite" "$where"
+    next=$(cat "$soak/next" 2>/dev/null || echo 0)
+    ((next != 0)) || add "$name.whole" 1
+    keep "$name.next" "$next"
+}
+
+# --- jobs -----------------------------------------------------------------------------------------
+
+build_once() { # VARIANT CMAKE-ARGUMENT...
+    [[ ! -e $state/built-$1 ]] || return 0
+    say "building $1 ..."
+    "$root/ci/build.sh" "$soak/$1" -DHAUL_DEVELOPER=ON -DHAUL_TESTS=ON -DHAUL_BENCH=OFF "${@:2}" \
+        >"$logs/build-$1.log" 2>&1 || die "the build failed: $logs/build-$1.log"
+    : >"$state/built-$1"
+}
+plain() { build_once plain; }
+asan() { build_once asan -DHAUL_SANITIZER=address,undefined -DHAUL_LIBRARY=OFF; }
+
+job_matrix() {
+    plain
+    run_table matrix tcp_faults.sh "$soak/plain"
+}
+
+job_kills() {
+    plain
+    run_job kills "$root/tests/integration/random_kills.sh" "$soak/plain" 40 $((1 + $(kept kills.rounds)))
+}
+
+job_cancels() {
+    plain
+    run_job cancels "$root/tests/integration/random_kills.sh" "$soak/plain" 20 \
+        $((1 + $(kept cancels.rounds))) cancel-sender cancel-receiver
+}
+
+# Seeds go on from soak to soak.
+job_seeds() {
+    plain
+    local simulate=$soak/plain/tests/simulate first count=20000
+    [[ -x $simulate ]] || return 0
+    first=$((1 + $(kept seeds.run)))
+    run_job seeds timeout 1200 "$simulate" --seed "$first" --seeds "$count"
+    add seeds.run "$count"
+}
+
+job_fuzz() {
+    local executions
+    [[ -x $root/tests/fuzz/fuzz.sh ]] || return 0
+    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 30
+    executions=$(sed -nE 's/^sum +([0-9]+).*/\1/p' "$logs/fuzz.log" | tail -n 1)
+    add fuzz.executions "${executions:-0}"
+}
+
+job_sweep() {
+    asan
+    run_table sweep call_sweep.sh "$soak/asan"
+}
+
+job_rig() {
+    plain
+    run_table rig rdma_faults.sh "$soak/plain" "$root/ci/rxe/run.sh" --timeout 1500 --
+}
+
+job_hosts() {
+    plain
+    run_job hosts "$root/ci/rxe/run.sh" --timeout 1500 --hosts 2 -- \
+        "$root/tests/faults/network_faults.sh" "$soak/plain"
+}
+
+# Unit tests of what parses and of what ends: valgrind sees what AddressSanitizer does not.
+job_valgrind() {
+    plain
+    command -v valgrind >/dev/null || { say 'no valgrind: apt-get install valgrind'; return 0; }
+    local test
+    for test in "$soak"/plain/tests/test_{raw_batch,slot_header,message,journal,plan,apply_stream} \
+        "$soak"/plain/tests/test_{digest_ledger,control_channel,tcp_receiver,target_session,verbs_link}; do
+        [[ ! -x $test ]] || run_job valgrind timeout 600 valgrind -q --error-exitcode=9 \
+            --leak-check=full --errors-for-leak-kinds=definite "$test"
+    done
+}
+
+# --- figures --------------------------------------------------------------------------------------
+
+print_figures() {
+    local job failed=0
+    printf '%-10s %8s %10s %8s\n' job rounds passed failed
+    for job in "${all_jobs[@]}"; do
+        printf '%-10s %8d %10d %8d\n' "$job" "$(kept "$job.rounds")" "$(kept "$job.passed")" \
+            "$(kept "$job.failed")"
+        failed=$((failed + $(kept "$job.failed")))
+    done
+    echo "simulator seeds: $(kept seeds.run); fuzz executions: $(kept fuzz.executions)"
+    echo "whole tables: matrix $(kept matrix.whole), sweep $(kept sweep.whole), rig $(kept rig.whole)"
+    echo "minutes in all: $(($(kept seconds) / 60))"
+    ((failed == 0))
+}
+
+parse "$@"
+((!fresh)) || rm -rf "$state" "$logs"
+mkdir -p "$state" "$logs"
+if ((figures_only)); then
+    print_figures
+    exit
+fi
+end=$((SECONDS + minutes * 60))
+while (($(left_seconds) > 0)); do
+    for job in "${chosen[@]}"; do
+        (($(left_seconds) > 0)) || break
+        began=$SECONDS
+        say "$job (${SECONDS} s of $((minutes * 60)) s) ..."
+        "job_$job"
+        add seconds $((SECONDS - began))
+    done
+done
+print_figures
