@@ -78,6 +78,21 @@ test_send__each_lane__equal() {
     done
 }
 
+test_recv__target_compresses__so_do_its_tables() {
+    make_database source 8000
+    db_bench --db=target --benchmarks=fillseq,deleteseq,flush,compact --num=1 \
+        --compression_type=zstd --block_size=16384 >"$work/db_bench.log" 2>&1
+    receive --lane ingest
+    send 0
+    received
+    same source target
+    sst_dump --file=target --command=none --show_properties 2>/dev/null >"$work/tables"
+    equal "$(sed -n 's/.*SST file compression algo: //p' "$work/tables" | sort -u)" ZSTD
+    # Blocks of 16 KB, not of the 4 KB that are the default.
+    equal "$(awk -F ': ' '/# data blocks/ { blocks += $2 } /raw value size/ { bytes += $2 }
+        END { print (bytes / blocks > 10000) }' "$work/tables")" 1
+}
+
 test_send__compressed__equal_and_less_on_the_wire() {
     make_database source 5000
     local when
