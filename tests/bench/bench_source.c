@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_source.c — how fast one reader thread turns a database into blocks: scan from a snapshot,
+/* bench_source.c — how fast reader threads turn a database into blocks: scan from a snapshot,
  * encode in place, digest, CRC32C; no network.
  *
  * It puts the production modules together as source_copy does, with itself in the place of the
@@ -35,6 +35,7 @@ struct settings {
     uint32_t value_bytes;
     uint32_t batch_bytes;
     uint32_t pass_count;
+    uint32_t reader_count;
     uint32_t held_count; /* blocks that are out at any time */
     bool json;
 };
@@ -90,45 +91,48 @@ static void take_blocks(struct source_bench *bench)
     }
 }
 
-/* One task of the reader; its digest is added to that of the pass. */
-static enum haul_status run_task(struct source_bench *bench, enum reader_task_type type,
-                                 uint32_t index, struct haul_error *error)
+/* All tasks of one type; their digests are added to that of the pass. */
+static enum haul_status run_tasks(struct source_bench *bench, enum reader_task_type type,
+                                  size_t count, struct haul_error *error)
 {
-    struct reader_task task = {.type = type, .index = index};
-    enum haul_status status = reader_pool_submit(bench->readers, &task);
-    if (status != HAUL_OK) {
-        return haul_error_set(error, status, NULL, 0, "the reader takes no task");
-    }
     struct pollfd fds[] = {{.fd = mailbox_fd(bench->outbox.filled), .events = POLLIN},
                            {.fd = reader_pool_fd(bench->readers), .events = POLLIN}};
-    struct reader_result result;
-    while ((status = reader_pool_result(bench->readers, &result)) == HAUL_AGAIN) {
-        (void)poll(fds, 2, -1);
-        take_blocks(bench);
+    for (uint32_t i = 0; i < count; i++) {
+        struct reader_task task = {.type = type, .index = i};
+        enum haul_status status = reader_pool_submit(bench->readers, &task);
+        if (status != HAUL_OK) {
+            return haul_error_set(error, status, NULL, 0, "the readers take no task");
+        }
     }
-    if (status == HAUL_OK) {
-        take_blocks(bench);
-        *error = result.error;
-        status = result.error.status;
-        digest_join(&bench->digest, &result.digest);
+    enum haul_status status = HAUL_OK;
+    for (size_t done = 0; done < count && status == HAUL_OK; done++) {
+        struct reader_result result;
+        while ((status = reader_pool_result(bench->readers, &result)) == HAUL_AGAIN) {
+            (void)poll(fds, 2, -1);
+            take_blocks(bench);
+        }
+        if (status == HAUL_OK) {
+            *error = result.error;
+            status = result.error.status;
+            digest_join(&bench->digest, &result.digest);
+        }
     }
+    take_blocks(bench);
     return status;
 }
 
-/* COPY: every stream, in turn. DIGEST: the same scan and digest, and nothing else. */
+/* COPY: every stream. DIGEST: the same scan and digest, and nothing else. */
 static enum haul_status run_pass(struct source_bench *bench, enum reader_task_type type,
                                  struct seconds *spent, struct haul_error *error)
 {
-    enum haul_status status = HAUL_OK;
+    enum haul_status status;
     size_t task_count = type == READER_COPY ? bench->plan.stream_count : bench->plan.family_count;
     bench->digest = (struct digest){0};
     for (uint32_t i = 0; type == READER_COPY && i < task_count; i++) {
         batch_history_truncate(&bench->histories[i], 0);
     }
     struct seconds begin = now();
-    for (uint32_t i = 0; i < task_count && status == HAUL_OK; i++) {
-        status = run_task(bench, type, i, error);
-    }
+    status = run_tasks(bench, type, task_count, error);
     struct seconds end = now();
     *spent = (struct seconds){end.cpu - begin.cpu, end.wall - begin.wall};
     if (status == HAUL_OK && (bench->digest.count != bench->database.record_count ||
@@ -200,8 +204,8 @@ static enum haul_status start(struct source_bench *bench, struct haul_error *err
                                           .plan = &bench->plan,
                                           .outbox = &bench->outbox,
                                           .histories = bench->histories,
-                                          .thread_count = 1,
-                                          .task_count_max = 1};
+                                          .thread_count = bench->settings->reader_count,
+                                          .task_count_max = PLAN_STREAM_COUNT_MAX};
     return reader_pool_create(&options, &bench->readers, error);
 }
 
@@ -334,6 +338,7 @@ static const char usage_text[] =
     "  --size SIZE        of the database (default 1G)\n"
     "  --batch-size SIZE  of a batch (default 1M, what a migration begins with)\n"
     "  --passes N         measured passes (default 5)\n"
+    "  --readers N        threads that read (default 1)\n"
     "  --held N           blocks that are on the way at any time, 0 to 8 (default 0)\n"
     "  --json             one JSON document instead of a line\n"
     "Sizes take K, M or G (powers of 1024). The database is made in $TMPDIR and removed.\n";
@@ -363,6 +368,7 @@ static int parse(int argc, char **argv, struct settings *settings)
                                             {"size", required_argument, NULL, 's'},
                                             {"batch-size", required_argument, NULL, 'b'},
                                             {"passes", required_argument, NULL, 'p'},
+                                            {"readers", required_argument, NULL, 'r'},
                                             {"held", required_argument, NULL, 'o'},
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
@@ -371,6 +377,7 @@ static int parse(int argc, char **argv, struct settings *settings)
     uint64_t batch_bytes = settings->batch_bytes;
     uint64_t pass_count = settings->pass_count;
     uint64_t held_count = settings->held_count;
+    uint64_t reader_count = settings->reader_count;
     bool good = true;
     int option;
     while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -386,6 +393,7 @@ static int parse(int argc, char **argv, struct settings *settings)
                 parse_size(optarg, 4096, HAUL_SLOT_SIZE_BYTES_DEFAULT - SLOT_HEADER_BYTES,
                            &batch_bytes)) ||
                (option == 'p' && parse_size(optarg, 1, PASS_COUNT_MAX, &pass_count)) ||
+               (option == 'r' && parse_size(optarg, 1, READER_COUNT_MAX, &reader_count)) ||
                (option == 'o' && parse_size(optarg, 0, HELD_COUNT_MAX, &held_count));
         settings->json = settings->json || option == 'j';
     }
@@ -397,6 +405,7 @@ static int parse(int argc, char **argv, struct settings *settings)
     settings->batch_bytes = (uint32_t)batch_bytes;
     settings->pass_count = (uint32_t)pass_count;
     settings->held_count = (uint32_t)held_count;
+    settings->reader_count = (uint32_t)reader_count;
     return 0;
 }
 
@@ -429,6 +438,7 @@ int main(int argc, char **argv)
     struct settings settings = {.database_bytes = DATABASE_BYTES_DEFAULT,
                                 .value_bytes = 1000,
                                 .batch_bytes = HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT,
+                                .reader_count = 1,
                                 .pass_count = PASS_COUNT_DEFAULT};
     int exit_code = parse(argc, argv, &settings);
     if (exit_code != 0) {
