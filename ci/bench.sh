@@ -1,18 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # bench.sh — measures haul and what it is held against, both in one go, and prints the ratios.
-#   ci/bench.sh [source|tcp|rdma|memory|live|migration|all] [--pairs N] [--quick] [--json FILE]
-#                [--sizes LIST] [--values LIST]
-#     source  one reader thread: snapshot scan to checked blocks, GB per CPU second
+#   ci/bench.sh [PART...] [--pairs N] [--quick] [--json FILE] [--report DIR] [--sizes LIST]
+#                [--values LIST]
+#     source  reader threads: snapshot scan to checked blocks, GB per CPU second
 #     tcp     `haul bench link` against iperf3 on loopback
 #     rdma    `haul bench link` against ib_write_bw in the soft-RoCE rig (ci/rxe); no hardware speed
 #     memory  peak resident memory of a whole migration against its bound
 #     live    write pause and latencies of a load during whole migrations
 #     migration  whole migrations over TCP, beside rsync and a local copy
+#     shapes  large values, many families, a large database, bytes written on the target
+#     far     whole migrations over a line of 1 Gb/s and 50 ms (as root)
+#     kvrocks beside the migrations of the Kvrocks server that KVROCKS_BIN names
 #     all     all of them (default)
 #     --pairs N    runs of each side, alternating (default 5)
 #     --quick      one pair, small sizes, short runs: shows that it works, not how fast it is
 #     --json FILE  the same as one JSON document
+#     --report DIR one page with plots: DIR/report.html
 #     --sizes LIST databases of `memory`, e.g. 1G,4G (the default)
 #     --values LIST  bytes of the values of `migration` (default 100,1000,16000,1000000)
 # Installs what is missing, makes a release build in build-release/ ($HAUL_BENCH_BUILD_DIR). Exit
@@ -23,26 +27,28 @@ set -euo pipefail
 
 build=${HAUL_BENCH_BUILD_DIR:-$root/build-release}
 haul=$build/cli/haul
-for part in source tcp rdma memory live migration; do
+parts=(source tcp rdma memory live migration shapes far kvrocks)
+for part in source tcp rdma memory live migration far kvrocks; do
     . "$root/tests/bench/bench_$part.sh"
 done
 
-usage() { sed -n '4,19s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,23s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
 
-sections=() pairs=5 quick=0 json='' sizes='' migration_values=100,1000,16000,1000000
+sections=() pairs=5 quick=0 json='' report='' sizes='' migration_values=100,1000,16000,1000000
 work='' servers=()
 
 parse() {
     while (($#)); do
         case $1 in
-        source | tcp | rdma | memory | live | migration) sections+=("$1") ;;
-        all) sections=(source tcp rdma memory live migration) ;;
+        source | tcp | rdma | memory | live | migration | shapes | far | kvrocks) sections+=("$1") ;;
+        all) sections=("${parts[@]}") ;;
         --quick) quick=1 ;;
-        --pairs | --json | --sizes | --values)
+        --pairs | --json | --report | --sizes | --values)
             (($# >= 2)) || die "$1 wants a value"
             case $1 in
             --pairs) pairs=$2 ;;
             --json) json=$2 ;;
+            --report) report=$2 ;;
             --sizes) sizes=$2 ;;
             --values) migration_values=$2 ;;
             esac
@@ -53,7 +59,7 @@ parse() {
         esac
         shift
     done
-    ((${#sections[@]})) || sections=(source tcp rdma memory live migration)
+    ((${#sections[@]})) || sections=("${parts[@]}")
     [[ $pairs =~ ^[1-9][0-9]{0,2}$ ]] || die "--pairs wants a number from 1 to 999"
     ((!quick)) || pairs=1
     [[ -n $sizes ]] || { ((quick)) && sizes=100M || sizes=1G,4G; }
@@ -68,6 +74,7 @@ clean_up() {
         kill "$pid" 2>/dev/null || true
     done
     wait 2>/dev/null || true
+    if [[ -n ${far_line:-} ]]; then far_close; fi
     [[ -z $work ]] || rm -rf -- "$work"
     exit "$status"
 }
@@ -115,6 +122,7 @@ machine_facts() {
         --arg cpu "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" \
         --argjson cores "$(nproc)" --arg kernel "$(uname -sr)" \
         --argjson memory_mib "$(awk '/^MemTotal/ { print int($2 / 1024) }' /proc/meminfo)" \
+        --arg file_system "$(stat -f -c %T "$work")" \
         --arg rocksdb "$(pkg-config --modversion rocksdb)" \
         --arg compiler "$("${CC:-cc}" --version | head -n 1)" \
         --arg load "$(cut -d ' ' -f 1-3 /proc/loadavg)" --argjson pairs "$pairs" \
@@ -123,7 +131,7 @@ machine_facts() {
 
 print_machine() {
     jq -r '"haul \(.commit), \(.date)",
-        "\(.cores) x \(.cpu), \(.memory_mib) MiB, \(.kernel), RocksDB \(.rocksdb), \(.compiler)",
+        "\(.cores) x \(.cpu), \(.memory_mib) MiB, \(.kernel), data on \(.file_system), RocksDB \(.rocksdb), \(.compiler)",
         "load before: \(.load); \(.pairs) run(s) a side, medians"
         + (if .quick then " (--quick: shows that it works, not how fast it is)" else "" end)' \
         "$work/machine"
@@ -152,7 +160,7 @@ print_table() {
 parse "$@"
 "$root/ci/install.sh"
 say "building a release build ..."
-for target in haul bench_source bench_copy; do
+for target in haul bench_source bench_copy delay_line; do
     "$root/ci/build.sh" "$build" --target "$target" -DCMAKE_BUILD_TYPE=Release
 done
 trap clean_up EXIT
@@ -168,5 +176,7 @@ done
 print_machine
 echo
 print_table
-[[ -z $json ]] || jq -n --slurpfile machine "$work/machine" --slurpfile results "$work/results" \
-    '{machine: $machine[0], results: $results}' >"$json"
+jq -n --slurpfile machine "$work/machine" --slurpfile results "$work/results" \
+    '{machine: $machine[0], results: $results}' >"$work/document.json"
+[[ -z $json ]] || cp "$work/document.json" "$json"
+[[ -z $report ]] || "$root/tests/bench/report.sh" "$work/document.json" "$report"

@@ -3,6 +3,10 @@
 # start of `haul send` to the target that owns and has everything durable, beside what else could have
 # moved the same database:
 #
+# with values of several sizes. The part `shapes` has values of 16 and 256 MiB; 64 column families; two
+# sizes of the database ($growth_bytes), which show whether cost and memory grow with it; and what the
+# target's disk has to write in the end.
+#
 #   rsync   of a checkpoint to a daemon on this machine, with --fsync: as durable as haul's result
 #   copy    tests/bench/bench_copy.c: one thread, scan and ingest, no network, no second process
 #
@@ -19,19 +23,116 @@ bench_migration() {
     done
 }
 
+# The part `shapes`.
+bench_shapes() {
+    migration_shapes
+    migration_growth
+    migration_amplification
+}
+
+# migration_fill DIRECTORY OPTION...: a source, and an empty target whose tables are not compressed.
+migration_fill() {
+    local directory=$1
+    shift
+    rm -rf "$directory"
+    mkdir "$directory"
+    db_bench --db="$directory/source" --benchmarks=fillseq --key_size=16 --compression_type=none \
+        --seed=1 "$@" >"$directory/db_bench.log" 2>&1 ||
+        die "db_bench failed: $(tail -n 3 "$directory/db_bench.log")"
+    db_bench --db="$directory/empty" --benchmarks=fillseq,deleteseq,flush,compact --num=1 \
+        --compression_type=none >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+}
+
+# migration_once DIRECTORY: haul by itself, into a fresh target.
+migration_once() {
+    rm -rf "$1/target" "$1/source/haul"
+    cp -a "$1/empty" "$1/target"
+    migration_by_ingest "$1"
+}
+
+# migration_single NAME DIRECTORY: a figure without another beside it.
+migration_single() {
+    local rates=() peaks bytes round
+    for ((round = 0; round < (pairs + 1) / 2; round++)); do
+        migration_once "$2"
+        bytes=$(jq .bytes "$2/send.json")
+        rates+=("$(jq -n "$bytes / 1e9 / $took")")
+    done
+    peaks=$peak_mib
+    result --arg section migration --arg name "$1" --arg unit GB/s \
+        --argjson value "$(median "${rates[@]}")" --argjson runs "$(numbers "${rates[@]}")" \
+        --argjson bytes "$bytes" --argjson wire_bytes "$wire_bytes" --argjson peak_mib "$peaks" \
+        --argjson target null --arg better more --arg note "peak MiB of sender and receiver: $peaks"
+}
+
+migration_shapes() {
+    local directory=$work/migration records=100
+    ((!quick)) || records=2
+    say '  large values, many families ...'
+    migration_fill "$directory" --num=$((records / 2)) --value_size=16777216
+    migration_single '16 MiB values' "$directory"
+    migration_fill "$directory" --num=2 --value_size=$((256 << 20))
+    migration_single '256 MiB values' "$directory"
+    migration_fill "$directory" --num=$((records * 5000)) --value_size=1000 --num_column_families=64
+    migration_single '64 column families' "$directory"
+    rm -rf "$directory"
+}
+
+# Seconds a GB of a large database beside those of one of 1 GB.
+migration_growth() {
+    local directory=$work/migration small large round small_mib large_mib
+    local small_size=1000000000 large_size=${growth_bytes:-20000000000} smalls=() larges=()
+    ((!quick)) || { small_size=20000000 large_size=100000000; }
+    say '  a large database ...'
+    migration_fill "$directory-large" --num=$((large_size / 1016)) --value_size=1000
+    migration_fill "$directory" --num=$((small_size / 1016)) --value_size=1000
+    for ((round = 0; round < (pairs + 1) / 2; round++)); do
+        migration_once "$directory"
+        smalls+=("$(jq -n "$took / ($small_size / 1e9)")") small_mib=$peak_mib
+        migration_once "$directory-large"
+        larges+=("$(jq -n "$took / ($large_size / 1e9)")") large_mib=$peak_mib
+    done
+    result --arg section migration --arg name "time a GB at $((large_size / 1000000)) MB" --arg unit s/GB \
+        --argjson value "$(median "${larges[@]}")" --argjson runs "$(numbers "${larges[@]}")" \
+        --argjson other "$(median "${smalls[@]}")" --argjson other_runs "$(numbers "${smalls[@]}")" \
+        --arg other_name "at $((small_size / 1000000)) MB" --argjson target 1.15 --arg better less \
+        --argjson peak_mib "$large_mib" --argjson other_peak_mib "$small_mib" \
+        --arg note "peak MiB of sender and receiver: $small_mib, of the large one $large_mib"
+    rm -rf "$directory" "$directory-large"
+}
+
+# Bytes that the target's process wrote, and compaction after it until nothing is left to do.
+migration_amplification() {
+    local directory=$work/migration way blocks settled size=500000000
+    ((!quick)) || size=50000000
+    migration_fill "$directory" --num=$((size / 1016)) --value_size=1000
+    for way in ingest writebatch; do
+        rm -rf "$directory/target" "$directory/source/haul"
+        cp -a "$directory/empty" "$directory/target"
+        "migration_by_$way" "$directory"
+        blocks=$written_blocks
+        /usr/bin/time -f %O -o "$directory/settle.time" db_bench --db="$directory/target" \
+            --use_existing_db --benchmarks=flush,waitforcompaction --compression_type=none \
+            >"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+        settled=$(<"$directory/settle.time")
+        if ((blocks == 0)); then
+            say '  write amplification: left out, this file system does not count what is written'
+            return
+        fi
+        result --arg section migration --arg name "bytes written on the target, $way" --arg unit 'a byte moved' \
+            --argjson value "$(jq -n "($blocks + $settled) * 512 / $size")" --argjson target null \
+            --arg better less --arg note 'logs, tables, journals, and what compaction adds until it has settled'
+    done
+    rm -rf "$directory"
+}
+
 # migration_values_of VALUE-BYTES SIZE
 migration_values_of() {
     local directory=$work/migration way round records=$(($2 / ($1 + 16)))
     local ways=(ingest readers2 writebatch rsync copy)
     local -A wall=() sender=() receiver=() wire=() peak=()
-    rm -rf "$directory"
-    mkdir "$directory"
     say "  $records records with values of $1 bytes ..."
-    db_bench --db="$directory/source" --benchmarks=fillseq --num="$records" --value_size="$1" \
-        --key_size=16 --compression_type=none --seed=1 >"$directory/db_bench.log" 2>&1 ||
-        die "db_bench failed: $(tail -n 3 "$directory/db_bench.log")"
-    db_bench --db="$directory/empty" --benchmarks=fillseq,deleteseq,flush,compact --num=1 \
-        --compression_type=none >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+    migration_fill "$directory" --num="$records" --value_size="$1"
     cp -al "$directory/source" "$directory/checkpoint" # what a checkpoint of a closed database is
     for ((round = 0; round < pairs; round++)); do
         for way in "${ways[@]}"; do
@@ -49,7 +150,7 @@ migration_values_of() {
 }
 
 # migration_by_* DIRECTORY: one run; sets took (seconds), sender_cpu, receiver_cpu (seconds),
-# wire_bytes, peak_mib ("null" where there is none).
+# wire_bytes, peak_mib, written_blocks of 512 bytes ("null" where there is none).
 migration_by_ingest() { migration_by_haul "$1" ingest; }
 migration_by_readers2() { migration_by_haul "$1" ingest 2; }
 migration_by_writebatch() { migration_by_haul "$1" writebatch; }
@@ -57,7 +158,7 @@ migration_by_writebatch() { migration_by_haul "$1" writebatch; }
 migration_by_haul() {
     local directory=$1 threads=${3:-1} user system real sent received
     start_server "$directory/receiver.log" 'haul: listening on ' \
-        /usr/bin/time -f '%e %U %S %M' -o "$directory/receiver.time" "$haul" recv \
+        /usr/bin/time -f '%e %U %S %M %O' -o "$directory/receiver.time" "$haul" recv \
         --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once \
         --lane "$2" --appliers "$threads"
     [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
@@ -67,7 +168,7 @@ migration_by_haul() {
     wait "$server_pid" || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
     read -r real user system sent <"$directory/sender.time"
     took=$real sender_cpu=$(migration_sum "$user" "$system")
-    read -r real user system received <"$directory/receiver.time"
+    read -r real user system received written_blocks <"$directory/receiver.time"
     receiver_cpu=$(migration_sum "$user" "$system")
     wire_bytes=$(jq .wire_bytes "$directory/send.json")
     peak_mib="[$((sent / 1024)), $((received / 1024))]"
@@ -112,12 +213,17 @@ migration_by_copy() {
 
 # migration_results VALUE-BYTES BYTES: rates, and the ratio of the best of haul to the others.
 migration_results() {
-    local way
-    for way in ingest readers2 writebatch; do
+    local way floor=null
+    case $1 in
+    100) floor=0.25 ;;
+    1000000) floor=1.2 ;;
+    esac
+    migration_result "$@" ingest '' "$floor"
+    for way in readers2 writebatch; do
         migration_result "$@" "$way" '' null
     done
-    migration_result "$@" ingest rsync 1.5
-    migration_result "$@" ingest copy 1.2
+    migration_result "$@" ingest rsync "$([[ $1 == 1000 ]] && echo 1.5 || echo null)"
+    migration_result "$@" ingest copy "$([[ $1 == 1000 ]] && echo 1.2 || echo null)"
 }
 
 # migration_result VALUE-BYTES BYTES WAY OTHER TARGET
