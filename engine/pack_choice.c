@@ -13,6 +13,9 @@ enum {
     REST_BLOCKS = 1024,
 };
 
+/* No reader packs faster: links that do are not worth the try, which costs them some time. */
+#define PACK_BYTES_PER_S_MAX UINT64_C(400000000)
+
 void pack_choice_init(struct pack_choice *choice, enum pack_state state, uint32_t reader_count)
 {
     memset(choice, 0, sizeof(*choice));
@@ -39,7 +42,8 @@ static void watch(struct pack_choice *choice, const struct pack_figures *figures
     double seconds = (double)(now_ns - choice->since_ns) / (double)NS_PER_S;
     choice->bytes_per_s = (uint64_t)((double)choice->bytes / seconds);
     bool links_are_slow = choice->behind >= choice->blocks - choice->blocks / 4;
-    enter(choice, links_are_slow ? PACK_TRYING : PACK_RESTING, figures, now_ns);
+    bool hopeless = choice->bytes_per_s > PACK_BYTES_PER_S_MAX * choice->reader_count;
+    enter(choice, links_are_slow && !hopeless ? PACK_TRYING : PACK_RESTING, figures, now_ns);
 }
 
 /* Since the state was entered. */

@@ -63,9 +63,17 @@ static void test_pack_choice_note__noise__tried_and_left(void)
 static void test_pack_choice_note__link_faster_than_packing__tried_and_left(void)
 {
     begin(1);
-    run(&(struct world){1000, 400, 40, true}, 1000);
+    run(&(struct world){300, 320, 40, true}, 1000);
     check_equal(choice.state, PACK_RESTING);
-    check(packed_count < 20);
+    check(packed_count > 0 && packed_count < 20);
+}
+
+static void test_pack_choice_note__link_faster_than_any_packing__not_tried(void)
+{
+    begin(1);
+    run(&(struct world){1000, 3000, 40, true}, 1000);
+    check_equal(choice.state, PACK_RESTING);
+    check_equal(packed_count, 0);
 }
 
 static void test_pack_choice_note__many_readers__their_speed_counts(void)
@@ -107,6 +115,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_pack_choice_note__slow_link_and_text__packs_and_goes_on),
     CHECK_TEST(test_pack_choice_note__noise__tried_and_left),
     CHECK_TEST(test_pack_choice_note__link_faster_than_packing__tried_and_left),
+    CHECK_TEST(test_pack_choice_note__link_faster_than_any_packing__not_tried),
     CHECK_TEST(test_pack_choice_note__many_readers__their_speed_counts),
     CHECK_TEST(test_pack_choice_note__target_is_slow__never_tried),
     CHECK_TEST(test_pack_choice_note__text_turns_into_noise__stops),
