@@ -170,14 +170,23 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
 
 enum { SPLIT_PARTS_MAX = 256 };
 
-/* A small range has parts of a quarter of that, as many as keep several readers busy to the end. */
-enum { SMALL_SHARE = 4, SMALL_PARTS_MAX = 16 };
+/* A small range has parts of down to a quarter of that, so that every reader has some: one for each
+ * that we may choose to have, two for those that were asked for. More would cost more seeks. */
+enum { SMALL_SHARE = 4, READERS_CHOSEN_MAX = 4 };
 
-static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes)
+struct cutting {
+    uint64_t stream_bytes; /* 0: no cut */
+    uint32_t reader_count; /* 0: ours to choose */
+};
+
+static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes, uint32_t reader_count)
 {
     uint64_t parts = bytes / stream_bytes + 1;
     uint64_t small = bytes / (stream_bytes / SMALL_SHARE + 1) + 1;
-    small = small < SMALL_PARTS_MAX ? small : SMALL_PARTS_MAX;
+    uint64_t wanted = reader_count == 0   ? READERS_CHOSEN_MAX
+                      : reader_count == 1 ? 1
+                                          : 2 * (uint64_t)reader_count;
+    small = small < wanted ? small : wanted;
     parts = parts > small ? parts : small;
     return parts < SPLIT_PARTS_MAX ? parts : SPLIT_PARTS_MAX;
 }
@@ -185,7 +194,7 @@ static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes)
 /* Cut one range of one family by approximate bytes. */
 static enum haul_status add_range_streams(struct plan *plan, struct haul_store *store,
                                           uint32_t family, const struct key_range *range,
-                                          uint64_t stream_bytes, struct haul_error *error)
+                                          const struct cutting *cutting, struct haul_error *error)
 {
     struct haul_slice start = key_range_start(range);
     struct haul_slice end = key_range_end(range);
@@ -194,8 +203,8 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
     size_t cut_count = 0;
     struct haul_slice cuts[SPLIT_PARTS_MAX];
     enum haul_status status = store->ops->range_size(store, family_id, start, end, &bytes, error);
-    if (status == HAUL_OK && stream_bytes > 0) {
-        uint64_t parts = part_count(bytes, stream_bytes);
+    if (status == HAUL_OK && cutting->stream_bytes > 0) {
+        uint64_t parts = part_count(bytes, cutting->stream_bytes, cutting->reader_count);
         if (parts > 1) {
             status = store->ops->range_split(store, family_id, start, end, cuts, (size_t)parts - 1,
                                              &cut_count, error);
@@ -216,7 +225,7 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
 }
 
 static enum haul_status make_streams(struct plan *plan, struct haul_store *store,
-                                     uint64_t stream_bytes, struct haul_error *error)
+                                     const struct cutting *cutting, struct haul_error *error)
 {
     plan->streams = calloc(PLAN_STREAM_COUNT_MAX, sizeof(*plan->streams));
     if (plan->streams == NULL) {
@@ -225,7 +234,7 @@ static enum haul_status make_streams(struct plan *plan, struct haul_store *store
     for (uint32_t family = 0; family < plan->family_count; family++) {
         for (size_t i = 0; i < plan->range_count; i++) {
             enum haul_status status =
-                add_range_streams(plan, store, family, &plan->ranges[i], stream_bytes, error);
+                add_range_streams(plan, store, family, &plan->ranges[i], cutting, error);
             if (status != HAUL_OK) {
                 return status;
             }
@@ -246,7 +255,8 @@ enum haul_status plan_make(struct plan *plan, struct haul_store *store,
         status = make_ranges(plan, options, error);
     }
     if (status == HAUL_OK) {
-        status = make_streams(plan, store, stream_bytes, error);
+        const struct cutting cutting = {stream_bytes, options->reader_count};
+        status = make_streams(plan, store, &cutting, error);
     }
     if (status != HAUL_OK) {
         plan_fini(plan);

@@ -108,7 +108,9 @@ static enum haul_status take_view(struct source_job *job, struct haul_error *err
         status = store->ops->snapshot_open(store, &job->snapshot, &job->snapshot_sequence, error);
     }
     if (status == HAUL_OK) {
-        status = plan_make(&job->plan, store, &job->options, STREAM_BYTES, error);
+        struct haul_source_options request = job->options;
+        request.reader_count = job->chooses_readers ? 0 : request.reader_count;
+        status = plan_make(&job->plan, store, &request, STREAM_BYTES, error);
     }
     for (size_t i = 0; status == HAUL_OK && i < job->plan.stream_count; i++) {
         job->bytes_expected += job->plan.streams[i].bytes;
@@ -191,7 +193,7 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
         status = source_record_find(&job.record, error);
     }
     if (status == HAUL_OK) {
-        status = plan_make(&job.plan, options->store, &job.options, STREAM_BYTES, error);
+        status = plan_make(&job.plan, options->store, &job.options, 0, error);
     }
     if (status == HAUL_OK) {
         status = version_record_check(options->store, &options->hooks, &job.plan, error);
