@@ -47,6 +47,11 @@ enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
 
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block)
 {
+    enum haul_status status = block_pool_acquire(outbox->pool, 0, block);
+    if (status != HAUL_AGAIN) {
+        return status;
+    }
+    atomic_fetch_add_explicit(&outbox->waits, 1, memory_order_relaxed);
     return block_pool_acquire(outbox->pool, CLOCK_NEVER, block);
 }
 

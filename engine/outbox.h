@@ -18,6 +18,7 @@ struct outbox {
     struct mailbox *filled;           /* struct block * */
     atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; loop thread sets it */
     uint32_t payload_bytes_max;       /* of a block */
+    atomic_uint_fast64_t waits;       /* of readers, for a free block */
     atomic_bool packs;                /* fill blocks with compressed payloads; the loop sets it */
     atomic_uint_fast64_t raw_bytes;   /* of payloads that a reader tried to compress */
     atomic_uint_fast64_t packed_bytes;

@@ -396,7 +396,14 @@ static void note_submitted(struct sender_links *links, const struct block *block
     links->in_flight_blocks++;
     links->submitted_records += block->header.record_count;
     links->submitted_bytes += block->header.raw_size_bytes;
-    batch_size_note_sent(&links->batch_size);
+    uint64_t waits = atomic_load_explicit(&links->outbox->waits, memory_order_relaxed);
+    if (waits != links->waits_seen && !links->is_far) {
+        /* Every block is out: the target does not keep up, and small batches stay in the caches. */
+        batch_size_note_stall(&links->batch_size);
+    } else {
+        batch_size_note_sent(&links->batch_size);
+    }
+    links->waits_seen = waits;
     atomic_store_explicit(&links->outbox->batch_bytes, links->batch_size.bytes,
                           memory_order_relaxed);
 }

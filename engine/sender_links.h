@@ -58,6 +58,8 @@ struct sender_links {
     struct haul_error error;
     struct outbox *outbox;
     struct batch_size batch_size;
+    uint64_t waits_seen; /* of the outbox */
+    bool is_far;         /* the window has to fill the way: blocks that are all out are no stall */
     struct pack_choice pack;
     uint64_t submitted_blocks; /* to the links that are open */
     struct rate_limit rate;

@@ -77,6 +77,7 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
     if (copy->options.chooses_links && round_trip_us < FAR_ROUND_TRIP_US) {
         links = 1;
     }
+    copy->links.is_far = round_trip_us >= FAR_ROUND_TRIP_US;
     sender_links_use(&copy->links, links);
     /* A stream goes over one link: fewer readers than links would leave some idle. */
     bool more = copy->options.chooses_readers && links > source->reader_count;

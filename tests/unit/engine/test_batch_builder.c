@@ -2,6 +2,8 @@
 /* test_batch_builder.c — records in, numbered blocks out; digests remembered batch by batch. */
 #include "batch_builder.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -516,6 +518,36 @@ static void test_batch_builder_flush__packing_wanted__packed_and_header_says_so(
     close_builder();
 }
 
+static void *acquire_one(void *argument)
+{
+    struct block *block = NULL;
+    if (outbox_acquire(argument, &block) == HAUL_OK) {
+        outbox_give_back(argument, block);
+    }
+    return NULL;
+}
+
+static void test_outbox_acquire__every_block_is_out__the_wait_is_counted(void)
+{
+    open_builder();
+    struct block *blocks[BLOCK_COUNT];
+    for (size_t i = 0; i < BLOCK_COUNT; i++) {
+        check_or_stop(outbox_acquire(&outbox, &blocks[i]) == HAUL_OK);
+    }
+    check_equal(atomic_load(&outbox.waits), 0);
+    pthread_t reader;
+    check_or_stop(pthread_create(&reader, NULL, acquire_one, &outbox) == 0);
+    while (atomic_load(&outbox.waits) == 0) {
+        (void)sched_yield();
+    }
+    for (size_t i = 0; i < BLOCK_COUNT; i++) {
+        outbox_give_back(&outbox, blocks[i]);
+    }
+    (void)pthread_join(reader, NULL);
+    check_equal(atomic_load(&outbox.waits), 1);
+    close_builder();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_batch_builder_put__flushed__one_block_with_all_records),
     CHECK_TEST(test_batch_builder_put__block_full__next_batch_begins),
@@ -543,6 +575,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_batch_history_note__very_many__each_found_again),
     CHECK_TEST(test_batch_history_truncate__then_noted__the_new_one_stands),
     CHECK_TEST(test_batch_builder_flush__packing_wanted__packed_and_header_says_so),
+    CHECK_TEST(test_outbox_acquire__every_block_is_out__the_wait_is_counted),
 };
 
 CHECK_MAIN("batch_builder", tests)
