@@ -302,6 +302,13 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     return status;
 }
 
+static bool was_owned(const struct target_record *record)
+{
+    const struct haul_hooks *hooks = &record->target->hooks;
+    return version_record_imported(record->target->store, record->job) ||
+           (hooks->was_owned != NULL && hooks->was_owned(hooks->context, record->job));
+}
+
 enum haul_status target_record_look_up(struct target_record *record,
                                        const haul_control_Hello *hello, uint64_t *new_version,
                                        struct haul_error *error)
@@ -322,7 +329,7 @@ enum haul_status target_record_look_up(struct target_record *record,
     }
     status = job_journal_open_existing(store, JOURNAL_TARGET, record->job, &record->journal, error);
     if (status == HAUL_NOT_FOUND) {
-        record->phase = version_record_imported(store, record->job) ? JOB_COMMITTED : JOB_UNKNOWN;
+        record->phase = was_owned(record) ? JOB_COMMITTED : JOB_UNKNOWN;
         return HAUL_OK;
     }
     if (status == HAUL_OK) {

@@ -74,6 +74,9 @@ struct haul_hooks {
     void (*unreserve)(void *context);
     /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
+    /* Target, with `version_get`: has `own` succeeded for this job, whose journal is gone? A source
+     * that missed the last word asks. Without it the file beside the database tells. */
+    bool (*was_owned)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
     /* The config version in force. Both sides; when missing it is kept beside the database. */
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
     /* Source: a LogData blob in the log within the job's time. */

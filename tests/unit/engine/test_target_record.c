@@ -195,6 +195,23 @@ static void test_target_record_own__owned__no_staging_files_before_the_end(void)
     finish();
 }
 
+static bool was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
+{
+    (void)context;
+    return job[0] == 7;
+}
+
+static void test_target_record_look_up__embedder_remembers_the_job__committed(void)
+{
+    start();
+    options.hooks.was_owned = was_owned;
+    check_equal(come(7, true), JOB_COMMITTED);
+    leave();
+    check_equal(come(8, true), JOB_UNKNOWN);
+    leave();
+    finish();
+}
+
 static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(void)
 {
     start();
@@ -313,6 +330,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__owned__no_staging_files_before_the_end),
+    CHECK_TEST(test_target_record_look_up__embedder_remembers_the_job__committed),
     CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
     CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
