@@ -349,7 +349,8 @@ static void on_round_done(struct source_session *session, const struct source_ev
         return;
     }
     if (event->bytes <= session->options.source.lag_bytes_max && !target_is_near(session)) {
-        session->waits_for_target = true; /* the next Progress goes on */
+        session->waits_for_target = true; /* a Progress goes on, when one is still to come */
+        check_caught_up(session);
         return;
     }
     if (event->bytes <= session->options.source.lag_bytes_max) {

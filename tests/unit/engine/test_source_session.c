@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_session.c — the source's machine: what it does when the path is lost early. */
+/* test_source_session.c — the source's machine: when the path is lost early, and its rounds. */
 #include "source_session.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "clock.h"
 
-enum { PEER_TIMEOUT_MS = 1000, RETRY_MAX_MS = 5000 };
+enum { PEER_TIMEOUT_MS = 1000, RETRY_MAX_MS = 5000, LAG_BYTES_MAX = 1 << 20 };
 
 static struct plan plan;
 static struct plan_family family;
@@ -35,6 +36,7 @@ static void open_session(void)
     struct source_session_options options = {.plan = &plan,
                                              .epoch = 1,
                                              .identity = "test",
+                                             .source.lag_bytes_max = LAG_BYTES_MAX,
                                              .peer_timeout_ms = PEER_TIMEOUT_MS,
                                              .retry_max_ms = RETRY_MAX_MS};
     memset(options.job, 7, sizeof(options.job));
@@ -157,11 +159,75 @@ static void test_source_session__busy_at_first__ends(void)
     source_session_destroy(session);
 }
 
+static void feed_accepted(uint64_t now_ns)
+{
+    struct message message;
+    message_init(&message, MESSAGE_PLAN_ACCEPTED);
+    message.as.plan_accepted.family_ids_count = 1;
+    message.as.plan_accepted.family_ids = calloc(1, sizeof(uint32_t));
+    check_or_stop(message.as.plan_accepted.family_ids != NULL);
+    feed_message(&message, now_ns);
+}
+
+static void feed_progress(uint64_t delta_applied_batches, uint64_t now_ns)
+{
+    struct message message;
+    message_init(&message, MESSAGE_PROGRESS);
+    message.as.progress.snapshot_complete = true;
+    message.as.progress.delta_applied_batches = delta_applied_batches;
+    feed_message(&message, now_ns);
+}
+
+static void feed_round_done(uint64_t bytes, uint64_t batches, uint64_t now_ns)
+{
+    struct source_event event = {
+        .type = SOURCE_EVENT_ROUND_DONE, .bytes = bytes, .sequence = batches, .batches = batches};
+    source_session_event(session, &event, now_ns);
+}
+
+/* Up to the first round, which is asked for. */
+static void copy_everything(void)
+{
+    propose(false, 1);
+    feed_accepted(1);
+    check(does(SOURCE_ACTION_OPEN_LINKS));
+    feed_type(SOURCE_EVENT_LINKS_UP, HAUL_OK, 1);
+    check(does(SOURCE_ACTION_START_COPY));
+    feed_type(SOURCE_EVENT_COPIED, HAUL_OK, 1);
+    feed_progress(0, 1);
+    check(does(SOURCE_ACTION_ROUND));
+}
+
+/* No Progress comes any more that could ask for the next round. */
+static void test_source_session__all_applied_before_the_round_ends__goes_on(void)
+{
+    open_session();
+    copy_everything();
+    feed_progress(9, 2);
+    feed_round_done(LAG_BYTES_MAX / 2, 9, 3);
+    check_equal(source_session_state(session), SOURCE_CATCHING_UP);
+    check(does(SOURCE_ACTION_ROUND));
+    source_session_destroy(session);
+}
+
+static void test_source_session__round_done_target_behind__waits_for_progress(void)
+{
+    open_session();
+    copy_everything();
+    feed_round_done(LAG_BYTES_MAX / 2, 9, 2);
+    check(!source_session_action(session, &action));
+    feed_progress(9, 3);
+    check(does(SOURCE_ACTION_ROUND));
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),
     CHECK_TEST(test_source_session__busy_at_first__ends),
+    CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
+    CHECK_TEST(test_source_session__round_done_target_behind__waits_for_progress),
 };
 
 CHECK_MAIN("source_session", tests)
