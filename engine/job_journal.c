@@ -72,13 +72,15 @@ enum haul_status job_journal_find(const struct haul_store *store, enum journal_r
         if (entries[i].role != role) {
             continue;
         }
+        struct journal *opened = NULL;
         memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
-        status = journal_open(&config, journal, error);
-        if (status == HAUL_OK && journal_state(*journal)->phase == JOURNAL_PHASE_DONE) {
-            status = journal_remove(*journal, error);
-            journal_close(*journal);
-        } else {
-            found = status == HAUL_OK;
+        status = journal_open(&config, &opened, error);
+        if (status == HAUL_OK && journal_state(opened)->phase == JOURNAL_PHASE_DONE) {
+            status = journal_remove(opened, error);
+            journal_close(opened);
+        } else if (status == HAUL_OK) {
+            *journal = opened;
+            found = true;
         }
     }
     free(entries);
