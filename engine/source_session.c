@@ -488,6 +488,13 @@ static void on_decided(struct source_session *session, const struct source_event
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
+/* A side that fails like this may not have been able to record that the job is over. */
+static bool may_have_no_record(enum haul_status status)
+{
+    return status == HAUL_IO || status == HAUL_NO_SPACE || status == HAUL_STORE ||
+           status == HAUL_NO_MEMORY || status == HAUL_LIMIT || status == HAUL_INTERNAL;
+}
+
 /* The peer ended the job: its reason becomes ours. */
 static void on_peer_end(struct source_session *session, uint32_t status, const char *text,
                         const char *hint, uint64_t now_ns)
@@ -510,7 +517,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }
-    session->figures.peer_knows = !session->decision_asked;
+    session->figures.peer_knows = !session->decision_asked && !may_have_no_record(error.status);
     abort_job(session, &error, false, now_ns);
 }
 

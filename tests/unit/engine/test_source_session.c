@@ -149,6 +149,25 @@ static void test_source_session__busy_after_the_return__tries_again(void)
     source_session_destroy(session);
 }
 
+/* Its journal may say that the job goes on: ours has to stay, for the next one to supersede it. */
+static void test_source_session__targets_disk_fails__is_not_believed_to_know(void)
+{
+    static const struct {
+        enum haul_status status;
+        bool knows;
+    } cases[] = {{HAUL_IO, false},       {HAUL_NO_SPACE, false}, {HAUL_STORE, false},
+                 {HAUL_NOT_EMPTY, true}, {HAUL_CANCELLED, true}, {HAUL_BUSY, true}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct source_session_figures figures;
+        open_session();
+        propose(false, 1);
+        feed_refused(cases[i].status, 2);
+        source_session_figures(session, &figures);
+        check_equal(figures.peer_knows, cases[i].knows);
+        source_session_destroy(session);
+    }
+}
+
 static void test_source_session__busy_at_first__ends(void)
 {
     open_session();
@@ -225,6 +244,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),
+    CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
     CHECK_TEST(test_source_session__busy_at_first__ends),
     CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
     CHECK_TEST(test_source_session__round_done_target_behind__waits_for_progress),
