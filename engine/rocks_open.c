@@ -34,14 +34,17 @@ static bool ends_with(const char *text, const char *end)
     return text_size >= end_size && strcmp(text + text_size - end_size, end) == 0;
 }
 
-/* What only a database leaves behind. */
+/* What only a database leaves behind; the first manifest alone is of one whose making was cut
+ * short: no record was ever in it. */
 static bool has_remains(const char *path)
 {
     DIR *directory = opendir(path);
     bool found = false;
     const struct dirent *entry;
     while (directory != NULL && !found && (entry = readdir(directory)) != NULL) {
-        found = strncmp(entry->d_name, "MANIFEST-", 9) == 0 || ends_with(entry->d_name, ".sst");
+        bool manifest = strncmp(entry->d_name, "MANIFEST-", 9) == 0;
+        found = (manifest && strcmp(entry->d_name, "MANIFEST-000001") != 0) ||
+                ends_with(entry->d_name, ".sst") || ends_with(entry->d_name, ".log");
     }
     if (directory != NULL) {
         (void)closedir(directory);

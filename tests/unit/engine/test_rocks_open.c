@@ -288,6 +288,24 @@ static void test_open__current_names_no_file__fails_and_keeps_data(void)
     foreign_fini(&foreign);
 }
 
+/* The disk failed, or the process was killed, before CURRENT was there: nothing was ever in it. */
+static void test_open__making_was_cut_short_create__made_again(void)
+{
+    char path[512];
+    struct haul_store *store = NULL;
+    foreign_init(&foreign);
+    file_path(path, "MANIFEST-000001");
+    FILE *file = fopen(path, "we");
+    check_or_stop(file != NULL);
+    check_equal(fclose(file), 0);
+    check_status(try_open((struct haul_rocks_options){.create_if_missing = false}), HAUL_NOT_FOUND);
+    check_status(open_with((struct haul_rocks_options){.create_if_missing = true}, &store),
+                 HAUL_OK);
+    check_or_stop(store != NULL);
+    store->ops->close(store);
+    foreign_fini(&foreign);
+}
+
 static void test_open__current_lost_create__corrupt_and_keeps_data(void)
 {
     make_database();
@@ -527,6 +545,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_open__copied_directory__own_log),
     CHECK_TEST(test_open__current_is_empty__corrupt),
     CHECK_TEST(test_open__current_names_no_file__fails_and_keeps_data),
+    CHECK_TEST(test_open__making_was_cut_short_create__made_again),
     CHECK_TEST(test_open__current_lost_create__corrupt_and_keeps_data),
     CHECK_TEST(test_open__manifest_is_garbage__corrupt),
     CHECK_TEST(test_open__path_contains_lock__error_is_not_busy),
