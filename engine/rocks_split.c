@@ -17,7 +17,8 @@ enum {
     CANDIDATE_COUNT_MAX = 4096,
     FILE_CANDIDATE_COUNT_MAX = CANDIDATE_COUNT_MAX / 2,
     REFINE_ROUNDS_MAX = 24,
-    MIDDLE_BYTES = 16,          /* behind what two neighbours have in common */
+    MIDDLE_BYTES = 16, /* behind what two neighbours have in common */
+    LARGE_RECORD_BYTES = 256 << 10,
     EXACT_SIZE_BYTES = 1 << 20, /* smaller ranges are counted, not estimated */
 };
 
@@ -407,11 +408,22 @@ static uint64_t total_of(const struct split *split)
     return total;
 }
 
+/* A seek reads the record that it finds: where these are large, the files have to do. */
+static bool has_large_records(const struct split *split)
+{
+    uint64_t records = property(split->store, split->family, "rocksdb.estimate-num-keys");
+    uint64_t bytes = property(split->store, split->family, "rocksdb.live-sst-files-size");
+    return records > 0 && bytes / records > LARGE_RECORD_BYTES;
+}
+
 static enum haul_status find_candidates(struct split *split, size_t part_count,
                                         struct haul_error *error)
 {
     add_file_keys(split);
     enum haul_status status = measure(split, error);
+    if (status != HAUL_OK || has_large_records(split)) {
+        return status;
+    }
     struct bounded bounded =
         bounded_open(split->store, split->family, split->first, slice_of(NULL, 0));
     bool more = true;

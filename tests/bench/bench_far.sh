@@ -19,7 +19,7 @@ bench_far() {
         --key_size=16 --compression_type=none --seed=1 >"$directory/db_bench.log" 2>&1 ||
         die 'db_bench failed'
     far_result 'defaults, compression off' null --compress off
-    far_result '--rate of the line, 2 links, compression off' 0.9 --compress off --links 2 --rate 117M
+    far_result '--rate 114M (what the line carries), 2 links, compression off' 0.9 --compress off --links 2 --rate 114M
     far_result 'defaults (compression: auto)' null
     rm -rf "$directory"
     far_close

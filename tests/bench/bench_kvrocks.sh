@@ -9,7 +9,7 @@
 # into one batch: measure a version that has it.
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
-kvrocks_ids=(kvrockskvrockskvrockskvrockskvrockskvroca kvrockskvrockskvrockskvrockskvrockskvrocb)
+kvrocks_ids=("$(printf "a%.0s" {1..40})" "$(printf "b%.0s" {1..40})")
 
 bench_kvrocks() {
     if [[ -z ${KVROCKS_BIN:-} ]]; then

@@ -219,6 +219,21 @@ static void test_rocks_range_split__large_records_at_one_end__balanced_by_bytes(
     close_fixture();
 }
 
+/* Looking for a key between two others would read a large record each time: files have to do. */
+static void test_rocks_range_split__large_records_in_one_file__not_searched(void)
+{
+    open_fixture();
+    rocks_fixture_fill(&fixture, 0, "a", 12, 1 << 20);
+    flush();
+    check_status(split(none, none, 3), HAUL_OK);
+    check_equal(cut_count, 0);
+    rocks_fixture_fill(&fixture, 0, "b", 12, 1 << 20);
+    flush();
+    check_status(split(none, none, 3), HAUL_OK);
+    check_equal(cut_count, 1); /* where the second file begins */
+    close_fixture();
+}
+
 /* All keys near the ends of the key space: half way between them there is nothing. */
 static void test_rocks_range_split__hole_in_the_key_space__still_balanced(void)
 {
@@ -320,6 +335,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_range_split__one_file__parts_of_about_equal_bytes),
     CHECK_TEST(test_rocks_range_split__sub_range__cuts_inside_it),
     CHECK_TEST(test_rocks_range_split__large_records_at_one_end__balanced_by_bytes),
+    CHECK_TEST(test_rocks_range_split__large_records_in_one_file__not_searched),
     CHECK_TEST(test_rocks_range_split__hole_in_the_key_space__still_balanced),
     CHECK_TEST(test_rocks_range_split__all_but_one_close_together__still_balanced),
     CHECK_TEST(test_rocks_range_split__long_common_prefix__still_balanced),
