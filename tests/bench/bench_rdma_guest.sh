@@ -67,7 +67,6 @@ for ((pair = 0; pair < pairs; pair++)); do
         run_haul "$index" haul
         run_perftest "$index" 1
         run_haul "$index" haul-no-crc --no-crc
-        run_haul "$index" haul-4 --links 4
         run_perftest "$index" 2
         run_perftest "$index" 4
     done
