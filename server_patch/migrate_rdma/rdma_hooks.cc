@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma_hooks.h"
+
+#include "cluster/slot_migrate.h"
+#include "rdma_import.h"
+#include "rdma_migrate.h"
+#include "server/server.h"
+
+Status RdmaRecover(Server *srv) {
+  srv->slot_migrator->rdma = std::make_shared<RdmaMigrator>(srv, srv->slot_migrator.get());
+  srv->rdma_import = std::make_shared<RdmaImport>(srv);
+  GET_OR_RET(srv->rdma_import->Recover());
+  return srv->slot_migrator->rdma->Recover();
+}
+
+void RdmaStopImport(Server *srv) {
+  srv->rdma_import->Cancel("the database is replaced");
+  srv->rdma_import->WaitIdle();
+  srv->slot_migrator->rdma->StopResolving();
+}
+
+void RdmaOnTopology(Server *srv, int64_t version, std::map<int, std::string> *migrated_slots) {
+  if (!srv || !srv->rdma_import) return;  // nodes.conf is being loaded
+  srv->rdma_import->OnTopology(version);
+  srv->slot_migrator->rdma->OnTopology(version, migrated_slots);
+}
+
+bool RdmaTakesImport(Server *srv, int state) { return state == kImportByRdma || srv->rdma_import->IsActive(); }
+
+Status RdmaImportState(Server *srv, const SlotRange &range, int state) {
+  return srv->rdma_import->Command(range, state);
+}
+
+Status RdmaCheckFlush(Server *srv) {
+  if (srv->rdma_import->IsActive()) {
+    return {Status::RedisExecErr, "slots are being imported by rdma; CLUSTER IMPORT <range> 2 cancels that"};
+  }
+  if (srv->slot_migrator->rdma->IsHandingOver()) {
+    return {Status::RedisTryAgain, "slots are being handed over by rdma"};
+  }
+  return Status::OK();
+}
+
+bool RdmaNeedsFullSync(Server *srv, uint64_t next_seq, std::string *output) {
+  if (!srv->rdma_import || !srv->rdma_import->IsBehindIngest(next_seq)) return false;
+  *output = "the log lacks ingested files, please use fullsync";
+  return true;
+}
+
+void RdmaAppendInfo(Server *srv, std::ostringstream *stream, int *section_count) {
+  if (!srv->rdma_import) return;
+  std::string info = "# Migration\r\n";
+  srv->slot_migrator->rdma->GetInfo(&info);
+  srv->rdma_import->GetInfo(&info);
+  if ((*section_count)++) *stream << "\r\n";
+  *stream << info;
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma_import.h"
+
+#include <sys/random.h>
+
+#include <cstdlib>
+
+#include "cluster/cluster.h"
+#include "cluster/slot_migrate.h"
+#include "server/server.h"
+
+namespace {
+
+constexpr int kListenPortIncrement = 20000;
+constexpr int kTokenBytes = 16;
+constexpr uint32_t kPollMs = 100;
+// A source that was told the token comes at once; one that got lost on the way back comes within its retry time.
+constexpr uint64_t kFirstContactMs = 60 * 1000;
+constexpr uint32_t kResumeWaitMs = 120 * 1000;
+
+// "ADDR:PORT" or "[ADDR]:PORT"
+bool SplitAddress(const std::string &address, std::string *host, int *port) {
+  auto colon = address.rfind(':');
+  if (colon == std::string::npos) return false;
+  *host = address.substr(0, colon);
+  *port = std::atoi(address.c_str() + colon + 1);
+  return *port > 0;
+}
+
+bool IsWildcard(const std::string &host) { return host.empty() || host == "0.0.0.0" || host == "[::]" || host == "*"; }
+
+}  // namespace
+
+RdmaImport::RdmaImport(Server *srv) : srv_(srv) {}
+
+RdmaImport::~RdmaImport() {
+  Cancel("the server stops");
+  if (thread_.joinable()) thread_.join();
+}
+
+std::string RdmaImport::statePath() const { return srv_->GetConfig()->db_dir + "/haul/slots-target"; }
+
+// As far as the rest of the server is concerned.
+void RdmaImport::markImport(const SlotRange &range, int status) {
+  std::lock_guard<std::mutex> guard(srv_->slot_import->mutex_);
+  srv_->slot_import->import_slot_range_ = range;
+  srv_->slot_import->import_status_ = status;
+}
+
+// --- beginning ---------------------------------------------------------------------------------------------------
+
+Status RdmaImport::Command(const SlotRange &range, int state) {
+  if (state == kImportByRdma) return begin(range);
+  std::unique_lock<std::mutex> lock(mutex_);
+  if (state == kImportFailed && range == state_.range) {
+    lock.unlock();
+    Cancel("cancelled by CLUSTER IMPORT");
+    return Status::OK();
+  }
+  return {Status::NotOK, fmt::format("slot(s) {} are being imported by rdma", state_.range.String())};
+}
+
+Status RdmaImport::begin(const SlotRange &range) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (active_) {
+    if (state_.range == range && !cancelled_) return Status::OK();  // the same source comes back
+    return {Status::NotOK,
+            fmt::format("only one importing job is allowed, current importing: {}", state_.range.String())};
+  }
+  if (srv_->slot_import->GetSlotRange().IsValid()) {
+    return {Status::NotOK, fmt::format("only one importing job is allowed, current importing: {}",
+                                       srv_->slot_import->GetSlotRange().String())};
+  }
+  if (thread_.joinable()) thread_.join();
+  store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
+  if (hasTaken(range)) {
+    // Its source has not heard the end of it, and comes to ask with the token of before.
+    std::string again;
+    owned_ = true;
+    return listen(&again);
+  }
+  giveUpLeftOver();
+
+  owned_ = false;
+  token_.resize(kTokenBytes);
+  if (getrandom(token_.data(), token_.size(), 0) != kTokenBytes) return Status::FromErrno("getrandom");
+  state_.moving = true;
+  state_.range = range;
+  state_.version = srv_->cluster->GetVersion();
+  state_.job_version = wanted_version_;
+  state_.token = RdmaTokenToHex(token_);
+  state_.endpoint.clear();
+  std::string address;
+  if (auto s = listen(&address); !s) {
+    state_.moving = false;
+    store_.reset();
+    return s;
+  }
+  if (auto s = state_.Store(statePath()); !s) {
+    haul_migration_cancel(migration_);
+    return s;
+  }
+  // Slots that this node has handed over come back: its own record of that is over.
+  if (range.HasOverlap(srv_->slot_migrator->GetForbiddenSlotRange())) srv_->slot_migrator->ReleaseForbiddenSlotRange();
+  LOG(INFO) << fmt::format("[import] Start importing slot(s) {} by rdma, listening on {}", range.String(), address);
+  return Status::OK();
+}
+
+// With mutex_ held: are these the slots of the last job, and was it finished here under the topology of now?
+bool RdmaImport::hasTaken(const SlotRange &range) const {
+  return !state_.token.empty() && state_.range == range && !state_.moved.empty() &&
+         state_.moved.back().range == range && state_.moved.back().version == srv_->cluster->GetVersion();
+}
+
+// With mutex_ held: open the target, start the thread that waits for its end.
+Status RdmaImport::listen(std::string *address) {
+  auto *config = srv_->GetConfig();
+  if (state_.endpoint.empty()) state_.endpoint = config->migrate_rdma.listen;
+  if (state_.endpoint.empty()) state_.endpoint = fmt::format("0.0.0.0:{}", config->port + kListenPortIncrement);
+  bool has_replicas = RdmaTopologyHasReplicas(srv_);
+  store_->SetReplicasExpected(has_replicas);
+  may_ingest_ = RdmaLaneMode(srv_) != HAUL_LANE_WRITE_BATCH && !has_replicas;
+  GET_OR_RET(startTarget());
+  *address = haul_migration_address(migration_);
+  cancelled_ = false;
+  active_ = true;
+  // From now on a replica that wants to go on with the log might miss a file.
+  if (may_ingest_ && !owned_) ingest_seq_ = UINT64_MAX;
+  if (!owned_) markImport(state_.range, kImportStart);
+  thread_ = std::thread([this] { run(); });
+  return Status::OK();
+}
+
+Status RdmaImport::startTarget() {
+  haul_target_options options{};
+  options.store = store_->Get();
+  options.listen = state_.endpoint.c_str();
+  options.mode = RdmaTransportMode(srv_);
+  options.once = true;
+  options.resume_wait_ms = kResumeWaitMs;
+  options.lane = RdmaLaneMode(srv_);
+  options.secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
+  options.hooks.context = this;
+  options.hooks.reserve = onReserve;
+  options.hooks.own = onOwn;
+  options.hooks.was_owned = onWasOwned;
+  options.hooks.version_get = onVersion;
+  options.log = store_->Log();
+  haul_error error{};
+  moving_ = std::make_unique<RdmaMovingGuard>();
+  if (haul_target_start(&options, &migration_, &error) != HAUL_OK) {
+    migration_ = nullptr;
+    moving_.reset();
+    return {Status::NotOK, RdmaErrorText(error)};
+  }
+  return Status::OK();
+}
+
+void RdmaImport::GetEndpoint(std::string *host, int *port, std::string *token) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  host->clear();
+  *port = 0;
+  SplitAddress(state_.endpoint, host, port);
+  if (IsWildcard(*host)) host->clear();
+  *token = state_.token;
+}
+
+Status RdmaImport::Recover() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  state_ = GET_OR_RET(RdmaState::Load(statePath()));
+  ingest_seq_ = state_.ingest_seq;
+  state_.ForgetBefore(srv_->cluster->GetVersion());
+  for (const auto &entry : state_.moved) {
+    GET_OR_RET(srv_->cluster->SetSlotRangeImported(entry.range));
+    markImport(entry.range, kImportSuccess);
+    LOG(INFO) << fmt::format("[import] Slot(s) {} were taken over before the restart", entry.range.String());
+  }
+  token_ = RdmaTokenFromHex(state_.token);
+  if (!state_.moving || srv_->IsSlave()) return Status::OK();
+
+  // Taken over already: only the source's last question is open.
+  owned_ = hasTaken(state_.range);
+  store_ = GET_OR_RET(RdmaStore::Acquire(srv_));
+  std::string address;
+  if (auto s = listen(&address); !s) {
+    // What was received stays on disk, and out of service; the next import of this node clears it.
+    LOG(ERROR) << fmt::format("[import] Cannot go on importing slot(s) {}: {}", state_.range.String(), s.Msg());
+    store_.reset();
+    return Status::OK();
+  }
+  LOG(INFO) << fmt::format("[import] Go on importing slot(s) {} by rdma, listening on {}", state_.range.String(),
+                           address);
+  return Status::OK();
+}
+
+void RdmaImport::OnTopology(int64_t version) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  bool forgot = state_.ForgetBefore(version);
+  for (const auto &entry : state_.moved) {
+    // The topology of before the hand-over was told again, as after a restart.
+    if (auto s = srv_->cluster->SetSlotRangeImported(entry.range); !s) LOG(ERROR) << "[import] " << s.Msg();
+  }
+  if (!forgot) return;
+  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[import] " << s.Msg();
+}
+
+// A job that nobody will finish, as after a destination that could not listen again: its part is removed.
+void RdmaImport::giveUpLeftOver() {
+  haul_job *jobs = nullptr;
+  size_t count = 0;
+  haul_error error{};
+  if (haul_jobs_list(srv_->GetConfig()->db_dir.c_str(), &jobs, &count, &error) != HAUL_OK) return;
+  for (size_t i = 0; i < count; i++) {
+    if (jobs[i].role != HAUL_JOB_TARGET) continue;
+    if (haul_job_give_up(store_->Get(), &jobs[i], &error) != HAUL_OK) {
+      LOG(WARNING) << "[import] A job of before cannot be given up: " << RdmaErrorText(error);
+    }
+  }
+  free(jobs);
+}
+
+// --- ending ------------------------------------------------------------------------------------------------------
+
+void RdmaImport::Cancel(const std::string &reason) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!active_ || cancelled_) return;
+  LOG(INFO) << fmt::format("[import] Cancel importing slot(s) {}: {}", state_.range.String(), reason);
+  cancelled_ = true;
+  if (migration_) haul_migration_cancel(migration_);
+}
+
+void RdmaImport::WaitIdle() {
+  std::unique_lock<std::mutex> lock(mutex_);
+  idle_.wait(lock, [this] { return !active_; });
+}
+
+// The thread of one import.
+void RdmaImport::run() {
+  auto result = waitForEnd();
+  while (listenAgain(result)) result = waitForEnd();
+  finish(result);
+}
+
+haul_result RdmaImport::waitForEnd() {
+  haul_result result{};
+  uint64_t waited_ms = 0;
+  bool contacted = false;
+  while (haul_migration_wait(migration_, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+    haul_progress progress{};
+    haul_migration_progress(migration_, &progress);
+    contacted = contacted || progress.phase != HAUL_PHASE_LISTENING;
+    waited_ms += kPollMs;
+    if (srv_->IsSlave()) Cancel("this node became a replica");
+    if (srv_->storage->ReachedDBSizeLimit()) Cancel("the size limit of the database is reached");
+    if (!contacted && waited_ms > kFirstContactMs) Cancel("the source did not come");
+  }
+  return result;
+}
+
+// A source that may have decided is waited for as long as it takes: only its record tells who owns the slots.
+bool RdmaImport::listenAgain(const haul_result &result) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (result.status != HAUL_IN_DOUBT || cancelled_) return false;
+  haul_migration_destroy(migration_);
+  migration_ = nullptr;
+  if (auto s = startTarget(); !s) {
+    LOG(ERROR) << fmt::format("[import] Cannot listen for the source of slot(s) {}: {}", state_.range.String(),
+                              s.Msg());
+    return false;
+  }
+  return true;
+}
+
+void RdmaImport::finish(const haul_result &result) {
+  bool taken_over = owned_;
+  bool in_doubt = !taken_over && result.status == HAUL_IN_DOUBT;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    haul_migration_destroy(migration_);
+    migration_ = nullptr;
+  }
+  if (!taken_over && !in_doubt && !srv_->IsSlave()) giveUpLeftOver();
+
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (taken_over) {
+    LOG(INFO) << fmt::format("[import] Imported slot(s) {} by rdma: {} bytes in {:.2f} s", state_.range.String(),
+                             result.progress.bytes, result.progress.seconds);
+  } else {
+    LOG(WARNING) << fmt::format("[import] Failed to import slot(s) {} by rdma: {}", state_.range.String(),
+                                RdmaErrorText(result.error));
+    markImport(state_.range, kImportFailed);
+    ingest_seq_ = state_.ingest_seq;
+  }
+  if (!in_doubt) {
+    state_.moving = false;
+    if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[import] " << s.Msg();
+  }
+  moving_.reset();
+  store_.reset();
+  active_ = false;
+  idle_.notify_all();
+}
+
+// --- hooks -------------------------------------------------------------------------------------------------------
+
+haul_status RdmaImport::reserve(const haul_range *ranges, size_t count, haul_error *error) {
+  // The slots that were agreed upon, and nothing else. Clients cannot write to them: only kImportByRdma has marked
+  // them, which no connection is let in for.
+  if (count != 1 || !(RdmaKeyRange(state_.range) == ranges[0])) {
+    return haul_error_set(error, HAUL_AUTH, nullptr, 0, "not the slots that this import was agreed for");
+  }
+  return HAUL_OK;
+}
+
+haul_status RdmaImport::own(haul_error *error) {
+  if (owned_) return HAUL_OK;
+  uint64_t ingest_seq = state_.ingest_seq;
+  if (may_ingest_) {
+    // A record of its own in the log: replicas that come later must begin behind it. Not while an EXEC gathers
+    // what is written.
+    auto concurrency = srv_->WorkConcurrencyGuard();
+    auto ctx = engine::Context::NoTransactionContext(srv_->storage);
+    if (auto s = srv_->storage->WriteToPropagateCF(ctx, "rdma_ingest", state_.token); !s) {
+      return haul_error_set(error, HAUL_STORE, nullptr, 0, "%s", s.Msg().c_str());
+    }
+    ingest_seq = srv_->storage->LatestSeqNumber();
+  }
+  auto exclusivity = srv_->WorkExclusivityGuard();
+  std::lock_guard<std::mutex> lock(mutex_);
+  RdmaState moved = state_;
+  moved.MarkMoved("-");
+  moved.moving = true;  // until the source has heard of it
+  moved.ingest_seq = ingest_seq;
+  if (auto s = moved.Store(statePath()); !s) {
+    return haul_error_set(error, HAUL_IO, nullptr, 0, "%s", s.Msg().c_str());
+  }
+  if (auto s = srv_->cluster->SetSlotRangeImported(moved.range); !s) {
+    return haul_error_set(error, HAUL_INVALID, nullptr, 0, "%s", s.Msg().c_str());
+  }
+  markImport(moved.range, kImportSuccess);
+  state_ = moved;
+  ingest_seq_ = moved.ingest_seq;
+  owned_ = true;
+  return HAUL_OK;
+}
+
+haul_status RdmaImport::onReserve(void *context, const haul_range *ranges, size_t count, haul_error *error) {
+  return static_cast<RdmaImport *>(context)->reserve(ranges, count, error);
+}
+
+haul_status RdmaImport::onOwn(void *context, uint64_t, haul_error *error) {
+  return static_cast<RdmaImport *>(context)->own(error);
+}
+
+// Only the source of this job has the token.
+bool RdmaImport::onWasOwned(void *context, const uint8_t *) { return static_cast<RdmaImport *>(context)->owned_; }
+
+haul_status RdmaImport::onVersion(void *context, uint64_t *version, haul_error *) {
+  *version = static_cast<RdmaImport *>(context)->state_.job_version;
+  return HAUL_OK;
+}
+
+// --- telling -----------------------------------------------------------------------------------------------------
+
+void RdmaImport::GetInfo(std::string *info) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (!active_ || !migration_) return;
+  haul_progress progress{};
+  haul_migration_progress(migration_, &progress);
+  double rate = progress.seconds > 0 ? static_cast<double>(progress.bytes) / progress.seconds / (1 << 20) : 0;
+  *info += fmt::format(
+      "import_slot(s):{}\r\nimport_transport:{}\r\nimport_phase:{}\r\nimport_records:{}\r\nimport_bytes:{}\r\n"
+      "import_rate_mb:{:.1f}\r\n",
+      state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
+      progress.records, progress.bytes, rate);
+}

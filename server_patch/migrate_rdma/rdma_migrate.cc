@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "rdma_migrate.h"
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "cluster/cluster.h"
+#include "cluster/slot_migrate.h"
+#include "common/io_util.h"
+#include "server/redis_reply.h"
+#include "server/server.h"
+#include "string_util.h"
+#include "time_util.h"
+
+namespace {
+
+constexpr uint32_t kPollMs = 50;
+constexpr uint32_t kRetryMs = 60 * 1000;
+constexpr uint32_t kResolveRetryMs = 5 * 1000;
+constexpr int kAnswerSeconds = 10;
+
+void SetReceiveTimeout(int fd, int seconds) {
+  timeval timeout{seconds, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+}
+
+}  // namespace
+
+RdmaMigrator::RdmaMigrator(Server *srv, SlotMigrator *migrator) : srv_(srv), migrator_(migrator) {}
+
+RdmaMigrator::~RdmaMigrator() { StopResolving(); }
+
+void RdmaMigrator::StopResolving() {
+  stopping_ = true;
+  if (resolver_.joinable()) resolver_.join();
+  stopping_ = false;
+}
+
+std::string RdmaMigrator::statePath() const { return srv_->GetConfig()->db_dir + "/haul/slots-source"; }
+
+bool RdmaMigrator::isStopping() const { return stopping_ || migrator_->isTerminated(); }
+
+// --- agreeing with the destination -------------------------------------------------------------------------------
+
+StatusOr<bool> RdmaMigrator::Negotiate(int fd) {
+  if (resolving_) return {Status::NotOK, "an earlier hand-over is not confirmed by its destination yet"};
+  std::lock_guard<std::mutex> lock(mutex_);
+  RdmaState state = state_;
+  state.moving = true;
+  state.range = migrator_->slot_range_;
+  state.version = srv_->cluster->GetVersion();
+  state.job_version = static_cast<uint64_t>(std::max<int64_t>(state.version, 0));
+  state.node = migrator_->dst_node_;
+  state.host = migrator_->dst_ip_;
+  state.port = migrator_->dst_port_;
+  if (!GET_OR_RET(askEndpoint(fd, &state))) {
+    LOG(INFO) << "[migrate] The destination does not know migrate-type rdma, use raw-key-value for migration";
+    return false;
+  }
+  state_ = state;
+  GET_OR_RET(state_.Store(statePath()));
+  return true;
+}
+
+// Fills in where, and with what token. False: the destination does not know the command.
+StatusOr<bool> RdmaMigrator::askEndpoint(int fd, RdmaState *state) {
+  SetReceiveTimeout(fd, kAnswerSeconds);
+  GET_OR_RET(util::SockSend(fd, redis::ArrayOfBulkStrings({"haul", "import", state->range.String(),
+                                                           std::to_string(state->job_version)})));
+  auto answer = GET_OR_RET(util::SockReadLine(fd));
+  if (answer.rfind("-ERR unknown command", 0) == 0) return false;
+  auto words = util::Split(answer, " ");
+  if (words.size() < 3 || words[0] != "+haul") return {Status::NotOK, "the destination refuses the import: " + answer};
+  state->endpoint = (words.size() > 3 ? words[3] : state->host) + ":" + words[1];
+  state->token = words[2];
+  return true;
+}
+
+// The destination may have been started anew, and listens again when it is asked to.
+Status RdmaMigrator::askAgain() {
+  UniqueFD fd(GET_OR_RET(util::SockConnect(state_.host, state_.port, kAnswerSeconds * 1000, kAnswerSeconds * 1000)));
+  const auto &password = srv_->GetConfig()->requirepass;
+  if (!password.empty()) GET_OR_RET(migrator_->authOnDstNode(*fd, password));
+  RdmaState state = state_;
+  if (!GET_OR_RET(askEndpoint(*fd, &state))) return {Status::NotOK, "the destination does not know rdma any more"};
+  std::lock_guard<std::mutex> lock(mutex_);
+  state_.endpoint = state.endpoint;
+  state_.token = state.token;
+  return Status::OK();
+}
+
+// --- the job -----------------------------------------------------------------------------------------------------
+
+void RdmaMigrator::fillOptions(haul_source_options *options) {
+  const auto &config = srv_->GetConfig()->migrate_rdma;
+  token_ = RdmaTokenFromHex(state_.token);
+  to_ = state_.endpoint;
+  keys_ = RdmaKeyRange(state_.range);
+  range_ = keys_.Get();
+  *options = {};
+  options->to = to_.c_str();
+  options->mode = RdmaTransportMode(srv_);
+  options->families = kRdmaFamilies;
+  options->family_count = std::size(kRdmaFamilies);
+  options->metadata_families = kRdmaMetadataFamilies;
+  options->metadata_family_count = std::size(kRdmaMetadataFamilies);
+  options->ranges = &range_;
+  options->range_count = 1;
+  options->reader_count = static_cast<uint32_t>(config.readers);
+  options->rate_bytes_per_second = static_cast<uint64_t>(config.rate_limit_mb) << 20;
+  options->lane = RdmaLaneMode(srv_);
+  options->overwrite = true;
+  options->freeze_max_ms = static_cast<uint32_t>(config.freeze_max_ms);
+  options->retry_max_ms = kRetryMs;
+  options->secret = {reinterpret_cast<const uint8_t *>(token_.data()), token_.size()};
+  options->hooks.context = this;
+  options->hooks.freeze = [](void *self, uint32_t deadline_ms, haul_error *error) {
+    return static_cast<RdmaMigrator *>(self)->freeze(deadline_ms, error);
+  };
+  options->hooks.unfreeze = [](void *self) { static_cast<RdmaMigrator *>(self)->unfreeze(); };
+  options->hooks.release = [](void *self, uint64_t) { static_cast<RdmaMigrator *>(self)->release(); };
+  options->hooks.version_get = [](void *self, uint64_t *version, haul_error *) {
+    *version = static_cast<RdmaMigrator *>(self)->state_.job_version;
+    return HAUL_OK;
+  };
+}
+
+Status RdmaMigrator::Run() {
+  // libhaul takes its own view, behind the last record of which it reads the log.
+  srv_->storage->GetDB()->ReleaseSnapshot(migrator_->slot_snapshot_);
+  migrator_->slot_snapshot_ = nullptr;
+  migrator_->dst_fd_.Reset();
+
+  auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
+  RdmaMovingGuard moving;
+  haul_source_options options{};
+  fillOptions(&options);
+  options.store = store->Get();
+  options.log = store->Log();
+  released_ = false;
+  haul_migration *migration = nullptr;
+  haul_error error{};
+  if (haul_source_start(&options, &migration, &error) != HAUL_OK) return {Status::NotOK, RdmaErrorText(error)};
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    migration_ = migration;
+  }
+  auto result = waitForEnd(migration);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    migration_ = nullptr;
+  }
+  haul_migration_destroy(migration);
+  return conclude(result);
+}
+
+haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
+  haul_result result{};
+  bool cancelled = false;
+  while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+    bool wanted = migrator_->stop_migration_ || isStopping() || srv_->IsSlave();
+    if (wanted && !cancelled) {
+      LOG(INFO) << "[migrate] Stop migrating slot(s) " << state_.range.String();
+      haul_migration_cancel(migration);
+      cancelled = true;
+    }
+  }
+  return result;
+}
+
+Status RdmaMigrator::conclude(const haul_result &result) {
+  const auto &figures = result.progress;
+  double rate = figures.seconds > 0 ? static_cast<double>(figures.bytes) / figures.seconds / (1 << 20) : 0;
+  auto text = fmt::format(
+      "transport: {}, lane: {}, records: {}, bytes: {}, elapsed: {:.3f} s, rate: {:.1f} MB/s, rounds: {}, write pause: "
+      "{:.1f} ms, retries: {}",
+      haul_transport_name(figures.transport), result.lane == HAUL_LANE_INGEST ? "ingest" : "writebatch",
+      figures.records, figures.bytes, figures.seconds, rate, figures.rounds, result.write_pause_ms, result.retries);
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    last_info_ = fmt::format(
+        "last_slot(s):{}\r\nlast_result:{}\r\nlast_transport:{}\r\nlast_fallback_reason:{}\r\nlast_records:{}\r\n"
+        "last_bytes:{}\r\nlast_seconds:{:.3f}\r\nlast_rate_mb:{:.1f}\r\nlast_write_pause_ms:{:.1f}\r\n"
+        "last_lag_bytes_at_freeze:{}\r\nlast_retries:{}\r\n",
+        state_.range.String(), haul_status_name(result.status), haul_transport_name(figures.transport),
+        result.fallback_reason, figures.records, figures.bytes, figures.seconds, rate, result.write_pause_ms,
+        result.lag_bytes_at_freeze, result.retries);
+  }
+  if (result.status == HAUL_OK) {
+    LOG(INFO) << fmt::format("[migrate] Succeed to migrate slot(s) {} by rdma, {}", state_.range.String(), text);
+    frozen_ = false;
+    return Status::OK();
+  }
+  LOG(ERROR) << fmt::format("[migrate] Migration of slot(s) {} by rdma ended, {}", state_.range.String(), text);
+  if (released_) {
+    startResolving();
+    return {Status::NotOK, "the slots are handed over, and the destination has not confirmed it yet: " +
+                               RdmaErrorText(result.error)};
+  }
+  if (result.status == HAUL_IN_DOUBT) {
+    return {Status::NotOK, "the slots stay write-forbidden until the decision record is read, at the next start: " +
+                               RdmaErrorText(result.error)};
+  }
+  frozen_ = false;
+  std::lock_guard<std::mutex> lock(mutex_);
+  state_.moving = false;
+  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[migrate] " << s.Msg();
+  return {Status::NotOK, RdmaErrorText(result.error)};
+}
+
+Status RdmaMigrator::Finish(bool success) {
+  migrator_->migrate_failed_slot_range_ = success ? SlotRange{-1, -1} : migrator_->slot_range_.load();
+  return Status::OK();
+}
+
+// --- hooks -------------------------------------------------------------------------------------------------------
+
+haul_status RdmaMigrator::freeze(uint32_t deadline_ms, haul_error *error) {
+  auto start = util::GetTimeStampMS();
+  frozen_ = true;
+  migrator_->setForbiddenSlotRange(state_.range);
+  if (util::GetTimeStampMS() - start > deadline_ms) {
+    unfreeze();
+    return haul_error_set(error, HAUL_TIMEOUT, nullptr, 0, "commands did not end within %u ms", deadline_ms);
+  }
+  return HAUL_OK;
+}
+
+void RdmaMigrator::unfreeze() {
+  migrator_->ReleaseForbiddenSlotRange();
+  frozen_ = false;
+}
+
+void RdmaMigrator::release() {
+  released_ = true;
+  auto address = fmt::format("{}:{}", state_.host, state_.port);
+  if (auto s = srv_->cluster->SetSlotRangeMigrated(state_.range, address); !s) {
+    // Never both: the slots stay forbidden here.
+    LOG(ERROR) << "[migrate] Cannot send clients to the destination: " << s.Msg();
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (state_.moving) state_.MarkMoved(address);
+  // The journal says the same until the destination has confirmed.
+  if (auto s = state_.Store(statePath()); !s) LOG(ERROR) << "[migrate] " << s.Msg();
+}
+
+// --- after a restart ---------------------------------------------------------------------------------------------
+
+Status RdmaMigrator::Recover() {
+  state_ = GET_OR_RET(RdmaState::Load(statePath()));
+  haul_job *jobs = nullptr;
+  size_t count = 0;
+  haul_error error{};
+  if (haul_jobs_list(srv_->GetConfig()->db_dir.c_str(), &jobs, &count, &error) != HAUL_OK) {
+    return {Status::NotOK, RdmaErrorText(error)};
+  }
+  bool decided = false, open = false;
+  for (size_t i = 0; i < count; i++) {
+    if (jobs[i].role != HAUL_JOB_SOURCE) continue;
+    decided = decided || jobs[i].claim == HAUL_JOB_YIELDS;
+    open = true;
+  }
+  free(jobs);
+  if (decided && state_.moving) state_.MarkMoved(fmt::format("{}:{}", state_.host, state_.port));
+  state_.ForgetBefore(srv_->cluster->GetVersion());
+  for (const auto &entry : state_.moved) {
+    GET_OR_RET(srv_->cluster->SetSlotRangeMigrated(entry.range, entry.address));
+    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were handed over to {} before the restart", entry.range.String(),
+                             entry.address);
+  }
+  if (decided) {
+    startResolving();
+  } else if (open && state_.moving) {
+    // Nothing was decided: the slots are served here, and the job goes on where it was.
+    auto s = srv_->cluster->MigrateSlotRange(state_.range, state_.node);
+    LOG(INFO) << fmt::format("[migrate] Slot(s) {} were on their way to {}:{} before the restart: {}",
+                             state_.range.String(), state_.host, state_.port, s ? "going on" : s.Msg());
+  }
+  return Status::OK();
+}
+
+void RdmaMigrator::OnTopology(int64_t version, std::map<int, std::string> *migrated_slots) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  bool forgot = state_.ForgetBefore(version);
+  for (const auto &entry : state_.moved) {
+    // The topology of before the hand-over was told again, as after a restart.
+    for (int slot = entry.range.start; slot <= entry.range.end; slot++) (*migrated_slots)[slot] = entry.address;
+  }
+  if (!forgot) return;
+  if (auto s = state_.Store(statePath()); !s) LOG(WARNING) << "[migrate] " << s.Msg();
+}
+
+void RdmaMigrator::startResolving() {
+  if (resolving_.exchange(true)) return;
+  if (resolver_.joinable()) resolver_.join();
+  resolver_ = std::thread([this] { resolve(); });
+}
+
+// Tell the destination what was decided, until it has confirmed.
+void RdmaMigrator::resolve() {
+  while (!stopping_) {
+    haul_source_options options{};
+    auto store = RdmaStore::Acquire(srv_);
+    haul_error error{};
+    haul_migration *migration = nullptr;
+    haul_status status = HAUL_UNREACHABLE;
+    auto asked = askAgain();
+    if (!asked) haul_error_set(&error, status, nullptr, 0, "%s", asked.Msg().c_str());
+    if (store && asked) {
+      fillOptions(&options);
+      options.store = (*store)->Get();
+      options.log = (*store)->Log();
+      options.mode = HAUL_MODE_TCP;
+      options.retry_max_ms = kResolveRetryMs;
+      options.resolve = true;
+      status = haul_source_start(&options, &migration, &error);
+    }
+    if (status == HAUL_OK) {
+      haul_result result{};
+      while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+        if (stopping_) haul_migration_cancel(migration);
+      }
+      status = result.status;
+      error = result.error;
+      haul_migration_destroy(migration);
+    }
+    if (status == HAUL_OK || status == HAUL_NOT_FOUND) break;
+    LOG(WARNING) << fmt::format("[migrate] The destination has not confirmed slot(s) {} yet: {}",
+                                state_.range.String(), RdmaErrorText(error));
+    for (int i = 0; i < 20 && !stopping_; i++) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  if (!stopping_) {
+    LOG(INFO) << fmt::format("[migrate] The destination has confirmed slot(s) {}", state_.range.String());
+    frozen_ = false;
+  }
+  resolving_ = false;
+}
+
+// --- telling -----------------------------------------------------------------------------------------------------
+
+void RdmaMigrator::GetInfo(std::string *info) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (migration_) {
+    haul_progress progress{};
+    haul_migration_progress(migration_, &progress);
+    double rate = progress.seconds > 0 ? static_cast<double>(progress.bytes) / progress.seconds / (1 << 20) : 0;
+    *info += fmt::format(
+        "migrate_slot(s):{}\r\nmigrate_transport:{}\r\nmigrate_phase:{}\r\nmigrate_records:{}\r\nmigrate_bytes:{}\r\n"
+        "migrate_bytes_expected:{}\r\nmigrate_rate_mb:{:.1f}\r\nmigrate_lag_bytes:{}\r\nmigrate_rounds:{}\r\n",
+        state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
+        progress.records, progress.bytes, progress.bytes_expected, rate, progress.lag_bytes, progress.rounds);
+  }
+  *info += fmt::format("migrate_unconfirmed:{}\r\n", resolving_ ? 1 : 0);
+  *info += last_info_;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_migrate.h — the source of `migrate-type rdma`: what SlotMigrator's state machine does in its stages.
+//
+//   kStart    Negotiate(): HAUL IMPORT on the authenticated connection; an unknown command means a destination
+//             without this, and upstream's raw key-value migration takes over
+//   kSnapshot Run(): the whole job by libhaul; its hooks forbid the slots, allow them again, or hand them over
+//   kSuccess, kFailed  nothing is left to be told to the destination
+//
+// The hand-over is decided by one record in libhaul's journal. Behind it the slots are answered with MOVED, also
+// after a restart, and the destination is told until it has confirmed (resolve()). Before it, the slots stay here.
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "cluster/cluster_defs.h"
+#include "rdma_options.h"
+#include "rdma_state.h"
+#include "rdma_store.h"
+#include "status.h"
+
+class Server;
+class SlotMigrator;
+
+class RdmaMigrator {
+ public:
+  RdmaMigrator(Server *srv, SlotMigrator *migrator);
+  ~RdmaMigrator();
+  RdmaMigrator(const RdmaMigrator &) = delete;
+  RdmaMigrator &operator=(const RdmaMigrator &) = delete;
+
+  // Take up what an earlier process has left. Call it before clients are served.
+  Status Recover();
+  // The topology has changed, under the exclusive guard. What was handed over under this one, or a newer one, is
+  // put (back) into the cluster's record.
+  void OnTopology(int64_t version, std::map<int, std::string> *migrated_slots);
+
+  // False: the destination does not know the command.
+  StatusOr<bool> Negotiate(int fd);
+  Status Run();
+  // The last stage. What there was to be told, libhaul has told.
+  Status Finish(bool success);
+  // The database is about to be closed.
+  void StopResolving();
+  // Are the slots' writes forbidden, or was the hand-over decided and is not confirmed yet?
+  bool IsHandingOver() const { return frozen_ || resolving_; }
+  void GetInfo(std::string *info);
+
+ private:
+  std::string statePath() const;
+  StatusOr<bool> askEndpoint(int fd, RdmaState *state);
+  Status askAgain();
+  void fillOptions(haul_source_options *options);
+  haul_result waitForEnd(haul_migration *migration);
+  Status conclude(const haul_result &result);
+  void startResolving();
+  void resolve();
+  bool isStopping() const;
+
+  haul_status freeze(uint32_t deadline_ms, haul_error *error);
+  void unfreeze();
+  void release();
+
+  Server *srv_;
+  SlotMigrator *migrator_;
+  std::atomic<bool> frozen_ = false;
+  std::atomic<bool> released_ = false;
+  std::atomic<bool> resolving_ = false;
+  std::atomic<bool> stopping_ = false;
+  std::thread resolver_;
+
+  std::string token_;
+  std::string to_;
+  RdmaKeyRange keys_{SlotRange(0, 0)};
+  haul_range range_{};
+
+  std::mutex mutex_;  // guards what follows
+  RdmaState state_;
+  haul_migration *migration_ = nullptr;
+  std::string last_info_;
+};

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_options.h — the configuration of `migrate-type rdma`, and one flag that the compaction filters ask.
+#pragma once
+
+#include <atomic>
+#include <string>
+
+enum class RdmaTransport { kAuto = 0, kRdma, kTcp };
+enum class RdmaLane { kAuto = 0, kIngest, kWriteBatch };
+
+struct RdmaOptions {
+  std::string listen;  // ADDR:PORT; empty: the address the source knows this node by, Redis port + 20000
+  RdmaTransport transport = RdmaTransport::kAuto;
+  RdmaLane lane = RdmaLane::kAuto;
+  int readers = 1;
+  int rate_limit_mb = 0;  // 0: none
+  int freeze_max_ms = 500;
+};
+
+// While slots are on their way in or out, both sides keep a digest of every record that was sent. A compaction
+// filter that drops expired keys, or subkeys whose metadata is gone, would take records away behind its back:
+// so the filters let everything pass until the last migration has ended.
+inline std::atomic<int> rdma_moving_count = 0;
+inline bool RdmaKeepsAll() { return rdma_moving_count.load(std::memory_order_relaxed) > 0; }
+
+class RdmaMovingGuard {
+ public:
+  RdmaMovingGuard() { rdma_moving_count++; }
+  ~RdmaMovingGuard() { rdma_moving_count--; }
+  RdmaMovingGuard(const RdmaMovingGuard &) = delete;
+  RdmaMovingGuard &operator=(const RdmaMovingGuard &) = delete;
+};

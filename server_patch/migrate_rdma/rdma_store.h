@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// rdma_store.h — Kvrocks' storage as libhaul sees it.
+//
+// libhaul reads and writes through RocksDB's C API. Here it gets handles of that API around the rocksdb::DB that
+// engine::Storage has open; nothing is opened twice and nothing is closed by it.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cluster/cluster_defs.h"
+#include "haul/job.h"
+#include "haul/log.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+#include "status.h"
+
+class Server;
+
+// Column families whose keys begin with namespace and slot. The others hold scripts, messages and indexes of the
+// node itself. "metadata" is the one to copy first: a reader must never find subkeys without it.
+inline const char *const kRdmaFamilies[] = {"metadata", "default", "zset_score", "stream"};
+inline const char *const kRdmaMetadataFamilies[] = {"metadata"};
+
+class RdmaStore {
+ public:
+  // The one of the process while somebody holds it: the count of ingested files is kept over both roles.
+  static StatusOr<std::shared_ptr<RdmaStore>> Acquire(Server *srv);
+  ~RdmaStore();
+  RdmaStore(const RdmaStore &) = delete;
+  RdmaStore &operator=(const RdmaStore &) = delete;
+
+  haul_store *Get() const { return store_; }
+  const struct haul_log *Log() const { return &log_; }
+  // What the topology says, told under the server's exclusive guard; connected replicas are looked for as well.
+  void SetReplicasExpected(bool expected) { replicas_expected_ = expected; }
+
+ private:
+  explicit RdmaStore(Server *srv) : srv_(srv) {}
+  Status attach();
+  static uint32_t features(void *context);
+
+  Server *srv_;
+  haul_store *store_ = nullptr;
+  std::atomic<bool> replicas_expected_ = false;
+  struct haul_log log_ {};
+  struct Handles;
+  std::shared_ptr<Handles> handles_;
+};
+
+// [first key of the first slot, first key behind the last slot) of the default namespace: a cluster has no other.
+struct RdmaKeyRange {
+  explicit RdmaKeyRange(const SlotRange &slots);
+  bool operator==(const haul_range &other) const;
+  haul_range Get() const;
+
+  std::string start;
+  std::string end;
+};
+
+// Replicas in the topology: they would miss files that are ingested beside the write-ahead log. Call it under a
+// guard of the server.
+bool RdmaTopologyHasReplicas(Server *srv);
+haul_transport_mode RdmaTransportMode(Server *srv);
+haul_lane RdmaLaneMode(Server *srv);
+std::string RdmaErrorText(const haul_error &error);

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: Apache-2.0
+"""kvrocks_node.py: Kvrocks processes for tests, a small RESP client, a cluster of them."""
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+# Waits are for events; this only ends a test that hangs, on the slowest machine.
+DEADLINE_S = 120
+
+
+class Error(Exception):
+    """An error reply of the server."""
+
+
+class Client:
+    """One connection; replies are bytes, int, list or None."""
+
+    def __init__(self, port, timeout=DEADLINE_S):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.file = self.socket.makefile("rb")
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+    @staticmethod
+    def encode(arguments):
+        parts = [b"*%d\r\n" % len(arguments)]
+        for argument in arguments:
+            if not isinstance(argument, bytes):
+                argument = str(argument).encode()
+            parts.append(b"$%d\r\n%s\r\n" % (len(argument), argument))
+        return b"".join(parts)
+
+    def read(self):
+        line = self.file.readline()
+        if not line.endswith(b"\r\n"):
+            raise ConnectionError("the connection was closed")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"+":
+            return rest
+        if kind == b"-":
+            raise Error(rest.decode())
+        if kind == b":":
+            return int(rest)
+        if kind == b"$":
+            size = int(rest)
+            if size < 0:
+                return None
+            data = self.file.read(size + 2)
+            if len(data) != size + 2:
+                raise ConnectionError("the connection was closed")
+            return data[:-2]
+        if kind == b"*":
+            return None if int(rest) < 0 else [self.read() for _ in range(int(rest))]
+        raise ValueError(line)
+
+    def send(self, *arguments):
+        self.socket.sendall(self.encode(arguments))
+
+    def call(self, *arguments):
+        self.send(*arguments)
+        return self.read()
+
+    def pipeline(self, commands, size=200):
+        """All replies, errors among them as values."""
+        replies = []
+        for start in range(0, len(commands), size):
+            chunk = commands[start : start + size]
+            self.socket.sendall(b"".join(self.encode(command) for command in chunk))
+            for _ in chunk:
+                try:
+                    replies.append(self.read())
+                except Error as error:
+                    replies.append(error)
+        return replies
+
+
+def free_port():
+    """A port that is free, and 20000 above it too: the default of migrate-rdma-listen."""
+    while True:
+        with socket.socket() as low, socket.socket() as high:
+            low.bind(("127.0.0.1", 0))
+            port = low.getsockname()[1]
+            if port + 20000 > 65535 or port < 10000:
+                low.close()
+                port = 20000 + os.urandom(1)[0] * 64 + os.urandom(1)[0] % 64
+                with socket.socket() as again:
+                    try:
+                        again.bind(("127.0.0.1", port))
+                    except OSError:
+                        continue
+            try:
+                high.bind(("127.0.0.1", port + 20000))
+            except OSError:
+                continue
+            return port
+
+
+class Node:
+    def __init__(self, binary, directory, name, settings=None):
+        self.binary, self.name = binary, name
+        self.id = (name * 40)[:40]
+        self.port = free_port()
+        self.directory = os.path.join(directory, name)
+        self.settings = {
+            "bind": "127.0.0.1",
+            "port": self.port,
+            "dir": self.directory,
+            "cluster-enabled": "yes",
+            "workers": 2,
+            "migrate-type": "rdma",
+            "migrate-rdma-transport": "tcp",
+            "rocksdb.compression": "no",
+            "rocksdb.write_buffer_size": 16,
+            "log-level": "info",
+        }
+        self.settings.update(settings or {})
+        self.process = None
+        os.makedirs(self.directory)
+
+    def start(self):
+        path = os.path.join(self.directory, "kvrocks.conf")
+        with open(path, "w", encoding="utf-8") as file:
+            for key, value in self.settings.items():
+                if value is not None:
+                    file.write(f"{key} {value}\n")
+        with open(os.path.join(self.directory, "output"), "ab") as output:
+            self.process = subprocess.Popen(
+                [self.binary, "-c", path], stdout=output, stderr=subprocess.STDOUT
+            )
+        self.wait_for(lambda: self.call("ping") == b"PONG")
+        return self
+
+    def wait_for(self, condition, what="the condition"):
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"{self.name} ended: {self.log()[-2000:]}")
+            try:
+                value = condition()
+                if value:
+                    return value
+            except (OSError, Error):
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"{self.name}: {what} did not come: {self.log()[-3000:]}")
+
+    def client(self):
+        return Client(self.port)
+
+    def call(self, *arguments):
+        client = self.client()
+        try:
+            return client.call(*arguments)
+        finally:
+            client.close()
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def stop(self):
+        if self.process is not None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(DEADLINE_S)
+            self.process = None
+
+    def database(self):
+        return os.path.join(self.directory, "db")
+
+    def log(self):
+        text = ""
+        for name in sorted(os.listdir(self.directory)):
+            if ".INFO" in name or ".WARNING" in name or ".ERROR" in name or name == "output":
+                with open(os.path.join(self.directory, name), errors="replace") as file:
+                    text += file.read()
+        return text
+
+    def info(self, section):
+        fields = {}
+        for line in self.call("info", section).decode().splitlines():
+            if ":" in line:
+                key, value = line.split(":", 1)
+                fields[key] = value
+        return fields
+
+    def cluster_info(self):
+        fields = {}
+        for line in self.call("cluster", "info").decode().splitlines():
+            if ":" in line:
+                key, value = line.split(":", 1)
+                fields[key] = value.strip()
+        return fields
+
+
+class Cluster:
+    """Nodes "a", "b", ...: "a" has all the slots at first."""
+
+    def __init__(self, binary, count=2, settings=None, replica_of=None):
+        self.directory = tempfile.mkdtemp(prefix="haul-kvrocks-")
+        self.version = 0
+        self.nodes = []
+        self.replica_of = replica_of or {}
+        for i in range(count):
+            node = Node(binary, self.directory, "abcdef"[i], (settings or {}).get("abcdef"[i]))
+            self.nodes.append(node.start())
+        self.slots = {self.nodes[0].id: "0-16383"}
+        self.tell()
+
+    def tell(self, nodes=None):
+        """CLUSTERX SETNODES on all (or these) nodes, with the next version."""
+        self.version += 1
+        for node in nodes or self.nodes:
+            node.call("clusterx", "setnodeid", node.id)
+            node.call("clusterx", "setnodes", self.text(), self.version)
+
+    def text(self):
+        lines = []
+        for node in self.nodes:
+            master = self.replica_of.get(node.name)
+            role = f"slave {(master * 40)[:40]}" if master else "master -"
+            slots = "" if master else self.slots.get(node.id, "")
+            lines.append(f"{node.id} 127.0.0.1 {node.port} {role} {slots}".strip())
+        return "\n".join(lines)
+
+    def close(self, keep=False):
+        for node in self.nodes:
+            if node.process is not None:
+                node.kill()
+        if not keep:
+            shutil.rmtree(self.directory, ignore_errors=True)

@@ -1,0 +1,552 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma.
+
+KVROCKS_BIN names a Kvrocks that was built with server_patch; without it everything is skipped (exit code 77).
+KVROCKS_UNPATCHED_BIN, when set, is the destination of the fallback test; otherwise the patched one stands in for it
+with its command HAUL renamed away.
+    slot_migration.py HAUL_TOOL [unittest arguments]
+"""
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+from kvrocks_node import Client, Cluster, Error, Node
+
+BINARY = os.environ.get("KVROCKS_BIN", "")
+UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", "")
+HAUL = ""
+ALL = "0-16383"
+FAMILIES = ["metadata", "default", "zset_score", "stream"]
+
+
+def slot_prefix(slot):
+    """The first key of a slot: namespace size, namespace, slot."""
+    return (b"\x0b__namespace"[:1] + b"__namespace" + slot.to_bytes(2, "big")).hex()
+
+
+def fill_every_type(client, tag):
+    """Every type Kvrocks has, with and without a time to live, expired, and expired in part."""
+    commands = []
+    for i in range(40):
+        key = f"{tag}:{i}"
+        commands += [
+            ("set", f"{key}:string", f"value-{i}" * 20),
+            ("set", f"{key}:ttl", "x", "px", 3600000),
+            ("set", f"{key}:expired", "x", "px", 1),
+            ("append", f"{key}:string", b"\x00\xff\r\n"),
+            ("hset", f"{key}:hash", *[f"f{j // 2}" if j % 2 == 0 else f"v{j}" for j in range(60)]),
+            ("rpush", f"{key}:list", *[f"e{j}" for j in range(30)]),
+            ("lpush", f"{key}:list", "front"),
+            ("sadd", f"{key}:set", *[f"m{j}" for j in range(30)]),
+            ("zadd", f"{key}:zset", *[j if k == 0 else f"m{j}" for j in range(-15, 15) for k in range(2)]),
+            ("setbit", f"{key}:bitmap", 7 + i * 9000, 1),
+            ("setbit", f"{key}:bitmap", 1, 1),
+            ("siadd", f"{key}:sortedint", 1, 3, 5, 100000 + i),
+            ("xadd", f"{key}:stream", "1-1", "a", "b"),
+            ("xadd", f"{key}:stream", "2-1", "c", "d"),
+            ("bf.add", f"{key}:bloom", "member"),
+            ("json.set", f"{key}:json", "$", '{"a":[1,2,{"b":"c"}]}'),
+            ("pfadd", f"{key}:hll", "a", "b", "c"),
+            ("hset", f"{key}:extended", "f", "v"),
+            ("pexpire", f"{key}:extended", 3600000),
+        ]
+    replies = client.pipeline(commands)
+    bad = [str(reply) for reply in replies if isinstance(reply, Error)]
+    if bad:
+        raise AssertionError(bad[:3])
+
+
+READS = {
+    "string": ("get",), "ttl": ("get",), "expired": ("get",), "hash": ("hgetall",),
+    "list": ("lrange", 0, -1), "set": ("smembers",), "zset": ("zrange", 0, -1, "withscores"),
+    "bitmap": ("bitcount",), "sortedint": ("sirange", 0, 100), "stream": ("xrange", "-", "+"),
+    "json": ("json.get",), "hll": ("pfcount",), "extended": ("hgetall",),
+}
+
+
+def read_every_type(client, tag):
+    commands = []
+    for i in range(40):
+        for kind, (command, *rest) in READS.items():
+            commands.append((command, f"{tag}:{i}:{kind}", *rest))
+        commands.append(("bf.exists", f"{tag}:{i}:bloom", "member"))
+    return [sorted(r) if isinstance(r, list) else r for r in client.pipeline(commands)]
+
+
+class Writer(threading.Thread):
+    """Writes to both nodes as a cluster client does, and keeps a ledger of what was acknowledged."""
+
+    def __init__(self, nodes, keys=300, rate=2000):
+        super().__init__(daemon=True)
+        self.clients = {node.port: None for node in nodes}
+        self.port = nodes[0].port
+        self.keys, self.interval = keys, 1.0 / rate
+        self.ledger, self.unknown = {}, {}
+        self.acknowledged, self.errors, self.ended = 0, [], threading.Event()
+        self.pause_longest = 0.0
+
+    def once(self, key, value):
+        """True: acknowledged. False: refused for now."""
+        client = self.clients[self.port]
+        if client is None:
+            client = self.clients[self.port] = Client(self.port)
+        try:
+            client.call("set", key, value)
+            return True
+        except Error as error:
+            text = str(error)
+            if text.startswith("MOVED"):
+                self.port = int(text.rsplit(":", 1)[1])
+            elif not text.startswith("TRYAGAIN") and "CLUSTERDOWN" not in text:
+                self.errors.append(text)
+            return False
+
+    def run(self):
+        number, refused_since = 0, None
+        while not self.ended.is_set():
+            number += 1
+            key = f"live:{number % self.keys}"
+            while not self.ended.is_set():
+                self.unknown[key] = str(number)
+                try:
+                    if self.once(key, number):
+                        self.ledger[key] = str(number)
+                        del self.unknown[key]
+                        self.acknowledged += 1
+                        if refused_since is not None:
+                            self.pause_longest = max(self.pause_longest, time.monotonic() - refused_since)
+                            refused_since = None
+                        break
+                except OSError:
+                    self.clients[self.port] = None
+                refused_since = refused_since or time.monotonic()
+                time.sleep(0.001)
+            time.sleep(self.interval)
+
+    def stop(self):
+        self.ended.set()
+        self.join(60)
+
+    def check(self, test, node):
+        """Everything acknowledged is there, or what was written over it without an answer."""
+        client = node.client()
+        for key, value in self.ledger.items():
+            found = client.call("get", key)
+            allowed = {value, self.unknown.get(key, value)}
+            test.assertIn(None if found is None else found.decode(), allowed, key)
+        client.close()
+        test.assertEqual(self.errors, [])
+
+
+@unittest.skipUnless(BINARY, "KVROCKS_BIN is not set")
+class SlotMigration(unittest.TestCase):
+    cluster = None
+
+    def tearDown(self):
+        if self.cluster is not None:
+            self.cluster.close()
+            self.cluster = None
+
+    def open(self, count=2, settings=None, replica_of=None):
+        self.cluster = Cluster(BINARY, count, settings, replica_of)
+        return self.cluster.nodes
+
+    def migrate(self, source, target, slots=ALL):
+        """SYNC: returns at the end of the job."""
+        self.assertEqual(source.call("clusterx", "migrate", slots, target.id, "sync"), b"OK")
+
+    def assert_equal_databases(self, a, b, slots=(0, 16383)):
+        """All column families, record by record; both processes must have stopped."""
+        start, end = slot_prefix(slots[0]), slot_prefix(slots[1] + 1)
+        for family in FAMILIES:
+            done = subprocess.run(
+                [HAUL, "verify", "--db", a.database(), "--with", b.database(), "--cf", family,
+                 "--range", f"0x{start}:0x{end}"],
+                capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, f"{family}: {done.stdout} {done.stderr}")
+
+    def count_records(self, node, family):
+        done = subprocess.run([HAUL, "verify", "--db", node.database(), "--with", node.database(), "--cf", family,
+                               "--json"], capture_output=True, text=True, check=False)
+        found = re.search(r'"records":\s*(\d+)', done.stdout)
+        self.assertIsNotNone(found, done.stdout + done.stderr)
+        return int(found.group(1))
+
+    # --- every type ---------------------------------------------------------------------------------
+
+    def test_migrate__every_type__byte_equal_and_readable(self):
+        a, b = self.open()
+        client = a.client()
+        fill_every_type(client, "t")
+        client.call("set", "", "empty key")
+        client.call("set", b"\x00bin\xff\r\n", "binary key")
+        before = read_every_type(client, "t")
+        self.migrate(a, b)
+        self.assertEqual(read_every_type(b.client(), "t"), before)
+        self.assertEqual(b.call("get", b"\x00bin\xff\r\n"), b"binary key")
+        self.assertEqual(a.cluster_info()["migrating_state"], "success")
+        self.assertEqual(b.cluster_info()["import_state"], "success")
+        info = a.info("migration")
+        self.assertEqual(info["last_result"], "OK")
+        self.assertEqual(info["last_transport"], "tcp")
+        self.assertGreater(int(info["last_records"]), 0)
+        self.assertGreaterEqual(float(info["last_write_pause_ms"]), 0)
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    def test_migrate__write_batch_lane__byte_equal(self):
+        a, b = self.open(settings={n: {"migrate-rdma-lane": "writebatch"} for n in "ab"})
+        fill_every_type(a.client(), "w")
+        before = read_every_type(a.client(), "w")
+        self.migrate(a, b)
+        self.assertIn("lane: writebatch", a.log())
+        self.assertEqual(read_every_type(b.client(), "w"), before)
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    def test_migrate__one_slot__the_others_stay(self):
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("set", f"{{one}}:{i}", i) for i in range(500)])
+        client.pipeline([("set", f"{{two}}:{i}", i) for i in range(500)])
+        slot = client.call("cluster", "keyslot", "{one}")
+        self.migrate(a, b, slot)
+        self.assertEqual(b.call("get", "{one}:7"), b"7")
+        with self.assertRaisesRegex(Error, f"MOVED {slot} 127.0.0.1:{b.port}"):
+            a.call("get", "{one}:7")
+        self.assertEqual(a.call("get", "{two}:7"), b"7")
+        with self.assertRaisesRegex(Error, "MOVED"):
+            b.call("get", "{two}:7")
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b, (slot, slot))
+
+    def test_migrate__empty_slots__success(self):
+        a, b = self.open()
+        self.migrate(a, b, "100-200")
+        self.assertEqual(b.cluster_info()["import_state"], "success")
+
+    def test_migrate__large_values__equal(self):
+        a, b = self.open()
+        big = os.urandom(1 << 20)
+        for i in range(8):
+            a.call("set", f"big:{i}", big + bytes([i]))
+        huge = os.urandom(1 << 20) * 100
+        a.call("set", "huge", huge)
+        self.migrate(a, b)
+        self.assertEqual(b.call("get", "big:5"), big + b"\x05")
+        self.assertEqual(b.call("get", "huge"), huge)
+
+    # --- under load ----------------------------------------------------------------------------------
+
+    def test_migrate__live_load__nothing_acknowledged_is_lost(self):
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(20000)])
+        writer = Writer([a, b])
+        writer.start()
+        a.wait_for(lambda: writer.acknowledged > 200, "the load")
+        self.migrate(a, b)
+        count = writer.acknowledged
+        b.wait_for(lambda: writer.acknowledged > count + 200, "the load on the new owner")
+        writer.stop()
+        writer.check(self, b)
+
+    def test_migrate__multi_and_lua_while_it_copies__all_or_nothing_and_all_there(self):
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(20000)])
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 4)
+        mover = threading.Thread(target=self.migrate, args=(a, b))
+        mover.start()
+        a.wait_for(lambda: a.info("migration").get("migrate_phase") == "copying", "the copy")
+        for i in range(50):
+            client.call("multi")
+            client.call("set", f"{{m}}:{i}:x", i)
+            client.call("set", f"{{m}}:{i}:y", i)
+            client.call("hset", f"{{m}}:{i}:h", "f", i)
+            self.assertEqual(len(client.call("exec")), 3)
+            client.call("eval", "redis.call('set', KEYS[1], ARGV[1]) redis.call('del', KEYS[2])", 2, f"{{l}}:{i}",
+                        f"{{l}}:{i - 1}", i)
+        mover.join()
+        for i in range(50):
+            self.assertEqual(b.call("get", f"{{m}}:{i}:x"), str(i).encode())
+            self.assertEqual(b.call("get", f"{{m}}:{i}:y"), str(i).encode())
+            self.assertEqual(b.call("hget", f"{{m}}:{i}:h", "f"), str(i).encode())
+        self.assertEqual(b.call("get", "{l}:49"), b"49")
+        self.assertIsNone(b.call("get", "{l}:48"))
+
+    def test_migrate__expired_key_is_extended_while_it_copies__kept(self):
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(20000)])
+        client.pipeline([("hset", f"e:{i}", "f", i) for i in range(100)])
+        client.pipeline([("pexpire", f"e:{i}", 20000) for i in range(100)])
+        client.call("config", "set", "migrate-rdma-rate-limit-mb", 4)
+        mover = threading.Thread(target=self.migrate, args=(a, b))
+        mover.start()
+        a.wait_for(lambda: a.info("migration").get("migrate_phase") == "copying", "the copy")
+        client.pipeline([("persist", f"e:{i}") for i in range(100)])
+        client.pipeline([("hset", f"e:{i}", "g", i) for i in range(100)])
+        mover.join()
+        for i in range(100):
+            self.assertEqual(b.call("hlen", f"e:{i}"), 2)
+            self.assertEqual(b.call("ttl", f"e:{i}"), -1)
+
+    # --- back and forth ------------------------------------------------------------------------------
+
+    def test_migrate__there_and_back_with_deletes__nothing_comes_back(self):
+        a, b = self.open()
+        client = a.client()
+        client.pipeline([("hset", f"h:{i}", "keep", 1, "gone", 1) for i in range(200)])
+        client.pipeline([("zadd", f"z:{i}", 1, "keep", 2, "gone") for i in range(200)])
+        client.pipeline([("set", f"s:{i}", 1) for i in range(200)])
+        self.migrate(a, b)
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.tell()
+        other = b.client()
+        other.pipeline([("hdel", f"h:{i}", "gone") for i in range(200)])
+        other.pipeline([("zrem", f"z:{i}", "gone") for i in range(200)])
+        other.pipeline([("del", f"s:{i}") for i in range(100)])
+        self.migrate(b, a)
+        self.cluster.slots = {a.id: ALL}
+        self.cluster.tell([a])
+        client = a.client()
+        for i in range(200):
+            self.assertEqual(client.call("hgetall", f"h:{i}"), [b"keep", b"1"])
+            self.assertEqual(client.call("zrange", f"z:{i}", 0, -1), [b"keep"])
+            self.assertEqual(client.call("get", f"s:{i}"), None if i < 100 else b"1")
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    # --- refusals, fallback, cancel ------------------------------------------------------------------
+
+    def add_node(self, binary, name, settings=None):
+        node = Node(binary, self.cluster.directory, name, settings).start()
+        self.cluster.nodes.append(node)
+        return node
+
+    def test_migrate__destination_without_rdma__raw_key_value(self):
+        (a,) = self.open(1)
+        if UNPATCHED:
+            b = self.add_node(UNPATCHED, "b", {"migrate-type": "raw-key-value", "migrate-rdma-transport": None})
+        else:
+            b = self.add_node(BINARY, "b", {"rename-command": 'haul ""'})
+        self.cluster.tell()
+        client = a.client()
+        client.pipeline([("set", f"k:{i}", i) for i in range(1000)])
+        self.migrate(a, b)
+        self.assertEqual(b.call("get", "k:999"), b"999")
+        self.assertIn("does not know migrate-type rdma", a.log())
+
+    def begin_slow(self, a, b, keys=20000):
+        """A job that copies for some seconds, asynchronously."""
+        client = a.client()
+        client.pipeline([("set", f"fill:{i}", os.urandom(400).hex()) for i in range(keys)])
+        client.pipeline([("hset", f"fillh:{i}", "f", i) for i in range(500)])
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 2)
+        self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
+        a.wait_for(lambda: a.info("migration").get("migrate_phase") == "copying" and
+                   int(a.info("migration")["migrate_bytes"]) > 0, "the copy")
+
+    def test_cancel__on_the_destination__cleared_in_all_column_families(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        b.call("cluster", "import", ALL, 2)
+        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "fail", "the end")
+        b.wait_for(lambda: b.cluster_info().get("import_state") == "error", "the end")
+        self.assertEqual(a.call("set", "fill:1", "new"), b"OK")
+        a.stop()
+        b.stop()
+        for family in FAMILIES:
+            self.assertEqual(self.count_records(b, family), 0, family)
+
+    def test_flushall__on_the_source__job_ends_and_source_owns(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        a.call("flushall")
+        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "fail", "the end")
+        self.assertEqual(a.call("set", "fill:1", "new"), b"OK")
+        with self.assertRaisesRegex(Error, "MOVED"):
+            b.call("set", "fill:1", "x")
+
+    def test_flushall__on_the_destination__refused(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        with self.assertRaisesRegex(Error, "imported by rdma"):
+            b.call("flushall")
+        with self.assertRaisesRegex(Error, "being imported"):
+            b.call("cluster", "import", "1-2", 0)
+        client = b.client()
+        client.call("asking")
+        with self.assertRaisesRegex(Error, "MOVED"):
+            client.call("set", "fill:1", "foreign")
+
+    def test_migrate__second_job__refused(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        with self.assertRaisesRegex(Error, "already a migrating job"):
+            a.call("clusterx", "migrate", "1", b.id)
+
+    def test_migrate__source_becomes_replica__job_ends_within_seconds(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        self.cluster.replica_of["a"] = "b"
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.version += 1
+        a.call("clusterx", "setnodes", self.cluster.text(), self.cluster.version)
+        b.wait_for(lambda: b.cluster_info().get("import_state") == "error", "the end")
+
+    def test_negotiation__without_password__refused(self):
+        _, b = self.open()
+        b.call("config", "set", "requirepass", "secret")
+        with self.assertRaisesRegex(Error, "NOAUTH"):
+            b.call("haul", "import", "1-2", 1)
+
+    def test_negotiation__with_password__success(self):
+        a, b = self.open()
+        a.call("set", "k", "v")
+        for node in (a, b):
+            node.call("config", "set", "requirepass", "secret")
+        client = a.client()
+        client.call("auth", "secret")
+        self.assertEqual(client.call("clusterx", "migrate", ALL, b.id, "sync"), b"OK")
+
+    def test_data_connection__without_the_token__refused(self):
+        a, b = self.open()
+        b.call("haul", "import", ALL, self.cluster.version)
+        done = subprocess.run(
+            [HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + 20000}", "--transport",
+             "tcp", "--retry", "1s"], capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertEqual(b.cluster_info()["import_state"], "start")
+        b.call("cluster", "import", ALL, 2)
+
+    def foreign_database(self, node):
+        """A copy of a database: what somebody who has no token might send."""
+        copy = os.path.join(self.cluster.directory, "copy")
+        node.stop()
+        shutil.copytree(node.database(), copy)
+        node.start()
+        return copy
+
+    # --- crashes -------------------------------------------------------------------------------------
+
+    def finish_after_crash(self, a, b):
+        """Whatever was left: in the end exactly one node owns, and has everything."""
+        def owner():
+            answers = []
+            for node in (a, b):
+                try:
+                    answers.append(node.call("set", "probe", node.name) == b"OK")
+                except Error as error:
+                    answers.append(None if str(error).startswith("TRYAGAIN") else False)
+            self.assertNotEqual(answers, [True, True], "two owners")
+            return (a if answers[0] else b) if True in answers else None
+        return a.wait_for(owner, "an owner")
+
+    def test_kill__destination_while_it_copies__goes_on_and_succeeds(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        b.kill()
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 0)
+        b.start()
+        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "success", "success")
+        self.assertEqual(b.call("hget", "fillh:499", "f"), b"499")
+        self.assertGreater(int(a.info("migration")["last_retries"]), 0)
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    def test_kill__source_while_it_copies__goes_on_by_itself(self):
+        a, b = self.open()
+        self.begin_slow(a, b)
+        a.kill()
+        a.settings["migrate-rdma-rate-limit-mb"] = 0
+        a.start()
+        a.wait_for(lambda: a.cluster_info().get("migrating_state") == "success", "success")
+        self.assertEqual(b.call("hget", "fillh:499", "f"), b"499")
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    def test_kill__both_after_success__still_moved(self):
+        a, b = self.open()
+        a.call("set", "k", "v")
+        self.migrate(a, b)
+        a.kill()
+        b.kill()
+        a.start()
+        b.start()
+        with self.assertRaisesRegex(Error, f"MOVED .*:{b.port}"):
+            a.call("set", "k", "w")
+        self.assertEqual(b.call("set", "k", "w"), b"OK")
+        # The topology of before, told again, changes nothing.
+        a.call("clusterx", "setnodes", self.cluster.text(), self.cluster.version)
+        with self.assertRaisesRegex(Error, f"MOVED .*:{b.port}"):
+            a.call("set", "k", "w")
+
+    def test_kill__either_at_random_moments__one_owner_and_nothing_lost(self):
+        seed = int(os.environ.get("KVROCKS_SEED", random.randrange(1 << 30)))
+        print(f"seed {seed}", file=sys.stderr)
+        chance = random.Random(seed)
+        for _ in range(int(os.environ.get("KVROCKS_KILLS", "3"))):
+            a, b = self.open()
+            client = a.client()
+            client.pipeline([("set", f"fill:{i}", f"value-{i}") for i in range(30000)])
+            a.call("clusterx", "migrate", ALL, b.id, "async")
+            time.sleep(chance.random() * 0.6)  # a random moment is what is tested
+            victim = chance.choice([a, b])
+            victim.kill()
+            victim.start()
+            owner = self.finish_after_crash(a, b)
+            replies = owner.client().pipeline([("get", f"fill:{i}") for i in range(30000)])
+            self.assertEqual([r for i, r in enumerate(replies) if r != f"value-{i}".encode()][:3], [])
+            self.cluster.close()
+
+    # --- replicas ------------------------------------------------------------------------------------
+
+    def test_migrate__destination_has_a_replica__identical_there(self):
+        a, b, c = self.open(3, replica_of={"c": "b"})
+        fill_every_type(a.client(), "r")
+        b.wait_for(lambda: b.info("replication").get("connected_slaves") == "1", "the replica")
+        self.migrate(a, b)
+        self.assertIn("lane: writebatch", a.log())
+        c.wait_for(lambda: c.info("keyspace")["sequence"] == b.info("keyspace")["sequence"], "the same sequence")
+        b.stop()
+        c.stop()
+        self.assert_equal_databases(b, c)
+
+    def test_migrate__replica_attached_after_ingest__gets_all(self):
+        a, b = self.open()
+        fill_every_type(a.client(), "q")
+        self.migrate(a, b)
+        self.assertIn("lane: ingest", a.log())
+        c = self.add_node(BINARY, "c")
+        self.cluster.slots = {b.id: ALL}
+        self.cluster.replica_of["c"] = "b"
+        self.cluster.tell()
+        c.wait_for(lambda: c.info("replication").get("master_link_status") == "up", "the link")
+        b.call("set", "after", "1")
+        reader = c.client()
+        reader.call("readonly")
+        c.wait_for(lambda: reader.call("get", "after") == b"1", "the last write")
+        self.assertEqual(read_every_type(reader, "q")[:200], read_every_type(b.client(), "q")[:200])
+
+
+if __name__ == "__main__":
+    if not BINARY:
+        print("SKIPPED: KVROCKS_BIN is not set")
+        sys.exit(77)
+    HAUL = os.path.abspath(sys.argv.pop(1))
+    unittest.main(verbosity=2)
