@@ -18,7 +18,7 @@
 enum { SITES_MAX = 8192, LINE_BYTES_MAX = 128 };
 #define JSON_SITES_AT (UINT64_C(1) << 40)
 
-enum harm { HARM_NONE, HARM_ERROR, HARM_SHORT, HARM_KILL, HARM_TRACE, HARM_COMPLETION };
+enum harm { HARM_NONE, HARM_ERROR, HARM_SHORT, HARM_KILL, HARM_TRACE, HARM_WIRE };
 
 static struct {
     bool active;
@@ -29,7 +29,7 @@ static struct {
     bool onwards;
     enum harm harm;
     int code;
-    enum completion_harm completion;
+    enum wire_harm wire;
     unsigned status;
     const char *mark;
     uintptr_t base; /* of the program */
@@ -86,9 +86,10 @@ static void parse_harm(const char *text)
 {
     static const struct {
         const char *name;
-        enum completion_harm harm;
-    } completions[] = {
-        {"drop", COMPLETION_DROP}, {"twice", COMPLETION_TWICE}, {"qp", COMPLETION_QUEUE_ERROR}};
+        enum wire_harm harm;
+    } wires[] = {{"drop", WIRE_DROP}, {"twice", WIRE_TWICE},     {"qp", WIRE_QUEUE_ERROR},
+                 {"rkey", WIRE_RKEY}, {"beyond", WIRE_BEYOND},   {"sequence", WIRE_SEQUENCE},
+                 {"type", WIRE_TYPE}, {"rewrite", WIRE_REWRITE}, {"flood", WIRE_FLOOD}};
     rule.harm = HARM_ERROR;
     for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         if (strcmp(text, errors[i].name) == 0) {
@@ -96,15 +97,15 @@ static void parse_harm(const char *text)
             return;
         }
     }
-    rule.harm = HARM_COMPLETION;
-    for (size_t i = 0; i < sizeof(completions) / sizeof(completions[0]); i++) {
-        if (strcmp(text, completions[i].name) == 0) {
-            rule.completion = completions[i].harm;
+    rule.harm = HARM_WIRE;
+    for (size_t i = 0; i < sizeof(wires) / sizeof(wires[0]); i++) {
+        if (strcmp(text, wires[i].name) == 0) {
+            rule.wire = wires[i].harm;
             return;
         }
     }
     if (strncmp(text, "wc=", 3) == 0) {
-        rule.completion = COMPLETION_STATUS;
+        rule.wire = WIRE_STATUS;
         rule.status = (unsigned)strtoul(text + 3, NULL, 10);
         return;
     }
@@ -256,12 +257,12 @@ size_t call_faults_shorten(const char *name, size_t size, const void *caller)
     return shortens ? size / 2 : size;
 }
 
-enum completion_harm call_faults_completion(const char *name, unsigned *status)
+enum wire_harm call_faults_wire(const char *name, unsigned *status)
 {
-    if (!rule.active || rule.harm != HARM_COMPLETION ||
+    if (!rule.active || rule.harm != HARM_WIRE ||
         !is_met(name, "", (const void *)rule.text_begin)) {
-        return COMPLETION_SOUND;
+        return WIRE_SOUND;
     }
     *status = rule.status;
-    return rule.completion;
+    return rule.wire;
 }

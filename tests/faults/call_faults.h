@@ -4,9 +4,11 @@
  *
  *   HAUL_FAULT=WHICH:N[+]:HARM   at the N-th such call, with + from there on; HARM is the name of
  * an errno (ENOSPC), `short` (half of it is written), `kill`, and of completions `drop`, `twice`,
- * `wc=STATUS`, `qp` (its queue pair is put into the error state; of ibv_modify_qp: behind the step)
- *   HAUL_FAULT=WHICH:0:trace     nothing fails; every new site is told, and in the end "total 0xN"
- *   HAUL_FAULT_MARK=FILE         "CALL 0xSITE" is added at the first harm, or for each new site
+ * `wc=STATUS`, `qp` (its queue pair is put into the error state; of ibv_modify_qp: behind the
+ * step); of ibv_post_send, as of a hostile peer: `rkey`, `beyond` the ring, `sequence` and `type`
+ * of the immediate, `rewrite` (the slot is written again behind it), `flood` (more than credits
+ * allow) HAUL_FAULT=WHICH:0:trace     nothing fails; every new site is told, and in the end "total
+ * 0xN" HAUL_FAULT_MARK=FILE         "CALL 0xSITE" is added at the first harm, or for each new site
  *   HAUL_FAULT_SCOPE=all         calls of libraries count as well (else those of the program and of
  *                                its JSON library do)
  * WHICH is a call, a group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in
@@ -33,15 +35,22 @@ bool call_faults_fails(const char *name, enum call_group group, const void *call
 /* Whether the rule shortens this call; `size` is what it was to move. Returns what it shall. */
 size_t call_faults_shorten(const char *name, size_t size, const void *caller);
 
-/* What the rule does to a completion (`ibv_poll_cq` or `qp` behind `ibv_modify_qp`). */
-enum completion_harm {
-    COMPLETION_SOUND,
-    COMPLETION_DROP,
-    COMPLETION_TWICE,
-    COMPLETION_STATUS,
-    COMPLETION_QUEUE_ERROR
+/* What the rule does to this completion (`ibv_poll_cq`), to a queue pair behind a step
+ * (`ibv_modify_qp`), or to a write (`ibv_post_send`). */
+enum wire_harm {
+    WIRE_SOUND,
+    WIRE_DROP,
+    WIRE_TWICE,
+    WIRE_STATUS,
+    WIRE_QUEUE_ERROR,
+    WIRE_RKEY,
+    WIRE_BEYOND,
+    WIRE_SEQUENCE,
+    WIRE_TYPE,
+    WIRE_REWRITE,
+    WIRE_FLOOD
 };
-enum completion_harm call_faults_completion(const char *name, unsigned *status);
+enum wire_harm call_faults_wire(const char *name, unsigned *status);
 
 #pragma GCC visibility pop
 

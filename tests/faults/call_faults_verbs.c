@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call_faults_verbs.c — the calls of libibverbs and librdmacm, in front of them, and what a
  * device's completion queue tells. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <infiniband/verbs.h>
 #include <rdma/rdma_cma.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include "call_faults.h"
+
+enum { FLOOD_COUNT = 16 };
 
 #undef ibv_reg_mr
 #undef ibv_reg_mr_iova
@@ -99,7 +102,7 @@ int ibv_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attributes, int mask)
     }
     int result = real_modify(qp, attributes, mask);
     atomic_store(&last_qp, qp);
-    if (call_faults_completion("ibv_modify_qp", &status) == COMPLETION_QUEUE_ERROR) {
+    if (call_faults_wire("ibv_modify_qp", &status) == WIRE_QUEUE_ERROR) {
         put_into_error(qp);
     }
     return result;
@@ -121,36 +124,78 @@ static int poll_harmed(struct ibv_cq *cq, int count, struct ibv_wc *completions)
     int found = real_ops.poll_cq(cq, count, completions);
     for (int i = 0; i < found; i++) {
         unsigned status = 0;
-        switch (call_faults_completion("ibv_poll_cq", &status)) {
-        case COMPLETION_SOUND:
+        switch (call_faults_wire("ibv_poll_cq", &status)) {
+        case WIRE_SOUND:
             break;
-        case COMPLETION_DROP:
+        case WIRE_DROP:
             found--;
             memmove(completions + i, completions + i + 1,
                     (size_t)(found - i) * sizeof(completions[0]));
             i--;
             break;
-        case COMPLETION_TWICE:
+        case WIRE_TWICE:
             again.completion = completions[i];
             again.cq = cq;
             break;
-        case COMPLETION_STATUS:
+        case WIRE_STATUS:
             completions[i].status = (enum ibv_wc_status)status;
             put_into_error(atomic_load(&last_qp));
             break;
-        case COMPLETION_QUEUE_ERROR:
+        case WIRE_QUEUE_ERROR:
             put_into_error(atomic_load(&last_qp));
+            break;
+        default:
             break;
         }
     }
     return found;
 }
 
+/* Post what a peer would that keeps no rule; the immediate's upper 4 bits are the type, the others
+ * the sequence. */
+static int post_hostile(struct ibv_qp *qp, const struct ibv_send_wr *sound, enum wire_harm harm)
+{
+    struct ibv_send_wr wr = *sound;
+    struct ibv_send_wr *bad = NULL;
+    uint32_t immediate = ntohl(wr.imm_data);
+    if (harm == WIRE_RKEY) {
+        wr.wr.rdma.rkey ^= 0x5500;
+    } else if (harm == WIRE_BEYOND) {
+        wr.wr.rdma.remote_addr += UINT64_C(1) << 32;
+    } else if (harm == WIRE_SEQUENCE) {
+        wr.imm_data = htonl(immediate + 7);
+    } else if (harm == WIRE_TYPE) {
+        wr.imm_data = htonl(immediate | 0xf0000000);
+    }
+    int result = real_ops.post_send(qp, &wr, &bad);
+    wr.send_flags &= ~(unsigned)IBV_SEND_SIGNALED;
+    if (harm == WIRE_REWRITE && result == 0) {
+        uint8_t *block = (uint8_t *)(uintptr_t)wr.sg_list[0].addr;
+        block[wr.sg_list[0].length - 1] ^= 0x20;
+        wr.opcode = IBV_WR_RDMA_WRITE;
+        result = real_ops.post_send(qp, &wr, &bad);
+    }
+    for (uint32_t i = 1; harm == WIRE_FLOOD && i <= FLOOD_COUNT && result == 0; i++) {
+        wr.imm_data = htonl(immediate + i);
+        if (real_ops.post_send(qp, &wr, &bad) != 0) {
+            break; /* the queue is full, which is flood enough */
+        }
+    }
+    return result;
+}
+
 static int post_send_harmed(struct ibv_qp *qp, struct ibv_send_wr *wr, struct ibv_send_wr **bad)
 {
+    unsigned status = 0;
     if (call_faults_fails("ibv_post_send", GROUP_VERBS, __builtin_return_address(0))) {
         *bad = wr;
         return errno;
+    }
+    if (wr->num_sge == 1 && wr->opcode == IBV_WR_RDMA_WRITE_WITH_IMM) {
+        enum wire_harm harm = call_faults_wire("ibv_post_send", &status);
+        if (harm >= WIRE_RKEY) {
+            return post_hostile(qp, wr, harm);
+        }
     }
     return real_ops.post_send(qp, wr, bad);
 }

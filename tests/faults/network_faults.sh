@@ -19,7 +19,7 @@ table=(
     'loss-5 | netem loss 5% | dropped'
     'delay-20ms | netem delay 20ms 5ms | packets'
     'reorder* | netem delay 2ms reorder 25% 50% | sequence'
-    'duplicate* | netem duplicate 5% | sequence'
+    'duplicate* | netem duplicate 5% | peer'
     'corrupt* | netem corrupt 1% | retries'
     'all | netem delay 2ms 1ms loss 0.5% duplicate 1% corrupt 0.2% reorder 5% | dropped'
     'link-down* | down | retried'
@@ -46,14 +46,16 @@ tell() { # FILE: what is on stdin appears there whole
 }
 
 serve() {
-    local row name
+    local row name before
     work=$(mktemp -d "$TMPDIR/server.XXXXXX")
     for row in "${chosen[@]}"; do
         name=${row%% |*}
+        before=$(sequence_errors)
         start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once \
             --peer-timeout 4s
         tell "$name.address" <<<"$receiver_address"
         wait "$receiver_pid" || cat "$work/$name.log" >&2
+        tell "$name.seen" <<<"$(($(sequence_errors) - before))"
         tell "$name.result" <"$work/$name.log.json"
         rm -rf "${work:?}/$name"
     done
@@ -71,13 +73,14 @@ counters() { # NAME...: their sum
 
 of_queue() { tc -s qdisc show dev vec0 | sed -nE "s/.*$1.*/\\1/p" | head -n 1; }
 
-# seen HOW BEFORE: the harm was really done.
+# seen HOW BEFORE NAME: the harm was really done.
 seen() {
     local count=0
     case $1 in
     packets) count=$(of_queue 'Sent [0-9]+ bytes ([0-9]+) pkt') ;;
     dropped) count=$(of_queue 'dropped ([0-9]+)') ;;
     sequence) count=$(($(sequence_errors) - $2)) ;;
+    peer) count=$(<"$shared/$3.seen") ;;
     retries) count=$(($(counters completer_retry_err retry_exceeded_err rcvd_seq_err out_of_seq_request) - $2)) ;;
     retried) count=$(json .retries); [[ $count != 0 || $(json .transport) != tcp ]] || count=1 ;;
     esac
@@ -119,10 +122,10 @@ cell() { # NAME HARM HOW
     run 0 "$haul" send --db source --to "$(<"$shared/$1.address")" --peer-timeout 4s --retry 60s \
         --batch-min 64K --batch-max 256K --json "${options[@]}"
     [[ -z $helper ]] || wait "$helper"
-    seen "$3" "$before" >.seen
-    [[ $2 != netem* ]] || tc qdisc del dev vec0 root
     [[ $2 != remove ]] || rdma link add rxe0 type rxe netdev vec0
     wait_for "$shared/$1.result"
+    seen "$3" "$before" "$1" >.seen || { cat .seen; exit 1; }
+    [[ $2 != netem* ]] || tc qdisc del dev vec0 root
     equal "$(json .verified)" true
     equal "$(json_of "$shared/$1.result" '.families | map(.digest) | join(" ")')" \
         "$(json '.families | map(.digest) | join(" ")')"
