@@ -13,6 +13,7 @@
 #include "crc32c.h"
 #include "mailbox.h"
 #include "payload_codec.h"
+#include "planted_bug.h"
 
 /* Streams that are expected to be smaller are applied as write batches: a file each would be worse.
  */
@@ -100,13 +101,16 @@ static enum haul_status secure_payload(struct applier_thread *thread, const stru
     size_t size = block->header.payload_size_bytes;
     *payload = slice_of(block_payload(block), size);
     uint32_t crc = block->payload_crc_seen;
-    if (block->peer_writable) {
+    if (block->peer_writable && HAUL_PLANTED_BUG(SLOT_CRC)) {
+        crc = crc32c(payload->data, size);
+        payload->data = memcpy(thread->copy, payload->data, size);
+    } else if (block->peer_writable) {
         crc = crc32c_copy(thread->copy, payload->data, size);
         payload->data = thread->copy;
     } else if (!block->payload_crc_known) {
         crc = crc32c(payload->data, size);
     }
-    if (crc == block->header.payload_crc) {
+    if (crc == block->header.payload_crc || HAUL_PLANTED_BUG(SKIP_CRC)) {
         return HAUL_OK;
     }
     atomic_fetch_add(&thread->applier->crc_errors, 1);
@@ -166,7 +170,7 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
             status = apply_stream_position(stream, &note.positions[note.position_count++]);
         }
     }
-    if (status == HAUL_OK && sync) {
+    if (status == HAUL_OK && sync && !HAUL_PLANTED_BUG(ACK_BEFORE_DURABLE)) {
         status = applier->store->ops->sync(applier->store, error);
     }
     if (status == HAUL_OK && note.position_count > 0) {
@@ -242,6 +246,7 @@ static void do_work(struct applier_thread *thread, struct work *work)
         post_freed(thread, work);
     }
     if (status != HAUL_OK) {
+        error.status = status;
         fail(thread, &error);
     }
 }
@@ -309,7 +314,9 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
             .lane = choose_lane(options, planned),
             .table_size_bytes = options->table_size_bytes,
             .staging_stem = stem,
-            .position = options->positions == NULL ? NULL : &options->positions[i],
+            .position = options->positions == NULL || HAUL_PLANTED_BUG(NO_RESUME_POSITION)
+                            ? NULL
+                            : &options->positions[i],
         };
         status = apply_stream_init(&applier->streams[i], &stream, error);
     }

@@ -174,6 +174,7 @@ static enum haul_status put_large(struct batch_builder *builder, uint32_t family
     }
     uint8_t head[RAW_BATCH_HEADER_BYTES + 1 + 3 * VARINT32_BYTES_MAX];
     size_t key_at = 0;
+    batch_builder_fini(builder); /* a block begun and still empty may be the last one */
     digest_add(&builder->digest, key, value); /* before its last fragment ends a batch */
     size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
     struct fragment_writer writer = {
@@ -247,6 +248,7 @@ enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_s
         return status;
     }
     if (batch.size > builder->outbox->payload_bytes_max) {
+        batch_builder_fini(builder); /* a block begun and still empty may be the last one */
         struct fragment_writer writer = {
             .builder = builder, .total = batch.size, .record_count = record_count};
         status = write_fragments(&writer, batch);

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "bytes.h"
+#include "planted_bug.h"
 #include "raw_batch.h"
 
 enum { KEY_TEXT_BYTES = 96 };
@@ -117,7 +118,9 @@ static void clip_delete_range(struct filtering *filtering, uint32_t family_id,
         if (slice_compare(range_start, end) >= 0) {
             return;
         }
-        struct haul_slice from = slice_compare(begin, range_start) > 0 ? begin : range_start;
+        bool inside =
+            slice_compare(begin, range_start) > 0 || HAUL_PLANTED_BUG(DELETE_RANGE_UNCLIPPED);
+        struct haul_slice from = inside ? begin : range_start;
         bool reaches_beyond = range_end.size > 0 && slice_compare(end, range_end) > 0;
         keep_delete_range(filtering, family_id, from, reaches_beyond ? range_end : end);
     }
@@ -157,6 +160,9 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
         /* Valid only where keys are ordered otherwise; our ranges, and the digest's, are not. */
         return refuse_key(record, "a DeleteRange that is not in byte order,", error);
     }
+    if (record->kind == RAW_DELETE_RANGE && HAUL_PLANTED_BUG(DELETE_RANGE_IGNORED)) {
+        return HAUL_OK;
+    }
     if (record->kind == RAW_DELETE_RANGE) {
         clip_delete_range(filtering, family_id, record->key, record->value);
         return HAUL_OK;
@@ -170,7 +176,9 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
         return HAUL_OK;
     case RAW_DELETE:
     case RAW_SINGLE_DELETE:
-        keep_delete(filtering, family_id, record->key);
+        if (record->kind == RAW_DELETE || !HAUL_PLANTED_BUG(SINGLE_DELETE)) {
+            keep_delete(filtering, family_id, record->key);
+        }
         return HAUL_OK;
     case RAW_MERGE:
         return refuse_key(record, "a merge, which must not be applied twice,", error);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "planted_bug.h"
 
 void fragment_header_encode(uint64_t total_bytes, uint64_t offset, uint8_t *at)
 {
@@ -56,7 +57,12 @@ enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
     if (status != HAUL_OK) {
         return status;
     }
-    memcpy(assembly->data + assembly->size, cursor.at, piece_size);
+    size_t at = assembly->size;
+    if (HAUL_PLANTED_BUG(FRAGMENT_ORDER)) {
+        memmove(assembly->data + piece_size, assembly->data, assembly->size);
+        at = 0;
+    }
+    memcpy(assembly->data + at, cursor.at, piece_size);
     assembly->size += piece_size;
     *is_complete = assembly->size == total;
     if (*is_complete) {

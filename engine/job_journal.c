@@ -55,6 +55,26 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
     return status == HAUL_OK ? journal_open(&config, journal, error) : status;
 }
 
+/* The next step of job_journal_find: one journal, opened. Takes it over. */
+static enum haul_status look_at(struct journal *journal, struct journal **active,
+                                struct journal **aborted, struct haul_error *error)
+{
+    enum journal_phase phase = journal_state(journal)->phase;
+    if (phase == JOURNAL_PHASE_DONE) {
+        enum haul_status status = journal_remove(journal, error);
+        journal_close(journal);
+        return status;
+    }
+    if (phase != JOURNAL_PHASE_ABORTED) {
+        *active = journal;
+    } else if (*aborted == NULL) {
+        *aborted = journal;
+    } else {
+        journal_close(journal);
+    }
+    return HAUL_OK;
+}
+
 enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
                                   struct journal **journal, struct haul_error *error)
 {
@@ -67,24 +87,31 @@ enum haul_status job_journal_find(const struct haul_store *store, enum journal_r
     if (status == HAUL_OK) {
         status = journal_directory_list(config.calls, directory, &entries, &count, error);
     }
-    bool found = false;
-    for (size_t i = 0; i < count && status == HAUL_OK && !found; i++) {
+    struct journal *active = NULL;
+    struct journal *aborted = NULL;
+    for (size_t i = 0; i < count && status == HAUL_OK && active == NULL; i++) {
+        struct journal *opened = NULL;
         if (entries[i].role != role) {
             continue;
         }
-        struct journal *opened = NULL;
         memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
         status = journal_open(&config, &opened, error);
-        if (status == HAUL_OK && journal_state(opened)->phase == JOURNAL_PHASE_DONE) {
-            status = journal_remove(opened, error);
-            journal_close(opened);
-        } else if (status == HAUL_OK) {
-            *journal = opened;
-            found = true;
+        if (status == HAUL_OK) {
+            status = look_at(opened, &active, &aborted, error);
         }
     }
     free(entries);
-    return status == HAUL_OK && !found ? HAUL_NOT_FOUND : status;
+    if (status == HAUL_OK && active == NULL && aborted != NULL) {
+        *journal = aborted;
+        return HAUL_OK;
+    }
+    journal_close(aborted);
+    if (status != HAUL_OK) {
+        journal_close(active);
+        return status;
+    }
+    *journal = active;
+    return active == NULL ? HAUL_NOT_FOUND : HAUL_OK;
 }
 
 /* --- plan ------------------------------------------------------------------------------------- */

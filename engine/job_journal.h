@@ -23,8 +23,9 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
                                            struct journal **journal,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A job of this store and role whose journal is not DONE; jobs that are DONE are removed on the
- * way. Errors: NOT_FOUND (none), BUSY (its process is running), and those of journal_open. */
+/* A job of this store and role whose journal is not DONE, rather one that goes on than one that is
+ * ABORTED; jobs that are DONE are removed on the way. Errors: NOT_FOUND (none), BUSY (its process
+ * is running), and those of journal_open. */
 enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
                                   struct journal **journal,
                                   struct haul_error *error) HAUL_MUST_CHECK;

@@ -28,6 +28,7 @@
 #include "bytes.h"
 #include "crc32c.h"
 #include "durable_file.h"
+#include "planted_bug.h"
 
 static const char journal_magic[8] = {'H', 'A', 'U', 'L', 'J', 'R', 'N', 'L'};
 
@@ -542,7 +543,8 @@ enum haul_status journal_sync(struct journal *journal, struct haul_error *error)
     if (status != HAUL_OK || !journal->unsynced) {
         return status;
     }
-    if (journal->calls->fdatasync(journal->calls->context, journal->fd) != 0) {
+    if (!HAUL_PLANTED_BUG(JOURNAL_UNSYNCED) &&
+        journal->calls->fdatasync(journal->calls->context, journal->fd) != 0) {
         return die(journal, "fdatasync", error);
     }
     journal->unsynced = false;

@@ -21,8 +21,12 @@ enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32
         return status;
     }
     status = mailbox_create(block_count, sizeof(struct block *), &outbox->filled);
-    return status == HAUL_OK ? status
-                             : haul_error_set(error, status, NULL, 0, "no memory for the outbox");
+    if (status != HAUL_OK) {
+        block_pool_destroy(outbox->pool);
+        memset(outbox, 0, sizeof(*outbox));
+        haul_error_set(error, status, NULL, 0, "no memory for the outbox");
+    }
+    return status;
 }
 
 void outbox_fini(struct outbox *outbox)

@@ -314,3 +314,28 @@ enum haul_status ownership_swap(const struct file_calls *calls, const char *dire
     free(bytes);
     return status;
 }
+
+enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
+                                  struct haul_error *error)
+{
+    const struct file_calls *used = calls_or_system(calls);
+    struct ownership current;
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    int lock_fd = -1;
+    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = ownership_read(calls, directory, &current, error);
+    if (status == HAUL_OK) {
+        status = ownership_encode(&current, &bytes, &size);
+        ownership_fini(&current);
+    }
+    if (status == HAUL_OK) {
+        status = replace(used, directory, slice_of(bytes, size), error);
+    }
+    free(bytes);
+    (void)used->close(used->context, lock_fd);
+    return status;
+}

@@ -99,6 +99,11 @@ enum haul_status ownership_swap(const struct file_calls *calls, const char *dire
                                 uint64_t expected, const struct ownership *next,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Put the file in its own place once more: after a swap that answered IN_DOUBT no crash can undo it
+ * then. Errors: those of ownership_swap. */
+enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Stable upper-case name of a state. */
 const char *ownership_state_name(enum ownership_state state);
 

@@ -9,6 +9,7 @@
 #include "assertion.h"
 #include "batch_builder.h"
 #include "clock.h"
+#include "planted_bug.h"
 
 struct reader_pool {
     struct reader_pool_options options;
@@ -118,7 +119,8 @@ static enum haul_status copy_records(struct reader_pool *pool, struct haul_scan 
             return status;
         }
     }
-    return status == HAUL_NOT_FOUND ? batch_builder_finish(builder) : status;
+    bool over = status == HAUL_NOT_FOUND || HAUL_PLANTED_BUG(ITERATOR_STATUS);
+    return over ? batch_builder_finish(builder) : status;
 }
 
 /* Send the stream from the task's position on. */
@@ -141,7 +143,8 @@ static enum haul_status send_stream(struct reader_pool *pool, const struct reade
     batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT, task->next_batch);
     builder.history = &pool->options.histories[task->index];
     builder.digest = batch_history_at(builder.history, task->next_batch);
-    status = copy_records(pool, scan, task, family->target_id, &builder, result);
+    uint32_t sent_id = HAUL_PLANTED_BUG(WRONG_FAMILY) ? family->family.id : family->target_id;
+    status = copy_records(pool, scan, task, sent_id, &builder, result);
     result->digest = builder.digest;
     result->batches = builder.next_batch;
     batch_builder_fini(&builder);

@@ -239,6 +239,15 @@ void receiver_links_on_applied(struct receiver_links *links, struct link *link)
     }
 }
 
+uint64_t receiver_links_unapplied(const struct receiver_links *links)
+{
+    uint64_t count = 0;
+    for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
+        count += links->links[i].link == NULL ? 0 : links->links[i].unapplied;
+    }
+    return count;
+}
+
 void receiver_links_forget_lent(struct receiver_links *links)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {

@@ -59,6 +59,8 @@ bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
 /* What the appliers report. */
 void receiver_links_on_freed(struct receiver_links *links, struct link *link, struct block *block);
 void receiver_links_on_applied(struct receiver_links *links, struct link *link);
+/* Batches that the appliers have and have not reported. */
+uint64_t receiver_links_unapplied(const struct receiver_links *links);
 /* The appliers are gone: nothing is lent any more. */
 void receiver_links_forget_lent(struct receiver_links *links);
 void receiver_links_close(struct receiver_links *links);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "planted_bug.h"
 
 enum { FAR_ROUND_TRIP_US = 5000 };
 
@@ -97,14 +98,15 @@ void source_copy_note_compression(struct source_copy *copy, bool offered)
 
 static enum haul_status start_readers(struct source_copy *copy, struct haul_error *error)
 {
-    struct reader_pool_options readers = {.store = copy->options.store,
-                                          .snapshot = copy->options.snapshot,
-                                          .plan = copy->options.plan,
-                                          .outbox = &copy->outbox,
-                                          .histories = copy->histories,
-                                          .tail = copy->tail,
-                                          .thread_count = copy->reader_count,
-                                          .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
+    struct reader_pool_options readers = {
+        .store = copy->options.store,
+        .snapshot = HAUL_PLANTED_BUG(SNAPSHOT_RELEASED) ? NULL : copy->options.snapshot,
+        .plan = copy->options.plan,
+        .outbox = &copy->outbox,
+        .histories = copy->histories,
+        .tail = copy->tail,
+        .thread_count = copy->reader_count,
+        .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
     enum haul_status status = reader_pool_create(&readers, &copy->readers, error);
     if (status == HAUL_OK) {
         status = poll_group_add_fd(copy->options.group, reader_pool_fd(copy->readers));
@@ -142,6 +144,7 @@ void source_copy_close(struct source_copy *copy)
     poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
     outbox_fini(&copy->outbox);
     copy->running_tasks = 0;
+    copy->digests_ready = false;
     copy->links_reported = false;
 }
 
@@ -152,6 +155,8 @@ void source_copy_stop(struct source_copy *copy)
         reader_pool_stop(copy->readers);
     }
     if (copy->outbox.pool != NULL) {
+        /* Closed it is readable for ever. */
+        poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
         outbox_close(&copy->outbox);
     }
     sender_links_close(&copy->links);

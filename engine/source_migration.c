@@ -14,6 +14,7 @@
 #include "call_worker.h"
 #include "migration_thread.h"
 #include "payload_codec.h"
+#include "planted_bug.h"
 #include "source_copy.h"
 #include "source_job.h"
 #include "source_session.h"
@@ -23,7 +24,7 @@ enum { PROGRESS_INTERVAL_MS = 100 };
 enum call_tag {
     CALL_FREEZE = 1,
     CALL_DECIDE = 2,
-    CALL_UNFROZEN = 3,
+    CALL_UNFREEZE = 3,
     CALL_RELEASED = 4,
     CALL_ACCEPTED = 5,
 };
@@ -38,6 +39,8 @@ struct source_migration {
     struct poll_group *group;
     struct control_channel *channel;
     struct source_session *session;
+    uint32_t freezes;      /* under way with the call worker */
+    uint32_t freezes_void; /* of these, those that were taken back */
     uint64_t started_ns;
     uint64_t published_ns;
     bool was_accepted;
@@ -84,10 +87,15 @@ static void call_decide(void *context, struct haul_error *error)
     error->status = source_record_decide(&source->job.record, &source->job.plan, error);
 }
 
-static void call_unfrozen(void *context, struct haul_error *error)
+/* Behind a freeze that is still under way, so that the owner hears them in their order. */
+static void call_unfreeze(void *context, struct haul_error *error)
 {
-    error->status =
-        source_record_unfrozen(&((struct source_migration *)context)->job.record, error);
+    struct source_migration *source = context;
+    const struct haul_hooks *hooks = &source->job.options.hooks;
+    if (hooks->unfreeze != NULL) {
+        hooks->unfreeze(hooks->context);
+    }
+    error->status = source_record_unfrozen(&source->job.record, error);
 }
 
 static void call_released(void *context, struct haul_error *error)
@@ -109,10 +117,21 @@ static void submit_call(struct source_migration *source, enum call_tag tag,
     call_worker_submit(source->worker, &call);
 }
 
+/* The answer to a freeze that was taken back meanwhile is not one to the next. */
+static void on_frozen(struct source_migration *source, const struct haul_error *error)
+{
+    source->freezes--;
+    if (source->freezes_void > 0 && !HAUL_PLANTED_BUG(STALE_FREEZE)) {
+        source->freezes_void--;
+    } else {
+        feed_error(source, SOURCE_EVENT_FROZEN, error);
+    }
+}
+
 static void on_call(struct source_migration *source, const struct call_result *result)
 {
     if (result->tag == CALL_FREEZE) {
-        feed_error(source, SOURCE_EVENT_FROZEN, &result->error);
+        on_frozen(source, &result->error);
     } else if (result->tag == CALL_DECIDE) {
         feed_error(source, SOURCE_EVENT_DECIDED, &result->error);
     } else if (result->error.status != HAUL_OK) {
@@ -206,9 +225,17 @@ static void start_copy(struct source_migration *source)
     }
 }
 
-static void perform(struct source_migration *source, struct source_action *action)
+static void release(struct source_migration *source)
 {
     const struct haul_hooks *hooks = &source->job.options.hooks;
+    if (hooks->release != NULL) {
+        hooks->release(hooks->context, source->job.plan.new_version);
+    }
+    submit_call(source, CALL_RELEASED, call_released);
+}
+
+static void perform(struct source_migration *source, struct source_action *action)
+{
     switch (action->type) {
     case SOURCE_ACTION_SEND:
         send_message(source, &action->message);
@@ -229,13 +256,12 @@ static void perform(struct source_migration *source, struct source_action *actio
         source_copy_round(&source->copy);
         return;
     case SOURCE_ACTION_FREEZE:
+        source->freezes++;
         submit_call(source, CALL_FREEZE, call_freeze);
         return;
     case SOURCE_ACTION_UNFREEZE:
-        if (hooks->unfreeze != NULL) {
-            hooks->unfreeze(hooks->context);
-        }
-        submit_call(source, CALL_UNFROZEN, call_unfrozen);
+        source->freezes_void = source->freezes;
+        submit_call(source, CALL_UNFREEZE, call_unfreeze);
         return;
     case SOURCE_ACTION_DIGEST:
         source_copy_digest(&source->copy);
@@ -244,10 +270,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         submit_call(source, CALL_DECIDE, call_decide);
         return;
     case SOURCE_ACTION_RELEASE:
-        if (hooks->release != NULL) {
-            hooks->release(hooks->context, source->job.plan.new_version);
-        }
-        submit_call(source, CALL_RELEASED, call_released);
+        release(source);
         return;
     case SOURCE_ACTION_STOP:
         if (source->has_copy) {
@@ -500,6 +523,9 @@ static void fill_result(struct source_migration *source)
 static void run_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
+    if (source->job.options.resolve) {
+        release(source); /* the process that decided may not have come so far */
+    }
     while (!source->ended) {
         bool any = poll_channel(source);
         any = poll_copy(source) || any;

@@ -9,7 +9,9 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "end_reason.h"
 #include "journal.h"
+#include "planted_bug.h"
 #include "retry_limit.h"
 
 /* One event never leaves more than a handful of actions. */
@@ -115,7 +117,7 @@ static void abort_job(struct source_session *session, const struct haul_error *e
                       bool tell_peer, uint64_t now_ns)
 {
     session->outcome = *error;
-    if (session->decision_asked) {
+    if (session->decision_asked && !HAUL_PLANTED_BUG(UNFREEZE_UNDECIDED)) {
         return; /* the decision, once known, settles it */
     }
     thaw(session, now_ns);
@@ -142,18 +144,12 @@ static void abort_with(struct source_session *session, enum haul_status status, 
 
 /* --- coming back ------------------------------------------------------------------------------ */
 
-static bool is_path_error(enum haul_status status)
-{
-    return status == HAUL_CLOSED || status == HAUL_TIMEOUT || status == HAUL_REFUSED ||
-           status == HAUL_UNREACHABLE || status == HAUL_BUSY || status == HAUL_IO;
-}
-
 static bool may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING;
-    return (session->proposed || session->decided) && is_path_error(error->status) &&
+    return (session->proposed || session->decided) && end_reason_is_path(error->status) &&
            retry_limit_allows(&session->retry, was_up, now_ns);
 }
 
@@ -380,9 +376,9 @@ static void give_up_freeze(struct source_session *session, uint64_t now_ns)
                    "raise --freeze-max or lower the write load", now_ns);
         return;
     }
-    bool round_under_way = session->state == SOURCE_DRAINING;
+    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest: its end goes on */
     enter(session, SOURCE_CATCHING_UP, CLOCK_NEVER);
-    if (!round_under_way) {
+    if (!under_way) {
         start_round(session);
     }
 }
@@ -410,6 +406,7 @@ static void on_digested(struct source_session *session, const struct source_even
     }
     haul_control_Prepare *prepare = &push_message(session, MESSAGE_PREPARE)->as.prepare;
     prepare->frozen_sequence = session->round_sequence;
+    prepare->freeze = session->freeze_attempts;
     prepare->delta_batches = session->delta_batches;
     prepare->old_version = plan->old_version;
     prepare->new_version = plan->new_version;
@@ -439,13 +436,15 @@ static bool digests_agree(const struct source_session *session,
         equal =
             theirs->count == ours->count && theirs->low == ours->low && theirs->high == ours->high;
     }
-    return equal;
+    return equal || HAUL_PLANTED_BUG(DIGEST_SKIPPED);
 }
 
 static void on_prepared(struct source_session *session, const haul_control_Prepared *prepared,
                         uint64_t now_ns)
 {
-    if (prepared->frozen_sequence != session->prepared_sequence) {
+    /* Without a write in between, two freezes have the same sequence. */
+    if ((prepared->freeze != session->freeze_attempts && !HAUL_PLANTED_BUG(LATE_PREPARED)) ||
+        prepared->frozen_sequence != session->prepared_sequence) {
         return; /* the answer to a freeze that was given up */
     }
     if (!digests_agree(session, prepared)) {
@@ -488,13 +487,6 @@ static void on_decided(struct source_session *session, const struct source_event
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
-/* A side that fails like this may not have been able to record that the job is over. */
-static bool may_have_no_record(enum haul_status status)
-{
-    return status == HAUL_IO || status == HAUL_NO_SPACE || status == HAUL_STORE ||
-           status == HAUL_NO_MEMORY || status == HAUL_LIMIT || status == HAUL_INTERNAL;
-}
-
 /* The peer ended the job: its reason becomes ours. */
 static void on_peer_end(struct source_session *session, uint32_t status, const char *text,
                         const char *hint, uint64_t now_ns)
@@ -517,7 +509,6 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
         return;
     }
-    session->figures.peer_knows = !session->decision_asked && !may_have_no_record(error.status);
     abort_job(session, &error, false, now_ns);
 }
 
@@ -576,6 +567,11 @@ static void on_message(struct source_session *session, struct message *message, 
                     message->as.abort.hint, now_ns);
         return;
     case MESSAGE_REFUSED:
+        /* A job that it had before stays with it; one that it aborts it has still to clear. */
+        session->figures.peer_knows =
+            !session->accepted_once && !session->options.continued &&
+            session->figures.retries == 0 &&
+            !end_reason_may_lack_record((enum haul_status)message->as.refused.status);
         on_peer_end(session, message->as.refused.status, message->as.refused.text,
                     message->as.refused.hint, now_ns);
         return;
@@ -696,6 +692,8 @@ void source_session_event(struct source_session *session, const struct source_ev
     case SOURCE_EVENT_DIGESTED:
         if (session->state == SOURCE_DRAINING) {
             on_digested(session, event, now_ns);
+        } else if (session->state == SOURCE_CATCHING_UP) {
+            start_round(session); /* of a freeze that was given up */
         }
         break;
     case SOURCE_EVENT_DECIDED:

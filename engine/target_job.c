@@ -70,7 +70,7 @@ struct target_job {
     bool progress_due;
     uint64_t progress_sent_ns;
     uint64_t started_ns;
-    uint64_t started_sequence; /* of the store, when the appliers began */
+    uint64_t started_sequence; /* of the store, when the ranges were checked */
     struct digest digests[HAUL_FAMILY_COUNT_MAX];
     bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest was not to be had */
 };
@@ -174,7 +174,8 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
 static void take_plan(struct target_job *job, const struct message *message)
 {
     struct haul_error error = {0};
-    if (plan_from_message(&job->incoming_plan, message, &error) != HAUL_OK) {
+    error.status = plan_from_message(&job->incoming_plan, message, &error);
+    if (error.status != HAUL_OK) {
         feed_error(job, TARGET_EVENT_CHECKED, &error);
         return;
     }
@@ -245,7 +246,8 @@ static void start_appliers(struct target_job *job)
         return;
     }
     job->started = true;
-    job->started_sequence = target->store->ops->sequence(target->store);
+    job->started_sequence = job->record.resumed ? target->store->ops->sequence(target->store)
+                                                : job->record.checked_sequence;
     job->started_ns = now_ns(job);
 }
 
@@ -272,8 +274,12 @@ static void record_prepared(struct target_job *job)
 static void on_positions_recorded(struct target_job *job, const struct haul_error *error)
 {
     position_queue_done(&job->positions);
+    job->progress_due = true;
+    job->progress_sent_ns = 0; /* the source may be waiting for this */
     if (error->status != HAUL_OK) {
         feed_error(job, TARGET_EVENT_FAILED, error);
+    } else if (!job->started) {
+        return; /* stopped: the records may be cleared by now */
     } else if (job->prepared_waits) {
         record_prepared(job);
     } else {
@@ -303,9 +309,19 @@ static void on_applied(struct target_job *job, const struct applier_note *note)
     }
 }
 
+/* Has nothing come since the Prepare? What did belongs to another one, and the appliers may be
+ * changing what the digests are taken from. */
+static bool is_quiet(const struct target_job *job)
+{
+    const haul_control_Prepare *prepare = target_session_prepare(job->session);
+    return job->delta_batches == prepare->delta_batches &&
+           receiver_links_unapplied(&job->links) == 0;
+}
+
 static void report_digests(struct target_job *job)
 {
-    struct target_event event = {.type = TARGET_EVENT_FLUSHED, .digests = job->digests};
+    struct target_event event = {.type = TARGET_EVENT_FLUSHED,
+                                 .digests = is_quiet(job) ? job->digests : NULL};
     feed(job, &event);
 }
 
@@ -331,8 +347,12 @@ static void on_flushed(struct target_job *job)
     if (--job->flushes_missing > 0) {
         return;
     }
-    bool foreign = has_foreign_writes(job);
     bool complete = true;
+    if (!is_quiet(job)) {
+        report_digests(job);
+        return;
+    }
+    bool foreign = has_foreign_writes(job);
     for (uint32_t i = 0; i < job->record.plan.family_count; i++) {
         job->scan_wanted[i] =
             foreign || applier_family_digest(job->applier, i, &job->digests[i]) != HAUL_OK;
@@ -551,7 +571,9 @@ static void send_progress(struct target_job *job)
     message.as.progress = (haul_control_Progress){
         .applied_records = job->records,
         .applied_bytes = job->bytes,
-        .snapshot_complete = job->finished_streams == job->record.plan.stream_count,
+        /* Deltas come behind it: a resume has to know that all streams lie under them. */
+        .snapshot_complete = job->finished_streams == job->record.plan.stream_count &&
+                             !position_queue_is_busy(&job->positions),
         .metadata_complete = job->finished_metadata_streams == job->metadata_streams,
         .delta_applied_batches = job->delta_batches,
     };
@@ -630,37 +652,12 @@ void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct l
 
 /* --- reporting -------------------------------------------------------------------------------- */
 
-static enum haul_phase phase_of(enum target_state state)
-{
-    switch (state) {
-    case TARGET_WAITING:
-    case TARGET_LOOKING:
-    case TARGET_GREETED:
-        return HAUL_PHASE_CONNECTING;
-    case TARGET_CHECKING:
-        return HAUL_PHASE_PLANNING;
-    case TARGET_RECEIVING:
-        return HAUL_PHASE_COPYING;
-    case TARGET_FLUSHING:
-    case TARGET_RECORDING:
-    case TARGET_PREPARED:
-        return HAUL_PHASE_FROZEN;
-    case TARGET_OWNING:
-        return HAUL_PHASE_COMMITTING;
-    case TARGET_CLEARING:
-        return HAUL_PHASE_ABORTING;
-    case TARGET_ENDED:
-        return HAUL_PHASE_ENDED;
-    }
-    return HAUL_PHASE_ENDED;
-}
-
 void target_job_progress(const struct target_job *job, struct haul_progress *progress)
 {
     struct haul_link_stats stats;
     receiver_links_stats(&job->links, &stats);
     *progress = (struct haul_progress){
-        .phase = phase_of(target_session_state(job->session)),
+        .phase = target_state_phase(target_session_state(job->session)),
         .transport = job->links.transport,
         .records = job->records,
         .bytes = job->bytes,

@@ -28,7 +28,8 @@ struct target_record {
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
-    bool reserved; /* the hook was told */
+    uint64_t checked_sequence; /* of the store, when a new job's ranges were found fit */
+    bool reserved;             /* the hook was told */
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */
     struct stream_position *positions; /* one a stream; NULL: all at their beginning */

@@ -53,6 +53,8 @@ enum target_state {
 };
 
 const char *target_state_name(enum target_state state);
+/* As the embedder sees it. */
+enum haul_phase target_state_phase(enum target_state state);
 
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
@@ -60,7 +62,8 @@ enum target_event_type {
     TARGET_EVENT_LOOKED_UP,    /* error.status; phase, versions and epoch of the records */
     TARGET_EVENT_CHECKED,      /* error.status: OK or why the plan is refused; accepted: taken */
     TARGET_EVENT_APPLIED,      /* delta_batches: applied so far */
-    TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before */
+    TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before. NULL: more has come
+                                * since the Prepare, whose freeze was given up then */
     TARGET_EVENT_RECORDED,     /* error.status */
     TARGET_EVENT_OWNED,        /* error.status */
     TARGET_EVENT_CLEARED,      /* error.status */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ownership.h"
+#include "planted_bug.h"
 
 enum { PATH_BYTES_MAX = 1024 };
 
@@ -106,6 +107,17 @@ bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JO
 bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
 {
     return has_entry(store, job, OWNERSHIP_IMPORTED);
+}
+
+enum haul_status version_record_settle(struct haul_store *store, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    if (!haul_directory_of(store, directory, sizeof(directory))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    return HAUL_PLANTED_BUG(UNSETTLED_SWAP)
+               ? HAUL_OK
+               : ownership_settle(haul_files_of(store), directory, error);
 }
 
 /* An entry for each range of the plan. */

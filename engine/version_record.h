@@ -31,6 +31,10 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
 /* Has this job moved the version of the file already, as its source, or as its target? */
 bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
 bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
+/* It has; but the swap may have answered IN_DOUBT: after this no crash can undo it. Errors: those
+ * of ownership_swap. */
+enum haul_status version_record_settle(struct haul_store *store,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Who the range belongs to once the swap is made. */
 enum version_outcome {

@@ -7,6 +7,7 @@
 #include "assertion.h"
 #include "bytes.h"
 #include "crc32c.h"
+#include "planted_bug.h"
 
 /* --- record ----------------------------------------------------------------------------------- */
 
@@ -45,7 +46,8 @@ void credit_sender_init(struct credit_sender *sender, uint32_t slot_count, uint6
 
 bool credit_sender_can_submit(const struct credit_sender *sender)
 {
-    return sender->submitted - sender->freed < sender->slot_count &&
+    uint64_t slot_count = sender->slot_count + (HAUL_PLANTED_BUG(CREDIT_OFF_BY_ONE) ? 1 : 0);
+    return sender->submitted - sender->freed < slot_count &&
            sender->submitted - sender->applied < (uint64_t)CREDIT_APPLIED_LEAD * sender->slot_count;
 }
 

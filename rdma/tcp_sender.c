@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include "assertion.h"
+#include "planted_bug.h"
 #include "tcp_socket.h"
 
 enum {
@@ -198,7 +199,8 @@ static struct block *take_next(struct tcp_sender *sender)
 
 struct block *tcp_sender_take_freed(struct tcp_sender *sender)
 {
-    return sender->returned < sender->credit.freed ? take_next(sender) : NULL;
+    uint64_t free = HAUL_PLANTED_BUG(EARLY_REUSE) ? sender->submitted : sender->credit.freed;
+    return sender->returned < free ? take_next(sender) : NULL;
 }
 
 struct block *tcp_sender_take_cancelled(struct tcp_sender *sender)

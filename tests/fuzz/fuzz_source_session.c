@@ -74,9 +74,11 @@ struct script {
     bool frozen;                       /* FREEZE is out, and nothing has ended it */
     bool prepare_out;                  /* for this freeze */
     uint64_t prepare_sequence;
+    uint32_t freeze;
     bool decision_asked;
     bool decided;
     bool target_has_it;
+    bool resolves; /* nothing was frozen by this process */
     bool ended;
     uint64_t batches;
 };
@@ -103,6 +105,7 @@ static void check_message(struct script *script, const struct message *message)
         haul_assert(script->frozen && !script->decision_asked);
         script->prepare_out = true;
         script->prepare_sequence = message->as.prepare.frozen_sequence;
+        script->freeze = message->as.prepare.freeze;
         break;
     case MESSAGE_COMMIT:
         haul_assert(script->decided && message->as.commit.new_version == NEW_VERSION);
@@ -119,11 +122,11 @@ static void check_message(struct script *script, const struct message *message)
     free(bytes);
 }
 
-/* `a` 0xff: other digests than ours; `b`: the frozen sequence. */
+/* `a` 0xff: other digests than ours, 0xfe: of an earlier freeze; `b`: the frozen sequence. */
 static void check_decide(struct script *script)
 {
     haul_assert(script->step == STEP_PREPARED && script->frozen && script->prepare_out);
-    haul_assert(script->b == script->prepare_sequence && script->a != 0xff);
+    haul_assert(script->b == script->prepare_sequence && script->a < 0xfe);
     haul_assert(!script->decision_asked);
     script->decision_asked = true;
 }
@@ -170,7 +173,9 @@ static void take_action(struct script *script, struct source_action *action)
         return;
     case SOURCE_ACTION_RELEASE:
         haul_assert(script->decided);
-        thaw(script);
+        if (!script->resolves) {
+            thaw(script);
+        }
         return;
     case SOURCE_ACTION_DECIDE:
         check_decide(script);
@@ -238,6 +243,7 @@ static void fill_prepared(const struct script *script, haul_control_Prepared *pr
     prepared->digests[0].count = digests[0].count;
     prepared->digests[1].count = digests[1].count + (script->a == 0xff ? 1 : 0);
     prepared->frozen_sequence = script->b;
+    prepared->freeze = script->freeze - (script->a == 0xfe ? 1 : 0);
 }
 
 static void feed_message(struct script *script)
@@ -406,6 +412,7 @@ static void open_session(struct script *script, struct plan *plan, unsigned flag
     options.source.lag_bytes_max = LAG_BYTES_MAX;
     options.source.freeze_max_ms = PEER_TIMEOUT_MS;
     script->decided = options.decided;
+    script->resolves = options.decided;
     script->decision_asked = options.decided;
     expect_status(source_session_create(&options, &script->session), HAUL_OK);
 }

@@ -72,6 +72,17 @@ static enum job_phase come(uint8_t number, bool resume)
     return record.phase;
 }
 
+/* The same job, by another attempt of its source. */
+static enum haul_status come_again(uint8_t number, uint64_t epoch)
+{
+    haul_control_Hello hello = {.epoch = epoch, .resume = true};
+    uint64_t new_version = 0;
+    hello.job.size = HAUL_JOB_BYTES;
+    memset(hello.job.bytes, number, HAUL_JOB_BYTES);
+    target_record_init(&record, &options);
+    return target_record_look_up(&record, &hello, &new_version, &error);
+}
+
 static void leave(void)
 {
     target_record_fini(&record);
@@ -324,7 +335,24 @@ static void test_target_record_clear__copied__range_empty_and_no_journal(void)
     finish();
 }
 
+static void test_target_record_look_up__attempt_that_was_given_up__fenced(void)
+{
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    check_status(come_again(1, EPOCH + 1), HAUL_OK);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    check_status(come_again(1, EPOCH), HAUL_FENCED);
+    leave();
+    check_status(come_again(1, EPOCH + 1), HAUL_OK);
+    leave();
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_look_up__attempt_that_was_given_up__fenced),
     CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
     CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),
     CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
