@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_memory.c — the arena of the host, and malloc(3) and its kin as the product's sources see
+ * them (by the linker's --wrap). */
+#include "sim_memory.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "assertion.h"
+
+enum { CHUNK_BYTES = 4 << 20, CHUNK_COUNT = 256, FILL = 0xa5 };
+
+struct sim_block {
+    struct sim_block *next;
+    struct sim_block *before;
+    struct sim_heap *heap;
+    size_t size;
+};
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *memory);
+
+static uint8_t *chunks[CHUNK_COUNT];
+static size_t chunk_index;
+static size_t chunk_used;
+static struct sim_heap *selected;
+
+/* --- host ------------------------------------------------------------------------------------- */
+
+void *sim_host_alloc(size_t size_bytes)
+{
+    size_t rounded = (size_bytes + 15) & ~(size_t)15;
+    haul_assert(rounded <= CHUNK_BYTES);
+    if (chunk_used + rounded > CHUNK_BYTES) {
+        chunk_index++;
+        chunk_used = 0;
+        haul_assert(chunk_index < CHUNK_COUNT);
+    }
+    if (chunks[chunk_index] == NULL) {
+        chunks[chunk_index] = __real_malloc(CHUNK_BYTES);
+        haul_assert(chunks[chunk_index] != NULL);
+    }
+    void *memory = chunks[chunk_index] + chunk_used;
+    chunk_used += rounded;
+    return memset(memory, 0, size_bytes);
+}
+
+void *sim_host_grow(void *old, size_t old_bytes, size_t new_bytes)
+{
+    void *grown = sim_host_alloc(new_bytes);
+    if (old_bytes > 0) {
+        memcpy(grown, old, old_bytes);
+    }
+    return grown;
+}
+
+void sim_host_reset(void)
+{
+    chunk_index = 0;
+    chunk_used = 0;
+}
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+void sim_heap_select(struct sim_heap *heap)
+{
+    selected = heap;
+}
+
+static void link_block(struct sim_block *block, struct sim_heap *heap, size_t size)
+{
+    *block = (struct sim_block){.heap = heap, .size = size};
+    if (heap != NULL) {
+        block->next = heap->first;
+        if (heap->first != NULL) {
+            heap->first->before = block;
+        }
+        heap->first = block;
+        heap->count++;
+    }
+}
+
+static void unlink_block(struct sim_block *block)
+{
+    if (block->heap == NULL) {
+        return;
+    }
+    if (block->before != NULL) {
+        block->before->next = block->next;
+    } else {
+        block->heap->first = block->next;
+    }
+    if (block->next != NULL) {
+        block->next->before = block->before;
+    }
+    block->heap->count--;
+}
+
+void sim_heap_free_all(struct sim_heap *heap)
+{
+    while (heap->first != NULL) {
+        struct sim_block *block = heap->first;
+        unlink_block(block);
+        __real_free(block);
+    }
+}
+
+static bool fails(void)
+{
+    if (selected == NULL || selected->fail_in == 0 || --selected->fail_in > 0) {
+        return false;
+    }
+    selected->failures++;
+    errno = ENOMEM;
+    return true;
+}
+
+void *__wrap_malloc(size_t size)
+{
+    struct sim_block *block = fails() ? NULL : __real_malloc(sizeof(*block) + size);
+    if (block == NULL) {
+        return NULL;
+    }
+    link_block(block, selected, size);
+    /* What nobody has written is the same in every run. */
+    return memset(block + 1, FILL, size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    haul_assert(size == 0 || count <= SIZE_MAX / 2 / size);
+    struct sim_block *block = fails() ? NULL : __real_calloc(1, sizeof(*block) + count * size);
+    if (block == NULL) {
+        return NULL;
+    }
+    link_block(block, selected, count * size);
+    return block + 1;
+}
+
+void __wrap_free(void *memory)
+{
+    if (memory != NULL) {
+        struct sim_block *block = (struct sim_block *)memory - 1;
+        unlink_block(block);
+        __real_free(block);
+    }
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+    void *grown = __wrap_malloc(size);
+    if (grown != NULL && old != NULL) {
+        size_t before = ((struct sim_block *)old - 1)->size;
+        memcpy(grown, old, before < size ? before : size);
+        __wrap_free(old);
+    }
+    return grown;
+}

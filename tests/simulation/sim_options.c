@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_options.c — drawn from the seed alone. */
+#include "sim_options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *sim_fault_name(enum sim_fault fault)
+{
+    static const char *const names[] = {
+#define SIM_FAULT_NAME(name, sentence) #name,
+        SIM_FAULT_LIST(SIM_FAULT_NAME)
+#undef SIM_FAULT_NAME
+    };
+    return names[fault];
+}
+
+/* One of `count` values. */
+static uint32_t pick(struct sim_random *random, const uint32_t *values, uint32_t count)
+{
+    return values[sim_random_below(random, count)];
+}
+
+#define PICK(random, ...)                         \
+    pick(random, (const uint32_t[]){__VA_ARGS__}, \
+         (uint32_t)(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)))
+
+static void draw_data(struct sim_options *options, struct sim_random *random)
+{
+    options->family_count = PICK(random, 1, 1, 2, 3);
+    options->metadata = options->family_count > 1 && sim_random_below(random, 2) == 0;
+    options->range_count = PICK(random, 1, 1, 2);
+    options->record_count = PICK(random, 0, 5, 15, 30);
+    options->value_bytes_max = PICK(random, 8, 60, 300);
+    options->huge_parts = PICK(random, 0, 0, 0, 300);
+    options->record_bytes = PICK(random, 1, 1 << 20, 4 << 20, 20 << 20);
+    options->target_dirty = sim_random_below(random, 5) == 0;
+}
+
+static void draw_job(struct sim_options *options, struct sim_random *random)
+{
+    options->link.slot_count = PICK(random, 1, 2, 3, 4, 8);
+    options->link.slot_size_bytes = 4096;
+    options->link.peer_timeout_ms = PICK(random, 100, 300, 1000, 3000);
+    options->link.spin_us = PICK(random, 1, 20);
+    options->link_count = PICK(random, 1, 1, 2, 3);
+    options->reader_count = PICK(random, 1, 2, 3);
+    options->applier_count = PICK(random, 1, 2, 3);
+    options->batch_bytes_min = PICK(random, 100, 300, 1000);
+    options->batch_bytes_max = options->batch_bytes_min * PICK(random, 1, 2, 4);
+    options->rate_bytes_per_second = PICK(random, 0, 0, 0, 0, 1000000);
+    options->lag_bytes_max = PICK(random, 64, 512, 4096, 65536);
+    options->table_bytes = PICK(random, 100, 1000, 100000);
+    options->freeze_max_ms = PICK(random, 5, 50, 500, 3000);
+    options->retry_max_ms = PICK(random, 1, 3000, 30000);
+    options->lane = (enum haul_lane)sim_random_below(random, 3);
+    options->target_features = HAUL_STORE_WAL | PICK(random, 0, HAUL_STORE_INGEST);
+    if (options->lane == HAUL_LANE_INGEST) {
+        options->target_features |= HAUL_STORE_INGEST;
+    }
+    options->reserve_hook = sim_random_below(random, 2) == 0;
+    options->once = sim_random_below(random, 3) == 0;
+    options->mode = HAUL_MODE_TCP;
+}
+
+static void draw_network(struct sim_options *options, struct sim_random *random)
+{
+    struct sim_network_options *network = &options->network;
+    network->latency_us_max = PICK(random, 10, 100, 2000, 20000);
+    network->jitter_us_max = PICK(random, 0, 50, 5000);
+    network->buffer_bytes = PICK(random, 512, 5000, 65536);
+    network->cut_parts = PICK(random, 0, 0, 500, 3000);
+    network->cut_bytes_max = PICK(random, 100, 1000, 10000);
+    network->silence_parts = PICK(random, 0, 0, 500);
+    network->refuse_parts = PICK(random, 0, 0, 1000);
+    network->flip_parts = PICK(random, 0, 0, 0, 1000);
+    network->replay_parts = PICK(random, 0, 0, 3000);
+}
+
+static void draw_faults(struct sim_options *options, struct sim_random *random)
+{
+    bool quiet = sim_random_below(random, 10) == 0;
+    uint32_t share = PICK(random, 1, 3, 6, 10);
+    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+        options->faults[i] = !quiet && sim_random_below(random, 12) < share;
+    }
+    /* Rare in life, and the end of a job each time. */
+    options->faults[SIM_FAULT_INGEST] =
+        options->faults[SIM_FAULT_INGEST] && sim_random_below(random, 3) == 0;
+    if (!options->faults[SIM_FAULT_FOREIGN] || sim_random_below(random, 3) != 0) {
+        options->faults[SIM_FAULT_FOREIGN] = false;
+    } else {
+        /* Between two attempts nobody notices: nothing else goes wrong then. */
+        memset(options->faults, 0, sizeof(options->faults));
+        options->faults[SIM_FAULT_FOREIGN] = true;
+        options->network.cut_parts = 0;
+        options->network.silence_parts = 0;
+        options->network.flip_parts = 0;
+        options->network.refuse_parts = 0;
+        options->target_dirty = false;
+    }
+    options->fault_steps = PICK(random, 60, 200, 600, 1500);
+    options->stall_parts = PICK(random, 0, 0, 3, 30);
+    options->freeze_fail_parts = PICK(random, 0, 0, 2000);
+    options->preempt_parts = PICK(random, 0, 500, 3000);
+    options->safety_steps = PICK(random, 1000, 2000);
+}
+
+void sim_options_draw(struct sim_options *options, uint64_t seed)
+{
+    struct sim_random random = {.state = seed ^ UINT64_C(0x5eed0fae5eed0fae)};
+    memset(options, 0, sizeof(*options));
+    options->seed = seed;
+    draw_data(options, &random);
+    draw_job(options, &random);
+    draw_network(options, &random);
+    draw_faults(options, &random);
+    options->client_steps = PICK(&random, 0, 15, 50, 200);
+}
+
+static void print_faults(const struct sim_options *options)
+{
+    printf("  faults   about every %u steps:", options->fault_steps);
+    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+        if (options->faults[i]) {
+            printf(" %s", sim_fault_name((enum sim_fault)i));
+        }
+    }
+    printf("\n  also     stalls %u, freeze fails %u, preemption %u of 10000, %u steps of safety\n",
+           options->stall_parts, options->freeze_fail_parts, options->preempt_parts,
+           options->safety_steps);
+}
+
+void sim_options_print(const struct sim_options *options)
+{
+    const struct sim_network_options *network = &options->network;
+    printf("seed %" PRIu64 "\n", options->seed);
+    printf("  data     %u families%s, %u ranges, %u records, values to %u bytes, huge %u of 10000, "
+           "%" PRIu64 " bytes a record%s\n",
+           options->family_count, options->metadata ? " (metadata first)" : "",
+           options->range_count, options->record_count, options->value_bytes_max,
+           options->huge_parts, options->record_bytes,
+           options->target_dirty ? ", target not empty" : "");
+    printf("  job      %s, %u links, %u slots, peer timeout %u ms, %u readers, %u appliers, "
+           "batches %u to %u, rate %" PRIu64 ", lane %d, features %u\n",
+           options->mode == HAUL_MODE_TCP ? "tcp" : "rdma", options->link_count,
+           options->link.slot_count, options->link.peer_timeout_ms, options->reader_count,
+           options->applier_count, options->batch_bytes_min, options->batch_bytes_max,
+           options->rate_bytes_per_second, (int)options->lane, options->target_features);
+    printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s, "
+           "clients every %u steps\n",
+           options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
+           options->retry_max_ms, options->reserve_hook ? ", reserves" : "",
+           options->once ? ", once" : "", options->client_steps);
+    printf("  network  latency %u us, jitter %u us, buffer %u, cut %u, silence %u, refuse %u, "
+           "flip %u, replay %u of 10000, within %u bytes\n",
+           network->latency_us_max, network->jitter_us_max, network->buffer_bytes,
+           network->cut_parts, network->silence_parts, network->refuse_parts, network->flip_parts,
+           network->replay_parts, network->cut_bytes_max);
+    print_faults(options);
+}
