@@ -14,7 +14,6 @@
 #include "planted_bug.h"
 #include "retry_limit.h"
 
-/* One event never leaves more than a handful of actions. */
 enum { ACTION_COUNT_MAX = 16 };
 
 /* Freezes that ran into their deadline before the job gives up. */
@@ -200,6 +199,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
 {
     const struct source_session_options *options = &session->options;
     haul_control_Hello *hello = &push_message(session, MESSAGE_HELLO)->as.hello;
+    session->welcome.session.size = 0; /* not yet, on this connection */
     hello->wire_version = MESSAGE_WIRE_VERSION;
     hello->journal_version = JOURNAL_FORMAT_VERSION;
     (void)snprintf(hello->software, sizeof(hello->software), "haul %s", HAUL_RELEASE);
@@ -550,7 +550,7 @@ static void on_message(struct source_session *session, struct message *message, 
 {
     if (session->state == SOURCE_ABORTING) {
         if (message->type == MESSAGE_ABORTED || message->type == MESSAGE_REFUSED) {
-            session->figures.peer_knows = true;
+            session->figures.peer_knows = session->welcome.session.size > 0; /* it looked */
             enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)push(session, SOURCE_ACTION_END);
         }

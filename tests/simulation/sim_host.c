@@ -16,7 +16,7 @@
 #include "sim_report.h"
 #include "sim_table.h"
 
-enum { WAIT_MS = 1 << 30, RANGE_COUNT_MAX = 2, FREEZE_PATIENT_MS = 10000 };
+enum { WAIT_MS = 1 << 30, RANGE_COUNT_MAX = 2, FREEZE_PATIENT_MS = 10000, FREEZE_SLOW_MS = 6000 };
 
 static const char *const directories[SIM_HOST_COUNT] = {"/a/haul", "/b/haul"};
 static const char *const families[] = {"default", "alpha", "beta"};
@@ -138,7 +138,9 @@ static enum haul_status hook_freeze(void *context, uint32_t deadline_ms, struct 
     host->freezing = true;
     host->accepts = false;
     sim_say("the source freezes at %llu", (unsigned long long)host->store.sequence);
-    sim_sleep((uint64_t)NS_PER_MS * sim_random_below(host->random, deadline_ms / 2 + 1));
+    /* Some owners do not keep to the deadline. */
+    uint32_t slow_ms = sim_random_below(host->random, 6) == 0 ? FREEZE_SLOW_MS : 0;
+    sim_sleep((uint64_t)NS_PER_MS * sim_random_below(host->random, deadline_ms / 2 + 1 + slow_ms));
     if (sim_random_chance(host->random, host->options->freeze_fail_parts)) {
         return haul_error_set(error, HAUL_TIMEOUT, "freeze", 0, "writers did not come to rest");
     }
