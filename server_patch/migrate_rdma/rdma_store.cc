@@ -49,8 +49,8 @@ bool IsUnderstood(rocksdb_t *db, rocksdb_column_family_handle_t *family, rocksdb
   char *name = rocksdb_column_family_handle_get_name(family, &size);
   bool same_name = name && std::string(name, size) == family->rep->GetName();
   rocksdb_free(name);
-  uint64_t level0 = 0;
-  auto same_db = rocksdb_property_int_cf(db, family, "rocksdb.num-files-at-level0", &level0) == 0;
+  uint64_t count = 0;
+  auto same_db = rocksdb_property_int_cf(db, family, "rocksdb.num-immutable-mem-table", &count) == 0;
   return same_name && same_db && rocksdb_column_family_handle_get_id(family) == family->rep->GetID() &&
          rocksdb_options_get_write_buffer_size(options) == options->rep.write_buffer_size &&
          rocksdb_options_get_max_background_jobs(options) == options->rep.max_background_jobs;
