@@ -549,4 +549,4 @@ if __name__ == "__main__":
         print("SKIPPED: KVROCKS_BIN is not set")
         sys.exit(77)
     HAUL = os.path.abspath(sys.argv.pop(1))
-    unittest.main(verbosity=2)
+    unittest.main(verbosity=2, warnings="ignore")
