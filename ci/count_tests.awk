@@ -35,7 +35,7 @@ line ~ /^[A-Za-z0-9_.\/ -]+: [0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$/ {
     next
 }
 
-line ~ /^SKIPPED / { print "skip\t" substr(line, 9); next }
+line ~ /^SKIPPED / { told[id] = 1; print "skip\t" substr(line, 9); next }
 line ~ /^FAILED / { print "failure\t" substr(line, 8); next }
 
 # ctest's own: " 3/12 Test  #3: name ....   Passed    0.01 sec"
@@ -49,7 +49,9 @@ line ~ /^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
     sub(/ .*/, "", name)
     if (text ~ /Skipped/) {
         skipped++
-        print "skip\t" name
+        if (!told[number]) {
+            print "skip\t" name
+        }
     } else {
         finish(number, name " (" (text ~ /Timeout/ ? "timeout" : "see its output") ")", \
                text ~ / Passed /)

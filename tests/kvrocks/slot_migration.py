@@ -546,7 +546,7 @@ class SlotMigration(unittest.TestCase):
 
 if __name__ == "__main__":
     if not BINARY:
-        print("SKIPPED: KVROCKS_BIN is not set")
+        print("SKIPPED kvrocks_slot_migration: KVROCKS_BIN is not set")
         sys.exit(77)
     HAUL = os.path.abspath(sys.argv.pop(1))
     unittest.main(verbosity=2, warnings="ignore")
