@@ -114,5 +114,5 @@ completion_cells
 hostile_cells
 verbs_cells
 machine_cells
-share=([wc]=12 [completion-lost]=3 [completion-twice]=3 [queue-error]=3 [hostile]=2 [verbs]=25 [memlock]=4)
+share=([wc]=12 [completion-lost]=3 [completion-twice]=3 [queue-error]=3 [hostile]=2 [verbs]=200 [memlock]=4)
 run_cells
