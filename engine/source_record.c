@@ -295,23 +295,25 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     return not_written ? status : HAUL_IN_DOUBT;
 }
 
+/* RELEASED is due once, behind the decision; an earlier process may have come so far. */
+static enum haul_status mark_released(struct journal *journal, struct haul_error *error)
+{
+    bool due = journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED;
+    return due && !HAUL_PLANTED_BUG(RELEASED_FORGOTTEN)
+               ? job_journal_mark(journal, JOURNAL_RELEASED, true, error)
+               : HAUL_OK;
+}
+
 enum haul_status source_record_released(struct source_record *record, struct haul_error *error)
 {
-    return journal_state(record->journal)->phase == JOURNAL_PHASE_COMMITTED &&
-                   !HAUL_PLANTED_BUG(RELEASED_FORGOTTEN)
-               ? job_journal_mark(record->journal, JOURNAL_RELEASED, true, error)
-               : HAUL_OK; /* by an earlier process */
+    return mark_released(record->journal, error);
 }
 
 /* The target owns. Nobody may have come to RELEASED: a crash behind the decision, and then a
  * `resolve`. Closes the journal. */
 static enum haul_status finish_committed(struct journal *journal, struct haul_error *error)
 {
-    enum haul_status status = HAUL_OK;
-    bool due = journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED;
-    if (due && !HAUL_PLANTED_BUG(RELEASED_FORGOTTEN)) {
-        status = job_journal_mark(journal, JOURNAL_RELEASED, true, error);
-    }
+    enum haul_status status = mark_released(journal, error);
     if (status == HAUL_OK) {
         return job_journal_finish(journal, error);
     }
