@@ -40,6 +40,22 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         .max = HAUL_PEER_TIMEOUT_MS_MAX                                                     \
     }
 
+/* For an options struct with a const char *cpu_list. */
+#define CPU_LIST_RULE(type)                                                              \
+    {                                                                                    \
+        .name = "cpu-list", .value_name = "LIST",                                        \
+        .help = "processors for its threads, as 0-3,8 (default: near the network card)", \
+        OPTION_AT(option_text, type, cpu_list)                                           \
+    }
+
+/* For an options struct with an enum haul_compression compression. */
+#define COMPRESS_RULE(type)                                                                  \
+    {                                                                                        \
+        .name = "compress", .value_name = "WHEN",                                            \
+        .help = "payloads on the wire: auto (default) on slow links where it pays, off, on", \
+        OPTION_AT(option_compression, type, compression)                                     \
+    }
+
 /* For an options struct with a struct config_version config_version. */
 #define CONFIG_VERSION_RULE(type)                                                     \
     {                                                                                 \
