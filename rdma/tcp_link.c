@@ -200,9 +200,13 @@ static size_t put_event(struct link_event *event, enum link_event_type type,
 
 /* A sender is told what the way carries, or leaves it to the kernel: a window that is far too large
  * only fills the queues of routers. The receiver's buffer limits nothing but a window. */
-static void widen(const struct tcp_link *link)
+static void fit_buffers(const struct tcp_link *link)
 {
     const struct link_config *config = &link->base.config;
+    if (link->base.sending && tcp_socket_is_near(link->fd)) {
+        tcp_socket_narrow(link->fd);
+        return;
+    }
     uint64_t rate = link->base.sending ? config->path_bytes_per_second : FAR_BYTES_PER_SECOND;
     tcp_socket_widen(link->fd, link->base.sending, rate,
                      (uint64_t)config->options.slot_count * config->options.slot_size_bytes);
@@ -220,14 +224,14 @@ static size_t on_connecting(struct tcp_link *link, struct link_event *events)
     }
     link->state = TCP_LINK_OPEN;
     link->deadline_ns = CLOCK_NEVER;
-    widen(link);
+    fit_buffers(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
 
 static size_t on_accepted(struct tcp_link *link, struct link_event *events)
 {
     link->state = TCP_LINK_OPEN;
-    widen(link);
+    fit_buffers(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
 

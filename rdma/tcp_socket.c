@@ -17,6 +17,10 @@ enum {
     KEEPALIVE_PROBES = 3,
     MS_PER_S = 1000,
     US_PER_S = 1000000,
+    /* Bytes on their way within one host. Measured with `haul bench link`: twice as much and a
+     * congestion control that paces (BBR) begins to, at two thirds of the speed; half as much and
+     * sender and receiver wait for each other. */
+    NEAR_SEND_BYTES = 512 << 10,
 };
 
 enum haul_status tcp_socket_status(int code)
@@ -131,7 +135,36 @@ enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
     return code == 0 ? HAUL_OK : fail_connect(code, peer, error);
 }
 
-/* --- long ways -------------------------------------------------------------------------------- */
+/* --- short and long ways ---------------------------------------------------------------------- */
+
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+    if (a->ss_family != b->ss_family) {
+        return false;
+    }
+    if (a->ss_family == AF_INET) {
+        return ((const struct sockaddr_in *)a)->sin_addr.s_addr ==
+               ((const struct sockaddr_in *)b)->sin_addr.s_addr;
+    }
+    return a->ss_family == AF_INET6 &&
+           memcmp(&((const struct sockaddr_in6 *)a)->sin6_addr,
+                  &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+bool tcp_socket_is_near(int fd)
+{
+    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+    socklen_t own_size = sizeof(own);
+    socklen_t peer_size = sizeof(peer);
+    return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
+           getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 && same_address(&own, &peer);
+}
+
+void tcp_socket_narrow(int fd)
+{
+    (void)set_option(fd, SOL_SOCKET, SO_SNDBUF, NEAR_SEND_BYTES);
+}
 
 uint32_t tcp_socket_round_trip_us(int fd)
 {

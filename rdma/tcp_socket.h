@@ -18,7 +18,7 @@ enum haul_status tcp_socket_status(int code);
 
 /* Non-blocking, no Nagle, keep-alive probes, and a dead peer is given up after `peer_timeout_ms`
  * of unacknowledged bytes. Buffer sizes stay with the kernel's autotuning, see
- * tcp_socket_widen. Errors: IO. */
+ * tcp_socket_narrow and tcp_socket_widen. Errors: IO. */
 enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -34,6 +34,11 @@ enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
  * of this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Is the peer on this very host: do both ends have one address? */
+bool tcp_socket_is_near(int fd);
+/* There is no way to fill within a host: a small send buffer, whose bytes stay in the caches. */
+void tcp_socket_narrow(int fd);
 
 /* The round trip as the kernel sees it, in microseconds; 0: it cannot be told. */
 uint32_t tcp_socket_round_trip_us(int fd);

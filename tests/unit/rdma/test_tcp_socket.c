@@ -43,6 +43,33 @@ static void test_tcp_socket_round_trip_us__connected__some(void)
     check_equal(tcp_socket_round_trip_us(-1), 0);
 }
 
+static void test_tcp_socket_is_near__loopback__yes(void)
+{
+    open_pair();
+    check(tcp_socket_is_near(ends[0]));
+    check(tcp_socket_is_near(ends[1]));
+    close_pair();
+}
+
+static void test_tcp_socket_is_near__no_addresses__no(void)
+{
+    check_or_stop(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    check(!tcp_socket_is_near(ends[0]));
+    close_pair();
+    check(!tcp_socket_is_near(-1));
+}
+
+static void test_tcp_socket_narrow__autotuned_before__fixed(void)
+{
+    enum { WANTED_BYTES = 512 << 10 };
+    open_pair();
+    tcp_socket_narrow(ends[0]);
+    int bytes = send_buffer(ends[0]);
+    check(bytes > 0 && bytes <= 2 * WANTED_BYTES); /* less where net.core.wmem_max is */
+    check(send_buffer(ends[1]) != bytes);
+    close_pair();
+}
+
 static void test_tcp_socket_widen__short_way__autotuning_stays(void)
 {
     open_pair();
@@ -66,6 +93,9 @@ static void test_tcp_socket_widen__more_than_autotuning__larger_or_as_it_was(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_socket_round_trip_us__connected__some),
+    CHECK_TEST(test_tcp_socket_is_near__loopback__yes),
+    CHECK_TEST(test_tcp_socket_is_near__no_addresses__no),
+    CHECK_TEST(test_tcp_socket_narrow__autotuned_before__fixed),
     CHECK_TEST(test_tcp_socket_widen__short_way__autotuning_stays),
     CHECK_TEST(test_tcp_socket_widen__more_than_autotuning__larger_or_as_it_was),
 };
