@@ -85,7 +85,7 @@ static const struct option_rule rules[] = {
      .max = HAUL_LINK_BENCH_LINKS_MAX},
     {.name = "no-crc", .help = "leave the payload checksums out", AT(option_flag, without_crc)},
     {.name = "keep", .help = "serve one run after another", AT(option_flag, keep_serving)},
-    LINK_OPTION_RULES(struct bench_options, "16, of rdma 4", "what holds a block"),
+    LINK_OPTION_RULES(struct bench_options, "16, of rdma 8", "what holds a block"),
     OUTPUT_OPTION_RULES,
 };
 

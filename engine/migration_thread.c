@@ -11,6 +11,7 @@
 
 #include "assertion.h"
 #include "thread_place.h"
+#include "thread_priority.h"
 
 const char *haul_phase_name(enum haul_phase phase)
 {
@@ -54,6 +55,7 @@ void migration_place_near(struct haul_migration *migration, const struct link_ad
 static void *run_thread(void *argument)
 {
     struct haul_migration *migration = argument;
+    thread_priority_wait_turn();
     struct haul_error ignored; /* checked when the migration was started */
     if (migration->cpu_list != NULL) {
         (void)!thread_place_cpus(migration->cpu_list, &ignored);

@@ -10,6 +10,7 @@
 #include "batch_builder.h"
 #include "clock.h"
 #include "planted_bug.h"
+#include "thread_priority.h"
 
 struct reader_pool {
     struct reader_pool_options options;
@@ -209,6 +210,7 @@ static void *run_thread(void *argument)
 {
     struct reader_pool *pool = argument;
     struct reader_task task;
+    thread_priority_step_back();
     while (mailbox_pop_wait(pool->tasks, &task, CLOCK_NEVER) == HAUL_OK) {
         run_task(pool, &task);
     }
