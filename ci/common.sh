@@ -14,8 +14,8 @@ die() { say "${0##*/}: $*"; exit 1; }
 
 # start_receiver LOG ARGUMENT...: starts `haul recv ARGUMENT...` and waits until it listens (or has
 # ended). Sets receiver_pid and receiver_address ("" when it did not come up). LOG gets its stderr,
-# LOG.json its result. All of them are in receivers, for whoever cleans up.
-receivers=()
+# LOG.json its result. All of them are in receivers, for whoever cleans up; reap waits for one.
+receivers=() relays=()
 start_receiver() {
     local log=$1 line
     shift
@@ -34,5 +34,14 @@ start_receiver() {
     done
     # The rest goes to the log without us; the relay ends with the receiver.
     cat <&"$receiver_fd" >>"$log" &
+    relays[receiver_pid]=$!
     exec {receiver_fd}<&-
+}
+
+# reap PID: waits for a child, and until its last words have come into its log. Returns its exit code.
+reap() {
+    local code=0
+    wait "$1" 2>/dev/null || code=$?
+    [[ -z ${relays[$1]:-} ]] || wait "${relays[$1]}" || true
+    return "$code"
 }

@@ -66,7 +66,7 @@ migrate() {
     local status=0
     "$haul" send --db "$1" --to "$receiver_address" --transport "$4" --json >"$work/send.json" ||
         status=$?
-    wait "$receiver_pid" || { say "receiver: $(tail -n 1 "$work/recv.log")"; status=1; }
+    reap "$receiver_pid" || { say "receiver: $(tail -n 1 "$work/recv.log")"; status=1; }
     receiver_pid=''
     return "$status"
 }

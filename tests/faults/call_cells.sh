@@ -96,7 +96,7 @@ count_calls() {
         fi
         ended "$sender"
         ((code == 0)) || { cat send.err >&2; exit 1; }
-        wait "$receiver_pid"
+        reap "$receiver_pid"
         sed -n 's/^total //p' mark
     )
 }

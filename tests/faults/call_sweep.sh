@@ -48,7 +48,7 @@ make_left_over() {
         (exec env "${preloaded[@]}" "$haul" send --db source --to "$address" "${send_options[@]}" >/dev/null 2>&1) || true
         [[ -e mark ]]
         kill "$receiver_pid"
-        wait "$receiver_pid" || true
+        reap "$receiver_pid" || true
         [[ -n $(find source -name '*.journal') ]]
     )
 }

@@ -54,7 +54,7 @@ serve() {
         start_receiver "$work/$name.log" --db "$work/$name" --listen "$HAUL_RIG_ADDRESS:0" --once \
             --peer-timeout 4s
         tell "$name.address" <<<"$receiver_address"
-        wait "$receiver_pid" || cat "$work/$name.log" >&2
+        reap "$receiver_pid" || cat "$work/$name.log" >&2
         tell "$name.seen" <<<"$(($(sequence_errors) - before))"
         tell "$name.result" <"$work/$name.log.json"
         rm -rf "${work:?}/$name"

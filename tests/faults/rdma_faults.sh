@@ -18,7 +18,7 @@ if [[ -z ${HAUL_RIG_ADDRESS:-} ]] || ! compgen -G '/sys/class/infiniband/*' >/de
 fi
 open_world
 make_template 300
-send_options=(--transport auto --retry 20s --peer-timeout 5s --slots 4 --slot-size 64K --batch-min 16K --batch-max 32K)
+send_options=(--transport auto --links 1 --readers 1 --retry 20s --peer-timeout 5s --slots 4 --slot-size 64K --batch-min 16K --batch-max 32K)
 receiver_options=(--peer-timeout 5s --slots 4 --slot-size 64K)
 load_options=()
 

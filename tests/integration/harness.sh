@@ -83,7 +83,7 @@ same() { timeout "$limit" "$haul" verify --db "$1" --with "$2" >/dev/null 2>"$wo
 end_process() {
     local pid=$1 code=0
     timeout "$limit" tail --pid="$pid" -f /dev/null || { kill -9 "$pid"; fail "$pid hangs"; }
-    wait "$pid" || code=$?
+    reap "$pid" || code=$?
     return "$code"
 }
 

@@ -72,7 +72,7 @@ kill_sender() {
 
 kill_receiver() {
     kill -9 "$receiver_pid" 2>/dev/null && : >hit
-    wait "$receiver_pid" 2>/dev/null || true
+    reap "$receiver_pid" || true
     if kill -0 "$sender" 2>/dev/null; then start_receiver_again; fi
     wait "$sender" || { start_receiver_again || true; finish || [[ $? == 3 ]]; }
 }
@@ -81,7 +81,7 @@ nothing_moved() {
     local records
     # A receiver that had not heard of the job goes on listening.
     timeout 5 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
-    wait "$receiver_pid" 2>/dev/null || true
+    reap "$receiver_pid" || true
     records=$("$haul" verify --db target --with target --json | jq '.families | map(.records) | add')
     [[ $records == 0 ]] || { echo "$records records stayed on the target"; return 1; }
     one_owner
@@ -114,7 +114,7 @@ one_moment() {
     esac
     # The receiver ends by itself, unless it was started for nobody.
     timeout 20 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
-    wait "$receiver_pid" 2>/dev/null || true
+    reap "$receiver_pid" || true
     is_whole && one_owner
 }
 

@@ -39,7 +39,7 @@ serve() {
             --peer-timeout 4s
         echo "$receiver_address" >"$shared/$name.tmp"
         mv "$shared/$name.tmp" "$shared/$name.address"
-        wait "$receiver_pid" || cat "$work/$name.log" >&2
+        reap "$receiver_pid" || cat "$work/$name.log" >&2
         cp "$work/$name.log.json" "$shared/$name.tmp"
         mv "$shared/$name.tmp" "$shared/$name.result"
         rm -rf "${work:?}/$name"
