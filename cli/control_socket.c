@@ -71,17 +71,27 @@ enum haul_status control_server_open(struct control_server *server, const char *
         bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
         listen(server->listen_fd, CONTROL_CLIENT_COUNT_MAX) != 0) {
         haul_error_set(error, HAUL_IO, "bind", errno, "cannot make the control socket");
+        struct haul_error second; /* the first one is the answer */
+        (void)!control_server_hide(server, &second);
         control_server_close(server);
         return HAUL_IO;
     }
     return HAUL_OK;
 }
 
+enum haul_status control_server_hide(struct control_server *server, struct haul_error *error)
+{
+    bool gone = server->listen_fd < 0 || unlinkat(server->directory_fd, socket_name, 0) == 0 ||
+                errno == ENOENT;
+    int number = errno;
+    close_fd(&server->listen_fd);
+    return gone ? HAUL_OK
+                : haul_error_set(error, HAUL_IO, "unlinkat", number,
+                                 "the control socket cannot be removed");
+}
+
 void control_server_close(struct control_server *server)
 {
-    if (server->listen_fd >= 0) {
-        (void)unlinkat(server->directory_fd, socket_name, 0);
-    }
     close_fd(&server->listen_fd);
     close_fd(&server->directory_fd);
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {

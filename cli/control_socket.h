@@ -31,6 +31,11 @@ struct control_server {
  * Errors: IO, LIMIT; the server is closed then. */
 enum haul_status control_server_open(struct control_server *server, const char *database,
                                      const char *command, struct haul_error *error) HAUL_MUST_CHECK;
+/* Nobody finds the server any more; who has a connection keeps it until the close. The caller still
+ * has the database open: the next command may have made its own socket otherwise. Errors: IO, and
+ * the socket stays until the next command on this database removes it. */
+enum haul_status control_server_hide(struct control_server *server,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 void control_server_close(struct control_server *server);
 /* Fill `waits` (CONTROL_POLL_COUNT) before poll(2); unused ones have a negative descriptor. */
 void control_server_wait(const struct control_server *server, struct pollfd *waits);

@@ -167,6 +167,18 @@ static void open_control(struct migration_watch *watch, const char *directory,
     }
 }
 
+/* The socket of a file system that has turned against us is no reason to call a job failed. */
+static void hide_control(struct migration_watch *watch, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    char text[512];
+    if (control_server_hide(&watch->control, &error) != HAUL_OK) {
+        haul_error_format(&error, text, sizeof(text));
+        haul_log(&output->log, HAUL_LOG_WARNING, "left for the next command to clear away: %s",
+                 text);
+    }
+}
+
 int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output)
 {
@@ -182,8 +194,11 @@ int migration_run_store(const char *directory, const struct migration_work *work
     status = haul_rocks_store_open(directory, &rocks, &store, &error);
     int exit_code = 0;
     if (status == HAUL_OK) {
+        /* From here on there is something to leave in good order: before the job, and behind it. */
+        signal_watch_set_polled(&watch.signals);
         open_control(&watch, directory, output);
         exit_code = work->run(store, work->options, &watch, output);
+        hide_control(&watch, output);
         store->ops->close(store);
         control_server_close(&watch.control);
     } else {

@@ -123,6 +123,9 @@ void signal_watch_set(struct signal_watch *watch, struct haul_migration *migrati
 {
     (void)pthread_mutex_lock(&watch->lock);
     watch->migration = migration;
+    if (migration != NULL && watch->number != 0) {
+        haul_migration_cancel(migration); /* the signal was there first */
+    }
     (void)pthread_mutex_unlock(&watch->lock);
 }
 

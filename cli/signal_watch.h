@@ -31,7 +31,8 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void signal_watch_fini(struct signal_watch *watch);
 
-/* From now on signals cancel `migration` (NULL: they end the process). */
+/* From now on signals cancel `migration`, and one that came before does so now (NULL: they end the
+ * process, unless its work is polled). */
 void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration);
 
 /* From now on the caller's work asks signal_watch_is_cancelled and ends by itself. */

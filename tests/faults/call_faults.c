@@ -18,7 +18,7 @@
 enum { SITES_MAX = 8192, LINE_BYTES_MAX = 128 };
 #define JSON_SITES_AT (UINT64_C(1) << 40)
 
-enum harm { HARM_NONE, HARM_ERROR, HARM_SHORT, HARM_KILL, HARM_TRACE, HARM_WIRE };
+enum harm { HARM_NONE, HARM_ERROR, HARM_SHORT, HARM_KILL, HARM_STOP, HARM_TRACE, HARM_WIRE };
 
 static struct {
     bool active;
@@ -110,6 +110,7 @@ static void parse_harm(const char *text)
         return;
     }
     rule.harm = strcmp(text, "kill") == 0    ? HARM_KILL
+                : strcmp(text, "stop") == 0  ? HARM_STOP
                 : strcmp(text, "short") == 0 ? HARM_SHORT
                 : strcmp(text, "trace") == 0 ? HARM_TRACE
                                              : HARM_NONE;
@@ -225,8 +226,8 @@ static bool is_met(const char *name, const char *group, const void *caller)
     if (!atomic_exchange(&marked, true)) {
         write_mark(name, site);
     }
-    if (rule.harm == HARM_KILL) {
-        (void)syscall(SYS_kill, getpid(), SIGKILL);
+    if (rule.harm == HARM_KILL || rule.harm == HARM_STOP) {
+        (void)syscall(SYS_kill, getpid(), rule.harm == HARM_KILL ? SIGKILL : SIGSTOP);
     }
     return true;
 }
@@ -237,8 +238,8 @@ bool call_faults_fails(const char *name, enum call_group group, const void *call
         return false;
     }
     int kept = errno;
-    if ((rule.harm == HARM_ERROR || rule.harm == HARM_KILL || rule.harm == HARM_TRACE) &&
-        is_met(name, group_names[group], caller) && rule.harm == HARM_ERROR) {
+    bool whole = rule.harm != HARM_SHORT && rule.harm != HARM_WIRE;
+    if (whole && is_met(name, group_names[group], caller) && rule.harm == HARM_ERROR) {
         errno = rule.code;
         return true;
     }

@@ -3,16 +3,16 @@
  * kills at the n-th. The rule comes in the environment:
  *
  *   HAUL_FAULT=WHICH:N[+]:HARM   at the N-th such call, with + from there on; HARM is the name of
- * an errno (ENOSPC), `short` (half of it is written), `kill`, and of completions `drop`, `twice`,
- * `wc=STATUS`, `qp` (its queue pair is put into the error state; of ibv_modify_qp: behind the
- * step); of ibv_post_send, as of a hostile peer: `rkey`, `beyond` the ring, `sequence` and `type`
- * of the immediate, `rewrite` (the slot is written again behind it), `flood` (more than credits
- * allow) HAUL_FAULT=WHICH:0:trace     nothing fails; every new site is told, and in the end "total
- * 0xN" HAUL_FAULT_MARK=FILE         "CALL 0xSITE" is added at the first harm, or for each new site
- *   HAUL_FAULT_SCOPE=all         calls of libraries count as well (else those of the program and of
- *                                its JSON library do)
- * WHICH is a call, a group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in
- * the program from which it is called.
+ * an errno (ENOSPC), `short` (half of it is written), `kill`, `stop` (the process goes on from
+ * there when it is told to), and of completions `drop`, `twice`, `wc=STATUS`, `qp` (its queue pair
+ * is put into the error state; of ibv_modify_qp: behind the step); of ibv_post_send, as of a
+ * hostile peer: `rkey`, `beyond` the ring, `sequence` and `type` of the immediate, `rewrite` (the
+ * slot is written again behind it), `flood` (more than credits allow) HAUL_FAULT=WHICH:0:trace
+ * nothing fails; every new site is told, and in the end "total 0xN" HAUL_FAULT_MARK=FILE "CALL
+ * 0xSITE" is added at the first harm, or for each new site HAUL_FAULT_SCOPE=all         calls of
+ * libraries count as well (else those of the program and of its JSON library do) WHICH is a call, a
+ * group (memory, file, socket, thread, verbs), `any`, or 0xSITE: the place in the program from
+ * which it is called.
  *
  * Other programs than `haul` are left alone. Thread: any. */
 #ifndef HAUL_TESTS_CALL_FAULTS_H

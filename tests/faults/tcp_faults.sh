@@ -66,7 +66,7 @@ trace_frames() {
         start_send
         ended "$sender"
         ((code == 0)) || { cat send.err; exit 1; }
-        wait "$receiver_pid"
+        reap "$receiver_pid"
         kill "${receivers[@]}" 2>/dev/null
         # The first frame of each kind; keep-alives are not there at every time.
         grep -v listening frames | sort -u -k1,1 | grep -v '\.0 ' >../frames || true
@@ -93,16 +93,20 @@ cells_of() {
     done <"$world/frames"
 }
 
+# How many records and blocks come is not the same each time; the first ones always do.
+comes_always() { [[ ! $1 =~ ^data\.(down\.[1-9]|up\.([6-9]|[0-9][0-9])) ]]; }
+
 # The first and last byte of each frame, and the harms that are done at one byte as well as at another.
 edge_cells() {
     local frame size harm at
+    local -A byte
     while read -r frame size; do
-        # How many records and blocks come is not the same each time; the first ones always do.
-        [[ ! $frame =~ ^data\.(down\.[2-9]|(down|up)\.[0-9][0-9]) ]] || continue
-        for at in 0 $((size - 1)); do
+        comes_always "$frame" || continue
+        byte=([first]=0 [last]=$((size - 1)))
+        for at in first last; do
             for harm in "${harms[@]}" cut-one flip 'stop sender' 'stop receiver'; do
                 # A keep-alive in the place of what was stopped is no harm; a flip before the frame is.
-                cell "edge/$frame.$at/${harm/ /-}" place "$frame.$at" "$harm"
+                cell "edge/$frame.$at/${harm/ /-}" place "$frame.${byte[$at]}" "$harm"
             done
         done
     done <"$world/frames"
@@ -129,8 +133,8 @@ stalled_place() {
 stall_cells() {
     local frame size
     while read -r frame size; do
-        [[ ! $frame =~ ^data\.(down\.[2-9]|(down|up)\.[0-9][0-9]) ]] || continue
-        cell "stall/$frame.$((size / 2))" stalled_place "$frame.$((size / 2))" stall
+        comes_always "$frame" || continue
+        cell "stall/$frame" stalled_place "$frame.$((size / 2))" stall
     done <"$world/frames"
 }
 
@@ -164,6 +168,35 @@ call_cells() {
         done
     done
     load_options=("${load[@]}")
+}
+
+# hides_first: a command that ends gives its socket away while the database is still its own; another
+# command may have made one in its place a moment later.
+hides_first() {
+    harmed_receive unlinkat:2:stop # the first one clears the way for it
+    kill "$receiver_pid"
+    until [[ -e mark ]]; do kill -0 "$receiver_pid" || fail 'it has ended'; done
+    code=0
+    "$haul" resume --db target --to 127.0.0.1:1 >out 2>err || code=$?
+    kill -CONT "$receiver_pid"
+    equal "$code" 3
+    grep -q 'in use' err || { cat err; fail 'the database was not locked'; }
+    end_receiver
+    [[ ! -e target/haul/control ]] || fail 'the socket is left'
+}
+
+# ends_well: a signal that comes when the job is over changes nothing any more.
+ends_well() {
+    harmed_receive unlinkat:2:stop
+    start_send
+    until [[ -e mark ]]; do kill -0 "$receiver_pid" || fail 'it has ended'; done
+    kill "$receiver_pid"
+    kill -CONT "$receiver_pid"
+    ended "$receiver_pid"
+    equal "$code" 0
+    ended "$sender"
+    equal "$code" 0
+    check_end
 }
 
 # --- small disks ----------------------------------------------------------------------------------
@@ -209,6 +242,8 @@ cells_of handshake "$handshake"
 cells_of commit "$commit"
 random_cells
 call_cells
+cell order/control-socket hides_first
+cell order/signal-behind-the-end ends_well
 small_disk_cells
-share=([edge]=13 [stall]=9 [handshake]=151 [commit]=41 [random]=67 [kill-at]=11 [fail-at]=41 [short]=2 [small-disk]=5)
+share=([edge]=13 [stall]=9 [handshake]=151 [commit]=41 [random]=67 [kill-at]=11 [fail-at]=41 [short]=2 [small-disk]=5 [order]=1)
 run_cells
