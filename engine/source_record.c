@@ -23,13 +23,16 @@ void source_record_fini(struct source_record *record)
 
 /* --- earlier jobs ----------------------------------------------------------------------------- */
 
-/* The swap of the ownership file is the decision; the journal may not have come to repeat it. */
-static bool is_decided(struct haul_store *store, const struct journal *journal)
+/* The swap of the ownership file is the decision; the journal may not have come to repeat it. A
+ * file that cannot be read says nothing: neither may the job be given up then, nor gone on with. */
+static enum haul_status look_decided(struct haul_store *store, const struct journal *journal,
+                                     bool *decided, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
-    return (state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE) ||
-           (state->phase == JOURNAL_PHASE_FROZEN &&
-            version_record_released(store, journal_job_id(journal)));
+    *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
+    return state->phase == JOURNAL_PHASE_FROZEN
+               ? version_record_released(store, journal_job_id(journal), decided, error)
+               : HAUL_OK;
 }
 
 static enum haul_status append_decision(struct source_record *record, const struct plan *plan,
@@ -54,13 +57,32 @@ enum haul_status source_record_find(struct source_record *record, struct haul_er
         return status;
     }
     memcpy(record->left_over_job, journal_job_id(record->left_over), HAUL_JOB_BYTES);
-    if (is_decided(record->source->store, record->left_over)) {
+    bool decided = false;
+    status = look_decided(record->source->store, record->left_over, &decided, error);
+    if (status == HAUL_OK && decided) {
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
                        "an earlier job was decided, and its target has not confirmed it");
         haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
         return HAUL_IN_DOUBT;
     }
-    return HAUL_OK;
+    return status;
+}
+
+/* Take over what the journal of a decided job says. */
+static enum haul_status adopt_decided(struct source_record *record, struct plan *plan,
+                                      struct haul_error *error)
+{
+    enum haul_status status = job_journal_read_plan(record->journal, plan, error);
+    memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
+    record->epoch = journal_state(record->journal)->snapshot_count;
+    if (status == HAUL_OK && journal_state(record->journal)->outcome != JOURNAL_COMMIT) {
+        /* The file told that it is decided: first of all it has to stay so. */
+        status = version_record_settle(record->source->store, error);
+        if (status == HAUL_OK) {
+            status = append_decision(record, plan, error);
+        }
+    }
+    return status;
 }
 
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
@@ -68,27 +90,16 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 {
     struct haul_store *store = record->source->store;
     enum haul_status status = job_journal_find(store, JOURNAL_SOURCE, &record->journal, error);
-    bool decided = status == HAUL_OK && is_decided(store, record->journal);
+    bool decided = false;
+    if (status == HAUL_OK) {
+        status = look_decided(store, record->journal, &decided, error);
+    }
     if (status == HAUL_NOT_FOUND || (status == HAUL_OK && !decided)) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
         haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
         return HAUL_NOT_FOUND;
     }
-    if (status == HAUL_OK) {
-        status = job_journal_read_plan(record->journal, plan, error);
-    }
-    if (status == HAUL_OK) {
-        memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
-        record->epoch = journal_state(record->journal)->snapshot_count;
-    }
-    if (status == HAUL_OK && journal_state(record->journal)->outcome != JOURNAL_COMMIT) {
-        /* The file told that it is decided: first of all it has to stay so. */
-        status = version_record_settle(store, error);
-        if (status == HAUL_OK) {
-            status = append_decision(record, plan, error);
-        }
-    }
-    return status;
+    return status == HAUL_OK ? adopt_decided(record, plan, error) : status;
 }
 
 /* The job of a journal is given up: nothing of it was decided. The journal stays; a later job of
@@ -136,7 +147,13 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
     if (status != HAUL_OK) {
         return status;
     }
-    if (is_decided(store, journal)) {
+    bool decided = false;
+    status = look_decided(store, journal, &decided, error);
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    if (decided) {
         journal_close(journal);
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
         haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
@@ -346,8 +363,11 @@ static enum haul_status end_journal(struct source_record *record, struct journal
 void source_record_end(struct source_record *record, const struct source_ending *ending)
 {
     struct haul_error error = {0};
-    if (record->journal == NULL || ending->outcome->status == HAUL_IN_DOUBT) {
-        return; /* it stands as it is */
+    enum haul_status outcome = ending->outcome->status;
+    /* What is to be resolved was decided by another process: it ends well, or another time. */
+    bool stands = outcome == HAUL_IN_DOUBT || (record->source->resolve && outcome != HAUL_OK);
+    if (record->journal == NULL || stands) {
+        return;
     }
     if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {
         haul_log(record->source->log, HAUL_LOG_WARNING, "the journal could not be finished: %s",

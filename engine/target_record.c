@@ -254,9 +254,12 @@ static enum haul_status own_plan(struct target_record *record,
                                 .expected = record->recorded_version,
                                 .next = committed->new_version,
                                 .epoch = committed->epoch};
-    enum haul_status status = HAUL_OK;
-    status = version_record_imported(store, job) ? version_record_settle(store, error)
-                                                 : version_record_swap(store, hooks, &swap, error);
+    bool imported = false;
+    enum haul_status status = version_record_imported(store, job, &imported, error);
+    if (status == HAUL_OK) {
+        status = imported ? version_record_settle(store, error)
+                          : version_record_swap(store, hooks, &swap, error);
+    }
     if (status == HAUL_OK && hooks->own != NULL) {
         status = hooks->own(hooks->context, committed->new_version, error);
     }
@@ -309,11 +312,18 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     return status;
 }
 
-static bool was_owned(const struct target_record *record)
+/* The job has no journal: it ended here, or never came. */
+static enum haul_status look_owned(struct target_record *record, struct haul_error *error)
 {
     const struct haul_hooks *hooks = &record->target->hooks;
-    return version_record_imported(record->target->store, record->job) ||
-           (hooks->was_owned != NULL && hooks->was_owned(hooks->context, record->job));
+    bool owned = false;
+    enum haul_status status =
+        version_record_imported(record->target->store, record->job, &owned, error);
+    if (status == HAUL_OK && !owned && hooks->was_owned != NULL) {
+        owned = hooks->was_owned(hooks->context, record->job);
+    }
+    record->phase = owned ? JOB_COMMITTED : JOB_UNKNOWN;
+    return status;
 }
 
 enum haul_status target_record_look_up(struct target_record *record,
@@ -336,8 +346,7 @@ enum haul_status target_record_look_up(struct target_record *record,
     }
     status = job_journal_open_existing(store, JOURNAL_TARGET, record->job, &record->journal, error);
     if (status == HAUL_NOT_FOUND) {
-        record->phase = was_owned(record) ? JOB_COMMITTED : JOB_UNKNOWN;
-        return HAUL_OK;
+        return look_owned(record, error);
     }
     if (status == HAUL_OK) {
         status = read_journal(record, new_version, error);

@@ -81,32 +81,37 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
 }
 
 /* A journal that is gone may have ended well: the file remembers. */
-static bool has_entry(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                      enum ownership_state state)
+static enum haul_status find_entry(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                   enum ownership_state state, bool *found,
+                                   struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
     struct ownership ownership;
-    struct haul_error ignored;
-    if (read_file(store, &ownership, directory, &ignored) != HAUL_OK) {
-        return false;
+    *found = false;
+    enum haul_status status = read_file(store, &ownership, directory, error);
+    if (status != HAUL_OK) {
+        return status;
     }
-    bool found = false;
-    for (size_t i = 0; i < ownership.entry_count && !found; i++) {
-        found = ownership.entries[i].state == state &&
-                memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
+    for (size_t i = 0; i < ownership.entry_count && !*found; i++) {
+        *found = ownership.entries[i].state == state &&
+                 memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
     }
     ownership_fini(&ownership);
-    return found;
+    return HAUL_OK;
 }
 
-bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+enum haul_status version_record_released(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *released,
+                                         struct haul_error *error)
 {
-    return has_entry(store, job, OWNERSHIP_RELEASED);
+    return find_entry(store, job, OWNERSHIP_RELEASED, released, error);
 }
 
-bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES])
+enum haul_status version_record_imported(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *imported,
+                                         struct haul_error *error)
 {
-    return has_entry(store, job, OWNERSHIP_IMPORTED);
+    return find_entry(store, job, OWNERSHIP_IMPORTED, imported, error);
 }
 
 enum haul_status version_record_settle(struct haul_store *store, struct haul_error *error)

@@ -28,9 +28,14 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Has this job moved the version of the file already, as its source, or as its target? */
-bool version_record_released(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
-bool version_record_imported(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES]);
+/* Has this job moved the version of the file already, as its source, or as its target? Errors:
+ * those of ownership_read; nothing is known then, least of all that it has not. */
+enum haul_status version_record_released(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *released,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status version_record_imported(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *imported,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* It has; but the swap may have answered IN_DOUBT: after this no crash can undo it. Errors: those
  * of ownership_swap. */
 enum haul_status version_record_settle(struct haul_store *store,
