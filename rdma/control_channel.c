@@ -38,6 +38,8 @@ enum {
     CRC_AT = 12,
     /* Keep-alives go out this many times in one peer_timeout. */
     KEEPALIVES_PER_TIMEOUT = 3,
+    /* A message that has begun comes at least so fast, behind a peer_timeout for a start. */
+    MESSAGE_BYTES_PER_SECOND_MIN = 64 << 10,
     /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a reset.
      */
     DRAIN_READS_MAX = 16,
@@ -63,6 +65,7 @@ struct control_channel {
     bool deaf; /* sending failed, as `error` says: only what came before is left to read */
     uint32_t shorter_timeout_ms; /* of the peer's and ours */
     uint64_t heard_ns;
+    uint64_t begun_ns; /* since when the rest of a message is waited for; 0: it is not */
     uint64_t said_ns;
     struct haul_error error; /* of the CLOSED event */
 };
@@ -78,6 +81,13 @@ static void fail_silent(struct control_channel *channel)
 {
     (void)haul_error_set(&channel->error, HAUL_TIMEOUT, "", 0, "the peer was silent for %u ms",
                          channel->config.options.peer_timeout_ms);
+    end(channel);
+}
+
+static void fail_unfinished(struct control_channel *channel)
+{
+    (void)haul_error_set(&channel->error, HAUL_TIMEOUT, "", 0,
+                         "the peer began a message and did not finish it");
     end(channel);
 }
 
@@ -240,6 +250,7 @@ static enum haul_status receive(struct control_channel *channel, struct control_
         if (status != HAUL_OK) {
             return status;
         }
+        channel->begun_ns = 0;
         const uint8_t *frame = in->bytes + in->begin;
         if (get_u16(frame + TYPE_AT) == CONTROL_TYPE_KEEPALIVE) {
             byte_queue_drop(in, frame_bytes);
@@ -277,6 +288,33 @@ static uint64_t silence_ends_ns(const struct control_channel *channel)
     return channel->heard_ns + channel->config.options.peer_timeout_ms * (uint64_t)NS_PER_MS;
 }
 
+/* A damaged size makes us wait for bytes that nobody means to send, and keep-alives then look like
+ * them: the checksum is found wrong only at the end. So the end has a deadline by the size. */
+static uint64_t message_ends_ns(const struct control_channel *channel)
+{
+    const struct byte_queue *in = &channel->in;
+    if (channel->begun_ns == 0) {
+        return CLOCK_NEVER;
+    }
+    uint64_t bytes =
+        byte_queue_size(in) < CONTROL_FRAME_BYTES ? 0 : get_u32(in->bytes + in->begin + SIZE_AT);
+    return channel->begun_ns + channel->config.options.peer_timeout_ms * (uint64_t)NS_PER_MS +
+           bytes * NS_PER_S / MESSAGE_BYTES_PER_SECOND_MIN;
+}
+
+/* Nothing more is there to be read now. */
+static void judge(struct control_channel *channel)
+{
+    uint64_t now_ns = clock_now_ns(channel->config.clock);
+    if (now_ns >= silence_ends_ns(channel)) {
+        fail_silent(channel);
+    } else if (byte_queue_size(&channel->in) > 0 && channel->begun_ns == 0) {
+        channel->begun_ns = now_ns;
+    } else if (now_ns >= message_ends_ns(channel)) {
+        fail_unfinished(channel);
+    }
+}
+
 /* Read before judging the peer's silence: it may be we who came late. */
 static bool on_open(struct control_channel *channel, struct control_event *event)
 {
@@ -292,8 +330,8 @@ static bool on_open(struct control_channel *channel, struct control_event *event
     } else if (status != HAUL_AGAIN) {
         channel->error = error;
         end(channel);
-    } else if (clock_now_ns(channel->config.clock) >= silence_ends_ns(channel)) {
-        fail_silent(channel);
+    } else {
+        judge(channel);
     }
     return false;
 }
@@ -450,6 +488,8 @@ uint64_t control_channel_deadline_ns(const struct control_channel *channel)
         return channel->handshake.deadline_ns;
     case CONTROL_STATE_OPEN: {
         uint64_t silence_ns = silence_ends_ns(channel);
+        uint64_t message_ns = message_ends_ns(channel);
+        silence_ns = message_ns < silence_ns ? message_ns : silence_ns;
         uint64_t keepalive_ns = keepalive_due_ns(channel);
         bool idle = byte_queue_size(&channel->out) == 0;
         return idle && keepalive_ns < silence_ns ? keepalive_ns : silence_ns;

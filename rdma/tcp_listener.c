@@ -56,6 +56,7 @@ struct pending {
 
 struct tcp_listener {
     struct link_config config;
+    struct link_address local;
     int fd;
     int epoll_fd;
     uint64_t resume_ns;        /* when accepting goes on; CLOCK_NEVER: it is not paused */
@@ -306,6 +307,12 @@ enum haul_status tcp_listener_create(const struct link_address *address,
     if (status != HAUL_OK) {
         goto fail;
     }
+    tcp_socket_local(made->fd, &made->local);
+    if (made->local.size == 0) {
+        status = haul_error_set(error, tcp_socket_status(errno), "getsockname", errno,
+                                "cannot tell where the listener listens");
+        goto fail;
+    }
     made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (made->epoll_fd < 0) {
         status = haul_error_set(error, tcp_socket_status(errno), "epoll_create1", errno,
@@ -346,7 +353,7 @@ void tcp_listener_destroy(struct tcp_listener *listener)
 
 void tcp_listener_address(const struct tcp_listener *listener, struct link_address *address)
 {
-    tcp_socket_local(listener->fd, address);
+    *address = listener->local;
 }
 
 int tcp_listener_fd(const struct tcp_listener *listener)

@@ -345,6 +345,31 @@ static void test_control_channel_poll__silent_peer__timeout(void)
     close_all();
 }
 
+/* The size says more than what comes, and keep-alives are taken for the rest. */
+static void test_control_channel_poll__size_damaged__timeout_though_the_peer_lives(void)
+{
+    enum { SIZE = 128 << 10, BY_SIZE_MS = 2000 };
+    open_adopted();
+    control_channel_trust(channel);
+    size_t size = make_frame(6, 10);
+    put_u32(frame + 8, SIZE);
+    check(raw_write(peer, frame, size));
+    check(raw_wait(control_channel_fd(channel), POLLIN));
+    check(!control_channel_poll(channel, &event));
+    size = make_frame(0, 0);
+    uint64_t waited_ms = 0;
+    for (; waited_ms + 1000 < PEER_TIMEOUT_MS + BY_SIZE_MS; waited_ms += 1000) {
+        fake_clock_advance_ms(&fake, 1000);
+        check(raw_write(peer, frame, size));
+        check(raw_wait(control_channel_fd(channel), POLLIN));
+        check(!control_channel_poll(channel, &event));
+    }
+    check(control_channel_deadline_ns(channel) <= clock_now_ns(&fake.clock) + NS_PER_S);
+    fake_clock_advance_ms(&fake, 1000);
+    check_closed(HAUL_TIMEOUT);
+    close_all();
+}
+
 static void test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life(void)
 {
     open_adopted();
@@ -586,6 +611,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_note_peer_timeout__shorter__keepalive_by_it),
     CHECK_TEST(test_control_channel_poll__message_sent_lately__no_keepalive),
     CHECK_TEST(test_control_channel_poll__silent_peer__timeout),
+    CHECK_TEST(test_control_channel_poll__size_damaged__timeout_though_the_peer_lives),
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),
     CHECK_TEST(test_control_channel_poll__late_poll_with_a_message_waiting__message),
     CHECK_TEST(test_control_channel_send__peer_does_not_read__again_when_the_queue_is_full),
