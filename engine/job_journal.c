@@ -114,6 +114,91 @@ enum haul_status job_journal_find(const struct haul_store *store, enum journal_r
     return active == NULL ? HAUL_NOT_FOUND : HAUL_OK;
 }
 
+/* One journal more: in front of those that are ABORTED, unless it is one itself. */
+static enum haul_status keep_journal(struct job_journals *found, struct journal *journal,
+                                     struct haul_error *error)
+{
+    bool aborted = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
+    size_t at = found->count;
+    while (!aborted && at > 0 &&
+           journal_state(found->journals[at - 1])->phase == JOURNAL_PHASE_ABORTED) {
+        at--;
+    }
+    if (at == JOB_JOURNALS_MAX) {
+        journal_close(journal);
+        return aborted ? HAUL_OK
+                       : haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                                        "more than %d jobs of this database are open",
+                                        JOB_JOURNALS_MAX);
+    }
+    if (found->count == JOB_JOURNALS_MAX) {
+        journal_close(found->journals[--found->count]);
+    }
+    memmove(&found->journals[at + 1], &found->journals[at],
+            (found->count - at) * sizeof(found->journals[0]));
+    found->journals[at] = journal;
+    found->count++;
+    return HAUL_OK;
+}
+
+static enum haul_status keep_unless_done(struct job_journals *found, struct journal *journal,
+                                         struct haul_error *error)
+{
+    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) {
+        return keep_journal(found, journal, error);
+    }
+    enum haul_status status = journal_remove(journal, error);
+    journal_close(journal);
+    return status;
+}
+
+enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
+                                   struct job_journals *found, struct haul_error *error)
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    char directory[PATH_BYTES_MAX];
+    struct journal_config config;
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    found->count = 0;
+    enum haul_status status = make_config(store, role, none, directory, &config, error);
+    if (status == HAUL_OK) {
+        status = journal_directory_list(config.calls, directory, &entries, &count, error);
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        struct journal *opened = NULL;
+        if (entries[i].role != role) {
+            continue;
+        }
+        memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
+        status = journal_open(&config, &opened, error);
+        if (status == HAUL_OK) {
+            status = keep_unless_done(found, opened, error);
+        }
+    }
+    free(entries);
+    if (status != HAUL_OK) {
+        job_journals_close(found);
+    }
+    return status;
+}
+
+struct journal *job_journals_take(struct job_journals *found, size_t index)
+{
+    struct journal *journal = found->journals[index];
+    found->count--;
+    memmove(&found->journals[index], &found->journals[index + 1],
+            (found->count - index) * sizeof(found->journals[0]));
+    return journal;
+}
+
+void job_journals_close(struct job_journals *found)
+{
+    while (found->count > 0) {
+        journal_close(job_journals_take(found, found->count - 1));
+    }
+}
+
 /* --- plan ------------------------------------------------------------------------------------- */
 
 enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,

@@ -30,6 +30,24 @@ enum haul_status job_journal_find(const struct haul_store *store, enum journal_r
                                   struct journal **journal,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+enum { JOB_JOURNALS_MAX = 8 };
+
+/* All jobs of a store and role that are not DONE. */
+struct job_journals {
+    struct journal *journals[JOB_JOURNALS_MAX];
+    size_t count;
+};
+
+/* Those that go on before those that are ABORTED, of which as many as there is room for; jobs that
+ * are DONE are removed on the way. Errors: LIMIT, BUSY (the process of one is running), and those
+ * of journal_open; nothing is open then. */
+enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
+                                   struct job_journals *found,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* One of them for the caller, who closes it. */
+struct journal *job_journals_take(struct job_journals *found, size_t index);
+void job_journals_close(struct job_journals *found);
+
 /* PLAN, durably. */
 enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;

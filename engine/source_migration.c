@@ -604,9 +604,12 @@ static enum haul_status create_session(struct source_migration *source, struct h
         .retry_max_ms = source->job.options.retry_max_ms,
         .continued = source->job.record.continued,
         .decided = source->job.options.resolve,
-        .supersedes =
-            source->job.record.left_over == NULL ? NULL : source->job.record.left_over_job,
+        .superseded_count = source->job.record.left_over.count,
     };
+    for (size_t i = 0; i < options.superseded_count; i++) {
+        memcpy(options.supersedes[i], journal_job_id(source->job.record.left_over.journals[i]),
+               HAUL_JOB_BYTES);
+    }
     memcpy(options.job, source->job.record.job, HAUL_JOB_BYTES);
     memcpy(source->base.result.job, source->job.record.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);

@@ -17,7 +17,7 @@ void source_record_init(struct source_record *record, const struct haul_source_o
 void source_record_fini(struct source_record *record)
 {
     journal_close(record->journal);
-    journal_close(record->left_over);
+    job_journals_close(&record->left_over);
     memset(record, 0, sizeof(*record));
 }
 
@@ -46,20 +46,31 @@ static enum haul_status append_decision(struct source_record *record, const stru
     return journal_append(record->journal, &decision, true, error);
 }
 
+/* Which of what is left over was decided? `*index` is the count of them when none was. */
+static enum haul_status find_decided(const struct source_record *record, size_t *index,
+                                     struct haul_error *error)
+{
+    bool decided = false;
+    enum haul_status status = HAUL_OK;
+    for (*index = 0; *index < record->left_over.count; (*index)++) {
+        status = look_decided(record->source->store, record->left_over.journals[*index], &decided,
+                              error);
+        if (status != HAUL_OK || decided) {
+            break;
+        }
+    }
+    return status;
+}
+
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
 {
+    size_t decided = 0;
     enum haul_status status =
-        job_journal_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
-    if (status == HAUL_NOT_FOUND) {
-        return HAUL_OK;
+        job_journals_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
+    if (status == HAUL_OK) {
+        status = find_decided(record, &decided, error);
     }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    memcpy(record->left_over_job, journal_job_id(record->left_over), HAUL_JOB_BYTES);
-    bool decided = false;
-    status = look_decided(record->source->store, record->left_over, &decided, error);
-    if (status == HAUL_OK && decided) {
+    if (status == HAUL_OK && decided < record->left_over.count) {
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
                        "an earlier job was decided, and its target has not confirmed it");
         haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
@@ -83,23 +94,6 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
         }
     }
     return status;
-}
-
-enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
-                                     struct haul_error *error)
-{
-    struct haul_store *store = record->source->store;
-    enum haul_status status = job_journal_find(store, JOURNAL_SOURCE, &record->journal, error);
-    bool decided = false;
-    if (status == HAUL_OK) {
-        status = look_decided(store, record->journal, &decided, error);
-    }
-    if (status == HAUL_NOT_FOUND || (status == HAUL_OK && !decided)) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
-        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
-        return HAUL_NOT_FOUND;
-    }
-    return status == HAUL_OK ? adopt_decided(record, plan, error) : status;
 }
 
 /* The job of a journal is given up: nothing of it was decided. The journal stays; a later job of
@@ -130,12 +124,94 @@ static enum haul_status give_up(struct journal *journal, enum haul_status reason
     return job_journal_finish(journal, error);
 }
 
+/* Another job has moved the range of this one, which is left over; or it never had a range. */
+static bool is_overtaken(const struct source_record *record, const struct journal *journal)
+{
+    struct haul_error error;
+    struct plan plan;
+    enum haul_status status = job_journal_read_plan(journal, &plan, &error);
+    if (status != HAUL_OK) {
+        return status == HAUL_NOT_FOUND;
+    }
+    status = version_record_check(record->source->store, &record->source->hooks, &plan, &error);
+    plan_fini(&plan);
+    return status == HAUL_MISMATCH;
+}
+
+/* Nothing can go on with those: they are there to be told to their target, if a job comes to it. */
+static void abort_overtaken(struct source_record *record)
+{
+    for (size_t i = 0; i < record->left_over.count; i++) {
+        struct journal *journal = record->left_over.journals[i];
+        struct haul_error error = {.status = HAUL_OK};
+        if (is_overtaken(record, journal) &&
+            mark_aborted(journal, HAUL_CANCELLED, "its range was handed over", &error) != HAUL_OK) {
+            haul_log(record->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error.text);
+        }
+    }
+}
+
+enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
+                                     struct haul_error *error)
+{
+    size_t decided = 0;
+    enum haul_status status =
+        job_journals_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
+    if (status == HAUL_OK) {
+        status = find_decided(record, &decided, error);
+    }
+    if (status == HAUL_OK && decided == record->left_over.count) {
+        abort_overtaken(record);
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
+        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
+        return HAUL_NOT_FOUND;
+    }
+    if (status == HAUL_OK) {
+        record->journal = job_journals_take(&record->left_over, decided);
+        status = adopt_decided(record, plan, error);
+    }
+    return status;
+}
+
 enum haul_status source_record_accepted(struct source_record *record, struct haul_error *error)
 {
-    struct journal *journal = record->left_over;
-    record->left_over = NULL;
-    return journal == NULL ? HAUL_OK
-                           : give_up(journal, HAUL_CANCELLED, "superseded by a new job", error);
+    enum haul_status status = HAUL_OK;
+    while (record->left_over.count > 0) {
+        struct haul_error one = {.status = HAUL_OK};
+        struct journal *journal =
+            job_journals_take(&record->left_over, record->left_over.count - 1);
+        uint8_t *job = record->superseded[record->superseded_count];
+        memcpy(job, journal_job_id(journal), HAUL_JOB_BYTES);
+        enum haul_status result = give_up(journal, HAUL_CANCELLED, "superseded by a new job", &one);
+        record->superseded_count += result == HAUL_OK ? 0 : 1;
+        if (status == HAUL_OK && result != HAUL_OK) {
+            *error = one;
+            status = result;
+        }
+    }
+    return status;
+}
+
+/* What could not be given up when the target had: a disk that was full may be so no more, and no
+ * job of this range comes after one that has moved it. */
+static void give_up_superseded(struct source_record *record)
+{
+    struct haul_store *store = record->source->store;
+    for (; record->superseded_count > 0; record->superseded_count--) {
+        const uint8_t *job = record->superseded[record->superseded_count - 1];
+        struct journal *journal = NULL;
+        struct haul_error error = {.status = HAUL_OK};
+        enum haul_status status =
+            job_journal_open_existing(store, JOURNAL_SOURCE, job, &journal, &error);
+        if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_DONE) {
+            status = job_journal_finish(journal, &error); /* only its file is left */
+        } else if (status == HAUL_OK) {
+            status = give_up(journal, HAUL_CANCELLED, "superseded by a new job", &error);
+        }
+        if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
+            haul_log(record->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error.text);
+        }
+    }
 }
 
 enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
@@ -166,17 +242,23 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 
 /* --- going on after a restart ----------------------------------------------------------------- */
 
+/* The first one is what goes on, if any does. */
+static struct journal *first_left_over(const struct source_record *record)
+{
+    return record->left_over.count == 0 ? NULL : record->left_over.journals[0];
+}
+
 enum haul_status source_record_left_plan(const struct source_record *record, struct plan *plan,
                                          struct haul_error *error)
 {
-    const struct journal_state *state =
-        record->left_over == NULL ? NULL : journal_state(record->left_over);
+    const struct journal *journal = first_left_over(record);
+    const struct journal_state *state = journal == NULL ? NULL : journal_state(journal);
     if (state == NULL || state->phase == JOURNAL_PHASE_ABORTED || state->plan_size == 0) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
         haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one");
         return HAUL_NOT_FOUND;
     }
-    return job_journal_read_plan(record->left_over, plan, error);
+    return job_journal_read_plan(journal, plan, error);
 }
 
 /* Is the log whole from `sequence` + 1 on? */
@@ -196,13 +278,13 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
     return status == HAUL_OK || status == HAUL_AGAIN;
 }
 
-/* Why the left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
-static const char *why_not(struct source_record *record, const struct plan *plan,
-                           struct plan *earlier, struct haul_error *error)
+/* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
+static const char *why_not(struct source_record *record, const struct journal *journal,
+                           const struct plan *plan, struct plan *earlier, struct haul_error *error)
 {
-    const struct journal_state *state = journal_state(record->left_over);
+    const struct journal_state *state = journal_state(journal);
     bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
-    if (!is_moving || job_journal_read_plan(record->left_over, earlier, error) != HAUL_OK) {
+    if (!is_moving || job_journal_read_plan(journal, earlier, error) != HAUL_OK) {
         return "it had not begun to copy";
     }
     const char *reason = NULL;
@@ -222,21 +304,25 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
                                         struct haul_error *error)
 {
     struct plan earlier;
-    if (record->left_over == NULL) {
-        return HAUL_NOT_FOUND;
+    const char *reason = "";
+    size_t index = 0;
+    while (index < record->left_over.count &&
+           (reason = why_not(record, record->left_over.journals[index], plan, &earlier, error)) !=
+               NULL) {
+        index++;
     }
-    const char *reason = why_not(record, plan, &earlier, error);
-    if (reason != NULL) {
-        haul_log(record->source->log, HAUL_LOG_WARNING,
-                 "the earlier job cannot go on, it is copied anew: %s", reason);
+    if (index == record->left_over.count) {
+        if (index > 0) {
+            haul_log(record->source->log, HAUL_LOG_WARNING,
+                     "the earlier job cannot go on, it is copied anew: %s", reason);
+        }
         return HAUL_NOT_FOUND;
     }
     plan_continue(plan, &earlier);
     plan_fini(&earlier);
-    record->journal = record->left_over;
-    record->left_over = NULL;
+    record->journal = job_journals_take(&record->left_over, index);
     record->continued = true;
-    memcpy(record->job, record->left_over_job, HAUL_JOB_BYTES);
+    memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
     const struct journal_state *state = journal_state(record->journal);
     struct journal_record snapshot = {
         .type = JOURNAL_SNAPSHOT,
@@ -348,6 +434,7 @@ static enum haul_status end_journal(struct source_record *record, struct journal
     bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
     if (outcome == HAUL_OK) {
         record->journal = NULL;
+        give_up_superseded(record);
         return finish_committed(journal, error);
     }
     if (temporary && ending->was_accepted) {

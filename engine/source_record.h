@@ -10,18 +10,19 @@
 #include <stdbool.h>
 
 #include "haul/migration.h"
-#include "journal.h"
+#include "job_journal.h"
 #include "plan.h"
 
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
-    uint64_t epoch;            /* of this attempt, from 1 */
-    bool continued;            /* an earlier process began the job */
-    uint64_t recorded_version; /* beside the store, when the job began */
-    struct journal *journal;   /* NULL: none */
-    struct journal *left_over; /* of an earlier job that did not end; NULL: none */
-    uint8_t left_over_job[HAUL_JOB_BYTES];
+    uint64_t epoch;                                       /* of this attempt, from 1 */
+    bool continued;                                       /* an earlier process began the job */
+    uint64_t recorded_version;                            /* beside the store, when the job began */
+    struct journal *journal;                              /* NULL: none */
+    struct job_journals left_over;                        /* of earlier jobs that did not end */
+    uint8_t superseded[JOB_JOURNALS_MAX][HAUL_JOB_BYTES]; /* of these, the target has given up */
+    size_t superseded_count;                              /* and this side could not yet */
 };
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source);

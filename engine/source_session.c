@@ -220,9 +220,10 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
         memcpy(hello->secret.bytes, options->source.secret.data, hello->secret.size);
     }
     hello->resume = session->proposed || options->continued || session->decided;
-    if (options->supersedes != NULL) {
-        hello->supersedes.size = HAUL_JOB_BYTES;
-        memcpy(hello->supersedes.bytes, options->supersedes, HAUL_JOB_BYTES);
+    hello->supersedes_count = (pb_size_t)options->superseded_count;
+    for (size_t i = 0; i < options->superseded_count; i++) {
+        hello->supersedes[i].size = HAUL_JOB_BYTES;
+        memcpy(hello->supersedes[i].bytes, options->supersedes[i], HAUL_JOB_BYTES);
     }
     enter(session, SOURCE_GREETING, answer_deadline(session, now_ns));
 }

@@ -30,6 +30,7 @@
 
 #include "digest.h"
 #include "haul/migration.h"
+#include "job_journal.h"
 #include "message.h"
 #include "plan.h"
 
@@ -112,10 +113,11 @@ struct source_session_options {
     const char *identity; /* of the database */
     bool config_version_known;
     uint32_t peer_timeout_ms;
-    uint32_t retry_max_ms;     /* keep trying to come back for so long; 0: never */
-    bool continued;            /* the job was begun by an earlier run */
-    bool decided;              /* resolve: the decision to commit was made by an earlier run */
-    const uint8_t *supersedes; /* HAUL_JOB_BYTES of a job that this one replaces, or NULL */
+    uint32_t retry_max_ms; /* keep trying to come back for so long; 0: never */
+    bool continued;        /* the job was begun by an earlier run */
+    bool decided;          /* resolve: the decision to commit was made by an earlier run */
+    uint8_t supersedes[JOB_JOURNALS_MAX][HAUL_JOB_BYTES]; /* jobs that this one replaces */
+    size_t superseded_count;
 };
 
 struct source_session;

@@ -207,17 +207,13 @@ static enum haul_status busy(const struct journal *journal, struct haul_error *e
     return HAUL_BUSY;
 }
 
-static enum haul_status supersede(struct target_record *record, const haul_control_Hello *hello,
-                                  struct haul_error *error)
+static enum haul_status supersede_one(struct target_record *record, const uint8_t *job,
+                                      struct haul_error *error)
 {
     struct journal *old = NULL;
     bool existed = false;
-    if (hello->supersedes.size != HAUL_JOB_BYTES) {
-        return HAUL_OK;
-    }
     struct haul_store *store = record->target->store;
-    enum haul_status status =
-        job_journal_open(store, JOURNAL_TARGET, hello->supersedes.bytes, &old, &existed, error);
+    enum haul_status status = job_journal_open(store, JOURNAL_TARGET, job, &old, &existed, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -228,6 +224,18 @@ static enum haul_status supersede(struct target_record *record, const haul_contr
         return status;
     }
     return give_up(store, old, "superseded by a new job of the same source", error);
+}
+
+static enum haul_status supersede(struct target_record *record, const haul_control_Hello *hello,
+                                  struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < hello->supersedes_count && status == HAUL_OK; i++) {
+        if (hello->supersedes[i].size == HAUL_JOB_BYTES) {
+            status = supersede_one(record, hello->supersedes[i].bytes, error);
+        }
+    }
+    return status;
 }
 
 /* The epoch of a job counts its source's attempts, from 1. */

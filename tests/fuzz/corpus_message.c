@@ -43,7 +43,8 @@ static void write_greetings(void)
                                             .resume = true,
                                             .peer_timeout_ms = 15000};
     FILL_BYTES(message.as.hello.job, 'j');
-    FILL_BYTES(message.as.hello.supersedes, 'o');
+    message.as.hello.supersedes_count = 1;
+    FILL_BYTES(message.as.hello.supersedes[0], 'o');
     FILL_BYTES(message.as.hello.source_identity, 'i');
     write_message(&message, "hello");
 

@@ -50,7 +50,9 @@ static void fill_hello(haul_control_Hello *hello)
     FILL(hello->software, 's');
     FILL_BYTES(hello->job, 'j');
     FILL_BYTES(hello->source_identity, 'i');
-    FILL_BYTES(hello->supersedes, 0);
+    hello->supersedes_count = 2;
+    FILL_BYTES(hello->supersedes[0], 0);
+    FILL_BYTES(hello->supersedes[1], 'p');
 }
 
 static void fill_welcome(haul_control_Welcome *welcome)
@@ -261,7 +263,8 @@ static void test_message_decode__hello__every_field(void)
     check_text(got->software, sent->software);
     check_equal(got->job.size, 16);
     check(memcmp(got->job.bytes, sent->job.bytes, 16) == 0);
-    check_equal(got->supersedes.size, 16);
+    check_equal(got->supersedes_count, 2);
+    check_equal(got->supersedes[1].size, 16);
     check_equal(got->source_identity.size, 64);
     check_equal(got->slot_size_bytes, sent->slot_size_bytes);
     drop(bytes);

@@ -128,6 +128,52 @@ static void test_source_record_end__resolve_failed__the_job_stays(void)
     rocks_fixture_close(&source);
 }
 
+/* A new job was begun in the place of one that could not go on, and its process died before the
+ * target had heard of it: both are there, whichever is the older. */
+static void begin_and_die(uint8_t job, struct plan *plan, bool decides)
+{
+    source_record_init(&record, &options);
+    memset(record.job, job, sizeof(record.job));
+    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
+    if (decides) {
+        check_status(source_record_frozen(&record, &error), HAUL_OK);
+        check_status(source_record_decide(&record, plan, &error), HAUL_OK);
+    }
+    source_record_fini(&record);
+}
+
+static void test_source_record_find__several_left_over__all_are_seen(void)
+{
+    static const struct haul_range whole = {.start = {NULL, 0}};
+    struct plan plan;
+    rocks_fixture_open(&source);
+    options =
+        (struct haul_source_options){.store = source.store, .ranges = &whole, .range_count = 1};
+    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    begin_and_die(3, &plan, false);
+    begin_and_die(5, &plan, false);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_equal(record.left_over.count, 2);
+    check_status(source_record_accepted(&record, &error), HAUL_OK);
+    source_record_fini(&record);
+    check_equal(job_count(), 0);
+    begin_and_die(3, &plan, false);
+    begin_and_die(5, &plan, true); /* behind one that is not decided */
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_IN_DOUBT);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
+    check_equal(record.job[0], 5);
+    check_equal(record.left_over.count, 1);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* Of a crash between DONE and the removal. */
 static void test_source_record_find__journal_is_done__removed_and_nothing_left_over(void)
 {
@@ -146,7 +192,7 @@ static void test_source_record_find__journal_is_done__removed_and_nothing_left_o
     source_record_fini(&record);
     source_record_init(&record, &options);
     check_status(source_record_find(&record, &error), HAUL_OK);
-    check(record.left_over == NULL);
+    check_equal(record.left_over.count, 0);
     source_record_fini(&record);
     check_equal(job_count(), 0);
     plan_fini(&plan);
@@ -157,6 +203,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolved_before_released__journal_is_gone),
     CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
+    CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
 };
 
