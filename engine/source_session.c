@@ -494,8 +494,8 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
 {
     struct haul_error error = {0};
     bool known = status != HAUL_OK && status <= HAUL_INTERNAL;
-    haul_error_set(&error, known ? (enum haul_status)status : HAUL_PROTOCOL, NULL, 0,
-                   "the target refused: %s", text);
+    enum haul_status reason = known ? (enum haul_status)status : HAUL_PROTOCOL;
+    haul_error_set(&error, reason, NULL, 0, "the target refused: %s", text);
     haul_error_hint(&error, "%s", hint);
     if (session->decided) {
         if (may_retry(session, &error, now_ns)) {
@@ -665,7 +665,9 @@ void source_session_event(struct source_session *session, const struct source_ev
         on_path_lost(session, &event->error, now_ns);
         break;
     case SOURCE_EVENT_LINKS_DOWN:
-        on_path_lost(session, &event->error, now_ns);
+        if (session->state != SOURCE_COMMITTING) { /* whose target closes them: Committed comes */
+            on_path_lost(session, &event->error, now_ns);
+        }
         break;
     case SOURCE_EVENT_MESSAGE:
         on_message(session, event->message, now_ns);

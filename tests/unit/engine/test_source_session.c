@@ -19,7 +19,7 @@ static struct source_session *session;
 static struct source_action action;
 
 /* A job of one family, everything in it. */
-static void open_session(void)
+static void open_session_of(bool decided)
 {
     static const struct plan_family only = {
         .family = {.name = "default", .comparator = "leveldb.BytewiseComparator"}};
@@ -38,9 +38,15 @@ static void open_session(void)
                                              .identity = "test",
                                              .source.lag_bytes_max = LAG_BYTES_MAX,
                                              .peer_timeout_ms = PEER_TIMEOUT_MS,
-                                             .retry_max_ms = RETRY_MAX_MS};
+                                             .retry_max_ms = RETRY_MAX_MS,
+                                             .decided = decided};
     memset(options.job, 7, sizeof(options.job));
     check_or_stop(source_session_create(&options, &session) == HAUL_OK);
+}
+
+static void open_session(void)
+{
+    open_session_of(false);
 }
 
 static void feed_type(enum source_event_type type, enum haul_status status, uint64_t now_ns)
@@ -59,14 +65,20 @@ static void feed_message(struct message *message, uint64_t now_ns)
     message_release(message);
 }
 
-static void feed_welcome(uint64_t now_ns)
+static void feed_welcome_of(enum job_phase phase, uint64_t now_ns)
 {
     struct message message;
     message_init(&message, MESSAGE_WELCOME);
     message.as.welcome.wire_version = MESSAGE_WIRE_VERSION;
     message.as.welcome.session.size = MESSAGE_SESSION_BYTES;
     message.as.welcome.token.size = MESSAGE_TOKEN_BYTES;
+    message.as.welcome.job_phase = (uint32_t)phase;
     feed_message(&message, now_ns);
+}
+
+static void feed_welcome(uint64_t now_ns)
+{
+    feed_welcome_of(JOB_UNKNOWN, now_ns);
 }
 
 static void feed_refused(enum haul_status status, uint64_t now_ns)
@@ -240,6 +252,25 @@ static void test_source_session__round_done_target_behind__waits_for_progress(vo
     source_session_destroy(session);
 }
 
+/* The target closes its links behind Committed; nobody says which of the two is read first. */
+static void test_source_session__links_end_before_committed_is_read__no_loss_of_path(void)
+{
+    bool resume = false;
+    open_session_of(true);
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(JOB_PREPARED, 1);
+    check(sends(MESSAGE_COMMIT, &resume));
+    feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CLOSED, 2);
+    check_equal(source_session_state(session), SOURCE_COMMITTING);
+    struct message message;
+    message_init(&message, MESSAGE_COMMITTED);
+    feed_message(&message, 3);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_OK);
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
@@ -248,6 +279,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__busy_at_first__ends),
     CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
     CHECK_TEST(test_source_session__round_done_target_behind__waits_for_progress),
+    CHECK_TEST(test_source_session__links_end_before_committed_is_read__no_loss_of_path),
 };
 
 CHECK_MAIN("source_session", tests)
