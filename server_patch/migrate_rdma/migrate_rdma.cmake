@@ -15,6 +15,7 @@ add_subdirectory(${HAUL_SOURCE_DIR} ${PROJECT_BINARY_DIR}/haul EXCLUDE_FROM_ALL)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(MIGRATE_RDMA_DEPS REQUIRED IMPORTED_TARGET libisal libxxhash)
 pkg_check_modules(MIGRATE_RDMA_VERBS IMPORTED_TARGET libibverbs librdmacm)
+pkg_check_modules(MIGRATE_RDMA_NUMA IMPORTED_TARGET numa) # as haul: when it is there
 
 # libhaul.a shows its public functions and nothing else: its private names cannot meet Kvrocks' libraries.
 add_library(haul_for_kvrocks INTERFACE)
@@ -23,6 +24,9 @@ target_include_directories(haul_for_kvrocks INTERFACE ${HAUL_SOURCE_DIR}/base/in
   ${HAUL_SOURCE_DIR}/rdma/include ${HAUL_SOURCE_DIR}/engine/include)
 target_link_libraries(haul_for_kvrocks INTERFACE ${PROJECT_BINARY_DIR}/haul/libhaul.a rocksdb_with_headers
   PkgConfig::MIGRATE_RDMA_DEPS)
+if(MIGRATE_RDMA_NUMA_FOUND)
+  target_link_libraries(haul_for_kvrocks INTERFACE PkgConfig::MIGRATE_RDMA_NUMA)
+endif()
 if(HAUL_RDMA)
   target_link_libraries(haul_for_kvrocks INTERFACE PkgConfig::MIGRATE_RDMA_VERBS)
 endif()
