@@ -20,6 +20,8 @@ namespace {
 constexpr uint32_t kPollMs = 50;
 constexpr uint32_t kRetryMs = 60 * 1000;
 constexpr uint32_t kResolveRetryMs = 5 * 1000;
+// A destination that has taken over does not listen any more: ask it on its Redis port, and not where it was.
+constexpr int kLostReplyMs = 2 * 1000;
 constexpr int kAnswerSeconds = 10;
 
 void SetReceiveTimeout(int fd, int seconds) {
@@ -42,6 +44,8 @@ void RdmaMigrator::StopResolving() {
 std::string RdmaMigrator::statePath() const { return srv_->GetConfig()->db_dir + "/haul/slots-source"; }
 
 bool RdmaMigrator::isStopping() const { return stopping_ || migrator_->isTerminated(); }
+
+bool RdmaMigrator::isUnwanted() const { return migrator_->stop_migration_ || isStopping() || srv_->IsSlave(); }
 
 // --- agreeing with the destination -------------------------------------------------------------------------------
 
@@ -160,18 +164,27 @@ Status RdmaMigrator::Run() {
 haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
   haul_result result{};
   bool cancelled = false;
+  uint64_t released_at = 0;
   while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
-    bool wanted = migrator_->stop_migration_ || isStopping() || srv_->IsSlave();
-    if (wanted && !cancelled) {
+    if (cancelled) continue;
+    if (released_ && released_at == 0) released_at = util::GetTimeStampMS();
+    if (isUnwanted()) {
       LOG(INFO) << "[migrate] Stop migrating slot(s) " << state_.range.String();
-      haul_migration_cancel(migration);
+      cancelled = true;
+    } else if (released_ && util::GetTimeStampMS() - released_at > kLostReplyMs) {
+      LOG(WARNING) << "[migrate] The destination's answer to the hand-over is missing, ask it again";
       cancelled = true;
     }
+    if (cancelled) haul_migration_cancel(migration);
   }
   return result;
 }
 
-Status RdmaMigrator::conclude(const haul_result &result) {
+Status RdmaMigrator::conclude(haul_result result) {
+  if (result.status != HAUL_OK && released_ && confirm()) {
+    result.status = HAUL_OK;
+    result.retries++;
+  }
   const auto &figures = result.progress;
   double rate = figures.seconds > 0 ? static_cast<double>(figures.bytes) / figures.seconds / (1 << 20) : 0;
   auto text = fmt::format(
@@ -299,37 +312,8 @@ void RdmaMigrator::startResolving() {
   resolver_ = std::thread([this] { resolve(); });
 }
 
-// Tell the destination what was decided, until it has confirmed.
 void RdmaMigrator::resolve() {
-  while (!stopping_) {
-    haul_source_options options{};
-    auto store = RdmaStore::Acquire(srv_);
-    haul_error error{};
-    haul_migration *migration = nullptr;
-    haul_status status = HAUL_UNREACHABLE;
-    auto asked = askAgain();
-    if (!asked) haul_error_set(&error, status, nullptr, 0, "%s", asked.Msg().c_str());
-    if (store && asked) {
-      fillOptions(&options);
-      options.store = (*store)->Get();
-      options.log = (*store)->Log();
-      options.mode = HAUL_MODE_TCP;
-      options.retry_max_ms = kResolveRetryMs;
-      options.resolve = true;
-      status = haul_source_start(&options, &migration, &error);
-    }
-    if (status == HAUL_OK) {
-      haul_result result{};
-      while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
-        if (stopping_) haul_migration_cancel(migration);
-      }
-      status = result.status;
-      error = result.error;
-      haul_migration_destroy(migration);
-    }
-    if (status == HAUL_OK || status == HAUL_NOT_FOUND) break;
-    LOG(WARNING) << fmt::format("[migrate] The destination has not confirmed slot(s) {} yet: {}",
-                                state_.range.String(), RdmaErrorText(error));
+  while (!stopping_ && !tellDecision()) {
     for (int i = 0; i < 20 && !stopping_; i++) std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
   if (!stopping_) {
@@ -337,6 +321,54 @@ void RdmaMigrator::resolve() {
     frozen_ = false;
   }
   resolving_ = false;
+}
+
+// The answer to the hand-over got lost: within the job there is still time to ask for it.
+bool RdmaMigrator::confirm() {
+  if (resolving_.exchange(true)) return false;
+  auto start = util::GetTimeStampMS();
+  bool confirmed = false;
+  while (!confirmed && !isUnwanted() && util::GetTimeStampMS() - start < kRetryMs) {
+    confirmed = tellDecision();
+    for (int i = 0; i < 4 && !confirmed && !isUnwanted(); i++) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+  }
+  resolving_ = false;
+  return confirmed;
+}
+
+// Tell the destination what was decided. True: it has confirmed.
+bool RdmaMigrator::tellDecision() {
+  haul_source_options options{};
+  auto store = RdmaStore::Acquire(srv_);
+  haul_error error{};
+  haul_migration *migration = nullptr;
+  haul_status status = HAUL_UNREACHABLE;
+  auto asked = askAgain();
+  if (!asked) haul_error_set(&error, status, nullptr, 0, "%s", asked.Msg().c_str());
+  if (store && asked) {
+    fillOptions(&options);
+    options.store = (*store)->Get();
+    options.log = (*store)->Log();
+    options.mode = HAUL_MODE_TCP;
+    options.retry_max_ms = kResolveRetryMs;
+    options.resolve = true;
+    status = haul_source_start(&options, &migration, &error);
+  }
+  if (status == HAUL_OK) {
+    haul_result result{};
+    while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+      if (isStopping()) haul_migration_cancel(migration);
+    }
+    status = result.status;
+    error = result.error;
+    haul_migration_destroy(migration);
+  }
+  if (status == HAUL_OK || status == HAUL_NOT_FOUND) return true;
+  LOG(WARNING) << fmt::format("[migrate] The destination has not confirmed slot(s) {} yet: {}", state_.range.String(),
+                              RdmaErrorText(error));
+  return false;
 }
 
 // --- telling -----------------------------------------------------------------------------------------------------

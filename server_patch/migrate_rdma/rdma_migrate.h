@@ -7,7 +7,7 @@
 //   kSuccess, kFailed  nothing is left to be told to the destination
 //
 // The hand-over is decided by one record in libhaul's journal. Behind it the slots are answered with MOVED, also
-// after a restart, and the destination is told until it has confirmed (resolve()). Before it, the slots stay here.
+// after a restart, and the destination is told until it has confirmed (confirm(), resolve()). Before it, the slots stay here.
 #pragma once
 
 #include <atomic>
@@ -56,10 +56,13 @@ class RdmaMigrator {
   Status askAgain();
   void fillOptions(haul_source_options *options);
   haul_result waitForEnd(haul_migration *migration);
-  Status conclude(const haul_result &result);
+  Status conclude(haul_result result);
   void startResolving();
   void resolve();
+  bool confirm();
+  bool tellDecision();
   bool isStopping() const;
+  bool isUnwanted() const;
 
   haul_status freeze(uint32_t deadline_ms, haul_error *error);
   void unfreeze();
