@@ -1,184 +1,22 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma.
+"""slot_migration.py: slots move between real Kvrocks processes with migrate-type rdma (slot_case.py tells which).
 
-KVROCKS_BIN names a Kvrocks that was built with server_patch; without it everything is skipped (exit code 77).
-KVROCKS_UNPATCHED_BIN, when set, is the destination of the fallback test; otherwise the patched one stands in for it
-with its command HAUL renamed away.
     slot_migration.py HAUL_TOOL [unittest arguments]
 """
 import os
 import random
-import re
 import shutil
 import subprocess
 import sys
 import threading
 import time
-import unittest
 
-from kvrocks_node import Client, Cluster, Error, Node
-
-BINARY = os.environ.get("KVROCKS_BIN", "")
-UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", "")
-HAUL = ""
-ALL = "0-16383"
-FAMILIES = ["metadata", "default", "zset_score", "stream"]
+from kvrocks_node import Error, Node
+from slot_case import ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, read_every_type, run_suite
 
 
-def slot_prefix(slot):
-    """The first key of a slot: namespace size, namespace, slot."""
-    return (b"\x0b__namespace"[:1] + b"__namespace" + slot.to_bytes(2, "big")).hex()
-
-
-def fill_every_type(client, tag):
-    """Every type Kvrocks has, with and without a time to live, expired, and expired in part."""
-    commands = []
-    for i in range(40):
-        key = f"{tag}:{i}"
-        commands += [
-            ("set", f"{key}:string", f"value-{i}" * 20),
-            ("set", f"{key}:ttl", "x", "px", 3600000),
-            ("set", f"{key}:expired", "x", "px", 1),
-            ("append", f"{key}:string", b"\x00\xff\r\n"),
-            ("hset", f"{key}:hash", *[f"f{j // 2}" if j % 2 == 0 else f"v{j}" for j in range(60)]),
-            ("rpush", f"{key}:list", *[f"e{j}" for j in range(30)]),
-            ("lpush", f"{key}:list", "front"),
-            ("sadd", f"{key}:set", *[f"m{j}" for j in range(30)]),
-            ("zadd", f"{key}:zset", *[j if k == 0 else f"m{j}" for j in range(-15, 15) for k in range(2)]),
-            ("setbit", f"{key}:bitmap", 7 + i * 9000, 1),
-            ("setbit", f"{key}:bitmap", 1, 1),
-            ("siadd", f"{key}:sortedint", 1, 3, 5, 100000 + i),
-            ("xadd", f"{key}:stream", "1-1", "a", "b"),
-            ("xadd", f"{key}:stream", "2-1", "c", "d"),
-            ("bf.add", f"{key}:bloom", "member"),
-            ("json.set", f"{key}:json", "$", '{"a":[1,2,{"b":"c"}]}'),
-            ("pfadd", f"{key}:hll", "a", "b", "c"),
-            ("hset", f"{key}:extended", "f", "v"),
-            ("pexpire", f"{key}:extended", 3600000),
-        ]
-    replies = client.pipeline(commands)
-    bad = [str(reply) for reply in replies if isinstance(reply, Error)]
-    if bad:
-        raise AssertionError(bad[:3])
-
-
-READS = {
-    "string": ("get",), "ttl": ("get",), "expired": ("get",), "hash": ("hgetall",),
-    "list": ("lrange", 0, -1), "set": ("smembers",), "zset": ("zrange", 0, -1, "withscores"),
-    "bitmap": ("bitcount",), "sortedint": ("sirange", 0, 100), "stream": ("xrange", "-", "+"),
-    "json": ("json.get",), "hll": ("pfcount",), "extended": ("hgetall",),
-}
-
-
-def read_every_type(client, tag):
-    commands = []
-    for i in range(40):
-        for kind, (command, *rest) in READS.items():
-            commands.append((command, f"{tag}:{i}:{kind}", *rest))
-        commands.append(("bf.exists", f"{tag}:{i}:bloom", "member"))
-    return [sorted(r) if isinstance(r, list) else r for r in client.pipeline(commands)]
-
-
-class Writer(threading.Thread):
-    """Writes to both nodes as a cluster client does, and keeps a ledger of what was acknowledged."""
-
-    def __init__(self, nodes, keys=300, rate=2000):
-        super().__init__(daemon=True)
-        self.clients = {node.port: None for node in nodes}
-        self.port = nodes[0].port
-        self.keys, self.interval = keys, 1.0 / rate
-        self.ledger, self.unknown = {}, {}
-        self.acknowledged, self.errors, self.ended = 0, [], threading.Event()
-        self.pause_longest = 0.0
-
-    def once(self, key, value):
-        """True: acknowledged. False: refused for now."""
-        client = self.clients[self.port]
-        if client is None:
-            client = self.clients[self.port] = Client(self.port)
-        try:
-            client.call("set", key, value)
-            return True
-        except Error as error:
-            text = str(error)
-            if text.startswith("MOVED"):
-                self.port = int(text.rsplit(":", 1)[1])
-            elif not text.startswith("TRYAGAIN") and "CLUSTERDOWN" not in text:
-                self.errors.append(text)
-            return False
-
-    def run(self):
-        number, refused_since = 0, None
-        while not self.ended.is_set():
-            number += 1
-            key = f"live:{number % self.keys}"
-            while not self.ended.is_set():
-                self.unknown[key] = str(number)
-                try:
-                    if self.once(key, number):
-                        self.ledger[key] = str(number)
-                        del self.unknown[key]
-                        self.acknowledged += 1
-                        if refused_since is not None:
-                            self.pause_longest = max(self.pause_longest, time.monotonic() - refused_since)
-                            refused_since = None
-                        break
-                except OSError:
-                    self.clients[self.port] = None
-                refused_since = refused_since or time.monotonic()
-                time.sleep(0.001)
-            time.sleep(self.interval)
-
-    def stop(self):
-        self.ended.set()
-        self.join(60)
-
-    def check(self, test, node):
-        """Everything acknowledged is there, or what was written over it without an answer."""
-        client = node.client()
-        for key, value in self.ledger.items():
-            found = client.call("get", key)
-            allowed = {value, self.unknown.get(key, value)}
-            test.assertIn(None if found is None else found.decode(), allowed, key)
-        client.close()
-        test.assertEqual(self.errors, [])
-
-
-@unittest.skipUnless(BINARY, "KVROCKS_BIN is not set")
-class SlotMigration(unittest.TestCase):
-    cluster = None
-
-    def tearDown(self):
-        if self.cluster is not None:
-            self.cluster.close()
-            self.cluster = None
-
-    def open(self, count=2, settings=None, replica_of=None):
-        self.cluster = Cluster(BINARY, count, settings, replica_of)
-        return self.cluster.nodes
-
-    def migrate(self, source, target, slots=ALL):
-        """SYNC: returns at the end of the job."""
-        self.assertEqual(source.call("clusterx", "migrate", slots, target.id, "sync"), b"OK")
-
-    def assert_equal_databases(self, a, b, slots=(0, 16383)):
-        """All column families, record by record; both processes must have stopped."""
-        start, end = slot_prefix(slots[0]), slot_prefix(slots[1] + 1)
-        for family in FAMILIES:
-            done = subprocess.run(
-                [HAUL, "verify", "--db", a.database(), "--with", b.database(), "--cf", family,
-                 "--range", f"0x{start}:0x{end}"],
-                capture_output=True, text=True, check=False)
-            self.assertEqual(done.returncode, 0, f"{family}: {done.stdout} {done.stderr}")
-
-    def count_records(self, node, family):
-        done = subprocess.run([HAUL, "verify", "--db", node.database(), "--with", node.database(), "--cf", family,
-                               "--json"], capture_output=True, text=True, check=False)
-        found = re.search(r'"records":\s*(\d+)', done.stdout)
-        self.assertIsNotNone(found, done.stdout + done.stderr)
-        return int(found.group(1))
-
+class SlotMigration(SlotCase):
     # --- every type ---------------------------------------------------------------------------------
 
     def test_migrate__every_type__byte_equal_and_readable(self):
@@ -426,7 +264,7 @@ class SlotMigration(unittest.TestCase):
         a, b = self.open()
         b.call("haul", "import", ALL, self.cluster.version)
         done = subprocess.run(
-            [HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + 20000}", "--transport",
+            [self.HAUL, "send", "--db", self.foreign_database(a), "--to", f"127.0.0.1:{b.port + 20000}", "--transport",
              "tcp", "--retry", "1s"], capture_output=True, text=True, check=False)
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertEqual(b.cluster_info()["import_state"], "start")
@@ -545,8 +383,4 @@ class SlotMigration(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    if not BINARY:
-        print("SKIPPED kvrocks_slot_migration: KVROCKS_BIN is not set")
-        sys.exit(77)
-    HAUL = os.path.abspath(sys.argv.pop(1))
-    unittest.main(verbosity=2, warnings="ignore")
+    run_suite("kvrocks_slot_migration")

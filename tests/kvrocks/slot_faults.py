@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""slot_faults.py: either node is killed, or the network is cut, at each named stage of a migration; a load runs.
+
+    slot_faults.py HAUL_TOOL [unittest arguments]
+"""
+import threading
+import time
+
+from haul_proxy import STAGES, HaulProxy
+from kvrocks_node import Error
+from slot_case import ALL, SlotCase, Writer, fill_every_type, read_every_type, run_suite
+
+# The source has written its decision: from here on the destination owns, whatever happens.
+DECIDED = {"commit", "committed"}
+
+
+class Referee(threading.Thread):
+    """Asks both nodes for a write in turn: once the destination has taken one, the source must not take another."""
+
+    def __init__(self, source, target):
+        super().__init__(daemon=True)
+        self.nodes = (target, source)
+        self.ended = threading.Event()
+        self.target_took, self.both = False, []
+        self.asked = 0
+
+    def takes(self, node):
+        try:
+            return node.call("set", "referee", self.asked) == b"OK"
+        except (OSError, Error, ValueError):
+            return False
+
+    def run(self):
+        target, source = self.nodes
+        while not self.ended.is_set():
+            self.asked += 1
+            self.target_took = self.takes(target) or self.target_took
+            if self.takes(source) and self.target_took:
+                self.both.append(self.asked)
+            time.sleep(0.005)
+
+    def stop(self):
+        self.ended.set()
+        self.join(60)
+
+
+class SlotFaults(SlotCase):
+    proxy = None
+
+    def tearDown(self):
+        if self.proxy is not None:
+            self.proxy.close()
+            self.proxy = None
+        super().tearDown()
+
+    def open_with_proxy(self):
+        """The source knows the destination by the proxy's port."""
+        a, b = self.open()
+        self.proxy = HaulProxy(b.port)
+        own_port, b.port = b.port, self.proxy.port
+        self.cluster.tell([a])
+        b.port = own_port
+        return a, b
+
+    def under_load(self, a, b):
+        fill_every_type(a.client(), "t")
+        self.before = read_every_type(a.client(), "t")
+        a.call("set", "fill", "x" * 200000)
+        self.writer, self.referee = Writer([a, b]), Referee(a, b)
+        self.writer.start()
+        self.referee.start()
+        a.wait_for(lambda: self.writer.acknowledged > 50, "the load")
+
+    def start_job(self, a, b):
+        """Asynchronously: with some lag for the log, so that there are deltas."""
+        a.call("config", "set", "migrate-rdma-rate-limit-mb", 1)
+        self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
+
+    def settle(self, a, b):
+        """Until no job is on its way at the source; begins one when the slots are still there."""
+        def ended():
+            info = a.info("migration")
+            if "migrate_phase" in info or info["migrate_unconfirmed"] != "0":
+                return False
+            return a.cluster_info().get("migrating_state") != "start"
+        a.wait_for(ended, "the end of the job")
+        try:
+            a.call("set", "probe", "a")
+        except Error as error:
+            self.assertRegex(str(error), "MOVED")
+            return
+        self.migrate(a, b)
+
+    def conclude(self, a, b):
+        self.settle(a, b)
+        b.wait_for(lambda: b.call("set", "probe", "b") == b"OK", "the destination's ownership")
+        count = self.writer.acknowledged
+        b.wait_for(lambda: self.writer.acknowledged > count + 50, "the load on the destination")
+        self.writer.stop()
+        self.referee.stop()
+        self.assertEqual(self.referee.both, [], "two owners")
+        self.assertTrue(self.referee.target_took)
+        with self.assertRaisesRegex(Error, "MOVED"):
+            a.call("set", "probe", "a")
+        self.writer.check(self, b)
+        self.assertEqual(read_every_type(b.client(), "t"), self.before)
+
+    # --- kill -9 -------------------------------------------------------------------------------------
+
+    def kill_at(self, stage, victim_name):
+        a, b = self.open_with_proxy()
+        victim = a if victim_name == "source" else b
+        self.under_load(a, b)
+        reached = self.proxy.at(stage, victim.kill)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120), f"{stage} was not reached: {a.log()[-2000:]}")
+        victim.settings.pop("migrate-rdma-rate-limit-mb", None)
+        victim.start()
+        if stage in DECIDED:
+            with self.assertRaisesRegex(Error, "MOVED"):
+                a.call("set", "probe", "a")
+        self.conclude(a, b)
+
+    # --- the network ---------------------------------------------------------------------------------
+
+    def cut_at(self, stage):
+        """The message is lost, every connection ends, and nothing comes through for a while."""
+        a, b = self.open_with_proxy()
+        self.under_load(a, b)
+
+        def cut():
+            self.proxy.cut()
+            return "drop"
+        reached = self.proxy.at(stage, cut)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120), f"{stage} was not reached: {a.log()[-2000:]}")
+        asked = self.referee.asked
+        a.wait_for(lambda: self.referee.asked > asked + 50, "some time without a network")
+        if stage in DECIDED:
+            with self.assertRaisesRegex(Error, "MOVED"):
+                a.call("set", "probe", "a")
+        if stage == "committed":
+            self.assertEqual(b.call("set", "probe", "b"), b"OK")
+        self.proxy.heal()
+        self.conclude(a, b)
+
+    def test_network__lost_reply_and_source_killed__one_owner_while_it_is_cut(self):
+        a, b = self.open_with_proxy()
+        self.under_load(a, b)
+
+        def cut():
+            self.proxy.cut()
+            a.kill()
+            return "drop"
+        reached = self.proxy.at("committed", cut)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120))
+        a.start()
+        self.assertEqual(a.info("migration")["migrate_unconfirmed"], "1")
+        for node, answer in ((a, "MOVED"), (b, None)):
+            if answer:
+                with self.assertRaisesRegex(Error, answer):
+                    node.call("set", "probe", node.name)
+            else:
+                self.assertEqual(node.call("set", "probe", node.name), b"OK")
+        self.proxy.heal()
+        self.conclude(a, b)
+
+    def test_network__silence_without_an_end__given_up_and_taken_up_again(self):
+        a, b = self.open_with_proxy()
+        self.under_load(a, b)
+        reached = self.proxy.at("snapshot", self.proxy.stall)
+        self.start_job(a, b)
+        self.assertTrue(reached.wait(120))
+        a.wait_for(lambda: a.info("migration").get("migrate_phase") == "retrying", "the source's patience to end")
+        self.proxy.cut()
+        self.proxy.heal()
+        self.conclude(a, b)
+        self.assertGreater(int(a.info("migration")["last_retries"]), 0)
+
+
+def make_cells():
+    for stage in STAGES:
+        word = stage.replace("-", "_")
+        for victim in ("source", "destination"):
+            def kill(self, stage=stage, victim=victim):
+                self.kill_at(stage, victim)
+            setattr(SlotFaults, f"test_kill__{victim}_at_{word}__one_owner_and_nothing_lost", kill)
+
+        def cut(self, stage=stage):
+            self.cut_at(stage)
+        setattr(SlotFaults, f"test_network__cut_at_{word}__one_owner_and_nothing_lost", cut)
+
+
+make_cells()
+
+if __name__ == "__main__":
+    run_suite("kvrocks_slot_faults")
