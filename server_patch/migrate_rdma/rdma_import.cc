@@ -12,6 +12,7 @@
 namespace {
 
 constexpr int kListenPortIncrement = 20000;
+constexpr int kPortMax = 65535;
 constexpr int kTokenBytes = 16;
 constexpr uint32_t kPollMs = 100;
 // A source that was told the token comes at once; one that got lost on the way back comes within its retry time.
@@ -25,6 +26,10 @@ bool SplitAddress(const std::string &address, std::string *host, int *port) {
   *host = address.substr(0, colon);
   *port = std::atoi(address.c_str() + colon + 1);
   return *port > 0;
+}
+
+bool IsAnyPort(const std::string &address) {
+  return address.size() > 2 && address.compare(address.size() - 2, 2, ":0") == 0;
 }
 
 bool IsWildcard(const std::string &host) { return host.empty() || host == "0.0.0.0" || host == "[::]" || host == "*"; }
@@ -116,12 +121,17 @@ bool RdmaImport::hasTaken(const SlotRange &range) const {
 Status RdmaImport::listen(std::string *address) {
   auto *config = srv_->GetConfig();
   if (state_.endpoint.empty()) state_.endpoint = config->migrate_rdma.listen;
-  if (state_.endpoint.empty()) state_.endpoint = fmt::format("0.0.0.0:{}", config->port + kListenPortIncrement);
+  if (state_.endpoint.empty()) {
+    // A Redis port that high leaves the choice to the system; the source is told.
+    int port = config->port + kListenPortIncrement;
+    state_.endpoint = fmt::format("0.0.0.0:{}", port <= kPortMax ? port : 0);
+  }
   bool has_replicas = RdmaTopologyHasReplicas(srv_);
   store_->SetReplicasExpected(has_replicas);
   may_ingest_ = RdmaLaneMode(srv_) != HAUL_LANE_WRITE_BATCH && !has_replicas;
   GET_OR_RET(startTarget());
   *address = haul_migration_address(migration_);
+  if (IsAnyPort(state_.endpoint)) state_.endpoint = *address;  // the same one after a restart
   cancelled_ = false;
   active_ = true;
   // From now on a replica that wants to go on with the log might miss a file.
