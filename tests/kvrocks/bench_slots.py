@@ -3,32 +3,52 @@
 """bench_slots.py: how long all slots take, by rdma (over TCP) and by upstream's two ways, in turns.
 
 KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, when set, is the one that runs upstream's ways.
-    bench_slots.py [--mib N] [--kind string|hash] [--runs N] [--types rdma,rdma-writebatch,raw-key-value,redis-command]
-Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts).
+    bench_slots.py [--mib N] [--kind string|hash] [--runs N] [--types LIST] [--load WRITES] [--json FILE]
+Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The types
+"-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
+compacted and left until it was idle; one that other programs disturbed is made again. --load: so many SETs a second to the slots that move, from before the
+migration until behind it; a client follows MOVED and repeats what got TRYAGAIN.
 """
 import argparse
+import json
+import multiprocessing
 import os
+import shutil
+import statistics
 import time
 
-from kvrocks_node import Cluster
+from kvrocks_node import Client, Cluster, Error
 
 BINARY = os.environ.get("KVROCKS_BIN", "")
 BASELINE = os.environ.get("KVROCKS_BASELINE_BIN", BINARY)
-UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192}
+UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192,
+            "migrate-rdma-transport": None}
 COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2}
 TYPES = {
     "rdma": {"migrate-type": "rdma", "migrate-rdma-lane": "auto"},
     "rdma-writebatch": {"migrate-type": "rdma", "migrate-rdma-lane": "writebatch"},
+    "rdma-16": {"migrate-type": "rdma", "migrate-rdma-rate-limit-mb": 16},
     "raw-key-value-256": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 256},
     "raw-key-value-1024": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 1024},
+    "raw-key-value-16": {"migrate-type": "raw-key-value", "migrate-batch-size-kb": 256,
+                         "migrate-batch-rate-limit-mb": 16},
     "redis-command": {"migrate-type": "redis-command"},
 }
+DEFAULT_TYPES = "rdma,rdma-writebatch,raw-key-value-256,raw-key-value-1024,redis-command"
+FIGURES = ["seconds", "source_cpu_s", "target_cpu_s", "others_cpu_s", "pause_ms", "p99_ms", "p99_before_ms", "gap_ms"]
 
 
 def cpu_seconds(node):
     with open(f"/proc/{node.process.pid}/stat", encoding="ascii") as file:
         fields = file.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def busy_seconds():
+    """Of the whole machine."""
+    with open("/proc/stat", encoding="ascii") as file:
+        fields = [int(field) for field in file.readline().split()[1:]]
+    return (sum(fields[:3]) + sum(fields[5:7])) / os.sysconf("SC_CLK_TCK")
 
 
 def fill(node, kind, mib):
@@ -61,24 +81,121 @@ def settle(node):
         before = now
 
 
-def run_once(name, kind, mib):
-    settings = dict(COMMON, **TYPES[name])
-    binary = BINARY if name.startswith("rdma") else BASELINE
+def load(port, rate, orders, answers):
+    """A process of its own: five SETs at a time; "mark" in `orders` divides before from during, "stop" ends it."""
+    clients, batch, number = {}, 5, 0
+    latencies, before, last_taken, gap = [], [], time.monotonic(), 0.0
+    due = time.monotonic()
+    while True:
+        if orders.poll():
+            if orders.recv() == "stop":
+                break
+            before, latencies, gap = latencies, [], 0.0
+        start = time.monotonic()
+        client = clients.setdefault(port, None) or Client(port)
+        clients[port] = client
+        replies = client.pipeline([("set", f"load:{(number + i) % 10000}", "x" * 100) for i in range(batch)], batch)
+        moved = [str(reply) for reply in replies if isinstance(reply, Error)]
+        now = time.monotonic()
+        if moved:
+            if moved[0].startswith("MOVED"):
+                port = int(moved[0].rsplit(":", 1)[1])
+            time.sleep(0.0005)
+            continue
+        gap, last_taken = max(gap, now - last_taken), now
+        latencies.append(now - start)
+        number += batch
+        due += batch / rate
+        if due > now:
+            time.sleep(due - now)
+        else:
+            due = now
+    answers.send((percentile(before, 0.99), percentile(latencies, 0.99), gap * 1000, number))
+
+
+def percentile(seconds, share):
+    return sorted(seconds)[int(len(seconds) * share)] * 1000 if seconds else 0.0
+
+
+class Prepared:
+    """A database that all runs begin with."""
+
+    def __init__(self, kind, mib):
+        self.mib = mib
+        self.cluster = Cluster(BINARY, 1, {"a": dict(COMMON, **{"migrate-rdma-transport": "tcp"})})
+        node = self.cluster.nodes[0]
+        fill(node, kind, mib)
+        settle(node)
+        node.stop()
+
+    def put_into(self, node):
+        node.stop()
+        shutil.rmtree(node.database())
+        shutil.copytree(self.cluster.nodes[0].database(), node.database())
+        node.start()
+        settle(node)
+
+
+def touch_memory(directory, mib):
+    """So much of it, that what the host of a virtual machine has taken back meanwhile is there again."""
+    path = os.path.join(directory, "touched")
+    block = bytes(1 << 20)
+    with open(path, "wb") as file:
+        for _ in range(mib):
+            file.write(block)
+    os.remove(path)
+
+
+def run_once(name, prepared, rate):
+    settings = dict(COMMON)
     if not name.startswith("rdma"):
         settings.update(UPSTREAM)
-        settings["migrate-rdma-transport"] = None
-    cluster = Cluster(binary, 2, {"a": settings, "b": settings})
+    settings.update(TYPES[name])
+    cluster = Cluster(BINARY if name.startswith("rdma") else BASELINE, 2, {"a": settings, "b": settings})
     try:
         a, b = cluster.nodes
-        fill(a, kind, mib)
-        settle(a)
-        cpu_a, cpu_b, start = cpu_seconds(a), cpu_seconds(b), time.monotonic()
+        prepared.put_into(a)
+        cluster.tell()
+        figures = dict.fromkeys(FIGURES)
+        loader = None
+        if rate:
+            orders, far_orders = multiprocessing.Pipe()
+            answers, far_answers = multiprocessing.Pipe()
+            loader = multiprocessing.Process(target=load, args=(a.port, rate, far_orders, far_answers))
+            loader.start()
+            time.sleep(5)
+        touch_memory(cluster.directory, prepared.mib * 3)
+        if loader:
+            orders.send("mark")
+        cpu_a, cpu_b, busy, start = cpu_seconds(a), cpu_seconds(b), busy_seconds(), time.monotonic()
         a.call("clusterx", "migrate", "0-16383", b.id, "sync")
-        seconds = time.monotonic() - start
-        pause = a.info("migration").get("last_write_pause_ms", "-") if name.startswith("rdma") else "-"
-        return seconds, cpu_seconds(a) - cpu_a, cpu_seconds(b) - cpu_b, pause
+        figures["seconds"] = time.monotonic() - start
+        figures["source_cpu_s"], figures["target_cpu_s"] = cpu_seconds(a) - cpu_a, cpu_seconds(b) - cpu_b
+        figures["others_cpu_s"] = busy_seconds() - busy - figures["source_cpu_s"] - figures["target_cpu_s"]
+        if name.startswith("rdma"):
+            figures["pause_ms"] = float(a.info("migration")["last_write_pause_ms"])
+        if loader:
+            time.sleep(0.5)
+            orders.send("stop")
+            figures["p99_before_ms"], figures["p99_ms"], figures["gap_ms"], _ = answers.recv()
+            loader.join()
+        return figures
     finally:
         cluster.close()
+
+
+def run_alone(name, prepared, options):
+    """Again when other programs took more than a tenth of a processor (with a load: it is one of them)."""
+    for _ in range(5):
+        figures = run_once(name, prepared, options.load)
+        if options.load or figures["others_cpu_s"] <= 0.1 * figures["seconds"]:
+            return figures
+        print(f"{name:19} disturbed: {figures['seconds']:.2f} s, others {figures['others_cpu_s']:.2f} CPU s", flush=True)
+    return figures
+
+
+def show(value):
+    return "-" if value is None else f"{value:.2f}"
 
 
 def main():
@@ -86,15 +203,29 @@ def main():
     parser.add_argument("--mib", type=int, default=256)
     parser.add_argument("--kind", choices=["string", "hash"], default="string")
     parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--types", default=",".join(TYPES))
+    parser.add_argument("--types", default=DEFAULT_TYPES)
+    parser.add_argument("--load", type=int, default=0)
+    parser.add_argument("--json")
     options = parser.parse_args()
-    print(f"{options.mib} MiB of {options.kind}s")
-    print("type                seconds   MB/s  source-cpu-s  target-cpu-s  pause-ms")
-    for _ in range(options.runs):
-        for name in options.types.split(","):
-            seconds, source, target, pause = run_once(name, options.kind, options.mib)
-            print(f"{name:19} {seconds:7.2f} {options.mib * 1.048576 / seconds:6.1f}  {source:12.2f}  {target:12.2f}  {pause}",
-                  flush=True)
+    prepared = Prepared(options.kind, options.mib)
+    print(f"{options.mib} MiB of {options.kind}s, {options.load} writes/s", flush=True)
+    print(f"{'type':19}", *(f"{figure:>13}" for figure in FIGURES))
+    runs = {name: [] for name in options.types.split(",")}
+    try:
+        for _ in range(options.runs):
+            for name, list_of in runs.items():
+                list_of.append(run_alone(name, prepared, options))
+                print(f"{name:19}", *(f"{show(list_of[-1][figure]):>13}" for figure in FIGURES), flush=True)
+    finally:
+        prepared.cluster.close()
+    if options.runs > 1:
+        print("medians")
+        for name, list_of in runs.items():
+            middle = [None if list_of[0][f] is None else statistics.median(r[f] for r in list_of) for f in FIGURES]
+            print(f"{name:19}", *(f"{show(value):>13}" for value in middle))
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"mib": options.mib, "kind": options.kind, "load": options.load, "runs": runs}, file, indent=1)
 
 
 if __name__ == "__main__":

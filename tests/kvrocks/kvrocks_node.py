@@ -101,6 +101,18 @@ def free_port():
             return port
 
 
+def free_high_port():
+    """One that 20000 cannot be added to."""
+    while True:
+        with socket.socket() as probe:
+            port = 45536 + int.from_bytes(os.urandom(2), "big") % 15000
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
 class Node:
     def __init__(self, binary, directory, name, settings=None):
         self.binary, self.name = binary, name
@@ -120,6 +132,7 @@ class Node:
             "log-level": "info",
         }
         self.settings.update(settings or {})
+        self.port = self.settings["port"]
         self.process = None
         os.makedirs(self.directory)
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from kvrocks_node import Error, Node
+from kvrocks_node import Error, Node, free_high_port
 from slot_case import ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, read_every_type, run_suite
 
 
@@ -166,6 +166,36 @@ class SlotMigration(SlotCase):
         a.stop()
         b.stop()
         self.assert_equal_databases(a, b)
+
+    # --- three nodes ---------------------------------------------------------------------------------
+
+    def test_migrate__three_nodes_under_load__each_slot_where_it_belongs(self):
+        a, b, c = self.open(3)
+        fill_every_type(a.client(), "n")
+        before = read_every_type(a.client(), "n")
+        writer = Writer([a, b, c])
+        writer.start()
+        for source, target, slots, owned in (
+                (a, b, "0-8000", {a.id: "8001-16383", b.id: "0-8000"}),
+                (a, c, "8001-12000", {a.id: "12001-16383", b.id: "0-8000", c.id: "8001-12000"}),
+                (b, c, "4001-8000", {a.id: "12001-16383", b.id: "0-4000", c.id: "4001-12000"}),
+                (c, a, "4001-12000", {a.id: "4001-16383", b.id: "0-4000"}),
+                (b, a, "0-4000", {a.id: ALL})):
+            self.migrate(source, target, slots)
+            self.cluster.slots = owned
+            self.cluster.tell()
+        writer.stop()
+        writer.check(self, a)
+        self.assertEqual(read_every_type(a.client(), "n"), before)
+        for node in (b, c):
+            with self.assertRaisesRegex(Error, f"MOVED .*:{a.port}"):
+                node.call("get", "n:1:string")
+
+    def test_migrate__redis_port_too_high_for_the_default__any_free_port(self):
+        a, b = self.open(settings={"b": {"port": free_high_port()}})
+        a.call("set", "k", "v")
+        self.migrate(a, b)
+        self.assertEqual(b.call("get", "k"), b"v")
 
     # --- refusals, fallback, cancel ------------------------------------------------------------------
 
