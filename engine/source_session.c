@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "catch_up.h"
 #include "clock.h"
 #include "end_reason.h"
 #include "journal.h"
@@ -18,13 +19,6 @@ enum { ACTION_COUNT_MAX = 16 };
 
 /* Freezes that ran into their deadline before the job gives up. */
 enum { FREEZE_ATTEMPTS_MAX = 10 };
-
-/* Rounds over the log before a lag that does not shrink ends the job. */
-enum { ROUND_COUNT_MAX = 1000 };
-
-/* Rounds go on behind the lag limit until one is this much smaller, but not for ever: what the
- * target has to apply while writes are frozen is the pause. */
-enum { NEAR_SHARE = 8, NEAR_ROUND_COUNT_MAX = 10 };
 
 struct source_session {
     struct source_session_options options;
@@ -43,9 +37,8 @@ struct source_session {
     bool decision_asked;
     bool decision_in_doubt; /* the record could neither be written nor not */
     bool copied;
-    uint64_t delta_batches;   /* sent so far */
-    uint64_t earlier_batches; /* those sent before the last round */
-    bool waits_for_target;    /* the lag is small here; the target has yet to apply what was sent */
+    struct catch_up catch_up;
+    bool waits_for_target; /* the lag is small here; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare in the air */
     uint32_t freeze_attempts;
@@ -294,7 +287,7 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
     take_accepted(session, accepted);
     session->accepted_once = true;
     retry_limit_note_up(&session->retry, durable_mark(&session->accepted.as.plan_accepted), now_ns);
-    session->delta_batches = session->accepted.as.plan_accepted.delta_next_batch;
+    session->catch_up.batches = session->accepted.as.plan_accepted.delta_next_batch;
     (void)push(session, SOURCE_ACTION_OPEN_LINKS);
     /* Each attempt has its own deadlines; the driver reports LINKS_UP or FAILED. */
     enter(session, SOURCE_LINKING, CLOCK_NEVER);
@@ -311,7 +304,7 @@ static void start_round(struct source_session *session)
 static void check_caught_up(struct source_session *session)
 {
     if (session->waits_for_target && session->state == SOURCE_CATCHING_UP &&
-        session->progress.delta_applied_batches >= session->delta_batches) {
+        catch_up_is_level(&session->catch_up, session->progress.delta_applied_batches)) {
         session->waits_for_target = false;
         start_round(session);
     }
@@ -326,46 +319,43 @@ static void check_copied(struct source_session *session)
     }
 }
 
-/* Has the target applied all but the last round, and was that a small one? */
-static bool target_is_near(const struct source_session *session)
+static void start_freeze(struct source_session *session, uint64_t now_ns)
 {
-    bool small = session->figures.lag_bytes <= session->options.source.lag_bytes_max / NEAR_SHARE ||
-                 session->figures.rounds > NEAR_ROUND_COUNT_MAX;
-    return small && session->progress.delta_applied_batches >= session->earlier_batches;
+    session->figures.lag_bytes_at_freeze = session->figures.lag_bytes;
+    session->figures.freeze_started_ns = now_ns;
+    session->freeze_attempts++;
+    session->frozen = true;
+    (void)push(session, SOURCE_ACTION_FREEZE);
+    uint64_t limit_ns = (uint64_t)session->options.source.freeze_max_ms * NS_PER_MS;
+    enter(session, SOURCE_FREEZING, now_ns + limit_ns);
 }
 
 static void on_round_done(struct source_session *session, const struct source_event *event,
                           uint64_t now_ns)
 {
     session->figures.lag_bytes = event->bytes;
-    session->earlier_batches = session->delta_batches;
-    session->delta_batches = event->batches;
     session->round_sequence = event->sequence;
+    catch_up_note_round(&session->catch_up, event->bytes, event->batches);
     if (session->state == SOURCE_DRAINING) {
         (void)push(session, SOURCE_ACTION_DIGEST);
         return;
     }
-    if (event->bytes <= session->options.source.lag_bytes_max && !target_is_near(session)) {
+    switch (catch_up_next(&session->catch_up, session->progress.delta_applied_batches)) {
+    case CATCH_UP_ROUND:
+        start_round(session);
+        break;
+    case CATCH_UP_WAIT:
         session->waits_for_target = true; /* a Progress goes on, when one is still to come */
         check_caught_up(session);
-        return;
-    }
-    if (event->bytes <= session->options.source.lag_bytes_max) {
-        session->figures.lag_bytes_at_freeze = event->bytes;
-        session->figures.freeze_started_ns = now_ns;
-        session->freeze_attempts++;
-        session->frozen = true;
-        (void)push(session, SOURCE_ACTION_FREEZE);
-        uint64_t limit_ns = (uint64_t)session->options.source.freeze_max_ms * NS_PER_MS;
-        enter(session, SOURCE_FREEZING, now_ns + limit_ns);
-        return;
-    }
-    if (session->figures.rounds >= ROUND_COUNT_MAX) {
+        break;
+    case CATCH_UP_FREEZE:
+        start_freeze(session, now_ns);
+        break;
+    case CATCH_UP_GIVE_UP:
         abort_with(session, HAUL_TIMEOUT, "the log grows as fast as it can be sent",
                    "slow the writers down or raise the lag limit", now_ns);
-        return;
+        break;
     }
-    start_round(session);
 }
 
 /* The freeze took too long: writers first, another round later. */
@@ -408,7 +398,7 @@ static void on_digested(struct source_session *session, const struct source_even
     haul_control_Prepare *prepare = &push_message(session, MESSAGE_PREPARE)->as.prepare;
     prepare->frozen_sequence = session->round_sequence;
     prepare->freeze = session->freeze_attempts;
-    prepare->delta_batches = session->delta_batches;
+    prepare->delta_batches = session->catch_up.batches;
     prepare->old_version = plan->old_version;
     prepare->new_version = plan->new_version;
     prepare->epoch = session->options.epoch;
@@ -729,6 +719,7 @@ enum haul_status source_session_create(const struct source_session_options *opti
     session->figures.verified = options->decided; /* no decision without */
     session->state = SOURCE_CONNECTING;
     retry_limit_init(&session->retry, options->retry_max_ms);
+    catch_up_init(&session->catch_up, options->source.lag_bytes_max);
     session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own */
     session->digests = calloc(options->plan->family_count, sizeof(*session->digests));
     if (session->digests == NULL) {

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* catch_up.h — another round over the log, or freeze? Rounds go on until the lag, the bytes that
+ * the last one found, is within its limit and the target is near: what it has to apply while writes
+ * are frozen is the pause.
+ *
+ *   lag over the limit----------------------------------> ROUND, after very many GIVE_UP
+ *   within, the target has not applied enough-----------> WAIT, and ROUND when it has applied all
+ *   within, and near------------------------------------> FREEZE
+ *
+ * Pure arithmetic over what it is told. Thread: the loop's. */
+#ifndef HAUL_CATCH_UP_H
+#define HAUL_CATCH_UP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum catch_up_step { CATCH_UP_ROUND, CATCH_UP_WAIT, CATCH_UP_FREEZE, CATCH_UP_GIVE_UP };
+
+struct catch_up {
+    uint64_t lag_bytes_max;
+    uint64_t lag_bytes;       /* of the last round */
+    uint64_t batches;         /* sent so far, of all rounds */
+    uint64_t earlier_batches; /* those sent before the last round */
+    uint64_t rounds;
+};
+
+void catch_up_init(struct catch_up *catch_up, uint64_t lag_bytes_max);
+
+/* A round is over: it found `lag_bytes`, and `batches` are sent by now. */
+void catch_up_note_round(struct catch_up *catch_up, uint64_t lag_bytes, uint64_t batches);
+
+/* What comes next when the target has applied so many batches. */
+enum catch_up_step catch_up_next(const struct catch_up *catch_up, uint64_t applied_batches);
+
+/* Has the target applied all that was sent? */
+bool catch_up_is_level(const struct catch_up *catch_up, uint64_t applied_batches);
+
+#endif
