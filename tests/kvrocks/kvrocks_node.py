@@ -8,6 +8,9 @@ import subprocess
 import tempfile
 import time
 
+# In the soft-RoCE rig: the address of its device. Clients use the loopback device.
+ADDRESS = os.environ.get("HAUL_RIG_ADDRESS", "127.0.0.1")
+TRANSPORT = "tcp" if ADDRESS == "127.0.0.1" else "rdma"
 # Waits are for events; this only ends a test that hangs, on the slowest machine.
 DEADLINE_S = 120
 
@@ -120,13 +123,13 @@ class Node:
         self.port = free_port()
         self.directory = os.path.join(directory, name)
         self.settings = {
-            "bind": "127.0.0.1",
+            "bind": "127.0.0.1" if TRANSPORT == "tcp" else f"127.0.0.1 {ADDRESS}",
             "port": self.port,
             "dir": self.directory,
             "cluster-enabled": "yes",
             "workers": 2,
             "migrate-type": "rdma",
-            "migrate-rdma-transport": "tcp",
+            "migrate-rdma-transport": TRANSPORT,
             "rocksdb.compression": "no",
             "rocksdb.write_buffer_size": 16,
             "log-level": "info",
@@ -239,7 +242,7 @@ class Cluster:
             master = self.replica_of.get(node.name)
             role = f"slave {(master * 40)[:40]}" if master else "master -"
             slots = "" if master else self.slots.get(node.id, "")
-            lines.append(f"{node.id} 127.0.0.1 {node.port} {role} {slots}".strip())
+            lines.append(f"{node.id} {ADDRESS} {node.port} {role} {slots}".strip())
         return "\n".join(lines)
 
     def close(self, keep=False):

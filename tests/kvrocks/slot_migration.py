@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-from kvrocks_node import Error, Node, free_high_port
+from kvrocks_node import ADDRESS, TRANSPORT, Error, Node, free_high_port
 from slot_case import ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, read_every_type, run_suite
 
 
@@ -33,7 +33,7 @@ class SlotMigration(SlotCase):
         self.assertEqual(b.cluster_info()["import_state"], "success")
         info = a.info("migration")
         self.assertEqual(info["last_result"], "OK")
-        self.assertEqual(info["last_transport"], "tcp")
+        self.assertEqual(info["last_transport"], TRANSPORT)
         self.assertGreater(int(info["last_records"]), 0)
         self.assertGreaterEqual(float(info["last_write_pause_ms"]), 0)
         a.stop()
@@ -59,7 +59,7 @@ class SlotMigration(SlotCase):
         slot = client.call("cluster", "keyslot", "{one}")
         self.migrate(a, b, slot)
         self.assertEqual(b.call("get", "{one}:7"), b"7")
-        with self.assertRaisesRegex(Error, f"MOVED {slot} 127.0.0.1:{b.port}"):
+        with self.assertRaisesRegex(Error, f"MOVED {slot} {ADDRESS}:{b.port}"):
             a.call("get", "{one}:7")
         self.assertEqual(a.call("get", "{two}:7"), b"7")
         with self.assertRaisesRegex(Error, "MOVED"):
@@ -312,6 +312,12 @@ class SlotMigration(SlotCase):
 
     def finish_after_crash(self, a, b):
         """Whatever was left: in the end exactly one node owns, and has everything."""
+        def ended():
+            info = a.info("migration")
+            on_its_way = "migrate_phase" in info or a.cluster_info().get("migrating_state") == "start"
+            return not on_its_way and info["migrate_unconfirmed"] == "0"
+        a.wait_for(ended, "the end of the job")
+
         def owner():
             answers = []
             for node in (a, b):
