@@ -115,3 +115,13 @@ struct haul_slice message_slice(const pb_bytes_array_t *bytes)
     return bytes == NULL ? (struct haul_slice){NULL, 0}
                          : (struct haul_slice){bytes->bytes, bytes->size};
 }
+
+uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted)
+{
+    uint64_t mark = 1 + accepted->delta_next_batch;
+    for (size_t i = 0; i < accepted->positions_count; i++) {
+        mark += accepted->positions[i].next_batch;
+        mark += accepted->positions[i].finished ? 1 : 0;
+    }
+    return mark;
+}

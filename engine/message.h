@@ -79,4 +79,7 @@ pb_bytes_array_t *message_bytes(struct haul_slice bytes);
 /* The bytes of one; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);
 
+/* Batches that the target holds durably; grows when an attempt has brought something. */
+uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted);
+
 #endif

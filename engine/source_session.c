@@ -259,17 +259,6 @@ static void take_accepted(struct source_session *session, haul_control_PlanAccep
     memset(accepted, 0, sizeof(*accepted));
 }
 
-/* Batches that the target holds durably. */
-static uint64_t durable_mark(const haul_control_PlanAccepted *accepted)
-{
-    uint64_t mark = 1 + accepted->delta_next_batch;
-    for (size_t i = 0; i < accepted->positions_count; i++) {
-        mark += accepted->positions[i].next_batch;
-        mark += accepted->positions[i].finished ? 1 : 0;
-    }
-    return mark;
-}
-
 static void on_plan_accepted(struct source_session *session, struct message *message,
                              uint64_t now_ns)
 {
@@ -286,7 +275,8 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
     }
     take_accepted(session, accepted);
     session->accepted_once = true;
-    retry_limit_note_up(&session->retry, durable_mark(&session->accepted.as.plan_accepted), now_ns);
+    retry_limit_note_up(&session->retry, message_durable_mark(&session->accepted.as.plan_accepted),
+                        now_ns);
     session->catch_up.batches = session->accepted.as.plan_accepted.delta_next_batch;
     (void)push(session, SOURCE_ACTION_OPEN_LINKS);
     /* Each attempt has its own deadlines; the driver reports LINKS_UP or FAILED. */
@@ -537,11 +527,24 @@ static bool on_expected_message(struct source_session *session, struct message *
     return true;
 }
 
+/* Nothing of a job that is refused is with the target; but one that it had before stays with it,
+ * and one that it aborts it has still to clear. */
+static bool refused_means_gone(const struct source_session *session,
+                               const haul_control_Refused *refused)
+{
+    return !session->accepted_once && !session->options.continued &&
+           session->figures.retries == 0 &&
+           !end_reason_may_lack_record((enum haul_status)refused->status);
+}
+
 static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
         if (message->type == MESSAGE_ABORTED || message->type == MESSAGE_REFUSED) {
-            session->figures.peer_knows = session->welcome.session.size > 0; /* it looked */
+            bool looked = session->welcome.session.size > 0;
+            session->figures.peer_knows =
+                looked && (message->type == MESSAGE_ABORTED ||
+                           refused_means_gone(session, &message->as.refused));
             enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)push(session, SOURCE_ACTION_END);
         }
@@ -558,11 +561,7 @@ static void on_message(struct source_session *session, struct message *message, 
                     message->as.abort.hint, now_ns);
         return;
     case MESSAGE_REFUSED:
-        /* A job that it had before stays with it; one that it aborts it has still to clear. */
-        session->figures.peer_knows =
-            !session->accepted_once && !session->options.continued &&
-            session->figures.retries == 0 &&
-            !end_reason_may_lack_record((enum haul_status)message->as.refused.status);
+        session->figures.peer_knows = refused_means_gone(session, &message->as.refused);
         on_peer_end(session, message->as.refused.status, message->as.refused.text,
                     message->as.refused.hint, now_ns);
         return;

@@ -161,6 +161,26 @@ static void test_source_session__busy_after_the_return__tries_again(void)
     source_session_destroy(session);
 }
 
+/* It refused to go on with what it has, and so may have it still. */
+static void
+test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know(void)
+{
+    struct source_session_figures figures;
+    struct source_event cancel = {.type = SOURCE_EVENT_CANCEL};
+    haul_error_set(&cancel.error, HAUL_CANCELLED, NULL, 0, "cancelled");
+    open_session();
+    propose(false, 1);
+    lose_path_and_return(2);
+    propose(true, 3);
+    source_session_event(session, &cancel, 4);
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    feed_refused(HAUL_STORE, 5);
+    source_session_figures(session, &figures);
+    check(!figures.peer_knows);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    source_session_destroy(session);
+}
+
 /* Its journal may say that the job goes on: ours has to stay, for the next one to supersede it. */
 static void test_source_session__targets_disk_fails__is_not_believed_to_know(void)
 {
@@ -275,6 +295,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),
+    CHECK_TEST(
+        test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know),
     CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
     CHECK_TEST(test_source_session__busy_at_first__ends),
     CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
