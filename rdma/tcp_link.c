@@ -511,7 +511,7 @@ static enum haul_status attach(struct tcp_link *link, int fd, struct haul_error 
 enum haul_status tcp_link_adopt(int fd, const struct link_config *config, struct link **link,
                                 struct haul_error *error)
 {
-    struct tcp_link *made;
+    struct tcp_link *made = NULL;
     enum haul_status status = create(false, config, &made, error);
     if (status != HAUL_OK) {
         return status;
@@ -530,7 +530,7 @@ static enum haul_status tcp_connect(const struct link_address *address,
                                     const struct link_config *config, struct link **link,
                                     struct haul_error *error)
 {
-    struct tcp_link *made;
+    struct tcp_link *made = NULL;
     enum haul_status status = create(true, config, &made, error);
     if (status != HAUL_OK) {
         return status;
