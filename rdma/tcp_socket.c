@@ -153,12 +153,11 @@ static bool same_address(const struct sockaddr_storage *a, const struct sockaddr
 
 bool tcp_socket_is_near(int fd)
 {
-    struct sockaddr_storage own = {.ss_family = AF_UNSPEC};
-    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    socklen_t own_size = sizeof(own);
-    socklen_t peer_size = sizeof(peer);
-    return getsockname(fd, (struct sockaddr *)&own, &own_size) == 0 &&
-           getpeername(fd, (struct sockaddr *)&peer, &peer_size) == 0 && same_address(&own, &peer);
+    struct link_address own;
+    struct link_address peer;
+    tcp_socket_local(fd, &own);
+    tcp_socket_peer(fd, &peer);
+    return own.size > 0 && peer.size > 0 && same_address(&own.storage, &peer.storage);
 }
 
 void tcp_socket_narrow(int fd)

@@ -142,15 +142,21 @@ static void begin_and_die(uint8_t job, struct plan *plan, bool decides)
     source_record_fini(&record);
 }
 
-static void test_source_record_find__several_left_over__all_are_seen(void)
+/* A store, and the plan of a job that moves all of it. */
+static void open_source(struct plan *plan)
 {
     static const struct haul_range whole = {.start = {NULL, 0}};
-    struct plan plan;
     rocks_fixture_open(&source);
     options =
         (struct haul_source_options){.store = source.store, .ranges = &whole, .range_count = 1};
-    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
-    plan.new_version = 1;
+    check_or_stop(plan_make(plan, source.store, &options, 0, &error) == HAUL_OK);
+    plan->new_version = 1;
+}
+
+static void test_source_record_find__several_left_over__all_are_seen(void)
+{
+    struct plan plan;
+    open_source(&plan);
     begin_and_die(3, &plan, false);
     begin_and_die(5, &plan, false);
     source_record_init(&record, &options);
@@ -177,13 +183,8 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
 /* Of a crash between DONE and the removal. */
 static void test_source_record_find__journal_is_done__removed_and_nothing_left_over(void)
 {
-    static const struct haul_range whole = {.start = {NULL, 0}};
     struct plan plan;
-    rocks_fixture_open(&source);
-    options =
-        (struct haul_source_options){.store = source.store, .ranges = &whole, .range_count = 1};
-    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
-    plan.new_version = 1;
+    open_source(&plan);
     source_record_init(&record, &options);
     memset(record.job, 3, sizeof(record.job));
     check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);

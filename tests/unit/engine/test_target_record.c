@@ -60,27 +60,28 @@ static void finish(void)
     rocks_fixture_close(&target);
 }
 
-/* The records as a source of job `number` finds them. */
-static enum job_phase come(uint8_t number, bool resume)
+/* Job `number` comes to its records. */
+static enum haul_status greet(uint8_t number, uint64_t epoch, bool resume)
 {
-    haul_control_Hello hello = {.epoch = EPOCH, .resume = resume};
+    haul_control_Hello hello = {.epoch = epoch, .resume = resume};
     uint64_t new_version = 0;
     hello.job.size = HAUL_JOB_BYTES;
     memset(hello.job.bytes, number, HAUL_JOB_BYTES);
     target_record_init(&record, &options);
-    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
+    return target_record_look_up(&record, &hello, &new_version, &error);
+}
+
+/* The records as a source of job `number` finds them. */
+static enum job_phase come(uint8_t number, bool resume)
+{
+    check_status(greet(number, EPOCH, resume), HAUL_OK);
     return record.phase;
 }
 
 /* The same job, by another attempt of its source. */
 static enum haul_status come_again(uint8_t number, uint64_t epoch)
 {
-    haul_control_Hello hello = {.epoch = epoch, .resume = true};
-    uint64_t new_version = 0;
-    hello.job.size = HAUL_JOB_BYTES;
-    memset(hello.job.bytes, number, HAUL_JOB_BYTES);
-    target_record_init(&record, &options);
-    return target_record_look_up(&record, &hello, &new_version, &error);
+    return greet(number, epoch, true);
 }
 
 static void leave(void)
@@ -228,11 +229,7 @@ static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(
     start();
     die_while_owning();
     own_status = HAUL_IO;
-    haul_control_Hello hello = {.epoch = EPOCH, .resume = true, .job.size = HAUL_JOB_BYTES};
-    uint64_t new_version = 0;
-    memset(hello.job.bytes, 1, HAUL_JOB_BYTES);
-    target_record_init(&record, &options);
-    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_IO);
+    check_status(greet(1, EPOCH, true), HAUL_IO);
     leave();
     check_equal(job_count(), 1);
     check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
