@@ -387,7 +387,7 @@ enum haul_status control_channel_connect(const struct link_address *address,
                                          const struct link_config *config,
                                          struct control_channel **channel, struct haul_error *error)
 {
-    struct control_channel *made;
+    struct control_channel *made = NULL;
     enum haul_status status = create(config, CONTROL_STATE_CONNECTING, &made, error);
     if (status != HAUL_OK) {
         return status;
@@ -406,7 +406,7 @@ enum haul_status control_channel_connect(const struct link_address *address,
 enum haul_status control_channel_adopt(int fd, const struct link_config *config,
                                        struct control_channel **channel, struct haul_error *error)
 {
-    struct control_channel *made;
+    struct control_channel *made = NULL;
     enum haul_status status = create(config, CONTROL_STATE_OPEN, &made, error);
     if (status != HAUL_OK) {
         (void)close(fd);

@@ -3,8 +3,8 @@
 #include "tcp_socket.h"
 
 #include <errno.h>
+#include <linux/tcp.h> /* its tcp_info has the smallest round trip; the C library's has not */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -167,9 +167,10 @@ void tcp_socket_narrow(int fd)
 
 uint32_t tcp_socket_round_trip_us(int fd)
 {
-    struct tcp_info info = {.tcpi_rtt = 0};
+    struct tcp_info info = {.tcpi_min_rtt = 0};
     socklen_t size = sizeof(info);
-    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 ? info.tcpi_rtt : 0;
+    bool told = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+    return told && info.tcpi_min_rtt != UINT32_MAX ? info.tcpi_min_rtt : 0;
 }
 
 /* The last number in a file of /proc/sys; 0: it cannot be read. */

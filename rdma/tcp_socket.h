@@ -40,7 +40,8 @@ bool tcp_socket_is_near(int fd);
 /* There is no way to fill within a host: a small send buffer, whose bytes stay in the caches. */
 void tcp_socket_narrow(int fd);
 
-/* The round trip as the kernel sees it, in microseconds; 0: it cannot be told. */
+/* The smallest round trip that the kernel has seen, in microseconds; 0: it cannot be told. That is
+ * the way's: an average holds how late a busy peer acknowledges, too. */
 uint32_t tcp_socket_round_trip_us(int fd);
 /* On a long way the kernel's autotuning may end before the way is full: give the socket a buffer
  * for what is on its way, and once more, at `bytes_per_second`; at most `bytes_max`. Nothing is

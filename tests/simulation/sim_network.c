@@ -8,9 +8,9 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -596,7 +596,7 @@ int __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *size)
     int which;
     const struct connection *connection = connection_of(sim_descriptor_at(fd), &which);
     if (level == IPPROTO_TCP && name == TCP_INFO) {
-        struct tcp_info info = {.tcpi_rtt =
+        struct tcp_info info = {.tcpi_min_rtt =
                                     (uint32_t)(2 * connection->latency_ns / (uint64_t)NS_PER_US)};
         memcpy(value, &info, *size < sizeof(info) ? *size : sizeof(info));
         return 0;
