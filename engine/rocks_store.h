@@ -7,7 +7,8 @@
  *   rocks_open.c     opening with the options that the database has stored
  *   rocks_options.c  comparators and merge operators by the names in the OPTIONS file
  *   rocks_scan.c     snapshots, scans, single reads
- *   rocks_split.c    sizes of ranges, keys that cut them
+ *   rocks_size.c     edges and sizes of ranges
+ *   rocks_split.c    keys that cut a range
  *   rocks_wal.c      the write-ahead log
  *   rocks_archive.c  log files that outlive a restart
  *   rocks_table.c    table files */
@@ -124,7 +125,7 @@ enum haul_status rocks_get(struct haul_store *base, const struct haul_snapshot *
                            uint32_t family_id, struct haul_slice key, uint8_t **value,
                            size_t *value_size, struct haul_error *error);
 
-/* --- rocks_split.c ---------------------------------------------------------------------------- */
+/* --- rocks_size.c, rocks_split.c -------------------------------------------------------------- */
 
 enum haul_status rocks_range_size(struct haul_store *base, uint32_t family_id,
                                   struct haul_slice start, struct haul_slice end, uint64_t *bytes,

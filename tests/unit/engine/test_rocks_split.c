@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rocks_split.c — sizes of ranges, and cuts that make parts of about equal bytes. */
+#include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,6 +133,30 @@ static void test_rocks_range_size__large_in_memory__not_nothing(void)
     uint64_t truth = bytes_between(none, none);
     uint64_t bytes = size_of(none, none);
     check(bytes > truth * 8 / 10 && bytes < truth * 13 / 10);
+    close_fixture();
+}
+
+/* What files say has to do: neither measuring nor cutting reads a record. */
+static void test_rocks_range_size__large_records_in_files__none_is_read(void)
+{
+    open_fixture();
+    rocks_fixture_fill(&fixture, 0, "a", 12, 1 << 20);
+    flush();
+    rocks_fixture_fill(&fixture, 0, "b", 12, 1 << 20);
+    flush();
+    rocksdb_set_perf_level(rocksdb_enable_count);
+    rocksdb_perfcontext_t *context = rocksdb_perfcontext_create();
+    rocksdb_perfcontext_reset(context);
+    uint64_t whole = size_of(none, none);
+    uint64_t half = size_of(slice_of("b", 1), none);
+    check_status(split(none, none, 3), HAUL_OK);
+    check(rocksdb_perfcontext_metric(context, rocksdb_block_read_byte) < 1 << 20);
+    rocksdb_perfcontext_destroy(context);
+    rocksdb_set_perf_level(rocksdb_disable);
+    check_equal(cut_count, 1);
+    check(whole >= 20 << 20 && whole <= 26 << 20);
+    check(half >= 8 << 20 && half <= 14 << 20);
+    check_equal(size_of(slice_of("c", 1), none), 0);
     close_fixture();
 }
 
@@ -328,6 +353,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_range_size__small__counted_to_the_byte),
     CHECK_TEST(test_rocks_range_size__large_in_files__near_the_truth),
     CHECK_TEST(test_rocks_range_size__large_in_memory__not_nothing),
+    CHECK_TEST(test_rocks_range_size__large_records_in_files__none_is_read),
     CHECK_TEST(test_rocks_range_size__unknown_family__not_found),
     CHECK_TEST(test_rocks_range_size__reverse_family__whole_only),
     CHECK_TEST(test_rocks_range_split__empty_or_one_record__no_cut),
