@@ -49,9 +49,13 @@ static void update_signal(struct mailbox *mailbox)
     mailbox->signalled = wanted;
 }
 
-/* Wait on `condition` until the deadline; false when it has passed. Lock held. */
+/* Wait on `condition` until the deadline; false when it has passed. Lock held. Deadline 0 is no
+ * wait at all: the system would set a timer, put the thread to sleep and wake it up again. */
 static bool wait_until(struct mailbox *mailbox, pthread_cond_t *condition, uint64_t deadline_ns)
 {
+    if (deadline_ns == 0) {
+        return false;
+    }
     if (deadline_ns == CLOCK_NEVER) {
         return pthread_cond_wait(condition, &mailbox->lock) == 0;
     }

@@ -19,6 +19,19 @@ static void open_mailbox(void)
     check_or_stop(mailbox_create(CAPACITY, sizeof(uint64_t), &mailbox) == HAUL_OK);
 }
 
+/* The linker puts this in the place of the C library's (--wrap). */
+static int timed_waits;
+int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                  const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                  const struct timespec *until)
+{
+    timed_waits++;
+    return __real_pthread_cond_timedwait(condition, mutex, until);
+}
+
 static void close_mailbox(void)
 {
     mailbox_destroy(mailbox);
@@ -84,6 +97,32 @@ static void test_mailbox_pop__empty__again(void)
     uint64_t value;
     open_mailbox();
     check_status(mailbox_pop(mailbox, &value), HAUL_AGAIN);
+    close_mailbox();
+}
+
+/* A loop asks its mailboxes at every turn. To wait until a time that has passed costs 20 us: the
+ * system sets a timer, and puts the thread to sleep for it. */
+static void test_mailbox_pop__empty__does_not_wait(void)
+{
+    uint64_t value;
+    open_mailbox();
+    timed_waits = 0;
+    check_status(mailbox_pop(mailbox, &value), HAUL_AGAIN);
+    check_equal(timed_waits, 0);
+    check_status(mailbox_pop_wait(mailbox, &value, soon_ns()), HAUL_TIMEOUT);
+    check(timed_waits > 0);
+    close_mailbox();
+}
+
+static void test_mailbox_push__full__does_not_wait(void)
+{
+    open_mailbox();
+    for (uint64_t i = 0; i < CAPACITY; i++) {
+        check_status(push(i), HAUL_OK);
+    }
+    timed_waits = 0;
+    check_status(push(CAPACITY), HAUL_AGAIN);
+    check_equal(timed_waits, 0);
     close_mailbox();
 }
 
@@ -188,6 +227,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_mailbox_pop__several_messages__in_order),
     CHECK_TEST(test_mailbox_push__full__again),
     CHECK_TEST(test_mailbox_pop__empty__again),
+    CHECK_TEST(test_mailbox_pop__empty__does_not_wait),
+    CHECK_TEST(test_mailbox_push__full__does_not_wait),
     CHECK_TEST(test_mailbox_push_wait__full_until_the_deadline__timeout),
     CHECK_TEST(test_mailbox_pop_wait__empty_until_the_deadline__timeout),
     CHECK_TEST(test_mailbox_close__messages_inside__popped_then_closed),
