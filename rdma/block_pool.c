@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* block_pool.c — an arena, a stack of free blocks, and the wait for one. */
+/* block_pool.c — an arena, a stack of free blocks, and a queue of those who wait for one. A
+ * released block goes to who has waited longest: none of several readers can take them all. */
 #include "block_pool.h"
 
 #include <errno.h>
@@ -14,9 +15,17 @@
 
 enum { HUGE_PAGE_BYTES = 2 << 20 };
 
+/* Somebody who waits, in the memory of his own call. */
+struct waiter {
+    struct waiter *next;
+    pthread_cond_t woken;
+    struct block *granted; /* NULL: not yet */
+};
+
 struct block_pool {
     pthread_mutex_t lock;
-    pthread_cond_t freed;
+    struct waiter *first_waiter; /* there are none while a block is free */
+    struct waiter *last_waiter;
     uint8_t *arena;
     uint8_t *mapping; /* what munmap gets; the arena is aligned inside */
     uint64_t mapping_size_bytes;
@@ -92,11 +101,6 @@ enum haul_status block_pool_create(uint32_t block_count, uint32_t block_size_byt
     if (pool == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a block pool");
     }
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&pool->freed, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
     (void)pthread_mutex_init(&pool->lock, NULL);
     pool->block_count = block_count;
     pool->block_size_bytes = block_size_bytes;
@@ -128,7 +132,6 @@ void block_pool_destroy(struct block_pool *pool)
     if (pool->mapping != NULL) {
         (void)munmap(pool->mapping, pool->mapping_size_bytes);
     }
-    (void)pthread_cond_destroy(&pool->freed);
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool->free_indexes);
     free(pool->blocks);
@@ -157,39 +160,105 @@ struct block *block_pool_at(struct block_pool *pool, uint32_t index)
     return &pool->blocks[index];
 }
 
-/* Wait for a free block until the deadline; false when it has passed. Lock held. */
-static bool wait_freed(struct block_pool *pool, uint64_t deadline_ns)
+uint32_t block_pool_waiter_count(struct block_pool *pool)
 {
-    if (deadline_ns == 0) {
-        return false;
+    uint32_t count = 0;
+    (void)pthread_mutex_lock(&pool->lock);
+    for (const struct waiter *at = pool->first_waiter; at != NULL; at = at->next) {
+        count++;
     }
+    (void)pthread_mutex_unlock(&pool->lock);
+    return count;
+}
+
+/* --- acquire and release ---------------------------------------------------------------------- */
+
+static void append_waiter(struct block_pool *pool, struct waiter *waiter)
+{
+    pthread_condattr_t attributes;
+    (void)pthread_condattr_init(&attributes);
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&waiter->woken, &attributes);
+    (void)pthread_condattr_destroy(&attributes);
+    if (pool->last_waiter == NULL) {
+        pool->first_waiter = waiter;
+    } else {
+        pool->last_waiter->next = waiter;
+    }
+    pool->last_waiter = waiter;
+}
+
+static void remove_waiter(struct block_pool *pool, struct waiter *waiter)
+{
+    struct waiter *before = NULL;
+    struct waiter *at = pool->first_waiter;
+    while (at != NULL && at != waiter) {
+        before = at;
+        at = at->next;
+    }
+    if (at == NULL) {
+        return; /* released to */
+    }
+    if (before == NULL) {
+        pool->first_waiter = at->next;
+    } else {
+        before->next = at->next;
+    }
+    if (pool->last_waiter == at) {
+        pool->last_waiter = before;
+    }
+}
+
+/* Sleep until woken or the deadline; false when it has passed. Lock held. */
+static bool sleep_until(struct block_pool *pool, struct waiter *waiter, uint64_t deadline_ns)
+{
     if (deadline_ns == CLOCK_NEVER) {
-        return pthread_cond_wait(&pool->freed, &pool->lock) == 0;
+        return pthread_cond_wait(&waiter->woken, &pool->lock) == 0;
     }
     struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S),
                              .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-    return pthread_cond_timedwait(&pool->freed, &pool->lock, &until) == 0;
+    return pthread_cond_timedwait(&waiter->woken, &pool->lock, &until) == 0;
+}
+
+/* Wait for a block to be released; NULL: the deadline has passed, or the pool is closed. Lock
+ * held. */
+static struct block *await_block(struct block_pool *pool, uint64_t deadline_ns)
+{
+    struct waiter waiter = {.granted = NULL};
+    append_waiter(pool, &waiter);
+    bool in_time = true;
+    while (waiter.granted == NULL && !pool->closed && in_time) {
+        in_time = sleep_until(pool, &waiter, deadline_ns);
+    }
+    remove_waiter(pool, &waiter);
+    (void)pthread_cond_destroy(&waiter.woken);
+    if (waiter.granted != NULL && pool->closed) {
+        pool->free_indexes[pool->free_count++] = waiter.granted->index;
+        return NULL;
+    }
+    return waiter.granted;
 }
 
 enum haul_status block_pool_acquire(struct block_pool *pool, uint64_t deadline_ns,
                                     struct block **block)
 {
     enum haul_status status = HAUL_OK;
+    struct block *taken = NULL;
     (void)pthread_mutex_lock(&pool->lock);
-    while (!pool->closed && pool->free_count == 0 && status == HAUL_OK) {
-        if (!wait_freed(pool, deadline_ns)) {
-            status = deadline_ns == 0 ? HAUL_AGAIN : HAUL_TIMEOUT;
-        }
+    if (!pool->closed && pool->free_count > 0) {
+        taken = &pool->blocks[pool->free_indexes[--pool->free_count]];
+    } else if (!pool->closed && deadline_ns > 0) {
+        taken = await_block(pool, deadline_ns);
     }
-    if (pool->closed) {
-        status = HAUL_CLOSED;
-    } else if (pool->free_count > 0) {
-        status = HAUL_OK;
-        struct block *taken = &pool->blocks[pool->free_indexes[--pool->free_count]];
+    if (taken != NULL) {
         haul_assert(taken->state == BLOCK_FREE);
         taken->state = BLOCK_FILLING;
         memset(&taken->header, 0, sizeof(taken->header));
         *block = taken;
+    } else if (pool->closed) {
+        status = HAUL_CLOSED;
+    } else {
+        status = deadline_ns == 0 ? HAUL_AGAIN : HAUL_TIMEOUT;
     }
     (void)pthread_mutex_unlock(&pool->lock);
     return status;
@@ -201,8 +270,14 @@ void block_pool_release(struct block_pool *pool, struct block *block)
     haul_assert(block->state != BLOCK_FREE);
     haul_assert(pool->free_count < pool->block_count);
     block->state = BLOCK_FREE;
-    pool->free_indexes[pool->free_count++] = block->index;
-    (void)pthread_cond_signal(&pool->freed);
+    struct waiter *waiter = pool->first_waiter;
+    if (waiter == NULL) {
+        pool->free_indexes[pool->free_count++] = block->index;
+    } else {
+        remove_waiter(pool, waiter);
+        waiter->granted = block;
+        (void)pthread_cond_signal(&waiter->woken);
+    }
     (void)pthread_mutex_unlock(&pool->lock);
 }
 
@@ -210,6 +285,8 @@ void block_pool_close(struct block_pool *pool)
 {
     (void)pthread_mutex_lock(&pool->lock);
     pool->closed = true;
-    (void)pthread_cond_broadcast(&pool->freed);
+    for (struct waiter *at = pool->first_waiter; at != NULL; at = at->next) {
+        (void)pthread_cond_signal(&at->woken);
+    }
     (void)pthread_mutex_unlock(&pool->lock);
 }

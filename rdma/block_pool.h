@@ -59,11 +59,15 @@ uint32_t block_pool_block_size_bytes(const struct block_pool *pool);
 /* Direct access by index, for backends. */
 struct block *block_pool_at(struct block_pool *pool, uint32_t index);
 
-/* Take a free block, waiting until `deadline_ns` (monotonic; 0: do not wait). It comes FILLING
- * with a zeroed header. Errors: TIMEOUT (AGAIN when the deadline is 0), CLOSED. */
+/* Take a free block, waiting until `deadline_ns` (monotonic; 0: do not wait). Those who wait are
+ * served in turn. It comes FILLING with a zeroed header. Errors: TIMEOUT (AGAIN when the deadline
+ * is 0), CLOSED. */
 enum haul_status block_pool_acquire(struct block_pool *pool, uint64_t deadline_ns,
                                     struct block **block) HAUL_MUST_CHECK;
 void block_pool_release(struct block_pool *pool, struct block *block);
+
+/* How many wait for a block just now. */
+uint32_t block_pool_waiter_count(struct block_pool *pool);
 
 /* Wake all waiters with CLOSED; further acquires fail. */
 void block_pool_close(struct block_pool *pool);

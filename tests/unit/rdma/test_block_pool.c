@@ -3,6 +3,7 @@
 #include "block_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 
 #include "check.h"
@@ -192,6 +193,48 @@ static void test_block_pool_acquire__four_threads__no_block_is_held_twice(void)
     close_pool();
 }
 
+struct reader {
+    pthread_t thread;
+    struct block *block;
+};
+
+static void *take_one(void *context)
+{
+    struct reader *reader = context;
+    return block_pool_acquire(pool, CLOCK_NEVER, &reader->block) == HAUL_OK ? reader : NULL;
+}
+
+static void start_waiting(struct reader *reader, uint32_t place)
+{
+    check_or_stop(pthread_create(&reader->thread, NULL, take_one, reader) == 0);
+    while (block_pool_waiter_count(pool) < place) {
+        sched_yield();
+    }
+}
+
+/* A released block goes to who has waited longest, not to who asks first. */
+static void test_block_pool_release__two_wait__served_in_turn_and_nobody_else(void)
+{
+    struct reader readers[2] = {{.block = NULL}, {.block = NULL}};
+    struct block *blocks[BLOCKS];
+    struct block *taken;
+    open_pool();
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = acquire();
+    }
+    start_waiting(&readers[0], 1);
+    start_waiting(&readers[1], 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        void *result = NULL;
+        block_pool_release(pool, blocks[i]);
+        check_status(block_pool_acquire(pool, 0, &taken), HAUL_AGAIN);
+        check_equal(block_pool_waiter_count(pool), 1 - i);
+        check(pthread_join(readers[i].thread, &result) == 0);
+        check(result == &readers[i] && readers[i].block == blocks[i]);
+    }
+    close_pool();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_block_pool_create__blocks__apart_in_one_arena),
     CHECK_TEST(test_block_pool_acquire__all__each_once_then_again),
@@ -202,6 +245,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_block_pool_destroy__all_free_and_not_closed__sound),
     CHECK_TEST(test_block_pool_close__other_thread_waits__woken_with_closed),
     CHECK_TEST(test_block_pool_acquire__four_threads__no_block_is_held_twice),
+    CHECK_TEST(test_block_pool_release__two_wait__served_in_turn_and_nobody_else),
 };
 
 CHECK_MAIN("block_pool", tests)
