@@ -15,8 +15,8 @@ bench_far() {
     fi
     far_open
     mkdir "$directory"
-    db_bench --db="$directory/source" --benchmarks=fillseq --num=$((size / 1016)) --value_size=1000 \
-        --key_size=16 --compression_type=none --seed=1 >"$directory/db_bench.log" 2>&1 ||
+    db_bench --db="$directory/source" --benchmarks=fillseq,flush,waitforcompaction \
+        --num=$((size / 1016)) --value_size=1000 --key_size=16 --compression_type=none --seed=1 >"$directory/db_bench.log" 2>&1 ||
         die 'db_bench failed'
     far_result 'defaults, compression off' null --compress off
     far_result '--rate 114M (what the line carries), 2 links, compression off' 0.9 --compress off --links 2 --rate 114M
@@ -44,25 +44,39 @@ far_close() {
     for name in "${far_names[@]}"; do ip netns del "$name" 2>/dev/null || true; done
 }
 
-# far_result NAME TARGET OPTION...: rates are of keys and values, against those of the bare line.
+# Bytes that have come over the line so far, headers of IP and TCP included: what its rate counts.
+far_arrived() { ip netns exec "${far_names[1]}" cat /sys/class/net/line0/statistics/rx_bytes; }
+
+# far_result NAME TARGET OPTION...: how much of the line's rate was in use from start to owned, and the
+# rate of keys and values.
 far_result() {
-    local name=$1 target=$2 pair rates=()
+    local name=$1 target=$2 pair rates=() lines=() before
     shift 2
     for ((pair = 0; pair < (pairs + 1) / 2; pair++)); do
         rm -rf "$work/far/target" "$work/far/source/haul"
         start_server "$work/far/receiver.log" 'listening on ' ip netns exec "${far_names[1]}" \
             "$haul" recv --db "$work/far/target" --listen 10.77.0.2:7447 --transport tcp --once
         [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$work/far/receiver.log")"
+        before=$(far_arrived)
         ip netns exec "${far_names[0]}" "$haul" send --db "$work/far/source" --to 10.77.0.2:7447 \
             --transport tcp --quiet --json "$@" >"$work/far/send.json" ||
             die "haul send: $(cat "$work/far/send.json")"
         wait "$server_pid" || die "haul recv: $(tail -n 1 "$work/far/receiver.log")"
         rates+=("$(jq '.bytes / .seconds / 1e9' "$work/far/send.json")")
+        lines+=("$(jq "($(far_arrived) - $before) / .seconds / 1e9" "$work/far/send.json")")
     done
-    result --arg section far --arg name "1 Gb/s, 50 ms, $name" --arg unit GB/s \
-        --argjson value "$(median "${rates[@]}")" --argjson runs "$(numbers "${rates[@]}")" \
+    far_row "1 Gb/s, 50 ms, $name, on the line" "$target" "${lines[@]}"
+    far_row "1 Gb/s, 50 ms, $name, keys and values" null "${rates[@]}"
+}
+
+# far_row NAME TARGET RATE...
+far_row() {
+    local name=$1 target=$2
+    shift 2
+    result --arg section far --arg name "$name" --arg unit GB/s \
+        --argjson value "$(median "$@")" --argjson runs "$(numbers "$@")" \
         --argjson other "$(jq -n "$far_rate / 1e9")" --arg other_name 'the line' \
         --argjson target "$target" --arg better more \
         --argjson wire_bytes "$(jq .wire_bytes "$work/far/send.json")" \
-        --arg note 'keys and values by the whole time, from start to owned; of 1500 bytes on the line 1448 are payload'
+        --arg note 'by the whole time, from start to owned; of 1500 bytes on the line 1448 are payload'
 }

@@ -3,9 +3,10 @@
 # start of `haul send` to the target that owns and has everything durable, beside what else could have
 # moved the same database:
 #
-# with values of several sizes. The part `shapes` has values of 16 and 256 MiB; 64 column families; two
-# sizes of the database ($growth_bytes), which show whether cost and memory grow with it; and what the
-# target's disk has to write in the end.
+# with values of several sizes; with values of 1000 bytes also under live load, with payloads compressed,
+# and with values that do not compress. The part `shapes` has values of 16 and 256 MiB; 64 column families;
+# most bytes in few keys; two sizes of the database ($growth_bytes), which show whether cost and memory
+# grow with it; and what the target's disk has to write in the end.
 #
 #   rsync   of a checkpoint to a daemon on this machine, with --fsync: as durable as haul's result
 #   copy    tests/bench/bench_copy.c: one thread, scan and ingest, no network, no second process
@@ -21,6 +22,37 @@ bench_migration() {
     for value in ${migration_values//,/ }; do
         migration_values_of "$value" "$size"
     done
+    [[ ,$migration_values, != *,1000,* ]] || migration_conditions "$size"
+}
+
+# Values of 1000 bytes under other conditions, in turn.
+migration_conditions() {
+    local directory=$work/migration way round size=$1 records=$(($1 / 1016))
+    local -A of=()
+    say '  under load, compressed, with values that do not compress ...'
+    migration_fill "$directory" --num="$records" --value_size=1000
+    migration_fill "$directory-dense" --num="$records" --value_size=1000 --compression_ratio=1
+    for ((round = 0; round < pairs; round++)); do
+        for way in ingest loaded packed dense; do
+            migration_once "$directory$([[ $way == dense ]] && echo -dense)" "$way"
+            of[$way]+=" $(jq -n "$records * 1016 / 1e9 / $took")"
+        done
+    done
+    migration_condition '5,000 writes a second meanwhile' "${of[loaded]}" "${of[ingest]}"
+    migration_condition 'compressed on the wire' "${of[packed]}" "${of[ingest]}"
+    migration_condition 'values that do not compress' "${of[dense]}" "${of[ingest]}"
+    rm -rf "$directory" "$directory-dense"
+}
+
+# migration_condition NAME RATES RATES-WITHOUT
+migration_condition() {
+    local -a runs others
+    read -ra runs <<<"$2"
+    read -ra others <<<"$3"
+    result --arg section migration --arg name "1000 B values, ingest, $1" --arg unit GB/s \
+        --argjson value "$(median "${runs[@]}")" --argjson runs "$(numbers "${runs[@]}")" \
+        --argjson other "$(median "${others[@]}")" --argjson other_runs "$(numbers "${others[@]}")" \
+        --arg other_name without --argjson target null --arg better more
 }
 
 # The part `shapes`.
@@ -30,24 +62,25 @@ bench_shapes() {
     migration_amplification
 }
 
-# migration_fill DIRECTORY OPTION...: a source, and an empty target whose tables are not compressed.
+# migration_fill DIRECTORY OPTION...: a source, and an empty target of the same kind. Tables are not
+# compressed unless an option says so.
 migration_fill() {
     local directory=$1
     shift
     rm -rf "$directory"
     mkdir "$directory"
-    db_bench --db="$directory/source" --benchmarks=fillseq --key_size=16 --compression_type=none \
-        --seed=1 "$@" >"$directory/db_bench.log" 2>&1 ||
+    db_bench --db="$directory/source" --benchmarks=fillseq,flush,waitforcompaction --key_size=16 \
+        --compression_type=none --seed=1 "$@" >"$directory/db_bench.log" 2>&1 ||
         die "db_bench failed: $(tail -n 3 "$directory/db_bench.log")"
-    db_bench --db="$directory/empty" --benchmarks=fillseq,deleteseq,flush,compact --num=1 \
-        --compression_type=none >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+    db_bench --db="$directory/empty" --benchmarks=fillseq,deleteseq,flush,compact \
+        --compression_type=none "$@" --num=1 >>"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
 }
 
-# migration_once DIRECTORY: haul by itself, into a fresh target.
+# migration_once DIRECTORY [WAY]: haul by itself, into a fresh target.
 migration_once() {
     rm -rf "$1/target" "$1/source/haul"
     cp -a "$1/empty" "$1/target"
-    migration_by_ingest "$1"
+    "migration_by_${2:-ingest}" "$1"
 }
 
 # migration_single NAME DIRECTORY: a figure without another beside it.
@@ -71,21 +104,30 @@ migration_shapes() {
     say '  large values, many families ...'
     migration_fill "$directory" --num=$((records / 2)) --value_size=16777216
     migration_single '16 MiB values' "$directory"
-    migration_fill "$directory" --num=2 --value_size=$((256 << 20))
+    migration_fill "$directory" --num=$((records < 8 ? 2 : 8)) --value_size=$((256 << 20))
     migration_single '256 MiB values' "$directory"
     migration_fill "$directory" --num=$((records * 5000)) --value_size=1000 --num_column_families=64
-    migration_single '64 column families' "$directory"
+    migration_single '64 column families, which the target has' "$directory"
+    migration_fill "$directory" --num=$((records * 5000)) --value_size=100
+    db_bench --db="$directory/source" --use_existing_db \
+        --benchmarks=overwrite,flush,compact --key_size=16 --compression_type=none --seed=1 \
+        --num=$((records * 500)) --writes=$((records * 1500)) --value_size=9000 \
+        >"$directory/db_bench.log" 2>&1 || die 'db_bench failed'
+    migration_single 'nine tenths of the bytes in a tenth of the keys' "$directory"
     rm -rf "$directory"
 }
 
-# Seconds a GB of a large database beside those of one of 1 GB.
+# Seconds a GB of a large database beside those of one of 1 GB. Values compress to a tenth and tables
+# are compressed (lz4) on both sides: so 20 GB, twice, lie in the memory of this kind of machine, and no
+# disk is measured.
 migration_growth() {
     local directory=$work/migration small large round small_mib large_mib
     local small_size=1000000000 large_size=${growth_bytes:-20000000000} smalls=() larges=()
+    local kind=(--value_size=1000 --compression_type=lz4 --compression_ratio=0.1)
     ((!quick)) || { small_size=20000000 large_size=100000000; }
     say '  a large database ...'
-    migration_fill "$directory-large" --num=$((large_size / 1016)) --value_size=1000
-    migration_fill "$directory" --num=$((small_size / 1016)) --value_size=1000
+    migration_fill "$directory-large" --num=$((large_size / 1016)) "${kind[@]}"
+    migration_fill "$directory" --num=$((small_size / 1016)) "${kind[@]}"
     for ((round = 0; round < (pairs + 1) / 2; round++)); do
         migration_once "$directory"
         smalls+=("$(jq -n "$took / ($small_size / 1e9)")") small_mib=$peak_mib
@@ -152,19 +194,29 @@ migration_values_of() {
 # migration_by_* DIRECTORY: one run; sets took (seconds), sender_cpu, receiver_cpu (seconds),
 # wire_bytes, peak_mib, written_blocks of 512 bytes ("null" where there is none).
 migration_by_ingest() { migration_by_haul "$1" ingest; }
+migration_by_dense() { migration_by_haul "$1" ingest; }
+migration_by_packed() { migration_by_haul "$1" ingest 1 --compress on; }
 migration_by_readers2() { migration_by_haul "$1" ingest 2; }
 migration_by_writebatch() { migration_by_haul "$1" writebatch; }
 
+# Its load begins before the migration does: that time is left out. What it writes stays in the source.
+migration_by_loaded() {
+    migration_by_haul "$1" ingest 1 --load 5000 --load-for 100ms
+    took=$(jq .seconds "$1/send.json")
+}
+
+# migration_by_haul DIRECTORY LANE [THREADS [OPTION-OF-SEND...]]
 migration_by_haul() {
-    local directory=$1 threads=${3:-1} user system real sent received
+    local directory=$1 lane=$2 threads=${3:-1} user system real sent received
+    shift $(($# < 3 ? $# : 3))
     start_server "$directory/receiver.log" 'haul: listening on ' \
         /usr/bin/time -f '%e %U %S %M %O' -o "$directory/receiver.time" "$haul" recv \
         --db "$directory/target" --listen 127.0.0.1:0 --transport tcp --once \
-        --lane "$2" --appliers "$threads"
+        --lane "$lane" --appliers "$threads"
     [[ -n $server_line ]] || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
     /usr/bin/time -f '%e %U %S %M' -o "$directory/sender.time" "$haul" send \
         --db "$directory/source" --to "${server_line##* }" --transport tcp --quiet --json \
-        --readers "$threads" >"$directory/send.json" || die "haul send: $(cat "$directory/send.json")"
+        --readers "$threads" "$@" >"$directory/send.json" || die "haul send: $(cat "$directory/send.json")"
     wait "$server_pid" || die "haul recv: $(tail -n 1 "$directory/receiver.log")"
     read -r real user system sent <"$directory/sender.time"
     took=$real sender_cpu=$(migration_sum "$user" "$system")

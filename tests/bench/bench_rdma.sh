@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench_rdma.sh — the part `rdma` of ci/bench.sh: `haul bench link` against ib_write_bw on one
-# soft-RoCE device, blocks of 1 MiB, two processes each.
+# soft-RoCE device, blocks of 1 MiB, two processes each; and whole migrations over RDMA beside such
+# over TCP in the same rig.
 #
 # All of it runs on the one processor of a user-mode kernel whose clock is not to be trusted, and
 # starting up takes long there. So each contender runs for two lengths, we look at our own clock
@@ -8,22 +9,50 @@
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 bench_rdma() {
-    local seconds='1 6' iterations='500 3000' status=0
+    local seconds='1 6' iterations='500 3000' status=0 guest=$build/bench-guest
     ((!quick)) || seconds='0.5 2' iterations='200 800'
     say "preparing the soft-RoCE rig (its kernel is built on first use) ..."
     "$root/ci/rxe/build.sh" >/dev/null || die "no kernel for the rig"
-    mkdir "$work/guest"
-    "$root/ci/rxe/run.sh" --assert-no-rnr --timeout $((60 + 90 * pairs)) -- \
-        "$root/tests/bench/bench_rdma_guest.sh" "$haul" "$work/guest" "$pairs" "$seconds" \
+    rm -rf "$guest" # not in $work: the rig has a /dev/shm of its own
+    mkdir "$guest"
+    rdma_databases
+    "$root/ci/rxe/run.sh" --assert-no-rnr --timeout $((90 + 120 * pairs)) -- \
+        "$root/tests/bench/bench_rdma_guest.sh" "$haul" "$guest" "$pairs" "$seconds" \
         "$iterations" 2>"$work/rig.log" | rdma_stamp >"$work/stamps" || status=${PIPESTATUS[0]}
     if ((status == 90)); then die "RNR: $(grep -m 1 send_rnr_err "$work/rig.log")"; fi
     ((status == 0)) || die "the run in the rig ended with $status: $(grep -m 1 '^bench: ' "$work/rig.log")"
+    rm -rf "$guest"
     local contender
     for contender in 1 2 4; do
         rdma_result haul "with checksums" 1.0 "$contender"
     done
     for contender in 1 2 4; do
         rdma_result haul-no-crc "without checksums" null "$contender"
+    done
+    rdma_migrations
+}
+
+rdma_migrations() {
+    local ours theirs
+    mapfile -t ours < <(rdma_speeds migration-rdma 1)
+    mapfile -t theirs < <(rdma_speeds migration-tcp 1)
+    ((${#ours[@]} == pairs && ${#theirs[@]} == pairs)) || die 'figures of migrations are missing'
+    result --arg section rdma --arg name 'whole migrations in the rig, 1000 B values' --arg unit GB/s \
+        --argjson value "$(median "${ours[@]}")" --argjson runs "$(numbers "${ours[@]}")" \
+        --argjson other "$(median "${theirs[@]}")" --argjson other_runs "$(numbers "${theirs[@]}")" \
+        --arg other_name 'over TCP' --argjson target null --arg better more \
+        --arg note 'source, target and rdma_rxe share one emulated processor'
+}
+
+# Two sizes, as of the other contenders. Made out here: db_bench would take long in there.
+rdma_databases() {
+    local index sizes=(40 160)
+    ((!quick)) || sizes=(10 40)
+    for index in 0 1; do
+        db_bench --db="$guest/source$index" --benchmarks=fillseq,flush,waitforcompaction \
+            --num=$((sizes[index] * 1000000 / 1016)) --value_size=1000 --key_size=16 \
+            --compression_type=none --seed=1 >"$guest/db_bench.log" 2>&1 ||
+            die "db_bench failed: $(tail -n 3 "$guest/db_bench.log")"
     done
 }
 

@@ -62,8 +62,31 @@ run_perftest() {
         "$directory/client.log")"
 }
 
+# run_migration INDEX TRANSPORT: a whole migration of a database of the directory, in memory.
+run_migration() {
+    local index=$1 transport=$2 name=migration-$2 line='' server fd memory=/dev/shm/haul-bench
+    rm -rf "$memory"
+    mkdir "$memory"
+    cp -r "$directory/source$index" "$memory/source"
+    exec {fd}< <(exec "$haul" recv --db "$memory/target" --listen "$HAUL_RIG_ADDRESS:0" \
+        --transport "$transport" --once 2>&1 </dev/null)
+    server=$!
+    while IFS= read -r -u "$fd" line && [[ $line != *'listening on '* ]]; do echo "$line" >&2; done
+    [[ -n $line ]] || fail "haul recv does not listen"
+    echo "begin $name $index"
+    "$haul" send --db "$memory/source" --to "${line##* }" --transport "$transport" \
+        --quiet --json >"$directory/send.json" || fail "haul send failed: $(cat "$directory/send.json")"
+    echo "end $name $index"
+    wait "$server" || fail "haul recv failed: $(cat <&"$fd")"
+    exec {fd}<&-
+    [[ $(jq -r .transport "$directory/send.json") == "$transport" ]] || fail "not over $transport"
+    echo "bytes $name $index $(jq .bytes "$directory/send.json")"
+}
+
 for ((pair = 0; pair < pairs; pair++)); do
     for index in "${!seconds[@]}"; do
+        run_migration "$index" rdma
+        run_migration "$index" tcp
         run_haul "$index" haul
         run_perftest "$index" 1
         run_haul "$index" haul-no-crc --no-crc

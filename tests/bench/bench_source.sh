@@ -11,18 +11,38 @@ bench_source() {
     source_readers "$size"
 }
 
-# source_readers SIZE: two readers beside one, in turn, by the clock.
+# source_readers SIZE: two readers beside one, in turn, by the clock. Where there are two processors,
+# the thread that takes the blocks has one to itself beside one reader, but not beside two: so one
+# reader is also measured with all it needs on one processor, as two have two.
 source_readers() {
-    local pair one=() two=()
+    local pair one=() alone=() two=()
     for ((pair = 0; pair < pairs; pair++)); do
-        one+=("$("$build/tests/bench_source" --size "$1" --passes 1 --json | jq .gb_per_second)")
-        two+=("$("$build/tests/bench_source" --size "$1" --passes 1 --readers 2 --json |
-            jq .gb_per_second)")
+        one+=("$(source_speed "$1" 1)")
+        alone+=("$(source_speed "$1" 1 taskset -c 0)")
+        two+=("$(source_speed "$1" 2)")
     done
-    result --arg section source --arg name 'values of 1000 bytes, two readers' --arg unit GB/s \
-        --argjson value "$(median "${two[@]}")" --argjson runs "$(numbers "${two[@]}")" \
-        --argjson other "$(median "${one[@]}")" --argjson other_runs "$(numbers "${one[@]}")" \
-        --arg other_name 'one reader' --argjson target 1.7 --arg better more
+    source_ratio 'values of 1000 bytes, two readers' 'one reader' null "${#one[@]}" "${two[@]}" "${one[@]}"
+    source_ratio 'values of 1000 bytes, two readers, two processors' 'one reader, one processor' 1.7 \
+        "${#alone[@]}" "${two[@]}" "${alone[@]}"
+}
+
+# source_speed SIZE READERS [IN-FRONT...]
+source_speed() {
+    local size=$1 readers=$2
+    shift 2
+    "$@" "$build/tests/bench_source" --size "$size" --passes 1 --readers "$readers" --json |
+        jq .gb_per_second
+}
+
+# source_ratio NAME OTHER TARGET COUNT RUN... OTHER-RUN...: COUNT runs of each.
+source_ratio() {
+    local name=$1 other=$2 target=$3 count=$4
+    shift 4
+    local runs=("${@:1:count}") others=("${@:count+1}")
+    result --arg section source --arg name "$name" --arg unit GB/s \
+        --argjson value "$(median "${runs[@]}")" --argjson runs "$(numbers "${runs[@]}")" \
+        --argjson other "$(median "${others[@]}")" --argjson other_runs "$(numbers "${others[@]}")" \
+        --arg other_name "$other" --argjson target "$target" --arg better more
 }
 
 # source_figure VALUE-BYTES SIZE HELD TARGET: HELD blocks are on the way at any time.
