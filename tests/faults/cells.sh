@@ -145,7 +145,7 @@ clear_left() {
 
 # check_end: the target has everything and owns it; nothing else is left.
 check_end() {
-    timeout 5 tail --pid="$receiver_pid" -f /dev/null || end_receiver # it may listen for nobody
+    timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || end_receiver # it may listen for nobody
     reap "$receiver_pid" || true
     clear_left
     equal "$("$build/tests/owner_probe" source target)" 'target 0 0'

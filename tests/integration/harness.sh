@@ -82,7 +82,7 @@ same() { timeout "$limit" "$haul" verify --db "$1" --with "$2" >/dev/null 2>"$wo
 # end_process PID: waits for it, and returns its exit code; killed when it hangs.
 end_process() {
     local pid=$1 code=0
-    timeout "$limit" tail --pid="$pid" -f /dev/null || { kill -9 "$pid"; fail "$pid hangs"; }
+    timeout "$limit" tail -s 0.02 --pid="$pid" -f /dev/null || { kill -9 "$pid"; fail "$pid hangs"; }
     reap "$pid" || code=$?
     return "$code"
 }

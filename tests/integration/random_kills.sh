@@ -80,7 +80,7 @@ kill_receiver() {
 nothing_moved() {
     local records
     # A receiver that had not heard of the job goes on listening.
-    timeout 5 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
+    timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     reap "$receiver_pid" || true
     records=$("$haul" verify --db target --with target --json | jq '.families | map(.records) | add')
     [[ $records == 0 ]] || { echo "$records records stayed on the target"; return 1; }
@@ -116,7 +116,7 @@ one_moment() {
     *) echo "what is $victim?"; false ;;
     esac || return 1
     # The receiver ends by itself, unless it was started for nobody.
-    timeout 20 tail --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
+    timeout 20 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || kill "$receiver_pid"
     reap "$receiver_pid" || true
     is_whole && one_owner
 }
