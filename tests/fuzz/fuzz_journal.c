@@ -68,6 +68,7 @@ static struct fake_inode *put_file(struct fake_disk *disk, const struct journal_
     disk->names[entry].inode = fake_disk_inode(disk, false);
     disk->names[entry].platter_inode = disk->names[entry].inode;
     struct fake_inode *inode = &disk->inodes[disk->names[entry].inode];
+    fake_disk_reach(inode, bytes.size);
     if (bytes.size > 0) {
         memcpy(inode->bytes, bytes.data, bytes.size);
         memcpy(inode->platter, bytes.data, bytes.size);

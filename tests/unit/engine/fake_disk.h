@@ -23,6 +23,7 @@ enum {
     FAKE_NAMES_MAX = 64,
     FAKE_FDS_MAX = 32,
     FAKE_PATH_BYTES = 128,
+    FAKE_FILE_BYTES_MIN = 1 << 8, /* of memory; it grows with the file */
     FAKE_FILE_BYTES_MAX = 1 << 16,
     FAKE_TEAR_BYTES = 16, /* small, so that short records tear too */
 };
@@ -32,6 +33,7 @@ struct fake_inode {
     int lock_fd; /* -1: not locked */
     size_t size;
     size_t platter_size;
+    size_t capacity; /* of each of: */
     uint8_t *bytes;
     uint8_t *platter;
     bool *dirty;
@@ -97,22 +99,42 @@ static inline int fake_disk_name(struct fake_disk *disk, const char *path)
     return disk->name_count++;
 }
 
+static inline void *fake_disk_enlarge(void *bytes, size_t from, size_t to)
+{
+    uint8_t *larger = realloc(bytes, to);
+    if (larger == NULL) {
+        abort();
+    }
+    memset(larger + from, 0, to - from);
+    return larger;
+}
+
+/* Make room for `end` bytes, zeros where nothing was written yet. */
+static inline void fake_disk_reach(struct fake_inode *inode, size_t end)
+{
+    size_t capacity = inode->capacity == 0 ? FAKE_FILE_BYTES_MIN : inode->capacity;
+    while (capacity < end) {
+        capacity *= 2;
+    }
+    if (capacity > FAKE_FILE_BYTES_MAX) {
+        abort();
+    }
+    if (capacity > inode->capacity) {
+        inode->bytes = fake_disk_enlarge(inode->bytes, inode->capacity, capacity);
+        inode->platter = fake_disk_enlarge(inode->platter, inode->capacity, capacity);
+        inode->dirty = fake_disk_enlarge(inode->dirty, inode->capacity, capacity);
+        inode->capacity = capacity;
+    }
+}
+
 static inline int fake_disk_inode(struct fake_disk *disk, bool is_directory)
 {
     if (disk->inode_count == FAKE_INODES_MAX) {
         abort();
     }
     struct fake_inode *inode = &disk->inodes[disk->inode_count];
-    inode->is_directory = is_directory;
-    inode->lock_fd = -1;
-    inode->size = 0;
-    inode->platter_size = 0;
-    inode->bytes = calloc(FAKE_FILE_BYTES_MAX, 1);
-    inode->platter = calloc(FAKE_FILE_BYTES_MAX, 1);
-    inode->dirty = calloc(FAKE_FILE_BYTES_MAX, sizeof(bool));
-    if (inode->bytes == NULL || inode->platter == NULL || inode->dirty == NULL) {
-        abort();
-    }
+    *inode = (struct fake_inode){.is_directory = is_directory, .lock_fd = -1};
+    fake_disk_reach(inode, 0);
     return disk->inode_count++;
 }
 
@@ -193,9 +215,7 @@ static inline ssize_t fake_disk_pwrite(void *context, int fd, const void *data, 
         count = disk->write_bytes_max;
     }
     size_t end = (size_t)offset + count;
-    if (end > FAKE_FILE_BYTES_MAX) {
-        abort();
-    }
+    fake_disk_reach(inode, end);
     size_t added = end > inode->size ? end - inode->size : 0;
     if (added > disk->space_bytes) {
         count = added - disk->space_bytes < count ? count - (added - disk->space_bytes) : 0;
@@ -225,6 +245,7 @@ static inline int fake_disk_ftruncate(void *context, int fd, uint64_t size)
         memset(inode->bytes + size, 0, inode->size - (size_t)size);
         memset(inode->dirty + size, true, inode->size - (size_t)size);
     }
+    fake_disk_reach(inode, (size_t)size);
     inode->size = (size_t)size;
     return 0;
 }
@@ -250,7 +271,7 @@ static inline int fake_disk_fsync(void *context, int fd)
     struct fake_disk *disk = context;
     struct fake_inode *inode = fake_disk_file(disk, fd);
     bool fails = fake_disk_fails(disk);
-    for (size_t i = 0; i < FAKE_FILE_BYTES_MAX; i++) {
+    for (size_t i = 0; i < inode->capacity; i++) {
         if (inode->dirty[i] && !fails) {
             inode->platter[i] = inode->bytes[i];
         }
@@ -436,7 +457,7 @@ static inline unsigned fake_disk_open_count(const struct fake_disk *disk)
  * whether it made it. */
 static inline void fake_disk_tear(struct fake_disk *disk, struct fake_inode *inode)
 {
-    for (size_t at = 0; at < FAKE_FILE_BYTES_MAX; at += FAKE_TEAR_BYTES) {
+    for (size_t at = 0; at < inode->capacity; at += FAKE_TEAR_BYTES) {
         bool written = fake_disk_random(disk) % 2 == 0;
         for (size_t i = at; i < at + FAKE_TEAR_BYTES; i++) {
             if (inode->dirty[i] && written) {
@@ -447,9 +468,9 @@ static inline void fake_disk_tear(struct fake_disk *disk, struct fake_inode *ino
     if (fake_disk_random(disk) % 2 == 0) {
         inode->platter_size = inode->size;
     }
-    memcpy(inode->bytes, inode->platter, FAKE_FILE_BYTES_MAX);
-    memset(inode->dirty, 0, FAKE_FILE_BYTES_MAX);
-    memset(inode->bytes + inode->platter_size, 0, FAKE_FILE_BYTES_MAX - inode->platter_size);
+    memcpy(inode->bytes, inode->platter, inode->capacity);
+    memset(inode->dirty, 0, inode->capacity);
+    memset(inode->bytes + inode->platter_size, 0, inode->capacity - inode->platter_size);
     inode->size = inode->platter_size;
     inode->lock_fd = -1;
 }

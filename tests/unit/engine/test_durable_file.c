@@ -43,7 +43,8 @@ static void start_with_bytes(size_t size)
 {
     start_with_file();
     struct fake_inode *inode = fake_disk_find(&disk, path);
-    check_or_stop(inode != NULL && size <= FAKE_FILE_BYTES_MAX);
+    check_or_stop(inode != NULL);
+    fake_disk_reach(inode, size);
     for (size_t i = 0; i < size; i++) {
         inode->bytes[i] = (uint8_t)(i * 7 + i / 256);
     }
