@@ -56,7 +56,7 @@ slice() {
 
 # run_job NAME COMMAND...: its closing lines are added to the figures of NAME.
 run_job() {
-    local name=$1 log=$logs/$1.log status=0 kind passed failed skipped
+    local name=$1 log=$logs/$1.log status=0 kind passed failed skipped what count
     shift
     "$@" >"$log" 2>&1 || status=$?
     sed -i 's/^\[client\] //' "$log" # of two hosts, the one with the tests
@@ -71,6 +71,9 @@ run_job() {
         failure) say "failed: $name: $passed" ;;
         esac
     done < <(awk -f "$root/ci/count_tests.awk" "$log")
+    while read -r kind what count; do
+        add "seen.$what" "$count"
+    done < <(grep -E '^seen [^ ]+ [0-9]+$' "$log" || true)
     add "$name.rounds" 1
 }
 
@@ -79,9 +82,13 @@ run_table() {
     local name=$1 suite=$2 where=$3 next
     shift 3
     HAUL_FAULT_CELLS=all HAUL_FAULT_FROM=$(kept "$name.next") HAUL_FAULT_SECONDS=$(slice) \
-        HAUL_FAULT_DONE=$soak/next run_job "$name" "$@" "$root/tests/faults/$suite" "$where"
-    next=$(cat "$soak/next" 2>/dev/null || echo 0)
-    ((next != 0)) || add "$name.whole" 1
+        HAUL_FAULT_DONE=$state/next HAUL_FAULT_TABLE=$state/table.$name \
+        run_job "$name" "$@" "$root/tests/faults/$suite" "$where"
+    next=$(kept next)
+    if ((next == 0)); then
+        add "$name.whole" 1
+        rm -f "$state/table.$name"
+    fi
     keep "$name.next" "$next"
 }
 
@@ -124,11 +131,11 @@ job_seeds() {
 }
 
 job_fuzz() {
-    local executions
-    [[ -x $root/tests/fuzz/fuzz.sh ]] || return 0
-    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 30
-    executions=$(sed -nE 's/^sum +([0-9]+).*/\1/p' "$logs/fuzz.log" | tail -n 1)
-    add fuzz.executions "${executions:-0}"
+    local target executions
+    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 12
+    while read -r target executions _; do
+        add "executions.$target" "$executions"
+    done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" || true)
 }
 
 job_sweep() {
@@ -161,6 +168,16 @@ job_valgrind() {
 
 # --- figures --------------------------------------------------------------------------------------
 
+print_counts() { # TITLE PREFIX: what is kept below that name
+    local file sum=0 line=''
+    for file in "$state/$2".*; do
+        [[ -e $file ]] || return 0
+        line+=" ${file#"$state/$2."} $(<"$file"),"
+        sum=$((sum + $(<"$file")))
+    done
+    echo "$1: $sum:${line%,}" | fold -s -w 100
+}
+
 print_figures() {
     local job failed=0
     printf '%-10s %8s %10s %8s\n' job rounds passed failed
@@ -169,7 +186,11 @@ print_figures() {
             "$(kept "$job.failed")"
         failed=$((failed + $(kept "$job.failed")))
     done
-    echo "simulator seeds: $(kept seeds.run); fuzz executions: $(kept fuzz.executions)"
+    echo "simulator seeds: $(kept seeds.run)"
+    print_counts 'fuzz executions' executions
+    print_counts 'faults that were met' seen.harm
+    print_counts 'sides that were killed, by the phase of their journal' seen.kill
+    print_counts 'calls that failed, by name' seen.call
     echo "whole tables: matrix $(kept matrix.whole), sweep $(kept sweep.whole), rig $(kept rig.whole)"
     echo "minutes in all: $(($(kept seconds) / 60))"
     ((failed == 0))

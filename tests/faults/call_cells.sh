@@ -30,7 +30,14 @@ harmed_send() {
     sender=$!
 }
 
-was_met() { [[ -e mark ]] || fail 'the fault was not met'; }
+# call_was_met N HARM: so was the call; its name stands in the mark.
+call_was_met() {
+    local times=once name
+    was_met "$2"
+    [[ $1 != *+ ]] || times=onwards
+    read -r name _ <mark
+    note "call.$name.$times"
+}
 
 # Of the receiver: it may go on listening, or have ended.
 receiver_settled() {
@@ -60,12 +67,13 @@ call() {
         ended "$receiver_pid"
         documented "$code" recv.log
         never_two
+        killed_in receiver
         receive_again
     fi
     ended "$sender"
     documented "$code" send.err
     echo "exit code $code $(grep -m1 'haul: error' send.err)" >.seen
-    [[ $4 == kill || $code != 137 ]] || fail 'killed'
+    [[ $code != 137 ]] || { [[ $4 == kill ]] && killed_in sender; } || fail 'killed'
     receiver_settled
     # Committed, but the last words of the journal could not be written: `resolve` finishes it.
     if ((code == 0)) && grep -q 'journal could not be finished' send.err; then
@@ -76,7 +84,7 @@ call() {
         [[ $1 != receiver ]] || end_receiver
         finish
     fi
-    was_met
+    call_was_met "$3" "$4"
     check_end
 }
 

@@ -74,7 +74,7 @@ command_fails() {
     [[ $code != 137 ]] || fail 'it hangs'
     documented "$code" err
     echo "exit code $code $(grep -m1 'haul: error' err)" >.seen
-    was_met
+    call_was_met "$3" "$4"
     same source "$template"
 }
 
@@ -99,9 +99,7 @@ command_cells() {
 }
 
 make_left_over
-side_cells sender
-side_cells receiver
-command_cells
+make_table 'side_cells sender' 'side_cells receiver' command_cells
 share=([sender]=20 [receiver]=20 [verify]=20 [status]=20 [cancel]=20 [resume]=20 [resolve]=20 [bench]=20 [send]=20)
 # Each of these has been a crash, a leak or a lie.
 always='^(receiver/malloc/copy_bytes|sender/calloc/sender_links_init|cancel/fopen/|bench/connect|receiver/getsockname/|(sender|receiver)/unlinkat/control_server)'

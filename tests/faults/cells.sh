@@ -7,11 +7,13 @@
 # The command of a cell ends with check_end, which says what must hold in the end.
 # A cell is a subshell with `set -e` in a directory of its own. It fails when its fault was not met, when
 # a process ends in another than a documented way, and when in the end there is not one owner with
-# everything. Every cell tells one line. Of the environment:
+# everything. Every cell tells one line, and in the end there is a line "seen WHAT COUNT" for whatever the
+# sound ones have noted. Of the environment:
 #   HAUL_FAULT_CELLS=all all cells, not only the suite's share of each class (the first part of a name)
 #   HAUL_FAULT_FROM=N    the first N cells were done before
 #   HAUL_FAULT_SECONDS=N no cell is begun after so long
 #   HAUL_FAULT_DONE=FILE gets the number of the next cell, 0 when all are done
+#   HAUL_FAULT_TABLE=FILE  keeps the table from run to run, so that numbers mean the same cells
 #   HAUL_FAULT_ONLY=RE   cells with such a name only
 #   HAUL_KEEP=DIR        directories of failed cells go there
 # shellcheck shell=bash
@@ -26,6 +28,31 @@ always='^$'
 cell() {
     cell_names+=("$1")
     cell_commands+=("${*:2}")
+}
+
+# make_table COMMAND...: the commands that name the cells, unless an earlier run has kept the table.
+make_table() {
+    local step name command
+    if [[ -s ${HAUL_FAULT_TABLE:-} ]]; then
+        while read -r name command; do
+            cell "$name" "$command"
+        done <"$HAUL_FAULT_TABLE"
+        return
+    fi
+    for step in "$@"; do $step; done
+    [[ -n ${HAUL_FAULT_TABLE:-} ]] || return 0
+    for step in "${!cell_names[@]}"; do
+        echo "${cell_names[step]} ${cell_commands[step]}"
+    done >"$HAUL_FAULT_TABLE"
+}
+
+# note WHAT: of a cell: it has met this, one word.
+note() { echo "$1" >>"$work/.notes"; }
+
+# was_met HARM: the fault has left its mark.
+was_met() {
+    [[ -e mark ]] || fail 'the fault was not met'
+    note "harm.$1"
 }
 
 # A source of two column families, small enough to be moved in a moment.
@@ -111,6 +138,14 @@ never_two() {
     [[ $state != both* ]] || fail "two owners: $state"
 }
 
+# killed_in SIDE: notes the phase in which the cell has killed it, before anybody goes on from there.
+killed_in() {
+    local phases
+    read -r -a phases < <("$build/tests/owner_probe" source target | tail -n 1)
+    [[ $1 == sender ]] || phases=("${phases[1]}")
+    note "kill.$1.${phases[0]}"
+}
+
 # What an operator does until the job is committed, as the exit codes tell.
 finish() {
     local tries
@@ -148,7 +183,7 @@ check_end() {
     timeout 5 tail -s 0.02 --pid="$receiver_pid" -f /dev/null || end_receiver # it may listen for nobody
     reap "$receiver_pid" || true
     clear_left
-    equal "$("$build/tests/owner_probe" source target)" 'target 0 0'
+    equal "$("$build/tests/owner_probe" source target | head -n 1)" 'target 0 0'
     same source target
     [[ ! -e ledger ]] || "$haul" verify --db target --ledger ledger >/dev/null 2>verify.err ||
         { cat verify.err; fail 'the ledger is not complete'; }
@@ -172,6 +207,7 @@ run_cell() { # NAME COMMAND
     if ((status == 0)); then
         tests_passed=$((tests_passed + 1))
         echo "ok $1 $(cat "$work/.seen" 2>/dev/null)"
+        cat "$work/.notes" >>"$world/notes" 2>/dev/null
     elif ((status == 77)) && [[ -e $work/.skipped ]]; then
         tests_skipped=$((tests_skipped + 1))
         echo "SKIPPED $1: $(cat "$work/.skipped")"
@@ -232,6 +268,7 @@ run_cells() {
         fi
         run_cell "${cell_names[i]}" "${cell_commands[i]}"
     done
+    [[ ! -e $world/notes ]] || sort "$world/notes" | uniq -c | awk '{ print "seen", $2, $1 }'
     [[ -z ${HAUL_FAULT_DONE:-} ]] || echo "$next" >"$HAUL_FAULT_DONE"
     echo "$suite_name: $tests_passed passed, $tests_failed failed, $tests_skipped skipped"
     ((tests_passed > 0 && tests_failed == 0))

@@ -154,6 +154,7 @@ run_cells() {
         if ((status == 0)); then
             tests_passed=$((tests_passed + 1))
             echo "ok network/$name $(tr '\n' ' ' <"$work/.seen")"
+            echo "seen harm.$name 1"
         else
             tests_failed=$((tests_failed + 1))
             echo "FAILED network/$name"

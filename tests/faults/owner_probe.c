@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* owner_probe.c — who owns everything in two databases, by their records alone, at this moment.
  *
- *   owner_probe SOURCE TARGET    prints "OWNER JOBS REST" and their names behind it
+ *   owner_probe SOURCE TARGET    prints "OWNER JOBS REST" and their names behind it, then a line
+ *                                with the phase of either side
  * OWNER is source, target, none (handed over, not taken over yet), or both, which may never be.
  * JOBS counts the journals of both sides; REST what else lies beside the databases but the record
- * of ownership: staging files, unfinished files, sockets. Neither database is opened; they may be
+ * of ownership: staging files, unfinished files, sockets. A phase is that of the side's journal;
+ * without one NONE, or ENDED when the record of ownership names the job. Neither database is opened; they may be
  * in use. The target is looked at first: whatever it has taken over was handed over before. */
 #include <dirent.h>
 #include <stdbool.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal_directory.h"
 #include "ownership.h"
 
 static char names[4096];
@@ -66,6 +69,37 @@ static void count_files(const char *directory, unsigned *jobs, unsigned *rest)
     }
 }
 
+/* Of the first journal of that role; NULL: there is none. */
+static const char *phase_by_journal(const char *directory, enum journal_role role)
+{
+    char path[1024];
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    struct haul_error error = {.status = HAUL_OK};
+    const char *phase = NULL;
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    if (journal_directory_list(NULL, path, &entries, &count, &error) != HAUL_OK) {
+        die(directory, &error);
+    }
+    for (size_t i = 0; phase == NULL && i < count; i++) {
+        struct journal_config config = {.directory = path, .role = role, .read_only = true};
+        struct journal *journal = NULL;
+        memcpy(config.job_id, entries[i].job_id, sizeof(config.job_id));
+        if (entries[i].role == role && journal_open(&config, &journal, &error) == HAUL_OK) {
+            phase = journal_phase_name(journal_state(journal)->phase);
+            journal_close(journal);
+        }
+    }
+    free(entries);
+    return phase;
+}
+
+static const char *phase_of(const char *directory, enum journal_role role, bool ended)
+{
+    const char *phase = phase_by_journal(directory, role);
+    return phase != NULL ? phase : ended ? "ENDED" : "NONE";
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3) {
@@ -82,5 +116,7 @@ int main(int argc, char **argv)
                  source_owns ? (target_owns ? "both" : "source")
                              : (target_owns ? "target" : "none"),
                  jobs, rest, names);
+    (void)printf("%s %s\n", phase_of(argv[1], JOURNAL_SOURCE, !source_owns),
+                 phase_of(argv[2], JOURNAL_TARGET, target_owns));
     return 0;
 }

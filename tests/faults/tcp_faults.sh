@@ -33,7 +33,7 @@ place() {
         ended "$receiver_pid"
         documented "$code" recv.log
         never_two
-        [[ $code != 137 ]] || receive_again
+        [[ $code != 137 ]] || { killed_in receiver; receive_again; }
         ;;
     stop-*)
         until [[ -e mark ]]; do kill -0 "$sender" || break; done
@@ -45,9 +45,10 @@ place() {
     ended "$sender"
     documented "$code" send.err
     never_two
+    [[ $code != 137 ]] || killed_in sender
     echo "exit code $code $(grep -m1 "haul: error" send.err)" >.seen
     ((code == 0)) || finish
-    was_met
+    was_met "$2"
     check_end
 }
 
@@ -76,14 +77,14 @@ trace_frames() {
 
 # Harms take turns from byte to byte; the whole table has each of them at each byte.
 harms=(cut 'kill sender' 'kill receiver')
-handshake='\.preamble$|^control\.(up\.[135]|down\.[245])$'
-commit='^control\.(up\.[79]|down\.[68]|down\.10)$'
+declare -A frames_of=([handshake]='\.preamble$|^control\.(up\.[135]|down\.[245])$'
+    [commit]='^control\.(up\.[79]|down\.[68]|down\.10)$')
 
-# cells_of CLASS PATTERN: every byte of these frames, each harm.
+# cells_of CLASS: every byte of its frames, each harm.
 cells_of() {
     local frame size at i
     while read -r frame size; do
-        [[ $frame =~ $2 ]] || continue
+        [[ $frame =~ ${frames_of[$1]} ]] || continue
         for ((at = 0; at < size; at++)); do
             for i in 0 1 2; do
                 # Rotated, so that a share of the cells has all harms.
@@ -180,6 +181,7 @@ hides_first() {
     "$haul" resume --db target --to 127.0.0.1:1 >out 2>err || code=$?
     kill -CONT "$receiver_pid"
     equal "$code" 3
+    was_met stop
     grep -q 'in use' err || { cat err; fail 'the database was not locked'; }
     end_receiver
     [[ ! -e target/haul/control ]] || fail 'the socket is left'
@@ -196,18 +198,23 @@ ends_well() {
     equal "$code" 0
     ended "$sender"
     equal "$code" 0
+    was_met stop
     check_end
 }
 
 # --- small disks ----------------------------------------------------------------------------------
 
-# small_disk SIDE MEGABYTES: its database lies on a file system of that size, which an operator enlarges.
+# small_disk SIDE SIZE ENOUGH: its database lies on a file system of so many KB (the source's: with so many
+# left), which an operator enlarges. Up to ENOUGH it has to be full at some time.
 small_disk() {
-    local side=$1 directory=target
-    [[ $side == target ]] || directory=source
-    [[ $side == target ]] || mv source kept
+    local side=$1 size=$2 directory=target
+    if [[ $side == source ]]; then
+        directory=source
+        mv source kept
+        size=$(($(du -sk kept | cut -f1) + size))
+    fi
     mkdir "$directory"
-    mount -t tmpfs -o "size=$2k" haul-faults "$directory" 2>mount.err || { cat mount.err; skip 'no right to mount'; }
+    mount -t tmpfs -o "size=${size}k" haul-faults "$directory" 2>mount.err || { cat mount.err; skip 'no right to mount'; }
     trap 'status=$?; end_processes; umount -l "$work/'$directory'"; exit $status' EXIT
     [[ $side == target ]] || cp -a kept/. source/ || fail 'the source does not fit'
     receive
@@ -217,33 +224,28 @@ small_disk() {
     echo "exit code $code $(grep -m1 'haul: error' send.err)" >.seen
     never_two
     if ((code != 0)); then
+        note harm.small-disk
         grep -qiE 'space|rocksdb::.*Assertion' send.err recv.log || fail 'nobody said that the disk is full'
         end_receiver
         mount -o remount,size=200m "$directory"
         finish
+    else
+        (($2 > $3)) || fail 'the fault was not met'
     fi
     check_end
 }
 
 small_disk_cells() {
     local size
-    for size in 64 128 200 256 300 400 600 1000 2000 4000 8000 16000; do
-        cell "small-disk/target/$size-KB" small_disk target "$size"
+    for size in {32..296..8} 400; do
+        cell "small-disk/target/$size-KB" small_disk target "$size" 200
     done
-    for size in 700 1000 1500 2000 4000 6000 16000; do
-        cell "small-disk/source/$size-KB" small_disk source "$size"
+    for size in 0 64 128 {160..256..4} 400; do
+        cell "small-disk/source/$size-KB" small_disk source "$size" 160
     done
 }
 
-trace_frames
-edge_cells
-stall_cells
-cells_of handshake "$handshake"
-cells_of commit "$commit"
-random_cells
-call_cells
-cell order/control-socket hides_first
-cell order/signal-behind-the-end ends_well
-small_disk_cells
+make_table trace_frames edge_cells stall_cells 'cells_of handshake' 'cells_of commit' random_cells call_cells \
+    'cell order/control-socket hides_first' 'cell order/signal-behind-the-end ends_well' small_disk_cells
 share=([edge]=13 [stall]=9 [handshake]=151 [commit]=41 [random]=67 [kill-at]=11 [fail-at]=41 [short]=2 [small-disk]=5 [order]=1)
 run_cells
