@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # install.sh — installs the Debian packages that building, testing, the demo and the benchmarks need.
+#   ci/install.sh [--fuzz]
+#     --fuzz   what tests/fuzz/fuzz.sh needs as well
 # Prints what it installs; nothing missing, nothing done. Needs root or sudo only then.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -15,6 +17,7 @@ packages=(
     # benchmarks
     iperf3 perftest time rsync iproute2 gnuplot-nox
 )
+[[ ${1:-} != --fuzz ]] || packages+=(clang libclang-rt-dev ninja-build afl++)
 
 is_installed() {
     [[ $(dpkg-query -W -f '${db:Status-Abbrev}' "$1" 2>/dev/null) == ii* ]]

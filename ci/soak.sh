@@ -131,8 +131,10 @@ job_seeds() {
 }
 
 job_fuzz() {
-    local target executions
-    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 12
+    local target executions _ engines=(libfuzzer afl)
+    "$root/ci/install.sh" --fuzz
+    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 12 \
+        --engine "${engines[$(($(kept fuzz.rounds) % 2))]}"
     while read -r target executions _; do
         add "executions.$target" "$executions"
     done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" || true)

@@ -6,8 +6,9 @@
  * OWNER is source, target, none (handed over, not taken over yet), or both, which may never be.
  * JOBS counts the journals of both sides; REST what else lies beside the databases but the record
  * of ownership: staging files, unfinished files, sockets. A phase is that of the side's journal;
- * without one NONE, or ENDED when the record of ownership names the job. Neither database is opened; they may be
- * in use. The target is looked at first: whatever it has taken over was handed over before. */
+ * without one NONE, or ENDED when the record of ownership names the job. Neither database is
+ * opened; they may be in use. The target is looked at first: whatever it has taken over was handed
+ * over before. */
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
