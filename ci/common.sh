@@ -12,6 +12,17 @@ jobs=$(nproc 2>/dev/null || echo 2)
 say() { printf '%s\n' "$*" >&2; }
 die() { say "${0##*/}: $*"; exit 1; }
 
+# parse_fast LINES [ARGUMENT...]: of a script whose one option is --fast: sets fast. LINES of it are its help.
+parse_fast() {
+    fast=0
+    case ${2:-} in
+    '') ;;
+    --fast) fast=1 ;;
+    -h | --help) sed -n "$1s/^# \{0,3\}//p" "$0"; exit 0 ;;
+    *) die "unknown argument '$2'" ;;
+    esac
+}
+
 # start_receiver LOG ARGUMENT...: starts `haul recv ARGUMENT...` and waits until it listens (or has
 # ended). Sets receiver_pid and receiver_address ("" when it did not come up). LOG gets its stderr,
 # LOG.json its result. All of them are in receivers, for whoever cleans up; reap waits for one.

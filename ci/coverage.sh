@@ -9,13 +9,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-fast=0
-case ${1:-} in
-'') ;;
---fast) fast=1 ;;
--h | --help) sed -n '3,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-*) die "unknown argument '$1'" ;;
-esac
+parse_fast 3,7 "$@"
 
 directory=$build-coverage
 "$root/ci/build.sh" "$directory" -DHAUL_DEVELOPER=ON -DHAUL_TESTS=ON -DHAUL_BENCH=OFF -DHAUL_LIBRARY=OFF \

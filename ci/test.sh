@@ -9,13 +9,7 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-fast=0
-case ${1:-} in
-'') ;;
---fast) fast=1 ;;
--h | --help) sed -n '4,8s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-*) die "unknown argument '$1'" ;;
-esac
+parse_fast 4,8 "$@"
 
 logs=$build/test-logs
 passed=0 failed=0 skipped=0
