@@ -65,9 +65,7 @@ make_template() {
 # --- processes ------------------------------------------------------------------------------------
 
 # receive ARGUMENT...: where the last one listened, if there was one. Its number stands in receiver.pid.
-# On an address of this run's own: the sender of another one, looking for a receiver that was killed there,
-# must not find ours.
-address='' listen_host=${HAUL_RIG_ADDRESS:-127.$(($$ / 62500 + 1)).$(($$ / 250 % 250)).$(($$ % 250 + 1))}
+address='' listen_host=${HAUL_RIG_ADDRESS:-$own_host}
 receive() {
     start_receiver recv.log --db target --listen "${address:-$listen_host:0}" --once "${receiver_options[@]}" "$@"
     [[ -n $receiver_address ]] || { cat recv.log; fail 'the receiver did not start'; }

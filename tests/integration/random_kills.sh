@@ -18,7 +18,7 @@ records=30000 span_ms=1100 give_up=120
 # Listens where the last one did; sets address at first.
 address=''
 start_receiver_again() {
-    start_receiver "$work/recv.log" --db target --listen "${address:-127.0.0.1:0}" --once
+    start_receiver "$work/recv.log" --db target --listen "${address:-$own_host:0}" --once
     [[ -n $receiver_address ]] || { cat "$work/recv.log"; return 1; }
     address=$receiver_address
 }
