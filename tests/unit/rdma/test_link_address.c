@@ -94,6 +94,21 @@ static void test_link_address_format__unknown_family__question_mark(void)
     check_text(text, "?:0");
 }
 
+/* No card of a test's machine need be on a node; but asking has to end well for any address. */
+static void test_link_address_node__addresses_of_all_kinds__a_node_or_none(void)
+{
+    static const char *const texts[] = {"127.0.0.1:1", "192.0.2.1:1", "[::1]:1", "[2001:db8::7]:1"};
+    struct link_address address;
+    for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
+        check_or_stop(link_address_parse(texts[i], &address, NULL) == HAUL_OK);
+        check(link_address_node(&address) >= -1);
+    }
+    check_or_stop(link_address_parse("192.0.2.1:1", &address, NULL) == HAUL_OK);
+    check_equal(link_address_node(&address), -1);
+    memset(&address, 0, sizeof(address));
+    check_equal(link_address_node(&address), -1);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
     CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
@@ -103,6 +118,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__host_too_long__invalid),
     CHECK_TEST(test_link_address_parse__empty_brackets__invalid),
     CHECK_TEST(test_link_address_parse__name_in_brackets__invalid),
+    CHECK_TEST(test_link_address_node__addresses_of_all_kinds__a_node_or_none),
     CHECK_TEST(test_link_address_format__unknown_family__question_mark),
 };
 

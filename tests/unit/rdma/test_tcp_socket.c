@@ -2,6 +2,7 @@
 /* test_tcp_socket.c — what a socket knows of its way. */
 #include "tcp_socket.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -91,6 +92,164 @@ static void test_tcp_socket_widen__more_than_autotuning__larger_or_as_it_was(voi
     close_pair();
 }
 
+static void test_tcp_socket_widen__receiving_end__larger_or_as_it_was(void)
+{
+    open_pair();
+    tcp_socket_widen(ends[1], false, UINT64_C(1) << 44, 64 << 20);
+    tcp_socket_widen(ends[1], false, UINT64_C(1) << 44,
+                     UINT64_MAX); /* more than an int: not done */
+    check(tcp_socket_is_near(ends[1]));
+    close_pair();
+}
+
+/* A pair of the sixth version, between one address or two; false: this system has none. */
+static bool open_pair_of_six(void)
+{
+    struct link_address address = {.size = sizeof(struct sockaddr_in6)};
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address.storage;
+    int listening = -1;
+    six->sin6_family = AF_INET6;
+    six->sin6_addr = in6addr_loopback;
+    if (tcp_socket_listen(&address, &listening, NULL) != HAUL_OK) {
+        return false;
+    }
+    tcp_socket_local(listening, &address);
+    ends[0] = raw_connect(&address);
+    ends[1] = raw_accept(listening);
+    (void)close(listening);
+    return true;
+}
+
+static void test_tcp_socket_is_near__loopback_of_six__yes(void)
+{
+    if (!open_pair_of_six()) {
+        check_skip("no IPv6 here");
+        return;
+    }
+    check(tcp_socket_is_near(ends[0]));
+    close_pair();
+}
+
+static void test_tcp_socket_is_near__another_address__no(void)
+{
+    struct link_address address;
+    int listening = raw_listen(&address);
+    struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000102)};
+    ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check_or_stop(bind(ends[0], (struct sockaddr *)&own, sizeof(own)) == 0);
+    check_or_stop(connect(ends[0], (const struct sockaddr *)&address.storage, address.size) == 0);
+    ends[1] = raw_accept(listening);
+    (void)close(listening);
+    check(!tcp_socket_is_near(ends[0]));
+    check(!tcp_socket_is_near(ends[1]));
+    close_pair();
+}
+
+/* --- what fails -------------------------------------------------------------------------------
+ */
+
+static void test_tcp_socket_status__every_known_number__its_status(void)
+{
+    static const struct {
+        int code;
+        enum haul_status status;
+    } meanings[] = {
+        {ECONNREFUSED, HAUL_REFUSED},
+        {EHOSTUNREACH, HAUL_UNREACHABLE},
+        {ENETUNREACH, HAUL_UNREACHABLE},
+        {EHOSTDOWN, HAUL_UNREACHABLE},
+        {ENETDOWN, HAUL_UNREACHABLE},
+        {ETIMEDOUT, HAUL_TIMEOUT},
+        {ECONNRESET, HAUL_CLOSED},
+        {ECONNABORTED, HAUL_CLOSED},
+        {EPIPE, HAUL_CLOSED},
+        {ENOTCONN, HAUL_CLOSED},
+        {EADDRINUSE, HAUL_BUSY},
+        {EAFNOSUPPORT, HAUL_UNSUPPORTED},
+        {EPROTONOSUPPORT, HAUL_UNSUPPORTED},
+        {EMFILE, HAUL_LIMIT},
+        {ENFILE, HAUL_LIMIT},
+        {ENOMEM, HAUL_NO_MEMORY},
+        {ENOBUFS, HAUL_NO_MEMORY},
+        {EINVAL, HAUL_IO},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(meanings); i++) {
+        check_status(tcp_socket_status(meanings[i].code), meanings[i].status);
+    }
+}
+
+static void test_tcp_socket_connect__no_such_family__unsupported(void)
+{
+    struct link_address address = raw_loopback();
+    struct haul_error error;
+    int fd = -1;
+    address.storage.ss_family = AF_MAX + 1;
+    check_status(tcp_socket_connect(&address, 1000, &fd, &error), HAUL_UNSUPPORTED);
+    check_text(error.call, "socket");
+    check_status(tcp_socket_listen(&address, &fd, &error), HAUL_UNSUPPORTED);
+    check_text(error.call, "socket");
+    check_equal(fd, -1);
+}
+
+static void test_tcp_socket_listen__address_of_nobody_here__invalid(void)
+{
+    struct link_address address;
+    struct haul_error error;
+    int fd = -1;
+    check_or_stop(link_address_parse("192.0.2.1:0", &address, NULL) == HAUL_OK);
+    check_status(tcp_socket_listen(&address, &fd, &error), HAUL_INVALID);
+    check(strstr(error.hint, "interface") != NULL);
+    check_equal(fd, -1);
+}
+
+static void test_tcp_socket_listen__port_in_use__busy(void)
+{
+    struct link_address address;
+    struct haul_error error;
+    int fd = -1;
+    int listening = raw_listen(&address);
+    check_status(tcp_socket_listen(&address, &fd, &error), HAUL_BUSY);
+    check(strstr(error.text, "in use") != NULL);
+    (void)close(listening);
+}
+
+static void test_tcp_socket_connected__refused__says_what_to_look_at(void)
+{
+    struct link_address address;
+    struct haul_error error = {.status = HAUL_OK};
+    int fd = -1;
+    (void)close(raw_listen(&address));
+    enum haul_status status = tcp_socket_connect(&address, 1000, &fd, &error);
+    while (status == HAUL_OK || status == HAUL_AGAIN) { /* it may be known at once */
+        check_or_stop(raw_wait(fd, POLLOUT));
+        status = tcp_socket_connected(fd, &address, &error);
+        check_or_stop(status != HAUL_OK);
+    }
+    check_status(status, HAUL_REFUSED);
+    check(strstr(error.hint, "haul recv") != NULL);
+    (void)close(fd);
+}
+
+/* Not even a socket: every call has to say so, and none to wait. */
+static void test_tcp_socket__no_descriptor__errors(void)
+{
+    struct haul_error error;
+    struct link_address address = raw_loopback();
+    uint8_t byte = 0;
+    size_t moved = 0;
+    const struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    int fd = dup(STDERR_FILENO);
+    (void)close(fd);
+    check_status(tcp_socket_configure(fd, 1000, &error), HAUL_IO);
+    check_status(tcp_socket_connected(fd, &address, &error), HAUL_IO);
+    check_status(tcp_socket_send(fd, &part, 1, &moved, &error), HAUL_IO);
+    check_status(tcp_socket_receive(fd, &part, 1, &moved, &error), HAUL_IO);
+    check_status(tcp_socket_wake_at(fd, 1, &error), HAUL_IO);
+    check_status(tcp_socket_failure(fd, &error), HAUL_IO);
+    check_status(tcp_socket_stream_end(fd, &error), HAUL_CLOSED);
+    tcp_socket_widen(fd, true, UINT64_C(1) << 44, 64 << 20);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_socket_round_trip_us__connected__some),
     CHECK_TEST(test_tcp_socket_is_near__loopback__yes),
@@ -98,6 +257,15 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_socket_narrow__autotuned_before__fixed),
     CHECK_TEST(test_tcp_socket_widen__short_way__autotuning_stays),
     CHECK_TEST(test_tcp_socket_widen__more_than_autotuning__larger_or_as_it_was),
+    CHECK_TEST(test_tcp_socket_widen__receiving_end__larger_or_as_it_was),
+    CHECK_TEST(test_tcp_socket_is_near__loopback_of_six__yes),
+    CHECK_TEST(test_tcp_socket_is_near__another_address__no),
+    CHECK_TEST(test_tcp_socket_status__every_known_number__its_status),
+    CHECK_TEST(test_tcp_socket_connect__no_such_family__unsupported),
+    CHECK_TEST(test_tcp_socket_listen__address_of_nobody_here__invalid),
+    CHECK_TEST(test_tcp_socket_listen__port_in_use__busy),
+    CHECK_TEST(test_tcp_socket_connected__refused__says_what_to_look_at),
+    CHECK_TEST(test_tcp_socket__no_descriptor__errors),
 };
 
 CHECK_MAIN("tcp_socket", tests)
