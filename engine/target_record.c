@@ -69,8 +69,10 @@ static void remove_staging_files(const struct target_record *record)
 static void remove_staging(const struct target_record *record)
 {
     remove_staging_files(record);
-    if (record->staging[0] != '\0') {
-        (void)rmdir(record->staging);
+    if (record->staging[0] != '\0' && rmdir(record->staging) != 0 && errno != ENOENT) {
+        /* No harm to the next job, which uses it and removes it; but not without a word. */
+        haul_log(record->target == NULL ? NULL : record->target->log, HAUL_LOG_WARNING,
+                 "the staging directory %s stays: %s", record->staging, strerror(errno));
     }
 }
 

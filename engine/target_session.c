@@ -31,6 +31,7 @@ struct target_session {
     bool told_to_abort; /* the source asked; it waits for Aborted */
     struct digest *digests;
     size_t digest_count;
+    haul_control_FamilyDigest *answer; /* owned; of the next Prepared, made before it is recorded */
     struct target_action actions[ACTION_COUNT_MAX];
     size_t action_count;
 };
@@ -336,6 +337,21 @@ static void on_checked(struct target_session *session, const struct target_event
 
 /* --- hand-over -------------------------------------------------------------------------------- */
 
+/* What Prepared will say; false: no memory, while the job can still be given up. */
+static bool make_answer(struct target_session *session)
+{
+    free(session->answer);
+    session->answer = calloc(session->digest_count + 1, sizeof(*session->answer));
+    for (size_t i = 0; session->answer != NULL && i < session->digest_count; i++) {
+        const struct digest *digest = &session->digests[i];
+        session->answer[i] = (haul_control_FamilyDigest){.count = digest->count,
+                                                         .low = digest->low,
+                                                         .high = digest->high,
+                                                         .bytes = digest->bytes};
+    }
+    return session->answer != NULL;
+}
+
 static void on_recorded(struct target_session *session, const struct target_event *event);
 
 /* Says what the source wants to hear. */
@@ -349,6 +365,7 @@ static void pretend(struct target_session *session)
                                               .high = prepare->digests[i].high,
                                               .bytes = prepare->digests[i].bytes};
     }
+    (void)make_answer(session);
     on_recorded(session, &event);
 }
 
@@ -438,6 +455,10 @@ static void on_flushed(struct target_session *session, const struct target_event
             return;
         }
     }
+    if (!make_answer(session)) {
+        fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");
+        return;
+    }
     (void)push(session, TARGET_ACTION_RECORD);
     enter(session, TARGET_RECORDING, CLOCK_NEVER);
 }
@@ -458,22 +479,12 @@ static void on_recorded(struct target_session *session, const struct target_even
         return;
     }
     enter(session, TARGET_PREPARED, CLOCK_NEVER);
-    haul_control_FamilyDigest *digests = calloc(session->digest_count + 1, sizeof(*digests));
-    if (digests == NULL) {
-        fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");
-        return;
-    }
     haul_control_Prepared *prepared = &push_message(session, MESSAGE_PREPARED)->as.prepared;
     prepared->frozen_sequence = session->prepare.as.prepare.frozen_sequence;
     prepared->freeze = session->prepare.as.prepare.freeze;
-    prepared->digests = digests;
+    prepared->digests = session->answer;
     prepared->digests_count = (pb_size_t)session->digest_count;
-    for (size_t i = 0; i < session->digest_count; i++) {
-        prepared->digests[i] = (haul_control_FamilyDigest){.count = session->digests[i].count,
-                                                           .low = session->digests[i].low,
-                                                           .high = session->digests[i].high,
-                                                           .bytes = session->digests[i].bytes};
-    }
+    session->answer = NULL;
 }
 
 static void on_commit(struct target_session *session, const haul_control_Commit *commit)
@@ -691,6 +702,7 @@ void target_session_destroy(struct target_session *session)
     message_release(&session->prepare);
     message_release(&session->next_prepare);
     free(session->digests);
+    free(session->answer);
     free(session);
 }
 

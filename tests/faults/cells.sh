@@ -166,9 +166,11 @@ finish() {
     fail "never finished: $code"
 }
 
-# clear_left: a side that could not remove its socket has said so, and the next command there does it.
+# clear_left: a side that could not remove its socket has said so, and the next command there does it; so has
+# one that could not remove its staging directory, which is empty.
 clear_left() {
     local side log
+    ! grep -q 'the staging directory .* stays' recv.log || [[ ! -d target/haul/staging ]] || rmdir target/haul/staging
     for side in source target; do
         log=recv.log
         [[ $side == target ]] || log=send.err
