@@ -39,8 +39,9 @@ call_was_met() {
     note "call.$name.$times"
 }
 
-# Of the receiver: it may go on listening, or have ended.
+# Of the receiver: it may go on listening, or have ended. The exit code of the sender stays in $code.
 receiver_settled() {
+    local code
     if ! kill -0 "$receiver_pid" 2>/dev/null; then
         ended "$receiver_pid"
         documented "$code" recv.log
