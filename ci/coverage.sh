@@ -4,12 +4,13 @@
 # each directory they have passed.
 #   ci/coverage.sh [--fast]
 #     --fast   unit and conformance tests only
-# The simulation is not measured: its fibers and its dying processes keep no counters. Of RDMA counts only
-# what runs without a device, and assertions count as branches that nothing takes.
+# Else also the integration tests, the share of the fault matrix, the whole sweep of failing calls, and, where
+# the rig runs, verbs links on one host. The simulation is not measured: its fibers and its dying processes keep
+# no counters. Assertions count as branches that nothing takes.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-parse_fast 3,7 "$@"
+parse_fast 3,9 "$@"
 
 directory=$build-coverage
 "$root/ci/build.sh" "$directory" -DHAUL_DEVELOPER=ON -DHAUL_TESTS=ON -DHAUL_BENCH=OFF -DHAUL_LIBRARY=OFF \
@@ -18,8 +19,20 @@ find "$directory" -name '*.gcda' -delete
 left_out='plain-only|kvrocks'
 ((!fast)) || left_out+='|integration|faults'
 say 'running the tests ...'
-ctest --test-dir "$directory" -j "$jobs" -LE "$left_out" >"$directory/tests.log" 2>&1 ||
-    say "some tests failed: $directory/tests.log"
+try() { # NAME COMMAND...
+    "${@:2}" >"$directory/$1.log" 2>&1 || say "some tests failed: $directory/$1.log"
+}
+in_rig() { "$root/ci/rxe/run.sh" --timeout 900 -- "$@"; }
+try tests ctest --test-dir "$directory" -j "$jobs" -LE "$left_out"
+if ((!fast)); then
+    try sweep env HAUL_FAULT_CELLS=all "$root/tests/faults/call_sweep.sh" "$directory"
+    if [[ -x $directory/tests/conformance_verbs ]] && "$root/ci/rxe/build.sh" >"$directory/rig.log" 2>&1; then
+        try conformance_verbs in_rig "$directory/tests/conformance_verbs"
+        try rdma_migration in_rig "$root/tests/integration/rdma_migration.sh" "$directory"
+        try rdma_faults in_rig env HAUL_FAULT_ONLY='^(wc|completion|queue-error|hostile|verbs/.*/once)' \
+            "$root/tests/faults/rdma_faults.sh" "$directory"
+    fi
+fi
 
 # Each source file has one object; the compiler ran in the directory of its layer.
 for layer in base rdma engine cli; do
