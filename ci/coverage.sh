@@ -18,11 +18,11 @@ directory=$build-coverage
 find "$directory" -name '*.gcda' -delete
 left_out='plain-only|kvrocks'
 ((!fast)) || left_out+='|integration|faults'
-say 'running the tests ...'
 try() { # NAME COMMAND...
     "${@:2}" >"$directory/$1.log" 2>&1 || say "some tests failed: $directory/$1.log"
 }
 in_rig() { "$root/ci/rxe/run.sh" --timeout 900 -- "$@"; }
+say 'running the tests ...'
 try tests ctest --test-dir "$directory" -j "$jobs" -LE "$left_out"
 if ((!fast)); then
     try sweep env HAUL_FAULT_CELLS=all "$root/tests/faults/call_sweep.sh" "$directory"

@@ -105,8 +105,10 @@ static enum haul_status run_both(struct server_thread *server,
     atomic_store(&server->stop, status != HAUL_OK);
     (void)pthread_join(thread, NULL);
     if (server->status != HAUL_OK) {
-        *error = server->error;
         status = server->status;
+        if (error != NULL) {
+            *error = server->error;
+        }
     }
     return status;
 }

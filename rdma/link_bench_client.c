@@ -360,9 +360,9 @@ enum haul_status bench_client_run(const struct bench_context *context,
         run(&client);
         status = client.error.status;
         fill_result(&client, result);
-        if (status != HAUL_OK) {
+        if (status != HAUL_OK && error != NULL) {
             *error = client.error;
-        } else if (client.crc_errors > 0) {
+        } else if (status == HAUL_OK && client.crc_errors > 0) {
             status = haul_error_set(error, HAUL_CORRUPT, NULL, 0,
                                     "%llu blocks arrived with a wrong checksum",
                                     (unsigned long long)client.crc_errors);
