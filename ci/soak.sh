@@ -137,7 +137,7 @@ job_fuzz() {
         --engine "${engines[$(($(kept fuzz.rounds) % 2))]}"
     while read -r target executions _; do
         add "executions.$target" "$executions"
-    done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" || true)
+    done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" | grep -v '^sum ' || true)
 }
 
 job_sweep() {

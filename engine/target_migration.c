@@ -278,7 +278,9 @@ static enum haul_status listen_verbs(struct target_migration *target,
     }
     target->verbs = NULL;
     if (target->options.mode == HAUL_MODE_RDMA) {
-        *error = reason;
+        if (error != NULL) {
+            *error = reason;
+        }
         return status;
     }
     haul_error_format(&reason, target->rdma_refusal, sizeof(target->rdma_refusal));

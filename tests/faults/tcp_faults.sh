@@ -247,5 +247,5 @@ small_disk_cells() {
 
 make_table trace_frames edge_cells stall_cells 'cells_of handshake' 'cells_of commit' random_cells call_cells \
     'cell order/control-socket hides_first' 'cell order/signal-behind-the-end ends_well' small_disk_cells
-share=([edge]=13 [stall]=9 [handshake]=151 [commit]=41 [random]=67 [kill-at]=11 [fail-at]=41 [short]=2 [small-disk]=13 [order]=1)
+share=([edge]=5 [stall]=5 [handshake]=47 [commit]=17 [random]=23 [kill-at]=5 [fail-at]=17 [short]=2 [small-disk]=7 [order]=1)
 run_cells
