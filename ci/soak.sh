@@ -130,14 +130,23 @@ job_seeds() {
     add seeds.run "$count"
 }
 
-job_fuzz() {
+# fuzz_targets SECONDS [TARGET]: the engines take turns; executions are summed up by target.
+fuzz_targets() {
     local target executions _ engines=(libfuzzer afl)
-    "$root/ci/install.sh" --fuzz
-    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds 12 \
-        --engine "${engines[$(($(kept fuzz.rounds) % 2))]}"
+    HAUL_FUZZ_BUILD_DIR=$soak/fuzz run_job fuzz "$root/tests/fuzz/fuzz.sh" --seconds "$1" \
+        --engine "${engines[$(($(kept fuzz.rounds) / 2 % 2))]}" "${@:2}"
     while read -r target executions _; do
         add "executions.$target" "$executions"
     done < <(grep -E '^[a-z_]+ +[0-9]+ ' "$logs/fuzz.log" | grep -v '^sum ' || true)
+}
+
+# All targets, and once more the one that was run least so far.
+job_fuzz() {
+    "$root/ci/install.sh" --fuzz
+    fuzz_targets 12
+    local least
+    least=$(cd "$state" && grep -H . executions.* | sort -t : -k 2,2n | sed -n '1s/^executions\.\([^:]*\):.*/\1/p')
+    [[ -z $least ]] || fuzz_targets 30 "$least"
 }
 
 job_sweep() {
