@@ -52,6 +52,65 @@ place() {
     check_end
 }
 
+cancel_copying() {
+    until "$haul" status --db source --json 2>/dev/null | jq -e '.running.records > 0' >/dev/null; do
+        kill -0 "$sender" || fail 'it has ended'
+    done
+    kill "$sender"
+}
+
+# cancelled_call N: it is killed where it writes to its journal for the N-th time.
+cancelled_call() {
+    receive
+    load_options=() send_options+=(--rate 50K)
+    harmed_send "pwrite:$1:kill"
+    cancel_copying
+    ended "$sender"
+    equal "$code" 137
+    never_two
+    killed_in sender
+    finish
+    call_was_met "$1" kill
+    check_end
+}
+
+# cancelled_place PLACE VICTIM: the operator cancels a job in mid-copy, and one side is killed while both clear up.
+cancelled_place() {
+    receive
+    start_proxy "$1" kill "$2"
+    load_options=() # the job ends by the cancel alone
+    start_send --rate 50K
+    cancel_copying
+    if [[ $2 == receiver ]]; then
+        ended "$receiver_pid"
+        documented "$code" recv.log
+        never_two
+        [[ $code != 137 ]] || { killed_in receiver; receive_again; }
+    fi
+    ended "$sender"
+    [[ $code == 143 ]] || documented "$code" send.err
+    never_two
+    [[ $code != 137 ]] || killed_in sender
+    echo "exit code $code" >.seen
+    finish
+    was_met kill
+    check_end
+}
+
+abort_cells() {
+    local frame at side
+    for frame in control.up.11 control.down.12; do
+        for at in 0 8 16 999; do
+            for side in sender receiver; do
+                cell "abort/$frame.$at/kill-$side" cancelled_place "$frame.$at" "$side"
+            done
+        done
+    done
+    for at in 4 5; do
+        cell "abort/sender/pwrite-$at" cancelled_call "$at"
+    done
+}
+
 # Sizes of all frames, from one migration that nobody harms.
 trace_frames() {
     (
@@ -245,7 +304,7 @@ small_disk_cells() {
     done
 }
 
-make_table trace_frames edge_cells stall_cells 'cells_of handshake' 'cells_of commit' random_cells call_cells \
+make_table trace_frames edge_cells stall_cells 'cells_of handshake' 'cells_of commit' abort_cells random_cells call_cells \
     'cell order/control-socket hides_first' 'cell order/signal-behind-the-end ends_well' small_disk_cells
-share=([edge]=5 [stall]=5 [handshake]=47 [commit]=17 [random]=23 [kill-at]=5 [fail-at]=17 [short]=2 [small-disk]=7 [order]=1)
+share=([edge]=5 [stall]=5 [handshake]=47 [commit]=17 [abort]=4 [random]=23 [kill-at]=5 [fail-at]=17 [short]=2 [small-disk]=7 [order]=1)
 run_cells
