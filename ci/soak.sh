@@ -161,7 +161,7 @@ job_rig() {
 
 job_hosts() {
     plain
-    run_job hosts "$root/ci/rxe/run.sh" --timeout 1500 --hosts 2 -- \
+    HAUL_FAULT_CELLS=all run_job hosts "$root/ci/rxe/run.sh" --timeout 1500 --hosts 2 -- \
         "$root/tests/faults/network_faults.sh" "$soak/plain"
 }
 
