@@ -346,6 +346,38 @@ static void test_plan_from_message__ranges_missing_overlapping_or_unordered__pro
     check_refused();
 }
 
+static void test_plan_from_message__more_than_allowed_or_none__protocol(void)
+{
+    haul_control_Plan *sent = sound_message();
+    static const pb_size_t none_and_too_many[] = {0, UINT16_MAX};
+    for (size_t i = 0; i < CHECK_COUNT(none_and_too_many); i++) {
+        pb_size_t counts[] = {sent->families_count, sent->ranges_count, sent->streams_count};
+        sent->families_count = none_and_too_many[i];
+        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        sent->families_count = counts[0];
+        sent->ranges_count = none_and_too_many[i];
+        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        sent->ranges_count = counts[1];
+        sent->streams_count = none_and_too_many[i];
+        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        sent->streams_count = counts[2];
+    }
+    check_or_stop(plan_from_message(&other, &message, &error) == HAUL_OK);
+    plan_fini(&other);
+    message_release(&message);
+    close_all();
+}
+
+static void test_plan_from_message__start_too_long__protocol(void)
+{
+    static uint8_t bound[PLAN_RANGE_KEY_BYTES_MAX + 1];
+    memset(bound, 'n', sizeof(bound));
+    haul_control_Plan *sent = sound_message();
+    free(sent->ranges[1].start);
+    sent->ranges[1].start = message_bytes(slice_of(bound, sizeof(bound)));
+    check_refused();
+}
+
 static void test_plan_from_message__bound_too_long_or_before_its_start__protocol(void)
 {
     static uint8_t bound[PLAN_RANGE_KEY_BYTES_MAX + 1];
@@ -405,6 +437,25 @@ static void test_plan_equal__one_thing_changed__differs(void)
     other.new_version++;
     check(!plan_equal(&plan, &other));
     other.new_version--;
+    other.old_version++;
+    check(!plan_equal(&plan, &other));
+    other.old_version--;
+    other.stream_count--;
+    check(!plan_equal(&plan, &other));
+    check(plan_is_same_request(&plan, &other));
+    other.stream_count++;
+    other.family_count--;
+    check(!plan_equal(&plan, &other));
+    other.family_count++;
+    other.range_count--;
+    check(!plan_equal(&plan, &other));
+    other.range_count++;
+    other.families[1].metadata = !other.families[1].metadata;
+    check(!plan_equal(&plan, &other));
+    other.families[1].metadata = !other.families[1].metadata;
+    other.streams[3].family ^= 1;
+    check(!plan_equal(&plan, &other));
+    other.streams[3].family ^= 1;
     other.families[0].family.name[0] ^= 1;
     check(!plan_equal(&plan, &other));
     other.families[0].family.name[0] ^= 1;
@@ -449,6 +500,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_from_message__lane_or_versions_bad__protocol),
     CHECK_TEST(test_plan_from_message__families_missing_twice_or_nameless__protocol),
     CHECK_TEST(test_plan_from_message__ranges_missing_overlapping_or_unordered__protocol),
+    CHECK_TEST(test_plan_from_message__more_than_allowed_or_none__protocol),
+    CHECK_TEST(test_plan_from_message__start_too_long__protocol),
     CHECK_TEST(test_plan_from_message__bound_too_long_or_before_its_start__protocol),
     CHECK_TEST(test_plan_from_message__stream_outside_the_ranges__protocol),
     CHECK_TEST(test_plan_from_message__stream_of_no_family_or_wrong_id__protocol),

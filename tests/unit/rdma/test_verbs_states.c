@@ -206,6 +206,24 @@ static void test_link_poll__every_immediate_in_every_state__ends_once(void)
     }
 }
 
+/* Writes that are never acknowledged, and then some that are. */
+static void test_link_poll__writes_stall__timeout_unless_they_go_on(void)
+{
+    for (int goes_on = 0; goes_on < 2; goes_on++) {
+        enter(6); /* sender_with_blocks */
+        check(link_arm(tested));
+        check(link_deadline_ns(tested) <= ticking.now_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS);
+        if (goes_on != 0) {
+            fake_complete_write(IBV_WC_SUCCESS);
+            take_events();
+        }
+        fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
+        take_events();
+        check_equal(closed, goes_on == 0);
+        end();
+    }
+}
+
 static void test_link_close__in_every_state__twice_is_once(void)
 {
     for (size_t state = 0; state < CHECK_COUNT(states); state++) {
@@ -257,6 +275,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__every_device_event_in_every_state__ends_once),
     CHECK_TEST(test_link_poll__writes_end_with_every_status__ends_once),
     CHECK_TEST(test_link_poll__every_immediate_in_every_state__ends_once),
+    CHECK_TEST(test_link_poll__writes_stall__timeout_unless_they_go_on),
     CHECK_TEST(test_link_close__in_every_state__twice_is_once),
     CHECK_TEST(test_link_destroy__in_every_state__nothing_left),
     CHECK_TEST(test_link_poll__nth_call_fails_in_every_state__ends_once),
