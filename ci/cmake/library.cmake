@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # library.cmake — libhaul.so, libhaul.a and what finds them: haul.pc and find_package(haul CONFIG).
 #
+# For an embedder's own RocksDB (HAUL_ROCKSDB_INCLUDE) there is libhaul.a alone: a shared library would
+# bring a RocksDB along.
+#
 # Both libraries show exactly the symbols of ci/exported-symbols.txt; everything else is local, so
 # that our private names (credit_init, message_decode) cannot meet those of an embedder. The layers
 # are compiled with default visibility; the list decides, by a version script in the shared library
@@ -29,22 +32,24 @@ set(haul_objects $<TARGET_OBJECTS:haul_base> $<TARGET_OBJECTS:haul_rdma>
     $<TARGET_OBJECTS:haul_engine> $<TARGET_OBJECTS:haul_control>)
 
 # --- shared ---
-add_library(haul_shared SHARED ${haul_objects})
-set_target_properties(haul_shared PROPERTIES OUTPUT_NAME haul EXPORT_NAME haul
-    VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C LINK_DEPENDS ${version_script})
-target_include_directories(haul_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
-target_link_options(haul_shared PRIVATE -Wl,--version-script=${version_script} -Wl,-z,defs)
-if(HAUL_SANITIZER MATCHES "address|thread|undefined")
-    # The sanitizer's run-time comes with the executable.
-    target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
-endif()
-target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
-    PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB PkgConfig::ZSTD nanopb::protobuf-nanopb-static)
-if(HAUL_RDMA)
-    target_link_libraries(haul_shared PRIVATE PkgConfig::VERBS)
-endif()
-if(NUMA_FOUND)
-    target_link_libraries(haul_shared PRIVATE PkgConfig::NUMA)
+if(NOT HAUL_ROCKSDB_INCLUDE)
+    add_library(haul_shared SHARED ${haul_objects})
+    set_target_properties(haul_shared PROPERTIES OUTPUT_NAME haul EXPORT_NAME haul
+        VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C LINK_DEPENDS ${version_script})
+    target_include_directories(haul_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+    target_link_options(haul_shared PRIVATE -Wl,--version-script=${version_script} -Wl,-z,defs)
+    if(HAUL_SANITIZER MATCHES "address|thread|undefined")
+        # The sanitizer's run-time comes with the executable.
+        target_link_options(haul_shared PRIVATE -Wl,-z,undefs)
+    endif()
+    target_link_libraries(haul_shared PRIVATE $<BUILD_INTERFACE:haul_build> Threads::Threads
+        PkgConfig::ISAL PkgConfig::XXHASH PkgConfig::ROCKSDB PkgConfig::ZSTD nanopb::protobuf-nanopb-static)
+    if(HAUL_RDMA)
+        target_link_libraries(haul_shared PRIVATE PkgConfig::VERBS)
+    endif()
+    if(NUMA_FOUND)
+        target_link_libraries(haul_shared PRIVATE PkgConfig::NUMA)
+    endif()
 endif()
 
 # --- static ---
@@ -60,25 +65,33 @@ add_custom_command(OUTPUT ${static_library}
 add_custom_target(haul_static ALL DEPENDS ${static_library})
 
 # --- what finds them ---
-set(HAUL_PC_REQUIRES_PRIVATE "rocksdb libisal libxxhash libzstd")
+# What libhaul.a wants besides; an embedder that has a RocksDB of its own has that one's zstd, too.
+set(HAUL_STATIC_REQUIRES "libisal libxxhash")
+if(NOT HAUL_ROCKSDB_INCLUDE)
+    string(APPEND HAUL_STATIC_REQUIRES " rocksdb libzstd")
+endif()
 if(NUMA_FOUND)
-    string(APPEND HAUL_PC_REQUIRES_PRIVATE " numa")
+    string(APPEND HAUL_STATIC_REQUIRES " numa")
 endif()
 if(HAUL_RDMA)
-    string(APPEND HAUL_PC_REQUIRES_PRIVATE " librdmacm libibverbs")
+    string(APPEND HAUL_STATIC_REQUIRES " librdmacm libibverbs")
 endif()
+file(RELATIVE_PATH HAUL_PREFIX_FROM_PACKAGE /${CMAKE_INSTALL_LIBDIR}/cmake/haul /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/haul.pc.in ${PROJECT_BINARY_DIR}/haul.pc @ONLY)
+configure_file(${CMAKE_CURRENT_LIST_DIR}/haulConfig.cmake.in ${PROJECT_BINARY_DIR}/haulConfig.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/haulConfigVersion.cmake
     COMPATIBILITY SameMinorVersion)
 
-install(TARGETS haul_shared EXPORT haulTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/haul)
 install(FILES ${static_library} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(layer base rdma engine)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer}/include/haul
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/haul.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-install(EXPORT haulTargets NAMESPACE haul:: FILE haulConfig.cmake
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/haul)
-install(FILES ${PROJECT_BINARY_DIR}/haulConfigVersion.cmake
-    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/haul)
+if(TARGET haul_shared)
+    install(TARGETS haul_shared EXPORT haulTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+    install(EXPORT haulTargets NAMESPACE haul:: DESTINATION ${package_directory})
+endif()
+install(FILES ${PROJECT_BINARY_DIR}/haulConfig.cmake ${PROJECT_BINARY_DIR}/haulConfigVersion.cmake
+    DESTINATION ${package_directory})

@@ -377,10 +377,9 @@ void RdmaImport::GetInfo(std::string *info) {
   if (!active_ || !migration_) return;
   haul_progress progress{};
   haul_migration_progress(migration_, &progress);
-  double rate = progress.seconds > 0 ? static_cast<double>(progress.bytes) / progress.seconds / (1 << 20) : 0;
   *info += fmt::format(
       "import_slot(s):{}\r\nimport_transport:{}\r\nimport_phase:{}\r\nimport_records:{}\r\nimport_bytes:{}\r\n"
       "import_rate_mb:{:.1f}\r\n",
       state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
-      progress.records, progress.bytes, rate);
+      progress.records, progress.bytes, RdmaRateMb(progress));
 }

@@ -186,7 +186,7 @@ Status RdmaMigrator::conclude(haul_result result) {
     result.retries++;
   }
   const auto &figures = result.progress;
-  double rate = figures.seconds > 0 ? static_cast<double>(figures.bytes) / figures.seconds / (1 << 20) : 0;
+  double rate = RdmaRateMb(figures);
   auto text = fmt::format(
       "transport: {}, lane: {}, records: {}, bytes: {}, elapsed: {:.3f} s, rate: {:.1f} MB/s, rounds: {}, write pause: "
       "{:.1f} ms, retries: {}",
@@ -197,10 +197,10 @@ Status RdmaMigrator::conclude(haul_result result) {
     last_info_ = fmt::format(
         "last_slot(s):{}\r\nlast_result:{}\r\nlast_transport:{}\r\nlast_fallback_reason:{}\r\nlast_records:{}\r\n"
         "last_bytes:{}\r\nlast_seconds:{:.3f}\r\nlast_rate_mb:{:.1f}\r\nlast_write_pause_ms:{:.1f}\r\n"
-        "last_lag_bytes_at_freeze:{}\r\nlast_retries:{}\r\n",
+        "last_lag_bytes_at_freeze:{}\r\nlast_retries:{}\r\nlast_resumed:{}\r\n",
         state_.range.String(), haul_status_name(result.status), haul_transport_name(figures.transport),
         result.fallback_reason, figures.records, figures.bytes, figures.seconds, rate, result.write_pause_ms,
-        result.lag_bytes_at_freeze, result.retries);
+        result.lag_bytes_at_freeze, result.retries, result.resumed ? 1 : 0);
   }
   if (result.status == HAUL_OK) {
     LOG(INFO) << fmt::format("[migrate] Succeed to migrate slot(s) {} by rdma, {}", state_.range.String(), text);
@@ -378,12 +378,11 @@ void RdmaMigrator::GetInfo(std::string *info) {
   if (migration_) {
     haul_progress progress{};
     haul_migration_progress(migration_, &progress);
-    double rate = progress.seconds > 0 ? static_cast<double>(progress.bytes) / progress.seconds / (1 << 20) : 0;
     *info += fmt::format(
         "migrate_slot(s):{}\r\nmigrate_transport:{}\r\nmigrate_phase:{}\r\nmigrate_records:{}\r\nmigrate_bytes:{}\r\n"
         "migrate_bytes_expected:{}\r\nmigrate_rate_mb:{:.1f}\r\nmigrate_lag_bytes:{}\r\nmigrate_rounds:{}\r\n",
         state_.range.String(), haul_transport_name(progress.transport), haul_phase_name(progress.phase),
-        progress.records, progress.bytes, progress.bytes_expected, rate, progress.lag_bytes, progress.rounds);
+        progress.records, progress.bytes, progress.bytes_expected, RdmaRateMb(progress), progress.lag_bytes, progress.rounds);
   }
   *info += fmt::format("migrate_unconfirmed:{}\r\n", resolving_ ? 1 : 0);
   *info += last_info_;

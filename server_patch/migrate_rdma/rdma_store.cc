@@ -154,3 +154,7 @@ std::string RdmaErrorText(const haul_error &error) {
   haul_error_format(&error, line, sizeof(line));
   return line;
 }
+
+double RdmaRateMb(const haul_progress &progress) {
+  return progress.seconds > 0 ? static_cast<double>(progress.bytes) / progress.seconds / (1 << 20) : 0;
+}

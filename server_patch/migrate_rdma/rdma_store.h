@@ -66,3 +66,4 @@ bool RdmaTopologyHasReplicas(Server *srv);
 haul_transport_mode RdmaTransportMode(Server *srv);
 haul_lane RdmaLaneMode(Server *srv);
 std::string RdmaErrorText(const haul_error &error);
+double RdmaRateMb(const haul_progress &progress);

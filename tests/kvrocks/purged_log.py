@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""purged_log.py: the write-ahead log is purged in the middle of a migration; what becomes of the writes in it?
+"""purged_log.py: the write-ahead log goes away in the middle of a migration; what becomes of the writes in it?
 
 A demonstration: upstream's raw-key-value and migrate-type rdma do the same, one after the other. While the slots are
-copied slowly, new keys are written to them, and the log that they stand in goes away (a node that keeps no log behind its
-memtables: rocksdb.wal_ttl_seconds 0 and wal_size_limit_mb 0). A migration must not end in success without them.
+copied slowly, new keys are written to them, and the log that they stand in goes away, in three ways:
+    purged   by RocksDB itself, which keeps no log behind its memtables (rocksdb.wal_ttl_seconds 0, wal_size_limit_mb 0)
+    removed  as a job that clears the disk would do it: the files, once RocksDB does not need them any more
+    unlogged it never had them: rocksdb.write_options.disable_wal
+A migration must not end in success without them. libhaul keeps RocksDB from purging; in the two other ways it must
+see that they are missing and end the job: the slots stay where they are, complete, and the log says why.
     purged_log.py
 KVROCKS_BIN names a Kvrocks that was built with server_patch; KVROCKS_UNPATCHED_BIN, when set, the one for upstream's way.
 """
@@ -18,10 +22,12 @@ BINARY = os.environ.get("KVROCKS_BIN", "")
 UNPATCHED = os.environ.get("KVROCKS_UNPATCHED_BIN", BINARY)
 LATE = 2000
 COMMON = {"rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
-WAYS = {
+TYPES = {
     "raw-key-value": {"migrate-type": "raw-key-value", "migrate-batch-rate-limit-mb": 1, "migrate-rdma-transport": None},
     "rdma": {"migrate-type": "rdma", "migrate-rdma-rate-limit-mb": 1},
 }
+# How rdma must end: its result, and who owns the slots then.
+EXPECTED = {"purged": ("success", "destination"), "removed": ("fail", "source"), "unlogged": ("fail", "source")}
 
 
 def log_files(node):
@@ -30,15 +36,21 @@ def log_files(node):
     return {n for n in names if n.endswith(".log")}, set(os.listdir(archive)) if os.path.isdir(archive) else set()
 
 
-def purge(node):
-    """Everything is flushed; the log of before is gone when no file of before is left."""
+def lose_log(node, way):
+    """Everything is flushed. True: no file of before is left, and the migration is still under way."""
     before, _ = log_files(node)
     node.call("compact")
+    if way == "unlogged":
+        return True
+    if way == "removed":
+        for name in before & log_files(node)[0]:
+            os.remove(os.path.join(node.database(), name))
 
-    def gone():
+    def gone_or_over():
         live, archived = log_files(node)
-        return not before & (live | archived)
-    node.wait_for(gone, "the purge of the log")
+        return not before & (live | archived) or node.cluster_info()["migrating_state"] != "start"
+    node.wait_for(gone_or_over, "the purge of the log")
+    return node.cluster_info()["migrating_state"] == "start"
 
 
 def count(node, keys):
@@ -48,11 +60,26 @@ def count(node, keys):
     return sum(1 for i, reply in enumerate(replies) if reply == str(i).encode())
 
 
-def demonstrate(way):
-    """The number of acknowledged writes that the owner of the slots has not got."""
-    settings = dict(COMMON, **WAYS[way])
-    binary = BINARY if way == "rdma" else UNPATCHED
-    cluster = Cluster(binary, 2, {"a": settings, "b": settings})
+def owner_of(a, b):
+    try:
+        return a if a.call("set", "owner", "a") == b"OK" else None
+    except Error:
+        return b
+
+
+def print_log(node):
+    """What an operator finds in it about the end."""
+    for line in dict.fromkeys(node.log().splitlines()):
+        if "igrat" in line and line[0] in "WE" or "ucceed to migrate" in line:
+            print(f"    source: {line}")
+
+
+def demonstrate(way, kind):
+    """(acknowledged writes that the owner has not got, result, owner)"""
+    settings = dict(COMMON, **TYPES[kind])
+    if way == "unlogged":
+        settings["rocksdb.write_options.disable_wal"] = "yes"
+    cluster = Cluster(BINARY if kind == "rdma" else UNPATCHED, 2, {"a": settings, "b": settings})
     try:
         a, b = cluster.nodes
         client = a.client()
@@ -63,21 +90,15 @@ def demonstrate(way):
         time.sleep(1)  # the copy has begun; it takes eight seconds at this rate
         replies = client.pipeline([("set", f"late:{i}", i) for i in range(LATE)])
         acknowledged = sum(1 for reply in replies if reply == b"OK")
-        purge(a)
-        state = a.cluster_info()["migrating_state"]
+        gone = lose_log(a, way)
         a.wait_for(lambda: a.cluster_info()["migrating_state"] != "start", "the end")
-        result = a.cluster_info()["migrating_state"]
-        try:
-            owner = a if a.call("set", "owner", "a") == b"OK" else None
-        except Error:
-            owner = b
+        result, owner = a.cluster_info()["migrating_state"], owner_of(a, b)
         lost = acknowledged - count(owner, LATE)
-        print(f"{way}: the log was purged in state '{state}'; the migration ended: {result}; owner: "
-              f"{'source' if owner is a else 'destination'}; acknowledged {acknowledged}, lost {lost}")
-        for line in dict.fromkeys(a.log().splitlines()):
-            if "igrat" in line and line[0] in "WE" or "ucceed to migrate" in line:
-                print(f"    source: {line}")
-        return lost
+        name = "source" if owner is a else "destination"
+        print(f"{way}, {kind}: the log {'went while it copied' if gone else 'stayed until the end'}; the migration "
+              f"ended: {result}; owner: {name}; acknowledged {acknowledged}, lost {lost}")
+        print_log(a)
+        return lost, result, name
     finally:
         cluster.close()
 
@@ -86,11 +107,14 @@ def main():
     if not BINARY:
         print("SKIPPED kvrocks_purged_log: KVROCKS_BIN is not set")
         return 77
-    lost_upstream, lost_here = demonstrate("raw-key-value"), demonstrate("rdma")
-    print(f"upstream lost {lost_upstream} acknowledged writes, rdma {lost_here}")
-    passed = lost_here == 0
-    print(f"{int(passed)} passed, {int(not passed)} failed")
-    return 0 if passed else 1
+    passed = 0
+    for way, expected in EXPECTED.items():
+        lost_upstream = demonstrate(way, "raw-key-value")[0]
+        lost, *end = demonstrate(way, "rdma")
+        print(f"{way}: upstream lost {lost_upstream} acknowledged writes, rdma {lost}\n", flush=True)
+        passed += lost == 0 and tuple(end) == expected
+    print(f"{passed} passed, {len(EXPECTED) - passed} failed")
+    return 0 if passed == len(EXPECTED) else 1
 
 
 if __name__ == "__main__":

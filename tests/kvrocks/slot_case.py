@@ -7,6 +7,7 @@ with its command HAUL renamed away. KVROCKS_KEEP, when set, leaves the nodes' di
 """
 import os
 import re
+import struct
 import subprocess
 import sys
 import threading
@@ -23,7 +24,13 @@ FAMILIES = ["metadata", "default", "zset_score", "stream"]
 
 def slot_prefix(slot):
     """The first key of a slot: namespace size, namespace, slot."""
-    return (b"\x0b__namespace"[:1] + b"__namespace" + slot.to_bytes(2, "big")).hex()
+    return b"\x0b__namespace" + slot.to_bytes(2, "big")
+
+
+def range_deletion(family, start, end):
+    """A batch of RocksDB with one DeleteRange: sequence, count, tag, column family, the keys with their sizes."""
+    number = {"default": 0, "metadata": 1}[family]
+    return bytes(8) + struct.pack("<IBBB", 1, 0x0E, number, len(start)) + start + bytes([len(end)]) + end
 
 
 def fill_every_type(client, tag):
@@ -162,7 +169,7 @@ class SlotCase(unittest.TestCase):
 
     def assert_equal_databases(self, a, b, slots=(0, 16383)):
         """All column families, record by record; both processes must have stopped."""
-        start, end = slot_prefix(slots[0]), slot_prefix(slots[1] + 1)
+        start, end = slot_prefix(slots[0]).hex(), slot_prefix(slots[1] + 1).hex()
         for family in FAMILIES:
             done = subprocess.run(
                 [self.HAUL, "verify", "--db", a.database(), "--with", b.database(), "--cf", family,

@@ -13,7 +13,8 @@ import threading
 import time
 
 from kvrocks_node import ADDRESS, TRANSPORT, Error, Node, free_high_port
-from slot_case import ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, read_every_type, run_suite
+from slot_case import (ALL, BINARY, FAMILIES, UNPATCHED, SlotCase, Writer, fill_every_type, range_deletion,
+                       read_every_type, run_suite, slot_prefix)
 
 
 class SlotMigration(SlotCase):
@@ -139,6 +140,51 @@ class SlotMigration(SlotCase):
         for i in range(100):
             self.assertEqual(b.call("hlen", f"e:{i}"), 2)
             self.assertEqual(b.call("ttl", f"e:{i}"), -1)
+
+    # --- ranges that are deleted -----------------------------------------------------------------------
+
+    def test_migrate__range_deleted_while_it_copies__carried(self):
+        """A DeleteRange in the log; APPLYBATCH writes one as it comes."""
+        a, b = self.open()
+        self.begin_slow(a, b)
+        client = a.client()
+        client.pipeline([("set", f"{{gone}}:{i}", i) for i in range(100)])
+        client.pipeline([("set", f"{{stays}}:{i}", i) for i in range(100)])
+        gone, stays = (client.call("cluster", "keyslot", tag) for tag in ("{gone}", "{stays}"))
+        for family in ("metadata", "default"):
+            for first, last in ((0, 4000), (gone, gone + 1), (stays + 1, stays + 2)):
+                batch = range_deletion(family, slot_prefix(first), slot_prefix(last))
+                self.assertEqual(client.call("applybatch", batch), len(batch))
+        client.call("set", "{gone}:7", "again")
+        slots = [client.call("cluster", "keyslot", f"fill:{i}") for i in range(200)]
+        a.wait_for(lambda: a.cluster_info()["migrating_state"] == "success", "success")
+        self.assertEqual(b.call("get", "{gone}:7"), b"again")
+        self.assertIsNone(b.call("get", "{gone}:8"))
+        self.assertEqual(b.call("get", "{stays}:8"), b"8")
+        there = [reply is not None for reply in b.client().pipeline([("get", f"fill:{i}") for i in range(200)])]
+        self.assertEqual(there, [slot >= 4000 and slot not in (gone, stays + 1) for slot in slots])
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
+
+    def test_flushall__between_a_kill_and_the_resumption__carried(self):
+        """Without nodes.conf the killed source waits to be told; what is flushed meanwhile lies behind the old view."""
+        a, b = self.open(settings={"a": {"persist-cluster-nodes-enabled": "no"}})
+        self.begin_slow(a, b)
+        a.kill()
+        a.settings.pop("migrate-rdma-rate-limit-mb", None)
+        a.start()
+        a.call("flushall")
+        a.call("clusterx", "setnodeid", a.id)
+        a.call("clusterx", "setnodes", self.cluster.text(), self.cluster.version)
+        a.client().pipeline([("set", f"new:{i}", i) for i in range(500)])
+        self.migrate(a, b)
+        self.assertEqual(a.info("migration")["last_resumed"], "1")
+        self.assertEqual(b.call("get", "new:499"), b"499")
+        self.assertIsNone(b.call("get", "fill:1"))
+        a.stop()
+        b.stop()
+        self.assert_equal_databases(a, b)
 
     # --- back and forth ------------------------------------------------------------------------------
 
