@@ -84,9 +84,11 @@ run_rig_tests() {
     run_in_rig two_hosts 400 --hosts 2 -- "$root/tests/integration/two_hosts.sh" "$build"
     run_in_rig rdma_faults 600 -- "$root/tests/faults/rdma_faults.sh" "$build"
     run_in_rig network_faults 600 --hosts 2 -- "$root/tests/faults/network_faults.sh" "$build"
-    [[ -z ${KVROCKS_BIN:-} ]] ||
-        run_in_rig kvrocks 900 --memory 4096 --env "KVROCKS_BIN=$KVROCKS_BIN" -- \
-            python3 -B "$root/tests/kvrocks/slot_migration.py" "$build/cli/haul"
+    [[ -n ${KVROCKS_BIN:-} ]] || return 0
+    for suite in slot_migration slot_rdma_faults; do
+        run_in_rig "kvrocks_$suite" 900 --memory 4096 --env "KVROCKS_BIN=$KVROCKS_BIN" -- \
+            python3 -B "$root/tests/kvrocks/$suite.py" "$build/cli/haul"
+    done
 }
 
 run_sanitizer() {

@@ -7,6 +7,9 @@
 # 1024, batches of $KVROCKS_BATCH_KB (default 1024), no compression, the source compacted, and the wall
 # time of a synchronous CLUSTERX MIGRATE. In versions before the fix, raw-key-value puts all strings
 # into one batch: measure a version that has it.
+#
+# When the server was built with server_patch, its own migrate-type rdma comes in turns with the others as well
+# (tests/kvrocks/bench_slots.py; KVROCKS_BASELINE_BIN, when set, runs the others): the rows that begin with "slots".
 # shellcheck shell=bash disable=SC2154,SC2034 # variables of ci/bench.sh
 
 kvrocks_ids=("$(printf "a%.0s" {1..40})" "$(printf "b%.0s" {1..40})")
@@ -17,13 +20,55 @@ bench_kvrocks() {
         return
     fi
     [[ -x $KVROCKS_BIN ]] || die "KVROCKS_BIN=$KVROCKS_BIN is no program"
-    command -v redis-cli >/dev/null || die 'redis-cli is missing: apt-get install redis-tools'
     local value size=${kvrocks_size:-1000000000}
     ((!quick)) || size=50000000
+    if grep -q migrate-rdma-lane "$KVROCKS_BIN"; then
+        for value in ${KVROCKS_VALUES:-128 1000 16000}; do kvrocks_slots_of "$value" $((size >> 20)); done
+    else
+        say '  slots: left out, KVROCKS_BIN was built without server_patch'
+    fi
+    if ! command -v redis-cli >/dev/null; then
+        say '  the tool beside the server: left out, redis-cli is missing: apt-get install redis-tools'
+        return
+    fi
     for value in ${KVROCKS_VALUES:-128 1000 16000}; do
         kvrocks_values_of "$value" $((size / (value + 16)))
     done
 }
+
+# --- migrate-type rdma ----------------------------------------------------------------------------
+
+# kvrocks_slots_of VALUE-BYTES MIB
+kvrocks_slots_of() {
+    local rival fast=3 slow=4 figures=$work/slots.json
+    (($1 > 4000)) || { fast=4 slow=10; }
+    say "  all slots, $2 MiB with values of $1 bytes ..."
+    python3 -B "$root/tests/kvrocks/bench_slots.py" --mib "$2" --value-size "$1" --runs "$pairs" --json "$figures" >&2
+    rival=$(jq -r '.runs | [to_entries[] | select(.key | startswith("raw-key-value"))]
+        | min_by(.value | map(.seconds) | sort | .[(length - 1) / 2 | floor]) | .key' "$figures")
+    kvrocks_slots_row "$1 B values, ingest" rate rdma "$rival" "$fast"
+    kvrocks_slots_row "$1 B values, ingest" rate rdma redis-command "$slow"
+    kvrocks_slots_row "$1 B values, write batches" rate rdma-writebatch "$rival" null
+    kvrocks_slots_row "$1 B values, ingest, source" source_cpu_s rdma "$rival" 0.5
+    kvrocks_slots_row "$1 B values, ingest, target" target_cpu_s rdma "$rival" 0.25
+}
+
+# kvrocks_slots_row NAME FIGURE OURS THEIRS TARGET: GB/s, or CPU seconds a GB.
+kvrocks_slots_row() {
+    local ours theirs unit='CPU s/GB' better=less
+    # shellcheck disable=SC2016 # variables of jq
+    local runs='(.mib * 1048576 / 1e9) as $gb | .runs[$type]
+        | map(if $figure == "rate" then $gb / .seconds else .[$figure] / $gb end)'
+    ours=$(jq -c --arg type "$3" --arg figure "$2" "$runs" "$work/slots.json")
+    theirs=$(jq -c --arg type "$4" --arg figure "$2" "$runs" "$work/slots.json")
+    [[ $2 != rate ]] || { unit=GB/s better=more; }
+    result --arg section kvrocks --arg name "slots, $1" --arg unit "$unit" \
+        --argjson value "$(jq 'sort | .[(length - 1) / 2 | floor]' <<<"$ours")" --argjson runs "$ours" \
+        --argjson other "$(jq 'sort | .[(length - 1) / 2 | floor]' <<<"$theirs")" \
+        --argjson other_runs "$theirs" --arg other_name "$4" --argjson target "$5" --arg better "$better"
+}
+
+# --- the tool -------------------------------------------------------------------------------------
 
 # kvrocks_start NAME INDEX TYPE: sets kvrocks_port of INDEX, kvrocks_pid of INDEX.
 kvrocks_start() {
@@ -45,7 +90,7 @@ migrate-batch-rate-limit-mb 8192
 rocksdb.compression no
 END
     mkdir -p "$directory/data"
-    /usr/bin/time -f '%U %S %M %O' -o "$directory/time" "$KVROCKS_BIN" -c "$directory/conf" \
+    /usr/bin/time -f '%U %S %M %O' -o "$directory/time" "${KVROCKS_BASELINE_BIN:-$KVROCKS_BIN}" -c "$directory/conf" \
         >"$directory/log" 2>&1 &
     kvrocks_pid[$2]=$! kvrocks_port[$2]=$port
     servers+=("$!")

@@ -74,6 +74,23 @@ CMAKE
     says_not_found out/consumer
 }
 
+test_find_package__static_component__builds_and_runs() {
+    install_here
+    mkdir project
+    cat >project/CMakeLists.txt <<'CMAKE'
+cmake_minimum_required(VERSION 3.25)
+project(consumer LANGUAGES C)
+find_package(haul 0.1 CONFIG REQUIRED COMPONENTS static)
+add_executable(consumer consumer.c)
+target_link_libraries(consumer PRIVATE haul::static)
+CMAKE
+    cp "$consumer" project/
+    cmake -S project -B out -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; false; }
+    cmake --build out >>cmake.log 2>&1 || { cat cmake.log; false; }
+    says_not_found out/consumer
+    ! readelf -d out/consumer | grep -q 'libhaul'
+}
+
 test_static_library__private_names__are_local() {
     install_here
     equal "$(nm -g --defined-only "$libraries/libhaul.a" | awk '$3 != "" && $3 !~ /^haul_/' | wc -l)" 0

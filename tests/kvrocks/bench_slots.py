@@ -3,7 +3,8 @@
 """bench_slots.py: how long all slots take, by rdma (over TCP) and by upstream's two ways, in turns.
 
 KVROCKS_BIN is the patched Kvrocks; KVROCKS_BASELINE_BIN, when set, is the one that runs upstream's ways.
-    bench_slots.py [--mib N] [--kind string|hash] [--runs N] [--types LIST] [--load WRITES] [--json FILE]
+    bench_slots.py [--mib N] [--kind string|hash] [--value-size BYTES] [--runs N] [--types LIST] [--load WRITES]
+                   [--prepared DIR] [--json FILE]
 Upstream is tuned: no speed limit, pipelines of 1024, raw batches of 256 KiB and 1 MiB (the better one counts). The types
 "-16" have upstream's default limit of 16 MB/s. Each run begins with a copy of one database that was filled,
 compacted and left until it was idle; one that other programs disturbed is made again. --load: so many SETs a second to the slots that move, from before the
@@ -16,6 +17,7 @@ import multiprocessing
 import os
 import shutil
 import statistics
+import tempfile
 import time
 
 from kvrocks_node import Client, Cluster, Error
@@ -24,7 +26,9 @@ BINARY = os.environ.get("KVROCKS_BIN", "")
 BASELINE = os.environ.get("KVROCKS_BASELINE_BIN", BINARY)
 UPSTREAM = {"migrate-speed": 0, "migrate-pipeline-size": 1024, "migrate-batch-rate-limit-mb": 8192,
             "migrate-rdma-transport": None}
-COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2}
+# Nobody reads the log of before: it would only lie in memory.
+COMMON = {"rocksdb.write_buffer_size": 64, "rocksdb.compression": "no", "workers": 2,
+          "rocksdb.wal_ttl_seconds": 0, "rocksdb.wal_size_limit_mb": 0}
 TYPES = {
     "rdma": {"migrate-type": "rdma", "migrate-rdma-lane": "auto"},
     "rdma-writebatch": {"migrate-type": "rdma", "migrate-rdma-lane": "writebatch"},
@@ -35,6 +39,7 @@ TYPES = {
                          "migrate-batch-rate-limit-mb": 16},
     "redis-command": {"migrate-type": "redis-command"},
 }
+CHUNK = 500  # commands at once to fill a database
 DEFAULT_TYPES = "rdma,rdma-writebatch,raw-key-value-256,raw-key-value-1024,redis-command"
 FIGURES = ["seconds", "source_cpu_s", "target_cpu_s", "others_cpu_s", "pause_ms", "p99_ms", "p99_before_ms", "gap_ms"]
 
@@ -60,19 +65,19 @@ def fields(text):
     return [part for j in range(100) for part in (f"field{j:03}", text[j * 100:j * 100 + 100])]
 
 
-def fill(node, kind, mib):
+def fill(node, kind, mib, value_size):
     client = node.client()
     if kind == "string":
-        commands = (("set", f"key:{i}", random_text(1024)) for i in range(mib << 10))
+        commands = (("set", f"key:{i}", random_text(value_size)) for i in range((mib << 20) // value_size))
     else:
         commands = (("hset", f"key:{i}", *fields(random_text(10000))) for i in range((mib << 20) // (100 * 140)))
     chunk = []
     for command in commands:
         chunk.append(command)
-        if len(chunk) == 500:
-            client.pipeline(chunk, 500)
+        if len(chunk) == CHUNK:
+            client.pipeline(chunk, CHUNK)
             chunk = []
-    client.pipeline(chunk, 500)
+    client.pipeline(chunk, CHUNK)
     client.close()
     node.call("compact")
 
@@ -127,20 +132,39 @@ def percentile(seconds, share):
 class Prepared:
     """A database that all runs begin with."""
 
-    def __init__(self, kind, mib):
-        self.mib = mib
-        self.cluster = Cluster(BINARY, 1, {"a": dict(COMMON, **{"migrate-rdma-transport": "tcp"})})
-        node = self.cluster.nodes[0]
-        fill(node, kind, mib)
+    def __init__(self, options):
+        self.mib, self.kept = options.mib, options.prepared
+        self.database = options.prepared or tempfile.mkdtemp(prefix="haul-prepared-") + "/db"
+        if not os.path.isdir(self.database):
+            self.make(options)
+
+    def make(self, options):
+        cluster = Cluster(BINARY, 1, {"a": dict(COMMON, **{"migrate-rdma-transport": "tcp"})})
+        node = cluster.nodes[0]
+        fill(node, options.kind, options.mib, options.value_size)
         settle(node)
         node.stop()
+        shutil.move(node.database(), self.database)
+        cluster.close()
 
     def put_into(self, node):
+        """Tables are never written again: they are linked."""
         node.stop()
         shutil.rmtree(node.database())
-        shutil.copytree(self.cluster.nodes[0].database(), node.database())
+        shutil.copytree(self.database, node.database(), copy_function=link_or_copy)
         node.start()
         settle(node)
+
+    def close(self):
+        if not self.kept:
+            shutil.rmtree(os.path.dirname(self.database))
+
+
+def link_or_copy(source, target):
+    if source.endswith(".sst"):
+        os.link(source, target)
+    else:
+        shutil.copy2(source, target)
 
 
 def touch_memory(directory, mib):
@@ -171,7 +195,7 @@ def run_once(name, prepared, rate):
             loader = multiprocessing.Process(target=load, args=(a.port, rate, far_orders, far_answers))
             loader.start()
             time.sleep(5)
-        touch_memory(cluster.directory, prepared.mib * 3)
+        touch_memory(cluster.directory, prepared.mib * 2)
         if loader:
             orders.send("mark")
         cpu_a, cpu_b, busy, start = cpu_seconds(a), cpu_seconds(b), busy_seconds(), time.monotonic()
@@ -210,12 +234,14 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--mib", type=int, default=256)
     parser.add_argument("--kind", choices=["string", "hash"], default="string")
+    parser.add_argument("--value-size", type=int, default=1024, help="of strings")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--types", default=DEFAULT_TYPES)
     parser.add_argument("--load", type=int, default=0)
+    parser.add_argument("--prepared", help="the database to begin with; made when it is missing, and kept")
     parser.add_argument("--json")
     options = parser.parse_args()
-    prepared = Prepared(options.kind, options.mib)
+    prepared = Prepared(options)
     print(f"{options.mib} MiB of {options.kind}s, {options.load} writes/s", flush=True)
     print(f"{'type':19}", *(f"{figure:>13}" for figure in FIGURES))
     runs = {name: [] for name in options.types.split(",")}
@@ -225,7 +251,7 @@ def main():
                 list_of.append(run_alone(name, prepared, options))
                 print(f"{name:19}", *(f"{show(list_of[-1][figure]):>13}" for figure in FIGURES), flush=True)
     finally:
-        prepared.cluster.close()
+        prepared.close()
     if options.runs > 1:
         print("medians")
         for name, list_of in runs.items():
@@ -233,7 +259,8 @@ def main():
             print(f"{name:19}", *(f"{show(value):>13}" for value in middle))
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:
-            json.dump({"mib": options.mib, "kind": options.kind, "load": options.load, "runs": runs}, file, indent=1)
+            json.dump({"mib": options.mib, "kind": options.kind, "value_size": options.value_size,
+                       "load": options.load, "runs": runs}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -4,48 +4,16 @@
 
     slot_faults.py HAUL_TOOL [unittest arguments]
 """
-import threading
-import time
-
 from haul_proxy import STAGES, HaulProxy
 from kvrocks_node import Error
-from slot_case import ALL, SlotCase, Writer, fill_every_type, read_every_type, run_suite
+from slot_case import run_suite
+from slot_load import LoadedCase
 
 # The source has written its decision: from here on the destination owns, whatever happens.
 DECIDED = {"commit", "committed"}
 
 
-class Referee(threading.Thread):
-    """Asks both nodes for a write in turn: once the destination has taken one, the source must not take another."""
-
-    def __init__(self, source, target):
-        super().__init__(daemon=True)
-        self.nodes = (target, source)
-        self.ended = threading.Event()
-        self.target_took, self.both = False, []
-        self.asked = 0
-
-    def takes(self, node):
-        try:
-            return node.call("set", "referee", self.asked) == b"OK"
-        except (OSError, Error, ValueError):
-            return False
-
-    def run(self):
-        target, source = self.nodes
-        while not self.ended.is_set():
-            self.asked += 1
-            self.target_took = self.takes(target) or self.target_took
-            if self.takes(source) and self.target_took:
-                self.both.append(self.asked)
-            time.sleep(0.005)
-
-    def stop(self):
-        self.ended.set()
-        self.join(60)
-
-
-class SlotFaults(SlotCase):
+class SlotFaults(LoadedCase):
     proxy = None
 
     def tearDown(self):
@@ -62,49 +30,6 @@ class SlotFaults(SlotCase):
         self.cluster.tell([a])
         b.port = own_port
         return a, b
-
-    def under_load(self, a, b):
-        fill_every_type(a.client(), "t")
-        self.before = read_every_type(a.client(), "t")
-        a.call("set", "fill", "x" * 200000)
-        self.writer, self.referee = Writer([a, b]), Referee(a, b)
-        self.writer.start()
-        self.referee.start()
-        a.wait_for(lambda: self.writer.acknowledged > 50, "the load")
-
-    def start_job(self, a, b):
-        """Asynchronously: with some lag for the log, so that there are deltas."""
-        a.call("config", "set", "migrate-rdma-rate-limit-mb", 1)
-        self.assertEqual(a.call("clusterx", "migrate", ALL, b.id, "async"), b"OK")
-
-    def settle(self, a, b):
-        """Until no job is on its way at the source; begins one when the slots are still there."""
-        def ended():
-            info = a.info("migration")
-            if "migrate_phase" in info or info["migrate_unconfirmed"] != "0":
-                return False
-            return a.cluster_info().get("migrating_state") != "start"
-        a.wait_for(ended, "the end of the job")
-        try:
-            a.call("set", "probe", "a")
-        except Error as error:
-            self.assertRegex(str(error), "MOVED")
-            return
-        self.migrate(a, b)
-
-    def conclude(self, a, b):
-        self.settle(a, b)
-        b.wait_for(lambda: b.call("set", "probe", "b") == b"OK", "the destination's ownership")
-        count = self.writer.acknowledged
-        b.wait_for(lambda: self.writer.acknowledged > count + 50, "the load on the destination")
-        self.writer.stop()
-        self.referee.stop()
-        self.assertEqual(self.referee.both, [], "two owners")
-        self.assertTrue(self.referee.target_took)
-        with self.assertRaisesRegex(Error, "MOVED"):
-            a.call("set", "probe", "a")
-        self.writer.check(self, b)
-        self.assertEqual(read_every_type(b.client(), "t"), self.before)
 
     # --- kill -9 -------------------------------------------------------------------------------------
 
