@@ -4,7 +4,6 @@
 # would bring a second RocksDB into the process, which must not be.
 set(HAUL_SOURCE_DIR "" CACHE PATH "source tree of haul; empty: an installed one (-DMIGRATE_RDMA=ON)")
 
-add_library(haul_for_kvrocks INTERFACE)
 if(HAUL_SOURCE_DIR)
   if(NOT EXISTS "${HAUL_SOURCE_DIR}/engine/include/haul/migration.h")
     message(FATAL_ERROR "HAUL_SOURCE_DIR is no source tree of haul: ${HAUL_SOURCE_DIR}")
@@ -19,17 +18,19 @@ if(HAUL_SOURCE_DIR)
   pkg_check_modules(MIGRATE_RDMA_DEPS REQUIRED IMPORTED_TARGET libisal libxxhash)
   pkg_check_modules(MIGRATE_RDMA_VERBS IMPORTED_TARGET libibverbs librdmacm)
   pkg_check_modules(MIGRATE_RDMA_NUMA IMPORTED_TARGET numa) # as haul: when it is there
-  add_dependencies(haul_for_kvrocks haul_static)
-  add_dependencies(kvrocks_objs haul_static)
-  target_include_directories(haul_for_kvrocks INTERFACE ${HAUL_SOURCE_DIR}/base/include
-    ${HAUL_SOURCE_DIR}/rdma/include ${HAUL_SOURCE_DIR}/engine/include)
-  target_link_libraries(haul_for_kvrocks INTERFACE ${PROJECT_BINARY_DIR}/haul/libhaul.a PkgConfig::MIGRATE_RDMA_DEPS)
+  set(MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_DEPS)
   if(MIGRATE_RDMA_NUMA_FOUND)
-    target_link_libraries(haul_for_kvrocks INTERFACE PkgConfig::MIGRATE_RDMA_NUMA)
+    list(APPEND MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_NUMA)
   endif()
   if(HAUL_RDMA)
-    target_link_libraries(haul_for_kvrocks INTERFACE PkgConfig::MIGRATE_RDMA_VERBS)
+    list(APPEND MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_VERBS)
   endif()
+  set(MIGRATE_RDMA_INCLUDES ${HAUL_SOURCE_DIR}/base/include ${HAUL_SOURCE_DIR}/rdma/include
+    ${HAUL_SOURCE_DIR}/engine/include)
+  add_library(haul::static STATIC IMPORTED)
+  set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${PROJECT_BINARY_DIR}/haul/libhaul.a
+    INTERFACE_INCLUDE_DIRECTORIES "${MIGRATE_RDMA_INCLUDES}" INTERFACE_LINK_LIBRARIES "${MIGRATE_RDMA_LIBS}")
+  add_dependencies(haul::static haul_static)
 else()
   find_package(haul 0.1 CONFIG REQUIRED COMPONENTS static)
   file(STRINGS ${rocksdb_SOURCE_DIR}/include/rocksdb/version.h MIGRATE_RDMA_ROCKSDB
@@ -40,12 +41,12 @@ else()
     message(FATAL_ERROR "${haul_DIR}: this libhaul was built for RocksDB '${haul_ROCKSDB_VERSION}', Kvrocks has "
       "${MIGRATE_RDMA_ROCKSDB}: build it with -DHAUL_ROCKSDB_INCLUDE=${rocksdb_SOURCE_DIR}/include")
   endif()
-  target_link_libraries(haul_for_kvrocks INTERFACE haul::static)
 endif()
-target_link_libraries(haul_for_kvrocks INTERFACE rocksdb_with_headers zstd)
+# Behind libhaul.a on the linker's line: it takes both from them.
+set_property(TARGET haul::static APPEND PROPERTY INTERFACE_LINK_LIBRARIES rocksdb_with_headers zstd)
 
 file(GLOB MIGRATE_RDMA_SRCS CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*.cc)
 target_sources(kvrocks_objs PRIVATE ${MIGRATE_RDMA_SRCS})
 target_include_directories(kvrocks_objs PUBLIC ${PROJECT_SOURCE_DIR})
 target_compile_definitions(kvrocks_objs PUBLIC MIGRATE_RDMA)
-target_link_libraries(kvrocks_objs PUBLIC haul_for_kvrocks)
+target_link_libraries(kvrocks_objs PUBLIC haul::static)
