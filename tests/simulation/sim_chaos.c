@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "sim_network.h"
 #include "sim_report.h"
+#include "sim_verbs.h"
 
 enum {
     CALLS_MAX = 30, /* a call that is to fail is one of the next so many */
@@ -188,9 +189,11 @@ static void happen(struct sim_chaos *chaos, enum sim_fault fault)
     if (fault == SIM_FAULT_CUT) {
         sim_say("every connection is cut");
         sim_network_cut_all();
+        sim_verbs_cut_all();
     } else if (fault == SIM_FAULT_SILENCE) {
         sim_say("every connection falls silent");
         sim_network_silence_all();
+        sim_verbs_silence_all();
     } else if (fault == SIM_FAULT_CLOCK) {
         sim_say("time jumps");
         sim_kernel.now_ns += (uint64_t)NS_PER_MS * some(chaos, PAUSE_MS_MAX);
@@ -223,6 +226,7 @@ void sim_chaos_step(struct sim_chaos *chaos)
 void sim_chaos_end(struct sim_chaos *chaos)
 {
     sim_network_heal();
+    sim_verbs_heal();
     for (int i = 0; i < SIM_HOST_COUNT; i++) {
         struct sim_host *host = &chaos->hosts[i];
         sim_disk_fail(&host->disk, 0, 0, false);

@@ -3,6 +3,7 @@
 #include "sim_descriptor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -143,6 +144,7 @@ int __wrap_eventfd_write(int fd, eventfd_t value);
 ssize_t __wrap_read(int fd, void *data, size_t size);
 ssize_t __wrap_write(int fd, const void *data, size_t size);
 int __wrap_close(int fd);
+int __wrap_fcntl(int fd, int command, ...);
 int __wrap_epoll_create1(int flags);
 int __wrap_epoll_ctl(int set, int operation, int fd, struct epoll_event *event);
 int __wrap_epoll_wait(int set, struct epoll_event *events, int capacity, int timeout_ms);
@@ -201,6 +203,13 @@ int __wrap_close(int fd)
 {
     haul_assert(sim_descriptor_at(fd)->process == sim_process_current());
     close_at(fd - SIM_FD_FIRST);
+    return 0;
+}
+
+/* Nothing here blocks. */
+int __wrap_fcntl(int fd, int command, ...)
+{
+    haul_assert(sim_descriptor_at(fd)->used && (command == F_GETFL || command == F_SETFL));
     return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "sim_descriptor.h"
 #include "sim_report.h"
 #include "sim_table.h"
+#include "sim_verbs.h"
 
 enum { WAIT_MS = 1 << 30, RANGE_COUNT_MAX = 2, FREEZE_PATIENT_MS = 10000, FREEZE_SLOW_MS = 6000 };
 
@@ -310,6 +311,10 @@ static void on_exit_process(void *context)
         sim_fail("I7", "%s left %u descriptors and %u threads behind", process->name,
                  sim_descriptor_count(process), process->thread_count - 1);
     }
+    if (sim_verbs_count(process) > 0) {
+        sim_fail("I7", "%s left %u objects of the RDMA card behind", process->name,
+                 sim_verbs_count(process));
+    }
     bool alone = true;
     for (int i = 0; i < SIM_PROCESS_COUNT; i++) {
         const struct sim_process *other = &sim_kernel.processes[i];
@@ -437,6 +442,7 @@ void sim_host_power_failure(struct sim_host *host)
 {
     sim_say("the power of %s fails", host->process->name);
     sim_network_power_failure(host->number);
+    sim_verbs_power_failure(host->number);
     kill_all(host);
     sim_disk_power_failure(&host->disk);
     sim_store_power_failure(&host->store);

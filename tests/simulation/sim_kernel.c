@@ -13,6 +13,7 @@
 #include "sim_descriptor.h"
 #include "sim_fiber.h"
 #include "sim_network.h"
+#include "sim_verbs.h"
 
 enum { STEP_NS_MAX = 3000, CLOCK_NS = 20, CLOCK_CALLS = 64 };
 
@@ -45,6 +46,7 @@ void sim_kernel_init(struct sim_random *random)
     sim_kernel.now_ns = NS_PER_S;
     sim_descriptors_init();
     sim_network_init();
+    sim_verbs_init();
 }
 
 void sim_kernel_fini(void)
@@ -113,6 +115,7 @@ void sim_process_kill(struct sim_process *process)
             drop_thread(&threads[i]);
         }
     }
+    sim_verbs_kill(process);
     sim_descriptors_close_all(process);
     sim_heap_free_all(&process->heap);
     process->alive = false;
@@ -189,6 +192,7 @@ bool sim_kernel_step(uint64_t until_ns)
 {
     uint64_t next_ns = until_ns;
     sim_network_deliver();
+    sim_verbs_deliver();
     struct sim_thread *thread = choose(&next_ns);
     if (thread != NULL) {
         sim_kernel.steps++;
@@ -198,6 +202,8 @@ bool sim_kernel_step(uint64_t until_ns)
     }
     uint64_t network_ns = sim_network_next_ns();
     next_ns = network_ns < next_ns ? network_ns : next_ns;
+    uint64_t verbs_ns = sim_verbs_next_ns();
+    next_ns = verbs_ns < next_ns ? verbs_ns : next_ns;
     bool moved = next_ns < until_ns;
     sim_kernel.now_ns = next_ns > sim_kernel.now_ns ? next_ns : sim_kernel.now_ns;
     return moved;

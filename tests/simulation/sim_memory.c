@@ -16,6 +16,8 @@ struct sim_block {
     struct sim_block *before;
     struct sim_heap *heap;
     size_t size;
+    void *allocated; /* where it really begins, if it was to be aligned */
+    size_t unused;
 };
 
 void *__real_malloc(size_t size);
@@ -26,6 +28,7 @@ void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *memory);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
 static uint8_t *chunks[CHUNK_COUNT];
 static size_t chunk_index;
@@ -103,12 +106,17 @@ static void unlink_block(struct sim_block *block)
     block->heap->count--;
 }
 
+static void free_block(struct sim_block *block)
+{
+    __real_free(block->allocated != NULL ? block->allocated : block);
+}
+
 void sim_heap_free_all(struct sim_heap *heap)
 {
     while (heap->first != NULL) {
         struct sim_block *block = heap->first;
         unlink_block(block);
-        __real_free(block);
+        free_block(block);
     }
 }
 
@@ -149,8 +157,24 @@ void __wrap_free(void *memory)
     if (memory != NULL) {
         struct sim_block *block = (struct sim_block *)memory - 1;
         unlink_block(block);
-        __real_free(block);
+        free_block(block);
     }
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    uint8_t *allocated =
+        fails() ? NULL : __real_malloc(sizeof(struct sim_block) + alignment + size);
+    if (allocated == NULL) {
+        return NULL;
+    }
+    uintptr_t at = (uintptr_t)(allocated + sizeof(struct sim_block));
+    uint8_t *memory =
+        allocated + sizeof(struct sim_block) + (alignment - at % alignment) % alignment;
+    struct sim_block *block = (struct sim_block *)(void *)memory - 1;
+    link_block(block, selected, size);
+    block->allocated = allocated;
+    return memset(memory, FILL, size);
 }
 
 void *__wrap_realloc(void *old, size_t size)

@@ -107,6 +107,38 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     options->safety_steps = PICK(random, 1000, 2000);
 }
 
+/* From a stream of its own: what else the seed stands for is the same with every transport. */
+static void draw_verbs(struct sim_options *options)
+{
+    struct sim_random random = {.state = options->seed ^ UINT64_C(0x7e4b50fae7e4b50f)};
+    struct sim_verbs_options *verbs = &options->verbs;
+    uint32_t kind = sim_random_below(&random, 12);
+    options->mode = kind >= 4 ? HAUL_MODE_TCP : kind == 0 ? HAUL_MODE_AUTO : HAUL_MODE_RDMA;
+    bool faulty = options->network.flip_parts + options->network.cut_parts > 0;
+    verbs->fault_parts = faulty ? PICK(&random, 1000, 3000, 8000) : PICK(&random, 0, 0, 2000);
+    verbs->fault_max = PICK(&random, 3, 20, 100);
+    verbs->call_parts = faulty ? PICK(&random, 0, 10, 100) : 0;
+    if (options->faults[SIM_FAULT_FOREIGN]) {
+        verbs->fault_parts = 0; /* as above: nothing else goes wrong then */
+        verbs->call_parts = 0;
+    }
+    uint32_t absent = sim_random_below(&random, 6);
+    for (uint32_t i = 0; i < 2 && options->mode == HAUL_MODE_AUTO; i++) {
+        verbs->absent[i] = absent == i;
+    }
+#ifndef HAUL_RDMA
+    options->mode = HAUL_MODE_TCP;
+#endif
+}
+
+void sim_options_force(struct sim_options *options, enum haul_transport_mode mode)
+{
+    options->mode = mode;
+    if (mode == HAUL_MODE_RDMA) {
+        memset(options->verbs.absent, 0, sizeof(options->verbs.absent));
+    }
+}
+
 void sim_options_draw(struct sim_options *options, uint64_t seed)
 {
     struct sim_random random = {.state = seed ^ UINT64_C(0x5eed0fae5eed0fae)};
@@ -117,6 +149,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     draw_network(options, &random);
     draw_faults(options, &random);
     options->client_steps = PICK(&random, 0, 15, 50, 200);
+    draw_verbs(options);
 }
 
 static void print_faults(const struct sim_options *options)
@@ -144,10 +177,13 @@ void sim_options_print(const struct sim_options *options)
            options->target_dirty ? ", target not empty" : "");
     printf("  job      %s, %u links, %u slots, peer timeout %u ms, %u readers, %u appliers, "
            "batches %u to %u, rate %" PRIu64 ", lane %d, features %u\n",
-           options->mode == HAUL_MODE_TCP ? "tcp" : "rdma", options->link_count,
-           options->link.slot_count, options->link.peer_timeout_ms, options->reader_count,
-           options->applier_count, options->batch_bytes_min, options->batch_bytes_max,
-           options->rate_bytes_per_second, (int)options->lane, options->target_features);
+           options->mode == HAUL_MODE_TCP    ? "tcp"
+           : options->mode == HAUL_MODE_AUTO ? "auto"
+                                             : "rdma",
+           options->link_count, options->link.slot_count, options->link.peer_timeout_ms,
+           options->reader_count, options->applier_count, options->batch_bytes_min,
+           options->batch_bytes_max, options->rate_bytes_per_second, (int)options->lane,
+           options->target_features);
     printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s, "
            "clients every %u steps\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
@@ -158,5 +194,12 @@ void sim_options_print(const struct sim_options *options)
            network->latency_us_max, network->jitter_us_max, network->buffer_bytes,
            network->cut_parts, network->silence_parts, network->refuse_parts, network->flip_parts,
            network->replay_parts, network->cut_bytes_max);
+    const struct sim_verbs_options *verbs = &options->verbs;
+    if (options->mode != HAUL_MODE_TCP) {
+        printf("  rdma     faults %u, calls fail %u of 10000, within %u writes%s%s\n",
+               verbs->fault_parts, verbs->call_parts, verbs->fault_max,
+               verbs->absent[0] ? ", no card in the source" : "",
+               verbs->absent[1] ? ", no card in the target" : "");
+    }
     print_faults(options);
 }

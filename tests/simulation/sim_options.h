@@ -10,6 +10,7 @@
 #include "haul/migration.h"
 #include "sim_network.h"
 #include "sim_random.h"
+#include "sim_verbs.h"
 
 /* Name, sentence. */
 #define SIM_FAULT_LIST(X)                                           \
@@ -83,10 +84,13 @@ struct sim_options {
     uint32_t freeze_fail_parts;
     uint32_t preempt_parts;
     struct sim_network_options network;
+    struct sim_verbs_options verbs;
     uint32_t safety_steps; /* then all faults end, and the job has to come to its end */
 };
 
 void sim_options_draw(struct sim_options *options, uint64_t seed);
+/* Links of another kind than the seed has drawn. */
+void sim_options_force(struct sim_options *options, enum haul_transport_mode mode);
 void sim_options_print(const struct sim_options *options);
 
 #endif

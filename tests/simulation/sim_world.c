@@ -102,7 +102,10 @@ static void check_outcome(const struct world *self)
     }
     bool alarm = source->outcome == HAUL_PROTOCOL || source->outcome == HAUL_CORRUPT ||
                  source->outcome == HAUL_FENCED;
-    bool reason = sim_network_figures.flips > 0 || sim_network_figures.replays > 0 ||
+    bool reason = sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
+                  sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 ||
+                  /* Links are tried again with fewer blocks, see docs/TESTING.md, "Known". */
+                  sim_verbs_figures.calls_failed > 0 || sim_network_figures.replays > 0 ||
                   self->hosts[SIM_TARGET].foreign > 0 ||
                   strstr(source->text, SIM_STORE_FAILURE) != NULL ||
                   self->chaos.seen[SIM_FAULT_MEMORY_SOURCE] > 0 ||
@@ -263,6 +266,7 @@ static void begin(struct world *self, const struct sim_options *options)
     self->options = options;
     self->random.state = options->seed;
     sim_network_options = options->network;
+    sim_verbs_options = options->verbs;
     sim_kernel_init(&self->random);
     sim_kernel.preempt_parts = options->preempt_parts;
     for (int i = 0; i < SIM_HOST_COUNT; i++) {
@@ -302,6 +306,16 @@ static void add_figures(const struct world *self, struct sim_figures *figures)
     sum->refusals += one->refusals;
     sum->flips += one->flips;
     sum->replays += one->replays;
+    struct sim_verbs_figures *cards = &figures->verbs;
+    const struct sim_verbs_figures *card = &sim_verbs_figures;
+    cards->queue_pairs += card->queue_pairs;
+    cards->writes += card->writes;
+    cards->calls_failed += card->calls_failed;
+    cards->refused_writes += card->refused_writes;
+    cards->not_ready += card->not_ready;
+    for (int i = 0; i < SIM_VERBS_FAULT_COUNT; i++) {
+        cards->faults[i] += card->faults[i];
+    }
 }
 
 void sim_world_run(const struct sim_options *options, struct sim_figures *figures)

@@ -19,6 +19,7 @@ struct sim_figures {
     uint64_t client_writes;
     uint64_t faults[SIM_FAULT_COUNT]; /* that took effect */
     struct sim_network_figures network;
+    struct sim_verbs_figures verbs;
     uint64_t stalls;
 };
 

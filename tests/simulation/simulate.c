@@ -20,12 +20,14 @@ struct arguments {
     uint64_t seed;
     uint64_t seeds;
     double seconds; /* 0: no limit */
-    bool options_only;
+    bool forced;
+    enum haul_transport_mode mode;
 };
 
 static void usage(void)
 {
     printf("usage: simulate [--seed FIRST] [--seeds COUNT] [--seconds LIMIT] [--verbose]\n"
+           "         [--transport tcp|rdma|auto]\n"
            "  runs migrations in a simulation: one for each seed, from FIRST (1) on, COUNT (1000)\n"
            "  of them or as many as the time allows; --seed alone runs that one\n");
 }
@@ -44,6 +46,11 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
             counted = true;
         } else if (strcmp(argv[i], "--seconds") == 0 && more) {
             arguments->seconds = strtod(argv[++i], NULL);
+        } else if (strcmp(argv[i], "--transport") == 0 && more) {
+            arguments->forced = true;
+            if (haul_transport_mode_parse(argv[++i], &arguments->mode) != HAUL_OK) {
+                return false;
+            }
         } else if (strcmp(argv[i], "--verbose") == 0) {
             sim_verbose = true;
         } else {
@@ -71,7 +78,15 @@ static void print_figures(const struct sim_figures *figures, double seconds)
            " refused, %" PRIu64 " flipped bits, %" PRIu64 " replayed; %" PRIu64 " stalls\n",
            network->connections, network->cuts, network->silences, network->refusals,
            network->flips, network->replays, figures->stalls);
-    printf("faults:");
+    const struct sim_verbs_figures *verbs = &figures->verbs;
+    printf("rdma: %" PRIu64 " queue pairs, %" PRIu64 " writes, %" PRIu64 " refused, %" PRIu64
+           " not ready; %" PRIu64 " calls failed;",
+           verbs->queue_pairs, verbs->writes, verbs->refused_writes, verbs->not_ready,
+           verbs->calls_failed);
+    for (int i = 0; i < SIM_VERBS_FAULT_COUNT; i++) {
+        printf(" %s %" PRIu64, sim_verbs_fault_name((enum sim_verbs_fault)i), verbs->faults[i]);
+    }
+    printf("\nfaults:");
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), figures->faults[i]);
     }
@@ -93,6 +108,9 @@ int main(int argc, char **argv)
     for (uint64_t i = 0; i < arguments.seeds; i++) {
         struct sim_options options;
         sim_options_draw(&options, arguments.seed + i);
+        if (arguments.forced) {
+            sim_options_force(&options, arguments.mode);
+        }
         if (sim_verbose) {
             sim_options_print(&options);
         }
