@@ -4,9 +4,92 @@
 #ifndef HAUL_SIM_VERBS_QUEUE_H
 #define HAUL_SIM_VERBS_QUEUE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim_verbs.h"
 #include "verbs_api.h"
 
 struct sim_process;
+
+enum {
+    SIM_REGION_COUNT = 512,
+    SIM_INLINE_BYTES = 64,
+    SIM_ASYNC_COUNT = 8,
+};
+
+struct sim_device {
+    struct ibv_context base; /* first */
+    struct sim_process *process;
+    enum ibv_event_type events[SIM_ASYNC_COUNT];
+    uint32_t event_count;
+};
+
+struct sim_domain {
+    struct ibv_pd base; /* first */
+    uint32_t users;
+};
+
+struct sim_region {
+    bool used;
+    struct ibv_mr base;
+    struct sim_process *process;
+    bool writable;
+};
+
+struct sim_completions {
+    struct ibv_cq base; /* first */
+    struct ibv_wc *entries;
+    uint32_t first, count, capacity;
+    bool armed, armed_solicited;
+    uint32_t queues, unacknowledged;
+};
+
+/* A write that was posted and is not yet completed. */
+struct sim_work {
+    uint64_t id;
+    struct ibv_sge piece;
+    bool has_data, inlined, solicited, placed;
+    uint8_t data[SIM_INLINE_BYTES];
+    uint64_t remote;
+    uint32_t rkey, immediate;
+    uint64_t arrives_ns, done_ns;
+};
+
+struct sim_queue {
+    struct ibv_qp base; /* first */
+    bool used;
+    bool mute;
+    bool established;
+    struct sim_process *process;
+    int host;
+    enum ibv_qp_state state;
+    struct sim_completions *completions;
+    struct sim_work *sends;
+    uint32_t send_first, send_count, send_capacity;
+    uint64_t *receives;
+    uint32_t receive_first, receive_count, receive_capacity;
+    uint32_t peer_number;
+    uint64_t last_ns; /* nothing overtakes */
+    uint64_t retry_ns;
+    uint64_t silent_until_ns;
+    enum sim_verbs_fault fault;
+    uint32_t fault_in; /* so many completions or writes from now; 0: none */
+};
+
+extern struct sim_region sim_verbs_regions[SIM_REGION_COUNT];
+
+/* A number that no region or queue pair has had. */
+uint32_t sim_verbs_number(void);
+struct sim_queue *sim_verbs_make_queue(void);
+/* What will go wrong with it. */
+void sim_verbs_draw_fault(struct sim_queue *made);
+void sim_verbs_complete(struct sim_queue *queue, const struct ibv_wc *entry, bool solicited);
+/* The oldest write / receive completes, with this status / as the caller says. */
+void sim_verbs_complete_send(struct sim_queue *queue, enum ibv_wc_status status);
+struct ibv_wc sim_verbs_take_receive(struct sim_queue *queue);
+/* Into error, with all that was posted. */
+void sim_verbs_flush(struct sim_queue *queue);
 
 /* May this call fail now? Then it does, with errno set to `code`. */
 bool sim_verbs_call_fails(int code);
@@ -27,8 +110,7 @@ uint64_t sim_cm_next_ns(void);
 void sim_cm_kill(struct sim_process *process);
 void sim_cm_power_failure(int host);
 
-/* Calls of the device and the queues. */
-struct ibv_context *sim_open_device(struct ibv_device *device);
+/* What the ids say of their device. */
 extern struct ibv_context sim_verbs_shared;
 
 /* Calls of the connection manager. */
