@@ -290,7 +290,7 @@ enum haul_status tcp_socket_send(int fd, const struct iovec *parts, size_t part_
         *sent_bytes = (size_t)moved;
         return HAUL_OK;
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (errno == EAGAIN) { /* which EWOULDBLOCK is on Linux */
         return HAUL_AGAIN;
     }
     return fail_transfer("sendmsg", errno, error);
@@ -311,7 +311,7 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
     if (moved == 0) {
         return haul_error_set(error, HAUL_CLOSED, "", 0, "the peer closed the connection");
     }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    if (errno == EAGAIN) { /* which EWOULDBLOCK is on Linux */
         return HAUL_AGAIN;
     }
     return fail_transfer("recvmsg", errno, error);

@@ -241,12 +241,35 @@ static void test_link_bench_serve__words_that_make_no_sense__each_ends_its_run(v
     stop_serving(&served);
 }
 
+static void test_link_bench_serve__link_that_nobody_announced__auth(void)
+{
+    struct served served;
+    struct link_address address;
+    struct link *link = NULL;
+    struct link_event event;
+    const struct link_ticket ticket = {.index = 0};
+    struct link_config config = {.clock = &clock_monotonic};
+    config.options.peer_timeout_ms = PEER_TIMEOUT_MS;
+    start_serving(&served);
+    check_or_stop(link_address_parse(served.address, &address, NULL) == HAUL_OK);
+    check_or_stop(link_connect(HAUL_TRANSPORT_TCP, &address, &ticket, &config, &link, NULL) ==
+                  HAUL_OK);
+    while (link_poll(link, &event, 1) == 0) {
+        check_or_stop(!link_arm(link) || raw_wait(link_fd(link), POLLIN));
+    }
+    check_equal(event.type, LINK_CLOSED);
+    check_status(event.error.status, HAUL_AUTH);
+    link_destroy(link);
+    stop_serving(&served);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_bench_both__each_way__blocks_moved),
     CHECK_TEST(test_link_bench_both__cancelled__ends),
     CHECK_TEST(test_link_bench_both__too_many_and_too_large__invalid),
     CHECK_TEST(test_link_bench_run__nobody_listens__refused),
     CHECK_TEST(test_link_bench_serve__words_that_make_no_sense__each_ends_its_run),
+    CHECK_TEST(test_link_bench_serve__link_that_nobody_announced__auth),
 };
 
 CHECK_MAIN("link_bench", tests)
