@@ -29,7 +29,7 @@ if ((!fast)); then
     if [[ -x $directory/tests/conformance_verbs ]] && "$root/ci/rxe/build.sh" >"$directory/rig.log" 2>&1; then
         try conformance_verbs in_rig "$directory/tests/conformance_verbs"
         try rdma_migration in_rig "$root/tests/integration/rdma_migration.sh" "$directory"
-        try rdma_faults in_rig env HAUL_FAULT_ONLY='^(wc|completion|queue-error|hostile|verbs/.*/once)' \
+        try rdma_faults in_rig env HAUL_FAULT_ONLY='^(queue-error|hostile|verbs/.*/once)' \
             "$root/tests/faults/rdma_faults.sh" "$directory"
     fi
 fi
