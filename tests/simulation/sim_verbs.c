@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_verbs.c — devices, memory sim_verbs_regions, completion queues and queue pairs. */
+/* sim_verbs.c — devices, memory regions, completion queues and queue pairs. */
 #include "sim_verbs.h"
 
 #include <arpa/inet.h>
