@@ -58,6 +58,7 @@ struct message {
 static struct sim_id *ids[ID_COUNT];
 static int id_count;
 static struct message messages[MESSAGE_COUNT];
+static int message_count; /* one behind the last that was ever used */
 static uint64_t order;
 
 void sim_cm_init(void)
@@ -65,6 +66,7 @@ void sim_cm_init(void)
     memset(ids, 0, sizeof(ids));
     memset(messages, 0, sizeof(messages));
     id_count = 0;
+    message_count = 0;
     order = 0;
 }
 
@@ -91,6 +93,7 @@ static struct message *send_to(struct sim_id *id, enum rdma_cm_event_type type, 
                                         .order = order++,
                                         .id = id,
                                         .type = type};
+            message_count = i >= message_count ? i + 1 : message_count;
             sim_verbs_wake_at(message->at_ns);
             return message;
         }
@@ -109,7 +112,7 @@ static void put_data(struct message *message, const void *data, uint8_t size)
 
 static void drop_messages(const struct sim_id *id)
 {
-    for (int i = 0; i < MESSAGE_COUNT; i++) {
+    for (int i = 0; i < message_count; i++) {
         struct message *message = &messages[i];
         if (message->used && !message->arrived && message->from == id) {
             message->used = false;
@@ -223,7 +226,7 @@ static void arrive(struct message *message)
 static struct message *next_message(bool arrived)
 {
     struct message *first = NULL;
-    for (int i = 0; i < MESSAGE_COUNT; i++) {
+    for (int i = 0; i < message_count; i++) {
         struct message *message = &messages[i];
         bool fits = message->used && message->arrived == arrived;
         if (fits && (first == NULL || message->at_ns < first->at_ns ||
@@ -277,7 +280,7 @@ static void end_id(struct sim_id *id)
     /* Requests that nobody has taken go with the listener. */
     for (int i = 0; id->listening && i < id_count; i++) {
         bool waits = false;
-        for (int j = 0; j < MESSAGE_COUNT; j++) {
+        for (int j = 0; j < message_count; j++) {
             waits = waits || (messages[j].used && messages[j].arrived && messages[j].id == ids[i]);
         }
         if (ids[i]->used && waits && ids[i]->asked && ids[i]->queue_number == 0 &&
@@ -331,7 +334,7 @@ void sim_destroy_event_channel(struct rdma_event_channel *channel)
 int sim_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **event)
 {
     struct message *first = NULL;
-    for (int i = 0; i < MESSAGE_COUNT; i++) {
+    for (int i = 0; i < message_count; i++) {
         struct message *message = &messages[i];
         bool fits = message->used && message->arrived && message->id->base.channel == channel;
         if (fits && (first == NULL || message->order < first->order)) {
@@ -354,7 +357,7 @@ int sim_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **
 
 int sim_ack_cm_event(struct rdma_cm_event *event)
 {
-    for (int i = 0; i < MESSAGE_COUNT; i++) {
+    for (int i = 0; i < message_count; i++) {
         messages[i].used = messages[i].used && &messages[i].event != event;
     }
     return 0;
@@ -385,7 +388,7 @@ int sim_migrate_id(struct rdma_cm_id *id, struct rdma_event_channel *channel)
     if (sim_verbs_call_fails(ENOMEM)) {
         return -1;
     }
-    for (int i = 0; i < MESSAGE_COUNT; i++) {
+    for (int i = 0; i < message_count; i++) {
         if (messages[i].used && messages[i].arrived && messages[i].id == sim_id_of(id)) {
             sim_descriptor_at(id->channel->fd)->counter--;
             sim_descriptor_at(channel->fd)->counter++;
