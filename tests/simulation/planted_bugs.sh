@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # planted_bugs.sh — does the suite find every bug that was planted in the product?
 #   tests/simulation/planted_bugs.sh BUILD-DIRECTORY [--quick]
-# For each bug of base/planted_bug.h: how many seeds of the simulation (at most 40000), or which
+# For each bug of base/planted_bug.h: how many seeds of the simulation (at most 100000), or which
 # suite, it took to find it. Ends with 1 when one was not found.
 #   --quick   without those that need thousands of seeds
 set -euo pipefail
 
 build=${1:?usage: planted_bugs.sh BUILD-DIRECTORY [--quick]}
 quick=${2:-}
-seeds=40000
+seeds=100000
 # Two rare things have to come together for each of these.
 rare=' STALE_FREEZE STAGING_LEFT UNSETTLED_SWAP LOG_UNSYNCED UNFREEZE_UNDECIDED '
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -20,7 +20,7 @@ found=0 missed=0 skipped=0
 # by_simulation BUG: the number of the seed that finds it, or nothing.
 by_simulation() {
     local output status=0
-    output=$(HAUL_PLANTED_BUG=$1 timeout 300 "$build/tests/simulate_planted" --seeds "$seeds" 2>&1) ||
+    output=$(HAUL_PLANTED_BUG=$1 timeout 900 "$build/tests/simulate_planted" --seeds "$seeds" 2>&1) ||
         status=$?
     printf '%s: %d\n%s\n' "$1" "$status" "$output" >>"$log"
     ((status == 1)) || return 0

@@ -2,6 +2,7 @@
 /* test_loopback_link.c — what the conformance suite, which is for all backends, does not ask of the
  * one in memory: its ports, its description, and blocks that do not fit. */
 #include <string.h>
+#include <sys/resource.h>
 
 #include "check.h"
 #include "loopback_hub.h"
@@ -158,6 +159,32 @@ static void test_link_connect__too_many_wait__refused(void)
     loopback_hub_destroy(hub);
 }
 
+/* No descriptor beyond those that are open; returns what it was before. */
+static struct rlimit limit_descriptors(void)
+{
+    struct rlimit before;
+    check_or_stop(getrlimit(RLIMIT_NOFILE, &before) == 0);
+    struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
+    check_or_stop(setrlimit(RLIMIT_NOFILE, &none) == 0);
+    return before;
+}
+
+static void test_link_connect__no_descriptors__limit(void)
+{
+    struct listener *second = NULL;
+    open_hub();
+    struct link_config config = config_of(0);
+    struct link_address any = raw_loopback();
+    struct rlimit before = limit_descriptors();
+    enum haul_status connected = connect_one(&sender);
+    enum haul_status listening =
+        listener_create(HAUL_TRANSPORT_LOOPBACK, &any, &config, &second, NULL);
+    check_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    check_status(connected, HAUL_LIMIT);
+    check_status(listening, HAUL_LIMIT);
+    close_hub();
+}
+
 static void test_loopback_hub_destroy__none__nothing(void)
 {
     loopback_hub_destroy(NULL);
@@ -294,6 +321,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_listener_create__free_port_after_one_that_was_asked_for__another),
     CHECK_TEST(test_link_connect__nobody_listens__refused),
     CHECK_TEST(test_link_connect__too_many_wait__refused),
+    CHECK_TEST(test_link_connect__no_descriptors__limit),
     CHECK_TEST(test_loopback_hub_destroy__none__nothing),
     CHECK_TEST(test_link_bind__malformed__protocol_and_not_bound),
     CHECK_TEST(test_link_bind__other_slots__mismatch),
