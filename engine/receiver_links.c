@@ -55,7 +55,8 @@ static void replace(struct receiver_links *links, uint32_t index)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
         struct receiver_link *entry = &links->links[i];
-        if (entry->link != NULL && entry->index == index && !entry->closed) {
+        if (entry->link != NULL && !entry->closed &&
+            link_index_place(entry->index) == link_index_place(index)) {
             link_close(entry->link);
         }
     }
@@ -88,7 +89,8 @@ void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp
     if (status != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX];
         haul_error_format(&error, line, sizeof(line));
-        haul_log(links->log, HAUL_LOG_WARNING, "data link %u not accepted: %s", index, line);
+        haul_log(links->log, HAUL_LOG_WARNING, "data link %u not accepted: %s",
+                 link_index_place(index), line);
         return;
     }
     memset(entry, 0, sizeof(*entry));
@@ -105,7 +107,8 @@ static void bind_entry(struct receiver_links *links, struct receiver_link *entry
                   entry->description.description.size, &error) != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX];
         haul_error_format(&error, line, sizeof(line));
-        haul_log(links->log, HAUL_LOG_WARNING, "data link %u: %s", entry->index, line);
+        haul_log(links->log, HAUL_LOG_WARNING, "data link %u: %s", link_index_place(entry->index),
+                 line);
         link_close(entry->link);
     }
 }

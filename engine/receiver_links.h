@@ -44,7 +44,7 @@ void receiver_links_init(struct receiver_links *links, struct poll_group *group,
 /* Tears down what is left; the appliers must be gone. */
 void receiver_links_fini(struct receiver_links *links);
 
-/* Take a peer in. Exactly one of the listeners is given. A link of the same index is replaced. */
+/* Take a peer in. Exactly one of the listeners is given. A link of the same place is replaced. */
 void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp,
                           struct listener *verbs, struct link_incoming *incoming);
 /* A LINK message of the peer. */

@@ -15,7 +15,7 @@ enum { RATE_BURST_MS = 20 };
 
 struct sender_link {
     struct link *link; /* NULL: none */
-    uint32_t index;
+    uint32_t index;    /* its place */
     bool connected;
     bool described; /* our LINK message went out */
     bool bound;
@@ -94,10 +94,16 @@ static void go_down(struct sender_links *links, const struct haul_error *error)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+/* The first attempt counts as 0, so that its index is the place alone. */
+static uint32_t index_of(const struct sender_links *links, uint32_t place)
+{
+    return link_index(links->attempt_count - 1, place);
+}
+
 static enum haul_status connect_one(struct sender_links *links, struct sender_link *sender,
                                     struct haul_error *error)
 {
-    links->ticket.index = sender->index;
+    links->ticket.index = index_of(links, sender->index);
     links->options.config.pool = links->outbox->pool;
     enum haul_status status =
         link_connect(links->transport, &links->options.address, &links->ticket,
@@ -174,6 +180,7 @@ static void connect_all(struct sender_links *links)
     bool tcp = links->options.mode == HAUL_MODE_TCP || links->rdma_refused;
     links->transport = tcp ? HAUL_TRANSPORT_TCP : HAUL_TRANSPORT_VERBS;
     links->state = SENDER_LINKS_OPENING;
+    links->attempt_count++;
     for (uint32_t i = 0; i < links->active_count; i++) {
         struct haul_error error = {0};
         if (connect_one(links, &links->links[i], &error) != HAUL_OK) {
@@ -244,18 +251,19 @@ static void bind_sender(struct sender_links *links, struct sender_link *sender)
 void sender_links_describe(struct sender_links *links,
                            const haul_control_LinkDescription *description)
 {
+    uint32_t place = link_index_place(description->index);
     if (links->state != SENDER_LINKS_OPENING ||
-        description->transport != (uint32_t)links->transport) {
+        description->transport != (uint32_t)links->transport ||
+        description->index != index_of(links, place)) {
         return; /* of an attempt that was given up */
     }
-    if (description->index >= links->active_count || links->links[description->index].bound) {
+    if (place >= links->active_count || links->links[place].bound) {
         struct haul_error error = {0};
-        haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u",
-                       description->index);
+        haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u", place);
         fall_back(links, &error);
         return;
     }
-    struct sender_link *sender = &links->links[description->index];
+    struct sender_link *sender = &links->links[place];
     sender->description = *description;
     sender->has_description = true;
     if (sender->connected) {
@@ -270,7 +278,7 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
         if (sender->connected && !sender->described) {
             message_init(message, MESSAGE_LINK);
             haul_control_LinkDescription *to = &message->as.link;
-            to->index = i;
+            to->index = index_of(links, i);
             to->transport = (uint32_t)links->transport;
             to->description.size = (pb_size_t)link_describe(sender->link, to->description.bytes);
             sender->described = true;

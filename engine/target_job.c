@@ -641,7 +641,7 @@ enum haul_status target_job_admits(const struct target_job *job, const struct li
     if (!known || !job->started) {
         return HAUL_AUTH;
     }
-    return ticket->index < LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
+    return link_index_place(ticket->index) < LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
 }
 
 void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct listener *verbs,

@@ -55,10 +55,24 @@ enum {
 struct link_ticket {
     uint16_t version_min; /* 0: this build's */
     uint16_t version_max;
-    uint32_t index; /* of the link in its session */
+    uint32_t index; /* of the link in its session: link_index() */
     uint8_t session[LINK_SESSION_BYTES];
     uint8_t token[LINK_TOKEN_BYTES]; /* secret of the session, from the control channel */
 };
+
+/* A session opens its links anew after a failure. A link has a place among those of its attempt, and
+ * the attempt tells it, and what is said of it, from those before it at the same place. */
+enum { LINK_PLACE_BITS = 8 };
+
+static inline uint32_t link_index(uint32_t attempt, uint32_t place)
+{
+    return attempt << LINK_PLACE_BITS | place;
+}
+
+static inline uint32_t link_index_place(uint32_t index)
+{
+    return index & ((UINT32_C(1) << LINK_PLACE_BITS) - 1);
+}
 
 /* Everything a link needs from outside. Pointers are borrowed for the life of the link. */
 struct link_config {

@@ -104,8 +104,7 @@ static void check_outcome(const struct world *self)
                  source->outcome == HAUL_FENCED;
     bool reason = sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
                   sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 ||
-                  /* Links are tried again with fewer blocks, see docs/TESTING.md, "Known". */
-                  sim_verbs_figures.calls_failed > 0 || sim_network_figures.replays > 0 ||
+                  sim_network_figures.replays > 0 ||
                   self->hosts[SIM_TARGET].foreign > 0 ||
                   strstr(source->text, SIM_STORE_FAILURE) != NULL ||
                   self->chaos.seen[SIM_FAULT_MEMORY_SOURCE] > 0 ||
