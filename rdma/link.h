@@ -60,8 +60,8 @@ struct link_ticket {
     uint8_t token[LINK_TOKEN_BYTES]; /* secret of the session, from the control channel */
 };
 
-/* A session opens its links anew after a failure. A link has a place among those of its attempt, and
- * the attempt tells it, and what is said of it, from those before it at the same place. */
+/* A session opens its links anew after a failure. A link has a place among those of its attempt,
+ * and the attempt tells it, and what is said of it, from those before it at the same place. */
 enum { LINK_PLACE_BITS = 8 };
 
 static inline uint32_t link_index(uint32_t attempt, uint32_t place)

@@ -132,8 +132,25 @@ static bool has_sends_outstanding(const struct verbs_link *link)
     return link->state == VERBS_LINK_OPEN && queue->sends_done < queue->sends_posted;
 }
 
+/* Does what the peer writes next lie in memory already? */
+static bool has_arrival(const struct verbs_link *link)
+{
+    return link->state == VERBS_LINK_OPEN &&
+           (link->base.sending ? verbs_sender_has_arrival(&link->sender)
+                               : verbs_receiver_has_arrival(&link->receiver));
+}
+
+static uint64_t arrivals_taken(const struct verbs_link *link)
+{
+    return link->base.sending ? link->sender.next_record : link->receiver.next_sequence;
+}
+
 void verbs_life_start_watch(struct verbs_link *link)
 {
+    if (link->arrival_ns == CLOCK_NEVER && has_arrival(link)) {
+        link->arrivals_watched = arrivals_taken(link);
+        link->arrival_ns = verbs_life_deadline_ns(link);
+    }
     if (link->stall_ns == CLOCK_NEVER && has_sends_outstanding(link)) {
         link->sends_watched = link->endpoint.queue.sends_done;
         link->stall_ns = verbs_life_deadline_ns(link);
@@ -142,6 +159,13 @@ void verbs_life_start_watch(struct verbs_link *link)
 
 void verbs_life_watch(struct verbs_link *link)
 {
+    if (link->arrival_ns != CLOCK_NEVER &&
+        clock_now_ns(link->base.config.clock) >= link->arrival_ns) {
+        link->arrival_ns = CLOCK_NEVER;
+        if (has_arrival(link) && link->arrivals_watched == arrivals_taken(link)) {
+            verbs_life_fail_with(link, HAUL_TIMEOUT, "its device lost a completion");
+        }
+    }
     if (link->stall_ns != CLOCK_NEVER && clock_now_ns(link->base.config.clock) >= link->stall_ns) {
         link->stall_ns = CLOCK_NEVER;
         if (has_sends_outstanding(link) && link->sends_watched == link->endpoint.queue.sends_done) {

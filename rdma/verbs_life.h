@@ -39,12 +39,14 @@ struct verbs_link {
     struct link_ticket ticket; /* of the connecting side */
     unsigned attempts;
     uint64_t deadline_ns;
-    uint64_t sends_watched;  /* of those posted, as many had completed when the watch began ... */
-    uint64_t stall_ns;       /* ... and one more must by then; CLOCK_NEVER: no watch */
-    uint64_t blocks_seen;    /* by a receiver going to sleep, ... */
-    uint64_t blocks_seen_ns; /* ... when their number last changed; ... */
-    uint64_t quiet_ns;       /* ... the stream is over when none came by then; CLOCK_NEVER: it is */
-    bool look;               /* the link was armed: its descriptors may have become ready */
+    uint64_t sends_watched;    /* of those posted, as many had completed when the watch began ... */
+    uint64_t stall_ns;         /* ... and one more must by then; CLOCK_NEVER: no watch */
+    uint64_t arrivals_watched; /* so many had been taken when the next lay in memory ... */
+    uint64_t arrival_ns;       /* ... whose completion must come by then; CLOCK_NEVER: no watch */
+    uint64_t blocks_seen;      /* by a receiver going to sleep, ... */
+    uint64_t blocks_seen_ns;   /* ... when their number last changed; ... */
+    uint64_t quiet_ns; /* ... the stream is over when none came by then; CLOCK_NEVER: it is */
+    bool look;         /* the link was armed: its descriptors may have become ready */
     unsigned polls_since_look;
     bool disconnected; /* the connection manager says so */
     bool end_posted;
@@ -80,7 +82,8 @@ void verbs_life_advance_end(struct verbs_link *link);
 void verbs_life_check_end(struct verbs_link *link, bool drained);
 
 /* End an open link whose writes the network has stopped to acknowledge: a provider may try for ever
- * to deliver them, and the control channel goes another way. */
+ * to deliver them, and the control channel goes another way. And one to which something came whose
+ * completion does not: both sides would wait for each other. */
 /* Starting is free while a watch runs; the end of a watch is found by looking, and a stall
  * between one and two peer_timeouts after it began: the clock may be a system call. */
 void verbs_life_start_watch(struct verbs_link *link);

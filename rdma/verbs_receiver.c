@@ -246,6 +246,22 @@ bool verbs_receiver_in_flight(const struct verbs_receiver *receiver)
     return receiver->credit.freed < receiver->credit.received;
 }
 
+bool verbs_receiver_has_arrival(const struct verbs_receiver *receiver)
+{
+    if (receiver->pool == NULL || !receiver->bound) {
+        return false;
+    }
+    uint64_t number = receiver->next_sequence - receiver->first_sequence;
+    const struct block *slot =
+        block_pool_at(receiver->pool, (uint32_t)(number % receiver->slot_count));
+    uint8_t bytes[SLOT_HEADER_BYTES];
+    memcpy(bytes, slot->data, sizeof(bytes));
+    struct slot_header header;
+    const char *why = "";
+    return slot->state == BLOCK_FREE && slot_header_decode(bytes, &header, &why) == HAUL_OK &&
+           header.epoch == receiver->epoch && header.sequence == receiver->next_sequence;
+}
+
 bool verbs_receiver_all_reported(const struct verbs_receiver *receiver)
 {
     return receiver->credit.reported_freed == receiver->credit.received;

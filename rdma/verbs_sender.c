@@ -189,6 +189,26 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
+static enum haul_status read_next_record(const struct verbs_sender *sender,
+                                         struct credit_record *record)
+{
+    /* The peer can write here at any time: believe a private copy only. */
+    uint8_t bytes[CREDIT_RECORD_BYTES];
+    memcpy(bytes,
+           sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES,
+           sizeof(bytes));
+    return credit_record_decode(bytes, record);
+}
+
+bool verbs_sender_has_arrival(const struct verbs_sender *sender)
+{
+    struct credit_record record;
+    struct credit_sender credit = sender->credit; /* a copy: only to ask */
+    bool advanced = false;
+    return sender->records != NULL && read_next_record(sender, &record) == HAUL_OK &&
+           credit_sender_take(&credit, &record, &advanced) == HAUL_OK && advanced;
+}
+
 static enum haul_status on_record(struct verbs_sender *sender,
                                   const struct verbs_completion *completion,
                                   struct haul_error *error)
@@ -199,14 +219,9 @@ static enum haul_status on_record(struct verbs_sender *sender,
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
                               "the peer wrote something that is not the next credit record");
     }
-    /* The peer can write here at any time: believe a private copy only. */
-    uint8_t bytes[CREDIT_RECORD_BYTES];
-    memcpy(bytes,
-           sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES,
-           sizeof(bytes));
-    sender->next_record++;
     struct credit_record record;
-    enum haul_status status = credit_record_decode(bytes, &record);
+    enum haul_status status = read_next_record(sender, &record);
+    sender->next_record++;
     bool advanced = false;
     if (status == HAUL_OK) {
         status = credit_sender_take(&sender->credit, &record, &advanced);
@@ -216,7 +231,7 @@ static enum haul_status on_record(struct verbs_sender *sender,
     }
     sender->advanced = sender->advanced || advanced;
     sender->stats->credits_received++;
-    sender->stats->bytes_received += sizeof(bytes);
+    sender->stats->bytes_received += CREDIT_RECORD_BYTES;
     return HAUL_OK;
 }
 

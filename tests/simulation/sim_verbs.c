@@ -283,7 +283,9 @@ static bool arrive(struct sim_queue *queue, struct sim_work *work, struct sim_qu
         peer->established = true;
         tell_async(peer, IBV_EVENT_COMM_EST);
     }
-    sim_verbs_complete(peer, &entry, work->solicited);
+    if (!strikes(peer, SIM_VERBS_LOST)) {
+        sim_verbs_complete(peer, &entry, work->solicited);
+    }
     work->placed = true;
     work->done_ns = sim_kernel.now_ns + sim_verbs_delay_ns();
     return true;

@@ -39,8 +39,8 @@ static bool readable(void)
     return poll(&watched, 1, 0) == 1;
 }
 
-/* Block `number` as a sender sends it. */
-static void bring_block(uint64_t number, bool urgent)
+/* Block `number` in its slot; the immediate that announces it. */
+static uint32_t place_block(uint64_t number)
 {
     const struct slot_header header = {.type = SLOT_DATA,
                                        .lane = LANE_DELTA,
@@ -48,8 +48,15 @@ static void bring_block(uint64_t number, bool urgent)
                                        .sequence = FIRST_SEQUENCE + number,
                                        .payload_size_bytes = 200};
     slot_header_encode(&header, peer_writes_at + number % STREAM_SLOTS * SLOT_BYTES);
+    return imm_pack(SLOT_DATA, header.sequence);
+}
+
+/* The same, as a sender sends it. */
+static void bring_block(uint64_t number, bool urgent)
+{
+    uint32_t immediate = place_block(number);
     fake.arrives_unurgent = !urgent;
-    fake_arrive(imm_pack(SLOT_DATA, header.sequence), SLOT_HEADER_BYTES + 200);
+    fake_arrive(immediate, SLOT_HEADER_BYTES + 200);
     fake.arrives_unurgent = false;
 }
 
@@ -73,10 +80,15 @@ static void stream_two_blocks(void)
     check_or_stop(link_arm(tested));
 }
 
-static void bring_credit(uint64_t freed)
+static void place_credit(uint64_t freed)
 {
     const struct credit_record record = {.epoch = EPOCH, .freed = freed, .applied = freed};
     credit_record_encode(&record, peer_writes_at);
+}
+
+static void bring_credit(uint64_t freed)
+{
+    place_credit(freed);
     fake_arrive(imm_pack(SLOT_CREDIT, 0), CREDIT_RECORD_BYTES);
 }
 
@@ -269,6 +281,54 @@ static void test_link_arm__every_write_unfinished__done_ones_wake_it(void)
     fixture_end();
 }
 
+/* --- lost completions ------------------------------------------------------------------------- */
+
+/* Asleep until the link's own deadline. */
+static void sleep_on(void)
+{
+    check_or_stop(link_arm(tested));
+    check(link_deadline_ns(tested) <= ticking.now_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS);
+    fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
+}
+
+/* The block lies in its slot, and nothing follows that could show that one is missing. */
+static void test_link_arm__block_without_its_completion__timeout(void)
+{
+    open_receiver();
+    (void)place_block(0);
+    sleep_on();
+    fixture_check_closed(fixture_wake(), HAUL_TIMEOUT);
+    fixture_end();
+}
+
+static void test_link_arm__completion_of_a_block_comes_late__received(void)
+{
+    open_receiver();
+    (void)place_block(0);
+    sleep_on();
+    bring_block(0, true);
+    take_block();
+    check_or_stop(link_arm(tested));
+    fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
+    check_equal(fixture_poll(), 0);
+    fixture_end();
+}
+
+static void test_link_arm__record_without_its_completion__timeout(void)
+{
+    open_sender();
+    submit_blocks(1);
+    fake_complete_write(IBV_WC_SUCCESS);
+    release_done(0);
+    place_credit(1);
+    sleep_on();
+    size_t count = fixture_wake();
+    check_or_stop(count == 2 && events[0].type == LINK_DONE);
+    block_pool_release(link_pool(tested), events[0].block);
+    fixture_check_closed(count, HAUL_TIMEOUT);
+    fixture_end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_arm__completion_afterwards__descriptor_wakes_once),
     CHECK_TEST(test_link_arm__completion_already_there__false),
@@ -284,5 +344,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_arm__credit_before_its_write_is_done__the_write_wakes_it),
     CHECK_TEST(test_link_arm__write_fails__sender_wakes),
     CHECK_TEST(test_link_arm__every_write_unfinished__done_ones_wake_it),
+    CHECK_TEST(test_link_arm__block_without_its_completion__timeout),
+    CHECK_TEST(test_link_arm__completion_of_a_block_comes_late__received),
+    CHECK_TEST(test_link_arm__record_without_its_completion__timeout),
 };
 CHECK_MAIN("verbs_sleep", tests)
