@@ -94,7 +94,8 @@ static void go_down(struct sender_links *links, const struct haul_error *error)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* The first attempt counts as 0, so that its index is the place alone. */
+/* The first attempt of a session counts as 0: its index is the place alone, as older targets know
+ * it. */
 static uint32_t index_of(const struct sender_links *links, uint32_t place)
 {
     return link_index(links->attempt_count - 1, place);
@@ -171,7 +172,8 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
     haul_log(links->options.log, HAUL_LOG_WARNING, "no RDMA, falling back to TCP: %s",
              links->fallback_reason);
     links->rdma_refused = true;
-    resize_pool(links); /* or stay small */
+    links->attempt_count = 0; /* the transport tells them apart */
+    resize_pool(links);       /* or stay small */
     connect_all(links);
 }
 
@@ -194,6 +196,7 @@ void sender_links_open(struct sender_links *links, const struct link_ticket *tic
                        bool rdma_offered, const char *rdma_refusal)
 {
     links->ticket = *ticket;
+    links->attempt_count = 0;
     bool wanted = links->options.mode != HAUL_MODE_TCP && !links->rdma_refused;
     if (wanted && !rdma_offered) {
         struct haul_error error = {0};

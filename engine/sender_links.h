@@ -53,7 +53,7 @@ struct sender_links {
     enum sender_links_state state;
     enum haul_transport transport;
     struct link_ticket ticket;
-    uint32_t attempt_count; /* to open links */
+    uint32_t attempt_count; /* to open links in this session, over this transport */
     bool rdma_refused;      /* tried, or not offered: TCP from now on */
     char fallback_reason[HAUL_REASON_BYTES_MAX];
     struct haul_error error;

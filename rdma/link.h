@@ -60,7 +60,7 @@ struct link_ticket {
     uint8_t token[LINK_TOKEN_BYTES]; /* secret of the session, from the control channel */
 };
 
-/* A session opens its links anew after a failure. A link has a place among those of its attempt,
+/* A session may open its links anew after a failure. A link has a place among those of its attempt,
  * and the attempt tells it, and what is said of it, from those before it at the same place. */
 enum { LINK_PLACE_BITS = 8 };
 
