@@ -7,11 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "assertion.h"
-#include "clock.h"
+#include "condition.h"
 
 struct mailbox {
     pthread_mutex_t lock;
@@ -27,15 +26,6 @@ struct mailbox {
     uint8_t *messages;
 };
 
-static void init_condition(pthread_cond_t *condition)
-{
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(condition, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
-}
-
 /* Keep the eventfd in step with "something to take". Lock held. */
 static void update_signal(struct mailbox *mailbox)
 {
@@ -47,21 +37,6 @@ static void update_signal(struct mailbox *mailbox)
     int result = wanted ? eventfd_write(mailbox->fd, 1) : eventfd_read(mailbox->fd, &value);
     haul_assert(result == 0);
     mailbox->signalled = wanted;
-}
-
-/* Wait on `condition` until the deadline; false when it has passed. Lock held. Deadline 0 is no
- * wait at all: the system would set a timer, put the thread to sleep and wake it up again. */
-static bool wait_until(struct mailbox *mailbox, pthread_cond_t *condition, uint64_t deadline_ns)
-{
-    if (deadline_ns == 0) {
-        return false;
-    }
-    if (deadline_ns == CLOCK_NEVER) {
-        return pthread_cond_wait(condition, &mailbox->lock) == 0;
-    }
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S),
-                             .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-    return pthread_cond_timedwait(condition, &mailbox->lock, &until) == 0;
 }
 
 static void put_locked(struct mailbox *mailbox, const void *message)
@@ -96,8 +71,8 @@ enum haul_status mailbox_create(size_t capacity, size_t message_size_bytes, stru
     mailbox->capacity = capacity;
     mailbox->message_size_bytes = message_size_bytes;
     (void)pthread_mutex_init(&mailbox->lock, NULL);
-    init_condition(&mailbox->readable);
-    init_condition(&mailbox->writable);
+    condition_init(&mailbox->readable);
+    condition_init(&mailbox->writable);
     enum haul_status status = HAUL_NO_MEMORY;
     mailbox->messages = calloc(capacity, message_size_bytes);
     if (mailbox->messages == NULL) {
@@ -136,7 +111,7 @@ enum haul_status mailbox_push_wait(struct mailbox *mailbox, const void *message,
     enum haul_status status = HAUL_OK;
     (void)pthread_mutex_lock(&mailbox->lock);
     while (!mailbox->closed && mailbox->count == mailbox->capacity && status == HAUL_OK) {
-        if (!wait_until(mailbox, &mailbox->writable, deadline_ns)) {
+        if (!condition_wait(&mailbox->writable, &mailbox->lock, deadline_ns)) {
             status = HAUL_TIMEOUT;
         }
     }
@@ -161,7 +136,7 @@ enum haul_status mailbox_pop_wait(struct mailbox *mailbox, void *message, uint64
     enum haul_status status = HAUL_OK;
     (void)pthread_mutex_lock(&mailbox->lock);
     while (!mailbox->closed && mailbox->count == 0 && status == HAUL_OK) {
-        if (!wait_until(mailbox, &mailbox->readable, deadline_ns)) {
+        if (!condition_wait(&mailbox->readable, &mailbox->lock, deadline_ns)) {
             status = HAUL_TIMEOUT;
         }
     }

@@ -8,10 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "assertion.h"
-#include "clock.h"
+#include "condition.h"
 
 enum { HUGE_PAGE_BYTES = 2 << 20 };
 
@@ -175,11 +174,7 @@ uint32_t block_pool_waiter_count(struct block_pool *pool)
 
 static void append_waiter(struct block_pool *pool, struct waiter *waiter)
 {
-    pthread_condattr_t attributes;
-    (void)pthread_condattr_init(&attributes);
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&waiter->woken, &attributes);
-    (void)pthread_condattr_destroy(&attributes);
+    condition_init(&waiter->woken);
     if (pool->last_waiter == NULL) {
         pool->first_waiter = waiter;
     } else {
@@ -209,17 +204,6 @@ static void remove_waiter(struct block_pool *pool, struct waiter *waiter)
     }
 }
 
-/* Sleep until woken or the deadline; false when it has passed. Lock held. */
-static bool sleep_until(struct block_pool *pool, struct waiter *waiter, uint64_t deadline_ns)
-{
-    if (deadline_ns == CLOCK_NEVER) {
-        return pthread_cond_wait(&waiter->woken, &pool->lock) == 0;
-    }
-    struct timespec until = {.tv_sec = (time_t)(deadline_ns / NS_PER_S),
-                             .tv_nsec = (long)(deadline_ns % NS_PER_S)};
-    return pthread_cond_timedwait(&waiter->woken, &pool->lock, &until) == 0;
-}
-
 /* Wait for a block to be released; NULL: the deadline has passed, or the pool is closed. Lock
  * held. */
 static struct block *await_block(struct block_pool *pool, uint64_t deadline_ns)
@@ -228,7 +212,7 @@ static struct block *await_block(struct block_pool *pool, uint64_t deadline_ns)
     append_waiter(pool, &waiter);
     bool in_time = true;
     while (waiter.granted == NULL && !pool->closed && in_time) {
-        in_time = sleep_until(pool, &waiter, deadline_ns);
+        in_time = condition_wait(&waiter.woken, &pool->lock, deadline_ns);
     }
     remove_waiter(pool, &waiter);
     (void)pthread_cond_destroy(&waiter.woken);
