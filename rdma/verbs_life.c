@@ -145,32 +145,41 @@ static uint64_t arrivals_taken(const struct verbs_link *link)
     return link->base.sending ? link->sender.next_record : link->receiver.next_sequence;
 }
 
+static void start(const struct verbs_link *link, struct verbs_watch *watch, uint64_t count)
+{
+    watch->count = count;
+    watch->deadline_ns = verbs_life_deadline_ns(link);
+}
+
+/* Has the time passed, and the count is what it was? The watch ends when its time has passed. */
+static bool has_stalled(const struct verbs_link *link, struct verbs_watch *watch, uint64_t count)
+{
+    if (watch->deadline_ns == CLOCK_NEVER ||
+        clock_now_ns(link->base.config.clock) < watch->deadline_ns) {
+        return false;
+    }
+    watch->deadline_ns = CLOCK_NEVER;
+    return watch->count == count;
+}
+
 void verbs_life_start_watch(struct verbs_link *link)
 {
-    if (link->arrival_ns == CLOCK_NEVER && has_arrival(link)) {
-        link->arrivals_watched = arrivals_taken(link);
-        link->arrival_ns = verbs_life_deadline_ns(link);
+    if (link->arrivals.deadline_ns == CLOCK_NEVER && has_arrival(link)) {
+        start(link, &link->arrivals, arrivals_taken(link));
     }
-    if (link->stall_ns == CLOCK_NEVER && has_sends_outstanding(link)) {
-        link->sends_watched = link->endpoint.queue.sends_done;
-        link->stall_ns = verbs_life_deadline_ns(link);
+    if (link->sends.deadline_ns == CLOCK_NEVER && has_sends_outstanding(link)) {
+        start(link, &link->sends, link->endpoint.queue.sends_done);
     }
 }
 
 void verbs_life_watch(struct verbs_link *link)
 {
-    if (link->arrival_ns != CLOCK_NEVER &&
-        clock_now_ns(link->base.config.clock) >= link->arrival_ns) {
-        link->arrival_ns = CLOCK_NEVER;
-        if (has_arrival(link) && link->arrivals_watched == arrivals_taken(link)) {
-            verbs_life_fail_with(link, HAUL_TIMEOUT, "its device lost a completion");
-        }
+    if (has_stalled(link, &link->arrivals, arrivals_taken(link)) && has_arrival(link)) {
+        verbs_life_fail_with(link, HAUL_TIMEOUT, "its device lost a completion");
     }
-    if (link->stall_ns != CLOCK_NEVER && clock_now_ns(link->base.config.clock) >= link->stall_ns) {
-        link->stall_ns = CLOCK_NEVER;
-        if (has_sends_outstanding(link) && link->sends_watched == link->endpoint.queue.sends_done) {
-            verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
-        }
+    if (has_stalled(link, &link->sends, link->endpoint.queue.sends_done) &&
+        has_sends_outstanding(link)) {
+        verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
     }
 }
 

@@ -30,6 +30,12 @@ enum verbs_link_state {
     VERBS_LINK_CLOSED,            /* told */
 };
 
+/* A count that has to move. */
+struct verbs_watch {
+    uint64_t count;       /* when the watch began */
+    uint64_t deadline_ns; /* CLOCK_NEVER: no watch */
+};
+
 struct verbs_link {
     struct link base;
     enum verbs_link_state state;
@@ -39,12 +45,10 @@ struct verbs_link {
     struct link_ticket ticket; /* of the connecting side */
     unsigned attempts;
     uint64_t deadline_ns;
-    uint64_t sends_watched;    /* of those posted, as many had completed when the watch began ... */
-    uint64_t stall_ns;         /* ... and one more must by then; CLOCK_NEVER: no watch */
-    uint64_t arrivals_watched; /* so many had been taken when the next lay in memory ... */
-    uint64_t arrival_ns;       /* ... whose completion must come by then; CLOCK_NEVER: no watch */
-    uint64_t blocks_seen;      /* by a receiver going to sleep, ... */
-    uint64_t blocks_seen_ns;   /* ... when their number last changed; ... */
+    struct verbs_watch sends;    /* completed ones, while more are posted */
+    struct verbs_watch arrivals; /* taken ones, while the next lies in memory */
+    uint64_t blocks_seen;        /* by a receiver going to sleep, ... */
+    uint64_t blocks_seen_ns;     /* ... when their number last changed; ... */
     uint64_t quiet_ns; /* ... the stream is over when none came by then; CLOCK_NEVER: it is */
     bool look;         /* the link was armed: its descriptors may have become ready */
     unsigned polls_since_look;

@@ -180,8 +180,9 @@ static uint64_t verbs_deadline_ns(const struct link *base)
     if (link->state != VERBS_LINK_OPEN) {
         return link->deadline_ns;
     }
-    uint64_t earliest = link->stall_ns < link->deadline_ns ? link->stall_ns : link->deadline_ns;
-    earliest = link->arrival_ns < earliest ? link->arrival_ns : earliest;
+    uint64_t earliest = link->deadline_ns;
+    earliest = link->sends.deadline_ns < earliest ? link->sends.deadline_ns : earliest;
+    earliest = link->arrivals.deadline_ns < earliest ? link->arrivals.deadline_ns : earliest;
     return link->quiet_ns < earliest ? link->quiet_ns : earliest;
 }
 
@@ -215,8 +216,8 @@ static enum haul_status create(const struct verbs_api *api, bool sending,
     made->api = api;
     made->state = sending ? VERBS_LINK_RESOLVING_ADDRESS : VERBS_LINK_ACCEPTING;
     made->deadline_ns = verbs_life_deadline_ns(made);
-    made->stall_ns = CLOCK_NEVER;
-    made->arrival_ns = CLOCK_NEVER;
+    made->sends.deadline_ns = CLOCK_NEVER;
+    made->arrivals.deadline_ns = CLOCK_NEVER;
     made->quiet_ns = CLOCK_NEVER;
     enum haul_status status =
         verbs_endpoint_init(&made->endpoint, api, config->options.peer_timeout_ms, error);

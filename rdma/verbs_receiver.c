@@ -143,14 +143,23 @@ static enum haul_status check_header(const struct verbs_receiver *receiver, cons
     return HAUL_OK;
 }
 
+/* Where the next block comes, and a copy of the header that stands there: the peer can write to it
+ * at any time. */
+static struct block *next_slot(const struct verbs_receiver *receiver,
+                               uint8_t bytes[SLOT_HEADER_BYTES])
+{
+    uint64_t number = receiver->next_sequence - receiver->first_sequence;
+    struct block *block = block_pool_at(receiver->pool, (uint32_t)(number % receiver->slot_count));
+    memcpy(bytes, block->data, SLOT_HEADER_BYTES);
+    return block;
+}
+
 static enum haul_status on_block(struct verbs_receiver *receiver,
                                  const struct verbs_completion *completion, struct block **arrived,
                                  struct haul_error *error)
 {
-    uint64_t number = receiver->next_sequence - receiver->first_sequence;
-    struct block *block = block_pool_at(receiver->pool, (uint32_t)(number % receiver->slot_count));
     uint8_t bytes[SLOT_HEADER_BYTES];
-    memcpy(bytes, block->data, sizeof(bytes));
+    struct block *block = next_slot(receiver, bytes);
     struct slot_header header;
     enum haul_status status = check_header(receiver, bytes, completion->size_bytes, &header, error);
     if (status != HAUL_OK) {
@@ -251,11 +260,8 @@ bool verbs_receiver_has_arrival(const struct verbs_receiver *receiver)
     if (receiver->pool == NULL || !receiver->bound) {
         return false;
     }
-    uint64_t number = receiver->next_sequence - receiver->first_sequence;
-    const struct block *slot =
-        block_pool_at(receiver->pool, (uint32_t)(number % receiver->slot_count));
     uint8_t bytes[SLOT_HEADER_BYTES];
-    memcpy(bytes, slot->data, sizeof(bytes));
+    const struct block *slot = next_slot(receiver, bytes);
     struct slot_header header;
     const char *why = "";
     return slot->state == BLOCK_FREE && slot_header_decode(bytes, &header, &why) == HAUL_OK &&
