@@ -58,35 +58,32 @@ test_headers__cxx_program__builds_and_runs() {
     says_not_found ./cxx
 }
 
-test_find_package__config__builds_and_runs() {
-    install_here
+# build_consumer TARGET [COMPONENTS...]: a project that finds the package; out/consumer.
+build_consumer() {
+    local target=$1
+    shift
     mkdir project
-    cat >project/CMakeLists.txt <<'CMAKE'
+    cat >project/CMakeLists.txt <<CMAKE
 cmake_minimum_required(VERSION 3.25)
 project(consumer LANGUAGES C)
-find_package(haul 0.1 CONFIG REQUIRED)
+find_package(haul 0.1 CONFIG REQUIRED $*)
 add_executable(consumer consumer.c)
-target_link_libraries(consumer PRIVATE haul::haul)
+target_link_libraries(consumer PRIVATE $target)
 CMAKE
     cp "$consumer" project/
     cmake -S project -B out -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; false; }
     cmake --build out >>cmake.log 2>&1 || { cat cmake.log; false; }
+}
+
+test_find_package__config__builds_and_runs() {
+    install_here
+    build_consumer haul::haul
     says_not_found out/consumer
 }
 
 test_find_package__static_component__builds_and_runs() {
     install_here
-    mkdir project
-    cat >project/CMakeLists.txt <<'CMAKE'
-cmake_minimum_required(VERSION 3.25)
-project(consumer LANGUAGES C)
-find_package(haul 0.1 CONFIG REQUIRED COMPONENTS static)
-add_executable(consumer consumer.c)
-target_link_libraries(consumer PRIVATE haul::static)
-CMAKE
-    cp "$consumer" project/
-    cmake -S project -B out -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; false; }
-    cmake --build out >>cmake.log 2>&1 || { cat cmake.log; false; }
+    build_consumer haul::static COMPONENTS static
     says_not_found out/consumer
     ! readelf -d out/consumer | grep -q 'libhaul'
 }
