@@ -66,6 +66,8 @@ bool rocks_copy_key(struct haul_slice key, struct haul_slice *copy)
     return true;
 }
 
+/* --- edges ------------------------------------------------------------------------------------ */
+
 /* A copy of the key that the iterator stands on. Errors: NOT_FOUND (on none), others. */
 static enum haul_status take_key(const rocksdb_iterator_t *iterator, struct haul_slice *key,
                                  struct haul_error *error)
@@ -103,8 +105,6 @@ enum haul_status rocks_edge_keys(struct rocks_store *store, const struct rocks_f
     return HAUL_OK;
 }
 
-/* --- edges ------------------------------------------------------------------------------------ */
-
 static uint64_t property(struct rocks_store *store, const struct rocks_family *family,
                          const char *name)
 {
@@ -112,7 +112,6 @@ static uint64_t property(struct rocks_store *store, const struct rocks_family *f
     return rocksdb_property_int_cf(store->db, family->handle, name, &value) == 0 ? value : 0;
 }
 
-/* A seek reads the record that it finds: where these are large, what the files say has to do. */
 bool rocks_has_large_records(struct rocks_store *store, const struct rocks_family *family)
 {
     uint64_t records = property(store, family, "rocksdb.estimate-num-keys");
@@ -170,13 +169,14 @@ static enum haul_status file_edges(struct rocks_store *store, const struct rocks
 {
     const rocksdb_livefiles_t *files = rocksdb_livefiles(store->db);
     struct haul_slice found[2];
+    struct haul_slice copies[2] = {{NULL, 0}, {NULL, 0}};
     enum haul_status status = HAUL_NOT_FOUND;
     if (find_file_edges(files, family, start, end, found)) {
-        status = HAUL_OK;
-        if (!rocks_copy_key(found[0], &edges[0])) {
-            status = haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
-        } else if (!rocks_copy_key(found[1], &edges[1])) {
-            rocks_free_key(edges[0]);
+        if (rocks_copy_key(found[0], &copies[0]) && rocks_copy_key(found[1], &copies[1])) {
+            memcpy(edges, copies, sizeof(copies));
+            status = HAUL_OK;
+        } else {
+            rocks_free_key(copies[0]);
             status = haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
         }
     }
@@ -184,7 +184,6 @@ static enum haul_status file_edges(struct rocks_store *store, const struct rocks
     return status;
 }
 
-/* Between what keys a range is measured and cut. Errors: NOT_FOUND (nothing to cut), others. */
 enum haul_status rocks_find_edges(struct rocks_store *store, const struct rocks_family *family,
                                   struct haul_slice start, struct haul_slice end,
                                   struct haul_slice edges[2], struct haul_error *error)
@@ -196,7 +195,6 @@ enum haul_status rocks_find_edges(struct rocks_store *store, const struct rocks_
 
 /* --- sizes ------------------------------------------------------------------------------------ */
 
-/* Bytes of files in each of the `count` intervals between count + 1 bounds. */
 void rocks_approximate_sizes(struct rocks_store *store, const struct rocks_family *family,
                              const struct haul_slice *bounds, size_t count, uint64_t *sizes)
 {
