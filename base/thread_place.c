@@ -69,21 +69,18 @@ static enum haul_status take_set(const char *list, cpu_set_t *set, struct haul_e
     return HAUL_OK;
 }
 
-enum haul_status thread_place_check(const char *list, struct haul_error *error)
-{
-    cpu_set_t set;
-    return take_set(list, &set, error);
-}
-
-enum haul_status thread_place_cpus(const char *list, struct haul_error *error)
+enum haul_status thread_place_cpus(const char *list, pthread_attr_t *attributes,
+                                   struct haul_error *error)
 {
     cpu_set_t set;
     enum haul_status status = take_set(list, &set, error);
-    if (status == HAUL_OK && sched_setaffinity(0, sizeof(set), &set) != 0) {
-        return haul_error_set(error, HAUL_LIMIT, "sched_setaffinity", errno,
-                              "cannot run on the processors '%s'", list);
+    if (status != HAUL_OK) {
+        return status;
     }
-    return status;
+    int result = pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
+    return result == 0 ? HAUL_OK
+                       : haul_error_set(error, HAUL_LIMIT, "pthread_attr_setaffinity_np", result,
+                                        "cannot run on the processors '%s'", list);
 }
 
 bool thread_place_node(int node)

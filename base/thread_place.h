@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thread_place.h — where the calling thread, and every thread that it starts, may run. */
+/* thread_place.h — where a thread, and every thread that it starts, may run. */
 #ifndef HAUL_THREAD_PLACE_H
 #define HAUL_THREAD_PLACE_H
 
+#include <pthread.h>
 #include <stdbool.h>
 
 #include "haul/status.h"
 
-/* Is `list` ("0-3,8") one of processors that this process may use? Errors: INVALID. */
-enum haul_status thread_place_check(const char *list, struct haul_error *error) HAUL_MUST_CHECK;
-/* Run there from now on. Errors: INVALID, LIMIT. */
-enum haul_status thread_place_cpus(const char *list, struct haul_error *error) HAUL_MUST_CHECK;
+/* A thread created with `attributes` runs on the processors of `list` ("0-3,8") from its first
+ * step. Errors: INVALID (no list, or not of processors that this process may use), LIMIT.
+ */
+enum haul_status thread_place_cpus(const char *list, pthread_attr_t *attributes,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Run on the processors of a NUMA node, and take memory from it when there is some. False: nothing
- * changed; there is one node only, the number is none of a node, or haul was built without libnuma.
+/* The calling thread runs on the processors of a NUMA node, and takes memory from it when there is
+ * some. False: nothing changed; there is one node only, the number is none of a node, or haul was
+ * built without libnuma.
  */
 bool thread_place_node(int node);
 

@@ -56,10 +56,6 @@ static void *run_thread(void *argument)
 {
     struct haul_migration *migration = argument;
     thread_priority_wait_turn();
-    struct haul_error ignored; /* checked when the migration was started */
-    if (migration->cpu_list != NULL) {
-        (void)!thread_place_cpus(migration->cpu_list, &ignored);
-    }
     migration->run(migration);
     struct haul_progress progress = migration->result.progress;
     progress.phase = HAUL_PHASE_ENDED;
@@ -68,21 +64,31 @@ static void *run_thread(void *argument)
     return NULL;
 }
 
-enum haul_status migration_start(struct haul_migration *migration, struct haul_error *error)
+static enum haul_status create_thread(struct haul_migration *migration, pthread_attr_t *attributes,
+                                      struct haul_error *error)
 {
     if (migration->cpu_list != NULL) {
-        enum haul_status status = thread_place_check(migration->cpu_list, error);
+        enum haul_status status = thread_place_cpus(migration->cpu_list, attributes, error);
         if (status != HAUL_OK) {
             return status;
         }
     }
-    int result = pthread_create(&migration->thread, NULL, run_thread, migration);
+    int result = pthread_create(&migration->thread, attributes, run_thread, migration);
     if (result != 0) {
         return haul_error_set(error, HAUL_LIMIT, "pthread_create", result,
                               "cannot start the migration's thread");
     }
     migration->started = true;
     return HAUL_OK;
+}
+
+enum haul_status migration_start(struct haul_migration *migration, struct haul_error *error)
+{
+    pthread_attr_t attributes;
+    (void)pthread_attr_init(&attributes); /* glibc's cannot fail */
+    enum haul_status status = create_thread(migration, &attributes, error);
+    (void)pthread_attr_destroy(&attributes);
+    return status;
 }
 
 void migration_fini(struct haul_migration *migration)

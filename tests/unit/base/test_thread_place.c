@@ -10,6 +10,7 @@
 #include "check.h"
 
 static struct haul_error error;
+static pthread_attr_t attributes;
 
 /* The first processor that this process may use. */
 static int first_cpu(void)
@@ -23,19 +24,19 @@ static int first_cpu(void)
     return (int)cpu;
 }
 
-static void test_thread_place_check__nonsense__invalid(void)
+static void test_thread_place_cpus__nonsense__invalid(void)
 {
     static const char *const lists[] = {"",     "x",   "-1", "1-",  "2-1",   "0,", ",0",
                                         "0,,0", "0 1", "0-", "0x1", "99999", "1e3"};
     for (size_t i = 0; i < CHECK_COUNT(lists); i++) {
-        check_status(thread_place_check(lists[i], &error), HAUL_INVALID);
+        check_status(thread_place_cpus(lists[i], &attributes, &error), HAUL_INVALID);
         check(strlen(error.text) > 0);
     }
 }
 
-static void test_thread_place_check__a_processor_that_is_not_there__invalid(void)
+static void test_thread_place_cpus__a_processor_that_is_not_there__invalid(void)
 {
-    check_status(thread_place_check("1023", &error), HAUL_INVALID);
+    check_status(thread_place_cpus("1023", &attributes, &error), HAUL_INVALID);
     check(strstr(error.text, "may not use") != NULL);
 }
 
@@ -47,13 +48,8 @@ static void *count_cpus(void *argument)
     return NULL;
 }
 
-static void *place(void *argument)
+static void *count_in_child(void *argument)
 {
-    char list[32];
-    int cpu = first_cpu();
-    (void)snprintf(list, sizeof(list), "%d-%d,%d", cpu, cpu, cpu);
-    check_status(thread_place_check(list, &error), HAUL_OK);
-    check_status(thread_place_cpus(list, &error), HAUL_OK);
     pthread_t child;
     check_or_stop(pthread_create(&child, NULL, count_cpus, argument) == 0);
     (void)pthread_join(child, NULL);
@@ -65,13 +61,46 @@ static void test_thread_place_cpus__one__threads_started_from_there_have_it(void
     int before = 0;
     int child = 0;
     int after = 0;
+    int cpu = first_cpu();
+    char list[32];
     pthread_t thread;
     (void)count_cpus(&before);
-    check_or_stop(pthread_create(&thread, NULL, place, &child) == 0);
+    (void)snprintf(list, sizeof(list), "%d-%d,%d", cpu, cpu, cpu);
+    check_or_stop(pthread_attr_init(&attributes) == 0);
+    check_status(thread_place_cpus(list, &attributes, &error), HAUL_OK);
+    check_or_stop(pthread_create(&thread, &attributes, count_in_child, &child) == 0);
+    (void)pthread_attr_destroy(&attributes);
     (void)pthread_join(thread, NULL);
     (void)count_cpus(&after);
     check_equal(child, 1);
     check_equal(after, before); /* others stay where they were */
+}
+
+static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
+
+static void *wait_for_held(void *argument)
+{
+    (void)pthread_mutex_lock(&held);
+    (void)pthread_mutex_unlock(&held);
+    return argument;
+}
+
+/* Nobody has to wait for it: the thread is there when it has been created. */
+static void test_thread_place_cpus__created__is_there_at_once(void)
+{
+    char list[32];
+    cpu_set_t set;
+    pthread_t thread;
+    (void)pthread_mutex_lock(&held);
+    (void)snprintf(list, sizeof(list), "%d", first_cpu());
+    check_or_stop(pthread_attr_init(&attributes) == 0);
+    check_status(thread_place_cpus(list, &attributes, &error), HAUL_OK);
+    check_or_stop(pthread_create(&thread, &attributes, wait_for_held, NULL) == 0);
+    (void)pthread_attr_destroy(&attributes);
+    check(pthread_getaffinity_np(thread, sizeof(set), &set) == 0);
+    check_equal(CPU_COUNT(&set), 1);
+    (void)pthread_mutex_unlock(&held);
+    (void)pthread_join(thread, NULL);
 }
 
 static void test_thread_place_node__none__nothing_changes(void)
@@ -81,9 +110,10 @@ static void test_thread_place_node__none__nothing_changes(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_thread_place_check__nonsense__invalid),
-    CHECK_TEST(test_thread_place_check__a_processor_that_is_not_there__invalid),
+    CHECK_TEST(test_thread_place_cpus__nonsense__invalid),
+    CHECK_TEST(test_thread_place_cpus__a_processor_that_is_not_there__invalid),
     CHECK_TEST(test_thread_place_cpus__one__threads_started_from_there_have_it),
+    CHECK_TEST(test_thread_place_cpus__created__is_there_at_once),
     CHECK_TEST(test_thread_place_node__none__nothing_changes),
 };
 
