@@ -66,6 +66,10 @@ static struct haul_slice make_value(struct sim_client *client)
     if (sim_random_chance(random, client->options->huge_parts)) {
         size = HUGE_BYTES;
     }
+    if (client->options->dense_values && sim_random_below(random, 2) == 0) {
+        sim_random_fill(random, value_memory, size);
+        return slice_of(value_memory, size);
+    }
     uint64_t number = sim_random_next(random);
     for (uint32_t i = 0; i < size; i++) {
         value_memory[i] = (uint8_t)(number >> (8 * (i % 8)));

@@ -218,7 +218,7 @@ static void fill_source_options(struct sim_host *host, struct haul_source_option
         .batch_size_bytes_min = options->batch_bytes_min,
         .batch_size_bytes_max = options->batch_bytes_max,
         .rate_bytes_per_second = options->rate_bytes_per_second,
-        .compression = HAUL_COMPRESSION_OFF, /* zstd's memory is not ours to take back */
+        .compression = options->compression,
         .lane = options->lane,
         .overwrite = options->target_dirty || host->overwrite,
         .freeze_max_ms = host->patient ? FREEZE_PATIENT_MS : options->freeze_max_ms,

@@ -131,6 +131,31 @@ static void draw_verbs(struct sim_options *options)
 #endif
 }
 
+/* From a stream of its own, too. Only payloads of 4 KiB are compressed: larger slots, batches that
+ * fill them, and, to be worth watching, more of them. */
+static void draw_compression(struct sim_options *options)
+{
+    struct sim_random random = {.state = options->seed ^ UINT64_C(0x95edbac0d3c95edb)};
+    uint32_t kind = sim_random_below(&random, 12);
+    options->compression = kind == 0   ? HAUL_COMPRESSION_ON
+                           : kind == 1 ? HAUL_COMPRESSION_AUTO
+                                       : HAUL_COMPRESSION_OFF;
+    if (options->compression == HAUL_COMPRESSION_OFF) {
+        return;
+    }
+    options->link.slot_size_bytes = PICK(&random, 8192, 16384);
+    options->batch_bytes_min = PICK(&random, 4200, 6000);
+    options->batch_bytes_max = options->batch_bytes_min * PICK(&random, 1, 2);
+    options->record_count = PICK(&random, 15, 30, 60);
+    options->value_bytes_max = PICK(&random, 60, 1000, 3000);
+    options->huge_parts = PICK(&random, 0, 300, 1000);
+    if (options->compression == HAUL_COMPRESSION_AUTO) {
+        options->record_count = 60;
+        options->rate_bytes_per_second = PICK(&random, 0, 1000000, 300000);
+    }
+    options->dense_values = sim_random_below(&random, 3) == 0;
+}
+
 void sim_options_force(struct sim_options *options, enum haul_transport_mode mode)
 {
     options->mode = mode;
@@ -150,6 +175,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     draw_faults(options, &random);
     options->client_steps = PICK(&random, 0, 15, 50, 200);
     draw_verbs(options);
+    draw_compression(options);
 }
 
 static void print_faults(const struct sim_options *options)
@@ -169,21 +195,25 @@ void sim_options_print(const struct sim_options *options)
 {
     const struct sim_network_options *network = &options->network;
     printf("seed %" PRIu64 "\n", options->seed);
-    printf("  data     %u families%s, %u ranges, %u records, values to %u bytes, huge %u of 10000, "
-           "%" PRIu64 " bytes a record%s\n",
-           options->family_count, options->metadata ? " (metadata first)" : "",
-           options->range_count, options->record_count, options->value_bytes_max,
-           options->huge_parts, options->record_bytes,
-           options->target_dirty ? ", target not empty" : "");
+    printf(
+        "  data     %u families%s, %u ranges, %u records, values to %u%s bytes, huge %u of 10000, "
+        "%" PRIu64 " bytes a record%s\n",
+        options->family_count, options->metadata ? " (metadata first)" : "", options->range_count,
+        options->record_count, options->value_bytes_max, options->dense_values ? " dense" : "",
+        options->huge_parts, options->record_bytes,
+        options->target_dirty ? ", target not empty" : "");
     printf("  job      %s, %u links, %u slots, peer timeout %u ms, %u readers, %u appliers, "
-           "batches %u to %u, rate %" PRIu64 ", lane %d, features %u\n",
+           "batches %u to %u%s, rate %" PRIu64 ", lane %d, features %u\n",
            options->mode == HAUL_MODE_TCP    ? "tcp"
            : options->mode == HAUL_MODE_AUTO ? "auto"
                                              : "rdma",
            options->link_count, options->link.slot_count, options->link.peer_timeout_ms,
            options->reader_count, options->applier_count, options->batch_bytes_min,
-           options->batch_bytes_max, options->rate_bytes_per_second, (int)options->lane,
-           options->target_features);
+           options->batch_bytes_max,
+           options->compression == HAUL_COMPRESSION_ON     ? ", compressed"
+           : options->compression == HAUL_COMPRESSION_AUTO ? ", compressed if it pays"
+                                                           : "",
+           options->rate_bytes_per_second, (int)options->lane, options->target_features);
     printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s, "
            "clients every %u steps\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,

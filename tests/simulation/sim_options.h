@@ -57,6 +57,7 @@ struct sim_options {
     uint32_t value_bytes_max;
     uint32_t huge_parts; /* of ten thousand: values larger than a slot */
     uint64_t record_bytes;
+    bool dense_values; /* half of the values cannot be made smaller */
     bool target_dirty; /* the target has records in the ranges, and the job overwrites */
     /* Job. */
     struct haul_link_options link;
@@ -75,6 +76,7 @@ struct sim_options {
     bool reserve_hook;
     bool once;
     enum haul_transport_mode mode;
+    enum haul_compression compression;
     /* Clients: a batch about every so many steps; 0: none. */
     uint32_t client_steps;
     /* Faults. */

@@ -104,8 +104,7 @@ static void check_outcome(const struct world *self)
                  source->outcome == HAUL_FENCED;
     bool reason = sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
                   sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 ||
-                  sim_network_figures.replays > 0 ||
-                  self->hosts[SIM_TARGET].foreign > 0 ||
+                  sim_network_figures.replays > 0 || self->hosts[SIM_TARGET].foreign > 0 ||
                   strstr(source->text, SIM_STORE_FAILURE) != NULL ||
                   self->chaos.seen[SIM_FAULT_MEMORY_SOURCE] > 0 ||
                   self->chaos.seen[SIM_FAULT_MEMORY_TARGET] > 0 ||
@@ -268,6 +267,7 @@ static void begin(struct world *self, const struct sim_options *options)
     sim_verbs_options = options->verbs;
     sim_kernel_init(&self->random);
     sim_kernel.preempt_parts = options->preempt_parts;
+    sim_codec_init(&self->random);
     for (int i = 0; i < SIM_HOST_COUNT; i++) {
         struct sim_host *host = &self->hosts[i];
         sim_host_init(host, i, options, &self->random);
@@ -312,6 +312,9 @@ static void add_figures(const struct world *self, struct sim_figures *figures)
     cards->calls_failed += card->calls_failed;
     cards->refused_writes += card->refused_writes;
     cards->not_ready += card->not_ready;
+    figures->codec.packed += sim_codec_figures.packed;
+    figures->codec.kept += sim_codec_figures.kept;
+    figures->codec.unpacked += sim_codec_figures.unpacked;
     for (int i = 0; i < SIM_VERBS_FAULT_COUNT; i++) {
         cards->faults[i] += card->faults[i];
     }

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "sim_codec.h"
 #include "sim_options.h"
 
 struct sim_figures {
@@ -20,6 +21,7 @@ struct sim_figures {
     uint64_t faults[SIM_FAULT_COUNT]; /* that took effect */
     struct sim_network_figures network;
     struct sim_verbs_figures verbs;
+    struct sim_codec_figures codec;
     uint64_t stalls;
 };
 

@@ -86,6 +86,8 @@ static void print_figures(const struct sim_figures *figures, double seconds)
     for (int i = 0; i < SIM_VERBS_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, sim_verbs_fault_name((enum sim_verbs_fault)i), verbs->faults[i]);
     }
+    printf("\ncompression: %" PRIu64 " payloads packed, %" PRIu64 " kept, %" PRIu64 " unpacked",
+           figures->codec.packed, figures->codec.kept, figures->codec.unpacked);
     printf("\nfaults:");
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), figures->faults[i]);
