@@ -38,6 +38,12 @@ void verbs_receiver_fini(struct verbs_receiver *receiver)
     drop_ring(receiver);
 }
 
+/* From now on, anything but zeros there means that the peer has written. */
+static void clear_header(struct block *slot)
+{
+    memset(slot->data, 0, SLOT_HEADER_BYTES);
+}
+
 static enum haul_status make_ring(struct verbs_receiver *receiver, const struct haul_log *log,
                                   struct haul_error *error)
 {
@@ -53,8 +59,12 @@ static enum haul_status make_ring(struct verbs_receiver *receiver, const struct 
     status = verbs_device_register(&receiver->endpoint->device, &ring, &receiver->ring, error);
     if (status != HAUL_OK) {
         drop_ring(receiver);
+        return status;
     }
-    return status;
+    for (uint32_t i = 0; i < receiver->slot_count; i++) {
+        clear_header(block_pool_at(receiver->pool, i));
+    }
+    return HAUL_OK;
 }
 
 enum haul_status verbs_receiver_attach(struct verbs_receiver *receiver, const struct haul_log *log,
@@ -211,6 +221,7 @@ enum haul_status verbs_receiver_release(struct verbs_receiver *receiver, struct 
 {
     enum haul_status status =
         post ? verbs_queue_post_receive(&receiver->endpoint->queue, error) : HAUL_OK;
+    clear_header(block);
     block->state = BLOCK_FREE;
     credit_receiver_release(&receiver->credit, block->header.sequence - receiver->first_sequence);
     return status;
@@ -262,10 +273,8 @@ bool verbs_receiver_has_arrival(const struct verbs_receiver *receiver)
     }
     uint8_t bytes[SLOT_HEADER_BYTES];
     const struct block *slot = next_slot(receiver, bytes);
-    struct slot_header header;
-    const char *why = "";
-    return slot->state == BLOCK_FREE && slot_header_decode(bytes, &header, &why) == HAUL_OK &&
-           header.epoch == receiver->epoch && header.sequence == receiver->next_sequence;
+    static const uint8_t cleared[SLOT_HEADER_BYTES];
+    return slot->state == BLOCK_FREE && memcmp(bytes, cleared, sizeof(bytes)) != 0;
 }
 
 bool verbs_receiver_all_reported(const struct verbs_receiver *receiver)

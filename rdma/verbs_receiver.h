@@ -85,7 +85,8 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
 /* Is a block lent? Does the next record, due if `idle`, wait for the one before? Has the sender
  * been told of all that was freed? Would a report send one? */
 bool verbs_receiver_in_flight(const struct verbs_receiver *receiver);
-/* Does the header of the next block stand in its slot? Its completion should follow at once. */
+/* Has the peer written where the next block comes, sound or not? Its completion should follow at
+ * once. */
 bool verbs_receiver_has_arrival(const struct verbs_receiver *receiver);
 bool verbs_receiver_waits_for_sends(const struct verbs_receiver *receiver, bool idle);
 bool verbs_receiver_all_reported(const struct verbs_receiver *receiver);

@@ -189,24 +189,27 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
-static enum haul_status read_next_record(const struct verbs_sender *sender,
-                                         struct credit_record *record)
+static uint8_t *next_record(const struct verbs_sender *sender)
+{
+    return sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES;
+}
+
+/* Its place is cleared before the record counts: the peer has leave to write there again after
+ * that, and anything but zeros means that it did. */
+static enum haul_status take_next_record(struct verbs_sender *sender, struct credit_record *record)
 {
     /* The peer can write here at any time: believe a private copy only. */
     uint8_t bytes[CREDIT_RECORD_BYTES];
-    memcpy(bytes,
-           sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES,
-           sizeof(bytes));
+    memcpy(bytes, next_record(sender), sizeof(bytes));
+    memset(next_record(sender), 0, sizeof(bytes));
+    sender->next_record++;
     return credit_record_decode(bytes, record);
 }
 
 bool verbs_sender_has_arrival(const struct verbs_sender *sender)
 {
-    struct credit_record record;
-    struct credit_sender credit = sender->credit; /* a copy: only to ask */
-    bool advanced = false;
-    return sender->records != NULL && read_next_record(sender, &record) == HAUL_OK &&
-           credit_sender_take(&credit, &record, &advanced) == HAUL_OK && advanced;
+    static const uint8_t cleared[CREDIT_RECORD_BYTES];
+    return sender->records != NULL && memcmp(next_record(sender), cleared, sizeof(cleared)) != 0;
 }
 
 static enum haul_status on_record(struct verbs_sender *sender,
@@ -220,8 +223,7 @@ static enum haul_status on_record(struct verbs_sender *sender,
                               "the peer wrote something that is not the next credit record");
     }
     struct credit_record record;
-    enum haul_status status = read_next_record(sender, &record);
-    sender->next_record++;
+    enum haul_status status = take_next_record(sender, &record);
     bool advanced = false;
     if (status == HAUL_OK) {
         status = credit_sender_take(&sender->credit, &record, &advanced);

@@ -98,7 +98,8 @@ struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed);
 /* Are there blocks that the peer has not freed? Does anything but their credits wait for the
  * completions of writes? Is there something to tell the owner? */
 bool verbs_sender_in_flight(const struct verbs_sender *sender);
-/* Does the next record stand in memory, with news? Its completion should follow at once. */
+/* Has the peer written where the next record comes, sound or not? Its completion should follow at
+ * once. */
 bool verbs_sender_has_arrival(const struct verbs_sender *sender);
 bool verbs_sender_waits_for_sends(const struct verbs_sender *sender);
 bool verbs_sender_has_news(const struct verbs_sender *sender);

@@ -301,6 +301,39 @@ static void test_link_arm__block_without_its_completion__timeout(void)
     fixture_end();
 }
 
+/* Nor could the header tell that it is there: a bit of it was turned over on the way. */
+static void test_link_arm__damaged_block_without_its_completion__timeout(void)
+{
+    open_receiver();
+    (void)place_block(0);
+    peer_writes_at[0] ^= 1;
+    sleep_on();
+    fixture_check_closed(fixture_wake(), HAUL_TIMEOUT);
+    fixture_end();
+}
+
+/* What was taken from a slot is not taken for what comes there next. */
+static void test_link_arm__ring_goes_round__old_blocks_are_no_arrivals(void)
+{
+    open_receiver();
+    unsigned records_done = 0;
+    for (uint64_t number = 0; number < (uint64_t)STREAM_SLOTS + 1; number++) {
+        bring_block(number, true);
+        take_block();
+        (void)link_arm(tested);
+        for (; records_done < fake.write_count; records_done++) {
+            fake_complete_write(IBV_WC_SUCCESS);
+        }
+        check_equal(fixture_poll(), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        check_or_stop(link_arm(tested));
+        fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
+        check_equal(fixture_poll(), 0);
+    }
+    fixture_end();
+}
+
 static void test_link_arm__completion_of_a_block_comes_late__received(void)
 {
     open_receiver();
@@ -314,19 +347,31 @@ static void test_link_arm__completion_of_a_block_comes_late__received(void)
     fixture_end();
 }
 
-static void test_link_arm__record_without_its_completion__timeout(void)
+/* The only block was taken by the peer, whose record came; `damage` turns over bits of it. */
+static void check_lost_record(uint8_t damage)
 {
     open_sender();
     submit_blocks(1);
     fake_complete_write(IBV_WC_SUCCESS);
     release_done(0);
     place_credit(1);
+    peer_writes_at[CREDIT_RECORD_BYTES - 1] ^= damage;
     sleep_on();
     size_t count = fixture_wake();
     check_or_stop(count == 2 && events[0].type == LINK_DONE);
     block_pool_release(link_pool(tested), events[0].block);
     fixture_check_closed(count, HAUL_TIMEOUT);
     fixture_end();
+}
+
+static void test_link_arm__record_without_its_completion__timeout(void)
+{
+    check_lost_record(0);
+}
+
+static void test_link_arm__damaged_record_without_its_completion__timeout(void)
+{
+    check_lost_record(1);
 }
 
 static const struct check_test tests[] = {
@@ -345,7 +390,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_arm__write_fails__sender_wakes),
     CHECK_TEST(test_link_arm__every_write_unfinished__done_ones_wake_it),
     CHECK_TEST(test_link_arm__block_without_its_completion__timeout),
+    CHECK_TEST(test_link_arm__damaged_block_without_its_completion__timeout),
+    CHECK_TEST(test_link_arm__ring_goes_round__old_blocks_are_no_arrivals),
     CHECK_TEST(test_link_arm__completion_of_a_block_comes_late__received),
     CHECK_TEST(test_link_arm__record_without_its_completion__timeout),
+    CHECK_TEST(test_link_arm__damaged_record_without_its_completion__timeout),
 };
 CHECK_MAIN("verbs_sleep", tests)
