@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/types.h>
 #include <time.h>
@@ -252,6 +253,10 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *condition);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
 ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags);
+int __wrap_sched_getscheduler(pid_t thread);
+int __wrap_sched_setscheduler(pid_t thread, int policy, const struct sched_param *parameters);
+int __wrap_getpriority(int which, id_t who);
+int __wrap_setpriority(int which, id_t who, int value);
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                           void *(*entry)(void *), void *argument)
@@ -356,4 +361,35 @@ ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags)
     (void)flags;
     sim_random_fill(sim_kernel.random, data, size);
     return (ssize_t)size;
+}
+
+/* Which thread goes on is drawn, whatever they ask for; and the thread that stands back would be
+ * the simulation's own. */
+int __wrap_sched_getscheduler(pid_t thread)
+{
+    (void)thread;
+    return SCHED_OTHER;
+}
+
+int __wrap_sched_setscheduler(pid_t thread, int policy, const struct sched_param *parameters)
+{
+    (void)thread;
+    (void)policy;
+    (void)parameters;
+    return 0;
+}
+
+int __wrap_getpriority(int which, id_t who)
+{
+    (void)which;
+    (void)who;
+    return 0;
+}
+
+int __wrap_setpriority(int which, id_t who, int value)
+{
+    (void)which;
+    (void)who;
+    (void)value;
+    return 0;
 }
