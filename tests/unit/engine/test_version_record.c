@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "fake_disk.h"
 #include "plan.h"
 #include "rocks_fixture.h"
 
@@ -137,6 +138,63 @@ static void test_version_record_swap__hook__compared_no_file(void)
     finish();
 }
 
+/* --- a swap that was in doubt ----------------------------------------------------------------- */
+
+enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 200 };
+
+static struct fake_disk disk;
+
+static const char *disk_directory(const struct haul_store *store)
+{
+    (void)store;
+    return "/db";
+}
+
+static const struct file_calls *disk_files(const struct haul_store *store)
+{
+    (void)store;
+    return &disk.calls;
+}
+
+static const struct haul_store_ops disk_ops = {.directory = disk_directory, .files = disk_files};
+static struct haul_store on_disk = {.ops = &disk_ops};
+
+/* Call number `call` of the swap fails. True: it was in doubt, is settled, and the power fails. */
+static bool settle_after(unsigned call)
+{
+    const struct version_swap to = {
+        .outcome = VERSION_RELEASED, .job = job, .plan = &plan, .next = 1, .epoch = 1};
+    fake_disk_fail(&disk, call, false);
+    enum haul_status status = version_record_swap(&on_disk, &no_hooks, &to, &error);
+    fake_disk_fail(&disk, 0, false);
+    if (status != HAUL_IN_DOUBT) {
+        return false;
+    }
+    check_status(version_record_settle(&on_disk, &error), HAUL_OK);
+    fake_disk_crash(&disk);
+    return true;
+}
+
+static void test_version_record_settle__swap_in_doubt_then_power_lost__released(void)
+{
+    unsigned doubts = 0;
+    start();
+    for (unsigned call = 1; call < SWEEP_CALLS_MAX; call++) {
+        for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+            bool released = false;
+            fake_disk_init(&disk, seed);
+            if (settle_after(call)) {
+                check_status(version_record_released(&on_disk, job, &released, &error), HAUL_OK);
+                check(released);
+                doubts++;
+            }
+            fake_disk_fini(&disk);
+        }
+    }
+    check(doubts > 0);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_get__no_file__unknown),
     CHECK_TEST(test_version_record_get__hook__its_version),
@@ -144,6 +202,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_swap__imported__ours_to_send),
     CHECK_TEST(test_version_record_swap__another_version_in_force__fenced_unchanged),
     CHECK_TEST(test_version_record_swap__hook__compared_no_file),
+    CHECK_TEST(test_version_record_settle__swap_in_doubt_then_power_lost__released),
 };
 
 CHECK_MAIN("version_record", tests)
