@@ -123,11 +123,15 @@ job_cancels() {
 # Seeds go on from soak to soak.
 job_seeds() {
     plain
-    local simulate=$soak/plain/tests/simulate first count=20000
+    local simulate=$soak/plain/tests/simulate first last ran count=20000
     [[ -x $simulate ]] || return 0
     first=$((1 + $(kept seeds.run)))
     run_job seeds timeout 1200 "$simulate" --seed "$first" --seeds "$count"
-    add seeds.run "$count"
+    # A seed that fails is the last one of its round.
+    last=$(sed -n 's/^replay with: simulate --seed \([0-9]*\).*/\1/p' "$logs/seeds.log" | tail -n 1)
+    ran=$(sed -n 's/^\([0-9]*\) seeds, .*/\1/p' "$logs/seeds.log")
+    [[ -z $last ]] || ran=$((last - first + 1))
+    add seeds.run "${ran:-0}"
 }
 
 # fuzz_targets SECONDS [TARGET]: the engines take turns; executions are summed up by target.
