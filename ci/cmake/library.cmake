@@ -76,6 +76,17 @@ endif()
 if(HAUL_RDMA)
     string(APPEND HAUL_STATIC_REQUIRES " librdmacm libibverbs")
 endif()
+# haul::static for a project that has this source tree as a subdirectory: as the installed package gives it.
+separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
+pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
+add_library(haul::static STATIC IMPORTED GLOBAL)
+set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${static_library}
+    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${CMAKE_THREAD_LIBS_INIT}")
+foreach(layer base rdma engine)
+    target_include_directories(haul::static INTERFACE ${PROJECT_SOURCE_DIR}/${layer}/include)
+endforeach()
+add_dependencies(haul::static haul_static)
+
 file(RELATIVE_PATH HAUL_PREFIX_FROM_PACKAGE /${CMAKE_INSTALL_LIBDIR}/cmake/haul /)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/haul.pc.in ${PROJECT_BINARY_DIR}/haul.pc @ONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/haulConfig.cmake.in ${PROJECT_BINARY_DIR}/haulConfig.cmake @ONLY)

@@ -13,24 +13,6 @@ if(HAUL_SOURCE_DIR)
   set(HAUL_BENCH OFF CACHE BOOL "build the benchmarks")
   set(HAUL_ROCKSDB_INCLUDE ${rocksdb_SOURCE_DIR}/include CACHE PATH "headers of Kvrocks' RocksDB" FORCE)
   add_subdirectory(${HAUL_SOURCE_DIR} ${PROJECT_BINARY_DIR}/haul EXCLUDE_FROM_ALL)
-
-  find_package(PkgConfig REQUIRED)
-  pkg_check_modules(MIGRATE_RDMA_DEPS REQUIRED IMPORTED_TARGET libisal libxxhash)
-  pkg_check_modules(MIGRATE_RDMA_VERBS IMPORTED_TARGET libibverbs librdmacm)
-  pkg_check_modules(MIGRATE_RDMA_NUMA IMPORTED_TARGET numa) # as haul: when it is there
-  set(MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_DEPS)
-  if(MIGRATE_RDMA_NUMA_FOUND)
-    list(APPEND MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_NUMA)
-  endif()
-  if(HAUL_RDMA)
-    list(APPEND MIGRATE_RDMA_LIBS PkgConfig::MIGRATE_RDMA_VERBS)
-  endif()
-  set(MIGRATE_RDMA_INCLUDES ${HAUL_SOURCE_DIR}/base/include ${HAUL_SOURCE_DIR}/rdma/include
-    ${HAUL_SOURCE_DIR}/engine/include)
-  add_library(haul::static STATIC IMPORTED)
-  set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${PROJECT_BINARY_DIR}/haul/libhaul.a
-    INTERFACE_INCLUDE_DIRECTORIES "${MIGRATE_RDMA_INCLUDES}" INTERFACE_LINK_LIBRARIES "${MIGRATE_RDMA_LIBS}")
-  add_dependencies(haul::static haul_static)
 else()
   find_package(haul 0.1 CONFIG REQUIRED COMPONENTS static)
   file(STRINGS ${rocksdb_SOURCE_DIR}/include/rocksdb/version.h MIGRATE_RDMA_ROCKSDB

@@ -17,7 +17,7 @@ install_here() {
 
 # says_not_found PROGRAM
 says_not_found() {
-    equal "$(LD_LIBRARY_PATH=$libraries "$1")" 'NOT_FOUND copying'
+    equal "$(LD_LIBRARY_PATH=${libraries:-} "$1")" 'NOT_FOUND copying'
 }
 
 test_install__prefix__holds_the_tool_and_the_library() {
@@ -58,32 +58,41 @@ test_headers__cxx_program__builds_and_runs() {
     says_not_found ./cxx
 }
 
-# build_consumer TARGET [COMPONENTS...]: a project that finds the package; out/consumer.
+# build_consumer TARGET COMMAND ARGUMENTS...: a project that has haul by that command of CMake; out/consumer.
 build_consumer() {
-    local target=$1
-    shift
+    local target=$1 command=$2
+    shift 2
     mkdir project
     cat >project/CMakeLists.txt <<CMAKE
 cmake_minimum_required(VERSION 3.25)
-project(consumer LANGUAGES C)
-find_package(haul 0.1 CONFIG REQUIRED $*)
+project(consumer LANGUAGES C CXX)
+set(HAUL_TOOL OFF)
+set(HAUL_TESTS OFF)
+set(HAUL_BENCH OFF)
+$command($*)
 add_executable(consumer consumer.c)
 target_link_libraries(consumer PRIVATE $target)
 CMAKE
     cp "$consumer" project/
     cmake -S project -B out -DCMAKE_PREFIX_PATH="$work/prefix" >cmake.log 2>&1 || { cat cmake.log; false; }
-    cmake --build out >>cmake.log 2>&1 || { cat cmake.log; false; }
+    cmake --build out --target consumer -j 2 >>cmake.log 2>&1 || { cat cmake.log; false; }
 }
 
 test_find_package__config__builds_and_runs() {
     install_here
-    build_consumer haul::haul
+    build_consumer haul::haul find_package haul 0.1 CONFIG REQUIRED
     says_not_found out/consumer
 }
 
 test_find_package__static_component__builds_and_runs() {
     install_here
-    build_consumer haul::static COMPONENTS static
+    build_consumer haul::static find_package haul 0.1 CONFIG REQUIRED COMPONENTS static
+    says_not_found out/consumer
+    ! readelf -d out/consumer | grep -q 'libhaul'
+}
+
+test_add_subdirectory__static__builds_and_runs() {
+    build_consumer haul::static add_subdirectory "$root" haul EXCLUDE_FROM_ALL
     says_not_found out/consumer
     ! readelf -d out/consumer | grep -q 'libhaul'
 }
