@@ -30,7 +30,12 @@ void batch_builder_fini(struct batch_builder *builder)
     builder->packer = NULL;
 }
 
-enum { PACK_BYTES_MIN = 4 << 10 };
+enum {
+    PACK_BYTES_MIN = 4 << 10,
+    CACHE_LINE_BYTES = 64,
+    HASHED_FIRST_BYTES_MIN = 256, /* shorter ones are hashed without memory of the hash's own */
+    FETCH_BYTES_MAX = 2 << 10,
+};
 
 /* Compress the payload in its block, when that is wanted and makes it smaller. */
 static void pack(struct batch_builder *builder, struct block *block)
@@ -224,11 +229,38 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
     return status;
 }
 
+/* A block comes back from the processor that has sent it, and the bytes of a record wait in the
+ * store buffer until each of their cache lines is ours. The hash of a large value reads what it has
+ * just written itself, and so waits for all of them: hence it goes first, and the lines of the next
+ * record, should it be like this one, are asked for while the store looks for it. */
+static bool put_hashed_first(struct batch_builder *builder, uint32_t family_id,
+                             struct haul_slice key, struct haul_slice value)
+{
+    struct raw_batch_writer *writer = &builder->writer;
+    if (raw_batch_put_size(family_id, key.size, value.size) > (size_t)(writer->end - writer->at)) {
+        return false;
+    }
+    digest_add(&builder->digest, key, value);
+    bool fits = raw_batch_put(writer, family_id, key, value);
+    haul_assert(fits);
+    size_t size = value.size < FETCH_BYTES_MAX ? value.size : FETCH_BYTES_MAX;
+    if (size <= (size_t)(writer->end - writer->at)) {
+        for (size_t offset = 0; offset < size; offset += CACHE_LINE_BYTES) {
+            __builtin_prefetch(writer->at + offset, 1);
+        }
+    }
+    return true;
+}
+
 enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t family_id,
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error)
 {
-    if (builder->block != NULL && raw_batch_put(&builder->writer, family_id, key, value)) {
+    if (builder->block != NULL && value.size >= HASHED_FIRST_BYTES_MIN) {
+        if (put_hashed_first(builder, family_id, key, value)) {
+            return HAUL_OK;
+        }
+    } else if (builder->block != NULL && raw_batch_put(&builder->writer, family_id, key, value)) {
         digest_add(&builder->digest, key, value);
         return HAUL_OK;
     }

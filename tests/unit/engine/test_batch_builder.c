@@ -34,16 +34,21 @@ static struct haul_slice text(const char *text)
     return slice_of(text, strlen(text));
 }
 
-static void open_builder(void)
+static void open_builder_of(uint32_t payload_bytes)
 {
     memset(&error, 0, sizeof(error));
     enum haul_status status =
-        outbox_init(&outbox, BLOCK_COUNT, SLOT_HEADER_BYTES + PAYLOAD_BYTES, EPOCH, &error);
+        outbox_init(&outbox, BLOCK_COUNT, SLOT_HEADER_BYTES + payload_bytes, EPOCH, &error);
     haul_assert(status == HAUL_OK);
     batch_builder_init(&builder, &outbox, STREAM, LANE_SNAPSHOT, FIRST_BATCH);
     for (size_t i = 0; i < LARGE_BYTES; i++) {
         large[i] = (uint8_t)(i * 31 + 7);
     }
+}
+
+static void open_builder(void)
+{
+    open_builder_of(PAYLOAD_BYTES);
 }
 
 /* Also proves that no block was lost: each is in the pool again. */
@@ -439,6 +444,40 @@ static void test_batch_builder_history__after_each_batch__the_digest_so_far(void
     close_builder();
 }
 
+/* Add the records of a sound batch. */
+static void digest_batch(struct digest *digest, struct haul_slice batch)
+{
+    struct raw_batch_reader reader;
+    struct raw_record record;
+    check_status(raw_batch_open(&reader, batch), HAUL_OK);
+    while (raw_batch_next(&reader, &record) == HAUL_OK) {
+        digest_add(digest, record.key, record.value);
+    }
+}
+
+/* Values on both sides of the size from which they are hashed first; some end a batch. */
+static void test_batch_builder_history__values_of_many_sizes__each_in_its_batch(void)
+{
+    open_builder_of(4 * PAYLOAD_BYTES);
+    builder.history = &history;
+    for (size_t size = 240; size <= 560; size += 16) {
+        struct haul_slice value = slice_of(large, size);
+        check_status(batch_builder_put(&builder, 0, text("k"), value, &error), HAUL_OK);
+    }
+    check_status(batch_builder_finish(&builder), HAUL_OK);
+    struct digest sum = {0};
+    struct block *block = NULL;
+    while ((block = outbox_take(&outbox)) != NULL) {
+        digest_batch(&sum, payload_of(block));
+        struct digest noted = batch_history_at(&history, block->header.batch + 1 - FIRST_BATCH);
+        check(digest_equal(&noted, &sum));
+        outbox_give_back(&outbox, block);
+    }
+    check_equal(sum.count, 21);
+    check(history.count > 5);
+    close_builder();
+}
+
 /* The last fragment's number is a batch that a resume may start behind. */
 static void test_batch_builder_history__fragments__last_one_holds_the_record(void)
 {
@@ -570,6 +609,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_batch_builder_append__does_not_fit_the_rest__goes_whole_into_the_next),
     CHECK_TEST(test_batch_builder_append__larger_than_a_block__fragments_behind_what_was_begun),
     CHECK_TEST(test_batch_builder_history__after_each_batch__the_digest_so_far),
+    CHECK_TEST(test_batch_builder_history__values_of_many_sizes__each_in_its_batch),
     CHECK_TEST(test_batch_builder_history__fragments__last_one_holds_the_record),
     CHECK_TEST(test_batch_history_at__none_noted__empty),
     CHECK_TEST(test_batch_history_note__very_many__each_found_again),
