@@ -148,9 +148,11 @@ test_cancel__killed_receiver__its_part_is_removed() {
 }
 
 test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
-    start_copy
     make_database other 100
+    start_copy
+    kill -STOP "$sender" # a busy machine does not let it end first
     run 3 "$haul" send --db other --to "$receiver_address" --transport tcp --json
+    kill -CONT "$sender"
     one_error 'job'
     opens other
     ended "$sender" 0
@@ -160,7 +162,9 @@ test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
 
 test_send__same_database_twice__busy() {
     start_copy
+    kill -STOP "$sender"
     run 3 "$haul" send --db source --to "$receiver_address" --transport tcp
+    kill -CONT "$sender"
     one_error 'in use'
     ended "$sender" 0
     same source target
