@@ -10,7 +10,7 @@ set -euo pipefail
 packages=(
     gcc g++ make cmake pkg-config
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
-    libnuma-dev libzstd-dev
+    libnuma-dev libzstd-dev libjemalloc-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq strace

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* main.c — the tool: finds the command and runs it. */
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,22 +78,8 @@ static int run(int argc, char **argv)
     return command->run(command, argc - 1, argv + 1);
 }
 
-/* RocksDB allocates each block that it reads or writes, and one is as large as the record in it.
- * malloc would give the pages of large ones back to the system at each free, and take new ones,
- * which costs more than copying the record. The threshold is the largest that glibc takes; what is
- * kept is bounded by what was in use at once. */
-static void keep_freed_memory(void)
-{
-#ifdef __GLIBC__
-    (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    (void)mallopt(M_TRIM_THRESHOLD, 256 << 20);
-    (void)mallopt(M_TOP_PAD, 4 << 20);
-#endif
-}
-
 int main(int argc, char **argv)
 {
-    keep_freed_memory();
     /* A reader that went away is an error to report, not a reason to die. */
     (void)signal(SIGPIPE, SIG_IGN);
     int exit_code = run(argc, argv);

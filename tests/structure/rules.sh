@@ -89,6 +89,7 @@ rule_doors() {
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest_(hash\.h|ledger\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'
     door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
+    door "$root" 'jemalloc/' '^cli/allocator\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
     door "$root" 'CUnit/' '^tests/support/check\.[ch]$' tests
 }
