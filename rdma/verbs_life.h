@@ -87,8 +87,8 @@ void verbs_life_check_end(struct verbs_link *link, bool drained);
 
 /* End an open link whose writes the network has stopped to acknowledge: a provider may try for ever
  * to deliver them, and the control channel goes another way. And one to which something came whose
- * completion does not: both sides would wait for each other. */
-/* Starting is free while a watch runs; the end of a watch is found by looking, and a stall
+ * completion does not: both sides would wait for each other.
+ * Starting is free while a watch runs; the end of a watch is found by looking, and a stall
  * between one and two peer_timeouts after it began: the clock may be a system call. */
 void verbs_life_start_watch(struct verbs_link *link);
 void verbs_life_watch(struct verbs_link *link);

@@ -48,6 +48,20 @@ static void *count_cpus(void *argument)
     return NULL;
 }
 
+/* A thread whose place is the first processor. */
+static pthread_t start_placed(void *(*run)(void *), void *argument)
+{
+    int cpu = first_cpu();
+    char list[32];
+    pthread_t thread;
+    (void)snprintf(list, sizeof(list), "%d-%d,%d", cpu, cpu, cpu);
+    check_or_stop(pthread_attr_init(&attributes) == 0);
+    check_status(thread_place_cpus(list, &attributes, &error), HAUL_OK);
+    check_or_stop(pthread_create(&thread, &attributes, run, argument) == 0);
+    (void)pthread_attr_destroy(&attributes);
+    return thread;
+}
+
 static void *count_in_child(void *argument)
 {
     pthread_t child;
@@ -61,16 +75,8 @@ static void test_thread_place_cpus__one__threads_started_from_there_have_it(void
     int before = 0;
     int child = 0;
     int after = 0;
-    int cpu = first_cpu();
-    char list[32];
-    pthread_t thread;
     (void)count_cpus(&before);
-    (void)snprintf(list, sizeof(list), "%d-%d,%d", cpu, cpu, cpu);
-    check_or_stop(pthread_attr_init(&attributes) == 0);
-    check_status(thread_place_cpus(list, &attributes, &error), HAUL_OK);
-    check_or_stop(pthread_create(&thread, &attributes, count_in_child, &child) == 0);
-    (void)pthread_attr_destroy(&attributes);
-    (void)pthread_join(thread, NULL);
+    (void)pthread_join(start_placed(count_in_child, &child), NULL);
     (void)count_cpus(&after);
     check_equal(child, 1);
     check_equal(after, before); /* others stay where they were */
@@ -88,15 +94,9 @@ static void *wait_for_held(void *argument)
 /* Nobody has to wait for it: the thread is there when it has been created. */
 static void test_thread_place_cpus__created__is_there_at_once(void)
 {
-    char list[32];
     cpu_set_t set;
-    pthread_t thread;
     (void)pthread_mutex_lock(&held);
-    (void)snprintf(list, sizeof(list), "%d", first_cpu());
-    check_or_stop(pthread_attr_init(&attributes) == 0);
-    check_status(thread_place_cpus(list, &attributes, &error), HAUL_OK);
-    check_or_stop(pthread_create(&thread, &attributes, wait_for_held, NULL) == 0);
-    (void)pthread_attr_destroy(&attributes);
+    pthread_t thread = start_placed(wait_for_held, NULL);
     check(pthread_getaffinity_np(thread, sizeof(set), &set) == 0);
     check_equal(CPU_COUNT(&set), 1);
     (void)pthread_mutex_unlock(&held);
