@@ -143,7 +143,9 @@ static enum haul_status unpack_payload(struct applier_thread *thread,
 }
 
 /* Make the thread's streams durable and report where they stand. One sync of the log covers all
- * of its write-batch streams. */
+ * of its write-batch streams. Before Prepared (`only` is NULL) the delta lane's thread syncs it
+ * whatever the streams wrote: an ingested table is durable by itself, but the deletions that made
+ * room for it, this job's or the owner's, are in the log alone. */
 static enum haul_status make_durable(struct applier_thread *thread, struct apply_stream *only,
                                      struct haul_error *error)
 {
@@ -154,7 +156,7 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
     }
     enum haul_status status = HAUL_OK;
-    bool sync = false;
+    bool sync = only == NULL && applier->stream_count % applier->thread_count == thread->index;
     for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
         struct apply_stream *stream = &applier->streams[i];
         bool batches = stream->lane == HAUL_LANE_WRITE_BATCH;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_proof.c — what the target has made sure of when it says Prepared, with a store that
+ * loses what it was given. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/migration.h"
+#include "rocks_fixture.h"
+
+enum { WAIT_MS = 60000, SLOT_BYTES = 64 << 10 };
+
+struct world {
+    struct rocks_fixture source;
+    struct rocks_fixture target;
+    struct haul_source_options source_options;
+    struct haul_target_options target_options;
+    struct haul_result source_result;
+    struct haul_result target_result;
+    const struct haul_store_ops *rocks; /* of the target, unchanged */
+    struct haul_store_ops ops;          /* of the target, as the test wants them */
+    atomic_uint_fast64_t syncs;
+    atomic_uint_fast64_t writes;
+};
+
+static struct world world;
+
+static enum haul_status count_sync(struct haul_store *store, struct haul_error *error)
+{
+    (void)atomic_fetch_add(&world.syncs, 1);
+    return world.rocks->sync(store, error);
+}
+
+static enum haul_status count_write(struct haul_store *store, struct haul_slice batch,
+                                    unsigned flags, struct haul_error *error)
+{
+    (void)atomic_fetch_add(&world.writes, 1);
+    return world.rocks->write(store, batch, flags, error);
+}
+
+static void open_world(enum haul_lane lane)
+{
+    memset(&world, 0, sizeof(world));
+    rocks_fixture_open(&world.source);
+    rocks_fixture_open(&world.target);
+    world.rocks = world.target.store->ops;
+    world.ops = *world.rocks;
+    world.ops.sync = count_sync;
+    world.ops.write = count_write;
+    world.target.store->ops = &world.ops;
+    struct haul_link_options link = {.slot_size_bytes = SLOT_BYTES, .peer_timeout_ms = 10000};
+    world.source_options = (struct haul_source_options){
+        .store = world.source.store,
+        .mode = HAUL_MODE_TCP,
+        .link = link,
+        .batch_size_bytes_min = 16 << 10,
+        .batch_size_bytes_max = 32 << 10,
+    };
+    world.target_options = (struct haul_target_options){
+        .store = world.target.store,
+        .listen = "127.0.0.1:0",
+        .mode = HAUL_MODE_TCP,
+        .link = link,
+        .once = true,
+        .lane = lane,
+        .table_size_bytes = 1 << 20,
+    };
+}
+
+static void close_world(void)
+{
+    rocks_fixture_close(&world.source);
+    rocks_fixture_close(&world.target);
+}
+
+/* Run one migration; the source's status. */
+static enum haul_status migrate(void)
+{
+    struct haul_migration *target = NULL;
+    struct haul_migration *source = NULL;
+    struct haul_error error = {0};
+    check_or_stop(haul_target_start(&world.target_options, &target, &error) == HAUL_OK);
+    world.source_options.to = haul_migration_address(target);
+    enum haul_status status = haul_source_start(&world.source_options, &source, &error);
+    check_or_stop(status == HAUL_OK);
+    status = haul_migration_wait(source, WAIT_MS, &world.source_result);
+    haul_migration_destroy(source);
+    if (status != HAUL_OK) {
+        haul_migration_cancel(target);
+    }
+    (void)haul_migration_wait(target, WAIT_MS, &world.target_result);
+    haul_migration_destroy(target);
+    return status;
+}
+
+/* --- durable ---------------------------------------------------------------------------------- */
+
+/* The range counts as empty when its last deletions are in memory: they must be durable before the
+ * tables that took their place are handed over. */
+static void test_prepared__ingested_tables_only__log_was_synced(void)
+{
+    open_world(HAUL_LANE_INGEST);
+    rocks_fixture_fill(&world.source, 0, "key", 8000, 1000);
+    check_status(migrate(), HAUL_OK);
+    check_equal(world.source_result.lane, HAUL_LANE_INGEST);
+    check_equal(atomic_load(&world.writes), 0);
+    check_equal(atomic_load(&world.syncs), 1);
+    close_world();
+}
+
+static void test_prepared__write_batches__log_was_synced(void)
+{
+    open_world(HAUL_LANE_WRITE_BATCH);
+    rocks_fixture_fill(&world.source, 0, "key", 100, 100);
+    check_status(migrate(), HAUL_OK);
+    check(atomic_load(&world.writes) > 0);
+    check(atomic_load(&world.syncs) > 0);
+    close_world();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_prepared__ingested_tables_only__log_was_synced),
+    CHECK_TEST(test_prepared__write_batches__log_was_synced),
+};
+
+CHECK_MAIN("target_proof", tests)
