@@ -4,6 +4,9 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "haul/text_escape.h"
 
 void haul_log(const struct haul_log *log, enum haul_log_level level, const char *format, ...)
 {
@@ -15,7 +18,10 @@ void haul_log(const struct haul_log *log, enum haul_log_level level, const char 
     va_start(arguments, format);
     (void)vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    log->write(log->context, level, line);
+    /* Peers and databases supply parts of a line. */
+    char safe[HAUL_LOG_LINE_BYTES_MAX];
+    (void)haul_text_escape(line, strlen(line), safe, sizeof(safe));
+    log->write(log->context, level, safe);
 }
 
 const char *haul_log_level_name(enum haul_log_level level)

@@ -2,9 +2,12 @@
 /* status.c — names and sentences of the status list; formatting of errors. */
 #include "haul/status.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "haul/text_escape.h"
 
 const char *haul_status_name(enum haul_status status)
 {
@@ -30,6 +33,17 @@ const char *haul_status_sentence(enum haul_status status)
     return "unknown status";
 }
 
+static_assert(HAUL_ERROR_HINT_BYTES_MAX <= HAUL_ERROR_TEXT_BYTES_MAX, "both fit in one buffer");
+
+/* Peers and databases supply parts of the text, and whoever embeds the library prints it. */
+__attribute__((format(printf, 3, 0))) static void
+format_safely(char *text, size_t text_size_bytes, const char *format, va_list arguments)
+{
+    char raw[HAUL_ERROR_TEXT_BYTES_MAX];
+    (void)vsnprintf(raw, sizeof(raw), format, arguments);
+    (void)haul_text_escape(raw, strlen(raw), text, text_size_bytes);
+}
+
 enum haul_status haul_error_set(struct haul_error *error, enum haul_status status, const char *call,
                                 int code, const char *format, ...)
 {
@@ -42,7 +56,7 @@ enum haul_status haul_error_set(struct haul_error *error, enum haul_status statu
     (void)snprintf(error->call, sizeof(error->call), "%s", call == NULL ? "" : call);
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(error->text, sizeof(error->text), format, arguments);
+    format_safely(error->text, sizeof(error->text), format, arguments);
     va_end(arguments);
     return status;
 }
@@ -54,7 +68,7 @@ void haul_error_hint(struct haul_error *error, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    (void)vsnprintf(error->hint, sizeof(error->hint), format, arguments);
+    format_safely(error->hint, sizeof(error->hint), format, arguments);
     va_end(arguments);
 }
 

@@ -7,9 +7,11 @@
 #include <string.h>
 
 #include "exit_code.h"
+#include "haul/text_escape.h"
 #include "output.h"
 
-/* jansson takes no invalid UTF-8; names and messages may hold any byte. */
+/* jansson takes no invalid UTF-8; names and messages may hold any byte. Two different names stay
+ * different. */
 static json_t *text_of(const char *text)
 {
     json_t *value = json_string(text);
@@ -17,12 +19,7 @@ static json_t *text_of(const char *text)
         return value;
     }
     char clean[1024];
-    size_t size = 0;
-    for (; text[size] != '\0' && size + 1 < sizeof(clean); size++) {
-        unsigned char byte = (unsigned char)text[size];
-        clean[size] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
-    }
-    clean[size] = '\0';
+    (void)haul_text_escape(text, strlen(text), clean, sizeof(clean));
     return json_string(clean);
 }
 
@@ -69,10 +66,26 @@ static json_t *begin(const char *command, const struct haul_error *error, int ex
     return document;
 }
 
+/* jansson leaves DEL as it is, and a terminal may be behind stdout. */
+static int print_part(const char *text, size_t size, void *context)
+{
+    (void)context;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == 0x7f) {
+            (void)fputs("\\u007f", stdout);
+        } else {
+            (void)fputc(text[i], stdout);
+        }
+    }
+    return 0;
+}
+
 /* One line, so that the last line of stdout is the document whatever went before it. */
 static void end(json_t *document)
 {
-    (void)json_dumpf(document, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
+    (void)json_dump_callback(document, print_part, NULL,
+                             JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_ENSURE_ASCII |
+                                 JSON_REAL_PRECISION(9));
     (void)printf("\n");
     (void)fflush(stdout);
     json_decref(document);

@@ -8,25 +8,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "haul/text_escape.h"
+
 enum { LINE_BYTES_MAX = 1024 };
 
 static const char clear_line[] = "\r\033[K";
 
-/* Peers and databases supply parts of our lines: no control character of theirs gets through. */
-static void make_printable(char *line)
-{
-    for (; *line != '\0'; line++) {
-        unsigned char byte = (unsigned char)*line;
-        if (byte < 0x20 || byte == 0x7f) {
-            *line = ' ';
-        }
-    }
-}
-
-/* `lock` is held. */
+/* `lock` is held. Peers and databases supply parts of a line. */
 static void write_line(struct output *output, const char *prefix, const char *line)
 {
-    (void)fprintf(stderr, "%shaul: %s%s\n", output->bar_shown ? clear_line : "", prefix, line);
+    char safe[LINE_BYTES_MAX];
+    (void)haul_text_escape(line, strlen(line), safe, sizeof(safe));
+    (void)fprintf(stderr, "%shaul: %s%s\n", output->bar_shown ? clear_line : "", prefix, safe);
     (void)fflush(stderr);
     output->bar_shown = false;
 }
@@ -35,12 +28,9 @@ static void on_log(void *context, enum haul_log_level level, const char *line)
 {
     struct output *output = context;
     char prefix[16];
-    char copy[LINE_BYTES_MAX];
     (void)snprintf(prefix, sizeof(prefix), "%s: ", haul_log_level_name(level));
-    (void)snprintf(copy, sizeof(copy), "%s", line);
-    make_printable(copy);
     (void)pthread_mutex_lock(&output->lock);
-    write_line(output, prefix, copy);
+    write_line(output, prefix, line);
     (void)pthread_mutex_unlock(&output->lock);
 }
 
@@ -85,7 +75,6 @@ static void print_line(struct output *output, const char *format, va_list argume
 {
     char line[LINE_BYTES_MAX];
     (void)vsnprintf(line, sizeof(line), format, arguments);
-    make_printable(line);
     (void)pthread_mutex_lock(&output->lock);
     write_line(output, "", line);
     (void)pthread_mutex_unlock(&output->lock);
@@ -143,7 +132,6 @@ void output_error(struct output *output, const struct haul_error *error)
     if (hint[0] != '\0') {
         (void)snprintf(line + used, sizeof(line) - used, ": %s", hint);
     }
-    make_printable(line);
     (void)pthread_mutex_lock(&output->lock);
     write_line(output, "error: ", line);
     (void)pthread_mutex_unlock(&output->lock);

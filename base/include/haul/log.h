@@ -14,7 +14,8 @@ enum haul_log_level {
     HAUL_LOG_DEBUG = 3,
 };
 
-/* Lines are one line, without newline, at most this long; longer ones are cut. */
+/* Lines are one line, without newline, at most this long; longer ones are cut. Control characters
+ * are escaped (text_escape.h). */
 enum { HAUL_LOG_LINE_BYTES_MAX = 768 };
 
 /* `write` may be called from any of the library's threads at the same time.

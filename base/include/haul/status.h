@@ -67,7 +67,8 @@ const char *haul_status_sentence(enum haul_status status);
 
 /* Fill `error` (may be NULL) and return `status`, so that a caller can write
  * `return haul_error_set(error, HAUL_IO, "pwrite", errno, "cannot write %s", path);`.
- * Clears the hint. Thread: any. */
+ * Clears the hint. Control characters of the text are escaped (text_escape.h), as in the hint.
+ * Thread: any. */
 __attribute__((format(printf, 5, 6))) enum haul_status haul_error_set(struct haul_error *error,
                                                                       enum haul_status status,
                                                                       const char *call, int code,

@@ -60,6 +60,13 @@ static void test_haul_log__line_too_long__cut(void)
     check_equal(strlen(last_line), HAUL_LOG_LINE_BYTES_MAX - 1);
 }
 
+static void test_haul_log__control_characters__escaped(void)
+{
+    const struct haul_log log = make_log(HAUL_LOG_DEBUG);
+    haul_log(&log, HAUL_LOG_DEBUG, "family '%s'", "a\033[2J\nhaul: error: forged");
+    check_text(last_line, "family 'a\\x1b[2J\\x0ahaul: error: forged'");
+}
+
 static void test_haul_log_level_name__every_level__its_name(void)
 {
     check_text(haul_log_level_name(HAUL_LOG_ERROR), "error");
@@ -73,6 +80,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_log__every_level__those_up_to_the_bound),
     CHECK_TEST(test_haul_log__no_sink__nothing_happens),
     CHECK_TEST(test_haul_log__line_too_long__cut),
+    CHECK_TEST(test_haul_log__control_characters__escaped),
     CHECK_TEST(test_haul_log_level_name__every_level__its_name),
 };
 

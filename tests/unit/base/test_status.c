@@ -45,6 +45,15 @@ static void test_haul_status_name__no_status__unknown(void)
     check_text(haul_status_sentence((enum haul_status)9999), "unknown status");
 }
 
+static void test_haul_error_set__control_characters__escaped(void)
+{
+    struct haul_error error;
+    haul_error_set(&error, HAUL_NOT_FOUND, NULL, 0, "no family '%s'", "a\033[2J");
+    haul_error_hint(&error, "the peer says '%s'", "b\nhaul: error: forged");
+    check_text(error.text, "no family 'a\\x1b[2J'");
+    check_text(error.hint, "the peer says 'b\\x0ahaul: error: forged'");
+}
+
 static void test_haul_error_set__all_parts__stored_and_status_returned(void)
 {
     struct haul_error error;
@@ -116,6 +125,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_status_name__every_status__distinct_upper_case),
     CHECK_TEST(test_haul_status_sentence__every_status__not_empty),
     CHECK_TEST(test_haul_status_name__no_status__unknown),
+    CHECK_TEST(test_haul_error_set__control_characters__escaped),
     CHECK_TEST(test_haul_error_set__all_parts__stored_and_status_returned),
     CHECK_TEST(test_haul_error_set__no_error_struct__status_returned),
     CHECK_TEST(test_haul_error_set__texts_too_long__cut_and_terminated),
