@@ -407,36 +407,6 @@ static uint64_t next_deadline(const struct source_migration *source)
 
 /* --- reporting -------------------------------------------------------------------------------- */
 
-static enum haul_phase phase_of(enum source_state state)
-{
-    switch (state) {
-    case SOURCE_CONNECTING:
-    case SOURCE_GREETING:
-        return HAUL_PHASE_CONNECTING;
-    case SOURCE_PLANNING:
-    case SOURCE_LINKING:
-        return HAUL_PHASE_PLANNING;
-    case SOURCE_COPYING:
-        return HAUL_PHASE_COPYING;
-    case SOURCE_CATCHING_UP:
-        return HAUL_PHASE_CATCHING_UP;
-    case SOURCE_FREEZING:
-    case SOURCE_DRAINING:
-    case SOURCE_PREPARING:
-    case SOURCE_DECIDING:
-        return HAUL_PHASE_FROZEN;
-    case SOURCE_COMMITTING:
-        return HAUL_PHASE_COMMITTING;
-    case SOURCE_RETRYING:
-        return HAUL_PHASE_RETRYING;
-    case SOURCE_ABORTING:
-        return HAUL_PHASE_ABORTING;
-    case SOURCE_ENDED:
-        return HAUL_PHASE_ENDED;
-    }
-    return HAUL_PHASE_ENDED;
-}
-
 static void fill_progress(struct source_migration *source, struct haul_progress *progress)
 {
     struct source_session_figures figures;
@@ -446,7 +416,7 @@ static void fill_progress(struct source_migration *source, struct haul_progress 
         sender_links_stats(&source->copy.links, &stats);
     }
     *progress = (struct haul_progress){
-        .phase = phase_of(source_session_state(source->session)),
+        .phase = source_state_phase(source_session_state(source->session)),
         .transport = source->copy.links.transport,
         .records = source->copy.links.submitted_records,
         .bytes = source->copy.links.submitted_bytes,

@@ -4,24 +4,31 @@
  * No I/O, no clock, no threads: source_migration.c performs the actions in the product, the
  * simulator in the tests.
  *
- *   CONNECTING --channel up / Hello--> GREETING --Welcome / Plan--> PLANNING
- *   PLANNING --PlanAccepted / open links--> LINKING --links up / start copy--> COPYING
- *   COPYING --copied here and applied there / round--> CATCHING_UP
- *   CATCHING_UP --round done, lag small / freeze--> FREEZING --frozen / last round--> DRAINING
- *   DRAINING --round done / digest, Prepare--> PREPARING --Prepared, equal / decide--> DECIDING
- *   DECIDING --decided / release, Commit--> COMMITTING --Committed--> ENDED(OK)
+ *   CONNECTING --send_hello: channel up----------------------> GREETING
+ *   GREETING --on_welcome: Plan------------------------------> PLANNING
+ *   PLANNING --on_plan_accepted: open links------------------> LINKING
+ *   LINKING --links up: start the copy-----------------------> COPYING
+ *   COPYING --check_copied: copied here and applied there----> CATCHING_UP
+ *   CATCHING_UP --start_freeze: a round ended, small lag-----> FREEZING
+ *   FREEZING --on_frozen: the last round---------------------> DRAINING
+ *   DRAINING --on_digested: Prepare--------------------------> PREPARING
+ *   PREPARING --on_prepared: equal, decide-------------------> DECIDING
+ *   DECIDING --on_decided: release, Commit-------------------> COMMITTING
+ *   COMMITTING --Committed-----------------------------------> ENDED(OK)
  *
- *   FREEZING, DRAINING, PREPARING --freeze deadline / unfreeze, round--> CATCHING_UP
- *   any before DECIDING --failure, cancel, Abort, Refused / unfreeze, Abort--> ABORTING --> ENDED
- *   PLANNING..PREPARING --path lost / unfreeze, disconnect--> RETRYING --back-off--> CONNECTING
- *   COMMITTING --path lost / disconnect--> RETRYING: the record says commit, the target must learn
- * it RETRYING --too long--> ENDED (temporary, or IN_DOUBT once decided)
+ *   FREEZING..PREPARING --give_up_freeze: unfreeze, round----> CATCHING_UP
+ *   before DECIDING --abort_job: unfreeze, Abort-------------> ABORTING --Aborted--> ENDED
+ *   PLANNING..PREPARING --go_retry: unfreeze, disconnect-----> RETRYING --back-off--> CONNECTING
+ *   COMMITTING --go_retry: the target has to learn it--------> RETRYING
+ *   RETRYING, COMMITTING --leave_in_doubt: for too long------> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
- *   S1 writes are frozen exactly in FREEZING..COMMITTING, and released only by the decision
- *   S2 a decision to commit is asked for only after a Prepared for this very freeze, equal digests
- *   S3 unfreeze is never asked for once the decision was asked for, unless it is known to be
- * refused S4 ENDED(OK) only after Committed */
+ *   S1 writes are frozen exactly in FREEZING..DECIDING, and behind a decision that is in doubt
+ *   S2 the decision is asked for only after an equal Prepared for the freeze that is in force
+ *   S3 unfreeze is not asked for behind the decision, unless the decision is known not to be made
+ *   S4 ENDED(OK) only after the target has said that it owns
+ *   S5 a freeze has one deadline: FREEZING has an end, DRAINING and PREPARING end by that deadline
+ */
 #ifndef HAUL_SOURCE_SESSION_H
 #define HAUL_SOURCE_SESSION_H
 
@@ -33,30 +40,7 @@
 #include "job_journal.h"
 #include "message.h"
 #include "plan.h"
-
-#define SOURCE_STATE_LIST(X)                                    \
-    X(CONNECTING, "the control channel is being opened")        \
-    X(GREETING, "Hello is out, Welcome awaited")                \
-    X(PLANNING, "Plan is out, PlanAccepted awaited")            \
-    X(LINKING, "the data links are being opened")               \
-    X(COPYING, "the snapshot is on its way")                    \
-    X(CATCHING_UP, "rounds over the write-ahead log")           \
-    X(FREEZING, "the owner was asked to refuse writes")         \
-    X(DRAINING, "frozen; the last of the log is on its way")    \
-    X(PREPARING, "frozen; Prepare is out, Prepared awaited")    \
-    X(DECIDING, "frozen; the decision record is being written") \
-    X(COMMITTING, "released; Commit is out, Committed awaited") \
-    X(RETRYING, "the path was lost; waiting to connect again")  \
-    X(ABORTING, "Abort is out, Aborted awaited")                \
-    X(ENDED, "nothing more happens")
-
-enum source_state {
-#define SOURCE_STATE_ENUM(name, sentence) SOURCE_##name,
-    SOURCE_STATE_LIST(SOURCE_STATE_ENUM)
-#undef SOURCE_STATE_ENUM
-};
-
-const char *source_state_name(enum source_state state);
+#include "source_state.h"
 
 enum source_event_type {
     SOURCE_EVENT_CHANNEL_UP,

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "family_digests.h"
 #include "planted_bug.h"
 
 enum { ACTION_COUNT_MAX = 16 };
@@ -337,18 +338,11 @@ static void on_checked(struct target_session *session, const struct target_event
 
 /* --- hand-over -------------------------------------------------------------------------------- */
 
-/* What Prepared will say; false: no memory, while the job can still be given up. */
+/* What Prepared will carry; false: no memory, while the job can still be given up. */
 static bool make_answer(struct target_session *session)
 {
     free(session->answer);
-    session->answer = calloc(session->digest_count + 1, sizeof(*session->answer));
-    for (size_t i = 0; session->answer != NULL && i < session->digest_count; i++) {
-        const struct digest *digest = &session->digests[i];
-        session->answer[i] = (haul_control_FamilyDigest){.count = digest->count,
-                                                         .low = digest->low,
-                                                         .high = digest->high,
-                                                         .bytes = digest->bytes};
-    }
+    session->answer = family_digests_encode(session->digests, session->digest_count);
     return session->answer != NULL;
 }
 
@@ -359,12 +353,7 @@ static void pretend(struct target_session *session)
 {
     const haul_control_Prepare *prepare = &session->prepare.as.prepare;
     const struct target_event event = {.type = TARGET_EVENT_RECORDED};
-    for (size_t i = 0; i < session->digest_count; i++) {
-        session->digests[i] = (struct digest){.count = prepare->digests[i].count,
-                                              .low = prepare->digests[i].low,
-                                              .high = prepare->digests[i].high,
-                                              .bytes = prepare->digests[i].bytes};
-    }
+    family_digests_decode(prepare->digests, session->digest_count, session->digests);
     (void)make_answer(session);
     on_recorded(session, &event);
 }
@@ -440,20 +429,16 @@ static void on_flushed(struct target_session *session, const struct target_event
     }
     const haul_control_Prepare *prepare = &session->prepare.as.prepare;
     memcpy(session->digests, event->digests, session->digest_count * sizeof(struct digest));
-    for (size_t i = 0; i < session->digest_count; i++) {
-        const haul_control_FamilyDigest *theirs = &prepare->digests[i];
-        const struct digest *ours = &session->digests[i];
-        bool equal =
-            theirs->count == ours->count && theirs->low == ours->low && theirs->high == ours->high;
-        if (!equal && !HAUL_PLANTED_BUG(DIGEST_SKIPPED)) {
-            char text[192];
-            (void)snprintf(text, sizeof(text),
-                           "column family %zu differs: source has %" PRIu64
-                           " records, target %" PRIu64 ", or their digests disagree",
-                           i, theirs->count, ours->count);
-            fail_with(session, HAUL_CORRUPT, text);
-            return;
-        }
+    size_t differs =
+        family_digests_difference(prepare->digests, session->digests, session->digest_count);
+    if (differs < session->digest_count && !HAUL_PLANTED_BUG(DIGEST_SKIPPED)) {
+        char text[192];
+        (void)snprintf(text, sizeof(text),
+                       "column family %zu differs: source has %" PRIu64 " records, target %" PRIu64
+                       ", or their digests disagree",
+                       differs, prepare->digests[differs].count, session->digests[differs].count);
+        fail_with(session, HAUL_CORRUPT, text);
+        return;
     }
     if (!make_answer(session)) {
         fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_hand_over.c — from the first round over the log to Commit. */
+#include "source_hand_over.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "family_digests.h"
+#include "planted_bug.h"
+
+static void send_commit(struct source_session *session, uint64_t now_ns)
+{
+    haul_control_Commit *commit = &source_push_message(session, MESSAGE_COMMIT)->as.commit;
+    commit->new_version = session->options.plan->new_version;
+    commit->epoch = session->options.epoch;
+    source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
+}
+
+/* The decision was made before the path was lost: does the target know it? */
+void hand_over_on_welcome(struct source_session *session, uint64_t now_ns)
+{
+    if (session->welcome.job_phase == JOB_COMMITTED) {
+        session->committed = true;
+        source_end(session);
+    } else if (session->welcome.job_phase == JOB_PREPARED) {
+        send_commit(session, now_ns);
+    } else {
+        source_leave_in_doubt(session, "the target has no record of the job; is it the right one?");
+    }
+}
+
+void hand_over_check_caught_up(struct source_session *session)
+{
+    if (session->waits_for_target && session->state == SOURCE_CATCHING_UP &&
+        catch_up_is_level(&session->catch_up, session->progress.delta_applied_batches)) {
+        session->waits_for_target = false;
+        source_start_round(session);
+    }
+}
+
+static void start_freeze(struct source_session *session, uint64_t now_ns)
+{
+    session->figures.lag_bytes_at_freeze = session->figures.lag_bytes;
+    freeze_limit_begin(&session->freeze, now_ns);
+    (void)source_push(session, SOURCE_ACTION_FREEZE);
+    source_enter(session, SOURCE_FREEZING, session->freeze.deadline_ns);
+}
+
+void hand_over_on_round_done(struct source_session *session, const struct source_event *event,
+                             uint64_t now_ns)
+{
+    session->figures.lag_bytes = event->bytes;
+    session->round_sequence = event->sequence;
+    catch_up_note_round(&session->catch_up, event->bytes, event->batches);
+    if (session->state == SOURCE_DRAINING) {
+        (void)source_push(session, SOURCE_ACTION_DIGEST);
+        return;
+    }
+    switch (catch_up_next(&session->catch_up, session->progress.delta_applied_batches)) {
+    case CATCH_UP_ROUND:
+        source_start_round(session);
+        break;
+    case CATCH_UP_WAIT:
+        session->waits_for_target = true; /* a Progress goes on, when one is still to come */
+        hand_over_check_caught_up(session);
+        break;
+    case CATCH_UP_FREEZE:
+        start_freeze(session, now_ns);
+        break;
+    case CATCH_UP_GIVE_UP:
+        source_abort_with(session, HAUL_TIMEOUT, "the log grows as fast as it can be sent",
+                          "slow the writers down or raise the lag limit", now_ns);
+        break;
+    }
+}
+
+/* The freeze failed or took too long: writers first, another round later. */
+static void give_up_freeze(struct source_session *session, uint64_t now_ns)
+{
+    source_thaw(session, now_ns);
+    if (freeze_limit_is_used_up(&session->freeze)) {
+        source_abort_with(session, HAUL_TIMEOUT, "every freeze ran into its deadline",
+                          "raise --freeze-max or lower the write load", now_ns);
+        return;
+    }
+    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest: its end goes on */
+    source_enter(session, SOURCE_CATCHING_UP, CLOCK_NEVER);
+    if (!under_way) {
+        source_start_round(session);
+    }
+}
+
+void hand_over_on_frozen(struct source_session *session, const struct source_event *event,
+                         uint64_t now_ns)
+{
+    if (event->error.status != HAUL_OK || freeze_limit_is_over(&session->freeze, now_ns)) {
+        give_up_freeze(session, now_ns);
+        return;
+    }
+    source_enter(session, SOURCE_DRAINING, session->freeze.deadline_ns);
+    source_start_round(session);
+}
+
+void hand_over_on_digested(struct source_session *session, const struct source_event *event,
+                           uint64_t now_ns)
+{
+    const struct plan *plan = session->options.plan;
+    memcpy(session->digests, event->digests, plan->family_count * sizeof(struct digest));
+    haul_control_FamilyDigest *digests =
+        family_digests_encode(session->digests, plan->family_count);
+    if (digests == NULL) {
+        source_abort_with(session, HAUL_NO_MEMORY, "no memory for the digests", "", now_ns);
+        return;
+    }
+    haul_control_Prepare *prepare = &source_push_message(session, MESSAGE_PREPARE)->as.prepare;
+    prepare->frozen_sequence = session->round_sequence;
+    prepare->freeze = session->freeze.attempts;
+    prepare->delta_batches = session->catch_up.batches;
+    prepare->old_version = plan->old_version;
+    prepare->new_version = plan->new_version;
+    prepare->epoch = session->options.epoch;
+    prepare->digests = digests;
+    prepare->digests_count = (pb_size_t)plan->family_count;
+    session->prepared_sequence = session->round_sequence;
+    source_enter(session, SOURCE_PREPARING, session->freeze.deadline_ns);
+}
+
+/* --- hand-over -------------------------------------------------------------------------------- */
+
+static bool digests_agree(const struct source_session *session,
+                          const haul_control_Prepared *prepared)
+{
+    size_t count = session->options.plan->family_count;
+    bool equal = prepared->digests_count == count &&
+                 family_digests_difference(prepared->digests, session->digests, count) == count;
+    return equal || HAUL_PLANTED_BUG(DIGEST_SKIPPED);
+}
+
+void hand_over_on_prepared(struct source_session *session, const haul_control_Prepared *prepared,
+                           uint64_t now_ns)
+{
+    /* Without a write in between, two freezes have the same sequence. */
+    if ((prepared->freeze != session->freeze.attempts && !HAUL_PLANTED_BUG(LATE_PREPARED)) ||
+        prepared->frozen_sequence != session->prepared_sequence) {
+        return; /* the answer to a freeze that was given up */
+    }
+    if (!digests_agree(session, prepared)) {
+        source_abort_with(session, HAUL_CORRUPT, "count or digest of the two sides differ",
+                          "the source still owns the range; `haul verify` shows which family",
+                          now_ns);
+        return;
+    }
+    session->figures.verified = true;
+    session->verified_freeze = prepared->freeze;
+    session->decision_asked = true;
+    (void)source_push(session, SOURCE_ACTION_DECIDE);
+    source_enter(session, SOURCE_DECIDING, CLOCK_NEVER);
+}
+
+void hand_over_on_decided(struct source_session *session, const struct source_event *event,
+                          uint64_t now_ns)
+{
+    if (event->error.status == HAUL_IN_DOUBT) {
+        /* Nobody knows before the record is read again: stay frozen, change nothing. */
+        session->outcome = event->error;
+        session->decision_in_doubt = true;
+        source_end(session);
+        return;
+    }
+    if (event->error.status != HAUL_OK) {
+        session->decision_asked = false;
+        source_abort_job(session, &event->error, true, now_ns);
+        return;
+    }
+    freeze_limit_end(&session->freeze, now_ns);
+    memset(&session->outcome, 0, sizeof(session->outcome)); /* the path may be lost already */
+    session->decided = true;
+    (void)source_push(session, SOURCE_ACTION_RELEASE);
+    if (session->channel_up) {
+        send_commit(session, now_ns);
+    } else {
+        source_go_retry(session, now_ns);
+    }
+}
+
+/* The hook has its own deadline, so its answer comes; but not for ever is it waited for. */
+void hand_over_on_hook_late(struct source_session *session, uint64_t now_ns)
+{
+    uint64_t last_ns = source_answer_deadline(session, session->freeze.deadline_ns);
+    if (now_ns < last_ns) {
+        source_enter(session, SOURCE_FREEZING, last_ns);
+        return;
+    }
+    source_abort_with(session, HAUL_TIMEOUT, "the freeze hook has not returned by its deadline",
+                      "it has to fail with TIMEOUT when it cannot freeze in time", now_ns);
+}
+
+/* Before any event: an answer that comes late finds the freeze given up. */
+void hand_over_check_deadline(struct source_session *session, uint64_t now_ns)
+{
+    bool waits = session->state == SOURCE_DRAINING || session->state == SOURCE_PREPARING;
+    if (waits && freeze_limit_is_over(&session->freeze, now_ns)) {
+        give_up_freeze(session, now_ns);
+    }
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_machine.c — actions, states, coming back, and the ends of a source session. */
+#include "source_machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "clock.h"
+#include "end_reason.h"
+#include "planted_bug.h"
+
+/* --- actions and states ----------------------------------------------------------------------- */
+
+struct source_action *source_push(struct source_session *session, enum source_action_type type)
+{
+    haul_assert(session->action_count < SOURCE_ACTION_COUNT_MAX);
+    struct source_action *action = &session->actions[session->action_count++];
+    memset(action, 0, sizeof(*action));
+    action->type = type;
+    return action;
+}
+
+struct message *source_push_message(struct source_session *session, enum message_type type)
+{
+    struct source_action *action = source_push(session, SOURCE_ACTION_SEND);
+    message_init(&action->message, type);
+    return &action->message;
+}
+
+void source_enter(struct source_session *session, enum source_state state, uint64_t deadline_ns)
+{
+    session->state = state;
+    session->state_deadline_ns = deadline_ns;
+}
+
+/* Deadline of an answer that the peer owes us. */
+uint64_t source_answer_deadline(const struct source_session *session, uint64_t now_ns)
+{
+    return now_ns + (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
+}
+
+void source_thaw(struct source_session *session, uint64_t now_ns)
+{
+    if (freeze_limit_is_on(&session->freeze)) {
+        freeze_limit_end(&session->freeze, now_ns);
+        (void)source_push(session, SOURCE_ACTION_UNFREEZE);
+    }
+}
+
+void source_end(struct source_session *session)
+{
+    source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
+    (void)source_push(session, SOURCE_ACTION_STOP);
+    (void)source_push(session, SOURCE_ACTION_END);
+}
+
+/* Before the decision: give everything back, tell the peer, end with `error`. */
+void source_abort_job(struct source_session *session, const struct haul_error *error,
+                      bool tell_peer, uint64_t now_ns)
+{
+    session->outcome = *error;
+    if (session->decision_asked && !HAUL_PLANTED_BUG(UNFREEZE_UNDECIDED)) {
+        return; /* the decision, once known, settles it */
+    }
+    source_thaw(session, now_ns);
+    (void)source_push(session, SOURCE_ACTION_STOP);
+    if (!tell_peer || !session->channel_up) {
+        source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
+        (void)source_push(session, SOURCE_ACTION_END);
+        return;
+    }
+    struct message *message = source_push_message(session, MESSAGE_ABORT);
+    message->as.abort.status = (uint32_t)error->status;
+    (void)snprintf(message->as.abort.text, sizeof(message->as.abort.text), "%s", error->text);
+    source_enter(session, SOURCE_ABORTING, source_answer_deadline(session, now_ns));
+}
+
+void source_abort_with(struct source_session *session, enum haul_status status, const char *text,
+                       const char *hint, uint64_t now_ns)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, status, NULL, 0, "%s", text);
+    haul_error_hint(&error, "%s", hint);
+    source_abort_job(session, &error, true, now_ns);
+}
+
+/* --- coming back ------------------------------------------------------------------------------ */
+
+bool source_may_retry(const struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns)
+{
+    bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
+                  session->state < SOURCE_RETRYING;
+    return (session->proposed || session->decided) && end_reason_is_path(error->status) &&
+           retry_limit_allows(&session->retry, was_up, now_ns);
+}
+
+void source_go_retry(struct source_session *session, uint64_t now_ns)
+{
+    source_thaw(session, now_ns);
+    session->channel_up = false;
+    session->copied = false;
+    session->waits_for_target = false;
+    memset(&session->progress, 0, sizeof(session->progress));
+    (void)source_push(session, SOURCE_ACTION_DISCONNECT);
+    source_enter(session, SOURCE_RETRYING, retry_limit_next_ns(&session->retry, now_ns));
+}
+
+void source_leave_in_doubt(struct source_session *session, const char *why)
+{
+    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+                   "the decision to commit is recorded, but the target has not confirmed it: %s",
+                   why);
+    haul_error_hint(&session->outcome,
+                    "the target owns the range; run `haul resolve` when it is reachable");
+    source_end(session);
+}
+
+void source_start_round(struct source_session *session)
+{
+    session->figures.rounds++;
+    (void)source_push(session, SOURCE_ACTION_ROUND);
+}

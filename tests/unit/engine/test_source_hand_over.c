@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_hand_over.c — the deadline of a freeze, in each state and against late answers. */
+#include "source_hand_over.h"
+
+#include "check.h"
+#include "source_session_fixture.h"
+
+static const uint64_t start_ns = NS_PER_S;
+static const uint64_t limit_ns = (uint64_t)FREEZE_MAX_MS * NS_PER_MS;
+
+/* Frozen at start_ns, and so far. */
+static void walk_to(enum source_state state)
+{
+    bool resume = false;
+    open_session();
+    start_freeze(start_ns);
+    if (state >= SOURCE_DRAINING) {
+        feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, start_ns + 1);
+        check(does(SOURCE_ACTION_ROUND));
+    }
+    if (state >= SOURCE_PREPARING) {
+        feed_round_done(0, 0, start_ns + 2);
+        check(does(SOURCE_ACTION_DIGEST));
+        feed_digested(start_ns + 3);
+        check(sends(MESSAGE_PREPARE, &resume));
+    }
+    check_equal(source_session_state(session), state);
+}
+
+static void check_nothing_more(void)
+{
+    check(!source_session_action(session, &action));
+}
+
+static void test_hand_over_check_deadline__draining__unfreezes_at_freeze_max(void)
+{
+    walk_to(SOURCE_DRAINING);
+    check_equal(source_session_deadline_ns(session), start_ns + limit_ns);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns - 1);
+    check_equal(source_session_state(session), SOURCE_DRAINING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check_nothing_more(); /* the round under way goes on */
+    check_equal(source_session_state(session), SOURCE_CATCHING_UP);
+    source_session_destroy(session);
+}
+
+static void test_hand_over_check_deadline__preparing__unfreezes_at_freeze_max(void)
+{
+    walk_to(SOURCE_PREPARING);
+    check_equal(source_session_deadline_ns(session), start_ns + limit_ns);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    check_equal(source_session_state(session), SOURCE_CATCHING_UP);
+    source_session_destroy(session);
+}
+
+/* Whatever comes late finds the freeze given up, also when no TICK came before it. */
+static void test_hand_over_check_deadline__late_prepared__is_no_decision(void)
+{
+    walk_to(SOURCE_PREPARING);
+    feed_prepared(1, start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    check_nothing_more();
+    source_session_destroy(session);
+}
+
+static void test_hand_over_check_deadline__late_round__next_round(void)
+{
+    walk_to(SOURCE_DRAINING);
+    feed_round_done(LAG_BYTES_MAX + 1, 9, start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    check_nothing_more();
+    source_session_destroy(session);
+}
+
+static void test_hand_over_check_deadline__late_digest__next_round(void)
+{
+    walk_to(SOURCE_DRAINING);
+    feed_round_done(0, 0, start_ns + 2);
+    check(does(SOURCE_ACTION_DIGEST));
+    feed_digested(start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    check_nothing_more();
+    source_session_destroy(session);
+}
+
+static void test_hand_over_on_prepared__in_time__decides(void)
+{
+    walk_to(SOURCE_PREPARING);
+    feed_prepared(1, start_ns + limit_ns - 1);
+    check(does(SOURCE_ACTION_DECIDE));
+    check_equal(source_session_state(session), SOURCE_DECIDING);
+    source_session_destroy(session);
+}
+
+/* The hook has used its time, or the FROZEN record took long to become durable. */
+static void test_hand_over_on_frozen__too_late__unfreezes_at_once(void)
+{
+    static const uint64_t late_ns[] = {0, 1, 3 * NS_PER_S / 10};
+    for (size_t i = 0; i < CHECK_COUNT(late_ns); i++) {
+        walk_to(SOURCE_FREEZING);
+        feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+        check_nothing_more();
+        feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, start_ns + limit_ns + late_ns[i]);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        check(does(SOURCE_ACTION_ROUND));
+        check_nothing_more();
+        check_equal(source_session_state(session), SOURCE_CATCHING_UP);
+        source_session_destroy(session);
+    }
+}
+
+static void test_hand_over_on_frozen__nearly_late__the_deadline_stays(void)
+{
+    walk_to(SOURCE_FREEZING);
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, start_ns + limit_ns - 1);
+    check(does(SOURCE_ACTION_ROUND));
+    check_equal(source_session_deadline_ns(session), start_ns + limit_ns);
+    source_session_destroy(session);
+}
+
+static void test_hand_over_on_frozen__hook_failed__unfreezes(void)
+{
+    walk_to(SOURCE_FREEZING);
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_TIMEOUT, start_ns + 1);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    source_session_destroy(session);
+}
+
+static void test_hand_over_on_hook_late__hook_never_returns__ends_with_timeout(void)
+{
+    bool resume = false;
+    uint64_t last_ns = start_ns + limit_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS;
+    walk_to(SOURCE_FREEZING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+    check_equal(source_session_deadline_ns(session), last_ns);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, last_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    source_session_destroy(session);
+}
+
+static void fail_one_freeze(uint64_t now_ns)
+{
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_TIMEOUT, now_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+}
+
+static void test_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout(void)
+{
+    bool resume = false;
+    uint64_t now_ns = start_ns;
+    open_session();
+    start_freeze(now_ns);
+    for (int i = 1; i < FREEZE_ATTEMPTS_MAX; i++) {
+        fail_one_freeze(++now_ns);
+        check(does(SOURCE_ACTION_ROUND));
+        feed_round_done(0, 0, ++now_ns);
+        check(does(SOURCE_ACTION_FREEZE));
+    }
+    fail_one_freeze(++now_ns);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    source_session_destroy(session);
+}
+
+/* Each freeze has a deadline of its own. */
+static void test_hand_over_check_deadline__second_freeze__counts_from_its_own_start(void)
+{
+    uint64_t second_ns = start_ns + 7 * limit_ns;
+    walk_to(SOURCE_PREPARING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_ROUND));
+    feed_round_done(0, 0, second_ns);
+    check(does(SOURCE_ACTION_FREEZE));
+    check_equal(source_session_deadline_ns(session), second_ns + limit_ns);
+    source_session_destroy(session);
+}
+
+static void test_source_session__path_lost_while_frozen__unfreezes(void)
+{
+    static const enum source_state states[] = {SOURCE_FREEZING, SOURCE_DRAINING, SOURCE_PREPARING};
+    for (size_t i = 0; i < CHECK_COUNT(states); i++) {
+        walk_to(states[i]);
+        feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, start_ns + 5);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        check(does(SOURCE_ACTION_DISCONNECT));
+        check_equal(source_session_state(session), SOURCE_RETRYING);
+        source_session_destroy(session);
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
+    CHECK_TEST(test_hand_over_check_deadline__preparing__unfreezes_at_freeze_max),
+    CHECK_TEST(test_hand_over_check_deadline__late_prepared__is_no_decision),
+    CHECK_TEST(test_hand_over_check_deadline__late_round__next_round),
+    CHECK_TEST(test_hand_over_check_deadline__late_digest__next_round),
+    CHECK_TEST(test_hand_over_on_prepared__in_time__decides),
+    CHECK_TEST(test_hand_over_on_frozen__too_late__unfreezes_at_once),
+    CHECK_TEST(test_hand_over_on_frozen__nearly_late__the_deadline_stays),
+    CHECK_TEST(test_hand_over_on_frozen__hook_failed__unfreezes),
+    CHECK_TEST(test_hand_over_on_hook_late__hook_never_returns__ends_with_timeout),
+    CHECK_TEST(test_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout),
+    CHECK_TEST(test_hand_over_check_deadline__second_freeze__counts_from_its_own_start),
+    CHECK_TEST(test_source_session__path_lost_while_frozen__unfreezes),
+};
+
+CHECK_MAIN("source_hand_over", tests)
