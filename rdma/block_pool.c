@@ -3,16 +3,13 @@
  * released block goes to who has waited longest: none of several readers can take them all. */
 #include "block_pool.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "assertion.h"
 #include "condition.h"
-
-enum { HUGE_PAGE_BYTES = 2 << 20 };
+#include "pages.h"
 
 /* Somebody who waits, in the memory of his own call. */
 struct waiter {
@@ -25,9 +22,7 @@ struct block_pool {
     pthread_mutex_t lock;
     struct waiter *first_waiter; /* there are none while a block is free */
     struct waiter *last_waiter;
-    uint8_t *arena;
-    uint8_t *mapping; /* what munmap gets; the arena is aligned inside */
-    uint64_t mapping_size_bytes;
+    struct pages arena;
     uint32_t block_count;
     uint32_t block_size_bytes;
     uint32_t free_count;
@@ -36,53 +31,10 @@ struct block_pool {
     uint32_t *free_indexes; /* a stack: the last one released is the next one acquired */
 };
 
-static uint64_t round_up(uint64_t value, uint64_t unit)
-{
-    return (value + unit - 1) / unit * unit;
-}
-
-static void *map_memory(uint64_t size_bytes, int flags)
-{
-    void *memory =
-        mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
-}
-
-/* Explicit huge pages if the system has some reserved; else aligned memory that the kernel may
- * back with huge pages; else plain pages. Nothing is touched here: only what is used is resident.
- */
-static enum haul_status map_arena(struct block_pool *pool, const struct haul_log *log,
-                                  struct haul_error *error)
-{
-    uint64_t size = (uint64_t)pool->block_count * pool->block_size_bytes;
-    uint64_t huge_size = round_up(size, HUGE_PAGE_BYTES);
-    pool->mapping = map_memory(huge_size, MAP_HUGETLB);
-    pool->mapping_size_bytes = huge_size;
-    if (pool->mapping != NULL) {
-        pool->arena = pool->mapping;
-        haul_log(log, HAUL_LOG_DEBUG, "ring of %llu bytes in reserved huge pages",
-                 (unsigned long long)size);
-        return HAUL_OK;
-    }
-    pool->mapping_size_bytes = huge_size + HUGE_PAGE_BYTES;
-    pool->mapping = map_memory(pool->mapping_size_bytes, MAP_NORESERVE);
-    if (pool->mapping == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "mmap", errno,
-                              "no memory for a ring of %llu bytes", (unsigned long long)size);
-    }
-    uint64_t address = (uint64_t)(uintptr_t)pool->mapping;
-    pool->arena = pool->mapping + (round_up(address, HUGE_PAGE_BYTES) - address);
-    bool transparent =
-        size >= HUGE_PAGE_BYTES && madvise(pool->arena, huge_size, MADV_HUGEPAGE) == 0;
-    haul_log(log, HAUL_LOG_DEBUG, "ring of %llu bytes in %s pages", (unsigned long long)size,
-             transparent ? "transparent huge" : "plain");
-    return HAUL_OK;
-}
-
 static void init_blocks(struct block_pool *pool)
 {
     for (uint32_t i = 0; i < pool->block_count; i++) {
-        pool->blocks[i].data = pool->arena + (uint64_t)i * pool->block_size_bytes;
+        pool->blocks[i].data = pool->arena.data + (uint64_t)i * pool->block_size_bytes;
         pool->blocks[i].index = i;
         pool->blocks[i].state = BLOCK_FREE;
         pool->free_indexes[i] = pool->block_count - 1 - i;
@@ -110,7 +62,8 @@ enum haul_status block_pool_create(uint32_t block_count, uint32_t block_size_byt
         haul_error_set(error, status, "calloc", 0, "no memory for a block pool");
         goto fail;
     }
-    status = map_arena(pool, log, error);
+    status =
+        pages_map(&pool->arena, (uint64_t)block_count * block_size_bytes, "ring", log, error);
     if (status != HAUL_OK) {
         goto fail;
     }
@@ -127,10 +80,8 @@ void block_pool_destroy(struct block_pool *pool)
     if (pool == NULL) {
         return;
     }
-    haul_assert(pool->mapping == NULL || pool->closed || pool->free_count == pool->block_count);
-    if (pool->mapping != NULL) {
-        (void)munmap(pool->mapping, pool->mapping_size_bytes);
-    }
+    haul_assert(pool->arena.data == NULL || pool->closed || pool->free_count == pool->block_count);
+    pages_unmap(&pool->arena);
     (void)pthread_mutex_destroy(&pool->lock);
     free(pool->free_indexes);
     free(pool->blocks);
@@ -140,7 +91,7 @@ void block_pool_destroy(struct block_pool *pool)
 uint8_t *block_pool_arena(const struct block_pool *pool, uint64_t *size_bytes)
 {
     *size_bytes = (uint64_t)pool->block_count * pool->block_size_bytes;
-    return pool->arena;
+    return pool->arena.data;
 }
 
 uint32_t block_pool_count(const struct block_pool *pool)

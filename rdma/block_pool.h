@@ -45,8 +45,7 @@ static inline uint8_t *block_payload(const struct block *block)
 
 struct block_pool;
 
-/* One arena of slot_count x slot_size_bytes: explicit huge pages, else transparent huge pages,
- * else plain pages (logged). Errors: NO_MEMORY. */
+/* One arena of slot_count x slot_size_bytes, of pages_map. Errors: NO_MEMORY. */
 enum haul_status block_pool_create(uint32_t block_count, uint32_t block_size_bytes,
                                    const struct haul_log *log, struct block_pool **pool,
                                    struct haul_error *error) HAUL_MUST_CHECK;
