@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* call_worker.h — one thread for calls that may take their time (hooks, records, checks, clearing),
- * so that the loop keeps answering its peer. One call at a time, in order. */
+ * so that the loop keeps answering its peer. One call at a time, in order.
+ *
+ * A call lives in the object that submits it and is under way at most once, so the worker needs no
+ * queue of its own that could be full: whoever has a call under way notes what else is wanted, and
+ * submits it when the result has come. */
 #ifndef HAUL_CALL_WORKER_H
 #define HAUL_CALL_WORKER_H
 
-#include <stdint.h>
+#include <stdbool.h>
 
 #include "haul/status.h"
 
 struct call_worker;
 
-enum { CALL_WORKER_CALLS_MAX = 16 };
-
 struct call {
-    uint32_t tag; /* the caller's; comes back with the result */
     /* Sets error->status. */
     void (*run)(void *context, struct haul_error *error);
     void *context;
-};
-
-struct call_result {
-    uint32_t tag;
-    struct haul_error error; /* status OK: it worked */
+    struct haul_error error; /* of the result; status OK: it worked */
+    bool under_way;          /* submitted, and the result is not taken yet */
+    struct call *next;       /* the worker's */
 };
 
 /* Errors: NO_MEMORY, LIMIT. */
@@ -30,11 +29,12 @@ enum haul_status call_worker_create(struct call_worker **worker,
 /* Waits for the running call; calls that still wait are run too: they were promised. */
 void call_worker_destroy(struct call_worker *worker);
 
-/* At most CALL_WORKER_CALLS_MAX may wait (asserted). */
-void call_worker_submit(struct call_worker *worker, const struct call *call);
-/* Errors: AGAIN. */
-enum haul_status call_worker_result(struct call_worker *worker,
-                                    struct call_result *result) HAUL_MUST_CHECK;
+/* Ownership: `call` stays the caller's, and unchanged, until its result is taken or the worker is
+ * destroyed. It must not be under way (asserted). Thread: the loop's, as call_worker_result. */
+void call_worker_submit(struct call_worker *worker, struct call *call);
+/* The next call that has returned, in order; NULL: none. */
+struct call *call_worker_result(struct call_worker *worker);
+/* Readable while there is a result. */
 int call_worker_fd(const struct call_worker *worker);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "assertion.h"
 #include "call_worker.h"
+#include "freeze_calls.h"
 #include "migration_thread.h"
 #include "payload_codec.h"
 #include "planted_bug.h"
@@ -21,14 +22,6 @@
 
 enum { PROGRESS_INTERVAL_MS = 100 };
 
-enum call_tag {
-    CALL_FREEZE = 1,
-    CALL_DECIDE = 2,
-    CALL_UNFREEZE = 3,
-    CALL_RELEASED = 4,
-    CALL_ACCEPTED = 5,
-};
-
 struct source_migration {
     struct haul_migration base;
     const struct haul_clock *clock;
@@ -36,11 +29,13 @@ struct source_migration {
     struct source_copy copy;
     bool has_copy; /* not when a decided job is only resolved */
     struct call_worker *worker;
+    struct freeze_calls freeze_calls;
+    struct call accepted_call;
+    struct call decide_call;
+    struct call released_call;
     struct poll_group *group;
     struct control_channel *channel;
     struct source_session *session;
-    uint32_t freezes;      /* under way with the call worker */
-    uint32_t freezes_void; /* of these, those that were taken back */
     uint64_t started_ns;
     uint64_t published_ns;
     bool was_accepted;
@@ -65,8 +60,7 @@ static void feed_error(struct source_migration *source, enum source_event_type t
     feed(source, &event);
 }
 
-/* --- calls that may take their time ------------------------------------------------------------
- */
+/* --- calls that may take their time ----------------------------------------------------------- */
 
 static void call_freeze(void *context, struct haul_error *error)
 {
@@ -87,7 +81,6 @@ static void call_decide(void *context, struct haul_error *error)
     error->status = source_record_decide(&source->job.record, &source->job.plan, error);
 }
 
-/* Behind a freeze that is still under way, so that the owner hears them in their order. */
 static void call_unfreeze(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
@@ -110,33 +103,18 @@ static void call_accepted(void *context, struct haul_error *error)
         source_record_accepted(&((struct source_migration *)context)->job.record, error);
 }
 
-static void submit_call(struct source_migration *source, enum call_tag tag,
-                        void (*run)(void *context, struct haul_error *error))
+static void on_call(struct source_migration *source, const struct call *call)
 {
-    struct call call = {.tag = (uint32_t)tag, .run = run, .context = source};
-    call_worker_submit(source->worker, &call);
-}
-
-/* The answer to a freeze that was taken back meanwhile is not one to the next. */
-static void on_frozen(struct source_migration *source, const struct haul_error *error)
-{
-    source->freezes--;
-    if (source->freezes_void > 0 && !HAUL_PLANTED_BUG(STALE_FREEZE)) {
-        source->freezes_void--;
-    } else {
-        feed_error(source, SOURCE_EVENT_FROZEN, error);
+    struct freeze_calls *freezes = &source->freeze_calls;
+    bool freezes_or_thaws = call == &freezes->freeze || call == &freezes->unfreeze;
+    if (freezes_or_thaws && freeze_calls_returned(freezes, call)) {
+        feed_error(source, SOURCE_EVENT_FROZEN, &call->error);
     }
-}
-
-static void on_call(struct source_migration *source, const struct call_result *result)
-{
-    if (result->tag == CALL_FREEZE) {
-        on_frozen(source, &result->error);
-    } else if (result->tag == CALL_DECIDE) {
-        feed_error(source, SOURCE_EVENT_DECIDED, &result->error);
-    } else if (result->error.status != HAUL_OK) {
-        /* The others only tidy up: what they would have recorded is found out again. */
-        haul_log(source->job.options.log, HAUL_LOG_WARNING, "journal: %s", result->error.text);
+    if (call == &source->decide_call) {
+        feed_error(source, SOURCE_EVENT_DECIDED, &call->error);
+    } else if (call != &freezes->freeze && call->error.status != HAUL_OK) {
+        /* These only tidy up: what they would have recorded is found out again. */
+        haul_log(source->job.options.log, HAUL_LOG_WARNING, "journal: %s", call->error.text);
     }
 }
 
@@ -231,7 +209,7 @@ static void release(struct source_migration *source)
     if (hooks->release != NULL) {
         hooks->release(hooks->context, source->job.plan.new_version);
     }
-    submit_call(source, CALL_RELEASED, call_released);
+    call_worker_submit(source->worker, &source->released_call);
 }
 
 static void perform(struct source_migration *source, struct source_action *action)
@@ -256,18 +234,16 @@ static void perform(struct source_migration *source, struct source_action *actio
         source_copy_round(&source->copy);
         return;
     case SOURCE_ACTION_FREEZE:
-        source->freezes++;
-        submit_call(source, CALL_FREEZE, call_freeze);
+        freeze_calls_freeze(&source->freeze_calls);
         return;
     case SOURCE_ACTION_UNFREEZE:
-        source->freezes_void = source->freezes;
-        submit_call(source, CALL_UNFREEZE, call_unfreeze);
+        freeze_calls_unfreeze(&source->freeze_calls);
         return;
     case SOURCE_ACTION_DIGEST:
         source_copy_digest(&source->copy);
         return;
     case SOURCE_ACTION_DECIDE:
-        submit_call(source, CALL_DECIDE, call_decide);
+        call_worker_submit(source->worker, &source->decide_call);
         return;
     case SOURCE_ACTION_RELEASE:
         release(source);
@@ -317,7 +293,7 @@ static void on_control_message(struct source_migration *source, const struct con
     /* What this job supersedes is gone there, and the plan is on its way. */
     if (welcome && !source->was_accepted) {
         source->was_accepted = true;
-        submit_call(source, CALL_ACCEPTED, call_accepted);
+        call_worker_submit(source->worker, &source->accepted_call);
     }
     message_release(&message);
 }
@@ -369,10 +345,10 @@ static bool poll_copy(struct source_migration *source)
 
 static bool poll_calls(struct source_migration *source)
 {
-    struct call_result result;
+    const struct call *call;
     bool any = false;
-    while (call_worker_result(source->worker, &result) == HAUL_OK) {
-        on_call(source, &result);
+    while ((call = call_worker_result(source->worker)) != NULL) {
+        on_call(source, call);
         (void)perform_all(source);
         any = true;
     }
@@ -490,19 +466,25 @@ static void fill_result(struct source_migration *source)
     fill_families(source, result);
 }
 
+/* Writers are not left frozen: the unfreeze of a freeze that still runs comes behind it. */
+static bool is_over(const struct source_migration *source)
+{
+    return source->ended && !freeze_calls_are_busy(&source->freeze_calls);
+}
+
 static void run_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
     if (source->job.options.resolve) {
         release(source); /* the process that decided may not have come so far */
     }
-    while (!source->ended) {
+    while (!is_over(source)) {
         bool any = poll_channel(source);
         any = poll_copy(source) || any;
         any = poll_calls(source) || any;
         any = poll_session(source) || any;
         publish(source);
-        (void)poll_group_wait(source->group, any || source->ended, next_deadline(source));
+        (void)poll_group_wait(source->group, any || is_over(source), next_deadline(source));
     }
     fill_result(source);
     /* Calls that still wait are run by this; then the records are ours. */
@@ -598,6 +580,10 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
     if (status == HAUL_OK) {
         status = call_worker_create(&source->worker, error);
     }
+    if (status == HAUL_OK) {
+        freeze_calls_init(&source->freeze_calls, source->worker, call_freeze, call_unfreeze,
+                          source);
+    }
     return status == HAUL_OK ? poll_group_add_fd(source->group, call_worker_fd(source->worker))
                              : status;
 }
@@ -645,6 +631,9 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     source->base.destroy = destroy_source;
     source->base.cpu_list = options->cpu_list;
     source->clock = &clock_monotonic;
+    source->accepted_call = (struct call){.run = call_accepted, .context = source};
+    source->decide_call = (struct call){.run = call_decide, .context = source};
+    source->released_call = (struct call){.run = call_released, .context = source};
     source->started_ns = now_ns(source);
     enum haul_status status = set_up(source, options, error);
     if (status == HAUL_OK) {

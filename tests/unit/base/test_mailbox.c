@@ -4,6 +4,8 @@
 
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 #include "check.h"
 #include "clock.h"
@@ -20,7 +22,7 @@ static void open_mailbox(void)
 }
 
 /* The linker puts this in the place of the C library's (--wrap). */
-static int timed_waits;
+static atomic_int timed_waits;
 int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
                                   const struct timespec *until);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
@@ -223,6 +225,34 @@ static void test_mailbox_close__other_thread_waits__woken_with_closed(void)
     close_mailbox();
 }
 
+static void *close_when_somebody_waits(void *context)
+{
+    const int *before = context;
+    while (atomic_load(&timed_waits) == *before) {
+        (void)sched_yield();
+    }
+    mailbox_close(mailbox);
+    return NULL;
+}
+
+/* It is woken by the close, not by its deadline. */
+static void test_mailbox_close__writer_waits_for_room__woken_with_closed(void)
+{
+    pthread_t thread;
+    uint64_t value = 1;
+    int before = atomic_load(&timed_waits);
+    uint64_t deadline_ns = late_ns();
+    open_mailbox();
+    for (int i = 0; i < CAPACITY; i++) {
+        check_status(push(value), HAUL_OK);
+    }
+    check_or_stop(pthread_create(&thread, NULL, close_when_somebody_waits, &before) == 0);
+    check_status(mailbox_push_wait(mailbox, &value, deadline_ns), HAUL_CLOSED);
+    check(clock_now_ns(&clock_monotonic) < deadline_ns);
+    check(pthread_join(thread, NULL) == 0);
+    close_mailbox();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_mailbox_pop__several_messages__in_order),
     CHECK_TEST(test_mailbox_push__full__again),
@@ -235,6 +265,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_mailbox_fd__as_messages_come_and_go__readable_while_there_are_some),
     CHECK_TEST(test_mailbox_pop_wait__other_thread_pushes__all_in_order),
     CHECK_TEST(test_mailbox_close__other_thread_waits__woken_with_closed),
+    CHECK_TEST(test_mailbox_close__writer_waits_for_room__woken_with_closed),
 };
 
 CHECK_MAIN("mailbox", tests)

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_copy.c — links, appliers, and what they have come to. */
+#include "target_copy.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "clock.h"
+#include "target_plan.h"
+
+enum {
+    JOB_TEXT_BYTES = 2 * HAUL_JOB_BYTES + 1,
+    PROGRESS_INTERVAL_MS = 50,
+};
+
+void target_copy_init(struct target_copy *copy, const struct haul_target_options *target,
+                      const struct target_record *record, struct poll_group *group,
+                      const struct link_config *config)
+{
+    memset(copy, 0, sizeof(*copy));
+    copy->target = target;
+    copy->record = record;
+    copy->group = group;
+    receiver_links_init(&copy->links, group, config, target->log);
+}
+
+void target_copy_fini(struct target_copy *copy)
+{
+    target_copy_stop(copy);
+    receiver_links_fini(&copy->links);
+    position_queue_fini(&copy->positions);
+}
+
+void target_copy_count_finished(struct target_copy *copy)
+{
+    const struct plan *plan = &copy->record->plan;
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        bool metadata = plan->families[plan->streams[i].family].metadata;
+        bool finished = copy->record->positions != NULL && copy->record->positions[i].finished;
+        copy->metadata_streams += metadata;
+        copy->finished_streams += finished;
+        copy->finished_metadata_streams += finished && metadata;
+        copy->bytes_expected += plan->streams[i].bytes;
+    }
+    copy->delta_batches = copy->record->delta_next_batch;
+    copy->progress_due = true;
+}
+
+enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
+                                   uint64_t now_ns, struct haul_error *error)
+{
+    const struct haul_target_options *target = copy->target;
+    const struct target_record *record = copy->record;
+    const struct haul_link_options *link = &copy->links.config.options;
+    char text[JOB_TEXT_BYTES];
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", job[i]);
+    }
+    struct applier_options options = {
+        .store = target->store,
+        .plan = &record->plan,
+        .lane = record->lane,
+        .thread_count = target->applier_count,
+        .slot_size_bytes = link->slot_size_bytes,
+        .block_count_max = link->slot_count * RECEIVER_LINK_COUNT_MAX,
+        .table_size_bytes = target->table_size_bytes,
+        .staging_directory = record->staging,
+        .job = text,
+        .positions = record->positions,
+        .base_digests = record->base_digests,
+        .delta_next_batch = record->delta_next_batch,
+        .log = target->log,
+    };
+    enum haul_status status = applier_create(&options, &copy->applier, error);
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(copy->group, applier_fd(copy->applier));
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    copy->started = true;
+    copy->started_sequence =
+        record->resumed ? target->store->ops->sequence(target->store) : record->checked_sequence;
+    copy->started_ns = now_ns;
+    return HAUL_OK;
+}
+
+void target_copy_stop(struct target_copy *copy)
+{
+    copy->started = false;
+    if (copy->applier != NULL) {
+        poll_group_remove_fd(copy->group, applier_fd(copy->applier));
+        applier_destroy(copy->applier);
+        copy->applier = NULL;
+    }
+    receiver_links_forget_lent(&copy->links);
+    receiver_links_close(&copy->links);
+}
+
+void target_copy_flush(struct target_copy *copy)
+{
+    copy->flushes_missing = applier_thread_count(copy->applier);
+    applier_flush(copy->applier);
+}
+
+/* --- news ------------------------------------------------------------------------------------- */
+
+static enum target_copy_news on_applied(struct target_copy *copy, const struct applier_note *note)
+{
+    receiver_links_on_applied(&copy->links, note->link);
+    copy->records += note->records;
+    copy->bytes += note->bytes;
+    copy->progress_due = true;
+    if (note->stream == PLAN_DELTA_STREAM) {
+        copy->delta_batches++;
+        return TARGET_COPY_DELTA;
+    }
+    if (note->stream_finished) {
+        const struct plan *plan = &copy->record->plan;
+        copy->finished_streams++;
+        copy->finished_metadata_streams +=
+            plan->families[plan->streams[note->stream].family].metadata;
+        target_copy_hurry_progress(copy);
+    }
+    return TARGET_COPY_WORKED;
+}
+
+static enum target_copy_news on_flushed(struct target_copy *copy)
+{
+    haul_assert(copy->flushes_missing > 0);
+    return --copy->flushes_missing > 0 ? TARGET_COPY_WORKED : TARGET_COPY_FLUSHED;
+}
+
+enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_error *error)
+{
+    struct applier_note note;
+    if (copy->applier == NULL || applier_note(copy->applier, &note) != HAUL_OK) {
+        return TARGET_COPY_NOTHING;
+    }
+    switch (note.type) {
+    case APPLIER_FREED:
+        receiver_links_on_freed(&copy->links, note.link, note.block);
+        return TARGET_COPY_WORKED;
+    case APPLIER_APPLIED:
+        return on_applied(copy, &note);
+    case APPLIER_DURABLE:
+        position_queue_add(&copy->positions, note.positions, note.position_count);
+        return TARGET_COPY_DURABLE;
+    case APPLIER_FLUSHED:
+        return on_flushed(copy);
+    case APPLIER_FAILED:
+        *error = note.error;
+        return TARGET_COPY_FAILED;
+    }
+    return TARGET_COPY_NOTHING;
+}
+
+bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
+{
+    return receiver_links_poll(&copy->links, copy->started ? copy->applier : NULL, failed);
+}
+
+/* --- digests ---------------------------------------------------------------------------------- */
+
+bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Prepare *prepare)
+{
+    return copy->delta_batches == prepare->delta_batches &&
+           receiver_links_unapplied(&copy->links) == 0;
+}
+
+/* Has anybody else written to the store meanwhile? Then what was accumulated may be wrong, unless
+ * the embedder keeps others off the ranges. */
+static bool has_foreign_writes(const struct target_copy *copy)
+{
+    struct haul_store *store = copy->target->store;
+    uint64_t taken = store->ops->sequence(store) - copy->started_sequence;
+    uint64_t ours = applier_written_records(copy->applier);
+    bool foreign = copy->target->hooks.reserve == NULL && taken != ours;
+    if (foreign) {
+        haul_log(copy->target->log, HAUL_LOG_INFO,
+                 "others write to this database (%" PRIu64 " records): the range is scanned",
+                 taken - ours);
+    }
+    return foreign;
+}
+
+bool target_copy_take_digests(struct target_copy *copy)
+{
+    bool complete = true;
+    bool foreign = has_foreign_writes(copy);
+    for (uint32_t i = 0; i < copy->record->plan.family_count; i++) {
+        copy->scan_wanted[i] =
+            foreign || applier_family_digest(copy->applier, i, &copy->digests[i]) != HAUL_OK;
+        complete = complete && !copy->scan_wanted[i];
+    }
+    return complete;
+}
+
+enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_error *error)
+{
+    const struct plan *plan = &copy->record->plan;
+    enum haul_status status = HAUL_OK;
+    for (uint32_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        if (copy->scan_wanted[i]) {
+            status = target_plan_digest(copy->target->store, plan, i, &copy->digests[i], error);
+        }
+    }
+    return status;
+}
+
+/* --- progress --------------------------------------------------------------------------------- */
+
+uint64_t target_copy_progress_ns(const struct target_copy *copy)
+{
+    return copy->progress_due && copy->started
+               ? copy->progress_sent_ns + (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS
+               : CLOCK_NEVER;
+}
+
+void target_copy_hurry_progress(struct target_copy *copy)
+{
+    copy->progress_due = true;
+    copy->progress_sent_ns = 0;
+}
+
+bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct message *message)
+{
+    if (now_ns < target_copy_progress_ns(copy)) {
+        return false;
+    }
+    message_init(message, MESSAGE_PROGRESS);
+    message->as.progress = (haul_control_Progress){
+        .applied_records = copy->records,
+        .applied_bytes = copy->bytes,
+        /* Deltas come behind it: a resume has to know that all streams lie under them. */
+        .snapshot_complete = copy->finished_streams == copy->record->plan.stream_count &&
+                             !position_queue_is_busy(&copy->positions),
+        .metadata_complete = copy->finished_metadata_streams == copy->metadata_streams,
+        .delta_applied_batches = copy->delta_batches,
+    };
+    copy->progress_due = false;
+    copy->progress_sent_ns = now_ns;
+    return true;
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_copy.h — the blocks of a job on the side that takes: data links, appliers, and what these
+ * have reported. The counterpart of source_copy.h; the session and the records are target_job's.
+ *
+ *   links --blocks--> applier threads --notes--> loop: slots given back, counters, news for the job
+ *
+ * Thread: the loop's. */
+#ifndef HAUL_TARGET_COPY_H
+#define HAUL_TARGET_COPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "applier.h"
+#include "haul/migration.h"
+#include "message.h"
+#include "poll_group.h"
+#include "position_queue.h"
+#include "receiver_links.h"
+#include "target_record.h"
+
+struct target_copy {
+    const struct haul_target_options *target; /* borrowed, as the next two */
+    const struct target_record *record;
+    struct poll_group *group;
+    struct receiver_links links;
+    struct applier *applier;
+    struct position_queue positions; /* durable in the store, not yet in the records */
+    bool started;                    /* the plan was accepted, blocks may come */
+    uint64_t started_ns;             /* 0: never */
+    uint64_t started_sequence;       /* of the store, when the ranges were checked */
+    uint32_t flushes_missing;
+    uint64_t records;
+    uint64_t bytes;
+    uint64_t bytes_expected;
+    uint32_t finished_streams;
+    uint32_t finished_metadata_streams;
+    uint32_t metadata_streams;
+    uint64_t delta_batches;
+    bool progress_due;
+    uint64_t progress_sent_ns;
+    struct digest digests[HAUL_FAMILY_COUNT_MAX];
+    bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest was not to be had */
+};
+
+void target_copy_init(struct target_copy *copy, const struct haul_target_options *target,
+                      const struct target_record *record, struct poll_group *group,
+                      const struct link_config *config);
+void target_copy_fini(struct target_copy *copy);
+
+/* The plan is accepted: count what the records say is done already. */
+void target_copy_count_finished(struct target_copy *copy);
+/* Appliers up, links welcome. Errors: NO_MEMORY, LIMIT. */
+enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
+                                   uint64_t now_ns, struct haul_error *error) HAUL_MUST_CHECK;
+/* Appliers gone, links closed. */
+void target_copy_stop(struct target_copy *copy);
+/* Make everything durable; FLUSHED follows. */
+void target_copy_flush(struct target_copy *copy);
+
+enum target_copy_news {
+    TARGET_COPY_NOTHING,
+    TARGET_COPY_WORKED,  /* something happened, of no interest to the job */
+    TARGET_COPY_DELTA,   /* a batch of the delta lane was applied */
+    TARGET_COPY_DURABLE, /* `positions` has more */
+    TARGET_COPY_FLUSHED, /* everything taken before the flush is durable */
+    TARGET_COPY_FAILED,  /* `error`: the job cannot go on */
+};
+/* Take one note of the appliers. */
+enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_error *error);
+
+/* Poll the links. `*failed`: see receiver_links_poll. True: something happened. */
+bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed);
+
+/* Has nothing come since this Prepare? What did belongs to another one, and the appliers may be
+ * changing what the digests are taken from. */
+bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Prepare *prepare);
+/* After FLUSHED: what was accumulated, into `digests`; false: families in `scan_wanted` have to be
+ * scanned. */
+bool target_copy_take_digests(struct target_copy *copy);
+/* Scan them. Thread: the call worker's; the loop leaves `digests` alone meanwhile. */
+enum haul_status target_copy_scan_digests(struct target_copy *copy,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Is a Progress due? Fills `message` in. */
+bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct message *message);
+/* When the next one is due at the latest. */
+uint64_t target_copy_progress_ns(const struct target_copy *copy);
+/* The next one does not wait for its interval: the source may be waiting for it. */
+void target_copy_hurry_progress(struct target_copy *copy);
+
+#endif
