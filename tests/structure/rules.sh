@@ -3,11 +3,12 @@
 # Every rule takes the root of a tree, prints one line a violation, and nothing when it is kept.
 # shellcheck shell=bash
 
-# The C files of the four layers; with "tests" behind the root, those of the tests as well.
+# The C files of the four layers, and the C++ files beside them; with "tests" behind the root, those of the
+# tests as well.
 c_files() {
     local where=("$1/base" "$1/rdma" "$1/engine" "$1/cli")
     [[ ${2:-} != tests ]] || where+=("$1/tests")
-    find "${where[@]}" -name '*.[ch]' -type f 2>/dev/null | sort
+    find "${where[@]}" \( -name '*.[ch]' -o -name '*.cc' \) -type f 2>/dev/null | sort
 }
 
 # Everything that people wrote here, but licence text.
