@@ -32,7 +32,9 @@ start_receiver() {
     shift
     : >"$log"
     # A FIFO would do as well, were it not that opening one fails when a child ends meanwhile.
-    exec {receiver_fd}< <(exec "$haul" recv "$@" --json 2>&1 >"$log.json" </dev/null)
+    # A shell starts what runs beside it with SIGINT ignored, and haul leaves it so.
+    exec {receiver_fd}< <(exec env --default-signal=INT "$haul" recv "$@" --json 2>&1 >"$log.json" \
+        </dev/null)
     receiver_pid=$!
     receivers+=("$receiver_pid")
     receiver_address=''

@@ -168,7 +168,7 @@ static int bench_link(const struct bench_options *given, struct output *output)
     signal_watch_fini(&context.watch);
     /* Stopped early, the figures hold all the same; the exit code tells. */
     if (status == HAUL_OK && number != 0) {
-        status = haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "stopped by signal %d", number);
+        status = haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped by signal %d", number);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, number, output);

@@ -8,13 +8,14 @@ int exit_code_of(enum haul_status status, int signal_number)
     case HAUL_OK:
         return EXIT_CODE_OK;
     case HAUL_CANCELLED:
+        return EXIT_CODE_CANCELLED;
+    case HAUL_STOPPED:
         return signal_number > 0 ? EXIT_CODE_SIGNAL + signal_number : EXIT_CODE_TEMPORARY;
     case HAUL_INVALID:
         return EXIT_CODE_USAGE;
     case HAUL_UNSUPPORTED:
     case HAUL_NOT_FOUND:
     case HAUL_EXISTS:
-    case HAUL_BUSY:
     case HAUL_VERSION:
     case HAUL_MISMATCH:
     case HAUL_NOT_EMPTY:
@@ -22,6 +23,7 @@ int exit_code_of(enum haul_status status, int signal_number)
     case HAUL_AUTH:
         return EXIT_CODE_AUTH;
     case HAUL_AGAIN:
+    case HAUL_BUSY:
     case HAUL_TIMEOUT:
     case HAUL_CLOSED:
     case HAUL_REFUSED:
@@ -49,7 +51,8 @@ int exit_code_of(enum haul_status status, int signal_number)
 
 bool exit_code_is_retryable(int exit_code)
 {
-    return exit_code == EXIT_CODE_TEMPORARY || exit_code == EXIT_CODE_LIMIT;
+    return exit_code == EXIT_CODE_TEMPORARY || exit_code == EXIT_CODE_LIMIT ||
+           exit_code > EXIT_CODE_SIGNAL;
 }
 
 const char *exit_code_table(void)
@@ -57,13 +60,16 @@ const char *exit_code_table(void)
     return "  0    success; of a send: committed and verified\n"
            "  1    other failure, also of the tool itself\n"
            "  2    usage: an unknown option, a value that is not valid\n"
-           "  3    refused before any data moved: no such database, locked, port in use,\n"
-           "       target range not empty, versions or column families that do not fit\n"
+           "  3    refused before any data moved: no such database, target range not empty,\n"
+           "       versions or column families that do not fit\n"
            "  4    authentication failed\n"
-           "  5    temporary: peer not reachable, timeout, connection lost; run it again\n"
+           "  5    temporary: peer not reachable or busy, timeout, connection lost, database\n"
+           "       locked, port in use; run it again\n"
            "  6    integrity: checksum or digest mismatch; `verify`: the databases differ\n"
            "  7    permanent: database or file error, protocol broken, fenced, log too short\n"
            "  8    a limit of the system was reached: memory, locked memory, descriptors\n"
+           "  9    cancelled by `haul cancel`: nothing of the job is kept\n"
            "  10   in doubt: the decision record tells who owns the range\n"
-           "  130  stopped by SIGINT; 143: by SIGTERM\n";
+           "  130  stopped by SIGINT, 143: by SIGTERM, 129: by SIGHUP; what has arrived is kept,\n"
+           "       and the same command goes on\n";
 }

@@ -17,7 +17,7 @@ enum exit_code {
     EXIT_CODE_INTEGRITY = 6,
     EXIT_CODE_PERMANENT = 7,
     EXIT_CODE_LIMIT = 8,
-    /* 9 is kept free for "nothing to do". */
+    EXIT_CODE_CANCELLED = 9,
     EXIT_CODE_IN_DOUBT = 10,
     EXIT_CODE_SIGNAL = 128, /* plus the signal's number */
 };
@@ -25,7 +25,8 @@ enum exit_code {
 /* The exit code of a status; `signal_number` is the signal that asked for the end, or 0. */
 int exit_code_of(enum haul_status status, int signal_number);
 
-/* Whether the same command may succeed when it is simply run again. */
+/* Whether the same command may succeed when it is simply run again. What was stopped by a signal
+ * goes on; what was cancelled was meant to be. */
 bool exit_code_is_retryable(int exit_code);
 
 /* The table as printed by --help: "  0    committed and verified\n" ... */

@@ -63,13 +63,19 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
     output_bar_clear(output);
 }
 
+/* `send` and `resume` give, and so does `resolve`. */
+static bool is_receiver(const struct output *output)
+{
+    return strcmp(output->command, "recv") == 0;
+}
+
 static void print_summary(const struct haul_result *result, const struct output *output)
 {
     const struct haul_progress *figures = &result->progress;
     char bytes[HUMAN_TEXT_BYTES_MAX];
     char seconds[HUMAN_TEXT_BYTES_MAX];
     char speed[HUMAN_TEXT_BYTES_MAX];
-    bool sending = strcmp(output->command, "send") == 0;
+    bool sending = !is_receiver(output);
     human_bytes((double)figures->bytes, bytes);
     human_seconds(figures->seconds, seconds);
     human_bytes(figures->seconds > 0 ? (double)figures->bytes / figures->seconds : 0, speed);
@@ -88,11 +94,18 @@ static void print_summary(const struct haul_result *result, const struct output 
 /* A job that broke off can be taken up again; the error line is where its user looks. */
 static void hint_resume(const struct output *output, struct haul_error *error)
 {
-    if (error->hint[0] == '\0' && strcmp(output->command, "recv") != 0 &&
-        exit_code_of(error->status, 0) == EXIT_CODE_TEMPORARY) {
-        haul_error_hint(error, "%s; `haul resume --db DIR --to ADDR:PORT` goes on with the job",
-                        output_hint(error));
+    bool temporary = exit_code_of(error->status, 0) == EXIT_CODE_TEMPORARY;
+    if (error->hint[0] != '\0' || !temporary) {
+        return;
     }
+    if (is_receiver(output)) {
+        if (error->status == HAUL_STOPPED) {
+            haul_error_hint(error, "start it again, and a job that broke off goes on");
+        }
+        return;
+    }
+    haul_error_hint(error, "%s; `haul resume --db DIR --to ADDR:PORT` goes on with the job",
+                    output_hint(error));
 }
 
 static void print_load(const struct load_result *load)
@@ -116,9 +129,7 @@ static int report(const struct haul_result *result, const struct load_result *lo
     int exit_code = exit_code_of(status, signal_number);
     if (status != HAUL_OK) {
         error.status = status;
-        if (status != HAUL_CANCELLED) {
-            hint_resume(output, &error);
-        }
+        hint_resume(output, &error);
         output_error(output, &error);
     }
     if (output->options.json) {

@@ -144,7 +144,7 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_AGAIN] = "run it again",
         [HAUL_TIMEOUT] = "check the network and the load of both sides, or raise --peer-timeout",
         [HAUL_CLOSED] = "look at the messages of the other side, then run it again",
-        [HAUL_CANCELLED] = "run it again to start over",
+        [HAUL_CANCELLED] = "nothing of it is kept; the source still has everything",
         [HAUL_INVALID] = "see 'haul --help'",
         [HAUL_UNSUPPORTED] = "choose another option, or another transport",
         [HAUL_NO_MEMORY] = "free some memory, or use fewer or smaller --slots and --links",
@@ -167,6 +167,7 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_IN_DOUBT] = "let both sides run: the same command again asks for the decision",
         [HAUL_STORE] = "look at the LOG file of the database",
         [HAUL_INTERNAL] = "please report this, with the output of -vv",
+        [HAUL_STOPPED] = "run it again",
     };
     if (error->hint[0] != '\0') {
         return error->hint;

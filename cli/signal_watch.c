@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signal_watch.c — sigwait in a thread: no handler, so no call that is unsafe in one.
  *
- *   none --INT/TERM, migration set or polled--> cancelled --INT/TERM--> _exit
- *   none --INT/TERM, neither------------------> _exit
+ *   none --INT/TERM/HUP, migration set or polled--> stopped --INT/TERM/HUP--> _exit
+ *   none --INT/TERM/HUP, neither------------------> _exit
  * Only `on_stop_signal` moves it. */
 #include "signal_watch.h"
 
@@ -16,12 +16,18 @@
 #include "exit_code.h"
 #include "json_output.h"
 
+/* Those that stop us, but what the process was told to ignore, and SIGUSR1. */
 static void make_signal_set(sigset_t *set)
 {
+    static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
     (void)sigemptyset(set);
-    (void)sigaddset(set, SIGINT);
-    (void)sigaddset(set, SIGTERM);
     (void)sigaddset(set, SIGUSR1);
+    for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
+        struct sigaction action;
+        if (sigaction(stops[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+            (void)sigaddset(set, stops[i]);
+        }
+    }
 }
 
 static void wake(struct signal_watch *watch)
@@ -31,11 +37,17 @@ static void wake(struct signal_watch *watch)
     (void)written; /* full means that it is readable already */
 }
 
-/* Databases survive this as they survive a crash: what was acknowledged is in the log. */
+static const char *name_of(int number)
+{
+    return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
+}
+
+/* Databases and jobs survive this as they survive a crash: what was acknowledged is in the log, and
+ * what is recorded as durable is kept. */
 static void end_process(struct signal_watch *watch, int number)
 {
     struct haul_error error;
-    haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "ended at once by signal %d", number);
+    haul_error_set(&error, HAUL_STOPPED, NULL, 0, "ended at once by %s", name_of(number));
     output_error(watch->output, &error);
     if (watch->output->options.json) {
         json_output_error(watch->output->command, &error, EXIT_CODE_SIGNAL + number);
@@ -46,29 +58,28 @@ static void end_process(struct signal_watch *watch, int number)
 static void on_stop_signal(struct signal_watch *watch, int number)
 {
     (void)pthread_mutex_lock(&watch->lock);
-    bool cancel = (watch->migration != NULL || watch->polled) && watch->number == 0;
+    bool stops = (watch->migration != NULL || watch->polled) && watch->number == 0;
     if (watch->number == 0) {
         watch->number = number;
     }
-    if (cancel && watch->migration != NULL) {
-        haul_migration_cancel(watch->migration);
+    if (stops && watch->migration != NULL) {
+        haul_migration_stop(watch->migration);
     }
     (void)pthread_mutex_unlock(&watch->lock);
-    if (!cancel) {
+    if (!stops) {
         end_process(watch, number);
     }
-    output_line(watch->output, "stopping; again to end at once");
+    output_line(watch->output, "%s: stopping, and keeping what has arrived; again to end at once",
+                name_of(number));
     wake(watch);
 }
 
 static void *run(void *context)
 {
     struct signal_watch *watch = context;
-    sigset_t set;
-    make_signal_set(&set);
     for (;;) {
         int number = 0;
-        if (sigwait(&set, &number) != 0) {
+        if (sigwait(&watch->signals, &number) != 0) {
             continue;
         }
         (void)pthread_mutex_lock(&watch->lock);
@@ -91,9 +102,8 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
     memset(watch, 0, sizeof(*watch));
     watch->output = output;
     (void)pthread_mutex_init(&watch->lock, NULL);
-    sigset_t set;
-    make_signal_set(&set);
-    (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+    make_signal_set(&watch->signals);
+    (void)pthread_sigmask(SIG_BLOCK, &watch->signals, NULL);
     watch->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (watch->wake_fd < 0) {
         (void)pthread_mutex_destroy(&watch->lock);
@@ -124,7 +134,7 @@ void signal_watch_set(struct signal_watch *watch, struct haul_migration *migrati
     (void)pthread_mutex_lock(&watch->lock);
     watch->migration = migration;
     if (migration != NULL && watch->number != 0) {
-        haul_migration_cancel(migration); /* the signal was there first */
+        haul_migration_stop(migration); /* the signal was there first */
     }
     (void)pthread_mutex_unlock(&watch->lock);
 }

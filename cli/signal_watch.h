@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* signal_watch.h — SIGINT, SIGTERM and SIGUSR1, taken by a thread of their own.
+/* signal_watch.h — SIGINT, SIGTERM, SIGHUP and SIGUSR1, taken by a thread of their own.
  *
- * The first SIGINT or SIGTERM cancels the migration that is being watched or is noticed by work
- * that polls; when there is neither, it ends the process. The second always ends it. SIGUSR1 makes
- * `wake_fd` readable. */
+ * The first of the former three stops the migration that is being watched (what has arrived is
+ * kept) or is noticed by work that polls; when there is neither, it ends the process. The second
+ * always ends it. One that the process was started to ignore, as nohup does, stays ignored. SIGUSR1
+ * makes `wake_fd` readable. */
 #ifndef HAUL_SIGNAL_WATCH_H
 #define HAUL_SIGNAL_WATCH_H
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 
 #include "haul/migration.h"
@@ -21,6 +23,7 @@ struct signal_watch {
     struct haul_migration *migration; /* behind `lock`, as the next */
     bool polled;
     int number; /* the first signal; 0: none */
+    sigset_t signals;
     bool stopping;
     int wake_fd;
 };
@@ -31,7 +34,7 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void signal_watch_fini(struct signal_watch *watch);
 
-/* From now on signals cancel `migration`, and one that came before does so now (NULL: they end the
+/* From now on signals stop `migration`, and one that came before does so now (NULL: they end the
  * process, unless its work is polled). */
 void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration);
 

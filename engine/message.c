@@ -116,6 +116,11 @@ struct haul_slice message_slice(const pb_bytes_array_t *bytes)
                          : (struct haul_slice){bytes->bytes, bytes->size};
 }
 
+enum haul_status message_status(uint32_t value, enum haul_status otherwise)
+{
+    return value != HAUL_OK && value < HAUL_STATUS_COUNT ? (enum haul_status)value : otherwise;
+}
+
 uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted)
 {
     uint64_t mark = 1 + accepted->delta_next_batch;

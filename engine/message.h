@@ -32,7 +32,8 @@ enum {
     X(COMMITTED, 10, committed, Committed)           \
     X(ABORT, 11, abort, Abort)                       \
     X(ABORTED, 12, aborted, Aborted)                 \
-    X(REFUSED, 13, refused, Refused)
+    X(REFUSED, 13, refused, Refused)                 \
+    X(STOP, 14, stop, Stop)
 
 enum message_type {
 #define MESSAGE_ENUM(name, value, member, proto) MESSAGE_##name = value,
@@ -78,6 +79,9 @@ void message_release(struct message *message);
 pb_bytes_array_t *message_bytes(struct haul_slice bytes);
 /* The bytes of one; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);
+
+/* A status that came over the wire; one that is unknown, or OK, is `otherwise`. */
+enum haul_status message_status(uint32_t value, enum haul_status otherwise);
 
 /* Batches that the target holds durably; grows when an attempt has brought something. */
 uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted);

@@ -31,9 +31,9 @@ enum haul_status migration_random(uint8_t *bytes, size_t size_bytes)
 enum haul_status migration_init(struct haul_migration *migration, struct haul_error *error)
 {
     (void)pthread_mutex_init(&migration->lock, NULL);
-    migration->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    migration->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     migration->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (migration->cancel_fd < 0 || migration->ended_fd < 0) {
+    if (migration->request_fd < 0 || migration->ended_fd < 0) {
         return haul_error_set(error, HAUL_LIMIT, "eventfd", errno, "cannot start a migration");
     }
     return HAUL_OK;
@@ -93,13 +93,19 @@ enum haul_status migration_start(struct haul_migration *migration, struct haul_e
 
 void migration_fini(struct haul_migration *migration)
 {
-    if (migration->cancel_fd > 0) {
-        (void)close(migration->cancel_fd);
+    if (migration->request_fd > 0) {
+        (void)close(migration->request_fd);
     }
     if (migration->ended_fd > 0) {
         (void)close(migration->ended_fd);
     }
     (void)pthread_mutex_destroy(&migration->lock);
+}
+
+void migration_drain_request(struct haul_migration *migration)
+{
+    eventfd_t ignored;
+    (void)eventfd_read(migration->request_fd, &ignored);
 }
 
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress)
@@ -123,12 +129,26 @@ void haul_migration_progress(struct haul_migration *migration, struct haul_progr
     (void)pthread_mutex_unlock(&migration->lock);
 }
 
-void haul_migration_cancel(struct haul_migration *migration)
+/* Safe in a signal handler. */
+static void request(struct haul_migration *migration, enum migration_request wanted)
 {
     int saved_errno = errno;
-    atomic_store(&migration->cancelled, true);
-    (void)eventfd_write(migration->cancel_fd, 1);
+    int now = atomic_load(&migration->request);
+    while (now < (int)wanted &&
+           !atomic_compare_exchange_weak(&migration->request, &now, (int)wanted)) {
+    }
+    (void)eventfd_write(migration->request_fd, 1);
     errno = saved_errno;
+}
+
+void haul_migration_stop(struct haul_migration *migration)
+{
+    request(migration, MIGRATION_STOPS);
+}
+
+void haul_migration_cancel(struct haul_migration *migration)
+{
+    request(migration, MIGRATION_CANCELS);
 }
 
 int haul_migration_fd(const struct haul_migration *migration)
@@ -158,7 +178,7 @@ void haul_migration_destroy(struct haul_migration *migration)
         return;
     }
     if (migration->started && !migration->joined) {
-        haul_migration_cancel(migration);
+        haul_migration_stop(migration);
         (void)pthread_join(migration->thread, NULL);
     }
     migration->destroy(migration);

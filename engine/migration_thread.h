@@ -10,6 +10,13 @@
 #include "haul/migration.h"
 #include "link.h"
 
+/* What an operator has asked for. */
+enum migration_request {
+    MIGRATION_GOES_ON,
+    MIGRATION_STOPS,   /* end, and keep what has arrived */
+    MIGRATION_CANCELS, /* end, and discard it */
+};
+
 struct haul_migration {
     /* The loop; fills `result` and returns. Runs in the migration's own thread. */
     void (*run)(struct haul_migration *migration);
@@ -21,10 +28,10 @@ struct haul_migration {
     pthread_mutex_t lock; /* of `progress` */
     struct haul_progress progress;
     struct haul_result result; /* the loop's until the end, then readable */
-    atomic_bool cancelled;
-    int cancel_fd;        /* eventfd: wakes the loop */
-    int ended_fd;         /* eventfd: readable for ever after the end */
-    const char *cpu_list; /* NULL: as the network card lies */
+    atomic_int request;        /* enum migration_request; only grows */
+    int request_fd;            /* eventfd: wakes the loop */
+    int ended_fd;              /* eventfd: readable for ever after the end */
+    const char *cpu_list;      /* NULL: as the network card lies */
     bool placed;
     char address[LINK_ADDRESS_TEXT_BYTES_MAX];
 };
@@ -42,10 +49,12 @@ void migration_fini(struct haul_migration *migration);
  * has this local address, unless processors were named. */
 void migration_place_near(struct haul_migration *migration, const struct link_address *local,
                           const struct haul_log *log);
-static inline bool migration_is_cancelled(const struct haul_migration *migration)
+static inline enum migration_request migration_requested(const struct haul_migration *migration)
 {
-    return atomic_load(&migration->cancelled);
+    return (enum migration_request)atomic_load(&migration->request);
 }
+/* `request_fd` is not readable any more. */
+void migration_drain_request(struct haul_migration *migration);
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);
 
 /* Bytes from the system's random source. Errors: IO. */

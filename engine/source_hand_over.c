@@ -18,7 +18,7 @@ static void send_commit(struct source_session *session, uint64_t now_ns)
 }
 
 /* The decision was made before the path was lost: does the target know it? */
-void hand_over_on_welcome(struct source_session *session, uint64_t now_ns)
+void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns)
 {
     if (session->welcome.job_phase == JOB_COMMITTED) {
         session->committed = true;
@@ -30,7 +30,7 @@ void hand_over_on_welcome(struct source_session *session, uint64_t now_ns)
     }
 }
 
-void hand_over_check_caught_up(struct source_session *session)
+void source_hand_over_check_caught_up(struct source_session *session)
 {
     if (session->waits_for_target && session->state == SOURCE_CATCHING_UP &&
         catch_up_is_level(&session->catch_up, session->progress.delta_applied_batches)) {
@@ -47,8 +47,8 @@ static void start_freeze(struct source_session *session, uint64_t now_ns)
     source_enter(session, SOURCE_FREEZING, session->freeze.deadline_ns);
 }
 
-void hand_over_on_round_done(struct source_session *session, const struct source_event *event,
-                             uint64_t now_ns)
+void source_hand_over_on_round_done(struct source_session *session,
+                                    const struct source_event *event, uint64_t now_ns)
 {
     session->figures.lag_bytes = event->bytes;
     session->round_sequence = event->sequence;
@@ -63,7 +63,7 @@ void hand_over_on_round_done(struct source_session *session, const struct source
         break;
     case CATCH_UP_WAIT:
         session->waits_for_target = true; /* a Progress goes on, when one is still to come */
-        hand_over_check_caught_up(session);
+        source_hand_over_check_caught_up(session);
         break;
     case CATCH_UP_FREEZE:
         start_freeze(session, now_ns);
@@ -91,8 +91,8 @@ static void give_up_freeze(struct source_session *session, uint64_t now_ns)
     }
 }
 
-void hand_over_on_frozen(struct source_session *session, const struct source_event *event,
-                         uint64_t now_ns)
+void source_hand_over_on_frozen(struct source_session *session, const struct source_event *event,
+                                uint64_t now_ns)
 {
     if (event->error.status != HAUL_OK || freeze_limit_is_over(&session->freeze, now_ns)) {
         give_up_freeze(session, now_ns);
@@ -102,8 +102,8 @@ void hand_over_on_frozen(struct source_session *session, const struct source_eve
     source_start_round(session);
 }
 
-void hand_over_on_digested(struct source_session *session, const struct source_event *event,
-                           uint64_t now_ns)
+void source_hand_over_on_digested(struct source_session *session, const struct source_event *event,
+                                  uint64_t now_ns)
 {
     const struct plan *plan = session->options.plan;
     memcpy(session->digests, event->digests, plan->family_count * sizeof(struct digest));
@@ -137,8 +137,8 @@ static bool digests_agree(const struct source_session *session,
     return equal || HAUL_PLANTED_BUG(DIGEST_SKIPPED);
 }
 
-void hand_over_on_prepared(struct source_session *session, const haul_control_Prepared *prepared,
-                           uint64_t now_ns)
+void source_hand_over_on_prepared(struct source_session *session,
+                                  const haul_control_Prepared *prepared, uint64_t now_ns)
 {
     /* Without a write in between, two freezes have the same sequence. */
     if ((prepared->freeze != session->freeze.attempts && !HAUL_PLANTED_BUG(LATE_PREPARED)) ||
@@ -158,8 +158,8 @@ void hand_over_on_prepared(struct source_session *session, const haul_control_Pr
     source_enter(session, SOURCE_DECIDING, CLOCK_NEVER);
 }
 
-void hand_over_on_decided(struct source_session *session, const struct source_event *event,
-                          uint64_t now_ns)
+void source_hand_over_on_decided(struct source_session *session, const struct source_event *event,
+                                 uint64_t now_ns)
 {
     if (event->error.status == HAUL_IN_DOUBT) {
         /* Nobody knows before the record is read again: stay frozen, change nothing. */
@@ -174,18 +174,21 @@ void hand_over_on_decided(struct source_session *session, const struct source_ev
         return;
     }
     freeze_limit_end(&session->freeze, now_ns);
-    memset(&session->outcome, 0, sizeof(session->outcome)); /* the path may be lost already */
+    struct haul_error loss = session->outcome; /* the path may be lost already */
+    memset(&session->outcome, 0, sizeof(session->outcome));
     session->decided = true;
     (void)source_push(session, SOURCE_ACTION_RELEASE);
     if (session->channel_up) {
         send_commit(session, now_ns);
+    } else if (session->ending) {
+        source_leave_in_doubt(session, "the path was lost");
     } else {
-        source_go_retry(session, now_ns);
+        source_go_retry(session, &loss, now_ns);
     }
 }
 
 /* The hook has its own deadline, so its answer comes; but not for ever is it waited for. */
-void hand_over_on_hook_late(struct source_session *session, uint64_t now_ns)
+void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_ns)
 {
     uint64_t last_ns = source_answer_deadline(session, session->freeze.deadline_ns);
     if (now_ns < last_ns) {
@@ -197,7 +200,7 @@ void hand_over_on_hook_late(struct source_session *session, uint64_t now_ns)
 }
 
 /* Before any event: an answer that comes late finds the freeze given up. */
-void hand_over_check_deadline(struct source_session *session, uint64_t now_ns)
+void source_hand_over_check_deadline(struct source_session *session, uint64_t now_ns)
 {
     bool waits = session->state == SOURCE_DRAINING || session->state == SOURCE_PREPARING;
     if (waits && freeze_limit_is_over(&session->freeze, now_ns)) {

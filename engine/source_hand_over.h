@@ -7,25 +7,25 @@
 #include "source_machine.h"
 
 /* Welcome to a session whose decision was made before the path was lost. */
-void hand_over_on_welcome(struct source_session *session, uint64_t now_ns);
+void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns);
 
 /* A Progress or a round has come: is another round due? */
-void hand_over_check_caught_up(struct source_session *session);
-void hand_over_on_round_done(struct source_session *session, const struct source_event *event,
-                             uint64_t now_ns);
-void hand_over_on_frozen(struct source_session *session, const struct source_event *event,
-                         uint64_t now_ns);
-void hand_over_on_digested(struct source_session *session, const struct source_event *event,
-                           uint64_t now_ns);
-void hand_over_on_prepared(struct source_session *session, const haul_control_Prepared *prepared,
-                           uint64_t now_ns);
-void hand_over_on_decided(struct source_session *session, const struct source_event *event,
-                          uint64_t now_ns);
+void source_hand_over_check_caught_up(struct source_session *session);
+void source_hand_over_on_round_done(struct source_session *session,
+                                    const struct source_event *event, uint64_t now_ns);
+void source_hand_over_on_frozen(struct source_session *session, const struct source_event *event,
+                                uint64_t now_ns);
+void source_hand_over_on_digested(struct source_session *session, const struct source_event *event,
+                                  uint64_t now_ns);
+void source_hand_over_on_prepared(struct source_session *session,
+                                  const haul_control_Prepared *prepared, uint64_t now_ns);
+void source_hand_over_on_decided(struct source_session *session, const struct source_event *event,
+                                 uint64_t now_ns);
 
 /* Before any event: a freeze whose deadline has passed is given up, so that an answer that comes
  * late finds it gone. */
-void hand_over_check_deadline(struct source_session *session, uint64_t now_ns);
+void source_hand_over_check_deadline(struct source_session *session, uint64_t now_ns);
 /* A TICK at the deadline of FREEZING: the freeze hook is late. */
-void hand_over_on_hook_late(struct source_session *session, uint64_t now_ns);
+void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_ns);
 
 #endif

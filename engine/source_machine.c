@@ -92,12 +92,17 @@ bool source_may_retry(const struct source_session *session, const struct haul_er
 {
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING;
-    return (session->proposed || session->decided) && end_reason_is_path(error->status) &&
+    /* Whoever comes while another job runs waits for its turn; a receiver that is not there at all
+     * is worth a look at the command line. */
+    bool known = session->proposed || session->decided || session->figures.retries > 0 ||
+                 error->status == HAUL_BUSY;
+    return known && !session->ending && end_reason_is_path(error->status) &&
            retry_limit_allows(&session->retry, was_up, now_ns);
 }
 
-void source_go_retry(struct source_session *session, uint64_t now_ns)
+void source_go_retry(struct source_session *session, const struct haul_error *loss, uint64_t now_ns)
 {
+    session->loss = *loss;
     source_thaw(session, now_ns);
     session->channel_up = false;
     session->copied = false;

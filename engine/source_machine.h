@@ -20,18 +20,21 @@ struct source_session {
     enum source_state state;
     uint64_t state_deadline_ns; /* CLOCK_NEVER: none */
     struct haul_error outcome;
+    struct haul_error loss; /* of the path, the last one */
     haul_control_Welcome welcome;
     struct message accepted; /* PlanAccepted, owned */
     haul_control_Progress progress;
     bool channel_up;
-    bool proposed;      /* the plan went out: the target may have a record of the job */
-    bool accepted_once; /* and has: it said so */
+    bool proposed;        /* the plan went out: the target may have a record of the job */
+    bool proposed_before; /* on an earlier connection */
+    bool accepted_once;   /* and has: it said so */
     struct retry_limit retry;
     struct freeze_limit freeze;
     bool decided;
     bool decision_asked;
     bool decision_in_doubt; /* the record could neither be written nor not */
     bool committed;         /* the target owns, and said so */
+    bool ending;            /* the operator wants the end: no coming back */
     bool copied;
     struct catch_up catch_up;
     bool waits_for_target; /* the lag is small here; the target has yet to apply what was sent */
@@ -68,6 +71,7 @@ void source_leave_in_doubt(struct source_session *session, const char *why);
 /* May the session come back to its target after this loss of the path? */
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns);
-void source_go_retry(struct source_session *session, uint64_t now_ns);
+void source_go_retry(struct source_session *session, const struct haul_error *loss,
+                     uint64_t now_ns);
 
 #endif

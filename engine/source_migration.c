@@ -39,7 +39,8 @@ struct source_migration {
     uint64_t started_ns;
     uint64_t published_ns;
     bool was_accepted;
-    bool cancel_reported;
+    char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
+    enum migration_request request;            /* what the session was told of */
     bool ended;
 };
 
@@ -48,9 +49,25 @@ static uint64_t now_ns(const struct source_migration *source)
     return clock_now_ns(source->clock);
 }
 
+/* Tell an operator what is waited for, once for each reason. */
+static void note_loss(struct source_migration *source)
+{
+    const struct haul_error *loss = source_session_loss(source->session);
+    if (source_session_state(source->session) != SOURCE_RETRYING ||
+        strcmp(loss->text, source->loss_text) == 0) {
+        return;
+    }
+    (void)snprintf(source->loss_text, sizeof(source->loss_text), "%s", loss->text);
+    char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+    haul_error_format(loss, line, sizeof(line));
+    haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s; trying again for up to %u s", line,
+             (source->job.options.retry_max_ms + 999) / 1000);
+}
+
 static void feed(struct source_migration *source, struct source_event *event)
 {
     source_session_event(source->session, event, now_ns(source));
+    note_loss(source);
 }
 
 static void feed_error(struct source_migration *source, enum source_event_type type,
@@ -355,15 +372,30 @@ static bool poll_calls(struct source_migration *source)
     return any;
 }
 
+static void check_request(struct source_migration *source)
+{
+    if (poll_group_take_ready(source->group, source->base.request_fd)) {
+        migration_drain_request(&source->base);
+    }
+    enum migration_request request = migration_requested(&source->base);
+    if (request == source->request) {
+        return;
+    }
+    source->request = request;
+    struct source_event event = {.type = request == MIGRATION_STOPS ? SOURCE_EVENT_STOP
+                                                                    : SOURCE_EVENT_CANCEL};
+    if (request == MIGRATION_STOPS) {
+        haul_error_set(&event.error, HAUL_STOPPED, NULL, 0,
+                       "stopped; the target keeps what has arrived");
+    } else {
+        haul_error_set(&event.error, HAUL_CANCELLED, NULL, 0, "cancelled by the operator");
+    }
+    feed(source, &event);
+}
+
 static bool poll_session(struct source_migration *source)
 {
-    if (migration_is_cancelled(&source->base) && !source->cancel_reported) {
-        source->cancel_reported = true;
-        poll_group_remove_fd(source->group, source->base.cancel_fd);
-        struct source_event event = {.type = SOURCE_EVENT_CANCEL};
-        haul_error_set(&event.error, HAUL_CANCELLED, NULL, 0, "cancelled by the operator");
-        feed(source, &event);
-    }
+    check_request(source);
     struct source_event tick = {.type = SOURCE_EVENT_TICK};
     feed(source, &tick);
     return perform_all(source);
@@ -576,7 +608,7 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "cannot create the loop");
     }
-    status = poll_group_add_fd(source->group, source->base.cancel_fd);
+    status = poll_group_add_fd(source->group, source->base.request_fd);
     if (status == HAUL_OK) {
         status = call_worker_create(&source->worker, error);
     }

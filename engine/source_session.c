@@ -40,6 +40,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     if (hello->secret.size > 0) {
         memcpy(hello->secret.bytes, options->source.secret.data, hello->secret.size);
     }
+    hello->retry_ms = options->retry_max_ms;
     hello->resume = session->proposed || options->continued || session->decided;
     hello->supersedes_count = (pb_size_t)options->superseded_count;
     for (size_t i = 0; i < options->superseded_count; i++) {
@@ -54,7 +55,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
 {
     session->welcome = *welcome;
     if (session->decided) { /* nothing may abort any more */
-        hand_over_on_welcome(session, now_ns);
+        source_hand_over_on_welcome(session, now_ns);
         return;
     }
     if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
@@ -75,6 +76,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
         return;
     }
     session->proposed = true;
+    session->figures.peer_knows = false;
     /* Clearing an --overwrite range takes the target its time; its keep-alives cover for it. */
     source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
@@ -124,6 +126,79 @@ static void check_copied(struct source_session *session)
     }
 }
 
+/* --- ends ------------------------------------------------------------------------------------- */
+
+/* The path or something of ours failed. */
+static void on_failure(struct source_session *session, const struct haul_error *error,
+                       uint64_t now_ns)
+{
+    if (session->decided) {
+        source_leave_in_doubt(session, error->text);
+    } else if (session->state == SOURCE_ABORTING) {
+        source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
+        (void)source_push(session, SOURCE_ACTION_END);
+    } else {
+        source_abort_job(session, error, true, now_ns);
+    }
+}
+
+/* Behind the decision a stop and a cancel mean: finish, but do not come back for it. */
+static void end_decided(struct source_session *session, const struct haul_error *error)
+{
+    session->ending = true;
+    if (session->decided && session->state != SOURCE_COMMITTING) {
+        source_leave_in_doubt(session, error->text);
+    }
+}
+
+static void on_stop(struct source_session *session, const struct haul_error *error, uint64_t now_ns)
+{
+    if (session->decision_asked || session->state == SOURCE_ABORTING) {
+        end_decided(session, error);
+        return;
+    }
+    session->outcome = *error;
+    source_thaw(session, now_ns);
+    if (session->channel_up) {
+        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+    }
+    source_end(session);
+}
+
+static void on_cancel(struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns)
+{
+    if (session->decision_asked) {
+        session->outcome = session->decided ? session->outcome : *error;
+        end_decided(session, error);
+    } else {
+        on_failure(session, error, now_ns);
+    }
+}
+
+/* Channel or links are gone. */
+static void on_path_lost(struct source_session *session, const struct haul_error *error,
+                         uint64_t now_ns)
+{
+    bool leaves = session->state != SOURCE_ABORTING && session->state != SOURCE_DECIDING &&
+                  session->state != SOURCE_RETRYING;
+    if (leaves && source_may_retry(session, error, now_ns)) {
+        source_go_retry(session, error, now_ns);
+    } else if (session->state != SOURCE_RETRYING) {
+        on_failure(session, error, now_ns);
+    }
+}
+
+/* The target's operator has stopped it: what it has is kept, and it may be started again. */
+static void on_peer_stop(struct source_session *session, const char *text, uint64_t now_ns)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the target has ended its attempt: %s", text);
+    haul_error_hint(&error, "start `haul recv` again; `haul resume` goes on with the job");
+    on_path_lost(session, &error, now_ns);
+}
+
 /* --- dispatch --------------------------------------------------------------------------------- */
 
 /* The peer ended the job: its reason becomes ours. */
@@ -131,22 +206,22 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
                         const char *hint, uint64_t now_ns)
 {
     struct haul_error error = {0};
-    bool known = status != HAUL_OK && status <= HAUL_INTERNAL;
-    enum haul_status reason = known ? (enum haul_status)status : HAUL_PROTOCOL;
-    haul_error_set(&error, reason, NULL, 0, "the target refused: %s", text);
+    haul_error_set(&error, message_status(status, HAUL_PROTOCOL), NULL, 0, "the target refused: %s",
+                   text);
     haul_error_hint(&error, "%s", hint);
     if (session->decided) {
         if (source_may_retry(session, &error, now_ns)) {
-            source_go_retry(session, now_ns);
+            source_go_retry(session, &error, now_ns);
         } else {
             source_leave_in_doubt(session, text);
         }
         return;
     }
+    /* It may not have noticed yet that we were gone; and another job of it comes to an end. */
     bool came_back = session->accepted_once || session->figures.retries > 0;
-    if (came_back && session->state <= SOURCE_PLANNING &&
-        source_may_retry(session, &error, now_ns)) {
-        source_go_retry(session, now_ns); /* the target has not yet noticed that we were gone */
+    bool waits = came_back || error.status == HAUL_BUSY;
+    if (waits && session->state <= SOURCE_PLANNING && source_may_retry(session, &error, now_ns)) {
+        source_go_retry(session, &error, now_ns);
         return;
     }
     source_abort_job(session, &error, false, now_ns);
@@ -174,7 +249,7 @@ static bool on_expected_message(struct source_session *session, struct message *
     } else if (message->type == MESSAGE_PLAN_ACCEPTED && state == SOURCE_PLANNING) {
         on_plan_accepted(session, message, now_ns);
     } else if (message->type == MESSAGE_PREPARED && state == SOURCE_PREPARING) {
-        hand_over_on_prepared(session, &message->as.prepared, now_ns);
+        source_hand_over_on_prepared(session, &message->as.prepared, now_ns);
     } else if (message->type == MESSAGE_PREPARED && state >= SOURCE_CATCHING_UP &&
                state <= SOURCE_DRAINING) {
         return true; /* for a freeze that was given up */
@@ -189,22 +264,24 @@ static bool on_expected_message(struct source_session *session, struct message *
 
 /* Nothing of a job that is refused is with the target; but one that it had before stays with it,
  * and one that it aborts it has still to clear. */
-static bool refused_means_gone(const struct source_session *session,
-                               const haul_control_Refused *refused)
+static void note_refused(struct source_session *session, const haul_control_Refused *refused)
 {
-    return !session->accepted_once && !session->options.continued &&
-           session->figures.retries == 0 &&
-           !end_reason_may_lack_record((enum haul_status)refused->status);
+    bool gone = !session->accepted_once && !session->options.continued &&
+                !session->proposed_before &&
+                !end_reason_may_lack_record((enum haul_status)refused->status);
+    session->figures.peer_knows = gone;
+    session->proposed = session->proposed && !gone;
 }
 
 static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
         if (message->type == MESSAGE_ABORTED || message->type == MESSAGE_REFUSED) {
-            bool looked = session->welcome.session.size > 0;
-            session->figures.peer_knows =
-                looked && (message->type == MESSAGE_ABORTED ||
-                           refused_means_gone(session, &message->as.refused));
+            if (message->type == MESSAGE_REFUSED) {
+                note_refused(session, &message->as.refused);
+            }
+            bool knows = message->type == MESSAGE_ABORTED || session->figures.peer_knows;
+            session->figures.peer_knows = knows && session->welcome.session.size > 0;
             source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)source_push(session, SOURCE_ACTION_END);
         }
@@ -214,14 +291,17 @@ static void on_message(struct source_session *session, struct message *message, 
     case MESSAGE_PROGRESS:
         session->progress = message->as.progress;
         check_copied(session);
-        hand_over_check_caught_up(session);
+        source_hand_over_check_caught_up(session);
         return;
     case MESSAGE_ABORT:
         on_peer_end(session, message->as.abort.status, message->as.abort.text,
                     message->as.abort.hint, now_ns);
         return;
+    case MESSAGE_STOP:
+        on_peer_stop(session, message->as.stop.text, now_ns);
+        return;
     case MESSAGE_REFUSED:
-        session->figures.peer_knows = refused_means_gone(session, &message->as.refused);
+        note_refused(session, &message->as.refused);
         on_peer_end(session, message->as.refused.status, message->as.refused.text,
                     message->as.refused.hint, now_ns);
         return;
@@ -229,33 +309,6 @@ static void on_message(struct source_session *session, struct message *message, 
         if (!on_expected_message(session, message, now_ns)) {
             on_unexpected(session, message->type, now_ns);
         }
-    }
-}
-
-/* The path or something of ours failed. */
-static void on_failure(struct source_session *session, const struct haul_error *error,
-                       uint64_t now_ns)
-{
-    if (session->decided) {
-        source_leave_in_doubt(session, error->text);
-    } else if (session->state == SOURCE_ABORTING) {
-        source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
-        (void)source_push(session, SOURCE_ACTION_END);
-    } else {
-        source_abort_job(session, error, true, now_ns);
-    }
-}
-
-/* Channel or links are gone. */
-static void on_path_lost(struct source_session *session, const struct haul_error *error,
-                         uint64_t now_ns)
-{
-    bool leaves = session->state != SOURCE_ABORTING && session->state != SOURCE_DECIDING &&
-                  session->state != SOURCE_RETRYING;
-    if (leaves && source_may_retry(session, error, now_ns)) {
-        source_go_retry(session, now_ns);
-    } else if (session->state != SOURCE_RETRYING) {
-        on_failure(session, error, now_ns);
     }
 }
 
@@ -271,14 +324,15 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
     case SOURCE_RETRYING:
         session->figures.retries++;
         (void)source_push(session, SOURCE_ACTION_CONNECT);
-        source_enter(session, SOURCE_CONNECTING,
-                     CLOCK_NEVER); /* the channel has its own deadline */
+        /* The channel has its own deadline. */
+        source_enter(session, SOURCE_CONNECTING, CLOCK_NEVER);
         return;
+    case SOURCE_GREETING:
     case SOURCE_COMMITTING:
         on_path_lost(session, &error, now_ns);
         return;
     case SOURCE_FREEZING:
-        hand_over_on_hook_late(session, now_ns);
+        source_hand_over_on_hook_late(session, now_ns);
         return;
     default:
         on_failure(session, &error, now_ns);
@@ -306,13 +360,14 @@ static void check_invariants(const struct source_session *session, uint64_t now_
 void source_session_event(struct source_session *session, const struct source_event *event,
                           uint64_t now_ns)
 {
-    hand_over_check_deadline(session, now_ns);
+    source_hand_over_check_deadline(session, now_ns);
     if (session->state == SOURCE_ENDED) {
         return;
     }
     switch (event->type) {
     case SOURCE_EVENT_CHANNEL_UP:
         session->channel_up = true;
+        session->proposed_before = session->proposed;
         send_hello(session, now_ns);
         break;
     case SOURCE_EVENT_CHANNEL_DOWN:
@@ -339,28 +394,33 @@ void source_session_event(struct source_session *session, const struct source_ev
         break;
     case SOURCE_EVENT_ROUND_DONE:
         if (session->state == SOURCE_CATCHING_UP || session->state == SOURCE_DRAINING) {
-            hand_over_on_round_done(session, event, now_ns);
+            source_hand_over_on_round_done(session, event, now_ns);
         }
         break;
     case SOURCE_EVENT_FROZEN:
         if (session->state == SOURCE_FREEZING) {
-            hand_over_on_frozen(session, event, now_ns);
+            source_hand_over_on_frozen(session, event, now_ns);
         }
         break;
     case SOURCE_EVENT_DIGESTED:
         if (session->state == SOURCE_DRAINING) {
-            hand_over_on_digested(session, event, now_ns);
+            source_hand_over_on_digested(session, event, now_ns);
         } else if (session->state == SOURCE_CATCHING_UP) {
             source_start_round(session); /* of a freeze that was given up */
         }
         break;
     case SOURCE_EVENT_DECIDED:
         haul_assert(session->state == SOURCE_DECIDING);
-        hand_over_on_decided(session, event, now_ns);
+        source_hand_over_on_decided(session, event, now_ns);
         break;
     case SOURCE_EVENT_FAILED:
-    case SOURCE_EVENT_CANCEL:
         on_failure(session, &event->error, now_ns);
+        break;
+    case SOURCE_EVENT_STOP:
+        on_stop(session, &event->error, now_ns);
+        break;
+    case SOURCE_EVENT_CANCEL:
+        on_cancel(session, &event->error, now_ns);
         break;
     case SOURCE_EVENT_TICK:
         on_tick(session, now_ns);
@@ -444,6 +504,11 @@ const haul_control_Welcome *source_session_welcome(const struct source_session *
 const haul_control_PlanAccepted *source_session_accepted(const struct source_session *session)
 {
     return &session->accepted.as.plan_accepted;
+}
+
+const struct haul_error *source_session_loss(const struct source_session *session)
+{
+    return &session->loss;
 }
 
 const haul_control_Progress *source_session_progress(const struct source_session *session)

@@ -17,10 +17,11 @@
  *   COMMITTING --Committed-----------------------------------> ENDED(OK)
  *
  *   FREEZING..PREPARING --give_up_freeze: unfreeze, round----> CATCHING_UP
- *   before DECIDING --abort_job: unfreeze, Abort-------------> ABORTING --Aborted--> ENDED
- *   PLANNING..PREPARING --go_retry: unfreeze, disconnect-----> RETRYING --back-off--> CONNECTING
- *   COMMITTING --go_retry: the target has to learn it--------> RETRYING
- *   RETRYING, COMMITTING --leave_in_doubt: for too long------> ENDED(IN_DOUBT)
+ *   before DECIDING --source_abort_job: unfreeze, Abort------> ABORTING --Aborted--> ENDED
+ *   before DECIDING --on_stop: unfreeze, Stop----------------> ENDED(STOPPED)
+ *   PLANNING..PREPARING --source_go_retry: unfreeze----------> RETRYING --back-off--> CONNECTING
+ *   COMMITTING --source_go_retry: the target has to learn it-> RETRYING
+ *   RETRYING, COMMITTING --source_leave_in_doubt: for too long, or stopped--> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
  *   S1 writes are frozen exactly in FREEZING..DECIDING, and behind a decision that is in doubt
@@ -54,7 +55,8 @@ enum source_event_type {
     SOURCE_EVENT_DIGESTED,   /* digests: one a family */
     SOURCE_EVENT_DECIDED,    /* error.status: OK; IN_DOUBT; else the record was NOT written */
     SOURCE_EVENT_FAILED,     /* error: something local went wrong */
-    SOURCE_EVENT_CANCEL,
+    SOURCE_EVENT_STOP,       /* error: end, and keep what has arrived */
+    SOURCE_EVENT_CANCEL,     /* error: end, and discard it */
     SOURCE_EVENT_TICK,
 };
 
@@ -121,6 +123,8 @@ uint64_t source_session_deadline_ns(const struct source_session *session);
 enum source_state source_session_state(const struct source_session *session);
 /* The outcome, once ENDED. */
 const struct haul_error *source_session_outcome(const struct source_session *session);
+/* Why the session is RETRYING, or was last. */
+const struct haul_error *source_session_loss(const struct source_session *session);
 /* The last Welcome and PlanAccepted, for the driver (positions, token, slots). */
 const haul_control_Welcome *source_session_welcome(const struct source_session *session);
 const haul_control_PlanAccepted *source_session_accepted(const struct source_session *session);

@@ -43,7 +43,8 @@ struct target_job {
     struct plan incoming_plan;   /* on its way to the check */
     uint64_t prepared_version;   /* of the records, when the source came back */
     bool prepared_waits;         /* PREPARED comes when the positions are recorded */
-    bool was_known;              /* the records had the job before */
+    bool keeping;   /* KEPT comes when all is flushed, and the positions are recorded */
+    bool was_known; /* the records had the job before */
     bool ended;
     struct message accepted;
     uint8_t token[LINK_TOKEN_BYTES];
@@ -192,6 +193,25 @@ static void record_positions(struct target_job *job)
     }
 }
 
+static void check_kept(struct target_job *job)
+{
+    if (job->keeping && job->copy.flushes_missing == 0 &&
+        !position_queue_is_busy(&job->copy.positions)) {
+        job->keeping = false;
+        struct target_event event = {.type = TARGET_EVENT_KEPT};
+        feed(job, &event);
+    }
+}
+
+/* Everything that the appliers have, as far as it is whole. */
+static void keep(struct target_job *job)
+{
+    job->keeping = true;
+    if (job->copy.flushes_missing == 0) {
+        target_copy_flush(&job->copy);
+    }
+}
+
 /* PREPARED stands behind every position that it relies on. */
 static void record_prepared(struct target_job *job)
 {
@@ -214,6 +234,7 @@ static void on_positions_recorded(struct target_job *job, const struct haul_erro
         record_prepared(job);
     } else {
         record_positions(job);
+        check_kept(job);
     }
 }
 
@@ -229,8 +250,10 @@ static void report_digests(struct target_job *job)
 
 static void on_flushed(struct target_job *job)
 {
-    if (!target_copy_is_quiet(&job->copy, target_session_prepare(job->session)) ||
-        target_copy_take_digests(&job->copy)) {
+    if (job->keeping) {
+        check_kept(job);
+    } else if (!target_copy_is_quiet(&job->copy, target_session_prepare(job->session)) ||
+               target_copy_take_digests(&job->copy)) {
         report_digests(job);
     } else {
         submit_call(job, CALL_DIGEST);
@@ -303,6 +326,9 @@ static void perform(struct target_job *job, struct target_action *action)
         return;
     case TARGET_ACTION_OWN:
         submit_call(job, CALL_OWN);
+        return;
+    case TARGET_ACTION_KEEP:
+        keep(job);
         return;
     case TARGET_ACTION_STOP:
         target_copy_stop(&job->copy);
@@ -449,6 +475,13 @@ uint64_t target_job_deadline_ns(const struct target_job *job)
     return deadline < progress ? deadline : progress;
 }
 
+void target_job_stop(struct target_job *job)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped; what has arrived is kept");
+    feed_error(job, TARGET_EVENT_STOP, &error);
+}
+
 void target_job_cancel(struct target_job *job)
 {
     struct haul_error error = {0};
@@ -456,16 +489,25 @@ void target_job_cancel(struct target_job *job)
     feed_error(job, TARGET_EVENT_CANCEL, &error);
 }
 
+static bool has_calls(const struct target_job *job)
+{
+    bool any = false;
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        any = any || job->calls[i].under_way;
+    }
+    return any;
+}
+
 bool target_job_has_ended(const struct target_job *job)
 {
     /* The last words are on their way as long as the channel has bytes of them. */
-    return job->ended && (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
+    return job->ended && !has_calls(job) &&
+           (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
 }
 
 bool target_job_is_resumable(const struct target_job *job)
 {
-    enum haul_status outcome = target_session_outcome(job->session)->status;
-    return outcome == HAUL_CLOSED || outcome == HAUL_IN_DOUBT;
+    return target_session_is_resumable(job->session);
 }
 
 void target_job_address(const struct target_job *job, struct link_address *local)

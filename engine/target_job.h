@@ -38,6 +38,8 @@ void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct l
 /* Do what there is to do. True: something happened. */
 bool target_job_poll(struct target_job *job);
 uint64_t target_job_deadline_ns(const struct target_job *job);
+/* End it, and keep what has arrived; end it, and discard that. */
+void target_job_stop(struct target_job *job);
 void target_job_cancel(struct target_job *job);
 /* Over, and everything was said to the peer? */
 bool target_job_has_ended(const struct target_job *job);

@@ -25,9 +25,9 @@ struct target_migration {
     struct tcp_listener *tcp;
     struct listener *verbs; /* NULL: no RDMA, for `rdma_refusal` */
     char rdma_refusal[HAUL_REASON_BYTES_MAX];
-    struct target_job *job;   /* NULL: none */
-    uint64_t resume_until_ns; /* once: wait so long for a lost source; 0: there is none */
-    bool cancel_seen;
+    struct target_job *job;         /* NULL: none */
+    uint64_t resume_until_ns;       /* once: wait so long for a lost source; 0: there is none */
+    enum migration_request request; /* what the job was told of */
     bool ended;
 };
 
@@ -37,7 +37,7 @@ static void take_control(struct target_migration *target, struct link_incoming *
 {
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(&incoming->peer, peer);
-    if (target->job != NULL || target->cancel_seen) {
+    if (target->job != NULL || target->request != MIGRATION_GOES_ON) {
         haul_log(target->options.log, HAUL_LOG_WARNING, "%s turned away: a job is running", peer);
         tcp_listener_reject(target->tcp, incoming, HAUL_BUSY);
         return;
@@ -134,7 +134,7 @@ static void end_job(struct target_migration *target)
              "job ended: %s", line);
     target_job_destroy(target->job);
     target->job = NULL;
-    target->ended = target->cancel_seen;
+    target->ended = target->request != MIGRATION_GOES_ON;
     if (target->options.once && resumable) {
         target->resume_until_ns = clock_deadline_ns(target->clock, target->options.resume_wait_ms);
     } else if (target->options.once && (accepted || result->status == HAUL_OK)) {
@@ -142,23 +142,37 @@ static void end_job(struct target_migration *target)
     }
 }
 
-static void check_cancel(struct target_migration *target)
+/* No job runs: the result is that of a job whose source was lost, or that there was none. */
+static void end_listening(struct target_migration *target)
 {
-    if (!migration_is_cancelled(&target->base) || target->cancel_seen) {
-        return;
-    }
-    target->cancel_seen = true;
-    poll_group_remove_fd(target->group, target->base.cancel_fd);
-    if (target->job != NULL) {
-        target_job_cancel(target->job);
-        return;
-    }
+    struct haul_result *result = &target->base.result;
+    bool waits = target->resume_until_ns != 0;
+    enum haul_status status = target->request == MIGRATION_STOPS ? HAUL_STOPPED : HAUL_CANCELLED;
     target->ended = true;
-    if (target->resume_until_ns != 0) {
-        return; /* the lost job's outcome is the result */
+    result->status = haul_error_set(&result->error, status, NULL, 0, "%s while %s",
+                                    status == HAUL_STOPPED ? "stopped" : "cancelled",
+                                    waits ? "waiting for the source to come back; what it has "
+                                            "sent is kept"
+                                          : "listening");
+}
+
+static void check_request(struct target_migration *target)
+{
+    if (poll_group_take_ready(target->group, target->base.request_fd)) {
+        migration_drain_request(&target->base);
     }
-    target->base.result.status = haul_error_set(&target->base.result.error, HAUL_CANCELLED, NULL, 0,
-                                                "stopped while listening");
+    enum migration_request request = migration_requested(&target->base);
+    if (request == target->request) {
+        return;
+    }
+    target->request = request;
+    if (target->job == NULL) {
+        end_listening(target);
+    } else if (request == MIGRATION_STOPS) {
+        target_job_stop(target->job);
+    } else {
+        target_job_cancel(target->job);
+    }
 }
 
 static void publish(struct target_migration *target)
@@ -199,7 +213,7 @@ static void run_target(struct haul_migration *migration)
                 end_job(target);
             }
         }
-        check_cancel(target);
+        check_request(target);
         bool waits = target->job == NULL && target->resume_until_ns != 0;
         target->ended =
             target->ended || (waits && clock_now_ns(target->clock) >= target->resume_until_ns);
@@ -308,7 +322,7 @@ static enum haul_status listen_all(struct target_migration *target, struct haul_
     link_address_format(&address, target->base.address);
     status = poll_group_add_fd(target->group, tcp_listener_fd(target->tcp));
     if (status == HAUL_OK) {
-        status = poll_group_add_fd(target->group, target->base.cancel_fd);
+        status = poll_group_add_fd(target->group, target->base.request_fd);
     }
     return status == HAUL_OK ? listen_verbs(target, &address, &config, error) : status;
 }

@@ -9,200 +9,8 @@
 
 #include "assertion.h"
 #include "clock.h"
-#include "family_digests.h"
-#include "planted_bug.h"
-
-enum { ACTION_COUNT_MAX = 16 };
-
-struct target_session {
-    struct target_session_options options;
-    enum target_state state;
-    uint64_t state_deadline_ns;
-    struct haul_error outcome;
-    haul_control_Hello hello;
-    bool begun;                  /* the store may hold something of the job */
-    uint64_t plan_version;       /* the new one, as the plan has it */
-    struct message prepare;      /* the Prepare that is worked on, owned; the driver reads it */
-    struct message next_prepare; /* the last one, owned */
-    bool prepare_waits;          /* next_prepare came, but not every delta is applied yet */
-    uint64_t delta_batches;      /* applied */
-    bool recorded;               /* a PREPARED record stands for `prepare` */
-    bool owned;
-    bool channel_up;
-    bool told_to_abort; /* the source asked; it waits for Aborted */
-    struct digest *digests;
-    size_t digest_count;
-    haul_control_FamilyDigest *answer; /* owned; of the next Prepared, made before it is recorded */
-    struct target_action actions[ACTION_COUNT_MAX];
-    size_t action_count;
-};
-
-const char *target_state_name(enum target_state state)
-{
-    static const char *const names[] = {
-#define TARGET_STATE_NAME(name, sentence) #name,
-        TARGET_STATE_LIST(TARGET_STATE_NAME)
-#undef TARGET_STATE_NAME
-    };
-    return names[state];
-}
-
-enum haul_phase target_state_phase(enum target_state state)
-{
-    switch (state) {
-    case TARGET_WAITING:
-    case TARGET_LOOKING:
-    case TARGET_GREETED:
-        return HAUL_PHASE_CONNECTING;
-    case TARGET_CHECKING:
-        return HAUL_PHASE_PLANNING;
-    case TARGET_RECEIVING:
-        return HAUL_PHASE_COPYING;
-    case TARGET_FLUSHING:
-    case TARGET_RECORDING:
-    case TARGET_PREPARED:
-        return HAUL_PHASE_FROZEN;
-    case TARGET_OWNING:
-        return HAUL_PHASE_COMMITTING;
-    case TARGET_CLEARING:
-        return HAUL_PHASE_ABORTING;
-    case TARGET_ENDED:
-        return HAUL_PHASE_ENDED;
-    }
-    return HAUL_PHASE_ENDED;
-}
-
-/* --- actions and states ----------------------------------------------------------------------- */
-
-static struct target_action *push(struct target_session *session, enum target_action_type type)
-{
-    haul_assert(session->action_count < ACTION_COUNT_MAX);
-    struct target_action *action = &session->actions[session->action_count++];
-    memset(action, 0, sizeof(*action));
-    action->type = type;
-    return action;
-}
-
-static struct message *push_message(struct target_session *session, enum message_type type)
-{
-    struct target_action *action = push(session, TARGET_ACTION_SEND);
-    message_init(&action->message, type);
-    return &action->message;
-}
-
-static void enter(struct target_session *session, enum target_state state, uint64_t deadline_ns)
-{
-    session->state = state;
-    session->state_deadline_ns = deadline_ns;
-}
-
-static uint64_t answer_deadline(const struct target_session *session, uint64_t now_ns)
-{
-    return now_ns + (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
-}
-
-static void end(struct target_session *session)
-{
-    enter(session, TARGET_ENDED, CLOCK_NEVER);
-    (void)push(session, TARGET_ACTION_STOP);
-    (void)push(session, TARGET_ACTION_END);
-}
-
-/* Nothing was changed yet: say no and end. */
-static void refuse(struct target_session *session, const struct haul_error *error)
-{
-    session->outcome = *error;
-    if (session->channel_up) {
-        haul_control_Refused *refused = &push_message(session, MESSAGE_REFUSED)->as.refused;
-        refused->status = (uint32_t)error->status;
-        (void)snprintf(refused->text, sizeof(refused->text), "%s", error->text);
-        (void)snprintf(refused->hint, sizeof(refused->hint), "%s", error->hint);
-    }
-    end(session);
-}
-
-static void refuse_with(struct target_session *session, enum haul_status status, const char *text,
-                        const char *hint)
-{
-    struct haul_error error = {0};
-    haul_error_set(&error, status, NULL, 0, "%s", text);
-    haul_error_hint(&error, "%s", hint);
-    refuse(session, &error);
-}
-
-/* Something was copied: tell the peer (unless it told us) and remove it. */
-static void clear(struct target_session *session, const struct haul_error *error)
-{
-    session->outcome = *error;
-    if (session->channel_up && !session->told_to_abort) {
-        haul_control_Abort *abort_message = &push_message(session, MESSAGE_ABORT)->as.abort;
-        abort_message->status = (uint32_t)error->status;
-        (void)snprintf(abort_message->text, sizeof(abort_message->text), "%s", error->text);
-        (void)snprintf(abort_message->hint, sizeof(abort_message->hint), "%s", error->hint);
-    }
-    (void)push(session, TARGET_ACTION_STOP);
-    (void)push(session, TARGET_ACTION_CLEAR);
-    enter(session, TARGET_CLEARING, CLOCK_NEVER);
-}
-
-/* The source gave up: Aborted, after what the job left here is removed. */
-static void end_aborted(struct target_session *session, const struct haul_error *error)
-{
-    session->told_to_abort = true;
-    if (session->begun) {
-        clear(session, error);
-        return;
-    }
-    session->outcome = *error;
-    push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
-    end(session);
-}
-
-/* The source may have decided: stay dark, keep everything, let its record tell. */
-static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
-{
-    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
-                   "prepared, and the source's decision is not known: %s", error->text);
-    haul_error_hint(&session->outcome, "the source's decision record tells: `haul resolve`");
-    end(session);
-}
-
-static void fail(struct target_session *session, const struct haul_error *error)
-{
-    switch (session->state) {
-    case TARGET_WAITING:
-    case TARGET_LOOKING:
-        refuse(session, error);
-        return;
-    case TARGET_GREETED:
-        if (session->recorded) {
-            leave_in_doubt(session, error);
-        } else {
-            refuse(session, error);
-        }
-        return;
-    case TARGET_CHECKING:
-    case TARGET_RECEIVING:
-    case TARGET_FLUSHING:
-    case TARGET_RECORDING:
-        clear(session, error);
-        return;
-    case TARGET_PREPARED:
-        leave_in_doubt(session, error);
-        return;
-    case TARGET_OWNING: /* decided: nothing stops it but its own answer */
-    case TARGET_CLEARING:
-    case TARGET_ENDED:
-        return;
-    }
-}
-
-static void fail_with(struct target_session *session, enum haul_status status, const char *text)
-{
-    struct haul_error error = {0};
-    haul_error_set(&error, status, NULL, 0, "%s", text);
-    fail(session, &error);
-}
+#include "target_hand_over.h"
+#include "target_machine.h"
 
 /* --- greeting and plan ------------------------------------------------------------------------ */
 
@@ -214,7 +22,8 @@ static bool check_wire_version(struct target_session *session, const haul_contro
     }
     (void)snprintf(text, sizeof(text), "batch format %u of the source is not ours (%d)",
                    hello->wire_version, MESSAGE_WIRE_VERSION);
-    refuse_with(session, HAUL_VERSION, text, "install the same release of haul on both sides");
+    target_refuse_with(session, HAUL_VERSION, text,
+                       "install the same release of haul on both sides");
     return false;
 }
 
@@ -232,11 +41,12 @@ static bool check_config_versions(struct target_session *session, const haul_con
     (void)snprintf(text, sizeof(text),
                    "the config versions differ: source %" PRIu64 ", target %" PRIu64,
                    hello->config_version, options->config_version);
-    refuse_with(session, older ? HAUL_VERSION : HAUL_FENCED, text,
-                older ? "the target's view is stale: bring it up to date, or give both sides "
-                        "--config-version"
-                      : "the source's view is stale: bring it up to date, or give both sides "
-                        "--config-version");
+    target_refuse_with(session, older ? HAUL_VERSION : HAUL_FENCED, text,
+                       older
+                           ? "the target's view is stale: bring it up to date, or give both sides "
+                             "--config-version"
+                           : "the source's view is stale: bring it up to date, or give both sides "
+                             "--config-version");
     return false;
 }
 
@@ -249,8 +59,8 @@ static bool check_secret(struct target_session *session, const haul_control_Hell
         difference |= (unsigned)(hello->secret.bytes[i] ^ wanted.data[i]);
     }
     if (difference != 0) {
-        refuse_with(session, HAUL_AUTH, "not the secret that this target expects",
-                    "it is valid for one job: ask the target's owner for a new one");
+        target_refuse_with(session, HAUL_AUTH, "not the secret that this target expects",
+                           "it is valid for one job: ask the target's owner for a new one");
     }
     return difference == 0;
 }
@@ -260,7 +70,7 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
 {
     session->hello = *hello;
     if (hello->job.size != HAUL_JOB_BYTES) {
-        refuse_with(session, HAUL_PROTOCOL, "Hello carries no job", "");
+        target_refuse_with(session, HAUL_PROTOCOL, "Hello carries no job", "");
         return;
     }
     /* A job that was accepted before has moved our version on itself when it was committed. */
@@ -268,23 +78,23 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         (!hello->resume && !check_config_versions(session, hello))) {
         return;
     }
-    (void)push(session, TARGET_ACTION_LOOK_UP);
-    enter(session, TARGET_LOOKING, CLOCK_NEVER);
+    (void)target_push(session, TARGET_ACTION_LOOK_UP);
+    target_enter(session, TARGET_LOOKING, CLOCK_NEVER);
     (void)now_ns;
 }
 
 /* The range is ours for good: nothing of the job can be begun again or given up. */
 static void refuse_committed(struct target_session *session)
 {
-    refuse_with(session, HAUL_PROTOCOL, "the job is committed here already",
-                "`haul resolve` on the source tells it");
+    target_refuse_with(session, HAUL_PROTOCOL, "the job is committed here already",
+                       "`haul resolve` on the source tells it");
 }
 
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
     if (event->error.status != HAUL_OK) {
-        refuse(session, &event->error);
+        target_refuse(session, &event->error);
         return;
     }
     session->recorded = event->phase == JOB_PREPARED;
@@ -295,211 +105,45 @@ static void on_looked_up(struct target_session *session, const struct target_eve
         return;
     }
     if (session->told_to_abort) {
-        end_aborted(session, &session->outcome);
+        target_end_aborted(session, &session->outcome);
         return;
     }
     session->prepare.as.prepare.new_version = event->new_version;
     session->prepare.as.prepare.epoch = event->epoch;
-    struct message *message = push_message(session, MESSAGE_WELCOME);
+    struct message *message = target_push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
-    enter(session, TARGET_GREETED, answer_deadline(session, now_ns));
+    target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));
 }
 
 static void on_plan(struct target_session *session, const struct message *message)
 {
-    struct target_action *action = push(session, TARGET_ACTION_CHECK);
+    struct target_action *action = target_push(session, TARGET_ACTION_CHECK);
     action->message = *message; /* borrowed */
     session->plan_version = message->as.plan.new_version;
-    session->begun = true; /* the check records the plan */
-    enter(session, TARGET_CHECKING, CLOCK_NEVER);
+    session->begun = true;     /* the check records the plan */
+    session->recorded = false; /* the source goes on copying: what was prepared is void */
+    target_enter(session, TARGET_CHECKING, CLOCK_NEVER);
 }
 
 static void on_checked(struct target_session *session, const struct target_event *event)
 {
     if (event->error.status != HAUL_OK) {
-        refuse(session, &event->error);
+        target_refuse(session, &event->error);
         return;
     }
     session->digest_count = event->accepted->as.plan_accepted.family_ids_count;
     session->digests = calloc(session->digest_count, sizeof(*session->digests));
     if (session->digests == NULL) {
-        refuse_with(session, HAUL_NO_MEMORY, "no memory for the job", "");
+        target_refuse_with(session, HAUL_NO_MEMORY, "no memory for the job", "");
         return;
     }
     session->delta_batches = event->accepted->as.plan_accepted.delta_next_batch;
-    session->recorded = false; /* the source goes on copying: what was prepared is void */
-    (void)push(session, TARGET_ACTION_START);
-    struct target_action *action = push(session, TARGET_ACTION_SEND);
+    (void)target_push(session, TARGET_ACTION_START);
+    struct target_action *action = target_push(session, TARGET_ACTION_SEND);
     action->message = *event->accepted;
     event->accepted->type = 0; /* taken */
-    enter(session, TARGET_RECEIVING, CLOCK_NEVER);
-}
-
-/* --- hand-over -------------------------------------------------------------------------------- */
-
-/* What Prepared will carry; false: no memory, while the job can still be given up. */
-static bool make_answer(struct target_session *session)
-{
-    free(session->answer);
-    session->answer = family_digests_encode(session->digests, session->digest_count);
-    return session->answer != NULL;
-}
-
-static void on_recorded(struct target_session *session, const struct target_event *event);
-
-/* Says what the source wants to hear. */
-static void pretend(struct target_session *session)
-{
-    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
-    const struct target_event event = {.type = TARGET_EVENT_RECORDED};
-    family_digests_decode(prepare->digests, session->digest_count, session->digests);
-    (void)make_answer(session);
-    on_recorded(session, &event);
-}
-
-static void check_prepare(struct target_session *session)
-{
-    bool may = session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
-    if (may && session->prepare_waits &&
-        session->delta_batches == session->next_prepare.as.prepare.delta_batches) {
-        message_release(&session->prepare);
-        session->prepare = session->next_prepare;
-        memset(&session->next_prepare, 0, sizeof(session->next_prepare));
-        session->prepare_waits = false;
-        session->recorded = false;
-        if (HAUL_PLANTED_BUG(EARLY_DECISION)) {
-            pretend(session);
-            return;
-        }
-        (void)push(session, TARGET_ACTION_FLUSH);
-        enter(session, TARGET_FLUSHING, CLOCK_NEVER);
-    }
-}
-
-static void on_prepare(struct target_session *session, const struct message *message)
-{
-    const haul_control_Prepare *from = &message->as.prepare;
-    if (from->epoch != session->hello.epoch) {
-        fail_with(session, HAUL_FENCED, "Prepare names another epoch than Hello");
-        return;
-    }
-    if (from->digests_count != session->digest_count ||
-        from->new_version != session->plan_version) {
-        fail_with(session, HAUL_PROTOCOL, "Prepare does not fit the plan");
-        return;
-    }
-    message_release(&session->next_prepare);
-    message_init(&session->next_prepare, MESSAGE_PREPARE);
-    haul_control_Prepare *to = &session->next_prepare.as.prepare;
-    *to = *from;
-    to->digests = calloc(from->digests_count, sizeof(*to->digests));
-    if (to->digests == NULL) {
-        to->digests_count = 0;
-        fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");
-        return;
-    }
-    memcpy(to->digests, from->digests, from->digests_count * sizeof(*to->digests));
-    session->prepare_waits = true;
-    check_prepare(session);
-}
-
-/* Another Prepare, or the changes before it, came while the last one was worked on: its freeze was
- * given up. */
-static bool is_outdated(struct target_session *session)
-{
-    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
-    if (session->prepare_waits || session->delta_batches != prepare->delta_batches) {
-        enter(session, TARGET_RECEIVING, CLOCK_NEVER);
-        check_prepare(session);
-        return true;
-    }
-    return false;
-}
-
-static void on_flushed(struct target_session *session, const struct target_event *event)
-{
-    if (event->digests == NULL) {
-        enter(session, TARGET_RECEIVING, CLOCK_NEVER);
-        check_prepare(session);
-        return;
-    }
-    if (is_outdated(session)) {
-        return;
-    }
-    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
-    memcpy(session->digests, event->digests, session->digest_count * sizeof(struct digest));
-    size_t differs =
-        family_digests_difference(prepare->digests, session->digests, session->digest_count);
-    if (differs < session->digest_count && !HAUL_PLANTED_BUG(DIGEST_SKIPPED)) {
-        char text[192];
-        (void)snprintf(text, sizeof(text),
-                       "column family %zu differs: source has %" PRIu64 " records, target %" PRIu64
-                       ", or their digests disagree",
-                       differs, prepare->digests[differs].count, session->digests[differs].count);
-        fail_with(session, HAUL_CORRUPT, text);
-        return;
-    }
-    if (!make_answer(session)) {
-        fail_with(session, HAUL_NO_MEMORY, "no memory for the digests");
-        return;
-    }
-    (void)push(session, TARGET_ACTION_RECORD);
-    enter(session, TARGET_RECORDING, CLOCK_NEVER);
-}
-
-static void on_recorded(struct target_session *session, const struct target_event *event)
-{
-    if (event->error.status != HAUL_OK) {
-        fail(session, &event->error);
-        return;
-    }
-    if (is_outdated(session)) {
-        return;
-    }
-    session->recorded = true;
-    if (HAUL_PLANTED_BUG(OWN_UNASKED)) {
-        (void)push(session, TARGET_ACTION_OWN);
-        enter(session, TARGET_OWNING, CLOCK_NEVER);
-        return;
-    }
-    enter(session, TARGET_PREPARED, CLOCK_NEVER);
-    haul_control_Prepared *prepared = &push_message(session, MESSAGE_PREPARED)->as.prepared;
-    prepared->frozen_sequence = session->prepare.as.prepare.frozen_sequence;
-    prepared->freeze = session->prepare.as.prepare.freeze;
-    prepared->digests = session->answer;
-    prepared->digests_count = (pb_size_t)session->digest_count;
-    session->answer = NULL;
-}
-
-static void on_commit(struct target_session *session, const haul_control_Commit *commit)
-{
-    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
-    if (commit->new_version != prepare->new_version || commit->epoch != prepare->epoch) {
-        fail_with(session, HAUL_FENCED, "Commit names another version or epoch than Prepare");
-        return;
-    }
-    (void)push(session, TARGET_ACTION_OWN);
-    enter(session, TARGET_OWNING, CLOCK_NEVER);
-}
-
-static void on_owned(struct target_session *session, const struct target_event *event)
-{
-    if (event->error.status != HAUL_OK) {
-        haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
-                       "the source has handed over, and this side could not record it: %s",
-                       event->error.text);
-        haul_error_hint(&session->outcome,
-                        "put it right, start `haul recv` again, and `haul resolve` on the source");
-        end(session);
-        return;
-    }
-    session->owned = true;
-    if (session->channel_up) {
-        haul_control_Committed *committed = &push_message(session, MESSAGE_COMMITTED)->as.committed;
-        committed->new_version = session->prepare.as.prepare.new_version;
-    }
-    end(session);
+    target_enter(session, TARGET_RECEIVING, CLOCK_NEVER);
 }
 
 static void on_cleared(struct target_session *session, const struct target_event *event)
@@ -507,19 +151,37 @@ static void on_cleared(struct target_session *session, const struct target_event
     /* Without an answer the source keeps its record, and a later job of it comes to clear. */
     bool cleared = event->error.status == HAUL_OK;
     if (cleared && session->channel_up && session->told_to_abort) {
-        push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
+        target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
-    enter(session, TARGET_ENDED, CLOCK_NEVER);
-    (void)push(session, TARGET_ACTION_END);
+    target_enter(session, TARGET_ENDED, CLOCK_NEVER);
+    (void)target_push(session, TARGET_ACTION_END);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
+static void on_stop(struct target_session *session, const struct haul_error *error)
+{
+    bool stops = session->state != TARGET_OWNING && session->state != TARGET_CLEARING &&
+                 session->state != TARGET_KEEPING;
+    if (!stops) {
+        return; /* decided, or on its way to the end */
+    }
+    if (session->channel_up) {
+        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+    }
+    target_keep(session, error);
+    if (session->recorded) {
+        haul_error_hint(
+            &session->outcome,
+            "a prepared job stays; start `haul recv` again, and its source finishes it");
+    }
+}
+
 static void on_abort(struct target_session *session, const haul_control_Abort *message)
 {
     struct haul_error error = {0};
-    bool known = message->status != HAUL_OK && message->status <= HAUL_INTERNAL;
-    haul_error_set(&error, known ? (enum haul_status)message->status : HAUL_CANCELLED, NULL, 0,
+    haul_error_set(&error, message_status(message->status, HAUL_CANCELLED), NULL, 0,
                    "the source ended the job: %s", message->text);
     if (session->state == TARGET_CLEARING) {
         session->told_to_abort = true;
@@ -527,23 +189,44 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
         session->told_to_abort = true; /* the records tell whether there is something to clear */
         session->outcome = error;
     } else {
-        end_aborted(session, &error);
+        target_end_aborted(session, &error);
+    }
+}
+
+/* The source has ended its attempt, and says so: nothing is decided by it, nothing given up. */
+static void on_peer_stop(struct target_session *session, const haul_control_Stop *message)
+{
+    struct haul_error error = {0};
+    if (session->recorded) {
+        haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the source has ended its attempt: %s",
+                       message->text);
+        target_fail(session, &error);
+    } else if (session->state != TARGET_KEEPING && session->state != TARGET_CLEARING) {
+        haul_error_set(&error, HAUL_CLOSED, NULL, 0,
+                       "the source has ended its attempt; what it sent is kept: %s", message->text);
+        haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
+        target_keep(session, &error);
     }
 }
 
 /* What was received is kept: the source can go on from there. */
 static void on_channel_down(struct target_session *session, const struct haul_error *error)
 {
+    if (session->state == TARGET_KEEPING) {
+        return;
+    }
     if (session->state >= TARGET_CHECKING && session->state <= TARGET_RECORDING) {
         haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0,
                        "the source is gone; what it sent is kept until it comes back: %s",
                        error->text);
         haul_error_hint(&session->outcome, "run `haul send` again");
-        end(session);
+        session->kept = true;
+        target_end(session);
     } else if (session->owned && session->state == TARGET_GREETED) {
-        end(session); /* the source has learned that the job is committed: nothing is left to do */
+        target_end(
+            session); /* the source has learned that the job is committed: nothing is left to do */
     } else {
-        fail(session, error);
+        target_fail(session, error);
     }
 }
 
@@ -555,32 +238,40 @@ static void on_message(struct target_session *session, const struct message *mes
         refuse_committed(session);
     } else if (message->type == MESSAGE_ABORT && state != TARGET_OWNING) {
         on_abort(session, &message->as.abort);
+    } else if (message->type == MESSAGE_STOP && state != TARGET_OWNING) {
+        on_peer_stop(session, &message->as.stop);
     } else if (message->type == MESSAGE_HELLO && state == TARGET_WAITING) {
         on_hello(session, &message->as.hello, now_ns);
     } else if (message->type == MESSAGE_PLAN && state == TARGET_GREETED) {
         on_plan(session, message);
     } else if (message->type == MESSAGE_PREPARE && state >= TARGET_RECEIVING &&
                state <= TARGET_PREPARED) {
-        on_prepare(session, message);
+        target_hand_over_on_prepare(session, message);
     } else if (message->type == MESSAGE_COMMIT && session->recorded && !session->prepare_waits &&
                (state == TARGET_PREPARED || state == TARGET_GREETED)) {
-        on_commit(session, &message->as.commit);
-    } else if (state != TARGET_CLEARING) {
+        target_hand_over_on_commit(session, &message->as.commit);
+    } else if (state != TARGET_CLEARING && state != TARGET_KEEPING) {
         char text[96];
         (void)snprintf(text, sizeof(text), "message %s is out of place in state %s",
                        message_name(message->type), target_state_name(state));
-        fail_with(session, HAUL_PROTOCOL, text);
+        target_fail_with(session, HAUL_PROTOCOL, text);
     }
 }
 
 static void check_invariants(const struct target_session *session)
 {
-    haul_assert(session->state != TARGET_PREPARED || session->recorded); /* T2 */
-    haul_assert(session->state != TARGET_OWNING ||
-                (session->recorded && !session->prepare_waits)); /* T1 */
+    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
+    if (session->state == TARGET_OWNING) { /* T1 */
+        haul_assert(session->recorded && !session->prepare_waits);
+        haul_assert(session->commit.new_version == prepare->new_version);
+        haul_assert(session->commit.epoch == prepare->epoch);
+    }
+    haul_assert(session->state != TARGET_PREPARED || session->recorded);            /* T2 */
+    haul_assert(!session->cleared || !session->recorded || session->told_to_abort); /* T3 */
     if (session->state == TARGET_ENDED && session->outcome.status == HAUL_OK) {
         haul_assert(session->owned); /* T4 */
     }
+    haul_assert(!session->kept || !session->cleared || session->state != TARGET_KEEPING); /* T5 */
 }
 
 static void dispatch(struct target_session *session, const struct target_event *event,
@@ -602,27 +293,39 @@ static void dispatch(struct target_session *session, const struct target_event *
         return;
     case TARGET_EVENT_APPLIED:
         session->delta_batches = event->delta_batches;
-        check_prepare(session);
+        target_hand_over_check(session);
         return;
     case TARGET_EVENT_FLUSHED:
-        on_flushed(session, event);
+        target_hand_over_on_flushed(session, event);
         return;
     case TARGET_EVENT_RECORDED:
-        on_recorded(session, event);
+        target_hand_over_on_recorded(session, event);
         return;
     case TARGET_EVENT_OWNED:
-        on_owned(session, event);
+        target_hand_over_on_owned(session, event);
+        return;
+    case TARGET_EVENT_KEPT:
+        target_end(session);
         return;
     case TARGET_EVENT_CLEARED:
         on_cleared(session, event);
         return;
     case TARGET_EVENT_FAILED:
+        target_fail(session, &event->error);
+        return;
+    case TARGET_EVENT_STOP:
+        on_stop(session, &event->error);
+        return;
     case TARGET_EVENT_CANCEL:
-        fail(session, &event->error);
+        if (session->state == TARGET_KEEPING) {
+            target_clear(session, &event->error);
+        } else {
+            target_fail(session, &event->error);
+        }
         return;
     case TARGET_EVENT_TICK:
         if (now_ns >= session->state_deadline_ns) {
-            fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
+            target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
         }
         return;
     }
@@ -642,6 +345,8 @@ static bool is_stale(const struct target_session *session, enum target_event_typ
         return session->state != TARGET_RECORDING;
     case TARGET_EVENT_OWNED:
         return session->state != TARGET_OWNING;
+    case TARGET_EVENT_KEPT:
+        return session->state != TARGET_KEEPING;
     case TARGET_EVENT_CLEARED:
         return session->state != TARGET_CLEARING;
     default:
@@ -669,7 +374,7 @@ enum haul_status target_session_create(const struct target_session_options *opti
     }
     session->options = *options;
     session->channel_up = true;
-    enter(session, TARGET_WAITING, answer_deadline(session, now_ns));
+    target_enter(session, TARGET_WAITING, target_answer_deadline(session, now_ns));
     *out = session;
     return HAUL_OK;
 }
@@ -716,6 +421,11 @@ enum target_state target_session_state(const struct target_session *session)
 const struct haul_error *target_session_outcome(const struct target_session *session)
 {
     return &session->outcome;
+}
+
+bool target_session_is_resumable(const struct target_session *session)
+{
+    return session->kept;
 }
 
 const haul_control_Hello *target_session_hello(const struct target_session *session)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_session.h — the life of a job on the side that takes: events and time in, actions out.
  *
- * No I/O, no clock, no threads: target_migration.c performs the actions in the product, the
+ * No I/O, no clock, no threads: target_job.c performs the actions in the product, the
  * simulator in the tests.
  *
  *   WAITING --Hello / look up--> LOOKING --records read / Welcome--> GREETED
@@ -15,6 +15,8 @@
  *   WAITING..GREETED --Abort, nothing begun / Aborted--> ENDED
  *   GREETED..PREPARED --Abort, begun / clear--> CLEARING --cleared / Aborted--> ENDED
  *   CHECKING..RECORDING --failure, cancel / Abort, clear--> CLEARING --cleared--> ENDED
+ *   RECEIVING, FLUSHING --stop, Stop / keep--> KEEPING --kept--> ENDED(STOPPED or CLOSED)
+ *   WAITING..GREETED, CHECKING, RECORDING --stop, Stop--> ENDED(STOPPED or CLOSED)
  *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
  *
@@ -22,7 +24,8 @@
  *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch
  *   T2 Prepared goes out only when everything sent was applied, is durable, equal and recorded
  *   T3 once PREPARED nothing is cleared but on an Abort of the source
- *   T4 ENDED(OK) only after own has succeeded */
+ *   T4 ENDED(OK) only after own has succeeded
+ *   T5 nothing that is to be kept is cleared, unless a cancel or an Abort of the source follows */
 #ifndef HAUL_TARGET_SESSION_H
 #define HAUL_TARGET_SESSION_H
 
@@ -32,29 +35,7 @@
 #include "digest.h"
 #include "haul/migration.h"
 #include "message.h"
-
-#define TARGET_STATE_LIST(X)                                           \
-    X(WAITING, "the channel is up, Hello awaited")                     \
-    X(LOOKING, "the records of the job are being read")                \
-    X(GREETED, "Welcome is out, Plan awaited")                         \
-    X(CHECKING, "the plan is held against the store")                  \
-    X(RECEIVING, "blocks are coming in")                               \
-    X(FLUSHING, "everything is being made durable")                    \
-    X(RECORDING, "the PREPARED record is being written")               \
-    X(PREPARED, "Prepared is out; the source decides")                 \
-    X(OWNING, "the decision is commit; the range is being taken over") \
-    X(CLEARING, "what was copied is being removed")                    \
-    X(ENDED, "nothing more happens")
-
-enum target_state {
-#define TARGET_STATE_ENUM(name, sentence) TARGET_##name,
-    TARGET_STATE_LIST(TARGET_STATE_ENUM)
-#undef TARGET_STATE_ENUM
-};
-
-const char *target_state_name(enum target_state state);
-/* As the embedder sees it. */
-enum haul_phase target_state_phase(enum target_state state);
+#include "target_state.h"
 
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
@@ -66,9 +47,11 @@ enum target_event_type {
                                 * since the Prepare, whose freeze was given up then */
     TARGET_EVENT_RECORDED,     /* error.status */
     TARGET_EVENT_OWNED,        /* error.status */
+    TARGET_EVENT_KEPT,         /* what has arrived is durable and recorded */
     TARGET_EVENT_CLEARED,      /* error.status */
     TARGET_EVENT_FAILED,       /* error: something local went wrong */
-    TARGET_EVENT_CANCEL,
+    TARGET_EVENT_STOP,         /* error: end, and keep what has arrived */
+    TARGET_EVENT_CANCEL,       /* error: end, and discard it */
     TARGET_EVENT_TICK,
 };
 
@@ -92,6 +75,7 @@ enum target_action_type {
     TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
     TARGET_ACTION_RECORD,  /* write the PREPARED record */
     TARGET_ACTION_OWN,
+    TARGET_ACTION_KEEP,  /* make durable and record what has arrived */
     TARGET_ACTION_STOP,  /* stop appliers, close links */
     TARGET_ACTION_CLEAR, /* remove what was copied */
     TARGET_ACTION_END,
@@ -126,6 +110,8 @@ enum target_state target_session_state(const struct target_session *session);
 const struct haul_error *target_session_outcome(const struct target_session *session);
 /* Valid from GREETED on. */
 const haul_control_Hello *target_session_hello(const struct target_session *session);
+/* After the end: does the target keep a part of the job, for a source that comes back? */
+bool target_session_is_resumable(const struct target_session *session);
 /* Of the Prepare that is worked on: unchanged from FLUSH until the answer to RECORD or OWN. */
 const haul_control_Prepare *target_session_prepare(const struct target_session *session);
 

@@ -54,7 +54,7 @@ static enum haul_status scan_range(struct haul_store *store, uint32_t family_id,
         digest_add(digest, record.key, record.value);
         if (digest->count % CANCEL_INTERVAL == 0 && options->is_cancelled != NULL &&
             options->is_cancelled(options->context)) {
-            status = haul_error_set(error, HAUL_CANCELLED, NULL, 0, "verification stopped");
+            status = haul_error_set(error, HAUL_STOPPED, NULL, 0, "verification stopped");
             break;
         }
     }

@@ -48,6 +48,8 @@ enum step {
     STEP_FAILED,
     STEP_CANCEL,
     STEP_TICK,
+    STEP_STOP,
+    STEP_PEER_STOPS,
     STEP_COUNT,
 };
 
@@ -253,6 +255,7 @@ static void feed_message(struct script *script)
         [STEP_PROGRESS] = MESSAGE_PROGRESS,   [STEP_PREPARED] = MESSAGE_PREPARED,
         [STEP_COMMITTED] = MESSAGE_COMMITTED, [STEP_ABORT] = MESSAGE_ABORT,
         [STEP_ABORTED] = MESSAGE_ABORTED,     [STEP_REFUSED] = MESSAGE_REFUSED,
+        [STEP_PEER_STOPS] = MESSAGE_STOP,
     };
     static const enum message_type others[] = {MESSAGE_HELLO, MESSAGE_PLAN, MESSAGE_PREPARE,
                                                MESSAGE_COMMIT};
@@ -376,6 +379,10 @@ static void happen(struct script *script)
         event.type = script->step == STEP_FAILED ? SOURCE_EVENT_FAILED : SOURCE_EVENT_CANCEL;
         event.error = error_of(script);
         break;
+    case STEP_STOP:
+        event.type = SOURCE_EVENT_STOP;
+        (void)haul_error_set(&event.error, HAUL_STOPPED, NULL, 0, "made up by the script");
+        break;
     case STEP_TICK:
         script->now_ns += script->a * (uint64_t)10 * NS_PER_MS;
         break;
@@ -389,7 +396,8 @@ static void happen(struct script *script)
 
 static void play(struct script *script)
 {
-    if (script->step >= STEP_WELCOME && script->step <= STEP_MESSAGE) {
+    if ((script->step >= STEP_WELCOME && script->step <= STEP_MESSAGE) ||
+        script->step == STEP_PEER_STOPS) {
         feed_message(script);
     } else if (script->step == STEP_DECIDED) {
         answer_decide(script);

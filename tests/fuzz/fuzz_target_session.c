@@ -33,6 +33,9 @@ enum step {
     STEP_FAILED,
     STEP_CANCEL,
     STEP_TICK,
+    STEP_STOP,
+    STEP_PEER_STOPS,
+    STEP_KEPT,
     STEP_COUNT,
 };
 
@@ -134,6 +137,7 @@ static void take_actions(struct script *script)
         case TARGET_ACTION_LOOK_UP:
         case TARGET_ACTION_CHECK:
         case TARGET_ACTION_RECORD:
+        case TARGET_ACTION_KEEP:
             script->asked[action.type] = true;
             break;
         case TARGET_ACTION_START:
@@ -153,7 +157,7 @@ static void check_state(const struct script *script)
     if (script->ended) {
         haul_assert(outcome != HAUL_OK || script->committed);
         haul_assert(!script->prepared || script->committed || outcome == HAUL_IN_DOUBT ||
-                    script->aborted);
+                    outcome == HAUL_STOPPED || script->aborted);
     }
 }
 
@@ -256,6 +260,10 @@ static void feed_from_source(struct script *script)
         script->aborted = script->aborted || script->channel_up;
         feed_message(script, &message);
         return;
+    case STEP_PEER_STOPS:
+        message_init(&message, MESSAGE_STOP);
+        feed_message(script, &message);
+        return;
     default:
         feed_other(script);
     }
@@ -349,6 +357,12 @@ static void answer(struct script *script)
             feed(script, &event);
         }
         return;
+    case STEP_KEPT:
+        event = (struct target_event){.type = TARGET_EVENT_KEPT};
+        if (was_asked(script, TARGET_ACTION_KEEP)) {
+            feed(script, &event);
+        }
+        return;
     default:
         event.type = TARGET_EVENT_CLEARED;
         if (was_asked(script, TARGET_ACTION_CLEAR)) {
@@ -377,6 +391,11 @@ static void happen(struct script *script)
             feed(script, &event);
         }
         return;
+    case STEP_STOP:
+        event.type = TARGET_EVENT_STOP;
+        (void)haul_error_set(&event.error, HAUL_STOPPED, NULL, 0, "made up by the script");
+        feed(script, &event);
+        return;
     case STEP_FAILED:
     case STEP_CANCEL:
         event.type = script->step == STEP_FAILED ? TARGET_EVENT_FAILED : TARGET_EVENT_CANCEL;
@@ -398,12 +417,14 @@ static void play(struct script *script)
     case STEP_COMMIT:
     case STEP_ABORT:
     case STEP_MESSAGE:
+    case STEP_PEER_STOPS:
         feed_from_source(script);
         return;
     case STEP_CHANNEL_DOWN:
     case STEP_APPLIED:
     case STEP_FAILED:
     case STEP_CANCEL:
+    case STEP_STOP:
     case STEP_TICK:
         happen(script);
         return;

@@ -119,16 +119,16 @@ test_send__corrupt_manifest__fails_and_changes_nothing() {
 
 # --- the receiver's side --------------------------------------------------------------------------
 
-test_recv__port_in_use__preflight() {
+test_recv__port_in_use__temporary() {
     start_receiver "$work/recv.log" --db first --listen 127.0.0.1:0
-    run 3 "$haul" recv --db second --listen "$receiver_address" --json
+    run 5 "$haul" recv --db second --listen "$receiver_address" --json
     one_error "${receiver_address##*:}"
     equal "$(json .error.code)" BUSY
 }
 
-test_recv__locked_database__preflight() {
+test_recv__locked_database__temporary() {
     start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
-    run 3 "$haul" recv --db target --listen 127.0.0.1:0 --json
+    run 5 "$haul" recv --db target --listen 127.0.0.1:0 --json
     one_error 'target'
     equal "$(json .error.code)" BUSY
 }

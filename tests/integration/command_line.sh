@@ -152,15 +152,37 @@ test_bench__two_addresses__exit_2() {
 
 test_signal__listening_receiver__ends_with_its_number() {
     local name number
-    for name in TERM INT; do
+    for name in TERM INT HUP; do
         number=$(kill -l "$name")
         start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
         kill "-$name" "$receiver_pid"
         end_process "$receiver_pid" || equal $? $((128 + number))
         equal "$(json_of "$work/recv.log.json" .exit_code)" $((128 + number))
-        equal "$(json_of "$work/recv.log.json" .error.code)" CANCELLED
+        equal "$(json_of "$work/recv.log.json" .error.code)" STOPPED
     done
     opens b
+}
+
+test_signal__ignored_at_the_start__stays_ignored() {
+    local name
+    (
+        trap '' INT HUP TERM
+        exec "$haul" recv --db b --listen 127.0.0.1:0 2>"$work/recv.log" </dev/null
+    ) &
+    receiver_pid=$!
+    timeout "$limit" grep -q -m 1 'listening on' <(tail -n +1 -f "$work/recv.log" \
+        --pid="$receiver_pid")
+    for name in INT HUP TERM; do
+        kill "-$name" "$receiver_pid"
+    done
+    # It still answers, and lets itself be ended.
+    kill -USR1 "$receiver_pid"
+    timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
+        --pid="$receiver_pid")
+    run 0 "$haul" cancel --db b
+    local code=0
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 9
 }
 
 test_signal__usr1__prints_a_status_line() {

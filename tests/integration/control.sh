@@ -72,9 +72,10 @@ test_cancel__running_send__nothing_moved() {
     start_copy
     run 0 "$haul" cancel --db source --json
     equal "$(json .cancelled)" 1
-    ended "$sender" 5
-    ended "$receiver_pid" 5
+    ended "$sender" 9
+    ended "$receiver_pid" 9
     equal "$(jq -r .error.code "$work/send.json")" CANCELLED
+    equal "$(jq -r .error.retryable "$work/send.json")" false
     equal "$(records_of target)" 0
     equal "$(find target/haul -name '*.sst' -o -name '*.journal' | wc -l)" 0
     opens source
@@ -83,9 +84,76 @@ test_cancel__running_send__nothing_moved() {
 test_cancel__running_receive__nothing_moved() {
     start_copy
     run 0 "$haul" cancel --db target
-    ended "$receiver_pid" 5
-    ended "$sender" 5
+    ended "$receiver_pid" 9
+    ended "$sender" 9
     equal "$(records_of target)" 0
+}
+
+# stop_and_resume SIGNAL: the sender is stopped; what it sent is kept, and the job goes on.
+stop_and_resume() {
+    local sent
+    start_copy
+    kill "-$1" "$sender"
+    ended "$sender" $((128 + $(kill -l "$1")))
+    equal "$(jq -r .error.code "$work/send.json")" STOPPED
+    equal "$(jq -r .error.retryable "$work/send.json")" true
+    grep -q 'haul resume' "$work/send.err" || fail 'no word of resume'
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | length')" 1
+    equal "$(json '.jobs[0].claim')" serves
+    sent=$(json_of "$work/send.json" .wire_bytes)
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    # No table file was full, and yet what had arrived need not be sent again.
+    (($(json .wire_bytes) < 20500000 - sent / 2)) || fail "$sent bytes were sent again"
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_stop__sender_by_sigterm__kept_and_resume_goes_on() { stop_and_resume TERM; }
+test_stop__sender_by_sighup__kept_and_resume_goes_on() { stop_and_resume HUP; }
+
+test_stop__sender_twice__ends_at_once_and_resume_goes_on() {
+    start_copy
+    kill -STOP "$sender" # both signals are there when it goes on
+    kill -TERM "$sender"
+    kill -HUP "$sender"
+    kill -CONT "$sender"
+    local code=0
+    end_process "$sender" || code=$?
+    [[ $code == 129 || $code == 143 ]] || fail "exit code $code"
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
+# The sender is told, and waits for the receiver to be started again.
+test_stop__receiver_by_sigterm__kept_and_a_new_one_goes_on() {
+    start_copy
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+    equal "$(json_of "$work/recv.log.json" .error.code)" STOPPED
+    run 0 "$haul" status --db target --json
+    equal "$(json '.jobs | length')" 1
+    receive "$receiver_address"
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    equal "$(jq -r .resumed "$work/send.json")" true
+    same source target
+}
+
+test_stop__then_cancel__nothing_is_left() {
+    start_copy
+    kill -TERM "$sender"
+    ended "$sender" 143
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" cancel --db source
+    run 0 "$haul" cancel --db target
+    equal "$(records_of target)" 0
+    equal "$(find target/haul -name '*.sst' -o -name '*.journal' | wc -l)" 0
+    opens source
 }
 
 test_cancel__no_job__not_found() {
@@ -151,9 +219,13 @@ test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
     make_database other 100
     start_copy
     kill -STOP "$sender" # a busy machine does not let it end first
-    run 3 "$haul" send --db other --to "$receiver_address" --transport tcp --json
+    run 5 "$haul" send --db other --to "$receiver_address" --transport tcp --json --retry 300ms
     kill -CONT "$sender"
     one_error 'job'
+    equal "$(json .error.code)" BUSY
+    equal "$(json .error.retryable)" true
+    run 0 "$haul" status --db other --json
+    equal "$(json '.jobs | length')" 0
     opens other
     ended "$sender" 0
     ended "$receiver_pid" 0
@@ -163,7 +235,7 @@ test_send__second_job_on_the_target__busy_and_the_first_goes_on() {
 test_send__same_database_twice__busy() {
     start_copy
     kill -STOP "$sender"
-    run 3 "$haul" send --db source --to "$receiver_address" --transport tcp
+    run 5 "$haul" send --db source --to "$receiver_address" --transport tcp
     kill -CONT "$sender"
     one_error 'in use'
     ended "$sender" 0

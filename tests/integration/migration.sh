@@ -251,7 +251,7 @@ test_recv__cpu_list_that_is_none__refused() {
 # known to have sent records. Sets sender_pid; its result comes into $work/out.
 slow_send() {
     local line=''
-    exec {sender_fd}< <(exec "$haul" send --db source --to "$receiver_address" --transport tcp \
+    exec {sender_fd}< <(exec env --default-signal=INT "$haul" send --db source --to "$receiver_address" --transport tcp \
         --json --rate 2M --batch-min 16K --batch-max 32K -v "$@" 2>&1 >"$work/out" </dev/null)
     sender_pid=$!
     : >"$work/err"
@@ -265,7 +265,7 @@ slow_send() {
     exec {sender_fd}<&-
 }
 
-test_send__interrupted__exit_130_and_nothing_moved() {
+test_send__interrupted__exit_130_and_run_again_goes_on() {
     make_database source 20000
     receive
     slow_send
@@ -273,10 +273,13 @@ test_send__interrupted__exit_130_and_nothing_moved() {
     local code=0
     end_process "$sender_pid" || code=$?
     equal "$code" 130
-    equal "$(json .error.code)" CANCELLED
-    end_process "$receiver_pid" || true
+    equal "$(json .error.code)" STOPPED
+    equal "$(json .error.retryable)" true
     opens source
-    equal "$("$kv" scan target)" ''
+    send 0
+    equal "$(json .resumed)" true
+    received
+    same source target
 }
 
 test_send__killed_receiver__temporary_and_run_again() {

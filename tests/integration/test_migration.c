@@ -286,27 +286,55 @@ static void test_migration__nobody_listens__refused(void)
     close_world();
 }
 
-static void test_migration__destroyed_while_it_runs__target_cleared(void)
+/* Both ends, the source slow and in the middle of its copy. */
+static void start_copy(struct haul_migration **source, struct haul_migration **target)
 {
-    open_world();
-    rocks_fixture_fill(&world.source, 0, "key", 20000, 1000);
-    struct haul_migration *target = NULL;
-    struct haul_migration *source = NULL;
     struct haul_error error = {0};
+    rocks_fixture_fill(&world.source, 0, "key", 20000, 1000);
     world.source_options.rate_bytes_per_second = 1 << 20;
-    check_status(haul_target_start(&world.target_options, &target, &error), HAUL_OK);
-    world.source_options.to = haul_migration_address(target);
-    check_status(haul_source_start(&world.source_options, &source, &error), HAUL_OK);
+    check_or_stop(haul_target_start(&world.target_options, target, &error) == HAUL_OK);
+    world.source_options.to = haul_migration_address(*target);
+    check_or_stop(haul_source_start(&world.source_options, source, &error) == HAUL_OK);
     struct haul_progress progress = {0};
     while (progress.phase < HAUL_PHASE_COPYING) {
         (void)poll(NULL, 0, 1);
-        haul_migration_progress(source, &progress);
+        haul_migration_progress(*source, &progress);
     }
+}
+
+static void test_haul_migration_cancel__while_it_runs__target_cleared(void)
+{
+    struct haul_migration *target = NULL;
+    struct haul_migration *source = NULL;
+    open_world();
+    start_copy(&source, &target);
+    haul_migration_cancel(source);
+    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_CANCELLED);
+    check_status(haul_migration_wait(target, WAIT_MS, &world.target_result), HAUL_CANCELLED);
     haul_migration_destroy(source);
-    check(haul_migration_wait(target, WAIT_MS, &world.target_result) != HAUL_OK);
     haul_migration_destroy(target);
     check_equal(rocks_fixture_count(&world.target, "default"), 0);
     check_equal(rocks_fixture_count(&world.source, "default"), 20000);
+    close_world();
+}
+
+static void test_haul_migration_destroy__while_it_runs__kept_and_the_next_goes_on(void)
+{
+    struct haul_migration *target = NULL;
+    struct haul_migration *source = NULL;
+    struct haul_error error = {0};
+    open_world();
+    start_copy(&source, &target);
+    haul_migration_destroy(source);
+    check_equal(rocks_fixture_count(&world.source, "default"), 20000);
+    world.source_options.rate_bytes_per_second = 0;
+    check_or_stop(haul_source_start(&world.source_options, &source, &error) == HAUL_OK);
+    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_OK);
+    check(world.source_result.resumed);
+    check_status(haul_migration_wait(target, WAIT_MS, &world.target_result), HAUL_OK);
+    haul_migration_destroy(source);
+    haul_migration_destroy(target);
+    check_equal(rocks_fixture_count(&world.target, "default"), 20000);
     close_world();
 }
 
@@ -644,7 +672,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__overlapping_ranges__invalid),
     CHECK_TEST(test_migration__config_versions_differ__refused),
     CHECK_TEST(test_migration__nobody_listens__refused),
-    CHECK_TEST(test_migration__destroyed_while_it_runs__target_cleared),
+    CHECK_TEST(test_haul_migration_cancel__while_it_runs__target_cleared),
+    CHECK_TEST(test_haul_migration_destroy__while_it_runs__kept_and_the_next_goes_on),
     CHECK_TEST(test_migration__writes_go_on_during_the_copy__nothing_lost),
     CHECK_TEST(test_migration__foreign_write_into_the_range__digest_differs),
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),

@@ -106,11 +106,12 @@ static void fail_memory(struct sim_chaos *chaos, struct sim_host *host)
     host->process->heap.fail_in = some(chaos, 10 * CALLS_MAX);
 }
 
-static void cancel(struct sim_host *host)
+static void cancel_or_stop(struct sim_chaos *chaos, struct sim_host *host)
 {
+    bool stops = sim_random_below(chaos->random, 2) == 0;
     if (host->migration != NULL) {
-        sim_say("the operator cancels %s", host->process->name);
-        haul_migration_cancel(host->migration);
+        sim_say("the operator %s %s", stops ? "stops" : "cancels", host->process->name);
+        (stops ? haul_migration_stop : haul_migration_cancel)(host->migration);
     }
 }
 
@@ -154,7 +155,7 @@ static void strike(struct sim_chaos *chaos, enum sim_fault fault, struct sim_hos
         return;
     case SIM_FAULT_CANCEL_SOURCE:
     case SIM_FAULT_CANCEL_TARGET:
-        cancel(host);
+        cancel_or_stop(chaos, host);
         return;
     case SIM_FAULT_MEMORY_SOURCE:
     case SIM_FAULT_MEMORY_TARGET:

@@ -35,12 +35,20 @@ extern "C" {
     X(GAP, 23, "the write-ahead log does not reach back far enough")             \
     X(IN_DOUBT, 24, "the outcome is in doubt until the decision record is read") \
     X(STORE, 25, "the database reported an error")                               \
-    X(INTERNAL, 26, "an internal check failed")
+    X(INTERNAL, 26, "an internal check failed")                                  \
+    X(STOPPED, 27, "stopped before it completed; what has arrived is kept")
 
 enum haul_status {
 #define HAUL_STATUS_ENUM(name, value, sentence) HAUL_##name = value,
     HAUL_STATUS_LIST(HAUL_STATUS_ENUM)
 #undef HAUL_STATUS_ENUM
+};
+
+/* Values are 0 to HAUL_STATUS_COUNT - 1. */
+enum {
+#define HAUL_STATUS_ONE(name, value, sentence) +1
+    HAUL_STATUS_COUNT = 0 HAUL_STATUS_LIST(HAUL_STATUS_ONE)
+#undef HAUL_STATUS_ONE
 };
 
 #define HAUL_MUST_CHECK __attribute__((warn_unused_result))

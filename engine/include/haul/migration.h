@@ -3,7 +3,7 @@
  *
  *   source process                                  target process
  *   haul_source_start(store, to, ranges, hooks)     haul_target_start(store, listen, hooks)
- *   haul_migration_progress / cancel                haul_migration_progress / cancel
+ *   haul_migration_progress / stop / cancel         haul_migration_progress / stop / cancel
  *   haul_migration_wait -> result                   haul_migration_wait -> result
  *   haul_migration_destroy                          haul_migration_destroy
  *
@@ -14,7 +14,8 @@
  * Promise: HAUL_OK from haul_migration_wait on the source means that the target owns the ranges,
  * that everything in them is durable there, and that count and digest were equal on both sides.
  * After every other status the source owns them still, except IN_DOUBT: then the decision record
- * tells, and the ranges stay frozen until it was read. */
+ * tells, and the ranges stay frozen until it was read. After STOPPED, BUSY, TIMEOUT and a lost
+ * connection the job can go on. */
 #ifndef HAUL_MIGRATION_H
 #define HAUL_MIGRATION_H
 
@@ -97,11 +98,11 @@ struct haul_source_options {
     size_t metadata_family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    const char *cpu_list;           /* "0-3,8": where its threads run; NULL: near the card */
-    uint32_t reader_count;          /* default 1, or as many as links */
-    uint32_t batch_size_bytes_min;  /* default 1 MiB */
-    uint32_t batch_size_bytes_max;  /* default 4 MiB, at most slot size - 64 */
-    uint64_t rate_bytes_per_second; /* 0: unlimited */
+    const char *cpu_list;              /* "0-3,8": where its threads run; NULL: near the card */
+    uint32_t reader_count;             /* default 1, or as many as links */
+    uint32_t batch_size_bytes_min;     /* default 1 MiB */
+    uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
+    uint64_t rate_bytes_per_second;    /* 0: unlimited */
     enum haul_compression compression; /* of payloads, when the target can unpack them */
     enum haul_lane lane;
     bool overwrite;     /* clear a target range that is not empty */
@@ -187,7 +188,7 @@ struct haul_result {
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
-    uint32_t link_count; /* data links in use at the end */
+    uint32_t link_count;   /* data links in use at the end */
     double write_pause_ms; /* freeze to release */
     uint64_t lag_bytes_at_freeze;
     uint64_t old_version;
@@ -225,8 +226,16 @@ const char *haul_migration_address(const struct haul_migration *migration);
 /* Thread: any. */
 void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress);
 
-/* Ask for an orderly end: before the decision the job is aborted (CANCELLED), after it it is
- * finished. Returns at once; safe in a signal handler. Thread: any. */
+/* Ask for an orderly end that keeps what has arrived: before the decision the job ends with
+ * STOPPED, both sides keep their records of it, and a later haul_source_start goes on with it;
+ * after the decision the job runs to its end. Returns at once; safe in a signal handler.
+ * Thread: any. */
+void haul_migration_stop(struct haul_migration *migration);
+
+/* Ask for an orderly end that keeps nothing: before the decision the job is aborted, the target
+ * removes what it has of it, and both sides end with CANCELLED; after the decision the job runs to
+ * its end. Also after haul_migration_stop. Returns at once; safe in a signal handler.
+ * Thread: any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
 /* Wait until the end or `timeout_ms`. Errors: TIMEOUT; otherwise the result's status.
@@ -237,7 +246,7 @@ enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t 
 /* Readable when the migration has ended, for event loops. Owned by the migration. */
 int haul_migration_fd(const struct haul_migration *migration);
 
-/* Cancel if it still runs, wait for its threads, free it. */
+/* Stop it if it still runs, wait for its threads and for hooks that run, free it. */
 void haul_migration_destroy(struct haul_migration *migration);
 
 #ifdef __cplusplus

@@ -21,13 +21,13 @@ struct haul_verify_options {
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    /* Asked now and then; true ends the scan with CANCELLED. May be NULL. */
+    /* Asked now and then; true ends the scan with STOPPED. May be NULL. */
     bool (*is_cancelled)(void *context);
     void *context;
 };
 
 /* Scan one store. `results` has room for HAUL_FAMILY_COUNT_MAX entries, in the store's order.
- * Errors: NOT_FOUND (a family), CANCELLED, and those of the store. Thread: any. */
+ * Errors: NOT_FOUND (a family), STOPPED, and those of the store. Thread: any. */
 enum haul_status haul_verify_scan(struct haul_store *store,
                                   const struct haul_verify_options *options,
                                   struct haul_family_result *results, size_t *result_count,

@@ -266,6 +266,12 @@ static inline void walk_to(enum target_state goal)
             (void)take_message(MESSAGE_PLAN_ACCEPTED);
             break;
         case TARGET_RECEIVING:
+            if (goal == TARGET_KEEPING) {
+                feed(TARGET_EVENT_STOP, HAUL_STOPPED);
+                (void)take_message(MESSAGE_STOP);
+                (void)take(TARGET_ACTION_KEEP);
+                break;
+            }
             feed_applied(DELTA_COUNT);
             feed_prepare();
             (void)take(TARGET_ACTION_FLUSH);

@@ -167,6 +167,11 @@ static void fill_refused(haul_control_Refused *refused)
     FILL(refused->hint, 'h');
 }
 
+static void fill_stop(haul_control_Stop *stop)
+{
+    FILL(stop->text, 't');
+}
+
 /* The sample of a type in `message`. */
 static void fill(unsigned type)
 {

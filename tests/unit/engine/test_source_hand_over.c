@@ -32,7 +32,7 @@ static void check_nothing_more(void)
     check(!source_session_action(session, &action));
 }
 
-static void test_hand_over_check_deadline__draining__unfreezes_at_freeze_max(void)
+static void test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max(void)
 {
     walk_to(SOURCE_DRAINING);
     check_equal(source_session_deadline_ns(session), start_ns + limit_ns);
@@ -45,7 +45,7 @@ static void test_hand_over_check_deadline__draining__unfreezes_at_freeze_max(voi
     source_session_destroy(session);
 }
 
-static void test_hand_over_check_deadline__preparing__unfreezes_at_freeze_max(void)
+static void test_source_hand_over_check_deadline__preparing__unfreezes_at_freeze_max(void)
 {
     walk_to(SOURCE_PREPARING);
     check_equal(source_session_deadline_ns(session), start_ns + limit_ns);
@@ -57,7 +57,7 @@ static void test_hand_over_check_deadline__preparing__unfreezes_at_freeze_max(vo
 }
 
 /* Whatever comes late finds the freeze given up, also when no TICK came before it. */
-static void test_hand_over_check_deadline__late_prepared__is_no_decision(void)
+static void test_source_hand_over_check_deadline__late_prepared__is_no_decision(void)
 {
     walk_to(SOURCE_PREPARING);
     feed_prepared(1, start_ns + limit_ns);
@@ -67,7 +67,7 @@ static void test_hand_over_check_deadline__late_prepared__is_no_decision(void)
     source_session_destroy(session);
 }
 
-static void test_hand_over_check_deadline__late_round__next_round(void)
+static void test_source_hand_over_check_deadline__late_round__next_round(void)
 {
     walk_to(SOURCE_DRAINING);
     feed_round_done(LAG_BYTES_MAX + 1, 9, start_ns + limit_ns);
@@ -77,7 +77,7 @@ static void test_hand_over_check_deadline__late_round__next_round(void)
     source_session_destroy(session);
 }
 
-static void test_hand_over_check_deadline__late_digest__next_round(void)
+static void test_source_hand_over_check_deadline__late_digest__next_round(void)
 {
     walk_to(SOURCE_DRAINING);
     feed_round_done(0, 0, start_ns + 2);
@@ -89,7 +89,7 @@ static void test_hand_over_check_deadline__late_digest__next_round(void)
     source_session_destroy(session);
 }
 
-static void test_hand_over_on_prepared__in_time__decides(void)
+static void test_source_hand_over_on_prepared__in_time__decides(void)
 {
     walk_to(SOURCE_PREPARING);
     feed_prepared(1, start_ns + limit_ns - 1);
@@ -99,7 +99,7 @@ static void test_hand_over_on_prepared__in_time__decides(void)
 }
 
 /* The hook has used its time, or the FROZEN record took long to become durable. */
-static void test_hand_over_on_frozen__too_late__unfreezes_at_once(void)
+static void test_source_hand_over_on_frozen__too_late__unfreezes_at_once(void)
 {
     static const uint64_t late_ns[] = {0, 1, 3 * NS_PER_S / 10};
     for (size_t i = 0; i < CHECK_COUNT(late_ns); i++) {
@@ -115,7 +115,7 @@ static void test_hand_over_on_frozen__too_late__unfreezes_at_once(void)
     }
 }
 
-static void test_hand_over_on_frozen__nearly_late__the_deadline_stays(void)
+static void test_source_hand_over_on_frozen__nearly_late__the_deadline_stays(void)
 {
     walk_to(SOURCE_FREEZING);
     feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, start_ns + limit_ns - 1);
@@ -124,7 +124,7 @@ static void test_hand_over_on_frozen__nearly_late__the_deadline_stays(void)
     source_session_destroy(session);
 }
 
-static void test_hand_over_on_frozen__hook_failed__unfreezes(void)
+static void test_source_hand_over_on_frozen__hook_failed__unfreezes(void)
 {
     walk_to(SOURCE_FREEZING);
     feed_type(SOURCE_EVENT_FROZEN, HAUL_TIMEOUT, start_ns + 1);
@@ -133,7 +133,7 @@ static void test_hand_over_on_frozen__hook_failed__unfreezes(void)
     source_session_destroy(session);
 }
 
-static void test_hand_over_on_hook_late__hook_never_returns__ends_with_timeout(void)
+static void test_source_hand_over_on_hook_late__hook_never_returns__ends_with_timeout(void)
 {
     bool resume = false;
     uint64_t last_ns = start_ns + limit_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS;
@@ -154,7 +154,7 @@ static void fail_one_freeze(uint64_t now_ns)
     check(does(SOURCE_ACTION_UNFREEZE));
 }
 
-static void test_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout(void)
+static void test_source_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout(void)
 {
     bool resume = false;
     uint64_t now_ns = start_ns;
@@ -175,7 +175,7 @@ static void test_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout(void
 }
 
 /* Each freeze has a deadline of its own. */
-static void test_hand_over_check_deadline__second_freeze__counts_from_its_own_start(void)
+static void test_source_hand_over_check_deadline__second_freeze__counts_from_its_own_start(void)
 {
     uint64_t second_ns = start_ns + 7 * limit_ns;
     walk_to(SOURCE_PREPARING);
@@ -202,18 +202,18 @@ static void test_source_session__path_lost_while_frozen__unfreezes(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
-    CHECK_TEST(test_hand_over_check_deadline__preparing__unfreezes_at_freeze_max),
-    CHECK_TEST(test_hand_over_check_deadline__late_prepared__is_no_decision),
-    CHECK_TEST(test_hand_over_check_deadline__late_round__next_round),
-    CHECK_TEST(test_hand_over_check_deadline__late_digest__next_round),
-    CHECK_TEST(test_hand_over_on_prepared__in_time__decides),
-    CHECK_TEST(test_hand_over_on_frozen__too_late__unfreezes_at_once),
-    CHECK_TEST(test_hand_over_on_frozen__nearly_late__the_deadline_stays),
-    CHECK_TEST(test_hand_over_on_frozen__hook_failed__unfreezes),
-    CHECK_TEST(test_hand_over_on_hook_late__hook_never_returns__ends_with_timeout),
-    CHECK_TEST(test_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout),
-    CHECK_TEST(test_hand_over_check_deadline__second_freeze__counts_from_its_own_start),
+    CHECK_TEST(test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
+    CHECK_TEST(test_source_hand_over_check_deadline__preparing__unfreezes_at_freeze_max),
+    CHECK_TEST(test_source_hand_over_check_deadline__late_prepared__is_no_decision),
+    CHECK_TEST(test_source_hand_over_check_deadline__late_round__next_round),
+    CHECK_TEST(test_source_hand_over_check_deadline__late_digest__next_round),
+    CHECK_TEST(test_source_hand_over_on_prepared__in_time__decides),
+    CHECK_TEST(test_source_hand_over_on_frozen__too_late__unfreezes_at_once),
+    CHECK_TEST(test_source_hand_over_on_frozen__nearly_late__the_deadline_stays),
+    CHECK_TEST(test_source_hand_over_on_frozen__hook_failed__unfreezes),
+    CHECK_TEST(test_source_hand_over_on_hook_late__hook_never_returns__ends_with_timeout),
+    CHECK_TEST(test_source_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout),
+    CHECK_TEST(test_source_hand_over_check_deadline__second_freeze__counts_from_its_own_start),
     CHECK_TEST(test_source_session__path_lost_while_frozen__unfreezes),
 };
 

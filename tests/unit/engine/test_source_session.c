@@ -78,13 +78,91 @@ static void test_source_session__targets_disk_fails__is_not_believed_to_know(voi
     }
 }
 
-static void test_source_session__busy_at_first__ends(void)
+/* Whoever comes while another job runs waits, as a new job, and not for ever. */
+static void test_source_session__busy_at_first__tries_again_within_its_limit(void)
+{
+    uint64_t now_ns = 1;
+    int attempts = 0;
+    open_session();
+    while (source_session_state(session) != SOURCE_ENDED && attempts < 1000) {
+        propose(false, now_ns);
+        feed_refused(HAUL_BUSY, now_ns);
+        attempts++;
+        if (source_session_state(session) == SOURCE_RETRYING) {
+            check(does(SOURCE_ACTION_DISCONNECT));
+            now_ns = source_session_deadline_ns(session);
+            feed_type(SOURCE_EVENT_TICK, HAUL_OK, now_ns);
+            check(does(SOURCE_ACTION_CONNECT));
+        }
+    }
+    check(attempts > 3);
+    check(now_ns >= (uint64_t)RETRY_MAX_MS * NS_PER_MS);
+    check(now_ns < 2 * (uint64_t)RETRY_MAX_MS * NS_PER_MS);
+    check_status(source_session_outcome(session)->status, HAUL_BUSY);
+    source_session_destroy(session);
+}
+
+/* The preamble was answered with BUSY: too many connections at once. */
+static void test_source_session__connection_refused_as_busy__tries_again(void)
+{
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_BUSY, 1);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    source_session_destroy(session);
+}
+
+static void test_source_session__nobody_listens_at_first__ends(void)
+{
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_REFUSED, 1);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_REFUSED);
+    source_session_destroy(session);
+}
+
+static void feed_stop(uint64_t now_ns)
+{
+    feed_type(SOURCE_EVENT_STOP, HAUL_STOPPED, now_ns);
+}
+
+static void test_source_session__stopped_while_copying__target_is_told_to_keep(void)
+{
+    bool resume = false;
+    open_session();
+    propose(false, 1);
+    feed_stop(2);
+    check(sends(MESSAGE_STOP, &resume));
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check_status(source_session_outcome(session)->status, HAUL_STOPPED);
+    source_session_destroy(session);
+}
+
+static void test_source_session__stopped_without_a_path__ends(void)
 {
     open_session();
     propose(false, 1);
-    feed_refused(HAUL_BUSY, 2);
-    check_equal(source_session_state(session), SOURCE_ENDED);
-    check_status(source_session_outcome(session)->status, HAUL_BUSY);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, 2);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    feed_stop(3);
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check_status(source_session_outcome(session)->status, HAUL_STOPPED);
+    source_session_destroy(session);
+}
+
+/* The receiver may be started again meanwhile. */
+static void test_source_session__target_stops__comes_back(void)
+{
+    struct message message;
+    open_session();
+    propose(false, 1);
+    message_init(&message, MESSAGE_STOP);
+    feed_message(&message, 2);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    check_status(source_session_loss(session)->status, HAUL_CLOSED);
     source_session_destroy(session);
 }
 
@@ -130,6 +208,38 @@ static void test_source_session__links_end_before_committed_is_read__no_loss_of_
     source_session_destroy(session);
 }
 
+/* A stop or a cancel comes too late: the target has to learn the decision. */
+static void test_source_session__stop_behind_the_decision__is_finished(void)
+{
+    static const enum source_event_type types[] = {SOURCE_EVENT_STOP, SOURCE_EVENT_CANCEL};
+    for (size_t i = 0; i < CHECK_COUNT(types); i++) {
+        bool resume = false;
+        struct message message;
+        open_session_of(true);
+        feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+        check(sends(MESSAGE_HELLO, &resume));
+        feed_welcome_of(JOB_PREPARED, 1);
+        check(sends(MESSAGE_COMMIT, &resume));
+        feed_type(types[i], HAUL_STOPPED, 2);
+        check_equal(source_session_state(session), SOURCE_COMMITTING);
+        message_init(&message, MESSAGE_COMMITTED);
+        feed_message(&message, 3);
+        check_status(source_session_outcome(session)->status, HAUL_OK);
+        source_session_destroy(session);
+    }
+}
+
+static void test_source_session__stop_behind_the_decision_without_a_path__in_doubt(void)
+{
+    open_session_of(true);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_REFUSED, 1);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    feed_stop(2);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
@@ -137,7 +247,14 @@ static const struct check_test tests[] = {
     CHECK_TEST(
         test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know),
     CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
-    CHECK_TEST(test_source_session__busy_at_first__ends),
+    CHECK_TEST(test_source_session__busy_at_first__tries_again_within_its_limit),
+    CHECK_TEST(test_source_session__connection_refused_as_busy__tries_again),
+    CHECK_TEST(test_source_session__nobody_listens_at_first__ends),
+    CHECK_TEST(test_source_session__stopped_while_copying__target_is_told_to_keep),
+    CHECK_TEST(test_source_session__stopped_without_a_path__ends),
+    CHECK_TEST(test_source_session__target_stops__comes_back),
+    CHECK_TEST(test_source_session__stop_behind_the_decision__is_finished),
+    CHECK_TEST(test_source_session__stop_behind_the_decision_without_a_path__in_doubt),
     CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
     CHECK_TEST(test_source_session__round_done_target_behind__waits_for_progress),
     CHECK_TEST(test_source_session__links_end_before_committed_is_read__no_loss_of_path),

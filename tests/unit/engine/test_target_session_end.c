@@ -47,7 +47,7 @@ static void test_target_session_event__abort_once_begun__cleared_then_aborted(vo
 
 static void test_target_session_event__abort_of_unknown_status__cancelled(void)
 {
-    static const enum haul_status statuses[] = {HAUL_OK, (enum haul_status)(HAUL_INTERNAL + 1)};
+    static const enum haul_status statuses[] = {HAUL_OK, (enum haul_status)HAUL_STATUS_COUNT};
     for (size_t i = 0; i < CHECK_COUNT(statuses); i++) {
         start();
         feed_abort(statuses[i]);
@@ -254,6 +254,112 @@ static void test_target_session_event__late_answers__dropped(void)
     finish();
 }
 
+/* --- stopping, and keeping what has arrived --------------------------------------------------- */
+
+static void feed_peer_stop(void)
+{
+    struct message message;
+    message_init(&message, MESSAGE_STOP);
+    feed_message(&message);
+}
+
+static void test_target_session_event__stop__source_is_told_and_nothing_cleared(void)
+{
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed(TARGET_EVENT_STOP, HAUL_STOPPED);
+        if (take_message(MESSAGE_STOP)) {
+            check(action.message.as.stop.text[0] != '\0');
+        }
+        if (at == TARGET_RECEIVING || at == TARGET_FLUSHING) {
+            (void)take(TARGET_ACTION_KEEP);
+            check_equal(state(), TARGET_KEEPING);
+            feed(TARGET_EVENT_KEPT, HAUL_OK);
+        }
+        take_end();
+        check_status(outcome()->status, HAUL_STOPPED);
+        check(target_session_is_resumable(session));
+        finish();
+    }
+}
+
+static void test_target_session_event__source_stops__kept_or_in_doubt(void)
+{
+    for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed_peer_stop();
+        if (at == TARGET_RECEIVING || at == TARGET_FLUSHING) {
+            (void)take(TARGET_ACTION_KEEP);
+            feed(TARGET_EVENT_CHANNEL_DOWN, HAUL_CLOSED);
+            take_nothing();
+            feed(TARGET_EVENT_KEPT, HAUL_OK);
+        }
+        take_end();
+        check_status(outcome()->status, at < TARGET_PREPARED ? HAUL_CLOSED : HAUL_IN_DOUBT);
+        check(target_session_is_resumable(session));
+        finish();
+    }
+}
+
+static void test_target_session_event__source_stops_resumed_prepared__in_doubt(void)
+{
+    start();
+    walk_to_resumed(JOB_PREPARED);
+    feed_peer_stop();
+    check_in_doubt();
+    finish();
+}
+
+static void test_target_session_event__stop_while_owning_or_clearing__goes_on(void)
+{
+    static const enum target_state states[] = {TARGET_OWNING, TARGET_CLEARING};
+    for (size_t i = 0; i < CHECK_COUNT(states); i++) {
+        start();
+        walk_to(states[i]);
+        feed(TARGET_EVENT_STOP, HAUL_STOPPED);
+        feed_peer_stop();
+        take_nothing();
+        check_equal(state(), states[i]);
+        finish();
+    }
+}
+
+/* What is durable already stays: a disk that fails is no reason to remove it. */
+static void test_target_session_event__keeping_fails__ends_and_says_so(void)
+{
+    start();
+    walk_to(TARGET_KEEPING);
+    feed(TARGET_EVENT_FAILED, HAUL_NO_SPACE);
+    take_end();
+    check_status(outcome()->status, HAUL_STOPPED);
+    check(strstr(outcome()->hint, "made up by the test") != NULL);
+    check(target_session_is_resumable(session));
+    finish();
+}
+
+static void test_target_session_event__cancel_while_keeping__cleared(void)
+{
+    start();
+    walk_to(TARGET_KEEPING);
+    feed(TARGET_EVENT_CANCEL, HAUL_CANCELLED);
+    check_cleared(HAUL_CANCELLED);
+    finish();
+}
+
+static void test_target_session_event__abort_while_keeping__cleared_then_aborted(void)
+{
+    start();
+    walk_to(TARGET_KEEPING);
+    feed_abort(HAUL_CANCELLED);
+    take_clear();
+    feed(TARGET_EVENT_CLEARED, HAUL_OK);
+    (void)take_message(MESSAGE_ABORTED);
+    (void)take(TARGET_ACTION_END);
+    finish();
+}
+
 /* --- time ------------------------------------------------------------------------------------- */
 
 static void test_target_session_event__silent_before_plan__refused_timeout(void)
@@ -311,6 +417,13 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__message_out_of_place__protocol),
     CHECK_TEST(test_target_session_event__ended__everything_ignored),
     CHECK_TEST(test_target_session_event__late_answers__dropped),
+    CHECK_TEST(test_target_session_event__stop__source_is_told_and_nothing_cleared),
+    CHECK_TEST(test_target_session_event__source_stops__kept_or_in_doubt),
+    CHECK_TEST(test_target_session_event__source_stops_resumed_prepared__in_doubt),
+    CHECK_TEST(test_target_session_event__stop_while_owning_or_clearing__goes_on),
+    CHECK_TEST(test_target_session_event__keeping_fails__ends_and_says_so),
+    CHECK_TEST(test_target_session_event__cancel_while_keeping__cleared),
+    CHECK_TEST(test_target_session_event__abort_while_keeping__cleared_then_aborted),
     CHECK_TEST(test_target_session_event__silent_before_plan__refused_timeout),
     CHECK_TEST(test_target_session_event__silent_resumed_prepared__in_doubt),
     CHECK_TEST(test_target_session_deadline_ns__after_plan__never),

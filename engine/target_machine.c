@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_machine.c — actions, states, and the ends of a target session. */
+#include "target_machine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "clock.h"
+
+/* --- actions and states ----------------------------------------------------------------------- */
+
+struct target_action *target_push(struct target_session *session, enum target_action_type type)
+{
+    haul_assert(session->action_count < TARGET_ACTION_COUNT_MAX);
+    struct target_action *action = &session->actions[session->action_count++];
+    memset(action, 0, sizeof(*action));
+    action->type = type;
+    return action;
+}
+
+struct message *target_push_message(struct target_session *session, enum message_type type)
+{
+    struct target_action *action = target_push(session, TARGET_ACTION_SEND);
+    message_init(&action->message, type);
+    return &action->message;
+}
+
+void target_enter(struct target_session *session, enum target_state state, uint64_t deadline_ns)
+{
+    session->state = state;
+    session->state_deadline_ns = deadline_ns;
+}
+
+uint64_t target_answer_deadline(const struct target_session *session, uint64_t now_ns)
+{
+    return now_ns + (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
+}
+
+void target_end(struct target_session *session)
+{
+    target_enter(session, TARGET_ENDED, CLOCK_NEVER);
+    (void)target_push(session, TARGET_ACTION_STOP);
+    (void)target_push(session, TARGET_ACTION_END);
+}
+
+/* Nothing was changed yet: say no and end. */
+void target_refuse(struct target_session *session, const struct haul_error *error)
+{
+    session->outcome = *error;
+    if (session->channel_up) {
+        haul_control_Refused *refused = &target_push_message(session, MESSAGE_REFUSED)->as.refused;
+        refused->status = (uint32_t)error->status;
+        (void)snprintf(refused->text, sizeof(refused->text), "%s", error->text);
+        (void)snprintf(refused->hint, sizeof(refused->hint), "%s", error->hint);
+    }
+    target_end(session);
+}
+
+void target_refuse_with(struct target_session *session, enum haul_status status, const char *text,
+                        const char *hint)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, status, NULL, 0, "%s", text);
+    haul_error_hint(&error, "%s", hint);
+    target_refuse(session, &error);
+}
+
+/* Something was copied: tell the peer (unless it told us) and remove it. */
+void target_clear(struct target_session *session, const struct haul_error *error)
+{
+    session->outcome = *error;
+    if (session->channel_up && !session->told_to_abort) {
+        haul_control_Abort *abort_message = &target_push_message(session, MESSAGE_ABORT)->as.abort;
+        abort_message->status = (uint32_t)error->status;
+        (void)snprintf(abort_message->text, sizeof(abort_message->text), "%s", error->text);
+        (void)snprintf(abort_message->hint, sizeof(abort_message->hint), "%s", error->hint);
+    }
+    session->cleared = true;
+    (void)target_push(session, TARGET_ACTION_STOP);
+    (void)target_push(session, TARGET_ACTION_CLEAR);
+    target_enter(session, TARGET_CLEARING, CLOCK_NEVER);
+}
+
+/* The source gave up: Aborted, after what the job left here is removed. */
+void target_end_aborted(struct target_session *session, const struct haul_error *error)
+{
+    session->told_to_abort = true;
+    if (session->begun) {
+        target_clear(session, error);
+        return;
+    }
+    session->outcome = *error;
+    target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
+    target_end(session);
+}
+
+/* The source may have decided: stay dark, keep everything, let its record tell. */
+static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
+{
+    haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
+                   "prepared, and the source's decision is not known: %s", error->text);
+    haul_error_hint(&session->outcome, "the source's decision record tells: `haul resolve`");
+    session->kept = true;
+    target_end(session);
+}
+
+void target_fail(struct target_session *session, const struct haul_error *error)
+{
+    switch (session->state) {
+    case TARGET_WAITING:
+    case TARGET_LOOKING:
+        target_refuse(session, error);
+        return;
+    case TARGET_GREETED:
+        if (session->recorded) {
+            leave_in_doubt(session, error);
+        } else {
+            target_refuse(session, error);
+        }
+        return;
+    case TARGET_CHECKING:
+    case TARGET_RECEIVING:
+    case TARGET_FLUSHING:
+    case TARGET_RECORDING:
+        target_clear(session, error);
+        return;
+    case TARGET_PREPARED:
+        leave_in_doubt(session, error);
+        return;
+    case TARGET_KEEPING: /* what is durable already stays */
+        haul_error_hint(&session->outcome, "not all could be kept: %s", error->text);
+        target_end(session);
+        return;
+    case TARGET_OWNING: /* decided: nothing stops it but its own answer */
+    case TARGET_CLEARING:
+    case TARGET_ENDED:
+        return;
+    }
+}
+
+/* One side ends its attempt, and both keep what has arrived. */
+void target_keep(struct target_session *session, const struct haul_error *error)
+{
+    session->outcome = *error;
+    session->kept = true;
+    if (session->state == TARGET_RECEIVING || session->state == TARGET_FLUSHING) {
+        (void)target_push(session, TARGET_ACTION_KEEP);
+        target_enter(session, TARGET_KEEPING, CLOCK_NEVER);
+    } else {
+        target_end(session);
+    }
+}
+
+void target_fail_with(struct target_session *session, enum haul_status status, const char *text)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, status, NULL, 0, "%s", text);
+    target_fail(session, &error);
+}
