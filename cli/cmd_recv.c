@@ -63,12 +63,11 @@ static const struct option_rule rules[] = {
 };
 
 /* This process has the database to itself, and writes only what its job brings. */
-static enum haul_status keep_others_off(void *context, const struct haul_range *ranges,
-                                        size_t range_count, struct haul_error *error)
+static enum haul_status keep_others_off(void *context, const struct haul_reservation *wanted,
+                                        struct haul_error *error)
 {
     (void)context;
-    (void)ranges;
-    (void)range_count;
+    (void)wanted;
     (void)error;
     return HAUL_OK;
 }

@@ -19,6 +19,7 @@ int exit_code_of(enum haul_status status, int signal_number)
     case HAUL_VERSION:
     case HAUL_MISMATCH:
     case HAUL_NOT_EMPTY:
+    case HAUL_UNCONFIRMED:
         return EXIT_CODE_PREFLIGHT;
     case HAUL_AUTH:
         return EXIT_CODE_AUTH;

@@ -168,6 +168,7 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_STORE] = "look at the LOG file of the database",
         [HAUL_INTERNAL] = "please report this, with the output of -vv",
         [HAUL_STOPPED] = "run it again",
+        [HAUL_UNCONFIRMED] = "repeat the command with --accept-two-owners if that cannot happen",
     };
     if (error->hint[0] != '\0') {
         return error->hint;

@@ -26,6 +26,14 @@ const char *haul_job_claim_name(enum haul_job_claim claim)
     return names[claim];
 }
 
+const char *haul_job_condition_name(enum haul_job_condition condition)
+{
+    static const char *const names[] = {[HAUL_JOB_SOUND] = "sound",
+                                        [HAUL_JOB_FOREIGN] = "foreign",
+                                        [HAUL_JOB_DAMAGED] = "damaged"};
+    return names[condition];
+}
+
 /* --- listing ---------------------------------------------------------------------------------- */
 
 static enum haul_job_claim claim_of(const struct journal_state *state)
@@ -114,4 +122,11 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
 {
     return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
                                         : target_record_give_up(store, job->id, error);
+}
+
+enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,
+                                        bool accept_two_owners, struct haul_error *error)
+{
+    (void)accept_two_owners;
+    return haul_job_give_up(store, job, error);
 }

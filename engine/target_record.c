@@ -539,15 +539,28 @@ static enum haul_status reserve(struct target_record *record, struct haul_error 
         return HAUL_OK;
     }
     struct haul_range *ranges = calloc(plan->range_count, sizeof(*ranges));
-    if (ranges == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the ranges");
-    }
-    for (size_t i = 0; i < plan->range_count; i++) {
+    const char **families = calloc(plan->family_count, sizeof(*families));
+    enum haul_status status = HAUL_NO_MEMORY;
+    for (size_t i = 0; ranges != NULL && i < plan->range_count; i++) {
         ranges[i] = (struct haul_range){.start = key_range_start(&plan->ranges[i]),
                                         .end = key_range_end(&plan->ranges[i])};
     }
-    enum haul_status status = hooks->reserve(hooks->context, ranges, plan->range_count, error);
+    for (size_t i = 0; families != NULL && i < plan->family_count; i++) {
+        families[i] = plan->families[i].family.name;
+    }
+    if (ranges == NULL || families == NULL) {
+        haul_error_set(error, status, "calloc", 0, "no memory for the ranges");
+    } else {
+        struct haul_reservation wanted = {.families = families,
+                                          .family_count = plan->family_count,
+                                          .ranges = ranges,
+                                          .range_count = plan->range_count,
+                                          .overwrite = plan->overwrite};
+        memcpy(wanted.job, record->job, HAUL_JOB_BYTES);
+        status = hooks->reserve(hooks->context, &wanted, error);
+    }
     free(ranges);
+    free(families);
     record->reserved = status == HAUL_OK;
     return status;
 }

@@ -3,7 +3,10 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
+#include <iterator>
 
 #include "cluster/cluster.h"
 #include "cluster/slot_migrate.h"
@@ -313,11 +316,17 @@ void RdmaImport::finish(const haul_result &result) {
 
 // --- hooks -------------------------------------------------------------------------------------------------------
 
-haul_status RdmaImport::reserve(const haul_range *ranges, size_t count, haul_error *error) {
+haul_status RdmaImport::reserve(const haul_reservation &wanted, haul_error *error) {
   // The slots that were agreed upon, and nothing else. Clients cannot write to them: only kImportByRdma has marked
   // them, which no connection is let in for.
-  if (count != 1 || !(RdmaKeyRange(state_.range) == ranges[0])) {
+  if (wanted.range_count != 1 || !(RdmaKeyRange(state_.range) == wanted.ranges[0])) {
     return haul_error_set(error, HAUL_AUTH, nullptr, 0, "not the slots that this import was agreed for");
+  }
+  for (size_t i = 0; i < wanted.family_count; i++) {
+    auto is_same = [&](const char *name) { return strcmp(name, wanted.families[i]) == 0; };
+    if (std::none_of(std::begin(kRdmaFamilies), std::end(kRdmaFamilies), is_same)) {
+      return haul_error_set(error, HAUL_AUTH, nullptr, 0, "column family '%s' holds no slots", wanted.families[i]);
+    }
   }
   return HAUL_OK;
 }
@@ -354,8 +363,8 @@ haul_status RdmaImport::own(haul_error *error) {
   return HAUL_OK;
 }
 
-haul_status RdmaImport::onReserve(void *context, const haul_range *ranges, size_t count, haul_error *error) {
-  return static_cast<RdmaImport *>(context)->reserve(ranges, count, error);
+haul_status RdmaImport::onReserve(void *context, const haul_reservation *wanted, haul_error *error) {
+  return static_cast<RdmaImport *>(context)->reserve(*wanted, error);
 }
 
 haul_status RdmaImport::onOwn(void *context, uint64_t, haul_error *error) {

@@ -72,9 +72,9 @@ class RdmaImport {
   std::string statePath() const;
   void markImport(const SlotRange &range, int status);
 
-  haul_status reserve(const haul_range *ranges, size_t count, haul_error *error);
+  haul_status reserve(const haul_reservation &wanted, haul_error *error);
   haul_status own(haul_error *error);
-  static haul_status onReserve(void *context, const haul_range *ranges, size_t count, haul_error *error);
+  static haul_status onReserve(void *context, const haul_reservation *wanted, haul_error *error);
   static bool onWasOwned(void *context, const uint8_t *job);
   static haul_status onOwn(void *context, uint64_t new_version, haul_error *error);
   static haul_status onVersion(void *context, uint64_t *version, haul_error *error);

@@ -52,13 +52,13 @@ static enum haul_status version_get(void *context, uint64_t *version, struct hau
     return HAUL_OK;
 }
 
-static enum haul_status reserve(void *context, const struct haul_range *ranges, size_t range_count,
+static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error)
 {
     (void)error;
     ((struct server *)context)->reserve_count++;
-    check_equal(range_count, 1);
-    check_equal(ranges[0].start.size, 1);
+    check_equal(wanted->range_count, 1);
+    check_equal(wanted->ranges[0].start.size, 1);
     return HAUL_OK;
 }
 

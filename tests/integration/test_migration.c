@@ -499,15 +499,17 @@ struct guard {
     char start[16];
 };
 
-static enum haul_status reserve(void *context, const struct haul_range *ranges, size_t range_count,
+static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error)
 {
     struct guard *guard = context;
     (void)error;
     guard->reserved++;
-    check_equal(range_count, 1);
-    (void)snprintf(guard->start, sizeof(guard->start), "%.*s", (int)ranges[0].start.size,
-                   (const char *)ranges[0].start.data);
+    check_equal(wanted->range_count, 1);
+    check_equal(wanted->family_count, 1);
+    check_text(wanted->families[0], "default");
+    (void)snprintf(guard->start, sizeof(guard->start), "%.*s", (int)wanted->ranges[0].start.size,
+                   (const char *)wanted->ranges[0].start.data);
     return HAUL_OK;
 }
 

@@ -169,13 +169,13 @@ static void hook_release(void *context, uint64_t new_version)
     host->on_release(host->context);
 }
 
-static enum haul_status hook_reserve(void *context, const struct haul_range *ranges, size_t count,
+static enum haul_status hook_reserve(void *context, const struct haul_reservation *wanted,
                                      struct haul_error *error)
 {
     const struct sim_host *host = context;
-    (void)ranges;
     (void)error;
-    haul_assert(count == host->options->range_count);
+    haul_assert(wanted->range_count == host->options->range_count &&
+                wanted->family_count == host->options->family_count);
     return HAUL_OK;
 }
 

@@ -36,7 +36,8 @@ extern "C" {
     X(IN_DOUBT, 24, "the outcome is in doubt until the decision record is read") \
     X(STORE, 25, "the database reported an error")                               \
     X(INTERNAL, 26, "an internal check failed")                                  \
-    X(STOPPED, 27, "stopped before it completed; what has arrived is kept")
+    X(STOPPED, 27, "stopped before it completed; what has arrived is kept")      \
+    X(UNCONFIRMED, 28, "risks a second owner, and was not confirmed")
 
 enum haul_status {
 #define HAUL_STATUS_ENUM(name, value, sentence) HAUL_##name = value,

@@ -27,6 +27,14 @@ enum haul_job_claim {
     HAUL_JOB_YIELDS,   /* the other side */
 };
 
+/* Can this database go on with the job? */
+enum haul_job_condition {
+    HAUL_JOB_SOUND,
+    HAUL_JOB_FOREIGN, /* the journal is of the database that this one is a copy of: never acted on;
+                       * haul_owner_forget or haul_owner_adopt ends the state */
+    HAUL_JOB_DAMAGED, /* the journal cannot be read: haul_job_force_give_up moves it aside */
+};
+
 enum { HAUL_JOB_TEXT_BYTES_MAX = 128 };
 
 struct haul_job {
@@ -34,13 +42,16 @@ struct haul_job {
     uint8_t id[HAUL_JOB_BYTES];
     enum haul_job_claim claim;
     uint64_t epoch;                         /* attempts of the source so far, from 1 */
+    enum haul_job_condition condition;
+    char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */
 };
 
-/* "source" or "target"; "serves", "in doubt" or "yields". */
+/* "source" or "target"; "serves", "in doubt" or "yields"; "sound", "foreign" or "damaged". */
 const char *haul_job_role_name(enum haul_job_role role);
 const char *haul_job_claim_name(enum haul_job_claim claim);
+const char *haul_job_condition_name(enum haul_job_condition condition);
 
 /* All jobs of the database in `directory` that are not done, also while a process runs one. The
  * database itself is not opened. Ownership: `*jobs` is the caller's (free).
@@ -54,6 +65,16 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **jobs, s
  * and only the source's record tells), and those of the store. Thread: one for each store. */
 enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* End a job that haul_job_give_up refuses with IN_DOUBT, or whose journal is damaged. A prepared
+ * target removes what it received; a damaged journal is moved aside, its name with ".damaged-TIME",
+ * and what it had received stays. Risk: if the source has decided, the range has no owner until
+ * haul_owner_reclaim on the source; if a damaged source journal held the decision, it has two.
+ * Errors: UNCONFIRMED (without `accept_two_owners`; `error` names the risk), IN_DOUBT (a source
+ * that has decided: haul_owner_reclaim takes its range back), and those of haul_job_give_up. */
+enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,
+                                        bool accept_two_owners,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 #ifdef __cplusplus
 }

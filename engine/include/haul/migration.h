@@ -50,6 +50,16 @@ struct haul_range {
     struct haul_slice end;   /* exclusive; size 0: to the end */
 };
 
+/* What a job wants to put into a database. Borrowed for the call. */
+struct haul_reservation {
+    uint8_t job[HAUL_JOB_BYTES];
+    const char *const *families; /* names, also of those that the target does not have yet */
+    size_t family_count;
+    const struct haul_range *ranges; /* of each family */
+    size_t range_count;
+    bool overwrite; /* records that lie in the ranges would be removed */
+};
+
 enum haul_compression {
     HAUL_COMPRESSION_AUTO = 0, /* over TCP links that are slower than the compressor; measured */
     HAUL_COMPRESSION_OFF = 1,
@@ -67,11 +77,14 @@ struct haul_hooks {
     void (*unfreeze)(void *context);
     /* Source: the decision is durable, the target owns the ranges now: answer "moved". */
     void (*release)(void *context, uint64_t new_version);
-    /* Target: a job takes these ranges: refuse other writes to them from now on. Called again when
-     * a job is taken up after a restart. Without it such writes are detected by the digest. */
-    enum haul_status (*reserve)(void *context, const struct haul_range *ranges, size_t range_count,
+    /* Target: may this job come? Called before anything is created, cleared or given up for it. On
+     * OK the owner refuses other writes to the ranges from now on; an error refuses the job. Called
+     * again when a job is taken up after a restart. Without it such writes are detected by the
+     * digest. */
+    enum haul_status (*reserve)(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error);
-    /* Target: the job has ended without a commit, its part is removed. */
+    /* Target: the job that was reserved for was refused after all, or has ended without a commit:
+     * its part is removed. */
     void (*unreserve)(void *context);
     /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);

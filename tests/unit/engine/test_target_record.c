@@ -34,12 +34,11 @@ static enum haul_status own(void *context, uint64_t new_version, struct haul_err
     return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
 }
 
-static enum haul_status refuse_to_reserve(void *context, const struct haul_range *ranges,
-                                          size_t range_count, struct haul_error *failed)
+static enum haul_status refuse_to_reserve(void *context, const struct haul_reservation *wanted,
+                                          struct haul_error *failed)
 {
     (void)context;
-    (void)ranges;
-    (void)range_count;
+    (void)wanted;
     return haul_error_set(failed, HAUL_BUSY, NULL, 0, "the ranges are taken");
 }
 

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* owner.h — which key ranges a database owns, gave away or took over, by the record that haul keeps
+ * beside it, and what an operator can do when the record alone cannot settle it.
+ *
+ * A database that never took part in a job has no record and owns everything. A program that embeds
+ * RocksDB reads the record at start-up and refuses to serve what is RELEASED.
+ *
+ * Calls that may leave a range with two owners return UNCONFIRMED and change nothing unless
+ * `accept_two_owners` is true; `error` then names the risk. */
+#ifndef HAUL_OWNER_H
+#define HAUL_OWNER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "haul/status.h"
+#include "haul/store.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum haul_owner_state {
+    HAUL_OWNER_OWN = 0,      /* this database's; no job has moved it */
+    HAUL_OWNER_RELEASED = 1, /* handed over: `peer` owns it; the copy here is stale */
+    HAUL_OWNER_IMPORTED = 2, /* taken over from `peer`: this database's */
+};
+
+/* One range of one column family. Ranges of a family are disjoint and in ascending order; what no
+ * entry covers is OWN. */
+struct haul_owner_range {
+    enum haul_owner_state state; /* RELEASED or IMPORTED */
+    const char *family;          /* "": every column family that has no entry of its own */
+    struct haul_range range;
+    const char *peer;            /* identity of the other database; "": not recorded */
+    uint8_t job[HAUL_JOB_BYTES]; /* the newest job that moved a part of it */
+};
+
+enum haul_owner_act {
+    HAUL_OWNER_GAVE = 1,      /* this database was the source */
+    HAUL_OWNER_TOOK = 2,      /* this database was the target */
+    HAUL_OWNER_RECLAIMED = 3, /* an operator took ranges back */
+};
+
+struct haul_owner_job {
+    uint8_t job[HAUL_JOB_BYTES]; /* zeros: none (RECLAIMED) */
+    enum haul_owner_act act;
+    enum haul_status result; /* OK: the ranges changed owner; otherwise why they did not */
+    const char *peer;
+    uint64_t old_version;
+    uint64_t new_version;
+    uint64_t time_s; /* since 1970, by this host's clock; 0: not recorded */
+    uint64_t records;
+    uint64_t bytes;
+};
+
+/* What became of the directory since haul last saw it. */
+enum haul_owner_origin {
+    HAUL_OWNER_SAME = 0,  /* the database that the record was written beside */
+    HAUL_OWNER_COPY = 1,  /* copied, restored or moved to another file system */
+    HAUL_OWNER_RESET = 2, /* set back to an earlier state: known from haul_owner_of_store only */
+};
+
+struct haul_owner {
+    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know it; "": haul has not been used here */
+    enum haul_owner_origin origin;
+    uint64_t config_version;
+    struct haul_owner_range *ranges;
+    size_t range_count;
+    struct haul_owner_job *jobs; /* the newest 8192 at most, oldest first */
+    size_t job_count;
+};
+
+/* Read the record of the database in `directory`, which may be open. Changes nothing.
+ * Ownership: haul_owner_free. Errors: NOT_FOUND (no such directory), CORRUPT (damaged: see
+ * haul_owner_rebuild), VERSION, LIMIT, NO_MEMORY, IO. Thread: any. */
+enum haul_status haul_owner_read(const char *directory, struct haul_owner **owner,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+/* The same of a store, for a program that has the database open. Errors, ownership: as above. */
+enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner **owner,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+void haul_owner_free(struct haul_owner *owner);
+
+/* RELEASED when any part of the range is; IMPORTED when all of it is; otherwise OWN. */
+enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const char *family,
+                                          const struct haul_range *range);
+/* "own", "released", "imported"; "gave", "took", "reclaimed". */
+const char *haul_owner_state_name(enum haul_owner_state state);
+const char *haul_owner_act_name(enum haul_owner_act act);
+
+struct haul_owner_selection {
+    const char *const *families; /* none: all */
+    size_t family_count;
+    const struct haul_range *ranges; /* none: everything */
+    size_t range_count;
+};
+
+/* Take back what was handed over to a database that is lost: RELEASED parts of the selection become
+ * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
+ * them. Risk: the target may be alive and own the ranges.
+ * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNCONFIRMED, BUSY (a process runs such
+ * a job), and those of haul_owner_read. Thread: any. */
+enum haul_status haul_owner_reclaim(const char *directory,
+                                    const struct haul_owner_selection *selection,
+                                    bool accept_two_owners,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
+ * its record, its journals and its identity go. Records that an unfinished job has left stay where
+ * they are. Risk when a job is in doubt or a range RELEASED: this database and another one own it.
+ * Errors: UNCONFIRMED, BUSY (a process runs a job), and those of haul_owner_read. Thread: any. */
+enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Say that a database which was moved to another file system is the original: its unfinished jobs
+ * can go on. Risk: the original still exists, and does the same.
+ * Errors: NOT_FOUND (it is no copy), UNCONFIRMED, and those of haul_owner_read. Thread: any. */
+enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Replace a damaged record by what the journals tell; the damaged file is moved aside, its name
+ * with ".damaged-TIME". Risk: ranges that were handed over by jobs whose journals are gone count
+ * as OWN. Errors: NOT_FOUND (the record is sound), UNCONFIRMED, BUSY, IO. Thread: any. */
+enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+struct haul_owner_dropped {
+    size_t ranges;
+    uint64_t bytes; /* estimate, before */
+};
+
+/* Delete from the store exactly what was handed over and is still RELEASED, within the selection.
+ * Errors: NOT_FOUND (nothing is), BUSY (an unfinished job covers a part of it), IN_DOUBT (the
+ * target has not confirmed: `haul resolve` first), and those of the store. Thread: one a store. */
+enum haul_status haul_owner_drop(struct haul_store *store,
+                                 const struct haul_owner_selection *selection,
+                                 struct haul_owner_dropped *dropped,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
