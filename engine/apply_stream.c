@@ -117,6 +117,14 @@ static enum haul_status refuse(const struct apply_stream *stream, enum haul_stat
                           record == NULL ? "" : ", key ", key);
 }
 
+/* RocksDB takes longer keys, but a position in the journal does not. */
+static bool has_long_key(const struct raw_record *record)
+{
+    bool two_keys = record->kind == RAW_DELETE_RANGE;
+    return record->key.size > HAUL_KEY_BYTES_MAX ||
+           (two_keys && record->value.size > HAUL_KEY_BYTES_MAX);
+}
+
 /* A4 and A5 for one record of a snapshot stream. */
 static const char *check_snapshot_record(const struct apply_stream *stream,
                                          const struct raw_record *record, struct haul_slice before)
@@ -127,6 +135,9 @@ static const char *check_snapshot_record(const struct apply_stream *stream,
     }
     if (record->family_id != stream->plan->families[planned->family].target_id) {
         return "a record of another column family";
+    }
+    if (has_long_key(record)) {
+        return "a key that is too long";
     }
     if (!key_range_contains(&planned->range, record->key)) {
         return "a key outside the announced range";
@@ -184,6 +195,9 @@ static const char *check_delta_record(const struct apply_stream *stream,
     const struct plan_family *family = find_family(stream->plan, record->family_id);
     if (family == NULL) {
         return "a record of a column family that is not in the plan";
+    }
+    if (has_long_key(record)) {
+        return "a key that is too long";
     }
     if (record->kind == RAW_DELETE_RANGE && !runs_forward(family, record->key, record->value)) {
         return "a range of keys that ends before it starts";

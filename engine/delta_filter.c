@@ -4,11 +4,13 @@
 #include "delta_filter.h"
 
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include "assertion.h"
 #include "bytes.h"
 #include "planted_bug.h"
 #include "raw_batch.h"
+#include "wide_column.h"
 
 enum { KEY_TEXT_BYTES = 96 };
 
@@ -79,13 +81,12 @@ enum haul_status delta_filter_check(const struct delta_filter *filter, struct ha
 
 /* --- keeping ---------------------------------------------------------------------------------- */
 
-static void keep_put(struct filtering *filtering, uint32_t family_id,
-                     const struct raw_record *record)
+static void keep_put(struct filtering *filtering, uint32_t family_id, struct haul_slice key,
+                     struct haul_slice value)
 {
-    filtering->size_needed += raw_batch_put_size(family_id, record->key.size, record->value.size);
+    filtering->size_needed += raw_batch_put_size(family_id, key.size, value.size);
     filtering->record_count++;
-    filtering->full = filtering->full ||
-                      !raw_batch_put(&filtering->writer, family_id, record->key, record->value);
+    filtering->full = filtering->full || !raw_batch_put(&filtering->writer, family_id, key, value);
 }
 
 static void keep_delete(struct filtering *filtering, uint32_t family_id, struct haul_slice key)
@@ -150,9 +151,54 @@ static enum haul_status refuse_marker(const struct raw_record *record, struct ha
     return HAUL_UNSUPPORTED;
 }
 
+static enum haul_status refuse_size(const struct raw_record *record, struct haul_error *error)
+{
+    size_t size = record->key.size > HAUL_KEY_BYTES_MAX ? record->key.size : record->value.size;
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "the log holds a key of %zu bytes in column family %u; at most %d can be moved",
+                   size, record->family_id, HAUL_KEY_BYTES_MAX);
+    haul_error_hint(error, "move ranges without such keys");
+    return HAUL_UNSUPPORTED;
+}
+
 /* --- one record ------------------------------------------------------------------------------- */
 
-/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT. */
+/* What the merge has made of its key. Errors: UNSUPPORTED, those of looking it up. */
+static enum haul_status keep_merged(struct filtering *filtering, uint32_t family_id,
+                                    const struct raw_record *record, struct haul_error *error)
+{
+    const struct delta_filter *filter = filtering->filter;
+    if (filter->value == NULL) {
+        return refuse_key(record, "a merge, which must not be applied twice,", error);
+    }
+    uint8_t *value = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        filter->value(filter->value_context, record->family_id, record->key, &value, &size, error);
+    if (status == HAUL_NOT_FOUND) {
+        keep_delete(filtering, family_id, record->key);
+        return HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        keep_put(filtering, family_id, record->key, slice_of(value, size));
+        free(value);
+    }
+    return status;
+}
+
+/* Errors: UNSUPPORTED. */
+static enum haul_status keep_entity(struct filtering *filtering, uint32_t family_id,
+                                    const struct raw_record *record, struct haul_error *error)
+{
+    struct haul_slice value;
+    if (!wide_column_is_plain(record->value, &value)) {
+        return refuse_key(record, "a wide-column entity", error);
+    }
+    keep_put(filtering, family_id, record->key, value);
+    return HAUL_OK;
+}
+
+/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT, those of a look-up. */
 static enum haul_status filter_keyed(struct filtering *filtering, uint32_t family_id,
                                      const struct raw_record *record, struct haul_error *error)
 {
@@ -164,15 +210,21 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
         return HAUL_OK;
     }
     if (record->kind == RAW_DELETE_RANGE) {
+        if (record->key.size > HAUL_KEY_BYTES_MAX || record->value.size > HAUL_KEY_BYTES_MAX) {
+            return refuse_size(record, error);
+        }
         clip_delete_range(filtering, family_id, record->key, record->value);
         return HAUL_OK;
     }
     if (!is_inside(filtering->filter, record->key)) {
         return HAUL_OK;
     }
+    if (record->key.size > HAUL_KEY_BYTES_MAX) {
+        return refuse_size(record, error);
+    }
     switch (record->kind) {
     case RAW_PUT:
-        keep_put(filtering, family_id, record);
+        keep_put(filtering, family_id, record->key, record->value);
         return HAUL_OK;
     case RAW_DELETE:
     case RAW_SINGLE_DELETE:
@@ -181,11 +233,11 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
         }
         return HAUL_OK;
     case RAW_MERGE:
-        return refuse_key(record, "a merge, which must not be applied twice,", error);
+        return keep_merged(filtering, family_id, record, error);
     case RAW_BLOB_INDEX:
         return refuse_key(record, "a reference to a blob file", error);
     case RAW_PUT_ENTITY:
-        return refuse_key(record, "a wide-column entity", error);
+        return keep_entity(filtering, family_id, record, error);
     default:
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "unknown record 0x%02x in the log",
                               (unsigned)record->tag);

@@ -8,8 +8,14 @@
  *   DeleteRange                   one for each range that it crosses, clipped to that
  *   LogData                       to the callback, when there is one; never sent
  *   Noop                          nothing
- *   Merge, BlobIndex, PutEntity   UNSUPPORTED when the key is in a range
+ *   Merge                         Put of the value that the key has now, or Delete: see below
+ *   PutEntity                     Put, when the default column is the only one
+ *   other PutEntity, BlobIndex    UNSUPPORTED when the key is in a range
  *   two-phase commit markers      UNSUPPORTED: what they commit stands elsewhere in the log
+ *
+ * A merge must not be applied twice, and the log may be replayed over a view that has it already.
+ * So the filter looks up what the merge has made of the key. That may be newer than the log at this
+ * place; then the log has a later record of the key, and the last one is right.
  *
  * Records of families that are not in the map are dropped; the others get the target's family.
  * What is kept of a batch keeps its order and stays one batch, so that it stays atomic.
@@ -33,6 +39,12 @@ struct delta_family {
 /* Borrowed blob of a LogData record, in its place among the records of the batch. */
 typedef void delta_filter_log_data(void *context, struct haul_slice blob);
 
+/* What a key of the source reads as now, merges resolved; `*value` is malloc'ed.
+ * Errors: NOT_FOUND, others. */
+typedef enum haul_status delta_filter_value(void *context, uint32_t source_id,
+                                            struct haul_slice key, uint8_t **value, size_t *size,
+                                            struct haul_error *error);
+
 struct delta_filter {
     const struct delta_family *families; /* borrowed; no source_id twice */
     size_t family_count;
@@ -41,6 +53,8 @@ struct delta_filter {
     size_t range_count;
     delta_filter_log_data *log_data; /* may be NULL */
     void *log_data_context;
+    delta_filter_value *value; /* NULL: merges are UNSUPPORTED */
+    void *value_context;
 };
 
 /* Where the batch for the target goes: at least RAW_BATCH_HEADER_BYTES. */
@@ -62,8 +76,10 @@ enum haul_status delta_filter_check(const struct delta_filter *filter,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Filter one batch into memory. `result` is written on OK and on LIMIT: then call again with
- * result->size_needed bytes of memory; LogData is handed out again, too.
- * Errors: LIMIT (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT. */
+ * result->size_needed bytes of memory, until it fits (a merged value may grow meanwhile); LogData
+ * is handed out again, too.
+ * Errors: LIMIT (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT, and what
+ * looking up a value answers. */
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
                                     const struct haul_log_batch *batch, struct delta_memory memory,
                                     struct delta_result *result,

@@ -39,6 +39,13 @@ static void pass_log_data(void *context, struct haul_slice blob)
     hooks->log_data(hooks->context, blob);
 }
 
+static enum haul_status value_now(void *context, uint32_t source_id, struct haul_slice key,
+                                  uint8_t **value, size_t *size, struct haul_error *error)
+{
+    struct haul_store *store = context;
+    return store->ops->get(store, NULL, source_id, key, value, size, error);
+}
+
 static void init_filter(struct log_tail *tail)
 {
     const struct plan *plan = tail->options.plan;
@@ -54,6 +61,8 @@ static void init_filter(struct log_tail *tail)
         .range_count = plan->range_count,
         .log_data = hooks->log_data == NULL ? NULL : pass_log_data,
         .log_data_context = (void *)(uintptr_t)hooks,
+        .value = value_now,
+        .value_context = tail->options.store,
     };
 }
 
@@ -123,7 +132,7 @@ static enum haul_status filter_batch(struct log_tail *tail, const struct haul_lo
 {
     enum haul_status status =
         delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);
-    if (status == HAUL_LIMIT) {
+    while (status == HAUL_LIMIT) {
         status = grow_scratch(tail, result->size_needed, error);
         if (status == HAUL_OK) {
             status = delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "assertion.h"
-#include "haul/store.h"
 
 enum { COUNT_AT = 8 };
 
@@ -206,7 +205,7 @@ enum haul_status raw_batch_next(struct raw_batch_reader *reader, struct raw_reco
     *record = (struct raw_record){.tag = (enum raw_tag)tag, .kind = form->kind};
     record->family_id = form->has_family ? cursor_varint32(cursor) : 0;
     read_body(cursor, form->shape, record);
-    if (cursor->failed || record->key.size > HAUL_KEY_BYTES_MAX) {
+    if (cursor->failed) {
         return HAUL_CORRUPT;
     }
     record->whole = slice_of(begin, (size_t)(cursor->at - begin));

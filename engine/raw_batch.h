@@ -99,7 +99,8 @@ struct raw_batch_reader {
 enum haul_status raw_batch_open(struct raw_batch_reader *reader,
                                 struct haul_slice batch) HAUL_MUST_CHECK;
 /* The next record. Errors: NOT_FOUND (sound end: all bytes used, count agrees), CORRUPT (torn
- * record, unknown tag, count lies). Every known tag is walked; what to refuse is the caller's. */
+ * record, unknown tag, count lies). Every known tag is walked, and keys of any size; what to refuse
+ * is the caller's. */
 enum haul_status raw_batch_next(struct raw_batch_reader *reader,
                                 struct raw_record *record) HAUL_MUST_CHECK;
 

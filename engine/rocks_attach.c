@@ -58,6 +58,9 @@ enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *datab
         status = attach_family(store, &database->families[i], error);
     }
     if (status == HAUL_OK) {
+        status = rocks_note_families(store, error);
+    }
+    if (status == HAUL_OK) {
         status = rocks_read_identity(store, error);
     }
     if (status != HAUL_OK) {

@@ -257,7 +257,7 @@ static enum haul_status open_handles(struct rocks_store *store, struct haul_erro
         store->families[i].handle = handles[i];
         store->families[i].family.id = rocksdb_column_family_handle_get_id(handles[i]);
     }
-    return status;
+    return status == HAUL_OK ? rocks_note_families(store, error) : status;
 }
 
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,

@@ -1,47 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_scan.c — snapshots, ordered scans and single reads. */
+/* rocks_scan.c — ordered scans and single reads. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
+#include "key_range.h"
+#include "rocks_door.h"
 #include "rocks_store.h"
+#include "rocks_view.h"
 
 /* Large reads from the file system: a scan touches every byte once. */
-enum { READAHEAD_BYTES = 2 << 20 };
-
-struct haul_snapshot {
-    const rocksdb_snapshot_t *snapshot;
-};
+enum { READAHEAD_BYTES = 2 << 20, KEY_TEXT_BYTES = 96 };
 
 struct haul_scan {
-    rocksdb_readoptions_t *options;
+    const struct rocks_family *family;
+    rocksdb_readoptions_t *options; /* NULL: the iterator is lent by `pin` */
     rocksdb_iterator_t *iterator;
+    struct rocks_pin *pin;
+    struct haul_slice end; /* of a lent iterator, which has no bounds of its own; size 0: none */
+    enum rocks_door_record at;
     bool started;
 };
 
-enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapshot **out,
-                                     uint64_t *sequence, struct haul_error *error)
-{
-    struct rocks_store *store = rocks_of(base);
-    struct haul_snapshot *snapshot = calloc(1, sizeof(*snapshot));
-    if (snapshot == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a snapshot");
-    }
-    /* 7.8's C API does not tell a snapshot's number: the one before it is at or below. */
-    *sequence = rocksdb_get_latest_sequence_number(store->db);
-    snapshot->snapshot = rocksdb_create_snapshot(store->db);
-    *out = snapshot;
-    return HAUL_OK;
-}
-
-void rocks_snapshot_close(struct haul_store *base, struct haul_snapshot *snapshot)
-{
-    rocksdb_release_snapshot(rocks_of(base)->db, snapshot->snapshot);
-    free(snapshot);
-}
-
-static rocksdb_readoptions_t *scan_options(const struct haul_snapshot *snapshot,
-                                           struct haul_slice start, struct haul_slice end)
+rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot)
 {
     rocksdb_readoptions_t *options = rocksdb_readoptions_create();
     rocksdb_readoptions_set_readahead_size(options, READAHEAD_BYTES);
@@ -50,15 +31,31 @@ static rocksdb_readoptions_t *scan_options(const struct haul_snapshot *snapshot,
     rocksdb_readoptions_set_total_order_seek(options, 1);
     rocksdb_readoptions_set_background_purge_on_iterator_cleanup(options, 1);
     if (snapshot != NULL) {
-        rocksdb_readoptions_set_snapshot(options, snapshot->snapshot);
+        rocksdb_readoptions_set_snapshot(options, snapshot);
     }
+    return options;
+}
+
+/* RocksDB keeps the pointers to the bounds: they are the caller's for the life of the scan. */
+static void set_bounds(rocksdb_readoptions_t *options, struct haul_slice start,
+                       struct haul_slice end)
+{
     if (start.size > 0) {
         rocksdb_readoptions_set_iterate_lower_bound(options, (const char *)start.data, start.size);
     }
     if (end.size > 0) {
         rocksdb_readoptions_set_iterate_upper_bound(options, (const char *)end.data, end.size);
     }
-    return options;
+}
+
+/* To the first record. */
+static void start_scan(struct haul_scan *scan, struct haul_slice start)
+{
+    if (scan->pin != NULL && start.size > 0) {
+        rocksdb_iter_seek(scan->iterator, (const char *)start.data, start.size);
+    } else {
+        rocksdb_iter_seek_to_first(scan->iterator);
+    }
 }
 
 enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snapshot *snapshot,
@@ -75,9 +72,17 @@ enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snap
     if (scan == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a scan");
     }
-    scan->options = scan_options(snapshot, start, end);
-    /* RocksDB keeps the pointers to the bounds: they are the caller's for the life of the scan. */
-    scan->iterator = rocksdb_create_iterator_cf(store->db, scan->options, family->handle);
+    scan->family = family;
+    scan->pin = rocks_view_pin(snapshot, family_id);
+    if (scan->pin != NULL) {
+        scan->iterator = rocks_pin_borrow(scan->pin);
+        scan->end = end;
+    } else {
+        scan->options = rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot);
+        set_bounds(scan->options, start, end);
+        scan->iterator = rocksdb_create_iterator_cf(store->db, scan->options, family->handle);
+    }
+    start_scan(scan, start);
     *out = scan;
     return HAUL_OK;
 }
@@ -91,27 +96,47 @@ static enum haul_status end_status(struct haul_scan *scan, struct haul_error *er
     return status == HAUL_OK ? HAUL_NOT_FOUND : status;
 }
 
+enum haul_status rocks_refuse_columns(const struct rocks_family *family, struct haul_slice key,
+                                      struct haul_error *error)
+{
+    char text[KEY_TEXT_BYTES];
+    key_format(key, text, sizeof(text));
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "column family '%s' holds a wide-column entity at key %s, which cannot be moved",
+                   family->family.name, text);
+    haul_error_hint(error, "move column families or ranges without entities, or store them as "
+                           "plain values first");
+    return HAUL_UNSUPPORTED;
+}
+
 enum haul_status rocks_scan_next(struct haul_scan *scan, struct haul_record *record,
                                  struct haul_error *error)
 {
     if (!scan->started) {
-        rocksdb_iter_seek_to_first(scan->iterator);
+        scan->at = rocks_door_current(scan->iterator, &record->key, &record->value);
         scan->started = true;
-    } else if (rocksdb_iter_valid(scan->iterator)) {
-        rocksdb_iter_next(scan->iterator); /* undefined past the end */
-    }
-    if (!rocksdb_iter_valid(scan->iterator)) {
+    } else if (scan->at == ROCKS_DOOR_PLAIN) {
+        scan->at = rocks_door_next(scan->iterator, &record->key, &record->value);
+    } /* else: undefined past the end */
+    if (scan->at == ROCKS_DOOR_END) {
         return end_status(scan, error);
     }
-    record->key.data = (const uint8_t *)rocksdb_iter_key(scan->iterator, &record->key.size);
-    record->value.data = (const uint8_t *)rocksdb_iter_value(scan->iterator, &record->value.size);
-    return HAUL_OK;
+    if (scan->end.size > 0 && slice_compare(record->key, scan->end) >= 0) {
+        scan->at = ROCKS_DOOR_END;
+        return HAUL_NOT_FOUND;
+    }
+    return scan->at == ROCKS_DOOR_PLAIN ? HAUL_OK
+                                        : rocks_refuse_columns(scan->family, record->key, error);
 }
 
 void rocks_scan_close(struct haul_scan *scan)
 {
-    rocksdb_iter_destroy(scan->iterator);
-    rocksdb_readoptions_destroy(scan->options);
+    if (scan->pin != NULL) {
+        rocks_pin_return(scan->pin, scan->iterator);
+    } else {
+        rocksdb_iter_destroy(scan->iterator);
+        rocksdb_readoptions_destroy(scan->options);
+    }
     free(scan);
 }
 
@@ -125,7 +150,12 @@ enum haul_status rocks_get(struct haul_store *base, const struct haul_snapshot *
     if (status != HAUL_OK) {
         return status;
     }
-    rocksdb_readoptions_t *options = scan_options(snapshot, slice_of(NULL, 0), slice_of(NULL, 0));
+    struct rocks_pin *pin = rocks_view_pin(snapshot, family_id);
+    if (pin != NULL) {
+        return rocks_pin_get(pin, key, value, value_size, error);
+    }
+    rocksdb_readoptions_t *options =
+        rocks_scan_options(snapshot == NULL ? NULL : snapshot->snapshot);
     char *message = NULL;
     size_t size = 0;
     char *found = rocksdb_get_cf(store->db, options, family->handle, (const char *)key.data,

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rocks_door.h"
+
 /* --- errors ----------------------------------------------------------------------------------- */
 
 /* What RocksDB says, by parts of its text that no path or key can counterfeit at the beginning, or
@@ -94,6 +96,24 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
         return HAUL_UNSUPPORTED;
     }
     *found = family;
+    return HAUL_OK;
+}
+
+enum haul_status rocks_note_families(struct rocks_store *store, struct haul_error *error)
+{
+    if (!rocks_door_fits()) {
+        struct rocks_release release = rocks_door_release();
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "RocksDB %d.%d.%d is not the release that haul was built with",
+                       release.major, release.minor, release.patch);
+        haul_error_hint(error, "build haul with the headers of the RocksDB that it runs with");
+        return HAUL_UNSUPPORTED;
+    }
+    for (size_t i = 0; i < store->family_count; i++) {
+        struct rocks_family_facts facts;
+        rocks_door_family(store->db, store->families[i].handle, &facts);
+        store->families[i].drops_records = facts.drops_records;
+    }
     return HAUL_OK;
 }
 

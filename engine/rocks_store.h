@@ -6,7 +6,8 @@
  *   rocks_attach.c   a database that the embedder has open
  *   rocks_open.c     opening with the options that the database has stored
  *   rocks_options.c  comparators and merge operators by the names in the OPTIONS file
- *   rocks_scan.c     snapshots, scans, single reads
+ *   rocks_view.c     snapshots
+ *   rocks_scan.c     scans, single reads
  *   rocks_size.c     edges and sizes of ranges
  *   rocks_split.c    keys that cut a range
  *   rocks_wal.c      the write-ahead log
@@ -27,6 +28,7 @@ struct rocks_family {
     struct haul_family family;
     rocksdb_options_t *options;
     rocksdb_column_family_handle_t *handle; /* NULL: not open */
+    bool drops_records; /* its compactions may remove live records: rocks_view.h */
 };
 
 struct rocks_store {
@@ -74,6 +76,10 @@ static inline struct rocks_store *rocks_of(struct haul_store *store)
     return (struct rocks_store *)store;
 }
 
+/* Of open families: what RocksDB itself says of them. Errors: UNSUPPORTED (another RocksDB). */
+enum haul_status rocks_note_families(struct rocks_store *store,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
 /* A store of the file's operations without a database yet; store_close takes it. NULL: no memory.
  */
 struct rocks_store *rocks_store_create(const char *path);
@@ -110,8 +116,13 @@ enum haul_status rocks_options_read(const char *path, struct rocks_names *names,
 enum haul_status rocks_options_check(const struct rocks_names *names,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* --- rocks_scan.c ----------------------------------------------------------------------------- */
+/* --- rocks_view.c, rocks_scan.c --------------------------------------------------------------- */
 
+/* Options of a scan of everything; `snapshot` NULL: as of now. */
+rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot);
+/* Sets the error of a record that is no plain value. */
+enum haul_status rocks_refuse_columns(const struct rocks_family *family, struct haul_slice key,
+                                      struct haul_error *error);
 enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapshot **snapshot,
                                      uint64_t *sequence, struct haul_error *error);
 void rocks_snapshot_close(struct haul_store *base, struct haul_snapshot *snapshot);

@@ -35,7 +35,7 @@ set(haul_objects $<TARGET_OBJECTS:haul_base> $<TARGET_OBJECTS:haul_rdma>
 if(NOT HAUL_ROCKSDB_INCLUDE)
     add_library(haul_shared SHARED ${haul_objects})
     set_target_properties(haul_shared PROPERTIES OUTPUT_NAME haul EXPORT_NAME haul
-        VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE C LINK_DEPENDS ${version_script})
+        VERSION ${PROJECT_VERSION} SOVERSION 0 LINKER_LANGUAGE CXX LINK_DEPENDS ${version_script})
     target_include_directories(haul_shared INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
     target_link_options(haul_shared PRIVATE -Wl,--version-script=${version_script} -Wl,-z,defs)
     if(HAUL_SANITIZER MATCHES "address|thread|undefined")
@@ -81,7 +81,7 @@ separate_arguments(static_requires UNIX_COMMAND "${HAUL_STATIC_REQUIRES}")
 pkg_check_modules(HAUL_REQUIRES REQUIRED IMPORTED_TARGET GLOBAL ${static_requires})
 add_library(haul::static STATIC IMPORTED GLOBAL)
 set_target_properties(haul::static PROPERTIES IMPORTED_LOCATION ${static_library}
-    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${CMAKE_THREAD_LIBS_INIT}")
+    INTERFACE_LINK_LIBRARIES "PkgConfig::HAUL_REQUIRES;${CMAKE_THREAD_LIBS_INIT};stdc++")
 foreach(layer base rdma engine)
     target_include_directories(haul::static INTERFACE ${PROJECT_SOURCE_DIR}/${layer}/include)
 endforeach()

@@ -96,6 +96,22 @@ void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct
     free(memory);
 }
 
+void rocks_fixture_put_entity(struct rocks_fixture *fixture, uint32_t family_id,
+                              struct haul_slice key, const char *name, const char *value)
+{
+    uint8_t memory[1024];
+    uint8_t entity[256];
+    /* The format's version, the number of columns, names with the sizes of values; then values. */
+    int size = snprintf((char *)entity, sizeof(entity), "%c%c%c%s%c%s", 1, 1, (int)strlen(name),
+                        name, (int)strlen(value), value);
+    struct raw_batch_writer writer;
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    bool fits = raw_batch_put(&writer, family_id, key, slice_of(entity, (size_t)size));
+    haul_assert(fits);
+    memory[RAW_BATCH_HEADER_BYTES] = family_id == 0 ? RAW_PUT_ENTITY : RAW_FAMILY_PUT_ENTITY;
+    write_batch(fixture, &writer);
+}
+
 void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key)
 {
     uint8_t memory[1024];

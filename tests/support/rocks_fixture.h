@@ -25,6 +25,9 @@ void rocks_fixture_close(struct rocks_fixture *fixture);
 uint32_t rocks_fixture_family(struct rocks_fixture *fixture, const char *name);
 void rocks_fixture_put(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key,
                        struct haul_slice value);
+/* A wide-column entity of one column; the empty name is the default one. */
+void rocks_fixture_put_entity(struct rocks_fixture *fixture, uint32_t family_id,
+                              struct haul_slice key, const char *name, const char *value);
 void rocks_fixture_delete(struct rocks_fixture *fixture, uint32_t family_id, struct haul_slice key);
 /* `count` records "<prefix><8 digits>" with values of `value_size` pseudo-random bytes. */
 void rocks_fixture_fill(struct rocks_fixture *fixture, uint32_t family_id, const char *prefix,

@@ -3,6 +3,7 @@
 #include "delta_filter.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -231,6 +232,101 @@ static void test_delta_filter_apply__record_that_must_not_move__unsupported_when
     check_one(RAW_PUT_ENTITY, "a", "1", "");
 }
 
+/* The source's values of now: "merged" under "c", nothing under "d", an error under "e". */
+static enum haul_status value_now(void *context, uint32_t source_id, struct haul_slice key,
+                                  uint8_t **value, size_t *size, struct haul_error *failure)
+{
+    check(context == &filter);
+    check_equal(source_id, 3);
+    check_equal(key.size, 1);
+    if (key.data[0] == 'e') {
+        return haul_error_set(failure, HAUL_STORE, "get", 0, "cannot merge");
+    }
+    *size = strlen("merged");
+    *value = key.data[0] == 'c' ? (uint8_t *)strdup("merged") : NULL;
+    return key.data[0] == 'c' ? HAUL_OK : HAUL_NOT_FOUND;
+}
+
+static enum haul_status apply_merging(const struct log_bytes *log, size_t capacity_bytes,
+                                      struct delta_result *result)
+{
+    struct delta_filter merging = filter;
+    merging.value = value_now;
+    merging.value_context = (void *)(uintptr_t)&filter;
+    const struct haul_log_batch batch = log_batch(log);
+    const struct delta_memory target = {.data = memory, .capacity_bytes = capacity_bytes};
+    return delta_filter_apply(&merging, &batch, target, result, &error);
+}
+
+static void test_delta_filter_apply__merge__becomes_what_the_key_reads_as(void)
+{
+    struct log_bytes log;
+    struct delta_result result;
+    char text[TEXT_BYTES];
+    log_begin(&log);
+    log_add(&log, RAW_FAMILY_MERGE, "c", "+1");
+    log_add(&log, RAW_FAMILY_MERGE, "d", "+1"); /* deleted behind it */
+    log_add(&log, RAW_FAMILY_MERGE, "a", "outside");
+    check_status(apply_merging(&log, sizeof(memory), &result), HAUL_OK);
+    describe(result.size, text);
+    check_text(text, "P0:c=merged D0:d");
+    check_equal(result.record_count, 2);
+    check_equal(result.sequence_next, SEQUENCE + 3);
+    check_status(apply_merging(&log, RAW_BATCH_HEADER_BYTES + 4, &result), HAUL_LIMIT);
+    check_status(apply_merging(&log, result.size_needed, &result), HAUL_OK);
+}
+
+static void test_delta_filter_apply__merge_that_cannot_be_read__the_reason(void)
+{
+    struct log_bytes log;
+    struct delta_result result;
+    log_begin(&log);
+    log_add(&log, RAW_FAMILY_MERGE, "e", "+1");
+    check_status(apply_merging(&log, sizeof(memory), &result), HAUL_STORE);
+    check_text(error.text, "cannot merge");
+}
+
+static void test_delta_filter_apply__entity_of_the_default_column__becomes_a_put(void)
+{
+    static const uint8_t entity[] = {1, 1, 0, 2, 'h', 'i'};
+    struct log_bytes log;
+    struct delta_result result;
+    char text[TEXT_BYTES];
+    log_begin(&log);
+    log_add(&log, RAW_PUT_ENTITY, "c", NULL);
+    log.bytes[log.size++] = sizeof(entity);
+    memcpy(log.bytes + log.size, entity, sizeof(entity));
+    log.size += sizeof(entity);
+    check_status(apply(&log, &result), HAUL_OK);
+    describe(result.size, text);
+    check_text(text, "P10:c=hi");
+}
+
+static void test_delta_filter_apply__long_key__refused_only_inside(void)
+{
+    size_t key_size = (size_t)HAUL_KEY_BYTES_MAX + 1;
+    size_t size = RAW_BATCH_HEADER_BYTES + raw_batch_delete_size(0, key_size);
+    uint8_t *bytes = malloc(size);
+    uint8_t *key = malloc(key_size);
+    check_or_stop(bytes != NULL && key != NULL);
+    for (int inside = 0; inside < 2; inside++) {
+        struct raw_batch_writer writer;
+        struct delta_result result;
+        memset(key, inside == 1 ? 'c' : 'a', key_size);
+        raw_batch_begin(&writer, bytes, size);
+        bool written = raw_batch_delete(&writer, 0, slice_of(key, key_size));
+        check(written);
+        const struct haul_log_batch batch = {
+            .sequence = SEQUENCE, .data = slice_of(bytes, raw_batch_finish(&writer))};
+        const struct delta_memory target = {.data = memory, .capacity_bytes = sizeof(memory)};
+        check_status(delta_filter_apply(&filter, &batch, target, &result, &error),
+                     inside == 1 ? HAUL_UNSUPPORTED : HAUL_OK);
+    }
+    check(strstr(error.text, "8388609 bytes") != NULL);
+    free(key);
+    free(bytes);
+}
+
 static void test_delta_filter_apply__two_phase_commit_marker__unsupported(void)
 {
     static const struct {
@@ -347,6 +443,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_delta_filter_apply__family_not_moved__dropped),
     CHECK_TEST(test_delta_filter_apply__many_records__order_and_counts_kept),
     CHECK_TEST(test_delta_filter_apply__record_that_must_not_move__unsupported_when_inside),
+    CHECK_TEST(test_delta_filter_apply__merge__becomes_what_the_key_reads_as),
+    CHECK_TEST(test_delta_filter_apply__merge_that_cannot_be_read__the_reason),
+    CHECK_TEST(test_delta_filter_apply__entity_of_the_default_column__becomes_a_put),
+    CHECK_TEST(test_delta_filter_apply__long_key__refused_only_inside),
     CHECK_TEST(test_delta_filter_apply__two_phase_commit_marker__unsupported),
     CHECK_TEST(test_delta_filter_apply__log_data_and_noop__handed_out_and_not_sent),
     CHECK_TEST(test_delta_filter_apply__too_little_memory__limit_and_size_that_suffices),

@@ -208,6 +208,27 @@ static void test_rocks_scan__deleted_records__not_seen(void)
     rocks_fixture_close(&fixture);
 }
 
+static void test_rocks_scan__entity_with_columns__refused_by_key(void)
+{
+    open_fixture();
+    fill_letters();
+    rocks_fixture_put_entity(&fixture, 0, text_slice("b2"), "name", "value");
+    check_text(keys_of(NULL, none, none), "ab!");
+    check_status(error.status, HAUL_UNSUPPORTED);
+    check(strstr(error.text, "wide-column entity at key") != NULL);
+    check_text(keys_of(NULL, text_slice("c"), none), "cde");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_rocks_scan__entity_of_the_default_column__its_value(void)
+{
+    open_fixture();
+    rocks_fixture_put_entity(&fixture, 0, text_slice("a"), "", "plain");
+    check_text(keys_of(NULL, none, none), "a");
+    check_text(value_of(0, "a"), "plain");
+    rocks_fixture_close(&fixture);
+}
+
 /* --- snapshots -------------------------------------------------------------------------------- */
 
 static void test_rocks_snapshot__written_after_it__not_seen(void)
@@ -499,6 +520,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_scan__asked_after_the_end__still_the_end),
     CHECK_TEST(test_rocks_scan__empty_key_and_value__found),
     CHECK_TEST(test_rocks_scan__deleted_records__not_seen),
+    CHECK_TEST(test_rocks_scan__entity_with_columns__refused_by_key),
+    CHECK_TEST(test_rocks_scan__entity_of_the_default_column__its_value),
     CHECK_TEST(test_rocks_snapshot__written_after_it__not_seen),
     CHECK_TEST(test_rocks_snapshot__survives_flush_and_overwrite__old_value),
     CHECK_TEST(test_rocks_snapshot__sequence__the_last_given_out),

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_door.cc — RocksDB's C++ interface, as far as its C interface does not reach. */
+#include "rocks_door.h"
+
+#include <rocksdb/compaction_filter.h>
+#include <rocksdb/comparator.h>
+#include <rocksdb/db.h>
+#include <rocksdb/iterator.h>
+#include <rocksdb/merge_operator.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/version.h>
+#include <rocksdb/wide_columns.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "bytes.h"
+
+namespace
+{
+
+/* What every C handle begins with. */
+template <typename Object, typename Handle> Object *object_of(Handle *handle)
+{
+    return *reinterpret_cast<Object *const *>(handle);
+}
+
+void copy_text(char to[ROCKS_DOOR_NAME_BYTES], const char *text)
+{
+    (void)std::snprintf(to, ROCKS_DOOR_NAME_BYTES, "%s", text);
+}
+
+struct haul_slice slice_from(const rocksdb::Slice &slice)
+{
+    return slice_of(slice.data(), slice.size());
+}
+
+enum rocks_door_record current_of(const rocksdb::Iterator *iterator, struct haul_slice *key,
+                                  struct haul_slice *value)
+{
+    if (!iterator->Valid()) {
+        return ROCKS_DOOR_END;
+    }
+    *key = slice_from(iterator->key());
+    *value = slice_from(iterator->value());
+    const rocksdb::WideColumns &columns = iterator->columns();
+    bool plain = columns.size() == 1 && columns[0].name().empty();
+    return plain ? ROCKS_DOOR_PLAIN : ROCKS_DOOR_COLUMNS;
+}
+
+/* FIFO compaction drops whole files, a filter single records, and neither asks for snapshots. */
+bool drops_records(const rocksdb::Options &options)
+{
+    return options.compaction_filter != nullptr || options.compaction_filter_factory != nullptr ||
+           options.compaction_style == rocksdb::kCompactionStyleFIFO;
+}
+
+const char *filter_name(const rocksdb::Options &options)
+{
+    if (options.compaction_filter != nullptr) {
+        return options.compaction_filter->Name();
+    }
+    return options.compaction_filter_factory != nullptr ? options.compaction_filter_factory->Name()
+                                                        : "";
+}
+
+} // namespace
+
+bool rocks_door_fits(void)
+{
+    enum { MARK = 4711 };
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_options_set_max_open_files(options, MARK);
+    bool fits = reinterpret_cast<rocksdb::Options *>(options)->max_open_files == MARK;
+    rocksdb_options_destroy(options);
+    struct rocks_release release = rocks_door_release();
+    return fits && release.major == ROCKSDB_MAJOR && release.minor == ROCKSDB_MINOR;
+}
+
+struct rocks_release rocks_door_release(void)
+{
+    struct rocks_release release = {0, 0, 0};
+    std::string text = rocksdb::GetRocksVersionAsString(true);
+    (void)std::sscanf(text.c_str(), "%d.%d.%d", &release.major, &release.minor, &release.patch);
+    return release;
+}
+
+bool rocks_door_reads_tables(uint32_t format_version)
+{
+    rocksdb::BlockBasedTableOptions options;
+    options.format_version = format_version;
+    options.no_block_cache = true;
+    rocksdb::Options others;
+    std::unique_ptr<rocksdb::TableFactory> factory(rocksdb::NewBlockBasedTableFactory(options));
+    return factory->ValidateOptions(others, others).ok();
+}
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+enum rocks_door_record rocks_door_current(const rocksdb_iterator_t *iterator,
+                                          struct haul_slice *key, struct haul_slice *value)
+{
+    return current_of(object_of<rocksdb::Iterator>(iterator), key, value);
+}
+
+enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul_slice *key,
+                                       struct haul_slice *value)
+{
+    auto *at = object_of<rocksdb::Iterator>(iterator);
+    at->Next();
+    return current_of(at, key, value);
+}
+
+uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator)
+{
+    std::string text;
+    auto *at = object_of<rocksdb::Iterator>(iterator);
+    rocksdb::Status status = at->GetProperty("rocksdb.iterator.super-version-number", &text);
+    return status.ok() ? std::strtoull(text.c_str(), nullptr, 10) : 0;
+}
+
+/* --- options in force ------------------------------------------------------------------------- */
+
+void rocks_door_database(rocksdb_t *db, struct rocks_database_facts *database)
+{
+    auto *object = object_of<rocksdb::DB>(db);
+    rocksdb::DBOptions options = object->GetDBOptions();
+    database->unordered_write = options.unordered_write;
+    database->allow_2pc = options.allow_2pc;
+    database->has_paths =
+        options.db_paths.size() > 1 ||
+        (options.db_paths.size() == 1 && options.db_paths[0].path != object->GetName());
+}
+
+void rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                       struct rocks_family_facts *family)
+{
+    auto *object = object_of<rocksdb::DB>(db);
+    rocksdb::Options options = object->GetOptions(object_of<rocksdb::ColumnFamilyHandle>(handle));
+    family->timestamp_bytes = static_cast<uint32_t>(options.comparator->timestamp_size());
+    family->inplace_updates = options.inplace_update_support;
+    family->has_paths = !options.cf_paths.empty() && options.cf_paths[0].path != object->GetName();
+    family->drops_records = drops_records(options);
+    copy_text(family->comparator, options.comparator->Name());
+    copy_text(family->merge_operator,
+              options.merge_operator == nullptr ? "" : options.merge_operator->Name());
+    copy_text(family->compaction_filter, filter_name(options));
+    copy_text(family->table_factory,
+              options.table_factory == nullptr ? "" : options.table_factory->Name());
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_door.h — what RocksDB's C interface has no answer for: the columns of a record, the view
+ * behind an iterator, the options in force of a database that an embedder has open, and whether a
+ * release knows a table format. rocks_door.cc is the only C++ file of the product.
+ *
+ * A C handle of RocksDB is a struct whose first member is the C++ pointer (or, for options, the C++
+ * object). That has been so in every release since the C interface exists, and it is the only thing
+ * that the door assumes; rocks_door_fits() proves it at run time.
+ *
+ * Thread: any; an iterator belongs to one thread at a time. */
+#ifndef HAUL_ROCKS_DOOR_H
+#define HAUL_ROCKS_DOOR_H
+
+#include <rocksdb/c.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/slice.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { ROCKS_DOOR_NAME_BYTES = 128 };
+
+/* Are handles of this library laid out as the door needs them? False: nothing else here may be
+ * called. */
+bool rocks_door_fits(void);
+
+/* Of the library that runs, not of its headers. */
+struct rocks_release {
+    int major;
+    int minor;
+    int patch;
+};
+struct rocks_release rocks_door_release(void);
+
+/* Can this release read block-based tables of this format version? */
+bool rocks_door_reads_tables(uint32_t format_version);
+
+/* --- records ---------------------------------------------------------------------------------- */
+
+enum rocks_door_record {
+    ROCKS_DOOR_END,     /* no record: the end, or an error that the iterator holds */
+    ROCKS_DOOR_PLAIN,   /* one value; an entity that has only the default column reads alike */
+    ROCKS_DOOR_COLUMNS, /* an entity with other columns; `value` is its default one */
+};
+
+/* The record on which the iterator stands. Key and value are the iterator's until it moves. */
+enum rocks_door_record rocks_door_current(const rocksdb_iterator_t *iterator,
+                                          struct haul_slice *key, struct haul_slice *value);
+/* One step, then as above. The iterator must stand on a record. */
+enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul_slice *key,
+                                       struct haul_slice *value);
+
+/* Iterators with the same number read the same memory and the same files, whatever compaction has
+ * done since. 0: the release does not say. */
+uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
+
+/* --- options in force ------------------------------------------------------------------------- */
+
+struct rocks_database_facts {
+    bool unordered_write;
+    bool allow_2pc;
+    bool has_paths; /* db_paths other than the database's own directory */
+};
+void rocks_door_database(rocksdb_t *db, struct rocks_database_facts *database);
+
+struct rocks_family_facts {
+    uint32_t timestamp_bytes; /* of user timestamps; 0: none */
+    bool inplace_updates;
+    bool has_paths;                                /* cf_paths */
+    bool drops_records;                            /* a compaction may remove live records */
+    char comparator[ROCKS_DOOR_NAME_BYTES];        /* cut when longer, like the others */
+    char merge_operator[ROCKS_DOOR_NAME_BYTES];    /* empty: none */
+    char compaction_filter[ROCKS_DOOR_NAME_BYTES]; /* or its factory; empty: none */
+    char table_factory[ROCKS_DOOR_NAME_BYTES];
+};
+void rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                       struct rocks_family_facts *family);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

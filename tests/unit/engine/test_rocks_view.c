@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rocks_view.c — a view keeps what it has seen, also of a family whose compactions drop
+ * records. */
+#include "rocks_view.h"
+
+#include <pthread.h>
+#include <rocksdb/c.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/store.h"
+#include "rocks_fixture.h"
+
+enum { RECORDS = 100 };
+
+static struct rocks_fixture fixture; /* only its directory */
+static rocksdb_options_t *options;
+static rocksdb_t *db;
+static rocksdb_column_family_handle_t *handle;
+static struct haul_store *store;
+static struct haul_snapshot *view;
+static struct haul_error error;
+
+/* --- the owner's filter ----------------------------------------------------------------------- */
+
+static void no_destructor(void *state)
+{
+    (void)state;
+}
+
+static const char *filter_name(void *state)
+{
+    (void)state;
+    return "test.DropAll";
+}
+
+static unsigned char drop_all(void *state, int level, const char *key, size_t key_size,
+                              const char *value, size_t value_size, char **new_value,
+                              size_t *new_size, unsigned char *changed)
+{
+    (void)state, (void)level, (void)key, (void)key_size, (void)value, (void)value_size;
+    (void)new_value, (void)new_size;
+    *changed = 0;
+    return 1;
+}
+
+static void put(const char *key, const char *value)
+{
+    char *message = NULL;
+    rocksdb_writeoptions_t *write_options = rocksdb_writeoptions_create();
+    rocksdb_put_cf(db, write_options, handle, key, strlen(key), value, strlen(value), &message);
+    rocksdb_writeoptions_destroy(write_options);
+    check_or_stop(message == NULL);
+}
+
+static void flush_and_compact(void)
+{
+    char *message = NULL;
+    rocksdb_flushoptions_t *flush = rocksdb_flushoptions_create();
+    rocksdb_flush_cf(db, flush, handle, &message);
+    rocksdb_flushoptions_destroy(flush);
+    check_or_stop(message == NULL);
+    rocksdb_compactoptions_t *compact = rocksdb_compactoptions_create();
+    enum { FORCE = 2 }; /* rocksdb::BottommostLevelCompaction */
+    rocksdb_compactoptions_set_bottommost_level_compaction(compact, FORCE);
+    rocksdb_compact_range_cf_opt(db, handle, compact, NULL, 0, NULL, 0);
+    rocksdb_compactoptions_destroy(compact);
+}
+
+static void open_filtered(void)
+{
+    rocks_fixture_make_directory(&fixture);
+    char *message = NULL;
+    options = rocksdb_options_create();
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_compaction_filter(
+        options, rocksdb_compactionfilter_create(NULL, no_destructor, drop_all, filter_name));
+    const char *names[] = {"default"};
+    const rocksdb_options_t *family_options[] = {options};
+    db = rocksdb_open_column_families(options, fixture.path, 1, names, family_options, &handle,
+                                      &message);
+    check_or_stop(message == NULL);
+    for (int i = 0; i < RECORDS; i++) {
+        char key[16];
+        (void)snprintf(key, sizeof(key), "key%04d", i);
+        put(key, "value");
+    }
+    struct haul_rocks_family family = {.name = "default", .handle = handle, .options = options};
+    struct haul_rocks_database database = {
+        .path = fixture.path, .db = db, .families = &family, .family_count = 1};
+    check_or_stop(haul_rocks_store_attach(&database, &store, &error) == HAUL_OK);
+    uint64_t sequence = 0;
+    check_or_stop(store->ops->snapshot_open(store, &view, &sequence, &error) == HAUL_OK);
+    check_equal(sequence, RECORDS);
+}
+
+static void close_filtered(void)
+{
+    store->ops->snapshot_close(store, view);
+    haul_store_close(store);
+    rocksdb_column_family_handle_destroy(handle);
+    rocksdb_close(db);
+    rocksdb_options_destroy(options);
+    rocks_fixture_close(&fixture);
+}
+
+static uint64_t count_between(const char *start, const char *end)
+{
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    uint64_t count = 0;
+    enum haul_status status = store->ops->scan_open(store, view, 0, text_slice(start),
+                                                    text_slice(end), &scan, &error);
+    while (status == HAUL_OK &&
+           (status = store->ops->scan_next(scan, &record, &error)) == HAUL_OK) {
+        count++;
+    }
+    check_status(status, HAUL_NOT_FOUND);
+    if (scan != NULL) {
+        store->ops->scan_close(scan);
+    }
+    return count;
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static void test_rocks_snapshot_open__filter_drops_records__scan_sees_them(void)
+{
+    open_filtered();
+    flush_and_compact();
+    check_equal(count_between("", ""), RECORDS);
+    check_equal(count_between("key0010", "key0030"), 20);
+    check_equal(count_between("key0099", ""), 1);
+    check_equal(count_between("z", ""), 0);
+    close_filtered();
+}
+
+static void test_rocks_snapshot_open__filter_drops_records__looked_up(void)
+{
+    open_filtered();
+    flush_and_compact();
+    put("key0007", "written again");
+    uint8_t *value = NULL;
+    size_t size = 0;
+    check_status(store->ops->get(store, view, 0, text_slice("key0007"), &value, &size, &error),
+                 HAUL_OK);
+    check_equal(size, 5);
+    free(value);
+    check_status(store->ops->get(store, NULL, 0, text_slice("key0007"), &value, &size, &error),
+                 HAUL_OK);
+    check_equal(size, strlen("written again"));
+    free(value);
+    check_status(store->ops->get(store, view, 0, text_slice("key0007a"), &value, &size, &error),
+                 HAUL_NOT_FOUND);
+    check_status(store->ops->get(store, view, 0, text_slice("z"), &value, &size, &error),
+                 HAUL_NOT_FOUND);
+    close_filtered();
+}
+
+static void test_rocks_snapshot_open__written_behind_it__not_seen(void)
+{
+    open_filtered();
+    put("later", "value");
+    check_equal(count_between("", ""), RECORDS);
+    close_filtered();
+}
+
+static void *scan_all(void *context)
+{
+    *(uint64_t *)context = count_between("", "");
+    return NULL;
+}
+
+static void test_rocks_pin_borrow__more_scans_than_iterators__all_end(void)
+{
+    enum { SCANS = 3 * ROCKS_VIEW_SCANS };
+    pthread_t threads[SCANS];
+    uint64_t counts[SCANS];
+    open_filtered();
+    flush_and_compact();
+    for (size_t i = 0; i < SCANS; i++) {
+        check_or_stop(pthread_create(&threads[i], NULL, scan_all, &counts[i]) == 0);
+    }
+    for (size_t i = 0; i < SCANS; i++) {
+        (void)pthread_join(threads[i], NULL);
+        check_equal(counts[i], RECORDS);
+    }
+    close_filtered();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__scan_sees_them),
+    CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__looked_up),
+    CHECK_TEST(test_rocks_snapshot_open__written_behind_it__not_seen),
+    CHECK_TEST(test_rocks_pin_borrow__more_scans_than_iterators__all_end),
+};
+
+CHECK_MAIN("rocks_view", tests)
