@@ -97,9 +97,9 @@ test_send__unknown_family__preflight() {
     send_to 3 127.0.0.1:1 "nosuch" --cf nosuch
 }
 
-test_send__locked_database__preflight() {
+test_send__locked_database__temporary() {
     start_receiver "$work/recv.log" --db source --listen 127.0.0.1:0
-    run 3 "$haul" send --db source --to 127.0.0.1:1 --json
+    run 5 "$haul" send --db source --to 127.0.0.1:1 --json
     one_error 'source'
     equal "$(json .error.code)" BUSY
 }
