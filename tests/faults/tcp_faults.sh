@@ -56,7 +56,7 @@ cancel_copying() {
     until "$haul" status --db source --json 2>/dev/null | jq -e '.running.records > 0' >/dev/null; do
         kill -0 "$sender" || fail 'it has ended'
     done
-    kill "$sender"
+    "$haul" cancel --db source >/dev/null 2>&1 & # it waits for the end, which a kill may bring
 }
 
 # cancelled_call N: it is killed where it writes to its journal for the N-th time.
@@ -88,7 +88,7 @@ cancelled_place() {
         [[ $code != 137 ]] || { killed_in receiver; receive_again; }
     fi
     ended "$sender"
-    [[ $code == 143 ]] || documented "$code" send.err
+    [[ $code == 9 ]] || documented "$code" send.err
     never_two
     [[ $code != 137 ]] || killed_in sender
     echo "exit code $code" >.seen
