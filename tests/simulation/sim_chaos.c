@@ -6,241 +6,304 @@
 #include <string.h>
 
 #include "clock.h"
+#include "sim_gates.h"
 #include "sim_network.h"
 #include "sim_report.h"
 #include "sim_verbs.h"
+#include "sim_world.h"
 
 enum {
     CALLS_MAX = 30, /* a call that is to fail is one of the next so many */
     PAUSE_MS_MAX = 8000,
+    SLOW_MS_MAX = 3000,
     SPACE_BYTES_MAX = 600,
 };
 
-void sim_chaos_init(struct sim_chaos *chaos, const struct sim_options *options,
-                    struct sim_random *random, struct sim_host *hosts)
+void sim_chaos_init(struct sim_world *world)
 {
-    *chaos = (struct sim_chaos){.options = options, .random = random, .hosts = hosts};
-    chaos->next_step = sim_random_below(random, 2 * options->fault_steps);
+    world->chaos = (struct sim_chaos){
+        .next_step = sim_random_below(&world->random, 2 * world->options->fault_steps)};
 }
 
-static uint32_t some(struct sim_chaos *chaos, uint32_t limit)
+static uint32_t some(struct sim_world *world, uint32_t limit)
 {
-    return 1 + sim_random_below(chaos->random, limit);
+    return 1 + sim_random_below(&world->random, limit);
 }
 
-static void pause(struct sim_chaos *chaos, struct sim_host *host)
+/* A command of the host that runs, by chance; NULL: there is none. */
+static struct sim_command *some_command(struct sim_world *world, const struct sim_host *host)
 {
-    sim_say("%s stops", host->process->name);
-    host->process->paused_until_ns =
-        sim_kernel.now_ns + (uint64_t)NS_PER_MS * some(chaos, PAUSE_MS_MAX);
+    uint32_t first = sim_random_below(&world->random, SIM_COMMAND_COUNT);
+    for (uint32_t i = 0; i < SIM_COMMAND_COUNT; i++) {
+        struct sim_command *command = sim_command_at((int)((first + i) % SIM_COMMAND_COUNT));
+        if (command->used && command->process != NULL && command->host == host) {
+            return command;
+        }
+    }
+    return NULL;
 }
 
-static void fail_disk(struct sim_chaos *chaos, struct sim_host *host)
+static void pause(struct sim_world *world, struct sim_command *command)
 {
-    bool for_ever = sim_random_below(chaos->random, 3) == 0;
-    sim_say("the disk of %s will fail", host->process->name);
-    sim_disk_fail(&host->disk, some(chaos, CALLS_MAX), EIO, for_ever);
+    uint64_t duration_ns = (uint64_t)NS_PER_MS * some(world, PAUSE_MS_MAX);
+    sim_say("%s of %s stops", command->process->name, command->host->name);
+    command->process->paused_until_ns = sim_kernel.now_ns + duration_ns;
+    command->excused_ns += duration_ns;
 }
 
-static void fill_disk(struct sim_chaos *chaos, struct sim_host *host)
+static void fail_disk(struct sim_world *world, struct sim_host *host)
 {
-    sim_say("the disk of %s is nearly full", host->process->name);
-    host->disk.space_bytes = some(chaos, SPACE_BYTES_MAX);
+    bool for_ever = sim_random_below(&world->random, 3) == 0;
+    sim_say("the disk of %s will fail", host->name);
+    sim_disk_fail(&host->disk, some(world, CALLS_MAX), EIO, for_ever);
 }
 
-static void fail_store(struct sim_chaos *chaos, struct sim_host *host)
+static void fill_disk(struct sim_world *world, struct sim_host *host)
+{
+    sim_say("the disk of %s is nearly full", host->name);
+    host->disk.space_bytes = some(world, SPACE_BYTES_MAX);
+}
+
+static void fail_store(struct sim_world *world, struct sim_host *host)
 {
     static const enum haul_status statuses[] = {HAUL_STORE, HAUL_NO_SPACE, HAUL_IO, HAUL_CORRUPT};
-    sim_say("the database of %s will fail", host->process->name);
-    sim_store_fail(&host->store, some(chaos, 3 * CALLS_MAX),
-                   statuses[sim_random_below(chaos->random, 4)]);
+    sim_say("the database of %s will fail", host->name);
+    sim_store_fail(&host->store, some(world, 3 * CALLS_MAX),
+                   statuses[sim_random_below(&world->random, 4)]);
 }
 
-/* A hole in the log; for ever, as far as the job is concerned. */
-static void purge(struct sim_chaos *chaos, struct sim_host *source)
+static bool ingest(struct sim_host *host)
 {
-    (void)chaos;
-    sim_say("the log is purged");
-    sim_store_purge(&source->store, source->store.sequence);
-}
-
-static void ingest(struct sim_chaos *chaos, struct sim_host *source)
-{
-    struct sim_version about = {
-        .family_id = 0, .ingested = true, .sequence = ++source->store.sequence};
+    static const uint8_t key_bytes[] = {'d'};
     struct haul_slice value = {.data = (const uint8_t *)"ingested", .size = 8};
-    struct haul_slice key = {.data = (const uint8_t *)"d", .size = 1};
-    (void)chaos;
-    if (!source->accepts) {
-        source->store.sequence--;
-        return;
+    struct haul_slice key = slice_of(key_bytes, 1);
+    if ((host->accepts & sim_cell_of(0, key)) == 0) {
+        return false;
     }
-    sim_say("somebody ingests");
-    sim_versions_put(&source->store.versions, &about, key, &value);
-    source->store.foreign_ingests++;
-    source->store.log.synced = source->store.sequence;
+    struct sim_version about = {
+        .family_id = 0, .ingested = true, .sequence = ++host->store.sequence};
+    sim_say("somebody ingests into %s", host->name);
+    sim_versions_put(&host->store.versions, &about, key, &value);
+    host->store.foreign_ingests++;
+    host->store.log.synced = host->store.sequence;
+    return true;
 }
 
 /* An embedder that does not keep others off the ranges while they come in. */
-static void write_foreign(struct sim_chaos *chaos, struct sim_host *target)
+static bool write_foreign(struct sim_world *world)
 {
     static const uint8_t record[] = {0, 0, 0,   0,   0, 0,   0,   0,   1,   0,   0,   0,
                                      1, 2, 'd', 'x', 7, 'f', 'o', 'r', 'e', 'i', 'g', 'n'};
+    const struct sim_task *task = &world->tasks[0];
     struct haul_error error;
+    uint32_t cell = sim_cell_of(0, slice_of(record + 14, 2));
     /* From the freeze on the digest may have been taken: only the hook helps then. */
-    const struct sim_host *source = &chaos->hosts[SIM_SOURCE];
-    bool begun = source->attempts == 1 && target->store.written > 0 && target->foreign == 0;
-    if (chaos->options->reserve_hook || target->owned || target->store.dead || !begun ||
-        !source->accepts) {
-        return;
+    bool begun = world->task_count == 1 && !task->over && task->attempts == 1 &&
+                 task->target->store.written > 0 && task->target->foreign == 0 &&
+                 (task->request.cells & task->source->accepts & cell) != 0;
+    if (!begun || world->options->reserve_hook || task->target->store.dead || !task->target->up) {
+        return false;
     }
-    sim_say("somebody else writes to the target");
-    enum haul_status status = target->store.base.ops->write(
-        &target->store.base, slice_of(record, sizeof(record)), HAUL_WRITE_SYNC, &error);
-    target->foreign += status == HAUL_OK;
+    sim_say("somebody else writes to %s", task->target->name);
+    struct sim_store *store = &task->target->store;
+    enum haul_status status = store->base.ops->write(&store->base, slice_of(record, sizeof(record)),
+                                                     HAUL_WRITE_SYNC, &error);
+    task->target->foreign += status == HAUL_OK;
+    return true;
 }
 
-static void fail_memory(struct sim_chaos *chaos, struct sim_host *host)
+/* The operator of another shift. */
+static bool type_anything(struct sim_world *world, struct sim_host *host)
 {
-    sim_say("%s will lack memory", host->process->name);
-    host->process->heap.fail_in = some(chaos, 10 * CALLS_MAX);
-}
-
-static void cancel_or_stop(struct sim_chaos *chaos, struct sim_host *host)
-{
-    bool stops = sim_random_below(chaos->random, 2) == 0;
-    if (host->migration != NULL) {
-        sim_say("the operator %s %s", stops ? "stops" : "cancels", host->process->name);
-        (stops ? haul_migration_stop : haul_migration_cancel)(host->migration);
+    static const enum sim_verb verbs[] = {SIM_VERB_STATUS, SIM_VERB_CANCEL, SIM_VERB_RESUME,
+                                          SIM_VERB_RESOLVE, SIM_VERB_RECV};
+    enum sim_verb verb = verbs[sim_random_below(&world->random, 5)];
+    const struct sim_host *to =
+        &world->hosts[sim_random_below(&world->random, world->options->host_count)];
+    bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
+    if (asks && to == host && !SIM_GATE_SELF) {
+        return false;
     }
+    struct sim_command *command = sim_command_new(host, verb);
+    if (command == NULL) {
+        return false;
+    }
+    command->to = asks ? to : NULL;
+    command->is_unwatched = true;
+    sim_command_start(command);
+    return true;
 }
 
-static void start_second(struct sim_host *source)
+static bool start_second(struct sim_world *world, struct sim_host *host)
 {
-    for (int i = 0; i < SIM_PROCESS_COUNT; i++) {
-        if (!sim_kernel.processes[i].alive) {
-            sim_host_start_second(source);
-            return;
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        const struct sim_task *task = &world->tasks[i];
+        struct sim_command *command =
+            task->source == host && !task->over ? sim_command_new(host, SIM_VERB_SEND) : NULL;
+        if (command != NULL) {
+            command->to = task->target;
+            command->request = task->request;
+            command->refuses_freezes = true;
+            command->is_unwatched = true;
+            sim_command_start(command);
+            return true;
         }
     }
+    return false;
 }
 
-/* Faults of one host; it is up. */
-static void strike(struct sim_chaos *chaos, enum sim_fault fault, struct sim_host *host)
+static bool strike_command(struct sim_world *world, enum sim_fault fault,
+                           struct sim_command *command)
+{
+    if (command == NULL) {
+        return false;
+    }
+    if (fault == SIM_FAULT_PAUSE) {
+        pause(world, command);
+    } else if (fault == SIM_FAULT_CANCEL) {
+        bool stops = sim_random_below(&world->random, 2) == 0;
+        (stops ? sim_command_stop : sim_command_cancel)(command);
+    } else {
+        sim_say("%s of %s will lack memory", command->process->name, command->host->name);
+        command->process->heap.fail_in = some(world, 10 * CALLS_MAX);
+    }
+    return true;
+}
+
+/* Faults of one host; it is up. False: nothing was there to strike. */
+static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_host *host)
 {
     switch (fault) {
-    case SIM_FAULT_KILL_SOURCE:
-    case SIM_FAULT_KILL_TARGET:
+    case SIM_FAULT_KILL:
         sim_host_kill(host);
-        return;
-    case SIM_FAULT_POWER_SOURCE:
-    case SIM_FAULT_POWER_TARGET:
+        return true;
+    case SIM_FAULT_POWER:
         sim_host_power_failure(host);
-        return;
-    case SIM_FAULT_PAUSE_SOURCE:
-    case SIM_FAULT_PAUSE_TARGET:
-        pause(chaos, host);
-        return;
-    case SIM_FAULT_DISK_SOURCE:
-    case SIM_FAULT_DISK_TARGET:
-        fail_disk(chaos, host);
-        return;
-    case SIM_FAULT_SPACE_SOURCE:
-    case SIM_FAULT_SPACE_TARGET:
-        fill_disk(chaos, host);
-        return;
-    case SIM_FAULT_STORE_SOURCE:
-    case SIM_FAULT_STORE_TARGET:
-        fail_store(chaos, host);
-        return;
-    case SIM_FAULT_CANCEL_SOURCE:
-    case SIM_FAULT_CANCEL_TARGET:
-        cancel_or_stop(chaos, host);
-        return;
-    case SIM_FAULT_MEMORY_SOURCE:
-    case SIM_FAULT_MEMORY_TARGET:
-        fail_memory(chaos, host);
-        return;
+        return true;
+    case SIM_FAULT_LOSS:
+        sim_host_lose(host);
+        return true;
+    case SIM_FAULT_DISK:
+        fail_disk(world, host);
+        return true;
+    case SIM_FAULT_SLOW:
+        sim_say("the disk of %s is slow", host->name);
+        host->disk.slow_ms = some(world, SLOW_MS_MAX);
+        return true;
+    case SIM_FAULT_SPACE:
+        fill_disk(world, host);
+        return true;
+    case SIM_FAULT_STORE:
+        fail_store(world, host);
+        return true;
     case SIM_FAULT_PURGE:
-        purge(chaos, host);
-        return;
-    case SIM_FAULT_FOREIGN:
-        write_foreign(chaos, host);
-        return;
+        sim_say("the log of %s is purged", host->name);
+        sim_store_purge(&host->store, host->store.sequence);
+        return true;
     case SIM_FAULT_INGEST:
-        ingest(chaos, host);
-        return;
+        return ingest(host);
+    case SIM_FAULT_COMMAND:
+        return type_anything(world, host);
+    case SIM_FAULT_SECOND_JOB:
+        return start_second(world, host);
     default:
-        start_second(host);
+        return strike_command(world, fault, some_command(world, host));
     }
 }
 
-static bool is_of_target(enum sim_fault fault)
+/* Mostly one that takes part in a task. */
+static struct sim_host *choose_host(struct sim_world *world)
 {
-    return fault == SIM_FAULT_KILL_TARGET || fault == SIM_FAULT_POWER_TARGET ||
-           fault == SIM_FAULT_PAUSE_TARGET || fault == SIM_FAULT_DISK_TARGET ||
-           fault == SIM_FAULT_SPACE_TARGET || fault == SIM_FAULT_STORE_TARGET ||
-           fault == SIM_FAULT_CANCEL_TARGET || fault == SIM_FAULT_MEMORY_TARGET ||
-           fault == SIM_FAULT_FOREIGN;
+    uint32_t first = sim_random_below(&world->random, SIM_TASK_COUNT);
+    bool source = world->options->victim == SIM_VICTIM_SOURCE ||
+                  (world->options->victim == SIM_VICTIM_ANY && (first & 1) == 0);
+    for (uint32_t i = 0; i < world->task_count && sim_random_below(&world->random, 8) != 0; i++) {
+        const struct sim_task *task = &world->tasks[(first + i) % world->task_count];
+        if (!task->over) {
+            return source ? task->source : task->target;
+        }
+    }
+    return &world->hosts[sim_random_below(&world->random, world->options->host_count)];
 }
 
-static void happen(struct sim_chaos *chaos, enum sim_fault fault)
+static void cut(struct sim_world *world, enum sim_fault fault)
 {
-    struct sim_host *host = &chaos->hosts[is_of_target(fault) ? SIM_TARGET : SIM_SOURCE];
+    bool all = sim_random_below(&world->random, 2) == 0;
+    int host = all ? -1 : choose_host(world)->number;
+    sim_say("connections %s", fault == SIM_FAULT_CUT ? "are cut" : "fall silent");
     if (fault == SIM_FAULT_CUT) {
-        sim_say("every connection is cut");
-        sim_network_cut_all();
+        sim_network_cut(host);
         sim_verbs_cut_all();
-    } else if (fault == SIM_FAULT_SILENCE) {
-        sim_say("every connection falls silent");
-        sim_network_silence_all();
-        sim_verbs_silence_all();
-    } else if (fault == SIM_FAULT_CLOCK) {
-        sim_say("time jumps");
-        sim_kernel.now_ns += (uint64_t)NS_PER_MS * some(chaos, PAUSE_MS_MAX);
-    } else if (host->process == NULL) {
-        return;
     } else {
-        strike(chaos, fault, host);
+        sim_network_silence(host);
+        sim_verbs_silence_all();
     }
-    chaos->seen[fault]++;
 }
 
-void sim_chaos_step(struct sim_chaos *chaos)
+static void happen(struct sim_world *world, enum sim_fault fault)
 {
+    bool done = true;
+    if (fault == SIM_FAULT_CUT || fault == SIM_FAULT_SILENCE) {
+        cut(world, fault);
+    } else if (fault == SIM_FAULT_CLOCK) {
+        uint64_t jump_ns = (uint64_t)NS_PER_MS * some(world, PAUSE_MS_MAX);
+        sim_say("time jumps");
+        sim_kernel.now_ns += jump_ns;
+        for (int i = 0; i < SIM_COMMAND_COUNT; i++) {
+            sim_command_at(i)->excused_ns += jump_ns;
+        }
+    } else if (fault == SIM_FAULT_FOREIGN) {
+        done = write_foreign(world);
+    } else {
+        struct sim_host *host = choose_host(world);
+        done = host->up && strike(world, fault, host);
+    }
+    world->chaos.seen[fault] += done;
+}
+
+void sim_chaos_step(struct sim_world *world)
+{
+    struct sim_chaos *chaos = &world->chaos;
     if (sim_kernel.steps < chaos->next_step) {
         return;
     }
-    chaos->next_step = sim_kernel.steps + some(chaos, 2 * chaos->options->fault_steps);
+    chaos->next_step = sim_kernel.steps + some(world, 2 * world->options->fault_steps);
     enum sim_fault enabled[SIM_FAULT_COUNT];
     uint32_t count = 0;
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
-        if (chaos->options->faults[i]) {
+        if (world->options->faults[i]) {
             enabled[count++] = (enum sim_fault)i;
         }
     }
     if (count > 0) {
-        happen(chaos, enabled[sim_random_below(chaos->random, count)]);
+        happen(world, enabled[sim_random_below(&world->random, count)]);
     }
 }
 
-void sim_chaos_end(struct sim_chaos *chaos)
+static void heal(struct sim_host *host)
+{
+    sim_disk_fail(&host->disk, 0, 0, false);
+    host->disk.slow_ms = 0;
+    host->disk.space_bytes = SIZE_MAX;
+    host->store.fail_in = 0;
+    host->store.stall_parts = 0;
+    /* What has failed once stays so until the database is opened anew: an operator does that. */
+    if (host->store.dead && host->up) {
+        sim_host_kill(host);
+    }
+}
+
+void sim_chaos_end(struct sim_world *world)
 {
     sim_network_heal();
     sim_verbs_heal();
-    for (int i = 0; i < SIM_HOST_COUNT; i++) {
-        struct sim_host *host = &chaos->hosts[i];
-        sim_disk_fail(&host->disk, 0, 0, false);
-        host->disk.space_bytes = SIZE_MAX;
-        host->store.fail_in = 0;
-        host->store.stall_parts = 0;
-        if (host->process != NULL) {
-            host->process->heap.fail_in = 0;
-            host->process->paused_until_ns = 0;
+    for (uint32_t i = 0; i < world->options->host_count; i++) {
+        if (!world->hosts[i].lost) {
+            heal(&world->hosts[i]);
         }
-        /* What has failed once stays so for the life of the process: an operator starts it anew. */
-        if (host->store.dead && host->process != NULL) {
-            sim_host_kill(host);
-        }
+    }
+    for (int i = 0; i < SIM_PROCESS_COUNT; i++) {
+        sim_kernel.processes[i].heap.fail_in = 0;
+        sim_kernel.processes[i].paused_until_ns = 0;
     }
 }

@@ -5,22 +5,19 @@
 
 #include <stdint.h>
 
-#include "sim_host.h"
 #include "sim_options.h"
 
+struct sim_world;
+
 struct sim_chaos {
-    const struct sim_options *options;
-    struct sim_random *random;
-    struct sim_host *hosts;
     uint64_t next_step;
     uint64_t seen[SIM_FAULT_COUNT];
 };
 
-void sim_chaos_init(struct sim_chaos *chaos, const struct sim_options *options,
-                    struct sim_random *random, struct sim_host *hosts);
+void sim_chaos_init(struct sim_world *world);
 /* Perhaps something happens. */
-void sim_chaos_step(struct sim_chaos *chaos);
+void sim_chaos_step(struct sim_world *world);
 /* Everything works again, for good. */
-void sim_chaos_end(struct sim_chaos *chaos);
+void sim_chaos_end(struct sim_world *world);
 
 #endif

@@ -115,6 +115,11 @@ static uint32_t events_of(const struct sim_descriptor *descriptor)
     return 0;
 }
 
+bool sim_descriptor_has(int fd, uint32_t wanted)
+{
+    return (events_of(sim_descriptor_at(fd)) & wanted) != 0;
+}
+
 static int collect(const struct sim_descriptor *set, struct epoll_event *events, int capacity)
 {
     int count = 0;
@@ -250,7 +255,7 @@ int __wrap_epoll_wait(int set_fd, struct epoll_event *events, int capacity, int 
         if (count > 0 || sim_kernel.now_ns >= deadline_ns) {
             return count;
         }
-        sim_wait_news(set->process->generation, deadline_ns);
+        sim_wait_news(set->process->generation, set_fd, EPOLLIN, deadline_ns);
     }
 }
 
@@ -266,6 +271,6 @@ int __wrap_poll(struct pollfd *polled, nfds_t count, int timeout_ms)
         if (seen != 0 || sim_kernel.now_ns >= deadline_ns) {
             return seen != 0;
         }
-        sim_wait_news(descriptor->process->generation, deadline_ns);
+        sim_wait_news(descriptor->process->generation, polled->fd, wanted, deadline_ns);
     }
 }

@@ -39,6 +39,8 @@ int sim_descriptor_open(enum sim_descriptor_type type);
 struct sim_descriptor *sim_descriptor_at(int fd);
 /* Something is to be seen at the descriptor. */
 void sim_descriptor_notify(int fd);
+/* Is one of the wanted events to be seen there? */
+bool sim_descriptor_has(int fd, uint32_t wanted);
 /* Counters and connections that are open in a process. */
 uint32_t sim_descriptor_count(const struct sim_process *process);
 

@@ -10,6 +10,7 @@
 #include <sys/file.h>
 
 #include "assertion.h"
+#include "clock.h"
 #include "sim_kernel.h"
 #include "sim_memory.h"
 
@@ -151,6 +152,7 @@ static int disk_open(void *context, const char *path, int flags, unsigned mode)
     }
     if (!exists) {
         disk->names[name].file = make_file(disk, false);
+        disk->changes++;
     }
     for (int fd = 0; fd < SIM_DISK_FD_COUNT; fd++) {
         if (disk->fds[fd].file < 0) {
@@ -158,6 +160,7 @@ static int disk_open(void *context, const char *path, int flags, unsigned mode)
             disk->fds[fd].name = name;
             struct sim_file *file = file_of(disk, fd);
             if ((flags & O_TRUNC) != 0 && file->size > 0) {
+                disk->changes++;
                 memset(file->bytes, 0, file->size);
                 mark_dirty(file, 0, file->size);
                 file->size = 0;
@@ -199,6 +202,7 @@ static ssize_t disk_pwrite(void *context, int fd, const void *data, size_t size,
     struct sim_disk *disk = context;
     struct sim_file *file = file_of(disk, fd);
     bool failing = fails(disk);
+    disk->changes++;
     size_t count = failing ? size / 2 : size;
     size_t end = (size_t)offset + count;
     size_t added = end > file->size ? end - file->size : 0;
@@ -229,6 +233,7 @@ static int disk_ftruncate(void *context, int fd, uint64_t size)
     if (fails(disk)) {
         return -1;
     }
+    disk->changes++;
     struct sim_file *file = file_of(disk, fd);
     reserve(file, (size_t)size);
     if (size < file->size) {
@@ -244,6 +249,11 @@ static int disk_fsync(void *context, int fd)
     struct sim_disk *disk = context;
     struct sim_file *file = file_of(disk, fd);
     bool failing = fails(disk);
+    if (disk->slow_ms > 0 && !disk->looking && sim_random_below(disk->random, 3) == 0) {
+        uint64_t slow_ns = (uint64_t)NS_PER_MS * sim_random_below(disk->random, disk->slow_ms);
+        disk->slow_ns += slow_ns;
+        sim_sleep(slow_ns);
+    }
     if (!failing && file->dirty_end > file->dirty_begin) {
         memcpy(file->platter + file->dirty_begin, file->bytes + file->dirty_begin,
                file->dirty_end - file->dirty_begin);
@@ -285,6 +295,7 @@ static int disk_rename(void *context, const char *from, const char *to)
     if (fails(disk)) {
         return -1;
     }
+    disk->changes++;
     int source = find_name(disk, from);
     if (disk->names[source].file < 0) {
         errno = ENOENT;
@@ -302,6 +313,7 @@ static int disk_unlink(void *context, const char *path)
     if (fails(disk)) {
         return -1;
     }
+    disk->changes++;
     int name = find_name(disk, path);
     if (disk->names[name].file < 0) {
         errno = ENOENT;
@@ -318,6 +330,7 @@ static int disk_mkdir(void *context, const char *path, unsigned mode)
     if (fails(disk)) {
         return -1;
     }
+    disk->changes++;
     int name = find_name(disk, path);
     if (disk->names[name].file >= 0) {
         errno = EEXIST;
@@ -417,6 +430,7 @@ void sim_disk_kill(struct sim_disk *disk)
     }
     sim_disk_fail(disk, 0, 0, false);
     disk->space_bytes = SIZE_MAX;
+    disk->slow_ms = 0;
 }
 
 /* Of every piece not yet written, and of every size not yet synced, chance decides. */
@@ -454,6 +468,7 @@ static void drop_children(struct sim_disk *disk, const char *directory)
 void sim_disk_power_failure(struct sim_disk *disk)
 {
     sim_disk_kill(disk);
+    disk->changes++;
     for (int i = 0; i < SIM_DISK_FILE_COUNT; i++) {
         if (disk->files[i].used) {
             tear(disk, &disk->files[i]);
@@ -471,6 +486,27 @@ void sim_disk_power_failure(struct sim_disk *disk)
             drop_children(disk, disk->names[i].path);
         }
     }
+}
+
+void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name,
+                  struct haul_slice bytes)
+{
+    char path[SIM_DISK_PATH_BYTES];
+    int made = find_name(disk, directory);
+    if (disk->names[made].file < 0) {
+        disk->names[made].file = make_file(disk, true);
+        disk->names[made].platter_file = disk->names[made].file;
+    }
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    made = find_name(disk, path);
+    disk->names[made].file = make_file(disk, false);
+    disk->names[made].platter_file = disk->names[made].file;
+    struct sim_file *file = &disk->files[disk->names[made].file];
+    reserve(file, bytes.size);
+    memcpy(file->bytes, bytes.data, bytes.size);
+    memcpy(file->platter, bytes.data, bytes.size);
+    file->size = bytes.size;
+    file->platter_size = bytes.size;
 }
 
 uint32_t sim_disk_open_count(const struct sim_disk *disk)

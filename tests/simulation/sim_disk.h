@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bytes.h"
 #include "file_calls.h"
 #include "sim_random.h"
 
@@ -54,8 +55,11 @@ struct sim_disk {
     bool fail_for_ever;
     int fail_errno;
     uint64_t failures; /* so far */
+    uint64_t changes;  /* so far, of what can be read */
     size_t space_bytes;
-    bool looking; /* the simulation reads: no call fails, nobody else runs */
+    uint32_t slow_ms; /* a sync may take so long */
+    uint64_t slow_ns; /* and all of them have, so far */
+    bool looking;     /* the simulation reads: no call fails, nobody else runs */
 };
 
 /* Empty but for the directory `root`. */
@@ -66,6 +70,10 @@ void sim_disk_fail(struct sim_disk *disk, uint32_t in_calls, int code, bool for_
 void sim_disk_kill(struct sim_disk *disk);
 /* The power failed; the process is gone, too. */
 void sim_disk_power_failure(struct sim_disk *disk);
+
+/* Before the world begins: a file, and its directory, that have been there for long. */
+void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name,
+                  struct haul_slice bytes);
 
 uint32_t sim_disk_open_count(const struct sim_disk *disk);
 /* Names that contain `part`, of files. */

@@ -1,65 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_host.h — one machine of a simulation: disk, database, the embedder's knowledge of whether it
- * may accept writes to the ranges, and the process that migrates. */
+/* sim_host.h — one machine of a simulated world: its disk, its database, and the embedder's
+ * knowledge of which cells it may accept writes to.
+ *
+ * The embedder is up or down; commands (sim_command.h) are the migrations that run in it. What it
+ * accepts follows from what it owned when the world began and from the records beside its database,
+ * read anew at each start and behind each command. */
 #ifndef HAUL_SIM_HOST_H
 #define HAUL_SIM_HOST_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "haul/migration.h"
-#include "journal_state.h"
+#include "sim_cells.h"
 #include "sim_disk.h"
-#include "sim_kernel.h"
 #include "sim_options.h"
+#include "sim_register.h"
 #include "sim_store.h"
 
-enum { SIM_SOURCE = 0, SIM_TARGET = 1, SIM_HOST_COUNT = 2 };
-
-enum sim_attempt { SIM_SEND, SIM_RESUME, SIM_RESOLVE };
+struct sim_truth;
+struct sim_command;
 
 struct sim_host {
     int number;
+    char name[2];      /* "a", "b", ... */
+    char path[4];      /* of the database: "/a", ... */
+    char directory[8]; /* "/a/haul", ... */
+    char address[24];
+    char identity[16];
     const struct sim_options *options;
     struct sim_random *random;
+    struct sim_truth *truth;
     struct sim_disk disk;
     struct sim_store store;
-    struct sim_process *process;      /* NULL: down */
-    struct haul_migration *migration; /* of the process; NULL: none */
-    enum sim_attempt attempt;
-    bool accepts;  /* clients' writes to the ranges */
-    bool owned;    /* target: it has accepted them once */
-    bool freezing; /* the hook was called since the process began */
-    uint64_t restart_ns;
-    /* Of the last attempt that ended by itself. */
-    bool finished;
-    enum haul_status outcome;
-    char text[256];
-    bool overwrite; /* the target has left-overs that nobody knows of any more */
-    bool patient;   /* the operator gives a freeze more time */
-    uint64_t attempts, commits, overwrites;
-    uint64_t foreign; /* target: writes of others to the ranges before it owned them */
-    /* Called in the moment in which ownership changes. */
-    void (*on_release)(void *context);
-    void (*on_own)(void *context);
-    void *context;
+    bool used;
+    bool up;
+    bool lost;           /* it never comes back */
+    uint64_t restart_ns; /* down: comes back then; 0: nobody has decided when */
+    uint32_t base;       /* cells that it owned before any record */
+    struct sim_register own_register;
+    uint32_t accepts;             /* cells whose writes it takes */
+    uint32_t expected;            /* cells that jobs were asked to bring here */
+    uint32_t foreign;             /* writes of others to what it was receiving */
+    struct sim_command *receiver; /* NULL: it does not receive */
+    uint64_t receive_ns;          /* when it may begin to */
 };
 
 void sim_host_init(struct sim_host *host, int number, const struct sim_options *options,
-                   struct sim_random *random);
-/* Start the process: of the source with this attempt. */
-void sim_host_start(struct sim_host *host, enum sim_attempt attempt);
-/* A second job beside the running one; it must not come to anything. */
-void sim_host_start_second(struct sim_host *host);
+                   struct sim_random *random, struct sim_truth *truth);
+/* The embedder starts, and serves what its records let it serve. */
+void sim_host_start(struct sim_host *host);
+/* Its last command has ended: the database and its directory are closed, and opened anew. */
+void sim_host_reopen(struct sim_host *host);
+/* Every process of it dies. */
 void sim_host_kill(struct sim_host *host);
+/* And what was not synced is lost. */
 void sim_host_power_failure(struct sim_host *host);
+/* It is gone, with its disk. */
+void sim_host_lose(struct sim_host *host);
 
-/* What its records say, as anybody could read them now. */
-enum journal_claim sim_host_claim(struct sim_host *host);
-/* As well: jobs that are not done; those that are aborted wait for the next one. */
-enum journal_claim sim_host_look(struct sim_host *host, uint32_t *open_jobs);
+/* The records may have changed: accept what they say. */
+void sim_host_refresh(struct sim_host *host);
+/* The cells that the embedder owns by its records, without those that are in doubt. */
+uint32_t sim_host_claims(struct sim_host *host);
 
-/* The ranges of the job. */
-const struct haul_range *sim_ranges(void);
-bool sim_in_range(const struct sim_options *options, struct haul_slice key);
+/* The id of a family in its database. False: it is not there (yet). */
+bool sim_host_find_family(const struct sim_host *host, uint32_t family, uint32_t *id);
+/* The reverse; SIM_FAMILY_COUNT: it is none of ours. */
+uint32_t sim_host_family_of(const struct sim_host *host, uint32_t id);
 
 #endif

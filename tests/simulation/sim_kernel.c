@@ -29,12 +29,15 @@ struct sim_thread {
     void (*main_entry)(void *argument);
     const void *waits_for; /* condition, or the thread to join */
     uint64_t seen;         /* generation */
+    int fd;                /* and where there is to be something */
+    uint32_t wanted;
     uint64_t deadline_ns;
     bool ended;
 };
 
 struct sim_kernel sim_kernel;
 static struct sim_thread threads[SIM_THREAD_COUNT];
+static int thread_count; /* one behind the last that is used */
 static struct sim_thread *running;
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -43,6 +46,7 @@ void sim_kernel_init(struct sim_random *random)
 {
     memset(&sim_kernel, 0, sizeof(sim_kernel));
     memset(threads, 0, sizeof(threads));
+    thread_count = 0;
     sim_kernel.random = random;
     sim_kernel.now_ns = NS_PER_S;
     sim_descriptors_init();
@@ -75,6 +79,7 @@ static struct sim_thread *make_thread(struct sim_process *process)
         if (thread->state == THREAD_UNUSED) {
             *thread = (struct sim_thread){.state = THREAD_READY, .process = process};
             thread->fiber = sim_fiber_create(run_thread, thread);
+            thread_count = i >= thread_count ? i + 1 : thread_count;
             process->thread_count++;
             return thread;
         }
@@ -87,6 +92,9 @@ static void drop_thread(struct sim_thread *thread)
     sim_fiber_destroy(thread->fiber);
     thread->state = THREAD_UNUSED;
     thread->process->thread_count--;
+    while (thread_count > 0 && threads[thread_count - 1].state == THREAD_UNUSED) {
+        thread_count--;
+    }
 }
 
 struct sim_process *sim_process_start(const char *name, int host, void (*entry)(void *argument),
@@ -111,7 +119,7 @@ struct sim_process *sim_process_start(const char *name, int host, void (*entry)(
 void sim_process_kill(struct sim_process *process)
 {
     haul_assert(running == NULL && process->alive);
-    for (int i = 0; i < SIM_THREAD_COUNT; i++) {
+    for (int i = thread_count - 1; i >= 0; i--) {
         if (threads[i].state != THREAD_UNUSED && threads[i].process == process) {
             drop_thread(&threads[i]);
         }
@@ -129,7 +137,18 @@ struct sim_process *sim_process_current(void)
 
 /* --- scheduling ------------------------------------------------------------------------------- */
 
-static bool is_ready(const struct sim_thread *thread)
+/* What is new in the process may be nothing to the thread. */
+static bool has_news(struct sim_thread *thread)
+{
+    if (thread->process->generation == thread->seen) {
+        return false;
+    }
+    bool has = sim_descriptor_has(thread->fd, thread->wanted);
+    thread->seen = has ? thread->seen : thread->process->generation;
+    return has;
+}
+
+static bool is_ready(struct sim_thread *thread)
 {
     switch (thread->state) {
     case THREAD_UNUSED:
@@ -141,8 +160,7 @@ static bool is_ready(const struct sim_thread *thread)
     case THREAD_JOIN:
         return ((const struct sim_thread *)thread->waits_for)->ended;
     case THREAD_NEWS:
-        return thread->process->generation != thread->seen ||
-               sim_kernel.now_ns >= thread->deadline_ns;
+        return sim_kernel.now_ns >= thread->deadline_ns || has_news(thread);
     }
     return false;
 }
@@ -152,7 +170,7 @@ static struct sim_thread *choose(uint64_t *next_ns)
 {
     struct sim_thread *ready[SIM_THREAD_COUNT];
     uint32_t count = 0;
-    for (int i = 0; i < SIM_THREAD_COUNT; i++) {
+    for (int i = 0; i < thread_count; i++) {
         struct sim_thread *thread = &threads[i];
         if (thread->state == THREAD_UNUSED) {
             continue;
@@ -225,9 +243,11 @@ void sim_yield(void)
     }
 }
 
-void sim_wait_news(uint64_t seen, uint64_t deadline_ns)
+void sim_wait_news(uint64_t seen, int fd, uint32_t wanted, uint64_t deadline_ns)
 {
     running->seen = seen;
+    running->fd = fd;
+    running->wanted = wanted;
     block(THREAD_NEWS, NULL, deadline_ns);
 }
 
@@ -320,7 +340,7 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition)
 {
     struct sim_thread *waiting[SIM_THREAD_COUNT];
     uint32_t count = 0;
-    for (int i = 0; i < SIM_THREAD_COUNT; i++) {
+    for (int i = 0; i < thread_count; i++) {
         if (threads[i].state == THREAD_COND && threads[i].waits_for == condition) {
             waiting[count++] = &threads[i];
         }
@@ -333,7 +353,7 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition)
 
 int __wrap_pthread_cond_broadcast(pthread_cond_t *condition)
 {
-    for (int i = 0; i < SIM_THREAD_COUNT; i++) {
+    for (int i = 0; i < thread_count; i++) {
         if (threads[i].state == THREAD_COND && threads[i].waits_for == condition) {
             threads[i].state = THREAD_READY;
         }

@@ -14,12 +14,13 @@
 #include "sim_memory.h"
 #include "sim_random.h"
 
-enum { SIM_PROCESS_COUNT = 4, SIM_THREAD_COUNT = 64 };
+enum { SIM_HOST_COUNT_MAX = 8, SIM_PROCESS_COUNT = 16, SIM_THREAD_COUNT = 160 };
 
 struct sim_process {
     const char *name;
     int host;
     bool alive;
+    bool reads_only; /* it has no business to change the database */
     struct sim_heap heap;
     uint64_t generation;      /* grows with everything that a descriptor of it has to tell */
     uint64_t paused_until_ns; /* stopped, as by SIGSTOP */
@@ -59,8 +60,9 @@ bool sim_kernel_step(uint64_t until_ns);
 
 /* A place where others may run. */
 void sim_yield(void);
-/* Wait until the process's generation has moved on from `seen`, or time has come. */
-void sim_wait_news(uint64_t seen, uint64_t deadline_ns);
+/* Wait until the process's generation has moved on from `seen` and there are `wanted` events at the
+ * descriptor, or time has come. */
+void sim_wait_news(uint64_t seen, int fd, uint32_t wanted, uint64_t deadline_ns);
 void sim_sleep(uint64_t duration_ns);
 
 #endif

@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -21,7 +22,8 @@
 
 enum {
     CONNECTION_COUNT = 192,
-    LISTENER_COUNT = 4,
+    LISTENER_COUNT = 12,
+    NETWORK = 0x0a000000, /* host n has the address behind it */
     SEGMENT_COUNT = 64,
     BUFFER_BYTES_FIRST = 4096,
     REPLAY_MS_MAX = 4000,
@@ -63,7 +65,8 @@ struct connection {
     enum connection_state state;
     bool accepted;
     bool refused;
-    int listener;
+    int to;       /* the host that was asked */
+    int listener; /* -1: nobody listens there */
     uint64_t open_ns;
     uint64_t latency_ns;
     uint64_t silent_since_ns; /* CLOCK_NEVER: it is not silent */
@@ -133,7 +136,7 @@ static void init_flow(struct flow *flow)
                                                            : UINT64_MAX;
 }
 
-static struct connection *make_connection(void)
+static struct connection *make_connection(int to)
 {
     struct connection *made = NULL;
     for (int i = 0; i < connection_count && made == NULL; i++) {
@@ -146,6 +149,7 @@ static struct connection *make_connection(void)
     }
     made->state = CONNECTION_OPENING;
     made->accepted = false;
+    made->to = to;
     made->refused = chance(sim_network_options.refuse_parts);
     made->listener = -1;
     made->latency_ns = (uint64_t)NS_PER_US * (1 + draw(sim_network_options.latency_us_max));
@@ -263,14 +267,27 @@ static void deliver_flow(struct connection *connection, int which)
     }
 }
 
-static int find_listener(uint16_t port)
+static int find_listener(int host, uint16_t port)
 {
     for (int i = 0; i < LISTENER_COUNT; i++) {
-        if (listeners[i].fd >= 0 && listeners[i].port == port) {
+        if (listeners[i].fd >= 0 && listeners[i].host == host && listeners[i].port == port) {
             return i;
         }
     }
     return -1;
+}
+
+int sim_network_host_at(const struct sockaddr_in *address)
+{
+    return (int)(ntohl(address->sin_addr.s_addr) - NETWORK) - 1;
+}
+
+static void put_address(struct sockaddr *address, socklen_t *size, int host, uint16_t port)
+{
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+    in.sin_addr.s_addr = htonl(NETWORK + (uint32_t)host + 1);
+    memcpy(address, &in, sizeof(in));
+    *size = sizeof(in);
 }
 
 static void open_connection(struct connection *connection)
@@ -290,13 +307,14 @@ static void open_connection(struct connection *connection)
 static void replay(struct connection *from)
 {
     uint64_t size = from->flows[0].written;
+    int listener = find_listener(from->to, 7447);
     from->replay_ns = CLOCK_NEVER;
     check_unused(from);
-    if (size == 0 || healed || find_listener(7447) < 0) {
+    if (size == 0 || healed || listener < 0) {
         return;
     }
-    struct connection *made = make_connection();
-    made->listener = find_listener(7447);
+    struct connection *made = make_connection(from->to);
+    made->listener = listener;
     made->ends[0].fd = FD_STRANGER;
     append(&made->flows[0], from->flows[0].bytes, (size_t)(1 + draw((uint32_t)size - 1)));
     push_segment(made, &made->flows[0], SEGMENT_BYTES);
@@ -393,10 +411,15 @@ uint64_t sim_network_next_ns(void)
 
 /* --- faults ----------------------------------------------------------------------------------- */
 
-void sim_network_cut_all(void)
+static bool is_of(const struct connection *connection, int host)
+{
+    return host < 0 || connection->ends[0].host == host || connection->ends[1].host == host;
+}
+
+void sim_network_cut(int host)
 {
     for (int i = 0; i < connection_count; i++) {
-        if (connections[i]->state == CONNECTION_OPEN) {
+        if (connections[i]->state == CONNECTION_OPEN && is_of(connections[i], host)) {
             sim_network_figures.cuts++;
             reset(connections[i], ECONNRESET);
         }
@@ -409,10 +432,10 @@ static void silence(struct connection *connection, uint32_t ms_max)
     connection->silent_until_ns = sim_kernel.now_ns + (uint64_t)NS_PER_MS * draw(ms_max);
 }
 
-void sim_network_silence_all(void)
+void sim_network_silence(int host)
 {
     for (int i = 0; i < connection_count; i++) {
-        if (connections[i]->state == CONNECTION_OPEN) {
+        if (connections[i]->state == CONNECTION_OPEN && is_of(connections[i], host)) {
             sim_network_figures.silences++;
             silence(connections[i], 10000);
         }
@@ -423,8 +446,7 @@ void sim_network_power_failure(int host)
 {
     for (int i = 0; i < connection_count; i++) {
         struct connection *connection = connections[i];
-        bool there = connection->ends[0].host == host || connection->ends[1].host == host;
-        if (connection->state == CONNECTION_OPEN && there) {
+        if (connection->state == CONNECTION_OPEN && is_of(connection, host)) {
             silence(connection, 5000);
             connection->dies_silent = true;
         }
@@ -611,8 +633,8 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     (void)size;
     struct sim_descriptor *descriptor = sim_descriptor_at(fd);
     const struct sockaddr_in *to = (const struct sockaddr_in *)(const void *)address;
-    struct connection *made = make_connection();
-    made->listener = find_listener(ntohs(to->sin_port));
+    struct connection *made = make_connection(sim_network_host_at(to));
+    made->listener = find_listener(made->to, ntohs(to->sin_port));
     made->ends[0].fd = fd;
     made->ends[0].host = descriptor->process->host;
     made->ends[0].timeout_ns = descriptor->counter;
@@ -628,7 +650,7 @@ int __wrap_bind(int fd, const struct sockaddr *address, socklen_t size)
     const struct sockaddr_in *at = (const struct sockaddr_in *)(const void *)address;
     uint16_t port = ntohs(at->sin_port);
     struct sim_descriptor *descriptor = sim_descriptor_at(fd);
-    if (find_listener(port) >= 0) {
+    if (find_listener(descriptor->process->host, port) >= 0) {
         return fail(EADDRINUSE);
     }
     for (int i = 0; i < LISTENER_COUNT; i++) {
@@ -725,39 +747,34 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *message, int flags)
     return (ssize_t)(flow->read - before);
 }
 
-static int put_address(struct sockaddr *address, socklen_t *size, uint16_t port)
-{
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
-    in.sin_addr.s_addr = htonl(0x0a000001);
-    memcpy(address, &in, sizeof(in));
-    *size = sizeof(in);
-    return 0;
-}
-
 int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *size)
 {
-    (void)fd;
-    return put_address(address, size, 40000);
+    int which;
+    const struct connection *connection = connection_of(sim_descriptor_at(fd), &which);
+    put_address(address, size, connection->ends[1 - which].host, 40000);
+    return 0;
 }
 
 int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size)
 {
-    (void)fd;
-    return put_address(address, size, 7447);
+    put_address(address, size, sim_descriptor_at(fd)->process->host, 7447);
+    return 0;
 }
 
+/* Every address is a number. */
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **found)
 {
-    static struct sockaddr_storage storage;
+    static struct sockaddr_in storage;
     static struct addrinfo info;
-    socklen_t size;
-    (void)host;
-    (void)port;
     (void)hints;
-    (void)put_address((struct sockaddr *)&storage, &size, 7447);
-    info = (struct addrinfo){
-        .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&storage, .ai_addrlen = size};
+    storage = (struct sockaddr_in){.sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)strtoul(port, NULL, 10))};
+    int result = inet_pton(AF_INET, host, &storage.sin_addr);
+    haul_assert(result == 1);
+    info = (struct addrinfo){.ai_family = AF_INET,
+                             .ai_addr = (struct sockaddr *)&storage,
+                             .ai_addrlen = sizeof(storage)};
     *found = &info;
     return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct sim_descriptor;
+struct sockaddr_in;
 
 /* Faults of the network, as a seed draws them; parts are of ten thousand for each connection. */
 struct sim_network_options {
@@ -37,14 +38,17 @@ void sim_network_init(void);
 void sim_network_deliver(void);
 uint64_t sim_network_next_ns(void);
 
-/* Cut every connection / let each fall silent, now. */
-void sim_network_cut_all(void);
-void sim_network_silence_all(void);
+/* Cut every connection of a host (-1: of all) / let each fall silent, now. */
+void sim_network_cut(int host);
+void sim_network_silence(int host);
 /* The power of a host failed: nothing of its connections is heard any more. Before its processes
  * are killed. */
 void sim_network_power_failure(int host);
 /* From here on connections have no faults. Old ones keep theirs. */
 void sim_network_heal(void);
+
+/* The number of the host that has the address. */
+int sim_network_host_at(const struct sockaddr_in *address);
 
 /* For sim_descriptor.c. */
 uint32_t sim_network_events(const struct sim_descriptor *descriptor);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim_gates.h"
+
 const char *sim_fault_name(enum sim_fault fault)
 {
     static const char *const names[] = {
@@ -14,6 +16,16 @@ const char *sim_fault_name(enum sim_fault fault)
 #undef SIM_FAULT_NAME
     };
     return names[fault];
+}
+
+static const char *shape_name(enum sim_shape shape)
+{
+    static const char *const names[] = {
+#define SIM_SHAPE_NAME(name, sentence) #name,
+        SIM_SHAPE_LIST(SIM_SHAPE_NAME)
+#undef SIM_SHAPE_NAME
+    };
+    return names[shape];
 }
 
 /* One of `count` values. */
@@ -26,16 +38,30 @@ static uint32_t pick(struct sim_random *random, const uint32_t *values, uint32_t
     pick(random, (const uint32_t[]){__VA_ARGS__}, \
          (uint32_t)(sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t)))
 
+static void draw_world(struct sim_options *options, struct sim_random *random)
+{
+    options->shape = (enum sim_shape)sim_random_below(random, SIM_SHAPE_COUNT);
+    options->host_count = options->shape == SIM_SHAPE_PAIR ? 2 : PICK(random, 2, 3, 3, 4, 6);
+    options->task_count = PICK(random, 1, 1, 1, 2, 2, 4);
+    options->tasks_at_once = PICK(random, 1, 1, 1, 2, 3);
+    options->whole_parts = PICK(random, 0, 2000, 6000);
+    options->histories = sim_random_below(random, 3) == 0;
+    options->registers = sim_random_below(random, 6) == 0;
+    if (!SIM_GATE_MANY) {
+        options->host_count = 2;
+        options->tasks_at_once = 1;
+    }
+}
+
 static void draw_data(struct sim_options *options, struct sim_random *random)
 {
-    options->family_count = PICK(random, 1, 1, 2, 3);
-    options->metadata = options->family_count > 1 && sim_random_below(random, 2) == 0;
-    options->range_count = PICK(random, 1, 1, 2);
+    options->metadata = sim_random_below(random, 4) == 0;
     options->record_count = PICK(random, 0, 5, 15, 30);
+    options->long_parts = SIM_GATE_LONG * PICK(random, 0, 0, 0, 300);
     options->value_bytes_max = PICK(random, 8, 60, 300);
     options->huge_parts = PICK(random, 0, 0, 0, 300);
     options->record_bytes = PICK(random, 1, 1 << 20, 4 << 20, 20 << 20);
-    options->target_dirty = sim_random_below(random, 5) == 0;
+    options->targets_dirty = sim_random_below(random, 5) == 0;
 }
 
 static void draw_job(struct sim_options *options, struct sim_random *random)
@@ -55,9 +81,9 @@ static void draw_job(struct sim_options *options, struct sim_random *random)
     options->freeze_max_ms = PICK(random, 5, 50, 500, 3000);
     options->retry_max_ms = PICK(random, 1, 3000, 30000);
     options->lane = (enum haul_lane)sim_random_below(random, 3);
-    options->target_features = HAUL_STORE_WAL | PICK(random, 0, HAUL_STORE_INGEST);
-    if (options->lane == HAUL_LANE_INGEST) {
-        options->target_features |= HAUL_STORE_INGEST;
+    for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
+        bool ingests = options->lane == HAUL_LANE_INGEST || sim_random_below(random, 2) == 0;
+        options->features[i] = HAUL_STORE_WAL | (ingests ? HAUL_STORE_INGEST : 0);
     }
     options->reserve_hook = sim_random_below(random, 2) == 0;
     options->once = sim_random_below(random, 3) == 0;
@@ -88,6 +114,8 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     /* Rare in life, and the end of a job each time. */
     options->faults[SIM_FAULT_INGEST] =
         options->faults[SIM_FAULT_INGEST] && sim_random_below(random, 3) == 0;
+    options->faults[SIM_FAULT_LOSS] =
+        SIM_GATE_LOSS && options->faults[SIM_FAULT_LOSS] && sim_random_below(random, 3) == 0;
     if (!options->faults[SIM_FAULT_FOREIGN] || sim_random_below(random, 3) != 0) {
         options->faults[SIM_FAULT_FOREIGN] = false;
     } else {
@@ -98,13 +126,15 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
         options->network.silence_parts = 0;
         options->network.flip_parts = 0;
         options->network.refuse_parts = 0;
-        options->target_dirty = false;
+        options->targets_dirty = false;
+        options->task_count = 1;
     }
-    options->fault_steps = PICK(random, 60, 200, 600, 1500);
+    options->victim = (enum sim_victim)sim_random_below(random, 3);
+    options->fault_steps = PICK(random, 100, 300, 800, 2000);
     options->stall_parts = PICK(random, 0, 0, 3, 30);
     options->freeze_fail_parts = PICK(random, 0, 0, 2000);
-    options->preempt_parts = PICK(random, 0, 500, 3000);
-    options->safety_steps = PICK(random, 1000, 2000);
+    options->preempt_parts = PICK(random, 0, 0, 500, 2000);
+    options->safety_steps = PICK(random, 1000, 2000, 4000);
 }
 
 /* From a stream of its own: what else the seed stands for is the same with every transport. */
@@ -112,7 +142,7 @@ static void draw_verbs(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x7e4b50fae7e4b50f)};
     struct sim_verbs_options *verbs = &options->verbs;
-    uint32_t kind = sim_random_below(&random, 12);
+    uint32_t kind = sim_random_below(&random, 24);
     options->mode = kind >= 4 ? HAUL_MODE_TCP : kind == 0 ? HAUL_MODE_AUTO : HAUL_MODE_RDMA;
     bool faulty = options->network.flip_parts + options->network.cut_parts > 0;
     verbs->fault_parts = faulty ? PICK(&random, 1000, 3000, 8000) : PICK(&random, 0, 0, 2000);
@@ -123,8 +153,8 @@ static void draw_verbs(struct sim_options *options)
         verbs->call_parts = 0;
     }
     uint32_t absent = sim_random_below(&random, 6);
-    for (uint32_t i = 0; i < 2 && options->mode == HAUL_MODE_AUTO; i++) {
-        verbs->absent[i] = absent == i;
+    for (uint32_t i = 0; i < SIM_HOST_COUNT_MAX && options->mode == HAUL_MODE_AUTO; i++) {
+        verbs->absent[i] = i % 3 == absent;
     }
 #ifndef HAUL_RDMA
     options->mode = HAUL_MODE_TCP;
@@ -169,6 +199,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     struct sim_random random = {.state = seed ^ UINT64_C(0x5eed0fae5eed0fae)};
     memset(options, 0, sizeof(*options));
     options->seed = seed;
+    draw_world(options, &random);
     draw_data(options, &random);
     draw_job(options, &random);
     draw_network(options, &random);
@@ -180,7 +211,10 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
 
 static void print_faults(const struct sim_options *options)
 {
-    printf("  faults   about every %u steps:", options->fault_steps);
+    printf("  faults   about every %u steps, of %s:", options->fault_steps,
+           options->victim == SIM_VICTIM_SOURCE   ? "sources"
+           : options->victim == SIM_VICTIM_TARGET ? "targets"
+                                                  : "any");
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         if (options->faults[i]) {
             printf(" %s", sim_fault_name((enum sim_fault)i));
@@ -195,15 +229,18 @@ void sim_options_print(const struct sim_options *options)
 {
     const struct sim_network_options *network = &options->network;
     printf("seed %" PRIu64 "\n", options->seed);
-    printf(
-        "  data     %u families%s, %u ranges, %u records, values to %u%s bytes, huge %u of 10000, "
-        "%" PRIu64 " bytes a record%s\n",
-        options->family_count, options->metadata ? " (metadata first)" : "", options->range_count,
-        options->record_count, options->value_bytes_max, options->dense_values ? " dense" : "",
-        options->huge_parts, options->record_bytes,
-        options->target_dirty ? ", target not empty" : "");
+    printf("  world    %u hosts, %s, %u jobs, %u at once, %u of 10000 whole%s%s\n",
+           options->host_count, shape_name(options->shape), options->task_count,
+           options->tasks_at_once, options->whole_parts, options->histories ? ", histories" : "",
+           options->registers ? ", registers" : "");
+    printf("  data     %u records%s, values to %u%s bytes, huge %u, long %u of 10000, "
+           "%" PRIu64 " bytes a record%s\n",
+           options->record_count, options->metadata ? " (metadata first)" : "",
+           options->value_bytes_max, options->dense_values ? " dense" : "", options->huge_parts,
+           options->long_parts, options->record_bytes,
+           options->targets_dirty ? ", targets not empty" : "");
     printf("  job      %s, %u links, %u slots, peer timeout %u ms, %u readers, %u appliers, "
-           "batches %u to %u%s, rate %" PRIu64 ", lane %d, features %u\n",
+           "batches %u to %u%s, rate %" PRIu64 ", lane %d\n",
            options->mode == HAUL_MODE_TCP    ? "tcp"
            : options->mode == HAUL_MODE_AUTO ? "auto"
                                              : "rdma",
@@ -213,7 +250,7 @@ void sim_options_print(const struct sim_options *options)
            options->compression == HAUL_COMPRESSION_ON     ? ", compressed"
            : options->compression == HAUL_COMPRESSION_AUTO ? ", compressed if it pays"
                                                            : "",
-           options->rate_bytes_per_second, (int)options->lane, options->target_features);
+           options->rate_bytes_per_second, (int)options->lane);
     printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s, "
            "clients every %u steps\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
@@ -228,8 +265,7 @@ void sim_options_print(const struct sim_options *options)
     if (options->mode != HAUL_MODE_TCP) {
         printf("  rdma     faults %u, calls fail %u of 10000, within %u writes%s%s\n",
                verbs->fault_parts, verbs->call_parts, verbs->fault_max,
-               verbs->absent[0] ? ", no card in the source" : "",
-               verbs->absent[1] ? ", no card in the target" : "");
+               verbs->absent[0] ? ", no card in a" : "", verbs->absent[1] ? ", none in b" : "");
     }
     print_faults(options);
 }

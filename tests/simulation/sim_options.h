@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_options.h — what one seed stands for: the shape of the data and of the job, and a mix of
- * faults of its own. */
+/* sim_options.h — what one seed stands for: a world of databases, the jobs that move their cells
+ * about, and a mix of faults of its own. */
 #ifndef HAUL_SIM_OPTIONS_H
 #define HAUL_SIM_OPTIONS_H
 
@@ -8,35 +8,31 @@
 #include <stdint.h>
 
 #include "haul/migration.h"
+#include "sim_kernel.h"
 #include "sim_network.h"
 #include "sim_random.h"
 #include "sim_verbs.h"
 
 /* Name, sentence. */
 #define SIM_FAULT_LIST(X)                                           \
-    X(KILL_SOURCE, "the source's process dies")                     \
-    X(KILL_TARGET, "the target's process dies")                     \
-    X(POWER_SOURCE, "the source's host loses what was not synced")  \
-    X(POWER_TARGET, "the target's host loses what was not synced")  \
-    X(PAUSE_SOURCE, "the source's process is stopped for a while")  \
-    X(PAUSE_TARGET, "the target's process is stopped for a while")  \
-    X(CUT, "every connection is reset")                             \
-    X(SILENCE, "every connection falls silent for a while")         \
-    X(DISK_SOURCE, "calls on the source's journal fail")            \
-    X(DISK_TARGET, "calls on the target's journal fail")            \
-    X(SPACE_SOURCE, "the disk of the source's journal is full")     \
-    X(SPACE_TARGET, "the disk of the target's journal is full")     \
-    X(STORE_SOURCE, "a call of the source's database fails")        \
-    X(STORE_TARGET, "a call of the target's database fails")        \
+    X(KILL, "the processes of a host die")                          \
+    X(POWER, "a host loses what was not synced")                    \
+    X(PAUSE, "a process is stopped for a while")                    \
+    X(CUT, "connections are reset")                                 \
+    X(SILENCE, "connections fall silent for a while")               \
+    X(DISK, "calls on the journals of a host fail")                 \
+    X(SLOW, "the disk of a host takes its time to sync")            \
+    X(SPACE, "the disk of the journals is full")                    \
+    X(STORE, "a call of a database fails")                          \
     X(PURGE, "log files that are still wanted are removed")         \
-    X(INGEST, "somebody ingests a file into the source")            \
-    X(FOREIGN, "somebody else writes to the target's ranges")       \
-    X(CANCEL_SOURCE, "the source's operator cancels")               \
-    X(CANCEL_TARGET, "the target's operator cancels")               \
-    X(SECOND_JOB, "a second job is started on the source")          \
-    X(MEMORY_SOURCE, "an allocation of the source's process fails") \
-    X(MEMORY_TARGET, "an allocation of the target's process fails") \
-    X(CLOCK, "time jumps ahead")
+    X(INGEST, "somebody ingests a file into a source")              \
+    X(FOREIGN, "somebody else writes to what a target is given")    \
+    X(CANCEL, "an operator cancels a running command")              \
+    X(COMMAND, "an operator types something, at a moment like any") \
+    X(SECOND_JOB, "the same job is started a second time")          \
+    X(MEMORY, "an allocation of a process fails")                   \
+    X(CLOCK, "time jumps ahead")                                    \
+    X(LOSS, "a host never comes back")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, sentence) SIM_FAULT_##name,
@@ -47,19 +43,44 @@ enum sim_fault {
 
 const char *sim_fault_name(enum sim_fault fault);
 
+/* Name, sentence: who hands over to whom. */
+#define SIM_SHAPE_LIST(X)                           \
+    X(PAIR, "two databases, there and back")        \
+    X(CHAIN, "each hands on what it was given")     \
+    X(FAN_OUT, "one database gives to all others")  \
+    X(FAN_IN, "one database takes from all others") \
+    X(MIXED, "whoever owns something gives to whomever")
+
+enum sim_shape {
+#define SIM_SHAPE_ENUM(name, sentence) SIM_SHAPE_##name,
+    SIM_SHAPE_LIST(SIM_SHAPE_ENUM)
+#undef SIM_SHAPE_ENUM
+        SIM_SHAPE_COUNT
+};
+
+/* Whom faults befall. */
+enum sim_victim { SIM_VICTIM_ANY, SIM_VICTIM_SOURCE, SIM_VICTIM_TARGET };
+
 struct sim_options {
     uint64_t seed;
+    /* World. */
+    uint32_t host_count;
+    enum sim_shape shape;
+    uint32_t task_count; /* jobs, one behind the other ... */
+    uint32_t tasks_at_once;
+    uint32_t whole_parts; /* of ten thousand: requests for as much as there is */
+    bool histories;       /* databases have taken part in jobs before */
+    bool registers;       /* embedders keep version and ownership themselves */
     /* Data. */
-    uint32_t family_count;
-    bool metadata; /* the first family goes ahead */
-    uint32_t range_count;
-    uint32_t record_count; /* of the source, in and around the ranges */
+    bool metadata;         /* the first family goes ahead */
+    uint32_t record_count; /* of an owner */
     uint32_t value_bytes_max;
     uint32_t huge_parts; /* of ten thousand: values larger than a slot */
+    uint32_t long_parts; /* of ten thousand: keys larger than a slot */
     uint64_t record_bytes;
-    bool dense_values; /* half of the values cannot be made smaller */
-    bool target_dirty; /* the target has records in the ranges, and the job overwrites */
-    /* Job. */
+    bool dense_values;  /* half of the values cannot be made smaller */
+    bool targets_dirty; /* others have records in cells that they do not own */
+    /* Jobs. */
     struct haul_link_options link;
     uint32_t link_count;
     uint32_t reader_count;
@@ -72,7 +93,7 @@ struct sim_options {
     uint32_t freeze_max_ms;
     uint32_t retry_max_ms;
     enum haul_lane lane;
-    uint32_t target_features;
+    uint32_t features[SIM_HOST_COUNT_MAX];
     bool reserve_hook;
     bool once;
     enum haul_transport_mode mode;
@@ -81,13 +102,14 @@ struct sim_options {
     uint32_t client_steps;
     /* Faults. */
     bool faults[SIM_FAULT_COUNT];
+    enum sim_victim victim;
     uint32_t fault_steps; /* about so many between two */
     uint32_t stall_parts;
     uint32_t freeze_fail_parts;
     uint32_t preempt_parts;
     struct sim_network_options network;
     struct sim_verbs_options verbs;
-    uint32_t safety_steps; /* then all faults end, and the job has to come to its end */
+    uint32_t safety_steps; /* then all faults end, and every job has to come to its end */
 };
 
 void sim_options_draw(struct sim_options *options, uint64_t seed);

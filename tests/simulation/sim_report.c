@@ -70,9 +70,12 @@ static void write_line(void *context, enum haul_log_level level, const char *lin
     sim_say("%s: %s: %s", (const char *)context, haul_log_level_name(level), line);
 }
 
-static char source_name[] = "source";
-static char target_name[] = "target";
-const struct haul_log sim_log_source = {
-    .write = write_line, .context = source_name, .level_max = HAUL_LOG_INFO};
-const struct haul_log sim_log_target = {
-    .write = write_line, .context = target_name, .level_max = HAUL_LOG_INFO};
+const struct haul_log *sim_report_log(int host)
+{
+    static char names[SIM_HOST_COUNT_MAX][2];
+    static struct haul_log logs[SIM_HOST_COUNT_MAX];
+    names[host][0] = (char)('a' + host);
+    logs[host] =
+        (struct haul_log){.write = write_line, .context = names[host], .level_max = HAUL_LOG_INFO};
+    return &logs[host];
+}

@@ -18,7 +18,7 @@ __attribute__((format(printf, 1, 2))) void sim_say(const char *format, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const char *invariant,
                                                               const char *format, ...);
 
-extern const struct haul_log sim_log_source;
-extern const struct haul_log sim_log_target;
+/* Where what happens on a host is told. */
+const struct haul_log *sim_report_log(int host);
 
 #endif

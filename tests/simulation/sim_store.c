@@ -63,7 +63,9 @@ enum haul_status sim_store_try(struct sim_store *store, const char *call, struct
     sim_yield();
     if (sim_random_chance(store->random, store->stall_parts)) {
         store->stalls++;
-        sim_sleep((uint64_t)NS_PER_MS * sim_random_below(store->random, STALL_MS_MAX));
+        uint64_t stall_ns = (uint64_t)NS_PER_MS * sim_random_below(store->random, STALL_MS_MAX);
+        store->stalled_ns += stall_ns;
+        sim_sleep(stall_ns);
     }
     if (store->fail_in == 0 || --store->fail_in > 0) {
         return HAUL_OK;
@@ -76,8 +78,9 @@ enum haul_status sim_store_try(struct sim_store *store, const char *call, struct
 enum haul_status sim_store_try_write(struct sim_store *store, const char *call,
                                      struct haul_error *error)
 {
-    haul_assert(!store->is_source || sim_process_current() == NULL); /* I10 */
-    if (store->dead && sim_process_current() != NULL) {
+    const struct sim_process *process = sim_process_current();
+    haul_assert(process == NULL || !process->reads_only); /* I10 */
+    if (store->dead && process != NULL) {
         return haul_error_set(error, HAUL_IO, call, 0, "the database takes no writes any more");
     }
     enum haul_status status = sim_store_try(store, call, error);
@@ -86,10 +89,10 @@ enum haul_status sim_store_try_write(struct sim_store *store, const char *call,
 }
 
 void sim_store_tell(const struct sim_store *store, uint32_t family_id, struct haul_slice begin,
-                    struct haul_slice end)
+                    struct haul_slice end, bool is_key)
 {
     if (store->watch != NULL && sim_process_current() != NULL) {
-        store->watch(store->watch_context, family_id, begin, end);
+        store->watch(store->watch_context, family_id, begin, end, is_key);
     }
 }
 
@@ -100,8 +103,8 @@ static void apply_record(struct sim_store *store, const struct raw_record *recor
 {
     struct sim_version about = {.family_id = record->family_id, .sequence = sequence};
     haul_assert(sim_store_has_family(store, record->family_id));
-    sim_store_tell(store, record->family_id, record->key,
-                   record->kind == RAW_DELETE_RANGE ? record->value : record->key);
+    sim_store_tell(store, record->family_id, record->key, record->value,
+                   record->kind != RAW_DELETE_RANGE);
     if (record->kind == RAW_PUT) {
         sim_versions_put(&store->versions, &about, record->key, &record->value);
     } else if (record->kind == RAW_DELETE_RANGE) {
@@ -172,7 +175,7 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
         return status;
     }
     haul_assert(sim_store_has_family(store, family_id));
-    sim_store_tell(store, family_id, start, end);
+    sim_store_tell(store, family_id, start, end, false);
     struct sim_version about = {.family_id = family_id, .sequence = store->sequence + 1};
     if (sim_versions_delete_range(&store->versions, &about, start, end)) {
         /* Its tombstones are in the log, too; nobody reads that of this range. */

@@ -53,11 +53,10 @@ struct sim_store {
     /* Resources that are handed out. */
     uint32_t pins, snapshots, scans, readers, open_tables;
     uint64_t foreign_ingests;
-    bool is_source;   /* a migration changes nothing here */
     uint64_t written; /* records that processes, not clients, have written or cleared */
-    /* Told of every record that a process writes, [begin, end); NULL: nobody is. */
-    void (*watch)(void *context, uint32_t family_id, struct haul_slice begin,
-                  struct haul_slice end);
+    /* Told of every key (`is_key`) or range that a process writes; NULL: nobody is. */
+    void (*watch)(void *context, uint32_t family_id, struct haul_slice begin, struct haul_slice end,
+                  bool is_key);
     void *watch_context;
     /* Failures. */
     uint32_t fail_in; /* the n-th fallible call of a process from now; 0: none */
@@ -66,6 +65,7 @@ struct sim_store {
     uint64_t failures;
     uint32_t stall_parts; /* of ten thousand: a call that takes its time */
     uint64_t stalls;
+    uint64_t stalled_ns; /* all of them together */
 };
 
 struct sim_store_options {
@@ -95,7 +95,7 @@ uint32_t sim_store_handles(const struct sim_store *store);
 uint32_t sim_store_file_count(const struct sim_store *store);
 /* For sim_table.c and sim_store.c: a process writes this. */
 void sim_store_tell(const struct sim_store *store, uint32_t family_id, struct haul_slice begin,
-                    struct haul_slice end);
+                    struct haul_slice end, bool is_key);
 bool sim_store_has_family(const struct sim_store *store, uint32_t family_id);
 
 /* For sim_table.c: may this call go on? */

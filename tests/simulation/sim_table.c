@@ -10,13 +10,15 @@
 #include <sys/stat.h>
 
 #include "assertion.h"
+#include "sim_kernel.h"
 
 struct haul_table {
     struct sim_store *store;
     struct sim_table_file *file;
 };
 
-static struct sim_store *served;
+static struct sim_store *served[SIM_HOST_COUNT_MAX];
+static int served_count;
 
 enum haul_status sim_table_create(struct haul_store *base, uint32_t family_id, const char *path,
                                   struct haul_table **out, struct haul_error *error)
@@ -57,7 +59,7 @@ enum haul_status sim_table_put(struct haul_table *table, struct haul_slice key,
         const struct sim_version *last = &file->records.at[file->records.count - 1];
         haul_assert(slice_compare(sim_version_key(last), key) < 0);
     }
-    sim_store_tell(table->store, file->family_id, key, key);
+    sim_store_tell(table->store, file->family_id, key, key, true);
     struct sim_version about = {.family_id = file->family_id, .ingested = true};
     sim_versions_put(&file->records, &about, key, &value);
     file->size_bytes += key.size + value.size;
@@ -127,20 +129,42 @@ enum haul_status sim_table_ingest(struct haul_store *base, uint32_t family_id,
 
 struct sim_directory {
     struct dirent entry;
+    struct sim_store *store;
     int next;
 };
+
+/* One that is open is known by the number of its database. */
+enum { DIRECTORY_FD_FIRST = 1 << 24 };
 
 int __wrap_mkdir(const char *path, mode_t mode);
 int __wrap_rmdir(const char *path);
 DIR *__wrap_opendir(const char *path);
 struct dirent *__wrap_readdir(DIR *directory);
 int __wrap_closedir(DIR *directory);
-int __wrap_dirfd(DIR *directory);
+int __wrap_dirfd(DIR *opened);
 int __wrap_unlinkat(int fd, const char *name, int flags);
 
-void sim_table_serve(struct sim_store *store)
+void sim_tables_init(void)
 {
-    served = store;
+    served_count = 0;
+}
+
+void sim_tables_serve(struct sim_store *store)
+{
+    haul_assert(served_count < SIM_HOST_COUNT_MAX);
+    served[served_count++] = store;
+}
+
+/* The database below whose directory the path lies. */
+static struct sim_store *store_at(const char *path)
+{
+    for (int i = 0; i < served_count; i++) {
+        size_t size = strlen(served[i]->path);
+        if (strncmp(served[i]->path, path, size) == 0 && path[size] == '/') {
+            return served[i];
+        }
+    }
+    haul_unreachable();
 }
 
 int __wrap_mkdir(const char *path, mode_t mode)
@@ -158,8 +182,10 @@ int __wrap_rmdir(const char *path)
 
 DIR *__wrap_opendir(const char *path)
 {
-    (void)path;
     struct sim_directory *directory = calloc(1, sizeof(*directory));
+    if (directory != NULL) {
+        directory->store = store_at(path);
+    }
     return (DIR *)(void *)directory;
 }
 
@@ -173,7 +199,7 @@ struct dirent *__wrap_readdir(DIR *opened)
 {
     struct sim_directory *directory = (struct sim_directory *)(void *)opened;
     while (directory->next < SIM_STORE_TABLE_COUNT_MAX) {
-        const struct sim_table_file *file = &served->files[directory->next++];
+        const struct sim_table_file *file = &directory->store->files[directory->next++];
         if (file->used) {
             (void)snprintf(directory->entry.d_name, sizeof(directory->entry.d_name), "%s",
                            name_of(file));
@@ -189,19 +215,23 @@ int __wrap_closedir(DIR *directory)
     return 0;
 }
 
-int __wrap_dirfd(DIR *directory)
+int __wrap_dirfd(DIR *opened)
 {
-    (void)directory;
-    return 0;
+    const struct sim_directory *directory = (struct sim_directory *)(void *)opened;
+    int number = 0;
+    while (served[number] != directory->store) {
+        number++;
+    }
+    return DIRECTORY_FD_FIRST + number;
 }
 
 int __wrap_unlinkat(int fd, const char *name, int flags)
 {
-    (void)fd;
+    struct sim_store *store = served[fd - DIRECTORY_FD_FIRST];
     (void)flags;
     for (int i = 0; i < SIM_STORE_TABLE_COUNT_MAX; i++) {
-        if (served->files[i].used && strcmp(name_of(&served->files[i]), name) == 0) {
-            served->files[i].used = false;
+        if (store->files[i].used && strcmp(name_of(&store->files[i]), name) == 0) {
+            store->files[i].used = false;
             return 0;
         }
     }

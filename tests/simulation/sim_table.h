@@ -19,7 +19,9 @@ enum haul_status sim_table_ingest(struct haul_store *base, uint32_t family_id,
                                   const char *const *paths, size_t path_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Whose files the directory calls see. */
-void sim_table_serve(struct sim_store *store);
+/* Whose files the directory calls see: those of every database that was named since the last
+ * sim_tables_init. */
+void sim_tables_init(void);
+void sim_tables_serve(struct sim_store *store);
 
 #endif

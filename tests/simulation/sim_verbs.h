@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct sim_process;
+#include "sim_kernel.h"
 
 /* Name, sentence: what goes wrong once in the life of a queue pair. */
 #define SIM_VERBS_FAULT_LIST(X)                                   \
@@ -36,7 +36,7 @@ struct sim_verbs_options {
     uint32_t fault_parts; /* of the queue pairs: one fault, ... */
     uint32_t fault_max;   /* ... within so many writes */
     uint32_t call_parts;  /* of the calls: they fail */
-    bool absent[2];       /* the host has no card */
+    bool absent[SIM_HOST_COUNT_MAX]; /* the host has no card */
 };
 
 struct sim_verbs_figures {

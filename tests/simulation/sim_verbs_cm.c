@@ -10,6 +10,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "sim_descriptor.h"
+#include "sim_network.h"
 #include "sim_verbs.h"
 #include "sim_verbs_queue.h"
 
@@ -142,7 +143,7 @@ static struct sim_id *make_id(struct rdma_event_channel *channel, struct sim_pro
         ids[id_count++] = made;
     }
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(7447)};
-    address.sin_addr.s_addr = htonl(0x0a000001);
+    address.sin_addr.s_addr = htonl(0x0a000001 + (uint32_t)process->host);
     *made = (struct sim_id){.process = process, .host = process->host, .used = true};
     made->base.channel = channel;
     made->base.verbs = &sim_verbs_shared;
@@ -153,10 +154,10 @@ static struct sim_id *make_id(struct rdma_event_channel *channel, struct sim_pro
     return made;
 }
 
-static struct sim_id *find_listener(uint16_t port)
+static struct sim_id *find_listener(int host, uint16_t port)
 {
     for (int i = 0; i < id_count; i++) {
-        if (ids[i]->used && ids[i]->listening && ids[i]->port == port) {
+        if (ids[i]->used && ids[i]->listening && ids[i]->host == host && ids[i]->port == port) {
             return ids[i];
         }
     }
@@ -175,7 +176,9 @@ static void show(struct message *message)
 static void arrive_request(struct message *message)
 {
     struct sim_id *from = message->from;
-    struct sim_id *listener = find_listener(7447);
+    struct sockaddr_in to;
+    memcpy(&to, &from->base.route.addr.dst_storage, sizeof(to));
+    struct sim_id *listener = find_listener(sim_network_host_at(&to), 7447);
     if (!from->used || from->over) {
         message->used = false;
         return;
@@ -403,7 +406,7 @@ int sim_bind_addr(struct rdma_cm_id *id, struct sockaddr *address)
 {
     const struct sockaddr_in *at = (const struct sockaddr_in *)(const void *)address;
     uint16_t port = ntohs(at->sin_port);
-    if (find_listener(port) != NULL) {
+    if (find_listener(sim_id_of(id)->host, port) != NULL) {
         return fail(EADDRINUSE);
     }
     sim_id_of(id)->port = port;

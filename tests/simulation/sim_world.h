@@ -1,22 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_world.h — one seed from its first step to its end: a source, a target, their operators, their
- * clients and everything that goes wrong.
+/* sim_world.h — one seed from its first step to its end: databases, their operators, their clients
+ * and everything that goes wrong.
  *
  * Safety phase: the faults of the seed happen, invariants are checked after each step. Liveness
- * phase: no faults; operators go on until the job is done, within bounded time. */
+ * phase: no faults; operators go on until every job has come to its end, within bounded time. */
 #ifndef HAUL_SIM_WORLD_H
 #define HAUL_SIM_WORLD_H
 
 #include <stdint.h>
 
+#include "sim_chaos.h"
+#include "sim_client.h"
 #include "sim_codec.h"
 #include "sim_options.h"
+#include "sim_task.h"
+
+struct sim_world {
+    const struct sim_options *options;
+    struct sim_random random;
+    struct sim_host hosts[SIM_HOST_COUNT_MAX];
+    struct sim_truth truth;
+    struct sim_task tasks[SIM_TASK_COUNT];
+    uint32_t task_count; /* so far */
+    uint64_t next_task_ns;
+    struct sim_client client;
+    struct sim_chaos chaos;
+    uint64_t next_client;
+    bool calm;           /* no more faults */
+    bool done;           /* nothing is left to do */
+    uint64_t wake_ns;    /* operators have something to do then, ... */
+    uint64_t ended_seen; /* ... or when a command has ended */
+    uint64_t commands;
+};
 
 struct sim_figures {
     uint64_t seeds;
     uint64_t steps;
     double seconds; /* of the simulated time */
-    uint64_t attempts;
+    uint64_t hosts;
+    uint64_t tasks, committed, decisions;
+    uint64_t commands;
     uint64_t client_writes;
     uint64_t faults[SIM_FAULT_COUNT]; /* that took effect */
     struct sim_network_figures network;

@@ -28,8 +28,8 @@ static void usage(void)
 {
     printf("usage: simulate [--seed FIRST] [--seeds COUNT] [--seconds LIMIT] [--verbose]\n"
            "         [--transport tcp|rdma|auto]\n"
-           "  runs migrations in a simulation: one for each seed, from FIRST (1) on, COUNT (1000)\n"
-           "  of them or as many as the time allows; --seed alone runs that one\n");
+           "  runs simulated worlds of databases: one a seed, from FIRST (1) on, COUNT (1000) of\n"
+           "  them or as many as the time allows; --seed alone runs that one\n");
 }
 
 static bool parse(struct arguments *arguments, int argc, char **argv)
@@ -71,9 +71,12 @@ static void print_figures(const struct sim_figures *figures, double seconds)
 {
     const struct sim_network_figures *network = &figures->network;
     double seeds = (double)figures->seeds;
-    printf("simulated %.0f s in %.1f s: %" PRIu64 " steps, %" PRIu64 " attempts, %" PRIu64
-           " writes of clients\n",
-           figures->seconds, seconds, figures->steps, figures->attempts, figures->client_writes);
+    printf("simulated %.0f s in %.1f s: %" PRIu64 " steps, %" PRIu64 " writes of clients\n",
+           figures->seconds, seconds, figures->steps, figures->client_writes);
+    printf("worlds: %" PRIu64 " databases, %" PRIu64 " jobs wanted, %" PRIu64 " done, %" PRIu64
+           " decided, %" PRIu64 " commands\n",
+           figures->hosts, figures->tasks, figures->committed, figures->decisions,
+           figures->commands);
     printf("network: %" PRIu64 " connections, %" PRIu64 " cut, %" PRIu64 " silent, %" PRIu64
            " refused, %" PRIu64 " flipped bits, %" PRIu64 " replayed; %" PRIu64 " stalls\n",
            network->connections, network->cuts, network->silences, network->refusals,
@@ -92,7 +95,7 @@ static void print_figures(const struct sim_figures *figures, double seconds)
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), figures->faults[i]);
     }
-    printf("\n%.0f seeds, %.0f seeds/s, 0 violations\n", seeds, seeds / seconds);
+    printf("\n%.0f worlds, %.0f worlds/s, 0 violations\n", seeds, seeds / seconds);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_command.h — what an operator types on a host: a process for each command, as the tool is, or
+ * a migration of the embedder's; it makes no difference to the product. */
+#ifndef HAUL_SIM_COMMAND_H
+#define HAUL_SIM_COMMAND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+#include "sim_cells.h"
+#include "sim_host.h"
+#include "sim_kernel.h"
+
+/* Name, what it does. */
+#define SIM_VERB_LIST(X)                                      \
+    X(RECV, "recv", "take whatever comes")                    \
+    X(SEND, "send", "hand over the cells of a request")       \
+    X(RESUME, "resume", "go on with what was begun")          \
+    X(RESOLVE, "resolve", "tell the target what was decided") \
+    X(CANCEL, "cancel", "give up every job of the database")  \
+    X(STATUS, "status", "look at the records")
+
+enum sim_verb {
+#define SIM_VERB_ENUM(name, word, sentence) SIM_VERB_##name,
+    SIM_VERB_LIST(SIM_VERB_ENUM)
+#undef SIM_VERB_ENUM
+        SIM_VERB_COUNT
+};
+
+const char *sim_verb_name(enum sim_verb verb);
+
+enum { SIM_COMMAND_COUNT = 16, SIM_COMMAND_TEXT_BYTES = 256, SIM_FREEZE_PATIENT_MS = 10000 };
+
+struct sim_command {
+    bool used;
+    enum sim_verb verb;
+    struct sim_host *host;
+    const struct sim_host *to; /* whom it asks; NULL: nobody */
+    struct sim_request request;
+    bool overwrite;
+    bool patient;                     /* its freezes may take longer */
+    bool is_unwatched;                /* nobody waits for its result */
+    bool told_to_end;                 /* its operator has no more use for it */
+    bool refuses_freezes;             /* an owner that lets nothing be handed over */
+    struct sim_process *process;      /* NULL: it has ended */
+    struct haul_migration *migration; /* NULL: none yet, or no more */
+    uint32_t frozen;                  /* cells that its freeze has taken from the clients */
+    uint64_t frozen_ns;               /* since then */
+    uint64_t excused_ns;              /* of this time, what hooks and pauses have taken */
+    uint64_t slow_before_ns;          /* what slow calls had taken before it */
+    uint32_t reserved;                /* cells that its hook has let a job bring */
+    /* Ended by itself; otherwise it was killed. */
+    bool finished;
+    enum haul_status outcome;
+    bool verified;
+    char text[SIM_COMMAND_TEXT_BYTES];
+};
+
+void sim_commands_init(void);
+/* What is to be typed; the caller fills in the rest and starts it. NULL: too many run. */
+struct sim_command *sim_command_new(struct sim_host *host, enum sim_verb verb);
+void sim_command_start(struct sim_command *command);
+/* Its result was taken. */
+void sim_command_drop(struct sim_command *command);
+
+/* The n-th, used or not. */
+struct sim_command *sim_command_at(int index);
+/* A running command of the host with this verb, or NULL. */
+struct sim_command *sim_command_find(const struct sim_host *host, enum sim_verb verb);
+/* Running commands of the host. */
+uint32_t sim_command_count(const struct sim_host *host);
+/* Cells that running commands have frozen. */
+uint32_t sim_commands_frozen(const struct sim_host *host);
+/* The host's processes are gone. */
+void sim_commands_kill(const struct sim_host *host);
+
+/* Grows whenever a command ends or dies. */
+uint64_t sim_commands_ended(void);
+
+/* Ask for an orderly end, which keeps what has arrived or not. */
+void sim_command_cancel(struct sim_command *command);
+void sim_command_stop(struct sim_command *command);
+
+#endif

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_hooks.c — every hook there is. */
+#include "sim_hooks.h"
+
+#include "assertion.h"
+#include "clock.h"
+#include "sim_records.h"
+#include "sim_report.h"
+#include "sim_truth.h"
+
+enum { FREEZE_SLOW_MS = 6000, FREEZE_ALLOWANCE_MS = 50 };
+
+static void sleep_up_to(struct sim_command *command, uint32_t ms_max)
+{
+    uint64_t began_ns = sim_kernel.now_ns;
+    sim_sleep((uint64_t)NS_PER_MS * sim_random_below(command->host->random, ms_max + 1));
+    command->excused_ns += sim_kernel.now_ns - began_ns;
+}
+
+/* --- source ----------------------------------------------------------------------------------- */
+
+/* What the command may hand over. One that goes on with an earlier job has its ranges. */
+static uint32_t cells_of(struct sim_command *command)
+{
+    uint32_t cells = command->request.cells;
+    if (command->verb == SIM_VERB_SEND) {
+        return cells;
+    }
+    const struct sim_records *records = sim_records_of(command->host);
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool open =
+            job->role == JOURNAL_SOURCE && !job->committed && job->phase != JOURNAL_PHASE_ABORTED;
+        cells |= open ? job->cells : 0;
+    }
+    return cells;
+}
+
+static enum haul_status hook_freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
+{
+    struct sim_command *command = context;
+    struct sim_host *host = command->host;
+    if (command->refuses_freezes) {
+        return haul_error_set(error, HAUL_TIMEOUT, "freeze", 0, "not for a second job");
+    }
+    command->frozen = cells_of(command);
+    command->frozen_ns = sim_kernel.now_ns;
+    command->excused_ns = 0;
+    command->slow_before_ns = host->disk.slow_ns + host->store.stalled_ns;
+    host->accepts &= ~command->frozen;
+    sim_say("%s freezes at %llu", host->name, (unsigned long long)host->store.sequence);
+    /* Some owners do not keep to the deadline. */
+    uint32_t slow_ms = sim_random_below(host->random, 6) == 0 ? FREEZE_SLOW_MS : 0;
+    sleep_up_to(command, deadline_ms / 2 + slow_ms);
+    if (sim_random_chance(host->random, host->options->freeze_fail_parts)) {
+        return haul_error_set(error, HAUL_TIMEOUT, "freeze", 0, "writers did not come to rest");
+    }
+    return HAUL_OK;
+}
+
+/* No frozen cell may have been decided away. */
+static void check_thaw(const struct sim_command *command)
+{
+    const struct sim_records *records = sim_records_of(command->host);
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool gone = job->role == JOURNAL_SOURCE && job->committed;
+        if (gone && (job->cells & command->frozen &
+                     sim_truth_owned(command->host->truth, command->host)) != 0) {
+            sim_fail("I4", "%s thaws after its decision to commit", command->host->name);
+        }
+    }
+}
+
+static void hook_unfreeze(void *context)
+{
+    struct sim_command *command = context;
+    sim_hooks_check_freeze(command);
+    check_thaw(command);
+    sim_say("%s thaws", command->host->name);
+    command->frozen = 0;
+    sim_host_refresh(command->host);
+}
+
+static void note_in_register(struct sim_host *host, enum journal_role role, uint64_t new_version)
+{
+    const struct sim_records *records = sim_records_of(host);
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool known = sim_register_has(&host->own_register, job->id);
+        if (job->role == role && job->committed && !known) {
+            sim_register_note(&host->own_register, job->id, job->cells, role == JOURNAL_TARGET);
+        }
+    }
+    if (new_version > host->own_register.version) {
+        host->own_register.version = new_version;
+    }
+}
+
+static void hook_release(void *context, uint64_t new_version)
+{
+    struct sim_command *command = context;
+    struct sim_host *host = command->host;
+    const struct sim_records *records = sim_records_of(host);
+    if (sim_records_decided(records) == NULL) {
+        sim_fail("I4", "%s releases without a record of the decision", host->name);
+    }
+    sim_hooks_check_freeze(command);
+    sim_truth_note_decisions(host->truth, host);
+    if (host->own_register.in_use) {
+        note_in_register(host, JOURNAL_SOURCE, new_version);
+    }
+    command->frozen = 0;
+    sim_host_refresh(host);
+}
+
+static void hook_log_data(void *context, struct haul_slice blob)
+{
+    (void)context;
+    (void)blob;
+}
+
+/* --- target ----------------------------------------------------------------------------------- */
+
+static uint32_t cells_of_reservation(const struct haul_reservation *wanted)
+{
+    uint32_t cells = 0;
+    for (size_t i = 0; i < wanted->family_count; i++) {
+        uint32_t family = sim_family_number(wanted->families[i]);
+        for (size_t j = 0; family < SIM_FAMILY_COUNT && j < wanted->range_count; j++) {
+            cells |= sim_cells_of_range(family, wanted->ranges[j].start, wanted->ranges[j].end);
+        }
+    }
+    return cells;
+}
+
+/* An embedder lets nobody bring what it owns, or what it was not told about. */
+static enum haul_status hook_reserve(void *context, const struct haul_reservation *wanted,
+                                     struct haul_error *error)
+{
+    struct sim_command *command = context;
+    struct sim_host *host = command->host;
+    uint32_t cells = cells_of_reservation(wanted);
+    sleep_up_to(command, 20);
+    if ((cells & ~host->expected) != 0 || (cells & sim_truth_owned(host->truth, host)) != 0) {
+        sim_say("%s refuses a job", host->name);
+        return haul_error_set(error, HAUL_AUTH, "reserve", 0, "not what was agreed");
+    }
+    command->reserved = cells;
+    return HAUL_OK;
+}
+
+static void hook_unreserve(void *context)
+{
+    struct sim_command *command = context;
+    sleep_up_to(command, 20);
+    command->reserved = 0;
+}
+
+static enum haul_status hook_own(void *context, uint64_t new_version, struct haul_error *error)
+{
+    struct sim_command *command = context;
+    struct sim_host *host = command->host;
+    (void)error;
+    sleep_up_to(command, 20);
+    if (sim_truth_note_owned(host->truth, host, new_version) == 0) {
+        sim_fail("I4", "%s is told to own, and no record says so", host->name);
+    }
+    if (host->own_register.in_use) {
+        note_in_register(host, JOURNAL_TARGET, new_version);
+    }
+    sim_host_refresh(host);
+    sleep_up_to(command, 20);
+    return HAUL_OK;
+}
+
+static bool hook_was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
+{
+    const struct sim_command *command = context;
+    return sim_register_has(&command->host->own_register, job);
+}
+
+static enum haul_status hook_version_get(void *context, uint64_t *version, struct haul_error *error)
+{
+    const struct sim_command *command = context;
+    (void)error;
+    *version = command->host->own_register.version;
+    return HAUL_OK;
+}
+
+/* --- which of them ---------------------------------------------------------------------------- */
+
+void sim_hooks_of_source(struct sim_command *command, struct haul_hooks *hooks)
+{
+    *hooks = (struct haul_hooks){
+        .context = command,
+        .freeze = hook_freeze,
+        .unfreeze = command->refuses_freezes ? NULL : hook_unfreeze,
+        .release = hook_release,
+        .version_get = command->host->own_register.in_use ? hook_version_get : NULL,
+        .log_data = hook_log_data,
+    };
+}
+
+void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
+{
+    bool reserves = command->host->options->reserve_hook;
+    bool registers = command->host->own_register.in_use;
+    *hooks = (struct haul_hooks){
+        .context = command,
+        .reserve = reserves ? hook_reserve : NULL,
+        .unreserve = reserves ? hook_unreserve : NULL,
+        .own = hook_own,
+        .was_owned = registers ? hook_was_owned : NULL,
+        .version_get = registers ? hook_version_get : NULL,
+    };
+}
+
+/* The hook, a slow disk and a stopped process are not the product's; the rest is. */
+void sim_hooks_check_freeze(const struct sim_command *command)
+{
+    const struct sim_options *options = command->host->options;
+    if (command->frozen == 0) {
+        return;
+    }
+    uint64_t limit_ms = command->patient ? SIM_FREEZE_PATIENT_MS : options->freeze_max_ms;
+    uint64_t limit_ns = (limit_ms + FREEZE_ALLOWANCE_MS) * (uint64_t)NS_PER_MS;
+    uint64_t excused_ns = command->excused_ns + command->host->disk.slow_ns +
+                          command->host->store.stalled_ns - command->slow_before_ns;
+    uint64_t lasted_ns = sim_kernel.now_ns - command->frozen_ns;
+    if (lasted_ns > limit_ns + excused_ns) {
+        sim_fail("I9", "%s has been frozen for %llu ms, of which %llu are excused",
+                 command->host->name, (unsigned long long)(lasted_ns / NS_PER_MS),
+                 (unsigned long long)(excused_ns / NS_PER_MS));
+    }
+}

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_operator.c — what a sensible operator does next, host by host and task by task. */
+#include "sim_operator.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "clock.h"
+#include "sim_report.h"
+#include "sim_world.h"
+
+enum { RESTART_MS_MAX = 3000, PROMPT_MS_MAX = 150, ATTEMPTS_MAX = 3, DEAD_MS_MAX = 5000 };
+
+/* Mostly at once: time in which nothing happens costs steps, too. */
+static uint64_t soon(struct sim_world *world, uint32_t ms_max)
+{
+    ms_max = sim_random_below(&world->random, 4) == 0 ? ms_max : PROMPT_MS_MAX;
+    return sim_kernel.now_ns + 1 + (uint64_t)NS_PER_MS * sim_random_below(&world->random, ms_max);
+}
+
+/* --- tasks ------------------------------------------------------------------------------------ */
+
+/* Success means: the target owns, and says so. An alarm means that something was damaged. */
+static void check_outcome(const struct sim_world *world, const struct sim_task *task)
+{
+    const struct sim_handed *decision = sim_task_decision(task);
+    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE &&
+        (decision == NULL || !decision->owned)) {
+        sim_fail("I6", "%s reports success, and %s never took over", task->source->name,
+                 task->target->name);
+    }
+    const uint64_t *seen = world->chaos.seen;
+    bool alarm = task->outcome == HAUL_PROTOCOL || task->outcome == HAUL_CORRUPT ||
+                 task->outcome == HAUL_FENCED || task->outcome == HAUL_INTERNAL;
+    bool reason =
+        sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
+        sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
+        task->target->foreign > 0 || strstr(task->text, SIM_STORE_FAILURE) != NULL ||
+        seen[SIM_FAULT_MEMORY] > 0 ||
+        /* It went while we knocked. */
+        strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
+        /* The target was told to give the job up. */
+        strstr(task->text, "than was sent") != NULL || strstr(task->text, "than were sent") != NULL;
+    if (alarm && !reason) {
+        sim_fail("I6", "%s, though nothing was damaged: %s", haul_status_name(task->outcome),
+                 task->text);
+    }
+}
+
+/* The command of the task has ended, or died with its host. */
+static void take_result(struct sim_world *world, struct sim_task *task)
+{
+    struct sim_command *command = task->command;
+    task->command = NULL;
+    task->finished = command->finished;
+    task->verb = command->verb;
+    task->outcome = command->outcome;
+    (void)snprintf(task->text, sizeof(task->text), "%s", command->text);
+    sim_command_drop(command);
+    if (task->finished) {
+        check_outcome(world, task);
+    }
+    task->committed = sim_task_is_settled(task);
+    task->over = task->committed ||
+                 (task->mistaken && task->finished && task->attempts >= ATTEMPTS_MAX) ||
+                 (task->mistaken && task->outcome == HAUL_MISMATCH);
+    task->next_ns = soon(world, RESTART_MS_MAX);
+}
+
+static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *task)
+{
+    const struct sim_records *records = sim_records_of(task->source);
+    if (sim_records_decided(records) != NULL ||
+        (task->finished && task->outcome == HAUL_IN_DOUBT)) {
+        return SIM_VERB_RESOLVE;
+    }
+    bool nothing_left = task->attempts == 0 || task->mistaken ||
+                        (task->finished && task->outcome == HAUL_NOT_FOUND);
+    return nothing_left || sim_random_below(&world->random, 2) == 0 ? SIM_VERB_SEND
+                                                                    : SIM_VERB_RESUME;
+}
+
+/* Of the job that is to be resolved; another task may have left it. NULL: there is none. */
+static struct sim_host *target_of_decided(struct sim_host *source)
+{
+    const struct sim_truth *truth = source->truth;
+    const struct sim_job_record *job = sim_records_decided(sim_records_of(source));
+    for (uint32_t i = 0; job != NULL && i < truth->handed_count && i < SIM_HANDED_COUNT; i++) {
+        if (memcmp(truth->handed[i].job, job->id, HAUL_JOB_BYTES) == 0) {
+            return &truth->hosts[truth->handed[i].to];
+        }
+    }
+    return NULL;
+}
+
+static void type_next(struct sim_world *world, struct sim_task *task)
+{
+    enum sim_verb verb = next_verb(world, task);
+    struct sim_command *command = sim_command_new(task->source, verb);
+    if (command == NULL) {
+        return;
+    }
+    /* What the message advises. */
+    bool advised =
+        task->finished && (task->outcome == HAUL_BUSY || task->outcome == HAUL_NOT_EMPTY);
+    const struct sim_host *decided = target_of_decided(task->source);
+    command->to = verb == SIM_VERB_RESOLVE && decided != NULL ? decided : task->target;
+    command->request = task->request;
+    command->overwrite = task->overwrite || advised;
+    command->patient = world->calm;
+    task->command = command;
+    task->attempts++;
+    world->commands++;
+    sim_command_start(command);
+}
+
+static void operate_task(struct sim_world *world, struct sim_task *task)
+{
+    if (task->over || (task->command != NULL && task->command->process != NULL)) {
+        return;
+    }
+    if (task->command != NULL) {
+        take_result(world, task);
+    } else if (sim_task_is_settled(task)) {
+        task->committed = true; /* somebody else's command was enough */
+        task->over = true;
+    } else if (task->source->up && sim_kernel.now_ns >= task->next_ns) {
+        type_next(world, task);
+    }
+}
+
+/* --- hosts ------------------------------------------------------------------------------------ */
+
+/* Is something to arrive here, or has it not yet come to its end? */
+static bool receives(struct sim_world *world, const struct sim_host *host)
+{
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        if (!world->tasks[i].over && world->tasks[i].target == host) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; i < world->options->host_count; i++) {
+        if (target_of_decided(&world->hosts[i]) == host) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void operate_receiver(struct sim_world *world, struct sim_host *host)
+{
+    struct sim_command *command = host->receiver;
+    bool wanted = receives(world, host);
+    if (command != NULL && command->process == NULL) {
+        sim_command_drop(command);
+        host->receiver = NULL;
+        host->receive_ns = soon(world, RESTART_MS_MAX);
+    } else if (command != NULL && !wanted && !command->told_to_end) {
+        command->told_to_end = command->migration != NULL;
+        sim_command_stop(command);
+    } else if (command == NULL && wanted && host->up && sim_kernel.now_ns >= host->receive_ns) {
+        host->receiver = sim_command_new(host, SIM_VERB_RECV);
+        if (host->receiver != NULL) {
+            sim_command_start(host->receiver);
+        }
+    }
+}
+
+static void operate_host(struct sim_world *world, struct sim_host *host)
+{
+    if (host->lost) {
+        return;
+    }
+    if (!host->up && host->restart_ns == 0) {
+        host->restart_ns = soon(world, RESTART_MS_MAX);
+    } else if (!host->up && sim_kernel.now_ns >= host->restart_ns) {
+        sim_host_start(host);
+    } else if (host->up && host->store.dead && host->restart_ns == 0) {
+        host->restart_ns = soon(world, DEAD_MS_MAX); /* somebody notices */
+    } else if (host->up && host->store.dead && sim_kernel.now_ns >= host->restart_ns) {
+        sim_host_kill(host);
+    }
+    operate_receiver(world, host);
+}
+
+static bool are_over(const struct sim_world *world)
+{
+    bool over = world->task_count == world->options->task_count;
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        over = over && world->tasks[i].over;
+    }
+    return over;
+}
+
+static uint32_t open_count(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    return sim_records_open_count(records, JOURNAL_SOURCE) +
+           sim_records_open_count(records, JOURNAL_TARGET);
+}
+
+/* What earlier jobs have left, and no other job has come to clear. */
+static void clean_up(struct sim_world *world, struct sim_host *host)
+{
+    if (!host->up || sim_command_count(host) > 0 || open_count(host) == 0 ||
+        sim_kernel.now_ns < host->receive_ns) {
+        return;
+    }
+    const struct sim_host *decided = target_of_decided(host);
+    struct sim_command *command =
+        sim_command_new(host, decided == NULL ? SIM_VERB_CANCEL : SIM_VERB_RESOLVE);
+    if (command != NULL) {
+        command->to = decided;
+        command->is_unwatched = true;
+        host->receive_ns = soon(world, RESTART_MS_MAX);
+        world->commands++;
+        sim_command_start(command);
+    }
+}
+
+void sim_operator_step(struct sim_world *world)
+{
+    bool cleans = world->calm && are_over(world);
+    for (uint32_t i = 0; i < world->options->host_count; i++) {
+        operate_host(world, &world->hosts[i]);
+        if (cleans && !world->hosts[i].lost) {
+            clean_up(world, &world->hosts[i]);
+        }
+    }
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        operate_task(world, &world->tasks[i]);
+    }
+}
+
+bool sim_operator_is_done(struct sim_world *world)
+{
+    bool done = are_over(world);
+    if (!world->calm) {
+        return done;
+    }
+    for (uint32_t i = 0; i < world->options->host_count && done; i++) {
+        struct sim_host *host = &world->hosts[i];
+        done = host->lost || (host->up && open_count(host) == 0);
+    }
+    return done;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_records.c — the product's own readers, on the side of the simulation. */
+#include "sim_records.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "assertion.h"
+#include "crc32c.h"
+#include "job_journal.h"
+#include "journal_directory.h"
+#include "ownership.h"
+#include "plan.h"
+#include "sim_kernel.h"
+
+/* --- cells ------------------------------------------------------------------------------------ */
+
+static uint32_t cells_of_plan(const struct plan *plan)
+{
+    uint32_t cells = 0;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        uint32_t family = sim_family_number(plan->families[i].family.name);
+        for (size_t j = 0; family < SIM_FAMILY_COUNT && j < plan->range_count; j++) {
+            cells |= sim_cells_of_range(family, key_range_start(&plan->ranges[j]),
+                                        key_range_end(&plan->ranges[j]));
+        }
+    }
+    return cells;
+}
+
+static uint32_t cells_of_entry(const struct ownership_entry *entry)
+{
+    uint32_t cells = 0;
+    for (uint32_t family = 0; family < SIM_FAMILY_COUNT; family++) {
+        bool named = entry->family_count == 0;
+        for (size_t i = 0; i < entry->family_count; i++) {
+            named = named || strcmp(entry->families[i], sim_family_name(family)) == 0;
+        }
+        if (named) {
+            cells |= sim_cells_of_range(family, key_range_start(&entry->range),
+                                        key_range_end(&entry->range));
+        }
+    }
+    return cells;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void read_file(struct sim_host *host, struct sim_records *records,
+                      struct ownership *ownership)
+{
+    struct haul_error error;
+    records->readable =
+        ownership_read(&host->disk.calls, host->directory, ownership, &error) == HAUL_OK;
+    if (!records->readable) {
+        ownership_init(ownership);
+        return;
+    }
+    records->version = ownership->config_version;
+    for (size_t i = 0; i < ownership->entry_count; i++) {
+        const struct ownership_entry *entry = &ownership->entries[i];
+        uint32_t cells = cells_of_entry(entry);
+        bool released = entry->state == OWNERSHIP_RELEASED;
+        bool imported = entry->state == OWNERSHIP_IMPORTED;
+        records->released &= released || imported ? ~cells : UINT32_MAX;
+        records->imported &= released || imported ? ~cells : UINT32_MAX;
+        records->released |= released ? cells : 0;
+        records->imported |= imported ? cells : 0;
+    }
+}
+
+static bool has_released(const struct ownership *ownership, const uint8_t *job)
+{
+    for (size_t i = 0; i < ownership->entry_count; i++) {
+        if (ownership->entries[i].state == OWNERSHIP_RELEASED &&
+            memcmp(ownership->entries[i].job_id, job, HAUL_JOB_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_state(const struct journal *journal, struct sim_job_record *job)
+{
+    const struct journal_state *state = journal_state(journal);
+    struct haul_error error;
+    struct plan plan;
+    job->readable = true;
+    job->phase = state->phase;
+    job->committed = state->outcome == JOURNAL_COMMIT;
+    job->new_version =
+        job->role == JOURNAL_SOURCE ? state->decision.new_version : state->committed.new_version;
+    if (job_journal_read_plan(journal, &plan, &error) == HAUL_OK) {
+        job->cells = cells_of_plan(&plan);
+        plan_fini(&plan);
+    }
+}
+
+static void read_journal(struct sim_host *host, const struct journal_entry *entry,
+                         const struct ownership *ownership, struct sim_job_record *job)
+{
+    struct journal_config config = {.directory = host->directory,
+                                    .role = entry->role,
+                                    .calls = &host->disk.calls,
+                                    .read_only = true};
+    struct journal *journal = NULL;
+    struct haul_error error;
+    *job = (struct sim_job_record){.role = entry->role};
+    memcpy(job->id, entry->job_id, sizeof(job->id));
+    memcpy(config.job_id, entry->job_id, sizeof(config.job_id));
+    if (journal_open(&config, &journal, &error) == HAUL_OK) {
+        read_state(journal, job);
+        journal_close(journal);
+    }
+    bool released = job->role == JOURNAL_SOURCE && has_released(ownership, job->id);
+    job->committed = job->committed || released;
+}
+
+static void read_all(struct sim_host *host, struct sim_records *records)
+{
+    struct journal_entry *entries = NULL;
+    struct ownership ownership;
+    size_t count = 0;
+    struct haul_error error;
+    memset(records, 0, sizeof(*records));
+    sim_heap_select(NULL); /* the simulation looks, whoever runs */
+    host->disk.looking = true;
+    read_file(host, records, &ownership);
+    enum haul_status status =
+        journal_directory_list(&host->disk.calls, host->directory, &entries, &count, &error);
+    haul_assert(status == HAUL_OK && count <= SIM_RECORDS_JOB_COUNT);
+    for (size_t i = 0; i < count; i++) {
+        read_journal(host, &entries[i], &ownership, &records->jobs[records->job_count++]);
+    }
+    free(entries);
+    ownership_fini(&ownership);
+    host->disk.looking = false;
+    struct sim_process *process = sim_process_current();
+    sim_heap_select(process == NULL ? NULL : &process->heap);
+}
+
+/* The last answers, one a host. */
+static struct sim_records answers[SIM_HOST_COUNT_MAX];
+
+void sim_records_reset(void)
+{
+    for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
+        answers[i].changes = UINT64_MAX;
+    }
+}
+
+const struct sim_records *sim_records_of(struct sim_host *host)
+{
+    struct sim_records *records = &answers[host->number];
+    if (records->changes != host->disk.changes) {
+        read_all(host, records);
+        records->changes = host->disk.changes;
+    }
+    return records;
+}
+
+uint32_t sim_records_open_count(const struct sim_records *records, enum journal_role role)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        count += job->role == role && job->phase != JOURNAL_PHASE_DONE &&
+                 job->phase != JOURNAL_PHASE_ABORTED;
+    }
+    return count;
+}
+
+const struct sim_job_record *sim_records_decided(const struct sim_records *records)
+{
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        if (job->role == JOURNAL_SOURCE && job->committed && job->phase != JOURNAL_PHASE_DONE) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+const struct sim_job_record *sim_records_find(const struct sim_records *records,
+                                              enum journal_role role,
+                                              const uint8_t id[HAUL_JOB_BYTES])
+{
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        if (job->role == role && memcmp(job->id, id, HAUL_JOB_BYTES) == 0) {
+            return job;
+        }
+    }
+    return NULL;
+}
+
+/* --- histories -------------------------------------------------------------------------------- */
+
+enum { FILE_BYTES_MAX = 4096 };
+
+static uint8_t *put_bytes(uint8_t *at, const void *data, size_t size)
+{
+    if (size > 0) {
+        memcpy(at, data, size);
+    }
+    return at + size;
+}
+
+static uint8_t *put_entry(uint8_t *at, struct sim_host *host, uint32_t index, uint16_t state)
+{
+    struct haul_slice start = sim_span_start(index % SIM_SPAN_COUNT);
+    struct haul_slice end = sim_span_end(index % SIM_SPAN_COUNT);
+    const char *name = sim_family_name(index / SIM_SPAN_COUNT);
+    sim_random_fill(host->random, at, HAUL_JOB_BYTES);
+    at += HAUL_JOB_BYTES;
+    put_u16(at, state);
+    put_u16(at + 2, 1);
+    put_u32(at + 4, (uint32_t)start.size);
+    put_u32(at + 8, (uint32_t)end.size);
+    at = put_bytes(at + 12, start.data, start.size);
+    at = put_bytes(at, end.data, end.size);
+    *at = (uint8_t)strlen(name);
+    return put_bytes(at + 1, name, strlen(name));
+}
+
+static uint8_t *put_entries(uint8_t *at, struct sim_host *host, uint32_t cells, uint16_t state,
+                            uint32_t *count)
+{
+    for (uint32_t i = 0; i < SIM_CELL_COUNT; i++) {
+        if ((cells >> i & 1) != 0) {
+            at = put_entry(at, host, i, state);
+            (*count)++;
+        }
+    }
+    return at;
+}
+
+void sim_records_invent(struct sim_host *host, uint64_t version, uint32_t released,
+                        uint32_t imported, uint32_t hidden)
+{
+    uint8_t bytes[FILE_BYTES_MAX];
+    uint32_t count = 0;
+    uint8_t *at = bytes + 32;
+    at = put_entries(at, host, hidden & imported, OWNERSHIP_RELEASED, &count);
+    at = put_entries(at, host, hidden & released, OWNERSHIP_IMPORTED, &count);
+    at = put_entries(at, host, released, OWNERSHIP_RELEASED, &count);
+    at = put_entries(at, host, imported, OWNERSHIP_IMPORTED, &count);
+    memcpy(bytes, "HAULOWNR", 8);
+    put_u16(bytes + 8, 1);
+    put_u16(bytes + 10, 0);
+    put_u32(bytes + 12, count);
+    put_u64(bytes + 16, version);
+    put_u64(bytes + 24, 1);
+    put_u32(at, crc32c(bytes, (size_t)(at - bytes)));
+    at += 4;
+    sim_disk_put(&host->disk, host->directory, "ownership", slice_of(bytes, (size_t)(at - bytes)));
+}

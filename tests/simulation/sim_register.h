@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_register.h — the register of an embedder that keeps version and ownership itself, as a member
+ * of a cluster does: durable at once, and read and written by its hooks alone. */
+#ifndef HAUL_SIM_REGISTER_H
+#define HAUL_SIM_REGISTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/migration.h"
+
+enum { SIM_REGISTER_JOB_COUNT = 32 };
+
+struct sim_register {
+    bool in_use; /* the host has the hook `version_get` */
+    uint64_t version;
+    uint32_t owned;                                       /* cells */
+    uint8_t jobs[SIM_REGISTER_JOB_COUNT][HAUL_JOB_BYTES]; /* whose end it has noted; a ring */
+    uint32_t job_count;
+};
+
+bool sim_register_has(const struct sim_register *self, const uint8_t job[HAUL_JOB_BYTES]);
+/* The job has given (`gained` false) or brought these cells. */
+void sim_register_note(struct sim_register *self, const uint8_t job[HAUL_JOB_BYTES], uint32_t cells,
+                       bool gained);
+
+#endif

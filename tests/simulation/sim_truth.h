@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_truth.h — who owns which cell of a simulated world: what every promise is held against.
+ *
+ * A cell has one owner at any time, in each lineage. The data of its owner's database is the truth.
+ * Ownership changes at two moments only: when a source has decided (the target must hold everything
+ * then, durably), and when an operator types a flag that names the risk. A lineage is what began as
+ * one set of data: a copy of a database that lives on beside its original is the beginning of
+ * another lineage, and so is a range that was taken back although another database may own it. */
+#ifndef HAUL_SIM_TRUTH_H
+#define HAUL_SIM_TRUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sim_host.h"
+#include "sim_records.h"
+
+enum { SIM_LINEAGE_COUNT = 8, SIM_HANDED_COUNT = 64, SIM_NOBODY = -1 };
+
+/* A hand-over that was decided. */
+struct sim_handed {
+    uint8_t job[HAUL_JOB_BYTES];
+    int from;
+    int to;
+    uint32_t cells;
+    bool owned; /* the target has taken over */
+};
+
+struct sim_truth {
+    struct sim_host *hosts; /* SIM_HOST_COUNT_MAX of them */
+    int8_t owner[SIM_LINEAGE_COUNT][SIM_CELL_COUNT];
+    uint8_t lineage[SIM_HOST_COUNT_MAX][SIM_CELL_COUNT];
+    uint32_t lineage_count;
+    struct sim_handed handed[SIM_HANDED_COUNT]; /* a ring */
+    uint32_t handed_count;
+};
+
+void sim_truth_init(struct sim_truth *truth, struct sim_host *hosts);
+/* The cells are the host's, with the data that it has. */
+void sim_truth_give(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
+/* The cells that are the host's. */
+uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host);
+/* Fails unless all of the cells are the host's. */
+void sim_truth_check_owner(const struct sim_truth *truth, const struct sim_host *host,
+                           uint32_t cells, const char *what);
+
+/* The source's records were changed for good: whatever they have decided by now is the target's. */
+void sim_truth_note_decisions(struct sim_truth *truth, struct sim_host *source);
+/* The target takes over the jobs that its records call committed; the cells of those of them that
+ * have this version. */
+uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
+                              uint64_t new_version);
+
+/* A process of the host writes [begin, end) of a family, or one key (`is_key`). */
+void sim_truth_check_write(const struct sim_truth *truth, const struct sim_host *host,
+                           uint32_t family_id, struct haul_slice begin, struct haul_slice end,
+                           bool is_key);
+
+#endif
