@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
+#include "assertion.h"
+
 /* These are macros or inline functions in the libraries' headers and have no address. */
 
 static int query_port(struct ibv_context *context, uint8_t port, struct ibv_port_attr *attributes)
@@ -141,6 +143,20 @@ enum haul_status verbs_check_made(const void *made, const char *call, const char
                                   struct haul_error *error)
 {
     return made != NULL ? HAUL_OK : verbs_fail(error, call, errno, what);
+}
+
+void verbs_leak_note(struct verbs_leak *leak, int result, const char *call)
+{
+    if (result == 0) {
+        return;
+    }
+    int code = result == -1 ? errno : result < 0 ? -result : result;
+    haul_debug_assert(leak->count > 0 || (code != EBUSY && code != EINVAL));
+    if (leak->count == 0) {
+        leak->call = call;
+        leak->code = code;
+    }
+    leak->count++;
 }
 
 enum haul_status verbs_set_nonblocking(int fd, struct haul_error *error)

@@ -86,6 +86,18 @@ enum haul_status verbs_check(int result, const char *call, const char *what,
 enum haul_status verbs_check_made(const void *made, const char *call, const char *what,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* What the libraries did not take back. */
+struct verbs_leak {
+    unsigned count;
+    const char *call; /* the first, and its errno */
+    int code;
+};
+
+/* Note the `result` of a call that gives an object back. It fails when the kernel has taken the
+ * device away (EIO, ENODEV): the object's memory is then lost for the life of the process, and
+ * nothing else. EBUSY and EINVAL are our own mistakes, unless something else was lost before. */
+void verbs_leak_note(struct verbs_leak *leak, int result, const char *call);
+
 /* Let reads of a library's descriptor return instead of waiting. Errors: IO. */
 enum haul_status verbs_set_nonblocking(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
-#include "assertion.h"
-
 static void format_memlock(char *text, size_t size)
 {
     struct rlimit limit;
@@ -101,12 +99,12 @@ fail:
 void verbs_device_close(struct verbs_device *device)
 {
     if (device->pd != NULL) {
-        int result = device->api->dealloc_pd(device->pd);
-        haul_assert(result == 0); /* EBUSY: a region or a queue was forgotten */
+        verbs_leak_note(&device->leak, device->api->dealloc_pd(device->pd), "ibv_dealloc_pd");
         device->pd = NULL;
     }
     if (device->context != NULL) {
-        (void)device->api->close_device(device->context);
+        verbs_leak_note(&device->leak, device->api->close_device(device->context),
+                        "ibv_close_device");
         device->context = NULL;
     }
 }
@@ -132,10 +130,9 @@ enum haul_status verbs_device_register(const struct verbs_device *device,
     return HAUL_OK;
 }
 
-void verbs_device_unregister(const struct verbs_device *device, struct ibv_mr *region)
+void verbs_device_unregister(struct verbs_device *device, struct ibv_mr *region)
 {
     if (region != NULL) {
-        /* Cannot fail without memory windows; the device's closing would find a failure. */
-        (void)device->api->dereg_mr(region);
+        verbs_leak_note(&device->leak, device->api->dereg_mr(region), "ibv_dereg_mr");
     }
 }

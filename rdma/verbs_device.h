@@ -23,13 +23,15 @@ struct verbs_device {
     uint32_t message_bytes_max; /* of the port */
     int work_requests_max;      /* of each direction of a queue pair */
     int completions_max;        /* of a completion queue */
+    struct verbs_leak leak;     /* of all that was opened on it; outlives the closing */
 };
 
 /* Open the device and port that rdma_cm chose for `id`. Errors: UNSUPPORTED, LIMIT, IO. */
 enum haul_status verbs_device_open(struct verbs_device *device, const struct verbs_api *api,
                                    const struct rdma_cm_id *id,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* Accepts a zeroed or half-opened one. All regions and queues are gone before. */
+/* Accepts a zeroed or half-opened one. All regions and queues are gone before, or lost: the kernel
+ * takes them away from the device when its descriptor is closed. */
 void verbs_device_close(struct verbs_device *device);
 
 /* A piece of memory to register, with IBV_ACCESS_* flags. */
@@ -44,7 +46,7 @@ struct verbs_memory {
 enum haul_status verbs_device_register(const struct verbs_device *device,
                                        const struct verbs_memory *memory, struct ibv_mr **region,
                                        struct haul_error *error) HAUL_MUST_CHECK;
-void verbs_device_unregister(const struct verbs_device *device, struct ibv_mr *region);
+void verbs_device_unregister(struct verbs_device *device, struct ibv_mr *region);
 
 /* The error of a call that pins `bytes` of memory (0: some) and failed with `code`: running into
  * the memory lock becomes LIMIT, with the limit and the remedy named. */

@@ -143,7 +143,7 @@ static void on_cm_event(struct verbs_link *link, const struct verbs_cm_event *ev
         on_cm_error(link, event);
         break;
     case RDMA_CM_EVENT_DEVICE_REMOVAL:
-        verbs_life_fail_with(link, HAUL_IO, "the RDMA device was removed");
+        verbs_life_lose_device(link, "the RDMA device was removed");
         break;
     default:
         break; /* an address changed, a connection left its time-wait: nothing to do */
@@ -164,7 +164,7 @@ static void take_cm_events(struct verbs_link *link)
             verbs_life_fail_with(link, status, error.text);
             return;
         }
-        if (link->state < VERBS_LINK_DRAINING) {
+        if (link->state < VERBS_LINK_DRAINING || event.type == RDMA_CM_EVENT_DEVICE_REMOVAL) {
             on_cm_event(link, &event);
         }
     }
@@ -179,8 +179,10 @@ static void on_async_event(struct verbs_link *link, enum ibv_event_type type)
     case IBV_EVENT_QP_REQ_ERR:
     case IBV_EVENT_QP_ACCESS_ERR:
     case IBV_EVENT_CQ_ERR:
-    case IBV_EVENT_DEVICE_FATAL:
         verbs_life_fail_with(link, HAUL_IO, ibv_event_type_str(type));
+        break;
+    case IBV_EVENT_DEVICE_FATAL:
+        verbs_life_lose_device(link, ibv_event_type_str(type));
         break;
     case IBV_EVENT_PORT_ERR:
         verbs_life_fail_with(link, HAUL_UNREACHABLE, "the RDMA port went down");

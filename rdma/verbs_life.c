@@ -2,6 +2,8 @@
 /* verbs_life.c — how a verbs link ends: in order, by a failure, or by the clock. */
 #include "verbs_life.h"
 
+#include <string.h>
+
 #include "clock.h"
 #include "slot_header.h"
 
@@ -11,6 +13,19 @@ uint64_t verbs_life_deadline_ns(const struct verbs_link *link)
 }
 
 /* --- endings -------------------------------------------------------------------------------- */
+
+/* A device that was taken away, or whose driver starts anew, answers so: EIO, mostly. */
+static void tell_leak(struct verbs_link *link)
+{
+    struct verbs_leak *leak = &link->endpoint.device.leak;
+    if (leak->count > 0) {
+        haul_log(link->base.config.log, HAUL_LOG_WARNING,
+                 "%s: the RDMA device did not take back %u object(s) of its link: %s: %s; a few "
+                 "kilobytes are lost, nothing else",
+                 link->peer_text, leak->count, leak->call, strerror(leak->code));
+    }
+    *leak = (struct verbs_leak){.count = 0};
+}
 
 /* Everything that came from the RDMA libraries goes back. */
 void verbs_life_give_back(struct verbs_link *link)
@@ -22,6 +37,7 @@ void verbs_life_give_back(struct verbs_link *link)
         verbs_receiver_detach(&link->receiver);
     }
     verbs_endpoint_close(&link->endpoint);
+    tell_leak(link);
 }
 
 /* The end, with `link->error` filled in. */
@@ -40,6 +56,14 @@ void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, cons
     if (link->state < VERBS_LINK_DRAINING) {
         haul_error_set(&link->error, status, "", 0, "%s: %s", link->peer_text, text);
         verbs_life_fail(link);
+    }
+}
+
+void verbs_life_lose_device(struct verbs_link *link, const char *text)
+{
+    verbs_life_fail_with(link, HAUL_IO, text);
+    if (link->state == VERBS_LINK_DRAINING) {
+        link->deadline_ns = 0;
     }
 }
 

@@ -68,6 +68,8 @@ void verbs_life_give_back(struct verbs_link *link);
 /* The end, with `link->error` filled in / with this error of ours. Nothing when it is over. */
 void verbs_life_fail(struct verbs_link *link);
 void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, const char *text);
+/* The device is gone or broken: the end, and nothing that is outstanding will ever complete. */
+void verbs_life_lose_device(struct verbs_link *link, const char *text);
 
 /* Both sides have nothing more to say; whether the last acknowledgements made it is no matter. */
 bool verbs_life_both_ended(const struct verbs_link *link);

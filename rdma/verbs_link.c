@@ -22,10 +22,12 @@
  *   ENDED    --on_ended: all blocks are back----------------> CLOSED
  *
  * Invariants:
- *  1. A block comes back as CANCELLED only when the queue pair is gone: no device reads it then.
+ *  1. A block comes back as CANCELLED only when the queue pair is gone, or the whole device with
+ *     it: no device reads it then.
  *  2. What completed before the connection broke counts: a disconnect is acted upon only when the
  *     completion queue has been found empty after it.
  *  3. From ENDED on the link holds no verbs object; lent blocks stay readable until destroy.
+ *     What the device would not take back is written off.
  *  4. A receiver consumes no block before it is bound: the first one's completion waits.
  *
  * An end is orderly when both sides said SLOT_CLOSE, an empty write with an immediate: a side

@@ -77,12 +77,14 @@ static enum haul_status open_completions(struct verbs_queue *queue,
     return HAUL_OK;
 }
 
-enum haul_status verbs_queue_open(struct verbs_queue *queue, const struct verbs_device *device,
+enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device *device,
                                   uint32_t send_count, uint32_t receive_count,
                                   struct haul_error *error)
 {
-    *queue = (struct verbs_queue){
-        .api = device->api, .send_count = send_count, .receive_count = receive_count};
+    *queue = (struct verbs_queue){.api = device->api,
+                                  .leak = &device->leak,
+                                  .send_count = send_count,
+                                  .receive_count = receive_count};
     enum haul_status status = check_room(device, send_count, receive_count, error);
     if (status != HAUL_OK) {
         return status;
@@ -117,8 +119,7 @@ void verbs_queue_close(struct verbs_queue *queue)
 {
     const struct verbs_api *api = queue->api;
     if (queue->qp != NULL) {
-        int result = api->destroy_qp(queue->qp);
-        haul_assert(result == 0); /* the memory must be out of the device's reach */
+        verbs_leak_note(queue->leak, api->destroy_qp(queue->qp), "ibv_destroy_qp");
         queue->qp = NULL;
     }
     if (queue->cq != NULL) {
@@ -128,11 +129,12 @@ void verbs_queue_close(struct verbs_queue *queue)
             api->ack_cq_events(queue->cq, queue->events_taken);
             queue->events_taken = 0;
         }
-        (void)api->destroy_cq(queue->cq);
+        verbs_leak_note(queue->leak, api->destroy_cq(queue->cq), "ibv_destroy_cq");
         queue->cq = NULL;
     }
     if (queue->channel != NULL) {
-        (void)api->destroy_comp_channel(queue->channel);
+        verbs_leak_note(queue->leak, api->destroy_comp_channel(queue->channel),
+                        "ibv_destroy_comp_channel");
         queue->channel = NULL;
     }
     queue->polled_count = 0;

@@ -84,6 +84,7 @@ struct verbs_write {
 
 struct verbs_queue {
     const struct verbs_api *api;
+    struct verbs_leak *leak;          /* the device's */
     struct ibv_comp_channel *channel; /* its fd does not block */
     struct ibv_cq *cq;
     struct ibv_qp *qp;
@@ -102,10 +103,11 @@ struct verbs_queue {
 
 /* Create with room for so many sends and receives. Errors: UNSUPPORTED (the device has not so
  * much room), LIMIT (locked memory, descriptors), NO_MEMORY, IO. */
-enum haul_status verbs_queue_open(struct verbs_queue *queue, const struct verbs_device *device,
+enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device *device,
                                   uint32_t send_count, uint32_t receive_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* After it no memory is read or written by the device. Accepts a zeroed or half-opened one. */
+/* After it no memory is read or written by the device, unless that has lost the queue pair: then
+ * after the device is closed. Accepts a half-opened one. */
 void verbs_queue_close(struct verbs_queue *queue);
 
 /* Post one empty receive / all of them. Errors: IO. */

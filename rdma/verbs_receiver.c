@@ -200,7 +200,10 @@ enum haul_status verbs_receiver_on_completion(struct verbs_receiver *receiver,
         receiver->record_in_flight = false;
         return HAUL_OK;
     }
-    haul_assert(completion->kind == VERBS_WORK_RECEIVE);
+    if (completion->kind != VERBS_WORK_RECEIVE) {
+        return haul_error_set(error, HAUL_IO, "ibv_poll_cq", 0,
+                              "the RDMA device completed a request that was never made");
+    }
     if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_DATA ||
         imm_distance(completion->immediate, receiver->next_sequence) != 0) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,

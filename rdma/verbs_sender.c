@@ -2,13 +2,9 @@
 /* verbs_sender.c — the sending half of a verbs link. */
 #include "verbs_sender.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "assertion.h"
 #include "slot_header.h"
-
-enum { RECORD_ALIGN_BYTES = 64 };
 
 static struct block **queued(struct verbs_sender *sender, uint64_t number)
 {
@@ -49,15 +45,10 @@ enum haul_status verbs_sender_init(struct verbs_sender *sender, struct verbs_end
         .record_count = credit_records_max(config->options.slot_count),
     };
     credit_sender_init(&sender->credit, sender->slot_count, config->epoch);
-    size_t size = (size_t)sender->record_count * CREDIT_RECORD_BYTES;
-    size = (size + RECORD_ALIGN_BYTES - 1) / RECORD_ALIGN_BYTES * RECORD_ALIGN_BYTES;
-    sender->records = aligned_alloc(RECORD_ALIGN_BYTES, size);
-    if (sender->records == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "aligned_alloc", 0,
-                              "no memory for credit records");
-    }
-    memset(sender->records, 0, size);
-    return take_pool(sender, config, error);
+    enum haul_status status =
+        pages_map(&sender->records, (uint64_t)sender->record_count * CREDIT_RECORD_BYTES,
+                  "set of credit records", config->log, error);
+    return status == HAUL_OK ? take_pool(sender, config, error) : status;
 }
 
 void verbs_sender_fini(struct verbs_sender *sender)
@@ -67,8 +58,7 @@ void verbs_sender_fini(struct verbs_sender *sender)
         block_pool_destroy(sender->pool);
     }
     sender->pool = NULL;
-    free(sender->records);
-    sender->records = NULL;
+    pages_unmap(&sender->records);
 }
 
 enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_error *error)
@@ -83,7 +73,7 @@ enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_er
     }
     /* Written in order, unlike the ring: a record must not be seen before the one before it. */
     const struct verbs_memory records = {
-        .data = sender->records,
+        .data = sender->records.data,
         .size_bytes = (uint64_t)sender->record_count * CREDIT_RECORD_BYTES,
         .access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE,
     };
@@ -109,7 +99,7 @@ void verbs_sender_describe(const struct verbs_sender *sender, struct verbs_descr
         .sending = true,
         .slot_count = sender->slot_count,
         .slot_size_bytes = sender->slot_size_bytes,
-        .address = (uint64_t)(uintptr_t)sender->records,
+        .address = (uint64_t)(uintptr_t)sender->records.data,
         .rkey = sender->record_region->rkey,
         .record_count = sender->record_count,
         .message_bytes_max = sender->endpoint->device.message_bytes_max,
@@ -168,7 +158,8 @@ enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *
 static enum haul_status on_written(struct verbs_sender *sender, uint32_t index,
                                    struct haul_error *error)
 {
-    if (index != sender->completed % HAUL_SLOT_COUNT_MAX) {
+    if (sender->completed == sender->submitted ||
+        index != sender->completed % HAUL_SLOT_COUNT_MAX) {
         return haul_error_set(error, HAUL_IO, "ibv_poll_cq", 0,
                               "the RDMA device completed blocks out of order");
     }
@@ -191,7 +182,7 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
 
 static uint8_t *next_record(const struct verbs_sender *sender)
 {
-    return sender->records + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES;
+    return sender->records.data + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES;
 }
 
 /* Its place is cleared before the record counts: the peer has leave to write there again after
@@ -209,7 +200,8 @@ static enum haul_status take_next_record(struct verbs_sender *sender, struct cre
 bool verbs_sender_has_arrival(const struct verbs_sender *sender)
 {
     static const uint8_t cleared[CREDIT_RECORD_BYTES];
-    return sender->records != NULL && memcmp(next_record(sender), cleared, sizeof(cleared)) != 0;
+    return sender->records.data != NULL &&
+           memcmp(next_record(sender), cleared, sizeof(cleared)) != 0;
 }
 
 static enum haul_status on_record(struct verbs_sender *sender,
@@ -250,7 +242,8 @@ enum haul_status verbs_sender_on_completion(struct verbs_sender *sender,
     case VERBS_WORK_CLOSE:
         break;
     }
-    haul_unreachable();
+    return haul_error_set(error, HAUL_IO, "ibv_poll_cq", 0,
+                          "the RDMA device completed a request that was never made");
 }
 
 /* --- returning ------------------------------------------------------------------------------ */

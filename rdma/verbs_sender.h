@@ -27,6 +27,7 @@
 #include "credit.h"
 #include "haul/transport.h"
 #include "link.h"
+#include "pages.h"
 #include "verbs_description.h"
 #include "verbs_endpoint.h"
 
@@ -44,7 +45,7 @@ struct verbs_sender {
 
     struct ibv_mr *arena;
     struct ibv_mr *record_region;
-    uint8_t *records;
+    struct pages records; /* of their own: the peer writes there */
     uint32_t record_count;
     uint64_t next_record;
 

@@ -270,6 +270,106 @@ static void test_link_poll__nth_call_fails_in_every_state__ends_once(void)
     }
 }
 
+/* --- a device that is taken away -------------------------------------------------------------- */
+
+static unsigned warnings;
+static char warning[HAUL_LOG_LINE_BYTES_MAX];
+
+static void note_warning(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    if (level == HAUL_LOG_WARNING) {
+        warnings++;
+        (void)snprintf(warning, sizeof(warning), "%s", line);
+    }
+}
+
+static void bring_fatal(void)
+{
+    if (fake.context != NULL) {
+        fake_async(IBV_EVENT_DEVICE_FATAL);
+    } else {
+        fake_cm(RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+    }
+}
+
+static void bring_removal(void)
+{
+    fake_cm(RDMA_CM_EVENT_DEVICE_REMOVAL, 0);
+}
+
+static void (*const losses[])(void) = {bring_fatal, bring_removal};
+
+/* Nothing that was posted completes, and no object is taken back: the link ends at once, not when
+ * the time for draining is over. */
+static void test_link_poll__device_is_taken_away_in_every_state__ends_at_once(void)
+{
+    for (size_t state = 0; state < CHECK_COUNT(states); state++) {
+        for (size_t i = 0; i < CHECK_COUNT(losses); i++) {
+            enter(state);
+            fake.release_fails_from = 1;
+            losses[i]();
+            take_events();
+            check_equal(closed, 1);
+            check_equal(returned, submitted);
+            end();
+        }
+    }
+}
+
+/* It is taken away while the link gives its objects back. */
+static void test_link_destroy__nth_object_is_not_taken_back_in_every_state__nothing_left(void)
+{
+    enum { OBJECTS_MAX = 10 };
+    for (size_t state = 0; state < CHECK_COUNT(states); state++) {
+        for (unsigned n = 1; n < OBJECTS_MAX; n++) {
+            enter(state);
+            fake.release_fails_from = n;
+            fixture_end();
+            enter(state);
+            fake.release_fails_from = n;
+            end();
+        }
+    }
+}
+
+static void test_link_poll__device_is_taken_away__one_warning_names_call_and_cause(void)
+{
+    static const struct haul_log log = {.write = note_warning, .level_max = HAUL_LOG_WARNING};
+    warnings = 0;
+    enter(6); /* sender_with_blocks */
+    tested->config.log = &log;
+    fake.release_fails_from = 1;
+    bring_removal();
+    take_events();
+    check_equal(warnings, 1);
+    check(strstr(warning, "ibv_destroy_qp: Input/output error") != NULL);
+    check(strstr(warning, "10.1.2.3:4") != NULL);
+    end();
+    check_equal(warnings, 1);
+}
+
+/* --- completions of nothing that was posted --------------------------------------------------- */
+
+/* A device that returns the newest request's number with another kind, or with an unknown one. */
+static void test_link_poll__completion_of_a_kind_never_posted__ends_once(void)
+{
+    enum { KINDS = 8 };
+    for (size_t state = 0; state < CHECK_COUNT(states); state++) {
+        for (unsigned kind = 0; kind < KINDS; kind++) {
+            for (uint32_t index = 0; index < 3; index++) {
+                enter(state);
+                if (fake.qp != NULL) {
+                    uint64_t id =
+                        verbs_work_id((enum verbs_work_kind)kind, fake.writes_done, index);
+                    fake_push_completion((struct ibv_wc){.wr_id = id, .status = IBV_WC_SUCCESS});
+                }
+                end();
+            }
+        }
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__every_cm_event_in_every_state__ends_once),
     CHECK_TEST(test_link_poll__every_device_event_in_every_state__ends_once),
@@ -279,6 +379,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_close__in_every_state__twice_is_once),
     CHECK_TEST(test_link_destroy__in_every_state__nothing_left),
     CHECK_TEST(test_link_poll__nth_call_fails_in_every_state__ends_once),
+    CHECK_TEST(test_link_poll__device_is_taken_away_in_every_state__ends_at_once),
+    CHECK_TEST(test_link_destroy__nth_object_is_not_taken_back_in_every_state__nothing_left),
+    CHECK_TEST(test_link_poll__device_is_taken_away__one_warning_names_call_and_cause),
+    CHECK_TEST(test_link_poll__completion_of_a_kind_never_posted__ends_once),
 };
 
 CHECK_MAIN("verbs_states", tests)

@@ -22,6 +22,7 @@ enum {
     FAKE_WORK_MAX = 2048,
     FAKE_EVENTS_MAX = 16,
     FAKE_INLINE_BYTES = 32,
+    FAKE_LOST_MAX = 64,
     FAKE_MESSAGE_BYTES_MAX = 8 << 20,
 };
 
@@ -45,6 +46,13 @@ struct fake_verbs {
     unsigned call_count; /* of calls that may fail */
     unsigned fail_at;    /* 0: none */
     int fail_code;
+    unsigned release_count; /* of calls that give an object back */
+    /* The device was taken away: what is posted never completes, and from this one on, such calls
+     * fail. 0: it was not. */
+    unsigned release_fails_from;
+    void *lost[FAKE_LOST_MAX]; /* what libraries then never free */
+    unsigned lost_count;
+    bool cq_lost;                /* its channel is in use for ever */
     uint64_t region_bytes_limit; /* larger registrations fail with ENOMEM; 0: none do */
 
     struct ibv_context shared; /* what rdma_cm has opened */
@@ -118,6 +126,20 @@ static inline int fake_eventfd(void)
     return eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
 }
 
+/* Give an object back: an errno, as the libraries return it. */
+static inline int fake_release(void *object)
+{
+    fake.release_count++;
+    if (fake.release_fails_from == 0 || fake.release_count < fake.release_fails_from) {
+        free(object);
+        return 0;
+    }
+    if (fake.lost_count < FAKE_LOST_MAX) {
+        fake.lost[fake.lost_count++] = object;
+    }
+    return EIO;
+}
+
 /* --- device ---------------------------------------------------------------------------------- */
 
 static inline struct ibv_context *fake_open_device(struct ibv_device *device)
@@ -137,9 +159,8 @@ static inline int fake_close_device(struct ibv_context *context)
     fake_require(fake.pds == 0 && fake.cqs == 0 && fake.comp_channels == 0,
                  "device closed before its objects");
     (void)close(context->async_fd);
-    free(context);
     fake.contexts--;
-    return 0;
+    return fake_release(context);
 }
 
 static inline int fake_query_device(struct ibv_context *context, struct ibv_device_attr *attributes)
@@ -174,9 +195,8 @@ static inline struct ibv_pd *fake_alloc_pd(struct ibv_context *context)
 static inline int fake_dealloc_pd(struct ibv_pd *pd)
 {
     fake_require(fake.regions == 0 && fake.qps == 0, "protection domain freed before its objects");
-    free(pd);
     fake.pds--;
-    return 0;
+    return fake_release(pd);
 }
 
 static inline struct ibv_mr *fake_reg_mr(struct ibv_pd *pd, void *address, size_t size_bytes,
@@ -205,9 +225,8 @@ static inline struct ibv_mr *fake_reg_mr(struct ibv_pd *pd, void *address, size_
 static inline int fake_dereg_mr(struct ibv_mr *region)
 {
     fake_require(fake.qps == 0, "memory unregistered under a live queue pair");
-    free(region);
     fake.regions--;
-    return 0;
+    return fake_release(region);
 }
 
 static inline int fake_get_async_event(struct ibv_context *context, struct ibv_async_event *event)
@@ -245,10 +264,14 @@ static inline struct ibv_comp_channel *fake_create_comp_channel(struct ibv_conte
 static inline int fake_destroy_comp_channel(struct ibv_comp_channel *channel)
 {
     fake_require(fake.cqs == 0, "completion channel destroyed before its queue");
-    (void)close(channel->fd);
-    free(channel);
     fake.comp_channels--;
-    return 0;
+    if (fake.cq_lost) {
+        fake.lost[fake.lost_count++] = channel;
+        (void)close(channel->fd); /* here, so that no test runs out of them */
+        return EBUSY;
+    }
+    (void)close(channel->fd);
+    return fake_release(channel);
 }
 
 static inline struct ibv_cq *fake_create_cq(struct ibv_context *context, int entry_count,
@@ -273,9 +296,10 @@ static inline int fake_destroy_cq(struct ibv_cq *cq)
     fake_require(fake.qps == 0, "completion queue destroyed under a live queue pair");
     fake_require(fake.notifications_taken == fake.notifications_acked,
                  "completion events not acknowledged: the real call would hang");
-    free(cq);
     fake.cqs--;
-    return 0;
+    int result = fake_release(cq);
+    fake.cq_lost = fake.cq_lost || result != 0;
+    return result;
 }
 
 static inline void fake_push_completion(struct ibv_wc wc)
@@ -349,10 +373,9 @@ static inline struct ibv_qp *fake_create_qp(struct ibv_pd *pd, struct ibv_qp_ini
 static inline int fake_destroy_qp(struct ibv_qp *qp)
 {
     fake_require(fake.async_events == 0, "queue pair destroyed with events unacknowledged");
-    free(qp);
     fake.qps--;
     fake.qp = NULL;
-    return 0;
+    return fake_release(qp);
 }
 
 static inline void fake_flush(void)
@@ -374,6 +397,9 @@ static inline int fake_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attribut
     (void)mask;
     if (attributes->qp_state == IBV_QPS_ERR) {
         fake.qp_state = IBV_QPS_ERR;
+        if (fake.release_fails_from != 0) {
+            return EIO; /* nobody is there to end what was posted */
+        }
         fake_flush();
         return 0;
     }
@@ -493,9 +519,9 @@ static inline int fake_destroy_id(struct rdma_cm_id *id)
     if (id == fake.id) {
         fake.id = NULL;
     }
-    free(id);
     fake.ids--;
-    return 0;
+    errno = EIO;
+    return fake_release(id) == 0 ? 0 : -1;
 }
 
 static inline int fake_migrate_id(struct rdma_cm_id *id, struct rdma_event_channel *channel)
@@ -651,6 +677,9 @@ static const struct verbs_api fake_api = {
 
 static inline void fake_reset(void)
 {
+    while (fake.lost_count > 0) {
+        free(fake.lost[--fake.lost_count]);
+    }
     memset(&fake, 0, sizeof(fake));
     fake.fail_code = EIO;
     fake.shared.device = &fake.device;
