@@ -94,6 +94,9 @@ static void give_up_freeze(struct source_session *session, uint64_t now_ns)
 void source_hand_over_on_frozen(struct source_session *session, const struct source_event *event,
                                 uint64_t now_ns)
 {
+    if (HAUL_PLANTED_BUG(LATE_FREEZE) && freeze_limit_is_over(&session->freeze, now_ns)) {
+        session->freeze.deadline_ns = now_ns + (uint64_t)3600 * NS_PER_S;
+    }
     if (event->error.status != HAUL_OK || freeze_limit_is_over(&session->freeze, now_ns)) {
         give_up_freeze(session, now_ns);
         return;
