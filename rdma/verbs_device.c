@@ -18,12 +18,25 @@ static void format_memlock(char *text, size_t size)
     }
 }
 
+/* The kernel answers EAGAIN when the control group may have no more RDMA objects. */
+static enum haul_status fail_object(struct haul_error *error, const char *call, int code,
+                                    const char *what)
+{
+    if (code != EAGAIN) {
+        return verbs_fail(error, call, code, what);
+    }
+    haul_error_set(error, HAUL_LIMIT, call, code, "%s: the control group's limit is reached", what);
+    haul_error_hint(error, "rdma.max of the control group limits hca_handle and hca_object for "
+                           "each device; raise it, or use fewer links");
+    return HAUL_LIMIT;
+}
+
 enum haul_status verbs_device_fail_pin(struct haul_error *error, const char *call, int code,
                                        uint64_t bytes)
 {
-    /* The kernel answers ENOMEM or EAGAIN when the lock limit is reached, EPERM when it is 0. */
-    if (code != ENOMEM && code != EPERM && code != EAGAIN) {
-        return verbs_fail(error, call, code, "the RDMA device refused memory");
+    /* The kernel answers ENOMEM when the lock limit is reached, EPERM when it is 0. */
+    if (code != ENOMEM && code != EPERM) {
+        return fail_object(error, call, code, "the RDMA device refused memory");
     }
     char limit[32];
     format_memlock(limit, sizeof(limit));
@@ -63,6 +76,20 @@ static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
     return HAUL_OK;
 }
 
+/* Other transports connect in another way, and hardly one of their devices has a write with
+ * immediate data. */
+static enum haul_status check_transport(const struct ibv_device *device, struct haul_error *error)
+{
+    if (device->transport_type == IBV_TRANSPORT_IB) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNSUPPORTED, "", 0, "the RDMA device %s speaks %s", device->name,
+                   device->transport_type == IBV_TRANSPORT_IWARP ? "iWARP"
+                                                                 : "neither InfiniBand nor RoCE");
+    haul_error_hint(error, "haul's RDMA needs InfiniBand or RoCE; TCP works over this address");
+    return HAUL_UNSUPPORTED;
+}
+
 enum haul_status verbs_device_open(struct verbs_device *device, const struct verbs_api *api,
                                    const struct rdma_cm_id *id, struct haul_error *error)
 {
@@ -71,11 +98,13 @@ enum haul_status verbs_device_open(struct verbs_device *device, const struct ver
         return haul_error_set(error, HAUL_UNSUPPORTED, "", 0,
                               "the address is not on an RDMA device");
     }
-    device->context = api->open_device(id->verbs->device);
-    enum haul_status status =
-        verbs_check_made(device->context, "ibv_open_device", "cannot open the RDMA device", error);
+    enum haul_status status = check_transport(id->verbs->device, error);
     if (status != HAUL_OK) {
-        goto fail;
+        return status;
+    }
+    device->context = api->open_device(id->verbs->device);
+    if (device->context == NULL) {
+        return fail_object(error, "ibv_open_device", errno, "cannot open the RDMA device");
     }
     status = verbs_set_nonblocking(device->context->async_fd, error);
     if (status != HAUL_OK) {
@@ -86,8 +115,8 @@ enum haul_status verbs_device_open(struct verbs_device *device, const struct ver
         goto fail;
     }
     device->pd = api->alloc_pd(device->context);
-    status = verbs_check_made(device->pd, "ibv_alloc_pd", "no protection domain", error);
-    if (status != HAUL_OK) {
+    if (device->pd == NULL) {
+        status = fail_object(error, "ibv_alloc_pd", errno, "no protection domain");
         goto fail;
     }
     return HAUL_OK;

@@ -26,7 +26,8 @@ struct verbs_device {
     struct verbs_leak leak;     /* of all that was opened on it; outlives the closing */
 };
 
-/* Open the device and port that rdma_cm chose for `id`. Errors: UNSUPPORTED, LIMIT, IO. */
+/* Open the device and port that rdma_cm chose for `id`. Errors: UNSUPPORTED (none, or one that is
+ * neither InfiniBand nor RoCE), LIMIT (descriptors, a control group), IO. */
 enum haul_status verbs_device_open(struct verbs_device *device, const struct verbs_api *api,
                                    const struct rdma_cm_id *id,
                                    struct haul_error *error) HAUL_MUST_CHECK;
@@ -49,7 +50,7 @@ enum haul_status verbs_device_register(const struct verbs_device *device,
 void verbs_device_unregister(struct verbs_device *device, struct ibv_mr *region);
 
 /* The error of a call that pins `bytes` of memory (0: some) and failed with `code`: running into
- * the memory lock becomes LIMIT, with the limit and the remedy named. */
+ * the memory lock or a limit of the control group becomes LIMIT, with limit and remedy named. */
 enum haul_status verbs_device_fail_pin(struct haul_error *error, const char *call, int code,
                                        uint64_t bytes);
 

@@ -13,7 +13,7 @@ enum {
     RNR_RETRY_COUNT = 7,
     RNR_TIMER = 12,
     ACK_TIMEOUT_MIN = 8,  /* 1 ms: less than a busy host's scheduling */
-    ACK_TIMEOUT_MAX = 31, /* five bits */
+    ACK_TIMEOUT_MAX = 16, /* 268 ms: the end of a stream may hang on it */
     ACK_UNIT_NS = 4096,
 };
 
@@ -73,8 +73,9 @@ enum haul_status verbs_endpoint_next_async(struct verbs_endpoint *endpoint,
     struct ibv_async_event event;
     while (context != NULL && endpoint->api->get_async_event(context, &event) == 0) {
         *type = event.event_type;
-        bool ours = event.event_type != IBV_EVENT_PORT_ERR ||
-                    event.element.port_num == endpoint->id->port_num;
+        bool of_port =
+            event.event_type == IBV_EVENT_PORT_ERR || event.event_type == IBV_EVENT_PORT_ACTIVE;
+        bool ours = !of_port || event.element.port_num == endpoint->id->port_num;
         /* At once: destroying the queue waits for it. */
         endpoint->api->ack_async_event(&event);
         if (ours) {

@@ -100,8 +100,16 @@ static void on_disconnected(struct verbs_link *link)
     }
 }
 
+/* Kernels since 6.0 call a peer of an established connection unreachable when its address moved to
+ * another card. Whether it can be reached is for the writes to find out. */
 static void on_cm_error(struct verbs_link *link, const struct verbs_cm_event *event)
 {
+    if (event->type == RDMA_CM_EVENT_UNREACHABLE && link->state >= VERBS_LINK_READY) {
+        haul_log(link->base.config.log, HAUL_LOG_INFO,
+                 "%s: the connection manager cannot reach it; the link goes on while it can",
+                 link->peer_text);
+        return;
+    }
     int code = event->status < 0 ? -event->status : EHOSTUNREACH;
     (void)verbs_cm_fail_address(&link->peer, rdma_event_str(event->type), code, &link->error);
     verbs_life_fail(link);
@@ -145,8 +153,13 @@ static void on_cm_event(struct verbs_link *link, const struct verbs_cm_event *ev
     case RDMA_CM_EVENT_DEVICE_REMOVAL:
         verbs_life_lose_device(link, "the RDMA device was removed");
         break;
+    case RDMA_CM_EVENT_ADDR_CHANGE:
+        /* A bond's other member: the queue pair stays with the card that is no longer used. */
+        verbs_life_fail_with(link, HAUL_UNREACHABLE,
+                             "our address moved to another device; the link has to be opened anew");
+        break;
     default:
-        break; /* an address changed, a connection left its time-wait: nothing to do */
+        break; /* a connection left its time-wait: nothing to do */
     }
 }
 
@@ -185,7 +198,10 @@ static void on_async_event(struct verbs_link *link, enum ibv_event_type type)
         verbs_life_lose_device(link, ibv_event_type_str(type));
         break;
     case IBV_EVENT_PORT_ERR:
-        verbs_life_fail_with(link, HAUL_UNREACHABLE, "the RDMA port went down");
+        verbs_life_port_down(link);
+        break;
+    case IBV_EVENT_PORT_ACTIVE:
+        link->port_down_ns = CLOCK_NEVER;
         break;
     case IBV_EVENT_COMM_EST:
         /* Data came before the peer's confirmation, which may be lost: that confirms as well. */

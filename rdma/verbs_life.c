@@ -7,6 +7,9 @@
 #include "clock.h"
 #include "slot_header.h"
 
+/* What flaps for less, as switches do, costs a few packets sent again, and no new link. */
+enum { PORT_DOWN_MS_MAX = 500 };
+
 uint64_t verbs_life_deadline_ns(const struct verbs_link *link)
 {
     return clock_deadline_ns(link->base.config.clock, link->base.config.options.peer_timeout_ms);
@@ -64,6 +67,15 @@ void verbs_life_lose_device(struct verbs_link *link, const char *text)
     verbs_life_fail_with(link, HAUL_IO, text);
     if (link->state == VERBS_LINK_DRAINING) {
         link->deadline_ns = 0;
+    }
+}
+
+void verbs_life_port_down(struct verbs_link *link)
+{
+    uint32_t patience_ms = link->base.config.options.peer_timeout_ms;
+    patience_ms = patience_ms < PORT_DOWN_MS_MAX ? patience_ms : PORT_DOWN_MS_MAX;
+    if (link->port_down_ns == CLOCK_NEVER && link->state < VERBS_LINK_DRAINING) {
+        link->port_down_ns = clock_deadline_ns(link->base.config.clock, patience_ms);
     }
 }
 
@@ -209,6 +221,11 @@ void verbs_life_watch(struct verbs_link *link)
 
 void verbs_life_check_deadline(struct verbs_link *link)
 {
+    if (link->port_down_ns != CLOCK_NEVER &&
+        clock_now_ns(link->base.config.clock) >= link->port_down_ns) {
+        verbs_life_fail_with(link, HAUL_UNREACHABLE, "our RDMA port is down");
+        link->port_down_ns = CLOCK_NEVER;
+    }
     if (link->deadline_ns == CLOCK_NEVER || link->state >= VERBS_LINK_DRAINING ||
         clock_now_ns(link->base.config.clock) < link->deadline_ns) {
         return;

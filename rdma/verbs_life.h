@@ -45,6 +45,7 @@ struct verbs_link {
     struct link_ticket ticket; /* of the connecting side */
     unsigned attempts;
     uint64_t deadline_ns;
+    uint64_t port_down_ns;       /* our port has to be up again by then; CLOCK_NEVER: it is up */
     struct verbs_watch sends;    /* completed ones, while more are posted */
     struct verbs_watch arrivals; /* taken ones, while the next lies in memory */
     uint64_t blocks_seen;        /* by a receiver going to sleep, ... */
@@ -68,6 +69,8 @@ void verbs_life_give_back(struct verbs_link *link);
 /* The end, with `link->error` filled in / with this error of ours. Nothing when it is over. */
 void verbs_life_fail(struct verbs_link *link);
 void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, const char *text);
+/* Our port went down: the end, unless it comes up again soon. */
+void verbs_life_port_down(struct verbs_link *link);
 /* The device is gone or broken: the end, and nothing that is outstanding will ever complete. */
 void verbs_life_lose_device(struct verbs_link *link, const char *text);
 

@@ -176,16 +176,21 @@ static int verbs_fd(const struct link *base)
     return const_verbs_link_of(base)->endpoint.epoll_fd;
 }
 
+static uint64_t earlier(uint64_t one_ns, uint64_t other_ns)
+{
+    return one_ns < other_ns ? one_ns : other_ns;
+}
+
 static uint64_t verbs_deadline_ns(const struct link *base)
 {
     const struct verbs_link *link = const_verbs_link_of(base);
+    uint64_t earliest_ns = earlier(link->deadline_ns, link->port_down_ns);
     if (link->state != VERBS_LINK_OPEN) {
-        return link->deadline_ns;
+        return earliest_ns;
     }
-    uint64_t earliest = link->deadline_ns;
-    earliest = link->sends.deadline_ns < earliest ? link->sends.deadline_ns : earliest;
-    earliest = link->arrivals.deadline_ns < earliest ? link->arrivals.deadline_ns : earliest;
-    return link->quiet_ns < earliest ? link->quiet_ns : earliest;
+    earliest_ns = earlier(earliest_ns, link->sends.deadline_ns);
+    earliest_ns = earlier(earliest_ns, link->arrivals.deadline_ns);
+    return earlier(earliest_ns, link->quiet_ns);
 }
 
 /* --- making and unmaking -------------------------------------------------------------------- */
@@ -218,6 +223,7 @@ static enum haul_status create(const struct verbs_api *api, bool sending,
     made->api = api;
     made->state = sending ? VERBS_LINK_RESOLVING_ADDRESS : VERBS_LINK_ACCEPTING;
     made->deadline_ns = verbs_life_deadline_ns(made);
+    made->port_down_ns = CLOCK_NEVER;
     made->sends.deadline_ns = CLOCK_NEVER;
     made->arrivals.deadline_ns = CLOCK_NEVER;
     made->quiet_ns = CLOCK_NEVER;

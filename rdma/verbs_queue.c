@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdatomic.h>
 
 #include "assertion.h"
 #include "planted_bug.h"
@@ -54,6 +55,14 @@ static enum haul_status check_room(const struct verbs_device *device, uint32_t s
     return HAUL_OK;
 }
 
+/* Spread over the interrupts of the device. */
+static int next_vector(const struct ibv_context *context)
+{
+    static atomic_uint opened;
+    unsigned number = atomic_fetch_add_explicit(&opened, 1, memory_order_relaxed);
+    return context->num_comp_vectors > 1 ? (int)(number % (unsigned)context->num_comp_vectors) : 0;
+}
+
 static enum haul_status open_completions(struct verbs_queue *queue,
                                          const struct verbs_device *device,
                                          struct haul_error *error)
@@ -70,11 +79,37 @@ static enum haul_status open_completions(struct verbs_queue *queue,
         return status;
     }
     int entries = (int)(queue->send_count + queue->receive_count);
-    queue->cq = api->create_cq(device->context, entries, NULL, queue->channel, 0);
+    queue->cq = api->create_cq(device->context, entries, NULL, queue->channel,
+                               next_vector(device->context));
     if (queue->cq == NULL) {
         return verbs_device_fail_pin(error, "ibv_create_cq", errno, 0);
     }
     return HAUL_OK;
+}
+
+/* A device may refuse inline data altogether, or beside the largest queues that it promises. */
+static enum haul_status open_pair(struct verbs_queue *queue, const struct verbs_device *device,
+                                  struct haul_error *error)
+{
+    struct ibv_qp_init_attr attributes = {
+        .send_cq = queue->cq,
+        .recv_cq = queue->cq,
+        .qp_type = IBV_QPT_RC,
+        .sq_sig_all = 1,
+        .cap = {.max_send_wr = queue->send_count,
+                .max_recv_wr = queue->receive_count,
+                .max_send_sge = 1,
+                .max_recv_sge = 1,
+                .max_inline_data = VERBS_QUEUE_INLINE_BYTES},
+    };
+    struct ibv_qp_init_attr plain = attributes;
+    queue->qp = queue->api->create_qp(device->pd, &attributes);
+    queue->inlines = queue->qp != NULL;
+    if (queue->qp == NULL && errno == EINVAL) {
+        plain.cap.max_inline_data = 0;
+        queue->qp = queue->api->create_qp(device->pd, &plain);
+    }
+    return queue->qp != NULL ? HAUL_OK : verbs_device_fail_pin(error, "ibv_create_qp", errno, 0);
 }
 
 enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device *device,
@@ -90,28 +125,12 @@ enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device
         return status;
     }
     status = open_completions(queue, device, error);
+    if (status == HAUL_OK) {
+        status = open_pair(queue, device, error);
+    }
     if (status != HAUL_OK) {
-        goto fail;
+        verbs_queue_close(queue);
     }
-    struct ibv_qp_init_attr attributes = {
-        .send_cq = queue->cq,
-        .recv_cq = queue->cq,
-        .qp_type = IBV_QPT_RC,
-        .sq_sig_all = 1,
-        .cap = {.max_send_wr = send_count,
-                .max_recv_wr = receive_count,
-                .max_send_sge = 1,
-                .max_recv_sge = 1,
-                .max_inline_data = VERBS_QUEUE_INLINE_BYTES},
-    };
-    queue->qp = device->api->create_qp(device->pd, &attributes);
-    if (queue->qp == NULL) {
-        status = verbs_device_fail_pin(error, "ibv_create_qp", errno, 0);
-        goto fail;
-    }
-    return HAUL_OK;
-fail:
-    verbs_queue_close(queue);
     return status;
 }
 
@@ -168,7 +187,8 @@ enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs
                                    struct haul_error *error)
 {
     haul_assert(verbs_queue_send_room(queue) > 0);
-    haul_assert(!write->inlined || write->size_bytes <= VERBS_QUEUE_INLINE_BYTES);
+    haul_assert(!write->inlined ||
+                (queue->inlines && write->size_bytes <= VERBS_QUEUE_INLINE_BYTES));
     struct ibv_sge piece = {
         .addr = (uint64_t)(uintptr_t)write->data, .length = write->size_bytes, .lkey = write->lkey};
     struct ibv_send_wr *bad = NULL;

@@ -40,7 +40,7 @@ enum verbs_work_kind {
 
 enum {
     VERBS_QUEUE_SPARE = 8,
-    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit record */
+    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit record, where the device takes any */
     VERBS_QUEUE_BATCH = 16,        /* completions taken by one call */
 };
 
@@ -76,7 +76,7 @@ struct verbs_write {
     uint32_t size_bytes;
     uint32_t lkey;
     bool urgent;  /* ends the peer's sleep even when it waits for urgent completions only */
-    bool inlined; /* the data is copied by the call; at most VERBS_QUEUE_INLINE_BYTES */
+    bool inlined; /* the data is copied by the call; where the queue pair inlines */
     uint64_t remote_address;
     uint32_t rkey;
     uint32_t immediate;
@@ -88,6 +88,7 @@ struct verbs_queue {
     struct ibv_comp_channel *channel; /* its fd does not block */
     struct ibv_cq *cq;
     struct ibv_qp *qp;
+    bool inlines; /* the device takes VERBS_QUEUE_INLINE_BYTES into the request itself */
     uint32_t send_count;
     uint32_t receive_count;
     uint64_t sends_posted;

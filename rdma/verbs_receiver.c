@@ -36,6 +36,7 @@ static void drop_ring(struct verbs_receiver *receiver)
 void verbs_receiver_fini(struct verbs_receiver *receiver)
 {
     drop_ring(receiver);
+    pages_unmap(&receiver->record);
 }
 
 /* From now on, anything but zeros there means that the peer has written. */
@@ -67,6 +68,21 @@ static enum haul_status make_ring(struct verbs_receiver *receiver, const struct 
     return HAUL_OK;
 }
 
+/* What is not copied by the call that posts it has to be registered. */
+static enum haul_status make_record(struct verbs_receiver *receiver, const struct haul_log *log,
+                                    struct haul_error *error)
+{
+    enum haul_status status =
+        pages_map(&receiver->record, CREDIT_RECORD_BYTES, "credit record", log, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct verbs_memory memory = {.data = receiver->record.data,
+                                        .size_bytes = CREDIT_RECORD_BYTES};
+    return verbs_device_register(&receiver->endpoint->device, &memory, &receiver->record_region,
+                                 error);
+}
+
 enum haul_status verbs_receiver_attach(struct verbs_receiver *receiver, const struct haul_log *log,
                                        struct haul_error *error)
 {
@@ -82,13 +98,18 @@ enum haul_status verbs_receiver_attach(struct verbs_receiver *receiver, const st
         return status;
     }
     credit_receiver_init(&receiver->credit, receiver->slot_count, receiver->epoch);
-    return verbs_endpoint_open_queue(receiver->endpoint, VERBS_QUEUE_SPARE,
-                                     receiver->slot_count + VERBS_QUEUE_SPARE, error);
+    status = verbs_endpoint_open_queue(receiver->endpoint, VERBS_QUEUE_SPARE,
+                                       receiver->slot_count + VERBS_QUEUE_SPARE, error);
+    return status == HAUL_OK && !receiver->endpoint->queue.inlines
+               ? make_record(receiver, log, error)
+               : status;
 }
 
 void verbs_receiver_detach(struct verbs_receiver *receiver)
 {
+    verbs_device_unregister(&receiver->endpoint->device, receiver->record_region);
     verbs_device_unregister(&receiver->endpoint->device, receiver->ring);
+    receiver->record_region = NULL;
     receiver->ring = NULL;
 }
 
@@ -243,12 +264,17 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
     uint8_t bytes[CREDIT_RECORD_BYTES];
     credit_receiver_report(&receiver->credit, &record);
     credit_record_encode(&record, bytes);
+    bool inlined = receiver->record_region == NULL;
+    if (!inlined) {
+        memcpy(receiver->record.data, bytes, sizeof(bytes)); /* the one before has arrived */
+    }
     const struct verbs_write write = {
         .kind = VERBS_WORK_CREDIT,
-        .data = bytes,
+        .data = inlined ? bytes : receiver->record.data,
         .size_bytes = sizeof(bytes),
+        .lkey = inlined ? 0 : receiver->record_region->lkey,
         .urgent = true,
-        .inlined = true,
+        .inlined = inlined,
         .remote_address = receiver->record_address +
                           receiver->next_record % receiver->record_count * CREDIT_RECORD_BYTES,
         .rkey = receiver->record_rkey,

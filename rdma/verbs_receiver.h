@@ -20,6 +20,7 @@
 #include "credit.h"
 #include "haul/transport.h"
 #include "link.h"
+#include "pages.h"
 #include "verbs_description.h"
 #include "verbs_endpoint.h"
 
@@ -47,6 +48,8 @@ struct verbs_receiver {
     uint32_t record_count;
     uint64_t next_record;
     bool record_in_flight;
+    struct pages record; /* ours on its way, for a device that inlines nothing */
+    struct ibv_mr *record_region;
 };
 
 void verbs_receiver_init(struct verbs_receiver *receiver, struct verbs_endpoint *endpoint,

@@ -278,7 +278,8 @@ static void test_verbs_ack_timeout__eight_tries__fit_the_peer_timeout(void)
     for (size_t i = 0; i < CHECK_COUNT(timeouts_ms); i++) {
         uint64_t one_ns = UINT64_C(4096) << verbs_ack_timeout(timeouts_ms[i]);
         check(8 * one_ns <= (uint64_t)timeouts_ms[i] * NS_PER_MS);
-        check(16 * one_ns > (uint64_t)timeouts_ms[i] * NS_PER_MS);
+        check(16 * one_ns > (uint64_t)timeouts_ms[i] * NS_PER_MS || one_ns > 250 * NS_PER_MS);
+        check(one_ns < 300 * NS_PER_MS); /* a lost packet at the end of a stream costs so much */
     }
 }
 

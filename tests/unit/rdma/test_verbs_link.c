@@ -236,9 +236,56 @@ static void test_link_poll__device_fatal__io(void)
     check_async(IBV_EVENT_DEVICE_FATAL, HAUL_IO);
 }
 
-static void test_link_poll__port_down__unreachable(void)
+static void bring_port_down(void)
 {
-    check_async(IBV_EVENT_PORT_ERR, HAUL_UNREACHABLE);
+    open_sender();
+    submit_blocks(1);
+    fake_async(IBV_EVENT_PORT_ERR);
+    check_equal(fixture_wake(), 0);
+}
+
+static void test_link_poll__port_stays_down__unreachable_at_the_deadline(void)
+{
+    bring_port_down();
+    uint64_t deadline_ns = link_deadline_ns(tested);
+    check(deadline_ns > ticking.now_ns && deadline_ns <= ticking.now_ns + 500 * NS_PER_MS);
+    ticking.now_ns = deadline_ns - 1;
+    check_equal(fixture_wake(), 0);
+    fake_async(IBV_EVENT_PORT_ERR); /* again: it is no new patience */
+    ticking.now_ns++;
+    check_cancelled_then_closed(1, HAUL_UNREACHABLE);
+    fixture_end();
+}
+
+static void test_link_poll__port_comes_up_again_soon__goes_on(void)
+{
+    bring_port_down();
+    fake_clock_advance_ms(&ticking, 200);
+    fake_async(IBV_EVENT_PORT_ACTIVE);
+    check_equal(fixture_wake(), 0);
+    fake_clock_advance_ms(&ticking, 400);
+    check_equal(fixture_wake(), 0);
+    check_status(submit(100), HAUL_OK);
+    fixture_end();
+}
+
+/* What newer kernels say when the peer's address moved; the queue pair may well get through. */
+static void test_link_poll__unreachable_when_established__goes_on(void)
+{
+    open_sender();
+    fake_cm(RDMA_CM_EVENT_UNREACHABLE, -ETIMEDOUT);
+    check_equal(fixture_wake(), 0);
+    check_status(submit(100), HAUL_OK);
+    fixture_end();
+}
+
+static void test_link_poll__our_address_moved_to_another_card__unreachable(void)
+{
+    open_sender();
+    submit_blocks(1);
+    fake_cm(RDMA_CM_EVENT_ADDR_CHANGE, 0);
+    check_cancelled_then_closed(1, HAUL_UNREACHABLE);
+    fixture_end();
 }
 
 static void test_link_poll__harmless_device_event__goes_on(void)
@@ -660,7 +707,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__freed_before_the_disconnect__done_ok),
     CHECK_TEST(test_link_poll__queue_pair_fatal__io),
     CHECK_TEST(test_link_poll__device_fatal__io),
-    CHECK_TEST(test_link_poll__port_down__unreachable),
+    CHECK_TEST(test_link_poll__port_stays_down__unreachable_at_the_deadline),
+    CHECK_TEST(test_link_poll__port_comes_up_again_soon__goes_on),
+    CHECK_TEST(test_link_poll__unreachable_when_established__goes_on),
+    CHECK_TEST(test_link_poll__our_address_moved_to_another_card__unreachable),
     CHECK_TEST(test_link_poll__harmless_device_event__goes_on),
     CHECK_TEST(test_link_poll__busy_and_never_armed__disconnect_is_seen),
     CHECK_TEST(test_link_poll__damaged_record__corrupt),

@@ -33,8 +33,10 @@ struct fake_write {
     uint32_t rkey;
     uint32_t immediate;
     uint32_t size_bytes;
+    uint32_t lkey;
     bool urgent;
-    uint8_t data[FAKE_INLINE_BYTES]; /* of inlined ones */
+    bool inlined;
+    uint8_t data[FAKE_INLINE_BYTES]; /* the beginning */
 };
 
 struct fake_verbs {
@@ -54,6 +56,10 @@ struct fake_verbs {
     unsigned lost_count;
     bool cq_lost;                /* its channel is in use for ever */
     uint64_t region_bytes_limit; /* larger registrations fail with ENOMEM; 0: none do */
+
+    bool inlines_nothing;
+    int vector_count; /* of an opened device */
+    int last_vector;  /* of a completion queue */
 
     struct ibv_context shared; /* what rdma_cm has opened */
     struct ibv_device device;
@@ -150,6 +156,7 @@ static inline struct ibv_context *fake_open_device(struct ibv_device *device)
     }
     fake.context = calloc(1, sizeof(*fake.context));
     fake.context->async_fd = fake_eventfd();
+    fake.context->num_comp_vectors = fake.vector_count;
     fake.contexts++;
     return fake.context;
 }
@@ -279,7 +286,8 @@ static inline struct ibv_cq *fake_create_cq(struct ibv_context *context, int ent
                                             int vector)
 {
     (void)cq_context;
-    (void)vector;
+    fake_require(vector == 0 || vector < fake.vector_count, "a completion vector of no device");
+    fake.last_vector = vector;
     if (fake_fails()) {
         return NULL;
     }
@@ -358,6 +366,10 @@ static inline struct ibv_qp *fake_create_qp(struct ibv_pd *pd, struct ibv_qp_ini
     fake_require(attributes->send_cq->cqe >=
                      (int)(attributes->cap.max_send_wr + attributes->cap.max_recv_wr),
                  "the completion queue can overflow");
+    if (fake.inlines_nothing && attributes->cap.max_inline_data > 0) {
+        errno = EINVAL;
+        return NULL;
+    }
     if (fake_fails()) {
         return NULL;
     }
@@ -427,9 +439,16 @@ static inline int fake_post_send(struct ibv_qp *qp, struct ibv_send_wr *wr,
                                  .rkey = wr->wr.rdma.rkey,
                                  .immediate = ntohl(wr->imm_data),
                                  .size_bytes = wr->num_sge == 0 ? 0 : wr->sg_list[0].length,
+                                 .lkey = wr->num_sge == 0 ? 0 : wr->sg_list[0].lkey,
+                                 .inlined = (wr->send_flags & IBV_SEND_INLINE) != 0,
                                  .urgent = (wr->send_flags & IBV_SEND_SOLICITED) != 0};
-    if ((wr->send_flags & IBV_SEND_INLINE) != 0) {
-        memcpy(write->data, (const void *)(uintptr_t)wr->sg_list[0].addr, wr->sg_list[0].length);
+    fake_require(!write->inlined ||
+                     (!fake.inlines_nothing && write->size_bytes <= FAKE_INLINE_BYTES),
+                 "more inline data than the queue pair takes");
+    if (write->size_bytes > 0) {
+        uint32_t size =
+            write->size_bytes < FAKE_INLINE_BYTES ? write->size_bytes : FAKE_INLINE_BYTES;
+        memcpy(write->data, (const void *)(uintptr_t)wr->sg_list[0].addr, size);
     }
     return 0;
 }
