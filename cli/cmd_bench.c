@@ -41,7 +41,7 @@ static enum haul_status parse_transport(const struct option_rule *rule, const ch
             return HAUL_OK;
         }
     }
-    haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is no value for --%s", text, rule->name);
+    haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a value for --%s", text, rule->name);
     haul_error_hint(error, "rdma, tcp or loopback");
     return HAUL_INVALID;
 }
@@ -52,6 +52,7 @@ static const struct option_rule rules[] = {
     {.name = "transport",
      .value_name = "NAME",
      .help = "rdma, tcp or loopback (memory to memory in one process)",
+     .group = "Link",
      AT(parse_transport, transport)},
     {.name = "to",
      .value_name = "ADDR:PORT",
@@ -68,6 +69,7 @@ static const struct option_rule rules[] = {
     {.name = "size",
      .value_name = "SIZE",
      .help = "payload of a block (default 1M)",
+     .group = "Run",
      AT(option_size_u32, size_bytes),
      .min = 1,
      .max = HAUL_SLOT_SIZE_BYTES_MAX - 64},

@@ -25,10 +25,15 @@ struct cancel_options {
 #define AT(parser, member) OPTION_AT(parser, struct cancel_options, member)
 
 static const struct option_rule rules[] = {
-    {.name = "db", .value_name = "DIR", .help = "the database", AT(option_text, database)},
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "the database",
+     .group = "Where",
+     AT(option_text, database)},
     {.name = "wait",
      .value_name = "TIME",
      .help = "wait so long for a running job to end (default 1m)",
+     .group = "How",
      AT(option_duration, wait_ms),
      .min = 1,
      .max = 86400000},

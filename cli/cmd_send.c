@@ -42,6 +42,7 @@ static const struct option_rule rules[] = {
     {.name = "db",
      .value_name = "DIR",
      .help = "the database to give from",
+     .group = "Where",
      AT(option_text, database)},
     {.name = "to",
      .value_name = "ADDR:PORT",
@@ -49,31 +50,47 @@ static const struct option_rule rules[] = {
      AT(option_text, to)},
     {.name = "transport",
      .value_name = "MODE",
-     .help = "auto (default), rdma or tcp; auto falls back to tcp and says why",
+     .help = "auto (default), rdma or tcp; auto takes tcp where there is no rdma",
      AT(option_mode, mode)},
-    {.name = "cf",
-     .value_name = "NAME",
-     .help = "only this column family; may be repeated (default: all)",
-     AT(option_names, families)},
-    {.name = "range",
-     .value_name = "START:END",
-     .help = "only keys from START to before END, as text or 0x... hexadecimal;\n"
-             "either may be empty; may be repeated (default: everything)",
-     AT(option_range, ranges)},
-    {.name = "prefix",
-     .value_name = "P",
-     .help = "only keys that begin with P; may be repeated",
-     AT(option_prefix, ranges)},
-    {.name = "overwrite",
-     .help = "clear the target's range first when it is not empty",
-     AT(option_flag, overwrite)},
+    SELECTION_OPTION_RULES(struct send_options),
     {.name = "metadata-cf",
      .value_name = "NAME",
      .help = "copy this column family before the others; may be repeated",
      AT(option_names, metadata_families)},
+    {.name = "overwrite",
+     .help = "the target's range is not empty: clear it first. Its records are\n"
+             "gone before the copy begins",
+     AT(option_flag, overwrite)},
+    {.name = "rate",
+     .value_name = "SIZE",
+     .help = "at most so many bytes a second (default: no limit)",
+     .group = "How",
+     AT(option_size_u64, rate_bytes_per_second),
+     .min = 1024,
+     .max = UINT64_C(1) << 50},
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "when the path is lost, keep coming back for so long (default 30s)",
+     AT(option_duration, retry_max_ms),
+     .min = 1,
+     .max = 86400000},
+    {.name = "freeze-max",
+     .value_name = "TIME",
+     .help = "longest pause of writes at the hand-over (default 500ms)",
+     AT(option_duration, freeze_max_ms),
+     .min = 1,
+     .max = 600000},
+    COMPRESS_RULE(struct send_options),
+    {.name = "lane",
+     .value_name = "LANE",
+     .help = "how the target writes: auto (default), ingest (table files) or\n"
+             "writebatch (through its log)",
+     AT(option_lane, lane)},
+    CONFIG_VERSION_RULE(struct send_options),
     {.name = "readers",
      .value_name = "N",
      .help = "threads that read the database (default 1, or one a link)",
+     .group = "Tuning",
      AT(option_u32, reader_count),
      .min = 1,
      .max = 64},
@@ -83,20 +100,6 @@ static const struct option_rule rules[] = {
      AT(option_u32, link_count),
      .min = 1,
      .max = 16},
-    CPU_LIST_RULE(struct send_options),
-    COMPRESS_RULE(struct send_options),
-    {.name = "rate",
-     .value_name = "SIZE",
-     .help = "at most so many bytes a second (default: no limit)",
-     AT(option_size_u64, rate_bytes_per_second),
-     .min = 1024,
-     .max = UINT64_C(1) << 50},
-    {.name = "lane",
-     .value_name = "LANE",
-     .help = "how the target applies: auto (default), ingest or writebatch",
-     AT(option_lane, lane)},
-    LINK_OPTION_RULES(struct send_options, "16", "4M"),
-    CONFIG_VERSION_RULE(struct send_options),
     {.name = "batch-min",
      .value_name = "SIZE",
      .help = "smallest batch (default 1M)",
@@ -109,21 +112,12 @@ static const struct option_rule rules[] = {
      AT(option_size_u32, batch_size_bytes_max),
      .min = 1024,
      .max = HAUL_SLOT_SIZE_BYTES_MAX},
-    {.name = "freeze-max",
-     .value_name = "TIME",
-     .help = "longest pause of writes at the hand-over (default 500ms)",
-     AT(option_duration, freeze_max_ms),
-     .min = 1,
-     .max = 600000},
-    {.name = "retry",
-     .value_name = "TIME",
-     .help = "when the path is lost, keep coming back for so long (default 30s)",
-     AT(option_duration, retry_max_ms),
-     .min = 1,
-     .max = 86400000},
+    LINK_OPTION_RULES(struct send_options, "16", "4M"),
+    CPU_LIST_RULE(struct send_options),
     {.name = "load",
      .value_name = "N",
-     .help = "write so often a second meanwhile: to try and test live migration",
+     .help = "write so often a second meanwhile",
+     .group = "A load, to try and test live migration",
      AT(option_u64, load.rate),
      .min = 1,
      .max = 10000000},
@@ -260,17 +254,24 @@ const struct command command_send = {
     .name = "send",
     .summary = "give key ranges of a database to a receiver",
     .synopsis = "--db DIR --to ADDR:PORT [options]",
-    .details = "The database must not be open elsewhere. Exit code 0 means: the receiver owns the\n"
-               "ranges, everything in them is durable there, and count and digest are equal.\n"
-               "A receiver that was restarted goes on where it was. Exit code 10: the decision is\n"
-               "recorded here, but the receiver has not confirmed it; run 'haul resolve'.\n"
-               "\n"
-               "Examples:\n"
-               "  haul send --db /data/a --to 10.0.0.7:7447\n"
-               "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"
-               "  haul send --db /data/a --to db7:7447 --cf default --prefix user: --json\n"
-               "  haul send --db /data/a --to db7:7447 --range 0x00:0x80 --overwrite --rate 200M\n"
-               "  haul send --db /data/a --to db7:7447 --load 10000 --load-ledger /tmp/ledger\n",
+    .details =
+        "The database must not be open elsewhere: stop the service that has it. Exit code 0 "
+        "means:\n"
+        "the receiver owns the ranges, everything in them is durable there, and count and digest\n"
+        "are equal. The source keeps its copy until 'haul drop' removes it.\n"
+        "\n"
+        "A job that broke off or was stopped (Ctrl-C) goes on with the same command. Exit code "
+        "10:\n"
+        "the decision is recorded here, but the receiver has not confirmed it; run 'haul\n"
+        "resolve'. The target is lost: 'haul owner --reclaim' takes the ranges back. Each state\n"
+        "and its way out: docs/OPERATIONS.md.\n"
+        "\n" SELECTION_HELP "\n"
+        "Examples:\n"
+        "  haul send --db /data/a --to 10.0.0.7:7447\n"
+        "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"
+        "  haul send --db /data/a --to db7:7447 --cf default --prefix user: --json\n"
+        "  haul send --db /data/a --to db7:7447 --range 0x00:0x80 --overwrite --rate 200M\n"
+        "  haul send --db /data/a --to db7:7447 --load 10000 --load-ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .run = run_send,

@@ -26,6 +26,7 @@ static const struct option_rule rules[] = {
     {.name = "db",
      .value_name = "DIR",
      .help = "the database; it may be open",
+     .group = "Where",
      OPTION_AT(option_text, struct status_options, database)},
     OUTPUT_OPTION_RULES,
 };

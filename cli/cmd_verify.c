@@ -29,24 +29,16 @@ struct verify_options {
 #define AT(parser, member) OPTION_AT(parser, struct verify_options, member)
 
 static const struct option_rule rules[] = {
-    {.name = "db", .value_name = "DIR", .help = "a database", AT(option_text, database)},
+    {.name = "db",
+     .value_name = "DIR",
+     .help = "a database",
+     .group = "Where",
+     AT(option_text, database)},
     {.name = "with",
      .value_name = "DIR",
      .help = "the database to compare it with",
      AT(option_text, with)},
-    {.name = "cf",
-     .value_name = "NAME",
-     .help = "only this column family; may be repeated (default: all)",
-     AT(option_names, families)},
-    {.name = "range",
-     .value_name = "START:END",
-     .help = "only keys from START to before END, as text or 0x... hexadecimal;\n"
-             "either may be empty; may be repeated (default: everything)",
-     AT(option_range, ranges)},
-    {.name = "prefix",
-     .value_name = "P",
-     .help = "only keys that begin with P; may be repeated",
-     AT(option_prefix, ranges)},
+    SELECTION_OPTION_RULES(struct verify_options),
     {.name = "ledger",
      .value_name = "FILE",
      .help = "instead of --with: is everything there that 'haul send --load' has noted?",
@@ -231,7 +223,7 @@ const struct command command_verify = {
     .details = "Reads both databases in full, without opening them for writing, and compares the\n"
                "number of records and an order-independent digest of every column family. It ends\n"
                "with 0 when they are equal and with 6 when they are not.\n"
-               "\n"
+               "\n" SELECTION_HELP "\n"
                "Examples:\n"
                "  haul verify --db /data/a --with /data/b\n"
                "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"

@@ -10,12 +10,14 @@
 
 void command_help(const struct command *command)
 {
-    (void)printf("haul %s: %s\n\nUsage: haul %s %s\n\nOptions:\n", command->name, command->summary,
+    (void)printf("haul %s: %s\n\nUsage: haul %s %s\n\n", command->name, command->summary,
                  command->name, command->synopsis);
     option_table_print(command->rules, command->rule_count);
-    (void)printf("\nSizes take K, M or G (powers of 1024); times take ms, s, m or h, and are\n"
-                 "seconds without a unit.\n\n%s\nExit codes:\n%s",
-                 command->details, exit_code_table());
+    (void)printf(
+        "\nSizes take K, M, G (powers of 1024), kB, MB, GB (powers of 1000) or kbit, mbit,\n"
+        "gbit; times take ms, s, m or h, and are seconds without a unit.\n\n%s\n"
+        "Exit codes:\n%s",
+        command->details, exit_code_table());
 }
 
 /* Whether --json was meant, also when the options could not be parsed to its place. */

@@ -6,6 +6,9 @@
 
 #include "command.h"
 #include "exit_code.h"
+#include "haul/text_escape.h"
+#include "spelling.h"
+#include "standard_stream.h"
 
 static const struct command *const commands[] = {
     &command_recv,    &command_send,   &command_status, &command_cancel,  &command_resume,
@@ -50,6 +53,35 @@ static bool is_any(const char *text, const char *a, const char *b)
     return strcmp(text, a) == 0 || strcmp(text, b) == 0;
 }
 
+/* The command that `name` was most likely meant to be; NULL: none looks like it. */
+static const char *nearest_command(const char *name)
+{
+    const char *nearest = NULL;
+    size_t smallest = spelling_distance_max(name) + 1;
+    for (size_t i = 0; i < COMMAND_COUNT; i++) {
+        size_t distance = spelling_distance(commands[i]->name, name);
+        if (distance < smallest) {
+            smallest = distance;
+            nearest = commands[i]->name;
+        }
+    }
+    return nearest;
+}
+
+static int report_unknown(const char *name)
+{
+    char safe[128];
+    const char *nearest = nearest_command(name);
+    (void)haul_text_escape(name, strlen(name), safe, sizeof(safe));
+    if (nearest != NULL) {
+        (void)fprintf(stderr, "haul: error: unknown command '%s': did you mean 'haul %s'?\n", safe,
+                      nearest);
+    } else {
+        (void)fprintf(stderr, "haul: error: unknown command '%s': see 'haul --help'\n", safe);
+    }
+    return EXIT_CODE_USAGE;
+}
+
 static int run(int argc, char **argv)
 {
     if (argc < 2) {
@@ -61,15 +93,13 @@ static int run(int argc, char **argv)
         print_overview();
         return EXIT_CODE_OK;
     }
-    if (strcmp(name, "--version") == 0) {
+    if (is_any(name, "--version", "-V")) {
         name = "version";
     }
     bool help = strcmp(name, "help") == 0;
     const struct command *command = find_command(help ? argv[2] : name);
     if (command == NULL) {
-        (void)fprintf(stderr, "haul: error: unknown command '%s': see 'haul --help'\n",
-                      help ? argv[2] : name);
-        return EXIT_CODE_USAGE;
+        return report_unknown(help ? argv[2] : name);
     }
     if (help) {
         command_help(command);
@@ -80,8 +110,13 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    /* A reader that went away is an error to report, not a reason to die. */
+    if (!standard_stream_open_all()) {
+        return EXIT_CODE_OTHER; /* there is nowhere to say why */
+    }
+    /* A reader that went away and a file that grew too large are errors to report, not reasons to
+     * die. */
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
     int exit_code = run(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EXIT_CODE_OK) {
         (void)fprintf(stderr, "haul: error: the result could not be written: check stdout\n");

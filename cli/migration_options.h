@@ -60,7 +60,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define CONFIG_VERSION_RULE(type)                                                     \
     {                                                                                 \
         .name = "config-version", .value_name = "N",                                  \
-        .help = "the config version in force (default: as kept beside the database)", \
+        .help = "a cluster's config version in force (default: haul keeps its own)",  \
         OPTION_AT(option_config_version, type, config_version), .max = UINT64_MAX - 1 \
     }
 

@@ -6,11 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spelling.h"
+
 enum {
     RULE_COUNT_MAX = 48,
     /* Values that getopt_long returns for rules; below are letters. */
     LONG_BASE = 1000,
     HELP_COLUMN = 30,
+    OPTION_NAME_BYTES_MAX = 64,
 };
 
 /* What getopt_long wants, made from the rules. */
@@ -56,25 +59,18 @@ static const struct option_rule *find_rule(const struct option_rule *rules, size
     return NULL;
 }
 
-static size_t common_prefix(const char *a, const char *b)
-{
-    size_t size = 0;
-    while (a[size] != '\0' && a[size] == b[size]) {
-        size++;
-    }
-    return size;
-}
-
-/* The option that begins most like the unknown one; NULL: none that shares two letters. */
+/* The option that an unknown one was most likely meant to be; NULL: none looks like it. */
 static const char *nearest_option(const struct option_rule *rules, size_t rule_count,
                                   const char *given)
 {
+    char name[OPTION_NAME_BYTES_MAX];
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(given, "="), given);
     const char *nearest = NULL;
-    size_t longest = 1;
+    size_t smallest = spelling_distance_max(name) + 1;
     for (size_t i = 0; i < rule_count; i++) {
-        size_t size = common_prefix(rules[i].name, given);
-        if (size > longest) {
-            longest = size;
+        size_t distance = spelling_distance(rules[i].name, name);
+        if (distance < smallest) {
+            smallest = distance;
             nearest = rules[i].name;
         }
     }
@@ -159,6 +155,9 @@ void option_table_print(const struct option_rule *rules, size_t rule_count)
 {
     for (size_t i = 0; i < rule_count; i++) {
         const struct option_rule *rule = &rules[i];
+        if (rule->group != NULL) {
+            (void)printf("%s%s:\n", i == 0 ? "" : "\n", rule->group);
+        }
         int used = rule->letter != 0 ? printf("  -%c, --%s", rule->letter, rule->name)
                                      : printf("      --%s", rule->name);
         if (rule->value_name != NULL) {

@@ -14,6 +14,7 @@ struct option_rule {
     int letter;             /* 0: none */
     const char *value_name; /* NULL: the option takes no value */
     const char *help;       /* one line; may hold newlines */
+    const char *group;      /* heading above this option and those below it; NULL: the one before */
     /* Store `text` (NULL for a flag) at `target`. Errors: INVALID, with a hint. */
     enum haul_status (*parse)(const struct option_rule *rule, const char *text, void *target,
                               struct haul_error *error);

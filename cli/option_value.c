@@ -11,7 +11,7 @@
 #include "haul/migration.h"
 #include "haul/transport.h"
 
-enum { UNIT_COUNT_MAX = 9 };
+enum { UNIT_COUNT_MAX = 16 };
 
 struct unit {
     const char *suffix;
@@ -27,6 +27,12 @@ static const struct unit size_units[UNIT_COUNT_MAX] = {
     {"KiB", 1024.0},
     {"MiB", 1024.0 * 1024},
     {"GiB", 1024.0 * 1024 * 1024},
+    {"kB", 1e3},
+    {"MB", 1e6},
+    {"GB", 1e9},
+    {"kbit", 125},
+    {"mbit", 125e3},
+    {"gbit", 125e6},
 };
 
 /* In milliseconds. */
@@ -39,7 +45,7 @@ static const struct unit no_units[UNIT_COUNT_MAX] = {{"", 1}};
 static enum haul_status bad_value(const struct option_rule *rule, const char *text,
                                   struct haul_error *error)
 {
-    return haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is no value for --%s", text,
+    return haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a value for --%s", text,
                           rule->name);
 }
 
@@ -158,7 +164,8 @@ enum haul_status option_size_u64(const struct option_rule *rule, const char *tex
         size_format(rule->min, min);
         size_format(rule->max, max);
         bad_value(rule, text, error);
-        haul_error_hint(error, "bytes from %s to %s, with K, M or G for powers of 1024", min, max);
+        haul_error_hint(error, "bytes from %s to %s, with K, M or G (powers of 1024), MB or mbit",
+                        min, max);
         return HAUL_INVALID;
     }
     *(uint64_t *)target = value;

@@ -23,6 +23,7 @@ struct output_options {
 #define OUTPUT_OPTION_RULES                                                              \
     {.name = "json",                                                                     \
      .help = "print one JSON document on stdout at the end, also on failure",            \
+     .group = "Output",                                                                  \
      OPTION_AT(option_flag, struct output_options, json)},                               \
         {.name = "quiet",                                                                \
          .letter = 'q',                                                                  \

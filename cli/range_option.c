@@ -107,7 +107,7 @@ enum haul_status option_range(const struct option_rule *rule, const char *text, 
         free(memory);
         haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a range START:END", text);
         haul_error_hint(error, "keys as text or 0x... hexadecimal, START below END, END exclusive, "
-                               "either may be empty; \\: for a colon in a key");
+                               "either may be empty; \\: for a colon, \\0x for the text 0x");
         return HAUL_INVALID;
     }
     return append(target, memory, start_size, end_size) == HAUL_OK ? HAUL_OK : no_memory(error);
@@ -125,7 +125,8 @@ enum haul_status option_prefix(const struct option_rule *rule, const char *text,
     if (!decode_key(text, strlen(text), memory, &size) || size == 0) {
         free(memory);
         haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a key prefix", text);
-        haul_error_hint(error, "at least one byte, as text or 0x... hexadecimal");
+        haul_error_hint(error, "at least one byte, as text or 0x and pairs of hexadecimal digits; "
+                               "\\0x for the text 0x");
         return HAUL_INVALID;
     }
     /* The end is the prefix counted up in its last byte below 0xff; all 0xff: no end. */

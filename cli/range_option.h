@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "haul/migration.h"
+#include "option_table.h"
 #include "option_value.h"
 
 /* Ranges in the order given, each with memory of its own. Zeroed is empty. */
@@ -14,11 +15,37 @@ struct range_list {
     size_t count;
 };
 
-/* struct range_list: "START:END", keys as text or 0x... hexadecimal; "\:" is a colon in text;
- * either may be empty. */
+/* struct range_list: "START:END", keys as text or 0x... hexadecimal; either may be empty; in text a
+ * backslash takes the next character as it is ("\:" is a colon, "\0x" no hexadecimal). */
 OPTION_PARSER(option_range);
 /* struct range_list: all keys that begin with the text or 0x... prefix. */
 OPTION_PARSER(option_prefix);
+
+/* --cf, --range and --prefix, for an options struct with a struct name_list families and a struct
+ * range_list ranges. */
+#define SELECTION_OPTION_RULES(type)                                                          \
+    {.name = "cf",                                                                            \
+     .value_name = "NAME",                                                                    \
+     .help = "only this column family; may be repeated (default: all)",                       \
+     .group = "What",                                                                         \
+     OPTION_AT(option_names, type, families)},                                                \
+        {.name = "range",                                                                     \
+         .value_name = "START:END",                                                           \
+         .help = "only keys from START to before END; either may be empty; may be repeated\n" \
+                 "(default: everything)",                                                     \
+         OPTION_AT(option_range, type, ranges)},                                              \
+    {                                                                                         \
+        .name = "prefix", .value_name = "P",                                                  \
+        .help = "only keys that begin with P; may be repeated",                               \
+        OPTION_AT(option_prefix, type, ranges)                                                \
+    }
+
+/* How keys are written, for the details of such a command. */
+#define SELECTION_HELP                                                                         \
+    "Keys are text, or hexadecimal when they begin with 0x: --prefix 0xab is the byte ab. A\n" \
+    "backslash takes the next character as it is: --prefix '\\0xab' for keys that begin with " \
+    "the\n"                                                                                    \
+    "text 0xab, --range 'user\\:a:user\\:b' for a colon in a key, \\\\ for a backslash.\n"
 
 void range_list_fini(struct range_list *list);
 

@@ -93,8 +93,13 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
     size_t entry_count = 0;
     *out = NULL;
     *count = 0;
-    if (stat(directory, &found) != 0 || !S_ISDIR(found.st_mode)) {
+    if (stat(directory, &found) != 0) {
         return haul_error_set(error, HAUL_NOT_FOUND, "stat", errno, "no directory %s", directory);
+    }
+    if (!S_ISDIR(found.st_mode)) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s is not a directory", directory);
+        haul_error_hint(error, "give the directory of the database");
+        return HAUL_NOT_FOUND;
     }
     (void)snprintf(path, sizeof(path), "%s/haul", directory);
     enum haul_status status = journal_directory_list(NULL, path, &entries, &entry_count, error);

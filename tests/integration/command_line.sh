@@ -25,7 +25,9 @@ test_usage__no_command__exit_2() {
 
 test_usage__unknown_command__exit_2() {
     run 2 "$haul" sned
-    one_error "unknown command 'sned': see 'haul --help'"
+    one_error "unknown command 'sned': did you mean 'haul send'\?"
+    run 2 "$haul" frobnicate
+    one_error "unknown command 'frobnicate': see 'haul --help'"
 }
 
 test_usage__unknown_option__names_the_nearest() {
@@ -58,7 +60,7 @@ test_usage__values_out_of_range__tell_the_range() {
     local value
     for value in 1 65M 12Q -4K '' 4.0000001 nan; do
         run 2 "$haul" send --db a --to b:1 --slot-size "$value"
-        one_error "'$value' is no value for --slot-size: bytes from 4K to 64M"
+        one_error "'$value' is not a value for --slot-size: bytes from 4K to 64M"
     done
     run 2 "$haul" send --db a --to b:1 --links 17
     one_error 'a number from 1 to 16'
@@ -105,8 +107,11 @@ test_json__refused_send__has_every_member() {
 test_version__json__names_the_release() {
     run 0 "$haul" version --json
     [[ $(json .version) =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
-    run 0 "$haul" --version
-    grep -q '^haul [0-9]' "$work/out"
+    local option
+    for option in --version -V; do
+        run 0 "$haul" "$option"
+        grep -q '^haul [0-9]' "$work/out"
+    done
 }
 
 test_verify__same_database__exit_0() {
