@@ -170,6 +170,7 @@ test_signal__listening_receiver__ends_with_its_number() {
 
 test_signal__ignored_at_the_start__stays_ignored() {
     local name
+    : >"$work/recv.log"
     (
         trap '' INT HUP TERM
         exec "$haul" recv --db b --listen 127.0.0.1:0 2>"$work/recv.log" </dev/null
