@@ -148,6 +148,20 @@ static json_t *families_array(const struct haul_family_result *families, size_t 
     return array;
 }
 
+static json_t *differences_array(const struct haul_option_difference *differences, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *difference = json_object();
+        set(difference, "family", text_of(differences[i].family));
+        set(difference, "option", text_of(differences[i].name));
+        set(difference, "source", text_of(differences[i].source));
+        set(difference, "target", text_of(differences[i].target));
+        (void)json_array_append_new(array, difference);
+    }
+    return array;
+}
+
 static json_t *link_object(const struct haul_link_stats *stats)
 {
     json_t *link = json_object();
@@ -232,6 +246,8 @@ void json_output_migration(const char *command, const struct haul_result *result
     set(document, "load", load_object(load));
     set(document, "link", link_object(&result->link));
     set(document, "families", families_array(result->families, result->family_count));
+    set(document, "option_differences",
+        differences_array(result->option_differences, result->option_difference_count));
     end(document);
 }
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -156,6 +157,14 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
 {
     struct haul_result result = {.status = HAUL_AGAIN};
     wait_for_end(migration, watch, output, &result);
+    /* The result borrows them from the migration. */
+    struct haul_option_difference *differences =
+        calloc(result.option_difference_count + 1, sizeof(*differences));
+    for (size_t i = 0; differences != NULL && i < result.option_difference_count; i++) {
+        differences[i] = result.option_differences[i];
+    }
+    result.option_difference_count = differences == NULL ? 0 : result.option_difference_count;
+    result.option_differences = differences;
     haul_migration_destroy(migration);
     struct load_result load;
     bool loaded = watch->load != NULL;
@@ -163,7 +172,10 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         load_writer_stop(watch->load, &load);
         watch->load = NULL;
     }
-    return report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), output);
+    int exit_code =
+        report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), output);
+    free(differences);
+    return exit_code;
 }
 
 /* The migration runs also where nobody can talk to it. */
@@ -199,8 +211,10 @@ int migration_run_store(const char *directory, const struct migration_work *work
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);
     }
-    struct haul_rocks_options rocks = {
-        .create_if_missing = work->create, .keep_log = work->keep_log, .log = &output->log};
+    struct haul_rocks_options rocks = {.create_if_missing = work->create,
+                                       .keep_log = work->keep_log,
+                                       .flush_at_close = work->create,
+                                       .log = &output->log};
     struct haul_store *store = NULL;
     status = haul_rocks_store_open(directory, &rocks, &store, &error);
     int exit_code = 0;

@@ -100,6 +100,16 @@ void migration_fini(struct haul_migration *migration)
         (void)close(migration->ended_fd);
     }
     (void)pthread_mutex_destroy(&migration->lock);
+    option_report_fini(&migration->options);
+}
+
+void migration_report_options(struct haul_migration *migration, struct option_report *report)
+{
+    option_report_fini(&migration->options);
+    migration->options = *report;
+    *report = (struct option_report){.items = NULL};
+    migration->result.option_differences = migration->options.items;
+    migration->result.option_difference_count = migration->options.count;
 }
 
 void migration_drain_request(struct haul_migration *migration)

@@ -9,6 +9,7 @@
 
 #include "haul/migration.h"
 #include "link.h"
+#include "option_report.h"
 
 /* What an operator has asked for. */
 enum migration_request {
@@ -27,11 +28,12 @@ struct haul_migration {
     bool joined;
     pthread_mutex_t lock; /* of `progress` */
     struct haul_progress progress;
-    struct haul_result result; /* the loop's until the end, then readable */
-    atomic_int request;        /* enum migration_request; only grows */
-    int request_fd;            /* eventfd: wakes the loop */
-    int ended_fd;              /* eventfd: readable for ever after the end */
-    const char *cpu_list;      /* NULL: as the network card lies */
+    struct haul_result result;    /* the loop's until the end, then readable */
+    struct option_report options; /* the result borrows its items */
+    atomic_int request;           /* enum migration_request; only grows */
+    int request_fd;               /* eventfd: wakes the loop */
+    int ended_fd;                 /* eventfd: readable for ever after the end */
+    const char *cpu_list;         /* NULL: as the network card lies */
     bool placed;
     char address[LINK_ADDRESS_TEXT_BYTES_MAX];
 };
@@ -53,6 +55,8 @@ static inline enum migration_request migration_requested(const struct haul_migra
 {
     return (enum migration_request)atomic_load(&migration->request);
 }
+/* The result gets these differences; `report` is left empty. */
+void migration_report_options(struct haul_migration *migration, struct option_report *report);
 /* `request_fd` is not readable any more. */
 void migration_drain_request(struct haul_migration *migration);
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "plan_options.h"
 
 /* --- making ----------------------------------------------------------------------------------- */
 
@@ -85,6 +86,7 @@ static enum haul_status make_families(struct plan *plan, struct haul_store *stor
     }
     if (status == HAUL_OK) {
         pick_families(plan, families, count, options);
+        status = plan_options_read(plan, store, error);
     }
 done:
     free(families);
@@ -330,7 +332,8 @@ enum haul_status plan_to_message(const struct plan *plan, struct message *messag
     to->new_version = plan->new_version;
     to->overwrite = plan->overwrite;
     to->lane = (uint32_t)plan->lane;
-    if (put_families(plan, to) && put_ranges(plan, to) && put_streams(plan, to)) {
+    if (put_families(plan, to) && plan_options_put(plan, to) == HAUL_OK && put_ranges(plan, to) &&
+        put_streams(plan, to)) {
         return HAUL_OK;
     }
     message_release(message);
@@ -491,6 +494,9 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
         status = take_families(plan, from, error);
     }
     if (status == HAUL_OK) {
+        status = plan_options_take(plan, from, error);
+    }
+    if (status == HAUL_OK) {
         status = take_ranges(plan, from, error);
     }
     if (status == HAUL_OK) {
@@ -515,6 +521,7 @@ void plan_fini(struct plan *plan)
     for (size_t i = 0; i < plan->stream_count; i++) {
         key_range_fini(&plan->streams[i].range);
     }
+    plan_options_fini(plan);
     free(plan->families);
     free(plan->ranges);
     free(plan->streams);

@@ -26,6 +26,7 @@ enum {
 struct plan_family {
     struct haul_family family; /* id: the source's */
     uint32_t target_id;        /* known once the plan was accepted */
+    uint32_t option_set;       /* 1: the plan's first one, ...; 0: none (plan_options.h) */
     bool metadata;
 };
 
@@ -39,6 +40,8 @@ struct plan_stream {
 struct plan {
     size_t family_count;
     struct plan_family *families;
+    size_t option_set_count;
+    char **option_sets;
     size_t range_count;
     struct key_range *ranges;
     size_t stream_count;

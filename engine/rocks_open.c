@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "rocks_store.h"
+#include "rocks_stored.h"
 
 enum {
     OPTIONS_CACHE_BYTES = 8 << 20, /* block cache; scans do not fill it */
@@ -205,6 +206,7 @@ static void create_options(struct rocks_store *store)
 {
     store->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(store->options, 1);
+    store->fresh = true;
     add_family(store, "default", NULL, rocksdb_options_create_copy(store->options));
 }
 
@@ -234,7 +236,7 @@ static enum haul_status open_error(const struct rocks_store *store, char *messag
     return status;
 }
 
-static enum haul_status open_handles(struct rocks_store *store, struct haul_error *error)
+enum haul_status rocks_open_handles(struct rocks_store *store, struct haul_error *error)
 {
     const char *names[HAUL_FAMILY_COUNT_MAX];
     const rocksdb_options_t *options[HAUL_FAMILY_COUNT_MAX];
@@ -269,7 +271,10 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     }
     enum haul_status status;
     if (is_database(store->path)) {
-        status = load_options(store, error);
+        status = rocks_stored_read(store->path, &store->stored, error);
+        if (status == HAUL_OK) {
+            status = load_options(store, error);
+        }
     } else {
         bool may_create = options->create_if_missing && !options->read_only;
         status = check_absent(store->path, may_create, error);
@@ -282,7 +287,7 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     }
     if (status == HAUL_OK) {
         apply_options(store, options);
-        status = open_handles(store, error);
+        status = rocks_open_handles(store, error);
     }
     return status == HAUL_OK ? rocks_read_identity(store, error) : status;
 }

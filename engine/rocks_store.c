@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rocks_door.h"
+#include "rocks_stored.h"
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
@@ -57,10 +58,23 @@ enum haul_status rocks_error(char *message, const char *call, struct haul_error 
 
 /* --- families --------------------------------------------------------------------------------- */
 
+enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *error)
+{
+    haul_error_set(error, HAUL_STORE, NULL, 0,
+                   "the database in %s is closed: it could not be "
+                   "opened again when its column family was made",
+                   store->path);
+    haul_error_hint(error, "start again; what went wrong then was logged");
+    return HAUL_STORE;
+}
+
 enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
                               const struct rocks_family **found, struct haul_error *error)
 {
     const struct rocks_family *family = NULL;
+    if (store->lost) {
+        return rocks_lost(store, error);
+    }
     (void)pthread_rwlock_rdlock(&store->families_lock);
     for (size_t i = 0; i < store->family_count && family == NULL; i++) {
         family = store->families[i].family.id == family_id ? &store->families[i] : NULL;
@@ -132,67 +146,15 @@ static enum haul_status store_families(struct haul_store *base, struct haul_fami
     return HAUL_OK;
 }
 
-static enum haul_status check_new_name(const struct rocks_store *store, const char *name,
-                                       struct haul_error *error)
-{
-    if (store->family_count == HAUL_FAMILY_COUNT_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",
-                              HAUL_FAMILY_COUNT_MAX);
-    }
-    size_t size = strlen(name);
-    if (size == 0 || size >= HAUL_NAME_BYTES_MAX) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "a column family's name has 1 to %d bytes", HAUL_NAME_BYTES_MAX - 1);
-    }
-    for (size_t i = 0; i < store->family_count; i++) {
-        if (strcmp(store->families[i].family.name, name) == 0) {
-            return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
-        }
-    }
-    return HAUL_OK;
-}
-
-static enum haul_status store_family_create(struct haul_store *base, const char *name,
-                                            struct haul_family *created, struct haul_error *error)
-{
-    struct rocks_store *store = rocks_of(base);
-    if (store->attached) {
-        return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                              "there is no column family '%s', and only its owner makes new ones",
-                              name);
-    }
-    enum haul_status status = check_new_name(store, name, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    char *message = NULL;
-    rocksdb_options_t *options = rocksdb_options_create_copy(store->options);
-    rocksdb_column_family_handle_t *handle =
-        rocksdb_create_column_family(store->db, options, name, &message);
-    status = rocks_error(message, "create column family", error);
-    if (status != HAUL_OK) {
-        rocksdb_options_destroy(options);
-        return status;
-    }
-    /* Complete before the count lets other threads see it. */
-    struct rocks_family *family = &store->families[store->family_count];
-    *family = (struct rocks_family){.options = options, .handle = handle};
-    family->family.id = rocksdb_column_family_handle_get_id(handle);
-    (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
-    (void)snprintf(family->family.comparator, HAUL_NAME_BYTES_MAX, "%s", ROCKS_BYTEWISE);
-    (void)pthread_rwlock_wrlock(&store->families_lock);
-    store->family_count++;
-    (void)pthread_rwlock_unlock(&store->families_lock);
-    *created = family->family;
-    return HAUL_OK;
-}
-
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
                                     unsigned flags, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
+    if (store->lost) {
+        return rocks_lost(store, error);
+    }
     rocksdb_writebatch_t *copy =
         rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
     char *message = NULL;
@@ -209,6 +171,9 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
 static enum haul_status store_sync(struct haul_store *base, struct haul_error *error)
 {
     char *message = NULL;
+    if (rocks_of(base)->lost) {
+        return rocks_lost(rocks_of(base), error);
+    }
     rocksdb_flush_wal(rocks_of(base)->db, 1, &message);
     return rocks_error(message, "sync log", error);
 }
@@ -226,7 +191,7 @@ enum haul_status rocks_flush_family(struct rocks_store *store, const struct rock
 static enum haul_status store_flush(struct haul_store *base, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    enum haul_status status = HAUL_OK;
+    enum haul_status status = store->lost ? rocks_lost(store, error) : HAUL_OK;
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
         status = rocks_flush_family(store, &store->families[i], error);
     }
@@ -314,11 +279,15 @@ static const char *store_directory(const struct haul_store *base)
 
 static uint64_t store_sequence(struct haul_store *base)
 {
-    return rocksdb_get_latest_sequence_number(rocks_of(base)->db);
+    return rocks_of(base)->lost ? 0 : rocksdb_get_latest_sequence_number(rocks_of(base)->db);
 }
 
 static void close_database(struct rocks_store *store)
 {
+    struct haul_error ignored; /* the log still has what is not flushed */
+    if (store->flushes_at_close && store->db != NULL) {
+        (void)!store_flush(&store->base, &ignored);
+    }
     for (size_t i = 0; i < store->family_count; i++) {
         if (store->families[i].handle != NULL) {
             rocksdb_column_family_handle_destroy(store->families[i].handle);
@@ -342,6 +311,8 @@ static void store_close(struct haul_store *base)
     if (store->options != NULL) {
         rocksdb_options_destroy(store->options);
     }
+    rocks_stored_free(store->stored);
+    rocks_stored_free(store->stored_now);
     rocksdb_writeoptions_destroy(store->write_options);
     rocksdb_writeoptions_destroy(store->write_options_no_wal);
     (void)pthread_rwlock_destroy(&store->families_lock);
@@ -356,7 +327,10 @@ static const struct haul_store_ops rocks_store_ops = {
     .identity = store_identity,
     .directory = store_directory,
     .families = store_families,
-    .family_create = store_family_create,
+    .family_create = rocks_family_create,
+    .family_create_like = rocks_family_create_like,
+    .family_options = rocks_family_options,
+    .receive_check = rocks_receive_check,
     .sequence = store_sequence,
     .snapshot_open = rocks_snapshot_open,
     .snapshot_close = rocks_snapshot_close,
@@ -419,6 +393,7 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
     }
     store->read_only = options->read_only;
+    store->flushes_at_close = options->flush_at_close && !options->read_only;
     enum haul_status status = rocks_open(store, options, error);
     if (status != HAUL_OK) {
         store_close(&store->base);

@@ -12,7 +12,10 @@
  *   rocks_split.c    keys that cut a range
  *   rocks_wal.c      the write-ahead log
  *   rocks_archive.c  log files that outlive a restart
- *   rocks_table.c    table files */
+ *   rocks_table.c    table files
+ *   rocks_takeover.c options of families, from and for another database
+ *   rocks_families.c making column families
+ *   rocks_receive.c  what would drop or change received records */
 #ifndef HAUL_ROCKS_STORE_H
 #define HAUL_ROCKS_STORE_H
 
@@ -23,6 +26,8 @@
 #include <stdint.h>
 
 #include "haul/store.h"
+
+struct rocks_stored;
 
 struct rocks_family {
     struct haul_family family;
@@ -39,9 +44,15 @@ struct rocks_store {
     bool attached; /* database, handles and options of families are the embedder's */
     uint32_t (*features)(void *context); /* attached: or NULL */
     void *features_context;
+    bool flushes_at_close;
+    bool fresh;     /* made by this open */
+    bool lost;      /* closed to be made anew, and could not be opened again */
     bool keeps_log; /* log files have a second name in the archive: rocks_archive_drop */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
+    struct rocks_stored *stored;     /* as of before it was opened; NULL: attached, or new */
+    struct rocks_stored *stored_now; /* read when it is asked for */
+    uint64_t stored_now_ns;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
@@ -56,6 +67,8 @@ struct rocks_store {
  * Errors: NO_SPACE, BUSY, CORRUPT, MISMATCH, IO, STORE. */
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error);
 
+/* The answer of a store that is `lost`. */
+enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *error);
 /* A family stays where it is while the store is open. Errors: NOT_FOUND. Thread: any. */
 enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
                               const struct rocks_family **family,
@@ -88,6 +101,9 @@ struct rocks_store *rocks_store_create(const char *path);
 
 enum { ROCKS_PATH_BYTES_MAX = 4096 };
 
+/* Open what `store->families` has, and fill in handles and ids. Errors: BUSY, those of RocksDB. */
+enum haul_status rocks_open_handles(struct rocks_store *store,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* Open `store->path` as `options` say, fill families and identity. A failed store may be closed.
  * Errors: as haul_rocks_store_open. */
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
@@ -115,6 +131,25 @@ enum haul_status rocks_options_read(const char *path, struct rocks_names *names,
 /* Errors: MISMATCH (a comparator or merge operator that RocksDB cannot make by itself). */
 enum haul_status rocks_options_check(const struct rocks_names *names,
                                      struct haul_error *error) HAUL_MUST_CHECK;
+
+/* --- rocks_takeover.c, rocks_families.c, rocks_receive.c -------------------------------------- */
+
+/* The stored value of one option of a family ("table." before one of its tables); "" when there is
+ * none. Borrowed until the next call. */
+const char *rocks_family_option(struct rocks_store *store, const char *family, const char *name);
+enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
+                                      struct haul_error *error);
+/* Name, classes and options (the caller's) of a family that takes over what fits of `text`. */
+void rocks_takeover_prepare(const struct rocks_store *store, const char *name, const char *text,
+                            bool with_compression, struct rocks_family *family);
+
+enum haul_status rocks_family_create(struct haul_store *base, const char *name,
+                                     struct haul_family *created, struct haul_error *error);
+enum haul_status rocks_family_create_like(struct haul_store *base, const char *name,
+                                          const char *options, struct haul_family *created,
+                                          struct haul_error *error);
+enum haul_status rocks_receive_check(struct haul_store *base, const char *name,
+                                     const char *options, struct haul_error *error);
 
 /* --- rocks_view.c, rocks_scan.c --------------------------------------------------------------- */
 

@@ -200,6 +200,17 @@ static void disconnect(struct source_migration *source)
     }
 }
 
+/* Once: later attempts of the job are told the same. */
+static void report_options(struct source_migration *source)
+{
+    struct option_report report = {.items = NULL};
+    if (source->base.options.total == 0) {
+        option_report_take(&report, source_session_accepted(source->session));
+        option_report_log(&report, source->job.options.log);
+        migration_report_options(&source->base, &report);
+    }
+}
+
 static void open_links(struct source_migration *source)
 {
     const haul_control_Welcome *welcome = source_session_welcome(source->session);
@@ -242,6 +253,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         disconnect(source);
         return;
     case SOURCE_ACTION_OPEN_LINKS:
+        report_options(source);
         open_links(source);
         return;
     case SOURCE_ACTION_START_COPY:

@@ -14,6 +14,7 @@
 #include "migration_thread.h"
 #include "target_answer.h"
 #include "target_copy.h"
+#include "target_fit.h"
 #include "target_record.h"
 #include "target_session.h"
 #include "version_record.h"
@@ -47,6 +48,7 @@ struct target_job {
     bool was_known; /* the records had the job before */
     bool ended;
     struct message accepted;
+    struct option_report differences; /* of the target's families; the call worker's, as `record` */
     uint8_t token[LINK_TOKEN_BYTES];
     uint8_t session_id[LINK_SESSION_BYTES];
 };
@@ -82,6 +84,11 @@ static void call_check(void *context, struct haul_error *error)
     struct target_job *job = context;
     error->status = target_record_check(&job->record, &job->incoming_plan, error);
     memset(&job->incoming_plan, 0, sizeof(job->incoming_plan));
+    if (error->status == HAUL_OK) {
+        option_report_fini(&job->differences);
+        target_fit_report(job->options.target->store, &job->record.plan, &job->differences);
+        option_report_log(&job->differences, job->options.target->log);
+    }
 }
 
 static void call_positions(void *context, struct haul_error *error)
@@ -168,6 +175,9 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     if (error->status == HAUL_OK &&
         target_answer_accepted(&job->record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
+    }
+    if (event.error.status == HAUL_OK) {
+        option_report_put(&job->differences, &job->accepted.as.plan_accepted);
     }
     feed(job, &event);
 }
@@ -557,6 +567,11 @@ void target_job_progress(const struct target_job *job, struct haul_progress *pro
     }
 }
 
+struct option_report *target_job_differences(struct target_job *job)
+{
+    return &job->differences;
+}
+
 void target_job_result(const struct target_job *job, struct haul_result *result)
 {
     result->error = *target_session_outcome(job->session);
@@ -674,5 +689,6 @@ void target_job_destroy(struct target_job *job)
     plan_fini(&job->incoming_plan);
     target_copy_fini(&job->copy);
     target_record_fini(&job->record);
+    option_report_fini(&job->differences);
     free(job);
 }

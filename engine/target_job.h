@@ -6,6 +6,7 @@
 
 #include "haul/migration.h"
 #include "link.h"
+#include "option_report.h"
 #include "poll_group.h"
 #include "tcp_listener.h"
 
@@ -50,5 +51,7 @@ bool target_job_was_accepted(const struct target_job *job);
 
 void target_job_progress(const struct target_job *job, struct haul_progress *progress);
 void target_job_result(const struct target_job *job, struct haul_result *result);
+/* In what the families differ from the source's; the job has ended, the caller may take it. */
+struct option_report *target_job_differences(struct target_job *job);
 
 #endif

@@ -132,6 +132,7 @@ static void end_job(struct target_migration *target)
     }
     haul_log(target->options.log, result->status == HAUL_OK ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
              "job ended: %s", line);
+    migration_report_options(&target->base, target_job_differences(target->job));
     target_job_destroy(target->job);
     target->job = NULL;
     target->ended = target->request != MIGRATION_GOES_ON;

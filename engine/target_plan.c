@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan_options.h"
 #include "planted_bug.h"
+#include "target_fit.h"
 
 static enum haul_status check_name(const struct plan_family *wanted, const char *what,
                                    const char *theirs, const char *ours, struct haul_error *error)
@@ -21,10 +23,11 @@ static enum haul_status check_name(const struct plan_family *wanted, const char 
     return HAUL_MISMATCH;
 }
 
-static enum haul_status match_family(struct haul_store *store, struct plan_family *wanted,
-                                     const struct haul_family *families, size_t count,
+static enum haul_status match_family(struct haul_store *store, const struct plan *plan,
+                                     size_t index, const struct haul_family *families, size_t count,
                                      struct haul_error *error)
 {
+    struct plan_family *wanted = &plan->families[index];
     const struct haul_family *found = NULL;
     for (size_t i = 0; i < count; i++) {
         found = strcmp(families[i].name, wanted->family.name) == 0 ? &families[i] : found;
@@ -32,7 +35,7 @@ static enum haul_status match_family(struct haul_store *store, struct plan_famil
     struct haul_family created;
     enum haul_status status = HAUL_OK;
     if (found == NULL) {
-        status = store->ops->family_create(store, wanted->family.name, &created, error);
+        status = target_fit_make(store, plan, index, &created, error);
         found = &created;
     }
     if (status == HAUL_OK) {
@@ -60,7 +63,7 @@ enum haul_status target_plan_match(struct haul_store *store, struct plan *plan,
     enum haul_status status =
         store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
-        status = match_family(store, &plan->families[i], families, count, error);
+        status = match_family(store, plan, i, families, count, error);
     }
     free(families);
     return status;
@@ -106,10 +109,28 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
     return status;
 }
 
+/* The families that a new store was born with, as the source has them. One that cannot be made so
+ * stays as it is, and the match is the judge of it. */
+static void make_unwritten(struct haul_store *store, const struct plan *plan)
+{
+    for (size_t i = 0; store->ops->family_create_like != NULL && i < plan->family_count; i++) {
+        struct haul_family made;
+        struct haul_error ignored;
+        if (plan_options_of(plan, i) != NULL &&
+            strcmp(plan->families[i].family.name, "default") == 0) {
+            (void)!target_fit_make(store, plan, i, &made, &ignored);
+        }
+    }
+}
+
 enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
                                    struct haul_error *error)
 {
-    enum haul_status status = target_plan_match(store, plan, error);
+    enum haul_status status = target_fit_check(store, plan, error);
+    if (status == HAUL_OK) {
+        make_unwritten(store, plan);
+        status = target_plan_match(store, plan, error);
+    }
     if (status == HAUL_OK && plan->overwrite) {
         status = target_plan_clear(store, plan, error);
     }

@@ -191,6 +191,15 @@ struct haul_family_result {
     char digest[33]; /* hexadecimal */
 };
 
+/* An option that a family of the target has otherwise than the source's. */
+struct haul_option_difference {
+    char family[HAUL_NAME_BYTES_MAX];
+    char name[64];    /* as in RocksDB's OPTIONS file; "table." before those of tables */
+    char source[128]; /* values; cut when longer */
+    char target[128];
+};
+enum { HAUL_OPTION_DIFFERENCES_MAX = 64 };
+
 struct haul_result {
     enum haul_status status;
     struct haul_error error;       /* when status is not OK */
@@ -210,6 +219,9 @@ struct haul_result {
     struct haul_link_stats link; /* sum over the links */
     size_t family_count;
     struct haul_family_result families[HAUL_FAMILY_COUNT_MAX];
+    /* What a family of the target keeps of its own. Borrowed from the migration. */
+    const struct haul_option_difference *option_differences;
+    size_t option_difference_count;
 };
 
 struct haul_migration;

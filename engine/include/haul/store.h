@@ -88,6 +88,22 @@ struct haul_store_ops {
                                  size_t capacity, size_t *count, struct haul_error *error);
     enum haul_status (*family_create)(struct haul_store *store, const char *name,
                                       struct haul_family *family, struct haul_error *error);
+    /* What decides how the records of a family lie on disk: one `name=value` a line, malloc'ed, the
+     * caller frees. NULL: this store has nothing to say. */
+    enum haul_status (*family_options)(struct haul_store *store, uint32_t family_id, char **options,
+                                       struct haul_error *error);
+    /* family_create with such options, which come from another store and are not trusted; those
+     * that this store does not have stay its own. A family that a new store was born with may be
+     * made anew while nothing was ever written. NULL: family_create serves.
+     * Errors: EXISTS (such a family, in use), others. */
+    enum haul_status (*family_create_like)(struct haul_store *store, const char *name,
+                                           const char *options, struct haul_family *family,
+                                           struct haul_error *error);
+    /* Would this store's own configuration drop or change records of the family after they were
+     * received? `options` are those of the source's family. NULL: it never does.
+     * Errors: UNSUPPORTED (named, with a remedy), others. */
+    enum haul_status (*receive_check)(struct haul_store *store, const char *name,
+                                      const char *options, struct haul_error *error);
 
     /* The last sequence number given out. */
     uint64_t (*sequence)(struct haul_store *store);
@@ -184,6 +200,8 @@ struct haul_rocks_options {
     uint32_t write_buffer_mib; /* 0: the database's own options */
     bool keep_log; /* the log of before stays readable until close: for a source whose job goes on
                     * after a restart */
+    bool flush_at_close; /* what was written goes from the log into tables, compressed as these are:
+                          * for a target, whose next open has no log to replay then */
     const struct haul_log *log; /* borrowed */
 };
 

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_families.c — making column families, with options of their own.
+ *
+ * RocksDB makes the family "default" together with the database, so that a new receiver would have
+ * it with RocksDB's options whatever comes. As long as nothing was ever written, the database is
+ * therefore opened again with the options that are wanted. Another comparator is part of the
+ * MANIFEST: then the empty database is removed and made anew, under the same identity. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rocks_store.h"
+#include "rocks_stored.h"
+
+static bool is_there(const struct rocks_store *store, const char *name)
+{
+    bool found = false;
+    for (size_t i = 0; i < store->family_count; i++) {
+        found = found || strcmp(store->families[i].family.name, name) == 0;
+    }
+    return found;
+}
+
+static enum haul_status check_new_name(const struct rocks_store *store, const char *name,
+                                       struct haul_error *error)
+{
+    size_t size = strlen(name);
+    if (size == 0 || size >= HAUL_NAME_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "a column family's name has 1 to %d bytes", HAUL_NAME_BYTES_MAX - 1);
+    }
+    if (is_there(store, name)) {
+        return haul_error_set(error, HAUL_EXISTS, NULL, 0, "column family '%s' exists", name);
+    }
+    if (store->family_count == HAUL_FAMILY_COUNT_MAX) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %d column families",
+                              HAUL_FAMILY_COUNT_MAX);
+    }
+    return HAUL_OK;
+}
+
+/* Takes `family`, which has a name, classes and options. */
+static enum haul_status create(struct rocks_store *store, struct rocks_family *family,
+                               struct haul_family *created, struct haul_error *error)
+{
+    char *message = NULL;
+    family->handle =
+        rocksdb_create_column_family(store->db, family->options, family->family.name, &message);
+    enum haul_status status = rocks_error(message, "create column family", error);
+    if (status != HAUL_OK) {
+        rocksdb_options_destroy(family->options);
+        return status;
+    }
+    family->family.id = rocksdb_column_family_handle_get_id(family->handle);
+    store->stored_now_ns = 0; /* RocksDB has written its options again */
+    /* Complete before the count lets other threads see it. */
+    store->families[store->family_count] = *family;
+    (void)pthread_rwlock_wrlock(&store->families_lock);
+    store->family_count++;
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    *created = family->family;
+    return HAUL_OK;
+}
+
+static enum haul_status refuse_attached(const char *name, struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                          "there is no column family '%s', and only its owner makes new ones",
+                          name);
+}
+
+enum haul_status rocks_family_create(struct haul_store *base, const char *name,
+                                     struct haul_family *created, struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    enum haul_status status =
+        store->attached ? refuse_attached(name, error) : check_new_name(store, name, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct rocks_family family;
+    rocks_takeover_prepare(store, name, "", true, &family);
+    return create(store, &family, created, error);
+}
+
+/* --- the family that a database is born with -------------------------------------------------- */
+
+static bool is_unwritten(struct rocks_store *store)
+{
+    if (!store->fresh || store->lost || store->family_count != 1 ||
+        rocksdb_get_latest_sequence_number(store->db) != 0) {
+        return false;
+    }
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(store->db);
+    int count = rocksdb_livefiles_count(files);
+    rocksdb_livefiles_destroy(files);
+    return count == 0;
+}
+
+static void close_only_family(struct rocks_store *store)
+{
+    rocksdb_column_family_handle_destroy(store->families[0].handle);
+    store->families[0].handle = NULL;
+    rocksdb_close(store->db);
+    store->db = NULL;
+}
+
+/* RocksDB gives every database that it makes an identity; journals name the first one. */
+static enum haul_status keep_identity(const struct rocks_store *store, struct haul_error *error)
+{
+    char path[ROCKS_PATH_BYTES_MAX];
+    (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
+    FILE *file = fopen(path, "we");
+    bool written = file != NULL && fputs(store->identity, file) >= 0 && fflush(file) == 0 &&
+                   fdatasync(fileno(file)) == 0;
+    int code = errno;
+    written = file != NULL && fclose(file) == 0 && written;
+    return written ? HAUL_OK
+                   : haul_error_set(error, HAUL_IO, "write", code, "cannot write %s", path);
+}
+
+static enum haul_status make_anew(struct rocks_store *store, struct haul_error *error)
+{
+    char *message = NULL;
+    rocksdb_destroy_db(store->options, store->path, &message);
+    enum haul_status status = rocks_error(message, "remove empty database", error);
+    if (status == HAUL_OK) {
+        status = rocks_open_handles(store, error);
+    }
+    if (status == HAUL_OK) {
+        close_only_family(store);
+        status = keep_identity(store, error);
+    }
+    return status;
+}
+
+/* Takes the options of `family`. */
+static enum haul_status reopen(struct rocks_store *store, const struct rocks_family *family,
+                               struct haul_error *error)
+{
+    struct rocks_family before = store->families[0];
+    bool anew = strcmp(before.family.comparator, family->family.comparator) != 0;
+    close_only_family(store);
+    store->families[0] = *family;
+    enum haul_status status = anew ? make_anew(store, error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = rocks_open_handles(store, error);
+    }
+    if (status == HAUL_OK) {
+        status = rocks_note_families(store, error);
+    }
+    if (status == HAUL_OK) {
+        rocksdb_options_destroy(before.options);
+        return HAUL_OK;
+    }
+    struct haul_error second; /* the first one is the answer */
+    rocksdb_options_destroy(family->options);
+    store->families[0] = before;
+    store->families[0].handle = NULL;
+    store->lost = rocks_open_handles(store, &second) != HAUL_OK;
+    return status;
+}
+
+static enum haul_status remake(struct rocks_store *store, const char *name, const char *options,
+                               struct haul_family *created, struct haul_error *error)
+{
+    struct rocks_family family;
+    rocks_takeover_prepare(store, name, options, true, &family);
+    (void)pthread_rwlock_wrlock(&store->families_lock);
+    enum haul_status status = reopen(store, &family, error);
+    if (status != HAUL_OK && !store->lost) {
+        /* A compression that this RocksDB was built without shows only here. */
+        rocks_takeover_prepare(store, name, options, false, &family);
+        status = reopen(store, &family, error);
+    }
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    store->stored_now_ns = 0;
+    if (status == HAUL_OK) {
+        *created = store->families[0].family;
+    }
+    return status;
+}
+
+enum haul_status rocks_family_create_like(struct haul_store *base, const char *name,
+                                          const char *options, struct haul_family *created,
+                                          struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    if (!store->attached && is_there(store, name) && is_unwritten(store)) {
+        return remake(store, name, options, created, error);
+    }
+    enum haul_status status =
+        store->attached ? refuse_attached(name, error) : check_new_name(store, name, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct rocks_family family;
+    rocks_takeover_prepare(store, name, options, true, &family);
+    status = create(store, &family, created, error);
+    if (status == HAUL_STORE) { /* a compression that this RocksDB was built without */
+        rocks_takeover_prepare(store, name, options, false, &family);
+        status = create(store, &family, created, error);
+    }
+    return status;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_receive.c — may a column family of this database receive records? Refused is, by name,
+ * whatever of its own configuration would drop or change them later, or hides where they are.
+ *
+ * Of what an embedder has open RocksDB says what is in force. What the tool opens has no compaction
+ * filter, for RocksDB cannot make one of its name; but its owner has, and so the name that was
+ * stored counts. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "bytes.h"
+#include "family_options.h"
+#include "rocks_door.h"
+#include "rocks_store.h"
+#include "rocks_stored.h"
+
+enum { STYLE_FIFO = 2 }; /* rocksdb::CompactionStyle */
+
+static enum haul_status refuse(const char *family, struct haul_error *error, const char *feature,
+                               const char *hint)
+{
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "column family '%s' of the target %s", family,
+                   feature);
+    haul_error_hint(error, "%s", hint);
+    return HAUL_UNSUPPORTED;
+}
+
+/* --- the database ----------------------------------------------------------------------------- */
+
+static enum haul_status check_database(struct rocks_store *store, struct haul_error *error)
+{
+    struct rocks_database_facts facts;
+    struct statvfs disk;
+    if (statvfs(store->path, &disk) == 0 && (disk.f_flag & ST_RDONLY) != 0) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "the file system of the target's database %s is mounted read-only",
+                       store->path);
+        haul_error_hint(error, "see in the system log why, and mount it for writing");
+        return HAUL_UNSUPPORTED;
+    }
+    rocks_door_database(store->db, &facts);
+    if (facts.has_paths) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "the target's database %s has tables in other directories (db_paths)",
+                       store->path);
+        haul_error_hint(error, "receive into a database that has one directory");
+        return HAUL_UNSUPPORTED;
+    }
+    if (facts.unordered_write) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "the target's database %s is open with unordered_write: what was written "
+                       "cannot be counted at one moment",
+                       store->path);
+        haul_error_hint(error, "open it without unordered_write while it receives");
+        return HAUL_UNSUPPORTED;
+    }
+    return HAUL_OK;
+}
+
+/* --- one family ------------------------------------------------------------------------------- */
+
+static void class_of(const char *options, const char *name, char class[HAUL_NAME_BYTES_MAX])
+{
+    struct haul_slice value;
+    char text[2 * HAUL_NAME_BYTES_MAX] = "";
+    if (family_options_find(options, slice_of(name, strlen(name)), &value)) {
+        (void)snprintf(text, sizeof(text), "%.*s", (int)value.size, (const char *)value.data);
+    }
+    rocks_stored_class(text, class, HAUL_NAME_BYTES_MAX);
+}
+
+/* The source's filter of the same name drops the same: the records lose nothing by the move. */
+static enum haul_status check_filter(struct rocks_store *store, const char *family,
+                                     const struct rocks_family_facts *facts, const char *options,
+                                     struct haul_error *error)
+{
+    static const char *const names[] = {"compaction_filter", "compaction_filter_factory"};
+    char ours[HAUL_NAME_BYTES_MAX] = "";
+    char theirs[HAUL_NAME_BYTES_MAX] = "";
+    for (size_t i = 0; i < 2 && ours[0] == '\0'; i++) {
+        rocks_stored_class(rocks_family_option(store, family, names[i]), ours, sizeof(ours));
+    }
+    for (size_t i = 0; i < 2 && theirs[0] == '\0'; i++) {
+        class_of(options, names[i], theirs);
+    }
+    if (ours[0] == '\0') {
+        (void)snprintf(ours, sizeof(ours), "%.*s", HAUL_NAME_BYTES_MAX - 1,
+                       facts->compaction_filter);
+    }
+    if (ours[0] == '\0' || strcmp(ours, theirs) == 0) {
+        return HAUL_OK;
+    }
+    char feature[HAUL_NAME_BYTES_MAX + 96];
+    (void)snprintf(feature, sizeof(feature),
+                   "has the compaction filter '%s', which may drop what it receives", ours);
+    return refuse(
+        family, error, feature,
+        "receive into a column family without it, or one whose filter the source has too");
+}
+
+static enum haul_status check_family(struct rocks_store *store, const struct rocks_family *family,
+                                     const char *options, struct haul_error *error)
+{
+    const char *name = family->family.name;
+    struct rocks_family_facts facts;
+    rocks_door_family(store->db, family->handle, &facts);
+    bool fifo =
+        rocksdb_options_get_compaction_style(family->options) == STYLE_FIFO ||
+        strcmp(rocks_family_option(store, name, "compaction_style"), "kCompactionStyleFIFO") == 0;
+    if (fifo) {
+        return refuse(name, error,
+                      "has FIFO compaction, which drops the oldest tables by size or age",
+                      "receive into a column family with level or universal compaction");
+    }
+    if (facts.table_factory[0] != '\0' && strcmp(facts.table_factory, "BlockBasedTable") != 0) {
+        char feature[ROCKS_DOOR_NAME_BYTES + 64];
+        (void)snprintf(feature, sizeof(feature), "has tables of the kind %s", facts.table_factory);
+        return refuse(name, error, feature, "receive into a column family with block-based tables");
+    }
+    if (facts.timestamp_bytes > 0) {
+        return refuse(name, error, "has user-defined timestamps in its keys",
+                      "receive into a column family without them");
+    }
+    if (facts.has_paths) {
+        return refuse(name, error, "has tables in other directories (cf_paths)",
+                      "receive into a column family in the database's own directory");
+    }
+    return check_filter(store, name, &facts, options, error);
+}
+
+enum haul_status rocks_receive_check(struct haul_store *base, const char *name, const char *options,
+                                     struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    if (store->lost) {
+        return rocks_lost(store, error);
+    }
+    enum haul_status status = check_database(store, error);
+    for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
+        if (strcmp(store->families[i].family.name, name) == 0) {
+            status = check_family(store, &store->families[i], options, error);
+        }
+    }
+    return status;
+}

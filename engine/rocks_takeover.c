@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_takeover.c — options of column families on their way from one database to another.
+ *
+ * The source reads them from its OPTIONS file. The target gives them to RocksDB's own parser, for
+ * it cannot know which a newer release has: all at once, and when that fails one by one. They come
+ * from a peer, so that only names of the list below pass, with values that cannot end the option
+ * they stand in, and classes that RocksDB makes by itself. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "clock.h"
+#include "family_options.h"
+#include "rocks_store.h"
+#include "rocks_stored.h"
+
+enum {
+    TEXT_BYTES_MAX = 8 << 10,
+    VALUE_BYTES_MAX = 512,
+};
+
+/* An embedder may change its options at any time: read the file again after this. */
+#define STORED_AGE_NS_MAX NS_PER_S
+
+#define TABLE_PREFIX "table."
+
+enum option_kind {
+    OPTION_FAMILY,
+    OPTION_TABLE,
+    OPTION_REPORTED, /* only compared: the owner's code, or nothing that a new family may take */
+};
+
+static const struct {
+    const char *name;
+    enum option_kind kind;
+} known_options[] = {
+    {"compression", OPTION_FAMILY},
+    {"compression_opts", OPTION_FAMILY},
+    {"compression_per_level", OPTION_FAMILY},
+    {"bottommost_compression", OPTION_FAMILY},
+    {"bottommost_compression_opts", OPTION_FAMILY},
+    {"comparator", OPTION_FAMILY},
+    {"merge_operator", OPTION_FAMILY},
+    {"prefix_extractor", OPTION_FAMILY},
+    {"num_levels", OPTION_FAMILY},
+    {"compaction_style", OPTION_FAMILY},
+    {"optimize_filters_for_hits", OPTION_FAMILY},
+    {"memtable_prefix_bloom_size_ratio", OPTION_FAMILY},
+    {"memtable_whole_key_filtering", OPTION_FAMILY},
+    {"enable_blob_files", OPTION_FAMILY},
+    {"min_blob_size", OPTION_FAMILY},
+    {"blob_file_size", OPTION_FAMILY},
+    {"blob_compression_type", OPTION_FAMILY},
+    {"blob_file_starting_level", OPTION_FAMILY},
+    {"enable_blob_garbage_collection", OPTION_FAMILY},
+    {"blob_garbage_collection_age_cutoff", OPTION_FAMILY},
+    {"blob_garbage_collection_force_threshold", OPTION_FAMILY},
+    {"table_factory", OPTION_REPORTED},
+    {"compaction_filter", OPTION_REPORTED},
+    {"compaction_filter_factory", OPTION_REPORTED},
+    {"block_size", OPTION_TABLE},
+    {"block_size_deviation", OPTION_TABLE},
+    {"block_restart_interval", OPTION_TABLE},
+    {"block_align", OPTION_TABLE},
+    {"index_block_restart_interval", OPTION_TABLE},
+    {"index_type", OPTION_TABLE},
+    {"index_shortening", OPTION_TABLE},
+    {"data_block_index_type", OPTION_TABLE},
+    {"data_block_hash_table_util_ratio", OPTION_TABLE},
+    {"metadata_block_size", OPTION_TABLE},
+    {"partition_filters", OPTION_TABLE},
+    {"filter_policy", OPTION_TABLE},
+    {"whole_key_filtering", OPTION_TABLE},
+    {"optimize_filters_for_memory", OPTION_TABLE},
+    {"format_version", OPTION_TABLE},
+    {"checksum", OPTION_TABLE},
+    {"enable_index_compression", OPTION_TABLE},
+    {"cache_index_and_filter_blocks", OPTION_TABLE},
+};
+
+enum { KNOWN_COUNT = sizeof(known_options) / sizeof(*known_options) };
+
+/* --- from this store -------------------------------------------------------------------------- */
+
+/* A family that was there when the database was opened has the options that were stored then: those
+ * that RocksDB has written since lack what it could not make. */
+static enum haul_status find_stored(struct rocks_store *store, const char *family,
+                                    const struct rocks_stored **stored, struct haul_error *error)
+{
+    bool before = store->stored != NULL && rocks_stored_value(store->stored, ROCKS_SECTION_FAMILY,
+                                                              family, "comparator")[0] != '\0';
+    if (before) {
+        *stored = store->stored;
+        return HAUL_OK;
+    }
+    enum haul_status status = HAUL_OK;
+    uint64_t now = clock_now_ns(&clock_monotonic);
+    if (store->stored_now == NULL || now - store->stored_now_ns > STORED_AGE_NS_MAX) {
+        rocks_stored_free(store->stored_now);
+        store->stored_now = NULL;
+        status = rocks_stored_read(store->path, &store->stored_now, error);
+        store->stored_now_ns = now;
+    }
+    *stored = store->stored_now;
+    return status;
+}
+
+const char *rocks_family_option(struct rocks_store *store, const char *family, const char *name)
+{
+    const struct rocks_stored *stored = NULL;
+    struct haul_error ignored;
+    bool table = strncmp(name, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0;
+    return find_stored(store, family, &stored, &ignored) != HAUL_OK
+               ? ""
+               : rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
+                                    family, table ? name + strlen(TABLE_PREFIX) : name);
+}
+
+enum haul_status rocks_family_options(struct haul_store *base, uint32_t family_id, char **options,
+                                      struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    const struct rocks_family *family = NULL;
+    const struct rocks_stored *stored = NULL;
+    enum haul_status status = rocks_family(store, family_id, &family, error);
+    if (status == HAUL_OK) {
+        status = find_stored(store, family->family.name, &stored, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    char *text = calloc(1, TEXT_BYTES_MAX);
+    if (text == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");
+    }
+    size_t size = 0;
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        bool table = known_options[i].kind == OPTION_TABLE;
+        const char *value =
+            rocks_stored_value(stored, table ? ROCKS_SECTION_TABLE : ROCKS_SECTION_FAMILY,
+                               family->family.name, known_options[i].name);
+        size_t room = TEXT_BYTES_MAX - size;
+        size_t needed = strlen(known_options[i].name) + strlen(value) + sizeof(TABLE_PREFIX) + 2;
+        if (value[0] != '\0' && strlen(value) < VALUE_BYTES_MAX && needed < room) {
+            size += (size_t)snprintf(text + size, room, "%s%s=%s\n", table ? TABLE_PREFIX : "",
+                                     known_options[i].name, value);
+        }
+    }
+    *options = text;
+    return HAUL_OK;
+}
+
+/* --- into this store -------------------------------------------------------------------------- */
+
+/* Printable, braces in pairs, and no semicolon outside of them. */
+static bool is_contained(const char *value)
+{
+    int depth = 0;
+    for (const char *at = value; *at != '\0'; at++) {
+        bool printable = *at > ' ' && *at < 0x7f && *at != '\\';
+        depth += *at == '{' ? 1 : 0;
+        depth -= *at == '}' ? 1 : 0;
+        if (!printable || depth < 0 || (*at == ';' && depth == 0)) {
+            return false;
+        }
+    }
+    return depth == 0;
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* Only classes that RocksDB makes by itself, by the names under which it stores them. */
+static bool is_own_class(const char *name, const char *value)
+{
+    char class[HAUL_NAME_BYTES_MAX];
+    rocks_stored_class(value, class, sizeof(class));
+    if (class[0] == '\0') {
+        return true;
+    }
+    if (strcmp(name, "prefix_extractor") == 0) {
+        return starts_with(class, "rocksdb.FixedPrefix") ||
+               starts_with(class, "rocksdb.CappedPrefix") || strcmp(class, "rocksdb.Noop") == 0;
+    }
+    if (strcmp(name, "filter_policy") == 0) {
+        return starts_with(class, "bloomfilter:") || starts_with(class, "ribbonfilter:");
+    }
+    struct rocks_names names = {.family = ""};
+    if (strcmp(name, "comparator") == 0) {
+        (void)snprintf(names.comparator, sizeof(names.comparator), "%s", class);
+    } else if (strcmp(name, "merge_operator") == 0) {
+        (void)snprintf(names.merge_operator, sizeof(names.merge_operator), "%s", class);
+    }
+    struct haul_error ignored;
+    return rocks_options_check(&names, &ignored) == HAUL_OK;
+}
+
+/* One option as RocksDB's parser takes it; false: it does not pass. */
+static bool format_option(const struct family_option *option, char *text, size_t text_size)
+{
+    char name[64];
+    char value[VALUE_BYTES_MAX];
+    if (option->name.size >= sizeof(name) || option->value.size >= sizeof(value)) {
+        return false;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)option->name.size,
+                   (const char *)option->name.data);
+    (void)snprintf(value, sizeof(value), "%.*s", (int)option->value.size,
+                   (const char *)option->value.data);
+    bool table = starts_with(name, TABLE_PREFIX);
+    const char *bare = table ? name + strlen(TABLE_PREFIX) : name;
+    bool known = false;
+    for (size_t i = 0; i < KNOWN_COUNT; i++) {
+        known = known || (strcmp(known_options[i].name, bare) == 0 &&
+                          known_options[i].kind == (table ? OPTION_TABLE : OPTION_FAMILY));
+    }
+    bool keeps = strcmp(name, "compaction_style") != 0 ||
+                 strcmp(value, "kCompactionStyleLevel") == 0 ||
+                 strcmp(value, "kCompactionStyleUniversal") == 0;
+    if (!known || !keeps || !is_contained(value) || !is_own_class(bare, value)) {
+        return false;
+    }
+    (void)snprintf(text, text_size, table ? "block_based_table_factory={%s=%s;}" : "%s=%s", bare,
+                   value);
+    return true;
+}
+
+/* Set options by their text on a copy of `*options`, which the copy replaces. False: the text is
+ * not accepted, and `*options` is as it was. */
+static bool set_by_text(rocksdb_options_t **options, const char *text)
+{
+    rocksdb_options_t *changed = rocksdb_options_create();
+    char *message = NULL;
+    rocksdb_get_options_from_string(*options, text, changed, &message);
+    bool accepted = message == NULL;
+    rocksdb_free(message);
+    if (accepted) {
+        rocksdb_options_destroy(*options);
+        *options = changed;
+    } else {
+        rocksdb_options_destroy(changed);
+    }
+    return accepted;
+}
+
+static bool is_compression(struct haul_slice name)
+{
+    static const char word[] = "compression";
+    bool found = false;
+    for (size_t i = 0; i + strlen(word) <= name.size && !found; i++) {
+        found = memcmp(name.data + i, word, strlen(word)) == 0;
+    }
+    return found;
+}
+
+/* One by one: an option that this release does not have leaves the others alone. */
+static rocksdb_options_t *make_options(const struct rocks_store *store, const char *text,
+                                       bool with_compression)
+{
+    rocksdb_options_t *options = rocksdb_options_create_copy(store->options);
+    struct family_option option;
+    char formatted[VALUE_BYTES_MAX + 128];
+    while (family_options_next(&text, &option)) {
+        if ((with_compression || !is_compression(option.name)) &&
+            format_option(&option, formatted, sizeof(formatted))) {
+            (void)set_by_text(&options, formatted);
+        }
+    }
+    return options;
+}
+
+/* The class that a created family got, as RocksDB was told. */
+static void take_class(const char *text, const char *name, const char *otherwise,
+                       char class[HAUL_NAME_BYTES_MAX])
+{
+    struct family_option option = {.name = slice_of(name, strlen(name))};
+    char formatted[VALUE_BYTES_MAX + 128];
+    char value[VALUE_BYTES_MAX];
+    class[0] = '\0';
+    if (family_options_find(text, option.name, &option.value) &&
+        format_option(&option, formatted, sizeof(formatted))) {
+        (void)snprintf(value, sizeof(value), "%.*s", (int)option.value.size,
+                       (const char *)option.value.data);
+        rocks_stored_class(value, class, HAUL_NAME_BYTES_MAX);
+    }
+    if (class[0] == '\0') {
+        (void)snprintf(class, HAUL_NAME_BYTES_MAX, "%s", otherwise);
+    }
+}
+
+void rocks_takeover_prepare(const struct rocks_store *store, const char *name, const char *text,
+                            bool with_compression, struct rocks_family *family)
+{
+    memset(family, 0, sizeof(*family));
+    (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
+    take_class(text, "comparator", ROCKS_BYTEWISE, family->family.comparator);
+    take_class(text, "merge_operator", "", family->family.merge_operator);
+    family->options = make_options(store, text, with_compression);
+}

@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# target.sh — what a target takes over, and what it refuses before it changes anything.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite target "$@"
+maker=$build/tests/store_maker
+reader=$build/tests/store_reader
+
+# receive ARGUMENT...: a receiver for one job into ./target.
+receive() {
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once "$@"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+# send EXPECTED-CODE ARGUMENT...
+send() {
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
+}
+
+received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
+
+# stored DIR FAMILY NAME: an option as the database has stored it.
+stored() {
+    local file
+    file=$(find "$1" -maxdepth 1 -name 'OPTIONS-*' | sort | tail -n 1)
+    awk -v head="\"$2\"]" -v name="  $3=" '
+        /^\[/ { inside = index($0, head) > 0 }
+        inside && index($0, name) == 1 { print substr($0, length(name) + 1); exit }' "$file"
+}
+
+reads_alike() {
+    "$reader" --digest source >source.digest
+    "$reader" --digest target >target.digest
+    diff source.digest target.digest || fail 'the databases read differently'
+}
+
+# --- options taken over ---------------------------------------------------------------------------
+
+rich_options='compression=kZSTD;bottommost_compression=kZlibCompression;num_levels=5;prefix_extractor=fixed:4;'
+rich_options+='enable_blob_files=true;min_blob_size=4096;blob_compression_type=kLZ4Compression;'
+rich_options+='merge_operator=StringAppendOperator;'
+rich_options+='block_based_table_factory={block_size=16384;filter_policy=bloomfilter:12:false;format_version=4;'
+rich_options+='whole_key_filtering=false}'
+
+has_rich_options() {
+    local family
+    for family in default other; do
+        equal "$(stored target $family compression)" kZSTD
+        equal "$(stored target $family bottommost_compression)" kZlibCompression
+        equal "$(stored target $family num_levels)" 5
+        equal "$(stored target $family prefix_extractor)" rocksdb.FixedPrefix.4
+        equal "$(stored target $family enable_blob_files)" true
+        equal "$(stored target $family min_blob_size)" 4096
+        equal "$(stored target $family blob_compression_type)" kLZ4Compression
+        equal "$(stored target $family merge_operator)" "$(stored source $family merge_operator)"
+        equal "$(stored target $family block_size)" 16384
+        equal "$(stored target $family filter_policy)" bloomfilter:12:false
+        equal "$(stored target $family format_version)" 4
+        equal "$(stored target $family whole_key_filtering)" false
+    done
+}
+
+test_send__families_that_the_target_makes__have_the_options_of_the_source() {
+    local lane
+    for lane in ingest writebatch; do
+        rm -rf source target
+        "$maker" source "options $rich_options" 'fill key 3000 2000' 'create other' 'fill key 3000 2000'
+        receive
+        send 0 --lane $lane
+        received
+        has_rich_options
+        equal "$(json '.option_differences | length')" 0
+        reads_alike
+    done
+}
+
+test_send__equal_values_under_zstd__the_target_is_as_small() {
+    db_bench --db=source --benchmarks=fillseq,compact --num=100000 --value_size=200 --block_size=16384 \
+        --compression_ratio=0.01 --compression_type=zstd >"$work/db_bench.log" 2>&1
+    receive
+    send 0
+    received
+    local source target
+    source=$(du -sk --exclude=haul source | cut -f 1)
+    target=$(du -sk --exclude=haul target | cut -f 1)
+    ((target < 2 * source + 1000)) || fail "$source KiB became $target KiB"
+    reads_alike
+}
+
+test_send__default_family_in_another_order__the_new_target_has_it_too() {
+    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill key 100 100'
+    receive
+    send 0
+    received
+    equal "$(stored target default comparator)" rocksdb.ReverseBytewiseComparator
+    reads_alike
+    opens target
+}
+
+test_send__new_target_made_anew__keeps_its_identity() {
+    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill key 100 100'
+    receive
+    cp target/IDENTITY identity
+    send 0
+    received
+    cmp target/IDENTITY identity
+    "$maker" target 'put key value'
+    cmp target/IDENTITY identity
+}
+
+test_send__family_that_the_target_has__differences_are_named_on_both_sides() {
+    "$maker" source 'options compression=kZSTD;block_based_table_factory={block_size=16384}' 'put a b'
+    "$maker" target 'options compression=kNoCompression' 'put other x' 'delete other'
+    receive --json
+    send 0
+    received
+    equal "$(json '[.option_differences[] | "\(.family) \(.option) \(.source) \(.target)"] | sort | join(",")')" \
+        'default compression kZSTD kNoCompression,default table.block_size 16384 4096'
+    equal "$(json_of "$work/recv.log.json" '.option_differences | length')" 2
+    grep -q "keeps its own compression=kNoCompression; the source has kZSTD" "$work/err" || fail 'no line on the source'
+    grep -q "keeps its own table.block_size=4096; the source has 16384" "$work/recv.log" || fail 'no line on the target'
+    reads_alike
+}
+
+# --- refused by name ------------------------------------------------------------------------------
+
+# refuses PATTERN SETUP...: a target made so is refused at the plan, and is not changed.
+refuses() {
+    local pattern=$1
+    shift
+    rm -rf source target
+    "$maker" source 'fill key 100 100'
+    "$maker" target "$@"
+    "$reader" --digest target >before.digest
+    receive
+    send 3
+    one_error "$pattern"
+    [[ $(json .error.hint) != null ]] || fail 'no hint'
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+    "$reader" --digest target >after.digest
+    cmp before.digest after.digest
+    [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'a journal was left'
+}
+
+test_recv__fifo_compaction__refused() {
+    refuses 'FIFO' 'options compaction_style=kCompactionStyleFIFO;num_levels=1;compaction_options_fifo={max_table_files_size=1000000}' \
+        'put zzz 1' 'delete zzz'
+}
+
+test_recv__compaction_filter__refused() {
+    refuses 'test.DropOddFilter' 'options compaction_filter=test.DropOddFilter' 'put zzz 1' 'delete zzz'
+}
+
+test_recv__ttl_database__refused() {
+    refuses 'TtlCompactionFilter' 'kind ttl' 'put zzz 1' 'delete zzz'
+}
+
+test_recv__plain_tables__refused() {
+    refuses 'PlainTable' 'options plain_table_factory={user_key_len=0};prefix_extractor=fixed:3;allow_mmap_reads=true' \
+        'put zzz 1' 'delete zzz'
+}
+
+test_recv__unordered_write__refused() {
+    refuses 'unordered_write' 'options unordered_write=true' 'put zzz 1' 'delete zzz'
+}
+
+test_recv__other_merge_operator__refused() {
+    refuses "merge operator is 'none', the target's 'StringAppendOperator'" \
+        'options merge_operator=StringAppendOperator' 'put zzz 1' 'delete zzz'
+}
+
+run_tests

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rocks_takeover.c — families made with the options of another database, which may be hostile,
+ * and the family that a database is born with. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "family_options.h"
+#include "rocks_fixture.h"
+
+static struct rocks_fixture fixture;
+static const struct haul_store_ops *ops;
+static struct haul_family family;
+static struct haul_error error;
+
+static void open_fixture(void)
+{
+    rocks_fixture_open(&fixture);
+    ops = fixture.store->ops;
+    memset(&error, 0, sizeof(error));
+}
+
+static enum haul_status make(const char *name, const char *options)
+{
+    return ops->family_create_like(fixture.store, name, options, &family, &error);
+}
+
+/* An option of the family as the store says it, "" when it does not. */
+static const char *option_of(uint32_t family_id, const char *name)
+{
+    static char text[256];
+    char *options = NULL;
+    struct haul_slice value = {NULL, 0};
+    check_or_stop(ops->family_options(fixture.store, family_id, &options, &error) == HAUL_OK);
+    (void)family_options_find(options, text_slice(name), &value);
+    (void)snprintf(text, sizeof(text), "%.*s", (int)value.size,
+                   value.size == 0 ? "" : (const char *)value.data);
+    free(options);
+    return text;
+}
+
+static void test_family_create_like__options__in_force_and_said(void)
+{
+    open_fixture();
+    check_status(make("new", "compression=kZSTD\ntable.block_size=16384\n"
+                             "table.filter_policy=bloomfilter:8:false\nmin_blob_size=7\n"
+                             "merge_operator=MaxOperator\n"
+                             "comparator=rocksdb.ReverseBytewiseComparator\n"),
+                 HAUL_OK);
+    check_text(family.comparator, "rocksdb.ReverseBytewiseComparator");
+    check_text(family.merge_operator, "MaxOperator");
+    check_text(option_of(family.id, "compression"), "kZSTD");
+    check_text(option_of(family.id, "table.block_size"), "16384");
+    check_text(option_of(family.id, "table.filter_policy"), "bloomfilter:8:false");
+    check_text(option_of(family.id, "min_blob_size"), "7");
+    rocks_fixture_close(&fixture);
+}
+
+/* Of a newer release: the others are taken all the same. */
+static void test_family_create_like__unknown_name_or_value__left_out(void)
+{
+    open_fixture();
+    check_status(make("new", "shiny_option=1\ncompression=kShiny\ntable.block_size=many\n"
+                             "num_levels=4\nno value\n"),
+                 HAUL_OK);
+    check_text(option_of(family.id, "num_levels"), "4");
+    check_text(option_of(family.id, "compression"), "kSnappyCompression");
+    check_text(option_of(family.id, "table.block_size"), "4096");
+    rocks_fixture_close(&fixture);
+}
+
+/* What a peer sends may set what the list names, and nothing else. */
+static void test_family_create_like__value_that_leaves_its_option__left_out(void)
+{
+    open_fixture();
+    check_status(make("new", "num_levels=4;disable_auto_compactions=true\n"
+                             "table.block_size=16384};disable_auto_compactions=true;{a=b\n"
+                             "write_buffer_size=1\ncompaction_style=kCompactionStyleFIFO\n"
+                             "compaction_filter=RemoveEmptyValueCompactionFilter\n"
+                             "prefix_extractor=test.Strange\nmerge_operator=MergeSortOperator\n"),
+                 HAUL_OK);
+    check_text(option_of(family.id, "num_levels"), "7");
+    check_text(option_of(family.id, "table.block_size"), "4096");
+    check_text(option_of(family.id, "compaction_style"), "kCompactionStyleLevel");
+    check_text(option_of(family.id, "compaction_filter"), "nullptr");
+    check_text(option_of(family.id, "prefix_extractor"), "nullptr");
+    check_text(family.merge_operator, "");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__default_of_a_new_store__made_anew_under_its_identity(void)
+{
+    open_fixture();
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    (void)snprintf(identity, sizeof(identity), "%s", ops->identity(fixture.store));
+    check_status(make("default", "compression=kZSTD\n"
+                                 "comparator=rocksdb.ReverseBytewiseComparator\n"),
+                 HAUL_OK);
+    check_text(family.name, "default");
+    check_text(option_of(0, "compression"), "kZSTD");
+    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("1"));
+    rocks_fixture_reopen(&fixture);
+    check_text(ops->identity(fixture.store), identity);
+    check_text(option_of(0, "comparator"), "rocksdb.ReverseBytewiseComparator");
+    check_equal(rocks_fixture_count(&fixture, "default"), 1);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__default_that_was_written_to__exists(void)
+{
+    open_fixture();
+    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("1"));
+    check_status(make("default", "compression=kZSTD\n"), HAUL_EXISTS);
+    check_text(option_of(0, "compression"), "kSnappyCompression");
+    check_equal(rocks_fixture_count(&fixture, "default"), 1);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__default_of_an_earlier_process__exists(void)
+{
+    open_fixture();
+    rocks_fixture_reopen(&fixture);
+    ops = fixture.store->ops;
+    check_status(make("default", "compression=kZSTD\n"), HAUL_EXISTS);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__beside_other_families__exists(void)
+{
+    open_fixture();
+    (void)rocks_fixture_family(&fixture, "other");
+    check_status(make("default", "compression=kZSTD\n"), HAUL_EXISTS);
+    check_status(make("other", "compression=kZSTD\n"), HAUL_EXISTS);
+    rocks_fixture_close(&fixture);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_family_create_like__options__in_force_and_said),
+    CHECK_TEST(test_family_create_like__unknown_name_or_value__left_out),
+    CHECK_TEST(test_family_create_like__value_that_leaves_its_option__left_out),
+    CHECK_TEST(test_family_create_like__default_of_a_new_store__made_anew_under_its_identity),
+    CHECK_TEST(test_family_create_like__default_that_was_written_to__exists),
+    CHECK_TEST(test_family_create_like__default_of_an_earlier_process__exists),
+    CHECK_TEST(test_family_create_like__beside_other_families__exists),
+};
+
+CHECK_MAIN("rocks_takeover", tests)
