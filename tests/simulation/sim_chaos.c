@@ -121,7 +121,8 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
     const struct sim_host *to =
         &world->hosts[sim_random_below(&world->random, world->options->host_count)];
     bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
-    if (asks && to == host && !SIM_GATE_SELF) {
+    bool taken = world->options->exclusive && sim_command_count(host) > 0;
+    if (taken || (asks && to == host && !SIM_GATE_SELF)) {
         return false;
     }
     struct sim_command *command = sim_command_new(host, verb);
@@ -136,7 +137,7 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
 
 static bool start_second(struct sim_world *world, struct sim_host *host)
 {
-    for (uint32_t i = 0; i < world->task_count; i++) {
+    for (uint32_t i = 0; i < world->task_count && !world->options->exclusive; i++) {
         const struct sim_task *task = &world->tasks[i];
         struct sim_command *command =
             task->source == host && !task->over ? sim_command_new(host, SIM_VERB_SEND) : NULL;

@@ -109,6 +109,15 @@ static void add_operation(struct sim_client *client, const struct sim_host *host
     }
 }
 
+/* Not a record: something for whoever reads the log. */
+static void add_log_data(struct raw_batch_writer *writer)
+{
+    static const uint8_t blob[] = {RAW_LOG_DATA, 4, 'm', 'a', 'r', 'k'};
+    haul_assert((size_t)(writer->end - writer->at) >= sizeof(blob));
+    memcpy(writer->at, blob, sizeof(blob));
+    writer->at += sizeof(blob);
+}
+
 static struct sim_host *choose_host(struct sim_client *client)
 {
     uint32_t count = client->options->host_count;
@@ -142,6 +151,9 @@ void sim_client_write(struct sim_client *client)
     uint32_t operations = 1 + sim_random_below(client->random, OPERATIONS_MAX);
     for (uint32_t i = 0; i < operations; i++) {
         add_operation(client, host, &writer);
+    }
+    if (sim_random_below(client->random, 8) == 0) {
+        add_log_data(&writer);
     }
     if (writer.count > 0) {
         write(host, &writer, sim_random_below(client->random, 2) == 0);

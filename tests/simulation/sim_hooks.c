@@ -17,6 +17,13 @@ static void sleep_up_to(struct sim_command *command, uint32_t ms_max)
     command->excused_ns += sim_kernel.now_ns - began_ns;
 }
 
+/* An embedder has troubles of its own. */
+static bool fails(const struct sim_command *command)
+{
+    return !sim_kernel.calm &&
+           sim_random_chance(command->host->random, command->host->options->hook_fail_parts);
+}
+
 /* --- source ----------------------------------------------------------------------------------- */
 
 /* What the command may hand over. One that goes on with an earlier job has its ranges. */
@@ -52,7 +59,7 @@ static enum haul_status hook_freeze(void *context, uint32_t deadline_ms, struct 
     /* Some owners do not keep to the deadline. */
     uint32_t slow_ms = sim_random_below(host->random, 6) == 0 ? FREEZE_SLOW_MS : 0;
     sleep_up_to(command, deadline_ms / 2 + slow_ms);
-    if (sim_random_chance(host->random, host->options->freeze_fail_parts)) {
+    if (!sim_kernel.calm && sim_random_chance(host->random, host->options->freeze_fail_parts)) {
         return haul_error_set(error, HAUL_TIMEOUT, "freeze", 0, "writers did not come to rest");
     }
     return HAUL_OK;
@@ -117,7 +124,9 @@ static void hook_release(void *context, uint64_t new_version)
 static void hook_log_data(void *context, struct haul_slice blob)
 {
     (void)context;
-    (void)blob;
+    if (slice_compare(blob, slice_of("mark", 4)) != 0) {
+        sim_fail("I2", "the log has a blob that nobody has written");
+    }
 }
 
 /* --- target ----------------------------------------------------------------------------------- */
@@ -146,6 +155,9 @@ static enum haul_status hook_reserve(void *context, const struct haul_reservatio
         sim_say("%s refuses a job", host->name);
         return haul_error_set(error, HAUL_AUTH, "reserve", 0, "not what was agreed");
     }
+    if (fails(command)) {
+        return haul_error_set(error, HAUL_STORE, "reserve", 0, "the owner cannot tell");
+    }
     command->reserved = cells;
     return HAUL_OK;
 }
@@ -161,8 +173,10 @@ static enum haul_status hook_own(void *context, uint64_t new_version, struct hau
 {
     struct sim_command *command = context;
     struct sim_host *host = command->host;
-    (void)error;
     sleep_up_to(command, 20);
+    if (fails(command)) {
+        return haul_error_set(error, HAUL_STORE, "own", 0, "the owner cannot take over yet");
+    }
     if (sim_truth_note_owned(host->truth, host, new_version) == 0) {
         sim_fail("I4", "%s is told to own, and no record says so", host->name);
     }
@@ -171,7 +185,8 @@ static enum haul_status hook_own(void *context, uint64_t new_version, struct hau
     }
     sim_host_refresh(host);
     sleep_up_to(command, 20);
-    return HAUL_OK;
+    return fails(command) ? haul_error_set(error, HAUL_STORE, "own", 0, "the owner is not sure")
+                          : HAUL_OK;
 }
 
 static bool hook_was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
@@ -183,7 +198,9 @@ static bool hook_was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
 static enum haul_status hook_version_get(void *context, uint64_t *version, struct haul_error *error)
 {
     const struct sim_command *command = context;
-    (void)error;
+    if (fails(command)) {
+        return haul_error_set(error, HAUL_STORE, "version", 0, "the owner does not know");
+    }
     *version = command->host->own_register.version;
     return HAUL_OK;
 }

@@ -94,8 +94,29 @@ static struct sim_host *target_of_decided(struct sim_host *source)
     return NULL;
 }
 
+/* May a command be typed on this host now? A receiver that has nothing to do makes room. */
+static bool has_turn(const struct sim_world *world, const struct sim_host *host)
+{
+    struct haul_progress progress;
+    struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
+    if (!world->options->exclusive || sim_command_count(host) == 0) {
+        return true;
+    }
+    if (receiver != NULL && receiver->migration != NULL) {
+        haul_migration_progress(receiver->migration, &progress);
+        if (progress.phase == HAUL_PHASE_LISTENING) {
+            sim_command_stop(receiver);
+        }
+    }
+    return false;
+}
+
 static void type_next(struct sim_world *world, struct sim_task *task)
 {
+    if (!has_turn(world, task->source)) {
+        task->next_ns = soon(world, PROMPT_MS_MAX);
+        return;
+    }
     enum sim_verb verb = next_verb(world, task);
     struct sim_command *command = sim_command_new(task->source, verb);
     if (command == NULL) {
@@ -108,7 +129,7 @@ static void type_next(struct sim_world *world, struct sim_task *task)
     command->to = verb == SIM_VERB_RESOLVE && decided != NULL ? decided : task->target;
     command->request = task->request;
     command->overwrite = task->overwrite || advised;
-    command->patient = world->calm;
+    command->patient = sim_kernel.calm;
     task->command = command;
     task->attempts++;
     world->commands++;
@@ -159,7 +180,8 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
     } else if (command != NULL && !wanted && !command->told_to_end) {
         command->told_to_end = command->migration != NULL;
         sim_command_stop(command);
-    } else if (command == NULL && wanted && host->up && sim_kernel.now_ns >= host->receive_ns) {
+    } else if (command == NULL && wanted && host->up && sim_kernel.now_ns >= host->receive_ns &&
+               (!world->options->exclusive || sim_command_count(host) == 0)) {
         host->receiver = sim_command_new(host, SIM_VERB_RECV);
         if (host->receiver != NULL) {
             sim_command_start(host->receiver);
@@ -203,8 +225,8 @@ static uint32_t open_count(struct sim_host *host)
 /* What earlier jobs have left, and no other job has come to clear. */
 static void clean_up(struct sim_world *world, struct sim_host *host)
 {
-    if (!host->up || sim_command_count(host) > 0 || open_count(host) == 0 ||
-        sim_kernel.now_ns < host->receive_ns) {
+    if (!host->up || open_count(host) == 0 || sim_kernel.now_ns < host->receive_ns ||
+        !has_turn(world, host) || sim_command_count(host) > 0) {
         return;
     }
     const struct sim_host *decided = target_of_decided(host);
@@ -221,7 +243,7 @@ static void clean_up(struct sim_world *world, struct sim_host *host)
 
 void sim_operator_step(struct sim_world *world)
 {
-    bool cleans = world->calm && are_over(world);
+    bool cleans = sim_kernel.calm && are_over(world);
     for (uint32_t i = 0; i < world->options->host_count; i++) {
         operate_host(world, &world->hosts[i]);
         if (cleans && !world->hosts[i].lost) {
@@ -236,7 +258,7 @@ void sim_operator_step(struct sim_world *world)
 bool sim_operator_is_done(struct sim_world *world)
 {
     bool done = are_over(world);
-    if (!world->calm) {
+    if (!sim_kernel.calm) {
         return done;
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {

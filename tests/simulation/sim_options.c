@@ -47,6 +47,7 @@ static void draw_world(struct sim_options *options, struct sim_random *random)
     options->whole_parts = PICK(random, 0, 2000, 6000);
     options->histories = sim_random_below(random, 3) == 0;
     options->registers = sim_random_below(random, 6) == 0;
+    options->exclusive = sim_random_below(random, 3) == 0;
     if (!SIM_GATE_MANY) {
         options->host_count = 2;
         options->tasks_at_once = 1;
@@ -133,6 +134,7 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     options->fault_steps = PICK(random, 100, 300, 800, 2000);
     options->stall_parts = PICK(random, 0, 0, 3, 30);
     options->freeze_fail_parts = PICK(random, 0, 0, 2000);
+    options->hook_fail_parts = PICK(random, 0, 0, 0, 1000);
     options->preempt_parts = PICK(random, 0, 0, 500, 2000);
     options->safety_steps = PICK(random, 1000, 2000, 4000);
 }
@@ -220,19 +222,20 @@ static void print_faults(const struct sim_options *options)
             printf(" %s", sim_fault_name((enum sim_fault)i));
         }
     }
-    printf("\n  also     stalls %u, freeze fails %u, preemption %u of 10000, %u steps of safety\n",
-           options->stall_parts, options->freeze_fail_parts, options->preempt_parts,
-           options->safety_steps);
+    printf("\n  also     stalls %u, freeze fails %u, hooks fail %u, preemption %u of 10000, %u "
+           "steps of safety\n",
+           options->stall_parts, options->freeze_fail_parts, options->hook_fail_parts,
+           options->preempt_parts, options->safety_steps);
 }
 
 void sim_options_print(const struct sim_options *options)
 {
     const struct sim_network_options *network = &options->network;
     printf("seed %" PRIu64 "\n", options->seed);
-    printf("  world    %u hosts, %s, %u jobs, %u at once, %u of 10000 whole%s%s\n",
+    printf("  world    %u hosts, %s, %u jobs, %u at once, %u of 10000 whole%s%s%s\n",
            options->host_count, shape_name(options->shape), options->task_count,
            options->tasks_at_once, options->whole_parts, options->histories ? ", histories" : "",
-           options->registers ? ", registers" : "");
+           options->registers ? ", registers" : "", options->exclusive ? ", exclusive" : "");
     printf("  data     %u records%s, values to %u%s bytes, huge %u, long %u of 10000, "
            "%" PRIu64 " bytes a record%s\n",
            options->record_count, options->metadata ? " (metadata first)" : "",

@@ -71,6 +71,7 @@ struct sim_options {
     uint32_t whole_parts; /* of ten thousand: requests for as much as there is */
     bool histories;       /* databases have taken part in jobs before */
     bool registers;       /* embedders keep version and ownership themselves */
+    bool exclusive;       /* a database is open in one command at a time, as with the tool */
     /* Data. */
     bool metadata;         /* the first family goes ahead */
     uint32_t record_count; /* of an owner */
@@ -106,6 +107,7 @@ struct sim_options {
     uint32_t fault_steps; /* about so many between two */
     uint32_t stall_parts;
     uint32_t freeze_fail_parts;
+    uint32_t hook_fail_parts; /* of the other hooks */
     uint32_t preempt_parts;
     struct sim_network_options network;
     struct sim_verbs_options verbs;

@@ -97,7 +97,7 @@ static void run_liveness(struct sim_world *self)
     uint64_t commands = self->commands;
     sim_say("--- no more faults");
     sim_chaos_end(self);
-    self->calm = true;
+    sim_kernel.calm = true;
     self->wake_ns = 0;
     self->done = false;
     while (!self->done) {

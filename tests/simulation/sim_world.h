@@ -26,7 +26,6 @@ struct sim_world {
     struct sim_client client;
     struct sim_chaos chaos;
     uint64_t next_client;
-    bool calm;           /* no more faults */
     bool done;           /* nothing is left to do */
     uint64_t wake_ns;    /* operators have something to do then, ... */
     uint64_t ended_seen; /* ... or when a command has ended */
