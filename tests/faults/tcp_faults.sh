@@ -239,7 +239,7 @@ hides_first() {
     code=0
     "$haul" resume --db target --to 127.0.0.1:1 >out 2>err || code=$?
     kill -CONT "$receiver_pid"
-    equal "$code" 3
+    equal "$code" 5
     was_met stop
     grep -q 'in use' err || { cat err; fail 'the database was not locked'; }
     end_receiver
