@@ -33,6 +33,17 @@ struct target_migration {
 
 /* --- incoming --------------------------------------------------------------------------------- */
 
+/* Does the RDMA listener have a device right now? */
+static bool offers_rdma(struct target_migration *target)
+{
+    struct haul_error reason = {0};
+    bool open = target->verbs != NULL && listener_is_open(target->verbs, &reason);
+    if (target->verbs != NULL && !open) {
+        haul_error_format(&reason, target->rdma_refusal, sizeof(target->rdma_refusal));
+    }
+    return open;
+}
+
 static void take_control(struct target_migration *target, struct link_incoming *incoming)
 {
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
@@ -46,7 +57,7 @@ static void take_control(struct target_migration *target, struct link_incoming *
         .target = &target->options,
         .clock = target->clock,
         .group = target->group,
-        .rdma_offered = target->verbs != NULL,
+        .rdma_offered = offers_rdma(target),
         .rdma_refusal = target->rdma_refusal,
     };
     struct haul_error error = {0};
@@ -92,12 +103,19 @@ static bool poll_tcp(struct target_migration *target)
     return any;
 }
 
+/* An event has arrived, or it is time to look for a device that went away. */
+static bool verbs_has_work(struct target_migration *target)
+{
+    uint64_t deadline = listener_deadline_ns(target->verbs);
+    bool ready = poll_group_take_ready(target->group, listener_fd(target->verbs));
+    return ready || (deadline != CLOCK_NEVER && clock_now_ns(target->clock) >= deadline);
+}
+
 static bool poll_verbs(struct target_migration *target)
 {
     struct link_incoming incoming;
     bool any = false;
-    if (target->verbs == NULL ||
-        !poll_group_take_ready(target->group, listener_fd(target->verbs))) {
+    if (target->verbs == NULL || !verbs_has_work(target)) {
         return false;
     }
     while (listener_poll(target->verbs, &incoming) == HAUL_OK) {

@@ -297,6 +297,11 @@ void listener_reject(struct listener *listener, struct link_incoming *incoming,
     listener->ops->listen_reject(listener, incoming, reason);
 }
 
+bool listener_is_open(const struct listener *listener, struct haul_error *error)
+{
+    return listener->ops->listen_is_open == NULL || listener->ops->listen_is_open(listener, error);
+}
+
 int listener_fd(const struct listener *listener)
 {
     return listener->ops->listen_fd(listener);

@@ -222,6 +222,10 @@ enum haul_status listener_accept(struct listener *listener, struct link_incoming
 void listener_reject(struct listener *listener, struct link_incoming *incoming,
                      enum haul_status reason);
 
+/* Can peers connect? False while the listener's device is away: `error` then names the cause. The
+ * listener tries to reopen itself when it is polled at its deadline. */
+bool listener_is_open(const struct listener *listener, struct haul_error *error);
+
 int listener_fd(const struct listener *listener);
 uint64_t listener_deadline_ns(const struct listener *listener);
 /* Pending peers are dropped. Accepted links live on. */

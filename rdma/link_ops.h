@@ -3,7 +3,8 @@
  *
  * A backend is one .c file (or a group verbs_*.c) whose only exported symbol is its table. Its
  * link struct begins with `struct link`, which link.c owns; the backend never calls upward.
- * Every slot is mandatory. The contract of each is that of the link_* function of link.h, plus: */
+ * Every slot is mandatory, except listen_is_open. The contract of each slot is that of the link_*
+ * function of link.h, plus: */
 #ifndef HAUL_LINK_OPS_H
 #define HAUL_LINK_OPS_H
 
@@ -58,6 +59,8 @@ struct link_ops {
                                       struct haul_error *error);
     void (*listen_reject)(struct listener *listener, struct link_incoming *incoming,
                           enum haul_status reason);
+    /* NULL: the listener is open as long as it exists. */
+    bool (*listen_is_open)(const struct listener *listener, struct haul_error *error);
     int (*listen_fd)(const struct listener *listener);
     uint64_t (*listen_deadline_ns)(const struct listener *listener);
     void (*listen_destroy)(struct listener *listener);

@@ -78,7 +78,7 @@ static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
 
 /* Other transports connect in another way, and hardly one of their devices has a write with
  * immediate data. */
-static enum haul_status check_transport(const struct ibv_device *device, struct haul_error *error)
+enum haul_status verbs_device_check(const struct ibv_device *device, struct haul_error *error)
 {
     if (device->transport_type == IBV_TRANSPORT_IB) {
         return HAUL_OK;
@@ -98,7 +98,7 @@ enum haul_status verbs_device_open(struct verbs_device *device, const struct ver
         return haul_error_set(error, HAUL_UNSUPPORTED, "", 0,
                               "the address is not on an RDMA device");
     }
-    enum haul_status status = check_transport(id->verbs->device, error);
+    enum haul_status status = verbs_device_check(id->verbs->device, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -35,6 +35,10 @@ enum haul_status verbs_device_open(struct verbs_device *device, const struct ver
  * takes them away from the device when its descriptor is closed. */
 void verbs_device_close(struct verbs_device *device);
 
+/* Can our links use this device? Errors: UNSUPPORTED (iWARP and other transports). */
+enum haul_status verbs_device_check(const struct ibv_device *device,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
 /* A piece of memory to register, with IBV_ACCESS_* flags. */
 struct verbs_memory {
     void *data;

@@ -450,6 +450,7 @@ const struct link_ops verbs_link_ops = {
     .listen_poll = verbs_listen_poll,
     .listen_accept = verbs_listen_accept,
     .listen_reject = verbs_listen_reject,
+    .listen_is_open = verbs_listen_is_open,
     .listen_fd = verbs_listen_fd,
     .listen_deadline_ns = verbs_listen_deadline_ns,
     .listen_destroy = verbs_listen_destroy,

@@ -3,26 +3,51 @@
  *
  * A request carries its ticket with it, so a peer is handed out as soon as it is heard of, and
  * nothing has been allocated for it but its id. The ids of peers that were handed out and not
- * answered are remembered, so that they can be dropped with the listener. */
+ * answered are remembered, so that they can be dropped with the listener.
+ *
+ * An id that is bound to an address dies with the device of that address. The listener makes it
+ * anew, with growing pauses, until the device is back; meanwhile it is not open.
+ *
+ * A listener on every address is one id, and the kernel maintains it when devices come and go. But
+ * one device that cannot listen makes the whole call fail: an iWARP device needs the TCP port that
+ * the control connections use. Then each address on a device that we can use gets its own id. */
 #include "verbs_listener.h"
 
 #include <errno.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "assertion.h"
 #include "clock.h"
 #include "link_ops.h"
 #include "verbs_cm.h"
+#include "verbs_device.h"
 #include "verbs_greeting.h"
 #include "verbs_link.h"
 
-enum { BACKLOG = 64 };
+enum {
+    BACKLOG = 64,
+    PAUSE_MS_MIN = 100,
+    PAUSE_MS_MAX = 5000,
+};
+
+struct ear {
+    struct link_address address;
+    struct rdma_cm_id *id; /* NULL: the device is away */
+};
 
 struct verbs_listener {
     struct listener base;
     const struct verbs_api *api;
     struct rdma_event_channel *channel;
-    struct rdma_cm_id *id;
+    struct link_address address; /* as requested, with the port that is in use */
+    struct ear ears[VERBS_LISTENER_ADDRESSES_MAX];
+    size_t ear_count;
+    struct haul_error error; /* why the last ear was lost */
+    uint64_t retry_ns;       /* CLOCK_NEVER: every ear is open */
+    uint32_t pause_ms;
     struct rdma_cm_id *pending[VERBS_LISTENER_PENDING_MAX];
     size_t pending_count;
 };
@@ -92,9 +117,101 @@ static bool on_request(struct verbs_listener *listener, const struct verbs_cm_ev
     return true;
 }
 
+/* --- ears ----------------------------------------------------------------------------------- */
+
+static void wait_longer(struct verbs_listener *listener)
+{
+    listener->retry_ns = clock_deadline_ns(listener->base.config.clock, listener->pause_ms);
+    listener->pause_ms *= 2;
+    listener->pause_ms = listener->pause_ms < PAUSE_MS_MAX ? listener->pause_ms : PAUSE_MS_MAX;
+}
+
+/* Listen at the ear's address. On error nothing is left. */
+static enum haul_status open_ear(struct verbs_listener *listener, struct ear *ear,
+                                 struct haul_error *error)
+{
+    const struct verbs_api *api = listener->api;
+    if (api->create_id(listener->channel, &ear->id, NULL, RDMA_PS_TCP) != 0) {
+        ear->id = NULL;
+        return verbs_fail(error, "rdma_create_id", errno, "cannot make an RDMA listener");
+    }
+    enum haul_status status = HAUL_OK;
+    struct sockaddr_storage local = ear->address.storage; /* the call wants it writable */
+    if (api->bind_addr(ear->id, (struct sockaddr *)&local) != 0) {
+        status = verbs_cm_fail_address(&ear->address, "rdma_bind_addr", errno, error);
+    } else if (ear->id->verbs != NULL) {
+        status = verbs_device_check(ear->id->verbs->device, error);
+    }
+    if (status == HAUL_OK && api->listen(ear->id, BACKLOG) != 0) {
+        status = verbs_cm_fail_address(&ear->address, "rdma_listen", errno, error);
+    }
+    if (status != HAUL_OK) {
+        (void)api->destroy_id(ear->id);
+        ear->id = NULL;
+    }
+    return status;
+}
+
+static void lose_ear(struct verbs_listener *listener, struct ear *ear, const char *why)
+{
+    char text[LINK_ADDRESS_TEXT_BYTES_MAX];
+    link_address_format(&ear->address, text);
+    (void)listener->api->destroy_id(ear->id);
+    ear->id = NULL;
+    haul_error_set(&listener->error, HAUL_UNSUPPORTED, "", 0, "the RDMA listener on %s is down: %s",
+                   text, why);
+    haul_log(listener->base.config.log, HAUL_LOG_WARNING, "%s; trying to get it back",
+             listener->error.text);
+    listener->pause_ms = PAUSE_MS_MIN;
+    wait_longer(listener);
+}
+
+static void reopen_ears(struct verbs_listener *listener)
+{
+    bool all = true;
+    for (size_t i = 0; i < listener->ear_count; i++) {
+        struct ear *ear = &listener->ears[i];
+        struct haul_error error;
+        if (ear->id == NULL && open_ear(listener, ear, &error) == HAUL_OK) {
+            char text[LINK_ADDRESS_TEXT_BYTES_MAX];
+            link_address_format(&ear->address, text);
+            haul_log(listener->base.config.log, HAUL_LOG_INFO, "the RDMA listener on %s is back",
+                     text);
+        }
+        all = all && ear->id != NULL;
+    }
+    if (all) {
+        listener->retry_ns = CLOCK_NEVER;
+    } else {
+        wait_longer(listener);
+    }
+}
+
+/* An event other than a request. On the id of a peer that waits for our answer it means that the
+ * peer has gone: accepting the peer will fail. */
+static void on_other_event(struct verbs_listener *listener, const struct verbs_cm_event *event)
+{
+    haul_log(listener->base.config.log, HAUL_LOG_DEBUG, "RDMA listener: %s",
+             rdma_event_str(event->type));
+    const char *why = event->type == RDMA_CM_EVENT_DEVICE_REMOVAL ? "the RDMA device was removed"
+                      : event->type == RDMA_CM_EVENT_ADDR_CHANGE
+                          ? "the address moved to another device"
+                          : NULL;
+    for (size_t i = 0; why != NULL && i < listener->ear_count; i++) {
+        if (listener->ears[i].id == event->id) {
+            lose_ear(listener, &listener->ears[i], why);
+            return;
+        }
+    }
+}
+
 enum haul_status verbs_listen_poll(struct listener *base, struct link_incoming *incoming)
 {
     struct verbs_listener *listener = verbs_listener_of(base);
+    if (listener->retry_ns != CLOCK_NEVER &&
+        clock_now_ns(base->config.clock) >= listener->retry_ns) {
+        reopen_ears(listener);
+    }
     for (;;) {
         struct verbs_cm_event event;
         struct haul_error error;
@@ -110,9 +227,7 @@ enum haul_status verbs_listen_poll(struct listener *base, struct link_incoming *
                 return HAUL_OK;
             }
         } else {
-            /* A peer that waits for its answer has gone (accepting it will fail), or a device. */
-            haul_log(base->config.log, HAUL_LOG_DEBUG, "RDMA listener: %s",
-                     rdma_event_str(event.type));
+            on_other_event(listener, &event);
         }
     }
 }
@@ -137,26 +252,99 @@ void verbs_listen_reject(struct listener *base, struct link_incoming *incoming,
 
 /* --- making and unmaking -------------------------------------------------------------------- */
 
+static uint16_t *port_of(struct link_address *address)
+{
+    return address->storage.ss_family == AF_INET
+               ? &((struct sockaddr_in *)&address->storage)->sin_port
+               : &((struct sockaddr_in6 *)&address->storage)->sin6_port;
+}
+
+static bool is_any(const struct link_address *address)
+{
+    if (address->storage.ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;
+        return four->sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+    return memcmp(&six->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0;
+}
+
+/* One address of the host, with the port of the requested one. The unspecified IPv6 address stands
+ * for both families. False: `from` does not match. */
+static bool take_address(const struct sockaddr *from, struct link_address *asked,
+                         struct link_address *address)
+{
+    *address = (struct link_address){.size = 0};
+    if (from == NULL) {
+        return false;
+    }
+    bool four = from->sa_family == AF_INET;
+    bool six = from->sa_family == AF_INET6 && asked->storage.ss_family == AF_INET6;
+    if (!four && !six) {
+        return false;
+    }
+    address->size = four ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+    memcpy(&address->storage, from, address->size);
+    *port_of(address) = *port_of(asked);
+    return true;
+}
+
+/* Remember the port that the first ear got, for the others and for the day it comes back. */
+static void keep_port(struct verbs_listener *listener, struct ear *ear)
+{
+    struct link_address local;
+    verbs_cm_local(ear->id, &local);
+    *port_of(&ear->address) = *port_of(&local);
+    *port_of(&listener->address) = *port_of(&local);
+}
+
+/* Open an ear for each address of the host that is on a device we can use. All have one port. */
+static void listen_one_by_one(struct verbs_listener *listener)
+{
+    struct ifaddrs *all = NULL;
+    if (getifaddrs(&all) != 0) {
+        return;
+    }
+    for (const struct ifaddrs *one = all; one != NULL; one = one->ifa_next) {
+        struct ear *ear = &listener->ears[listener->ear_count];
+        struct haul_error ignored;
+        if (listener->ear_count < VERBS_LISTENER_ADDRESSES_MAX &&
+            take_address(one->ifa_addr, &listener->address, &ear->address) &&
+            open_ear(listener, ear, &ignored) == HAUL_OK) {
+            keep_port(listener, ear);
+            listener->ear_count++;
+        }
+    }
+    freeifaddrs(all);
+}
+
 static enum haul_status start(struct verbs_listener *listener, const struct link_address *address,
                               struct haul_error *error)
 {
-    const struct verbs_api *api = listener->api;
-    enum haul_status status = verbs_cm_open(api, &listener->channel, error);
+    enum haul_status status = verbs_cm_open(listener->api, &listener->channel, error);
     if (status != HAUL_OK) {
         return status;
     }
-    if (api->create_id(listener->channel, &listener->id, NULL, RDMA_PS_TCP) != 0) {
-        listener->id = NULL;
-        return verbs_fail(error, "rdma_create_id", errno, "cannot make an RDMA listener");
+    struct haul_error reason = {0};
+    listener->address = *address;
+    listener->ears[0].address = *address;
+    status = open_ear(listener, &listener->ears[0], &reason);
+    if (status == HAUL_OK) {
+        listener->ear_count = 1;
+        keep_port(listener, &listener->ears[0]);
+    } else if (is_any(address)) {
+        listen_one_by_one(listener);
+        haul_log(listener->base.config.log, HAUL_LOG_INFO,
+                 "%s; listening for RDMA on %zu address(es) of this host instead", reason.text,
+                 listener->ear_count);
     }
-    struct sockaddr_storage local = address->storage; /* the call wants it writable */
-    if (api->bind_addr(listener->id, (struct sockaddr *)&local) != 0) {
-        return verbs_cm_fail_address(address, "rdma_bind_addr", errno, error);
+    if (listener->ear_count > 0) {
+        return HAUL_OK;
     }
-    if (api->listen(listener->id, BACKLOG) != 0) {
-        return verbs_cm_fail_address(address, "rdma_listen", errno, error);
+    if (error != NULL) {
+        *error = reason;
     }
-    return HAUL_OK;
+    return status;
 }
 
 enum haul_status verbs_listener_create(const struct verbs_api *api,
@@ -171,6 +359,7 @@ enum haul_status verbs_listener_create(const struct verbs_api *api,
     made->base.ops = &verbs_link_ops;
     made->base.config = *config;
     made->api = api;
+    made->retry_ns = CLOCK_NEVER;
     enum haul_status status = start(made, address, error);
     if (status != HAUL_OK) {
         verbs_listen_destroy(&made->base);
@@ -192,8 +381,10 @@ void verbs_listen_destroy(struct listener *base)
     for (size_t i = 0; i < listener->pending_count; i++) {
         (void)listener->api->destroy_id(listener->pending[i]); /* the kernel rejects it */
     }
-    if (listener->id != NULL) {
-        (void)listener->api->destroy_id(listener->id);
+    for (size_t i = 0; i < listener->ear_count; i++) {
+        if (listener->ears[i].id != NULL) {
+            (void)listener->api->destroy_id(listener->ears[i].id);
+        }
     }
     if (listener->channel != NULL) {
         listener->api->destroy_event_channel(listener->channel);
@@ -203,7 +394,21 @@ void verbs_listen_destroy(struct listener *base)
 
 void verbs_listen_address(const struct listener *base, struct link_address *address)
 {
-    verbs_cm_local(const_verbs_listener_of(base)->id, address);
+    *address = const_verbs_listener_of(base)->address;
+}
+
+bool verbs_listen_is_open(const struct listener *base, struct haul_error *error)
+{
+    const struct verbs_listener *listener = const_verbs_listener_of(base);
+    for (size_t i = 0; i < listener->ear_count; i++) {
+        if (listener->ears[i].id != NULL) {
+            return true;
+        }
+    }
+    if (error != NULL) {
+        *error = listener->error;
+    }
+    return false;
 }
 
 int verbs_listen_fd(const struct listener *base)
@@ -211,9 +416,8 @@ int verbs_listen_fd(const struct listener *base)
     return const_verbs_listener_of(base)->channel->fd;
 }
 
-/* A request is complete when it is heard of: there is nothing to wait for. */
+/* A request arrives complete, so that the listener waits for nothing but a lost device. */
 uint64_t verbs_listen_deadline_ns(const struct listener *base)
 {
-    (void)base;
-    return CLOCK_NEVER;
+    return const_verbs_listener_of(base)->retry_ns;
 }

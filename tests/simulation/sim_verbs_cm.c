@@ -410,6 +410,7 @@ int sim_bind_addr(struct rdma_cm_id *id, struct sockaddr *address)
         return fail(EADDRINUSE);
     }
     sim_id_of(id)->port = port;
+    memcpy(&id->route.addr.src_storage, at, sizeof(*at));
     return 0;
 }
 

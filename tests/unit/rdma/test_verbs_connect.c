@@ -283,93 +283,6 @@ static void test_verbs_ack_timeout__eight_tries__fit_the_peer_timeout(void)
     }
 }
 
-/* --- listening -------------------------------------------------------------------------------- */
-
-static struct listener *listening;
-static struct link_incoming incoming;
-
-static void begin_listening(void)
-{
-    struct link_address address;
-    fixture_begin();
-    check_or_stop(link_address_parse("10.1.2.3:4", &address, NULL) == HAUL_OK);
-    check_or_stop(verbs_listener_create(&fake_api, &address, &config, &listening, NULL) == HAUL_OK);
-}
-
-static void bring_request(const void *data, uint8_t size)
-{
-    fake_cm_bring(fake_make_id(fake.channel), RDMA_CM_EVENT_CONNECT_REQUEST, 0, data, size);
-}
-
-static void end_listening(void)
-{
-    listener_destroy(listening);
-    listening = NULL;
-    check(fake_is_clean());
-}
-
-static void check_refused_inside(enum haul_status status)
-{
-    struct verbs_refusal refusal;
-    check_status(listener_poll(listening, &incoming), HAUL_AGAIN);
-    check_status(verbs_refusal_decode(fake.shown, fake.shown_size, &refusal), HAUL_OK);
-    check_status(refusal.status, status);
-    end_listening();
-}
-
-static void test_listener_poll__greeting_with_padding__taken(void)
-{
-    uint8_t greeting[VERBS_GREETING_BYTES + 4] = {0};
-    const struct link_ticket ticket = {.index = 8};
-    begin_listening();
-    verbs_greeting_encode(&ticket, greeting);
-    bring_request(greeting, sizeof(greeting));
-    check_status(listener_poll(listening, &incoming), HAUL_OK);
-    check_equal(incoming.ticket.index, 8);
-    listener_reject(listening, &incoming, HAUL_AUTH);
-    end_listening();
-}
-
-static void test_listener_poll__damaged_greeting__refused_inside(void)
-{
-    uint8_t greeting[VERBS_GREETING_BYTES];
-    const struct link_ticket ticket = {.index = 8};
-    begin_listening();
-    verbs_greeting_encode(&ticket, greeting);
-    greeting[9] ^= 1;
-    bring_request(greeting, sizeof(greeting));
-    check_refused_inside(HAUL_CORRUPT);
-}
-
-static void test_listener_poll__no_greeting__refused_inside(void)
-{
-    begin_listening();
-    bring_request(NULL, 0);
-    check_refused_inside(HAUL_PROTOCOL);
-}
-
-static void test_listener_poll__newer_versions_only__refused_inside(void)
-{
-    uint8_t greeting[VERBS_GREETING_BYTES];
-    const struct link_ticket ticket = {.version_min = LINK_VERSION_MAX + 1,
-                                       .version_max = LINK_VERSION_MAX + 2};
-    begin_listening();
-    verbs_greeting_encode(&ticket, greeting);
-    bring_request(greeting, sizeof(greeting));
-    check_refused_inside(HAUL_VERSION);
-}
-
-static void test_listener_destroy__peer_not_answered__dropped(void)
-{
-    uint8_t greeting[VERBS_GREETING_BYTES];
-    const struct link_ticket ticket = {.index = 8};
-    begin_listening();
-    verbs_greeting_encode(&ticket, greeting);
-    bring_request(greeting, sizeof(greeting));
-    check_status(listener_poll(listening, &incoming), HAUL_OK);
-    end_listening();
-}
-
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_connect__nth_call_fails__error_and_nothing_left),
     CHECK_TEST(test_listener_accept__nth_call_fails__peer_is_told_and_nothing_left),
@@ -393,10 +306,5 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_listener_accept__memory_short__ring_is_halved),
     CHECK_TEST(test_listener_accept__memory_for_three_slots__limit),
     CHECK_TEST(test_verbs_ack_timeout__eight_tries__fit_the_peer_timeout),
-    CHECK_TEST(test_listener_poll__greeting_with_padding__taken),
-    CHECK_TEST(test_listener_poll__damaged_greeting__refused_inside),
-    CHECK_TEST(test_listener_poll__no_greeting__refused_inside),
-    CHECK_TEST(test_listener_poll__newer_versions_only__refused_inside),
-    CHECK_TEST(test_listener_destroy__peer_not_answered__dropped),
 };
 CHECK_MAIN("verbs_connect", tests)

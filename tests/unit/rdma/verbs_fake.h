@@ -24,6 +24,7 @@ enum {
     FAKE_INLINE_BYTES = 32,
     FAKE_LOST_MAX = 64,
     FAKE_MESSAGE_BYTES_MAX = 8 << 20,
+    FAKE_PORT = 5000,
 };
 
 /* A posted write, as far as tests look at it. */
@@ -94,6 +95,8 @@ struct fake_verbs {
     uint8_t shown[64]; /* private data of our request or rejection */
     uint8_t shown_size;
     int connects, establishes, accepts, rejects, disconnects;
+    int listening;           /* ids that were made to listen */
+    bool listens_not_on_all; /* one of the devices is in the way */
 };
 
 static struct fake_verbs fake;
@@ -558,16 +561,31 @@ static inline int fake_step(struct rdma_cm_id *id)
     return fake_fails() ? -1 : 0;
 }
 
+/* The unspecified address is on no device yet. */
 static inline int fake_bind_addr(struct rdma_cm_id *id, struct sockaddr *address)
 {
-    (void)address;
+    bool six = address->sa_family == AF_INET6;
+    memcpy(&id->route.addr.src_storage, address,
+           six ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+    if (id->route.addr.src_sin.sin_port == 0) {
+        id->route.addr.src_sin.sin_port = htons(FAKE_PORT); /* of IPv6 addresses, too */
+    }
+    bool any = six ? IN6_IS_ADDR_UNSPECIFIED(&id->route.addr.src_sin6.sin6_addr)
+                   : id->route.addr.src_sin.sin_addr.s_addr == htonl(INADDR_ANY);
+    id->verbs = any ? NULL : &fake.shared;
     return fake_step(id);
 }
 
 static inline int fake_listen(struct rdma_cm_id *id, int backlog)
 {
     (void)backlog;
-    return fake_step(id);
+    if (fake.listens_not_on_all && id->verbs == NULL) {
+        errno = EADDRINUSE;
+        return -1;
+    }
+    int result = fake_step(id);
+    fake.listening += result == 0 ? 1 : 0;
+    return result;
 }
 
 static inline int fake_resolve_addr(struct rdma_cm_id *id, struct sockaddr *source,
