@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "control_socket.h"
+#include "database_open.h"
 #include "exit_code.h"
 #include "haul/job.h"
 #include "haul/store.h"
@@ -59,11 +60,12 @@ static enum haul_status cancel_running(const struct cancel_options *options,
 }
 
 static enum haul_status give_up_all(const char *database, const struct haul_job *jobs, size_t count,
-                                    size_t *cancelled, struct haul_error *error)
+                                    size_t *cancelled, struct output *output,
+                                    struct haul_error *error)
 {
     struct haul_rocks_options rocks = {.create_if_missing = false};
     struct haul_store *store = NULL;
-    enum haul_status status = haul_rocks_store_open(database, &rocks, &store, error);
+    enum haul_status status = database_open(database, &rocks, &store, output, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         status = haul_job_give_up(store, &jobs[i], error);
         *cancelled += status == HAUL_OK;
@@ -74,7 +76,7 @@ static enum haul_status give_up_all(const char *database, const struct haul_job 
     return status;
 }
 
-static enum haul_status cancel_left(const char *database, size_t *cancelled,
+static enum haul_status cancel_left(const char *database, size_t *cancelled, struct output *output,
                                     struct haul_error *error)
 {
     struct haul_job *jobs = NULL;
@@ -85,7 +87,7 @@ static enum haul_status cancel_left(const char *database, size_t *cancelled,
         haul_error_hint(error, "nothing is to be done");
         status = HAUL_NOT_FOUND;
     } else if (status == HAUL_OK) {
-        status = give_up_all(database, jobs, count, cancelled, error);
+        status = give_up_all(database, jobs, count, cancelled, output, error);
     }
     free(jobs);
     return status;
@@ -99,7 +101,7 @@ static int cancel(const struct cancel_options *options, struct output *output)
     if (status == HAUL_OK) {
         cancelled = 1;
     } else if (status == HAUL_NOT_FOUND) {
-        status = cancel_left(options->database, &cancelled, &error);
+        status = cancel_left(options->database, &cancelled, output, &error);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);

@@ -27,13 +27,23 @@ static struct sockaddr_un address_of(int directory_fd)
     return address;
 }
 
+/* Only the database's owner may list its jobs or end them, whatever the umask says, and also where
+ * an earlier release made the directory for everybody to read. */
+static void close_to_others(int directory_fd)
+{
+    struct stat found;
+    if (fstat(directory_fd, &found) == 0 && (found.st_mode & 077) != 0) {
+        (void)fchmod(directory_fd, 0700); /* another user's: not ours to change */
+    }
+}
+
 static int open_directory(const char *database, bool create)
 {
     int fd = -1;
     int database_fd = open(database, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (database_fd >= 0 &&
-        (!create || mkdirat(database_fd, "haul", 0755) == 0 || errno == EEXIST)) {
-        fd = openat(database_fd, "haul", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (!create || mkdirat(database_fd, "haul", 0700) == 0 || errno == EEXIST)) {
+        fd = openat(database_fd, "haul", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
     if (database_fd >= 0) {
         int number = errno;
@@ -58,17 +68,19 @@ enum haul_status control_server_open(struct control_server *server, const char *
 {
     *server = (struct control_server){.command = command, .listen_fd = -1};
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        server->clients[i] = -1;
+        server->clients[i].fd = -1;
     }
     server->directory_fd = open_directory(database, true);
     if (server->directory_fd < 0) {
         return haul_error_set(error, HAUL_IO, "open", errno, "no directory for the control socket");
     }
+    close_to_others(server->directory_fd);
     struct sockaddr_un address = address_of(server->directory_fd);
     server->listen_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     (void)unlinkat(server->directory_fd, socket_name, 0);
     if (server->listen_fd < 0 ||
         bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
+        fchmodat(server->directory_fd, socket_name, 0600, 0) != 0 ||
         listen(server->listen_fd, CONTROL_CLIENT_COUNT_MAX) != 0) {
         haul_error_set(error, HAUL_IO, "bind", errno, "cannot make the control socket");
         struct haul_error second; /* the first one is the answer */
@@ -95,19 +107,16 @@ void control_server_close(struct control_server *server)
     close_fd(&server->listen_fd);
     close_fd(&server->directory_fd);
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        close_fd(&server->clients[i]);
+        close_fd(&server->clients[i].fd);
     }
 }
 
 void control_server_wait(const struct control_server *server, struct pollfd *waits)
 {
-    bool has_room = false;
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        waits[i] = (struct pollfd){.fd = server->clients[i], .events = POLLIN};
-        has_room = has_room || server->clients[i] < 0;
+        waits[i] = (struct pollfd){.fd = server->clients[i].fd, .events = POLLIN};
     }
-    waits[CONTROL_CLIENT_COUNT_MAX] =
-        (struct pollfd){.fd = has_room ? server->listen_fd : -1, .events = POLLIN};
+    waits[CONTROL_CLIENT_COUNT_MAX] = (struct pollfd){.fd = server->listen_fd, .events = POLLIN};
 }
 
 static void answer_status(const struct control_server *server, int client,
@@ -124,46 +133,80 @@ static void answer_status(const struct control_server *server, int client,
 }
 
 /* One request. False: the client is gone, or speaks another language. */
-static bool serve_client(const struct control_server *server, int client,
+static bool serve_client(const struct control_server *server, struct control_client *client,
                          struct haul_migration *migration)
 {
     char request[16];
-    ssize_t size = recv(client, request, sizeof(request) - 1, MSG_DONTWAIT);
+    ssize_t size = recv(client->fd, request, sizeof(request) - 1, MSG_DONTWAIT);
     if (size <= 0) {
         return size < 0 && (errno == EAGAIN || errno == EINTR);
     }
     request[size] = '\0';
     if (strcmp(request, "status") == 0) {
-        answer_status(server, client, migration);
+        answer_status(server, client->fd, migration);
         return true;
     }
     if (strcmp(request, "cancel") == 0) {
         haul_migration_cancel(migration);
-        (void)!send(client, "ok", 2, MSG_NOSIGNAL);
+        client->waits_for_end = true;
+        (void)!send(client->fd, "ok", 2, MSG_NOSIGNAL);
         return true;
     }
     return false;
 }
 
+/* The directory lets nobody else in, but a descriptor of the socket could have been passed on. */
+static bool is_trusted(const struct control_server *server, int client)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    struct stat directory;
+    return getsockopt(client, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+           (peer.uid == 0 || peer.uid == geteuid() ||
+            (fstat(server->directory_fd, &directory) == 0 && peer.uid == directory.st_uid));
+}
+
+/* A free place, or that of the client that has been silent for longest: who connects and says
+ * nothing does not keep a cancel out. Clients that wait for the end stay. NULL: all do. */
+static struct control_client *find_place(struct control_server *server)
+{
+    struct control_client *place = NULL;
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        struct control_client *client = &server->clients[i];
+        if (client->fd < 0) {
+            return client;
+        }
+        if (!client->waits_for_end && (place == NULL || client->number < place->number)) {
+            place = client;
+        }
+    }
+    return place;
+}
+
 static void accept_client(struct control_server *server)
 {
     int client = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    for (size_t i = 0; client >= 0 && i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        if (server->clients[i] < 0) {
-            server->clients[i] = client;
-            return;
-        }
+    struct control_client *place =
+        client >= 0 && is_trusted(server, client) ? find_place(server) : NULL;
+    if (place == NULL) {
+        close_fd(&client);
+        return;
     }
-    close_fd(&client);
+    close_fd(&place->fd);
+    *place = (struct control_client){.fd = client, .number = ++server->client_number};
 }
 
 void control_server_serve(struct control_server *server, const struct pollfd *waits,
                           struct haul_migration *migration)
 {
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
-        bool ready = server->clients[i] >= 0 && waits[i].fd >= 0 && waits[i].revents != 0;
-        if (ready && !serve_client(server, server->clients[i], migration)) {
-            close_fd(&server->clients[i]);
+        struct control_client *client = &server->clients[i];
+        bool ready = client->fd >= 0 && waits[i].fd >= 0 && waits[i].revents != 0;
+        if (ready) {
+            client->number = ++server->client_number;
+        }
+        if (ready && !serve_client(server, client, migration)) {
+            close_fd(&client->fd);
         }
     }
     const struct pollfd *listening = &waits[CONTROL_CLIENT_COUNT_MAX];

@@ -2,12 +2,14 @@
 /* control_socket.h — how another shell talks to a running `haul send` or `haul recv`: a local
  * socket `haul/control` below the database, there while the command runs.
  *
+ * The directory and the socket are the owner's alone, and only the owner and root are answered.
  * One packet a request ("status", "cancel"), one packet an answer. The server closes all
  * connections when its job has ended: who waits for that reads until the end. */
 #ifndef HAUL_CONTROL_SOCKET_H
 #define HAUL_CONTROL_SOCKET_H
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,16 +17,23 @@
 #include "haul/status.h"
 
 enum {
-    CONTROL_CLIENT_COUNT_MAX = 8, /* more have to wait */
+    CONTROL_CLIENT_COUNT_MAX = 8, /* the next one takes the place of the longest silent */
     CONTROL_POLL_COUNT = CONTROL_CLIENT_COUNT_MAX + 1,
     CONTROL_PACKET_BYTES_MAX = 2048,
+};
+
+struct control_client {
+    int fd;             /* -1: the place is free */
+    uint64_t number;    /* grows with each connection and request: the smallest is the oldest */
+    bool waits_for_end; /* has asked for a cancel */
 };
 
 struct control_server {
     const char *command; /* borrowed: "send" */
     int directory_fd;    /* -1: there is no server */
     int listen_fd;
-    int clients[CONTROL_CLIENT_COUNT_MAX]; /* -1: free */
+    struct control_client clients[CONTROL_CLIENT_COUNT_MAX];
+    uint64_t client_number;
 };
 
 /* The caller has the database open, so a socket that is there was left by a dead process.

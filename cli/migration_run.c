@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "database_open.h"
 #include "exit_code.h"
 #include "human_size.h"
 #include "json_output.h"
@@ -216,7 +217,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
                                        .flush_at_close = work->create,
                                        .log = &output->log};
     struct haul_store *store = NULL;
-    status = haul_rocks_store_open(directory, &rocks, &store, &error);
+    status = database_open(directory, &rocks, &store, output, &error);
     int exit_code = 0;
     if (status == HAUL_OK) {
         /* From here on there is something to leave in good order: before the job, and behind it. */

@@ -2,6 +2,7 @@
 /* output.c — lines and the progress bar on stderr, one writer at a time. */
 #include "output.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -137,6 +138,35 @@ void output_error(struct output *output, const struct haul_error *error)
     (void)pthread_mutex_unlock(&output->lock);
 }
 
+/* What the system's word for a failure asks for; NULL: nothing better than the status's own hint.
+ * The codes of verbs are not errno. */
+static const char *hint_of_code(const struct haul_error *error)
+{
+    if (strncmp(error->call, "ibv_", 4) == 0 || strncmp(error->call, "rdma_", 5) == 0) {
+        return NULL;
+    }
+    switch (error->code) {
+    case EACCES:
+    case EPERM:
+        return "run haul as the user that the database belongs to";
+    case EROFS:
+        return "mount the file system of the database for writing";
+    case ENOLCK:
+        return "the file system of the database has no lock service: start it (NFS: rpc.statd), or "
+               "use another file system";
+    case EFBIG:
+        return "raise the largest file size of the process (ulimit -f)";
+    case EMFILE:
+        return "raise the number of descriptors of the process (ulimit -n)";
+    case ENFILE:
+        return "raise the number of descriptors of the system (sysctl fs.file-max)";
+    case EDQUOT:
+        return "free some of the quota, or have it raised";
+    default:
+        return NULL;
+    }
+}
+
 const char *output_hint(const struct haul_error *error)
 {
     static const char *const hints[] = {
@@ -172,6 +202,10 @@ const char *output_hint(const struct haul_error *error)
     };
     if (error->hint[0] != '\0') {
         return error->hint;
+    }
+    const char *of_code = hint_of_code(error);
+    if (of_code != NULL) {
+        return of_code;
     }
     size_t index = (size_t)error->status;
     return index < sizeof(hints) / sizeof(hints[0]) && hints[index] != NULL ? hints[index] : "";

@@ -12,33 +12,59 @@
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
-/* What RocksDB says, by parts of its text that no path or key can counterfeit at the beginning, or
- * that are too long to stand in one by accident. The first that fits counts. */
+/* RocksDB's messages begin with their kind and end with the system's word for errno; paths and keys
+ * stand in between. */
+enum place { AT_START, AT_END, ANYWHERE };
+
+/* The first translation that fits counts. */
 struct translation {
     const char *text;
-    bool at_start;
+    enum place place;
     enum haul_status status;
     const char *hint;
 };
 
 static const struct translation translations[] = {
-    {"No space left on device", false, HAUL_NO_SPACE,
+    {"No space left on device", ANYWHERE, HAUL_NO_SPACE,
      "free some space on the database's file system"},
-    {"IO error: While lock file", true, HAUL_BUSY,
+    {"Disk quota exceeded", AT_END, HAUL_NO_SPACE, "free some of the quota, or have it raised"},
+    {"File too large", AT_END, HAUL_LIMIT,
+     "raise the largest file size of the process (ulimit -f)"},
+    {"Too many open files", AT_END, HAUL_LIMIT,
+     "raise the number of descriptors of the process (ulimit -n)"},
+    {"Cannot allocate memory", AT_END, HAUL_NO_MEMORY, "free some memory (ulimit -v, cgroup)"},
+    {"Read-only file system", AT_END, HAUL_IO, "mount the file system of the database for writing"},
+    {"Permission denied", AT_END, HAUL_IO, "run haul as the user that the database belongs to"},
+    {"Operation not permitted", AT_END, HAUL_IO,
+     "run haul as the user that the database belongs to; `lsattr` shows files that are immutable"},
+    {"IO error: lock hold by current process", AT_START, HAUL_BUSY,
+     "this process has the database open already"}, /* ends with ENOLCK's words */
+    {"No locks available", AT_END, HAUL_IO,
+     "the file system of the database has no lock service: start it (NFS: rpc.statd), or use "
+     "another file system"},
+    {"IO error: While lock file", AT_START, HAUL_BUSY,
      "another process has the database open; stop it first"},
-    {"IO error: lock hold by current process", true, HAUL_BUSY,
-     "this process has the database open already"},
-    {"does not match existing comparator", false, HAUL_MISMATCH,
+    {"does not match existing comparator", ANYWHERE, HAUL_MISMATCH,
      "embed libhaul in the program that has the comparator"},
-    {"Corruption", true, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
-    {"IO error", true, HAUL_IO, ""},
-    {"", true, HAUL_STORE, ""},
+    {"Corruption", AT_START, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
+    {"IO error", AT_START, HAUL_IO, ""},
+    {"", AT_START, HAUL_STORE, ""},
 };
 
 static bool fits(const struct translation *translation, const char *message)
 {
     const char *found = strstr(message, translation->text);
-    return translation->at_start ? found == message : found != NULL;
+    size_t text_size = strlen(translation->text);
+    size_t size = strlen(message);
+    switch (translation->place) {
+    case AT_START:
+        return found == message;
+    case AT_END:
+        return size >= text_size && strcmp(message + size - text_size, translation->text) == 0;
+    case ANYWHERE:
+        break;
+    }
+    return found != NULL;
 }
 
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error)

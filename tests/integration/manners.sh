@@ -17,6 +17,11 @@ wait_for() {
     fail "in vain: $*"
 }
 
+receive_once() {
+    start_receiver "$work/recv.log" --db "$1" --listen "$own_host:0" --once
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
 test_descriptors__closed_at_start__are_dev_null() {
     make_database source 200
     local port=$((20000 + $$ % 9000)) fd
@@ -50,6 +55,92 @@ test_file_size_limit__send_and_verify__no_death_by_signal() {
     ((code > 0 && code < 124)) || fail "exit code $code"
     one_error .
     opens source
+}
+
+# --- users and files ------------------------------------------------------------------------------
+
+# Others may reach the working directory, and it lies where they may reach it.
+reachable() {
+    ((EUID == 0)) || skip 'only root can be several users'
+    chmod 755 "$work"
+    setpriv --reuid=65534 --regid=65534 --clear-groups test -x "$work" ||
+        skip 'the temporary directory is closed to others'
+}
+
+test_files__umask_of_nothing__directory_and_socket_are_the_owners_alone() {
+    make_database target 10
+    mkdir -m 755 target/haul # as an earlier release made it
+    umask 000
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+    equal "$(stat -c %a target/haul)" 700
+    equal "$(stat -c %a target/haul/control)" 600
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
+test_files__haul_directory_is_a_link__nothing_is_followed() {
+    make_database target 10
+    mkdir elsewhere
+    ln -s ../elsewhere target/haul
+    timeout 3 "$haul" recv --db target --listen "$own_host:0" >"$work/out" 2>"$work/err" || true
+    equal "$(find elsewhere -mindepth 1 | wc -l)" 0
+}
+
+test_files__root_on_another_users_database__everything_stays_the_users() {
+    reachable
+    make_database source 100
+    mkdir target
+    chown -R 65534:65534 source target
+    receive_once target
+    run 0 "$haul" send --db source --to "$receiver_address" --transport tcp
+    end_process "$receiver_pid" || fail "exit code $?"
+    equal "$(find source target ! -user 65534 | wc -l)" 0
+    same source target
+}
+
+test_files__database_that_its_owner_cannot_reach__root_warns_and_goes_on() {
+    ((EUID == 0)) || skip 'only root can be several users'
+    mkdir -m 700 closed
+    make_database closed/source 10
+    chown -R 65534 closed/source
+    run 5 "$haul" send --db closed/source --to 127.0.0.1:1
+    grep -q 'warning: new files will be root' "$work/err" || fail 'no warning'
+}
+
+test_files__database_of_somebody_else__hint_names_the_user() {
+    reachable
+    make_database source 10
+    cp "$haul" haul && chmod 755 haul
+    run 7 setpriv --reuid=65534 --regid=65534 --clear-groups ./haul send --db source --to 127.0.0.1:1
+    one_error 'run haul as the user that the database belongs to'
+}
+
+test_lock__held_by_another_command__its_process_is_named() {
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+    run 5 "$haul" send --db target --to 127.0.0.1:1
+    one_error "in use by process $receiver_pid \\(haul\\).*haul status"
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
+test_control__silent_clients_in_every_place__cancel_gets_through() {
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+    python3 - "$work/target/haul" <<'END' &
+import os, socket, sys, time
+os.chdir(sys.argv[1])
+silent = []
+for i in range(20):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    client.connect('control')
+    silent.append(client)
+open('../../connected', 'w').close()
+time.sleep(100)
+END
+    wait_for test -e connected
+    run 0 "$haul" cancel --db target
+    local code=0
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 9
 }
 
 # --- names and keys -------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* database_open.c — file system identity, and the holder of a lock. */
+#include "database_open.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES_MAX = 4096, PROCESS_NAME_BYTES_MAX = 64 };
+
+/* They return the identity of before; an impossible one changes nothing. */
+static bool act_as(uid_t user, gid_t group)
+{
+    (void)setfsgid(group);
+    (void)setfsuid(user);
+    return (uid_t)setfsuid((uid_t)-1) == user;
+}
+
+void database_adopt_owner(const char *directory, struct output *output)
+{
+    struct stat found;
+    struct stat again;
+    if (geteuid() != 0 || stat(directory, &found) != 0 || found.st_uid == 0) {
+        return;
+    }
+    /* The way to the directory may be closed to its owner. */
+    if (act_as(found.st_uid, found.st_gid) && stat(directory, &again) == 0) {
+        haul_log(&output->log, HAUL_LOG_INFO, "files are used as user %u, the owner of %s",
+                 (unsigned)found.st_uid, directory);
+        return;
+    }
+    (void)act_as(0, getegid());
+    haul_log(&output->log, HAUL_LOG_WARNING,
+             "new files will be root's: user %u, the owner of %s, cannot reach it",
+             (unsigned)found.st_uid, directory);
+}
+
+/* --- who has it ------------------------------------------------------------------------------- */
+
+/* The process that holds RocksDB's lock, as far as the system tells; 0: it does not.
+ *
+ * Closing a file drops all locks that this process has on it, so this is only for a database that
+ * this process could not open. */
+static pid_t lock_holder(const char *directory)
+{
+    char path[PATH_BYTES_MAX];
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    (void)snprintf(path, sizeof(path), "%s/LOCK", directory);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool locked = fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return locked && lock.l_pid > 0 ? lock.l_pid : 0;
+}
+
+static bool process_name(pid_t process, char name[PROCESS_NAME_BYTES_MAX])
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%ld/comm", (long)process);
+    FILE *file = fopen(path, "re");
+    bool read = file != NULL && fgets(name, PROCESS_NAME_BYTES_MAX, file) != NULL;
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+    if (read) {
+        name[strcspn(name, "\n")] = '\0';
+    }
+    return read;
+}
+
+static void name_holder(const char *directory, struct haul_error *error)
+{
+    char name[PROCESS_NAME_BYTES_MAX];
+    pid_t holder = lock_holder(directory);
+    if (holder == 0) {
+        return;
+    }
+    if (!process_name(holder, name)) {
+        (void)snprintf(name, sizeof(name), "of another user");
+    }
+    (void)haul_error_set(error, HAUL_BUSY, NULL, 0,
+                         "the database in %s is in use by process %ld (%s)", directory,
+                         (long)holder, name);
+    if (strcmp(name, "haul") == 0) {
+        haul_error_hint(error, "`haul status --db %s` tells what it does; wait for its end",
+                        directory);
+    } else {
+        haul_error_hint(error,
+                        "stop that program first, or let it embed libhaul and serve meanwhile");
+    }
+}
+
+enum haul_status database_open(const char *directory, const struct haul_rocks_options *options,
+                               struct haul_store **store, struct output *output,
+                               struct haul_error *error)
+{
+    database_adopt_owner(directory, output);
+    enum haul_status status = haul_rocks_store_open(directory, options, store, error);
+    if (status == HAUL_BUSY) {
+        name_holder(directory, error);
+    }
+    return status;
+}
