@@ -27,6 +27,9 @@ static enum haul_status check_new_name(const struct rocks_store *store, const ch
                                        struct haul_error *error)
 {
     size_t size = strlen(name);
+    if (store->lost) {
+        return rocks_lost(store, error);
+    }
     if (size == 0 || size >= HAUL_NAME_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
                               "a column family's name has 1 to %d bytes", HAUL_NAME_BYTES_MAX - 1);
