@@ -294,8 +294,8 @@ static enum haul_lane choose_lane(const struct applier_options *options,
                                   const struct plan_stream *stream)
 {
     bool small = stream->bytes < INGEST_BYTES_MIN;
-    bool bytewise = strcmp(options->plan->families[stream->family].family.comparator,
-                           "leveldb.BytewiseComparator") == 0;
+    bool bytewise =
+        strcmp(options->plan->families[stream->family].family.comparator, KEY_ORDER_BYTEWISE) == 0;
     return options->lane == HAUL_LANE_INGEST && !small && bytewise ? HAUL_LANE_INGEST
                                                                    : HAUL_LANE_WRITE_BATCH;
 }

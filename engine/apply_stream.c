@@ -11,9 +11,6 @@
 /* Sync the log after so much: a resume repeats at most this of a stream. */
 enum { SYNC_BYTES = 32 << 20 };
 
-#define COMPARATOR_BYTEWISE "leveldb.BytewiseComparator"
-#define COMPARATOR_REVERSE "rocksdb.ReverseBytewiseComparator"
-
 void stream_position_fini(struct stream_position *position)
 {
     free(position->last_key);
@@ -37,6 +34,7 @@ static enum haul_status remember_key(struct apply_stream *stream, struct haul_sl
         memcpy(stream->last_key, key.data, key.size);
     }
     stream->last_key_size = key.size;
+    stream->has_key = true;
     return HAUL_OK;
 }
 
@@ -67,7 +65,7 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
         stream->finished = position->finished;
         stream->digest = position->digest;
         struct haul_slice key = slice_of(position->last_key, position->last_key_size);
-        if (remember_key(stream, key) != HAUL_OK) {
+        if (stream_position_has_key(position) && remember_key(stream, key) != HAUL_OK) {
             return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a stream");
         }
     }
@@ -75,7 +73,9 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
         return init_delta(stream, error);
     }
     const struct plan_family *family = &stream->plan->families[stream->stream->family];
-    stream->ordered = strcmp(family->family.comparator, COMPARATOR_BYTEWISE) == 0;
+    bool reverse = strcmp(family->family.comparator, KEY_ORDER_REVERSE) == 0;
+    bool bytewise = strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
+    stream->order = bytewise ? 1 : reverse ? -1 : 0;
     if (stream->lane == HAUL_LANE_WRITE_BATCH) {
         return HAUL_OK;
     }
@@ -117,17 +117,25 @@ static enum haul_status refuse(const struct apply_stream *stream, enum haul_stat
                           record == NULL ? "" : ", key ", key);
 }
 
-/* RocksDB takes longer keys, but a position in the journal does not. */
-static bool has_long_key(const struct raw_record *record)
+static bool is_too_large(const struct raw_record *record)
 {
     bool two_keys = record->kind == RAW_DELETE_RANGE;
-    return record->key.size > HAUL_KEY_BYTES_MAX ||
-           (two_keys && record->value.size > HAUL_KEY_BYTES_MAX);
+    uint64_t value_bytes_max = two_keys ? HAUL_KEY_BYTES_MAX : HAUL_RECORD_BYTES_MAX;
+    return record->key.size > HAUL_KEY_BYTES_MAX || record->value.size > value_bytes_max;
 }
 
-/* A4 and A5 for one record of a snapshot stream. */
+/* A5. Where the order is not known, every key is. */
+static bool is_behind(const struct apply_stream *stream, struct haul_slice key,
+                      struct haul_slice before)
+{
+    return stream->order == 0 ||
+           (stream->order > 0 ? slice_compare(before, key) < 0 : slice_compare(key, before) < 0);
+}
+
+/* A4 and A5 for one record of a snapshot stream; `before` NULL: it is the first. */
 static const char *check_snapshot_record(const struct apply_stream *stream,
-                                         const struct raw_record *record, struct haul_slice before)
+                                         const struct raw_record *record,
+                                         const struct haul_slice *before)
 {
     const struct plan_stream *planned = stream->stream;
     if (record->kind != RAW_PUT) {
@@ -136,14 +144,14 @@ static const char *check_snapshot_record(const struct apply_stream *stream,
     if (record->family_id != stream->plan->families[planned->family].target_id) {
         return "a record of another column family";
     }
-    if (has_long_key(record)) {
-        return "a key that is too long";
+    if (is_too_large(record)) {
+        return "a record that is too large";
     }
     if (!key_range_contains(&planned->range, record->key)) {
         return "a key outside the announced range";
     }
-    if (stream->ordered && before.data != NULL && slice_compare(before, record->key) >= 0) {
-        return "keys that do not ascend";
+    if (before != NULL && !is_behind(stream, record->key, *before)) {
+        return "keys that are not in the order of the column family";
     }
     return NULL;
 }
@@ -166,8 +174,8 @@ static bool runs_forward(const struct plan_family *family, struct haul_slice beg
                          struct haul_slice end)
 {
     const char *comparator = family->family.comparator;
-    bool bytewise = strcmp(comparator, COMPARATOR_BYTEWISE) == 0;
-    bool reverse = strcmp(comparator, COMPARATOR_REVERSE) == 0;
+    bool bytewise = strcmp(comparator, KEY_ORDER_BYTEWISE) == 0;
+    bool reverse = strcmp(comparator, KEY_ORDER_REVERSE) == 0;
     int order = slice_compare(begin, end);
     return (order < 0 && bytewise) || (order == 0 && (bytewise || reverse));
 }
@@ -196,8 +204,8 @@ static const char *check_delta_record(const struct apply_stream *stream,
     if (family == NULL) {
         return "a record of a column family that is not in the plan";
     }
-    if (has_long_key(record)) {
-        return "a key that is too long";
+    if (is_too_large(record)) {
+        return "a record that is too large";
     }
     if (record->kind == RAW_DELETE_RANGE && !runs_forward(family, record->key, record->value)) {
         return "a range of keys that ends before it starts";
@@ -233,7 +241,8 @@ static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_s
 {
     struct raw_batch_reader reader;
     struct raw_record record;
-    struct haul_slice before = slice_of(stream->last_key, stream->last_key_size);
+    struct haul_slice last = slice_of(stream->last_key, stream->last_key_size);
+    const struct haul_slice *before = stream->has_key ? &last : NULL;
     enum haul_status walked = raw_batch_open(&reader, batch);
     while (walked == HAUL_OK && (walked = raw_batch_next(&reader, &record)) == HAUL_OK) {
         const char *why = check_snapshot_record(stream, &record, before);
@@ -248,10 +257,11 @@ static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_s
                 return status;
             }
         }
-        before = record.key;
+        last = record.key;
+        before = &last;
     }
     enum haul_status status = check_end(stream, walked, &reader, record_count, error);
-    if (status == HAUL_OK && record_count > 0 && remember_key(stream, before) != HAUL_OK) {
+    if (status == HAUL_OK && record_count > 0 && remember_key(stream, last) != HAUL_OK) {
         status = haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a key");
     }
     return status;
@@ -365,6 +375,13 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
                                        struct stream_position *position)
 {
     memset(position, 0, sizeof(*position));
+    if (stream->finished) {
+        /* Nothing goes on from here: no key is needed, and a long one has no place in a journal. */
+        free(stream->last_key);
+        stream->last_key = NULL;
+        stream->last_key_size = 0;
+        stream->last_key_capacity = 0;
+    }
     if (stream->last_key_size > 0) {
         position->last_key = malloc(stream->last_key_size);
         if (position->last_key == NULL) {
@@ -373,6 +390,9 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
         memcpy(position->last_key, stream->last_key, stream->last_key_size);
         position->last_key_size = stream->last_key_size;
     }
+    bool empty_key_is_first = stream->order > 0 || stream->stream == NULL;
+    position->resumable = stream->finished || (stream->last_key_size <= POSITION_KEY_BYTES_MAX &&
+                                               (stream->last_key_size > 0 || empty_key_is_first));
     position->stream = stream_number(stream);
     position->next_batch = stream->next_batch;
     position->finished = stream->finished;

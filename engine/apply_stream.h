@@ -7,7 +7,8 @@
  *   A3 the walk of the representation is sound to the last byte, and its count is the header's
  *   A4 every record is one that this lane may carry (snapshot: Put; delta: Put, Delete,
  *      DeleteRange), of a family of the plan, with its keys inside the announced range
- *   A5 keys of a snapshot stream ascend strictly, over batches too (bytewise families)
+ *   A5 keys of a snapshot stream ascend strictly, over batches too (descend in families that are
+ *      ordered backwards; other orders are not known here)
  *
  * The checksum was compared by the caller, on memory that the peer cannot write (applier.c).
  * Thread: the applier that owns the stream. */
@@ -31,23 +32,37 @@ struct stream_position {
     uint64_t next_batch;
     bool finished;        /* its last batch is in */
     struct digest digest; /* of the records up to here */
-    uint8_t *last_key;    /* malloc; NULL: no record yet */
+    uint8_t *last_key;    /* malloc; NULL: the empty key, or none; a finished stream has none */
     size_t last_key_size;
+    /* A resume can go on from here. Not so from a key that is longer than a position may carry, nor
+     * from the empty key where it is not the first one: as the start of a scan it means the
+     * beginning of the family. */
+    bool resumable;
 };
 
+/* PlanAccepted carries one position of each stream under way, of which there are as many as readers
+ * at most: longer keys would not all fit a control message. */
+enum { POSITION_KEY_BYTES_MAX = 8 << 10 };
+
+/* Is there a record up to here, and last_key its key? The empty key is one like any other. */
+static inline bool stream_position_has_key(const struct stream_position *position)
+{
+    return position->digest.count > 0;
+}
 void stream_position_fini(struct stream_position *position);
 
 struct apply_stream {
     struct haul_store *store;
     const struct plan *plan;
     const struct plan_stream *stream; /* NULL: the delta lane */
-    bool ordered;                     /* keys compare bytewise */
+    int order;                        /* of its keys: 1 ascending, -1 descending, 0 not known */
     enum haul_lane lane;
     struct table_lane tables;
     struct fragment_assembly fragments;
     uint64_t next_batch;
     bool finished;
     struct digest digest;
+    bool has_key; /* there was a record, and last_key is its key */
     uint8_t *last_key;
     size_t last_key_size;
     size_t last_key_capacity;

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "fragment.h"
 #include "haul/store.h"
+#include "record_limit.h"
 
 void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
                         enum slot_lane lane, uint64_t next_batch)
@@ -169,14 +170,8 @@ static size_t encode_head(uint8_t *at, uint32_t family_id, size_t key_size, size
 
 /* One record as fragments, straight from the store's memory. */
 static enum haul_status put_large(struct batch_builder *builder, uint32_t family_id,
-                                  struct haul_slice key, struct haul_slice value,
-                                  struct haul_error *error)
+                                  struct haul_slice key, struct haul_slice value)
 {
-    if (value.size > HAUL_RECORD_BYTES_MAX || key.size > HAUL_KEY_BYTES_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                              "a record of %zu bytes; the largest that can be moved has %" PRIu64,
-                              key.size + value.size, (uint64_t)HAUL_RECORD_BYTES_MAX);
-    }
     uint8_t head[RAW_BATCH_HEADER_BYTES + 1 + 3 * VARINT32_BYTES_MAX];
     size_t key_at = 0;
     batch_builder_fini(builder); /* a block begun and still empty may be the last one */
@@ -205,13 +200,16 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error)
 {
-    enum haul_status status = batch_builder_flush(builder);
+    enum haul_status status = record_limit_check(key, value, error);
+    if (status == HAUL_OK) {
+        status = batch_builder_flush(builder);
+    }
     if (status != HAUL_OK) {
         return status;
     }
     size_t size = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key.size, value.size);
     if (size > builder->outbox->payload_bytes_max) {
-        return put_large(builder, family_id, key, value, error);
+        return put_large(builder, family_id, key, value);
     }
     if (builder->block == NULL) {
         status = begin(builder);
@@ -256,11 +254,14 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error)
 {
-    if (builder->block != NULL && value.size >= HASHED_FIRST_BYTES_MIN) {
+    if (builder->block == NULL || key.size > HAUL_KEY_BYTES_MAX) {
+        return put_slowly(builder, family_id, key, value, error);
+    }
+    if (value.size >= HASHED_FIRST_BYTES_MIN) {
         if (put_hashed_first(builder, family_id, key, value)) {
             return HAUL_OK;
         }
-    } else if (builder->block != NULL && raw_batch_put(&builder->writer, family_id, key, value)) {
+    } else if (raw_batch_put(&builder->writer, family_id, key, value)) {
         digest_add(&builder->digest, key, value);
         return HAUL_OK;
     }
@@ -271,9 +272,12 @@ enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_s
                                     uint32_t record_count, struct haul_error *error)
 {
     if (batch.size > FRAGMENT_TOTAL_BYTES_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                              "a batch of %zu bytes; the largest that can be moved has %" PRIu64,
-                              batch.size, (uint64_t)FRAGMENT_TOTAL_BYTES_MAX);
+        haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                       "a write batch of %zu bytes in the log; at most %" PRIu64, batch.size,
+                       (uint64_t)FRAGMENT_TOTAL_BYTES_MAX);
+        haul_error_hint(error, "such a batch can be moved only before or after it is written: "
+                               "run the job again");
+        return HAUL_LIMIT;
     }
     enum haul_status status = batch_builder_flush(builder);
     if (status != HAUL_OK) {

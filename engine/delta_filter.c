@@ -10,6 +10,7 @@
 #include "bytes.h"
 #include "planted_bug.h"
 #include "raw_batch.h"
+#include "record_limit.h"
 #include "wide_column.h"
 
 enum { KEY_TEXT_BYTES = 96 };
@@ -105,26 +106,37 @@ static void keep_delete_range(struct filtering *filtering, uint32_t family_id,
         filtering->full || !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
 }
 
-/* One output record for each range that [begin, end) crosses. */
-static void clip_delete_range(struct filtering *filtering, uint32_t family_id,
-                              struct haul_slice begin, struct haul_slice end)
+/* One output record for each range that [begin, end) crosses. Errors: LIMIT (a bound that is too
+ * long). */
+static enum haul_status clip_delete_range(struct filtering *filtering, uint32_t family_id,
+                                          const struct raw_record *record, struct haul_error *error)
 {
     const struct delta_filter *filter = filtering->filter;
+    const struct haul_slice none = {NULL, 0};
+    struct haul_slice begin = record->key;
+    struct haul_slice end = record->value;
+    enum haul_status status = HAUL_OK;
     if (slice_compare(begin, end) >= 0) {
-        return;
+        return HAUL_OK;
     }
     for (size_t i = first_range_behind(filter, begin); i < filter->range_count; i++) {
         struct haul_slice range_start = key_range_start(&filter->ranges[i]);
         struct haul_slice range_end = key_range_end(&filter->ranges[i]);
-        if (slice_compare(range_start, end) >= 0) {
-            return;
+        if (slice_compare(range_start, end) >= 0 || status != HAUL_OK) {
+            return status;
         }
         bool inside =
             slice_compare(begin, range_start) > 0 || HAUL_PLANTED_BUG(DELETE_RANGE_UNCLIPPED);
         struct haul_slice from = inside ? begin : range_start;
         bool reaches_beyond = range_end.size > 0 && slice_compare(end, range_end) > 0;
-        keep_delete_range(filtering, family_id, from, reaches_beyond ? range_end : end);
+        struct haul_slice to = reaches_beyond ? range_end : end;
+        status = record_limit_check(from, none, error);
+        if (status == HAUL_OK) {
+            status = record_limit_check(to, none, error);
+        }
+        keep_delete_range(filtering, family_id, from, to);
     }
+    return status;
 }
 
 /* --- refusing --------------------------------------------------------------------------------- */
@@ -148,16 +160,6 @@ static enum haul_status refuse_marker(const struct raw_record *record, struct ha
                          (unsigned)record->tag);
     haul_error_hint(error, "a store with prepared transactions can be moved only while it is "
                            "not written to");
-    return HAUL_UNSUPPORTED;
-}
-
-static enum haul_status refuse_size(const struct raw_record *record, struct haul_error *error)
-{
-    size_t size = record->key.size > HAUL_KEY_BYTES_MAX ? record->key.size : record->value.size;
-    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                   "the log holds a key of %zu bytes in column family %u; at most %d can be moved",
-                   size, record->family_id, HAUL_KEY_BYTES_MAX);
-    haul_error_hint(error, "move ranges without such keys");
     return HAUL_UNSUPPORTED;
 }
 
@@ -198,7 +200,7 @@ static enum haul_status keep_entity(struct filtering *filtering, uint32_t family
     return HAUL_OK;
 }
 
-/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT, those of a look-up. */
+/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT, LIMIT, those of a look-up. */
 static enum haul_status filter_keyed(struct filtering *filtering, uint32_t family_id,
                                      const struct raw_record *record, struct haul_error *error)
 {
@@ -210,17 +212,14 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
         return HAUL_OK;
     }
     if (record->kind == RAW_DELETE_RANGE) {
-        if (record->key.size > HAUL_KEY_BYTES_MAX || record->value.size > HAUL_KEY_BYTES_MAX) {
-            return refuse_size(record, error);
-        }
-        clip_delete_range(filtering, family_id, record->key, record->value);
-        return HAUL_OK;
+        return clip_delete_range(filtering, family_id, record, error);
     }
     if (!is_inside(filtering->filter, record->key)) {
         return HAUL_OK;
     }
-    if (record->key.size > HAUL_KEY_BYTES_MAX) {
-        return refuse_size(record, error);
+    enum haul_status status = record_limit_check(record->key, record->value, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     switch (record->kind) {
     case RAW_PUT:
@@ -244,7 +243,7 @@ static enum haul_status filter_keyed(struct filtering *filtering, uint32_t famil
     }
 }
 
-/* Errors: UNSUPPORTED, CORRUPT. */
+/* Errors: UNSUPPORTED, CORRUPT, LIMIT. */
 static enum haul_status filter_record(struct filtering *filtering, const struct raw_record *record,
                                       struct haul_error *error)
 {
@@ -305,5 +304,5 @@ enum haul_status delta_filter_apply(const struct delta_filter *filter,
     result->sequence_next = batch->sequence + reader.count;
     result->size = is_empty || filtering.full ? 0 : raw_batch_finish(&filtering.writer);
     haul_assert(is_empty || filtering.full || result->size == result->size_needed);
-    return filtering.full ? HAUL_LIMIT : HAUL_OK;
+    return filtering.full ? HAUL_AGAIN : HAUL_OK;
 }

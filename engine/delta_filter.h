@@ -75,11 +75,11 @@ struct delta_result {
 enum haul_status delta_filter_check(const struct delta_filter *filter,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Filter one batch into memory. `result` is written on OK and on LIMIT: then call again with
+/* Filter one batch into memory. `result` is written on OK and on AGAIN: then call again with
  * result->size_needed bytes of memory, until it fits (a merged value may grow meanwhile); LogData
  * is handed out again, too.
- * Errors: LIMIT (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT, and what
- * looking up a value answers. */
+ * Errors: AGAIN (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT, LIMIT (a
+ * record of the ranges is larger than may be moved), and what looking up a value answers. */
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
                                     const struct haul_log_batch *batch, struct delta_memory memory,
                                     struct delta_result *result,

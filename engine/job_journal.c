@@ -255,55 +255,73 @@ static enum haul_status append_delta(struct journal *journal, uint64_t next_batc
     return journal_append(journal, &record, false, error);
 }
 
-static enum haul_status append_items(struct journal *journal, const struct journal_position *items,
-                                     size_t *used, struct haul_error *error)
+/* A record being filled, of positions that are all finished or all not. */
+struct position_record {
+    bool finished;
+    size_t used;
+    struct journal_position items[JOURNAL_POSITIONS_MAX];
+};
+
+/* A journal that is full does without positions that are not finished. */
+static enum haul_status append_items(struct journal *journal, struct position_record *filled,
+                                     struct haul_error *error)
 {
     struct journal_record record = {.type = JOURNAL_POSITION,
-                                    .positions = {.items = items, .count = *used}};
-    *used = 0;
-    return journal_append(journal, &record, false, error);
+                                    .positions = {.items = filled->items, .count = filled->used}};
+    if (filled->used == 0) {
+        return HAUL_OK;
+    }
+    filled->used = 0;
+    enum haul_status status = journal_append(journal, &record, false, error);
+    return status == HAUL_LIMIT && !filled->finished ? HAUL_OK : status;
 }
 
 /* A stream stands once in a record, with its newest position. */
-static size_t put_item(struct journal_position *items, size_t used,
-                       const struct stream_position *position)
+static void put_item(struct position_record *filled, const struct stream_position *position)
 {
-    for (size_t i = 0; i < used; i++) {
-        if (items[i].stream_id == position->stream) {
-            items[i] = position_of(position);
-            return used;
+    size_t at = 0;
+    while (at < filled->used && filled->items[at].stream_id != position->stream) {
+        at++;
+    }
+    filled->items[at] = position_of(position);
+    filled->used += at == filled->used ? 1 : 0;
+}
+
+/* All positions of streams that are finished, or all of those that are not. */
+static enum haul_status append_positions(struct journal *journal,
+                                         const struct stream_position *positions, size_t count,
+                                         struct position_record *filled, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        if (positions[i].stream != PLAN_DELTA_STREAM && positions[i].finished == filled->finished) {
+            put_item(filled, &positions[i]);
+        }
+        if (filled->used == JOURNAL_POSITIONS_MAX) {
+            status = append_items(journal, filled, error);
         }
     }
-    items[used] = position_of(position);
-    return used + 1;
+    return status == HAUL_OK ? append_items(journal, filled, error) : status;
 }
 
 enum haul_status job_journal_positions(struct journal *journal,
                                        const struct stream_position *positions, size_t count,
                                        struct haul_error *error)
 {
-    struct journal_position items[JOURNAL_POSITIONS_MAX];
-    enum haul_status status = HAUL_OK;
-    size_t used = 0;
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        if (positions[i].stream != PLAN_DELTA_STREAM) {
-            used = put_item(items, used, &positions[i]);
-        }
-        if (used == JOURNAL_POSITIONS_MAX) {
-            status = append_items(journal, items, &used, error);
-        }
-    }
-    if (status == HAUL_OK && used > 0) {
-        status = append_items(journal, items, &used, error);
+    struct position_record filled = {.finished = false};
+    enum haul_status status = append_positions(journal, positions, count, &filled, error);
+    if (status == HAUL_OK) {
+        filled.finished = true;
+        status = append_positions(journal, positions, count, &filled, error);
     }
     /* Deltas last: a crash may take the end of what is not synced yet, and a delta position without
      * the streams under it would let a resume put old records over newer ones. */
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         if (positions[i].stream == PLAN_DELTA_STREAM) {
             status = append_delta(journal, positions[i].next_batch, error);
+            status = status == HAUL_LIMIT ? HAUL_OK : status;
         }
     }
-    status = status == HAUL_LIMIT ? HAUL_OK : status;
     return status == HAUL_OK ? journal_sync(journal, error) : status;
 }
 

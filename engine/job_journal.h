@@ -55,8 +55,9 @@ enum haul_status job_journal_plan(struct journal *journal, const struct plan *pl
 enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* POSITION and DELTA records, durably. The store is durable up to them. A journal that is full
- * (LIMIT) does without: a resume then repeats more. */
+/* POSITION and DELTA records, durably. The store is durable up to them. A full journal (LIMIT) goes
+ * without positions inside streams and without deltas, so that a resume repeats more, but never
+ * without a finished stream. */
 enum haul_status job_journal_positions(struct journal *journal,
                                        const struct stream_position *positions, size_t count,
                                        struct haul_error *error) HAUL_MUST_CHECK;

@@ -47,7 +47,7 @@ enum {
 _Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_RESERVED, "the identity fits");
 _Static_assert(AT_CRC + 4 == JOURNAL_HEADER_BYTES, "the checksum ends the header");
 _Static_assert(JOURNAL_FILE_BYTES_MAX - JOURNAL_POSITIONS_BYTES_MAX > 2 * JOURNAL_BODY_BYTES_MAX,
-               "the last position and the decision fit behind the limit");
+               "the finished streams and the decision fit behind the limit");
 
 struct journal {
     const struct file_calls *calls;
@@ -467,6 +467,18 @@ static enum haul_status reserve_buffer(struct journal *journal, size_t size)
     return HAUL_OK;
 }
 
+/* Without it a resume only repeats more. A finished stream is never dispensable: deltas follow it,
+ * and a resume that copied the stream again would put old records over newer ones. */
+static bool is_dispensable(const struct journal_record *record)
+{
+    bool dispensable = record->type == JOURNAL_POSITION || record->type == JOURNAL_DELTA;
+    size_t count = record->type == JOURNAL_POSITION ? record->positions.count : 0;
+    for (size_t i = 0; i < count; i++) {
+        dispensable = dispensable && !record->positions.items[i].finished;
+    }
+    return dispensable;
+}
+
 /* Everything that can be refused before the file is touched. Errors: INVALID, LIMIT, NO_MEMORY. */
 static enum haul_status reserve(struct journal *journal, const struct journal_record *record,
                                 size_t *size, struct haul_error *error)
@@ -476,8 +488,7 @@ static enum haul_status reserve(struct journal *journal, const struct journal_re
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "journal record %s is out of bounds", name);
     }
-    bool is_position = record->type == JOURNAL_POSITION || record->type == JOURNAL_DELTA;
-    uint64_t limit = is_position ? JOURNAL_POSITIONS_BYTES_MAX : JOURNAL_FILE_BYTES_MAX;
+    uint64_t limit = is_dispensable(record) ? JOURNAL_POSITIONS_BYTES_MAX : JOURNAL_FILE_BYTES_MAX;
     if (journal->end + *size > limit) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the journal %s is full", journal->path);
     }

@@ -33,7 +33,8 @@ enum {
     JOURNAL_HEADER_BYTES = 128,
     JOURNAL_FORMAT_VERSION = 1,
     JOURNAL_NAME_BYTES_MAX = 48, /* "source-", 32 digits, ".journal", NUL */
-    /* POSITION and DELTA are refused beyond this size; all others always find room. */
+    /* Beyond this size, DELTA and POSITION without a finished stream are refused; all other records
+     * always find room. */
     JOURNAL_POSITIONS_BYTES_MAX = 256 << 20,
     JOURNAL_FILE_BYTES_MAX = 512 << 20,
 };

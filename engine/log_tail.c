@@ -132,7 +132,7 @@ static enum haul_status filter_batch(struct log_tail *tail, const struct haul_lo
 {
     enum haul_status status =
         delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);
-    while (status == HAUL_LIMIT) {
+    while (status == HAUL_AGAIN) {
         status = grow_scratch(tail, result->size_needed, error);
         if (status == HAUL_OK) {
             status = delta_filter_apply(&tail->filter, batch, tail->scratch, result, error);

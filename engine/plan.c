@@ -98,6 +98,28 @@ static int compare_ranges(const void *a, const void *b)
     return slice_compare(key_range_start(a), key_range_start(b));
 }
 
+/* Bounds are byte strings in memcmp order: a family of another order can only be moved whole. */
+static bool may_have_bounds(const struct plan_family *family, const struct key_range *range)
+{
+    return (range->start_size == 0 && range->end_size == 0) ||
+           strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
+}
+
+static enum haul_status check_orders(const struct plan *plan, struct haul_error *error)
+{
+    for (size_t i = 0; i < plan->family_count * plan->range_count; i++) {
+        const struct plan_family *family = &plan->families[i / plan->range_count];
+        if (!may_have_bounds(family, &plan->ranges[i % plan->range_count])) {
+            haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                           "column family '%s' is ordered by '%s': it has no ranges of bytes",
+                           family->family.name, family->family.comparator);
+            haul_error_hint(error, "move the whole column family");
+            return HAUL_UNSUPPORTED;
+        }
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status check_range(const struct key_range *range, struct haul_error *error)
 {
     if (range->start_size > PLAN_RANGE_KEY_BYTES_MAX ||
@@ -193,6 +215,78 @@ static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes, uint32_t reade
     return parts < SPLIT_PARTS_MAX ? parts : SPLIT_PARTS_MAX;
 }
 
+/* A stream may begin at any byte string between two records, so a long cut keeps only what tells it
+ * from its neighbours, and a few bytes more, so that the parts stay about equal. */
+enum { CUT_BYTES_KEPT_WHOLE = 64, CUT_BYTES_BEHIND_DIFFERENCE = 16 };
+
+static size_t common_bytes(struct haul_slice a, struct haul_slice b)
+{
+    size_t size = 0;
+    while (size < a.size && size < b.size && a.data[size] == b.data[size]) {
+        size++;
+    }
+    return size;
+}
+
+/* Always behind the cut before it. */
+static struct haul_slice shorten_cut(const struct haul_slice *cuts, size_t cut_count, size_t index)
+{
+    struct haul_slice cut = cuts[index];
+    size_t before = index == 0 ? 0 : common_bytes(cuts[index - 1], cut);
+    size_t behind = index + 1 == cut_count ? 0 : common_bytes(cut, cuts[index + 1]);
+    size_t size = (before > behind ? before : behind) + CUT_BYTES_BEHIND_DIFFERENCE;
+    if (cut_count == 1) {
+        size = PLAN_RANGE_KEY_BYTES_MAX;
+    }
+    size = size < CUT_BYTES_KEPT_WHOLE ? CUT_BYTES_KEPT_WHOLE : size;
+    return slice_of(cut.data, size < cut.size ? size : cut.size);
+}
+
+/* What a plan may spend on each range of each family. */
+static size_t bounds_bytes_each(const struct plan *plan)
+{
+    return PLAN_CUTS_BYTES_MAX / (plan->family_count * plan->range_count);
+}
+
+/* Keep the cuts that lie inside the range, ascend, and have room in the plan; when all together
+ * have none, every second, every fourth... Returns how many are left, in front; the memory of each
+ * stays the caller's to free, by `cuts`. */
+static size_t choose_cuts(const struct plan *plan, const struct key_range *range,
+                          const struct haul_slice *cuts, size_t cut_count,
+                          struct haul_slice *chosen)
+{
+    for (size_t stride = 1;; stride *= 2) {
+        struct haul_slice before = key_range_start(range);
+        size_t count = 0;
+        size_t bytes = 0;
+        for (size_t i = stride - 1; i < cut_count; i += stride) {
+            struct haul_slice cut = shorten_cut(cuts, cut_count, i);
+            if (slice_compare(cut, before) > 0 && key_range_contains(range, cut) &&
+                cut.size <= PLAN_RANGE_KEY_BYTES_MAX) {
+                chosen[count++] = cut;
+                bytes += 2 * cut.size; /* an end and a start */
+                before = cut;
+            }
+        }
+        if (bytes <= bounds_bytes_each(plan)) {
+            return count;
+        }
+    }
+}
+
+static enum haul_status add_parts(struct plan *plan, uint32_t family, const struct key_range *range,
+                                  const struct haul_slice *cuts, size_t cut_count,
+                                  struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i <= cut_count && status == HAUL_OK; i++) {
+        struct haul_slice from = i == 0 ? key_range_start(range) : cuts[i - 1];
+        struct haul_slice to = i == cut_count ? key_range_end(range) : cuts[i];
+        status = add_stream(plan, family, from, to, error);
+    }
+    return status;
+}
+
 /* Cut one range of one family by approximate bytes. */
 static enum haul_status add_range_streams(struct plan *plan, struct haul_store *store,
                                           uint32_t family, const struct key_range *range,
@@ -204,6 +298,8 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
     uint64_t bytes = 0;
     size_t cut_count = 0;
     struct haul_slice cuts[SPLIT_PARTS_MAX];
+    struct haul_slice chosen[SPLIT_PARTS_MAX];
+    size_t first = plan->stream_count;
     enum haul_status status = store->ops->range_size(store, family_id, start, end, &bytes, error);
     if (status == HAUL_OK && cutting->stream_bytes > 0) {
         uint64_t parts = part_count(bytes, cutting->stream_bytes, cutting->reader_count);
@@ -212,13 +308,12 @@ static enum haul_status add_range_streams(struct plan *plan, struct haul_store *
                                              &cut_count, error);
         }
     }
-    for (size_t i = 0; i <= cut_count && status == HAUL_OK; i++) {
-        struct haul_slice from = i == 0 ? start : cuts[i - 1];
-        struct haul_slice to = i == cut_count ? end : cuts[i];
-        status = add_stream(plan, family, from, to, error);
-        if (status == HAUL_OK) {
-            plan->streams[plan->stream_count - 1].bytes = bytes / (cut_count + 1);
-        }
+    if (status == HAUL_OK) {
+        size_t count = choose_cuts(plan, range, cuts, cut_count, chosen);
+        status = add_parts(plan, family, range, chosen, count, error);
+    }
+    for (size_t i = first; i < plan->stream_count; i++) {
+        plan->streams[i].bytes = bytes / (plan->stream_count - first);
     }
     for (size_t i = 0; i < cut_count; i++) {
         free((void *)(uintptr_t)cuts[i].data);
@@ -245,6 +340,33 @@ static enum haul_status make_streams(struct plan *plan, struct haul_store *store
     return HAUL_OK;
 }
 
+static size_t bounds_bytes(const struct plan *plan)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < plan->range_count; i++) {
+        bytes += plan->ranges[i].start_size + plan->ranges[i].end_size;
+    }
+    for (size_t i = 0; i < plan->stream_count; i++) {
+        bytes += plan->streams[i].range.start_size + plan->streams[i].range.end_size;
+    }
+    return bytes;
+}
+
+/* Cuts keep to their share; the bounds that were asked for may be too many. */
+static enum haul_status check_bounds(const struct plan *plan, struct haul_error *error)
+{
+    size_t bytes = bounds_bytes(plan);
+    if (bytes <= PLAN_BOUNDS_BYTES_MAX) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                   "the bounds of %zu ranges in %zu column families take %zu bytes of the plan; "
+                   "at most %d",
+                   plan->range_count, plan->family_count, bytes, PLAN_BOUNDS_BYTES_MAX);
+    haul_error_hint(error, "move them in several jobs: fewer ranges or column families each");
+    return HAUL_LIMIT;
+}
+
 enum haul_status plan_make(struct plan *plan, struct haul_store *store,
                            const struct haul_source_options *options, uint64_t stream_bytes,
                            struct haul_error *error)
@@ -257,8 +379,14 @@ enum haul_status plan_make(struct plan *plan, struct haul_store *store,
         status = make_ranges(plan, options, error);
     }
     if (status == HAUL_OK) {
+        status = check_orders(plan, error);
+    }
+    if (status == HAUL_OK) {
         const struct cutting cutting = {stream_bytes, options->reader_count};
         status = make_streams(plan, store, &cutting, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_bounds(plan, error);
     }
     if (status != HAUL_OK) {
         plan_fini(plan);
@@ -468,6 +596,9 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         plan->stream_count++;
         if (!is_inside(plan, &to->range)) {
             return bad_plan(error, "a stream outside the ranges");
+        }
+        if (!may_have_bounds(&plan->families[to->family], &to->range)) {
+            return bad_plan(error, "a stream with bounds in a family that has none");
         }
         if (i > 0 && !follows(&plan->streams[i - 1], to)) {
             return bad_plan(error, "streams overlap or are not in order");

@@ -20,6 +20,10 @@ enum {
     PLAN_STREAM_COUNT_MAX = 4096,
     PLAN_RANGE_COUNT_MAX = 1024,
     PLAN_RANGE_KEY_BYTES_MAX = 8 << 10,
+    /* Bounds of ranges and streams together, in a control message of 1 MiB: the rest is for names
+     * and numbers. Cuts take at most half of it, the bounds that were asked for what is left. */
+    PLAN_BOUNDS_BYTES_MAX = 768 << 10,
+    PLAN_CUTS_BYTES_MAX = PLAN_BOUNDS_BYTES_MAX / 2,
 };
 #define PLAN_DELTA_STREAM UINT32_MAX
 
@@ -53,14 +57,17 @@ struct plan {
 };
 
 /* Make the plan of a source: pick the families, take the ranges, cut streams so that each has
- * about `stream_bytes` (0: one stream for each family and range).
- * Errors: NOT_FOUND (a family), INVALID (overlapping ranges, key too long), LIMIT, NO_MEMORY. */
+ * about `stream_bytes` (0: one stream for each family and range). A cut that the plan has no room
+ * for is left out: there are fewer and larger streams then.
+ * Errors: NOT_FOUND (a family), INVALID (overlapping ranges, bound too long), UNSUPPORTED (bounds
+ * in a family that is not ordered by bytes), LIMIT, NO_MEMORY. */
 enum haul_status plan_make(struct plan *plan, struct haul_store *store,
                            const struct haul_source_options *options, uint64_t stream_bytes,
                            struct haul_error *error) HAUL_MUST_CHECK;
 
 /* To and from the wire. A plan from the wire is checked completely: counts, names, ranges ordered
- * and disjoint, every stream inside one range, streams of a family disjoint.
+ * and disjoint, every stream inside one range, streams of a family disjoint, no bounds in a family
+ * that is not ordered by bytes.
  * Errors: PROTOCOL, LIMIT, NO_MEMORY. */
 enum haul_status plan_to_message(const struct plan *plan, struct message *message) HAUL_MUST_CHECK;
 enum haul_status plan_from_message(struct plan *plan, const struct message *message,

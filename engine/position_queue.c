@@ -14,37 +14,38 @@ static void free_positions(struct stream_position *positions, size_t count)
 }
 
 /* Returns how many are left. */
-static size_t drop_long(struct stream_position *positions, size_t count)
+static size_t keep_resumable(struct stream_position *positions, size_t count)
 {
     size_t kept = 0;
     for (size_t i = 0; i < count; i++) {
-        if (positions[i].last_key_size > POSITION_KEY_BYTES_MAX) {
-            stream_position_fini(&positions[i]);
-        } else {
+        if (positions[i].resumable) {
             positions[kept++] = positions[i];
+        } else {
+            stream_position_fini(&positions[i]);
         }
     }
     return kept;
 }
 
-void position_queue_add(struct position_queue *queue, struct stream_position *positions,
-                        size_t count)
+enum haul_status position_queue_add(struct position_queue *queue, struct stream_position *positions,
+                                    size_t count)
 {
-    count = drop_long(positions, count);
+    count = keep_resumable(positions, count);
     if (count == 0) {
         free(positions);
-        return;
+        return HAUL_OK;
     }
     size_t total = queue->waiting_count + count;
     struct stream_position *all = realloc(queue->waiting, total * sizeof(*all));
     if (all == NULL) {
         free_positions(positions, count);
-        return;
+        return HAUL_NO_MEMORY;
     }
     memcpy(all + queue->waiting_count, positions, count * sizeof(*all));
     free(positions);
     queue->waiting = all;
     queue->waiting_count = total;
+    return HAUL_OK;
 }
 
 bool position_queue_take(struct position_queue *queue)
@@ -62,6 +63,15 @@ bool position_queue_take(struct position_queue *queue)
 bool position_queue_is_busy(const struct position_queue *queue)
 {
     return queue->taken != NULL;
+}
+
+uint32_t position_queue_taken_finished(const struct position_queue *queue)
+{
+    uint32_t finished = 0;
+    for (size_t i = 0; i < queue->taken_count; i++) {
+        finished += queue->taken[i].finished ? 1 : 0;
+    }
+    return finished;
 }
 
 void position_queue_done(struct position_queue *queue)

@@ -18,15 +18,16 @@ struct position_queue {
     size_t taken_count;
 };
 
-enum { POSITION_KEY_BYTES_MAX = 4096 };
-
-/* Takes the array over. Positions whose last key is longer than that (a control message tells all
- * of them), and all when there is no memory, are dropped: a resume then repeats more. */
-void position_queue_add(struct position_queue *queue, struct stream_position *positions,
-                        size_t count);
+/* Takes the array over. Positions that are not resumable are left out: a resume then repeats more.
+ * Those of finished streams and of the delta lane always are.
+ * Errors: NO_MEMORY (all of the array are lost: the job cannot go on). */
+enum haul_status position_queue_add(struct position_queue *queue, struct stream_position *positions,
+                                    size_t count) HAUL_MUST_CHECK;
 /* Hand what waits to the call worker. False: it is busy, or nothing waits. */
 bool position_queue_take(struct position_queue *queue);
 bool position_queue_is_busy(const struct position_queue *queue);
+/* Of those taken, how many say that a stream is finished. */
+uint32_t position_queue_taken_finished(const struct position_queue *queue);
 /* Those taken are recorded, or cannot be. */
 void position_queue_done(struct position_queue *queue);
 void position_queue_fini(struct position_queue *queue);

@@ -64,7 +64,7 @@ enum haul_status rocks_scan_open(struct haul_store *base, const struct haul_snap
 {
     struct rocks_store *store = rocks_of(base);
     const struct rocks_family *family = NULL;
-    enum haul_status status = rocks_family_range(store, family_id, start, end, &family, error);
+    enum haul_status status = rocks_family(store, family_id, &family, error);
     if (status != HAUL_OK) {
         return status;
     }

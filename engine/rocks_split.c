@@ -30,7 +30,8 @@ struct split {
     struct rocks_store *store;
     const struct rocks_family *family;
     struct haul_slice first; /* the edges of what there is of the range */
-    struct haul_slice last;
+    struct haul_slice last;  /* as far as files reach, perhaps: then the range's end, exclusive */
+    struct haul_slice end;   /* of the range; size 0: none */
     struct candidates candidates;
     uint64_t *sizes; /* bytes between neighbours: candidates.count + 1 intervals */
 };
@@ -73,7 +74,8 @@ static bool file_key(const struct split *split, const rocksdb_livefiles_t *files
 {
     *key = rocks_smallest_key(files, index);
     return rocks_is_of_family(files, index, split->family) &&
-           slice_compare(*key, split->first) > 0 && slice_compare(*key, split->last) <= 0;
+           slice_compare(*key, split->first) > 0 && slice_compare(*key, split->last) <= 0 &&
+           (split->end.size == 0 || slice_compare(*key, split->end) < 0);
 }
 
 /* First keys of files inside the range; of very many, every n-th. */
@@ -272,7 +274,7 @@ enum haul_status rocks_range_split(struct haul_store *base, uint32_t family_id,
                                    struct haul_slice *keys, size_t capacity, size_t *count,
                                    struct haul_error *error)
 {
-    struct split split = {.store = rocks_of(base)};
+    struct split split = {.store = rocks_of(base), .end = end};
     struct haul_slice edges[2];
     *count = 0;
     enum haul_status status =

@@ -268,7 +268,7 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
     struct rocks_store *store = rocks_of(base);
     const struct rocks_family *family = NULL;
     struct haul_slice edges[2];
-    enum haul_status status = rocks_family_range(store, family_id, start, end, &family, error);
+    enum haul_status status = rocks_family(store, family_id, &family, error);
     if (status != HAUL_OK) {
         return status;
     }

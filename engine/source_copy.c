@@ -204,6 +204,14 @@ static bool is_unknown(const struct source_copy *copy, uint32_t id)
            position->next_batch > copy->histories[id].count;
 }
 
+/* Can the stream go on behind the position's key? */
+static bool is_inside(const struct source_copy *copy, const haul_control_StreamPosition *position)
+{
+    const struct plan_stream *stream = &copy->options.plan->streams[position->stream];
+    return position->next_batch == 0 || position->finished ||
+           key_range_contains(&stream->range, message_slice(position->last_key));
+}
+
 /* Set one stream to where the target has it. */
 static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
                                        struct haul_error *error)
@@ -212,6 +220,10 @@ static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
     uint64_t next_batch = position == NULL ? 0 : position->next_batch;
     struct batch_history *history = &copy->histories[id];
     copy->stream_done[id] = false;
+    if (position != NULL && !is_inside(copy, position)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target stands at a key outside stream %u", id);
+    }
     if (is_unknown(copy, id)) {
         return HAUL_OK; /* start_streams has it scanned */
     }

@@ -50,6 +50,23 @@ bool table_lane_is_full(const struct table_lane *lane)
            lane->store->ops->table_size(lane->table) >= lane->table_size_bytes;
 }
 
+/* Each AGAIN has flushed; more than a few are a store that does not come to an end. */
+enum { INGEST_TRIES_MAX = 8 };
+
+static enum haul_status ingest(struct table_lane *lane, struct haul_error *error)
+{
+    const char *paths[] = {lane->path};
+    enum haul_status status = HAUL_AGAIN;
+    for (int i = 0; i < INGEST_TRIES_MAX && status == HAUL_AGAIN; i++) {
+        status = lane->store->ops->table_ingest(lane->store, lane->family_id, paths, 1, error);
+    }
+    return status == HAUL_AGAIN
+               ? haul_error_set(error, HAUL_STORE, "ingest", 0,
+                                "the store asks for a flush again and again before it takes %s",
+                                lane->path)
+               : status;
+}
+
 enum haul_status table_lane_flush(struct table_lane *lane, struct haul_error *error)
 {
     if (lane->table == NULL) {
@@ -59,8 +76,7 @@ enum haul_status table_lane_flush(struct table_lane *lane, struct haul_error *er
     lane->table = NULL;
     enum haul_status status = lane->store->ops->table_finish(table, error);
     if (status == HAUL_OK) {
-        const char *paths[] = {lane->path};
-        status = lane->store->ops->table_ingest(lane->store, lane->family_id, paths, 1, error);
+        status = ingest(lane, error);
     }
     if (status != HAUL_OK) {
         (void)unlink(lane->path);

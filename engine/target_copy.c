@@ -40,7 +40,7 @@ void target_copy_count_finished(struct target_copy *copy)
         bool metadata = plan->families[plan->streams[i].family].metadata;
         bool finished = copy->record->positions != NULL && copy->record->positions[i].finished;
         copy->metadata_streams += metadata;
-        copy->finished_streams += finished;
+        copy->recorded_streams += finished;
         copy->finished_metadata_streams += finished && metadata;
         copy->bytes_expected += plan->streams[i].bytes;
     }
@@ -119,12 +119,21 @@ static enum target_copy_news on_applied(struct target_copy *copy, const struct a
     }
     if (note->stream_finished) {
         const struct plan *plan = &copy->record->plan;
-        copy->finished_streams++;
         copy->finished_metadata_streams +=
             plan->families[plan->streams[note->stream].family].metadata;
         target_copy_hurry_progress(copy);
     }
     return TARGET_COPY_WORKED;
+}
+
+static enum target_copy_news on_durable(struct target_copy *copy, const struct applier_note *note,
+                                        struct haul_error *error)
+{
+    if (position_queue_add(&copy->positions, note->positions, note->position_count) != HAUL_OK) {
+        haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for positions");
+        return TARGET_COPY_FAILED;
+    }
+    return TARGET_COPY_DURABLE;
 }
 
 static enum target_copy_news on_flushed(struct target_copy *copy)
@@ -146,8 +155,7 @@ enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_err
     case APPLIER_APPLIED:
         return on_applied(copy, &note);
     case APPLIER_DURABLE:
-        position_queue_add(&copy->positions, note.positions, note.position_count);
-        return TARGET_COPY_DURABLE;
+        return on_durable(copy, &note, error);
     case APPLIER_FLUSHED:
         return on_flushed(copy);
     case APPLIER_FAILED:
@@ -219,6 +227,13 @@ uint64_t target_copy_progress_ns(const struct target_copy *copy)
                : CLOCK_NEVER;
 }
 
+void target_copy_recorded(struct target_copy *copy)
+{
+    copy->recorded_streams += position_queue_taken_finished(&copy->positions);
+    position_queue_done(&copy->positions);
+    target_copy_hurry_progress(copy); /* the source may be waiting for this */
+}
+
 void target_copy_hurry_progress(struct target_copy *copy)
 {
     copy->progress_due = true;
@@ -235,8 +250,7 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
         .applied_records = copy->records,
         .applied_bytes = copy->bytes,
         /* Deltas come behind it: a resume has to know that all streams lie under them. */
-        .snapshot_complete = copy->finished_streams == copy->record->plan.stream_count &&
-                             !position_queue_is_busy(&copy->positions),
+        .snapshot_complete = copy->recorded_streams == copy->record->plan.stream_count,
         .metadata_complete = copy->finished_metadata_streams == copy->metadata_streams,
         .delta_applied_batches = copy->delta_batches,
     };

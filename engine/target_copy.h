@@ -33,7 +33,7 @@ struct target_copy {
     uint64_t records;
     uint64_t bytes;
     uint64_t bytes_expected;
-    uint32_t finished_streams;
+    uint32_t recorded_streams; /* finished, and the journal has it */
     uint32_t finished_metadata_streams;
     uint32_t metadata_streams;
     uint64_t delta_batches;
@@ -55,6 +55,8 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
                                    uint64_t now_ns, struct haul_error *error) HAUL_MUST_CHECK;
 /* Appliers gone, links closed. */
 void target_copy_stop(struct target_copy *copy);
+/* The positions that were taken for the records are there now. */
+void target_copy_recorded(struct target_copy *copy);
 /* Make everything durable; FLUSHED follows. */
 void target_copy_flush(struct target_copy *copy);
 

@@ -234,8 +234,7 @@ static void record_prepared(struct target_job *job)
 
 static void on_positions_recorded(struct target_job *job, const struct haul_error *error)
 {
-    position_queue_done(&job->copy.positions);
-    target_copy_hurry_progress(&job->copy);
+    target_copy_recorded(&job->copy);
     if (error->status != HAUL_OK) {
         feed_error(job, TARGET_EVENT_FAILED, error);
     } else if (!job->copy.started) {

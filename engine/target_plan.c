@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assertion.h"
 #include "plan_options.h"
 #include "planted_bug.h"
+#include "raw_batch.h"
 #include "target_fit.h"
 
 static enum haul_status check_name(const struct plan_family *wanted, const char *what,
@@ -121,6 +123,66 @@ static void make_unwritten(struct haul_store *store, const struct plan *plan)
             (void)!target_fit_make(store, plan, i, &made, &ignored);
         }
     }
+}
+
+/* A copy of the first key of the span that is not its start. Errors: NOT_FOUND (there is none). */
+static enum haul_status next_key(struct haul_store *store, const struct target_span *span,
+                                 struct haul_slice *key, struct haul_error *error)
+{
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    enum haul_status status =
+        store->ops->scan_open(store, NULL, span->family, span->start, span->end, &scan, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = store->ops->scan_next(scan, &record, error);
+    if (status == HAUL_OK && slice_compare(record.key, span->start) == 0) {
+        status = store->ops->scan_next(scan, &record, error);
+    }
+    if (status == HAUL_OK) {
+        uint8_t *copy = malloc(record.key.size + 1);
+        if (copy == NULL) {
+            status = haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
+        } else if (record.key.size > 0) {
+            memcpy(copy, record.key.data, record.key.size);
+        }
+        *key = slice_of(copy, record.key.size);
+    }
+    store->ops->scan_close(scan);
+    return status;
+}
+
+/* The empty key is no bound: as a start it would mean the beginning of the family. */
+static enum haul_status delete_empty_key(struct haul_store *store, uint32_t family,
+                                         struct haul_error *error)
+{
+    uint8_t memory[RAW_BATCH_HEADER_BYTES + 1 + 2 * VARINT32_BYTES_MAX];
+    struct raw_batch_writer writer;
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    bool fits = raw_batch_delete(&writer, family, slice_of(NULL, 0));
+    haul_assert(fits);
+    struct haul_slice batch = slice_of(memory, raw_batch_finish(&writer));
+    return store->ops->write(store, batch, HAUL_WRITE_SYNC, error);
+}
+
+enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
+                                          struct haul_error *error)
+{
+    struct haul_slice next = {NULL, 0};
+    enum haul_status status = next_key(store, span, &next, error);
+    while (status == HAUL_OK && next.size == 0) { /* where keys are not ordered by bytes */
+        free((void *)(uintptr_t)next.data);
+        status = delete_empty_key(store, span->family, error);
+        if (status == HAUL_OK) {
+            status = next_key(store, span, &next, error);
+        }
+    }
+    if (status == HAUL_OK) {
+        status = store->ops->range_clear(store, span->family, next, span->end, error);
+        free((void *)(uintptr_t)next.data);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
 enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,

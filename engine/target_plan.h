@@ -28,6 +28,16 @@ enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
+/* A stretch of one family, in the family's own order; `end` of size 0: to its end. */
+struct target_span {
+    uint32_t family;
+    struct haul_slice start;
+    struct haul_slice end;
+};
+/* Remove every record of the span but that of its start, whatever the family's order. */
+enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Count and digest of one family of the plan, by scan. */
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, struct digest *digest,

@@ -443,14 +443,15 @@ static enum haul_status read_positions(struct target_record *record, bool *compl
         to->next_batch = from->next_batch;
         to->finished = from->finished;
         to->digest = from->digest;
-        to->last_key = malloc(from->last_key.size + 1);
-        if (to->last_key == NULL) {
-            return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for positions");
-        }
         if (from->last_key.size > 0) {
+            to->last_key = malloc(from->last_key.size);
+            if (to->last_key == NULL) {
+                return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0,
+                                      "no memory for positions");
+            }
             memcpy(to->last_key, from->last_key.data, from->last_key.size);
+            to->last_key_size = from->last_key.size;
         }
-        to->last_key_size = from->last_key.size;
     }
     return HAUL_OK;
 }
@@ -480,17 +481,20 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
     for (size_t i = 0; i < record->plan.stream_count && status == HAUL_OK; i++) {
         const struct stream_position *position = &record->positions[i];
         const struct plan_stream *stream = &record->plan.streams[i];
-        struct haul_slice start = key_range_start(&stream->range);
+        uint32_t family = record->plan.families[stream->family].target_id;
         if (position->finished) {
             continue;
         }
-        if (position->next_batch > 0 && position->last_key_size > 0) {
-            /* The next possible key; there is room for its last byte. */
-            position->last_key[position->last_key_size] = 0;
-            start = slice_of(position->last_key, position->last_key_size + 1);
+        if (stream_position_has_key(position)) {
+            struct target_span behind = {.family = family,
+                                         .start =
+                                             slice_of(position->last_key, position->last_key_size),
+                                         .end = key_range_end(&stream->range)};
+            status = target_plan_clear_behind(store, &behind, error);
+        } else {
+            status = store->ops->range_clear(store, family, key_range_start(&stream->range),
+                                             key_range_end(&stream->range), error);
         }
-        status = store->ops->range_clear(store, record->plan.families[stream->family].target_id,
-                                         start, key_range_end(&stream->range), error);
     }
     return status;
 }

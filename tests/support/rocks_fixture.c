@@ -128,7 +128,9 @@ void rocks_fixture_fill(struct rocks_fixture *fixture, uint32_t family_id, const
     enum { BATCH_BYTES = 1 << 20 };
     uint8_t *memory = malloc(BATCH_BYTES + value_size);
     uint8_t *value = malloc(value_size + 1);
-    haul_assert(memory != NULL && value != NULL);
+    size_t key_capacity = strlen(prefix) + 16;
+    char *key = malloc(key_capacity);
+    haul_assert(memory != NULL && value != NULL && key != NULL);
     struct raw_batch_writer writer;
     raw_batch_begin(&writer, memory, BATCH_BYTES + value_size);
     uint64_t random = 88172645463325252U;
@@ -137,14 +139,14 @@ void rocks_fixture_fill(struct rocks_fixture *fixture, uint32_t family_id, const
             random = random * 6364136223846793005U + 1442695040888963407U;
             value[j] = (uint8_t)(random >> 56);
         }
-        char key[64];
-        (void)snprintf(key, sizeof(key), "%s%08u", prefix, i);
+        (void)snprintf(key, key_capacity, "%s%08u", prefix, i);
         while (!raw_batch_put(&writer, family_id, text_slice(key), slice_of(value, value_size))) {
             write_batch(fixture, &writer);
             raw_batch_begin(&writer, memory, BATCH_BYTES + value_size);
         }
     }
     write_batch(fixture, &writer);
+    free(key);
     free(value);
     free(memory);
 }

@@ -113,8 +113,9 @@ struct haul_store_ops {
                                       uint64_t *sequence, struct haul_error *error);
     void (*snapshot_close)(struct haul_store *store, struct haul_snapshot *snapshot);
 
-    /* Ordered scan of [start, end) of one family; `snapshot` NULL: as of now. The bounds are
-     * borrowed for the life of the scan. */
+    /* Scan [start, end) of one family in the family's own order, which its comparator defines and
+     * in which `end` comes behind `start`; `snapshot` NULL: as of now. The bounds are borrowed for
+     * the life of the scan. */
     enum haul_status (*scan_open)(struct haul_store *store, const struct haul_snapshot *snapshot,
                                   uint32_t family_id, struct haul_slice start,
                                   struct haul_slice end, struct haul_scan **scan,
@@ -136,11 +137,12 @@ struct haul_store_ops {
     enum haul_status (*sync)(struct haul_store *store, struct haul_error *error);
     /* All earlier writes, also without the log, are durable in table files. */
     enum haul_status (*flush)(struct haul_store *store, struct haul_error *error);
-    /* Remove every record of [start, end) of one family, durably. */
+    /* Remove every record of [start, end) of one family, durably; bounds as those of a scan. */
     enum haul_status (*range_clear)(struct haul_store *store, uint32_t family_id,
                                     struct haul_slice start, struct haul_slice end,
                                     struct haul_error *error);
-    /* Estimated bytes of [start, end), files and memory. */
+    /* Estimated bytes of [start, end), files and memory. UNSUPPORTED: bounds in a family that is
+     * not ordered by bytes; so for range_split. */
     enum haul_status (*range_size)(struct haul_store *store, uint32_t family_id,
                                    struct haul_slice start, struct haul_slice end, uint64_t *bytes,
                                    struct haul_error *error);

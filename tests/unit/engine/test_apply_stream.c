@@ -70,6 +70,19 @@ static void open_delta(void)
     open_stream(HAUL_LANE_WRITE_BATCH, true);
 }
 
+static void open_reverse(bool delta)
+{
+    rocks_fixture_make_directory(&fixture);
+    struct foreign_database foreign = {.comparator = FOREIGN_REVERSE};
+    rocks_foreign_make(fixture.path, &foreign);
+    struct haul_rocks_options opening = {0};
+    check_or_stop(haul_rocks_store_open(fixture.path, &opening, &fixture.store, &error) == HAUL_OK);
+    struct haul_source_options options = {0};
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    family_id = 0;
+    open_stream(HAUL_LANE_WRITE_BATCH, delta);
+}
+
 static void close_all(void)
 {
     apply_stream_fini(&stream);
@@ -389,15 +402,7 @@ static void test_apply_stream_take__delete_range_backwards__protocol(void)
  * that runs forward in byte order would be the end of the database. */
 static void test_apply_stream_take__delete_range_of_a_reverse_family__protocol(void)
 {
-    rocks_fixture_make_directory(&fixture);
-    struct foreign_database foreign = {.comparator = FOREIGN_REVERSE};
-    rocks_foreign_make(fixture.path, &foreign);
-    struct haul_rocks_options opening = {0};
-    check_or_stop(haul_rocks_store_open(fixture.path, &opening, &fixture.store, &error) == HAUL_OK);
-    struct haul_source_options options = {0};
-    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
-    family_id = 0;
-    open_stream(HAUL_LANE_WRITE_BATCH, true);
+    open_reverse(true);
     check_delete_range_refused("b", "d");
     check_delete_range_refused("d", "b");
     check(has(0, "c") && has(0, "d"));
@@ -584,6 +589,91 @@ static void test_apply_stream_position__delta_lane__by_its_own_number(void)
     close_all();
 }
 
+/* Everything of the default family. */
+static void open_whole(void)
+{
+    rocks_fixture_open(&fixture);
+    struct haul_source_options options = {0};
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    family_id = 0;
+    open_stream(HAUL_LANE_WRITE_BATCH, false);
+}
+
+static void test_apply_stream_position__only_the_empty_key__is_a_key(void)
+{
+    open_whole();
+    check_status(take(0, 0, single(0, ""), 1), HAUL_OK);
+    check_status(apply_stream_position(&stream, &position), HAUL_OK);
+    check(position.resumable && stream_position_has_key(&position));
+    check_equal(position.last_key_size, 0);
+    apply_stream_fini(&stream);
+    open_stream(HAUL_LANE_WRITE_BATCH, false);
+    check_status(take(1, 0, single(0, ""), 1), HAUL_PROTOCOL); /* does not ascend */
+    check_status(take(1, 0, single(0, "a"), 1), HAUL_OK);
+    close_all();
+}
+
+/* A batch of one record with a key of so many bytes. */
+static struct haul_slice long_key_batch(size_t key_size, uint8_t **bytes)
+{
+    struct raw_batch_writer large;
+    size_t capacity = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key_size, 1);
+    uint8_t *key = malloc(key_size);
+    *bytes = malloc(capacity);
+    check_or_stop(key != NULL && *bytes != NULL);
+    memset(key, 'k', key_size);
+    raw_batch_begin(&large, *bytes, capacity);
+    check(raw_batch_put(&large, family_id, slice_of(key, key_size), text_slice("v")));
+    free(key);
+    return slice_of(*bytes, raw_batch_finish(&large));
+}
+
+static void check_long_key(size_t key_size, bool last, bool resumable)
+{
+    uint8_t *bytes = NULL;
+    open_snapshot(HAUL_LANE_WRITE_BATCH);
+    struct haul_slice batch = long_key_batch(key_size, &bytes);
+    check_status(take(0, last ? SLOT_LAST : 0, batch, 1), HAUL_OK);
+    check_status(apply_stream_position(&stream, &position), HAUL_OK);
+    check(position.resumable == resumable);
+    check_equal(position.finished, last);
+    check_equal(position.last_key_size, last ? 0 : key_size);
+    free(bytes);
+    close_all();
+}
+
+static void test_apply_stream_position__long_last_key__only_a_finished_stream_is_told(void)
+{
+    check_long_key(POSITION_KEY_BYTES_MAX, false, true);
+    check_long_key(POSITION_KEY_BYTES_MAX + 1, false, false);
+    check_long_key(HAUL_KEY_BYTES_MAX, true, true);
+}
+
+static void test_apply_stream_take__key_beyond_the_largest__protocol(void)
+{
+    uint8_t *bytes = NULL;
+    open_snapshot(HAUL_LANE_WRITE_BATCH);
+    check_refused(long_key_batch((size_t)HAUL_KEY_BYTES_MAX + 1, &bytes), 1, HAUL_PROTOCOL);
+    free(bytes);
+    close_all();
+}
+
+static void test_apply_stream_take__reverse_family__keys_have_to_descend(void)
+{
+    open_reverse(false);
+    check_status(take(0, 0, single(0, "x"), 1), HAUL_OK);
+    check_status(take(1, 0, single(0, "y"), 1), HAUL_PROTOCOL);
+    check_status(take(1, 0, single(0, "x"), 1), HAUL_PROTOCOL);
+    check_status(take(1, 0, single(0, "w"), 1), HAUL_OK);
+    check_status(apply_stream_position(&stream, &position), HAUL_OK);
+    check(position.resumable);
+    check_status(take(2, 0, single(0, ""), 1), HAUL_OK); /* the last of all */
+    stream_position_fini(&position);
+    check_status(apply_stream_position(&stream, &position), HAUL_OK);
+    check(!position.resumable);
+    close_all();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_apply_stream_take__batches_in_order__records_in_the_store),
     CHECK_TEST(test_apply_stream_take__batch_again__dropped_and_counted),
@@ -618,6 +708,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_apply_stream_position__of_an_interrupted_stream__goes_on_from_there),
     CHECK_TEST(test_apply_stream_position__finished_stream__takes_nothing_more),
     CHECK_TEST(test_apply_stream_position__delta_lane__by_its_own_number),
+    CHECK_TEST(test_apply_stream_position__only_the_empty_key__is_a_key),
+    CHECK_TEST(test_apply_stream_position__long_last_key__only_a_finished_stream_is_told),
+    CHECK_TEST(test_apply_stream_take__key_beyond_the_largest__protocol),
+    CHECK_TEST(test_apply_stream_take__reverse_family__keys_have_to_descend),
 };
 
 CHECK_MAIN("apply_stream", tests)

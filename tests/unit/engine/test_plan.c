@@ -238,6 +238,111 @@ static void test_plan_make__little_or_much__parts_of_a_fitting_size(void)
     close_all();
 }
 
+/* Keys that differ only behind 9,000 bytes: no cut fits a bound. */
+static void test_plan_make__keys_with_a_long_common_part__fewer_streams(void)
+{
+    static char prefix[9001];
+    open_fixture();
+    memset(prefix, 'k', sizeof(prefix) - 1);
+    rocks_fixture_fill(&fixture, 0, prefix, 400, 100);
+    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+    const char *name = "default";
+    struct haul_source_options options = {.families = &name, .family_count = 1};
+    check_status(make(&options, 512 << 10), HAUL_OK);
+    check_equal(plan.stream_count, 1);
+    close_all();
+}
+
+/* Of keys that differ early, the rest is not needed. */
+static void test_plan_make__long_keys_that_differ_early__short_cuts(void)
+{
+    static uint8_t key[70000];
+    open_fixture();
+    srand(1);
+    for (unsigned i = 0; i < 200; i++) {
+        for (size_t at = 1; at < sizeof(key); at++) {
+            key[at] = (uint8_t)rand();
+        }
+        key[0] = (uint8_t)i;
+        rocks_fixture_put(&fixture, 0, slice_of(key, sizeof(key)), text_slice("v"));
+    }
+    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+    const char *name = "default";
+    struct haul_source_options options = {.families = &name, .family_count = 1};
+    check_status(make(&options, 1 << 20), HAUL_OK);
+    check(plan.stream_count > 4);
+    for (size_t i = 1; i < plan.stream_count; i++) {
+        check(plan.streams[i].range.start_size <= 64);
+    }
+    close_all();
+}
+
+/* So many long cuts that a control message has no room for all of them. */
+static void test_plan_make__many_long_cuts__as_many_as_a_message_holds(void)
+{
+    static char prefix[4001];
+    open_fixture();
+    memset(prefix, 'k', sizeof(prefix) - 1);
+    rocks_fixture_fill(&fixture, 0, prefix, 3000, 4000);
+    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+    const char *name = "default";
+    struct haul_source_options options = {.families = &name, .family_count = 1};
+    check_status(make(&options, 32 << 10), HAUL_OK);
+    check(plan.stream_count > 8 && plan.stream_count < 64);
+    plan.new_version = 1;
+    check_status(plan_to_message(&plan, &message), HAUL_OK);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    check_status(message_encode(&message, &bytes, &size), HAUL_OK);
+    check(size <= PLAN_BOUNDS_BYTES_MAX);
+    free(bytes);
+    message_release(&message);
+    close_all();
+}
+
+static void test_plan_make__more_bounds_than_a_message_holds__limit(void)
+{
+    static uint8_t bounds[64][PLAN_RANGE_KEY_BYTES_MAX];
+    static struct haul_range ranges[63];
+    open_fixture();
+    for (size_t i = 0; i < 64; i++) {
+        memset(bounds[i], 'k', sizeof(bounds[i]));
+        bounds[i][0] = (uint8_t)i;
+    }
+    for (size_t i = 0; i < 63; i++) {
+        ranges[i] = (struct haul_range){slice_of(bounds[i], sizeof(bounds[i])),
+                                        slice_of(bounds[i + 1], sizeof(bounds[i]))};
+    }
+    struct haul_source_options options = {.ranges = ranges, .range_count = 63};
+    check_status(make(&options, 0), HAUL_LIMIT);
+    check(strstr(error.text, "63 ranges in 3 column families") != NULL);
+    check_empty(&plan);
+    close_all();
+}
+
+/* Records so large that cuts are the edges of table files, and the range ends at such an edge. */
+static void test_plan_make__range_ends_at_a_table_file__one_stream(void)
+{
+    open_fixture();
+    static uint8_t value[1 << 20];
+    const char *keys[] = {"a1", "a2", "a3", "b1", "b2"};
+    for (size_t i = 0; i < 5; i++) {
+        rocks_fixture_put(&fixture, 0, text_slice(keys[i]), slice_of(value, sizeof(value)));
+        if (i == 2 || i == 4) {
+            check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_OK);
+        }
+    }
+    const char *name = "default";
+    struct haul_range range = range_of("a", "b1");
+    struct haul_source_options options = {
+        .families = &name, .family_count = 1, .ranges = &range, .range_count = 1};
+    check_status(make(&options, 256 << 10), HAUL_OK);
+    for (size_t i = 1; i < plan.stream_count; i++) {
+        check(slice_compare(key_range_start(&plan.streams[i].range), text_slice("b1")) < 0);
+    }
+    close_all();
+}
+
 static void test_plan_make__range_of_a_reverse_family__unsupported(void)
 {
     rocks_fixture_make_directory(&fixture);
@@ -495,6 +600,11 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_make__more_streams_than_allowed__limit),
     CHECK_TEST(test_plan_make__much_data__streams_cover_the_range_without_a_hole),
     CHECK_TEST(test_plan_make__little_or_much__parts_of_a_fitting_size),
+    CHECK_TEST(test_plan_make__keys_with_a_long_common_part__fewer_streams),
+    CHECK_TEST(test_plan_make__long_keys_that_differ_early__short_cuts),
+    CHECK_TEST(test_plan_make__many_long_cuts__as_many_as_a_message_holds),
+    CHECK_TEST(test_plan_make__more_bounds_than_a_message_holds__limit),
+    CHECK_TEST(test_plan_make__range_ends_at_a_table_file__one_stream),
     CHECK_TEST(test_plan_make__range_of_a_reverse_family__unsupported),
     CHECK_TEST(test_plan_from_message__sound__equal_to_what_was_sent),
     CHECK_TEST(test_plan_from_message__lane_or_versions_bad__protocol),

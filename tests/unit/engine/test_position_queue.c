@@ -9,14 +9,21 @@
 
 static struct position_queue queue;
 
-static void add(uint32_t stream, size_t key_size)
+static void add_position(uint32_t stream, bool resumable, bool finished)
 {
     struct stream_position *positions = calloc(1, sizeof(*positions));
     check_or_stop(positions != NULL);
     positions->stream = stream;
-    positions->last_key = calloc(1, key_size + 1);
-    positions->last_key_size = key_size;
-    position_queue_add(&queue, positions, 1);
+    positions->last_key = calloc(1, 1);
+    positions->last_key_size = 1;
+    positions->resumable = resumable;
+    positions->finished = finished;
+    check_status(position_queue_add(&queue, positions, 1), HAUL_OK);
+}
+
+static void add(uint32_t stream)
+{
+    add_position(stream, true, false);
 }
 
 static void test_position_queue_take__empty__nothing(void)
@@ -29,8 +36,8 @@ static void test_position_queue_take__empty__nothing(void)
 static void test_position_queue_take__two_added__both_in_order(void)
 {
     memset(&queue, 0, sizeof(queue));
-    add(3, 5);
-    add(4, 0);
+    add(3);
+    add(4);
     check(position_queue_take(&queue));
     check_equal(queue.taken_count, 2);
     check_equal(queue.taken[0].stream, 3);
@@ -41,9 +48,9 @@ static void test_position_queue_take__two_added__both_in_order(void)
 static void test_position_queue_take__while_busy__waits_for_done(void)
 {
     memset(&queue, 0, sizeof(queue));
-    add(1, 1);
+    add(1);
     check(position_queue_take(&queue));
-    add(2, 1);
+    add(2);
     check(!position_queue_take(&queue));
     position_queue_done(&queue);
     check(!position_queue_is_busy(&queue));
@@ -52,15 +59,29 @@ static void test_position_queue_take__while_busy__waits_for_done(void)
     position_queue_fini(&queue);
 }
 
-static void test_position_queue_add__key_too_long_for_a_message__dropped(void)
+static void test_position_queue_add__nothing_could_go_on_from_there__left_out(void)
 {
     memset(&queue, 0, sizeof(queue));
-    add(1, POSITION_KEY_BYTES_MAX + 1);
+    add_position(1, false, false);
     check(!position_queue_take(&queue));
-    add(2, POSITION_KEY_BYTES_MAX);
+    add(2);
     check(position_queue_take(&queue));
     check_equal(queue.taken_count, 1);
     check_equal(queue.taken[0].stream, 2);
+    position_queue_fini(&queue);
+}
+
+static void test_position_queue_taken_finished__some_are__counted(void)
+{
+    memset(&queue, 0, sizeof(queue));
+    add_position(1, true, true);
+    add(2);
+    add_position(3, true, true);
+    check_equal(position_queue_taken_finished(&queue), 0); /* they wait */
+    check(position_queue_take(&queue));
+    check_equal(position_queue_taken_finished(&queue), 2);
+    position_queue_done(&queue);
+    check_equal(position_queue_taken_finished(&queue), 0);
     position_queue_fini(&queue);
 }
 
@@ -68,7 +89,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_position_queue_take__empty__nothing),
     CHECK_TEST(test_position_queue_take__two_added__both_in_order),
     CHECK_TEST(test_position_queue_take__while_busy__waits_for_done),
-    CHECK_TEST(test_position_queue_add__key_too_long_for_a_message__dropped),
+    CHECK_TEST(test_position_queue_add__nothing_could_go_on_from_there__left_out),
+    CHECK_TEST(test_position_queue_taken_finished__some_are__counted),
 };
 
 CHECK_MAIN("position_queue", tests)

@@ -14,6 +14,7 @@
 #include "haul/job.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
+#include "rocks_foreign.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
 
@@ -347,7 +348,128 @@ static void test_target_record_look_up__attempt_that_was_given_up__fenced(void)
     finish();
 }
 
+/* --- going on --------------------------------------------------------------------------------- */
+
+/* Job 1 of everything, lane write batch; its stream stands behind `last_key` of one record. */
+static void stand_at(struct haul_slice last_key)
+{
+    struct haul_source_options source_options = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct plan plan;
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    check_status(target_record_check(&record, &plan, &error), HAUL_OK);
+    struct stream_position position = {.next_batch = 1,
+                                       .digest = {.count = 1},
+                                       .last_key = (uint8_t *)(uintptr_t)last_key.data,
+                                       .last_key_size = last_key.size,
+                                       .resumable = true};
+    check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
+    leave();
+}
+
+/* The job comes back, with records in the store that were applied behind the position. */
+static void go_on(void)
+{
+    struct haul_source_options source_options = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct plan plan;
+    check_equal(come(1, true), JOB_COPYING);
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    check_status(target_record_check(&record, &plan, &error), HAUL_OK);
+    leave();
+}
+
+static bool target_has(struct haul_slice key)
+{
+    uint8_t *value = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        target.store->ops->get(target.store, NULL, 0, key, &value, &size, &error);
+    free(value);
+    return status == HAUL_OK;
+}
+
+static void test_target_record_check__stands_at_the_empty_key__keeps_its_record(void)
+{
+    start();
+    stand_at(text_slice(""));
+    rocks_fixture_put(&target, 0, text_slice(""), text_slice("v"));
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    go_on();
+    check(target_has(text_slice("")));
+    check_equal(rocks_fixture_count(&target, "default"), 1);
+    finish();
+}
+
+static void test_target_record_check__stands_at_the_longest_key__only_what_is_behind_goes(void)
+{
+    static uint8_t key[HAUL_KEY_BYTES_MAX];
+    memset(key, 'k', sizeof(key));
+    struct haul_slice last = slice_of(key, sizeof(key));
+    start();
+    stand_at(last);
+    rocks_fixture_put(&target, 0, text_slice("a"), text_slice("v"));
+    rocks_fixture_put(&target, 0, last, text_slice("v"));
+    rocks_fixture_fill(&target, 0, "l", RECORD_COUNT, 10);
+    go_on();
+    check(target_has(last) && target_has(text_slice("a")));
+    check_equal(rocks_fixture_count(&target, "default"), 2);
+    finish();
+}
+
+static void reverse(struct rocks_fixture *fixture)
+{
+    struct foreign_database foreign = {.comparator = FOREIGN_REVERSE};
+    struct haul_rocks_options opening = {0};
+    rocks_fixture_close(fixture);
+    rocks_fixture_make_directory(fixture);
+    rocks_foreign_make(fixture->path, &foreign);
+    check_or_stop(haul_rocks_store_open(fixture->path, &opening, &fixture->store, &error) ==
+                  HAUL_OK);
+    for (const char *key = "abcde"; *key != '\0'; key++) {
+        rocks_fixture_delete(fixture, 0, slice_of(key, 1));
+    }
+}
+
+static void test_target_record_check__reverse_family__what_is_before_in_bytes_goes(void)
+{
+    start();
+    reverse(&source);
+    reverse(&target);
+    options.store = target.store;
+    stand_at(text_slice("m"));
+    const char *keys[] = {"x", "m", "m1", "l", "a", ""};
+    for (size_t i = 0; i < CHECK_COUNT(keys); i++) {
+        rocks_fixture_put(&target, 0, text_slice(keys[i]), text_slice("v"));
+    }
+    go_on();
+    check(target_has(text_slice("x")) && target_has(text_slice("m")));
+    check(target_has(text_slice("m1")));
+    check_equal(rocks_fixture_count(&target, "default"), 3);
+    finish();
+}
+
+static void test_target_record_check__reverse_family_only_the_empty_key_behind__goes(void)
+{
+    start();
+    reverse(&source);
+    reverse(&target);
+    options.store = target.store;
+    stand_at(text_slice("m"));
+    rocks_fixture_put(&target, 0, text_slice("m"), text_slice("v"));
+    rocks_fixture_put(&target, 0, text_slice(""), text_slice("v"));
+    go_on();
+    check(target_has(text_slice("m")));
+    check_equal(rocks_fixture_count(&target, "default"), 1);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_check__stands_at_the_empty_key__keeps_its_record),
+    CHECK_TEST(test_target_record_check__stands_at_the_longest_key__only_what_is_behind_goes),
+    CHECK_TEST(test_target_record_check__reverse_family__what_is_before_in_bytes_goes),
+    CHECK_TEST(test_target_record_check__reverse_family_only_the_empty_key_behind__goes),
     CHECK_TEST(test_target_record_look_up__attempt_that_was_given_up__fenced),
     CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
     CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_job_journal.c — positions on their way into a journal that is full, or nearly so. */
+#include "job_journal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "rocks_fixture.h"
+#include "version_record.h"
+
+enum { KEY_BYTES = 8 << 10 };
+
+static struct rocks_fixture fixture;
+static struct journal *journal;
+static struct haul_error error;
+static uint8_t key[KEY_BYTES];
+
+static void open_journal(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {1};
+    bool existed = false;
+    struct plan plan;
+    struct haul_source_options options = {0};
+    rocks_fixture_open(&fixture);
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_or_stop(job_journal_plan(journal, &plan, &error) == HAUL_OK);
+    plan_fini(&plan);
+}
+
+static void close_journal(void)
+{
+    journal_close(journal);
+    rocks_fixture_close(&fixture);
+}
+
+static struct stream_position position(uint32_t stream, uint64_t next_batch, bool finished)
+{
+    return (struct stream_position){.stream = stream,
+                                    .next_batch = next_batch,
+                                    .finished = finished,
+                                    .last_key = finished ? NULL : key,
+                                    .last_key_size = finished ? 0 : sizeof(key),
+                                    .resumable = true};
+}
+
+/* Records of `count` positions until there is no room for one more. */
+static void fill_with(size_t count, uint64_t first_batch)
+{
+    static struct journal_position items[JOURNAL_POSITIONS_MAX];
+    enum haul_status status = HAUL_OK;
+    for (uint64_t batch = first_batch; status == HAUL_OK; batch++) {
+        for (uint32_t i = 0; i < count; i++) {
+            items[i] = (struct journal_position){
+                .stream_id = i, .next_batch = batch, .last_key = slice_of(key, sizeof(key))};
+        }
+        struct journal_record record = {.type = JOURNAL_POSITION,
+                                        .positions = {.items = items, .count = count}};
+        status = journal_append(journal, &record, false, &error);
+    }
+    check_status(status, HAUL_LIMIT);
+}
+
+/* What a job of many terabytes would come to. */
+static void fill_journal(void)
+{
+    fill_with(JOURNAL_POSITIONS_MAX, 1);
+    fill_with(1, 10000);
+}
+
+static void test_job_journal_positions__journal_full__finished_streams_have_room(void)
+{
+    open_journal();
+    fill_journal();
+    struct stream_position positions[] = {
+        position(0, 100000, false),
+        position(1, 100000, true),
+        {.stream = PLAN_DELTA_STREAM, .next_batch = 7, .resumable = true}};
+    check_status(job_journal_positions(journal, positions, CHECK_COUNT(positions), &error),
+                 HAUL_OK);
+    const struct journal_state *state = journal_state(journal);
+    check(journal_state_position(state, 0)->next_batch < 100000); /* no room: repeats more */
+    check(journal_state_position(state, 1)->finished);
+    close_journal();
+}
+
+static void test_job_journal_positions__finished_and_not__both_recorded(void)
+{
+    open_journal();
+    struct stream_position positions[] = {position(4, 2, false), position(5, 9, true),
+                                          position(4, 3, false), position(6, 1, true)};
+    check_status(job_journal_positions(journal, positions, CHECK_COUNT(positions), &error),
+                 HAUL_OK);
+    const struct journal_state *state = journal_state(journal);
+    check_equal(journal_state_position(state, 4)->next_batch, 3);
+    check(!journal_state_position(state, 4)->finished);
+    check(journal_state_position(state, 5)->finished && journal_state_position(state, 6)->finished);
+    close_journal();
+}
+
+/* A stream moves on and is finished within one call. */
+static void test_job_journal_positions__same_stream_twice__ends_finished(void)
+{
+    open_journal();
+    struct stream_position positions[] = {position(4, 2, false), position(4, 3, true)};
+    check_status(job_journal_positions(journal, positions, CHECK_COUNT(positions), &error),
+                 HAUL_OK);
+    check(journal_state_position(journal_state(journal), 4)->finished);
+    close_journal();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_job_journal_positions__journal_full__finished_streams_have_room),
+    CHECK_TEST(test_job_journal_positions__finished_and_not__both_recorded),
+    CHECK_TEST(test_job_journal_positions__same_stream_twice__ends_finished),
+};
+
+CHECK_MAIN("job_journal", tests)
