@@ -14,6 +14,7 @@ struct recv_options {
     const char *listen;
     enum haul_transport_mode mode;
     bool once;
+    uint32_t resume_wait_ms;
     const char *cpu_list;
     uint32_t applier_count;
     enum haul_lane lane;
@@ -44,6 +45,12 @@ static const struct option_rule rules[] = {
      .help = "end after the first job that ends; a job that is refused does not count",
      .group = "How",
      AT(option_flag, once)},
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "with --once: wait so long for a lost sender (default: as long as it tries)",
+     AT(option_duration, resume_wait_ms),
+     .min = 1,
+     .max = 86400000},
     {.name = "lane",
      .value_name = "LANE",
      .help = "auto (default): table files where it is safe and pays; ingest (table\n"
@@ -91,6 +98,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},
         .once = given->once,
+        .resume_wait_ms = given->resume_wait_ms,
         .cpu_list = given->cpu_list,
         .applier_count = given->applier_count,
         .lane = given->lane,
@@ -132,7 +140,8 @@ const struct command command_recv = {
     .synopsis = "--db DIR [options]",
     .details =
         "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
-        "serves one job after another until SIGINT or SIGTERM.\n"
+        "serves one job after another until SIGINT, SIGTERM or SIGHUP, which keep what has\n"
+        "arrived. Whoever comes while a job runs is told to try again.\n"
         "\n"
         "Examples:\n"
         "  haul recv --db /data/b\n"

@@ -70,7 +70,7 @@ static const struct option_rule rules[] = {
      .max = UINT64_C(1) << 50},
     {.name = "retry",
      .value_name = "TIME",
-     .help = "when the path is lost, keep coming back for so long (default 30s)",
+     .help = "when the path is lost or the receiver busy, keep trying so long (default 30s)",
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},

@@ -110,6 +110,8 @@ static void bind_entry(struct receiver_links *links, struct receiver_link *entry
         haul_log(links->log, HAUL_LOG_WARNING, "data link %u: %s", link_index_place(entry->index),
                  line);
         link_close(entry->link);
+    } else {
+        links->any_bound = true;
     }
 }
 

@@ -35,6 +35,7 @@ struct receiver_links {
     const struct haul_log *log;
     struct link_config config;
     enum haul_transport transport; /* of the newest link */
+    bool any_bound;                /* a link has come so far that blocks could arrive */
     struct receiver_link links[RECEIVER_LINK_COUNT_MAX];
     struct haul_link_stats closed_stats;
 };

@@ -35,18 +35,20 @@ enum job_call {
 
 struct target_job {
     struct target_job_options options;
-    struct control_channel *channel;
+    struct control_channel *channel; /* NULL: lost */
+    struct link_address local;
     struct target_session *session;
     struct target_copy copy;
-    struct call_worker *worker;
     struct call calls[CALL_COUNT];
     struct target_record record; /* the call worker's while a call runs */
     struct plan incoming_plan;   /* on its way to the check */
+    bool version_known;          /* record.recorded_version is one */
     uint64_t prepared_version;   /* of the records, when the source came back */
     bool prepared_waits;         /* PREPARED comes when the positions are recorded */
     bool keeping;   /* KEPT comes when all is flushed, and the positions are recorded */
     bool was_known; /* the records had the job before */
     bool ended;
+    uint64_t words_until_ns; /* ended: the last words are waited for until then */
     struct message accepted;
     struct option_report differences; /* of the target's families; the call worker's, as `record` */
     uint8_t token[LINK_TOKEN_BYTES];
@@ -75,8 +77,13 @@ static void feed_error(struct target_job *job, enum target_event_type type,
 static void call_look_up(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
-    error->status = target_record_look_up(&job->record, target_session_hello(job->session),
-                                          &job->prepared_version, error);
+    const struct haul_target_options *target = job->options.target;
+    error->status = version_record_get(target->store, &target->hooks, &job->record.recorded_version,
+                                       &job->version_known, error);
+    if (error->status == HAUL_OK) {
+        error->status = target_record_look_up(&job->record, target_session_hello(job->session),
+                                              &job->prepared_version, error);
+    }
 }
 
 static void call_check(void *context, struct haul_error *error)
@@ -135,7 +142,7 @@ static void submit_call(struct target_job *job, enum job_call number)
     };
     job->calls[number].run = runs[number];
     job->calls[number].context = job;
-    call_worker_submit(job->worker, &job->calls[number]);
+    call_worker_submit(job->options.worker, &job->calls[number]);
 }
 
 /* --- the job's records ------------------------------------------------------------------------ */
@@ -148,22 +155,13 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
                                  .error = *error,
                                  .phase = job->record.phase,
                                  .new_version = job->prepared_version,
-                                 .epoch = job->record.epoch};
+                                 .epoch = job->record.epoch,
+                                 .config_version = job->record.recorded_version,
+                                 .config_version_known = job->version_known};
     feed(job, &event);
 }
 
 /* --- plan ------------------------------------------------------------------------------------- */
-
-static void take_plan(struct target_job *job, const struct message *message)
-{
-    struct haul_error error = {0};
-    error.status = plan_from_message(&job->incoming_plan, message, &error);
-    if (error.status != HAUL_OK) {
-        feed_error(job, TARGET_EVENT_CHECKED, &error);
-        return;
-    }
-    submit_call(job, CALL_CHECK);
-}
 
 static void on_checked(struct target_job *job, const struct haul_error *error)
 {
@@ -293,6 +291,52 @@ static void on_news(struct target_job *job, enum target_copy_news news,
     }
 }
 
+/* --- the slot --------------------------------------------------------------------------------- */
+
+static bool is_slot_free(const struct target_job *job)
+{
+    const struct target_job *holder = job->options.slot->holder;
+    return holder == NULL || holder == job;
+}
+
+static bool take_slot(struct target_job *job)
+{
+    if (is_slot_free(job)) {
+        job->options.slot->holder = job;
+    }
+    return job->options.slot->holder == job;
+}
+
+static void set_busy(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job runs on this receiver");
+    haul_error_hint(error, "try again when it has ended, or raise --retry");
+}
+
+/* A call that changes something, or reads the records: `otherwise` is fed when another job runs. */
+static void submit_or_refuse(struct target_job *job, enum job_call number, bool may,
+                             enum target_event_type otherwise)
+{
+    if (may) {
+        submit_call(job, number);
+        return;
+    }
+    struct haul_error error = {0};
+    set_busy(&error);
+    feed_error(job, otherwise, &error);
+}
+
+static void take_plan(struct target_job *job, const struct message *message)
+{
+    struct haul_error error = {0};
+    error.status = plan_from_message(&job->incoming_plan, message, &error);
+    if (error.status != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_CHECKED, &error);
+        return;
+    }
+    submit_or_refuse(job, CALL_CHECK, take_slot(job), TARGET_EVENT_CHECKED);
+}
+
 /* --- actions ---------------------------------------------------------------------------------- */
 
 static void send_message(struct target_job *job, struct message *message)
@@ -319,7 +363,7 @@ static void perform(struct target_job *job, struct target_action *action)
         send_message(job, &action->message);
         return;
     case TARGET_ACTION_LOOK_UP:
-        submit_call(job, CALL_LOOK_UP);
+        submit_or_refuse(job, CALL_LOOK_UP, is_slot_free(job), TARGET_EVENT_LOOKED_UP);
         return;
     case TARGET_ACTION_CHECK:
         take_plan(job, &action->message);
@@ -334,7 +378,7 @@ static void perform(struct target_job *job, struct target_action *action)
         record_prepared(job);
         return;
     case TARGET_ACTION_OWN:
-        submit_call(job, CALL_OWN);
+        submit_or_refuse(job, CALL_OWN, take_slot(job), TARGET_EVENT_OWNED);
         return;
     case TARGET_ACTION_KEEP:
         keep(job);
@@ -343,10 +387,12 @@ static void perform(struct target_job *job, struct target_action *action)
         target_copy_stop(&job->copy);
         return;
     case TARGET_ACTION_CLEAR:
-        submit_call(job, CALL_CLEAR);
+        submit_or_refuse(job, CALL_CLEAR, take_slot(job), TARGET_EVENT_CLEARED);
         return;
     case TARGET_ACTION_END:
         job->ended = true;
+        job->words_until_ns =
+            clock_deadline_ns(job->options.clock, job->options.target->link.peer_timeout_ms);
         return;
     }
 }
@@ -422,7 +468,7 @@ static bool poll_links(struct target_job *job)
     return any;
 }
 
-static void on_call(struct target_job *job, const struct call *call)
+void target_job_returned(struct target_job *job, const struct call *call)
 {
     static const enum target_event_type events[CALL_COUNT] = {
         [CALL_OWN] = TARGET_EVENT_OWNED,
@@ -442,9 +488,10 @@ static void on_call(struct target_job *job, const struct call *call)
     } else {
         feed_error(job, events[number], &call->error);
     }
+    perform_all(job);
 }
 
-static bool poll_workers(struct target_job *job)
+static bool poll_appliers(struct target_job *job)
 {
     struct haul_error error = {0};
     enum target_copy_news news;
@@ -454,11 +501,6 @@ static bool poll_workers(struct target_job *job)
         perform_all(job);
         any = true;
     }
-    const struct call *call;
-    while ((call = call_worker_result(job->worker)) != NULL) {
-        on_call(job, call);
-        any = true;
-    }
     return any;
 }
 
@@ -466,7 +508,7 @@ bool target_job_poll(struct target_job *job)
 {
     bool any = poll_channel(job);
     any = poll_links(job) || any;
-    any = poll_workers(job) || any;
+    any = poll_appliers(job) || any;
     struct target_event tick = {.type = TARGET_EVENT_TICK};
     feed(job, &tick);
     perform_all(job);
@@ -498,7 +540,7 @@ void target_job_cancel(struct target_job *job)
     feed_error(job, TARGET_EVENT_CANCEL, &error);
 }
 
-static bool has_calls(const struct target_job *job)
+bool target_job_has_calls(const struct target_job *job)
 {
     bool any = false;
     for (size_t i = 0; i < CALL_COUNT; i++) {
@@ -509,9 +551,11 @@ static bool has_calls(const struct target_job *job)
 
 bool target_job_has_ended(const struct target_job *job)
 {
-    /* The last words are on their way as long as the channel has bytes of them. */
-    return job->ended && !has_calls(job) &&
-           (job->channel == NULL || control_channel_pending_bytes(job->channel) == 0);
+    /* The last words are on their way as long as the channel has bytes of them; but a peer that
+     * does not read does not keep us. */
+    bool said = job->channel == NULL || control_channel_pending_bytes(job->channel) == 0 ||
+                now_ns(job) >= job->words_until_ns;
+    return job->ended && !target_job_has_calls(job) && said;
 }
 
 bool target_job_is_resumable(const struct target_job *job)
@@ -521,12 +565,37 @@ bool target_job_is_resumable(const struct target_job *job)
 
 void target_job_address(const struct target_job *job, struct link_address *local)
 {
-    control_channel_local(job->channel, local);
+    *local = job->local;
 }
 
-bool target_job_was_accepted(const struct target_job *job)
+const struct link_address *target_job_peer(const struct target_job *job)
 {
-    return job->copy.started_ns > 0 || job->was_known;
+    return &job->options.peer;
+}
+
+const haul_control_Hello *target_job_hello(const struct target_job *job)
+{
+    return target_session_hello(job->session);
+}
+
+bool target_job_is_silent(const struct target_job *job)
+{
+    return target_session_state(job->session) == TARGET_WAITING;
+}
+
+bool target_job_was_real(const struct target_job *job)
+{
+    bool accepted = job->copy.started_ns > 0;
+    return target_session_outcome(job->session)->status == HAUL_OK ||
+           (accepted && (job->copy.links.any_bound || job->was_known));
+}
+
+void target_job_refuse_busy(struct target_job *job)
+{
+    struct haul_error error = {0};
+    set_busy(&error);
+    feed_error(job, TARGET_EVENT_BUSY, &error);
+    perform_all(job);
 }
 
 /* --- admitting links -------------------------------------------------------------------------- */
@@ -602,17 +671,9 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
 static enum haul_status create_session(struct target_job *job, struct haul_error *error)
 {
     const struct haul_target_options *target = job->options.target;
-    uint64_t version = 0;
-    bool known = false;
-    enum haul_status status =
-        version_record_get(target->store, &target->hooks, &version, &known, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    job->record.recorded_version = version;
     struct target_session_options options = {
-        .config_version = target->keep_versions ? target->config_version : version,
-        .config_version_known = known || target->keep_versions,
+        .config_version = target->config_version,
+        .config_version_known = target->keep_versions,
         .peer_timeout_ms = target->link.peer_timeout_ms,
         .secret = target->secret,
     };
@@ -630,7 +691,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         .config_version_known = options.config_version_known,
     };
     target_answer_welcome(&greeting, &options.welcome);
-    status = target_session_create(&options, now_ns(job), &job->session);
+    enum haul_status status = target_session_create(&options, now_ns(job), &job->session);
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for a session");
 }
@@ -650,16 +711,11 @@ enum haul_status target_job_create(const struct target_job_options *options, int
     target_copy_init(&job->copy, options->target, &job->record, options->group, &config);
     enum haul_status status = control_channel_adopt(fd, &config, &job->channel, error);
     if (status == HAUL_OK) {
+        control_channel_local(job->channel, &job->local);
         status = poll_group_add_control(options->group, job->channel);
     }
     if (status == HAUL_OK) {
         status = create_session(job, error);
-    }
-    if (status == HAUL_OK) {
-        status = call_worker_create(&job->worker, error);
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(options->group, call_worker_fd(job->worker));
     }
     if (status != HAUL_OK) {
         target_job_destroy(job);
@@ -675,9 +731,10 @@ void target_job_destroy(struct target_job *job)
         return;
     }
     target_copy_stop(&job->copy);
-    if (job->worker != NULL) {
-        poll_group_remove_fd(job->options.group, call_worker_fd(job->worker));
-        call_worker_destroy(job->worker);
+    if (!is_slot_free(job)) {
+        job->record.staging[0] = '\0'; /* what lies there is the running job's */
+    } else if (job->options.slot->holder == job) {
+        job->options.slot->holder = NULL;
     }
     if (job->channel != NULL) {
         poll_group_remove_control(job->options.group, job->channel);

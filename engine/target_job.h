@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_job.h — one job on the taking end: its channel, session, links and appliers. The listener
- * around it is target_migration.c. Thread: the loop's. */
+ * around it is target_migration.c.
+ *
+ * Whoever has connected is a caller. Its Hello is answered when no job runs, and with its Plan, or
+ * the Commit of what it had prepared, it takes the slot and is the job; until then it changes
+ * nothing, and costs a socket and some memory. Thread: the loop's. */
 #ifndef HAUL_TARGET_JOB_H
 #define HAUL_TARGET_JOB_H
 
+#include "call_worker.h"
 #include "haul/migration.h"
 #include "link.h"
+#include "message.h"
 #include "option_report.h"
 #include "poll_group.h"
 #include "tcp_listener.h"
 
 struct target_job;
 
+/* For one job at a time. */
+struct target_slot {
+    struct target_job *holder; /* NULL: free */
+};
+
 struct target_job_options {
     const struct haul_target_options *target; /* resolved; borrowed */
     const struct haul_clock *clock;
     struct poll_group *group;
+    struct call_worker *worker; /* of all jobs; borrowed, as the next */
+    struct target_slot *slot;
+    struct link_address peer;
     bool rdma_offered;
     const char *rdma_refusal;
 };
@@ -26,8 +40,13 @@ enum haul_status target_job_create(const struct target_job_options *options, int
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void target_job_destroy(struct target_job *job);
 
-/* Our address on the control connection. */
+/* Our address on the control connection, and the peer's. */
 void target_job_address(const struct target_job *job, struct link_address *local);
+const struct link_address *target_job_peer(const struct target_job *job);
+/* What the caller has introduced itself with; all zero before. */
+const haul_control_Hello *target_job_hello(const struct target_job *job);
+/* Has it not said Hello yet? */
+bool target_job_is_silent(const struct target_job *job);
 
 /* May a data link with this ticket come in? OK, AUTH or BUSY. */
 enum haul_status target_job_admits(const struct target_job *job,
@@ -38,7 +57,13 @@ void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct l
 
 /* Do what there is to do. True: something happened. */
 bool target_job_poll(struct target_job *job);
+/* A call of this job (its context) has returned. */
+void target_job_returned(struct target_job *job, const struct call *call);
 uint64_t target_job_deadline_ns(const struct target_job *job);
+/* Does one run, or wait? The job cannot be destroyed then. */
+bool target_job_has_calls(const struct target_job *job);
+/* Another job has taken the slot: a caller that has said Hello is told to try again. */
+void target_job_refuse_busy(struct target_job *job);
 /* End it, and keep what has arrived; end it, and discard that. */
 void target_job_stop(struct target_job *job);
 void target_job_cancel(struct target_job *job);
@@ -46,8 +71,9 @@ void target_job_cancel(struct target_job *job);
 bool target_job_has_ended(const struct target_job *job);
 /* Lost its source, and can be taken up again by it? Only after the end. */
 bool target_job_is_resumable(const struct target_job *job);
-/* Did it come as far as an accepted plan? (Refused callers do not count as jobs.) */
-bool target_job_was_accepted(const struct target_job *job);
+/* Is it a job that `once` may end with: one whose plan was accepted, and whose data could come or
+ * had come before? */
+bool target_job_was_real(const struct target_job *job);
 
 void target_job_progress(const struct target_job *job, struct haul_progress *progress);
 void target_job_result(const struct target_job *job, struct haul_result *result);

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_migration.c — the taking end: listeners, and one job at a time behind them. */
+/* target_migration.c — the taking end: listeners, those who call, and one job at a time. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assertion.h"
+#include "awaited_job.h"
+#include "call_worker.h"
+#include "log_limit.h"
 #include "migration_thread.h"
 #include "poll_group.h"
+#include "target_callers.h"
 #include "target_job.h"
+#include "target_record.h"
 #include "tcp_listener.h"
 
 enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
     APPLIER_COUNT_MAX = 16,
     LOOP_INTERVAL_MS = 100,
-    RESUME_WAIT_MS_DEFAULT = 10000,
 };
 
 struct target_migration {
@@ -25,9 +30,15 @@ struct target_migration {
     struct tcp_listener *tcp;
     struct listener *verbs; /* NULL: no RDMA, for `rdma_refusal` */
     char rdma_refusal[HAUL_REASON_BYTES_MAX];
-    struct target_job *job;         /* NULL: none */
-    uint64_t resume_until_ns;       /* once: wait so long for a lost source; 0: there is none */
-    enum migration_request request; /* what the job was told of */
+    struct call_worker *worker;
+    struct target_slot slot; /* its holder is `job`, or is about to be */
+    struct target_job *job;  /* NULL: none */
+    struct target_callers callers;
+    struct log_limit refusals;
+    struct haul_result job_result;  /* of whoever ended last */
+    struct awaited_job awaited;     /* `once` */
+    struct call give_up_call;       /* of the awaited job */
+    enum migration_request request; /* what the jobs were told of */
     bool ended;
 };
 
@@ -44,12 +55,28 @@ static bool offers_rdma(struct target_migration *target)
     return open;
 }
 
-static void take_control(struct target_migration *target, struct link_incoming *incoming)
+/* A refusal, which anybody can cause as often as they like. */
+static void log_refusal(struct target_migration *target, const struct link_address *address,
+                        const char *why)
 {
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
-    link_address_format(&incoming->peer, peer);
-    if (target->job != NULL || target->request != MIGRATION_GOES_ON) {
-        haul_log(target->options.log, HAUL_LOG_WARNING, "%s turned away: a job is running", peer);
+    uint64_t unsaid = 0;
+    if (!log_limit_allows(&target->refusals, clock_now_ns(target->clock), &unsaid)) {
+        return;
+    }
+    link_address_format(address, peer);
+    haul_log(target->options.log, HAUL_LOG_WARNING, "%s refused: %s", peer, why);
+    if (unsaid > 0) {
+        haul_log(target->options.log, HAUL_LOG_WARNING,
+                 "and %" PRIu64 " others since the last line", unsaid);
+    }
+}
+
+static void take_control(struct target_migration *target, struct link_incoming *incoming)
+{
+    if (target->request != MIGRATION_GOES_ON ||
+        !target_callers_make_room(&target->callers, &incoming->peer)) {
+        log_refusal(target, &incoming->peer, "too many callers, or about to end");
         tcp_listener_reject(target->tcp, incoming, HAUL_BUSY);
         return;
     }
@@ -57,22 +84,22 @@ static void take_control(struct target_migration *target, struct link_incoming *
         .target = &target->options,
         .clock = target->clock,
         .group = target->group,
+        .worker = target->worker,
+        .slot = &target->slot,
+        .peer = incoming->peer,
         .rdma_offered = offers_rdma(target),
         .rdma_refusal = target->rdma_refusal,
     };
     struct haul_error error = {0};
+    struct target_job *caller = NULL;
     int fd = tcp_listener_take(target->tcp, incoming);
-    if (target_job_create(&options, fd, &target->job, &error) != HAUL_OK) {
-        char line[HAUL_LOG_LINE_BYTES_MAX];
+    if (target_job_create(&options, fd, &caller, &error) != HAUL_OK) {
+        char line[HAUL_LOG_LINE_BYTES_MAX / 2];
         haul_error_format(&error, line, sizeof(line));
-        haul_log(target->options.log, HAUL_LOG_ERROR, "%s: %s", peer, line);
+        log_refusal(target, &options.peer, line);
         return;
     }
-    struct link_address local;
-    target_job_address(target->job, &local);
-    migration_place_near(&target->base, &local, target->options.log);
-    target->resume_until_ns = 0;
-    haul_log(target->options.log, HAUL_LOG_INFO, "control connection from %s", peer);
+    target_callers_add(&target->callers, caller);
 }
 
 static enum haul_status admits(const struct target_migration *target,
@@ -130,49 +157,36 @@ static bool poll_verbs(struct target_migration *target)
     return any;
 }
 
-/* --- the loop --------------------------------------------------------------------------------- */
+/* --- operators ------------------------------------------------------------------------------- */
 
-/* A job is over: keep its result; the end of the migration too, when that is all there was to do.
- */
-static void end_job(struct target_migration *target)
+/* The result of a request when no job runs. */
+static void end_listening(struct target_migration *target, const char *what)
 {
     struct haul_result *result = &target->base.result;
-    bool accepted = target_job_was_accepted(target->job);
-    bool resumable = accepted && target_job_is_resumable(target->job);
-    memset(result, 0, sizeof(*result));
-    target_job_result(target->job, result);
-    if (result->progress.transport == HAUL_TRANSPORT_VERBS) {
-        result->fallback_reason[0] = '\0';
-    }
-    char line[HAUL_LOG_LINE_BYTES_MAX] = "committed";
-    if (result->status != HAUL_OK) {
-        haul_error_format(&result->error, line, sizeof(line));
-    }
-    haul_log(target->options.log, result->status == HAUL_OK ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
-             "job ended: %s", line);
-    migration_report_options(&target->base, target_job_differences(target->job));
-    target_job_destroy(target->job);
-    target->job = NULL;
-    target->ended = target->request != MIGRATION_GOES_ON;
-    if (target->options.once && resumable) {
-        target->resume_until_ns = clock_deadline_ns(target->clock, target->options.resume_wait_ms);
-    } else if (target->options.once && (accepted || result->status == HAUL_OK)) {
-        target->ended = true;
-    }
+    bool stops = target->request == MIGRATION_STOPS;
+    target->ended = true;
+    result->status = haul_error_set(&result->error, stops ? HAUL_STOPPED : HAUL_CANCELLED, NULL, 0,
+                                    "%s while %s", stops ? "stopped" : "cancelled", what);
 }
 
-/* No job runs: the result is that of a job whose source was lost, or that there was none. */
-static void end_listening(struct target_migration *target)
+static void call_give_up(void *context, struct haul_error *error)
 {
-    struct haul_result *result = &target->base.result;
-    bool waits = target->resume_until_ns != 0;
-    enum haul_status status = target->request == MIGRATION_STOPS ? HAUL_STOPPED : HAUL_CANCELLED;
+    struct target_migration *target = context;
+    error->status =
+        target_record_give_up(target->options.store, target->awaited.hello.job.bytes, error);
+}
+
+/* The awaited job was discarded, or cannot be. */
+static void on_given_up(struct target_migration *target)
+{
+    const struct haul_error *error = &target->give_up_call.error;
+    if (error->status == HAUL_OK || error->status == HAUL_NOT_FOUND) {
+        end_listening(target, "waiting for the source to come back; what it had sent is removed");
+        return;
+    }
+    target->base.result.error = *error;
+    target->base.result.status = error->status;
     target->ended = true;
-    result->status = haul_error_set(&result->error, status, NULL, 0, "%s while %s",
-                                    status == HAUL_STOPPED ? "stopped" : "cancelled",
-                                    waits ? "waiting for the source to come back; what it has "
-                                            "sent is kept"
-                                          : "listening");
 }
 
 static void check_request(struct target_migration *target)
@@ -181,17 +195,145 @@ static void check_request(struct target_migration *target)
         migration_drain_request(&target->base);
     }
     enum migration_request request = migration_requested(&target->base);
-    if (request == target->request) {
+    if (request == target->request || target->ended) {
         return;
     }
     target->request = request;
-    if (target->job == NULL) {
-        end_listening(target);
-    } else if (request == MIGRATION_STOPS) {
-        target_job_stop(target->job);
-    } else {
-        target_job_cancel(target->job);
+    bool stops = request == MIGRATION_STOPS;
+    for (size_t i = 0; i < target->callers.count; i++) {
+        target_job_stop(target->callers.callers[i]);
     }
+    if (target->job != NULL) {
+        (stops ? target_job_stop : target_job_cancel)(target->job);
+    } else if (!target->awaited.waits) {
+        end_listening(target, "listening");
+    } else if (stops) {
+        end_listening(target, "waiting for the source to come back; what it has sent is kept");
+    } else if (!target->give_up_call.under_way) {
+        call_worker_submit(target->worker, &target->give_up_call);
+    }
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void format_outcome(const struct haul_result *result, char *line, size_t line_size_bytes)
+{
+    if (result->status == HAUL_OK) {
+        (void)snprintf(line, line_size_bytes, "committed");
+    } else {
+        haul_error_format(&result->error, line, line_size_bytes);
+    }
+}
+
+/* `once`: a job is over that counts. Its result stays; the migration ends, unless its source may
+ * come back. */
+static void note_result(struct target_migration *target, const struct target_job *job,
+                        const struct haul_result *result)
+{
+    const haul_control_Hello *hello = target_job_hello(job);
+    if (!target->options.once || !target_job_was_real(job) ||
+        !awaited_job_is(&target->awaited, hello)) {
+        return;
+    }
+    target->base.result = *result;
+    if (!target_job_is_resumable(job)) {
+        awaited_job_end(&target->awaited);
+        target->ended = true;
+        return;
+    }
+    uint64_t wait_ms = awaited_job_begin(&target->awaited, hello, target->options.resume_wait_ms,
+                                         clock_now_ns(target->clock));
+    haul_log(target->options.log, HAUL_LOG_WARNING,
+             "waiting for its source to come back, for up to %" PRIu64 " s",
+             (wait_ms + 999) / 1000);
+}
+
+static void fill_result(const struct target_job *job, struct haul_result *result)
+{
+    memset(result, 0, sizeof(*result));
+    target_job_result(job, result);
+    if (result->progress.transport == HAUL_TRANSPORT_VERBS) {
+        result->fallback_reason[0] = '\0';
+    }
+}
+
+/* The job is over: the next one may begin. */
+static void end_job(struct target_migration *target)
+{
+    struct haul_result *result = &target->job_result;
+    char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+    fill_result(target->job, result);
+    format_outcome(result, line, sizeof(line));
+    haul_log(target->options.log, result->status == HAUL_OK ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
+             "job ended: %s", line);
+    note_result(target, target->job, result);
+    migration_report_options(&target->base, target_job_differences(target->job));
+    if (target->request != MIGRATION_GOES_ON) {
+        target->base.result = *result;
+        target->ended = true;
+    }
+    target_job_destroy(target->job);
+    target->job = NULL;
+}
+
+/* It never was the job; but it may have learned here that its job is committed. */
+static void end_caller(struct target_migration *target, struct target_job *caller)
+{
+    struct haul_result *result = &target->job_result;
+    char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+    fill_result(caller, result);
+    format_outcome(result, line, sizeof(line));
+    if (result->status != HAUL_OK) {
+        log_refusal(target, target_job_peer(caller), line);
+    }
+    note_result(target, caller, result);
+    target_job_destroy(caller);
+}
+
+/* A caller has taken the slot. All others have to wait for the end of its job. */
+static void begin_job(struct target_migration *target, struct target_job *caller)
+{
+    char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
+    struct link_address local;
+    link_address_format(target_job_peer(caller), peer);
+    target_job_address(caller, &local);
+    migration_place_near(&target->base, &local, target->options.log);
+    haul_log(target->options.log, HAUL_LOG_INFO, "a job begins, from %s", peer);
+    target->job = caller;
+    for (size_t i = 0; i < target->callers.count; i++) {
+        target_job_refuse_busy(target->callers.callers[i]);
+    }
+}
+
+static bool poll_jobs(struct target_migration *target)
+{
+    bool any = target_callers_poll(&target->callers);
+    const struct call *call;
+    while ((call = call_worker_result(target->worker)) != NULL) {
+        if (call == &target->give_up_call) {
+            on_given_up(target);
+        } else {
+            target_job_returned(call->context, call);
+        }
+        any = true;
+    }
+    for (size_t i = target->callers.count; i-- > 0;) {
+        struct target_job *caller = target->callers.callers[i];
+        if (target->slot.holder == caller) {
+            target_callers_remove(&target->callers, i);
+            begin_job(target, caller);
+        } else if (target_job_has_ended(caller)) {
+            target_callers_remove(&target->callers, i);
+            end_caller(target, caller);
+        }
+    }
+    if (target->job != NULL) {
+        any = target_job_poll(target->job) || any;
+        if (target_job_has_ended(target->job)) {
+            end_job(target);
+        }
+    }
+    return any;
 }
 
 static void publish(struct target_migration *target)
@@ -212,11 +354,27 @@ static uint64_t next_deadline(const struct target_migration *target)
         uint64_t verbs = listener_deadline_ns(target->verbs);
         deadline = verbs < deadline ? verbs : deadline;
     }
+    uint64_t callers = target_callers_deadline_ns(&target->callers);
+    deadline = callers < deadline ? callers : deadline;
     if (target->job != NULL) {
         uint64_t job = target_job_deadline_ns(target->job);
         deadline = job < deadline ? job : deadline;
     }
     return deadline;
+}
+
+/* The source that `once` waits for has not come back; one that is just saying Hello may still. */
+static void check_awaited(struct target_migration *target)
+{
+    bool busy = target->job != NULL || target->give_up_call.under_way;
+    for (size_t i = 0; i < target->callers.count && !busy; i++) {
+        const struct target_job *caller = target->callers.callers[i];
+        busy = !target_job_is_silent(caller) &&
+               awaited_job_is(&target->awaited, target_job_hello(caller));
+    }
+    if (!busy && awaited_job_is_over(&target->awaited, clock_now_ns(target->clock))) {
+        target->ended = true;
+    }
 }
 
 static void run_target(struct haul_migration *migration)
@@ -226,16 +384,9 @@ static void run_target(struct haul_migration *migration)
     while (!target->ended) {
         bool any = poll_tcp(target);
         any = poll_verbs(target) || any;
-        if (target->job != NULL) {
-            any = target_job_poll(target->job) || any;
-            if (target_job_has_ended(target->job)) {
-                end_job(target);
-            }
-        }
+        any = poll_jobs(target) || any;
         check_request(target);
-        bool waits = target->job == NULL && target->resume_until_ns != 0;
-        target->ended =
-            target->ended || (waits && clock_now_ns(target->clock) >= target->resume_until_ns);
+        check_awaited(target);
         uint64_t now = clock_now_ns(target->clock);
         if (now - published_ns >= (uint64_t)LOOP_INTERVAL_MS * NS_PER_MS) {
             published_ns = now;
@@ -250,6 +401,11 @@ static void run_target(struct haul_migration *migration)
 static void destroy_target(struct haul_migration *migration)
 {
     struct target_migration *target = (struct target_migration *)migration;
+    if (target->worker != NULL) {
+        poll_group_remove_fd(target->group, call_worker_fd(target->worker));
+        call_worker_destroy(target->worker); /* the calls of jobs have returned then */
+    }
+    target_callers_fini(&target->callers);
     target_job_destroy(target->job);
     if (target->verbs != NULL) {
         listener_destroy(target->verbs);
@@ -280,7 +436,6 @@ static enum haul_status resolve_options(struct target_migration *target,
     link->peer_timeout_ms =
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
     options->applier_count = (uint32_t)or_default(options->applier_count, 1);
-    options->resume_wait_ms = (uint32_t)or_default(options->resume_wait_ms, RESUME_WAIT_MS_DEFAULT);
     options->table_size_bytes = or_default(options->table_size_bytes, TABLE_SIZE_BYTES_DEFAULT);
     if (options->applier_count > APPLIER_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",
@@ -357,6 +512,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     target->base.destroy = destroy_target;
     target->base.cpu_list = options->cpu_list;
     target->clock = &clock_monotonic;
+    target->give_up_call = (struct call){.run = call_give_up, .context = target};
     enum haul_status status = resolve_options(target, options, error);
     if (status == HAUL_OK) {
         status = migration_init(&target->base, error);
@@ -364,6 +520,12 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     if (status == HAUL_OK) {
         status =
             poll_group_create(link_spin_us(&target->options.link), target->clock, &target->group);
+    }
+    if (status == HAUL_OK) {
+        status = call_worker_create(&target->worker, error);
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(target->group, call_worker_fd(target->worker));
     }
     if (status == HAUL_OK) {
         status = listen_all(target, error);

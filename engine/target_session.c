@@ -90,11 +90,26 @@ static void refuse_committed(struct target_session *session)
                        "`haul resolve` on the source tells it");
 }
 
+/* The version that is recorded counts when the operator has given none. */
+static bool check_recorded_version(struct target_session *session, const struct target_event *event)
+{
+    struct target_session_options *options = &session->options;
+    if (options->config_version_known || !event->config_version_known) {
+        return true;
+    }
+    options->config_version = event->config_version;
+    options->config_version_known = true;
+    return session->hello.resume || check_config_versions(session, &session->hello);
+}
+
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
     if (event->error.status != HAUL_OK) {
         target_refuse(session, &event->error);
+        return;
+    }
+    if (!check_recorded_version(session, event)) {
         return;
     }
     session->recorded = event->phase == JOB_PREPARED;
@@ -113,6 +128,8 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     struct message *message = target_push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
+    message->as.welcome.config_version = session->options.config_version;
+    message->as.welcome.config_version_known = session->options.config_version_known;
     target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));
 }
 
@@ -163,6 +180,9 @@ static void on_stop(struct target_session *session, const struct haul_error *err
 {
     bool stops = session->state != TARGET_OWNING && session->state != TARGET_CLEARING &&
                  session->state != TARGET_KEEPING;
+    if (session->state == TARGET_KEEPING) {
+        session->outcome = *error; /* the source has stopped before */
+    }
     if (!stops) {
         return; /* decided, or on its way to the end */
     }
@@ -312,6 +332,11 @@ static void dispatch(struct target_session *session, const struct target_event *
         return;
     case TARGET_EVENT_FAILED:
         target_fail(session, &event->error);
+        return;
+    case TARGET_EVENT_BUSY:
+        if (session->state == TARGET_LOOKING || session->state == TARGET_GREETED) {
+            target_refuse(session, &event->error);
+        }
         return;
     case TARGET_EVENT_STOP:
         on_stop(session, &event->error);

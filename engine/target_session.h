@@ -50,6 +50,7 @@ enum target_event_type {
     TARGET_EVENT_KEPT,         /* what has arrived is durable and recorded */
     TARGET_EVENT_CLEARED,      /* error.status */
     TARGET_EVENT_FAILED,       /* error: something local went wrong */
+    TARGET_EVENT_BUSY,         /* error: another job has begun, before this one's plan */
     TARGET_EVENT_STOP,         /* error: end, and keep what has arrived */
     TARGET_EVENT_CANCEL,       /* error: end, and discard it */
     TARGET_EVENT_TICK,
@@ -65,6 +66,8 @@ struct target_event {
     enum job_phase phase;
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
+    uint64_t config_version; /* as recorded beside the store, or by the embedder */
+    bool config_version_known;
 };
 
 enum target_action_type {
@@ -87,8 +90,8 @@ struct target_action {
 };
 
 struct target_session_options {
-    struct message welcome; /* WELCOME, complete but for what Hello decides */
-    uint64_t config_version;
+    struct message welcome;  /* WELCOME, complete but for what Hello decides */
+    uint64_t config_version; /* given by the operator; else LOOKED_UP tells */
     bool config_version_known;
     uint32_t peer_timeout_ms;
     struct haul_slice secret; /* borrowed; none: any source may come */

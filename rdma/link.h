@@ -238,6 +238,8 @@ enum haul_status link_address_parse(const char *text, struct link_address *addre
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* The NUMA node of the card that has this local address; -1: not known. */
 int link_address_node(const struct link_address *address);
+/* Do both name the same host, whatever the port? */
+bool link_address_same_host(const struct link_address *a, const struct link_address *b);
 enum { LINK_ADDRESS_TEXT_BYTES_MAX = 64 };
 void link_address_format(const struct link_address *address,
                          char text[LINK_ADDRESS_TEXT_BYTES_MAX]);

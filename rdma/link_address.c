@@ -81,7 +81,7 @@ void link_address_format(const struct link_address *address, char text[LINK_ADDR
     (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "%s:%u", host, ntohs(four->sin_port));
 }
 
-/* --- where the card is ------------------------------------------------------------------------ */
+/* --- hosts ------------------------------------------------------------------------------------ */
 
 static bool is_same_host(const struct sockaddr *a, const struct sockaddr_storage *b)
 {
@@ -95,6 +95,11 @@ static bool is_same_host(const struct sockaddr *a, const struct sockaddr_storage
     return a->sa_family == AF_INET6 &&
            memcmp(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr,
                   &((const struct sockaddr_in6 *)b)->sin6_addr, sizeof(struct in6_addr)) == 0;
+}
+
+bool link_address_same_host(const struct link_address *a, const struct link_address *b)
+{
+    return is_same_host((const struct sockaddr *)&a->storage, &b->storage);
 }
 
 static int node_of_interface(const char *name)

@@ -8,14 +8,18 @@
  *   READY --tcp_listener_poll--> ANSWERING --accept_link, take, reject--> UNUSED
  *
  * Invariants:
- *  1. At most TCP_PENDING_MAX connections are held; one more is answered BUSY and closed.
+ *  1. At most TCP_PENDING_MAX connections are held; one more drops the one that has been READING
+ *     for the longest time, so that silence keeps nobody out. When none is READING it is answered
+ *     BUSY and closed.
  *  2. A slot in READING has a deadline. ANSWERING is the caller's promise to answer.
- *  3. When the process is out of descriptors the listening socket leaves the epoll set for
+ *  3. A refusal is logged through log_limit: a flood does not fill the log.
+ *  4. When the process is out of descriptors the listening socket leaves the epoll set for
  *     ACCEPT_PAUSE_MS, so that the poll loop sleeps instead of spinning; the peers wait in the
  *     kernel's backlog. */
 #include "tcp_listener.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -26,6 +30,7 @@
 #include "clock.h"
 #include "haul/log.h"
 #include "link_ops.h"
+#include "log_limit.h"
 #include "tcp_link.h"
 #include "tcp_socket.h"
 
@@ -47,6 +52,7 @@ struct pending {
     enum pending_state state;
     int fd;
     uint64_t deadline_ns;
+    uint64_t number; /* in the order of arrival */
     struct link_address peer;
     enum tcp_purpose purpose;
     struct link_ticket ticket;
@@ -61,15 +67,24 @@ struct tcp_listener {
     int epoll_fd;
     uint64_t resume_ns;        /* when accepting goes on; CLOCK_NEVER: it is not paused */
     bool short_of_descriptors; /* and it was logged; until an accept succeeds */
+    uint64_t accepted_count;
+    struct log_limit refusals;
     struct pending pending[TCP_PENDING_MAX];
 };
 
-static void log_refusal(const struct tcp_listener *listener, const struct link_address *peer,
+static void log_refusal(struct tcp_listener *listener, const struct link_address *peer,
                         const char *why)
 {
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
+    uint64_t unsaid = 0;
+    if (!log_limit_allows(&listener->refusals, clock_now_ns(listener->config.clock), &unsaid)) {
+        return;
+    }
     link_address_format(peer, name);
-    haul_log(listener->config.log, HAUL_LOG_WARNING, "refused a connection from %s: %s", name, why);
+    haul_log(listener->config.log, HAUL_LOG_WARNING,
+             unsaid == 0 ? "refused a connection from %s: %s"
+                         : "refused a connection from %s: %s (and %" PRIu64 " others before it)",
+             name, why, unsaid);
 }
 
 /* The answer is the first thing we write, so the kernel has room for it; a peer that has gone
@@ -109,6 +124,36 @@ static struct pending *find_unused(struct tcp_listener *listener)
     return NULL;
 }
 
+/* The oldest connection that has not finished its preamble makes room; NULL: there is none. */
+static struct pending *make_room(struct tcp_listener *listener)
+{
+    struct pending *oldest = NULL;
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        struct pending *pending = &listener->pending[i];
+        if (pending->state == PENDING_READING &&
+            (oldest == NULL || pending->number < oldest->number)) {
+            oldest = pending;
+        }
+    }
+    if (oldest != NULL) {
+        log_refusal(listener, &oldest->peer, "no preamble before others came");
+        drop(listener, oldest);
+    }
+    return oldest;
+}
+
+static uint64_t preamble_timeout_ms(const struct tcp_listener *listener,
+                                    const struct link_address *peer)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        const struct pending *pending = &listener->pending[i];
+        count += pending->state == PENDING_READING && link_address_same_host(&pending->peer, peer);
+    }
+    return count < TCP_PENDING_OF_HOST_MAX ? TCP_PREAMBLE_TIMEOUT_MS
+                                           : TCP_PREAMBLE_SHORT_TIMEOUT_MS;
+}
+
 static bool watch_listening(struct tcp_listener *listener, bool wanted)
 {
     struct epoll_event event = {.events = wanted ? EPOLLIN : 0, .data.ptr = NULL};
@@ -136,65 +181,6 @@ static void resume_accepting(struct tcp_listener *listener)
         clock_now_ns(listener->config.clock) >= listener->resume_ns) {
         (void)watch_listening(listener, true);
         listener->resume_ns = CLOCK_NEVER;
-    }
-}
-
-static void admit(struct tcp_listener *listener, int fd)
-{
-    struct link_address peer;
-    tcp_socket_peer(fd, &peer);
-    struct pending *pending = find_unused(listener);
-    if (pending == NULL) {
-        log_refusal(listener, &peer, "too many connections wait for their preamble");
-        answer(fd, HAUL_BUSY);
-        (void)close(fd);
-        return;
-    }
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};
-    struct haul_error error;
-    if (tcp_socket_configure(fd, listener->config.options.peer_timeout_ms, &error) != HAUL_OK ||
-        epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        log_refusal(listener, &peer, "the socket cannot be set up");
-        (void)close(fd);
-        return;
-    }
-    pending->state = PENDING_READING;
-    pending->fd = fd;
-    pending->peer = peer;
-    pending->received_bytes = 0;
-    pending->deadline_ns = clock_deadline_ns(listener->config.clock, TCP_PREAMBLE_TIMEOUT_MS);
-}
-
-/* Take one connection; false: none is left, or none can be taken. */
-static bool accept_one(struct tcp_listener *listener)
-{
-    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        listener->short_of_descriptors = false;
-        admit(listener, fd);
-        return true;
-    }
-    switch (errno) {
-    case EAGAIN:
-        return false;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        pause_accepting(listener, errno);
-        return false;
-    default:
-        /* ECONNABORTED and the network errors that accept(2) passes on: this one peer is gone. */
-        return true;
-    }
-}
-
-static void accept_waiting(struct tcp_listener *listener)
-{
-    if (listener->resume_ns != CLOCK_NEVER) {
-        return;
-    }
-    for (int i = 0; i < ACCEPTS_PER_POLL_MAX && accept_one(listener); i++) {
     }
 }
 
@@ -239,6 +225,69 @@ static void read_preamble(struct tcp_listener *listener, struct pending *pending
         drop(listener, pending);
     } else if (pending->received_bytes == sizeof(pending->preamble)) {
         take_preamble(listener, pending);
+    }
+}
+
+static void admit(struct tcp_listener *listener, int fd)
+{
+    struct link_address peer;
+    tcp_socket_peer(fd, &peer);
+    struct pending *pending = find_unused(listener);
+    pending = pending == NULL ? make_room(listener) : pending;
+    if (pending == NULL) {
+        log_refusal(listener, &peer, "too many connections wait for their preamble");
+        answer(fd, HAUL_BUSY);
+        (void)close(fd);
+        return;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};
+    struct haul_error error;
+    if (tcp_socket_configure(fd, listener->config.options.peer_timeout_ms, &error) != HAUL_OK ||
+        epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+        log_refusal(listener, &peer, "the socket cannot be set up");
+        (void)close(fd);
+        return;
+    }
+    pending->deadline_ns =
+        clock_deadline_ns(listener->config.clock, preamble_timeout_ms(listener, &peer));
+    pending->state = PENDING_READING;
+    pending->fd = fd;
+    pending->peer = peer;
+    pending->number = listener->accepted_count++;
+    pending->received_bytes = 0;
+    read_preamble(listener, pending); /* which has mostly come by now */
+}
+
+/* Take one connection; false: none is left, or none can be taken. */
+static bool accept_one(struct tcp_listener *listener)
+{
+    int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        listener->short_of_descriptors = false;
+        admit(listener, fd);
+        return true;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        pause_accepting(listener, errno);
+        return false;
+    default:
+        /* ECONNABORTED and the network errors that accept(2) passes on: this one peer is gone. */
+        return true;
+    }
+}
+
+static void accept_waiting(struct tcp_listener *listener)
+{
+    if (listener->resume_ns != CLOCK_NEVER) {
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_PER_POLL_MAX && accept_one(listener); i++) {
     }
 }
 

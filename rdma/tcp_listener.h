@@ -12,8 +12,12 @@
 #include "tcp_preamble.h"
 
 enum {
-    TCP_PENDING_MAX = 64, /* connections without a full preamble; more are refused */
+    TCP_PENDING_MAX = 64, /* connections without a full preamble; one more drops the oldest */
     TCP_PREAMBLE_TIMEOUT_MS = 5000,
+    /* So many of one host may take that time; others have to be quicker. A sender opens up to 16
+     * links at once, and each sends its preamble at once. */
+    TCP_PENDING_OF_HOST_MAX = 8,
+    TCP_PREAMBLE_SHORT_TIMEOUT_MS = 500,
 };
 
 struct tcp_listener;

@@ -137,10 +137,14 @@ struct haul_target_options {
     const char *listen; /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    bool once;               /* end after the first job that ends */
-    uint32_t resume_wait_ms; /* once: a source that was lost may come back; default 10 s */
-    const char *cpu_list;    /* "0-3,8": where its threads run; NULL: near the card */
-    uint32_t applier_count;  /* default 1 */
+    /* End after the first job that ends. Whoever is refused is no job, nor is one whose plan was
+     * accepted and that opened no data link. */
+    bool once;
+    /* once: for so long a source that was lost may come back; default: as long as it tries to, and
+     * some seconds more */
+    uint32_t resume_wait_ms;
+    const char *cpu_list;   /* "0-3,8": where its threads run; NULL: near the card */
+    uint32_t applier_count; /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
     /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a

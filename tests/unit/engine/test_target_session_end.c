@@ -326,6 +326,20 @@ static void test_target_session_event__stop_while_owning_or_clearing__goes_on(vo
     }
 }
 
+static void test_target_session_event__both_stop__ours_is_the_outcome(void)
+{
+    start();
+    walk_to(TARGET_RECEIVING);
+    feed_peer_stop();
+    (void)take(TARGET_ACTION_KEEP);
+    feed(TARGET_EVENT_STOP, HAUL_STOPPED);
+    take_nothing();
+    feed(TARGET_EVENT_KEPT, HAUL_OK);
+    take_end();
+    check_status(outcome()->status, HAUL_STOPPED);
+    finish();
+}
+
 /* What is durable already stays: a disk that fails is no reason to remove it. */
 static void test_target_session_event__keeping_fails__ends_and_says_so(void)
 {
@@ -421,6 +435,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__source_stops__kept_or_in_doubt),
     CHECK_TEST(test_target_session_event__source_stops_resumed_prepared__in_doubt),
     CHECK_TEST(test_target_session_event__stop_while_owning_or_clearing__goes_on),
+    CHECK_TEST(test_target_session_event__both_stop__ours_is_the_outcome),
     CHECK_TEST(test_target_session_event__keeping_fails__ends_and_says_so),
     CHECK_TEST(test_target_session_event__cancel_while_keeping__cleared),
     CHECK_TEST(test_target_session_event__abort_while_keeping__cleared_then_aborted),

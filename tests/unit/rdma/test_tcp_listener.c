@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "crc32c.h"
+#include "log_limit.h"
 #include "raw_peer.h"
 #include "tcp_listener.h"
 
@@ -245,27 +246,74 @@ static void test_tcp_listener_poll__silent_peer__closed_at_the_deadline(void)
     close_listener();
 }
 
-static void test_tcp_listener_poll__65_silent_peers__the_last_is_told_busy(void)
+static void connect_all(int *fds, size_t count)
 {
-    open_listener();
-    int fds[PEERS_MAX];
     enum tcp_purpose purpose;
     struct link_incoming incoming;
-    for (size_t i = 0; i < PEERS_MAX; i++) {
+    for (size_t i = 0; i < count; i++) {
         fds[i] = connect_peer();
         (void)raw_wait(tcp_listener_fd(listener), POLLIN);
         check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
     }
-    check_equal(lines.count, 1);
-    check_status(read_answer(fds[TCP_PENDING_MAX]), HAUL_BUSY);
-    check(raw_ends(fds[TCP_PENDING_MAX]));
-    fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
-    check_equal(lines.count, PEERS_MAX);
-    for (size_t i = 0; i < PEERS_MAX; i++) {
+}
+
+static void close_all(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
         (void)close(fds[i]);
     }
+}
+
+/* Whoever has something to say gets in, however many are silent. */
+static void test_tcp_listener_poll__65_silent_peers__the_oldest_goes(void)
+{
+    int fds[PEERS_MAX];
+    open_listener();
+    connect_all(fds, PEERS_MAX);
+    check_equal(lines.count, 1);
+    check(raw_ends(fds[0]));
+    check_equal(poll(&(struct pollfd){.fd = fds[1], .events = POLLIN}, 1, 0), 0);
+    close_all(fds, PEERS_MAX);
     check_still_open();
+    close_listener();
+}
+
+static void test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in(void)
+{
+    int fds[PEERS_MAX];
+    uint8_t bytes[TCP_PREAMBLE_BYTES];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    open_listener();
+    connect_all(fds, TCP_PENDING_MAX);
+    fds[TCP_PENDING_MAX] = connect_peer();
+    make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
+    check(raw_write(fds[TCP_PENDING_MAX], bytes, sizeof(bytes)));
+    check(raw_wait(tcp_listener_fd(listener), POLLIN));
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_OK);
+    tcp_listener_reject(listener, &incoming, HAUL_FENCED);
+    check_status(read_answer(fds[TCP_PENDING_MAX]), HAUL_FENCED);
+    close_all(fds, PEERS_MAX);
+    close_listener();
+}
+
+static void test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick(void)
+{
+    int fds[PEERS_MAX];
+    enum tcp_purpose purpose;
+    struct link_incoming incoming;
+    open_listener();
+    connect_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
+    fake_clock_advance_ms(&fake, TCP_PREAMBLE_SHORT_TIMEOUT_MS);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(lines.count, 2);
+    check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX]));
+    check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX + 1]));
+    fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - TCP_PREAMBLE_SHORT_TIMEOUT_MS);
+    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_equal(lines.count, LOG_LIMIT_LINES);
+    check(raw_ends(fds[0]));
+    close_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
     close_listener();
 }
 
@@ -378,7 +426,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__other_version__answered_with_ours),
     CHECK_TEST(test_tcp_listener_poll__peer_leaves_early__forgotten),
     CHECK_TEST(test_tcp_listener_poll__silent_peer__closed_at_the_deadline),
-    CHECK_TEST(test_tcp_listener_poll__65_silent_peers__the_last_is_told_busy),
+    CHECK_TEST(test_tcp_listener_poll__65_silent_peers__the_oldest_goes),
+    CHECK_TEST(test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in),
+    CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
     CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),

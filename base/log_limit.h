@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_limit.h — keeps what anybody can cause, a refused connection for example, from filling the
+ * log: the first few of a series have a line each, and then one line speaks for many. A series ends
+ * when nothing has happened for a while.
+ *
+ * No clock, no I/O; times are monotonic nanoseconds. Thread: its owner's. */
+#ifndef HAUL_LOG_LIMIT_H
+#define HAUL_LOG_LIMIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    LOG_LIMIT_LINES = 8,     /* of a series, one each */
+    LOG_LIMIT_STEP = 256,    /* then a line for so many */
+    LOG_LIMIT_QUIET_S = 600, /* so long without any ends a series */
+};
+
+/* Zeroed: nothing has happened yet. */
+struct log_limit {
+    uint64_t count;  /* of the series */
+    uint64_t unsaid; /* since its last line */
+    uint64_t last_ns;
+};
+
+/* Something has happened. True: log it, and that `*unsaid` more have happened since the last
+ * line. */
+bool log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint64_t *unsaid);
+
+#endif

@@ -1,0 +1,196 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# waits.sh — every wait ends, and no stranger keeps a sender waiting: silent and half-open connections,
+# plans without data, floods, lost senders, slow disks.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite waits "$@"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command -v python3 >/dev/null || { echo 'waits: 0 passed, 0 failed, 1 skipped: no python3'; exit 77; }
+
+receive() { # ARGUMENT...
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 "$@"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+# stranger FILE STEP...: in the background; sets stranger_pid.
+stranger() {
+    local file=$1
+    shift
+    python3 -B "$here/stranger.py" "$receiver_address" "$@" >"$work/$file" 2>&1 </dev/null &
+    stranger_pid=$!
+}
+
+# heard FILE PATTERN: the stranger has been told that, or the test fails.
+heard() {
+    local i
+    for ((i = 0; i < 400; i++)); do
+        ! grep -q -- "$2" "$work/$1" || return 0
+        sleep 0.05
+    done
+    cat "$work/$1"
+    fail "the stranger has not heard '$2'"
+}
+
+send() { # EXPECTED-CODE ARGUMENT...
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
+}
+
+ended() { # PID EXPECTED-CODE
+    local code=0
+    end_process "$1" || code=$?
+    equal "$code" "$2"
+}
+
+lines_of() { grep -c "$1" "$work/recv.log" || true; }
+
+# --- strangers ------------------------------------------------------------------------------------
+
+test_recv__silent_connections__a_sender_gets_through() {
+    local i
+    make_database source 100
+    receive --once
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        stranger "silent-$i" connect hold 60
+        heard "silent-$i" 'answered 0'
+    done
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_recv__silent_after_hello__a_sender_gets_through() {
+    local i
+    make_database source 100
+    receive --once
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        stranger "silent-$i" connect hello keep 60
+        heard "silent-$i" Welcome
+    done
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_recv__two_thousand_half_open_connections__a_sender_gets_through() {
+    make_database source 100
+    receive --once
+    stranger flood half 200 half 200 half 200 half 200 half 200 half 200 half 200 half 200 half 200 \
+        half 200 hold 60
+    heard flood 'open 200'
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_recv__strangers_plan_and_abort__once_goes_on() {
+    make_database source 100
+    receive --once
+    stranger aborts connect hello plan abort
+    heard aborts Aborted
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_recv__refused_strangers__few_log_lines() {
+    receive
+    timeout "$limit" python3 -B "$here/stranger.py" "$receiver_address" tokens 1500 >"$work/out"
+    grep -q 'refused 1500' "$work/out"
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+    (($(wc -l <"$work/recv.log") < 30)) || fail "$(wc -l <"$work/recv.log") lines"
+    grep -q 'others before it' "$work/recv.log" || fail 'the others are not counted'
+}
+
+# --- one job at a time ----------------------------------------------------------------------------
+
+test_send__another_job_runs__waits_for_its_end() {
+    make_database source 20000
+    make_database other 100
+    receive
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M --batch-min 64K \
+        --batch-max 256K >"$work/first.out" 2>"$work/first.err" </dev/null &
+    local first=$!
+    timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    "$haul" send --db other --to "$receiver_address" --transport tcp --retry "${limit}s" \
+        >"$work/out" 2>"$work/err" </dev/null &
+    local second=$!
+    timeout "$limit" grep -q -m 1 'another job runs' <(tail -n +1 -f "$work/err" --pid="$second")
+    run 0 "$haul" cancel --db source
+    ended "$first" 9
+    ended "$second" 0
+    same other target
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+# --- lost senders ---------------------------------------------------------------------------------
+
+# A sender that is silent for longer than the receiver's old wait of 10 s, and still tries.
+test_recv__sender_silent_for_long__once_waits_as_long_as_it_tries() {
+    make_database source 6000
+    receive --once --peer-timeout 1s
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 1M --batch-min 64K \
+        --batch-max 128K --peer-timeout 1s >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$!
+    timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    kill -STOP "$sender"
+    sleep 13
+    kill -CONT "$sender"
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_recv__retry_given__once_waits_so_long() {
+    make_database source 6000
+    receive --once --peer-timeout 1s --retry 500ms
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 1M --batch-min 64K \
+        --batch-max 128K >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$!
+    timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    kill -9 "$sender"
+    end_process "$sender" || true
+    ended "$receiver_pid" 5
+    grep -q 'waiting for its source' "$work/recv.log"
+}
+
+# A stranger's job neither ends the wait for a lost sender nor is its result.
+test_recv__strangers_job_while_it_waits__does_not_count() {
+    make_database source 6000
+    receive --once --peer-timeout 1s
+    "$haul" send --range 0x00:0x60 --db source --to "$receiver_address" --transport tcp --rate 1M --batch-min 64K \
+        --batch-max 128K >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$!
+    timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    kill -9 "$sender"
+    end_process "$sender" || true
+    stranger aborts connect hello plan link abort
+    heard aborts 'Aborted'
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_cancel__receiver_waits_for_its_sender__discarded() {
+    make_database source 6000
+    receive --once --peer-timeout 1s
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 1M --batch-min 64K \
+        --batch-max 128K >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$!
+    timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    kill -9 "$sender"
+    end_process "$sender" || true
+    timeout "$limit" grep -q -m 1 'waiting for its source' <(tail -n +1 -f "$work/recv.log" \
+        --pid="$receiver_pid")
+    run 0 "$haul" cancel --db target
+    ended "$receiver_pid" 9
+    run 0 "$haul" status --db target --json
+    equal "$(json '.jobs | length')" 0
+}
+
+run_tests
