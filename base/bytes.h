@@ -158,6 +158,27 @@ static inline uint32_t cursor_varint32(struct cursor *cursor)
     return 0;
 }
 
+/* RocksDB's varint64: at most ten bytes, value at most 64 bits. */
+static inline uint64_t cursor_varint64(struct cursor *cursor)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift <= 63; shift += 7) {
+        const uint8_t *at = cursor_take(cursor, 1);
+        if (at == NULL) {
+            return 0;
+        }
+        if (shift == 63 && *at > 0x01) {
+            break;
+        }
+        value |= (uint64_t)(*at & 0x7f) << shift;
+        if ((*at & 0x80) == 0) {
+            return value;
+        }
+    }
+    cursor->failed = true;
+    return 0;
+}
+
 static inline struct haul_slice cursor_slice(struct cursor *cursor, size_t size)
 {
     const uint8_t *at = cursor_take(cursor, size);

@@ -4,6 +4,7 @@
 
 #include <rocksdb/compaction_filter.h>
 #include <rocksdb/comparator.h>
+#include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/merge_operator.h>
@@ -55,6 +56,14 @@ bool drops_records(const rocksdb::Options &options)
 {
     return options.compaction_filter != nullptr || options.compaction_filter_factory != nullptr ||
            options.compaction_style == rocksdb::kCompactionStyleFIFO;
+}
+
+void describe_merge(const rocksdb::Options &options, char description[ROCKS_DOOR_NAME_BYTES])
+{
+    rocksdb::ConfigOptions config;
+    copy_text(description, options.merge_operator == nullptr
+                               ? ""
+                               : options.merge_operator->ToString(config).c_str());
 }
 
 const char *filter_name(const rocksdb::Options &options)
@@ -121,6 +130,24 @@ uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator)
     return status.ok() ? std::strtoull(text.c_str(), nullptr, 10) : 0;
 }
 
+/* --- options of a database to be opened ------------------------------------------------------- */
+
+void rocks_door_describe_merge(const rocksdb_options_t *options,
+                               char description[ROCKS_DOOR_NAME_BYTES])
+{
+    describe_merge(*reinterpret_cast<const rocksdb::Options *>(options), description);
+}
+
+bool rocks_door_drops_records(const rocksdb_options_t *options)
+{
+    return drops_records(*reinterpret_cast<const rocksdb::Options *>(options));
+}
+
+void rocks_door_avoid_flush(rocksdb_options_t *options)
+{
+    reinterpret_cast<rocksdb::Options *>(options)->avoid_flush_during_recovery = true;
+}
+
 /* --- options in force ------------------------------------------------------------------------- */
 
 void rocks_door_database(rocksdb_t *db, struct rocks_database_facts *database)
@@ -144,8 +171,7 @@ void rocks_door_family(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
     family->has_paths = !options.cf_paths.empty() && options.cf_paths[0].path != object->GetName();
     family->drops_records = drops_records(options);
     copy_text(family->comparator, options.comparator->Name());
-    copy_text(family->merge_operator,
-              options.merge_operator == nullptr ? "" : options.merge_operator->Name());
+    describe_merge(options, family->merge_operator);
     copy_text(family->compaction_filter, filter_name(options));
     copy_text(family->table_factory,
               options.table_factory == nullptr ? "" : options.table_factory->Name());

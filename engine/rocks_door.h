@@ -58,6 +58,16 @@ enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul
  * done since. 0: the release does not say. */
 uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
 
+/* --- options of a database to be opened ------------------------------------------------------- */
+
+/* The merge operator as RocksDB stores it: "Name" or "{id=Name;option=value;}"; empty: none. */
+void rocks_door_describe_merge(const rocksdb_options_t *options,
+                               char description[ROCKS_DOOR_NAME_BYTES]);
+/* May compactions with these options remove live records? */
+bool rocks_door_drops_records(const rocksdb_options_t *options);
+/* What the log holds stays in memory and in the log when the database is opened. */
+void rocks_door_avoid_flush(rocksdb_options_t *options);
+
 /* --- options in force ------------------------------------------------------------------------- */
 
 struct rocks_database_facts {
@@ -73,7 +83,7 @@ struct rocks_family_facts {
     bool has_paths;                                /* cf_paths */
     bool drops_records;                            /* a compaction may remove live records */
     char comparator[ROCKS_DOOR_NAME_BYTES];        /* cut when longer, like the others */
-    char merge_operator[ROCKS_DOOR_NAME_BYTES];    /* empty: none */
+    char merge_operator[ROCKS_DOOR_NAME_BYTES];    /* as above; empty: none */
     char compaction_filter[ROCKS_DOOR_NAME_BYTES]; /* or its factory; empty: none */
     char table_factory[ROCKS_DOOR_NAME_BYTES];
 };

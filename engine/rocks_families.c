@@ -156,9 +156,6 @@ static enum haul_status reopen(struct rocks_store *store, const struct rocks_fam
         status = rocks_open_handles(store, error);
     }
     if (status == HAUL_OK) {
-        status = rocks_note_families(store, error);
-    }
-    if (status == HAUL_OK) {
         rocksdb_options_destroy(before.options);
         return HAUL_OK;
     }

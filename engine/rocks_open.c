@@ -2,8 +2,10 @@
 /* rocks_open.c — opening a database with the options and column families that it has stored itself.
  *
  * RocksDB would go on where it must not: it takes a directory that lost its CURRENT file for a new
- * one and removes the data, and it drops comparators and merge operators that it cannot make. So
- * both are looked for before it is asked. */
+ * one and removes the data, it drops objects that it cannot make, and it discards what lies behind
+ * damage in the log. So haul takes the lock, looks (store_look.h) and decides (feature_gate.h)
+ * before RocksDB is asked. What an open writes into the OPTIONS file is taken back at once: the
+ * file is the owner's. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -11,8 +13,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "feature_gate.h"
+#include "haul/job.h"
+#include "log_links.h"
+#include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
+#include "store_look.h"
 
 enum {
     OPTIONS_CACHE_BYTES = 8 << 20, /* block cache; scans do not fill it */
@@ -89,20 +96,59 @@ enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_erro
     return read ? HAUL_OK : haul_error_set(error, HAUL_IO, "read", code, "cannot read %s", path);
 }
 
-/* --- column families -------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
+
+/* One open at work. */
+struct opening {
+    struct rocks_store *store;
+    const struct haul_rocks_options *options;
+    struct feature_release release;
+    struct store_look look;
+    char *options_text; /* of the OPTIONS file before the open; NULL: there was none */
+    size_t options_text_size;
+};
+
+static struct feature_release this_release(void)
+{
+    enum { FORMATS_MAX = 64 };
+    struct rocks_release running = rocks_door_release();
+    struct feature_release release = {
+        .major = running.major, .minor = running.minor, .patch = running.patch};
+    for (uint32_t format = 0; format < FORMATS_MAX; format++) {
+        release.table_format_max =
+            rocks_door_reads_tables(format) ? format : release.table_format_max;
+    }
+    return release;
+}
+
+static enum haul_status look(struct opening *opening, struct haul_error *error)
+{
+    const struct store_look_options options = {.directory = opening->store->path,
+                                               .wal_dir = opening->options->wal_dir,
+                                               .with_log = !opening->options->read_only};
+    enum haul_status status = store_look_open(&options, &opening->look, error);
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error, "restore a backup or use `ldb repair`; nothing was changed");
+    }
+    status = feature_gate_explain(&opening->look, &opening->release, status, error);
+    if (status == HAUL_OK) {
+        status = feature_gate_check(&opening->look, &opening->release, opening->options->read_only,
+                                    error);
+    }
+    return status;
+}
+
+/* --- options ---------------------------------------------------------------------------------- */
 
 /* Takes `options`. */
-static void add_family(struct rocks_store *store, const char *name, const struct rocks_names *names,
+static void add_family(struct rocks_store *store, const char *name, const char *comparator,
                        rocksdb_options_t *options)
 {
     struct rocks_family *family = &store->families[store->family_count++];
     family->options = options;
     (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
-    bool is_stored = names != NULL && names->comparator[0] != '\0';
-    (void)snprintf(family->family.comparator, HAUL_NAME_BYTES_MAX, "%s",
-                   is_stored ? names->comparator : ROCKS_BYTEWISE);
-    (void)snprintf(family->family.merge_operator, HAUL_NAME_BYTES_MAX, "%s",
-                   names == NULL ? "" : names->merge_operator);
+    (void)snprintf(family->family.comparator, HAUL_NAME_BYTES_MAX, "%s", comparator);
+    rocks_name_merge(family, options);
 }
 
 /* The stored options of all families, as RocksDB gives them. */
@@ -122,46 +168,59 @@ static rocksdb_options_t *copy_options(const struct loaded *loaded, const char *
     return rocksdb_options_create();
 }
 
-/* The MANIFEST says which families there are, the OPTIONS file what they are like. */
-static enum haul_status add_families(struct rocks_store *store, const struct loaded *loaded,
-                                     const struct rocks_names *stored, size_t stored_count,
+/* Has RocksDB made the operator that is stored? It then describes itself by the stored text. */
+static enum haul_status check_merge(const struct rocks_family *family,
+                                    const struct stored_family *stored, struct haul_error *error)
+{
+    if (stored == NULL || strcmp(family->family.merge_operator, stored->merge_operator) == 0) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "the stored options of column family '%s' do not fully tell how its merge "
+                   "operator '%s' merges",
+                   family->family.name, stored->merge_operator);
+    haul_error_hint(error, "embed libhaul in the program that has it");
+    return HAUL_UNSUPPORTED;
+}
+
+/* The manifest says which families there are, the OPTIONS file what they are like. */
+static enum haul_status add_families(struct opening *opening, const struct loaded *loaded,
                                      struct haul_error *error)
 {
-    char *message = NULL;
-    size_t count = 0;
-    char **names = rocksdb_list_column_families(store->options, store->path, &count, &message);
-    enum haul_status status = rocks_error(message, "list column families", error);
-    if (status != HAUL_OK) {
-        rocksdb_list_column_families_destroy(names, 0); /* made also then */
-        return status;
+    struct rocks_store *store = opening->store;
+    const struct manifest *manifest = &opening->look.manifest;
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < manifest->family_count && status == HAUL_OK; i++) {
+        const struct manifest_family *family = &manifest->families[i];
+        const char *comparator =
+            family->comparator[0] == '\0' ? ROCKS_BYTEWISE : family->comparator;
+        add_family(store, family->name, comparator, copy_options(loaded, family->name));
+        status = check_merge(&store->families[store->family_count - 1],
+                             stored_options_family(&opening->look.options, family->name), error);
     }
-    if (count > HAUL_FAMILY_COUNT_MAX) {
-        status = haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu column families; at most %d",
-                                count, HAUL_FAMILY_COUNT_MAX);
-    }
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        if (strlen(names[i]) >= HAUL_NAME_BYTES_MAX) {
-            status = haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                                    "a column family's name has more than %d bytes: %.64s...",
-                                    HAUL_NAME_BYTES_MAX - 1, names[i]);
-            break;
-        }
-        const struct rocks_names *found = NULL;
-        for (size_t j = 0; j < stored_count && found == NULL; j++) {
-            found = strcmp(stored[j].family, names[i]) == 0 ? &stored[j] : NULL;
-        }
-        status = found == NULL ? HAUL_OK : rocks_options_check(found, error);
-        if (status == HAUL_OK) {
-            add_family(store, names[i], found, copy_options(loaded, names[i]));
-        }
-    }
-    rocksdb_list_column_families_destroy(names, count);
     return status;
 }
 
-static enum haul_status load_stored(struct rocks_store *store, const struct rocks_names *stored,
-                                    size_t stored_count, struct haul_error *error)
+/* What RocksDB does not understand in the file. */
+static enum haul_status options_error(const struct opening *opening, char *message,
+                                      struct haul_error *error)
 {
+    enum haul_status status = rocks_error(message, "load options", error);
+    if (status != HAUL_STORE && status != HAUL_CORRUPT) {
+        return status;
+    }
+    char reason[160];
+    (void)snprintf(reason, sizeof(reason), "%.150s", error->text);
+    haul_error_set(error, HAUL_UNSUPPORTED, "load options", 0, "%s holds what haul cannot read: %s",
+                   opening->look.options.path, reason);
+    haul_error_hint(error, "correct the file, or open the database with its own program, which "
+                           "writes it anew");
+    return HAUL_UNSUPPORTED;
+}
+
+static enum haul_status load_stored(struct opening *opening, struct haul_error *error)
+{
+    struct rocks_store *store = opening->store;
     rocksdb_env_t *env = rocksdb_create_default_env();
     rocksdb_cache_t *cache = rocksdb_cache_create_lru(OPTIONS_CACHE_BYTES);
     struct loaded loaded = {0};
@@ -169,10 +228,10 @@ static enum haul_status load_stored(struct rocks_store *store, const struct rock
     char *message = NULL;
     rocksdb_load_latest_options(store->path, env, true, cache, &database_options, &loaded.count,
                                 &loaded.names, &loaded.options, &message);
-    enum haul_status status = rocks_error(message, "load options", error);
+    enum haul_status status = options_error(opening, message, error);
     if (status == HAUL_OK) {
         store->options = rocksdb_options_create_copy(database_options);
-        status = add_families(store, &loaded, stored, stored_count, error);
+        status = add_families(opening, &loaded, error);
         rocksdb_load_latest_options_destroy(database_options, loaded.names, loaded.options,
                                             loaded.count);
     }
@@ -181,25 +240,15 @@ static enum haul_status load_stored(struct rocks_store *store, const struct rock
     return status;
 }
 
-static enum haul_status load_options(struct rocks_store *store, struct haul_error *error)
+static enum haul_status load_options(struct opening *opening, struct haul_error *error)
 {
-    struct rocks_names *stored = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*stored));
-    if (stored == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for options");
+    if (opening->look.options.path[0] != '\0') {
+        return load_stored(opening, error);
     }
-    size_t count = 0;
-    enum haul_status status =
-        rocks_options_read(store->path, stored, HAUL_FAMILY_COUNT_MAX, &count, error);
-    if (status == HAUL_OK && count > 0) {
-        status = load_stored(store, stored, count, error);
-    } else if (status == HAUL_OK) {
-        /* No OPTIONS file, as after a repair: defaults. RocksDB compares the comparators. */
-        struct loaded nothing = {0};
-        store->options = rocksdb_options_create();
-        status = add_families(store, &nothing, stored, 0, error);
-    }
-    free(stored);
-    return status;
+    /* No OPTIONS file, as after a repair: defaults. RocksDB compares the comparators. */
+    struct loaded nothing = {0};
+    opening->store->options = rocksdb_options_create();
+    return add_families(opening, &nothing, error);
 }
 
 static void create_options(struct rocks_store *store)
@@ -207,13 +256,73 @@ static void create_options(struct rocks_store *store)
     store->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(store->options, 1);
     store->fresh = true;
-    add_family(store, "default", NULL, rocksdb_options_create_copy(store->options));
+    add_family(store, "default", ROCKS_BYTEWISE, rocksdb_options_create_copy(store->options));
+}
+
+/* --- the owner's OPTIONS file ----------------------------------------------------------------- */
+
+/* Keep its text. A file that cannot be read any more is not worth an error: RocksDB has read it. */
+static void keep_options_text(struct opening *opening)
+{
+    FILE *file =
+        opening->look.options.path[0] == '\0' ? NULL : fopen(opening->look.options.path, "re");
+    long size = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
+    char *text = size < 0 ? NULL : malloc((size_t)size + 1);
+    if (text != NULL && fseek(file, 0, SEEK_SET) == 0 &&
+        fread(text, 1, (size_t)size, file) == (size_t)size) {
+        opening->options_text = text;
+        opening->options_text_size = (size_t)size;
+        text = NULL;
+    }
+    free(text);
+    if (file != NULL) {
+        (void)fclose(file);
+    }
+}
+
+/* The open has written a new file, with what haul needs and without what it does not know. It gets
+ * the old text again. A failure leaves a sound file. */
+static void restore_options_text(const struct opening *opening)
+{
+    struct haul_error ignored;
+    struct stored_options newest;
+    char path[STORED_PATH_BYTES_MAX + sizeof(".dbtmp")];
+    if (opening->options_text == NULL ||
+        stored_options_read(opening->store->path, &newest, &ignored) != HAUL_OK) {
+        return;
+    }
+    (void)snprintf(path, sizeof(path), "%s.dbtmp", newest.path);
+    FILE *file = strcmp(newest.path, opening->look.options.path) == 0 ? NULL : fopen(path, "we");
+    if (file != NULL) {
+        size_t size = opening->options_text_size;
+        bool written = fwrite(opening->options_text, 1, size, file) == size;
+        written = fflush(file) == 0 && written;
+        written = fsync(fileno(file)) == 0 && written;
+        written = fclose(file) == 0 && written;
+        if (!written || rename(path, newest.path) != 0) {
+            (void)unlink(path);
+        }
+    }
+    stored_options_fini(&newest);
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-static void apply_options(struct rocks_store *store, const struct haul_rocks_options *options)
+/* A source is read, and nothing else: its log stays log, and no compaction drops records. */
+static void spare_source(struct rocks_store *store)
 {
+    rocks_door_avoid_flush(store->options);
+    for (size_t i = 0; i < store->family_count; i++) {
+        if (rocks_door_drops_records(store->families[i].options)) {
+            rocksdb_options_set_disable_auto_compactions(store->families[i].options, 1);
+        }
+    }
+}
+
+static void apply_options(const struct opening *opening)
+{
+    struct rocks_store *store = opening->store;
+    const struct haul_rocks_options *options = opening->options;
     if (options->write_buffer_mib > 0) {
         size_t size = (size_t)options->write_buffer_mib << 20;
         rocksdb_options_set_write_buffer_size(store->options, size); /* of families made later */
@@ -221,7 +330,17 @@ static void apply_options(struct rocks_store *store, const struct haul_rocks_opt
             rocksdb_options_set_write_buffer_size(store->families[i].options, size);
         }
     }
+    if (opening->look.wal_dir[0] != '\0') {
+        rocksdb_options_set_wal_dir(
+            store->options, opening->look.wal_place == WAL_HERE ? "" : opening->look.wal_dir);
+    }
+    if (options->keep_log) {
+        spare_source(store);
+    }
     rocksdb_options_set_info_log_level(store->options, INFO_LOG_WARNINGS);
+    rocksdb_options_set_error_if_exists(store->options, 0);
+    /* A write that is in the log, but not in memory yet, would be in no view. */
+    rocksdb_options_set_unordered_write(store->options, 0);
 }
 
 static enum haul_status open_error(const struct rocks_store *store, char *message,
@@ -238,9 +357,9 @@ static enum haul_status open_error(const struct rocks_store *store, char *messag
 
 enum haul_status rocks_open_handles(struct rocks_store *store, struct haul_error *error)
 {
-    const char *names[HAUL_FAMILY_COUNT_MAX];
-    const rocksdb_options_t *options[HAUL_FAMILY_COUNT_MAX];
-    rocksdb_column_family_handle_t *handles[HAUL_FAMILY_COUNT_MAX] = {NULL};
+    const char *names[ROCKS_FAMILY_COUNT_MAX];
+    const rocksdb_options_t *options[ROCKS_FAMILY_COUNT_MAX];
+    rocksdb_column_family_handle_t *handles[ROCKS_FAMILY_COUNT_MAX] = {NULL};
     for (size_t i = 0; i < store->family_count; i++) {
         names[i] = store->families[i].family.name;
         options[i] = store->families[i].options;
@@ -262,6 +381,48 @@ enum haul_status rocks_open_handles(struct rocks_store *store, struct haul_error
     return status == HAUL_OK ? rocks_note_families(store, error) : status;
 }
 
+static bool archives_itself(struct rocks_store *store)
+{
+    return rocksdb_options_get_WAL_ttl_seconds(store->options) > 0 ||
+           rocksdb_options_get_WAL_size_limit_MB(store->options) > 0;
+}
+
+/* Of a database that exists: what is to be known and done before RocksDB opens it. */
+static enum haul_status prepare(struct opening *opening, struct haul_error *error)
+{
+    struct rocks_store *store = opening->store;
+    const struct haul_rocks_options *options = opening->options;
+    enum haul_status status =
+        options->read_only ? HAUL_OK : database_lock_acquire(store->path, &store->lock, error);
+    if (status == HAUL_OK) {
+        status = look(opening, error);
+    }
+    if (status == HAUL_OK) {
+        status = load_options(opening, error);
+    }
+    if (status != HAUL_OK || options->read_only) {
+        return status;
+    }
+    (void)snprintf(store->wal_dir, sizeof(store->wal_dir), "%s", opening->look.wal_dir);
+    store->archives_itself = archives_itself(store);
+    keep_options_text(opening);
+    if (options->keep_log && !store->archives_itself) {
+        status = log_links_make(store->path, store->wal_dir, options->log, error);
+    }
+    return status;
+}
+
+static enum haul_status open_prepared(struct opening *opening, struct haul_error *error)
+{
+    apply_options(opening);
+    enum haul_status status = rocks_open_handles(opening->store, error);
+    status = feature_gate_explain(&opening->look, &opening->release, status, error);
+    if (status == HAUL_OK && !opening->options->read_only) {
+        restore_options_text(opening);
+    }
+    return status == HAUL_OK ? rocks_read_identity(opening->store, error) : status;
+}
+
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
                             struct haul_error *error)
 {
@@ -269,11 +430,18 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     if (strlen(store->path) > ROCKS_PATH_BYTES_MAX - 512) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "the directory's name is too long");
     }
+    struct opening *opening = calloc(1, sizeof(*opening));
+    if (opening == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for an open");
+    }
+    opening->store = store;
+    opening->options = options;
+    opening->release = this_release();
     enum haul_status status;
     if (is_database(store->path)) {
         status = rocks_stored_read(store->path, &store->stored, error);
         if (status == HAUL_OK) {
-            status = load_options(store, error);
+            status = prepare(opening, error);
         }
     } else {
         bool may_create = options->create_if_missing && !options->read_only;
@@ -282,12 +450,68 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
             create_options(store);
         }
     }
-    if (status == HAUL_OK && options->keep_log && !options->read_only) {
-        status = rocks_archive_keep(store, error);
-    }
     if (status == HAUL_OK) {
-        apply_options(store, options);
-        status = rocks_open_handles(store, error);
+        status = open_prepared(opening, error);
     }
-    return status == HAUL_OK ? rocks_read_identity(store, error) : status;
+    store_look_close(&opening->look);
+    free(opening->options_text);
+    free(opening);
+    return status;
+}
+
+/* --- behind the close ------------------------------------------------------------------------- */
+
+/* Is there a job of this source that could go on from the log? When in doubt, yes. */
+static bool needs_log(const char *directory)
+{
+    static const char *const ended[] = {"ABORTED", "RELEASED", "DONE"};
+    struct haul_error ignored;
+    struct haul_job *jobs = NULL;
+    size_t count = 0;
+    bool needs = haul_jobs_list(directory, &jobs, &count, &ignored) != HAUL_OK;
+    for (size_t i = 0; i < count; i++) {
+        bool over = jobs[i].role != HAUL_JOB_SOURCE;
+        for (size_t j = 0; j < sizeof(ended) / sizeof(ended[0]); j++) {
+            over = over || strcmp(jobs[i].phase, ended[j]) == 0;
+        }
+        needs = needs || !over;
+    }
+    free(jobs);
+    return needs;
+}
+
+static void tidy(const char *directory, const char *wal_dir, bool archives)
+{
+    if (log_links_exist(directory) && (archives || !needs_log(directory))) {
+        log_links_drop(directory, wal_dir, archives);
+    }
+}
+
+void rocks_tidy(struct rocks_store *store)
+{
+    if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
+        tidy(store->path, store->wal_dir, store->archives_itself);
+    }
+    database_lock_release(&store->lock, store->path, store->db != NULL);
+}
+
+void haul_rocks_store_tidy(const char *directory)
+{
+    struct haul_error ignored;
+    struct database_lock lock = {.fd = -1};
+    if (!log_links_exist(directory) ||
+        database_lock_acquire(directory, &lock, &ignored) != HAUL_OK) {
+        return;
+    }
+    struct store_look *look_at = calloc(1, sizeof(*look_at));
+    const struct store_look_options options = {.directory = directory};
+    if (look_at != NULL && store_look_open(&options, look_at, &ignored) == HAUL_OK &&
+        look_at->wal_place != WAL_UNSURE) {
+        tidy(directory, look_at->wal_dir, look_at->options.archives_log);
+    }
+    if (look_at != NULL) {
+        store_look_close(look_at);
+    }
+    free(look_at);
+    database_lock_release(&lock, directory, true);
 }

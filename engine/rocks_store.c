@@ -9,6 +9,7 @@
 
 #include "rocks_door.h"
 #include "rocks_stored.h"
+#include "store_look.h"
 
 /* --- errors ----------------------------------------------------------------------------------- */
 
@@ -46,6 +47,8 @@ static const struct translation translations[] = {
      "another process has the database open; stop it first"},
     {"does not match existing comparator", ANYWHERE, HAUL_MISMATCH,
      "embed libhaul in the program that has the comparator"},
+    {"Invalid blob file number", ANYWHERE, HAUL_UNSUPPORTED,
+     "this may be a BlobDB of the old kind: rewrite it with integrated blob files first"},
     {"Corruption", AT_START, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
     {"IO error", AT_START, HAUL_IO, ""},
     {"", AT_START, HAUL_STORE, ""},
@@ -139,6 +142,14 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
     return HAUL_OK;
 }
 
+void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *options)
+{
+    char description[ROCKS_DOOR_NAME_BYTES];
+    rocks_door_describe_merge(options, description);
+    stored_options_unescape(description, strlen(description), family->family.merge_operator,
+                            HAUL_NAME_BYTES_MAX);
+}
+
 enum haul_status rocks_note_families(struct rocks_store *store, struct haul_error *error)
 {
     if (!rocks_door_fits()) {
@@ -153,22 +164,34 @@ enum haul_status rocks_note_families(struct rocks_store *store, struct haul_erro
         struct rocks_family_facts facts;
         rocks_door_family(store->db, store->families[i].handle, &facts);
         store->families[i].drops_records = facts.drops_records;
+        stored_options_unescape(facts.merge_operator, strlen(facts.merge_operator),
+                                store->families[i].family.merge_operator, HAUL_NAME_BYTES_MAX);
     }
     return HAUL_OK;
+}
+
+/* RocksDB's own family is nobody's data. */
+static bool is_listed(const struct rocks_family *family)
+{
+    return strcmp(family->family.name, STATISTICS_FAMILY) != 0;
 }
 
 static enum haul_status store_families(struct haul_store *base, struct haul_family *families,
                                        size_t capacity, size_t *count, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    if (store->family_count > capacity) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu column families; at most %zu",
-                              store->family_count, capacity);
-    }
+    size_t listed = 0;
     for (size_t i = 0; i < store->family_count; i++) {
-        families[i] = store->families[i].family;
+        if (!is_listed(&store->families[i])) {
+            continue;
+        }
+        if (listed == capacity) {
+            return haul_error_set(error, HAUL_LIMIT, NULL, 0, "more than %zu column families",
+                                  capacity);
+        }
+        families[listed++] = store->families[i].family;
     }
-    *count = store->family_count;
+    *count = listed;
     return HAUL_OK;
 }
 
@@ -322,7 +345,7 @@ static void close_database(struct rocks_store *store)
     if (store->db != NULL) {
         rocksdb_close(store->db);
     }
-    rocks_archive_drop(store);
+    rocks_tidy(store);
     for (size_t i = 0; i < store->family_count; i++) {
         rocksdb_options_destroy(store->families[i].options);
     }
@@ -395,6 +418,7 @@ struct rocks_store *rocks_store_create(const char *path)
         return NULL;
     }
     store->base.ops = &rocks_store_ops;
+    store->lock.fd = -1;
     store->path = path_copy;
     store->write_options = rocksdb_writeoptions_create();
     store->write_options_no_wal = rocksdb_writeoptions_create();

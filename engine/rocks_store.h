@@ -5,13 +5,11 @@
  *   rocks_store.c    families, writing, facts, the table of operations
  *   rocks_attach.c   a database that the embedder has open
  *   rocks_open.c     opening with the options that the database has stored
- *   rocks_options.c  comparators and merge operators by the names in the OPTIONS file
  *   rocks_view.c     snapshots
  *   rocks_scan.c     scans, single reads
  *   rocks_size.c     edges and sizes of ranges
  *   rocks_split.c    keys that cut a range
  *   rocks_wal.c      the write-ahead log
- *   rocks_archive.c  log files that outlive a restart
  *   rocks_table.c    table files
  *   rocks_takeover.c options of families, from and for another database
  *   rocks_families.c making column families
@@ -25,9 +23,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "database_lock.h"
 #include "haul/store.h"
 
 struct rocks_stored;
+
+enum {
+    ROCKS_PATH_BYTES_MAX = 4096,
+    ROCKS_FAMILY_COUNT_MAX = HAUL_FAMILY_COUNT_MAX + 1, /* and RocksDB's own for statistics */
+};
 
 struct rocks_family {
     struct haul_family family;
@@ -47,7 +51,9 @@ struct rocks_store {
     bool flushes_at_close;
     bool fresh;     /* made by this open */
     bool lost;      /* closed to be made anew, and could not be opened again */
-    bool keeps_log; /* log files have a second name in the archive: rocks_archive_drop */
+    struct database_lock lock;
+    char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
+    bool archives_itself;               /* old log files, by its own options */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
     struct rocks_stored *stored;     /* as of before it was opened; NULL: attached, or new */
@@ -59,7 +65,7 @@ struct rocks_store {
     pthread_mutex_t ingest_lock;    /* an ingestion of ours and its count are one */
     uint64_t own_ingests;
     size_t family_count;
-    struct rocks_family families[HAUL_FAMILY_COUNT_MAX];
+    struct rocks_family families[ROCKS_FAMILY_COUNT_MAX];
 };
 
 /* Takes (frees) RocksDB's message; OK when it is NULL. `call` names what was tried. Never answers
@@ -89,6 +95,9 @@ static inline struct rocks_store *rocks_of(struct haul_store *store)
     return (struct rocks_store *)store;
 }
 
+/* The merge operator with the options that it is stored with, so that both sides of a job can tell
+ * whether theirs merge alike. */
+void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *options);
 /* Of open families: what RocksDB itself says of them. Errors: UNSUPPORTED (another RocksDB). */
 enum haul_status rocks_note_families(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
@@ -98,8 +107,6 @@ enum haul_status rocks_note_families(struct rocks_store *store,
 struct rocks_store *rocks_store_create(const char *path);
 
 /* --- rocks_open.c ----------------------------------------------------------------------------- */
-
-enum { ROCKS_PATH_BYTES_MAX = 4096 };
 
 /* Open what `store->families` has, and fill in handles and ids. Errors: BUSY, those of RocksDB. */
 enum haul_status rocks_open_handles(struct rocks_store *store,
@@ -114,23 +121,11 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
 enum haul_status rocks_read_identity(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* --- rocks_options.c -------------------------------------------------------------------------- */
-
-/* Names of the stored options of one column family; empty: RocksDB's default. */
-struct rocks_names {
-    char family[HAUL_NAME_BYTES_MAX];
-    char comparator[HAUL_NAME_BYTES_MAX];
-    char merge_operator[HAUL_NAME_BYTES_MAX];
-};
+/* After the database was closed, or not opened: second names of log files go when no job needs
+ * them, and the lock. */
+void rocks_tidy(struct rocks_store *store);
 
 #define ROCKS_BYTEWISE "leveldb.BytewiseComparator"
-
-/* Read the newest OPTIONS file of a database; none: `*count` is 0. Errors: NO_MEMORY, IO, LIMIT. */
-enum haul_status rocks_options_read(const char *path, struct rocks_names *names, size_t capacity,
-                                    size_t *count, struct haul_error *error) HAUL_MUST_CHECK;
-/* Errors: MISMATCH (a comparator or merge operator that RocksDB cannot make by itself). */
-enum haul_status rocks_options_check(const struct rocks_names *names,
-                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* --- rocks_takeover.c, rocks_families.c, rocks_receive.c -------------------------------------- */
 
@@ -197,14 +192,6 @@ enum haul_status rocks_wal_next(struct haul_wal_reader *reader, struct haul_log_
                                 struct haul_error *error);
 uint64_t rocks_wal_position(const struct haul_wal_reader *reader);
 void rocks_wal_close(struct haul_wal_reader *reader);
-
-/* --- rocks_archive.c -------------------------------------------------------------------------- */
-
-/* Before the database is opened: see that its log files stay readable. Errors: IO, NO_SPACE. */
-enum haul_status rocks_archive_keep(struct rocks_store *store,
-                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* After it was closed: undo that. */
-void rocks_archive_drop(struct rocks_store *store);
 
 /* --- rocks_table.c ---------------------------------------------------------------------------- */
 

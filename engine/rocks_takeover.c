@@ -12,6 +12,7 @@
 #include "bytes.h"
 #include "clock.h"
 #include "family_options.h"
+#include "feature_gate.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
 
@@ -188,14 +189,8 @@ static bool is_own_class(const char *name, const char *value)
     if (strcmp(name, "filter_policy") == 0) {
         return starts_with(class, "bloomfilter:") || starts_with(class, "ribbonfilter:");
     }
-    struct rocks_names names = {.family = ""};
-    if (strcmp(name, "comparator") == 0) {
-        (void)snprintf(names.comparator, sizeof(names.comparator), "%s", class);
-    } else if (strcmp(name, "merge_operator") == 0) {
-        (void)snprintf(names.merge_operator, sizeof(names.merge_operator), "%s", class);
-    }
-    struct haul_error ignored;
-    return rocks_options_check(&names, &ignored) == HAUL_OK;
+    return (strcmp(name, "comparator") != 0 || feature_gate_knows_comparator(class)) &&
+           (strcmp(name, "merge_operator") != 0 || feature_gate_knows_merge_operator(class));
 }
 
 /* One option as RocksDB's parser takes it; false: it does not pass. */
@@ -297,6 +292,6 @@ void rocks_takeover_prepare(const struct rocks_store *store, const char *name, c
     memset(family, 0, sizeof(*family));
     (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
     take_class(text, "comparator", ROCKS_BYTEWISE, family->family.comparator);
-    take_class(text, "merge_operator", "", family->family.merge_operator);
     family->options = make_options(store, text, with_compression);
+    rocks_name_merge(family, family->options);
 }

@@ -164,12 +164,18 @@ test_recv__plain_tables__refused() {
         'put zzz 1' 'delete zzz'
 }
 
-test_recv__unordered_write__refused() {
-    refuses 'unordered_write' 'options unordered_write=true' 'put zzz 1' 'delete zzz'
+test_recv__unordered_write__ordered_while_it_receives() {
+    "$maker" source 'fill key 100 100'
+    "$maker" target 'options unordered_write=true' 'put zzz 1' 'delete zzz'
+    receive
+    send 0
+    received
+    grep -q '^  unordered_write=true' "$(find target -name 'OPTIONS-*' | sort | tail -n 1)" || fail 'an option is lost'
+    reads_alike
 }
 
 test_recv__other_merge_operator__refused() {
-    refuses "merge operator is 'none', the target's 'StringAppendOperator'" \
+    refuses "merge operator is 'none', the target's '\{id=StringAppendOperator;" \
         'options merge_operator=StringAppendOperator' 'put zzz 1' 'delete zzz'
 }
 

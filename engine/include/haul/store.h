@@ -204,15 +204,25 @@ struct haul_rocks_options {
                     * after a restart */
     bool flush_at_close; /* what was written goes from the log into tables, compressed as these are:
                           * for a target, whose next open has no log to replay then */
+    const char *wal_dir; /* borrowed: where the database's own log lies; NULL: as the database says,
+                          * as long as that cannot be another database's */
     const struct haul_log *log; /* borrowed */
 };
 
 /* Open with the options that the database itself has stored; a new one gets RocksDB's defaults.
- * Errors: NOT_FOUND (no database there), BUSY (locked by another process), MISMATCH (a comparator
- * or merge operator that this program does not have), CORRUPT, NO_SPACE, IO, STORE. */
+ * Before RocksDB opens an existing one it is looked at: what cannot be moved faithfully, or would
+ * be harmed by an open, is refused (docs/COMPATIBILITY.md).
+ * Errors: NOT_FOUND (no database there), BUSY (locked by another process), MISMATCH (a comparator,
+ * merge operator or table factory that this program does not have), UNSUPPORTED, VERSION (of a
+ * later RocksDB), CORRUPT, NO_SPACE, IO, STORE. */
 enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
                                        struct haul_store **store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Second names of log files, which a source with keep_log makes, go with the close of the store, or
+ * stay for a job that can go on. After a crash this removes those that no job needs any more; it
+ * does nothing while the database is in use. */
+void haul_rocks_store_tidy(const char *directory);
 
 /* A database that the embedder has open: it stays the embedder's, and outlives the store. The
  * handles are those of RocksDB's C API (`rocksdb_t` and so on), of the same release that libhaul

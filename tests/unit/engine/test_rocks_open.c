@@ -493,7 +493,7 @@ static void test_open__string_append_operator__merged_values_are_read(void)
     struct haul_family families[1];
     size_t count = 0;
     check_status(store->ops->families(store, families, 1, &count, &error), HAUL_OK);
-    check_text(families[0].merge_operator, "StringAppendOperator");
+    check_text(families[0].merge_operator, "{id=StringAppendOperator;delimiter=,;}");
     store->ops->close(store);
     foreign_fini(&foreign);
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_look.h — what lies in the log files of a database that is not open: is every record of them
+ * one that RocksDB would replay, and does one of them hold what haul cannot move?
+ *
+ * At damage, RocksDB replays what lies before it and removes the rest with the file. A write that a
+ * crash has torn is no loss: nothing whole lies behind it. But when whole records do, they had been
+ * acknowledged.
+ *
+ * Thread: any. */
+#ifndef HAUL_LOG_LOOK_H
+#define HAUL_LOG_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+
+enum { LOG_LOOK_TEXT_BYTES_MAX = 256 };
+
+struct log_look {
+    uint64_t file_count;
+    uint64_t record_count;
+    bool compressed; /* only damage was looked for */
+    /* Whole records lie behind damage; what `damage` says. */
+    bool loses_records;
+    char damage[LOG_LOOK_TEXT_BYTES_MAX];
+    /* A transaction that is prepared and neither committed nor rolled back. */
+    bool has_prepared;
+    char prepared[LOG_LOOK_TEXT_BYTES_MAX]; /* its name */
+    bool has_persisted_prepare; /* of the policies write-prepared and write-unprepared */
+    bool has_blob_index;        /* of the old BlobDB */
+};
+
+/* Look at the files of `directory`. Those below number `min_number` are obsolete but for prepared
+ * transactions.
+ * Errors: VERSION (records that only a later release knows), IO, NO_MEMORY. */
+enum haul_status log_look(const char *directory, uint64_t min_number, struct log_look *look,
+                          struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Is this the name of a log file? */
+bool log_look_is_log(const char *name);
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* manifest.h — what a database's manifest says, read without opening the database: its column
+ * families, its live table and blob files, and from which log file on the log counts.
+ *
+ * RocksDB's own reader ends the process on some manifests that other programs can make, and takes
+ * LevelDB's for its own; so haul looks first.
+ *
+ * Thread: any. */
+#ifndef HAUL_MANIFEST_H
+#define HAUL_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+
+struct manifest_family {
+    uint32_t id;
+    char *name; /* `name_size` bytes, among which may be zeros, and one more */
+    size_t name_size;
+    char *comparator;
+    uint64_t log_number; /* log files below this one are not replayed for it */
+};
+
+struct manifest_file {
+    uint64_t number;
+    uint32_t family_id;
+    uint32_t path_id; /* index in db_paths or cf_paths */
+};
+
+/* All zero is an empty one. */
+struct manifest {
+    struct manifest_family *families; /* live ones */
+    size_t family_count;
+    struct manifest_file *tables; /* live ones, in no order */
+    size_t table_count;
+    uint64_t blob_file_count;
+    uint64_t min_log_number; /* log files below this one are obsolete */
+    uint64_t last_sequence;
+    bool has_rocksdb_fields; /* at least one that LevelDB does not write */
+};
+
+/* The manifest that `directory`/CURRENT names. Its name goes to `file_path` also on failure; empty
+ * when CURRENT could not be read.
+ * Errors: NOT_FOUND (no CURRENT), CORRUPT, VERSION (a field of a later release), IO, NO_MEMORY. */
+enum haul_status manifest_read(const char *directory, struct manifest *manifest, char *file_path,
+                               size_t file_path_size_bytes,
+                               struct haul_error *error) HAUL_MUST_CHECK;
+void manifest_fini(struct manifest *manifest);
+
+#endif

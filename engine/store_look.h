@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* store_look.h — a look at a database before RocksDB opens it: what it is, what it holds and where
+ * its files lie. Nothing is written and nothing is locked.
+ *
+ * Thread: any. */
+#ifndef HAUL_STORE_LOOK_H
+#define HAUL_STORE_LOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "log_look.h"
+#include "manifest.h"
+#include "stored_options.h"
+
+/* RocksDB's own family for statistics (persist_stats_to_disk). */
+#define STATISTICS_FAMILY "___rocksdb_stats_history___"
+
+enum table_kind {
+    TABLE_BLOCK_BASED,
+    TABLE_PLAIN,
+    TABLE_CUCKOO,
+    TABLE_UNKNOWN,
+};
+
+/* Where the log lies, as far as one can tell without being told. */
+enum wal_place {
+    WAL_HERE,      /* in the directory */
+    WAL_ELSEWHERE, /* where OPTIONS says, and it is this database's own */
+    WAL_UNSURE,    /* OPTIONS names a directory that may be another database's */
+};
+
+struct store_look {
+    char directory[STORED_PATH_BYTES_MAX];
+    struct stored_options options;
+    struct manifest manifest;
+    char manifest_path[STORED_PATH_BYTES_MAX];
+    struct log_look log;
+    bool has_identity;
+    bool has_stacked_blobs; /* blob_dir/ of the BlobDB of before RocksDB 6.18 */
+    bool is_leveldb;
+    enum wal_place wal_place;
+    char wal_dir[STORED_PATH_BYTES_MAX];    /* in effect; with WAL_UNSURE: the one that is named */
+    char other_path[STORED_PATH_BYTES_MAX]; /* one of several db_paths; empty: none is known */
+    uint64_t missing_table;                 /* a live table file that is not here; 0: none */
+    enum table_kind foreign_tables;         /* of a file; TABLE_BLOCK_BASED: none was seen */
+    uint32_t table_format_max;              /* of block-based ones that were looked at */
+};
+
+struct store_look_options {
+    const char *directory;
+    const char *wal_dir; /* given by the user; NULL: as above */
+    bool with_log;       /* walk the log files as well */
+};
+
+/* `*look` is to be closed also when it fails.
+ * Errors: NOT_FOUND (no CURRENT), CORRUPT, VERSION (of a later release), IO, NO_MEMORY. */
+enum haul_status store_look_open(const struct store_look_options *options, struct store_look *look,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+void store_look_close(struct store_look *look);
+
+#endif
