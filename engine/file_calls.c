@@ -5,12 +5,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 static int system_open(void *context, const char *path, int flags, unsigned mode)
 {
@@ -85,6 +89,21 @@ static int system_link_count(void *context, int fd)
     return fstat(fd, &status) == 0 ? (int)status.st_nlink : -1;
 }
 
+static int system_identity(void *context, int fd, struct file_identity *identity)
+{
+    (void)context;
+    struct statx status;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_BTIME, &status) != 0) {
+        return -1;
+    }
+    bool has_birth = (status.stx_mask & STATX_BTIME) != 0;
+    identity->inode = status.stx_ino;
+    identity->birth_ns = has_birth ? (uint64_t)status.stx_btime.tv_sec * NS_PER_S +
+                                         status.stx_btime.tv_nsec
+                                   : 0;
+    return 0;
+}
+
 static int system_list(void *context, const char *path, file_calls_visit *visit,
                        void *visit_context)
 {
@@ -113,6 +132,12 @@ static int system_random(void *context, void *data, size_t size)
     return getentropy(data, size);
 }
 
+static void system_pause(void *context, unsigned pause_ms)
+{
+    (void)context;
+    (void)poll(NULL, 0, (int)pause_ms);
+}
+
 const struct file_calls file_calls_system = {
     .context = NULL,
     .open = system_open,
@@ -127,6 +152,8 @@ const struct file_calls file_calls_system = {
     .unlink = system_unlink,
     .mkdir = system_mkdir,
     .link_count = system_link_count,
+    .identity = system_identity,
     .list = system_list,
     .random = system_random,
+    .pause = system_pause,
 };

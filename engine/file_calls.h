@@ -11,6 +11,12 @@
 /* Called once a directory entry; `name` is borrowed for the call. */
 typedef void file_calls_visit(void *visit_context, const char *name);
 
+/* What tells a file from a copy of it. */
+struct file_identity {
+    uint64_t inode;
+    uint64_t birth_ns; /* 0: the file system does not record it */
+};
+
 /* Every slot is mandatory. Results and errno are those of the call of the same name: -1 and errno
  * on failure. Thread: as the system's own calls, any. */
 struct file_calls {
@@ -28,10 +34,14 @@ struct file_calls {
     int (*mkdir)(void *context, const char *path, unsigned mode);
     /* How many names the open file has: 0 when it was unlinked or replaced meanwhile. */
     int (*link_count)(void *context, int fd);
+    /* Errors: -1 and errno. */
+    int (*identity)(void *context, int fd, struct file_identity *identity);
     /* Visit every entry of a directory but "." and "..", in any order. */
     int (*list)(void *context, const char *path, file_calls_visit *visit, void *visit_context);
     /* Fill with random bytes. */
     int (*random)(void *context, void *data, size_t size);
+    /* Let some time pass, in which another process can give a lock back. */
+    void (*pause)(void *context, unsigned pause_ms);
 };
 
 /* The system itself. */

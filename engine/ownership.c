@@ -1,341 +1,237 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ownership.c — the list of handed-over ranges in memory and its compare-and-swap on disk. The
- * bytes are in ownership_format.c.
- *
- *   ownership_swap: lock -> read -> compare -> write beside -> fsync -> rename -> fsync directory
- *
- * The lock is on a file of its own, since the file itself is replaced at every swap. */
+/* ownership.c — the map of moved ranges and the history of jobs, in memory. */
 #include "ownership.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "assertion.h"
 #include "bytes.h"
-#include "durable_file.h"
 
 void ownership_init(struct ownership *ownership)
 {
     memset(ownership, 0, sizeof(*ownership));
 }
 
-static void entry_fini(struct ownership_entry *entry)
-{
-    key_range_fini(&entry->range);
-    free(entry->families);
-}
-
 void ownership_fini(struct ownership *ownership)
 {
-    for (size_t i = 0; i < ownership->entry_count; i++) {
-        entry_fini(&ownership->entries[i]);
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        range_map_fini(&ownership->families[i].map);
     }
-    free(ownership->entries);
+    free(ownership->families);
+    free(ownership->peers);
+    free(ownership->jobs);
     ownership_init(ownership);
 }
 
-const char *ownership_state_name(enum ownership_state state)
+/* Room for `count` items, with some to spare. Errors: NO_MEMORY. */
+static enum haul_status grow(void **items, size_t count, size_t item_bytes)
 {
-    switch (state) {
-#define STATE_NAME(name, value, sentence) \
-    case OWNERSHIP_##name:                \
-        return #name;
-        OWNERSHIP_STATE_LIST(STATE_NAME)
-#undef STATE_NAME
+    /* The array has room for the next power of two. */
+    if (count > 0 && (count & (count - 1)) != 0) {
+        return HAUL_OK;
     }
-    return "UNKNOWN";
-}
-
-/* --- the list --------------------------------------------------------------------------------- */
-
-static bool names_are_valid(const struct ownership_entry *entry)
-{
-    for (size_t i = 0; i < entry->family_count; i++) {
-        size_t size = strnlen(entry->families[i], HAUL_NAME_BYTES_MAX);
-        if (size == 0 || size == HAUL_NAME_BYTES_MAX) {
-            return false;
-        }
-    }
-    return entry->family_count <= HAUL_FAMILY_COUNT_MAX;
-}
-
-/* Into storage that was not initialised. Errors: NO_MEMORY, INVALID. */
-static enum haul_status entry_copy(struct ownership_entry *copy,
-                                   const struct ownership_entry *entry)
-{
-    *copy = *entry;
-    copy->families = NULL;
-    enum haul_status status =
-        key_range_init(&copy->range, key_range_start(&entry->range), key_range_end(&entry->range));
-    if (status != HAUL_OK || entry->family_count == 0) {
-        return status;
-    }
-    copy->families = calloc(entry->family_count, sizeof(*copy->families));
-    if (copy->families == NULL) {
-        key_range_fini(&copy->range);
-        return HAUL_NO_MEMORY;
-    }
-    memcpy(copy->families, entry->families, entry->family_count * sizeof(*copy->families));
-    return HAUL_OK;
-}
-
-enum haul_status ownership_add(struct ownership *ownership, const struct ownership_entry *entry)
-{
-    if (!names_are_valid(entry)) {
-        return HAUL_INVALID;
-    }
-    if (ownership->entry_count == OWNERSHIP_ENTRY_COUNT_MAX) {
-        return HAUL_LIMIT;
-    }
-    struct ownership_entry *larger =
-        realloc(ownership->entries, (ownership->entry_count + 1) * sizeof(*larger));
+    void *larger = realloc(*items, (count == 0 ? 1 : 2 * count) * item_bytes);
     if (larger == NULL) {
         return HAUL_NO_MEMORY;
     }
-    ownership->entries = larger;
-    enum haul_status status = entry_copy(&larger[ownership->entry_count], entry);
+    *items = larger;
+    return HAUL_OK;
+}
+
+/* --- peers ------------------------------------------------------------------------------------ */
+
+static enum haul_status add_peer(struct ownership *ownership, const char *identity)
+{
+    void *peers = ownership->peers;
+    enum haul_status status = grow(&peers, ownership->peer_count, sizeof(*ownership->peers));
+    ownership->peers = peers;
     if (status == HAUL_OK) {
-        ownership->entry_count++;
+        char *name = ownership->peers[ownership->peer_count++];
+        memset(name, 0, HAUL_IDENTITY_BYTES_MAX);
+        memcpy(name, identity, strlen(identity));
     }
     return status;
 }
 
-void ownership_drop(struct ownership *ownership, const uint8_t job_id[OWNERSHIP_JOB_ID_BYTES])
+enum haul_status ownership_peer(struct ownership *ownership, const char *identity, uint32_t *index)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < ownership->entry_count; i++) {
-        struct ownership_entry *entry = &ownership->entries[i];
-        if (memcmp(entry->job_id, job_id, sizeof(entry->job_id)) == 0) {
-            entry_fini(entry);
-        } else {
-            ownership->entries[kept++] = *entry;
+    if (strnlen(identity, HAUL_IDENTITY_BYTES_MAX) == HAUL_IDENTITY_BYTES_MAX) {
+        return HAUL_INVALID;
+    }
+    enum haul_status status = HAUL_OK;
+    if (ownership->peer_count == 0) {
+        status = add_peer(ownership, "");
+    }
+    /* The newest are the likeliest. */
+    for (size_t i = ownership->peer_count; status == HAUL_OK && i > 0; i--) {
+        if (strcmp(ownership->peers[i - 1], identity) == 0) {
+            *index = (uint32_t)(i - 1);
+            return HAUL_OK;
         }
     }
-    ownership->entry_count = kept;
+    if (status == HAUL_OK) {
+        *index = (uint32_t)ownership->peer_count;
+        status = add_peer(ownership, identity);
+    }
+    return status;
 }
 
-static bool entry_has_family(const struct ownership_entry *entry, const char *family)
+const char *ownership_peer_name(const struct ownership *ownership, uint32_t index)
 {
-    if (entry->family_count == 0 || family == NULL) {
-        return true;
-    }
-    for (size_t i = 0; i < entry->family_count; i++) {
-        if (strcmp(entry->families[i], family) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return index < ownership->peer_count ? ownership->peers[index] : "";
 }
 
-const struct ownership_entry *ownership_find(const struct ownership *ownership, const char *family,
-                                             const struct key_range *range)
+/* --- map -------------------------------------------------------------------------------------- */
+
+static struct ownership_family *find_family(const struct ownership *ownership, const char *name)
 {
-    for (size_t i = ownership->entry_count; i > 0; i--) {
-        const struct ownership_entry *entry = &ownership->entries[i - 1];
-        if (entry_has_family(entry, family) && key_range_overlaps(&entry->range, range)) {
-            return entry;
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        if (strcmp(ownership->families[i].name, name) == 0) {
+            return &ownership->families[i];
         }
     }
     return NULL;
 }
 
-/* --- the file --------------------------------------------------------------------------------- */
-
-static const struct file_calls *calls_or_system(const struct file_calls *calls)
+const struct range_map *ownership_map(const struct ownership *ownership, const char *family)
 {
-    return calls == NULL ? &file_calls_system : calls;
+    const struct ownership_family *found = find_family(ownership, family);
+    found = found == NULL ? find_family(ownership, "") : found;
+    return found == NULL ? NULL : &found->map;
 }
 
-/* Errors: NOT_FOUND, LIMIT, NO_MEMORY, IO. */
-static enum haul_status read_bytes(const struct file_calls *calls, const char *path,
-                                   uint8_t **bytes, size_t *size, struct haul_error *error)
+/* A family begins with what holds for all. Errors: NO_MEMORY, LIMIT. */
+static enum haul_status add_family(struct ownership *ownership, const char *name,
+                                   struct ownership_family **out)
 {
-    int fd = -1;
-    enum haul_status status = durable_file_open(calls, path, O_RDONLY, &fd, error);
+    if (ownership->family_count == OWNERSHIP_FAMILY_COUNT_MAX) {
+        return HAUL_LIMIT;
+    }
+    void *families = ownership->families;
+    enum haul_status status = grow(&families, ownership->family_count, sizeof(**out));
+    ownership->families = families;
     if (status != HAUL_OK) {
         return status;
     }
-    status = durable_file_read(calls, fd, OWNERSHIP_FILE_BYTES_MAX, bytes, size);
-    if (status != HAUL_OK) {
-        int code = status == HAUL_IO ? errno : 0;
-        status = haul_error_set(error, status, "pread", code, "cannot read %s", path);
-    }
-    (void)calls->close(calls->context, fd);
-    return status;
-}
-
-enum haul_status ownership_read(const struct file_calls *calls, const char *directory,
-                                struct ownership *ownership, struct haul_error *error)
-{
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_path(directory, "ownership", path, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    status = read_bytes(calls_or_system(calls), path, &bytes, &size, error);
-    if (status == HAUL_NOT_FOUND) {
-        ownership_init(ownership);
-        return HAUL_OK;
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    status = ownership_decode(ownership, slice_of(bytes, size));
-    free(bytes);
-    if (status != HAUL_OK) {
-        return haul_error_set(error, status, NULL, 0, "%s cannot be understood", path);
-    }
-    return HAUL_OK;
-}
-
-/* Errors: NO_SPACE, IO, others of opening. */
-static enum haul_status write_beside(const struct file_calls *calls, const char *path,
-                                     struct haul_slice bytes, struct haul_error *error)
-{
-    int fd = -1;
-    enum haul_status status =
-        durable_file_open(calls, path, O_WRONLY | O_CREAT | O_TRUNC, &fd, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    status = durable_file_write(calls, fd, bytes, 0);
-    if (status != HAUL_OK) {
-        status = haul_error_set(error, status, "pwrite", errno, "cannot write %s", path);
-    } else if (calls->fsync(calls->context, fd) != 0) {
-        int code = errno;
-        status = haul_error_set(error, durable_file_status(code), "fsync", code, "cannot write %s",
-                                path);
-    }
-    (void)calls->close(calls->context, fd);
-    return status;
-}
-
-/* Errors: those of write_beside; IN_DOUBT. */
-static enum haul_status replace(const struct file_calls *calls, const char *directory,
-                                struct haul_slice bytes, struct haul_error *error)
-{
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
-    char beside[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_path(directory, "ownership", path, error);
-    if (status == HAUL_OK) {
-        status = durable_file_path(directory, "ownership.tmp", beside, error);
+    const struct ownership_family *all = find_family(ownership, "");
+    struct ownership_family *family = &ownership->families[ownership->family_count];
+    memset(family, 0, sizeof(*family));
+    memcpy(family->name, name, strlen(name));
+    if (all != NULL) {
+        status = range_map_copy(&all->map, &family->map);
     }
     if (status == HAUL_OK) {
-        status = write_beside(calls, beside, bytes, error);
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    if (calls->rename(calls->context, beside, path) != 0) {
-        int code = errno;
-        return haul_error_set(error, durable_file_status(code), "rename", code, "cannot replace %s",
-                              path);
-    }
-    struct haul_error cause;
-    status = durable_file_sync_directory(calls, directory, &cause);
-    if (status != HAUL_OK) {
-        return haul_error_set(error, HAUL_IN_DOUBT, cause.call, cause.code,
-                              "%s was replaced, but a crash might undo that", path);
-    }
-    return HAUL_OK;
-}
-
-/* The lock of the directory, held until `*fd` is closed. Errors: BUSY, NO_SPACE, IO. */
-static enum haul_status lock_directory(const struct file_calls *calls, const char *directory,
-                                       int *fd, struct haul_error *error)
-{
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_make_directory(calls, directory, error);
-    if (status == HAUL_OK) {
-        status = durable_file_path(directory, "ownership.lock", path, error);
-    }
-    if (status == HAUL_OK) {
-        status = durable_file_open(calls, path, O_RDWR | O_CREAT, fd, error);
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    status = durable_file_lock(calls, *fd, path, error);
-    if (status != HAUL_OK) {
-        (void)calls->close(calls->context, *fd);
+        ownership->family_count++;
+        *out = family;
     }
     return status;
 }
 
-/* Errors: FENCED, those of ownership_read. */
-static enum haul_status compare(const struct file_calls *calls, const char *directory,
-                                uint64_t expected, const struct ownership *next,
-                                struct haul_error *error)
+static size_t count_parts(const struct ownership *ownership)
 {
-    struct ownership current;
-    enum haul_status status = ownership_read(calls, directory, &current, error);
-    if (status != HAUL_OK) {
-        return status;
+    size_t count = 0;
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        count += ownership->families[i].map.count;
     }
-    if (current.config_version != expected) {
-        status = haul_error_set(
-            error, HAUL_FENCED, NULL, 0, "the config version is %llu, no longer %llu",
-            (unsigned long long)current.config_version, (unsigned long long)expected);
-    } else if (next->epoch < current.epoch) {
-        status = haul_error_set(error, HAUL_FENCED, NULL, 0, "epoch %llu has taken over from %llu",
-                                (unsigned long long)current.epoch, (unsigned long long)next->epoch);
-    }
-    ownership_fini(&current);
-    return status;
+    return count;
 }
 
-enum haul_status ownership_swap(const struct file_calls *calls, const char *directory,
-                                uint64_t expected, const struct ownership *next,
-                                struct haul_error *error)
+/* A family of which nothing is moved needs no entry, unless others are by default. */
+static void prune_families(struct ownership *ownership)
 {
-    const struct file_calls *used = calls_or_system(calls);
-    if (next->config_version <= expected) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a config version must grow");
+    size_t kept = 0;
+    if (find_family(ownership, "") != NULL) {
+        return;
     }
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    enum haul_status status = ownership_encode(next, &bytes, &size);
-    if (status != HAUL_OK) {
-        return haul_error_set(error, status, NULL, 0, "the list of ranges is too large");
-    }
-    int lock_fd = -1;
-    status = lock_directory(used, directory, &lock_fd, error);
-    if (status == HAUL_OK) {
-        status = compare(used, directory, expected, next, error);
-        if (status == HAUL_OK) {
-            status = replace(used, directory, slice_of(bytes, size), error);
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        if (ownership->families[i].map.count == 0) {
+            range_map_fini(&ownership->families[i].map);
+        } else {
+            ownership->families[kept++] = ownership->families[i];
         }
-        (void)used->close(used->context, lock_fd);
     }
-    free(bytes);
+    ownership->family_count = kept;
+}
+
+enum haul_status ownership_put(struct ownership *ownership, const struct ownership_move *move)
+{
+    if (strnlen(move->family, HAUL_NAME_BYTES_MAX) == HAUL_NAME_BYTES_MAX) {
+        return HAUL_INVALID;
+    }
+    struct ownership_family *family = find_family(ownership, move->family);
+    enum haul_status status = HAUL_OK;
+    if (family == NULL) {
+        status = add_family(ownership, move->family, &family);
+    }
+    bool all = move->family[0] == '\0';
+    for (size_t i = 0; i < ownership->family_count && status == HAUL_OK; i++) {
+        struct ownership_family *one = &ownership->families[i];
+        if (all || one == family) {
+            status = range_map_put(&one->map, move->ranges, move->range_count, &move->mark);
+        }
+    }
+    if (status == HAUL_OK && count_parts(ownership) > OWNERSHIP_PART_COUNT_MAX) {
+        status = HAUL_LIMIT;
+    }
+    prune_families(ownership);
     return status;
 }
 
-enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
-                                  struct haul_error *error)
+const struct range_map_part *ownership_find(const struct ownership *ownership, const char *family,
+                                            const struct key_range *range,
+                                            enum ownership_state state)
 {
-    const struct file_calls *used = calls_or_system(calls);
-    struct ownership current;
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    int lock_fd = -1;
-    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
-    if (status != HAUL_OK) {
-        return status;
+    const struct range_map *map = ownership_map(ownership, family);
+    return map == NULL ? NULL : range_map_find(map, range, (uint8_t)state);
+}
+
+bool ownership_names(const struct ownership *ownership, const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                     enum ownership_state state)
+{
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        const struct range_map *map = &ownership->families[i].map;
+        for (size_t j = 0; j < map->count; j++) {
+            const struct range_mark *mark = &map->parts[j].mark;
+            if (mark->state == (uint8_t)state && memcmp(mark->job, id, sizeof(mark->job)) == 0) {
+                return true;
+            }
+        }
     }
-    status = ownership_read(calls, directory, &current, error);
-    if (status == HAUL_OK) {
-        status = ownership_encode(&current, &bytes, &size);
-        ownership_fini(&current);
+    return false;
+}
+
+/* --- history ---------------------------------------------------------------------------------- */
+
+enum haul_status ownership_note(struct ownership *ownership, const struct ownership_job *job)
+{
+    haul_assert(job->peer == 0 || job->peer < ownership->peer_count);
+    if (ownership->job_count == OWNERSHIP_JOB_COUNT_MAX) {
+        ownership->job_count--;
+        memmove(&ownership->jobs[0], &ownership->jobs[1],
+                ownership->job_count * sizeof(ownership->jobs[0]));
+    } else {
+        void *jobs = ownership->jobs;
+        enum haul_status status = grow(&jobs, ownership->job_count, sizeof(*ownership->jobs));
+        ownership->jobs = jobs;
+        if (status != HAUL_OK) {
+            return status;
+        }
     }
-    if (status == HAUL_OK) {
-        status = replace(used, directory, slice_of(bytes, size), error);
+    ownership->jobs[ownership->job_count++] = *job;
+    return HAUL_OK;
+}
+
+const struct ownership_job *ownership_moved(const struct ownership *ownership,
+                                            const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                                            enum ownership_act act)
+{
+    for (size_t i = ownership->job_count; i > 0; i--) {
+        const struct ownership_job *job = &ownership->jobs[i - 1];
+        if (job->act == act && job->result == HAUL_OK &&
+            memcmp(job->id, id, sizeof(job->id)) == 0) {
+            return job;
+        }
     }
-    free(bytes);
-    (void)used->close(used->context, lock_fd);
-    return status;
+    return NULL;
 }

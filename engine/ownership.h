@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ownership.h — which ranges of a database are not, or no longer, or newly its own: the config
- * version of the stand-alone tool, in the file `<directory>/ownership`.
+/* ownership.h — which ranges of a database are no longer, or newly, its own, and which jobs moved
+ * them: the record `<directory>/ownership` in memory. The file is in ownership_file.h.
  *
- * A cluster manager has such a record of its own; a database directory has this file. A range that
- * was handed over is not served or moved a second time by mistake, and anybody can check from
- * outside that a range has at most one owner. No file means version 0 and no entries: a database
- * that never took part owns all of itself.
+ * A cluster manager has such a record of its own; a database directory has this file. No file means
+ * version 0 and nothing moved: a database that never took part in a job owns all of itself.
  *
- * Invariants:
- *   1. The version only grows; ownership_swap from an old one answers FENCED and changes nothing.
- *   2. A reader sees the old file or the new one, whole (written beside it, synced, renamed).
- *   3. At most one swap runs at a time (flock on `<directory>/ownership.lock`).
+ * The record is a map and a history. The map says for each column family what is RELEASED and what
+ * is IMPORTED; a newer job takes from older ones what it covers, and neighbours merge, so that its
+ * size follows the ranges and not the number of jobs. The history holds the newest
+ * OWNERSHIP_JOB_COUNT_MAX jobs.
  *
- * Thread: one at a time for each struct; swaps of several threads or processes exclude each other.
- */
+ * Thread: one at a time for each struct. */
 #ifndef HAUL_OWNERSHIP_H
 #define HAUL_OWNERSHIP_H
 
@@ -21,90 +18,113 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "file_calls.h"
 #include "haul/status.h"
 #include "haul/store.h"
 #include "key_range.h"
+#include "range_map.h"
 
 enum {
     OWNERSHIP_JOB_ID_BYTES = 16,
-    OWNERSHIP_ENTRY_COUNT_MAX = 65536,
+    OWNERSHIP_PART_COUNT_MAX = 1 << 18, /* of all families */
+    OWNERSHIP_FAMILY_COUNT_MAX = 4096,  /* that ranges were ever moved of */
+    OWNERSHIP_JOB_COUNT_MAX = 8192,
     OWNERSHIP_FILE_BYTES_MAX = 256 << 20,
-    OWNERSHIP_FORMAT_VERSION = 1,
+    OWNERSHIP_FORMAT_VERSION = 2,
 };
-
-/* Name, value, sentence. Values are part of the file: append only. */
-#define OWNERSHIP_STATE_LIST(X)                                              \
-    X(FROZEN, 1, "ours, but writes are refused while the job hands it over") \
-    X(RELEASED, 2, "handed over: another database owns it")                  \
+/* Name, value, sentence. Values are part of the file: append only; 1 was FROZEN in format 1. */
+#define OWNERSHIP_STATE_LIST(X)                          \
+    X(RELEASED, 2, "handed over: another database owns") \
     X(IMPORTED, 3, "taken over from another database: ours")
 
 enum ownership_state {
+    OWNERSHIP_OWN = 0, /* not in the map: ours */
 #define OWNERSHIP_STATE_ENUM(name, value, sentence) OWNERSHIP_##name = value,
     OWNERSHIP_STATE_LIST(OWNERSHIP_STATE_ENUM)
 #undef OWNERSHIP_STATE_ENUM
 };
 
-struct ownership_entry {
-    uint8_t job_id[OWNERSHIP_JOB_ID_BYTES];
-    enum ownership_state state;
-    struct key_range range;
-    /* Names of column families; none: all of them. */
-    char (*families)[HAUL_NAME_BYTES_MAX];
-    size_t family_count;
+/* What a job did; values are part of the file. */
+enum ownership_act {
+    OWNERSHIP_GAVE = 1,
+    OWNERSHIP_TOOK = 2,
+    OWNERSHIP_RECLAIMED = 3,
+};
+
+struct ownership_job {
+    uint8_t id[OWNERSHIP_JOB_ID_BYTES];
+    enum ownership_act act;
+    enum haul_status result; /* OK: the ranges moved */
+    uint32_t peer;           /* index into `peers` */
+    uint64_t old_version;
+    uint64_t new_version;
+    uint64_t time_s;
+    uint64_t records;
+    uint64_t bytes;
+};
+
+struct ownership_family {
+    char name[HAUL_NAME_BYTES_MAX]; /* "": each family that has no entry of its own */
+    struct range_map map;           /* marks: enum ownership_state, index into `peers`, job */
 };
 
 struct ownership {
     uint64_t config_version;
     uint64_t epoch;
-    struct ownership_entry *entries;
-    size_t entry_count;
+    struct ownership_family *families; /* in the order in which they came */
+    size_t family_count;
+    char (*peers)[HAUL_IDENTITY_BYTES_MAX]; /* index 0 is "": not known */
+    size_t peer_count;                      /* 0: not even that one */
+    struct ownership_job *jobs;             /* oldest first */
+    size_t job_count;
 };
 
-/* Version 0, nothing frozen, nothing released. */
+/* Version 0, nothing moved. */
 void ownership_init(struct ownership *ownership);
 void ownership_fini(struct ownership *ownership);
 
-/* Add a copy of `entry` at the end; later entries tell the newer truth.
- * Errors: NO_MEMORY, LIMIT, INVALID (a name that is empty or too long). */
-enum haul_status ownership_add(struct ownership *ownership,
-                               const struct ownership_entry *entry) HAUL_MUST_CHECK;
-/* Drop every entry of a job. */
-void ownership_drop(struct ownership *ownership, const uint8_t job_id[OWNERSHIP_JOB_ID_BYTES]);
-/* The newest entry that touches the range in this family (NULL: in any family); NULL: none, the
- * range is the database's own. Ownership: the struct's, until the next change. */
-const struct ownership_entry *ownership_find(const struct ownership *ownership, const char *family,
-                                             const struct key_range *range);
+/* The index of a peer, which is added when it is not there. Errors: NO_MEMORY, INVALID (longer than
+ * an identity can be). */
+enum haul_status ownership_peer(struct ownership *ownership, const char *identity,
+                                uint32_t *index) HAUL_MUST_CHECK;
 
-/* The bytes of the file. Ownership: `*bytes` is the caller's (free). Errors: NO_MEMORY, LIMIT. */
+struct ownership_move {
+    const char *family;             /* "": all */
+    const struct key_range *ranges; /* ascending, disjoint */
+    size_t range_count;
+    struct range_mark mark;
+};
+/* Mark ranges of one family. Errors: NO_MEMORY, INVALID (a name that is too long), LIMIT (too many
+ * parts or families); the record may be half changed then, and is to be thrown away. */
+enum haul_status ownership_put(struct ownership *ownership,
+                               const struct ownership_move *move) HAUL_MUST_CHECK;
+/* Append to the history; the oldest job goes when it is full. Errors: NO_MEMORY. */
+enum haul_status ownership_note(struct ownership *ownership,
+                                const struct ownership_job *job) HAUL_MUST_CHECK;
+
+/* A part of the range that has the state (OWN: any state); NULL: there is none. Ownership: the
+ * record's, until the next change. */
+const struct range_map_part *ownership_find(const struct ownership *ownership, const char *family,
+                                            const struct key_range *range,
+                                            enum ownership_state state);
+/* The map that holds for the family; NULL: nothing of it was moved. */
+const struct range_map *ownership_map(const struct ownership *ownership, const char *family);
+/* The newest entry of a job that moved its ranges; NULL: there is none in the history. */
+const struct ownership_job *ownership_moved(const struct ownership *ownership,
+                                            const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                                            enum ownership_act act);
+/* Does a part of the map name the job? A history that is full may have lost it. */
+bool ownership_names(const struct ownership *ownership, const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                     enum ownership_state state);
+/* "": not known. */
+const char *ownership_peer_name(const struct ownership *ownership, uint32_t index);
+
+/* The bytes of the file, without peers that nothing names. Ownership: `*bytes` is the caller's
+ * (free). Errors: NO_MEMORY, LIMIT. */
 enum haul_status ownership_encode(const struct ownership *ownership, uint8_t **bytes,
                                   size_t *size) HAUL_MUST_CHECK;
-/* Into a struct that was not initialised. Errors: CORRUPT, VERSION, NO_MEMORY. */
+/* Into a struct that was not initialised; formats 1 and 2. Errors: CORRUPT, VERSION, NO_MEMORY,
+ * LIMIT. */
 enum haul_status ownership_decode(struct ownership *ownership,
                                   struct haul_slice bytes) HAUL_MUST_CHECK;
-
-/* Read the file of a directory into a struct that was not initialised. `calls` NULL: the
- * system's. Errors: CORRUPT, VERSION, NO_MEMORY, LIMIT, IO. */
-enum haul_status ownership_read(const struct file_calls *calls, const char *directory,
-                                struct ownership *ownership,
-                                struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Put `next` in the place of the file if that still has version `expected`; durable on OK.
- * `next` has a larger version and no smaller epoch. `calls` NULL: the system's.
- * Errors: FENCED (the file has another version, or a newer epoch), INVALID (the version of `next`
- * is not larger), BUSY (another swap is running), NO_SPACE, IO and those of ownership_read: the
- * file is as before. IN_DOUBT: it is in place, but a crash might bring the old one back; read it
- * and swap again. */
-enum haul_status ownership_swap(const struct file_calls *calls, const char *directory,
-                                uint64_t expected, const struct ownership *next,
-                                struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Put the file in its own place once more: after a swap that answered IN_DOUBT no crash can undo it
- * then. Errors: those of ownership_swap. */
-enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
-                                  struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Stable upper-case name of a state. */
-const char *ownership_state_name(enum ownership_state state);
 
 #endif

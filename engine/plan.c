@@ -668,8 +668,7 @@ static bool same_range(const struct key_range *a, const struct key_range *b)
 
 bool plan_is_same_request(const struct plan *a, const struct plan *b)
 {
-    bool same = a->family_count == b->family_count && a->range_count == b->range_count &&
-                a->old_version == b->old_version && a->new_version == b->new_version;
+    bool same = a->family_count == b->family_count && a->range_count == b->range_count;
     for (size_t i = 0; same && i < a->family_count; i++) {
         same = strcmp(a->families[i].family.name, b->families[i].family.name) == 0 &&
                a->families[i].metadata == b->families[i].metadata;

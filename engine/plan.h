@@ -75,7 +75,7 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
 
 void plan_fini(struct plan *plan);
 
-/* Same families, ranges, streams and versions? */
+/* Same families, ranges and streams? Versions are agreed on at each attempt. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 /* The same but for the streams: what is asked for is the same. */
 bool plan_is_same_request(const struct plan *a, const struct plan *b);

@@ -121,16 +121,18 @@ static enum haul_status take_view(struct source_job *job, struct haul_error *err
 static enum haul_status read_version(struct source_job *job, struct haul_error *error)
 {
     const struct haul_source_options *options = &job->options;
-    uint64_t version = 0;
+    struct version_claim version = {.version = 0};
     enum haul_status status =
-        version_record_get(options->store, &options->hooks, &version, &job->version_known, error);
-    job->record.recorded_version = version;
+        version_record_get(options->store, &options->hooks, &version, error);
+    job->record.recorded_version = version.version;
     if (options->keep_versions) {
-        version = options->config_version;
-        job->version_known = true;
+        version = (struct version_claim){.version = options->config_version,
+                                         .authoritative = true};
     }
-    job->plan.old_version = version;
-    job->plan.new_version = version + 1;
+    job->version = version;
+    job->record.version_is_given = version.authoritative;
+    job->plan.old_version = version.version;
+    job->plan.new_version = version.version + 1; /* agreed on when the target has answered */
     return status;
 }
 

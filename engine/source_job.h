@@ -12,6 +12,7 @@
 #include "plan.h"
 #include "source_record.h"
 #include "source_request.h"
+#include "version_claim.h"
 
 /* Zeroed is empty. */
 struct source_job {
@@ -25,7 +26,7 @@ struct source_job {
     uint64_t log_sequence;    /* deltas are those behind it; at or before the snapshot */
     uint64_t foreign_ingests; /* before the snapshot */
     bool wal_pinned;
-    bool version_known;
+    struct version_claim version; /* in force, or given */
     struct source_record record;
     struct source_request request; /* of a job that is resumed */
     uint64_t bytes_expected;

@@ -595,7 +595,7 @@ static enum haul_status create_session(struct source_migration *source, struct h
         .source = source->job.options,
         .epoch = source->job.record.epoch,
         .identity = store->ops->identity(store),
-        .config_version_known = source->job.version_known,
+        .version = source->job.version,
         .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
         .retry_max_ms = source->job.options.retry_max_ms,
         .continued = source->job.record.continued,

@@ -29,9 +29,10 @@ static enum haul_status look_decided(struct haul_store *store, const struct jour
                                      bool *decided, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
+    uint64_t ignored = 0;
     *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
     return state->phase == JOURNAL_PHASE_FROZEN
-               ? version_record_released(store, journal_job_id(journal), decided, error)
+               ? version_record_released(store, journal_job_id(journal), decided, &ignored, error)
                : HAUL_OK;
 }
 
@@ -86,14 +87,23 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     enum haul_status status = job_journal_read_plan(record->journal, plan, error);
     memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
     record->epoch = journal_state(record->journal)->snapshot_count;
-    if (status == HAUL_OK && journal_state(record->journal)->outcome != JOURNAL_COMMIT) {
-        /* The file told that it is decided: first of all it has to stay so. */
-        status = version_record_settle(record->source->store, error);
-        if (status == HAUL_OK) {
-            status = append_decision(record, plan, error);
-        }
+    const struct journal_state *state = journal_state(record->journal);
+    bool moved = false;
+    uint64_t new_version = 0;
+    if (status == HAUL_OK && state->outcome == JOURNAL_COMMIT) {
+        plan->new_version = state->decision.new_version;
+        return HAUL_OK;
     }
-    return status;
+    if (status == HAUL_OK) {
+        /* The record says that the job is decided: first of all it has to stay so. */
+        status = version_record_settle(record->source->store, error);
+    }
+    if (status == HAUL_OK) {
+        status = version_record_released(record->source->store, record->job, &moved, &new_version,
+                                         error);
+        plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
+    }
+    return status == HAUL_OK ? append_decision(record, plan, error) : status;
 }
 
 /* The job of a journal is given up: nothing of it was decided. The journal stays; a later job of
@@ -289,7 +299,9 @@ static const char *why_not(struct source_record *record, const struct journal *j
     }
     const char *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {
-        reason = "it was for other ranges, column families or versions";
+        reason = "it was for other ranges or column families";
+    } else if (record->version_is_given && earlier->old_version != plan->old_version) {
+        reason = "it was for another config version";
     } else if (!log_reaches_back(record->source->store, state->snapshot.wal_sequence - 1, error)) {
         reason = error->text;
     }
@@ -376,15 +388,16 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                       struct haul_error *error)
 {
     const struct haul_hooks *hooks = &record->source->hooks;
-    struct version_swap swap = {.outcome = VERSION_RELEASED,
-                                .job = record->job,
-                                .plan = plan,
-                                .expected = record->recorded_version,
-                                .next = plan->new_version,
-                                .epoch = record->epoch};
-    /* Without a register of the embedder's the swap of the ownership file is the decision, and the
-     * journal repeats it; with one, the journal's record is. */
-    enum haul_status status = version_record_swap(record->source->store, hooks, &swap, error);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = record->job,
+                                      .peer = "",
+                                      .plan = plan,
+                                      .expected = record->recorded_version,
+                                      .new_version = plan->new_version,
+                                      .epoch = record->epoch};
+    /* Without a register of the embedder's the change of the ownership record is the decision, and
+     * the journal repeats it; with one, the journal's record is. */
+    enum haul_status status = version_record_move(record->source->store, hooks, &move, error);
     if (status != HAUL_OK) {
         return status;
     }

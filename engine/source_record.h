@@ -18,7 +18,8 @@ struct source_record {
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;                                       /* of this attempt, from 1 */
     bool continued;                                       /* an earlier process began the job */
-    uint64_t recorded_version;                            /* beside the store, when the job began */
+    uint64_t recorded_version;                            /* of the hook, when the job began */
+    bool version_is_given;                                /* by a hook or an option */
     struct journal *journal;                              /* NULL: none */
     struct job_journals left_over;                        /* of earlier jobs that did not end */
     uint8_t superseded[JOB_JOURNALS_MAX][HAUL_JOB_BYTES]; /* of these, the target has given up */

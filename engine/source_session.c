@@ -27,8 +27,8 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     hello->job.size = HAUL_JOB_BYTES;
     memcpy(hello->job.bytes, options->job, HAUL_JOB_BYTES);
     hello->epoch = options->epoch;
-    hello->config_version = options->plan->old_version;
-    hello->config_version_known = options->config_version_known;
+    hello->config_version = options->version.version;
+    hello->config_version_known = options->version.authoritative;
     size_t size = strnlen(options->identity, sizeof(hello->source_identity.bytes));
     hello->source_identity.size = (pb_size_t)size;
     memcpy(hello->source_identity.bytes, options->identity, size);
@@ -69,6 +69,9 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                           now_ns);
         return;
     }
+    const struct version_claim theirs = {.version = welcome->config_version,
+                                         .authoritative = welcome->config_version_known};
+    session->options.plan->new_version = version_claim_next(&session->options.version, &theirs);
     struct source_action *action = source_push(session, SOURCE_ACTION_SEND);
     if (plan_to_message(session->options.plan, &action->message) != HAUL_OK) {
         session->action_count--;

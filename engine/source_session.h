@@ -42,6 +42,7 @@
 #include "message.h"
 #include "plan.h"
 #include "source_state.h"
+#include "version_claim.h"
 
 enum source_event_type {
     SOURCE_EVENT_CHANNEL_UP,
@@ -97,7 +98,7 @@ struct source_session_options {
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
     const char *identity; /* of the database */
-    bool config_version_known;
+    struct version_claim version; /* of this side */
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms; /* keep trying to come back for so long; 0: never */
     bool continued;        /* the job was begun by an earlier run */

@@ -8,18 +8,16 @@
 
 #include "payload_codec.h"
 
-enum { JOURNAL_VERSION = 1 };
-
 void target_answer_welcome(const struct target_greeting *greeting, struct message *message)
 {
     const struct haul_target_options *target = greeting->target;
     message_init(message, MESSAGE_WELCOME);
     haul_control_Welcome *welcome = &message->as.welcome;
     welcome->wire_version = MESSAGE_WIRE_VERSION;
-    welcome->journal_version = JOURNAL_VERSION;
+    welcome->journal_version = JOURNAL_FORMAT_VERSION;
     (void)snprintf(welcome->software, sizeof(welcome->software), "haul %s", HAUL_RELEASE);
-    welcome->config_version = greeting->config_version;
-    welcome->config_version_known = greeting->config_version_known;
+    welcome->config_version = greeting->version.version;
+    welcome->config_version_known = greeting->version.authoritative;
     const char *identity = target->store->ops->identity(target->store);
     size_t size = strnlen(identity, sizeof(welcome->target_identity.bytes));
     welcome->target_identity.size = (pb_size_t)size;

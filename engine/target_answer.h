@@ -7,6 +7,7 @@
 #include "haul/migration.h"
 #include "message.h"
 #include "target_record.h"
+#include "version_claim.h"
 
 /* What a Welcome tells apart from the target's options. */
 struct target_greeting {
@@ -15,8 +16,7 @@ struct target_greeting {
     const uint8_t *session_id; /* MESSAGE_SESSION_BYTES */
     bool rdma_offered;
     const char *rdma_refusal;
-    uint64_t config_version;
-    bool config_version_known;
+    struct version_claim version;
 };
 
 void target_answer_welcome(const struct target_greeting *greeting, struct message *message);

@@ -40,11 +40,11 @@ struct target_job {
     struct target_session *session;
     struct target_copy copy;
     struct call calls[CALL_COUNT];
-    struct target_record record; /* the call worker's while a call runs */
-    struct plan incoming_plan;   /* on its way to the check */
-    bool version_known;          /* record.recorded_version is one */
-    uint64_t prepared_version;   /* of the records, when the source came back */
-    bool prepared_waits;         /* PREPARED comes when the positions are recorded */
+    struct target_record record;  /* the call worker's while a call runs */
+    struct plan incoming_plan;    /* on its way to the check */
+    struct version_claim version; /* as recorded */
+    uint64_t prepared_version;    /* of the records, when the source came back */
+    bool prepared_waits;          /* PREPARED comes when the positions are recorded */
     bool keeping;   /* KEPT comes when all is flushed, and the positions are recorded */
     bool was_known; /* the records had the job before */
     bool ended;
@@ -78,9 +78,9 @@ static void call_look_up(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
     const struct haul_target_options *target = job->options.target;
-    error->status = version_record_get(target->store, &target->hooks, &job->record.recorded_version,
-                                       &job->version_known, error);
+    error->status = version_record_get(target->store, &target->hooks, &job->version, error);
     if (error->status == HAUL_OK) {
+        job->record.recorded_version = job->version.version;
         error->status = target_record_look_up(&job->record, target_session_hello(job->session),
                                               &job->prepared_version, error);
     }
@@ -156,8 +156,7 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
                                  .phase = job->record.phase,
                                  .new_version = job->prepared_version,
                                  .epoch = job->record.epoch,
-                                 .config_version = job->record.recorded_version,
-                                 .config_version_known = job->version_known};
+                                 .version = job->version};
     feed(job, &event);
 }
 
@@ -672,8 +671,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
 {
     const struct haul_target_options *target = job->options.target;
     struct target_session_options options = {
-        .config_version = target->config_version,
-        .config_version_known = target->keep_versions,
+        .version = {.version = target->config_version, .authoritative = target->keep_versions},
         .peer_timeout_ms = target->link.peer_timeout_ms,
         .secret = target->secret,
     };
@@ -687,8 +685,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         .session_id = job->session_id,
         .rdma_offered = job->options.rdma_offered,
         .rdma_refusal = job->options.rdma_refusal,
-        .config_version = options.config_version,
-        .config_version_known = options.config_version_known,
+        .version = options.version,
     };
     target_answer_welcome(&greeting, &options.welcome);
     enum haul_status status = target_session_create(&options, now_ns(job), &job->session);

@@ -257,19 +257,14 @@ static enum haul_status own_plan(struct target_record *record,
 {
     struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
-    const uint8_t *job = journal_job_id(journal);
-    struct version_swap swap = {.outcome = VERSION_IMPORTED,
-                                .job = job,
-                                .plan = plan,
-                                .expected = record->recorded_version,
-                                .next = committed->new_version,
-                                .epoch = committed->epoch};
-    bool imported = false;
-    enum haul_status status = version_record_imported(store, job, &imported, error);
-    if (status == HAUL_OK) {
-        status = imported ? version_record_settle(store, error)
-                          : version_record_swap(store, hooks, &swap, error);
-    }
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = journal_job_id(journal),
+                                      .peer = "",
+                                      .plan = plan,
+                                      .expected = record->recorded_version,
+                                      .new_version = committed->new_version,
+                                      .epoch = committed->epoch};
+    enum haul_status status = version_record_move(store, hooks, &move, error);
     if (status == HAUL_OK && hooks->own != NULL) {
         status = hooks->own(hooks->context, committed->new_version, error);
     }
@@ -291,11 +286,15 @@ static enum haul_status finish_owning(struct target_record *record, struct journ
         journal_close(journal);
         return status;
     }
-    bool known = false;
+    struct version_claim version = {.version = 0};
     status = job_journal_finish(journal, error);
-    return status == HAUL_OK ? version_record_get(record->target->store, &record->target->hooks,
-                                                  &record->recorded_version, &known, error)
-                             : status;
+    if (status == HAUL_OK) {
+        status = version_record_get(record->target->store, &record->target->hooks, &version, error);
+    }
+    if (status == HAUL_OK) {
+        record->recorded_version = version.version;
+    }
+    return status;
 }
 
 /* --- looking up ------------------------------------------------------------------------------- */
@@ -327,8 +326,9 @@ static enum haul_status look_owned(struct target_record *record, struct haul_err
 {
     const struct haul_hooks *hooks = &record->target->hooks;
     bool owned = false;
+    uint64_t ignored = 0;
     enum haul_status status =
-        version_record_imported(record->target->store, record->job, &owned, error);
+        version_record_imported(record->target->store, record->job, &owned, &ignored, error);
     if (status == HAUL_OK && !owned && hooks->was_owned != NULL) {
         owned = hooks->was_owned(hooks->context, record->job);
     }
@@ -503,6 +503,9 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
                                       struct haul_error *error)
 {
     bool same = plan_equal(&record->plan, plan);
+    /* Agreed on anew: other jobs may have moved either side's on. */
+    record->plan.old_version = plan->old_version;
+    record->plan.new_version = plan->new_version;
     plan_fini(plan);
     if (!same) {
         return haul_error_set(error, HAUL_MISMATCH, NULL, 0,

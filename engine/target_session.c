@@ -27,26 +27,20 @@ static bool check_wire_version(struct target_session *session, const haul_contro
     return false;
 }
 
-/* Config versions: a side that knows none takes the other's; an older target has a stale view of
- * the cluster, an older source is a job of the past. */
+static struct version_claim claim_of(const haul_control_Hello *hello)
+{
+    return (struct version_claim){.version = hello->config_version,
+                                  .authoritative = hello->config_version_known};
+}
+
 static bool check_config_versions(struct target_session *session, const haul_control_Hello *hello)
 {
-    const struct target_session_options *options = &session->options;
-    char text[160];
-    if (!options->config_version_known || !hello->config_version_known ||
-        options->config_version == hello->config_version) {
+    const struct version_claim theirs = claim_of(hello);
+    struct haul_error error = {0};
+    if (version_claim_compare(&theirs, &session->options.version, &error) == HAUL_OK) {
         return true;
     }
-    bool older = options->config_version < hello->config_version;
-    (void)snprintf(text, sizeof(text),
-                   "the config versions differ: source %" PRIu64 ", target %" PRIu64,
-                   hello->config_version, options->config_version);
-    target_refuse_with(session, older ? HAUL_VERSION : HAUL_FENCED, text,
-                       older
-                           ? "the target's view is stale: bring it up to date, or give both sides "
-                             "--config-version"
-                           : "the source's view is stale: bring it up to date, or give both sides "
-                             "--config-version");
+    target_refuse(session, &error);
     return false;
 }
 
@@ -94,11 +88,10 @@ static void refuse_committed(struct target_session *session)
 static bool check_recorded_version(struct target_session *session, const struct target_event *event)
 {
     struct target_session_options *options = &session->options;
-    if (options->config_version_known || !event->config_version_known) {
+    if (options->version.authoritative) {
         return true;
     }
-    options->config_version = event->config_version;
-    options->config_version_known = true;
+    options->version = event->version;
     return session->hello.resume || check_config_versions(session, &session->hello);
 }
 
@@ -128,13 +121,20 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     struct message *message = target_push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
-    message->as.welcome.config_version = session->options.config_version;
-    message->as.welcome.config_version_known = session->options.config_version_known;
+    message->as.welcome.config_version = session->options.version.version;
+    message->as.welcome.config_version_known = session->options.version.authoritative;
     target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));
 }
 
 static void on_plan(struct target_session *session, const struct message *message)
 {
+    const struct version_claim theirs = claim_of(&session->hello);
+    struct haul_error error = {0};
+    if (version_claim_check(&theirs, &session->options.version, message->as.plan.new_version,
+                            &error) != HAUL_OK) {
+        target_refuse(session, &error);
+        return;
+    }
     struct target_action *action = target_push(session, TARGET_ACTION_CHECK);
     action->message = *message; /* borrowed */
     session->plan_version = message->as.plan.new_version;

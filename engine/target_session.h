@@ -36,6 +36,7 @@
 #include "haul/migration.h"
 #include "message.h"
 #include "target_state.h"
+#include "version_claim.h"
 
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
@@ -66,8 +67,7 @@ struct target_event {
     enum job_phase phase;
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
-    uint64_t config_version; /* as recorded beside the store, or by the embedder */
-    bool config_version_known;
+    struct version_claim version; /* as recorded beside the store, or by the embedder */
 };
 
 enum target_action_type {
@@ -90,9 +90,8 @@ struct target_action {
 };
 
 struct target_session_options {
-    struct message welcome;  /* WELCOME, complete but for what Hello decides */
-    uint64_t config_version; /* given by the operator; else LOOKED_UP tells */
-    bool config_version_known;
+    struct message welcome;       /* WELCOME, complete but for what Hello decides */
+    struct version_claim version; /* the operator's, authoritative; else LOOKED_UP tells */
     uint32_t peer_timeout_ms;
     struct haul_slice secret; /* borrowed; none: any source may come */
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version_record.c — version and ownership, from hooks or from the file beside the database. */
+/* version_record.c — version and ownership, from hooks or from the record beside the database. */
 #include "version_record.h"
 
 #include <inttypes.h>
@@ -7,8 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ownership.h"
+#include "ownership_file.h"
 #include "planted_bug.h"
+#include "wall_clock.h"
 
 enum { PATH_BYTES_MAX = 1024 };
 
@@ -23,168 +24,246 @@ const struct file_calls *haul_files_of(const struct haul_store *store)
     return store->ops->files == NULL ? NULL : store->ops->files(store);
 }
 
-static enum haul_status read_file(struct haul_store *store, struct ownership *ownership,
-                                  char *directory, struct haul_error *error)
+static enum haul_status directory_of(const struct haul_store *store, char *directory,
+                                     struct haul_error *error)
 {
-    if (!haul_directory_of(store, directory, PATH_BYTES_MAX)) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
-    }
-    return ownership_read(haul_files_of(store), directory, ownership, error);
+    return haul_directory_of(store, directory, PATH_BYTES_MAX)
+               ? HAUL_OK
+               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+}
+
+static enum haul_status read_file(struct haul_store *store, struct ownership *ownership,
+                                  struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    enum haul_status status = directory_of(store, directory, error);
+    return status == HAUL_OK ? ownership_read(haul_files_of(store), directory, ownership, error)
+                             : status;
 }
 
 enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
-                                    uint64_t *version, bool *known, struct haul_error *error)
+                                    struct version_claim *claim, struct haul_error *error)
 {
     if (hooks->version_get != NULL) {
-        *known = true;
-        return hooks->version_get(hooks->context, version, error);
+        claim->authoritative = true;
+        return hooks->version_get(hooks->context, &claim->version, error);
     }
-    char directory[PATH_BYTES_MAX];
     struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, directory, error);
+    enum haul_status status = read_file(store, &ownership, error);
     if (status == HAUL_OK) {
-        *version = ownership.config_version;
-        *known = ownership.config_version > 0;
+        *claim = (struct version_claim){.version = ownership.config_version};
         ownership_fini(&ownership);
     }
+    return status;
+}
+
+/* --- whose is it ------------------------------------------------------------------------------ */
+
+/* A part of the plan that was handed over; NULL: there is none. */
+static const struct range_map_part *find_released(const struct ownership *ownership,
+                                                  const struct plan *plan, const char **family)
+{
+    for (size_t i = 0; i < plan->family_count; i++) {
+        *family = plan->families[i].family.name;
+        for (size_t j = 0; j < plan->range_count; j++) {
+            const struct range_map_part *part =
+                ownership_find(ownership, *family, &plan->ranges[j], OWNERSHIP_RELEASED);
+            if (part != NULL) {
+                return part;
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum haul_status refuse_released(const struct ownership *ownership,
+                                        const struct range_map_part *part, const char *family,
+                                        enum haul_status status, struct haul_error *error)
+{
+    char start[64];
+    const char *peer = ownership_peer_name(ownership, part->mark.peer);
+    key_format(key_range_start(&part->range), start, sizeof(start));
+    haul_error_set(error, status, NULL, 0,
+                   "column family '%s' was handed over from key %s on: database %s owns it now",
+                   family, start, peer[0] == '\0' ? "(not recorded)" : peer);
+    haul_error_hint(error, "send from the database that owns it; `haul owner --db DIR` lists what "
+                           "is left here");
     return status;
 }
 
 enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan, struct haul_error *error)
 {
-    char directory[PATH_BYTES_MAX];
     struct ownership ownership;
+    const char *family = "";
     if (hooks->version_get != NULL) {
         return HAUL_OK;
     }
-    enum haul_status status = read_file(store, &ownership, directory, error);
+    enum haul_status status = read_file(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
-    for (size_t i = 0; i < plan->range_count * plan->family_count && status == HAUL_OK; i++) {
-        const char *family = plan->families[i / plan->range_count].family.name;
-        const struct ownership_entry *entry =
-            ownership_find(&ownership, family, &plan->ranges[i % plan->range_count]);
-        if (entry != NULL && entry->state == OWNERSHIP_RELEASED) {
-            haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                           "the range in column family '%s' was handed over: another database "
-                           "owns it since config version %" PRIu64,
-                           family, ownership.config_version);
-            haul_error_hint(error, "send from the database that has it; %s/ownership is the record",
-                            directory);
-            status = HAUL_MISMATCH;
-        }
+    const struct range_map_part *part = find_released(&ownership, plan, &family);
+    if (part != NULL) {
+        status = refuse_released(&ownership, part, family, HAUL_MISMATCH, error);
     }
     ownership_fini(&ownership);
     return status;
 }
 
-/* A journal that is gone may have ended well: the file remembers. */
-static enum haul_status find_entry(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                   enum ownership_state state, bool *found,
+/* A journal that is gone may have ended well: the record remembers. */
+static enum haul_status find_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                   enum ownership_act act, bool *moved, uint64_t *new_version,
                                    struct haul_error *error)
 {
-    char directory[PATH_BYTES_MAX];
     struct ownership ownership;
-    *found = false;
-    enum haul_status status = read_file(store, &ownership, directory, error);
+    enum ownership_state state = act == OWNERSHIP_GAVE ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
+    enum haul_status status = read_file(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
-    for (size_t i = 0; i < ownership.entry_count && !*found; i++) {
-        *found = ownership.entries[i].state == state &&
-                 memcmp(ownership.entries[i].job_id, job, HAUL_JOB_BYTES) == 0;
-    }
+    const struct ownership_job *found = ownership_moved(&ownership, job, act);
+    *moved = found != NULL || ownership_names(&ownership, job, state);
+    *new_version = found == NULL ? 0 : found->new_version;
     ownership_fini(&ownership);
     return HAUL_OK;
 }
 
 enum haul_status version_record_released(struct haul_store *store,
-                                         const uint8_t job[HAUL_JOB_BYTES], bool *released,
-                                         struct haul_error *error)
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *moved,
+                                         uint64_t *new_version, struct haul_error *error)
 {
-    return find_entry(store, job, OWNERSHIP_RELEASED, released, error);
+    return find_moved(store, job, OWNERSHIP_GAVE, moved, new_version, error);
 }
 
 enum haul_status version_record_imported(struct haul_store *store,
-                                         const uint8_t job[HAUL_JOB_BYTES], bool *imported,
-                                         struct haul_error *error)
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *moved,
+                                         uint64_t *new_version, struct haul_error *error)
 {
-    return find_entry(store, job, OWNERSHIP_IMPORTED, imported, error);
+    return find_moved(store, job, OWNERSHIP_TOOK, moved, new_version, error);
 }
+
+/* --- moving ----------------------------------------------------------------------------------- */
 
 enum haul_status version_record_settle(struct haul_store *store, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
-    if (!haul_directory_of(store, directory, sizeof(directory))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    enum haul_status status = directory_of(store, directory, error);
+    if (status != HAUL_OK || HAUL_PLANTED_BUG(UNSETTLED_SWAP)) {
+        return status;
     }
-    return HAUL_PLANTED_BUG(UNSETTLED_SWAP)
-               ? HAUL_OK
-               : ownership_settle(haul_files_of(store), directory, error);
+    return ownership_settle(haul_files_of(store), directory, error);
 }
 
-/* An entry for each range of the plan. */
-static enum haul_status add_entries(struct ownership *ownership, const struct version_swap *swap)
+static enum ownership_act act_of(const struct version_move *move)
 {
-    const struct plan *plan = swap->plan;
-    char(*families)[HAUL_NAME_BYTES_MAX] = calloc(plan->family_count, sizeof(*families));
-    if (families == NULL) {
-        return HAUL_NO_MEMORY;
-    }
-    for (size_t i = 0; i < plan->family_count; i++) {
-        (void)snprintf(families[i], sizeof(families[i]), "%s", plan->families[i].family.name);
-    }
+    return move->outcome == VERSION_RELEASED ? OWNERSHIP_GAVE : OWNERSHIP_TOOK;
+}
+
+static enum haul_status put_ranges(struct ownership *ownership, const struct version_move *move,
+                                   uint32_t peer)
+{
+    const struct plan *plan = move->plan;
+    struct ownership_move to = {.ranges = plan->ranges,
+                                .range_count = plan->range_count,
+                                .mark = {.state = move->outcome == VERSION_RELEASED
+                                                      ? OWNERSHIP_RELEASED
+                                                      : OWNERSHIP_IMPORTED,
+                                         .peer = peer}};
+    memcpy(to.mark.job, move->job, RANGE_MARK_JOB_BYTES);
     enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < plan->range_count && status == HAUL_OK; i++) {
-        struct ownership_entry entry = {
-            .state = swap->outcome == VERSION_RELEASED ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED,
-            .range = plan->ranges[i],
-            .families = families,
-            .family_count = plan->family_count,
-        };
-        memcpy(entry.job_id, swap->job, OWNERSHIP_JOB_ID_BYTES);
-        status = ownership_add(ownership, &entry);
+    for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        to.family = plan->families[i].family.name;
+        status = ownership_put(ownership, &to);
     }
-    free(families);
     return status;
 }
 
-static enum haul_status swap_hook(const struct haul_hooks *hooks, const struct version_swap *swap,
-                                  struct haul_error *error)
+/* The ranges, the history, the version. */
+static enum haul_status record_move(struct ownership *ownership, const struct version_move *move)
+{
+    struct ownership_job job = {.act = act_of(move),
+                                .result = HAUL_OK,
+                                .old_version = move->plan->old_version,
+                                .new_version = move->new_version,
+                                .time_s = wall_clock_s(),
+                                .records = move->records,
+                                .bytes = move->bytes};
+    memcpy(job.id, move->job, sizeof(job.id));
+    enum haul_status status = ownership_peer(ownership, move->peer, &job.peer);
+    if (status == HAUL_OK) {
+        status = put_ranges(ownership, move, job.peer);
+    }
+    if (status == HAUL_OK) {
+        status = ownership_note(ownership, &job);
+    }
+    uint64_t next = ownership->config_version + 1;
+    ownership->config_version = move->new_version > next ? move->new_version : next;
+    ownership->epoch = move->epoch > ownership->epoch ? move->epoch : ownership->epoch;
+    return status;
+}
+
+/* An ownership_change: the context is a struct version_move. */
+static enum haul_status change_record(void *context, struct ownership *ownership,
+                                      struct haul_error *error)
+{
+    const struct version_move *move = context;
+    const char *family = "";
+    if (ownership_moved(ownership, move->job, act_of(move)) != NULL) {
+        return HAUL_OK; /* before; writing the record again makes it sure */
+    }
+    const struct range_map_part *part =
+        move->outcome == VERSION_RELEASED ? find_released(ownership, move->plan, &family) : NULL;
+    if (part != NULL) {
+        return refuse_released(ownership, part, family, HAUL_FENCED, error);
+    }
+    enum haul_status status = record_move(ownership, move);
+    if (status == HAUL_LIMIT) {
+        haul_error_set(error, status, NULL, 0,
+                       "the ownership record of this database has too many separate ranges");
+        haul_error_hint(error, "move neighbouring ranges, or the whole column family");
+    } else if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "no memory for the ownership record");
+    }
+    return status;
+}
+
+static enum haul_status compare_hook(const struct haul_hooks *hooks,
+                                     const struct version_move *move, struct haul_error *error)
 {
     uint64_t version = 0;
     enum haul_status status = hooks->version_get(hooks->context, &version, error);
-    if (status == HAUL_OK && version != swap->expected) {
+    if (status == HAUL_OK && version != move->expected) {
         status = haul_error_set(error, HAUL_FENCED, NULL, 0,
                                 "the config version moved from %" PRIu64 " to %" PRIu64
                                 " while the job ran",
-                                swap->expected, version);
+                                move->expected, version);
     }
     return status;
 }
 
-enum haul_status version_record_swap(struct haul_store *store, const struct haul_hooks *hooks,
-                                     const struct version_swap *swap, struct haul_error *error)
+enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
+                                     const struct version_move *move, struct haul_error *error)
 {
-    if (hooks->version_get != NULL) {
-        return swap_hook(hooks, swap, error);
-    }
     char directory[PATH_BYTES_MAX];
-    struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, directory, error);
-    if (status != HAUL_OK) {
-        return status;
+    if (hooks->version_get != NULL) {
+        return compare_hook(hooks, move, error);
     }
-    ownership.config_version = swap->next;
-    ownership.epoch = swap->epoch > ownership.epoch ? swap->epoch : ownership.epoch;
-    status = add_entries(&ownership, swap);
-    if (status != HAUL_OK) {
-        haul_error_set(error, status, NULL, 0, "no memory for the ownership record");
-    } else {
-        status = ownership_swap(haul_files_of(store), directory, swap->expected, &ownership, error);
+    enum haul_status status = directory_of(store, directory, error);
+    return status == HAUL_OK ? ownership_update(haul_files_of(store), directory, change_record,
+                                                (void *)(uintptr_t)move, error)
+                             : status;
+}
+
+enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
+                                         const struct version_move *move, struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    if (hooks->version_get != NULL) {
+        return HAUL_OK;
     }
-    ownership_fini(&ownership);
-    return status;
+    enum haul_status status = directory_of(store, directory, error);
+    return status == HAUL_OK ? ownership_rehearse(haul_files_of(store), directory, change_record,
+                                                  (void *)(uintptr_t)move, error)
+                             : status;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version_record.h — the config version in force: the embedder's own (hooks) or the one kept beside
- * the database (ownership.h). The swap on the source is the decision to commit. */
+/* version_record.h — config version and ownership in force: the embedder's own register (hooks), or
+ * the record kept beside the database (ownership_file.h). Its change on the source is the decision
+ * to commit. */
 #ifndef HAUL_VERSION_RECORD_H
 #define HAUL_VERSION_RECORD_H
 
@@ -11,6 +12,7 @@
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "plan.h"
+#include "version_claim.h"
 
 /* Where journals, ownership and staging files of a store lie: `<directory>/haul`. False: the path
  * is too long. */
@@ -18,49 +20,63 @@ bool haul_directory_of(const struct haul_store *store, char *path, size_t path_s
 /* The calls that reach them; NULL: the system's. */
 const struct file_calls *haul_files_of(const struct haul_store *store);
 
-/* The version, and whether there is any. Errors: those of the hook; CORRUPT, IO. */
+/* The version in force: the hook's, which is authoritative, or that of the record. Errors: those of
+ * the hook; those of ownership_read. */
 enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
-                                    uint64_t *version, bool *known,
+                                    struct version_claim *claim,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Does the file beside the store say that the plan's ranges are another database's? Not asked where
- * the embedder has a register of its own. Errors: MISMATCH (they were handed over), CORRUPT, IO. */
+/* Does this database own the plan's ranges by its record? Not asked where the embedder has a
+ * register of its own. Errors: MISMATCH (a part was handed over), and those of ownership_read. */
 enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Has this job moved the version of the file already, as its source, or as its target? Errors:
- * those of ownership_read; nothing is known then, least of all that it has not. */
+
+/* Has the job moved its ranges already, as source or as target of this store? If so, `*new_version`
+ * is the job's (0: no longer known). Errors: those of ownership_read;
+ * nothing is known then, least of all that it has not. */
 enum haul_status version_record_released(struct haul_store *store,
-                                         const uint8_t job[HAUL_JOB_BYTES], bool *released,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *moved,
+                                         uint64_t *new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status version_record_imported(struct haul_store *store,
-                                         const uint8_t job[HAUL_JOB_BYTES], bool *imported,
+                                         const uint8_t job[HAUL_JOB_BYTES], bool *moved,
+                                         uint64_t *new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* It has; but the swap may have answered IN_DOUBT: after this no crash can undo it. Errors: those
- * of ownership_swap. */
+/* Make the record as it is now durable: a crash cannot undo a change that answered IN_DOUBT any
+ * more. Errors: those of ownership_update. */
 enum haul_status version_record_settle(struct haul_store *store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Who the range belongs to once the swap is made. */
+/* Who owns the ranges once the move is made. */
 enum version_outcome {
     VERSION_RELEASED, /* source: the target owns the plan's ranges */
     VERSION_IMPORTED, /* target: we own them */
 };
 
-struct version_swap {
+struct version_move {
     enum version_outcome outcome;
     const uint8_t *job; /* HAUL_JOB_BYTES */
+    const char *peer;   /* identity of the other database */
     const struct plan *plan;
-    uint64_t expected; /* the version that must still be in force */
-    uint64_t next;
+    uint64_t expected; /* with a hook: the version that must still be in force */
+    uint64_t new_version;
     uint64_t epoch;
+    uint64_t records; /* for the history */
+    uint64_t bytes;
 };
 
-/* Move the version from `expected` to `next`, durably, with the plan's ranges and what became of
- * them. With a version hook the embedder's register is compared, and the move is its own.
- * Errors: FENCED (another version is in force), NO_SPACE, IO, CORRUPT; IN_DOUBT: call again. */
-enum haul_status version_record_swap(struct haul_store *store, const struct haul_hooks *hooks,
-                                     const struct version_swap *swap,
+/* Move the plan's ranges, durably, at `new_version` or, if other jobs have come that far, a later
+ * one. A job that has moved them already moves nothing again, and its record is made durable. With
+ * a version hook the embedder's register is compared, and the move is the embedder's.
+ * Errors: FENCED (hook: another version is in force; source: a part of the ranges was handed over
+ * by another job), and those of ownership_update, of which IN_DOUBT: call again. */
+enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
+                                     const struct version_move *move,
                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* Would version_record_move succeed? Changes nothing. Errors: its own. */
+enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
+                                         const struct version_move *move,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "journal_directory.h"
-#include "ownership.h"
+#include "ownership_file.h"
 
 static char names[4096];
 
@@ -26,8 +26,8 @@ static _Noreturn void die(const char *directory, const struct haul_error *error)
     exit(1);
 }
 
-/* Does the record hold an entry of this state? */
-static bool has_entry(const char *directory, enum ownership_state state)
+/* Does the record hold a range of this state? */
+static bool has_range(const char *directory, enum ownership_state state)
 {
     struct ownership ownership;
     struct haul_error error = {.status = HAUL_OK};
@@ -37,8 +37,11 @@ static bool has_entry(const char *directory, enum ownership_state state)
         die(directory, &error);
     }
     bool found = false;
-    for (size_t i = 0; i < ownership.entry_count; i++) {
-        found = found || ownership.entries[i].state == state;
+    for (size_t i = 0; i < ownership.family_count; i++) {
+        const struct range_map *map = &ownership.families[i].map;
+        for (size_t j = 0; j < map->count; j++) {
+            found = found || map->parts[j].mark.state == (uint8_t)state;
+        }
     }
     ownership_fini(&ownership);
     return found;
@@ -107,8 +110,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: owner_probe SOURCE TARGET\n");
         return 2;
     }
-    bool target_owns = has_entry(argv[2], OWNERSHIP_IMPORTED);
-    bool source_owns = !has_entry(argv[1], OWNERSHIP_RELEASED);
+    bool target_owns = has_range(argv[2], OWNERSHIP_IMPORTED);
+    bool source_owns = !has_range(argv[1], OWNERSHIP_RELEASED);
     unsigned jobs = 0;
     unsigned rest = 0;
     count_files(argv[1], &jobs, &rest);

@@ -77,6 +77,7 @@ struct script {
     bool prepare_out;                  /* for this freeze */
     uint64_t prepare_sequence;
     uint32_t freeze;
+    uint64_t new_version; /* as agreed */
     bool decision_asked;
     bool decided;
     bool target_has_it;
@@ -108,9 +109,11 @@ static void check_message(struct script *script, const struct message *message)
         script->prepare_out = true;
         script->prepare_sequence = message->as.prepare.frozen_sequence;
         script->freeze = message->as.prepare.freeze;
+        script->new_version = message->as.prepare.new_version;
+        haul_assert(script->new_version > OLD_VERSION);
         break;
     case MESSAGE_COMMIT:
-        haul_assert(script->decided && message->as.commit.new_version == NEW_VERSION);
+        haul_assert(script->decided && message->as.commit.new_version == script->new_version);
         break;
     case MESSAGE_ABORT:
         haul_assert(!script->decision_asked);
@@ -414,12 +417,14 @@ static void open_session(struct script *script, struct plan *plan, unsigned flag
         .identity = "identity",
         .peer_timeout_ms = PEER_TIMEOUT_MS,
         .retry_max_ms = (flags & OPTION_NO_RETRY) != 0 ? 0 : RETRY_MAX_MS,
+        .version = {OLD_VERSION, true},
         .decided = (flags & OPTION_DECIDED) != 0,
         .continued = (flags & OPTION_CONTINUED) != 0,
     };
     options.source.lag_bytes_max = LAG_BYTES_MAX;
     options.source.freeze_max_ms = PEER_TIMEOUT_MS;
     script->decided = options.decided;
+    script->new_version = NEW_VERSION;
     script->resolves = options.decided;
     script->decision_asked = options.decided;
     expect_status(source_session_create(&options, &script->session), HAUL_OK);

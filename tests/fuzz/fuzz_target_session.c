@@ -437,8 +437,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct cursor input = cursor_of(data, size);
     struct script script = {.now_ns = NS_PER_S, .channel_up = true};
-    struct target_session_options options = {.config_version = CONFIG_VERSION,
-                                             .config_version_known = true,
+    struct target_session_options options = {.version = {CONFIG_VERSION, true},
                                              .peer_timeout_ms = PEER_TIMEOUT_MS};
     message_init(&options.welcome, MESSAGE_WELCOME);
     expect_status(target_session_create(&options, script.now_ns, &script.session), HAUL_OK);

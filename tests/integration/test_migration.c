@@ -9,7 +9,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
-#include "ownership.h"
+#include "ownership_file.h"
 #include "rocks_fixture.h"
 
 enum { WAIT_MS = 60000, SLOT_BYTES = 64 << 10 };
@@ -571,20 +571,34 @@ static void test_migration__never_frozen__unreserved_and_cleared(void)
 
 /* --- config version --------------------------------------------------------------------------- */
 
-/* Another job of the database was decided meanwhile. */
+/* An ownership_change: another job takes over what is asked for. */
+static enum haul_status release_all(void *context, struct ownership *ownership,
+                                    struct haul_error *error)
+{
+    struct key_range all = {.start = NULL};
+    (void)error;
+    check_status(key_range_init(&all, slice_of(NULL, 0), slice_of(NULL, 0)), HAUL_OK);
+    const struct ownership_move move = {.family = "default",
+                                        .ranges = &all,
+                                        .range_count = *(const size_t *)context,
+                                        .mark = {.state = OWNERSHIP_RELEASED}};
+    ownership->config_version += 10;
+    enum haul_status status = ownership_put(ownership, &move);
+    key_range_fini(&all);
+    return status;
+}
+
+/* Of the ranges of the job; none: another job of the database was decided meanwhile. */
+static size_t released_count;
+
 static enum haul_status move_version_on(void *context, uint32_t deadline_ms,
                                         struct haul_error *error)
 {
     (void)deadline_ms;
     char directory[512];
-    struct ownership ownership;
     (void)snprintf(directory, sizeof(directory), "%s/haul", world.source.path);
-    enum haul_status status = ownership_read(NULL, directory, &ownership, error);
-    if (status == HAUL_OK) {
-        uint64_t expected = ownership.config_version++;
-        status = ownership_swap(NULL, directory, expected, &ownership, error);
-        ownership_fini(&ownership);
-    }
+    enum haul_status status =
+        ownership_update(NULL, directory, release_all, &released_count, error);
     ((struct guard *)context)->reserved++;
     return status;
 }
@@ -594,10 +608,25 @@ static void count_unfreeze(void *context)
     ((struct guard *)context)->unreserved++;
 }
 
-static void test_migration__version_moved_before_the_decision__fenced_and_unfrozen(void)
+static void test_migration__version_moved_before_the_decision__committed(void)
 {
     struct guard guard = {0};
     open_world();
+    released_count = 0;
+    rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
+    world.source_options.hooks = (struct haul_hooks){
+        .context = &guard, .freeze = move_version_on, .unfreeze = count_unfreeze};
+    check_status(migrate(), HAUL_OK);
+    check_equal(guard.unreserved, 0);
+    check_equal(rocks_fixture_count(&world.target, "default"), 1000);
+    close_world();
+}
+
+static void test_migration__range_moved_before_the_decision__fenced_and_unfrozen(void)
+{
+    struct guard guard = {0};
+    open_world();
+    released_count = 1;
     rocks_fixture_fill(&world.source, 0, "key", 1000, 100);
     world.source_options.hooks = (struct haul_hooks){
         .context = &guard, .freeze = move_version_on, .unfreeze = count_unfreeze};
@@ -681,7 +710,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
     CHECK_TEST(test_migration__committed__reserved_then_owned),
     CHECK_TEST(test_migration__never_frozen__unreserved_and_cleared),
-    CHECK_TEST(test_migration__version_moved_before_the_decision__fenced_and_unfrozen),
+    CHECK_TEST(test_migration__version_moved_before_the_decision__committed),
+    CHECK_TEST(test_migration__range_moved_before_the_decision__fenced_and_unfrozen),
     CHECK_TEST(test_migration__metadata_family_named__is_there_before_the_rest),
 };
 

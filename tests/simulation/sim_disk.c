@@ -90,6 +90,8 @@ static int make_file(struct sim_disk *disk, bool is_directory)
         if (!file->used) {
             file->used = true;
             file->is_directory = is_directory;
+            file->inode = ++disk->inodes;
+            file->birth_ns = sim_kernel.now_ns + 1;
             file->lock_fd = -1;
             return i;
         }
@@ -353,6 +355,19 @@ static int disk_link_count(void *context, int fd)
     return links;
 }
 
+/* Copies have other numbers and times. */
+static int disk_identity(void *context, int fd, struct file_identity *identity)
+{
+    struct sim_disk *disk = context;
+    if (fails(disk)) {
+        return -1;
+    }
+    const struct sim_file *file = file_of(disk, fd);
+    identity->inode = file->inode;
+    identity->birth_ns = file->birth_ns;
+    return 0;
+}
+
 static int disk_list(void *context, const char *path, file_calls_visit *visit, void *visit_context)
 {
     struct sim_disk *disk = context;
@@ -381,6 +396,12 @@ static int disk_random(void *context, void *data, size_t size)
     return 0;
 }
 
+static void disk_pause(void *context, unsigned pause_ms)
+{
+    (void)context;
+    sim_sleep((uint64_t)pause_ms * NS_PER_MS);
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 void sim_disk_init(struct sim_disk *disk, struct sim_random *random, const char *root)
@@ -400,8 +421,10 @@ void sim_disk_init(struct sim_disk *disk, struct sim_random *random, const char 
         .unlink = disk_unlink,
         .mkdir = disk_mkdir,
         .link_count = disk_link_count,
+        .identity = disk_identity,
         .list = disk_list,
         .random = disk_random,
+        .pause = disk_pause,
     };
     disk->random = random;
     disk->space_bytes = SIZE_MAX;

@@ -25,6 +25,8 @@ enum {
 struct sim_file {
     bool used;
     bool is_directory;
+    uint64_t inode; /* never used again */
+    uint64_t birth_ns;
     int lock_fd; /* -1: not locked */
     size_t size;
     size_t capacity;
@@ -56,6 +58,7 @@ struct sim_disk {
     int fail_errno;
     uint64_t failures; /* so far */
     uint64_t changes;  /* so far, of what can be read */
+    uint64_t inodes; /* made so far */
     size_t space_bytes;
     uint32_t slow_ms; /* a sync may take so long */
     uint64_t slow_ns; /* and all of them have, so far */

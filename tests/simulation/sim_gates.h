@@ -4,8 +4,8 @@
 #define HAUL_SIM_GATES_H
 
 enum {
-    SIM_GATE_HISTORIES = 0, /* databases of different versions */
-    SIM_GATE_MISTAKES = 0,  /* a part of what is sent was handed over before */
+    SIM_GATE_HISTORIES = 1, /* databases of different versions */
+    SIM_GATE_MISTAKES = 1,  /* a part of what is sent was handed over before */
     SIM_GATE_EMPTY = 0,     /* the empty key */
     SIM_GATE_LONG = 0,      /* keys that are larger than a journal's positions take */
     SIM_GATE_RESERVE = 0,   /* nothing is touched before the hook has said yes */

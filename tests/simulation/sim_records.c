@@ -10,7 +10,7 @@
 #include "crc32c.h"
 #include "job_journal.h"
 #include "journal_directory.h"
-#include "ownership.h"
+#include "ownership_file.h"
 #include "plan.h"
 #include "sim_kernel.h"
 
@@ -29,17 +29,17 @@ static uint32_t cells_of_plan(const struct plan *plan)
     return cells;
 }
 
-static uint32_t cells_of_entry(const struct ownership_entry *entry)
+static uint32_t cells_of_state(const struct ownership *ownership, enum ownership_state state)
 {
     uint32_t cells = 0;
     for (uint32_t family = 0; family < SIM_FAMILY_COUNT; family++) {
-        bool named = entry->family_count == 0;
-        for (size_t i = 0; i < entry->family_count; i++) {
-            named = named || strcmp(entry->families[i], sim_family_name(family)) == 0;
-        }
-        if (named) {
-            cells |= sim_cells_of_range(family, key_range_start(&entry->range),
-                                        key_range_end(&entry->range));
+        const struct range_map *map = ownership_map(ownership, sim_family_name(family));
+        for (size_t i = 0; map != NULL && i < map->count; i++) {
+            const struct range_map_part *part = &map->parts[i];
+            if (part->mark.state == (uint8_t)state) {
+                cells |= sim_cells_of_range(family, key_range_start(&part->range),
+                                            key_range_end(&part->range));
+            }
         }
     }
     return cells;
@@ -58,27 +58,8 @@ static void read_file(struct sim_host *host, struct sim_records *records,
         return;
     }
     records->version = ownership->config_version;
-    for (size_t i = 0; i < ownership->entry_count; i++) {
-        const struct ownership_entry *entry = &ownership->entries[i];
-        uint32_t cells = cells_of_entry(entry);
-        bool released = entry->state == OWNERSHIP_RELEASED;
-        bool imported = entry->state == OWNERSHIP_IMPORTED;
-        records->released &= released || imported ? ~cells : UINT32_MAX;
-        records->imported &= released || imported ? ~cells : UINT32_MAX;
-        records->released |= released ? cells : 0;
-        records->imported |= imported ? cells : 0;
-    }
-}
-
-static bool has_released(const struct ownership *ownership, const uint8_t *job)
-{
-    for (size_t i = 0; i < ownership->entry_count; i++) {
-        if (ownership->entries[i].state == OWNERSHIP_RELEASED &&
-            memcmp(ownership->entries[i].job_id, job, HAUL_JOB_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
+    records->released = cells_of_state(ownership, OWNERSHIP_RELEASED);
+    records->imported = cells_of_state(ownership, OWNERSHIP_IMPORTED);
 }
 
 static void read_state(const struct journal *journal, struct sim_job_record *job)
@@ -113,7 +94,8 @@ static void read_journal(struct sim_host *host, const struct journal_entry *entr
         read_state(journal, job);
         journal_close(journal);
     }
-    bool released = job->role == JOURNAL_SOURCE && has_released(ownership, job->id);
+    bool released = job->role == JOURNAL_SOURCE &&
+                    ownership_moved(ownership, job->id, OWNERSHIP_GAVE) != NULL;
     job->committed = job->committed || released;
 }
 

@@ -171,9 +171,9 @@ rule_banned_calls() {
         sed "s|^$1/||"
 }
 
-# A wall clock jumps: the product reads only the monotonic one.
+# A wall clock jumps: the product reads only the monotonic one; records for people have one door.
 rule_wall_clock() {
-    c_files "$1" | xargs -r grep -nHE \
+    c_files "$1" | grep -v '/base/wall_clock\.c$' | xargs -r grep -nHE \
         'CLOCK_REALTIME|(^|[^A-Za-z0-9_>.])(time|gettimeofday|localtime|ctime|strftime|sem_timedwait)\(' -- |
         sed "s|^$1/||"
 }

@@ -364,6 +364,18 @@ static inline int fake_disk_link_count(void *context, int fd)
     return links;
 }
 
+/* Every inode has a number and a time of its own. */
+static inline int fake_disk_identity(void *context, int fd, struct file_identity *identity)
+{
+    struct fake_disk *disk = context;
+    if (fake_disk_fails(disk)) {
+        return -1;
+    }
+    identity->inode = (uint64_t)disk->fds[fd].inode + 1;
+    identity->birth_ns = identity->inode * 1000;
+    return 0;
+}
+
 static inline int fake_disk_list(void *context, const char *path, file_calls_visit *visit,
                                  void *visit_context)
 {
@@ -395,6 +407,12 @@ static inline int fake_disk_fill(void *context, void *data, size_t size)
     return 0;
 }
 
+static inline void fake_disk_pause(void *context, unsigned pause_ms)
+{
+    (void)context;
+    (void)pause_ms;
+}
+
 /* An empty disk with the directory "/db". End with fake_disk_fini. */
 static inline void fake_disk_init(struct fake_disk *disk, uint64_t seed)
 {
@@ -413,8 +431,10 @@ static inline void fake_disk_init(struct fake_disk *disk, uint64_t seed)
         .unlink = fake_disk_unlink,
         .mkdir = fake_disk_mkdir,
         .link_count = fake_disk_link_count,
+        .identity = fake_disk_identity,
         .list = fake_disk_list,
         .random = fake_disk_fill,
+        .pause = fake_disk_pause,
     };
     disk->random = seed;
     disk->fail_errno = EIO;

@@ -42,8 +42,7 @@ static inline void drop_action(void)
 
 static inline void start_with(uint64_t config_version, bool known)
 {
-    struct target_session_options options = {.config_version = config_version,
-                                             .config_version_known = known,
+    struct target_session_options options = {.version = {config_version, known},
                                              .peer_timeout_ms = PEER_TIMEOUT_MS};
     message_init(&options.welcome, MESSAGE_WELCOME);
     options.welcome.as.welcome.slot_count = 64;
@@ -61,8 +60,7 @@ static inline void start_with(uint64_t config_version, bool known)
 static inline void start_expecting(struct haul_slice secret)
 {
     struct target_session_options options = {
-        .config_version = CONFIG_VERSION,
-        .config_version_known = true,
+        .version = {CONFIG_VERSION, true},
         .peer_timeout_ms = PEER_TIMEOUT_MS,
         .secret = secret,
     };

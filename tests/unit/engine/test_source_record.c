@@ -42,10 +42,14 @@ static void decide_and_die(struct plan *plan, bool in_journal)
     memset(record.job, 3, sizeof(record.job));
     check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
     check_status(source_record_frozen(&record, &error), HAUL_OK);
-    struct version_swap swap = {
-        .outcome = VERSION_RELEASED, .job = record.job, .plan = plan, .next = 1, .epoch = 1};
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = record.job,
+                                      .peer = "",
+                                      .plan = plan,
+                                      .new_version = 1,
+                                      .epoch = 1};
     check_status(in_journal ? source_record_decide(&record, plan, &error)
-                            : version_record_swap(source.store, &options.hooks, &swap, &error),
+                            : version_record_move(source.store, &options.hooks, &move, &error),
                  HAUL_OK);
     plan_fini(plan);
     source_record_fini(&record);

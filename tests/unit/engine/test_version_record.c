@@ -2,9 +2,12 @@
 /* test_version_record.c — the version in force: of the file beside a database, or of the hooks. */
 #include "version_record.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "check.h"
+#include "clock.h"
 #include "fake_disk.h"
 #include "plan.h"
 #include "rocks_fixture.h"
@@ -44,38 +47,46 @@ static void finish(void)
     rocks_fixture_close(&fixture);
 }
 
-static enum haul_status swap(const struct haul_hooks *hooks, enum version_outcome outcome,
-                             uint64_t expected, uint64_t next)
+static enum haul_status move_job(const struct haul_hooks *hooks, enum version_outcome outcome,
+                                 const uint8_t *id, uint64_t new_version)
 {
-    struct version_swap to = {.outcome = outcome,
-                              .job = job,
-                              .plan = &plan,
-                              .expected = expected,
-                              .next = next,
-                              .epoch = 1};
-    return version_record_swap(fixture.store, hooks, &to, &error);
+    const struct version_move move = {.outcome = outcome,
+                                      .job = id,
+                                      .peer = "the other database",
+                                      .plan = &plan,
+                                      .expected = hook_version,
+                                      .new_version = new_version,
+                                      .epoch = 1};
+    return version_record_move(fixture.store, hooks, &move, &error);
 }
 
-static void check_version(uint64_t expected, bool expected_known)
+static enum haul_status move(enum version_outcome outcome, uint64_t new_version)
 {
-    uint64_t version = UINT64_MAX;
-    bool known = !expected_known;
-    check_status(version_record_get(fixture.store, &no_hooks, &version, &known, &error), HAUL_OK);
-    check_equal(version, expected);
-    check_equal(known, expected_known);
+    return move_job(&no_hooks, outcome, job, new_version);
+}
+
+static void check_version(uint64_t expected)
+{
+    struct version_claim claim = {.version = UINT64_MAX, .authoritative = true};
+    check_status(version_record_get(fixture.store, &no_hooks, &claim, &error), HAUL_OK);
+    check_equal(claim.version, expected);
+    check(!claim.authoritative);
 }
 
 static bool is_released(const uint8_t *of)
 {
     bool released = false;
-    check_status(version_record_released(fixture.store, of, &released, &error), HAUL_OK);
+    uint64_t new_version = 0;
+    check_status(version_record_released(fixture.store, of, &released, &new_version, &error),
+                 HAUL_OK);
+    check(!released || new_version == 5);
     return released;
 }
 
-static void test_version_record_get__no_file__unknown(void)
+static void test_version_record_get__no_file__counter_at_0(void)
 {
     start();
-    check_version(0, false);
+    check_version(0);
     finish();
 }
 
@@ -83,62 +94,181 @@ static void test_version_record_get__hook__its_version(void)
 {
     start();
     struct haul_hooks hooks = version_hooks();
-    uint64_t version = 0;
-    bool known = false;
+    struct version_claim claim = {.version = 0};
     hook_version = 77;
-    check_status(version_record_get(fixture.store, &hooks, &version, &known, &error), HAUL_OK);
-    check_equal(version, 77);
-    check(known);
+    check_status(version_record_get(fixture.store, &hooks, &claim, &error), HAUL_OK);
+    check_equal(claim.version, 77);
+    check(claim.authoritative);
     finish();
 }
 
-static void test_version_record_swap__released__kept_and_range_refused(void)
+static void test_version_record_move__released__kept_and_range_refused(void)
 {
     start();
     check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     check(!is_released(job));
-    check_status(swap(&no_hooks, VERSION_RELEASED, 0, 5), HAUL_OK);
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
     rocks_fixture_reopen(&fixture);
-    check_version(5, true);
+    check_version(5);
     check(is_released(job));
     check(!is_released(other_job));
     check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    check(strstr(error.text, "the other database") != NULL);
     finish();
 }
 
-static void test_version_record_swap__imported__ours_to_send(void)
+static void test_version_record_move__imported__ours_to_send(void)
 {
     start();
-    check_status(swap(&no_hooks, VERSION_IMPORTED, 0, 5), HAUL_OK);
-    check_version(5, true);
+    check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
+    check_version(5);
     check(!is_released(job));
     check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     finish();
 }
 
-static void test_version_record_swap__another_version_in_force__fenced_unchanged(void)
+/* Other jobs have come further while this one ran: nothing of it fails any more. */
+static void test_version_record_move__version_went_on__one_later(void)
 {
     start();
-    check_status(swap(&no_hooks, VERSION_IMPORTED, 0, 5), HAUL_OK);
-    check_status(swap(&no_hooks, VERSION_RELEASED, 4, 6), HAUL_FENCED);
-    check_version(5, true);
+    check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
+    check_status(move_job(&no_hooks, VERSION_IMPORTED, other_job, 3), HAUL_OK);
+    check_version(6);
+    finish();
+}
+
+static void test_version_record_move__another_job_moved_a_part__fenced_unchanged(void)
+{
+    start();
+    check_status(move_job(&no_hooks, VERSION_RELEASED, other_job, 5), HAUL_OK);
+    check_status(move(VERSION_RELEASED, 6), HAUL_FENCED);
+    check_version(5);
     check(!is_released(job));
+    finish();
+}
+
+static void test_version_record_move__moved_before__nothing_moves(void)
+{
+    start();
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
+    check_version(5);
+    /* It came back: what the job did is not done again. */
+    check_status(move_job(&no_hooks, VERSION_IMPORTED, other_job, 6), HAUL_OK);
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
+    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    check_version(6);
+    finish();
+}
+
+static void test_version_record_rehearse__would_fail__same_error_and_unchanged(void)
+{
+    const struct version_move to = {
+        .outcome = VERSION_RELEASED, .job = job, .peer = "", .plan = &plan, .new_version = 9};
+    start();
+    check_status(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    check_version(0);
+    check_status(move_job(&no_hooks, VERSION_RELEASED, other_job, 5), HAUL_OK);
+    check_status(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_FENCED);
+    check_version(5);
     finish();
 }
 
 /* The register is the embedder's: it is compared, and nothing is written beside the database. */
-static void test_version_record_swap__hook__compared_no_file(void)
+static void test_version_record_move__hook__compared_no_file(void)
 {
     start();
     struct haul_hooks hooks = version_hooks();
+    const struct version_move late = {
+        .outcome = VERSION_RELEASED, .job = job, .peer = "", .plan = &plan, .expected = 4};
     hook_version = 5;
-    check_status(swap(&hooks, VERSION_RELEASED, 5, 6), HAUL_OK);
-    check_status(swap(&hooks, VERSION_RELEASED, 4, 6), HAUL_FENCED);
-    check_version(0, false);
+    check_status(move_job(&hooks, VERSION_RELEASED, job, 6), HAUL_OK);
+    check_status(version_record_move(fixture.store, &hooks, &late, &error), HAUL_FENCED);
+    check_version(0);
     finish();
 }
 
-/* --- a swap that was in doubt ----------------------------------------------------------------- */
+/* --- ten thousand jobs ------------------------------------------------------------------------ */
+
+enum { JOB_COUNT = 10000, STEP = 1000, FILE_BYTES_MAX = 600000, JOB_MS_MAX = 100 };
+
+static char many_directory[512];
+static struct file_calls quick_calls;
+
+static int sync_nothing(void *context, int fd)
+{
+    (void)context;
+    (void)fd;
+    return 0;
+}
+
+static const char *many_directory_of(const struct haul_store *store)
+{
+    (void)store;
+    return many_directory;
+}
+
+static const struct file_calls *many_files(const struct haul_store *store)
+{
+    (void)store;
+    return &quick_calls;
+}
+
+static const struct haul_store_ops many_ops = {.directory = many_directory_of, .files = many_files};
+static struct haul_store many = {.ops = &many_ops};
+
+/* Job number `number` moves one of a thousand neighbours, to and fro between three databases. */
+static void move_one_of_many(uint32_t number)
+{
+    static const char *const peers[] = {"one", "two", "three"};
+    uint8_t id[HAUL_JOB_BYTES] = {0};
+    char start_key[16];
+    char end_key[16];
+    struct key_range range;
+    (void)snprintf(start_key, sizeof(start_key), "slot%05u", number * 7 % 1000);
+    (void)snprintf(end_key, sizeof(end_key), "slot%05u", number * 7 % 1000 + 1);
+    memcpy(id, &number, sizeof(number));
+    check_or_stop(key_range_init(&range, slice_of(start_key, 9), slice_of(end_key, 9)) == HAUL_OK);
+    struct plan one = plan;
+    one.ranges = &range;
+    one.range_count = 1;
+    const struct version_move to = {.outcome = number / 1000 % 2 == 0 ? VERSION_RELEASED
+                                                                      : VERSION_IMPORTED,
+                                    .job = id,
+                                    .peer = peers[number % 3],
+                                    .plan = &one,
+                                    .new_version = number + 1,
+                                    .epoch = 1};
+    check_status(version_record_move(&many, &no_hooks, &to, &error), HAUL_OK);
+    key_range_fini(&range);
+}
+
+static void test_version_record_move__ten_thousand_jobs__bounded(void)
+{
+    char path[600];
+    struct stat file;
+    uint64_t worst_ns = 0;
+    start();
+    quick_calls = file_calls_system;
+    quick_calls.fsync = sync_nothing;
+    (void)snprintf(many_directory, sizeof(many_directory), "%s", fixture.path);
+    (void)snprintf(path, sizeof(path), "%s/haul/ownership", fixture.path);
+    for (uint32_t number = 0; number < JOB_COUNT; number += STEP) {
+        uint64_t began_ns = clock_now_ns(&clock_monotonic);
+        for (uint32_t i = number; i < number + STEP; i++) {
+            move_one_of_many(i);
+        }
+        uint64_t took_ns = clock_now_ns(&clock_monotonic) - began_ns;
+        worst_ns = took_ns > worst_ns ? took_ns : worst_ns;
+        check_or_stop(stat(path, &file) == 0);
+        check(file.st_size < FILE_BYTES_MAX);
+    }
+    check(worst_ns / STEP < (uint64_t)JOB_MS_MAX * NS_PER_MS);
+    check_version(JOB_COUNT);
+    finish();
+}
+
+/* --- a move that was in doubt ----------------------------------------------------------------- */
 
 enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 200 };
 
@@ -159,13 +289,17 @@ static const struct file_calls *disk_files(const struct haul_store *store)
 static const struct haul_store_ops disk_ops = {.directory = disk_directory, .files = disk_files};
 static struct haul_store on_disk = {.ops = &disk_ops};
 
-/* Call number `call` of the swap fails. True: it was in doubt, is settled, and the power fails. */
+/* Call number `call` of the move fails. True: it was in doubt, is settled, and the power fails. */
 static bool settle_after(unsigned call)
 {
-    const struct version_swap to = {
-        .outcome = VERSION_RELEASED, .job = job, .plan = &plan, .next = 1, .epoch = 1};
+    const struct version_move to = {.outcome = VERSION_RELEASED,
+                                    .job = job,
+                                    .peer = "",
+                                    .plan = &plan,
+                                    .new_version = 1,
+                                    .epoch = 1};
     fake_disk_fail(&disk, call, false);
-    enum haul_status status = version_record_swap(&on_disk, &no_hooks, &to, &error);
+    enum haul_status status = version_record_move(&on_disk, &no_hooks, &to, &error);
     fake_disk_fail(&disk, 0, false);
     if (status != HAUL_IN_DOUBT) {
         return false;
@@ -175,16 +309,19 @@ static bool settle_after(unsigned call)
     return true;
 }
 
-static void test_version_record_settle__swap_in_doubt_then_power_lost__released(void)
+static void test_version_record_settle__move_in_doubt_then_power_lost__released(void)
 {
     unsigned doubts = 0;
     start();
     for (unsigned call = 1; call < SWEEP_CALLS_MAX; call++) {
         for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
             bool released = false;
+            uint64_t new_version = 0;
             fake_disk_init(&disk, seed);
             if (settle_after(call)) {
-                check_status(version_record_released(&on_disk, job, &released, &error), HAUL_OK);
+                check_status(
+                    version_record_released(&on_disk, job, &released, &new_version, &error),
+                    HAUL_OK);
                 check(released);
                 doubts++;
             }
@@ -196,13 +333,17 @@ static void test_version_record_settle__swap_in_doubt_then_power_lost__released(
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_version_record_get__no_file__unknown),
+    CHECK_TEST(test_version_record_get__no_file__counter_at_0),
     CHECK_TEST(test_version_record_get__hook__its_version),
-    CHECK_TEST(test_version_record_swap__released__kept_and_range_refused),
-    CHECK_TEST(test_version_record_swap__imported__ours_to_send),
-    CHECK_TEST(test_version_record_swap__another_version_in_force__fenced_unchanged),
-    CHECK_TEST(test_version_record_swap__hook__compared_no_file),
-    CHECK_TEST(test_version_record_settle__swap_in_doubt_then_power_lost__released),
+    CHECK_TEST(test_version_record_move__released__kept_and_range_refused),
+    CHECK_TEST(test_version_record_move__imported__ours_to_send),
+    CHECK_TEST(test_version_record_move__version_went_on__one_later),
+    CHECK_TEST(test_version_record_move__another_job_moved_a_part__fenced_unchanged),
+    CHECK_TEST(test_version_record_move__moved_before__nothing_moves),
+    CHECK_TEST(test_version_record_rehearse__would_fail__same_error_and_unchanged),
+    CHECK_TEST(test_version_record_move__hook__compared_no_file),
+    CHECK_TEST(test_version_record_move__ten_thousand_jobs__bounded),
+    CHECK_TEST(test_version_record_settle__move_in_doubt_then_power_lost__released),
 };
 
 CHECK_MAIN("version_record", tests)

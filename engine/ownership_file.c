@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ownership_file.c — the ownership record on disk.
+ *
+ *   ownership_update: lock -> read -> change -> write beside -> fsync -> rename -> fsync directory
+ *
+ * The lock is on a file of its own, since the file itself is replaced by every change. */
+#include "ownership_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "durable_file.h"
+
+/* A change takes a few milliseconds: 2 s cover a slow disk and a queue. */
+enum { LOCK_ATTEMPTS = 200, LOCK_PAUSE_MS = 10 };
+
+static const struct file_calls *calls_or_system(const struct file_calls *calls)
+{
+    return calls == NULL ? &file_calls_system : calls;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* Errors: NOT_FOUND, LIMIT, NO_MEMORY, IO. */
+static enum haul_status read_bytes(const struct file_calls *calls, const char *path,
+                                   uint8_t **bytes, size_t *size, struct haul_error *error)
+{
+    int fd = -1;
+    enum haul_status status = durable_file_open(calls, path, O_RDONLY, &fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = durable_file_read(calls, fd, OWNERSHIP_FILE_BYTES_MAX, bytes, size);
+    if (status != HAUL_OK) {
+        int code = status == HAUL_IO ? errno : 0;
+        status = haul_error_set(error, status, "pread", code, "cannot read %s", path);
+    }
+    (void)calls->close(calls->context, fd);
+    return status;
+}
+
+enum haul_status ownership_read(const struct file_calls *calls, const char *directory,
+                                struct ownership *ownership, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, "ownership", path, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    status = read_bytes(calls_or_system(calls), path, &bytes, &size, error);
+    if (status == HAUL_NOT_FOUND) {
+        ownership_init(ownership);
+        return HAUL_OK;
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = ownership_decode(ownership, slice_of(bytes, size));
+    free(bytes);
+    if (status == HAUL_VERSION) {
+        haul_error_set(error, status, NULL, 0, "%s was written by a newer haul", path);
+        haul_error_hint(error, "use that release, or a newer one, on this database");
+    } else if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "the ownership record %s is damaged", path);
+        haul_error_hint(error,
+                        "`haul owner --db DIR --rebuild` makes one of what the journals say; "
+                        "docs/OPERATIONS.md names the risk");
+    }
+    return status;
+}
+
+/* --- replacing -------------------------------------------------------------------------------- */
+
+/* Nobody but the holder of the lock makes this file: one that is there was left by a crash.
+ * Errors: NO_SPACE, IO, others of opening. */
+static enum haul_status write_beside(const struct file_calls *calls, const char *path,
+                                     struct haul_slice bytes, struct haul_error *error)
+{
+    enum { FLAGS = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW };
+    int fd = -1;
+    enum haul_status status = durable_file_open(calls, path, FLAGS, &fd, error);
+    if (status == HAUL_EXISTS && calls->unlink(calls->context, path) == 0) {
+        status = durable_file_open(calls, path, FLAGS, &fd, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = durable_file_write(calls, fd, bytes, 0);
+    if (status != HAUL_OK) {
+        status = haul_error_set(error, status, "pwrite", errno, "cannot write %s", path);
+    } else if (calls->fsync(calls->context, fd) != 0) {
+        int code = errno;
+        status = haul_error_set(error, durable_file_status(code), "fsync", code, "cannot write %s",
+                                path);
+    }
+    (void)calls->close(calls->context, fd);
+    return status;
+}
+
+/* A rename reported `code`. Network file systems answer so although it took effect: the answer was
+ * lost, and its repetition found nothing to rename. OK: the file has the new bytes.
+ * Errors: those of the code (it has others), IN_DOUBT (it cannot be read). */
+static enum haul_status look_again(const struct file_calls *calls, const char *path,
+                                   struct haul_slice expected, int code, struct haul_error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct haul_error ignored;
+    enum haul_status status = read_bytes(calls, path, &bytes, &size, &ignored);
+    if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
+        return haul_error_set(error, HAUL_IN_DOUBT, "rename", code,
+                              "%s may have been replaced, and cannot be read", path);
+    }
+    bool same =
+        status == HAUL_OK && size == expected.size && memcmp(bytes, expected.data, size) == 0;
+    free(bytes);
+    return same ? HAUL_OK
+                : haul_error_set(error, durable_file_status(code), "rename", code,
+                                 "cannot replace %s", path);
+}
+
+/* Errors: those of write_beside; IN_DOUBT. */
+static enum haul_status replace(const struct file_calls *calls, const char *directory,
+                                struct haul_slice bytes, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    char beside[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, "ownership", path, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(directory, "ownership.tmp", beside, error);
+    }
+    if (status == HAUL_OK) {
+        status = write_beside(calls, beside, bytes, error);
+    }
+    if (status == HAUL_OK && calls->rename(calls->context, beside, path) != 0) {
+        status = look_again(calls, path, bytes, errno, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    struct haul_error cause;
+    status = durable_file_sync_directory(calls, directory, &cause);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, HAUL_IN_DOUBT, cause.call, cause.code,
+                              "%s was replaced, but a crash might undo that", path);
+    }
+    return HAUL_OK;
+}
+
+/* Instead of replace. Errors: those of write_beside. */
+static enum haul_status try_to_write(const struct file_calls *calls, const char *directory,
+                                     struct haul_slice bytes, struct haul_error *error)
+{
+    char beside[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, "ownership.tmp", beside, error);
+    if (status == HAUL_OK) {
+        status = write_beside(calls, beside, bytes, error);
+        (void)calls->unlink(calls->context, beside);
+    }
+    return status;
+}
+
+/* --- the lock --------------------------------------------------------------------------------- */
+
+/* The lock of the directory, held until `*fd` is closed. Errors: BUSY, NO_SPACE, IO. */
+static enum haul_status lock_directory(const struct file_calls *calls, const char *directory,
+                                       int *fd, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_make_directory(calls, directory, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(directory, "ownership.lock", path, error);
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_open(calls, path, O_RDWR | O_CREAT | O_NOFOLLOW, fd, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    for (int i = 0; i < LOCK_ATTEMPTS; i++) {
+        status = durable_file_lock(calls, *fd, path, error);
+        if (status != HAUL_BUSY) {
+            break;
+        }
+        calls->pause(calls->context, LOCK_PAUSE_MS);
+    }
+    if (status != HAUL_OK) {
+        (void)calls->close(calls->context, *fd);
+    }
+    return status;
+}
+
+/* --- changing --------------------------------------------------------------------------------- */
+
+typedef enum haul_status put_function(const struct file_calls *calls, const char *directory,
+                                      struct haul_slice bytes, struct haul_error *error);
+
+static enum haul_status put_changed(const struct file_calls *calls, const char *directory,
+                                    const struct ownership *changed, put_function *put,
+                                    struct haul_error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum haul_status status = ownership_encode(changed, &bytes, &size);
+    if (status != HAUL_OK) {
+        return haul_error_set(error, status, NULL, 0,
+                              "the ownership record of this database has too many separate ranges");
+    }
+    status = put(calls, directory, slice_of(bytes, size), error);
+    free(bytes);
+    return status;
+}
+
+struct update {
+    ownership_change *change; /* NULL: none */
+    void *context;
+    put_function *put;
+};
+
+static enum haul_status run_update(const struct file_calls *calls, const char *directory,
+                                   const struct update *update, struct haul_error *error)
+{
+    const struct file_calls *used = calls_or_system(calls);
+    struct ownership ownership;
+    int lock_fd = -1;
+    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = ownership_read(used, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        if (update->change != NULL) {
+            status = update->change(update->context, &ownership, error);
+        }
+        if (status == HAUL_OK) {
+            status = put_changed(used, directory, &ownership, update->put, error);
+        }
+        ownership_fini(&ownership);
+    }
+    (void)used->close(used->context, lock_fd);
+    return status;
+}
+
+enum haul_status ownership_update(const struct file_calls *calls, const char *directory,
+                                  ownership_change *change, void *context, struct haul_error *error)
+{
+    const struct update update = {.change = change, .context = context, .put = replace};
+    return run_update(calls, directory, &update, error);
+}
+
+enum haul_status ownership_rehearse(const struct file_calls *calls, const char *directory,
+                                    ownership_change *change, void *context,
+                                    struct haul_error *error)
+{
+    const struct update update = {.change = change, .context = context, .put = try_to_write};
+    return run_update(calls, directory, &update, error);
+}
+
+enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
+                                  struct haul_error *error)
+{
+    const struct update update = {.change = NULL, .put = replace};
+    return run_update(calls, directory, &update, error);
+}
+
+/* --- rebuilding ------------------------------------------------------------------------------- */
+
+/* A copy of the damaged file; its own name is taken by the rename to come, so that at no moment
+ * there is no record. Errors: those of read_bytes and write_beside. */
+static enum haul_status set_aside(const struct file_calls *calls, const char *directory,
+                                  uint64_t time_s, struct haul_error *error)
+{
+    char name[64];
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    char aside[DURABLE_FILE_PATH_BYTES_MAX];
+    (void)snprintf(name, sizeof(name), "ownership.damaged-%" PRIu64, time_s);
+    enum haul_status status = durable_file_path(directory, "ownership", path, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(directory, name, aside, error);
+    }
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    if (status == HAUL_OK) {
+        status = read_bytes(calls, path, &bytes, &size, error);
+    }
+    if (status == HAUL_OK) {
+        status = write_beside(calls, aside, slice_of(bytes, size), error);
+        free(bytes);
+    }
+    return status;
+}
+
+static enum haul_status rebuild_locked(const struct file_calls *calls, const char *directory,
+                                       uint64_t time_s, const struct update *update,
+                                       struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = ownership_read(calls, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        ownership_fini(&ownership);
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                              "the ownership record of this database is not damaged");
+    }
+    if (status != HAUL_CORRUPT) {
+        return status;
+    }
+    ownership_init(&ownership);
+    status = update->change(update->context, &ownership, error);
+    if (status == HAUL_OK) {
+        status = set_aside(calls, directory, time_s, error);
+    }
+    if (status == HAUL_OK) {
+        status = put_changed(calls, directory, &ownership, update->put, error);
+    }
+    ownership_fini(&ownership);
+    return status;
+}
+
+enum haul_status ownership_rebuild(const struct file_calls *calls, const char *directory,
+                                   uint64_t time_s, ownership_change *change, void *context,
+                                   struct haul_error *error)
+{
+    const struct file_calls *used = calls_or_system(calls);
+    const struct update update = {.change = change, .context = context, .put = replace};
+    int lock_fd = -1;
+    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = rebuild_locked(used, directory, time_s, &update, error);
+        (void)used->close(used->context, lock_fd);
+    }
+    return status;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ownership_file.h — the ownership record on disk: read by anybody, changed under a lock.
+ *
+ * Invariants:
+ *   1. A reader sees the old file or the new one, whole (written beside it, synced, renamed).
+ *   2. At most one change runs at a time (flock on `<directory>/ownership.lock`); each starts from
+ *      what the one before it has left.
+ *   3. A rename that reports an error is not believed: the file tells whether it took effect.
+ *
+ * Thread: any; changes of several threads and processes wait for each other. */
+#ifndef HAUL_OWNERSHIP_FILE_H
+#define HAUL_OWNERSHIP_FILE_H
+
+#include "file_calls.h"
+#include "ownership.h"
+
+/* Read the file of a directory into a struct that was not initialised; no file is an empty record.
+ * `calls` NULL: the system's. Errors: CORRUPT, VERSION, NO_MEMORY, LIMIT, IO. */
+enum haul_status ownership_read(const struct file_calls *calls, const char *directory,
+                                struct ownership *ownership,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+
+/* What a change does to the record. Any error leaves the file as it is. */
+typedef enum haul_status ownership_change(void *context, struct ownership *ownership,
+                                          struct haul_error *error);
+
+/* Read, change, put in place; durable on OK. `calls` NULL: the system's.
+ * Errors: those of `change` and of ownership_read, BUSY (another change does not end), LIMIT (the
+ * record is full), NO_SPACE, IO: the file is as before. IN_DOUBT: the new file is in place, or
+ * may be, and a crash may bring the old one back; ownership_settle makes sure. */
+enum haul_status ownership_update(const struct file_calls *calls, const char *directory,
+                                  ownership_change *change, void *context,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Do everything that ownership_update does, but for the rename: would it succeed? Errors: those of
+ * ownership_update but IN_DOUBT. */
+enum haul_status ownership_rehearse(const struct file_calls *calls, const char *directory,
+                                    ownership_change *change, void *context,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Put the file in its own place once more: after IN_DOUBT no crash can undo what it says now.
+ * Errors: those of ownership_update. */
+enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Move a file that cannot be read aside, as "ownership.damaged-TIME", and put what `change` makes
+ * of an empty record in its place. `time_s` since 1970. Errors: those of ownership_update;
+ * NOT_FOUND (the file is sound, or there is none). */
+enum haul_status ownership_rebuild(const struct file_calls *calls, const char *directory,
+                                   uint64_t time_s, ownership_change *change, void *context,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* range_map.h — disjoint key ranges of one column family, each with a mark: what a newer range
+ * covers, it takes from older ones, and neighbours with the same mark become one.
+ *
+ * Invariants: parts are in ascending order, none is empty, no two overlap, and two that touch have
+ * different states or peers.
+ *
+ * Thread: one at a time. */
+#ifndef HAUL_RANGE_MAP_H
+#define HAUL_RANGE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+#include "key_range.h"
+
+enum { RANGE_MARK_JOB_BYTES = 16 };
+
+struct range_mark {
+    uint8_t state; /* 0: nothing, only to erase; otherwise the caller's */
+    uint32_t peer; /* the caller's */
+    /* The newest job that marked a part of the range; neighbours of different jobs still merge. */
+    uint8_t job[RANGE_MARK_JOB_BYTES];
+};
+
+struct range_map_part {
+    struct key_range range;
+    struct range_mark mark;
+};
+
+/* Zeroed is empty. */
+struct range_map {
+    struct range_map_part *parts;
+    size_t count;
+    size_t capacity;
+};
+
+void range_map_fini(struct range_map *map);
+/* Into a map that was not initialised. Errors: NO_MEMORY. */
+enum haul_status range_map_copy(const struct range_map *map,
+                                struct range_map *copy) HAUL_MUST_CHECK;
+
+/* Mark `ranges`, which are in ascending order and disjoint; state 0 erases. The time it takes grows
+ * with the ranges and the parts between the first and the last of them. Errors: NO_MEMORY; the map
+ * is as before. */
+enum haul_status range_map_put(struct range_map *map, const struct key_range *ranges, size_t count,
+                               const struct range_mark *mark) HAUL_MUST_CHECK;
+
+/* The first part that overlaps the range and has the state (0: any); NULL: none. Ownership: the
+ * map's, until the next change. */
+const struct range_map_part *range_map_find(const struct range_map *map,
+                                            const struct key_range *range, uint8_t state);
+/* Does every key of the range lie in a part with the state (0: any)? */
+bool range_map_covers(const struct range_map *map, const struct key_range *range, uint8_t state);
+
+/* The first piece of `range`, at or behind `from`, that no part covers. False: there is none.
+ * `*start` and `*end` borrow from the map and the range; an `*end` of size 0 is unbounded. */
+bool range_map_gap(const struct range_map *map, const struct key_range *range,
+                   struct haul_slice from, struct haul_slice *start, struct haul_slice *end);
+
+#endif

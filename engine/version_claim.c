@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* version_claim.c — comparing and agreeing on config versions. */
+#include "version_claim.h"
+
+#include <inttypes.h>
+#include <stddef.h>
+
+enum haul_status version_claim_compare(const struct version_claim *source,
+                                       const struct version_claim *target, struct haul_error *error)
+{
+    if (!source->authoritative || !target->authoritative || source->version == target->version) {
+        return HAUL_OK;
+    }
+    bool older = target->version < source->version;
+    enum haul_status status = older ? HAUL_VERSION : HAUL_FENCED;
+    haul_error_set(error, status, NULL, 0,
+                   "the config versions differ: source %" PRIu64 ", target %" PRIu64,
+                   source->version, target->version);
+    haul_error_hint(error,
+                    "the %s's view is stale: bring it up to date, or give both sides "
+                    "--config-version",
+                    older ? "target" : "source");
+    return status;
+}
+
+static uint64_t greater(const struct version_claim *source, const struct version_claim *target)
+{
+    return source->version > target->version ? source->version : target->version;
+}
+
+uint64_t version_claim_next(const struct version_claim *source, const struct version_claim *target)
+{
+    uint64_t version = greater(source, target);
+    return version == UINT64_MAX ? version : version + 1;
+}
+
+enum haul_status version_claim_check(const struct version_claim *source,
+                                     const struct version_claim *target, uint64_t proposed,
+                                     struct haul_error *error)
+{
+    if (proposed <= target->version) {
+        haul_error_set(error, HAUL_VERSION, NULL, 0,
+                       "the job would set config version %" PRIu64 ", the target has %" PRIu64,
+                       proposed, target->version);
+        haul_error_hint(error, "install the same release of haul on both sides");
+        return HAUL_VERSION;
+    }
+    bool far = !target->authoritative && proposed - target->version > VERSION_STEP_MAX;
+    if (proposed > version_claim_next(source, target) || proposed > VERSION_MAX || far) {
+        haul_error_set(error, HAUL_VERSION, NULL, 0,
+                       "config version %" PRIu64 " is too far from the target's %" PRIu64, proposed,
+                       target->version);
+        haul_error_hint(error, "give both sides the same --config-version, or neither");
+        return HAUL_VERSION;
+    }
+    return HAUL_OK;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* version_claim.h — the config version of one side of a job, and the version that both agree on.
+ *
+ * A version is authoritative when a register outside haul gives it (the embedder's hook,
+ * --config-version): two of these have to be equal, or one side acts on a stale view of the
+ * cluster. The counter that haul keeps beside a database is its own: the counters of two databases
+ * are not related, and a job takes a version that is greater than both. Pure. */
+#ifndef HAUL_VERSION_CLAIM_H
+#define HAUL_VERSION_CLAIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+
+struct version_claim {
+    uint64_t version;
+    bool authoritative;
+};
+
+/* No job takes a version beyond it, so that there is always a next one. */
+#define VERSION_MAX (UINT64_C(1) << 62)
+/* A counter of ours goes no further at once: nobody uses up all versions in one job. */
+#define VERSION_STEP_MAX (UINT64_C(1) << 40)
+
+/* May the two sides begin a job? Errors: VERSION (the target's view is older), FENCED (the source's
+ * is). */
+enum haul_status version_claim_compare(const struct version_claim *source,
+                                       const struct version_claim *target,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* What the source proposes: one more than the greater of both. */
+uint64_t version_claim_next(const struct version_claim *source, const struct version_claim *target);
+
+/* Can the target own at this version? Errors: VERSION. */
+enum haul_status version_claim_check(const struct version_claim *source,
+                                     const struct version_claim *target, uint64_t proposed,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
