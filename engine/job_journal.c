@@ -141,10 +141,17 @@ static enum haul_status keep_journal(struct job_journals *found, struct journal 
     return HAUL_OK;
 }
 
-static enum haul_status keep_unless_done(struct job_journals *found, struct journal *journal,
-                                         struct haul_error *error)
+/* The job is over, or it never began: a full disk may leave a journal without a record. */
+static bool may_go(const struct journal *journal)
 {
-    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) {
+    enum journal_phase phase = journal_state(journal)->phase;
+    return phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW;
+}
+
+static enum haul_status keep_or_remove(struct job_journals *found, struct journal *journal,
+                                       struct haul_error *error)
+{
+    if (!may_go(journal)) {
         return keep_journal(found, journal, error);
     }
     enum haul_status status = journal_remove(journal, error);
@@ -173,7 +180,7 @@ enum haul_status job_journals_find(const struct haul_store *store, enum journal_
         memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
         status = journal_open(&config, &opened, error);
         if (status == HAUL_OK) {
-            status = keep_unless_done(found, opened, error);
+            status = keep_or_remove(found, opened, error);
         }
     }
     free(entries);

@@ -583,9 +583,10 @@ enum haul_status journal_remove(struct journal *journal, struct haul_error *erro
     if (status != HAUL_OK) {
         return status;
     }
-    if (journal->state.phase != JOURNAL_PHASE_DONE) {
+    enum journal_phase phase = journal->state.phase;
+    if (phase != JOURNAL_PHASE_DONE && phase != JOURNAL_PHASE_NEW) {
         (void)haul_error_set(error, HAUL_INVALID, NULL, 0, "the job of %s is in phase %s",
-                             journal->path, journal_phase_name(journal->state.phase));
+                             journal->path, journal_phase_name(phase));
         haul_error_hint(error, "finish or abort it first");
         return HAUL_INVALID;
     }

@@ -81,7 +81,7 @@ const uint8_t *journal_job_id(const struct journal *journal); /* JOURNAL_JOB_ID_
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
 
 /* Delete the file, durably. The journal can only be closed then.
- * Errors: INVALID (the job is not DONE), IO and those of opening a directory. */
+ * Errors: INVALID (the job has begun and is not DONE), IO and those of opening a directory. */
 enum haul_status journal_remove(struct journal *journal, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Close without syncing. NULL is fine. */

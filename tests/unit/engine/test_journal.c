@@ -547,9 +547,21 @@ static void test_journal_remove__not_done__invalid_and_kept(void)
 {
     fake_disk_init(&disk, 1);
     struct journal *journal = create(JOURNAL_TARGET);
+    check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
     check_status(journal_remove(journal, &error), HAUL_INVALID);
     journal_close(journal);
     journal_close(open_again(JOURNAL_TARGET));
+    fake_disk_fini(&disk);
+}
+
+static void test_journal_remove__never_begun__gone(void)
+{
+    fake_disk_init(&disk, 1);
+    struct journal *journal = create(JOURNAL_TARGET);
+    check_status(journal_remove(journal, &error), HAUL_OK);
+    journal_close(journal);
+    struct journal_config config = config_of(JOURNAL_TARGET);
+    check_status(journal_open(&config, &journal, &error), HAUL_NOT_FOUND);
     fake_disk_fini(&disk);
 }
 
@@ -698,6 +710,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_append__record_that_cannot_follow__invalid_and_nothing_written),
     CHECK_TEST(test_journal_sync__nothing_appended__makes_no_call),
     CHECK_TEST(test_journal_remove__not_done__invalid_and_kept),
+    CHECK_TEST(test_journal_remove__never_begun__gone),
     CHECK_TEST(test_journal_remove__done__gone_for_good),
     CHECK_TEST(test_journal_directory_list__journals_and_other_files__only_journals_in_order),
     CHECK_TEST(test_journal_directory_list__no_directory__none),
