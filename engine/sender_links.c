@@ -319,10 +319,11 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
     switch (event->type) {
     case LINK_CONNECTED:
         sender->connected = true;
-        if (sender->has_description) {
-            bind_sender(links, sender);
+        if (!sender->has_description) {
+            return false;
         }
-        return sender->link == NULL; /* the bind may have failed, and dropped it */
+        bind_sender(links, sender);
+        return !sender->bound; /* dropped; another link may stand in its place already */
     case LINK_DONE:
         links->in_flight_blocks--;
         block_pool_release(links->outbox->pool, event->block);
@@ -440,6 +441,14 @@ static void rate_charge(struct sender_links *links, const struct block *block)
     haul_assert(taken);
 }
 
+/* Somebody waits for the end of a round or of a stream: the target must not sleep over it. While
+ * blocks of the view stream, the last one of each quarter of the ring is enough. */
+static bool is_urgent(const struct sender_link *sender, const struct block *block)
+{
+    bool last = (block->header.flags & SLOT_LAST) != 0;
+    return last || (block->header.lane == LANE_DELTA && sender->count == 1);
+}
+
 static bool submit_queue(struct sender_links *links, struct sender_link *sender)
 {
     bool any = false;
@@ -448,6 +457,7 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
         if (!rate_allows(links, block)) {
             break;
         }
+        block->urgent = is_urgent(sender, block);
         if (link_submit(sender->link, block) != HAUL_OK) {
             sender->stalled = true; /* a credit, a DONE or the CLOSED event ends it */
             batch_size_note_stall(&links->batch_size);

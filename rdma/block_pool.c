@@ -188,6 +188,7 @@ enum haul_status block_pool_acquire(struct block_pool *pool, uint64_t deadline_n
     if (taken != NULL) {
         haul_assert(taken->state == BLOCK_FREE);
         taken->state = BLOCK_FILLING;
+        taken->urgent = false;
         memset(&taken->header, 0, sizeof(taken->header));
         *block = taken;
     } else if (pool->closed) {

@@ -30,6 +30,8 @@ struct block {
     struct slot_header header; /* sender: to be sent; receiver: as received and checked */
     uint32_t index;            /* in its arena */
     enum block_state state;
+    /* Sender: the peer should look at the block at once, because nothing follows soon. A hint. */
+    bool urgent;
     /* Receiver: the peer may still write here; copy the payload before believing anything. */
     bool peer_writable;
     /* Receiver: `payload_crc_seen` is the CRC32C of the payload, computed as it arrived in memory

@@ -126,7 +126,7 @@ static enum haul_status write_block(struct verbs_sender *sender, const struct bl
         .index = (uint32_t)(number % HAUL_SLOT_COUNT_MAX),
         .data = block->data,
         .size_bytes = SLOT_HEADER_BYTES + block->header.payload_size_bytes,
-        .urgent = (number + 1) % credit_quarter(sender->credit.slot_count) == 0,
+        .urgent = block->urgent || (number + 1) % credit_quarter(sender->credit.slot_count) == 0,
         .lkey = sender->arena->lkey,
         .remote_address =
             sender->ring_address + number % sender->ring_slot_count * sender->slot_size_bytes,

@@ -234,6 +234,21 @@ static void test_link_submit__blocks__each_quarter_of_the_ring_is_urgent(void)
     fixture_end();
 }
 
+static void test_link_submit__block_that_nothing_follows__urgent(void)
+{
+    open_sender();
+    for (unsigned i = 0; i < 2; i++) {
+        struct block *block;
+        check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+        check(!block->urgent);
+        block->header.payload_size_bytes = 100;
+        block->urgent = i == 0;
+        check_or_stop(link_submit(tested, block) == HAUL_OK);
+        check_equal(fake.writes[i].urgent, i == 0);
+    }
+    fixture_end();
+}
+
 static void test_link_arm__write_done__sender_sleeps_on_until_the_credit(void)
 {
     open_sender();
@@ -385,6 +400,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_arm__blocks_far_apart__every_one_wakes_the_receiver),
     CHECK_TEST(test_link_arm__own_record_done__receiver_sleeps_on),
     CHECK_TEST(test_link_submit__blocks__each_quarter_of_the_ring_is_urgent),
+    CHECK_TEST(test_link_submit__block_that_nothing_follows__urgent),
     CHECK_TEST(test_link_arm__write_done__sender_sleeps_on_until_the_credit),
     CHECK_TEST(test_link_arm__credit_before_its_write_is_done__the_write_wakes_it),
     CHECK_TEST(test_link_arm__write_fails__sender_wakes),
