@@ -3,6 +3,7 @@
  * left there. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -20,6 +21,8 @@ enum { ANSWER_TIMEOUT_MS = 5000, WAIT_MS_DEFAULT = 60000 };
 struct cancel_options {
     struct output_options output;
     const char *database;
+    const char *job; /* hexadecimal, or the beginning of it; NULL: all */
+    bool accept_two_owners;
     uint32_t wait_ms;
 };
 
@@ -31,6 +34,15 @@ static const struct option_rule rules[] = {
      .help = "the database",
      .group = "Where",
      AT(option_text, database)},
+    {.name = "job",
+     .value_name = "ID",
+     .help = "only this job, which no process runs; the beginning of its id serves",
+     .group = "What",
+     AT(option_text, job)},
+    {.name = "accept-two-owners",
+     .help = "give up jobs in doubt and damaged journals as well: the other side is\n"
+             "lost; if it is not, keys may have two owners or none",
+     AT(option_flag, accept_two_owners)},
     {.name = "wait",
      .value_name = "TIME",
      .help = "wait so long for a running job to end (default 1m)",
@@ -59,16 +71,83 @@ static enum haul_status cancel_running(const struct cancel_options *options,
     return status == HAUL_CLOSED ? HAUL_OK : status;
 }
 
-static enum haul_status give_up_all(const char *database, const struct haul_job *jobs, size_t count,
-                                    size_t *cancelled, struct output *output,
-                                    struct haul_error *error)
+/* A running command ends all that it does; left jobs are ended one by one, by their id. */
+static bool is_about_left_jobs(const struct cancel_options *options)
+{
+    return options->job != NULL || options->accept_two_owners;
+}
+
+static enum haul_status refuse_running(const struct cancel_options *options,
+                                       struct haul_error *error)
+{
+    int fd = -1;
+    enum haul_status status = control_client_open(options->database, &fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    (void)close(fd);
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "a command runs on %s", options->database);
+    haul_error_hint(error, "`haul status --db %s` names it: end it with SIGTERM first",
+                    options->database);
+    return HAUL_BUSY;
+}
+
+/* --- jobs that were left ---------------------------------------------------------------------- */
+
+static bool is_selected(const struct cancel_options *options, const struct haul_job *job)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    json_output_job(job->id, id);
+    return options->job == NULL ||
+           (options->job[0] != '\0' && strncmp(id, options->job, strlen(options->job)) == 0);
+}
+
+/* Given up before; its journal only waits for a receiver that has not heard of it. */
+static bool is_over(const struct haul_job *job)
+{
+    return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
+}
+
+static enum haul_status give_up(const struct cancel_options *options, struct haul_store *store,
+                                const struct haul_job *job, struct haul_error *error)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    bool forced = job->condition == HAUL_JOB_DAMAGED;
+    enum haul_status status = HAUL_OK;
+    json_output_job(job->id, id);
+    if (!forced) {
+        status = haul_job_give_up(store, job, error);
+        forced = status == HAUL_IN_DOUBT && options->accept_two_owners;
+    }
+    if (forced) {
+        return haul_job_force_give_up(store, job, options->accept_two_owners, error);
+    }
+    if (status == HAUL_IN_DOUBT && job->role == HAUL_JOB_TARGET) {
+        haul_error_hint(error,
+                        "`haul resolve` on the source settles it; the source is lost for good: "
+                        "`haul cancel --db %s --job %.8s --accept-two-owners`",
+                        options->database, id);
+    }
+    return status;
+}
+
+/* Every job is tried; the first failure is the answer. */
+static enum haul_status give_up_all(const struct cancel_options *options,
+                                    const struct haul_job *jobs, size_t count, size_t *cancelled,
+                                    struct output *output, struct haul_error *error)
 {
     struct haul_rocks_options rocks = {.create_if_missing = false};
     struct haul_store *store = NULL;
-    enum haul_status status = database_open(database, &rocks, &store, output, error);
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = haul_job_give_up(store, &jobs[i], error);
-        *cancelled += status == HAUL_OK;
+    enum haul_status status = database_open(options->database, &rocks, &store, output, error);
+    for (size_t i = 0; i < count && store != NULL; i++) {
+        struct haul_error second = {.status = HAUL_OK};
+        if (!is_selected(options, &jobs[i])) {
+            continue;
+        }
+        enum haul_status ended =
+            give_up(options, store, &jobs[i], status == HAUL_OK ? error : &second);
+        *cancelled += ended == HAUL_OK && !is_over(&jobs[i]);
+        status = status == HAUL_OK ? ended : status;
     }
     if (store != NULL) {
         store->ops->close(store);
@@ -76,18 +155,45 @@ static enum haul_status give_up_all(const char *database, const struct haul_job 
     return status;
 }
 
-static enum haul_status cancel_left(const char *database, size_t *cancelled, struct output *output,
-                                    struct haul_error *error)
+static enum haul_status nothing_to_cancel(const struct cancel_options *options, size_t over_count,
+                                          struct haul_error *error)
+{
+    if (over_count > 0) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                       "the job is over; the receiver has not been told yet");
+        haul_error_hint(error,
+                        "`haul resolve --db %s --to ADDR:PORT` tells it, and so does the "
+                        "next job that goes there",
+                        options->database);
+    } else if (options->job != NULL) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job %s on %s", options->job,
+                       options->database);
+        haul_error_hint(error, "`haul status --db %s` shows those that there are",
+                        options->database);
+    } else {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", options->database);
+        haul_error_hint(error, "nothing is to be done");
+    }
+    return HAUL_NOT_FOUND;
+}
+
+static enum haul_status cancel_left(const struct cancel_options *options, size_t *cancelled,
+                                    struct output *output, struct haul_error *error)
 {
     struct haul_job *jobs = NULL;
     size_t count = 0;
-    enum haul_status status = haul_jobs_list(database, &jobs, &count, error);
-    if (status == HAUL_OK && count == 0) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", database);
-        haul_error_hint(error, "nothing is to be done");
-        status = HAUL_NOT_FOUND;
+    size_t over_count = 0;
+    size_t open_count = 0;
+    enum haul_status status = haul_jobs_list(options->database, &jobs, &count, error);
+    for (size_t i = 0; i < count; i++) {
+        bool selected = is_selected(options, &jobs[i]);
+        over_count += selected && is_over(&jobs[i]);
+        open_count += selected && !is_over(&jobs[i]);
+    }
+    if (status == HAUL_OK && open_count == 0) {
+        status = nothing_to_cancel(options, over_count, error);
     } else if (status == HAUL_OK) {
-        status = give_up_all(database, jobs, count, cancelled, output, error);
+        status = give_up_all(options, jobs, count, cancelled, output, error);
     }
     free(jobs);
     return status;
@@ -97,11 +203,12 @@ static int cancel(const struct cancel_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
     size_t cancelled = 0;
-    enum haul_status status = cancel_running(options, &error);
+    enum haul_status status = is_about_left_jobs(options) ? refuse_running(options, &error)
+                                                          : cancel_running(options, &error);
     if (status == HAUL_OK) {
         cancelled = 1;
     } else if (status == HAUL_NOT_FOUND) {
-        status = cancel_left(options->database, &cancelled, output, &error);
+        status = cancel_left(options, &cancelled, output, &error);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);
@@ -138,10 +245,12 @@ const struct command command_cancel = {
         "A running job is told to end, and waited for: before its decision the source keeps\n"
         "the ranges and the receiver removes what it has of them; after it the job is\n"
         "finished. Jobs that were left by a process that is gone are given up the same way.\n"
-        "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it.\n"
+        "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
+        "the other side is lost for good, --accept-two-owners ends the job all the same.\n"
         "\n"
-        "Example:\n"
-        "  haul cancel --db /data/a\n",
+        "Examples:\n"
+        "  haul cancel --db /data/a\n"
+        "  haul cancel --db /data/b --job 5e1f --accept-two-owners\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .run = run_cancel,

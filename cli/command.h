@@ -26,6 +26,8 @@ extern const struct command command_status;
 extern const struct command command_cancel;
 extern const struct command command_resume;
 extern const struct command command_resolve;
+extern const struct command command_owner;
+extern const struct command command_drop;
 extern const struct command command_verify;
 extern const struct command command_bench;
 extern const struct command command_version;

@@ -62,7 +62,7 @@ const char *exit_code_table(void)
            "  1    other failure, also of the tool itself\n"
            "  2    usage: an unknown option, a value that is not valid\n"
            "  3    refused before any data moved: no such database, target range not empty,\n"
-           "       versions or column families that do not fit\n"
+           "       versions or column families that do not fit, a risk that was not accepted\n"
            "  4    authentication failed\n"
            "  5    temporary: peer not reachable or busy, timeout, connection lost, database\n"
            "       locked, port in use; run it again\n"

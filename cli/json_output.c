@@ -4,11 +4,13 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "exit_code.h"
 #include "haul/text_escape.h"
 #include "output.h"
+#include "owner_text.h"
 
 /* jansson takes no invalid UTF-8; names and messages may hold any byte. Two different names stay
  * different. */
@@ -133,6 +135,100 @@ void json_output_cancel(size_t cancelled, const struct haul_error *error, int ex
     set_count(document, "cancelled", cancelled);
     end(document);
 }
+
+/* --- ownership -------------------------------------------------------------------------------- */
+
+/* "0x75736572"; "" for none, the open end of a range. */
+static json_t *key_of(struct haul_slice key)
+{
+    const uint8_t *bytes = key.data;
+    char *text = key.size == 0 ? NULL : malloc(2 * key.size + 3);
+    if (text == NULL) {
+        return key.size == 0 ? json_string("") : json_null();
+    }
+    (void)snprintf(text, 3, "0x");
+    for (size_t i = 0; i < key.size; i++) {
+        (void)snprintf(text + 2 + 2 * i, 3, "%02x", bytes[i]);
+    }
+    json_t *value = json_string(text);
+    free(text);
+    return value;
+}
+
+static void set_job(json_t *object, const uint8_t job[HAUL_JOB_BYTES])
+{
+    static const uint8_t none[HAUL_JOB_BYTES];
+    char id[2 * HAUL_JOB_BYTES + 1] = "";
+    if (memcmp(job, none, sizeof(none)) != 0) {
+        json_output_job(job, id);
+    }
+    set(object, "job", text_or_null(id));
+}
+
+static json_t *owner_range_object(const struct haul_owner_range *range)
+{
+    json_t *object = json_object();
+    set(object, "state", text_of(haul_owner_state_name(range->state)));
+    set(object, "family", text_or_null(range->family));
+    set(object, "start", key_of(range->range.start));
+    set(object, "end", key_of(range->range.end));
+    set(object, "peer", text_or_null(range->peer));
+    set_job(object, range->job);
+    return object;
+}
+
+static json_t *owner_job_object(const struct haul_owner_job *job)
+{
+    char time[OWNER_TEXT_TIME_BYTES];
+    json_t *object = json_object();
+    owner_text_time(job->time_s, time);
+    set_job(object, job->job);
+    set(object, "act", text_of(haul_owner_act_name(job->act)));
+    set(object, "result", text_of(haul_status_name(job->result)));
+    set(object, "peer", text_or_null(job->peer));
+    set_count(object, "old_version", job->old_version);
+    set_count(object, "new_version", job->new_version);
+    set(object, "time", text_or_null(time));
+    set_count(object, "records", job->records);
+    set_count(object, "bytes", job->bytes);
+    return object;
+}
+
+void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max)
+{
+    static const char *const origins[] = {
+        [HAUL_OWNER_SAME] = "same", [HAUL_OWNER_COPY] = "copy", [HAUL_OWNER_RESET] = "reset"};
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("owner", &none, EXIT_CODE_OK);
+    json_t *ranges = json_array();
+    json_t *jobs = json_array();
+    for (size_t i = 0; i < owner->range_count; i++) {
+        (void)json_array_append_new(ranges, owner_range_object(&owner->ranges[i]));
+    }
+    size_t shown = owner->job_count < job_count_max ? owner->job_count : job_count_max;
+    for (size_t i = owner->job_count - shown; i < owner->job_count; i++) {
+        (void)json_array_append_new(jobs, owner_job_object(&owner->jobs[i]));
+    }
+    set(document, "action", text_or_null(action == NULL ? "" : action));
+    set(document, "identity", text_or_null(owner->identity));
+    set(document, "origin", text_of(origins[owner->origin]));
+    set_count(document, "config_version", owner->config_version);
+    set(document, "ranges", ranges);
+    set_count(document, "job_count", owner->job_count);
+    set(document, "jobs", jobs);
+    end(document);
+}
+
+void json_output_drop(const struct haul_owner_dropped *dropped)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("drop", &none, EXIT_CODE_OK);
+    set_count(document, "ranges", dropped->ranges);
+    set_count(document, "bytes", dropped->bytes);
+    end(document);
+}
+
+/* --- migrations, scans, links ----------------------------------------------------------------- */
 
 static json_t *families_array(const struct haul_family_result *families, size_t count)
 {

@@ -13,6 +13,7 @@
 #include "haul/job.h"
 #include "haul/link_bench.h"
 #include "haul/migration.h"
+#include "haul/owner.h"
 #include "haul/status.h"
 #include "load_writer.h"
 #include "running_job.h"
@@ -52,6 +53,11 @@ struct json_output_jobs {
 void json_output_status(const struct json_output_jobs *jobs);
 /* What became of the jobs that were to be cancelled. */
 void json_output_cancel(size_t cancelled, const struct haul_error *error, int exit_code);
+
+/* The record with its newest `job_count_max` jobs. `action`: what was changed before; NULL:
+ * nothing. */
+void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max);
+void json_output_drop(const struct haul_owner_dropped *dropped);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_option.c — parses --range and --prefix.
+/* range_option.c — parses --range and --prefix, and the reverse.
  *
  * A range lives in one allocation: the bytes of `start`, right behind them those of `end`;
  * `start.data` is what is freed. */
@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,4 +150,66 @@ void range_list_fini(struct range_list *list)
     }
     free(list->ranges);
     memset(list, 0, sizeof(*list));
+}
+
+/* --- the reverse ------------------------------------------------------------------------------ */
+
+/* Text that a shell and a terminal take, but for quoting. */
+static bool is_text(struct haul_slice key)
+{
+    const uint8_t *bytes = key.data;
+    for (size_t i = 0; i < key.size; i++) {
+        if (bytes[i] < 0x20 || bytes[i] > 0x7e) {
+            return false;
+        }
+    }
+    return true;
+}
+
+struct range_text {
+    char *bytes;
+    size_t capacity; /* with the NUL */
+    size_t used;     /* may be larger: what did not fit was left out */
+};
+
+static void put(struct range_text *text, const char *part)
+{
+    size_t size = strlen(part);
+    if (text->used + size < text->capacity) {
+        memcpy(text->bytes + text->used, part, size + 1);
+    }
+    text->used += size;
+}
+
+static void put_key(struct range_text *text, struct haul_slice key)
+{
+    const uint8_t *bytes = key.data;
+    bool readable = is_text(key);
+    bool looks_hexadecimal = key.size >= 2 && bytes[0] == '0' && bytes[1] == 'x';
+    put(text, readable ? "" : "0x");
+    for (size_t i = 0; i < key.size && text->used < text->capacity; i++) {
+        char part[4];
+        bool escaped = bytes[i] == ':' || bytes[i] == '\\' || (i == 0 && looks_hexadecimal);
+        if (readable) {
+            (void)snprintf(part, sizeof(part), "%s%c", escaped ? "\\" : "", bytes[i]);
+        } else {
+            (void)snprintf(part, sizeof(part), "%02x", bytes[i]);
+        }
+        put(text, part);
+    }
+}
+
+void range_option_format(const struct haul_range *range, char *text, size_t text_size_bytes)
+{
+    static const char cut[] = "...";
+    struct range_text made = {.bytes = text, .capacity = text_size_bytes};
+    text[0] = '\0';
+    put_key(&made, range->start);
+    put(&made, ":");
+    put_key(&made, range->end);
+    if (made.used >= text_size_bytes) {
+        size_t end = strlen(text);
+        size_t last = text_size_bytes - sizeof(cut);
+        memcpy(text + (end < last ? end : last), cut, sizeof(cut));
+    }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_option.h — key ranges from the command line. */
+/* range_option.h — key ranges from the command line, and as it takes them. */
 #ifndef HAUL_RANGE_OPTION_H
 #define HAUL_RANGE_OPTION_H
 
@@ -48,5 +48,9 @@ OPTION_PARSER(option_prefix);
     "text 0xab, --range 'user\\:a:user\\:b' for a colon in a key, \\\\ for a backslash.\n"
 
 void range_list_fini(struct range_list *list);
+
+/* A range as option_range takes it: "user\::0xff00". Always terminates `text`; a text that does not
+ * fit ends with "...". */
+void range_option_format(const struct haul_range *range, char *text, size_t text_size_bytes);
 
 #endif
