@@ -132,5 +132,6 @@ const struct command command_drop = {
         "  haul drop --db /data/a --cf default --prefix user: --yes\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .opens_database = true,
     .run = run_drop,
 };

@@ -140,5 +140,6 @@ const struct command command_resume = {
         "  haul resume --db /data/a --to 10.0.0.7:7447\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .opens_database = true,
     .run = run_resume,
 };

@@ -230,5 +230,6 @@ const struct command command_verify = {
                "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .opens_database = true,
     .run = run_verify,
 };

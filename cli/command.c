@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exception_end.h"
 #include "exit_code.h"
 #include "json_output.h"
+#include "process_limit.h"
 
 void command_help(const struct command *command)
 {
@@ -51,6 +53,21 @@ static int report_usage(struct haul_error *error, struct output *output)
     return command_failed(error->status, error, 0, output);
 }
 
+static bool can_run(const struct command *command, const struct output_options *options,
+                    int *exit_code)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    exception_end_install(command->name, options->json);
+    enum haul_status status = command->opens_database ? process_limit_check(&error) : HAUL_OK;
+    if (status != HAUL_OK) {
+        struct output output;
+        output_init(&output, command->name, options);
+        *exit_code = command_failed(status, &error, 0, &output);
+        output_fini(&output);
+    }
+    return status == HAUL_OK;
+}
+
 bool command_parse(const struct command *command, int argc, char **argv, void *options,
                    int *exit_code)
 {
@@ -59,7 +76,7 @@ bool command_parse(const struct command *command, int argc, char **argv, void *o
     enum haul_status status =
         option_table_parse(command->rules, command->rule_count, argc, argv, options, &help, &error);
     if (status == HAUL_OK && !help) {
-        return true;
+        return can_run(command, options, exit_code);
     }
     if (help) {
         command_help(command);

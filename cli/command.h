@@ -16,6 +16,7 @@ struct command {
     const char *details;  /* paragraphs and examples below the options */
     const struct option_rule *rules;
     size_t rule_count;
+    bool opens_database; /* nothing else needs more than the least of memory and threads */
     /* `argv[0]` is the command's name. Returns the exit code. */
     int (*run)(const struct command *command, int argc, char **argv);
 };
@@ -35,8 +36,9 @@ extern const struct command command_version;
 /* Print the full help of a command on stdout. */
 void command_help(const struct command *command);
 
-/* Parse `argv` into `options`, whose first member is a struct output_options. True: go on.
- * False: help was printed or the error reported; return `*exit_code`. */
+/* Parse `argv` into `options`, whose first member is a struct output_options, and see
+ * that the process gets what the command needs. True: go on. False: help was printed or the error
+ * reported; return `*exit_code`. */
 bool command_parse(const struct command *command, int argc, char **argv, void *options,
                    int *exit_code);
 

@@ -57,6 +57,46 @@ test_file_size_limit__send_and_verify__no_death_by_signal() {
     opens source
 }
 
+test_address_space__too_little__exit_code_8() {
+    local kib command
+    grep -q '^HAUL_SANITIZER:[A-Z]*=none' "$build/CMakeCache.txt" || skip 'a sanitizer needs terabytes'
+    make_database source 100
+    for kib in 60000 100000 150000 200000; do
+        for command in 'send --db source --to 127.0.0.1:1' 'recv --db target --listen 127.0.0.1:0' \
+            'verify --db source --with source'; do
+            # shellcheck disable=SC2086 # words of a command
+            run 8 prlimit --as=$((kib * 1024)) "$haul" $command
+            one_error 'ulimit -v'
+        done
+        run 0 prlimit --as=$((kib * 1024)) "$haul" status --db source
+    done
+    [[ ! -e target ]] || fail 'a database was made'
+}
+
+test_threads__too_few__exit_code_8() {
+    reachable
+    make_database source 100
+    chown -R 65534 source
+    cp "$haul" haul && chmod 755 haul
+    run 8 setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --nproc=5 \
+        ./haul send --db source --to 127.0.0.1:1 --json
+    one_error 'ulimit -u'
+    equal "$(json .error.code)" LIMIT
+}
+
+test_descriptors__too_few__told_and_nothing_lost() {
+    make_database source 2000
+    local limit_of_files code
+    for limit_of_files in 8 12 16 20 24 32; do
+        code=0
+        timeout "$limit" prlimit --nofile="$limit_of_files" "$haul" send --db source \
+            --to 127.0.0.1:1 >"$work/out" 2>"$work/err" </dev/null || code=$?
+        ((code == 5 || code == 8)) || { cat "$work/err"; fail "$limit_of_files: exit code $code"; }
+        ((code == 5)) || one_error 'ulimit -n'
+        opens source
+    done
+}
+
 # --- users and files ------------------------------------------------------------------------------
 
 # Others may reach the working directory, and it lies where they may reach it.

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* exception_end.h — the end of the process by a C++ exception that RocksDB lets through: out of
+ * memory or threads is exit code 8 with an error line, not an abort. Databases and jobs survive it
+ * as they survive a crash. */
+#ifndef HAUL_EXCEPTION_END_H
+#define HAUL_EXCEPTION_END_H
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* From now on, for the command of this name (borrowed); `json`: with its document on stdout. */
+void exception_end_install(const char *command, bool json);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

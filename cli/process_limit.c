@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* process_limit.c — threads and address space, by trying. */
+#include "process_limit.h"
+
+#include <pthread.h>
+#include <sys/mman.h>
+
+/* RocksDB opens table files with up to 16 threads; a migration has some of its own. */
+enum { THREAD_COUNT = 24, SPARE_MIB = 64 };
+
+/* All are there until the lock is free. */
+static void *wait_for_lock(void *context)
+{
+    pthread_mutex_t *lock = context;
+    (void)pthread_mutex_lock(lock);
+    (void)pthread_mutex_unlock(lock);
+    return NULL;
+}
+
+static enum haul_status check_space(struct haul_error *error)
+{
+    size_t size = (size_t)SPARE_MIB << 20;
+    void *space = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (space == MAP_FAILED) {
+        haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "no address space for %d MiB more",
+                       SPARE_MIB);
+        haul_error_hint(error, "raise the limit of address space (ulimit -v)");
+        return HAUL_NO_MEMORY;
+    }
+    (void)munmap(space, size);
+    return HAUL_OK;
+}
+
+enum haul_status process_limit_check(struct haul_error *error)
+{
+    pthread_t threads[THREAD_COUNT];
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    size_t count = 0;
+    int failure = 0;
+    (void)pthread_mutex_lock(&lock);
+    while (count < THREAD_COUNT && failure == 0) {
+        failure = pthread_create(&threads[count], NULL, wait_for_lock, &lock);
+        count += failure == 0;
+    }
+    enum haul_status status = HAUL_OK;
+    if (failure != 0) {
+        status = haul_error_set(error, HAUL_LIMIT, "pthread_create", failure,
+                                "this process gets only %zu of %d threads", count, THREAD_COUNT);
+        haul_error_hint(error, "raise the limits of processes and of address space (ulimit -u, "
+                               "ulimit -v, pids.max of the control group)");
+    } else {
+        status = check_space(error);
+    }
+    (void)pthread_mutex_unlock(&lock);
+    for (size_t i = 0; i < count; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    return status;
+}
