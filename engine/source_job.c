@@ -48,10 +48,11 @@ static enum haul_status resolve_options(struct source_job *job, struct haul_erro
     options->batch_size_bytes_max =
         (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
     if (options->link_count > SENDER_LINK_COUNT_MAX || options->reader_count > READER_COUNT_MAX ||
+        options->batch_size_bytes_min < HAUL_BATCH_SIZE_BYTES_MIN ||
         options->batch_size_bytes_min > options->batch_size_bytes_max) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "at most %d links and %d readers, and batch sizes min <= max",
-                              SENDER_LINK_COUNT_MAX, READER_COUNT_MAX);
+                              "at most %d links and %d readers, and batch sizes %d <= min <= max",
+                              SENDER_LINK_COUNT_MAX, READER_COUNT_MAX, HAUL_BATCH_SIZE_BYTES_MIN);
     }
     if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
@@ -122,12 +123,10 @@ static enum haul_status read_version(struct source_job *job, struct haul_error *
 {
     const struct haul_source_options *options = &job->options;
     struct version_claim version = {.version = 0};
-    enum haul_status status =
-        version_record_get(options->store, &options->hooks, &version, error);
+    enum haul_status status = version_record_get(options->store, &options->hooks, &version, error);
     job->record.recorded_version = version.version;
     if (options->keep_versions) {
-        version = (struct version_claim){.version = options->config_version,
-                                         .authoritative = true};
+        version = (struct version_claim){.version = options->config_version, .authoritative = true};
     }
     job->version = version;
     job->record.version_is_given = version.authoritative;

@@ -445,7 +445,8 @@ static enum haul_status resolve_options(struct target_migration *target,
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
                               HAUL_SECRET_BYTES_MAX);
     }
-    return HAUL_OK;
+    struct link_config checked;
+    return link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
 }
 
 /* RDMA is listened for on the same address and port number; its port space is another one. */

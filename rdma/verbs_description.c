@@ -52,7 +52,7 @@ static enum haul_status check_numbers(const struct verbs_description *descriptio
                               "the peer's description has a ring of %u slots",
                               description->slot_count);
     }
-    if (description->message_bytes_max <= SLOT_HEADER_BYTES) {
+    if (description->message_bytes_max < HAUL_SLOT_SIZE_BYTES_MIN) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
                               "the peer's description has messages of %u bytes",
                               description->message_bytes_max);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/resource.h>
 
+#include "haul/transport.h"
+
 static void format_memlock(char *text, size_t size)
 {
     struct rlimit limit;
@@ -73,6 +75,11 @@ static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
     device->work_requests_max = attributes.max_qp_wr;
     device->completions_max = attributes.max_cqe;
     device->message_bytes_max = port_attributes.max_msg_sz;
+    if (device->message_bytes_max < HAUL_SLOT_SIZE_BYTES_MIN) {
+        return haul_error_set(error, HAUL_UNSUPPORTED, "ibv_query_port", 0,
+                              "the RDMA device takes messages of at most %u bytes; haul needs %d",
+                              device->message_bytes_max, HAUL_SLOT_SIZE_BYTES_MIN);
+    }
     return HAUL_OK;
 }
 

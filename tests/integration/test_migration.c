@@ -261,6 +261,25 @@ static void test_migration__overlapping_ranges__invalid(void)
     close_world();
 }
 
+/* What no batch and no ring can be is refused, and ends no process later. */
+static void test_migration__sizes_out_of_bounds__invalid(void)
+{
+    struct haul_migration *target = NULL;
+    open_world();
+    world.source_options.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN - 1;
+    check_status(migrate(), HAUL_INVALID);
+    world.source_options.batch_size_bytes_min = HAUL_BATCH_SIZE_BYTES_MIN;
+    check_status(migrate(), HAUL_OK);
+    world.source_options.link.slot_count = HAUL_SLOT_COUNT_MAX + 1;
+    check_status(migrate(), HAUL_INVALID);
+    world.target_options.link.slot_count = HAUL_SLOT_COUNT_MAX + 1;
+    check_status(haul_target_start(&world.target_options, &target, NULL), HAUL_INVALID);
+    world.target_options.link.slot_count = 0;
+    world.target_options.link.slot_size_bytes = SLOT_BYTES + 1;
+    check_status(haul_target_start(&world.target_options, &target, NULL), HAUL_INVALID);
+    close_world();
+}
+
 static void test_migration__config_versions_differ__refused(void)
 {
     open_world();
@@ -701,6 +720,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__overwrite__replaces_what_was_there),
     CHECK_TEST(test_migration__unknown_family__not_found),
     CHECK_TEST(test_migration__overlapping_ranges__invalid),
+    CHECK_TEST(test_migration__sizes_out_of_bounds__invalid),
     CHECK_TEST(test_migration__config_versions_differ__refused),
     CHECK_TEST(test_migration__nobody_listens__refused),
     CHECK_TEST(test_haul_migration_cancel__while_it_runs__target_cleared),

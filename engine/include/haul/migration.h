@@ -113,7 +113,7 @@ struct haul_source_options {
     size_t range_count;
     const char *cpu_list;              /* "0-3,8": where its threads run; NULL: near the card */
     uint32_t reader_count;             /* default 1, or as many as links */
-    uint32_t batch_size_bytes_min;     /* default 1 MiB */
+    uint32_t batch_size_bytes_min;     /* default 1 MiB, at least 64 bytes */
     uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
     uint64_t rate_bytes_per_second;    /* 0: unlimited */
     enum haul_compression compression; /* of payloads, when the target can unpack them */

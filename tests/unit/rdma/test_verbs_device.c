@@ -47,6 +47,16 @@ static void test_listener_accept__device_speaks_iwarp__unsupported_and_the_peer_
     check(fake_is_clean());
 }
 
+static void test_link_connect__messages_smaller_than_any_slot__unsupported(void)
+{
+    fixture_begin();
+    fake.message_bytes_max = HAUL_SLOT_SIZE_BYTES_MIN - 1;
+    fixture_check_closed(connect_to_device(), HAUL_UNSUPPORTED);
+    check_text(events[0].error.text,
+               "the RDMA device takes messages of at most 4095 bytes; haul needs 4096");
+    fixture_end();
+}
+
 /* The calls that make an object, the device's opening included. */
 static void test_link_connect__control_group_allows_no_more__limit_names_the_file(void)
 {
@@ -158,6 +168,7 @@ static void test_link_connect__device_with_three_interrupts__all_are_used(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_connect__device_speaks_iwarp__unsupported_at_once),
     CHECK_TEST(test_link_connect__device_of_another_kind__unsupported_at_once),
+    CHECK_TEST(test_link_connect__messages_smaller_than_any_slot__unsupported),
     CHECK_TEST(test_listener_accept__device_speaks_iwarp__unsupported_and_the_peer_is_told),
     CHECK_TEST(test_link_connect__control_group_allows_no_more__limit_names_the_file),
     CHECK_TEST(test_link_release__device_inlines__record_needs_no_memory),

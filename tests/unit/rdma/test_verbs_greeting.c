@@ -127,8 +127,10 @@ static void test_verbs_description_decode__counts_that_cannot_be__protocol(void)
     description.record_count--;
     check_status(recode(&description), HAUL_PROTOCOL);
     description = make_description();
-    description.message_bytes_max = SLOT_HEADER_BYTES;
+    description.message_bytes_max = HAUL_SLOT_SIZE_BYTES_MIN - 1;
     check_status(recode(&description), HAUL_PROTOCOL);
+    description.message_bytes_max = HAUL_SLOT_SIZE_BYTES_MIN;
+    check_status(recode(&description), HAUL_OK);
 }
 
 static const struct check_test tests[] = {

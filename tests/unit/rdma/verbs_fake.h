@@ -59,8 +59,9 @@ struct fake_verbs {
     uint64_t region_bytes_limit; /* larger registrations fail with ENOMEM; 0: none do */
 
     bool inlines_nothing;
-    int vector_count; /* of an opened device */
-    int last_vector;  /* of a completion queue */
+    uint32_t message_bytes_max; /* of the port; 0: FAKE_MESSAGE_BYTES_MAX */
+    int vector_count;           /* of an opened device */
+    int last_vector;            /* of a completion queue */
 
     struct ibv_context shared; /* what rdma_cm has opened */
     struct ibv_device device;
@@ -187,7 +188,8 @@ static inline int fake_query_port(struct ibv_context *context, uint8_t port,
     (void)context;
     fake_require(port == 1, "asked for another port");
     memset(attributes, 0, sizeof(*attributes));
-    attributes->max_msg_sz = FAKE_MESSAGE_BYTES_MAX;
+    attributes->max_msg_sz =
+        fake.message_bytes_max != 0 ? fake.message_bytes_max : FAKE_MESSAGE_BYTES_MAX;
     return fake_fails() ? fake.fail_code : 0;
 }
 
