@@ -118,7 +118,8 @@ static int run_resume(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {.run = resume_from, .options = &options, .keep_log = true};
+        struct migration_work work = {
+            .run = resume_from, .options = &options, .keep_log = true, .read_only = true};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

@@ -242,7 +242,10 @@ static int run_send(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {.run = send_from, .options = &options, .keep_log = true};
+        struct migration_work work = {.run = send_from,
+                                      .options = &options,
+                                      .keep_log = true,
+                                      .read_only = options.load.rate == 0};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

@@ -214,6 +214,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
     }
     struct haul_rocks_options rocks = {.create_if_missing = work->create,
                                        .keep_log = work->keep_log,
+                                       .read_only = work->read_only,
                                        .flush_at_close = work->create,
                                        .log = &output->log};
     struct haul_store *store = NULL;

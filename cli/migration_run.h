@@ -25,7 +25,8 @@ struct migration_work {
                struct output *output);
     const void *options;
     bool create;   /* the database, if it is missing */
-    bool keep_log; /* see haul_rocks_options */
+    bool keep_log; /* these two: see haul_rocks_options */
+    bool read_only;
 };
 
 /* Watch signals, open the database, run `work`, close. Failures are

@@ -93,6 +93,18 @@ done:
     return status;
 }
 
+static enum haul_status check_readable(const struct plan *plan, struct haul_store *store,
+                                       struct haul_error *error)
+{
+    uint32_t ids[HAUL_FAMILY_COUNT_MAX];
+    for (size_t i = 0; i < plan->family_count; i++) {
+        ids[i] = plan->families[i].family.id;
+    }
+    return store->ops->send_check == NULL
+               ? HAUL_OK
+               : store->ops->send_check(store, ids, plan->family_count, error);
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
     return slice_compare(key_range_start(a), key_range_start(b));
@@ -375,6 +387,9 @@ enum haul_status plan_make(struct plan *plan, struct haul_store *store,
     plan->overwrite = options->overwrite;
     plan->lane = options->lane;
     enum haul_status status = make_families(plan, store, options, error);
+    if (status == HAUL_OK) {
+        status = check_readable(plan, store, error);
+    }
     if (status == HAUL_OK) {
         status = make_ranges(plan, options, error);
     }

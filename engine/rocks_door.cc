@@ -154,6 +154,8 @@ void rocks_door_database(rocksdb_t *db, struct rocks_database_facts *database)
 {
     auto *object = object_of<rocksdb::DB>(db);
     rocksdb::DBOptions options = object->GetDBOptions();
+    const std::string &wal_dir = options.wal_dir.empty() ? object->GetName() : options.wal_dir;
+    (void)std::snprintf(database->wal_dir, sizeof(database->wal_dir), "%s", wal_dir.c_str());
     database->unordered_write = options.unordered_write;
     database->allow_2pc = options.allow_2pc;
     database->has_paths =

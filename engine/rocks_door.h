@@ -71,6 +71,7 @@ void rocks_door_avoid_flush(rocksdb_options_t *options);
 /* --- options in force ------------------------------------------------------------------------- */
 
 struct rocks_database_facts {
+    char wal_dir[4096]; /* cut when longer */
     bool unordered_write;
     bool allow_2pc;
     bool has_paths; /* db_paths other than the database's own directory */

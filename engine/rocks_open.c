@@ -8,6 +8,7 @@
  * file is the owner's. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "feature_gate.h"
 #include "haul/job.h"
 #include "log_links.h"
+#include "log_look.h"
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
@@ -108,6 +110,12 @@ struct opening {
     size_t options_text_size;
 };
 
+/* All but a bare look, which verify takes, has the lock, and needs the log. */
+static bool is_guarded(const struct haul_rocks_options *options)
+{
+    return !options->read_only || options->keep_log;
+}
+
 static struct feature_release this_release(void)
 {
     enum { FORMATS_MAX = 64 };
@@ -125,15 +133,15 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
 {
     const struct store_look_options options = {.directory = opening->store->path,
                                                .wal_dir = opening->options->wal_dir,
-                                               .with_log = !opening->options->read_only};
+                                               .with_log = is_guarded(opening->options)};
     enum haul_status status = store_look_open(&options, &opening->look, error);
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "restore a backup or use `ldb repair`; nothing was changed");
     }
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
     if (status == HAUL_OK) {
-        status = feature_gate_check(&opening->look, &opening->release, opening->options->read_only,
-                                    error);
+        status = feature_gate_check(&opening->look, &opening->release,
+                                    !is_guarded(opening->options), error);
     }
     return status;
 }
@@ -308,12 +316,13 @@ static void restore_options_text(const struct opening *opening)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* A source is read, and nothing else: its log stays log, and no compaction drops records. */
-static void spare_source(struct rocks_store *store)
+/* What the log holds stays there until something is received, and no compaction drops what a source
+ * is to send. */
+static void spare_records(struct rocks_store *store, bool is_source)
 {
     rocks_door_avoid_flush(store->options);
     for (size_t i = 0; i < store->family_count; i++) {
-        if (rocks_door_drops_records(store->families[i].options)) {
+        if (is_source && rocks_door_drops_records(store->families[i].options)) {
             rocksdb_options_set_disable_auto_compactions(store->families[i].options, 1);
         }
     }
@@ -334,9 +343,7 @@ static void apply_options(const struct opening *opening)
         rocksdb_options_set_wal_dir(
             store->options, opening->look.wal_place == WAL_HERE ? "" : opening->look.wal_dir);
     }
-    if (options->keep_log) {
-        spare_source(store);
-    }
+    spare_records(store, options->keep_log);
     rocksdb_options_set_info_log_level(store->options, INFO_LOG_WARNINGS);
     rocksdb_options_set_error_if_exists(store->options, 0);
     /* A write that is in the log, but not in memory yet, would be in no view. */
@@ -393,14 +400,14 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
     struct rocks_store *store = opening->store;
     const struct haul_rocks_options *options = opening->options;
     enum haul_status status =
-        options->read_only ? HAUL_OK : database_lock_acquire(store->path, &store->lock, error);
+        is_guarded(options) ? database_lock_acquire(store->path, &store->lock, error) : HAUL_OK;
     if (status == HAUL_OK) {
         status = look(opening, error);
     }
     if (status == HAUL_OK) {
         status = load_options(opening, error);
     }
-    if (status != HAUL_OK || options->read_only) {
+    if (status != HAUL_OK || !is_guarded(options)) {
         return status;
     }
     (void)snprintf(store->wal_dir, sizeof(store->wal_dir), "%s", opening->look.wal_dir);
@@ -419,6 +426,9 @@ static enum haul_status open_prepared(struct opening *opening, struct haul_error
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
     if (status == HAUL_OK && !opening->options->read_only) {
         restore_options_text(opening);
+    }
+    if (status == HAUL_OK) {
+        opening->store->opened_at = rocksdb_get_latest_sequence_number(opening->store->db);
     }
     return status == HAUL_OK ? rocks_read_identity(opening->store, error) : status;
 }
@@ -456,6 +466,42 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     store_look_close(&opening->look);
     free(opening->options_text);
     free(opening);
+    return status;
+}
+
+/* --- the log of before ------------------------------------------------------------------------ */
+
+static enum haul_status sync_file(const char *directory, const char *name, struct haul_error *error)
+{
+    char path[ROCKS_PATH_BYTES_MAX + 300];
+    (void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    bool synced = fd >= 0 ? fdatasync(fd) == 0 : errno == ENOENT;
+    int code = errno;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return synced ? HAUL_OK
+                  : haul_error_set(error, HAUL_IO, "fdatasync", code, "cannot sync %s", path);
+}
+
+enum haul_status rocks_sync_files(struct rocks_store *store, struct haul_error *error)
+{
+    if (!store->keeps_log) {
+        return HAUL_OK;
+    }
+    DIR *directory = opendir(store->wal_dir);
+    if (directory == NULL) {
+        return haul_error_set(error, HAUL_IO, "opendir", errno, "cannot read %s", store->wal_dir);
+    }
+    enum haul_status status = HAUL_OK;
+    const struct dirent *entry;
+    while (status == HAUL_OK && (entry = readdir(directory)) != NULL) {
+        if (log_look_is_log(entry->d_name)) {
+            status = sync_file(store->wal_dir, entry->d_name, error);
+        }
+    }
+    (void)closedir(directory);
     return status;
 }
 

@@ -223,6 +223,9 @@ static enum haul_status store_sync(struct haul_store *base, struct haul_error *e
     if (rocks_of(base)->lost) {
         return rocks_lost(rocks_of(base), error);
     }
+    if (rocks_of(base)->read_only) {
+        return rocks_sync_files(rocks_of(base), error);
+    }
     rocksdb_flush_wal(rocks_of(base)->db, 1, &message);
     return rocks_error(message, "sync log", error);
 }
@@ -313,7 +316,8 @@ static uint32_t store_features(const struct haul_store *base)
     if (store->features != NULL) {
         return store->features(store->features_context);
     }
-    return store->read_only ? 0 : HAUL_STORE_WAL | HAUL_STORE_INGEST;
+    uint32_t log = store->read_only && !store->keeps_log ? 0 : HAUL_STORE_WAL;
+    return log | (store->read_only ? 0 : HAUL_STORE_INGEST);
 }
 
 static const char *store_identity(const struct haul_store *base)
@@ -331,10 +335,17 @@ static uint64_t store_sequence(struct haul_store *base)
     return rocks_of(base)->lost ? 0 : rocksdb_get_latest_sequence_number(rocks_of(base)->db);
 }
 
+/* A receiver that was given nothing leaves the log to its owner, who may keep tables elsewhere. */
+static bool was_written(const struct rocks_store *store)
+{
+    return store->own_ingests > 0 ||
+           rocksdb_get_latest_sequence_number(store->db) != store->opened_at;
+}
+
 static void close_database(struct rocks_store *store)
 {
     struct haul_error ignored; /* the log still has what is not flushed */
-    if (store->flushes_at_close && store->db != NULL) {
+    if (store->flushes_at_close && store->db != NULL && was_written(store)) {
         (void)!store_flush(&store->base, &ignored);
     }
     for (size_t i = 0; i < store->family_count; i++) {
@@ -380,6 +391,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .family_create_like = rocks_family_create_like,
     .family_options = rocks_family_options,
     .receive_check = rocks_receive_check,
+    .send_check = rocks_send_check,
     .sequence = store_sequence,
     .snapshot_open = rocks_snapshot_open,
     .snapshot_close = rocks_snapshot_close,
@@ -443,6 +455,7 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
     }
     store->read_only = options->read_only;
+    store->keeps_log = options->keep_log;
     store->flushes_at_close = options->flush_at_close && !options->read_only;
     enum haul_status status = rocks_open(store, options, error);
     if (status != HAUL_OK) {

@@ -13,7 +13,8 @@
  *   rocks_table.c    table files
  *   rocks_takeover.c options of families, from and for another database
  *   rocks_families.c making column families
- *   rocks_receive.c  what would drop or change received records */
+ *   rocks_receive.c  what would drop or change received records
+ *   rocks_send.c     what cannot be read faithfully */
 #ifndef HAUL_ROCKS_STORE_H
 #define HAUL_ROCKS_STORE_H
 
@@ -54,6 +55,8 @@ struct rocks_store {
     struct database_lock lock;
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
+    bool keeps_log;
+    uint64_t opened_at; /* the last sequence number then */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
     struct rocks_stored *stored;     /* as of before it was opened; NULL: attached, or new */
@@ -125,9 +128,14 @@ enum haul_status rocks_read_identity(struct rocks_store *store,
  * them, and the lock. */
 void rocks_tidy(struct rocks_store *store);
 
+/* Make the log files durable that another process may have left: RocksDB does so when it opens them
+ * for writing. Errors: IO. */
+enum haul_status rocks_sync_files(struct rocks_store *store,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
 #define ROCKS_BYTEWISE "leveldb.BytewiseComparator"
 
-/* --- rocks_takeover.c, rocks_families.c, rocks_receive.c -------------------------------------- */
+/* --- rocks_takeover.c, rocks_families.c, rocks_receive.c, rocks_send.c ------------------------ */
 
 /* The stored value of one option of a family ("table." before one of its tables); "" when there is
  * none. Borrowed until the next call. */
@@ -145,6 +153,8 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
                                           struct haul_error *error);
 enum haul_status rocks_receive_check(struct haul_store *base, const char *name,
                                      const char *options, struct haul_error *error);
+enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *family_ids, size_t count,
+                                  struct haul_error *error);
 
 /* --- rocks_view.c, rocks_scan.c --------------------------------------------------------------- */
 

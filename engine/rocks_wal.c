@@ -36,6 +36,9 @@ struct haul_wal_reader {
 enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error)
 {
     char *message = NULL;
+    if (rocks_of(base)->read_only) {
+        return HAUL_OK; /* there is nobody who would remove one */
+    }
     rocksdb_disable_file_deletions(rocks_of(base)->db, &message);
     return rocks_error(message, "disable file deletions", error);
 }
@@ -43,6 +46,9 @@ enum haul_status rocks_wal_pin(struct haul_store *base, struct haul_error *error
 void rocks_wal_unpin(struct haul_store *base)
 {
     char *message = NULL;
+    if (rocks_of(base)->read_only) {
+        return;
+    }
 #ifdef HAUL_ROCKSDB_COUNTED_DELETIONS
     rocksdb_enable_file_deletions(rocks_of(base)->db, &message); /* from RocksDB 9 on */
 #else
@@ -144,7 +150,7 @@ static enum haul_status find_batch(struct haul_wal_reader *reader, struct haul_e
         if (reader->position == latest + 1) {
             return HAUL_AGAIN;
         }
-        if (look == 0) {
+        if (look == 0 && !reader->store->read_only) {
             /* A database that flushes its log by hand holds the tail in memory. */
             char *message = NULL;
             rocksdb_flush_wal(db, 0, &message);

@@ -105,6 +105,11 @@ struct haul_store_ops {
     enum haul_status (*receive_check)(struct haul_store *store, const char *name,
                                       const char *options, struct haul_error *error);
 
+    /* Do scans, single reads and the log of these families tell all that their readers get? Asked
+     * when a view is open. NULL: they do. Errors: UNSUPPORTED (named, with a remedy), others. */
+    enum haul_status (*send_check)(struct haul_store *store, const uint32_t *family_ids,
+                                   size_t family_count, struct haul_error *error);
+
     /* The last sequence number given out. */
     uint64_t (*sequence)(struct haul_store *store);
     /* A consistent view. `*sequence` is at or before its last record: replaying the log from
@@ -198,7 +203,8 @@ struct haul_store {
 
 struct haul_rocks_options {
     bool create_if_missing;
-    bool read_only;            /* no lock, no log, no write: for verify */
+    bool read_only; /* RocksDB writes nothing. Alone: without the lock and the log, for verify; with
+                     * keep_log: under the lock, for a source that nobody writes to */
     uint32_t write_buffer_mib; /* 0: the database's own options */
     bool keep_log; /* the log of before stays readable until close: for a source whose job goes on
                     * after a restart */

@@ -241,16 +241,28 @@ static void test_rocks_wal_next__log_file_changes__goes_on_without_a_hole(void)
     close_all();
 }
 
-/* A restart flushes what it finds in the log, so the log is not needed any more. */
-static void test_rocks_wal_next__after_a_restart__gap(void)
+/* What tables have is not needed in the log any more. */
+static void test_rocks_wal_next__after_a_flush_and_a_restart__gap(void)
 {
     open_fixture();
     put("a");
+    flush();
     rocks_fixture_reopen(&fixture);
     open_reader(1);
     check_status(next(), HAUL_GAP);
     put("b");
     check_status(next(), HAUL_GAP);
+    close_all();
+}
+
+static void test_rocks_wal_next__after_a_restart__the_same_numbers(void)
+{
+    open_fixture();
+    put("a");
+    rocks_fixture_reopen(&fixture);
+    open_reader(1);
+    check_status(next(), HAUL_OK);
+    check_batch(1, 1, "a");
     close_all();
 }
 
@@ -466,7 +478,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_wal_open__behind_the_last_number__again_until_written),
     CHECK_TEST(test_rocks_wal_next__number_beyond_the_database__gap),
     CHECK_TEST(test_rocks_wal_next__log_file_changes__goes_on_without_a_hole),
-    CHECK_TEST(test_rocks_wal_next__after_a_restart__gap),
+    CHECK_TEST(test_rocks_wal_next__after_a_flush_and_a_restart__gap),
+    CHECK_TEST(test_rocks_wal_next__after_a_restart__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__after_a_restart_with_kept_log__the_same_numbers),
     CHECK_TEST(test_rocks_wal_next__log_flushed_by_hand__tail_is_found),
     CHECK_TEST(test_rocks_wal_next__two_readers__each_at_its_own_place),
