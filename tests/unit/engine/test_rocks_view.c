@@ -16,6 +16,7 @@ enum { RECORDS = 100 };
 
 static struct rocks_fixture fixture; /* only its directory */
 static rocksdb_options_t *options;
+static rocksdb_compactionfilter_t *filter;
 static rocksdb_t *db;
 static rocksdb_column_family_handle_t *handle;
 static struct haul_store *store;
@@ -74,8 +75,8 @@ static void open_filtered(void)
     char *message = NULL;
     options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(options, 1);
-    rocksdb_options_set_compaction_filter(
-        options, rocksdb_compactionfilter_create(NULL, no_destructor, drop_all, filter_name));
+    filter = rocksdb_compactionfilter_create(NULL, no_destructor, drop_all, filter_name);
+    rocksdb_options_set_compaction_filter(options, filter);
     const char *names[] = {"default"};
     const rocksdb_options_t *family_options[] = {options};
     db = rocksdb_open_column_families(options, fixture.path, 1, names, family_options, &handle,
@@ -102,6 +103,7 @@ static void close_filtered(void)
     rocksdb_column_family_handle_destroy(handle);
     rocksdb_close(db);
     rocksdb_options_destroy(options);
+    rocksdb_compactionfilter_destroy(filter); /* options only borrow it */
     rocks_fixture_close(&fixture);
 }
 
