@@ -2,6 +2,8 @@
 /* load_check.c — a ledger held against a database. */
 #include "load_check.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,11 +79,16 @@ static enum haul_status check_key(const struct load_options *options, struct hau
     if (sound && is_allowed(key, found, version)) {
         return HAUL_OK;
     }
-    return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                          "an acknowledged write is lost: %s has %s%llu, the ledger %s%llu", memory,
-                          found ? "version " : "nothing, ", (unsigned long long)version,
-                          key->allowed[0].is_delete ? "a delete, version " : "version ",
-                          (unsigned long long)key->allowed[0].version);
+    char there[40] = "nothing";
+    if (!sound) {
+        (void)snprintf(there, sizeof(there), "a value of somebody else");
+    } else if (found) {
+        (void)snprintf(there, sizeof(there), "version %" PRIu64, version);
+    }
+    return haul_error_set(
+        error, HAUL_CORRUPT, NULL, 0,
+        "an acknowledged write is lost: %s has %s, the ledger %s %" PRIu64, memory, there,
+        key->allowed[0].is_delete ? "a delete, version" : "version", key->allowed[0].version);
 }
 
 enum haul_status load_check(const struct load_options *given, struct haul_store *store,
