@@ -295,6 +295,9 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
     if (stream->ledger != NULL) {
         /* Before the store changes. A ledger that gives up says so when it is asked. */
         struct haul_error ledger_error;
+        if (digest_ledger_is_full(stream->ledger)) {
+            digest_ledger_rebase(stream->ledger);
+        }
         (void)!digest_ledger_batch(stream->ledger, batch, &ledger_error);
     }
     if (stream->lane == HAUL_LANE_WRITE_BATCH && record_count > 0) {

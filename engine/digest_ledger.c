@@ -1,37 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* digest_ledger.c — an open-addressing table from (family, key) to what the key counts for now.
- * Entries are never removed, so probing needs no tombstones and keys live in an arena. */
+/* digest_ledger.c — touched keys, removed spans, and the difference that both make. */
 #include "digest_ledger.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-#include "assertion.h"
 #include "bytes.h"
 #include "haul/store.h"
 #include "raw_batch.h"
-
-enum {
-    SLOT_COUNT_FIRST = 256, /* a power of two, as all sizes of the table */
-    CHUNK_BYTES = 64 * 1024,
-};
-
-struct ledger_slot {
-    const uint8_t *key; /* in the arena; NULL: the slot is free */
-    uint64_t hash;
-    uint32_t key_size;
-    uint32_t family_id;
-    struct digest now; /* count 1: present; all zero: absent */
-};
-
-struct arena_chunk {
-    struct arena_chunk *next;
-    size_t capacity;
-    size_t used;
-    uint8_t bytes[];
-};
+#include "touched_keys.h"
 
 struct ledger_family {
     uint32_t family_id;
@@ -40,16 +17,15 @@ struct ledger_family {
 
 struct digest_ledger {
     struct digest_ledger_base base;
-    uint64_t memory_bytes_max;
-    uint64_t memory_bytes;
+    struct memory_budget budget;
     enum haul_status broken; /* OK while sound */
-    struct ledger_slot *slots;
-    size_t slot_count;
-    size_t key_count;
-    struct arena_chunk *chunks; /* the first is the one being filled */
+    struct touched_keys keys;
+    struct span_set removed; /* what a DeleteRange took, touched keys excepted */
     size_t family_count;
     struct ledger_family families[HAUL_FAMILY_COUNT_MAX];
 };
+
+static const struct digest absent;
 
 /* --- digests ---------------------------------------------------------------------------------- */
 
@@ -88,124 +64,6 @@ static struct digest *difference_of(struct digest_ledger *ledger, uint32_t famil
     return &family->difference;
 }
 
-/* --- memory ----------------------------------------------------------------------------------- */
-
-/* Zeroed memory on the ledger's account. Errors: LIMIT, NO_MEMORY. */
-static enum haul_status allocate(struct digest_ledger *ledger, size_t size, void **memory)
-{
-    if (size > ledger->memory_bytes_max - ledger->memory_bytes) {
-        return HAUL_LIMIT;
-    }
-    *memory = calloc(1, size);
-    if (*memory == NULL) {
-        return HAUL_NO_MEMORY;
-    }
-    ledger->memory_bytes += size;
-    return HAUL_OK;
-}
-
-/* Copy a key into the arena. Errors: LIMIT, NO_MEMORY. */
-static enum haul_status arena_copy(struct digest_ledger *ledger, struct haul_slice key,
-                                   const uint8_t **copy)
-{
-    struct arena_chunk *chunk = ledger->chunks;
-    if (chunk == NULL || chunk->capacity - chunk->used < key.size) {
-        size_t capacity = key.size > CHUNK_BYTES ? key.size : CHUNK_BYTES;
-        void *memory = NULL;
-        enum haul_status status = allocate(ledger, sizeof(*chunk) + capacity, &memory);
-        if (status != HAUL_OK) {
-            return status;
-        }
-        chunk = memory;
-        chunk->capacity = capacity;
-        chunk->next = ledger->chunks;
-        ledger->chunks = chunk;
-    }
-    uint8_t *at = chunk->bytes + chunk->used;
-    if (key.size > 0) {
-        memcpy(at, key.data, key.size);
-    }
-    chunk->used += key.size;
-    *copy = at;
-    return HAUL_OK;
-}
-
-/* --- the table -------------------------------------------------------------------------------- */
-
-static uint64_t hash_of(uint32_t family_id, struct haul_slice key)
-{
-    return XXH3_64bits_withSeed(key.data, key.size, family_id);
-}
-
-static struct haul_slice slot_key(const struct ledger_slot *slot)
-{
-    return slice_of(slot->key, slot->key_size);
-}
-
-/* The slot of the key, or the free one where it belongs. */
-static struct ledger_slot *probe(const struct digest_ledger *ledger, uint32_t family_id,
-                                 struct haul_slice key, uint64_t hash)
-{
-    size_t mask = ledger->slot_count - 1;
-    for (size_t index = (size_t)hash & mask;; index = (index + 1) & mask) {
-        struct ledger_slot *slot = &ledger->slots[index];
-        if (slot->key == NULL || (slot->hash == hash && slot->family_id == family_id &&
-                                  slice_compare(slot_key(slot), key) == 0)) {
-            return slot;
-        }
-    }
-}
-
-/* Make the table twice as large; both tables count while they live. Errors: LIMIT, NO_MEMORY. */
-static enum haul_status grow(struct digest_ledger *ledger)
-{
-    struct ledger_slot *old = ledger->slots;
-    size_t old_count = ledger->slot_count;
-    void *memory = NULL;
-    enum haul_status status = allocate(ledger, 2 * old_count * sizeof(*old), &memory);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    ledger->slots = memory;
-    ledger->slot_count = 2 * old_count;
-    for (size_t i = 0; i < old_count; i++) {
-        if (old[i].key != NULL) {
-            *probe(ledger, old[i].family_id, slot_key(&old[i]), old[i].hash) = old[i];
-        }
-    }
-    free(old);
-    ledger->memory_bytes -= old_count * sizeof(*old);
-    return HAUL_OK;
-}
-
-/* Enter a key that is not there, with what it counts for in the base. Moves slots.
- * Errors: LIMIT, NO_MEMORY. */
-static enum haul_status enter(struct digest_ledger *ledger, uint32_t family_id,
-                              struct haul_slice key, const struct digest *now)
-{
-    enum haul_status status = HAUL_OK;
-    if ((ledger->key_count + 1) * 3 > ledger->slot_count * 2) {
-        status = grow(ledger);
-    }
-    const uint8_t *copy = NULL;
-    if (status == HAUL_OK) {
-        status = arena_copy(ledger, key, &copy);
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    uint64_t hash = hash_of(family_id, key);
-    struct ledger_slot *slot = probe(ledger, family_id, key, hash);
-    haul_debug_assert(slot->key == NULL);
-    slot->key = copy;
-    slot->hash = hash;
-    slot->key_size = (uint32_t)key.size;
-    slot->family_id = family_id;
-    slot->now = *now;
-    ledger->key_count++;
-    return HAUL_OK;
-}
-
 /* --- life ------------------------------------------------------------------------------------- */
 
 enum haul_status digest_ledger_create(const struct digest_ledger_base *base,
@@ -216,34 +74,26 @@ enum haul_status digest_ledger_create(const struct digest_ledger_base *base,
         return HAUL_NO_MEMORY;
     }
     ledger->base = *base;
-    ledger->memory_bytes_max =
-        memory_bytes_max == 0 ? DIGEST_LEDGER_MEMORY_BYTES_DEFAULT : memory_bytes_max;
-    void *memory = NULL;
-    enum haul_status status =
-        allocate(ledger, SLOT_COUNT_FIRST * sizeof(struct ledger_slot), &memory);
-    if (status != HAUL_OK) {
-        digest_ledger_destroy(ledger);
-        return status;
-    }
-    ledger->slots = memory;
-    ledger->slot_count = SLOT_COUNT_FIRST;
+    memory_budget_init(&ledger->budget, memory_bytes_max == 0 ? DIGEST_LEDGER_MEMORY_BYTES_DEFAULT
+                                                              : memory_bytes_max);
+    touched_keys_init(&ledger->keys, &ledger->budget);
+    span_set_init(&ledger->removed, &ledger->budget);
     *out = ledger;
     return HAUL_OK;
 }
 
+static void forget_keys(struct digest_ledger *ledger)
+{
+    touched_keys_clear(&ledger->keys);
+    span_set_clear(&ledger->removed);
+}
+
 void digest_ledger_destroy(struct digest_ledger *ledger)
 {
-    if (ledger == NULL) {
-        return;
+    if (ledger != NULL) {
+        forget_keys(ledger);
+        free(ledger);
     }
-    struct arena_chunk *chunk = ledger->chunks;
-    while (chunk != NULL) {
-        struct arena_chunk *next = chunk->next;
-        free(chunk);
-        chunk = next;
-    }
-    free(ledger->slots);
-    free(ledger);
 }
 
 /* --- deltas ----------------------------------------------------------------------------------- */
@@ -252,52 +102,57 @@ static enum haul_status break_ledger(struct digest_ledger *ledger, enum haul_sta
                                      struct haul_error *error)
 {
     ledger->broken = status;
+    forget_keys(ledger);
     if (status == HAUL_NO_MEMORY) {
         return haul_error_set(error, status, NULL, 0, "cannot hold the digest ledger");
     }
     if (status == HAUL_LIMIT) {
         return haul_error_set(error, status, NULL, 0,
                               "the digest ledger has reached its limit of %llu bytes",
-                              (unsigned long long)ledger->memory_bytes_max);
+                              (unsigned long long)ledger->budget.bytes_max);
     }
     return status;
 }
 
-/* The slot of the key, entered with its base when it is new. Errors: LIMIT, NO_MEMORY, the base's.
- */
-static enum haul_status touch(struct digest_ledger *ledger, uint32_t family_id,
-                              struct haul_slice key, struct ledger_slot **out,
-                              struct haul_error *error)
+/* What an untouched key counts for. Errors: the base's. */
+static enum haul_status read_base(const struct digest_ledger *ledger, uint32_t family_id,
+                                  struct haul_slice key, struct digest *now,
+                                  struct haul_error *error)
 {
-    uint64_t hash = hash_of(family_id, key);
-    struct ledger_slot *slot = probe(ledger, family_id, key, hash);
-    if (slot->key == NULL) {
-        struct digest now = {.count = 0, .bytes = 0, .low = 0, .high = 0};
-        struct haul_slice value;
-        enum haul_status status =
-            ledger->base.value(ledger->base.context, family_id, key, &value, error);
-        if (status == HAUL_OK) {
-            now = digest_of(key, value);
-        } else if (status != HAUL_NOT_FOUND) {
-            return status;
-        }
-        status = enter(ledger, family_id, key, &now);
-        if (status != HAUL_OK) {
-            return status;
-        }
-        slot = probe(ledger, family_id, key, hash);
+    struct haul_slice value;
+    *now = absent;
+    if (span_set_contains(&ledger->removed, family_id, key)) {
+        return HAUL_OK;
     }
-    *out = slot;
-    return HAUL_OK;
+    enum haul_status status =
+        ledger->base.value(ledger->base.context, family_id, key, &value, error);
+    if (status == HAUL_OK) {
+        *now = digest_of(key, value);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* Let the slot count for `next` from now on. */
-static void change(struct ledger_slot *slot, const struct digest *next, struct digest *difference)
+/* Errors: LIMIT, NO_MEMORY, the base's. */
+static enum haul_status touch(struct digest_ledger *ledger, uint32_t family_id,
+                              struct haul_slice key, struct touched_key **out,
+                              struct haul_error *error)
 {
-    struct digest less = negative(&slot->now);
+    *out = touched_keys_find(&ledger->keys, family_id, key);
+    if (*out != NULL) {
+        return HAUL_OK;
+    }
+    struct digest now;
+    enum haul_status status = read_base(ledger, family_id, key, &now, error);
+    return status == HAUL_OK ? touched_keys_enter(&ledger->keys, family_id, key, &now, out)
+                             : status;
+}
+
+static void replace(struct digest *difference, const struct digest *before,
+                    const struct digest *next)
+{
+    struct digest less = negative(before);
     digest_join(difference, &less);
     digest_join(difference, next);
-    slot->now = *next;
 }
 
 static enum haul_status touch_and_change(struct digest_ledger *ledger, uint32_t family_id,
@@ -308,14 +163,15 @@ static enum haul_status touch_and_change(struct digest_ledger *ledger, uint32_t 
         return haul_error_set(error, ledger->broken, NULL, 0, "the digest ledger broke before");
     }
     struct digest *difference = difference_of(ledger, family_id);
-    struct ledger_slot *slot = NULL;
+    struct touched_key *touched = NULL;
     enum haul_status status =
-        difference == NULL ? HAUL_LIMIT : touch(ledger, family_id, key, &slot, error);
-    if (status != HAUL_OK) {
-        return break_ledger(ledger, status, error);
+        difference == NULL ? HAUL_LIMIT : touch(ledger, family_id, key, &touched, error);
+    if (status == HAUL_OK) {
+        replace(difference, &touched->now, next);
+        touched->ahead = false;
+        status = touched_keys_set(&ledger->keys, touched, next);
     }
-    change(slot, next, difference);
-    return HAUL_OK;
+    return status == HAUL_OK ? HAUL_OK : break_ledger(ledger, status, error);
 }
 
 enum haul_status digest_ledger_put(struct digest_ledger *ledger, uint32_t family_id,
@@ -329,41 +185,53 @@ enum haul_status digest_ledger_put(struct digest_ledger *ledger, uint32_t family
 enum haul_status digest_ledger_delete(struct digest_ledger *ledger, uint32_t family_id,
                                       struct haul_slice key, struct haul_error *error)
 {
-    const struct digest absent = {.count = 0, .bytes = 0, .low = 0, .high = 0};
     return touch_and_change(ledger, family_id, key, &absent, error);
 }
 
-/* The walk over the base records of a DeleteRange. */
+/* --- DeleteRange ------------------------------------------------------------------------------ */
+
 struct removal {
     struct digest_ledger *ledger;
     uint32_t family_id;
+    struct digest *difference;
 };
 
-/* Enter a base record that no delta has touched; the sweep that follows takes it out. */
-static enum haul_status visit_removed(void *context, struct haul_slice key, struct haul_slice value)
+/* A record of the base that no delta has touched. */
+static enum haul_status remove_untouched(void *context, struct haul_slice key,
+                                         struct haul_slice value)
 {
-    struct removal *removal = context;
-    struct digest_ledger *ledger = removal->ledger;
-    uint64_t hash = hash_of(removal->family_id, key);
-    if (probe(ledger, removal->family_id, key, hash)->key != NULL) {
-        return HAUL_OK;
+    const struct removal *removal = context;
+    if (touched_keys_find(&removal->ledger->keys, removal->family_id, key) == NULL) {
+        struct digest before = digest_of(key, value);
+        replace(removal->difference, &before, &absent);
     }
-    struct digest now = digest_of(key, value);
-    return enter(ledger, removal->family_id, key, &now);
+    return HAUL_OK;
 }
 
-static void sweep(struct digest_ledger *ledger, const struct digest_ledger_span *span,
-                  struct digest *difference)
+static void remove_touched(void *context, struct touched_key *touched)
 {
-    const struct digest absent = {.count = 0, .bytes = 0, .low = 0, .high = 0};
-    for (size_t i = 0; i < ledger->slot_count; i++) {
-        struct ledger_slot *slot = &ledger->slots[i];
-        if (slot->key != NULL && slot->family_id == span->family_id &&
-            slice_compare(span->begin, slot_key(slot)) <= 0 &&
-            slice_compare(slot_key(slot), span->end) < 0) {
-            change(slot, &absent, difference);
-        }
+    const struct removal *removal = context;
+    replace(removal->difference, &touched->now, &absent);
+    touched->ahead = false;
+}
+
+/* Errors: LIMIT, NO_MEMORY, the base's. */
+static enum haul_status remove_span(struct digest_ledger *ledger, const struct key_span *span,
+                                    struct removal *removal, struct haul_error *error)
+{
+    struct key_span rest = *span;
+    struct key_span gap;
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK && slice_compare(rest.begin, rest.end) < 0 &&
+           span_set_gap(&ledger->removed, &rest, &gap)) {
+        status = ledger->base.walk(ledger->base.context, &gap, remove_untouched, removal, error);
+        rest.begin = gap.end;
     }
+    if (status == HAUL_OK) {
+        status = touched_keys_remove(&ledger->keys, span->family_id, span->begin, span->end,
+                                     remove_touched, removal);
+    }
+    return status == HAUL_OK ? span_set_add(&ledger->removed, span) : status;
 }
 
 enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32_t family_id,
@@ -376,19 +244,15 @@ enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32
     if (slice_compare(begin, end) >= 0) {
         return HAUL_OK;
     }
-    struct digest *difference = difference_of(ledger, family_id);
-    struct removal removal = {.ledger = ledger, .family_id = family_id};
-    struct digest_ledger_span span = {.family_id = family_id, .begin = begin, .end = end};
+    struct removal removal = {
+        .ledger = ledger, .family_id = family_id, .difference = difference_of(ledger, family_id)};
+    struct key_span span = {.family_id = family_id, .begin = begin, .end = end};
     enum haul_status status =
-        difference == NULL
-            ? HAUL_LIMIT
-            : ledger->base.walk(ledger->base.context, &span, visit_removed, &removal, error);
-    if (status != HAUL_OK) {
-        return break_ledger(ledger, status, error);
-    }
-    sweep(ledger, &span, difference);
-    return HAUL_OK;
+        removal.difference == NULL ? HAUL_LIMIT : remove_span(ledger, &span, &removal, error);
+    return status == HAUL_OK ? HAUL_OK : break_ledger(ledger, status, error);
 }
+
+/* --- batches ---------------------------------------------------------------------------------- */
 
 static enum haul_status take_record(struct digest_ledger *ledger, const struct raw_record *record,
                                     struct haul_error *error)
@@ -432,6 +296,83 @@ enum haul_status digest_ledger_batch(struct digest_ledger *ledger, struct haul_s
     return haul_error_set(error, status, NULL, 0, "the digest ledger met a torn batch");
 }
 
+/* --- a newer base ----------------------------------------------------------------------------- */
+
+void digest_ledger_mark_ahead(struct digest_ledger *ledger, uint32_t family_id,
+                              struct haul_slice key)
+{
+    struct touched_key *touched = touched_keys_find(&ledger->keys, family_id, key);
+    if (touched != NULL) {
+        touched->ahead = true;
+    }
+}
+
+enum haul_status digest_ledger_status(const struct digest_ledger *ledger)
+{
+    return ledger->broken;
+}
+
+bool digest_ledger_is_full(const struct digest_ledger *ledger)
+{
+    return memory_budget_bytes(&ledger->budget) >
+           ledger->budget.bytes_max / DIGEST_LEDGER_FULL_SHARE;
+}
+
+void digest_ledger_rebase(struct digest_ledger *ledger)
+{
+    forget_keys(ledger);
+}
+
+/* The keys of the older ledger that are ahead, as the newer one counts them. */
+struct succession {
+    struct digest_ledger *ledger;
+    struct digest_ledger *older;
+    const atomic_bool *stop;
+    struct haul_error *error;
+    enum haul_status status;
+};
+
+static bool settle_key(void *context, struct touched_key *touched)
+{
+    struct succession *succession = context;
+    const struct digest_ledger *ledger = succession->ledger;
+    struct haul_slice key = slice_of(touched->key, touched->key_size);
+    const struct touched_key *newer = touched_keys_find(&ledger->keys, touched->family_id, key);
+    struct digest next = absent;
+    if (newer != NULL) {
+        next = newer->now;
+    } else {
+        succession->status = read_base(ledger, touched->family_id, key, &next, succession->error);
+    }
+    if (succession->status == HAUL_OK && atomic_load(succession->stop)) {
+        succession->status = HAUL_CLOSED;
+    }
+    if (succession->status != HAUL_OK) {
+        return false;
+    }
+    replace(difference_of(succession->older, touched->family_id), &touched->now, &next);
+    touched->ahead = newer != NULL && newer->ahead;
+    succession->status = touched_keys_set(&succession->older->keys, touched, &next);
+    return succession->status == HAUL_OK;
+}
+
+enum haul_status digest_ledger_succeed(struct digest_ledger *ledger, struct digest_ledger *older,
+                                       const atomic_bool *stop, struct haul_error *error)
+{
+    enum haul_status broken = ledger->broken != HAUL_OK ? ledger->broken : older->broken;
+    if (broken != HAUL_OK) {
+        return haul_error_set(error, broken, NULL, 0, "the digest ledger broke before");
+    }
+    struct succession succession = {
+        .ledger = ledger, .older = older, .stop = stop, .error = error, .status = HAUL_OK};
+    touched_keys_each_ahead(&older->keys, settle_key, &succession);
+    if (succession.status == HAUL_OK) {
+        memcpy(ledger->families, older->families, sizeof(ledger->families));
+        ledger->family_count = older->family_count;
+    }
+    return succession.status;
+}
+
 /* --- results ---------------------------------------------------------------------------------- */
 
 enum haul_status digest_ledger_join(const struct digest_ledger *ledger, uint32_t family_id,
@@ -450,10 +391,10 @@ enum haul_status digest_ledger_join(const struct digest_ledger *ledger, uint32_t
 
 uint64_t digest_ledger_key_count(const struct digest_ledger *ledger)
 {
-    return ledger->key_count;
+    return ledger->keys.key_count;
 }
 
 uint64_t digest_ledger_memory_bytes(const struct digest_ledger *ledger)
 {
-    return ledger->memory_bytes;
+    return memory_budget_bytes(&ledger->budget);
 }

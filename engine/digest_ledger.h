@@ -2,44 +2,49 @@
 /* digest_ledger.h — keeps the digest of a range exact while deltas are applied, so that the
  * frozen time of a hand-over holds no scan.
  *
- * The base is the set of records as it was when the ledger was made: on the source the view of the
- * snapshot, on the target what the copy has brought. The ledger knows for each key that a delta
- * has touched what it counts for now, and asks for the base at the first touch only. What it holds
- * is the difference to the base: joined to the base's digest, whenever that is known, it gives the
- * digest of the range as it is.
+ * The base is the set of records as it was when the ledger began: on the source a view, on the
+ * target what the copy has brought. The ledger knows for each key that a delta has touched what it
+ * counts for now, and reads the base at the first touch only. What it holds is the difference to
+ * the base: joined to the base's digest, whenever that is known, it gives the digest of the range
+ * as it is.
+ *
+ * A ledger that has touched many keys is *full*. Its owner then gives it a newer base, and the keys
+ * are forgotten: digest_ledger_rebase where the base is the database that the deltas go into,
+ * digest_ledger_succeed where it is a view. So memory does not grow with the length of a job.
  *
  * Invariants:
  *   1. The difference of a family is the sum of what its touched keys count for now, less the sum
- *      of what they counted for in the base.
- *   2. A key is asked for once; on the target therefore before the first delta on it is applied.
- *   3. Memory stays below the limit. A ledger that has reached it, or whose base could not be
- *      read, is broken for good: its owner scans instead.
+ *      of what they counted for in the base, less the base's records in removed spans; plus what
+ *      it was when the base became the base.
+ *   2. A key is read once from a base; on the target therefore before the first delta on it is
+ *      applied.
+ *   3. Memory stays below the limit, which a full ledger reaches only by one enormous batch. A
+ *      ledger that has reached it, or whose base could not be read, is broken for good: its owner
+ *      scans instead.
  *
- * Cost: a DeleteRange looks at every key touched so far. Thread: one at a time. */
+ * Thread: one at a time. */
 #ifndef HAUL_DIGEST_LEDGER_H
 #define HAUL_DIGEST_LEDGER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "digest.h"
 #include "haul/slice.h"
 #include "haul/status.h"
+#include "span_set.h"
 
-#define DIGEST_LEDGER_MEMORY_BYTES_DEFAULT (UINT64_C(64) << 20)
+#define DIGEST_LEDGER_MEMORY_BYTES_DEFAULT (UINT64_C(256) << 20)
+/* A ledger is full at this share of its memory: 32 MiB, about 300,000 keys of 24 bytes. */
+enum { DIGEST_LEDGER_FULL_SHARE = 8 };
 
 struct digest_ledger;
 
 /* Takes one record of the base; what it returns, when not OK, ends the walk and is its result. */
 typedef enum haul_status digest_ledger_visit(void *visit_context, struct haul_slice key,
                                              struct haul_slice value);
-
-/* [begin, end) of one family. */
-struct digest_ledger_span {
-    uint32_t family_id;
-    struct haul_slice begin;
-    struct haul_slice end;
-};
 
 /* How to look into the base. Both may ask the database. */
 struct digest_ledger_base {
@@ -48,13 +53,11 @@ struct digest_ledger_base {
     enum haul_status (*value)(void *context, uint32_t family_id, struct haul_slice key,
                               struct haul_slice *value, struct haul_error *error);
     /* Visit each record of the span. Errors: those of `visit` and of the database. */
-    enum haul_status (*walk)(void *context, const struct digest_ledger_span *span,
-                             digest_ledger_visit *visit, void *visit_context,
-                             struct haul_error *error);
+    enum haul_status (*walk)(void *context, const struct key_span *span, digest_ledger_visit *visit,
+                             void *visit_context, struct haul_error *error);
 };
 
-/* `memory_bytes_max` 0: DIGEST_LEDGER_MEMORY_BYTES_DEFAULT. `base` is copied.
- * Errors: NO_MEMORY, LIMIT (too little to begin with). */
+/* `memory_bytes_max` 0: DIGEST_LEDGER_MEMORY_BYTES_DEFAULT. `base` is copied. Errors: NO_MEMORY. */
 enum haul_status digest_ledger_create(const struct digest_ledger_base *base,
                                       uint64_t memory_bytes_max,
                                       struct digest_ledger **ledger) HAUL_MUST_CHECK;
@@ -77,10 +80,32 @@ enum haul_status digest_ledger_delete_range(struct digest_ledger *ledger, uint32
 enum haul_status digest_ledger_batch(struct digest_ledger *ledger, struct haul_slice batch,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The key counts for a value that was read from the database when the delta was taken, not for
+ * the delta's own: deltas to come may be in it already. */
+void digest_ledger_mark_ahead(struct digest_ledger *ledger, uint32_t family_id,
+                              struct haul_slice key);
+
+/* OK, or what it broke of. */
+enum haul_status digest_ledger_status(const struct digest_ledger *ledger);
+/* Is it time for a newer base? */
+bool digest_ledger_is_full(const struct digest_ledger *ledger);
+/* The base is the database that the deltas go into, and all deltas so far are in it: forget the
+ * keys, keep the difference. */
+void digest_ledger_rebase(struct digest_ledger *ledger);
+/* `ledger` has a newer base than `older` and has taken every delta that is not in that base; both
+ * have taken the same deltas up to here. From here on `ledger` has the difference to the base of
+ * `older`, which is not needed any more. Reads the new base for each key that is ahead; `stop` ends
+ * that early. Errors: CLOSED (stopped: both go on as before), those of the base and of a broken
+ * ledger. */
+enum haul_status digest_ledger_succeed(struct digest_ledger *ledger, struct digest_ledger *older,
+                                       const atomic_bool *stop,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Turn the digest of the base into that of now. Errors: what the ledger broke of. */
 enum haul_status digest_ledger_join(const struct digest_ledger *ledger, uint32_t family_id,
                                     struct digest *digest) HAUL_MUST_CHECK;
 
+/* Keys touched since the base became the base. */
 uint64_t digest_ledger_key_count(const struct digest_ledger *ledger);
 uint64_t digest_ledger_memory_bytes(const struct digest_ledger *ledger);
 

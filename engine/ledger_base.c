@@ -32,7 +32,7 @@ static enum haul_status look_up(void *context, uint32_t family_id, struct haul_s
     return status;
 }
 
-static enum haul_status walk(void *context, const struct digest_ledger_span *span,
+static enum haul_status walk(void *context, const struct key_span *span,
                              digest_ledger_visit *visit, void *visit_context,
                              struct haul_error *error)
 {

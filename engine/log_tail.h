@@ -15,7 +15,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "digest.h"
 #include "haul/migration.h"
 #include "outbox.h"
 #include "plan.h"
@@ -30,8 +29,6 @@ struct log_tail_options {
     bool adopted;      /* an earlier process has sent deltas of this job: the first rewind says
                         * how many batches the target has, and the log is sent again from
                         * `sequence` on */
-    const struct haul_snapshot
-        *snapshot;            /* base of the digests, at `sequence` or later; borrowed */
     uint64_t foreign_ingests; /* the store's count at the snapshot, or before it */
     const struct haul_hooks *hooks;
 };
@@ -56,9 +53,5 @@ enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
 /* The log was sent up to and with this sequence number. */
 uint64_t log_tail_sequence(const struct log_tail *tail);
 uint64_t log_tail_next_batch(const struct log_tail *tail);
-/* Turn the digest of one family of the plan, as it was in the snapshot, into that of the log's
- * position. Errors: LIMIT and others: the ledger gave up, the family must be scanned. */
-enum haul_status log_tail_join_digest(const struct log_tail *tail, uint32_t family,
-                                      struct digest *digest) HAUL_MUST_CHECK;
 
 #endif

@@ -18,7 +18,7 @@ struct reader_pool {
     struct mailbox *results;
     atomic_bool stop;
     uint32_t started_count;
-    pthread_t threads[READER_COUNT_MAX];
+    pthread_t threads[READER_THREADS_MAX];
 };
 
 /* What a scan looks at. */
@@ -184,22 +184,30 @@ static enum haul_status run_round(struct reader_pool *pool, struct reader_result
     enum haul_status status = log_tail_round(tail, &pool->stop, &result->bytes, &result->error);
     result->sequence = log_tail_sequence(tail);
     result->batches = log_tail_next_batch(tail);
+    /* Behind it, so that the target has something to do meanwhile. */
+    return status == HAUL_OK
+               ? log_digest_follow(pool->options.follower, &pool->stop, &result->error)
+               : status;
+}
+
+static enum haul_status run_follow(struct reader_pool *pool, struct reader_result *result)
+{
+    struct log_digest *follower = pool->options.follower;
+    enum haul_status status = log_digest_follow(follower, &pool->stop, &result->error);
+    if (status == HAUL_OK) {
+        log_digest_renew(follower);
+    }
     return status;
 }
 
 static void run_task(struct reader_pool *pool, const struct reader_task *task)
 {
     struct reader_result result = {.type = task->type, .index = task->index};
-    enum haul_status status = HAUL_CLOSED;
-    if (is_stopped(pool)) {
-        status = HAUL_CLOSED;
-    } else if (task->type == READER_COPY) {
-        status = run_copy(pool, task, &result);
-    } else if (task->type == READER_DIGEST) {
-        status = run_digest(pool, task, &result);
-    } else {
-        status = run_round(pool, &result);
-    }
+    enum haul_status status = is_stopped(pool)             ? HAUL_CLOSED
+                              : task->type == READER_COPY   ? run_copy(pool, task, &result)
+                              : task->type == READER_DIGEST ? run_digest(pool, task, &result)
+                              : task->type == READER_ROUND  ? run_round(pool, &result)
+                                                            : run_follow(pool, &result);
     result.error.status = status;
     /* There is room: results are bounded by tasks. */
     status = mailbox_push_wait(pool->results, &result, CLOCK_NEVER);
@@ -222,7 +230,7 @@ static void *run_thread(void *argument)
 enum haul_status reader_pool_create(const struct reader_pool_options *options,
                                     struct reader_pool **out, struct haul_error *error)
 {
-    haul_assert(options->thread_count >= 1 && options->thread_count <= READER_COUNT_MAX);
+    haul_assert(options->thread_count >= 1 && options->thread_count <= READER_THREADS_MAX);
     struct reader_pool *pool = calloc(1, sizeof(*pool));
     if (pool == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the readers");

@@ -9,17 +9,19 @@
 #include <stdint.h>
 
 #include "digest.h"
+#include "log_digest.h"
 #include "log_tail.h"
 #include "outbox.h"
 #include "plan.h"
 
 struct reader_pool;
 
-enum { READER_COUNT_MAX = 64 };
+enum { READER_COUNT_MAX = 64, READER_THREADS_MAX = READER_COUNT_MAX + 1 };
 
 enum reader_task_type {
     READER_COPY,   /* one stream, from `start` on */
-    READER_ROUND,  /* the log up to its end */
+    READER_ROUND,  /* the log up to its end, for the target and for the digests */
+    READER_FOLLOW, /* the log up to its end, for the digests only, which may get a newer base */
     READER_DIGEST, /* count and digest of one family by scan, as of now */
 };
 
@@ -51,6 +53,7 @@ struct reader_pool_options {
     struct outbox *outbox;
     struct batch_history *histories; /* one a stream of the plan */
     struct log_tail *tail;           /* borrowed; used by one ROUND at a time */
+    struct log_digest *follower;     /* borrowed; used by one ROUND or FOLLOW at a time */
     uint32_t thread_count;
     size_t task_count_max; /* tasks that may wait or run at the same time */
 };

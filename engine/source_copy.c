@@ -8,7 +8,10 @@
 #include "assertion.h"
 #include "planted_bug.h"
 
-enum { FAR_ROUND_TRIP_US = 5000 };
+enum {
+    FAR_ROUND_TRIP_US = 5000,
+    FOLLOW_RECORDS_MIN = 10000, /* records behind which the log is read on for the digests */
+};
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -19,10 +22,18 @@ static enum haul_status create_tail(struct source_copy *copy, struct haul_error 
                                     .outbox = &copy->outbox,
                                     .sequence = copy->options.log_sequence,
                                     .adopted = copy->options.adopted,
-                                    .snapshot = copy->options.snapshot,
                                     .foreign_ingests = copy->options.foreign_ingests,
                                     .hooks = &copy->options.source->hooks};
     return log_tail_create(&tail, &copy->tail, error);
+}
+
+static enum haul_status create_follower(struct source_copy *copy, struct haul_error *error)
+{
+    struct log_digest_options follower = {.store = copy->options.store,
+                                          .plan = copy->options.plan,
+                                          .snapshot = copy->options.snapshot,
+                                          .sequence = copy->options.snapshot_sequence};
+    return log_digest_create(&follower, &copy->follower, error);
 }
 
 static enum haul_status init_links(struct source_copy *copy, struct haul_error *error)
@@ -68,6 +79,9 @@ enum haul_status source_copy_init(struct source_copy *copy,
     if (status == HAUL_OK) {
         status = create_tail(copy, error);
     }
+    if (status == HAUL_OK) {
+        status = create_follower(copy, error);
+    }
     return status == HAUL_OK ? init_links(copy, error) : status;
 }
 
@@ -105,7 +119,8 @@ static enum haul_status start_readers(struct source_copy *copy, struct haul_erro
         .outbox = &copy->outbox,
         .histories = copy->histories,
         .tail = copy->tail,
-        .thread_count = copy->reader_count,
+        .follower = copy->follower,
+        .thread_count = copy->reader_count + 1, /* one for the log */
         .task_count_max = HAUL_FAMILY_COUNT_MAX + 64};
     enum haul_status status = reader_pool_create(&readers, &copy->readers, error);
     if (status == HAUL_OK) {
@@ -144,6 +159,10 @@ void source_copy_close(struct source_copy *copy)
     poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
     outbox_fini(&copy->outbox);
     copy->running_tasks = 0;
+    copy->rounding = false;
+    copy->following = false;
+    copy->round_waiting = false;
+    copy->follow_failed = false;
     copy->digests_ready = false;
     copy->links_reported = false;
 }
@@ -170,6 +189,7 @@ void source_copy_fini(struct source_copy *copy)
     }
     sender_links_fini(&copy->links);
     log_tail_destroy(copy->tail);
+    log_digest_destroy(copy->follower);
     if (copy->outbox.pool != NULL) {
         poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
         outbox_fini(&copy->outbox);
@@ -301,7 +321,32 @@ static void start_streams(struct source_copy *copy, bool metadata_complete)
 void source_copy_round(struct source_copy *copy)
 {
     struct reader_task task = {.type = READER_ROUND};
-    submit(copy, &task);
+    copy->round_waiting = copy->following;
+    if (!copy->following) {
+        copy->rounding = true;
+        submit(copy, &task);
+    }
+}
+
+void source_copy_freeze(struct source_copy *copy, bool frozen)
+{
+    copy->frozen = frozen;
+    log_digest_hurry(copy->follower, frozen);
+}
+
+/* Keep near the end of the log, so that little is left for the time when writes are frozen. */
+static void follow(struct source_copy *copy)
+{
+    struct haul_store *store = copy->options.store;
+    if (copy->readers == NULL || !copy->copying || copy->frozen || copy->rounding ||
+        copy->following || copy->follow_failed) {
+        return;
+    }
+    if (store->ops->sequence(store) - log_digest_sequence(copy->follower) >= FOLLOW_RECORDS_MIN) {
+        struct reader_task task = {.type = READER_FOLLOW};
+        copy->following = true;
+        submit(copy, &task);
+    }
 }
 
 void source_copy_digest(struct source_copy *copy)
@@ -316,7 +361,7 @@ void source_copy_digest(struct source_copy *copy)
                 digest_join(digest, &copy->stream_digests[i]);
             }
         }
-        if (log_tail_join_digest(copy->tail, family, digest) != HAUL_OK) {
+        if (log_digest_join(copy->follower, family, digest) != HAUL_OK) {
             struct reader_task task = {.type = READER_DIGEST, .index = family};
             submit(copy, &task);
             copy->digests_missing++;
@@ -334,6 +379,7 @@ bool source_copy_poll(struct source_copy *copy, bool metadata_complete)
     }
     bool any = sender_links_poll(&copy->links);
     start_streams(copy, metadata_complete);
+    follow(copy);
     return any;
 }
 
@@ -343,6 +389,16 @@ static bool on_result(struct source_copy *copy, const struct reader_result *resu
 {
     *event = (struct source_event){.type = SOURCE_EVENT_FAILED, .error = result->error};
     copy->running_tasks -= result->type == READER_COPY;
+    copy->rounding = copy->rounding && result->type != READER_ROUND;
+    copy->following = copy->following && result->type != READER_FOLLOW;
+    if (result->type == READER_FOLLOW) {
+        /* What went wrong goes wrong in a round as well, when it matters. */
+        copy->follow_failed = result->error.status != HAUL_OK;
+        if (copy->round_waiting) {
+            source_copy_round(copy);
+        }
+        return false;
+    }
     if (result->error.status != HAUL_OK) {
         /* CLOSED: a reader that was stopped, by whoever knows why. */
         return result->error.status != HAUL_CLOSED;
@@ -357,6 +413,8 @@ static bool on_result(struct source_copy *copy, const struct reader_result *resu
         copy->family_digests[result->index] = result->digest;
         copy->digests_missing--;
         copy->digests_ready = copy->digests_missing == 0;
+        return false;
+    case READER_FOLLOW:
         return false;
     case READER_ROUND:
         event->type = SOURCE_EVENT_ROUND_DONE;

@@ -28,6 +28,7 @@ struct source_copy_options {
     const struct haul_source_options *source; /* resolved; borrowed */
     struct plan *plan;                        /* borrowed */
     const struct haul_snapshot *snapshot;     /* borrowed */
+    uint64_t snapshot_sequence;
     uint64_t log_sequence;    /* deltas are those behind it; at or before the snapshot */
     uint64_t foreign_ingests; /* of the store, before the snapshot that the job began with */
     bool adopted;             /* an earlier process has sent a part of this job */
@@ -41,6 +42,7 @@ struct source_copy {
     struct source_copy_options options;
     struct outbox outbox;
     struct log_tail *tail;
+    struct log_digest *follower;
     struct reader_pool *readers; /* NULL: closed */
     struct sender_links links;
     struct batch_history *histories; /* one a stream */
@@ -52,6 +54,11 @@ struct source_copy {
     uint32_t done_streams;
     uint32_t running_tasks;
     bool copying;
+    bool rounding;      /* a ROUND runs */
+    bool following;     /* a FOLLOW runs */
+    bool round_waiting; /* for it */
+    bool follow_failed; /* since the last open */
+    bool frozen;
     bool copied_reported;
     bool links_reported;
     struct digest *family_digests;
@@ -81,6 +88,8 @@ void source_copy_note_compression(struct source_copy *copy, bool offered);
 enum haul_status source_copy_start(struct source_copy *copy,
                                    const haul_control_PlanAccepted *accepted,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Writes are about to be frozen, or are no more: nothing that takes long, meanwhile. */
+void source_copy_freeze(struct source_copy *copy, bool frozen);
 /* Read the log to its end now. */
 void source_copy_round(struct source_copy *copy);
 /* Work out count and digest of every family; a DIGESTED event follows. */

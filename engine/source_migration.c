@@ -263,9 +263,13 @@ static void perform(struct source_migration *source, struct source_action *actio
         source_copy_round(&source->copy);
         return;
     case SOURCE_ACTION_FREEZE:
+        source_copy_freeze(&source->copy, true);
         freeze_calls_freeze(&source->freeze_calls);
         return;
     case SOURCE_ACTION_UNFREEZE:
+        if (source->has_copy) {
+            source_copy_freeze(&source->copy, false);
+        }
         freeze_calls_unfreeze(&source->freeze_calls);
         return;
     case SOURCE_ACTION_DIGEST:
@@ -571,6 +575,7 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
                                        .source = &job->options,
                                        .plan = &job->plan,
                                        .snapshot = job->snapshot,
+                                       .snapshot_sequence = job->snapshot_sequence,
                                        .log_sequence = job->log_sequence,
                                        /* Continued: none may have come since the database was
                                         * opened, for the job's first view is older. */

@@ -89,7 +89,7 @@ rule_doors() {
     door "$root" 'zstd\.h' '^engine/payload_codec\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'isa-l' '^base/crc32c\.c$'
-    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest_(hash\.h|ledger\.c)$'
+    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest_hash\.h|touched_keys\.c)$'
     door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'
     door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'

@@ -2,6 +2,7 @@
 /* test_digest_ledger.c — the ledger against a model that scans. */
 #include "digest_ledger.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ enum {
     STEP_COUNT = 400,
     KEY_BYTES = 8,
     VALUE_BYTES = 4,
-    LIMIT_BYTES = 64 * 1024,
+    LIMIT_BYTES = 32 * 1024,
 };
 
 static struct haul_error error;
@@ -75,7 +76,7 @@ static enum haul_status model_value(void *context, uint32_t family_id, struct ha
     return found == 0 ? HAUL_NOT_FOUND : HAUL_OK;
 }
 
-static enum haul_status model_walk(void *context, const struct digest_ledger_span *span,
+static enum haul_status model_walk(void *context, const struct key_span *span,
                                    digest_ledger_visit *visit, void *visit_context,
                                    struct haul_error *cause)
 {
@@ -306,13 +307,173 @@ static void test_digest_ledger_put__memory_used_up__limit_from_then_on(void)
     digest_ledger_destroy(ledger);
 }
 
-static void test_digest_ledger_create__limit_below_an_empty_table__limit(void)
+/* A DeleteRange over the whole base takes no memory for its records. */
+static void test_digest_ledger_delete_range__more_records_than_memory__no_limit(void)
+{
+    struct digest_ledger *ledger = start(1, &base, 4000);
+    check_status(delete_range(ledger, 0, 0, KEY_COUNT), HAUL_OK);
+    check_equal(digest_ledger_key_count(ledger), 0);
+    check_agrees(ledger);
+    digest_ledger_destroy(ledger);
+}
+
+/* As a target: the base is the database, and a full ledger forgets. */
+static void test_digest_ledger_rebase__at_any_time__equals_a_scan(void)
+{
+    for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
+        struct digest_ledger *ledger = start(seed, &now, 0);
+        for (unsigned i = 0; i < STEP_COUNT; i++) {
+            if (random_below(10) == 0) {
+                digest_ledger_rebase(ledger);
+                check_equal(digest_ledger_memory_bytes(ledger), 0);
+            }
+            random_step(ledger);
+        }
+        check_agrees(ledger);
+        digest_ledger_destroy(ledger);
+    }
+}
+
+/* --- views taken on the way ------------------------------------------------------------------- */
+
+enum step_kind { STEP_PUT, STEP_MERGE, STEP_DELETE, STEP_DELETE_RANGE };
+
+struct step {
+    enum step_kind kind;
+    uint32_t family;
+    uint32_t number;
+    uint32_t end;
+};
+
+enum { LOOK_AHEAD_MAX = 30 };
+
+static struct step steps[STEP_COUNT];
+static struct model after[STEP_COUNT + 1]; /* [n]: after n steps */
+
+static void make_steps(uint64_t seed)
+{
+    random_state = seed;
+    memset(after, 0, sizeof(after));
+    for (uint32_t i = 0; i < FAMILY_COUNT * KEY_COUNT; i++) {
+        after[0].values[i / KEY_COUNT][i % KEY_COUNT] = random_below(2) * (1 + random_below(1000));
+    }
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        uint32_t kind = random_below(20);
+        steps[i] = (struct step){.kind = kind == 0   ? STEP_DELETE_RANGE
+                                         : kind < 5  ? STEP_DELETE
+                                         : kind < 10 ? STEP_MERGE
+                                                     : STEP_PUT,
+                                 .family = random_below(FAMILY_COUNT),
+                                 .number = random_below(KEY_COUNT / 4),
+                                 .end = random_below(KEY_COUNT / 4)};
+        after[i + 1] = after[i];
+        uint32_t *values = after[i + 1].values[steps[i].family];
+        uint32_t last = steps[i].kind == STEP_DELETE_RANGE ? steps[i].end : steps[i].number + 1;
+        for (uint32_t key = steps[i].number; key < last; key++) {
+            values[key] = steps[i].kind >= STEP_DELETE ? 0 : 1 + random_below(1000);
+        }
+    }
+}
+
+/* A merge is taken with what its key reads as some steps later. */
+static void take_step(struct digest_ledger *ledger, size_t index, size_t looked_at)
+{
+    const struct step *step = &steps[index];
+    char key[KEY_BYTES];
+    char end[KEY_BYTES];
+    uint8_t bytes[VALUE_BYTES];
+    size_t state = step->kind == STEP_MERGE ? looked_at : index + 1;
+    uint32_t value = after[state].values[step->family][step->number];
+    struct haul_slice name = key_of(step->number, key);
+    enum haul_status status;
+    if (step->kind == STEP_DELETE_RANGE) {
+        status = digest_ledger_delete_range(ledger, step->family, name, key_of(step->end, end),
+                                            &error);
+    } else if (value == 0) {
+        status = digest_ledger_delete(ledger, step->family, name, &error);
+    } else {
+        status = digest_ledger_put(ledger, step->family, name, value_of(value, bytes), &error);
+    }
+    check_status(status, HAUL_OK);
+    if (step->kind == STEP_MERGE) {
+        digest_ledger_mark_ahead(ledger, step->family, name);
+    }
+}
+
+static struct digest_ledger *ledger_over(size_t state)
 {
     const struct digest_ledger_base callbacks = {
-        .context = &base, .value = model_value, .walk = model_walk};
+        .context = &after[state], .value = model_value, .walk = model_walk};
     struct digest_ledger *ledger = NULL;
-    check_status(digest_ledger_create(&callbacks, 1000, &ledger), HAUL_LIMIT);
+    check_status(digest_ledger_create(&callbacks, 0, &ledger), HAUL_OK);
+    check_or_stop(ledger != NULL);
+    return ledger;
 }
+
+static size_t some_steps_behind(size_t step)
+{
+    size_t state = step + random_below(LOOK_AHEAD_MAX);
+    return state < STEP_COUNT ? state : STEP_COUNT;
+}
+
+static void check_succession(uint64_t seed)
+{
+    atomic_bool stop = false;
+    size_t view = 0;
+    struct digest_ledger *newer = NULL;
+    make_steps(seed);
+    struct digest_ledger *ledger = ledger_over(0);
+    for (size_t i = 0; i < STEP_COUNT; i++) {
+        if (newer == NULL && random_below(20) == 0) {
+            view = some_steps_behind(i);
+            newer = ledger_over(view);
+        }
+        size_t looked_at = some_steps_behind(i + 1);
+        take_step(ledger, i, looked_at);
+        if (newer != NULL) {
+            take_step(newer, i, looked_at);
+        }
+        if (newer != NULL && i + 1 >= view && random_below(5) == 0) {
+            atomic_store(&stop, random_below(3) == 0);
+            enum haul_status status = digest_ledger_succeed(newer, ledger, &stop, &error);
+            check(status == HAUL_OK || (status == HAUL_CLOSED && atomic_load(&stop)));
+            if (status == HAUL_OK) {
+                digest_ledger_destroy(ledger);
+                ledger = newer;
+                newer = NULL;
+            }
+        }
+    }
+    for (uint32_t family = 0; family < FAMILY_COUNT; family++) {
+        struct digest digest = scan(&after[0], family);
+        struct digest expected = scan(&after[STEP_COUNT], family);
+        check_status(digest_ledger_join(ledger, family, &digest), HAUL_OK);
+        check(digest_equal(&digest, &expected));
+    }
+    digest_ledger_destroy(newer);
+    digest_ledger_destroy(ledger);
+}
+
+static void test_digest_ledger_succeed__views_taken_on_the_way__equals_a_scan(void)
+{
+    for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
+        check_succession(seed);
+    }
+}
+
+static void test_digest_ledger_succeed__older_is_broken__its_status(void)
+{
+    atomic_bool stop = false;
+    struct digest_ledger *ledger = start(1, &base, 0);
+    struct digest_ledger *newer = ledger_over(0);
+    base.failure = HAUL_IO;
+    check_status(put(ledger, 0, 1, 1), HAUL_IO);
+    check_status(digest_ledger_succeed(newer, ledger, &stop, &error), HAUL_IO);
+    digest_ledger_destroy(newer);
+    digest_ledger_destroy(ledger);
+}
+
+/* --- failures --------------------------------------------------------------------------------- */
 
 static void test_digest_ledger_put__base_cannot_be_read__broken(void)
 {
@@ -348,7 +509,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_digest_ledger_batch__all_kinds__as_one_by_one),
     CHECK_TEST(test_digest_ledger_batch__merge__unsupported_and_broken),
     CHECK_TEST(test_digest_ledger_put__memory_used_up__limit_from_then_on),
-    CHECK_TEST(test_digest_ledger_create__limit_below_an_empty_table__limit),
+    CHECK_TEST(test_digest_ledger_delete_range__more_records_than_memory__no_limit),
+    CHECK_TEST(test_digest_ledger_rebase__at_any_time__equals_a_scan),
+    CHECK_TEST(test_digest_ledger_succeed__views_taken_on_the_way__equals_a_scan),
+    CHECK_TEST(test_digest_ledger_succeed__older_is_broken__its_status),
     CHECK_TEST(test_digest_ledger_put__base_cannot_be_read__broken),
     CHECK_TEST(test_digest_ledger_delete_range__base_cannot_be_read__broken),
 };
