@@ -316,8 +316,8 @@ static void test_delta_filter_apply__long_key__refused_only_inside(void)
         raw_batch_begin(&writer, bytes, size);
         bool written = raw_batch_delete(&writer, 0, slice_of(key, key_size));
         check(written);
-        const struct haul_log_batch batch = {
-            .sequence = SEQUENCE, .data = slice_of(bytes, raw_batch_finish(&writer))};
+        const struct haul_log_batch batch = {.sequence = SEQUENCE,
+                                             .data = slice_of(bytes, raw_batch_finish(&writer))};
         const struct delta_memory target = {.data = memory, .capacity_bytes = sizeof(memory)};
         check_status(delta_filter_apply(&filter, &batch, target, &result, &error),
                      inside == 1 ? HAUL_LIMIT : HAUL_OK);
@@ -344,6 +344,13 @@ static void test_delta_filter_apply__two_phase_commit_marker__unsupported(void)
         check_status(apply(&log, &result), HAUL_UNSUPPORTED);
         check(strstr(error.text, "two-phase commit") != NULL);
     }
+    struct log_bytes log;
+    struct delta_result result;
+    log_begin(&log);
+    log_add_uncounted(&log, RAW_COMMIT_WITH_TIMESTAMP, "12345678");
+    log_string(&log, "x");
+    check_status(apply(&log, &result), HAUL_UNSUPPORTED);
+    check(strstr(error.text, "two-phase commit") != NULL);
 }
 
 static void take_blob(void *context, struct haul_slice blob)

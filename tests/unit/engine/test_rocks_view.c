@@ -69,6 +69,24 @@ static void flush_and_compact(void)
     rocksdb_compactoptions_destroy(compact);
 }
 
+/* --- somebody writes while a snapshot is taken ------------------------------------------------ */
+
+static bool write_around_snapshot;
+
+const rocksdb_snapshot_t *__real_rocksdb_create_snapshot(rocksdb_t *database);
+const rocksdb_snapshot_t *__wrap_rocksdb_create_snapshot(rocksdb_t *database);
+
+const rocksdb_snapshot_t *__wrap_rocksdb_create_snapshot(rocksdb_t *database)
+{
+    if (!write_around_snapshot) {
+        return __real_rocksdb_create_snapshot(database);
+    }
+    put("w1", "before");
+    const rocksdb_snapshot_t *snapshot = __real_rocksdb_create_snapshot(database);
+    put("w2", "behind");
+    return snapshot;
+}
+
 static void open_filtered(void)
 {
     rocks_fixture_make_directory(&fixture);
@@ -112,8 +130,8 @@ static uint64_t count_between(const char *start, const char *end)
     struct haul_scan *scan = NULL;
     struct haul_record record;
     uint64_t count = 0;
-    enum haul_status status = store->ops->scan_open(store, view, 0, text_slice(start),
-                                                    text_slice(end), &scan, &error);
+    enum haul_status status =
+        store->ops->scan_open(store, view, 0, text_slice(start), text_slice(end), &scan, &error);
     while (status == HAUL_OK &&
            (status = store->ops->scan_next(scan, &record, &error)) == HAUL_OK) {
         count++;
@@ -168,6 +186,21 @@ static void test_rocks_snapshot_open__written_behind_it__not_seen(void)
     close_filtered();
 }
 
+/* The log is read from behind `sequence`: what the snapshot does not have must lie there. */
+static void test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it(void)
+{
+    open_filtered();
+    store->ops->snapshot_close(store, view);
+    uint64_t sequence = 0;
+    write_around_snapshot = true;
+    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
+    write_around_snapshot = false;
+    check(count_between("w1", "w2") == 1 && count_between("w2", "") == 0);
+    check_equal(store->ops->sequence(store), RECORDS + 2);
+    check(sequence <= RECORDS + 1); /* w2 has RECORDS + 2 */
+    close_filtered();
+}
+
 static void *scan_all(void *context)
 {
     *(uint64_t *)context = count_between("", "");
@@ -195,6 +228,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__scan_sees_them),
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__looked_up),
     CHECK_TEST(test_rocks_snapshot_open__written_behind_it__not_seen),
+    CHECK_TEST(test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it),
     CHECK_TEST(test_rocks_pin_borrow__more_scans_than_iterators__all_end),
 };
 

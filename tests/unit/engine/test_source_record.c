@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fake_disk.h"
 #include "haul/job.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
@@ -204,12 +205,139 @@ static void test_source_record_find__journal_is_done__removed_and_nothing_left_o
     rocks_fixture_close(&source);
 }
 
+/* --- a register of the embedder's: the journal is the decision -------------------------------- */
+
+enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 64 };
+
+static struct fake_disk disk;
+
+static const char *disk_directory(const struct haul_store *store)
+{
+    (void)store;
+    return "/db";
+}
+
+static const struct file_calls *disk_files(const struct haul_store *store)
+{
+    (void)store;
+    return &disk.calls;
+}
+
+static const char *disk_identity(const struct haul_store *store)
+{
+    (void)store;
+    return "on a fake disk";
+}
+
+static uint64_t disk_sequence(struct haul_store *store)
+{
+    (void)store;
+    return 7;
+}
+
+static const struct haul_store_ops disk_ops = {.directory = disk_directory,
+                                               .files = disk_files,
+                                               .identity = disk_identity,
+                                               .sequence = disk_sequence};
+static struct haul_store on_disk = {.ops = &disk_ops};
+
+static enum haul_status version_of_embedder(void *context, uint64_t *version,
+                                            struct haul_error *failed)
+{
+    (void)context;
+    (void)failed;
+    *version = 4;
+    return HAUL_OK;
+}
+
+/* A frozen job on the fake disk. */
+static void freeze_on_disk(const struct plan *plan, unsigned seed)
+{
+    fake_disk_init(&disk, seed);
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    record.recorded_version = 4;
+    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
+    check_status(source_record_frozen(&record, &error), HAUL_OK);
+}
+
+/* Nobody closes a file or anything else when the power fails. */
+static enum haul_status find_after_power_loss(void)
+{
+    fake_disk_crash(&disk);
+    source_record_init(&record, &options);
+    enum haul_status status = source_record_find(&record, &error);
+    source_record_fini(&record);
+    return status;
+}
+
+/* Call number `call` of the decision fails, then the power does. What the decision answered must
+ * hold: OK is decided, and whatever else is not IN_DOUBT is not. */
+static enum haul_status decide_with_fault(const struct plan *plan, unsigned call, unsigned seed)
+{
+    freeze_on_disk(plan, seed);
+    fake_disk_fail(&disk, call, false);
+    enum haul_status decided = source_record_decide(&record, plan, &error);
+    fake_disk_fail(&disk, 0, false);
+    source_record_fini(&record);
+    enum haul_status found = find_after_power_loss();
+    check(found == HAUL_OK || found == HAUL_IN_DOUBT);
+    check(decided != HAUL_OK || found == HAUL_IN_DOUBT);
+    check(decided == HAUL_OK || decided == HAUL_IN_DOUBT || found == HAUL_OK);
+    fake_disk_fini(&disk);
+    return decided;
+}
+
+static void test_source_record_decide__embedders_register_and_power_loss__answer_holds(void)
+{
+    struct plan plan;
+    unsigned doubts = 0;
+    unsigned call = 0;
+    open_source(&plan);
+    options.store = &on_disk;
+    options.hooks.version_get = version_of_embedder;
+    for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+        check_status(decide_with_fault(&plan, 0, seed), HAUL_OK);
+    }
+    for (bool reached = true; reached && call < SWEEP_CALLS_MAX;) {
+        call++;
+        for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+            enum haul_status decided = decide_with_fault(&plan, call, seed);
+            reached = decided != HAUL_OK;
+            doubts += decided == HAUL_IN_DOUBT;
+        }
+    }
+    check(doubts > 0);
+    check(call > 2 && call < SWEEP_CALLS_MAX); /* a write and a sync at least were made to fail */
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
+/* The embedder's register moved on: nothing is written, and nothing was decided. */
+static void test_source_record_decide__embedders_register_moved_on__fenced(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    options.store = &on_disk;
+    options.hooks.version_get = version_of_embedder;
+    freeze_on_disk(&plan, 1);
+    record.recorded_version = 3;
+    check_status(source_record_decide(&record, &plan, &error), HAUL_FENCED);
+    source_record_fini(&record);
+    check_status(find_after_power_loss(), HAUL_OK);
+    fake_disk_fini(&disk);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolved_before_released__journal_is_gone),
     CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
+    CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
+    CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),
 };
 
 CHECK_MAIN("source_record", tests)

@@ -275,6 +275,27 @@ static void test_target_record_check__other_job_prepared__busy(void)
     finish();
 }
 
+/* Its source may have decided: whatever the new job is told, the prepared one stays as it is. */
+static void test_target_record_check__other_ranges_prepared__it_is_kept(void)
+{
+    static const bool overwrite[] = {false, true};
+    for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
+        start();
+        check_equal(come(1, false), JOB_UNKNOWN);
+        check_status(check_range("k", "l", false), HAUL_OK);
+        rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+        prepare();
+        leave();
+        check_equal(come(2, false), JOB_UNKNOWN);
+        (void)check_range("m", "n", overwrite[i]);
+        leave();
+        check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+        check_equal(come(1, true), JOB_PREPARED);
+        leave();
+        finish();
+    }
+}
+
 /* Its disk failed when it was to be cleared, and its source was told that it is over. */
 static void test_target_record_check__other_job_aborted__its_rest_is_cleared(void)
 {
@@ -481,6 +502,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
     CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
     CHECK_TEST(test_target_record_check__other_job_prepared__busy),
+    CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),

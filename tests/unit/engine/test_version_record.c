@@ -128,6 +128,52 @@ static void test_version_record_move__imported__ours_to_send(void)
     finish();
 }
 
+/* Any part that was handed over counts, in whichever family and range of the plan. */
+static void test_version_record_check__second_family_handed_over__mismatch(void)
+{
+    static const char *const names[] = {"default", "second"};
+    struct plan whole;
+    start();
+    (void)rocks_fixture_family(&fixture, "second");
+    struct haul_source_options options = {
+        .lane = HAUL_LANE_WRITE_BATCH, .families = &names[1], .family_count = 1};
+    plan_fini(&plan);
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
+    options.families = names;
+    options.family_count = 2;
+    check_or_stop(plan_make(&whole, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_MISMATCH);
+    check(strstr(error.text, "'second'") != NULL);
+    plan_fini(&whole);
+    options.family_count = 1;
+    check_or_stop(plan_make(&whole, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_OK);
+    plan_fini(&whole);
+    finish();
+}
+
+/* Every attempt of a job has a later epoch; the first of the next job begins at 1 again. */
+static void test_version_record_move__after_a_job_of_many_attempts__moves(void)
+{
+    struct version_move to = {
+        .outcome = VERSION_IMPORTED, .job = job, .peer = "", .plan = &plan, .new_version = 1};
+    struct ownership ownership;
+    char directory[300];
+    start();
+    to.epoch = 3;
+    check_status(version_record_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    to.job = other_job;
+    to.epoch = 1;
+    check_status(version_record_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    check_version(2);
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_or_stop(ownership_read(NULL, directory, &ownership, &error) == HAUL_OK);
+    check_equal(ownership.epoch, 3);
+    ownership_fini(&ownership);
+    finish();
+}
+
 /* Other jobs have come further while this one ran: nothing of it fails any more. */
 static void test_version_record_move__version_went_on__one_later(void)
 {
@@ -230,7 +276,10 @@ static void range_of_many(uint32_t number, struct key_range *range)
     check_or_stop(key_range_init(range, slice_of(start_key, 9), slice_of(end_key, 9)) == HAUL_OK);
 }
 
-static bool is_given(uint32_t number) { return number / 1000 % 2 == 0; }
+static bool is_given(uint32_t number)
+{
+    return number / 1000 % 2 == 0;
+}
 
 static enum haul_status fill_record(void *context, struct ownership *ownership,
                                     struct haul_error *failed)
@@ -266,8 +315,8 @@ static void move_one_of_many(uint32_t number)
     struct plan one = plan;
     one.ranges = &range;
     one.range_count = 1;
-    const struct version_move to = {.outcome = is_given(number) ? VERSION_RELEASED
-                                                                : VERSION_IMPORTED,
+    const struct version_move to = {.outcome =
+                                        is_given(number) ? VERSION_RELEASED : VERSION_IMPORTED,
                                     .job = id,
                                     .peer = many_peers[number % 3],
                                     .plan = &one,
@@ -369,6 +418,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_get__hook__its_version),
     CHECK_TEST(test_version_record_move__released__kept_and_range_refused),
     CHECK_TEST(test_version_record_move__imported__ours_to_send),
+    CHECK_TEST(test_version_record_check__second_family_handed_over__mismatch),
+    CHECK_TEST(test_version_record_move__after_a_job_of_many_attempts__moves),
     CHECK_TEST(test_version_record_move__version_went_on__one_later),
     CHECK_TEST(test_version_record_move__another_job_moved_a_part__fenced_unchanged),
     CHECK_TEST(test_version_record_move__moved_before__nothing_moves),

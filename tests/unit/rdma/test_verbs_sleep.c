@@ -199,6 +199,25 @@ static void test_link_arm__stream_ends__deadline_soon_and_all_is_told(void)
     fixture_end();
 }
 
+/* The next block may come as late as twice the last gap before the stream counts as over. */
+static void test_link_arm__next_block_is_late__streams_until_two_gaps_have_passed(void)
+{
+    open_receiver();
+    stream_two_blocks();
+    check_equal(link_deadline_ns(tested), ticking.now_ns + 2 * NS_PER_MS);
+    ticking.now_ns += 3 * NS_PER_MS / 2;
+    check_or_stop(link_arm(tested));
+    bring_block(2, false);
+    check(!readable());
+    take_block(); /* the gap is 1.5 ms now */
+    check_or_stop(link_arm(tested));
+    ticking.now_ns += 3 * NS_PER_MS;
+    (void)link_arm(tested);
+    bring_block(3, false);
+    check(readable());
+    fixture_end();
+}
+
 static void test_link_arm__blocks_far_apart__every_one_wakes_the_receiver(void)
 {
     open_receiver();
@@ -397,6 +416,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_arm__quiet_receiver__every_block_wakes_it),
     CHECK_TEST(test_link_arm__blocks_stream__only_an_urgent_one_wakes_it),
     CHECK_TEST(test_link_arm__stream_ends__deadline_soon_and_all_is_told),
+    CHECK_TEST(test_link_arm__next_block_is_late__streams_until_two_gaps_have_passed),
     CHECK_TEST(test_link_arm__blocks_far_apart__every_one_wakes_the_receiver),
     CHECK_TEST(test_link_arm__own_record_done__receiver_sleeps_on),
     CHECK_TEST(test_link_submit__blocks__each_quarter_of_the_ring_is_urgent),
