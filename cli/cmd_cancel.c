@@ -12,6 +12,7 @@
 #include "exit_code.h"
 #include "haul/job.h"
 #include "haul/store.h"
+#include "job_text.h"
 #include "json_output.h"
 #include "option_value.h"
 #include "output.h"
@@ -102,12 +103,6 @@ static bool is_selected(const struct cancel_options *options, const struct haul_
            (options->job[0] != '\0' && strncmp(id, options->job, strlen(options->job)) == 0);
 }
 
-/* Given up before; its journal only waits for a receiver that has not heard of it. */
-static bool is_over(const struct haul_job *job)
-{
-    return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
-}
-
 static enum haul_status give_up(const struct cancel_options *options, struct haul_store *store,
                                 const struct haul_job *job, struct haul_error *error)
 {
@@ -146,7 +141,7 @@ static enum haul_status give_up_all(const struct cancel_options *options,
         }
         enum haul_status ended =
             give_up(options, store, &jobs[i], status == HAUL_OK ? error : &second);
-        *cancelled += ended == HAUL_OK && !is_over(&jobs[i]);
+        *cancelled += ended == HAUL_OK && !job_text_is_over(&jobs[i]);
         status = status == HAUL_OK ? ended : status;
     }
     if (store != NULL) {
@@ -187,8 +182,8 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
     enum haul_status status = haul_jobs_list(options->database, &jobs, &count, error);
     for (size_t i = 0; i < count; i++) {
         bool selected = is_selected(options, &jobs[i]);
-        over_count += selected && is_over(&jobs[i]);
-        open_count += selected && !is_over(&jobs[i]);
+        over_count += selected && job_text_is_over(&jobs[i]);
+        open_count += selected && !job_text_is_over(&jobs[i]);
     }
     if (status == HAUL_OK && open_count == 0) {
         status = nothing_to_cancel(options, over_count, error);

@@ -10,6 +10,7 @@
 #include "exit_code.h"
 #include "haul/job.h"
 #include "human_size.h"
+#include "job_text.h"
 #include "json_output.h"
 #include "option_value.h"
 #include "output.h"
@@ -66,14 +67,60 @@ static void print_running(const struct running_job *running)
                  lag, seconds);
 }
 
-static void print_jobs(const struct haul_job *jobs, size_t count)
+static void print_job(const struct haul_job *job, const char *directory, bool runs)
 {
+    char id[2 * HAUL_JOB_BYTES + 1];
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    struct job_text_ways ways;
+    json_output_job(job->id, id);
+    (void)printf("job %s: this is the %s, attempt %" PRIu64 ", %s (%s): %s\n", id,
+                 haul_job_role_name(job->role), job->epoch, job->phase,
+                 haul_job_claim_name(job->claim), job->sentence);
+    (void)printf("  %s\n", job_text_claim(job));
+    if (job->role == HAUL_JOB_TARGET) {
+        human_bytes((double)job->durable_bytes, bytes);
+        (void)printf("  safe here: %" PRIu64 " records, %s\n", job->durable_records, bytes);
+    }
+    job_text_ways(job, directory, &ways);
+    if (!runs) {
+        (void)printf("  %s: %s\n", ways.first.purpose, ways.first.command);
+    }
+    if (!runs && ways.second.purpose[0] != '\0') {
+        (void)printf("  or, %s: %s\n", ways.second.purpose, ways.second.command);
+    }
+}
+
+/* What is over is no job any more; all that is left is a word to its receiver. */
+static void print_over(const struct haul_job *jobs, size_t count, const char *directory)
+{
+    struct job_text_ways ways;
+    size_t over = 0;
     for (size_t i = 0; i < count; i++) {
-        char id[2 * HAUL_JOB_BYTES + 1];
-        json_output_job(jobs[i].id, id);
-        (void)printf("job %s: this is the %s, attempt %" PRIu64 ", %s (%s): %s\n", id,
-                     haul_job_role_name(jobs[i].role), jobs[i].epoch, jobs[i].phase,
-                     haul_job_claim_name(jobs[i].claim), jobs[i].sentence);
+        if (job_text_is_over(&jobs[i])) {
+            job_text_ways(&jobs[i], directory, &ways);
+            over++;
+        }
+    }
+    if (over > 0) {
+        (void)printf("%zu job%s over, but the receiver has not been told yet:\n  %s: %s\n", over,
+                     over == 1 ? " is" : "s are", ways.first.purpose, ways.first.command);
+    }
+}
+
+static void print_jobs(const struct haul_job *jobs, size_t count, const char *directory, bool runs)
+{
+    size_t shown = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!job_text_is_over(&jobs[i])) {
+            print_job(&jobs[i], directory, runs);
+            shown++;
+        }
+    }
+    if (!runs && shown == 0) {
+        (void)printf("no job\n");
+    }
+    if (!runs) {
+        print_over(jobs, count, directory);
     }
 }
 
@@ -93,17 +140,16 @@ static int report(const struct status_options *options, struct output *output)
         return command_failed(runs, &error, 0, output);
     }
     if (output->options.json) {
-        struct json_output_jobs found = {
-            .running = runs == HAUL_OK ? &running : NULL, .jobs = jobs, .count = count};
+        struct json_output_jobs found = {.directory = options->database,
+                                         .running = runs == HAUL_OK ? &running : NULL,
+                                         .jobs = jobs,
+                                         .count = count};
         json_output_status(&found);
     } else {
         if (runs == HAUL_OK) {
             print_running(&running);
         }
-        print_jobs(jobs, count);
-        if (runs != HAUL_OK && count == 0) {
-            (void)printf("no job\n");
-        }
+        print_jobs(jobs, count, options->database, runs == HAUL_OK);
     }
     free(jobs);
     return EXIT_CODE_OK;
@@ -129,8 +175,9 @@ const struct command command_status = {
     .summary = "tell what runs on a database, and which jobs are not done",
     .synopsis = "--db DIR [options]",
     .details =
-        "A job that is not done and does not run: its source goes on with 'haul resume', or\n"
-        "gives it up with 'haul cancel'; one in doubt is finished by 'haul resolve'.\n"
+        "For a job that is not done and does not run it names the command that goes on with it,\n"
+        "and the one that ends it. Who serves: 'serves' is this database, 'yields' the other\n"
+        "one, 'in doubt' nobody until the source has decided. All states: docs/OPERATIONS.md.\n"
         "\n"
         "Examples:\n"
         "  haul status --db /data/a\n"

@@ -9,6 +9,7 @@
 
 #include "exit_code.h"
 #include "haul/text_escape.h"
+#include "job_text.h"
 #include "output.h"
 #include "owner_text.h"
 
@@ -107,25 +108,41 @@ static json_t *running_object(const struct running_job *running)
     return fits ? json_loads(text, 0, NULL) : json_null();
 }
 
+static json_t *left_job_object(const struct haul_job *job, const char *directory)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    struct job_text_ways ways;
+    json_t *object = json_object();
+    json_output_job(job->id, id);
+    job_text_ways(job, directory, &ways);
+    set(object, "job", text_of(id));
+    set(object, "role", text_of(haul_job_role_name(job->role)));
+    set(object, "phase", text_of(job->phase));
+    set(object, "claim", text_of(haul_job_claim_name(job->claim)));
+    set_count(object, "epoch", job->epoch);
+    set(object, "condition", text_of(haul_job_condition_name(job->condition)));
+    set(object, "peer", text_or_null(job->peer));
+    set_count(object, "durable_records", job->durable_records);
+    set_count(object, "durable_bytes", job->durable_bytes);
+    set(object, "way_out", text_or_null(ways.first.command));
+    set(object, "other_way_out", text_or_null(ways.second.command));
+    return object;
+}
+
 void json_output_status(const struct json_output_jobs *jobs)
 {
     struct haul_error none = {.status = HAUL_OK};
     json_t *document = begin("status", &none, EXIT_CODE_OK);
     json_t *array = json_array();
+    json_t *over = json_array();
     for (size_t i = 0; i < jobs->count; i++) {
-        const struct haul_job *from = &jobs->jobs[i];
-        char id[2 * HAUL_JOB_BYTES + 1];
-        json_t *job = json_object();
-        json_output_job(from->id, id);
-        set(job, "job", text_of(id));
-        set(job, "role", text_of(haul_job_role_name(from->role)));
-        set(job, "phase", text_of(from->phase));
-        set(job, "claim", text_of(haul_job_claim_name(from->claim)));
-        set_count(job, "epoch", from->epoch);
-        (void)json_array_append_new(array, job);
+        const struct haul_job *job = &jobs->jobs[i];
+        (void)json_array_append_new(job_text_is_over(job) ? over : array,
+                                    left_job_object(job, jobs->directory));
     }
     set(document, "running", running_object(jobs->running));
     set(document, "jobs", array);
+    set(document, "over", over);
     end(document);
 }
 

@@ -55,6 +55,10 @@ static void describe(const struct journal *journal, struct haul_job *job)
     uint64_t epoch = job->role == HAUL_JOB_SOURCE ? state->snapshot_count : state->epoch;
     job->claim = claim_of(state);
     job->epoch = epoch == 0 ? 1 : epoch;
+    for (size_t i = 0; i < state->stream_count; i++) {
+        job->durable_records += state->streams[i].position.digest.count;
+        job->durable_bytes += state->streams[i].position.digest.bytes;
+    }
     (void)snprintf(job->phase, sizeof(job->phase), "%s", journal_phase_name(state->phase));
     (void)snprintf(job->sentence, sizeof(job->sentence), "%s",
                    journal_phase_sentence(state->phase));

@@ -41,7 +41,9 @@ struct haul_job {
     enum haul_job_role role;
     uint8_t id[HAUL_JOB_BYTES];
     enum haul_job_claim claim;
-    uint64_t epoch;                         /* attempts of the source so far, from 1 */
+    uint64_t epoch;           /* attempts of the source so far, from 1 */
+    uint64_t durable_records; /* target: so many are safe here; source: 0 */
+    uint64_t durable_bytes;   /* of keys and values of these */
     enum haul_job_condition condition;
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_text.c — the table of states. */
+#include "job_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "haul/text_escape.h"
+#include "json_output.h"
+
+enum { ID_DIGITS = 8, DIRECTORY_BYTES_MAX = JOB_TEXT_BYTES_MAX - 192 };
+
+/* A command is "haul VERB --db DIR" and then the rest, in which the only %s is the job's id. */
+struct way {
+    const char *purpose;
+    const char *verb;
+    const char *rest;
+};
+
+struct state {
+    enum haul_job_role role;
+    const char *phase; /* NULL: every other one */
+    struct way first;
+    struct way second;
+};
+
+static const struct state states[] = {
+    {HAUL_JOB_SOURCE,
+     "ABORTED",
+     {"tell its receiver (the next job that goes there does it as well)", "resolve",
+      " --to ADDR:PORT"},
+     {.purpose = NULL}},
+    {HAUL_JOB_SOURCE,
+     "COMMITTED",
+     {"tell the receiver, which owns the ranges", "resolve", " --to ADDR:PORT"},
+     {"the receiver is lost for good, take the ranges back", "owner",
+      " --reclaim --accept-two-owners"}},
+    {HAUL_JOB_SOURCE,
+     "RELEASED",
+     {"tell the receiver, which owns the ranges", "resolve", " --to ADDR:PORT"},
+     {"the receiver is lost for good, take the ranges back", "owner",
+      " --reclaim --accept-two-owners"}},
+    {HAUL_JOB_SOURCE,
+     NULL,
+     {"go on", "resume", " --to ADDR:PORT"},
+     {"give it up", "cancel", " --job %s"}},
+    {HAUL_JOB_TARGET,
+     "PREPARED",
+     {"let its source come back and settle it", "recv", ""},
+     {"the source is lost for good, remove what arrived", "cancel",
+      " --job %s --accept-two-owners"}},
+    {HAUL_JOB_TARGET, "COMMITTED", {"let its source learn it", "recv", ""}, {.purpose = NULL}},
+    {HAUL_JOB_TARGET,
+     "ABORTED",
+     {"remove the rest of it", "cancel", " --job %s"},
+     {.purpose = NULL}},
+    {HAUL_JOB_TARGET,
+     NULL,
+     {"let its source go on", "recv", ""},
+     {"give it up, and remove what arrived", "cancel", " --job %s"}},
+};
+
+static const struct state foreign = {
+    .first = {"make this copy a database of its own", "owner", " --forget"},
+    .second = {"this is the original, which was moved here", "owner", " --adopt"}};
+
+static const struct state damaged = {
+    .first = {"move the damaged journal aside", "cancel", " --job %s --accept-two-owners"}};
+
+bool job_text_is_over(const struct haul_job *job)
+{
+    return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
+}
+
+const char *job_text_claim(const struct haul_job *job)
+{
+    switch (job->claim) {
+    case HAUL_JOB_SERVES:
+        return "this database owns the ranges";
+    case HAUL_JOB_YIELDS:
+        return "the other database owns the ranges";
+    case HAUL_JOB_IN_DOUBT:
+        break;
+    }
+    return "nobody may write to the ranges until the source has decided";
+}
+
+static const struct state *find_state(const struct haul_job *job)
+{
+    if (job->condition == HAUL_JOB_FOREIGN) {
+        return &foreign;
+    }
+    size_t i = 0;
+    while (states[i].role != job->role ||
+           (states[i].phase != NULL && strcmp(states[i].phase, job->phase) != 0)) {
+        i++;
+    }
+    return job->condition == HAUL_JOB_DAMAGED ? &damaged : &states[i];
+}
+
+static void format_way(const struct way *way, const char *id, const char *directory,
+                       struct job_text_way *made)
+{
+    char rest[64] = "";
+    *made = (struct job_text_way){.purpose = ""};
+    if (way->purpose == NULL) {
+        return;
+    }
+    const char *hole = strstr(way->rest, "%s");
+    int before = hole == NULL ? (int)strlen(way->rest) : (int)(hole - way->rest);
+    (void)snprintf(rest, sizeof(rest), "%.*s%s%s", before, way->rest, hole == NULL ? "" : id,
+                   hole == NULL ? "" : hole + 2);
+    made->purpose = way->purpose;
+    (void)snprintf(made->command, sizeof(made->command), "haul %s --db %s%s", way->verb, directory,
+                   rest);
+}
+
+void job_text_ways(const struct haul_job *job, const char *directory, struct job_text_ways *ways)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    char safe[DIRECTORY_BYTES_MAX];
+    const struct state *state = find_state(job);
+    json_output_job(job->id, id);
+    id[ID_DIGITS] = '\0';
+    (void)haul_text_escape(directory, strlen(directory), safe, sizeof(safe));
+    format_way(&state->first, id, safe, &ways->first);
+    format_way(&state->second, id, safe, &ways->second);
+}

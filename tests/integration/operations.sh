@@ -1,0 +1,424 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# operations.sh — walks through the states of docs/OPERATIONS.md: makes each with real processes, looks at
+# what haul says, and takes the way out that the document names. A test's name begins with the state's.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite operations "$@"
+document=$root/docs/OPERATIONS.md
+
+# --- making states --------------------------------------------------------------------------------
+
+# Where `haul send` goes: the receiver, or a proxy in front of it.
+front=''
+send_options=(--transport tcp --links 1 --readers 1 --retry 300ms --batch-min 16K --batch-max 32K)
+
+receive() { # [DIR [ADDR:PORT [ARGUMENT...]]]
+    start_receiver "$work/recv.log" --db "${1:-target}" --listen "${2:-$own_host:0}" --once "${@:3}"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    front=$receiver_address
+}
+
+# stall_at PLACE: nothing passes any more from there on; fault_proxy.c tells what a place is.
+stall_at() {
+    exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$receiver_address" "$1" stall "$work/mark" 2>&1)
+    receivers+=("$!")
+    read -r -u "$proxy_fd" front
+    front=${front#listening on }
+}
+
+start_send() {
+    "$haul" send --db source --to "$front" "${send_options[@]}" --json "$@" \
+        >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+}
+
+send() { # EXPECTED-CODE ARGUMENT...
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$front" "${send_options[@]}" --json "$@"
+}
+
+ended() { # PID EXPECTED-CODE
+    local code=0
+    end_process "$1" || code=$?
+    ((code == $2)) || { cat "$work"/*.err "$work/recv.log"; fail "exit code $code, expected $2"; }
+}
+
+kill_and_reap() {
+    kill -9 "$1" 2>/dev/null || true
+    reap "$1" || true
+}
+
+# Slow enough to be met while it copies.
+start_copy() {
+    make_database source 20000
+    receive
+    start_send --rate 4M "$@"
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        "$haul" status --db source --json >"$work/status.json" || true
+        [[ $(jq '.running != null and .running.records > 2000' "$work/status.json") != true ]] || return 0
+        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
+    done
+    fail 'no copy was seen'
+}
+
+# Messages of the control channel by number: 8 is Prepared, 9 Commit, 10 Committed.
+# prepared: the target holds everything and waits; the sender was killed before it heard so.
+prepared() {
+    make_database source 500
+    receive
+    stall_at control.down.8.0
+    start_send --freeze-max 1m
+    wait_for_mark
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+}
+
+# decided: the source has recorded the decision, and its target has not heard of it.
+decided() {
+    make_database source 500
+    receive
+    stall_at control.up.9.0
+    start_send
+    wait_for_mark
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+}
+
+wait_for_mark() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        [[ ! -e $work/mark ]] || return 0
+        sleep 0.05
+    done
+    fail 'the place was not met'
+}
+
+moved() { # ARGUMENT...: a range was handed over
+    make_database source 500
+    receive
+    send 0 "$@"
+    ended "$receiver_pid" 0
+}
+
+# --- looking --------------------------------------------------------------------------------------
+
+# says DIR PATTERN: `haul status` does; and its way out begins with the command of the document.
+says() {
+    run 0 "$haul" status --db "$1"
+    grep -qE -- "$2" "$work/out" || { cat "$work/out"; fail "status of $1 does not say /$2/"; }
+}
+
+no_job() { says "$1" '^no job$'; }
+
+# in_document STATE COMMAND: the row of the state names this command.
+in_document() {
+    grep -F "| $1 |" "$document" | grep -qF "\`$2" || fail "docs/OPERATIONS.md, $1: no '$2'"
+}
+
+records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
+
+# This release may be built without the record's commands.
+can_own() {
+    "$haul" owner --db source >"$work/owner.out" 2>&1 || ! grep -q 'not supported' "$work/owner.out" ||
+        skip 'haul owner is not there'
+}
+
+# --- the source -----------------------------------------------------------------------------------
+
+test_s1__sender_was_killed__resume_goes_on() {
+    in_document S1 'haul resume'
+    start_copy
+    kill_and_reap "$sender"
+    says source '^job .* source, .*COPYING \(serves\)'
+    says source "^  go on: haul resume --db source --to ADDR:PORT$"
+    run 0 "$haul" resume --db source --to "$front" --transport tcp --json
+    equal "$(json .resumed)" true
+    ended "$receiver_pid" 0
+    same source target
+    no_job source
+    no_job target
+}
+
+test_s1__sender_was_stopped__cancel_gives_up() {
+    in_document S1 'haul cancel'
+    start_copy
+    kill "$sender"
+    ended "$sender" 143
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" cancel --db source
+    run 0 "$haul" cancel --db target
+    no_job source
+    no_job target
+    equal "$(records_of target)" 0
+    opens source
+}
+
+test_s2__decided_and_not_confirmed__resolve_finishes() {
+    in_document S2 'haul resolve'
+    decided
+    says source '\(yields\)'
+    says source '^  tell the receiver, which owns the ranges: haul resolve --db source --to ADDR:PORT$'
+    send 10
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    same source target
+    no_job source
+    no_job target
+}
+
+test_s3__target_lost_after_the_decision__reclaim_takes_back() {
+    in_document S3 'haul owner --db A --reclaim'
+    decided
+    can_own
+    rm -r target
+    run 10 "$haul" cancel --db source
+    run 3 "$haul" owner --db source --reclaim
+    one_error 'accept-two-owners'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    no_job source
+    receive
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_s3__target_lost_after_the_hand_over__reclaim_takes_back() {
+    moved
+    can_own
+    rm -r target
+    receive
+    send 3
+    one_error 'owner'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_s4__given_up_and_not_told__the_next_job_tells() {
+    in_document S4 'haul resolve'
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    run 0 "$haul" cancel --db source
+    no_job source
+    says source '^1 job is over, but the receiver has not been told yet'
+    run 3 "$haul" cancel --db source
+    receive
+    send 0
+    equal "$(json .resumed)" false
+    ended "$receiver_pid" 0
+    same source target
+    says source '^no job$'
+    ! grep -q 'over' "$work/out" || fail 'it is not forgotten'
+}
+
+test_s5__handed_over__drop_deletes_the_copy() {
+    in_document S5 'haul drop'
+    moved --range :0x4000000000000000
+    can_own
+    local all kept
+    all=$(records_of source)
+    run 3 "$haul" drop --db source
+    equal "$(records_of source)" "$all"
+    run 0 "$haul" drop --db source --yes
+    kept=$(records_of source)
+    equal "$((all - kept))" "$(records_of target)"
+    run 3 "$haul" drop --db source --yes
+}
+
+test_s6__sent_again__refused_with_the_owner() {
+    in_document S6 'haul owner --db A'
+    moved
+    receive other
+    send 3
+    one_error 'owner|owns'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    can_own
+    run 0 "$haul" owner --db source --json
+    equal "$(json '.ranges[0].state')" released
+    run 0 "$haul" owner --db target --json
+    equal "$(json '.ranges[0].state')" imported
+}
+
+test_s7__taken_back__from_the_database_that_owns_it() {
+    in_document S7 'haul send --db B --to A:PORT --overwrite'
+    moved
+    receive source
+    run 3 "$haul" send --db target --to "$front" --transport tcp
+    one_error 'overwrite'
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
+# --- the target -----------------------------------------------------------------------------------
+
+test_t1__receiver_was_killed__started_again_it_goes_on() {
+    in_document T1 'haul recv'
+    start_copy --retry 1m
+    kill_and_reap "$receiver_pid"
+    says target 'target, .*\(yields\)'
+    says target '^  let its source go on: haul recv --db target$'
+    receive target "$front"
+    ended "$sender" 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
+    in_document T1 'haul cancel'
+    start_copy
+    kill "$sender"
+    ended "$sender" 143
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    says target '^  safe here: [1-9][0-9]* records'
+    run 0 "$haul" cancel --db target
+    no_job target
+    equal "$(records_of target)" 0
+}
+
+test_t2__prepared__the_source_settles_it() {
+    in_document T2 'haul resume'
+    prepared
+    says target 'PREPARED \(in doubt\)'
+    says target '^  let its source come back and settle it: haul recv --db target$'
+    run 10 "$haul" cancel --db target
+    one_error 'accept-two-owners'
+    receive
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+    no_job source
+    no_job target
+}
+
+test_t3__prepared_and_the_source_is_lost__forced_cancel_removes_it() {
+    in_document T3 'haul cancel --db B --accept-two-owners'
+    prepared
+    can_own
+    rm -r source
+    run 10 "$haul" cancel --db target
+    run 0 "$haul" cancel --db target --accept-two-owners
+    no_job target
+    equal "$(records_of target)" 0
+    make_database source 300
+    receive
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_t4__owns_and_could_not_say_so__resolve_on_the_source() {
+    in_document T4 'haul resolve'
+    make_database source 500
+    receive
+    stall_at control.down.10.0
+    start_send
+    wait_for_mark
+    kill_and_reap "$receiver_pid"
+    ended "$sender" 10
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    same source target
+    no_job source
+    no_job target
+}
+
+# --- either side ----------------------------------------------------------------------------------
+
+test_d1__damaged_journal__moved_aside() {
+    in_document D1 'haul cancel --db DIR --job ID --accept-two-owners'
+    start_copy
+    kill_and_reap "$sender"
+    can_own
+    local journal
+    journal=$(find source -name '*.journal')
+    printf 'rotten' | dd of="$journal" bs=1 seek=140 conv=notrunc status=none
+    says source 'damaged'
+    local id
+    run 0 "$haul" status --db source --json
+    id=$(json '.jobs[0].job')
+    run 3 "$haul" cancel --db source --job "$id"
+    run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
+    no_job source
+    [[ -n $(find source/haul -name '*.damaged-*') ]] || fail 'it was not moved aside'
+    opens source
+}
+
+test_d2__damaged_record__rebuilt() {
+    in_document D2 'haul owner --db DIR --rebuild'
+    moved
+    can_own
+    printf 'rotten' | dd of=source/haul/ownership bs=1 seek=20 conv=notrunc status=none
+    run 6 "$haul" owner --db source
+    one_error 'rebuild'
+    run 3 "$haul" owner --db source --rebuild
+    run 0 "$haul" owner --db source --rebuild --accept-two-owners
+    run 0 "$haul" owner --db source
+}
+
+test_c1__copy_with_a_job__forget_makes_it_its_own() {
+    in_document C1 'haul owner --db DIR --forget'
+    start_copy
+    kill_and_reap "$sender"
+    can_own
+    cp -a source copy
+    says copy 'haul owner --db copy --forget'
+    run 3 "$haul" resume --db copy --to "$front"
+    run 0 "$haul" owner --db copy --forget
+    no_job copy
+    # The original goes on.
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_c1__rehearsal_on_copies__both_forget_it() {
+    moved
+    can_own
+    run 3 "$haul" owner --db source --forget
+    one_error 'accept-two-owners'
+    run 0 "$haul" owner --db source --forget --accept-two-owners
+    run 0 "$haul" owner --db target --forget --accept-two-owners
+    run 0 "$haul" owner --db source --json
+    equal "$(json '.ranges | length')" 0
+    receive
+    send 0 --overwrite
+    ended "$receiver_pid" 0
+}
+
+test_c2__original_moved_elsewhere__adopted() {
+    in_document C2 'haul owner --db DIR --adopt'
+    start_copy
+    kill_and_reap "$sender"
+    can_own
+    cp -a source elsewhere
+    rm -r source
+    run 3 "$haul" resume --db elsewhere --to "$front"
+    run 0 "$haul" owner --db elsewhere --adopt --accept-two-owners
+    run 0 "$haul" resume --db elsewhere --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same elsewhere target
+}
+
+# --- the document ---------------------------------------------------------------------------------
+
+test_document__every_state__has_a_test_here() {
+    local state count=0
+    while read -r state; do
+        count=$((count + 1))
+        declare -F | grep -q " test_${state,,}__" || fail "$state has no test"
+    done < <(sed -nE 's/^\| ([A-Z][0-9]) \|.*/\1/p' "$document")
+    ((count >= 13)) || fail "only $count states"
+}
+
+run_tests
