@@ -4,6 +4,7 @@
 #include "mailbox.h"
 
 #include <pthread.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -74,7 +75,8 @@ enum haul_status mailbox_create(size_t capacity, size_t message_size_bytes, stru
     condition_init(&mailbox->readable);
     condition_init(&mailbox->writable);
     enum haul_status status = HAUL_NO_MEMORY;
-    mailbox->messages = calloc(capacity, message_size_bytes);
+    haul_assert(capacity <= SIZE_MAX / message_size_bytes);
+    mailbox->messages = malloc(capacity * message_size_bytes); /* written before it is read */
     if (mailbox->messages == NULL) {
         goto fail;
     }

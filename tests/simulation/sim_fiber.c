@@ -21,6 +21,9 @@
 
 enum { STACK_BYTES = 1 << 20, POOL_COUNT = 64 };
 
+void *__real_mmap(void *wanted, size_t size, int protection, int flags, int fd, off_t offset);
+int __real_munmap(void *memory, size_t size);
+
 struct sim_fiber {
     void (*entry)(void *argument);
     void *argument;
@@ -48,8 +51,8 @@ static void *take_stack(void)
     if (pool_count > 0) {
         return pool[--pool_count];
     }
-    void *stack = mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *stack = __real_mmap(NULL, STACK_BYTES, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     haul_assert(stack != MAP_FAILED);
     return stack;
 }
@@ -59,7 +62,7 @@ static void give_stack(void *stack)
     if (pool_count < POOL_COUNT) {
         pool[pool_count++] = stack;
     } else {
-        (void)munmap(stack, STACK_BYTES);
+        (void)__real_munmap(stack, STACK_BYTES);
     }
 }
 

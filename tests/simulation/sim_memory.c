@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "assertion.h"
 
-enum { CHUNK_BYTES = 4 << 20, CHUNK_COUNT = 256, FILL = 0xa5 };
+enum { CHUNK_BYTES = 4 << 20, CHUNK_COUNT = 256, FILL = 0xa5, FILL_BYTES_MAX = 4096,
+       PAGE_BYTES = 4096 };
 
 struct sim_block {
     struct sim_block *next;
@@ -29,6 +31,9 @@ void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void __wrap_free(void *memory);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_mmap(void *wanted, size_t size, int protection, int flags, int fd, off_t offset);
+int __wrap_munmap(void *memory, size_t size);
+int __wrap_madvise(void *memory, size_t size, int advice);
 
 static uint8_t *chunks[CHUNK_COUNT];
 static size_t chunk_index;
@@ -137,8 +142,9 @@ void *__wrap_malloc(size_t size)
         return NULL;
     }
     link_block(block, selected, size);
-    /* What nobody has written is the same in every run. */
-    return memset(block + 1, FILL, size);
+    /* What nobody has written is the same in every run; of large pieces, nearly. */
+    (void)memset(block + 1, FILL, size < FILL_BYTES_MAX ? size : FILL_BYTES_MAX);
+    return block + 1;
 }
 
 void *__wrap_calloc(size_t count, size_t size)
@@ -161,7 +167,8 @@ void __wrap_free(void *memory)
     }
 }
 
-void *__wrap_aligned_alloc(size_t alignment, size_t size)
+/* Filled with `fill`. */
+static void *allocate_aligned(size_t alignment, size_t size, int fill)
 {
     uint8_t *allocated =
         fails() ? NULL : __real_malloc(sizeof(struct sim_block) + alignment + size);
@@ -174,7 +181,12 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
     struct sim_block *block = (struct sim_block *)(void *)memory - 1;
     link_block(block, selected, size);
     block->allocated = allocated;
-    return memset(memory, FILL, size);
+    return memset(memory, fill, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return allocate_aligned(alignment, size, FILL);
 }
 
 void *__wrap_realloc(void *old, size_t size)
@@ -186,4 +198,32 @@ void *__wrap_realloc(void *old, size_t size)
         __wrap_free(old);
     }
     return grown;
+}
+
+/* Pages, too, are the process's: they are counted, and gone when it is killed. */
+void *__wrap_mmap(void *wanted, size_t size, int protection, int flags, int fd, off_t offset)
+{
+    haul_assert(wanted == NULL && fd < 0 && offset == 0);
+    (void)protection;
+    void *memory = (flags & MAP_HUGETLB) != 0 ? NULL : allocate_aligned(PAGE_BYTES, size, 0);
+    if (memory == NULL) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    return memory;
+}
+
+int __wrap_munmap(void *memory, size_t size)
+{
+    (void)size;
+    __wrap_free(memory);
+    return 0;
+}
+
+int __wrap_madvise(void *memory, size_t size, int advice)
+{
+    (void)memory;
+    (void)size;
+    (void)advice;
+    return 0;
 }

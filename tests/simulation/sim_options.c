@@ -70,7 +70,7 @@ static void draw_job(struct sim_options *options, struct sim_random *random)
     options->link.slot_count = PICK(random, 1, 2, 3, 4, 8);
     options->link.slot_size_bytes = 4096;
     options->link.peer_timeout_ms = PICK(random, 100, 300, 1000, 3000);
-    options->link.spin_us = PICK(random, 1, 20);
+    options->link.spin_us = PICK(random, 1, 1, 1, 20);
     options->link_count = PICK(random, 1, 1, 2, 3);
     options->reader_count = PICK(random, 1, 2, 3);
     options->applier_count = PICK(random, 1, 2, 3);

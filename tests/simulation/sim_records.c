@@ -72,14 +72,16 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     job->committed = state->outcome == JOURNAL_COMMIT;
     job->new_version =
         job->role == JOURNAL_SOURCE ? state->decision.new_version : state->committed.new_version;
-    if (job_journal_read_plan(journal, &plan, &error) == HAUL_OK) {
+    if (!job->planned && job_journal_read_plan(journal, &plan, &error) == HAUL_OK) {
+        job->planned = true;
         job->cells = cells_of_plan(&plan);
         plan_fini(&plan);
     }
 }
 
 static void read_journal(struct sim_host *host, const struct journal_entry *entry,
-                         const struct ownership *ownership, struct sim_job_record *job)
+                         const struct ownership *ownership, const struct sim_records *before,
+                         struct sim_job_record *job)
 {
     struct journal_config config = {.directory = host->directory,
                                     .role = entry->role,
@@ -90,7 +92,10 @@ static void read_journal(struct sim_host *host, const struct journal_entry *entr
     *job = (struct sim_job_record){.role = entry->role};
     memcpy(job->id, entry->job_id, sizeof(job->id));
     memcpy(config.job_id, entry->job_id, sizeof(config.job_id));
+    const struct sim_job_record *known = sim_records_find(before, entry->role, entry->job_id);
     if (journal_open(&config, &journal, &error) == HAUL_OK) {
+        job->planned = known != NULL && known->planned;
+        job->cells = known != NULL ? known->cells : 0;
         read_state(journal, job);
         journal_close(journal);
     }
@@ -105,6 +110,7 @@ static void read_all(struct sim_host *host, struct sim_records *records)
     struct ownership ownership;
     size_t count = 0;
     struct haul_error error;
+    const struct sim_records before = *records;
     memset(records, 0, sizeof(*records));
     sim_heap_select(NULL); /* the simulation looks, whoever runs */
     host->disk.looking = true;
@@ -113,7 +119,8 @@ static void read_all(struct sim_host *host, struct sim_records *records)
         journal_directory_list(&host->disk.calls, host->directory, &entries, &count, &error);
     haul_assert(status == HAUL_OK && count <= SIM_RECORDS_JOB_COUNT);
     for (size_t i = 0; i < count; i++) {
-        read_journal(host, &entries[i], &ownership, &records->jobs[records->job_count++]);
+        read_journal(host, &entries[i], &ownership, &before,
+                     &records->jobs[records->job_count++]);
     }
     free(entries);
     ownership_fini(&ownership);
@@ -129,6 +136,7 @@ void sim_records_reset(void)
 {
     for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
         answers[i].changes = UINT64_MAX;
+        answers[i].job_count = 0;
     }
 }
 

@@ -19,6 +19,7 @@ struct sim_job_record {
     bool readable;
     bool committed; /* source: decided to commit, by either record. Target: owns */
     uint64_t new_version;
+    bool planned; /* `cells` is known: a job's plan never changes */
     uint32_t cells;
 };
 
