@@ -33,7 +33,8 @@ enum {
     X(ABORT, 11, abort, Abort)                       \
     X(ABORTED, 12, aborted, Aborted)                 \
     X(REFUSED, 13, refused, Refused)                 \
-    X(STOP, 14, stop, Stop)
+    X(STOP, 14, stop, Stop)                          \
+    X(WORKING, 15, working, Working)
 
 enum message_type {
 #define MESSAGE_ENUM(name, value, member, proto) MESSAGE_##name = value,

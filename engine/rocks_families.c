@@ -48,10 +48,6 @@ static enum haul_status check_new_name(const struct rocks_store *store, const ch
 static enum haul_status create(struct rocks_store *store, struct rocks_family *family,
                                struct haul_family *created, struct haul_error *error)
 {
-    if (store->lost) {
-        rocksdb_options_destroy(family->options);
-        return rocks_lost(store, error);
-    }
     char *message = NULL;
     family->handle =
         rocksdb_create_column_family(store->db, family->options, family->family.name, &message);

@@ -159,6 +159,7 @@ void source_copy_close(struct source_copy *copy)
     poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
     outbox_fini(&copy->outbox);
     copy->running_tasks = 0;
+    copy->tasks = 0;
     copy->rounding = false;
     copy->following = false;
     copy->round_waiting = false;
@@ -288,6 +289,7 @@ static void submit(struct source_copy *copy, const struct reader_task *task)
 {
     enum haul_status status = reader_pool_submit(copy->readers, task);
     haul_assert(status == HAUL_OK);
+    copy->tasks++;
 }
 
 /* Start as many streams as readers; those behind the metadata wait until the target has it. */
@@ -383,12 +385,23 @@ bool source_copy_poll(struct source_copy *copy, bool metadata_complete)
     return any;
 }
 
+uint64_t source_copy_activity(struct source_copy *copy)
+{
+    uint32_t waiting = copy->outbox.pool == NULL ? 0 : block_pool_waiter_count(copy->outbox.pool);
+    uint32_t tasks = copy->tasks - copy->following; /* which goes on as long as clients write */
+    uint32_t readers = tasks < copy->reader_count ? tasks : copy->reader_count;
+    bool works = readers > waiting || sender_links_deadline_ns(&copy->links) != CLOCK_NEVER;
+    copy->activity += works;
+    return copy->activity + copy->links.submitted_records + copy->links.submitted_bytes;
+}
+
 /* True: the result is an event for the session. */
 static bool on_result(struct source_copy *copy, const struct reader_result *result,
                       struct source_event *event)
 {
     *event = (struct source_event){.type = SOURCE_EVENT_FAILED, .error = result->error};
     copy->running_tasks -= result->type == READER_COPY;
+    copy->tasks--;
     copy->rounding = copy->rounding && result->type != READER_ROUND;
     copy->following = copy->following && result->type != READER_FOLLOW;
     if (result->type == READER_FOLLOW) {

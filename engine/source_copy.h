@@ -52,7 +52,9 @@ struct source_copy {
     uint32_t reader_count;
     uint32_t next_stream;
     uint32_t done_streams;
-    uint32_t running_tasks;
+    uint32_t running_tasks; /* of COPY */
+    uint32_t tasks;         /* of all kinds, handed in and not returned */
+    uint64_t activity;      /* see source_copy_activity */
     bool copying;
     bool rounding;      /* a ROUND runs */
     bool following;     /* a FOLLOW runs */
@@ -99,6 +101,9 @@ void source_copy_stop(struct source_copy *copy);
 
 /* Do what there is to do. True: something happened. */
 bool source_copy_poll(struct source_copy *copy, bool metadata_complete);
+/* A number that changes between two calls when something was sent, or a reader was at work: in the
+ * store, not waiting for a block; or when the rate limit alone held the blocks back. */
+uint64_t source_copy_activity(struct source_copy *copy);
 /* The next event for the session: COPIED, ROUND_DONE, DIGESTED, LINKS_UP, LINKS_DOWN, FAILED. */
 bool source_copy_event(struct source_copy *copy, struct source_event *event);
 

@@ -90,8 +90,9 @@ void source_abort_with(struct source_session *session, enum haul_status status, 
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
+    /* A path on which nothing moves is not one that holds. */
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
-                  session->state < SOURCE_RETRYING;
+                  session->state < SOURCE_RETRYING && !session->stalled;
     /* Whoever comes while another job runs waits for its turn; a receiver that is not there at all
      * is worth a look at the command line. */
     bool known = session->proposed || session->decided || session->figures.retries > 0 ||

@@ -12,6 +12,7 @@
 #include "freeze_limit.h"
 #include "retry_limit.h"
 #include "source_session.h"
+#include "stall_watch.h"
 
 enum { SOURCE_ACTION_COUNT_MAX = 16 };
 
@@ -30,6 +31,8 @@ struct source_session {
     bool accepted_once;   /* and has: it said so */
     struct retry_limit retry;
     struct freeze_limit freeze;
+    struct stall_watch stall; /* PLANNING to PREPARING */
+    bool stalled;             /* the last path was given up for a stall */
     bool decided;
     bool decision_asked;
     bool decision_in_doubt; /* the record could neither be written nor not */

@@ -38,6 +38,7 @@ struct source_migration {
     struct source_session *session;
     uint64_t started_ns;
     uint64_t published_ns;
+    uint64_t activity; /* of readers and links, as published */
     bool was_accepted;
     char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
     enum migration_request request;            /* what the session was told of */
@@ -412,7 +413,7 @@ static void check_request(struct source_migration *source)
 static bool poll_session(struct source_migration *source)
 {
     check_request(source);
-    struct source_event tick = {.type = SOURCE_EVENT_TICK};
+    struct source_event tick = {.type = SOURCE_EVENT_TICK, .activity = source->activity};
     feed(source, &tick);
     return perform_all(source);
 }
@@ -457,6 +458,7 @@ static void publish(struct source_migration *source)
     uint64_t now = now_ns(source);
     if (now - source->published_ns >= (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS) {
         source->published_ns = now;
+        source->activity = source->has_copy ? source_copy_activity(&source->copy) : 0;
         struct haul_progress progress;
         fill_progress(source, &progress);
         migration_publish(&source->base, &progress);

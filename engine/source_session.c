@@ -21,6 +21,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     const struct source_session_options *options = &session->options;
     haul_control_Hello *hello = &source_push_message(session, MESSAGE_HELLO)->as.hello;
     session->welcome.session.size = 0; /* not yet, on this connection */
+    stall_watch_init(&session->stall, options->peer_timeout_ms);
     hello->wire_version = MESSAGE_WIRE_VERSION;
     hello->journal_version = JOURNAL_FORMAT_VERSION;
     (void)snprintf(hello->software, sizeof(hello->software), "haul %s", HAUL_RELEASE);
@@ -54,6 +55,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                        uint64_t now_ns)
 {
     session->welcome = *welcome;
+    stall_watch_note_peer_timeout(&session->stall, welcome->peer_timeout_ms);
     if (session->decided) { /* nothing may abort any more */
         source_hand_over_on_welcome(session, now_ns);
         return;
@@ -80,7 +82,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     }
     session->proposed = true;
     session->figures.peer_knows = false;
-    /* Clearing an --overwrite range takes the target its time; its keep-alives cover for it. */
+    /* Clearing an --overwrite range takes the target its time, and it says that it works. */
     source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
 
@@ -114,7 +116,6 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
                         now_ns);
     session->catch_up.batches = session->accepted.as.plan_accepted.delta_next_batch;
     (void)source_push(session, SOURCE_ACTION_OPEN_LINKS);
-    /* Each attempt has its own deadlines; the driver reports LINKS_UP or FAILED. */
     source_enter(session, SOURCE_LINKING, CLOCK_NEVER);
 }
 
@@ -154,12 +155,10 @@ static void end_decided(struct source_session *session, const struct haul_error 
     }
 }
 
-static void on_stop(struct source_session *session, const struct haul_error *error, uint64_t now_ns)
+/* Before the decision: this attempt ends, and both sides keep what has arrived. */
+static void end_kept(struct source_session *session, const struct haul_error *error,
+                     uint64_t now_ns)
 {
-    if (session->decision_asked || session->state == SOURCE_ABORTING) {
-        end_decided(session, error);
-        return;
-    }
     session->outcome = *error;
     source_thaw(session, now_ns);
     if (session->channel_up) {
@@ -167,6 +166,15 @@ static void on_stop(struct source_session *session, const struct haul_error *err
         (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
     }
     source_end(session);
+}
+
+static void on_stop(struct source_session *session, const struct haul_error *error, uint64_t now_ns)
+{
+    if (session->decision_asked || session->state == SOURCE_ABORTING) {
+        end_decided(session, error);
+        return;
+    }
+    end_kept(session, error, now_ns);
 }
 
 static void on_cancel(struct source_session *session, const struct haul_error *error,
@@ -276,6 +284,18 @@ static void note_refused(struct source_session *session, const haul_control_Refu
     session->proposed = session->proposed && !gone;
 }
 
+static void on_progress(struct source_session *session, const haul_control_Progress *progress,
+                        uint64_t now_ns)
+{
+    uint64_t count = progress->applied_records + progress->applied_bytes +
+                     progress->delta_applied_batches + progress->snapshot_complete +
+                     progress->metadata_complete;
+    session->progress = *progress;
+    stall_watch_note_theirs(&session->stall, count, now_ns);
+    check_copied(session);
+    source_hand_over_check_caught_up(session);
+}
+
 static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
@@ -292,9 +312,10 @@ static void on_message(struct source_session *session, struct message *message, 
     }
     switch (message->type) {
     case MESSAGE_PROGRESS:
-        session->progress = message->as.progress;
-        check_copied(session);
-        source_hand_over_check_caught_up(session);
+        on_progress(session, &message->as.progress, now_ns);
+        return;
+    case MESSAGE_WORKING:
+        stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
         return;
     case MESSAGE_ABORT:
         on_peer_end(session, message->as.abort.status, message->as.abort.text,
@@ -342,6 +363,45 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
     }
 }
 
+static bool is_watched(const struct source_session *session)
+{
+    return session->state >= SOURCE_PLANNING && session->state <= SOURCE_CATCHING_UP;
+}
+
+/* Neither side has done anything for so long that nothing will come of this attempt. */
+static void check_stalled(struct source_session *session, uint64_t now_ns)
+{
+    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall)) {
+        return;
+    }
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
+                   "nothing has moved for %u s in state %s, though the target is there",
+                   stall_watch_limit_s(&session->stall), source_state_name(session->state));
+    haul_error_hint(&error,
+                    "look at the target's log and disk; `haul resume` goes on with the job");
+    session->stalled = true;
+    if (source_may_retry(session, &error, now_ns)) {
+        source_go_retry(session, &error, now_ns);
+    } else {
+        end_kept(session, &error, now_ns);
+    }
+    session->stalled = false;
+}
+
+/* The target waits for blocks, and does not see what keeps us from sending some. */
+static void tell_working(struct source_session *session, uint64_t now_ns)
+{
+    enum source_state state = session->state;
+    bool bounded = state == SOURCE_LINKING || state == SOURCE_FREEZING ||
+                   state == SOURCE_DRAINING || state == SOURCE_PREPARING;
+    uint64_t done = 0;
+    if (state >= SOURCE_LINKING && state <= SOURCE_PREPARING &&
+        stall_watch_must_tell(&session->stall, bounded, now_ns, &done)) {
+        source_push_message(session, MESSAGE_WORKING)->as.working.done = done;
+    }
+}
+
 static void check_invariants(const struct source_session *session, uint64_t now_ns)
 {
     enum source_state state = session->state;
@@ -360,13 +420,9 @@ static void check_invariants(const struct source_session *session, uint64_t now_
     haul_assert(state != SOURCE_FREEZING || session->state_deadline_ns != CLOCK_NEVER); /* S5 */
 }
 
-void source_session_event(struct source_session *session, const struct source_event *event,
-                          uint64_t now_ns)
+static void dispatch(struct source_session *session, const struct source_event *event,
+                     uint64_t now_ns)
 {
-    source_hand_over_check_deadline(session, now_ns);
-    if (session->state == SOURCE_ENDED) {
-        return;
-    }
     switch (event->type) {
     case SOURCE_EVENT_CHANNEL_UP:
         session->channel_up = true;
@@ -426,8 +482,25 @@ void source_session_event(struct source_session *session, const struct source_ev
         on_cancel(session, &event->error, now_ns);
         break;
     case SOURCE_EVENT_TICK:
+        stall_watch_note_ours(&session->stall, event->activity, now_ns);
         on_tick(session, now_ns);
+        check_stalled(session, now_ns);
+        tell_working(session, now_ns);
         break;
+    }
+}
+
+void source_session_event(struct source_session *session, const struct source_event *event,
+                          uint64_t now_ns)
+{
+    source_hand_over_check_deadline(session, now_ns);
+    enum source_state before = session->state;
+    if (before == SOURCE_ENDED) {
+        return;
+    }
+    dispatch(session, event, now_ns);
+    if (session->state != before) {
+        stall_watch_begin(&session->stall, now_ns);
     }
     check_invariants(session, now_ns);
 }
@@ -486,7 +559,10 @@ bool source_session_action(struct source_session *session, struct source_action 
 
 uint64_t source_session_deadline_ns(const struct source_session *session)
 {
-    return session->state_deadline_ns;
+    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall);
+    return is_watched(session) && stall_ns < session->state_deadline_ns
+               ? stall_ns
+               : session->state_deadline_ns;
 }
 
 enum source_state source_session_state(const struct source_session *session)

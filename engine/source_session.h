@@ -20,6 +20,7 @@
  *   before DECIDING --source_abort_job: unfreeze, Abort------> ABORTING --Aborted--> ENDED
  *   before DECIDING --on_stop: unfreeze, Stop----------------> ENDED(STOPPED)
  *   PLANNING..PREPARING --source_go_retry: unfreeze----------> RETRYING --back-off--> CONNECTING
+ *   PLANNING..CATCHING_UP --neither side does anything-------> RETRYING
  *   COMMITTING --source_go_retry: the target has to learn it-> RETRYING
  *   RETRYING, COMMITTING --source_leave_in_doubt: for too long, or stopped--> ENDED(IN_DOUBT)
  *
@@ -69,6 +70,7 @@ struct source_event {
     uint64_t sequence;
     uint64_t batches; /* of the delta lane, sent since the job began */
     const struct digest *digests;
+    uint64_t activity; /* of a TICK: changes whenever readers and links have done something */
 };
 
 enum source_action_type {

@@ -148,6 +148,7 @@ enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_err
     if (copy->applier == NULL || applier_note(copy->applier, &note) != HAUL_OK) {
         return TARGET_COPY_NOTHING;
     }
+    copy->moves++;
     switch (note.type) {
     case APPLIER_FREED:
         receiver_links_on_freed(&copy->links, note.link, note.block);

@@ -33,6 +33,7 @@ struct target_copy {
     uint64_t records;
     uint64_t bytes;
     uint64_t bytes_expected;
+    uint64_t moves; /* notes of the appliers: grows while anything is done */
     uint32_t recorded_streams; /* finished, and the journal has it */
     uint32_t finished_metadata_streams;
     uint32_t metadata_streams;

@@ -508,7 +508,7 @@ bool target_job_poll(struct target_job *job)
     bool any = poll_channel(job);
     any = poll_links(job) || any;
     any = poll_appliers(job) || any;
-    struct target_event tick = {.type = TARGET_EVENT_TICK};
+    struct target_event tick = {.type = TARGET_EVENT_TICK, .activity = job->copy.moves};
     feed(job, &tick);
     perform_all(job);
     struct message progress;

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stall_watch.h"
 #include "target_session.h"
 
 enum { TARGET_ACTION_COUNT_MAX = 16 };
@@ -30,6 +31,7 @@ struct target_session {
     bool told_to_abort; /* the source asked; it waits for Aborted */
     bool cleared;       /* clearing was asked for */
     bool kept;          /* the session ended, and the source may come back */
+    struct stall_watch stall; /* CHECKING to PREPARED */
     haul_control_Commit commit;
     struct digest *digests;
     size_t digest_count;

@@ -63,6 +63,7 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
                      uint64_t now_ns)
 {
     session->hello = *hello;
+    stall_watch_note_peer_timeout(&session->stall, hello->peer_timeout_ms);
     if (hello->job.size != HAUL_JOB_BYTES) {
         target_refuse_with(session, HAUL_PROTOCOL, "Hello carries no job", "");
         return;
@@ -176,6 +177,15 @@ static void on_cleared(struct target_session *session, const struct target_event
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
+/* This side ends its attempt, and keeps what it has. */
+static void say_stop(struct target_session *session, const struct haul_error *error)
+{
+    if (session->channel_up) {
+        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+    }
+}
+
 static void on_stop(struct target_session *session, const struct haul_error *error)
 {
     bool stops = session->state != TARGET_OWNING && session->state != TARGET_CLEARING &&
@@ -186,10 +196,7 @@ static void on_stop(struct target_session *session, const struct haul_error *err
     if (!stops) {
         return; /* decided, or on its way to the end */
     }
-    if (session->channel_up) {
-        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
-    }
+    say_stop(session, error);
     target_keep(session, error);
     if (session->recorded) {
         haul_error_hint(
@@ -254,7 +261,10 @@ static void on_message(struct target_session *session, const struct message *mes
                        uint64_t now_ns)
 {
     enum target_state state = session->state;
-    if (session->owned && (message->type == MESSAGE_PLAN || message->type == MESSAGE_ABORT)) {
+    if (message->type == MESSAGE_WORKING && state >= TARGET_CHECKING) {
+        stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
+    } else if (session->owned &&
+               (message->type == MESSAGE_PLAN || message->type == MESSAGE_ABORT)) {
         refuse_committed(session);
     } else if (message->type == MESSAGE_ABORT && state != TARGET_OWNING) {
         on_abort(session, &message->as.abort);
@@ -275,6 +285,43 @@ static void on_message(struct target_session *session, const struct message *mes
         (void)snprintf(text, sizeof(text), "message %s is out of place in state %s",
                        message_name(message->type), target_state_name(state));
         target_fail_with(session, HAUL_PROTOCOL, text);
+    }
+}
+
+/* Does the session wait for the source? What it waits for here, it tells the source of. */
+static bool is_watched(const struct target_session *session)
+{
+    return session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
+}
+
+static void check_stalled(struct target_session *session, uint64_t now_ns)
+{
+    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall)) {
+        return;
+    }
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
+                   "nothing has moved for %u s, though the source is there; what it sent is kept",
+                   stall_watch_limit_s(&session->stall));
+    haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
+    say_stop(session, &error);
+    if (session->state == TARGET_PREPARED) {
+        target_fail(session, &error);
+    } else {
+        target_keep(session, &error);
+    }
+}
+
+static void on_tick(struct target_session *session, uint64_t activity, uint64_t now_ns)
+{
+    uint64_t done = 0;
+    stall_watch_note_ours(&session->stall, activity, now_ns);
+    check_stalled(session, now_ns);
+    if (now_ns >= session->state_deadline_ns) {
+        target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
+    } else if (session->state == TARGET_CHECKING && session->channel_up &&
+               stall_watch_must_tell(&session->stall, false, now_ns, &done)) {
+        target_push_message(session, MESSAGE_WORKING)->as.working.done = done;
     }
 }
 
@@ -349,9 +396,7 @@ static void dispatch(struct target_session *session, const struct target_event *
         }
         return;
     case TARGET_EVENT_TICK:
-        if (now_ns >= session->state_deadline_ns) {
-            target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
-        }
+        on_tick(session, event->activity, now_ns);
         return;
     }
 }
@@ -382,9 +427,13 @@ static bool is_stale(const struct target_session *session, enum target_event_typ
 void target_session_event(struct target_session *session, const struct target_event *event,
                           uint64_t now_ns)
 {
+    enum target_state before = session->state;
     if (!is_stale(session, event->type)) {
         dispatch(session, event, now_ns);
         check_invariants(session);
+    }
+    if (session->state != before) {
+        stall_watch_begin(&session->stall, now_ns);
     }
 }
 
@@ -399,6 +448,7 @@ enum haul_status target_session_create(const struct target_session_options *opti
     }
     session->options = *options;
     session->channel_up = true;
+    stall_watch_init(&session->stall, options->peer_timeout_ms);
     target_enter(session, TARGET_WAITING, target_answer_deadline(session, now_ns));
     *out = session;
     return HAUL_OK;
@@ -435,7 +485,10 @@ bool target_session_action(struct target_session *session, struct target_action 
 
 uint64_t target_session_deadline_ns(const struct target_session *session)
 {
-    return session->state_deadline_ns;
+    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall);
+    return is_watched(session) && stall_ns < session->state_deadline_ns
+               ? stall_ns
+               : session->state_deadline_ns;
 }
 
 enum target_state target_session_state(const struct target_session *session)

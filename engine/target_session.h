@@ -19,6 +19,8 @@
  *   WAITING..GREETED, CHECKING, RECORDING --stop, Stop--> ENDED(STOPPED or CLOSED)
  *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
+ *   RECEIVING --neither side does anything / Stop, keep--> KEEPING
+ *   PREPARED --neither side does anything / Stop--> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
  *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch
@@ -68,6 +70,7 @@ struct target_event {
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
     struct version_claim version; /* as recorded beside the store, or by the embedder */
+    uint64_t activity; /* of a TICK: changes whenever appliers or calls have done something */
 };
 
 enum target_action_type {

@@ -245,7 +245,8 @@ class Stranger:
                 getattr(self, step)()
 
 
-try:
-    Stranger(sys.argv[1]).play(sys.argv[2:])
-except (EOFError, ConnectionError):
-    print("closed", flush=True)
+if __name__ == "__main__":
+    try:
+        Stranger(sys.argv[1]).play(sys.argv[2:])
+    except (EOFError, ConnectionError):
+        print("closed", flush=True)

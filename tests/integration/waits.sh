@@ -95,6 +95,20 @@ test_recv__strangers_plan_and_abort__once_goes_on() {
     same source target
 }
 
+# An accepted plan, links, and keep-alives for ever: 24 peer timeouts, then the receiver is free.
+# What the stranger has begun lies in the way of an honest sender as any job that may come back.
+test_recv__stranger_that_only_keeps_alive__a_sender_gets_through() {
+    make_database source 100
+    receive --peer-timeout 100ms
+    stranger idle connect hello plan link keep 60
+    heard idle Link
+    send 0 --retry "${limit}s" --overwrite
+    grep -q 'Stop nothing has moved' "$work/idle"
+    same source target
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
 test_recv__refused_strangers__few_log_lines() {
     receive
     timeout "$limit" python3 -B "$here/stranger.py" "$receiver_address" tokens 1500 >"$work/out"
@@ -125,6 +139,36 @@ test_send__another_job_runs__waits_for_its_end() {
     same other target
     kill -TERM "$receiver_pid"
     ended "$receiver_pid" 143
+}
+
+# --- targets that do nothing ----------------------------------------------------------------------
+
+idle_send() { # STAGE: a sender to such a target ends as temporary, and keeps its job
+    local stage=$1 target address code=0
+    make_database "source-$stage" 100
+    : >"$work/$stage.target"
+    python3 -B "$here/idle_target.py" "$stage" >>"$work/$stage.target" 2>&1 </dev/null &
+    target=$!
+    timeout "$limit" grep -q -m 1 listening <(tail -n +1 -f "$work/$stage.target" --pid="$target")
+    address=$(sed -n 's/^listening on //p' "$work/$stage.target")
+    timeout "$limit" "$haul" send --db "source-$stage" --to "$address" --transport tcp --peer-timeout 100ms \
+        --retry 300ms --freeze-max 100ms >"$work/$stage.out" 2>"$work/$stage.err" </dev/null || code=$?
+    kill "$target"
+    echo "$code" >"$work/$stage.code"
+}
+
+test_send__target_only_keeps_alive__ends_at_every_stage() {
+    local stage pids=()
+    for stage in answer welcome accepted links credits prepared; do
+        idle_send "$stage" &
+        pids+=("$!")
+    done
+    wait "${pids[@]}"
+    for stage in answer welcome accepted links credits prepared; do
+        [[ $(<"$work/$stage.code") == 5 ]] ||
+            { cat "$work/$stage.err"; fail "$stage: exit code $(<"$work/$stage.code")"; }
+    done
+    grep -q 'nothing has moved' "$work/accepted.err" "$work/credits.err"
 }
 
 # --- lost senders ---------------------------------------------------------------------------------

@@ -97,11 +97,20 @@ static inline void feed_refused(enum haul_status status, uint64_t now_ns)
     feed_message(&message, now_ns);
 }
 
+/* The next action, but for Working messages, which come and go with the time. */
+static inline bool next_action(void)
+{
+    bool found;
+    do {
+        found = source_session_action(session, &action);
+    } while (found && action.type == SOURCE_ACTION_SEND && action.message.type == MESSAGE_WORKING);
+    return found;
+}
+
 /* The next action is that message; `resume` of a Hello. */
 static inline bool sends(enum message_type type, bool *resume)
 {
-    bool found = source_session_action(session, &action) && action.type == SOURCE_ACTION_SEND &&
-                 action.message.type == type;
+    bool found = next_action() && action.type == SOURCE_ACTION_SEND && action.message.type == type;
     if (found) {
         *resume = type == MESSAGE_HELLO && action.message.as.hello.resume;
         message_release(&action.message);
@@ -111,7 +120,7 @@ static inline bool sends(enum message_type type, bool *resume)
 
 static inline bool does(enum source_action_type type)
 {
-    return source_session_action(session, &action) && action.type == type;
+    return next_action() && action.type == type;
 }
 
 /* Up to the plan, which is out. */

@@ -172,6 +172,11 @@ static void fill_stop(haul_control_Stop *stop)
     FILL(stop->text, 't');
 }
 
+static void fill_working(haul_control_Working *working)
+{
+    working->done = UINT64_MAX - 3;
+}
+
 /* The sample of a type in `message`. */
 static void fill(unsigned type)
 {

@@ -29,7 +29,7 @@ static void walk_to(enum source_state state)
 
 static void check_nothing_more(void)
 {
-    check(!source_session_action(session, &action));
+    check(!next_action());
 }
 
 static void test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max(void)

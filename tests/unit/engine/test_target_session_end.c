@@ -402,13 +402,15 @@ static void test_target_session_event__silent_resumed_prepared__in_doubt(void)
     finish();
 }
 
-/* From the plan on, the keep-alives of the channel tell whether the source lives. */
-static void test_target_session_deadline_ns__after_plan__never(void)
+/* From the plan on, the stall watch tells whether the source does anything; what this side does has
+ * no deadline of the session's. */
+static void test_target_session_deadline_ns__after_plan__only_while_it_waits(void)
 {
     for (int at = TARGET_CHECKING; at <= TARGET_ENDED; at++) {
         start();
         walk_to((enum target_state)at);
-        check_equal(target_session_deadline_ns(session), CLOCK_NEVER);
+        bool waits = at == TARGET_RECEIVING || at == TARGET_PREPARED;
+        check_equal(target_session_deadline_ns(session) != CLOCK_NEVER, waits);
         finish();
     }
 }
@@ -441,7 +443,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__abort_while_keeping__cleared_then_aborted),
     CHECK_TEST(test_target_session_event__silent_before_plan__refused_timeout),
     CHECK_TEST(test_target_session_event__silent_resumed_prepared__in_doubt),
-    CHECK_TEST(test_target_session_deadline_ns__after_plan__never),
+    CHECK_TEST(test_target_session_deadline_ns__after_plan__only_while_it_waits),
 };
 
 CHECK_MAIN("target_session_end", tests)
