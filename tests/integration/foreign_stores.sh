@@ -1,0 +1,433 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# foreign_stores.sh — sources as other programs leave them: what haul moves reads alike afterwards,
+# and what it refuses, it refuses by name and leaves as it was. docs/COMPATIBILITY.md names these tests.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite foreign_stores "$@"
+maker=$build/tests/store_maker
+reader=$build/tests/store_reader
+
+# send EXPECTED-CODE ARGUMENT...
+send() {
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
+}
+
+# prints DIR: every file with its bytes, times of directories but not of files that are only read.
+prints() {
+    (cd "$1" && find . -mindepth 1 -printf '%p %y %m %u %n\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+reads_alike() {
+    "$reader" --digest "$@" source >source.digest
+    "$reader" --digest target >target.digest
+    diff source.digest target.digest || fail 'the databases read differently'
+}
+
+# moves ARGUMENT...: a job into a new target; both read alike, and the source reads as before.
+moves() {
+    "$reader" --digest source >before.digest
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    send 0 "$@"
+    end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }
+    reads_alike
+    cmp before.digest source.digest || fail 'the source reads differently'
+    [[ $(json .result.verified) != false ]] || fail 'not verified'
+}
+
+# keeps COMMAND...: after the command the source is byte for byte as before.
+keeps() {
+    prints source >before.prints
+    "$@"
+    prints source >after.prints
+    diff before.prints after.prints || fail 'the source was changed'
+}
+
+# refused PATTERN ARGUMENT...: exit code 3 and a line with the feature and a hint; nothing is changed
+# on either side.
+refused() {
+    local pattern=$1
+    shift
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    keeps send 3 "$@"
+    one_error "$pattern"
+    [[ $(json .error.hint) != null ]] || fail 'no hint'
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+    equal "$("$reader" target | grep -vc '^end 0')" 1
+    [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'the target has a journal'
+}
+
+# --- what does not concern it ---------------------------------------------------------------------
+
+test_send__reaches_nobody__the_source_is_as_it_was() {
+    "$maker" source 'options merge_operator=StringAppendOperator;WAL_ttl_seconds=3600' 'fill a 1000 100' flush \
+        'churn b 500 1' 'create other' 'churn b 500 2' leave
+    keeps run 5 "$haul" send --db source --to 127.0.0.1:1 --transport tcp --retry 1ms
+    rm -f source/OPTIONS-*
+    keeps run 5 "$haul" send --db source --to 127.0.0.1:1 --transport tcp --retry 1ms
+}
+
+test_send__log_only__the_log_is_moved_and_stays() {
+    "$maker" source 'churn a 3000 1' 'create other' 'churn b 3000 2' leave
+    moves
+    [[ $(find source -maxdepth 1 -name '*.log' -size +0 | wc -l) -gt 0 ]] || fail 'the log was removed'
+    [[ -z $(find source -name '*.sst') ]] || fail 'the log became a table'
+}
+
+test_send__archived_logs__stay() {
+    "$maker" source 'options WAL_ttl_seconds=3600' 'put a 1' flush 'put b 2' flush 'put c 3' flush
+    "$maker" source 'options WAL_ttl_seconds=0' 'put d 4' leave
+    ls source/archive >before.archive
+    [[ -s before.archive ]] || fail 'no archive was made'
+    moves
+    ls source/archive >after.archive
+    cmp before.archive after.archive
+}
+
+test_send__killed_in_the_middle__second_names_go_with_the_next_command() {
+    "$maker" source 'fill a 30000 1000' 'fill b 100 100' leave
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M >/dev/null 2>"$work/err" &
+    local sender=$!
+    for _ in {1..200}; do
+        [[ ! -e source/haul/log-links ]] || break
+        sleep 0.05
+    done
+    sleep 1
+    kill -9 $sender
+    wait $sender || true
+    "$maker" source 'put owner 1' flush
+    run 0 "$haul" cancel --db source
+    [[ ! -e source/archive && ! -e source/haul/log-links ]] || { ls -R source; fail 'second names are left'; }
+}
+
+test_send__no_hard_links__a_warning_and_no_resume() {
+    cat >shim.c <<'C'
+#include <errno.h>
+int linkat(int a, const char *b, int c, const char *d, int e)
+{
+    (void)a, (void)b, (void)c, (void)d, (void)e;
+    errno = EPERM;
+    return -1;
+}
+C
+    case $(ldd "$haul") in *libasan* | *libtsan*) skip 'sanitizers come before the shim' ;; esac
+    cc -shared -fPIC -o shim.so shim.c
+    "$maker" source 'fill a 100 100'
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    LD_PRELOAD=$work/shim.so send 0
+    end_process "$receiver_pid"
+    grep -q 'no hard links' "$work/err" || { cat "$work/err"; fail 'no warning'; }
+    [[ ! -e source/archive ]] || fail 'an archive is left'
+    reads_alike
+}
+
+# --- moved ----------------------------------------------------------------------------------------
+
+test_send__blob_files__moved() {
+    "$maker" source 'options enable_blob_files=true;min_blob_size=100;blob_file_size=100000' 'fill a 2000 300' flush \
+        'fill b 100 50' 'churn a 500 1'
+    moves
+    [[ -n $(find source -name '*.blob') && -n $(find target -name '*.blob') ]] || fail 'no blob files'
+}
+
+test_send__merge_operators_that_options_tell__moved() {
+    "$maker" source 'options merge_operator=uint64add' 'merge n \x01\x00\x00\x00\x00\x00\x00\x00' flush \
+        'merge n \x01\x00\x00\x00\x00\x00\x00\x00' 'create text merge_operator={id=StringAppendOperator;delimiter=--;}' \
+        'put t a' flush 'merge t b' 'merge t c' 'merge new d' 'create max merge_operator=max' 'merge m a' 'merge m c' 'merge m b'
+    moves
+    grep -q "$(printf 'a--b--c' | xxd -p)" <("$reader" target) || fail 'not merged as the operator does'
+}
+
+test_send__reverse_order__moved() {
+    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill a 1000 100' flush 'churn b 1000 1' \
+        'create forward comparator=leveldb.BytewiseComparator' 'churn c 1000 2'
+    moves
+}
+
+test_send__databases_with_transactions__moved_when_none_is_prepared() {
+    local kind
+    for kind in optimistic transactions; do
+        rm -rf source target
+        "$maker" source "kind $kind" 'churn a 1000 1' flush 'churn b 1000 2'
+        moves
+    done
+    rm -rf source target
+    "$maker" source 'kind transactions' 'prepare x key value' 'prepare y key2 value' 'commit x' 'rollback y' 'put z z' leave
+    moves
+}
+
+test_send__compaction_filter_and_ttl__moved_whole() {
+    "$maker" source 'options compaction_filter=test.DropOddFilter;level0_file_num_compaction_trigger=2' 'put a 1' 'put b 2' flush \
+        'put c 3' leave
+    moves
+    rm -rf source target
+    "$maker" source 'kind ttl' 'fill a 1000 100' flush 'fill b 1000 100'
+    moves
+    rm -rf source target
+    "$maker" source 'options compaction_style=kCompactionStyleFIFO;num_levels=1;compaction_options_fifo={max_table_files_size=1000000000}' \
+        'fill a 1000 100' flush 'fill b 1000 100' flush
+    "$maker" target 'put a 1' 'delete a'
+    moves
+}
+
+test_send__statistics_family__left_out() {
+    "$maker" source 'options persist_stats_to_disk=true;stats_persist_period_sec=1' 'fill a 100 100' 'sleep 2500'
+    grep -q ___rocksdb_stats_history___ source/MANIFEST-* || fail 'no statistics were kept'
+    moves
+    ! grep -q ___rocksdb_stats_history___ target/MANIFEST-* || fail 'statistics were moved'
+}
+
+test_send__error_if_exists_and_other_switches__moved() {
+    "$maker" source 'fill a 100 100'
+    sed -i 's/^  error_if_exists=.*/  error_if_exists=true/; s/^  paranoid_checks=.*/  paranoid_checks=false/;
+        s/^  unordered_write=.*/  unordered_write=true/; s/^  max_open_files=.*/  max_open_files=1/' source/OPTIONS-*
+    grep -q '^  error_if_exists=true' source/OPTIONS-* || fail 'no such option'
+    cp "$(find source -name 'OPTIONS-*' | sort | tail -n 1)" options
+    moves
+    cmp options "$(find source -name 'OPTIONS-*' | sort | tail -n 1)"
+}
+
+test_send__odd_names_of_families__escaped_in_options() {
+    "$maker" source 'put a 1' 'create with=equals' 'churn a 100 1' 'create with:colon;semi' 'churn a 100 2' \
+        'create a#b\x5cc' 'churn a 100 3' 'create ]"[' 'churn a 100 4' 'create \xc3\xa4' 'churn a 100 5' leave
+    moves
+}
+
+test_send__empty_and_large_keys__moved() {
+    "$maker" source 'put \e empty' 'put emptyvalue \e' 'large_key 8388608 long' 'large big 20000000' 'put \xff\xff\xff\xff last' \
+        'put \x00 zero' 'put \x00\x00 zeros' flush 'large_key 8388607 shorter'
+    moves
+}
+
+test_send__own_log_directory__moved() {
+    "$maker" source "options wal_dir=$work/source/wal" 'churn a 1000 1' leave
+    moves
+    rm -rf source target
+    mkdir wal
+    "$maker" source "options wal_dir=$work/wal;info_log_level=INFO_LEVEL" 'churn a 1000 1' leave
+    moves --wal-dir "$work/wal"
+}
+
+test_send__compressed_and_recycled_log__moved() {
+    "$maker" source 'options wal_compression=kZSTD' 'churn a 3000 1' leave
+    moves
+    rm -rf source target
+    "$maker" source 'options recycle_log_file_num=4;write_buffer_size=65536' 'churn a 3000 1' flush 'churn b 3000 2' flush \
+        'churn c 3000 3' leave
+    moves
+    rm -rf source target
+    "$maker" source 'options manual_wal_flush=true;two_write_queues=true;enable_pipelined_write=false' 'churn a 3000 1' sync leave
+    moves
+}
+
+test_send__tables_of_every_kind__moved() {
+    local table
+    for table in 'format_version=0;checksum=kCRC32c' 'format_version=2;checksum=kxxHash' 'format_version=5;checksum=kXXH3' \
+        'index_type=kTwoLevelIndexSearch;partition_filters=true;filter_policy=bloomfilter:10:false;metadata_block_size=512' \
+        'index_type=kHashSearch' 'data_block_index_type=kDataBlockBinaryAndHash' 'index_type=kBinarySearchWithFirstKey'; do
+        rm -rf source target
+        "$maker" source "options block_based_table_factory={$table};prefix_extractor=fixed:2;compression=kLZ4Compression" \
+            'churn a 2000 1' flush 'churn a 2000 2' flush 'ingest zz1 one zz2 two' 'delete_range a000001 a000100' compact 'churn b 300 3'
+        moves
+    done
+}
+
+test_send__many_families__moved() {
+    local commands=() i
+    for ((i = 0; i < 255; i++)); do
+        commands+=("family f$i" )
+    done
+    "$maker" source "${commands[@]}" 'use f7' 'fill a 10 10' 'use f254' 'fill b 10 10'
+    moves
+}
+
+# --- refused --------------------------------------------------------------------------------------
+
+test_send__entities__refused_by_key() {
+    "$maker" source 'put a 1' 'entity k =d name=n mail=m' flush 'put z 2'
+    refused "wide-column entity at key '?k'?"
+    rm -rf source target
+    "$maker" source 'put a 1' 'entity k name=n' leave
+    refused "wide-column entity at key '?k'?"
+}
+
+test_send__entity_with_the_default_column_only__moved_as_its_value() {
+    "$maker" source 'entity k =d' flush 'entity l =' 'put m 1'
+    moves
+}
+
+test_send__prepared_transaction__refused() {
+    "$maker" source 'kind transactions' 'put a 1' 'prepare xid1 key value' leave
+    refused "transaction '?xid1'? is prepared"
+    local kind
+    for kind in write_prepared write_unprepared; do
+        rm -rf source target
+        "$maker" source "kind $kind" 'put a 1' 'prepare xid1 key value' leave
+        refused 'prepared'
+    done
+}
+
+test_send__in_place_updates__refused() {
+    "$maker" source 'options inplace_update_support=true;allow_concurrent_memtable_write=false' 'put a 1'
+    refused 'inplace_update_support'
+}
+
+test_send__plain_and_cuckoo_tables__refused() {
+    "$maker" source 'options plain_table_factory={user_key_len=0};prefix_extractor=fixed:3;allow_mmap_reads=true;compression=kNoCompression' \
+        'fill key 100 100' flush
+    refused 'PlainTable'
+}
+
+test_send__foreign_objects__refused() {
+    "$maker" source 'options block_based_table_factory=test.TableFactory' 'put a 1' flush
+    refused 'table factory'
+}
+
+test_send__foreign_merge_operator__refused() {
+    "$maker" source 'options merge_operator=test.AppendOperator' 'put a 1' 'merge a 2' flush
+    refused "merge operator 'test.AppendOperator'"
+}
+
+test_send__foreign_order__refused() {
+    "$maker" source 'options comparator=test.CaselessComparator' 'put a 1' flush
+    refused "comparator 'test.CaselessComparator'"
+}
+
+test_send__user_timestamps__refused() {
+    "$maker" source 'create stamped comparator=leveldb.BytewiseComparator.u64ts' 'put_at a v 1' flush
+    refused 'user-defined timestamps'
+}
+
+test_send__stacked_blobs__refused() {
+    "$maker" source 'put a 1' flush
+    mkdir source/blob_dir
+    refused 'BlobDB'
+}
+
+test_send__several_directories__refused() {
+    mkdir p1 p2
+    "$maker" source "path $work/p1 100000" "path $work/p2 100000000" 'fill a 3000 1000' flush
+    refused 'not in|several directories|db_paths'
+    rm -rf source target p1
+    mkdir p1
+    "$maker" source "family_path default $work/p1" 'fill a 300 1000' flush
+    refused 'not in|several directories|cf_paths'
+}
+
+test_send__log_directory_of_another__refused() {
+    mkdir wal
+    "$maker" live "options wal_dir=$work/wal" 'fill a 300 100' 'put last 1' leave
+    cp -r live source
+    prints wal >before.wal
+    refused 'log directory'
+    prints wal >after.wal
+    cmp before.wal after.wal
+}
+
+test_send__checkpoint_of_such__the_log_of_the_living_one_stays() {
+    mkdir wal
+    "$maker" live "options wal_dir=$work/wal" 'fill a 300 100' "checkpoint $work/source" 'fill b 300 100' leave
+    prints wal >before.wal
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    send 0
+    prints wal >after.wal
+    cmp before.wal after.wal
+    equal "$("$reader" --digest live | grep -o 'end [0-9]*')" 'end 600'
+}
+
+test_send__leveldb__refused() {
+    mkdir source
+    python3 - <<'P'
+import struct, zlib
+def crc32c(data):
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82f63b78 & -(crc & 1))
+    return crc ^ 0xffffffff
+def record(body):
+    crc = crc32c(b'\x01' + body)
+    masked = (((crc >> 15) | (crc << 17)) + 0xa282ead8) & 0xffffffff
+    return struct.pack('<IHB', masked, len(body), 1) + body
+def text(tag, value):
+    return bytes([tag, len(value)]) + value
+edit = text(1, b'leveldb.BytewiseComparator') + bytes([2, 4, 9, 0, 3, 5, 4, 1])
+open('source/MANIFEST-000002', 'wb').write(record(edit))
+open('source/CURRENT', 'w').write('MANIFEST-000002\n')
+batch = struct.pack('<QI', 1, 1) + b'\x01\x01k\x01v'
+open('source/000004.log', 'wb').write(record(batch))
+open('source/LOCK', 'w')
+P
+    refused 'LevelDB'
+}
+
+test_send__family_with_an_empty_name__refused() {
+    "$maker" source 'put a 1' 'create \e' 'put b 2' leave
+    refused 'empty name'
+}
+
+test_send__later_table_format__refused() {
+    "$maker" source 'put a 1' flush
+    python3 - source/*.sst <<'P'
+import sys
+with open(sys.argv[1], 'r+b') as table:
+    table.seek(-12, 2)
+    table.write((7).to_bytes(4, 'little'))
+P
+    sed -i 's/rocksdb_version=.*/rocksdb_version=99.1.0/' source/OPTIONS-*
+    refused 'RocksDB 99.1.0.*format'
+}
+
+test_send__options_that_are_unknown__moved_and_kept() {
+    "$maker" source 'churn a 100 1'
+    sed -i 's/^  max_open_files=.*/&\n  option_of_the_future=17/' source/OPTIONS-*
+    cp "$(find source -name 'OPTIONS-*' | sort | tail -n 1)" options
+    moves
+    cmp options "$(find source -name 'OPTIONS-*' | sort | tail -n 1)"
+}
+
+test_send__options_with_a_value_that_is_unknown__refused_with_the_file() {
+    "$maker" source 'churn a 100 1'
+    sed -i 's/^  compression=.*/  compression=kFutureCompression/' source/OPTIONS-*
+    refused 'OPTIONS-[0-9]+ holds what haul cannot read'
+}
+
+test_send__log_damaged_in_its_middle__refused_and_kept() {
+    "$maker" source 'fill a 2000 100' 'fill b 2000 100' 'fill c 2000 100' sync leave
+    python3 - "$(find source -name '*.log' | sort | tail -n 1)" <<'P'
+import os, sys
+with open(sys.argv[1], 'r+b') as log:
+    log.seek(os.path.getsize(sys.argv[1]) // 2)
+    log.write(b'damage!!' * 8)
+P
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    prints source >before.prints
+    "$haul" send --db source --to "$receiver_address" --transport tcp 2>"$work/err" && fail 'damage was not noticed'
+    one_error 'behind damage in the log'
+    prints source >after.prints
+    cmp before.prints after.prints
+}
+
+test_send__more_families_than_a_job_has__refused_by_number() {
+    local commands=() i
+    for ((i = 0; i < 257; i++)); do
+        commands+=("family f$i")
+    done
+    "$maker" source "${commands[@]}"
+    refused '258 column families'
+}
+
+test_status__of_a_file__told_to_give_the_directory() {
+    : >file
+    run 3 "$haul" status --db file
+    one_error 'is not a directory'
+}
+
+run_tests
