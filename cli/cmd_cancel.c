@@ -14,6 +14,7 @@
 #include "haul/store.h"
 #include "job_text.h"
 #include "json_output.h"
+#include "migration_options.h"
 #include "option_value.h"
 #include "output.h"
 
@@ -22,6 +23,7 @@ enum { ANSWER_TIMEOUT_MS = 5000, WAIT_MS_DEFAULT = 60000 };
 struct cancel_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *job; /* hexadecimal, or the beginning of it; NULL: all */
     bool accept_two_owners;
     uint32_t wait_ms;
@@ -35,6 +37,7 @@ static const struct option_rule rules[] = {
      .help = "the database",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct cancel_options),
     {.name = "job",
      .value_name = "ID",
      .help = "only this job, which no process runs; the beginning of its id serves",
@@ -131,7 +134,7 @@ static enum haul_status give_up_all(const struct cancel_options *options,
                                     const struct haul_job *jobs, size_t count, size_t *cancelled,
                                     struct output *output, struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.create_if_missing = false};
+    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir};
     struct haul_store *store = NULL;
     enum haul_status status = database_open(options->database, &rocks, &store, output, error);
     for (size_t i = 0; i < count && store != NULL; i++) {

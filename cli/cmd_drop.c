@@ -10,6 +10,7 @@
 #include "haul/store.h"
 #include "human_size.h"
 #include "json_output.h"
+#include "migration_options.h"
 #include "option_value.h"
 #include "output.h"
 #include "owner_text.h"
@@ -18,6 +19,7 @@
 struct drop_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     struct name_list families;
     struct range_list ranges;
     bool yes;
@@ -31,6 +33,7 @@ static const struct option_rule rules[] = {
      .help = "the database that gave the ranges",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct drop_options),
     SELECTION_OPTION_RULES(struct drop_options),
     {.name = "yes",
      .help = "do it; without this the ranges are only listed",
@@ -75,7 +78,7 @@ static enum haul_status list(const struct drop_options *options, struct output *
 static int drop(const struct drop_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct haul_rocks_options rocks = {.log = &output->log};
+    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir, .log = &output->log};
     struct haul_store *store = NULL;
     struct haul_owner_dropped dropped = {.ranges = 0};
     struct haul_owner_selection selection = {.families = options->families.names,

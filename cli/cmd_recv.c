@@ -11,6 +11,7 @@
 struct recv_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *listen;
     enum haul_transport_mode mode;
     bool once;
@@ -33,6 +34,7 @@ static const struct option_rule rules[] = {
      .help = "the database to take into; created when there is none",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct recv_options),
     {.name = "listen",
      .value_name = "ADDR:PORT",
      .help = "where to listen (default [::]:7447); port 0: a free one, as printed",
@@ -127,7 +129,8 @@ static int run_recv(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    struct migration_work work = {.run = recv_into, .options = &options, .create = true};
+    struct migration_work work = {
+        .run = recv_into, .options = &options, .wal_dir = options.wal_dir, .create = true};
     exit_code = options.database == NULL ? command_missing("--db DIR", &output)
                                          : migration_run_store(options.database, &work, &output);
     output_fini(&output);

@@ -11,6 +11,7 @@
 struct resolve_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *to;
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms;
@@ -24,6 +25,7 @@ static const struct option_rule rules[] = {
      .help = "the database that gave the ranges",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct resolve_options),
     {.name = "to",
      .value_name = "ADDR:PORT",
      .help = "where 'haul recv' listens for the other one",
@@ -79,7 +81,8 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {.run = resolve_from, .options = &options};
+        struct migration_work work = {
+            .run = resolve_from, .options = &options, .wal_dir = options.wal_dir};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

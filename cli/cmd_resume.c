@@ -11,6 +11,7 @@
 struct resume_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *to;
     enum haul_transport_mode mode;
     const char *cpu_list;
@@ -33,6 +34,7 @@ static const struct option_rule rules[] = {
      .help = "the database that gives the ranges",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct resume_options),
     {.name = "to",
      .value_name = "ADDR:PORT",
      .help = "where 'haul recv' listens for the other one",
@@ -118,8 +120,11 @@ static int run_resume(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {
-            .run = resume_from, .options = &options, .keep_log = true, .read_only = true};
+        struct migration_work work = {.run = resume_from,
+                                      .options = &options,
+                                      .wal_dir = options.wal_dir,
+                                      .keep_log = true,
+                                      .read_only = true};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

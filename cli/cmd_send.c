@@ -13,6 +13,7 @@
 struct send_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *to;
     enum haul_transport_mode mode;
     struct name_list families;
@@ -44,6 +45,7 @@ static const struct option_rule rules[] = {
      .help = "the database to give from",
      .group = "Where",
      AT(option_text, database)},
+    WAL_DIR_RULE(struct send_options),
     {.name = "to",
      .value_name = "ADDR:PORT",
      .help = "where 'haul recv' listens",
@@ -244,6 +246,7 @@ static int run_send(const struct command *command, int argc, char **argv)
     } else {
         struct migration_work work = {.run = send_from,
                                       .options = &options,
+                                      .wal_dir = options.wal_dir,
                                       .keep_log = true,
                                       .read_only = options.load.rate == 0};
         exit_code = migration_run_store(options.database, &work, &output);

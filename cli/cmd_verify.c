@@ -20,7 +20,9 @@
 struct verify_options {
     struct output_options output;
     const char *database;
+    const char *wal_dir;
     const char *with;
+    const char *with_wal_dir;
     struct load_options load; /* the ledger, and what was written */
     struct name_list families;
     struct range_list ranges;
@@ -34,10 +36,18 @@ static const struct option_rule rules[] = {
      .help = "a database",
      .group = "Where",
      AT(option_text, database)},
+    {.name = "wal-dir",
+     .value_name = "DIR",
+     .help = "where its log lies, when haul cannot tell and asks",
+     AT(option_text, wal_dir)},
     {.name = "with",
      .value_name = "DIR",
      .help = "the database to compare it with",
      AT(option_text, with)},
+    {.name = "with-wal-dir",
+     .value_name = "DIR",
+     .help = "the same of the other database",
+     AT(option_text, with_wal_dir)},
     SELECTION_OPTION_RULES(struct verify_options),
     {.name = "ledger",
      .value_name = "FILE",
@@ -56,12 +66,12 @@ struct verify_scan {
     size_t count;
 };
 
-static enum haul_status scan_database(const char *directory,
+static enum haul_status scan_database(const char *directory, const char *wal_dir,
                                       const struct haul_verify_options *options,
                                       struct verify_scan *scan, struct output *output,
                                       struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.read_only = true, .log = &output->log};
+    struct haul_rocks_options rocks = {.read_only = true, .wal_dir = wal_dir, .log = &output->log};
     struct haul_store *store = NULL;
     output_line(output, "reading %s", directory);
     enum haul_status status = haul_rocks_store_open(directory, &rocks, &store, error);
@@ -127,9 +137,11 @@ static int verify_into(const struct verify_options *given, struct verify_scan *s
     };
     struct haul_error error = {.status = HAUL_OK};
     signal_watch_set_polled(watch);
-    enum haul_status status = scan_database(given->database, &options, &scans[0], output, &error);
+    enum haul_status status =
+        scan_database(given->database, given->wal_dir, &options, &scans[0], output, &error);
     if (status == HAUL_OK) {
-        status = scan_database(given->with, &options, &scans[1], output, &error);
+        status =
+            scan_database(given->with, given->with_wal_dir, &options, &scans[1], output, &error);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, signal_watch_number(watch), output);
@@ -166,7 +178,8 @@ static int verify_with(const struct verify_options *given, struct output *output
 static int verify_ledger(struct verify_options *given, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct haul_rocks_options rocks = {.read_only = true, .log = &output->log};
+    struct haul_rocks_options rocks = {
+        .read_only = true, .wal_dir = given->wal_dir, .log = &output->log};
     struct haul_store *store = NULL;
     uint64_t checked = 0;
     if (given->families.count > 0) {

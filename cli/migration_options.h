@@ -40,6 +40,14 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         .max = HAUL_PEER_TIMEOUT_MS_MAX                                                     \
     }
 
+/* For an options struct with a const char *wal_dir. */
+#define WAL_DIR_RULE(type)                                                       \
+    {                                                                            \
+        .name = "wal-dir", .value_name = "DIR",                                  \
+        .help = "where the database's log lies, when haul cannot tell and asks", \
+        OPTION_AT(option_text, type, wal_dir)                                    \
+    }
+
 /* For an options struct with a const char *cpu_list. */
 #define CPU_LIST_RULE(type)                                                              \
     {                                                                                    \

@@ -212,7 +212,8 @@ int migration_run_store(const char *directory, const struct migration_work *work
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, output);
     }
-    struct haul_rocks_options rocks = {.create_if_missing = work->create,
+    struct haul_rocks_options rocks = {.wal_dir = work->wal_dir,
+                                       .create_if_missing = work->create,
                                        .keep_log = work->keep_log,
                                        .read_only = work->read_only,
                                        .flush_at_close = work->create,

@@ -24,8 +24,9 @@ struct migration_work {
     int (*run)(struct haul_store *store, const void *options, struct migration_watch *watch,
                struct output *output);
     const void *options;
-    bool create;   /* the database, if it is missing */
-    bool keep_log; /* these two: see haul_rocks_options */
+    const char *wal_dir; /* NULL: as the database says */
+    bool create;         /* the database, if it is missing */
+    bool keep_log;       /* these two: see haul_rocks_options */
     bool read_only;
 };
 

@@ -536,7 +536,10 @@ static void tidy(const char *directory, const char *wal_dir, bool archives)
 void rocks_tidy(struct rocks_store *store)
 {
     if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
+        char folder[ROCKS_PATH_BYTES_MAX];
         tidy(store->path, store->wal_dir, store->archives_itself);
+        (void)snprintf(folder, sizeof(folder), "%s/haul", store->path);
+        (void)rmdir(folder); /* stays when a job, a record or anything else is there */
     }
     database_lock_release(&store->lock, store->path, store->db != NULL);
 }

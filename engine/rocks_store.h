@@ -125,7 +125,7 @@ enum haul_status rocks_read_identity(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* After the database was closed, or not opened: second names of log files go when no job needs
- * them, and the lock. */
+ * them, haul/ when nothing is in it, and the lock. */
 void rocks_tidy(struct rocks_store *store);
 
 /* Make the log files durable that another process may have left: RocksDB does so when it opens them
