@@ -152,14 +152,6 @@ static enum haul_status check_tables(const struct store_look *look,
 
 static enum haul_status check_log(const struct store_look *look, struct haul_error *error)
 {
-    if (look->log.loses_records) {
-        haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                       "whole records lie behind damage in the log, and opening the database would "
-                       "discard them: %.120s",
-                       look->log.damage);
-        return refuse(error, "restore the log from a copy; a database that was opened with its own "
-                             "program since has no such records left");
-    }
     if (look->log.has_prepared) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "transaction %.100s is prepared, and neither committed nor rolled back",

@@ -18,6 +18,7 @@
 #include "haul/job.h"
 #include "log_links.h"
 #include "log_look.h"
+#include "log_rescue.h"
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
@@ -394,6 +395,28 @@ static bool archives_itself(struct rocks_store *store)
            rocksdb_options_get_WAL_size_limit_MB(store->options) > 0;
 }
 
+/* What RocksDB will read is what lies before the damage, here as in the owner's program. */
+static enum haul_status keep_damaged_log(const struct opening *opening, struct haul_error *error)
+{
+    const struct store_look *look = &opening->look;
+    char copy[ROCKS_PATH_BYTES_MAX] = "";
+    enum haul_status status = HAUL_OK;
+    if (!look->log.loses_records) {
+        return HAUL_OK;
+    }
+    if (!opening->options->read_only) {
+        status = log_rescue(look->directory, look->wal_dir, copy, sizeof(copy), error);
+    }
+    if (status == HAUL_OK) {
+        haul_log(opening->options->log, HAUL_LOG_WARNING,
+                 "the log is damaged (%s), and whole records lie behind the damage, which RocksDB "
+                 "does not read any more: %s%s",
+                 look->log.damage, copy[0] == '\0' ? "the log is left as it is" : "a copy is in ",
+                 copy);
+    }
+    return status;
+}
+
 /* Of a database that exists: what is to be known and done before RocksDB opens it. */
 static enum haul_status prepare(struct opening *opening, struct haul_error *error)
 {
@@ -413,7 +436,8 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
     (void)snprintf(store->wal_dir, sizeof(store->wal_dir), "%s", opening->look.wal_dir);
     store->archives_itself = archives_itself(store);
     keep_options_text(opening);
-    if (options->keep_log && !store->archives_itself) {
+    status = keep_damaged_log(opening, error);
+    if (status == HAUL_OK && options->keep_log && !store->archives_itself) {
         status = log_links_make(store->path, store->wal_dir, options->log, error);
     }
     return status;

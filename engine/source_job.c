@@ -7,6 +7,7 @@
 
 #include "link.h"
 #include "migration_thread.h"
+#include "plan_sample.h"
 #include "reader_pool.h"
 #include "sender_links.h"
 #include "version_record.h"
@@ -113,6 +114,9 @@ static enum haul_status take_view(struct source_job *job, struct haul_error *err
         request.reader_count = job->chooses_readers ? 0 : request.reader_count;
         status = plan_make(&job->plan, store, &request, STREAM_BYTES, error);
     }
+    if (status == HAUL_OK) {
+        status = plan_sample(&job->plan, store, job->snapshot, error);
+    }
     for (size_t i = 0; status == HAUL_OK && i < job->plan.stream_count; i++) {
         job->bytes_expected += job->plan.streams[i].bytes;
     }
@@ -195,6 +199,9 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
     }
     if (status == HAUL_OK) {
         status = plan_make(&job.plan, options->store, &job.options, 0, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_sample(&job.plan, options->store, NULL, error);
     }
     if (status == HAUL_OK) {
         status = version_record_check(options->store, &options->hooks, &job.plan, error);

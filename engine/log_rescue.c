@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_rescue.c — copies of a log that is damaged in its middle. */
+#include "log_rescue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "log_look.h"
+
+enum { PATH_BYTES_MAX = 4096 + 600, COPY_BYTES = 64 << 10, COPIES_MAX = 1000 };
+
+static enum haul_status failed(const char *call, const char *name, struct haul_error *error)
+{
+    return haul_error_set(error, errno == ENOSPC || errno == EDQUOT ? HAUL_NO_SPACE : HAUL_IO, call,
+                          errno, "cannot keep a copy of the damaged log: %s", name);
+}
+
+static enum haul_status write_all(int fd, const char *bytes, ssize_t size, const char *name,
+                                  struct haul_error *error)
+{
+    ssize_t written = 0;
+    while (written < size) {
+        ssize_t count = write(fd, bytes + written, (size_t)(size - written));
+        if (count < 0) {
+            return failed("write", name, error);
+        }
+        written += count;
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status copy_bytes(int from, int to, const char *name, struct haul_error *error)
+{
+    char bytes[COPY_BYTES];
+    ssize_t size;
+    while ((size = read(from, bytes, sizeof(bytes))) > 0) {
+        enum haul_status status = write_all(to, bytes, size, name, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    if (size < 0) {
+        return failed("read", name, error);
+    }
+    return fsync(to) == 0 ? HAUL_OK : failed("fsync", name, error);
+}
+
+static enum haul_status copy_file(int from_directory, int to_directory, const char *name,
+                                  struct haul_error *error)
+{
+    int from = openat(from_directory, name, O_RDONLY | O_CLOEXEC);
+    if (from < 0) {
+        return failed("open", name, error);
+    }
+    int to = openat(to_directory, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    enum haul_status status =
+        to < 0 ? failed("open", name, error) : copy_bytes(from, to, name, error);
+    if (to >= 0) {
+        (void)close(to);
+    }
+    (void)close(from);
+    return status;
+}
+
+/* `copy` false: remove them from `to_directory` again. */
+static enum haul_status walk(const char *wal_dir, int to_directory, bool copy,
+                             struct haul_error *error)
+{
+    DIR *directory = opendir(wal_dir);
+    if (directory == NULL) {
+        return failed("opendir", wal_dir, error);
+    }
+    enum haul_status status = HAUL_OK;
+    const struct dirent *entry;
+    while (status == HAUL_OK && (entry = readdir(directory)) != NULL) {
+        if (!log_look_is_log(entry->d_name)) {
+            continue;
+        }
+        if (copy) {
+            status = copy_file(dirfd(directory), to_directory, entry->d_name, error);
+        } else {
+            (void)unlinkat(to_directory, entry->d_name, 0);
+        }
+    }
+    (void)closedir(directory);
+    return status == HAUL_OK && copy && fsync(to_directory) != 0
+               ? failed("fsync", "the directory", error)
+               : status;
+}
+
+/* The first name that is free. Errors: IO, NO_SPACE. */
+static enum haul_status make_directory(const char *directory, char *copy, size_t copy_size_bytes,
+                                       struct haul_error *error)
+{
+    char folder[PATH_BYTES_MAX];
+    (void)snprintf(folder, sizeof(folder), "%s/haul", directory);
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        return failed("mkdir", folder, error);
+    }
+    for (int number = 1; number < COPIES_MAX; number++) {
+        (void)snprintf(copy, copy_size_bytes, "%s/damaged-log-%d", folder, number);
+        if (mkdir(copy, 0700) == 0) {
+            return HAUL_OK;
+        }
+        if (errno != EEXIST) {
+            break;
+        }
+    }
+    return failed("mkdir", copy, error);
+}
+
+enum haul_status log_rescue(const char *directory, const char *wal_dir, char *copy,
+                            size_t copy_size_bytes, struct haul_error *error)
+{
+    enum haul_status status = make_directory(directory, copy, copy_size_bytes, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    int to_directory = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (to_directory < 0) {
+        return failed("open", copy, error);
+    }
+    status = walk(wal_dir, to_directory, true, error);
+    if (status != HAUL_OK) {
+        struct haul_error ignored;
+        (void)!walk(wal_dir, to_directory, false, &ignored);
+        (void)rmdir(copy);
+    }
+    (void)close(to_directory);
+    return status;
+}
