@@ -39,6 +39,7 @@
     X(OWN_UNASKED, "a prepared target owns without a Commit")                         \
     X(STAGING_LEFT, "table files are left behind")                                    \
     X(LATE_FREEZE, "a freeze whose hook comes late has no deadline any more")         \
+    X(PEER_UNCHECKED, "the name of a job is enough to act on it")                     \
     X(UNSETTLED_SWAP, "a swap of the ownership file that was in doubt is taken for durable")
 
 enum haul_planted_bug {

@@ -354,6 +354,7 @@ void json_output_migration(const char *command, const struct haul_result *result
     set_count(document, "old_version", result->old_version);
     set_count(document, "new_version", result->new_version);
     set_count(document, "retries", result->retries);
+    set_count(document, "told_jobs", result->told_count);
     set_count(document, "links", result->link_count);
     set_count(document, "crc_errors", result->crc_errors);
     set(document, "load", load_object(load));

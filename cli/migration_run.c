@@ -78,6 +78,11 @@ static void print_summary(const struct haul_result *result, const struct output 
     char seconds[HUMAN_TEXT_BYTES_MAX];
     char speed[HUMAN_TEXT_BYTES_MAX];
     bool sending = !is_receiver(output);
+    if (result->told_count > 0) {
+        (void)printf("the receiver knows of %u job%s that are over, and has nothing left of them\n",
+                     result->told_count, result->told_count == 1 ? "" : "s");
+        return;
+    }
     human_bytes((double)figures->bytes, bytes);
     human_seconds(figures->seconds, seconds);
     human_bytes(figures->seconds > 0 ? (double)figures->bytes / figures->seconds : 0, speed);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "journal_directory.h"
 #include "message.h"
 #include "version_record.h"
 
@@ -55,108 +54,105 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
     return status == HAUL_OK ? journal_open(&config, journal, error) : status;
 }
 
-/* The next step of job_journal_find: one journal, opened. Takes it over. */
-static enum haul_status look_at(struct journal *journal, struct journal **active,
-                                struct journal **aborted, struct haul_error *error)
+enum haul_status job_journal_list(const struct haul_store *store, enum journal_role role,
+                                  struct journal_entry **entries, size_t *count,
+                                  struct haul_error *error)
 {
-    enum journal_phase phase = journal_state(journal)->phase;
-    if (phase == JOURNAL_PHASE_DONE) {
-        enum haul_status status = journal_remove(journal, error);
-        journal_close(journal);
-        return status;
+    char directory[PATH_BYTES_MAX];
+    size_t kept = 0;
+    if (!haul_directory_of(store, directory, sizeof(directory))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
     }
-    if (phase != JOURNAL_PHASE_ABORTED) {
-        *active = journal;
-    } else if (*aborted == NULL) {
-        *aborted = journal;
-    } else {
-        journal_close(journal);
+    enum haul_status status =
+        journal_directory_list(haul_files_of(store), directory, entries, count, error);
+    for (size_t i = 0; status == HAUL_OK && i < *count; i++) {
+        if ((*entries)[i].role == role) {
+            (*entries)[kept++] = (*entries)[i];
+        }
     }
+    *count = status == HAUL_OK ? kept : 0;
+    return status;
+}
+
+/* --- all that is left over -------------------------------------------------------------------- */
+
+/* One more item at the end of an array. NULL: no memory. */
+static void *append_item(void *array_of_items, size_t *count, size_t item_bytes)
+{
+    void **items = array_of_items;
+    void *larger = realloc(*items, (*count + 1) * item_bytes);
+    if (larger == NULL) {
+        return NULL;
+    }
+    *items = larger;
+    return (uint8_t *)larger + (*count)++ * item_bytes;
+}
+
+static enum haul_status no_memory(struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for earlier jobs");
+}
+
+static enum haul_status keep_aborted(struct job_journals *found, const struct journal *journal,
+                                     struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    struct job_left *left =
+        append_item(&found->aborted, &found->aborted_count, sizeof(*found->aborted));
+    if (left == NULL) {
+        return no_memory(error);
+    }
+    memset(left, 0, sizeof(*left));
+    memcpy(left->id, journal_job_id(journal), sizeof(left->id));
+    memcpy(left->peer, state->peer, sizeof(left->peer));
+    memcpy(left->peer_address, state->peer_address, sizeof(left->peer_address));
     return HAUL_OK;
 }
 
-enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
-                                  struct journal **journal, struct haul_error *error)
-{
-    static const uint8_t none[HAUL_JOB_BYTES];
-    char directory[PATH_BYTES_MAX];
-    struct journal_config config;
-    struct journal_entry *entries = NULL;
-    size_t count = 0;
-    enum haul_status status = make_config(store, role, none, directory, &config, error);
-    if (status == HAUL_OK) {
-        status = journal_directory_list(config.calls, directory, &entries, &count, error);
-    }
-    struct journal *active = NULL;
-    struct journal *aborted = NULL;
-    for (size_t i = 0; i < count && status == HAUL_OK && active == NULL; i++) {
-        struct journal *opened = NULL;
-        if (entries[i].role != role) {
-            continue;
-        }
-        memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
-        status = journal_open(&config, &opened, error);
-        if (status == HAUL_OK) {
-            status = look_at(opened, &active, &aborted, error);
-        }
-    }
-    free(entries);
-    if (status == HAUL_OK && active == NULL && aborted != NULL) {
-        *journal = aborted;
-        return HAUL_OK;
-    }
-    journal_close(aborted);
-    if (status != HAUL_OK) {
-        journal_close(active);
-        return status;
-    }
-    *journal = active;
-    return active == NULL ? HAUL_NOT_FOUND : HAUL_OK;
-}
-
-/* One journal more: in front of those that are ABORTED, unless it is one itself. */
+/* Takes the journal over. */
 static enum haul_status keep_journal(struct job_journals *found, struct journal *journal,
                                      struct haul_error *error)
 {
-    bool aborted = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
-    size_t at = found->count;
-    while (!aborted && at > 0 &&
-           journal_state(found->journals[at - 1])->phase == JOURNAL_PHASE_ABORTED) {
-        at--;
-    }
-    if (at == JOB_JOURNALS_MAX) {
-        journal_close(journal);
-        return aborted ? HAUL_OK
-                       : haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                                        "more than %d jobs of this database are open",
-                                        JOB_JOURNALS_MAX);
-    }
-    if (found->count == JOB_JOURNALS_MAX) {
-        journal_close(found->journals[--found->count]);
-    }
-    memmove(&found->journals[at + 1], &found->journals[at],
-            (found->count - at) * sizeof(found->journals[0]));
-    found->journals[at] = journal;
-    found->count++;
-    return HAUL_OK;
-}
-
-/* The job is over, or it never began: a full disk may leave a journal without a record. */
-static bool may_go(const struct journal *journal)
-{
     enum journal_phase phase = journal_state(journal)->phase;
-    return phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW;
+    enum haul_status status = HAUL_OK;
+    struct journal **kept = NULL;
+    if (phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW) {
+        status = journal_remove(journal, error);
+    } else if (phase == JOURNAL_PHASE_ABORTED) {
+        status = keep_aborted(found, journal, error);
+    } else {
+        kept = append_item(&found->journals, &found->count, sizeof(*found->journals));
+        status = kept == NULL ? no_memory(error) : HAUL_OK;
+    }
+    if (kept == NULL) {
+        journal_close(journal);
+    } else {
+        *kept = journal;
+    }
+    return status;
 }
 
-static enum haul_status keep_or_remove(struct job_journals *found, struct journal *journal,
-                                       struct haul_error *error)
+/* Jobs that were given up can be many, and only their names are of interest: these are not opened
+ * for writing, which would make each of them durable once more. */
+static enum haul_status look_at(struct job_journals *found, struct journal_config *config,
+                                struct haul_error *error)
 {
-    if (!may_go(journal)) {
+    struct journal *journal = NULL;
+    config->read_only = true;
+    enum haul_status status = journal_open(config, &journal, error);
+    if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
         return keep_journal(found, journal, error);
     }
-    enum haul_status status = journal_remove(journal, error);
     journal_close(journal);
-    return status;
+    journal = NULL;
+    config->read_only = false;
+    if (status == HAUL_OK) {
+        status = journal_open(config, &journal, error);
+    }
+    /* Its process may have finished it in between. */
+    return status == HAUL_OK          ? keep_journal(found, journal, error)
+           : status == HAUL_NOT_FOUND ? HAUL_OK
+                                      : status;
 }
 
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
@@ -167,21 +163,14 @@ enum haul_status job_journals_find(const struct haul_store *store, enum journal_
     struct journal_config config;
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    found->count = 0;
+    memset(found, 0, sizeof(*found));
     enum haul_status status = make_config(store, role, none, directory, &config, error);
     if (status == HAUL_OK) {
-        status = journal_directory_list(config.calls, directory, &entries, &count, error);
+        status = job_journal_list(store, role, &entries, &count, error);
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        struct journal *opened = NULL;
-        if (entries[i].role != role) {
-            continue;
-        }
         memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
-        status = journal_open(&config, &opened, error);
-        if (status == HAUL_OK) {
-            status = keep_or_remove(found, opened, error);
-        }
+        status = look_at(found, &config, error);
     }
     free(entries);
     if (status != HAUL_OK) {
@@ -204,6 +193,39 @@ void job_journals_close(struct job_journals *found)
     while (found->count > 0) {
         journal_close(job_journals_take(found, found->count - 1));
     }
+    free(found->journals);
+    free(found->aborted);
+    memset(found, 0, sizeof(*found));
+}
+
+/* --- peer ------------------------------------------------------------------------------------- */
+
+bool job_journal_is_bound_to(const struct journal *journal, const char *identity)
+{
+    const char *peer = journal_state(journal)->peer;
+    return peer[0] == '\0' || strcmp(peer, identity) == 0;
+}
+
+enum haul_status job_journal_bind(struct journal *journal, const char *identity,
+                                  const char *address, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    if (!job_journal_is_bound_to(journal, identity)) {
+        return haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                              "the job was begun with database %s%s%s, this one is %s", state->peer,
+                              state->peer_address[0] == '\0' ? "" : " at ", state->peer_address,
+                              identity);
+    }
+    size_t size = strnlen(address, JOURNAL_ADDRESS_BYTES_MAX);
+    if (state->peer[0] != '\0' && strlen(state->peer_address) == size &&
+        memcmp(state->peer_address, address, size) == 0) {
+        return HAUL_OK;
+    }
+    struct journal_record record = {
+        .type = JOURNAL_PEER,
+        .peer = {.identity = slice_of((const uint8_t *)identity, strlen(identity)),
+                 .address = slice_of((const uint8_t *)address, size)}};
+    return journal_append(journal, &record, true, error);
 }
 
 /* --- plan ------------------------------------------------------------------------------------- */
@@ -354,8 +376,9 @@ enum haul_status job_journal_aborted(struct journal *journal, enum haul_status r
 
 enum haul_status job_journal_finish(struct journal *journal, struct haul_error *error)
 {
+    enum journal_phase phase = journal_state(journal)->phase;
     enum haul_status status = HAUL_OK;
-    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) {
+    if (phase != JOURNAL_PHASE_DONE && phase != JOURNAL_PHASE_NEW) {
         status = job_journal_mark(journal, JOURNAL_DONE, true, error);
     }
     if (status == HAUL_OK) {

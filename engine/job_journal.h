@@ -9,6 +9,7 @@
 #include "apply_stream.h"
 #include "haul/migration.h"
 #include "journal.h"
+#include "journal_directory.h"
 #include "plan.h"
 
 /* Open the journal of a job, or make one. `*existed`: it was there, with what it says.
@@ -23,30 +24,43 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
                                            struct journal **journal,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A job of this store and role whose journal is not DONE, rather one that goes on than one that is
- * ABORTED; jobs that are DONE are removed on the way. Errors: NOT_FOUND (none), BUSY (its process
- * is running), and those of journal_open. */
-enum haul_status job_journal_find(const struct haul_store *store, enum journal_role role,
-                                  struct journal **journal,
+/* The journals of a store and role. Ownership: `*entries` is the caller's (free). Errors: those of
+ * journal_directory_list. */
+enum haul_status job_journal_list(const struct haul_store *store, enum journal_role role,
+                                  struct journal_entry **entries, size_t *count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-enum { JOB_JOURNALS_MAX = 8 };
-
-/* All jobs of a store and role that are not DONE. */
-struct job_journals {
-    struct journal *journals[JOB_JOURNALS_MAX];
-    size_t count;
+/* A job that was given up here. Its target may not know yet. */
+struct job_left {
+    uint8_t id[HAUL_JOB_BYTES];
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": not recorded */
+    char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
 };
 
-/* Those that go on before those that are ABORTED, of which as many as there is room for; jobs that
- * are DONE are removed on the way. Errors: LIMIT, BUSY (the process of one is running), and those
- * of journal_open; nothing is open then. */
+/* All jobs of a store and role that are not DONE. Zeroed: none. */
+struct job_journals {
+    struct journal **journals; /* open: those that can go on or were decided */
+    size_t count;
+    struct job_left *aborted;
+    size_t aborted_count;
+};
+
+/* Find them; jobs that are DONE, or have promised nothing (NEW), are removed on the way. Errors:
+ * BUSY (the process of one is running), NO_MEMORY, and those of journal_open; nothing is open then.
+ */
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
                                    struct job_journals *found,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* One of them for the caller, who closes it. */
 struct journal *job_journals_take(struct job_journals *found, size_t index);
 void job_journals_close(struct job_journals *found);
+
+/* PEER, durably, unless it stands there. Errors: MISMATCH (the job is bound to another database),
+ * INVALID (no identity can be so), and those of journal_append. */
+enum haul_status job_journal_bind(struct journal *journal, const char *identity,
+                                  const char *address, struct haul_error *error) HAUL_MUST_CHECK;
+/* Is this the database that the job is bound to? True for a job that is bound to none. */
+bool job_journal_is_bound_to(const struct journal *journal, const char *identity);
 
 /* PLAN, durably. */
 enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
@@ -67,7 +81,7 @@ enum haul_status job_journal_mark(struct journal *journal, enum journal_type typ
                                   struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status job_journal_aborted(struct journal *journal, enum haul_status reason,
                                      const char *text, struct haul_error *error) HAUL_MUST_CHECK;
-/* DONE, and the file away. Closes the journal whatever happens. */
+/* DONE, unless nothing was promised (NEW), and the file away. Closes the journal in any case. */
 enum haul_status job_journal_finish(struct journal *journal,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 

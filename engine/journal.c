@@ -143,7 +143,7 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
     }
     /* Before the checksum: another version may keep it elsewhere. */
     unsigned version = get_u16(header + AT_VERSION);
-    if (version != JOURNAL_FORMAT_VERSION) {
+    if (version < JOURNAL_FORMAT_VERSION_MIN || version > JOURNAL_FORMAT_VERSION) {
         (void)haul_error_set(error, HAUL_VERSION, NULL, 0, "%s has journal format %u, not %d",
                              journal->path, version, JOURNAL_FORMAT_VERSION);
         haul_error_hint(error, "finish the job with the haul that began it");

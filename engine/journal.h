@@ -31,7 +31,8 @@
 enum {
     JOURNAL_JOB_ID_BYTES = 16,
     JOURNAL_HEADER_BYTES = 128,
-    JOURNAL_FORMAT_VERSION = 1,
+    JOURNAL_FORMAT_VERSION = 2, /* 1, which is read, has no PEER */
+    JOURNAL_FORMAT_VERSION_MIN = 1,
     JOURNAL_NAME_BYTES_MAX = 48, /* "source-", 32 digits, ".journal", NUL */
     /* Beyond this size, DELTA and POSITION without a finished stream are refused; all other records
      * always find room. */

@@ -10,6 +10,7 @@
 
 enum {
     ABORTED_BYTES_MIN = 6,
+    PEER_BYTES_MIN = 2,
     SNAPSHOT_BYTES = 16,
     FROZEN_BYTES = 8,
     DECISION_BYTES = 32,
@@ -88,6 +89,14 @@ static uint8_t *encode_aborted(uint8_t *at, const struct journal_aborted *aborte
     return encode_bytes(at + 6, aborted->text);
 }
 
+static uint8_t *encode_peer(uint8_t *at, const struct journal_peer *peer)
+{
+    *at = (uint8_t)peer->identity.size;
+    at = encode_bytes(at + 1, peer->identity);
+    *at = (uint8_t)peer->address.size;
+    return encode_bytes(at + 1, peer->address);
+}
+
 static uint8_t *encode_decision(uint8_t *at, const struct journal_decision *decision)
 {
     memset(at, 0, 8);
@@ -139,6 +148,8 @@ static uint8_t *encode_body(uint8_t *at, const struct journal_record *record)
         return encode_bytes(at, record->plan);
     case JOURNAL_ABORTED:
         return encode_aborted(at, &record->aborted);
+    case JOURNAL_PEER:
+        return encode_peer(at, &record->peer);
     case JOURNAL_SNAPSHOT:
         at = encode_u64(at, record->snapshot.sequence);
         return encode_u64(at, record->snapshot.wal_sequence);
@@ -185,6 +196,18 @@ static enum haul_status size_positions(const struct journal_record *record, size
     return HAUL_OK;
 }
 
+static bool is_text(struct haul_slice bytes)
+{
+    return bytes.size == 0 || memchr(bytes.data, 0, bytes.size) == NULL;
+}
+
+static bool is_peer_sound(const struct journal_peer *peer)
+{
+    return peer->identity.size > 0 && peer->identity.size < HAUL_IDENTITY_BYTES_MAX &&
+           peer->address.size <= JOURNAL_ADDRESS_BYTES_MAX && is_text(peer->identity) &&
+           is_text(peer->address);
+}
+
 /* Errors: INVALID. */
 static enum haul_status size_body(const struct journal_record *record, size_t *size)
 {
@@ -198,6 +221,9 @@ static enum haul_status size_body(const struct journal_record *record, size_t *s
                        record->aborted.text.size <= JOURNAL_TEXT_BYTES_MAX
                    ? HAUL_OK
                    : HAUL_INVALID;
+    case JOURNAL_PEER:
+        *size = PEER_BYTES_MIN + record->peer.identity.size + record->peer.address.size;
+        return is_peer_sound(&record->peer) ? HAUL_OK : HAUL_INVALID;
     case JOURNAL_SNAPSHOT:
         *size = SNAPSHOT_BYTES;
         return HAUL_OK;
@@ -284,6 +310,13 @@ static void decode_aborted(struct cursor *cursor, struct journal_aborted *aborte
     refuse_unless(cursor, aborted->text.size <= JOURNAL_TEXT_BYTES_MAX);
 }
 
+static void decode_peer(struct cursor *cursor, struct journal_peer *peer)
+{
+    peer->identity = cursor_slice(cursor, cursor_u8(cursor));
+    peer->address = cursor_slice(cursor, cursor_u8(cursor));
+    refuse_unless(cursor, is_peer_sound(peer));
+}
+
 static void decode_decision(struct cursor *cursor, struct journal_decision *decision)
 {
     uint64_t kind = cursor_u64(cursor);
@@ -343,6 +376,9 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
         return;
     case JOURNAL_ABORTED:
         decode_aborted(cursor, &record->aborted);
+        return;
+    case JOURNAL_PEER:
+        decode_peer(cursor, &record->peer);
         return;
     case JOURNAL_SNAPSHOT:
         record->snapshot.sequence = cursor_u64(cursor);

@@ -26,6 +26,7 @@ enum {
     JOURNAL_BODY_BYTES_MAX = 16 << 20,
     JOURNAL_PLAN_BYTES_MAX = 1 << 20,
     JOURNAL_TEXT_BYTES_MAX = 255,
+    JOURNAL_ADDRESS_BYTES_MAX = 127,
     JOURNAL_POSITIONS_MAX = 256, /* in one record */
 };
 
@@ -40,6 +41,7 @@ enum journal_role {
     X(PLAN, 1, 3)            \
     X(ABORTED, 2, 3)         \
     X(DONE, 3, 3)            \
+    X(PEER, 4, 3)            \
     X(SNAPSHOT, 16, 1)       \
     X(FROZEN, 17, 1)         \
     X(UNFROZEN, 18, 1)       \
@@ -68,6 +70,13 @@ enum journal_frame_flags {
 struct journal_aborted {
     enum haul_status status;
     struct haul_slice text; /* at most JOURNAL_TEXT_BYTES_MAX */
+};
+
+/* The database at the other end of the job, for good; `address` is where it was last met, for an
+ * operator. */
+struct journal_peer {
+    struct haul_slice identity; /* 1 to HAUL_IDENTITY_BYTES_MAX - 1 bytes, none of them 0 */
+    struct haul_slice address;  /* at most JOURNAL_ADDRESS_BYTES_MAX */
 };
 
 /* The scan reads the view at `sequence`; the log is replayed from `wal_sequence` on. A second one
@@ -128,6 +137,7 @@ struct journal_record {
     union {
         struct haul_slice plan; /* opaque here; at most JOURNAL_PLAN_BYTES_MAX, not empty */
         struct journal_aborted aborted;
+        struct journal_peer peer;
         struct journal_snapshot snapshot;
         uint64_t frozen_sequence;
         struct journal_decision decision;

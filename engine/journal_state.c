@@ -210,6 +210,14 @@ static bool may_move_delta(const struct journal_state *state, const struct journ
            delta->wal_sequence >= state->delta.wal_sequence;
 }
 
+/* Another address is news, another database is not possible. */
+static bool may_name_peer(const struct journal_state *state, const struct journal_peer *peer)
+{
+    size_t size = strlen(state->peer);
+    bool same = size == peer->identity.size && memcmp(state->peer, peer->identity.data, size) == 0;
+    return (state->phase == JOURNAL_PHASE_NEW || is_moving(state)) && (size == 0 || same);
+}
+
 static bool may_follow(const struct journal_state *state, const struct journal_record *record)
 {
     if (!journal_type_is_of(record->type, state->role)) {
@@ -222,6 +230,8 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
         return may_abort(state);
     case JOURNAL_DONE:
         return may_finish(state);
+    case JOURNAL_PEER:
+        return may_name_peer(state, &record->peer);
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
     case JOURNAL_FROZEN:
@@ -304,6 +314,20 @@ static void on_aborted(struct journal_state *state, const struct journal_aborted
                    aborted->text.size == 0 ? "" : (const char *)aborted->text.data);
     state->outcome = JOURNAL_ABORT;
     state->phase = JOURNAL_PHASE_ABORTED;
+}
+
+static void copy_text(char *to, size_t size_bytes, struct haul_slice text)
+{
+    memset(to, 0, size_bytes);
+    if (text.size > 0) {
+        memcpy(to, text.data, text.size);
+    }
+}
+
+static void on_peer(struct journal_state *state, const struct journal_peer *peer)
+{
+    copy_text(state->peer, sizeof(state->peer), peer->identity);
+    copy_text(state->peer_address, sizeof(state->peer_address), peer->address);
 }
 
 static void on_unfrozen(struct journal_state *state)
@@ -410,6 +434,9 @@ void journal_state_apply(struct journal_state *state, const struct journal_recor
         break;
     case JOURNAL_DONE:
         state->phase = JOURNAL_PHASE_DONE;
+        break;
+    case JOURNAL_PEER:
+        on_peer(state, &record->peer);
         break;
     default:
         if (state->role == JOURNAL_SOURCE) {

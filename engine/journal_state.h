@@ -80,8 +80,10 @@ struct journal_state {
     enum journal_phase phase;
     enum journal_outcome outcome;
     uint64_t record_count;
-    uint8_t *plan;    /* owned */
-    size_t plan_size; /* 0 before PLAN */
+    uint8_t *plan;                      /* owned */
+    size_t plan_size;                   /* 0 before PLAN */
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": none yet */
+    char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
 
     /* Set by ABORTED; OK while there was none. */
     enum haul_status abort_status;

@@ -706,6 +706,28 @@ void plan_continue(struct plan *plan, struct plan *earlier)
     earlier->stream_count = stream_count;
 }
 
+static bool ranges_overlap(const struct plan *a, const struct plan *b)
+{
+    bool overlap = false;
+    for (size_t i = 0; i < a->range_count && !overlap; i++) {
+        for (size_t j = 0; j < b->range_count && !overlap; j++) {
+            overlap = key_range_overlaps(&a->ranges[i], &b->ranges[j]);
+        }
+    }
+    return overlap;
+}
+
+bool plan_overlaps(const struct plan *a, const struct plan *b)
+{
+    bool share = false;
+    for (size_t i = 0; i < a->family_count && !share; i++) {
+        for (size_t j = 0; j < b->family_count && !share; j++) {
+            share = strcmp(a->families[i].family.name, b->families[j].family.name) == 0;
+        }
+    }
+    return share && ranges_overlap(a, b);
+}
+
 bool plan_equal(const struct plan *a, const struct plan *b)
 {
     bool equal = plan_is_same_request(a, b) && a->stream_count == b->stream_count;

@@ -75,6 +75,9 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
 
 void plan_fini(struct plan *plan);
 
+/* Is there a key of a family, by its name, that both move? */
+bool plan_overlaps(const struct plan *a, const struct plan *b);
+
 /* Same families, ranges and streams? Versions are agreed on at each attempt. */
 bool plan_equal(const struct plan *a, const struct plan *b);
 /* The same but for the streams: what is asked for is the same. */

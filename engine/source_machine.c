@@ -95,8 +95,8 @@ bool source_may_retry(const struct source_session *session, const struct haul_er
                   session->state < SOURCE_RETRYING && !session->stalled;
     /* Whoever comes while another job runs waits for its turn; a receiver that is not there at all
      * is worth a look at the command line. */
-    bool known = session->proposed || session->decided || session->figures.retries > 0 ||
-                 error->status == HAUL_BUSY;
+    bool known = session->proposed || session->decided || session->options.only_tells ||
+                 session->figures.retries > 0 || error->status == HAUL_BUSY;
     return known && !session->ending && end_reason_is_path(error->status) &&
            retry_limit_allows(&session->retry, was_up, now_ns);
 }

@@ -30,7 +30,10 @@ struct source_migration {
     bool has_copy; /* not when a decided job is only resolved */
     struct call_worker *worker;
     struct freeze_calls freeze_calls;
+    struct call bind_call;
     struct call accepted_call;
+    char welcomed[HAUL_IDENTITY_BYTES_MAX]; /* by this database: for the bind call */
+    bool bind_again;                        /* the call was under way for an earlier Welcome */
     struct call decide_call;
     struct call released_call;
     struct poll_group *group;
@@ -115,10 +118,43 @@ static void call_released(void *context, struct haul_error *error)
         source_record_released(&((struct source_migration *)context)->job.record, error);
 }
 
+static void call_bind(void *context, struct haul_error *error)
+{
+    struct source_migration *source = context;
+    error->status =
+        source_record_bind(&source->job.record, source->welcomed, &source->job.plan, error);
+}
+
 static void call_accepted(void *context, struct haul_error *error)
 {
     error->status =
         source_record_accepted(&((struct source_migration *)context)->job.record, error);
+}
+
+static void bind_to_target(struct source_migration *source)
+{
+    source->bind_again = source->bind_call.under_way;
+    if (!source->bind_again) {
+        const haul_control_Welcome *welcome = source_session_welcome(source->session);
+        (void)snprintf(source->welcomed, sizeof(source->welcomed), "%.*s",
+                       (int)welcome->target_identity.size,
+                       (const char *)welcome->target_identity.bytes);
+        call_worker_submit(source->worker, &source->bind_call);
+    }
+}
+
+static void on_bound(struct source_migration *source)
+{
+    const struct source_earlier *earlier = &source->job.record.earlier;
+    if (source->bind_again) {
+        bind_to_target(source);
+        return;
+    }
+    struct source_event event = {.type = SOURCE_EVENT_BOUND,
+                                 .error = source->bind_call.error,
+                                 .jobs =
+                                     slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES)};
+    feed(source, &event);
 }
 
 static void on_call(struct source_migration *source, const struct call *call)
@@ -128,7 +164,9 @@ static void on_call(struct source_migration *source, const struct call *call)
     if (freezes_or_thaws && freeze_calls_returned(freezes, call)) {
         feed_error(source, SOURCE_EVENT_FROZEN, &call->error);
     }
-    if (call == &source->decide_call) {
+    if (call == &source->bind_call) {
+        on_bound(source);
+    } else if (call == &source->decide_call) {
         feed_error(source, SOURCE_EVENT_DECIDED, &call->error);
     } else if (call != &freezes->freeze && call->error.status != HAUL_OK) {
         /* These only tidy up: what they would have recorded is found out again. */
@@ -253,6 +291,9 @@ static void perform(struct source_migration *source, struct source_action *actio
     case SOURCE_ACTION_DISCONNECT:
         disconnect(source);
         return;
+    case SOURCE_ACTION_BIND:
+        bind_to_target(source);
+        return;
     case SOURCE_ACTION_OPEN_LINKS:
         report_options(source);
         open_links(source);
@@ -314,8 +355,9 @@ static void on_control_message(struct source_migration *source, const struct con
         feed_error(source, SOURCE_EVENT_FAILED, &error);
         return;
     }
-    bool welcome = message.type == MESSAGE_WELCOME;
-    if (welcome) {
+    bool accepted = message.type == MESSAGE_PLAN_ACCEPTED;
+    if (message.type == MESSAGE_WELCOME) {
+        source->was_accepted = true;
         control_channel_note_peer_timeout(source->channel, message.as.welcome.peer_timeout_ms);
     }
     if (message.type == MESSAGE_LINK && source->has_copy) {
@@ -324,9 +366,8 @@ static void on_control_message(struct source_migration *source, const struct con
         struct source_event session_event = {.type = SOURCE_EVENT_MESSAGE, .message = &message};
         feed(source, &session_event);
     }
-    /* What this job supersedes is gone there, and the plan is on its way. */
-    if (welcome && !source->was_accepted) {
-        source->was_accepted = true;
+    /* What this job supersedes is gone there. */
+    if (accepted && !source->accepted_call.under_way) {
         call_worker_submit(source->worker, &source->accepted_call);
     }
     message_release(&message);
@@ -503,6 +544,9 @@ static void fill_result(struct source_migration *source)
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;
+    result->told_count = source->job.record.only_tells && result->status == HAUL_OK
+                             ? (uint32_t)source->job.record.earlier.told_count
+                             : 0;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
     result->link_count = source->has_copy ? source->copy.links.active_count : 0;
@@ -525,7 +569,7 @@ static bool is_over(const struct source_migration *source)
 static void run_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
-    if (source->job.options.resolve) {
+    if (source->job.options.resolve && !source->job.record.only_tells) {
         release(source); /* the process that decided may not have come so far */
     }
     while (!is_over(source)) {
@@ -606,13 +650,9 @@ static enum haul_status create_session(struct source_migration *source, struct h
         .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
         .retry_max_ms = source->job.options.retry_max_ms,
         .continued = source->job.record.continued,
-        .decided = source->job.options.resolve,
-        .superseded_count = source->job.record.left_over.count,
+        .decided = source->job.options.resolve && !source->job.record.only_tells,
+        .only_tells = source->job.record.only_tells,
     };
-    for (size_t i = 0; i < options.superseded_count; i++) {
-        memcpy(options.supersedes[i], journal_job_id(source->job.record.left_over.journals[i]),
-               HAUL_JOB_BYTES);
-    }
     memcpy(options.job, source->job.record.job, HAUL_JOB_BYTES);
     memcpy(source->base.result.job, source->job.record.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);
@@ -682,6 +722,7 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     source->base.destroy = destroy_source;
     source->base.cpu_list = options->cpu_list;
     source->clock = &clock_monotonic;
+    source->bind_call = (struct call){.run = call_bind, .context = source};
     source->accepted_call = (struct call){.run = call_accepted, .context = source};
     source->decide_call = (struct call){.run = call_decide, .context = source};
     source->released_call = (struct call){.run = call_released, .context = source};

@@ -2,6 +2,7 @@
 /* source_record.c — the source's records. */
 #include "source_record.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "job_journal.h"
@@ -12,29 +13,17 @@ void source_record_init(struct source_record *record, const struct haul_source_o
 {
     memset(record, 0, sizeof(*record));
     record->source = source;
+    source_earlier_init(&record->earlier, source);
 }
 
 void source_record_fini(struct source_record *record)
 {
     journal_close(record->journal);
-    job_journals_close(&record->left_over);
+    source_earlier_fini(&record->earlier);
     memset(record, 0, sizeof(*record));
 }
 
 /* --- earlier jobs ----------------------------------------------------------------------------- */
-
-/* The swap of the ownership file is the decision; the journal may not have come to repeat it. A
- * file that cannot be read says nothing: neither may the job be given up then, nor gone on with. */
-static enum haul_status look_decided(struct haul_store *store, const struct journal *journal,
-                                     bool *decided, struct haul_error *error)
-{
-    const struct journal_state *state = journal_state(journal);
-    uint64_t ignored = 0;
-    *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
-    return state->phase == JOURNAL_PHASE_FROZEN
-               ? version_record_released(store, journal_job_id(journal), decided, &ignored, error)
-               : HAUL_OK;
-}
 
 static enum haul_status append_decision(struct source_record *record, const struct plan *plan,
                                         struct haul_error *error)
@@ -47,31 +36,14 @@ static enum haul_status append_decision(struct source_record *record, const stru
     return journal_append(record->journal, &decision, true, error);
 }
 
-/* Which of what is left over was decided? `*index` is the count of them when none was. */
-static enum haul_status find_decided(const struct source_record *record, size_t *index,
-                                     struct haul_error *error)
-{
-    bool decided = false;
-    enum haul_status status = HAUL_OK;
-    for (*index = 0; *index < record->left_over.count; (*index)++) {
-        status = look_decided(record->source->store, record->left_over.journals[*index], &decided,
-                              error);
-        if (status != HAUL_OK || decided) {
-            break;
-        }
-    }
-    return status;
-}
-
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
 {
     size_t decided = 0;
-    enum haul_status status =
-        job_journals_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
+    enum haul_status status = source_earlier_find(&record->earlier, error);
     if (status == HAUL_OK) {
-        status = find_decided(record, &decided, error);
+        status = source_earlier_decided(&record->earlier, &decided, error);
     }
-    if (status == HAUL_OK && decided < record->left_over.count) {
+    if (status == HAUL_OK && decided < record->earlier.left_over.count) {
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
                        "an earlier job was decided, and its target has not confirmed it");
         haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
@@ -106,122 +78,99 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     return status == HAUL_OK ? append_decision(record, plan, error) : status;
 }
 
-/* The job of a journal is given up: nothing of it was decided. The journal stays; a later job of
- * this store tells the target, which may hold a part of it. */
-static enum haul_status mark_aborted(struct journal *journal, enum haul_status reason,
-                                     const char *text, struct haul_error *error)
+/* The first job, of those that were given up, whose target may be at the other end. */
+static enum haul_status adopt_aborted(struct source_record *record, struct haul_error *error)
 {
-    const struct journal_state *state = journal_state(journal);
-    enum haul_status status = HAUL_OK;
-    if (state->phase != JOURNAL_PHASE_ABORTED) {
-        status = job_journal_aborted(journal, reason, text, error);
+    struct source_earlier *earlier = &record->earlier;
+    const struct job_journals *left = &earlier->left_over;
+    const uint8_t *job = NULL;
+    source_earlier_abort_overtaken(earlier);
+    for (size_t i = 0; i < left->count; i++) {
+        const struct journal *journal = left->journals[i];
+        bool over = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
+        job = over ? journal_job_id(journal) : job;
     }
-    if (status == HAUL_OK && state->frozen) {
-        status = job_journal_mark(journal, JOURNAL_UNFROZEN, true, error);
+    job = left->aborted_count > 0 ? left->aborted[0].id : job;
+    if (job == NULL) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
+        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
+        return HAUL_NOT_FOUND;
     }
-    return status;
-}
-
-/* The target knows: nothing is left of it. Closes the journal. */
-static enum haul_status give_up(struct journal *journal, enum haul_status reason, const char *text,
-                                struct haul_error *error)
-{
-    enum haul_status status = mark_aborted(journal, reason, text, error);
-    if (status != HAUL_OK) {
-        journal_close(journal);
-        return status;
-    }
-    return job_journal_finish(journal, error);
-}
-
-/* Another job has moved the range of this one, which is left over; or it never had a range. */
-static bool is_overtaken(const struct source_record *record, const struct journal *journal)
-{
-    struct haul_error error;
-    struct plan plan;
-    enum haul_status status = job_journal_read_plan(journal, &plan, &error);
-    if (status != HAUL_OK) {
-        return status == HAUL_NOT_FOUND;
-    }
-    status = version_record_check(record->source->store, &record->source->hooks, &plan, &error);
-    plan_fini(&plan);
-    return status == HAUL_MISMATCH;
-}
-
-/* Nothing can go on with those: they are there to be told to their target, if a job comes to it. */
-static void abort_overtaken(struct source_record *record)
-{
-    for (size_t i = 0; i < record->left_over.count; i++) {
-        struct journal *journal = record->left_over.journals[i];
-        struct haul_error error = {.status = HAUL_OK};
-        if (is_overtaken(record, journal) &&
-            mark_aborted(journal, HAUL_CANCELLED, "its range was handed over", &error) != HAUL_OK) {
-            haul_log(record->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error.text);
-        }
-    }
+    memcpy(record->job, job, HAUL_JOB_BYTES);
+    record->only_tells = true;
+    record->epoch = 1;
+    return HAUL_OK;
 }
 
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
     size_t decided = 0;
-    enum haul_status status =
-        job_journals_find(record->source->store, JOURNAL_SOURCE, &record->left_over, error);
+    enum haul_status status = source_earlier_find(&record->earlier, error);
     if (status == HAUL_OK) {
-        status = find_decided(record, &decided, error);
+        status = source_earlier_decided(&record->earlier, &decided, error);
     }
-    if (status == HAUL_OK && decided == record->left_over.count) {
-        abort_overtaken(record);
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
-        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
-        return HAUL_NOT_FOUND;
+    if (status == HAUL_OK && decided == record->earlier.left_over.count) {
+        return adopt_aborted(record, error);
     }
     if (status == HAUL_OK) {
-        record->journal = job_journals_take(&record->left_over, decided);
+        record->journal = job_journals_take(&record->earlier.left_over, decided);
         status = adopt_decided(record, plan, error);
+    }
+    return status;
+}
+
+/* --- the target ------------------------------------------------------------------------------- */
+
+static enum haul_status bind_journal(struct source_record *record, struct haul_error *error)
+{
+    enum journal_phase phase = journal_state(record->journal)->phase;
+    enum haul_status status = HAUL_OK;
+    record->peer_differs = !job_journal_is_bound_to(record->journal, record->peer);
+    if (record->peer[0] == '\0' && !record->peer_differs) {
+        return HAUL_OK; /* a store without an identity: nothing to be bound to */
+    }
+    if (record->peer_differs || phase == JOURNAL_PHASE_PLANNED || phase == JOURNAL_PHASE_COPYING) {
+        status = job_journal_bind(record->journal, record->peer, record->source->to, error);
+    }
+    if (record->peer_differs) {
+        haul_error_hint(error, "give the address of that one, or end the job with `haul cancel`");
+    }
+    return status;
+}
+
+/* Only to tell, and this is not the one to be told. */
+static enum haul_status nothing_to_tell(const struct source_record *record,
+                                        struct haul_error *error)
+{
+    const struct job_journals *left = &record->earlier.left_over;
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database waits for database %s",
+                   record->peer);
+    if (left->aborted_count > 0) {
+        haul_error_hint(error, "one waits for database %s, which was at %s", left->aborted[0].peer,
+                        left->aborted[0].peer_address);
+    }
+    return HAUL_NOT_FOUND;
+}
+
+enum haul_status source_record_bind(struct source_record *record, const char *identity,
+                                    const struct plan *plan, struct haul_error *error)
+{
+    (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
+    enum haul_status status = record->journal == NULL ? HAUL_OK : bind_journal(record, error);
+    bool resolves = record->source->resolve;
+    if (status == HAUL_OK) {
+        status = source_earlier_bind(&record->earlier, identity, resolves ? NULL : plan, error);
+    }
+    if (status == HAUL_OK && record->only_tells && record->earlier.told_count == 0) {
+        status = nothing_to_tell(record, error);
     }
     return status;
 }
 
 enum haul_status source_record_accepted(struct source_record *record, struct haul_error *error)
 {
-    enum haul_status status = HAUL_OK;
-    while (record->left_over.count > 0) {
-        struct haul_error one = {.status = HAUL_OK};
-        struct journal *journal =
-            job_journals_take(&record->left_over, record->left_over.count - 1);
-        uint8_t *job = record->superseded[record->superseded_count];
-        memcpy(job, journal_job_id(journal), HAUL_JOB_BYTES);
-        enum haul_status result = give_up(journal, HAUL_CANCELLED, "superseded by a new job", &one);
-        record->superseded_count += result == HAUL_OK ? 0 : 1;
-        if (status == HAUL_OK && result != HAUL_OK) {
-            *error = one;
-            status = result;
-        }
-    }
-    return status;
-}
-
-/* What could not be given up when the target had: a disk that was full may be so no more, and no
- * job of this range comes after one that has moved it. */
-static void give_up_superseded(struct source_record *record)
-{
-    struct haul_store *store = record->source->store;
-    for (; record->superseded_count > 0; record->superseded_count--) {
-        const uint8_t *job = record->superseded[record->superseded_count - 1];
-        struct journal *journal = NULL;
-        struct haul_error error = {.status = HAUL_OK};
-        enum haul_status status =
-            job_journal_open_existing(store, JOURNAL_SOURCE, job, &journal, &error);
-        if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_DONE) {
-            status = job_journal_finish(journal, &error); /* only its file is left */
-        } else if (status == HAUL_OK) {
-            status = give_up(journal, HAUL_CANCELLED, "superseded by a new job", &error);
-        }
-        if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
-            haul_log(record->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error.text);
-        }
-    }
+    return source_earlier_were_told(&record->earlier, error);
 }
 
 enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
@@ -234,7 +183,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
         return status;
     }
     bool decided = false;
-    status = look_decided(store, journal, &decided, error);
+    status = source_earlier_look_decided(store, journal, &decided, error);
     if (status != HAUL_OK) {
         journal_close(journal);
         return status;
@@ -245,7 +194,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
         haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
         return HAUL_IN_DOUBT;
     }
-    status = mark_aborted(journal, HAUL_CANCELLED, "given up by the operator", error);
+    status = source_earlier_abort(journal, HAUL_CANCELLED, "given up by the operator", error);
     journal_close(journal);
     return status;
 }
@@ -255,15 +204,20 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 /* The first one is what goes on, if any does. */
 static struct journal *first_left_over(const struct source_record *record)
 {
-    return record->left_over.count == 0 ? NULL : record->left_over.journals[0];
+    const struct job_journals *left = &record->earlier.left_over;
+    for (size_t i = 0; i < left->count; i++) {
+        if (!source_earlier_is_overtaken(&record->earlier, left->journals[i])) {
+            return left->journals[i];
+        }
+    }
+    return NULL;
 }
 
 enum haul_status source_record_left_plan(const struct source_record *record, struct plan *plan,
                                          struct haul_error *error)
 {
     const struct journal *journal = first_left_over(record);
-    const struct journal_state *state = journal == NULL ? NULL : journal_state(journal);
-    if (state == NULL || state->phase == JOURNAL_PHASE_ABORTED || state->plan_size == 0) {
+    if (journal == NULL) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
         haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one");
         return HAUL_NOT_FOUND;
@@ -317,13 +271,13 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
 {
     struct plan earlier;
     const char *reason = "";
+    struct job_journals *left = &record->earlier.left_over;
     size_t index = 0;
-    while (index < record->left_over.count &&
-           (reason = why_not(record, record->left_over.journals[index], plan, &earlier, error)) !=
-               NULL) {
+    while (index < left->count &&
+           (reason = why_not(record, left->journals[index], plan, &earlier, error)) != NULL) {
         index++;
     }
-    if (index == record->left_over.count) {
+    if (index == left->count) {
         if (index > 0) {
             haul_log(record->source->log, HAUL_LOG_WARNING,
                      "the earlier job cannot go on, it is copied anew: %s", reason);
@@ -332,7 +286,7 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
     }
     plan_continue(plan, &earlier);
     plan_fini(&earlier);
-    record->journal = job_journals_take(&record->left_over, index);
+    record->journal = job_journals_take(left, index);
     record->continued = true;
     memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
     const struct journal_state *state = journal_state(record->journal);
@@ -390,7 +344,7 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     const struct haul_hooks *hooks = &record->source->hooks;
     const struct version_move move = {.outcome = VERSION_RELEASED,
                                       .job = record->job,
-                                      .peer = "",
+                                      .peer = record->peer,
                                       .plan = plan,
                                       .expected = record->recorded_version,
                                       .new_version = plan->new_version,
@@ -437,6 +391,14 @@ static enum haul_status finish_committed(struct journal *journal, struct haul_er
     return status;
 }
 
+/* What could not be dropped when the target had: a disk that was full may be so no more, and no job
+ * of this range comes after one that has moved it. */
+static void give_up_told(struct source_record *record)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    (void)!source_earlier_were_told(&record->earlier, &error); /* which logs what stays */
+}
+
 /* What becomes of the journal; the first that fits. */
 static enum haul_status end_journal(struct source_record *record, struct journal *journal,
                                     const struct source_ending *ending, struct haul_error *error)
@@ -447,17 +409,17 @@ static enum haul_status end_journal(struct source_record *record, struct journal
     bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
     if (outcome == HAUL_OK) {
         record->journal = NULL;
-        give_up_superseded(record);
+        give_up_told(record);
         return finish_committed(journal, error);
     }
     if (kept && target_may_hold_a_part) {
         return HAUL_OK; /* the next job of this store goes on with it, or supersedes it */
     }
     if (target_may_hold_a_part) {
-        return mark_aborted(journal, outcome, ending->outcome->text, error);
+        return source_earlier_abort(journal, outcome, ending->outcome->text, error);
     }
     record->journal = NULL;
-    return give_up(journal, outcome, ending->outcome->text, error);
+    return source_earlier_drop(journal, outcome, ending->outcome->text, error);
 }
 
 void source_record_end(struct source_record *record, const struct source_ending *ending)
@@ -466,7 +428,10 @@ void source_record_end(struct source_record *record, const struct source_ending 
     enum haul_status outcome = ending->outcome->status;
     /* What is to be resolved was decided by another process: it ends well, or another time. */
     bool stands = outcome == HAUL_IN_DOUBT || (record->source->resolve && outcome != HAUL_OK);
-    if (record->journal == NULL || stands) {
+    if (record->only_tells && outcome == HAUL_OK) {
+        give_up_told(record);
+    }
+    if (record->journal == NULL || stands || record->peer_differs) {
         return;
     }
     if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {

@@ -12,18 +12,20 @@
 #include "haul/migration.h"
 #include "job_journal.h"
 #include "plan.h"
+#include "source_earlier.h"
 
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
-    uint64_t epoch;                                       /* of this attempt, from 1 */
-    bool continued;                                       /* an earlier process began the job */
-    uint64_t recorded_version;                            /* of the hook, when the job began */
-    bool version_is_given;                                /* by a hook or an option */
-    struct journal *journal;                              /* NULL: none */
-    struct job_journals left_over;                        /* of earlier jobs that did not end */
-    uint8_t superseded[JOB_JOURNALS_MAX][HAUL_JOB_BYTES]; /* of these, the target has given up */
-    size_t superseded_count;                              /* and this side could not yet */
+    uint64_t epoch;            /* of this attempt, from 1 */
+    bool continued;            /* an earlier process began the job */
+    uint64_t recorded_version; /* of the hook, when the job began */
+    bool version_is_given;     /* by a hook or an option */
+    struct journal *journal;   /* NULL: none */
+    struct source_earlier earlier;
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* the target's, once it has answered */
+    bool peer_differs;                  /* from the one that the job was begun with */
+    bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
 };
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source);
@@ -33,8 +35,9 @@ void source_record_fini(struct source_record *record);
  * first), BUSY, and those of journals. */
 enum haul_status source_record_find(struct source_record *record,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* For resolve: take over the job that was decided. `plan` is filled in.
- * Errors: NOT_FOUND (there is none), and those of journals. */
+/* For resolve: take over the job that was decided, and `plan` is filled in; or, when there is none,
+ * those that were given up and whose target does not know yet (`only_tells`).
+ * Errors: NOT_FOUND (neither), and those of journals. */
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -53,8 +56,14 @@ enum haul_status source_record_left_plan(const struct source_record *record, str
 enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-/* The target has answered Hello, and so has nothing left of what was left over here: that is given
- * up. */
+/* The target has answered Hello: bind the job to it, durably, before the plan is sent, and find out
+ * which earlier jobs to tell it of (`earlier.told`).
+ * Errors: MISMATCH (the job was begun with another database, `peer_differs`), NOT_FOUND
+ * (only_tells: no job waits for this database), and those of journals. */
+enum haul_status source_record_bind(struct source_record *record, const char *identity,
+                                    const struct plan *plan,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* The target has accepted the plan, and has nothing left of the jobs that it was told of. */
 enum haul_status source_record_accepted(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* FROZEN, durably, with the last sequence number before it. */

@@ -43,12 +43,20 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     }
     hello->retry_ms = options->retry_max_ms;
     hello->resume = session->proposed || options->continued || session->decided;
-    hello->supersedes_count = (pb_size_t)options->superseded_count;
-    for (size_t i = 0; i < options->superseded_count; i++) {
-        hello->supersedes[i].size = HAUL_JOB_BYTES;
-        memcpy(hello->supersedes[i].bytes, options->supersedes[i], HAUL_JOB_BYTES);
-    }
     source_enter(session, SOURCE_GREETING, source_answer_deadline(session, now_ns));
+}
+
+static void on_channel_up(struct source_session *session, uint64_t now_ns)
+{
+    session->channel_up = true;
+    session->proposed_before = session->proposed;
+    send_hello(session, now_ns);
+}
+
+static void ask_to_bind(struct source_session *session)
+{
+    (void)source_push(session, SOURCE_ACTION_BIND);
+    source_enter(session, SOURCE_BINDING, CLOCK_NEVER);
 }
 
 static void on_welcome(struct source_session *session, const haul_control_Welcome *welcome,
@@ -57,7 +65,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     session->welcome = *welcome;
     stall_watch_note_peer_timeout(&session->stall, welcome->peer_timeout_ms);
     if (session->decided) { /* nothing may abort any more */
-        source_hand_over_on_welcome(session, now_ns);
+        ask_to_bind(session);
         return;
     }
     if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
@@ -71,11 +79,26 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                           now_ns);
         return;
     }
+    ask_to_bind(session);
+}
+
+/* False: no memory. */
+static bool put_jobs(struct haul_slice jobs, pb_bytes_array_t **to)
+{
+    *to = jobs.size == 0 ? NULL : message_bytes(jobs);
+    return *to != NULL || jobs.size == 0;
+}
+
+static void send_plan(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
+{
+    const haul_control_Welcome *welcome = &session->welcome;
     const struct version_claim theirs = {.version = welcome->config_version,
                                          .authoritative = welcome->config_version_known};
     session->options.plan->new_version = version_claim_next(&session->options.version, &theirs);
     struct source_action *action = source_push(session, SOURCE_ACTION_SEND);
-    if (plan_to_message(session->options.plan, &action->message) != HAUL_OK) {
+    if (plan_to_message(session->options.plan, &action->message) != HAUL_OK ||
+        !put_jobs(jobs, &action->message.as.plan.supersedes)) {
+        message_release(&action->message);
         session->action_count--;
         source_abort_with(session, HAUL_NO_MEMORY, "no memory for the plan", "", now_ns);
         return;
@@ -84,6 +107,50 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     session->figures.peer_knows = false;
     /* Clearing an --overwrite range takes the target its time, and it says that it works. */
     source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
+}
+
+/* Nothing is to be done but to tell: it is as if these jobs were aborted now. */
+static void send_jobs(struct source_session *session, struct haul_slice jobs)
+{
+    struct message *message = source_push_message(session, MESSAGE_ABORT);
+    haul_control_Abort *abort_message = &message->as.abort;
+    abort_message->status = HAUL_CANCELLED;
+    (void)snprintf(abort_message->text, sizeof(abort_message->text), "given up by the source");
+    haul_error_set(&session->outcome, HAUL_TIMEOUT, NULL, 0,
+                   "the target has not confirmed that the jobs are over");
+    if (!put_jobs(jobs, &abort_message->jobs)) {
+        haul_error_set(&session->outcome, HAUL_NO_MEMORY, NULL, 0, "no memory for the jobs");
+    }
+    source_enter(session, SOURCE_ABORTING, CLOCK_NEVER); /* clearing takes its time */
+}
+
+/* Another database answers here. The job stays as it is, for its own target. */
+static void leave_stranger(struct source_session *session, const struct haul_error *error)
+{
+    session->outcome = *error;
+    haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
+    (void)snprintf(stop->text, sizeof(stop->text), "the job is another database's");
+    source_end(session);
+}
+
+static void on_bound(struct source_session *session, const struct source_event *event,
+                     uint64_t now_ns)
+{
+    enum haul_status status = event->error.status;
+    bool stranger = status == HAUL_MISMATCH || session->options.only_tells;
+    if (status != HAUL_OK && session->decided) {
+        source_leave_in_doubt(session, event->error.text);
+    } else if (status != HAUL_OK && stranger) {
+        leave_stranger(session, &event->error);
+    } else if (status != HAUL_OK) {
+        source_abort_job(session, &event->error, true, now_ns);
+    } else if (session->decided) {
+        source_hand_over_on_welcome(session, now_ns);
+    } else if (session->options.only_tells) {
+        send_jobs(session, event->jobs);
+    } else {
+        send_plan(session, event->jobs, now_ns);
+    }
 }
 
 /* Keep the answer: its parts are the message's, so the message changes hands. */
@@ -296,6 +363,22 @@ static void on_progress(struct source_session *session, const haul_control_Progr
     source_hand_over_check_caught_up(session);
 }
 
+/* only_tells: the answer is the outcome. */
+static void note_told(struct source_session *session, const struct message *message)
+{
+    if (!session->options.only_tells) {
+        return;
+    }
+    if (message->type == MESSAGE_ABORTED && message->as.aborted.cleared) {
+        memset(&session->outcome, 0, sizeof(session->outcome));
+    } else if (message->type == MESSAGE_REFUSED) {
+        const haul_control_Refused *refused = &message->as.refused;
+        haul_error_set(&session->outcome, message_status(refused->status, HAUL_PROTOCOL), NULL, 0,
+                       "the target refused: %s", refused->text);
+        haul_error_hint(&session->outcome, "%s", refused->hint);
+    }
+}
+
 static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
@@ -305,6 +388,7 @@ static void on_message(struct source_session *session, struct message *message, 
             }
             bool knows = message->type == MESSAGE_ABORTED || session->figures.peer_knows;
             session->figures.peer_knows = knows && session->welcome.session.size > 0;
+            note_told(session, message);
             source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)source_push(session, SOURCE_ACTION_END);
         }
@@ -410,10 +494,11 @@ static void check_invariants(const struct source_session *session, uint64_t now_
     bool ended_well = state == SOURCE_ENDED && session->outcome.status == HAUL_OK;
     haul_assert(frozen == (freezes || session->decision_in_doubt)); /* S1 */
     haul_assert(!session->decision_asked || session->options.decided ||
-                session->verified_freeze == session->freeze.attempts);           /* S2 */
-    haul_assert(!session->decision_asked || session->decided || frozen);         /* S3 */
-    haul_assert(!ended_well || (session->committed && session->decision_asked)); /* S4 */
-    if (state == SOURCE_DRAINING || state == SOURCE_PREPARING) {                 /* S5 */
+                session->verified_freeze == session->freeze.attempts);   /* S2 */
+    haul_assert(!session->decision_asked || session->decided || frozen); /* S3 */
+    haul_assert(!ended_well || session->options.only_tells ||
+                (session->committed && session->decision_asked)); /* S4 */
+    if (state == SOURCE_DRAINING || state == SOURCE_PREPARING) {  /* S5 */
         haul_assert(session->state_deadline_ns == session->freeze.deadline_ns);
         haul_assert(now_ns < session->freeze.deadline_ns);
     }
@@ -425,9 +510,7 @@ static void dispatch(struct source_session *session, const struct source_event *
 {
     switch (event->type) {
     case SOURCE_EVENT_CHANNEL_UP:
-        session->channel_up = true;
-        session->proposed_before = session->proposed;
-        send_hello(session, now_ns);
+        on_channel_up(session, now_ns);
         break;
     case SOURCE_EVENT_CHANNEL_DOWN:
         session->channel_up = false;
@@ -440,6 +523,11 @@ static void dispatch(struct source_session *session, const struct source_event *
         break;
     case SOURCE_EVENT_MESSAGE:
         on_message(session, event->message, now_ns);
+        break;
+    case SOURCE_EVENT_BOUND:
+        if (session->state == SOURCE_BINDING) {
+            on_bound(session, event, now_ns);
+        }
         break;
     case SOURCE_EVENT_LINKS_UP:
         if (session->state == SOURCE_LINKING) {
@@ -523,7 +611,7 @@ enum haul_status source_session_create(const struct source_session_options *opti
     freeze_limit_init(&session->freeze, options->source.freeze_max_ms);
     catch_up_init(&session->catch_up, options->source.lag_bytes_max);
     session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own */
-    session->digests = calloc(options->plan->family_count, sizeof(*session->digests));
+    session->digests = calloc(options->plan->family_count + 1, sizeof(*session->digests));
     if (session->digests == NULL) {
         source_session_destroy(session);
         return HAUL_NO_MEMORY;

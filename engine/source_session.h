@@ -5,7 +5,11 @@
  * simulator in the tests.
  *
  *   CONNECTING --send_hello: channel up----------------------> GREETING
- *   GREETING --on_welcome: Plan------------------------------> PLANNING
+ *   GREETING --on_welcome: bind------------------------------> BINDING
+ *   BINDING --on_bound: Plan---------------------------------> PLANNING
+ *   BINDING --on_bound, only_tells: Abort--------------------> ABORTING --Aborted--> ENDED(OK)
+ *   BINDING --on_bound, decided: Commit----------------------> COMMITTING
+ *   BINDING --on_bound, not the job's target: Stop-----------> ENDED(MISMATCH)
  *   PLANNING --on_plan_accepted: open links------------------> LINKING
  *   LINKING --links up: start the copy-----------------------> COPYING
  *   COPYING --check_copied: copied here and applied there----> CATCHING_UP
@@ -28,7 +32,7 @@
  *   S1 writes are frozen exactly in FREEZING..DECIDING, and behind a decision that is in doubt
  *   S2 the decision is asked for only after an equal Prepared for the freeze that is in force
  *   S3 unfreeze is not asked for behind the decision, unless the decision is known not to be made
- *   S4 ENDED(OK) only after the target has said that it owns
+ *   S4 ENDED(OK) only after the target has said that it owns, or what it was told
  *   S5 a freeze has one deadline: FREEZING has an end, DRAINING and PREPARING end by that deadline
  */
 #ifndef HAUL_SOURCE_SESSION_H
@@ -49,6 +53,7 @@ enum source_event_type {
     SOURCE_EVENT_CHANNEL_UP,
     SOURCE_EVENT_CHANNEL_DOWN, /* error */
     SOURCE_EVENT_MESSAGE,      /* message */
+    SOURCE_EVENT_BOUND,        /* error.status: OK, MISMATCH (another target) or why not; jobs */
     SOURCE_EVENT_LINKS_UP,
     SOURCE_EVENT_LINKS_DOWN, /* error: a data link broke, and no other was to be had */
     SOURCE_EVENT_COPIED,     /* every block of the snapshot was sent and freed */
@@ -71,12 +76,14 @@ struct source_event {
     uint64_t batches; /* of the delta lane, sent since the job began */
     const struct digest *digests;
     uint64_t activity; /* of a TICK: changes whenever readers and links have done something */
+    struct haul_slice jobs; /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
 };
 
 enum source_action_type {
     SOURCE_ACTION_SEND,       /* message: take it, send it, release it */
     SOURCE_ACTION_CONNECT,    /* open the control channel again */
     SOURCE_ACTION_DISCONNECT, /* close channel and links, stop readers; the view is kept */
+    SOURCE_ACTION_BIND,       /* record whom the last Welcome is from */
     SOURCE_ACTION_OPEN_LINKS,
     SOURCE_ACTION_START_COPY,
     SOURCE_ACTION_ROUND, /* read the log up to its end now */
@@ -99,14 +106,13 @@ struct source_session_options {
     struct haul_source_options source; /* numbers resolved */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    const char *identity; /* of the database */
+    const char *identity;         /* of the database */
     struct version_claim version; /* of this side */
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms; /* keep trying to come back for so long; 0: never */
     bool continued;        /* the job was begun by an earlier run */
     bool decided;          /* resolve: the decision to commit was made by an earlier run */
-    uint8_t supersedes[JOB_JOURNALS_MAX][HAUL_JOB_BYTES]; /* jobs that this one replaces */
-    size_t superseded_count;
+    bool only_tells;       /* resolve: nothing was decided, the target learns which jobs are over */
 };
 
 struct source_session;

@@ -9,6 +9,7 @@
 #define SOURCE_STATE_LIST(X)                                                \
     X(CONNECTING, CONNECTING, "the control channel is being opened")        \
     X(GREETING, CONNECTING, "Hello is out, Welcome awaited")                \
+    X(BINDING, PLANNING, "the target's identity is being recorded")         \
     X(PLANNING, PLANNING, "Plan is out, PlanAccepted awaited")              \
     X(LINKING, PLANNING, "the data links are being opened")                 \
     X(COPYING, COPYING, "the snapshot is on its way")                       \

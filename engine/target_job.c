@@ -329,7 +329,12 @@ static void take_plan(struct target_job *job, const struct message *message)
 {
     struct haul_error error = {0};
     error.status = plan_from_message(&job->incoming_plan, message, &error);
+    if (error.status == HAUL_OK) {
+        error.status = target_record_note_over(&job->record,
+                                               message_slice(message->as.plan.supersedes), &error);
+    }
     if (error.status != HAUL_OK) {
+        plan_fini(&job->incoming_plan);
         feed_error(job, TARGET_EVENT_CHECKED, &error);
         return;
     }
@@ -419,7 +424,11 @@ static void on_control_message(struct target_job *job, const struct control_even
         control_channel_trust(job->channel);
         control_channel_note_peer_timeout(job->channel, message.as.hello.peer_timeout_ms);
     }
-    if (message.type == MESSAGE_LINK) {
+    if (message.type == MESSAGE_ABORT && !target_job_has_calls(job) &&
+        target_record_note_over(&job->record, message_slice(message.as.abort.jobs), &error) !=
+            HAUL_OK) {
+        feed_error(job, TARGET_EVENT_FAILED, &error);
+    } else if (message.type == MESSAGE_LINK) {
         receiver_links_describe(&job->copy.links, &message.as.link);
     } else {
         struct target_event session_event = {.type = TARGET_EVENT_MESSAGE, .message = &message};
@@ -703,6 +712,7 @@ enum haul_status target_job_create(const struct target_job_options *options, int
     }
     job->options = *options;
     target_record_init(&job->record, options->target);
+    link_address_format(&options->peer, job->record.peer_address);
     struct link_config config = {
         .options = options->target->link, .clock = options->clock, .log = options->target->log};
     target_copy_init(&job->copy, options->target, &job->record, options->group, &config);

@@ -99,6 +99,7 @@ void target_record_fini(struct target_record *record)
     journal_close(record->journal);
     free_positions(record);
     free(record->base_digests);
+    free(record->over);
     plan_fini(&record->plan);
     memset(record, 0, sizeof(*record));
 }
@@ -144,14 +145,15 @@ static enum haul_status give_up(struct haul_store *store, struct journal *journa
     enum haul_status status = read_plan(store, journal, &plan, error);
     bool has_plan = status == HAUL_OK;
     bool cleared = journal_state(journal)->cleared;
-    if (journal_state(journal)->phase == JOURNAL_PHASE_DONE) {
+    enum journal_phase phase = journal_state(journal)->phase;
+    if (phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW) {
         if (has_plan) {
             plan_fini(&plan);
         }
         return job_journal_finish(journal, error); /* only its file is left */
     }
     status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
-    if (status == HAUL_OK && journal_state(journal)->phase != JOURNAL_PHASE_ABORTED) {
+    if (status == HAUL_OK && phase != JOURNAL_PHASE_ABORTED) {
         status = job_journal_aborted(journal, HAUL_CANCELLED, text, error);
     }
     if (status == HAUL_OK && has_plan && !cleared) {
@@ -209,35 +211,70 @@ static enum haul_status busy(const struct journal *journal, struct haul_error *e
     return HAUL_BUSY;
 }
 
-static enum haul_status supersede_one(struct target_record *record, const uint8_t *job,
-                                      struct haul_error *error)
+/* A job's name alone is worth nothing: it is the database at the other end that counts. */
+static enum haul_status check_peer(const struct target_record *record,
+                                   const struct journal *journal, struct haul_error *error)
+{
+    if (job_journal_is_bound_to(journal, record->peer) || HAUL_PLANTED_BUG(PEER_UNCHECKED)) {
+        return HAUL_OK;
+    }
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s is a job of database %s, not of %s", name,
+                   journal_state(journal)->peer, record->peer);
+    haul_error_hint(error, "a copy of a database cannot go on with the jobs of the original");
+    return HAUL_MISMATCH;
+}
+
+/* The source has its record of the old job at hand, and says that nothing was decided. */
+static enum haul_status give_up_over(struct target_record *record, const uint8_t *job,
+                                     struct haul_error *error)
 {
     struct journal *old = NULL;
-    bool existed = false;
     struct haul_store *store = record->target->store;
-    enum haul_status status = job_journal_open(store, JOURNAL_TARGET, job, &old, &existed, error);
+    enum haul_status status = job_journal_open_existing(store, JOURNAL_TARGET, job, &old, error);
     if (status != HAUL_OK) {
-        return status;
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status;
     }
-    /* The source has its record of the old job at hand, and says that nothing was decided. */
-    if (phase_of(journal_state(old)) == JOB_COMMITTED) {
+    status = check_peer(record, old, error);
+    if (status == HAUL_OK && phase_of(journal_state(old)) == JOB_COMMITTED) {
         status = busy(old, error);
+    }
+    if (status != HAUL_OK) {
         journal_close(old);
         return status;
     }
     return give_up(store, old, "superseded by a new job of the same source", error);
 }
 
-static enum haul_status supersede(struct target_record *record, const haul_control_Hello *hello,
-                                  struct haul_error *error)
+static enum haul_status give_up_all_over(struct target_record *record, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < hello->supersedes_count && status == HAUL_OK; i++) {
-        if (hello->supersedes[i].size == HAUL_JOB_BYTES) {
-            status = supersede_one(record, hello->supersedes[i].bytes, error);
-        }
+    for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
+        const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
+        bool own = memcmp(job, record->job, HAUL_JOB_BYTES) == 0;
+        status = own ? HAUL_OK : give_up_over(record, job, error);
     }
     return status;
+}
+
+enum haul_status target_record_note_over(struct target_record *record, struct haul_slice jobs,
+                                         struct haul_error *error)
+{
+    free(record->over);
+    record->over_count = 0;
+    record->over = malloc(jobs.size + 1);
+    if (jobs.size % HAUL_JOB_BYTES != 0) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a list of jobs is cut short");
+    }
+    if (record->over == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a list of jobs");
+    }
+    if (jobs.size > 0) {
+        memcpy(record->over, jobs.data, jobs.size);
+    }
+    record->over_count = jobs.size / HAUL_JOB_BYTES;
+    return HAUL_OK;
 }
 
 /* The epoch of a job counts its source's attempts, from 1. */
@@ -259,7 +296,7 @@ static enum haul_status own_plan(struct target_record *record,
     const struct haul_hooks *hooks = &record->target->hooks;
     const struct version_move move = {.outcome = VERSION_IMPORTED,
                                       .job = journal_job_id(journal),
-                                      .peer = "",
+                                      .peer = journal_state(journal)->peer,
                                       .plan = plan,
                                       .expected = record->recorded_version,
                                       .new_version = committed->new_version,
@@ -303,6 +340,10 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
                                      struct haul_error *error)
 {
     const struct journal_state *state = journal_state(record->journal);
+    enum haul_status status = check_peer(record, record->journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     if (record->epoch < epoch_of(state) && !HAUL_PLANTED_BUG(EPOCH_UNCHECKED)) {
         return haul_error_set(error, HAUL_FENCED, NULL, 0,
                               "a newer attempt of this job has been here: %" PRIu64
@@ -313,7 +354,6 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     record->resumed = record->phase != JOB_UNKNOWN;
     record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
     *new_version = state->prepared.new_version;
-    enum haul_status status = HAUL_OK;
     if (record->resumed) {
         status = read_plan(record->target->store, record->journal, &record->plan, error);
         record->has_plan = status == HAUL_OK;
@@ -343,11 +383,10 @@ enum haul_status target_record_look_up(struct target_record *record,
     struct haul_store *store = record->target->store;
     memcpy(record->job, hello->job.bytes, HAUL_JOB_BYTES);
     record->epoch = hello->epoch;
+    (void)snprintf(record->peer, sizeof(record->peer), "%.*s", (int)hello->source_identity.size,
+                   (const char *)hello->source_identity.bytes);
     /* Whatever lies there is this job's now, also when it only learns that it is committed. */
     enum haul_status status = name_staging(record, store, error);
-    if (status == HAUL_OK) {
-        status = supersede(record, hello, error);
-    }
     if (status != HAUL_OK) {
         return status;
     }
@@ -371,55 +410,56 @@ enum haul_status target_record_look_up(struct target_record *record,
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
-static bool plans_touch(const struct plan *a, const struct plan *b)
+/* An unfinished job that meets the plan: refuse, or give it up when the source says overwrite. One
+ * that is aborted is over, and only could not be cleared; its source may have forgotten it. What
+ * does not meet the plan stays for its own source. Takes the journal over. */
+static enum haul_status check_other(struct target_record *record, const struct plan *plan,
+                                    struct journal *other, struct haul_error *error)
 {
-    bool touch = false;
-    for (size_t i = 0; i < a->range_count && !touch; i++) {
-        for (size_t j = 0; j < b->range_count && !touch; j++) {
-            touch = key_range_overlaps(&a->ranges[i], &b->ranges[j]);
-        }
+    struct haul_store *store = record->target->store;
+    struct plan theirs;
+    enum job_phase phase = phase_of(journal_state(other));
+    enum haul_status status = job_journal_read_plan(other, &theirs, error);
+    bool meets = status == HAUL_OK && plan_overlaps(plan, &theirs);
+    if (status == HAUL_OK) {
+        plan_fini(&theirs);
     }
-    return touch;
+    if (phase == JOB_COMMITTED) {
+        return finish_owning(record, other, error);
+    }
+    bool over = phase == JOB_UNKNOWN; /* ABORTED, DONE, or nothing was promised yet */
+    if (meets && !over && (phase == JOB_PREPARED || !plan->overwrite)) {
+        status = busy(other, error);
+    }
+    if ((status != HAUL_OK && status != HAUL_NOT_FOUND) || (!meets && !over)) {
+        journal_close(other);
+        return status;
+    }
+    return give_up(store, other, "given up for another job", error);
 }
 
-/* Another unfinished job on these ranges: refuse, or give it up when the source says overwrite. One
- * that was aborted here and could not be cleared then is over; its source may have forgotten it. */
 static enum haul_status check_others(struct target_record *record, const struct plan *plan,
                                      struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
-    struct journal *other = NULL;
-    enum haul_status status;
-    while ((status = job_journal_find(store, JOURNAL_TARGET, &other, error)) == HAUL_OK) {
-        struct plan theirs;
-        status = read_plan(store, other, &theirs, error);
-        bool touches = status == HAUL_OK && plans_touch(plan, &theirs);
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        struct journal *other = NULL;
+        bool own = memcmp(entries[i].job_id, record->job, HAUL_JOB_BYTES) == 0;
+        if (own && record->journal != NULL) {
+            continue;
+        }
+        status = job_journal_open_existing(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
         if (status == HAUL_OK) {
-            plan_fini(&theirs);
-        }
-        enum job_phase phase = phase_of(journal_state(other));
-        if (status == HAUL_OK && phase == JOB_COMMITTED) {
-            status = finish_owning(record, other, error);
-            if (status == HAUL_OK) {
-                continue;
-            }
-            return status;
-        }
-        bool over = journal_state(other)->phase == JOURNAL_PHASE_ABORTED;
-        bool keeps = phase == JOB_PREPARED || (touches && !plan->overwrite);
-        if (status == HAUL_OK && keeps && !over) {
-            status = busy(other, error);
-        }
-        if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
-            journal_close(other);
-            return status;
-        }
-        status = give_up(store, other, "given up for another job", error);
-        if (status != HAUL_OK) {
-            return status;
+            status = check_other(record, plan, other, error);
+        } else if (status == HAUL_NOT_FOUND) {
+            status = HAUL_OK; /* ended in between */
         }
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    free(entries);
+    return status;
 }
 
 /* Positions of the journal, in the plan's order. */
@@ -519,12 +559,29 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
     return status;
 }
 
+/* A new job has no journal yet: one of its name is of another job, whatever it is. */
+static enum haul_status make_journal(struct target_record *record, struct haul_error *error)
+{
+    bool existed = false;
+    enum haul_status status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job,
+                                               &record->journal, &existed, error);
+    if (status == HAUL_OK && existed) {
+        status = busy(record->journal, error);
+        journal_close(record->journal);
+        record->journal = NULL;
+    }
+    return status;
+}
+
 static enum haul_status check_new(struct target_record *record, struct plan *plan,
                                   struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
-    bool existed = false;
-    enum haul_status status = check_others(record, plan, error);
+    enum haul_status status = give_up_all_over(record, error);
+    if (status == HAUL_OK) {
+        status = check_others(record, plan, error);
+    }
+    record->over_count = 0;
     record->plan = *plan;
     record->has_plan = true;
     if (status == HAUL_OK) {
@@ -532,8 +589,10 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
     }
     record->checked_sequence = store->ops->sequence(store);
     if (status == HAUL_OK && record->journal == NULL) {
-        status =
-            job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed, error);
+        status = make_journal(record, error);
+    }
+    if (status == HAUL_OK && record->peer[0] != '\0') {
+        status = job_journal_bind(record->journal, record->peer, record->peer_address, error);
     }
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
@@ -676,6 +735,10 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
         }
+    }
+    enum haul_status status = give_up_all_over(record, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     const struct haul_hooks *hooks = &record->target->hooks;
     if (record->reserved && hooks->unreserve != NULL) {

@@ -22,9 +22,15 @@ struct target_record {
     const struct haul_target_options *target; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    uint64_t recorded_version; /* of the store, when the source came */
-    struct journal *journal;   /* NULL: the job has none yet, or no more */
-    enum job_phase phase;      /* as the journal said when the source came */
+    uint64_t recorded_version;          /* of the store, when the source came */
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's, by its Hello */
+    char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
+    /* Other jobs of the source that are over, HAUL_JOB_BYTES each: as its plan says, or its Abort.
+     * The loop sets them while no call runs. */
+    uint8_t *over;
+    size_t over_count;
+    struct journal *journal; /* NULL: the job has none yet, or no more */
+    enum job_phase phase;    /* as the journal said when the source came */
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
@@ -43,16 +49,21 @@ void target_record_init(struct target_record *record, const struct haul_target_o
 /* Removes staging files; the journal stays where it stands. */
 void target_record_fini(struct target_record *record);
 
-/* Read the records of the job that Hello names; give up the one that it supersedes.
- * Errors: BUSY (the superseded one is past giving up), FENCED (a newer attempt was here), and those
- * of journals and store. */
+/* Take over what the source says of its other jobs. Errors: NO_MEMORY, PROTOCOL. */
+enum haul_status target_record_note_over(struct target_record *record, struct haul_slice jobs,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Read the records of the job that Hello names. Errors: MISMATCH (it is another source's), FENCED
+ * (a newer attempt was here), and those of journals and store. */
 enum haul_status target_record_look_up(struct target_record *record,
                                        const haul_control_Hello *hello, uint64_t *new_version,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Hold the plan (taken over, also on error) against the store and the records; then PLAN stands.
+ * Jobs that the plan says are over are given up before, if they are of this source.
  * Errors: those of target_plan_check; BUSY (another job has its hand on these ranges); MISMATCH
- * (the journal has another plan). A new job that fails here leaves no journal. */
+ * (the journal has another plan, or a job that is said to be over is another source's). A new job
+ * that fails here leaves no journal. */
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -77,7 +88,8 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The job ends without a commit: remove what it copied, then its records. */
+/* The job ends without a commit: remove what it copied, then its records; and so for the jobs that
+ * the source's Abort named (target_record_note_over). */
 enum haul_status target_record_clear(struct target_record *record, const struct haul_error *reason,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 

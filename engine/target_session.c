@@ -59,6 +59,21 @@ static bool check_secret(struct target_session *session, const haul_control_Hell
     return difference == 0;
 }
 
+/* The range would be cleared under its own source. */
+static bool check_is_another(struct target_session *session, const haul_control_Hello *hello)
+{
+    const haul_control_Welcome *welcome = &session->options.welcome.as.welcome;
+    bool same = hello->source_identity.size > 0 &&
+                hello->source_identity.size == welcome->target_identity.size &&
+                memcmp(hello->source_identity.bytes, welcome->target_identity.bytes,
+                       hello->source_identity.size) == 0;
+    if (same) {
+        target_refuse_with(session, HAUL_MISMATCH, "the target is the source itself",
+                           "give the address of another database");
+    }
+    return !same;
+}
+
 static void on_hello(struct target_session *session, const haul_control_Hello *hello,
                      uint64_t now_ns)
 {
@@ -70,6 +85,7 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
     }
     /* A job that was accepted before has moved our version on itself when it was committed. */
     if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
+        !check_is_another(session, hello) ||
         (!hello->resume && !check_config_versions(session, hello))) {
         return;
     }
@@ -210,6 +226,12 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
     struct haul_error error = {0};
     haul_error_set(&error, message_status(message->status, HAUL_CANCELLED), NULL, 0,
                    "the source ended the job: %s", message->text);
+    bool names_jobs = message->jobs != NULL && message->jobs->size > 0;
+    if (names_jobs && session->state != TARGET_GREETED) {
+        target_fail_with(session, HAUL_PROTOCOL, "Abort names other jobs out of place");
+        return;
+    }
+    session->begun = session->begun || names_jobs; /* there is something to clear */
     if (session->state == TARGET_CLEARING) {
         session->told_to_abort = true;
     } else if (session->state == TARGET_LOOKING) {

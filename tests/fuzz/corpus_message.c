@@ -43,8 +43,6 @@ static void write_greetings(void)
                                             .resume = true,
                                             .peer_timeout_ms = 15000};
     FILL_BYTES(message.as.hello.job, 'j');
-    message.as.hello.supersedes_count = 1;
-    FILL_BYTES(message.as.hello.supersedes[0], 'o');
     FILL_BYTES(message.as.hello.source_identity, 'i');
     write_message(&message, "hello");
 
@@ -104,6 +102,7 @@ static void write_answers(void)
 
     message_init(&message, MESSAGE_ABORT);
     message.as.abort = (haul_control_Abort){.status = HAUL_CANCELLED, .text = "t", .hint = "h"};
+    message.as.abort.jobs = message_bytes(slice_of("of sixteen bytes", 16));
     write_message(&message, "abort");
     message_init(&message, MESSAGE_ABORTED);
     message.as.aborted.cleared = true;

@@ -25,9 +25,12 @@ enum step {
     STEP_FAILED,
     STEP_CANCEL,
     STEP_TICK,
+    STEP_STOP,
+    STEP_PEER_STOPS,
+    STEP_BOUND,
 };
 
-enum { NO_RETRY = 1, DECIDED = 2, JOB_PREPARED = 2, JOB_COMMITTED = 3 };
+enum { NO_RETRY = 1, DECIDED = 2, ONLY_TELLS = 8, JOB_PREPARED = 2, JOB_COMMITTED = 3 };
 
 static struct corpus_input input;
 
@@ -47,6 +50,7 @@ static void add_copying(void)
 {
     add(STEP_CHANNEL_UP, 0, 0);
     add(STEP_WELCOME, 0, 0);
+    add(STEP_BOUND, 0, 1);
     add(STEP_ACCEPTED, 0, 0);
     add(STEP_LINKS_UP, 0, 0);
 }
@@ -88,6 +92,7 @@ static void write_lost_paths(void)
     add(STEP_TICK, 20, 0);
     add(STEP_CHANNEL_UP, 0, 0);
     add(STEP_WELCOME, 0, JOB_COMMITTED);
+    add(STEP_BOUND, 0, 1);
     write_case("committed-meanwhile");
     corpus_add_byte(&input, NO_RETRY);
     add_committing();
@@ -96,8 +101,20 @@ static void write_lost_paths(void)
     corpus_add_byte(&input, DECIDED);
     add(STEP_CHANNEL_UP, 0, 0);
     add(STEP_WELCOME, 0, JOB_PREPARED);
+    add(STEP_BOUND, 0, 1);
     add(STEP_COMMITTED, 0, 0);
     write_case("resolved");
+    corpus_add_byte(&input, DECIDED);
+    add(STEP_CHANNEL_UP, 0, 0);
+    add(STEP_WELCOME, 0, JOB_COMMITTED);
+    add(STEP_BOUND, 2, 0);
+    write_case("resolved-at-a-stranger");
+    corpus_add_byte(&input, ONLY_TELLS);
+    add(STEP_CHANNEL_UP, 0, 0);
+    add(STEP_WELCOME, 0, 0);
+    add(STEP_BOUND, 0, 2);
+    add(STEP_ABORTED, 0, 0);
+    write_case("told");
     corpus_add_byte(&input, 0);
     add_prepared();
     add(STEP_PREPARED, 0, 7);

@@ -65,8 +65,8 @@ static void check_put(struct ownership *ownership, struct haul_slice key)
     if (ownership_put(ownership, &move) == HAUL_OK) {
         check_record(ownership);
         haul_assert(ownership_find(ownership, "fuzzed", &from_key, OWNERSHIP_IMPORTED) == NULL);
-        haul_assert(range_map_covers(ownership_map(ownership, "fuzzed"), &from_key,
-                                     OWNERSHIP_RELEASED));
+        haul_assert(
+            range_map_covers(ownership_map(ownership, "fuzzed"), &from_key, OWNERSHIP_RELEASED));
     }
     key_range_fini(&from_key);
 }

@@ -10,7 +10,8 @@
  *   1. FREEZE and UNFREEZE or RELEASE take turns, and no job leaves the range frozen but in doubt
  *   2. DECIDE is asked for once, while frozen, on a Prepared for this freeze with equal digests
  *   3. from then on no UNFREEZE and no Abort, unless the record is known not to have been written
- *   4. after the decision the job ends in OK or IN_DOUBT; OK only when the target has said so */
+ *   4. no plan, commit or list of jobs goes to a target that was not recorded as the job's
+ *   5. after the decision the job ends in OK or IN_DOUBT; OK only when the target has said so */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ enum options {
     OPTION_NO_RETRY = 1 << 0,
     OPTION_DECIDED = 1 << 1, /* resolve */
     OPTION_CONTINUED = 1 << 2,
+    OPTION_ONLY_TELLS = 1 << 3,
 };
 
 enum step {
@@ -50,6 +52,7 @@ enum step {
     STEP_TICK,
     STEP_STOP,
     STEP_PEER_STOPS,
+    STEP_BOUND,
     STEP_COUNT,
 };
 
@@ -81,11 +84,15 @@ struct script {
     bool decision_asked;
     bool decided;
     bool target_has_it;
+    bool bound;   /* on this connection, and it is the right target */
+    bool cleared; /* so the target has said */
+    bool only_tells;
     bool resolves; /* nothing was frozen by this process */
     bool ended;
     uint64_t batches;
 };
 
+static const uint8_t jobs[2 * HAUL_JOB_BYTES];
 static const struct digest digests[FAMILY_COUNT] = {{.count = 1}, {.count = 2}};
 
 static struct haul_error error_of(const struct script *script)
@@ -114,9 +121,14 @@ static void check_message(struct script *script, const struct message *message)
         break;
     case MESSAGE_COMMIT:
         haul_assert(script->decided && message->as.commit.new_version == script->new_version);
+        haul_assert(script->bound || !script->resolves);
+        break;
+    case MESSAGE_PLAN:
+        haul_assert(script->bound);
         break;
     case MESSAGE_ABORT:
         haul_assert(!script->decision_asked);
+        haul_assert(message->as.abort.jobs == NULL || script->bound);
         break;
     default:
         break;
@@ -140,6 +152,8 @@ static void drop_path(struct script *script)
 {
     script->channel_up = false;
     script->connecting = false;
+    script->bound = false;
+    script->asked[SOURCE_ACTION_BIND] = false;
     script->asked[SOURCE_ACTION_OPEN_LINKS] = false;
     script->asked[SOURCE_ACTION_START_COPY] = false;
     script->asked[SOURCE_ACTION_ROUND] = false;
@@ -203,7 +217,8 @@ static void check_state(const struct script *script)
     haul_assert(script->ended == (source_session_state(script->session) == SOURCE_ENDED));
     if (script->ended) {
         haul_assert(!script->frozen || outcome == HAUL_IN_DOUBT);
-        haul_assert(outcome != HAUL_OK || (script->decided && script->target_has_it));
+        haul_assert(outcome != HAUL_OK || (script->decided && script->target_has_it) ||
+                    (script->only_tells && script->cleared));
         haul_assert(!script->decided || outcome == HAUL_OK || outcome == HAUL_IN_DOUBT);
     }
 }
@@ -278,6 +293,9 @@ static void feed_message(struct script *script)
         message.as.abort.status = script->a;
     } else if (message.type == MESSAGE_REFUSED) {
         message.as.refused.status = script->a;
+    } else if (message.type == MESSAGE_ABORTED) {
+        message.as.aborted.cleared = (script->a & 1) == 0;
+        script->cleared = script->cleared || message.as.aborted.cleared;
     }
     if (script->channel_up) {
         enum source_state state = source_session_state(script->session);
@@ -328,6 +346,16 @@ static bool fill_answer(struct script *script, struct source_event *event)
         event->type = SOURCE_EVENT_DIGESTED;
         event->digests = digests;
         return was_asked(script, SOURCE_ACTION_DIGEST);
+    case STEP_BOUND:
+        event->type = SOURCE_EVENT_BOUND;
+        if (script->a % 4 == 3) {
+            event->error = error_of(script);
+        } else if (script->a % 4 == 2) {
+            (void)haul_error_set(&event->error, HAUL_MISMATCH, NULL, 0, "made up by the script");
+        }
+        script->bound = script->asked[SOURCE_ACTION_BIND] && event->error.status == HAUL_OK;
+        event->jobs = slice_of(jobs, (size_t)(script->b % 3) * HAUL_JOB_BYTES);
+        return was_asked(script, SOURCE_ACTION_BIND);
     default:
         return false;
     }
@@ -419,6 +447,7 @@ static void open_session(struct script *script, struct plan *plan, unsigned flag
         .retry_max_ms = (flags & OPTION_NO_RETRY) != 0 ? 0 : RETRY_MAX_MS,
         .version = {OLD_VERSION, true},
         .decided = (flags & OPTION_DECIDED) != 0,
+        .only_tells = (flags & (OPTION_DECIDED | OPTION_ONLY_TELLS)) == OPTION_ONLY_TELLS,
         .continued = (flags & OPTION_CONTINUED) != 0,
     };
     options.source.lag_bytes_max = LAG_BYTES_MAX;
@@ -426,6 +455,7 @@ static void open_session(struct script *script, struct plan *plan, unsigned flag
     script->decided = options.decided;
     script->new_version = NEW_VERSION;
     script->resolves = options.decided;
+    script->only_tells = options.only_tells;
     script->decision_asked = options.decided;
     expect_status(source_session_create(&options, &script->session), HAUL_OK);
 }

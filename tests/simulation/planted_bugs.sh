@@ -53,7 +53,7 @@ suite_of() {
     SKIP_CRC | SLOT_CRC) echo test_bit_flips_planted ;;
     STALE_WORK) echo test_verbs_queue_planted ;;
     STALE_FREEZE) echo test_freeze_calls_planted ;;
-    EPOCH_UNCHECKED) echo test_target_record_planted ;;
+    EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_record_planted ;;
     UNSETTLED_SWAP) echo test_version_record_planted ;; # a seed of 100,000 finds it, too
     esac
 }

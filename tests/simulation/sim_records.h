@@ -10,7 +10,7 @@
 #include "journal_state.h"
 #include "sim_host.h"
 
-enum { SIM_RECORDS_JOB_COUNT = 24 };
+enum { SIM_RECORDS_JOB_COUNT = 256 };
 
 struct sim_job_record {
     uint8_t id[HAUL_JOB_BYTES];

@@ -214,6 +214,7 @@ struct haul_result {
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
+    uint32_t told_count;   /* resolve: jobs that are over, of which the target has nothing left */
     uint32_t link_count;   /* data links in use at the end */
     double write_pause_ms; /* freeze to release */
     uint64_t lag_bytes_at_freeze;

@@ -60,6 +60,13 @@ static const struct journal_prepared sample_prepared = {
             .text = {(const uint8_t *)"too slow", 8} \
         }                                            \
     }
+#define SAMPLE_PEER(where)                             \
+    {                                                  \
+        .type = JOURNAL_PEER, .peer = {                \
+            .identity = {(const uint8_t *)"id/12", 5}, \
+            .address = {(const uint8_t *)(where), 6}   \
+        }                                              \
+    }
 #define SAMPLE_POSITION                                                                 \
     {                                                                                   \
         .type = JOURNAL_POSITION, .positions = {.items = sample_positions, .count = 2 } \
@@ -85,6 +92,7 @@ static const struct journal_record sample_source[] = {
     {.type = JOURNAL_FROZEN, .frozen_sequence = 1100},
     {.type = JOURNAL_UNFROZEN},
     {.type = JOURNAL_SNAPSHOT, .snapshot = {.sequence = 1150, .wal_sequence = 1001}},
+    SAMPLE_PEER("host:2"),
     {.type = JOURNAL_FROZEN, .frozen_sequence = 1234},
     SAMPLE_DECISION(true),
     {.type = JOURNAL_RELEASED},
@@ -102,6 +110,7 @@ static const struct journal_record sample_target[] = {
     SAMPLE_DELTA(1, 1101),
     {.type = JOURNAL_PREPARED, .prepared = &sample_prepared},
     SAMPLE_DELTA(2, 1200),
+    SAMPLE_PEER("host:3"),
     {.type = JOURNAL_PREPARED, .prepared = &sample_prepared},
     {.type = JOURNAL_COMMITTED, .committed = {.new_version = 5, .epoch = 77}},
     {.type = JOURNAL_DONE},
@@ -136,12 +145,13 @@ static inline void sample_text(const struct journal_state *state, char text[SAMP
 {
     size_t at = (size_t)snprintf(
         text, SAMPLE_TEXT_BYTES,
-        "%s outcome %d records %" PRIu64 " plan '%.*s' abort %s '%s' snapshot %u %" PRIu64
-        " %" PRIu64 " frozen %d %" PRIu64 " decided %d %d %" PRIu64 " %" PRIu64 " %" PRIu64
-        " epoch %" PRIu64 " cleared %d delta %d %" PRIu64 " %" PRIu64 " committed %" PRIu64
-        " %" PRIu64,
-        journal_phase_name(state->phase), state->outcome, state->record_count,
-        (int)state->plan_size, state->plan_size == 0 ? "" : (const char *)state->plan,
+        "%s peer '%s' '%s' outcome %d records %" PRIu64
+        " plan '%.*s' abort %s '%s' snapshot %u %" PRIu64 " %" PRIu64 " frozen %d %" PRIu64
+        " decided %d %d %" PRIu64 " %" PRIu64 " %" PRIu64 " epoch %" PRIu64
+        " cleared %d delta %d %" PRIu64 " %" PRIu64 " committed %" PRIu64 " %" PRIu64,
+        journal_phase_name(state->phase), state->peer, state->peer_address, state->outcome,
+        state->record_count, (int)state->plan_size,
+        state->plan_size == 0 ? "" : (const char *)state->plan,
         haul_status_name(state->abort_status), state->abort_text, state->snapshot_count,
         state->snapshot.sequence, state->snapshot.wal_sequence, state->frozen,
         state->frozen_sequence, state->decided, state->decision.commit, state->decision.old_version,

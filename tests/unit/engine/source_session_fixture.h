@@ -26,7 +26,7 @@ static struct source_session *session;
 static struct source_action action;
 
 /* A job of one family, everything in it. */
-static inline void open_session_of(bool decided)
+static inline void open_session_as(const struct source_session_options *kind)
 {
     static const struct plan_family only = {
         .family = {.name = "default", .comparator = "leveldb.BytewiseComparator"}};
@@ -47,9 +47,15 @@ static inline void open_session_of(bool decided)
         .source = {.lag_bytes_max = LAG_BYTES_MAX, .freeze_max_ms = FREEZE_MAX_MS},
         .peer_timeout_ms = PEER_TIMEOUT_MS,
         .retry_max_ms = RETRY_MAX_MS,
-        .decided = decided};
+        .decided = kind->decided,
+        .only_tells = kind->only_tells};
     memset(options.job, 7, sizeof(options.job));
     check_or_stop(source_session_create(&options, &session) == HAUL_OK);
+}
+
+static inline void open_session_of(bool decided)
+{
+    open_session_as(&(struct source_session_options){.decided = decided});
 }
 
 static inline void open_session(void)
@@ -89,14 +95,6 @@ static inline void feed_welcome(uint64_t now_ns)
     feed_welcome_of(JOB_UNKNOWN, now_ns);
 }
 
-static inline void feed_refused(enum haul_status status, uint64_t now_ns)
-{
-    struct message message;
-    message_init(&message, MESSAGE_REFUSED);
-    message.as.refused.status = (uint32_t)status;
-    feed_message(&message, now_ns);
-}
-
 /* The next action, but for Working messages, which come and go with the time. */
 static inline bool next_action(void)
 {
@@ -105,6 +103,26 @@ static inline bool next_action(void)
         found = source_session_action(session, &action);
     } while (found && action.type == SOURCE_ACTION_SEND && action.message.type == MESSAGE_WORKING);
     return found;
+}
+
+static inline bool does(enum source_action_type type)
+{
+    return next_action() && action.type == type;
+}
+
+/* The driver has recorded whom the Welcome was from. */
+static inline void bind_to_target(uint64_t now_ns)
+{
+    check(does(SOURCE_ACTION_BIND));
+    feed_type(SOURCE_EVENT_BOUND, HAUL_OK, now_ns);
+}
+
+static inline void feed_refused(enum haul_status status, uint64_t now_ns)
+{
+    struct message message;
+    message_init(&message, MESSAGE_REFUSED);
+    message.as.refused.status = (uint32_t)status;
+    feed_message(&message, now_ns);
 }
 
 /* The next action is that message; `resume` of a Hello. */
@@ -118,11 +136,6 @@ static inline bool sends(enum message_type type, bool *resume)
     return found;
 }
 
-static inline bool does(enum source_action_type type)
-{
-    return next_action() && action.type == type;
-}
-
 /* Up to the plan, which is out. */
 static inline void propose(bool expect_resume, uint64_t now_ns)
 {
@@ -131,6 +144,7 @@ static inline void propose(bool expect_resume, uint64_t now_ns)
     check(sends(MESSAGE_HELLO, &resume));
     check_equal(resume, expect_resume);
     feed_welcome(now_ns);
+    bind_to_target(now_ns);
     check(sends(MESSAGE_PLAN, &resume));
 }
 

@@ -46,6 +46,8 @@ static inline void start_with(uint64_t config_version, bool known)
                                              .peer_timeout_ms = PEER_TIMEOUT_MS};
     message_init(&options.welcome, MESSAGE_WELCOME);
     options.welcome.as.welcome.slot_count = 64;
+    options.welcome.as.welcome.target_identity.size = 8;
+    memcpy(options.welcome.as.welcome.target_identity.bytes, "target/1", 8);
     memset(&action, 0, sizeof(action));
     now_ns = start_ns;
     for (size_t i = 0; i < FAMILY_COUNT; i++) {

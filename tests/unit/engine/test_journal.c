@@ -215,7 +215,7 @@ static void test_journal_open__other_format_version__version(void)
 {
     fake_disk_init(&disk, 1);
     journal_close(create(JOURNAL_TARGET));
-    fake_disk_find(&disk, target_path)->bytes[8] = 2;
+    fake_disk_find(&disk, target_path)->bytes[8] = JOURNAL_FORMAT_VERSION + 1;
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
     check_status(journal_open(&config, &journal, &error), HAUL_VERSION);
@@ -333,7 +333,7 @@ static void test_journal_open__sound_frame_that_cannot_follow__corrupt(void)
     struct fake_inode *inode = fake_disk_find(&disk, target_path);
     const struct journal_frame frame = {
         .seed = get_u32(inode->bytes + 12), .flags = 0, .number = 1};
-    journal_record_encode(&sample_target[9], &frame, inode->bytes + JOURNAL_HEADER_BYTES);
+    journal_record_encode(&sample_target[10], &frame, inode->bytes + JOURNAL_HEADER_BYTES);
     inode->size = JOURNAL_HEADER_BYTES + JOURNAL_FRAME_BYTES + 16;
     struct journal_config config = config_of(JOURNAL_TARGET);
     check_status(journal_open(&config, &journal, &error), HAUL_CORRUPT);
@@ -519,7 +519,7 @@ static void test_journal_append__record_that_cannot_follow__invalid_and_nothing_
     fake_disk_init(&disk, 1);
     struct journal *journal = create(JOURNAL_TARGET);
     unsigned calls = disk.call_count;
-    check_status(journal_append(journal, &sample_target[9], true, &error), HAUL_INVALID);
+    check_status(journal_append(journal, &sample_target[10], true, &error), HAUL_INVALID);
     check(strstr(error.text, "COMMITTED cannot follow in phase NEW") != NULL);
     check_equal(disk.call_count, calls);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);

@@ -186,8 +186,8 @@ static void test_journal_record_decode__fields_out_of_bounds__corrupt(void)
     check_change_is_corrupt(&sample_target[1], BODY + 4 + 4, 2);      /* finished: 2 */
     check_change_is_corrupt(&sample_target[1], BODY + 4 + 48 + 3, 1); /* key too long */
     check_change_is_corrupt(&sample_target[6], BODY + 32 + 1, 2);     /* too many digests */
-    check_change_is_corrupt(&sample_source[6], BODY, 3);              /* decision: 3 */
-    check_change_is_corrupt(&sample_source[6], BODY + 1, 1);          /* not zero */
+    check_change_is_corrupt(&sample_source[7], BODY, 3);              /* decision: 3 */
+    check_change_is_corrupt(&sample_source[7], BODY + 1, 1);          /* not zero */
     check_change_is_corrupt(&sample_others[0], BODY, 0);              /* aborted with OK */
 }
 

@@ -40,6 +40,7 @@ static const struct journal_record one_of_each[] = {
     {.type = JOURNAL_COMMITTED, .committed = {.new_version = 5, .epoch = 77}},
     {.type = JOURNAL_CLEARED},
     {.type = JOURNAL_EPOCH, .epoch = 2},
+    SAMPLE_PEER("host:9"),
 };
 
 struct phase_case {
@@ -48,7 +49,7 @@ struct phase_case {
 };
 
 /* Letters in the order of one_of_each. */
-static const char letters[] = "PADSFUCRpdrcxe";
+static const char letters[] = "PADSFUCRpdrcxeb";
 
 static const struct journal_record *by_letter(char letter)
 {
@@ -84,9 +85,9 @@ static void check_phase(enum journal_role role, const struct phase_case *phase)
 static void test_journal_state_reserve__source_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},     {"P", "AS"},    {"PS", "ASF"},  {"PSF", "AUC"}, {"PSFU", "ASF"},
-        {"PSFC", "R"},  {"PSFCR", "D"}, {"PSFCRD", ""}, {"PSA", "D"},   {"PSFA", "U"},
-        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""},
+        {"", "PAb"},    {"P", "ASb"},   {"PS", "ASFb"}, {"PSF", "AUC"},  {"PSFU", "ASFb"},
+        {"PSFC", "R"},  {"PSFCR", "D"}, {"PSFCRD", ""}, {"PSA", "D"},    {"PSFA", "U"},
+        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""}, {"PSb", "ASFb"}, {"PSbF", "AUC"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
@@ -96,9 +97,10 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PA"},        {"P", "Apdrxe"}, {"Pd", "Apdrxe"}, {"Px", "Apdrxe"}, {"Pr", "Adrce"},
-        {"Prd", "Apdrxe"}, {"Pe", "Apdrx"}, {"Pre", "Apdrx"}, {"Prc", "D"},     {"PrcD", ""},
-        {"PA", "x"},       {"PrA", "x"},    {"PAx", "D"},     {"A", "Dx"},      {"PAxD", ""},
+        {"", "PAb"},       {"b", "PAb"},    {"P", "Apdrxeb"},   {"Pd", "Apdrxeb"},
+        {"Px", "Apdrxeb"}, {"Pr", "Adrce"}, {"Prd", "Apdrxeb"}, {"Pe", "Apdrxb"},
+        {"Pre", "Apdrxb"}, {"Prc", "D"},    {"PrcD", ""},       {"PA", "x"},
+        {"PrA", "x"},      {"PAx", "D"},    {"A", "Dx"},        {"PAxD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_TARGET, &cases[i]);
@@ -115,7 +117,7 @@ static void test_journal_state_reserve__decision_abort__reason_may_follow_once(v
     check_status(step(&state, &abort_decision), HAUL_OK);
     check_equal(state.phase, JOURNAL_PHASE_ABORTED);
     check(state.frozen);
-    check_status(step(&state, &sample_source[8]), HAUL_INVALID); /* DONE while frozen */
+    check_status(step(&state, &sample_source[9]), HAUL_INVALID); /* DONE while frozen */
     check_status(step(&state, &aborted), HAUL_OK);
     check_status(step(&state, &aborted), HAUL_INVALID);
     check_text(state.abort_text, "too slow");
@@ -129,7 +131,7 @@ static void test_journal_state_reserve__committed_with_other_epoch__invalid(void
                                              .committed = {.new_version = 5, .epoch = 78}};
     struct journal_state state;
     journal_state_init(&state, JOURNAL_TARGET);
-    run(&state, sample_target, 9);
+    run(&state, sample_target, 10);
     check_status(step(&state, &committed), HAUL_INVALID);
     journal_state_fini(&state);
 }
@@ -143,6 +145,22 @@ static void test_journal_state_reserve__version_does_not_grow__invalid(void)
     journal_state_init(&state, JOURNAL_TARGET);
     run(&state, sample_target, 2);
     check_status(step(&state, &record), HAUL_INVALID);
+    journal_state_fini(&state);
+}
+
+static void test_journal_state_reserve__another_peer__invalid(void)
+{
+    const struct journal_record moved = SAMPLE_PEER("host:4");
+    const struct journal_record other = {
+        .type = JOURNAL_PEER, .peer = {.identity = slice_of((const uint8_t *)"id/34", 5)}};
+    struct journal_state state;
+    journal_state_init(&state, JOURNAL_TARGET);
+    run(&state, sample_target, 9);
+    check_status(step(&state, &other), HAUL_INVALID);
+    check_text(state.peer, "id/12");
+    check_text(state.peer_address, "host:3");
+    check_status(step(&state, &moved), HAUL_OK);
+    check_text(state.peer_address, "host:4");
     journal_state_fini(&state);
 }
 
@@ -388,12 +406,12 @@ static void test_journal_state_claim__random_walks_of_both_sides__never_two_owne
 static void test_journal_state_claim__each_phase__as_the_recovery_table_says(void)
 {
     static const enum journal_claim source_claims[] = {
-        JOURNAL_SERVES,   JOURNAL_SERVES, JOURNAL_IN_DOUBT, JOURNAL_SERVES, JOURNAL_SERVES,
-        JOURNAL_IN_DOUBT, JOURNAL_YIELDS, JOURNAL_YIELDS,   JOURNAL_YIELDS};
+        JOURNAL_SERVES, JOURNAL_SERVES,   JOURNAL_IN_DOUBT, JOURNAL_SERVES, JOURNAL_SERVES,
+        JOURNAL_SERVES, JOURNAL_IN_DOUBT, JOURNAL_YIELDS,   JOURNAL_YIELDS, JOURNAL_YIELDS};
     static const enum journal_claim target_claims[] = {
-        JOURNAL_YIELDS,   JOURNAL_YIELDS, JOURNAL_YIELDS,   JOURNAL_YIELDS,
-        JOURNAL_YIELDS,   JOURNAL_YIELDS, JOURNAL_IN_DOUBT, JOURNAL_YIELDS,
-        JOURNAL_IN_DOUBT, JOURNAL_SERVES, JOURNAL_SERVES};
+        JOURNAL_YIELDS, JOURNAL_YIELDS,   JOURNAL_YIELDS,   JOURNAL_YIELDS,
+        JOURNAL_YIELDS, JOURNAL_YIELDS,   JOURNAL_IN_DOUBT, JOURNAL_YIELDS,
+        JOURNAL_YIELDS, JOURNAL_IN_DOUBT, JOURNAL_SERVES,   JOURNAL_SERVES};
     struct journal_state state;
     journal_state_init(&state, JOURNAL_SOURCE);
     for (size_t i = 0; i < CHECK_COUNT(sample_source); i++) {
@@ -415,6 +433,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_state_reserve__decision_abort__reason_may_follow_once),
     CHECK_TEST(test_journal_state_reserve__committed_with_other_epoch__invalid),
     CHECK_TEST(test_journal_state_reserve__version_does_not_grow__invalid),
+    CHECK_TEST(test_journal_state_reserve__another_peer__invalid),
     CHECK_TEST(test_journal_state_reserve__position_goes_back__invalid),
     CHECK_TEST(test_journal_state_reserve__stream_twice_in_a_record__invalid),
     CHECK_TEST(test_journal_state_reserve__too_many_streams__limit_and_unchanged),

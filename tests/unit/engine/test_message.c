@@ -50,9 +50,6 @@ static void fill_hello(haul_control_Hello *hello)
     FILL(hello->software, 's');
     FILL_BYTES(hello->job, 'j');
     FILL_BYTES(hello->source_identity, 'i');
-    hello->supersedes_count = 2;
-    FILL_BYTES(hello->supersedes[0], 0);
-    FILL_BYTES(hello->supersedes[1], 'p');
 }
 
 static void fill_welcome(haul_control_Welcome *welcome)
@@ -96,6 +93,7 @@ static void fill_plan(haul_control_Plan *plan)
     plan->streams[0] = (haul_control_Stream){.id = 4, .family = 1, .bytes = UINT64_C(1) << 40};
     plan->streams[0].start = bytes_of("");
     plan->streams[0].end = message_bytes(slice_of("\0\xff\0", 3));
+    plan->supersedes = bytes_of("two jobs, of sixteen bytes each.");
 }
 
 static void fill_plan_accepted(haul_control_PlanAccepted *accepted)
@@ -273,8 +271,6 @@ static void test_message_decode__hello__every_field(void)
     check_text(got->software, sent->software);
     check_equal(got->job.size, 16);
     check(memcmp(got->job.bytes, sent->job.bytes, 16) == 0);
-    check_equal(got->supersedes_count, 2);
-    check_equal(got->supersedes[1].size, 16);
     check_equal(got->source_identity.size, 64);
     check_equal(got->slot_size_bytes, sent->slot_size_bytes);
     drop(bytes);
@@ -293,6 +289,7 @@ static void test_message_decode__plan__binary_keys_and_absent_ones(void)
     check_equal(message_slice(plan->ranges[1].end).size, 0);
     check(slice_compare(message_slice(plan->streams[0].end), slice_of("\0\xff\0", 3)) == 0);
     check_equal(plan->streams[0].bytes, UINT64_C(1) << 40);
+    check_equal(message_slice(plan->supersedes).size, 32);
     message_release(&decoded);
     drop(bytes);
 }

@@ -166,7 +166,9 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     begin_and_die(5, &plan, false);
     source_record_init(&record, &options);
     check_status(source_record_find(&record, &error), HAUL_OK);
-    check_equal(record.left_over.count, 2);
+    check_equal(record.earlier.left_over.count, 2);
+    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, 2);
     check_status(source_record_accepted(&record, &error), HAUL_OK);
     source_record_fini(&record);
     check_equal(job_count(), 0);
@@ -179,7 +181,7 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     source_record_init(&record, &options);
     check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
     check_equal(record.job[0], 5);
-    check_equal(record.left_over.count, 1);
+    check_equal(record.earlier.left_over.count, 1);
     source_record_fini(&record);
     plan_fini(&plan);
     rocks_fixture_close(&source);
@@ -198,7 +200,7 @@ static void test_source_record_find__journal_is_done__removed_and_nothing_left_o
     source_record_fini(&record);
     source_record_init(&record, &options);
     check_status(source_record_find(&record, &error), HAUL_OK);
-    check_equal(record.left_over.count, 0);
+    check_equal(record.earlier.left_over.count, 0);
     source_record_fini(&record);
     check_equal(job_count(), 0);
     plan_fini(&plan);

@@ -197,6 +197,7 @@ static void test_source_session__links_end_before_committed_is_read__no_loss_of_
     feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
     check(sends(MESSAGE_HELLO, &resume));
     feed_welcome_of(JOB_PREPARED, 1);
+    bind_to_target(1);
     check(sends(MESSAGE_COMMIT, &resume));
     feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CLOSED, 2);
     check_equal(source_session_state(session), SOURCE_COMMITTING);
@@ -219,6 +220,7 @@ static void test_source_session__stop_behind_the_decision__is_finished(void)
         feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
         check(sends(MESSAGE_HELLO, &resume));
         feed_welcome_of(JOB_PREPARED, 1);
+        bind_to_target(1);
         check(sends(MESSAGE_COMMIT, &resume));
         feed_type(types[i], HAUL_STOPPED, 2);
         check_equal(source_session_state(session), SOURCE_COMMITTING);
@@ -240,7 +242,84 @@ static void test_source_session__stop_behind_the_decision_without_a_path__in_dou
     source_session_destroy(session);
 }
 
+/* Another database answers where the job's target was. */
+static void test_source_session__bound_to_another_target__nothing_is_given_up(void)
+{
+    bool ignored = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &ignored));
+    feed_welcome(1);
+    check(does(SOURCE_ACTION_BIND));
+    feed_type(SOURCE_EVENT_BOUND, HAUL_MISMATCH, 2);
+    check(sends(MESSAGE_STOP, &ignored));
+    check_status(source_session_outcome(session)->status, HAUL_MISMATCH);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    source_session_destroy(session);
+    open_session_of(true);
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &ignored));
+    feed_welcome_of(JOB_COMMITTED, 1);
+    check(does(SOURCE_ACTION_BIND));
+    feed_type(SOURCE_EVENT_BOUND, HAUL_MISMATCH, 2);
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    source_session_destroy(session);
+}
+
+static void feed_bound_jobs(uint8_t *jobs, size_t size)
+{
+    struct source_event event = {.type = SOURCE_EVENT_BOUND, .jobs = slice_of(jobs, size)};
+    source_session_event(session, &event, 1);
+}
+
+static void test_source_session__earlier_jobs_are_over__the_plan_names_them(void)
+{
+    bool ignored = false;
+    uint8_t jobs[2 * HAUL_JOB_BYTES] = {1, 2, 3};
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &ignored));
+    feed_welcome(1);
+    check(does(SOURCE_ACTION_BIND));
+    feed_bound_jobs(jobs, sizeof(jobs));
+    check(does(SOURCE_ACTION_SEND));
+    check_equal(action.message.type, MESSAGE_PLAN);
+    check(slice_compare(message_slice(action.message.as.plan.supersedes),
+                        slice_of(jobs, sizeof(jobs))) == 0);
+    message_release(&action.message);
+    source_session_destroy(session);
+}
+
+static void test_source_session__only_tells__ok_when_the_target_has_cleared(void)
+{
+    for (int cleared = 0; cleared < 2; cleared++) {
+        bool ignored = false;
+        uint8_t jobs[HAUL_JOB_BYTES] = {1};
+        struct message message;
+        open_session_as(&(struct source_session_options){.only_tells = true});
+        feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+        check(sends(MESSAGE_HELLO, &ignored));
+        feed_welcome_of(JOB_COPYING, 1);
+        check(does(SOURCE_ACTION_BIND));
+        feed_bound_jobs(jobs, sizeof(jobs));
+        check(does(SOURCE_ACTION_SEND));
+        check_equal(action.message.type, MESSAGE_ABORT);
+        check_equal(message_slice(action.message.as.abort.jobs).size, sizeof(jobs));
+        message_release(&action.message);
+        message_init(&message, MESSAGE_ABORTED);
+        message.as.aborted.cleared = cleared == 1;
+        feed_message(&message, 3);
+        check_equal(source_session_state(session), SOURCE_ENDED);
+        check_status(source_session_outcome(session)->status,
+                     cleared == 1 ? HAUL_OK : HAUL_TIMEOUT);
+        source_session_destroy(session);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__bound_to_another_target__nothing_is_given_up),
+    CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
+    CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),

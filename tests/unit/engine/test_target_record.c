@@ -26,6 +26,7 @@ static struct haul_error error;
 static enum haul_status own_status;
 static uint32_t own_count;
 static uint64_t owned_version;
+static const char *identity; /* of the source that comes */
 
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
 {
@@ -52,6 +53,7 @@ static void start(void)
     own_status = HAUL_OK;
     own_count = 0;
     owned_version = 0;
+    identity = "source/1";
 }
 
 static void finish(void)
@@ -67,6 +69,8 @@ static enum haul_status greet(uint8_t number, uint64_t epoch, bool resume)
     uint64_t new_version = 0;
     hello.job.size = HAUL_JOB_BYTES;
     memset(hello.job.bytes, number, HAUL_JOB_BYTES);
+    hello.source_identity.size = (pb_size_t)strlen(identity);
+    memcpy(hello.source_identity.bytes, identity, strlen(identity));
     target_record_init(&record, &options);
     return target_record_look_up(&record, &hello, &new_version, &error);
 }
@@ -369,6 +373,77 @@ static void test_target_record_look_up__attempt_that_was_given_up__fenced(void)
     finish();
 }
 
+/* --- whose job -------------------------------------------------------------------------------- */
+
+/* Job 1 over k..l has records, and its source is gone. */
+static void copy_and_leave(void)
+{
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    leave();
+}
+
+/* The next source says that job 1 is over. */
+static enum haul_status say_that_it_is_over(const char *from, const char *to)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    enum haul_status status = check_range(from, to, false);
+    leave();
+    return status;
+}
+
+static void test_target_record_look_up__job_of_another_database__mismatch(void)
+{
+    start();
+    copy_and_leave();
+    identity = "source/2";
+    check_status(greet(1, EPOCH, true), HAUL_MISMATCH);
+    check(strstr(error.text, "is a job of database source/1, not of source/2") != NULL);
+    leave();
+    identity = "source/1";
+    check_equal(come(1, true), JOB_COPYING);
+    leave();
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static void test_target_record_check__over_says_its_source__cleared(void)
+{
+    start();
+    copy_and_leave();
+    check_status(say_that_it_is_over("m", "n"), HAUL_OK);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_record_check__over_says_another_database__mismatch_and_all_stays(void)
+{
+    start();
+    copy_and_leave();
+    identity = "source/2";
+    check_status(say_that_it_is_over("m", "n"), HAUL_MISMATCH);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_record_note_over__cut_short__protocol(void)
+{
+    static const uint8_t jobs[HAUL_JOB_BYTES + 1];
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(jobs, sizeof(jobs)), &error),
+                 HAUL_PROTOCOL);
+    check_equal(record.over_count, 0);
+    leave();
+    finish();
+}
+
 /* --- going on --------------------------------------------------------------------------------- */
 
 /* Job 1 of everything, lane write batch; its stream stands behind `last_key` of one record. */
@@ -487,6 +562,10 @@ static void test_target_record_check__reverse_family_only_the_empty_key_behind__
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
+    CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
+    CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),
+    CHECK_TEST(test_target_record_note_over__cut_short__protocol),
     CHECK_TEST(test_target_record_check__stands_at_the_empty_key__keeps_its_record),
     CHECK_TEST(test_target_record_check__stands_at_the_longest_key__only_what_is_behind_goes),
     CHECK_TEST(test_target_record_check__reverse_family__what_is_before_in_bytes_goes),

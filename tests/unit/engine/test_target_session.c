@@ -82,6 +82,22 @@ static void test_target_session_event__hello_without_job__refused_protocol(void)
     finish();
 }
 
+static void test_target_session_event__source_is_the_target__refused_before_anything(void)
+{
+    for (int resume = 0; resume < 2; resume++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION, true);
+        message.as.hello.resume = resume == 1;
+        message.as.hello.source_identity.size = 8;
+        memcpy(message.as.hello.source_identity.bytes, "target/1", 8);
+        feed_message(&message);
+        check(take_message(MESSAGE_REFUSED));
+        check_equal(action.message.as.refused.status, HAUL_MISMATCH);
+        take_end();
+        finish();
+    }
+}
+
 static void feed_hello_with_secret(const void *secret, size_t size)
 {
     struct message message = hello_of(CONFIG_VERSION, true);
@@ -493,6 +509,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__hello_of_another_wire_version__refused_version),
     CHECK_TEST(test_target_session_event__plan_refused__reason_told),
     CHECK_TEST(test_target_session_event__hello_without_job__refused_protocol),
+    CHECK_TEST(test_target_session_event__source_is_the_target__refused_before_anything),
     CHECK_TEST(test_target_session_event__secret_as_expected__goes_on),
     CHECK_TEST(test_target_session_event__other_secret__refused_auth),
     CHECK_TEST(test_target_session_event__secret_not_asked_for__goes_on),

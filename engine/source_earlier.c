@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_earlier.c — earlier jobs: finding, ending, telling. */
+#include "source_earlier.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "message.h"
+#include "version_record.h"
+
+enum { TOLD_COUNT_MAX = MESSAGE_BYTES_MAX / HAUL_JOB_BYTES };
+
+void source_earlier_init(struct source_earlier *earlier, const struct haul_source_options *source)
+{
+    memset(earlier, 0, sizeof(*earlier));
+    earlier->source = source;
+}
+
+void source_earlier_fini(struct source_earlier *earlier)
+{
+    job_journals_close(&earlier->left_over);
+    free(earlier->told);
+    memset(earlier, 0, sizeof(*earlier));
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+/* Jobs that went to the address of this one first, otherwise in their order. */
+static void put_likely_first(struct source_earlier *earlier)
+{
+    struct job_journals *left = &earlier->left_over;
+    const char *to = earlier->source->to == NULL ? "" : earlier->source->to;
+    size_t likely = 0;
+    for (size_t i = 0; i < left->count; i++) {
+        struct journal *journal = left->journals[i];
+        if (strcmp(journal_state(journal)->peer_address, to) == 0) {
+            memmove(&left->journals[likely + 1], &left->journals[likely],
+                    (i - likely) * sizeof(left->journals[0]));
+            left->journals[likely++] = journal;
+        }
+    }
+}
+
+enum haul_status source_earlier_find(struct source_earlier *earlier, struct haul_error *error)
+{
+    enum haul_status status =
+        job_journals_find(earlier->source->store, JOURNAL_SOURCE, &earlier->left_over, error);
+    if (status == HAUL_OK) {
+        put_likely_first(earlier);
+    }
+    return status;
+}
+
+/* The change of the ownership file is the decision; the journal may not have come to repeat it. */
+enum haul_status source_earlier_look_decided(struct haul_store *store,
+                                             const struct journal *journal, bool *decided,
+                                             struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    uint64_t ignored = 0;
+    *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
+    return state->phase == JOURNAL_PHASE_FROZEN
+               ? version_record_released(store, journal_job_id(journal), decided, &ignored, error)
+               : HAUL_OK;
+}
+
+enum haul_status source_earlier_decided(const struct source_earlier *earlier, size_t *index,
+                                        struct haul_error *error)
+{
+    bool decided = false;
+    enum haul_status status = HAUL_OK;
+    for (*index = 0; *index < earlier->left_over.count; (*index)++) {
+        status = source_earlier_look_decided(earlier->source->store,
+                                             earlier->left_over.journals[*index], &decided, error);
+        if (status != HAUL_OK || decided) {
+            break;
+        }
+    }
+    return status;
+}
+
+bool source_earlier_is_overtaken(const struct source_earlier *earlier,
+                                 const struct journal *journal)
+{
+    struct haul_error error;
+    struct plan plan;
+    if (job_journal_read_plan(journal, &plan, &error) != HAUL_OK) {
+        return false;
+    }
+    enum haul_status status =
+        version_record_check(earlier->source->store, &earlier->source->hooks, &plan, &error);
+    plan_fini(&plan);
+    return status == HAUL_MISMATCH;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+enum haul_status source_earlier_abort(struct journal *journal, enum haul_status reason,
+                                      const char *text, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    enum haul_status status = HAUL_OK;
+    if (state->phase != JOURNAL_PHASE_ABORTED) {
+        status = job_journal_aborted(journal, reason, text, error);
+    }
+    if (status == HAUL_OK && state->frozen) {
+        status = job_journal_mark(journal, JOURNAL_UNFROZEN, true, error);
+    }
+    return status;
+}
+
+enum haul_status source_earlier_drop(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) {
+        status = source_earlier_abort(journal, reason, text, error);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    return job_journal_finish(journal, error);
+}
+
+static void log_stays(const struct source_earlier *earlier, const struct haul_error *error)
+{
+    haul_log(earlier->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error->text);
+}
+
+void source_earlier_abort_overtaken(struct source_earlier *earlier)
+{
+    for (size_t i = 0; i < earlier->left_over.count; i++) {
+        struct journal *journal = earlier->left_over.journals[i];
+        struct haul_error error = {.status = HAUL_OK};
+        if (source_earlier_is_overtaken(earlier, journal) &&
+            source_earlier_abort(journal, HAUL_CANCELLED, "its range was handed over", &error) !=
+                HAUL_OK) {
+            log_stays(earlier, &error);
+        }
+    }
+}
+
+/* --- telling ---------------------------------------------------------------------------------- */
+
+static void tell(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES])
+{
+    if (earlier->told_count < TOLD_COUNT_MAX) {
+        memcpy(earlier->told + earlier->told_count * HAUL_JOB_BYTES, job, HAUL_JOB_BYTES);
+        earlier->told_count++;
+    }
+}
+
+static bool meets(const struct journal *journal, const struct plan *plan)
+{
+    struct haul_error error;
+    struct plan theirs;
+    if (job_journal_read_plan(journal, &theirs, &error) != HAUL_OK) {
+        return false;
+    }
+    bool meets = plan_overlaps(plan, &theirs);
+    plan_fini(&theirs);
+    return meets;
+}
+
+/* A job that can go on, at a moment when another one goes to `identity`. */
+static enum haul_status bind_one(struct source_earlier *earlier, struct journal *journal,
+                                 const char *identity, const struct plan *plan,
+                                 struct haul_error *error)
+{
+    if (job_journal_is_bound_to(journal, identity)) {
+        tell(earlier, journal_job_id(journal));
+        return HAUL_OK;
+    }
+    return plan != NULL && (meets(journal, plan) || source_earlier_is_overtaken(earlier, journal))
+               ? source_earlier_abort(journal, HAUL_CANCELLED,
+                                      "another job took its range to another target", error)
+               : HAUL_OK;
+}
+
+enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,
+                                     const struct plan *plan, struct haul_error *error)
+{
+    const struct job_journals *left = &earlier->left_over;
+    size_t most = left->count + left->aborted_count;
+    enum haul_status status = HAUL_OK;
+    free(earlier->told);
+    earlier->told_count = 0;
+    earlier->told = calloc(most + 1, HAUL_JOB_BYTES);
+    if (earlier->told == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for earlier jobs");
+    }
+    for (size_t i = 0; i < left->count && status == HAUL_OK; i++) {
+        if (plan != NULL || journal_state(left->journals[i])->phase == JOURNAL_PHASE_ABORTED) {
+            status = bind_one(earlier, left->journals[i], identity, plan, error);
+        }
+    }
+    for (size_t i = 0; i < left->aborted_count; i++) {
+        const char *peer = left->aborted[i].peer;
+        if (peer[0] == '\0' || strcmp(peer, identity) == 0) {
+            tell(earlier, left->aborted[i].id);
+        }
+    }
+    return status;
+}
+
+/* One that this process has open is dropped as it is; NULL: it has not. */
+static struct journal *take_open(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES])
+{
+    for (size_t i = 0; i < earlier->left_over.count; i++) {
+        if (memcmp(journal_job_id(earlier->left_over.journals[i]), job, HAUL_JOB_BYTES) == 0) {
+            return job_journals_take(&earlier->left_over, i);
+        }
+    }
+    return NULL;
+}
+
+static enum haul_status drop_told(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
+                                  struct haul_error *error)
+{
+    struct journal *journal = take_open(earlier, job);
+    enum haul_status status = HAUL_OK;
+    if (journal == NULL) {
+        status =
+            job_journal_open_existing(earlier->source->store, JOURNAL_SOURCE, job, &journal, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_earlier_drop(journal, HAUL_CANCELLED, "superseded by a new job", error);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+enum haul_status source_earlier_were_told(struct source_earlier *earlier, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < earlier->told_count; i++) {
+        struct haul_error one = {.status = HAUL_OK};
+        enum haul_status result = drop_told(earlier, earlier->told + i * HAUL_JOB_BYTES, &one);
+        if (result != HAUL_OK) {
+            log_stays(earlier, &one);
+        }
+        if (status == HAUL_OK && result != HAUL_OK) {
+            *error = one;
+            status = result;
+        }
+    }
+    return status;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_earlier.h — earlier jobs of a source, which a crash, a stop or a cancel has left: which of
+ * them were decided, which are over, and which of these their target has still to learn of.
+ *
+ * A job is bound to the database of its target. Only that target is told that it is over; until
+ * then its journal stays, ABORTED, however many jobs go elsewhere meanwhile.
+ * Thread: the call worker's; before it runs and after it has ended, the owner's. */
+#ifndef HAUL_SOURCE_EARLIER_H
+#define HAUL_SOURCE_EARLIER_H
+
+#include <stdbool.h>
+
+#include "haul/migration.h"
+#include "job_journal.h"
+#include "plan.h"
+
+struct source_earlier {
+    const struct haul_source_options *source; /* borrowed */
+    struct job_journals left_over;
+    uint8_t *told; /* ids of the jobs that the target at hand is told of, HAUL_JOB_BYTES each */
+    size_t told_count;
+};
+
+void source_earlier_init(struct source_earlier *earlier, const struct haul_source_options *source);
+void source_earlier_fini(struct source_earlier *earlier);
+
+/* Read what is there: the jobs that were last seen where this one goes come first.
+ * Errors: those of job_journals_find. */
+enum haul_status source_earlier_find(struct source_earlier *earlier,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Was the job decided, by its journal or by the ownership record? Errors: those of the record,
+ * which says nothing then: neither may the job be given up, nor gone on with. */
+enum haul_status source_earlier_look_decided(struct haul_store *store,
+                                             const struct journal *journal, bool *decided,
+                                             struct haul_error *error) HAUL_MUST_CHECK;
+/* The index of a decided job among those left over, or their count. Errors: as above. */
+enum haul_status source_earlier_decided(const struct source_earlier *earlier, size_t *index,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* Has another job handed over the range of this one? */
+bool source_earlier_is_overtaken(const struct source_earlier *earlier,
+                                 const struct journal *journal);
+
+/* Write ABORTED, and UNFROZEN where it is due: nothing of the job was decided. */
+enum haul_status source_earlier_abort(struct journal *journal, enum haul_status reason,
+                                      const char *text, struct haul_error *error) HAUL_MUST_CHECK;
+/* The same, and the journal goes: the target knows, or has never heard of the job. Closes it. */
+enum haul_status source_earlier_drop(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error) HAUL_MUST_CHECK;
+/* Abort those that another job has overtaken. */
+void source_earlier_abort_overtaken(struct source_earlier *earlier);
+
+/* The database `identity` is at the other end. Its jobs are listed in `told`; of the others, those
+ * that meet `plan` (NULL: none) end here, and their targets are told another time.
+ * Errors: NO_MEMORY, LIMIT (more than a message holds: the first ones are told), journals'. */
+enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,
+                                     const struct plan *plan,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* The target has nothing left of those in `told`: so has this side. Errors: those of journals; what
+ * could not be removed is told again by a later job. */
+enum haul_status source_earlier_were_told(struct source_earlier *earlier,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
