@@ -56,7 +56,7 @@ endif()
 set(static_library ${PROJECT_BINARY_DIR}/libhaul.a)
 set(static_object ${PROJECT_BINARY_DIR}/libhaul.o)
 add_custom_command(OUTPUT ${static_library}
-    COMMAND ${CMAKE_LINKER} -r -o ${static_object} ${haul_objects} $<TARGET_FILE:nanopb::protobuf-nanopb-static>
+    COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${static_object} ${haul_objects} $<TARGET_FILE:nanopb::protobuf-nanopb-static>
     COMMAND ${CMAKE_OBJCOPY} --keep-global-symbols=${keep_list} ${static_object}
     COMMAND ${CMAKE_COMMAND} -E rm -f ${static_library}
     COMMAND ${CMAKE_AR} rcs ${static_library} ${static_object}

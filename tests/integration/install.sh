@@ -49,6 +49,37 @@ test_pkg_config__static__builds_and_runs() {
     ! readelf -d static | grep -q 'libhaul'
 }
 
+# A program that uses RocksDB's C++ headers itself has the same inline functions as the library.
+test_pkg_config__static_beside_rocksdb_of_its_own__builds_and_runs() {
+    install_here
+    local flags others
+    flags=$(pkg-config "${prefix[@]}" --cflags haul)
+    others=$(pkg-config "${prefix[@]}" --static --libs-only-l haul | sed 's/-lhaul//')
+    cat >database.cc <<'CXX'
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/table.h>
+bool uses_options()
+{
+    rocksdb::Options options;
+    rocksdb::DBOptions database(options);
+    rocksdb::ColumnFamilyOptions family(options);
+    rocksdb::BlockBasedTableOptions table;
+    rocksdb::ConfigOptions config;
+    rocksdb::DBOptions other;
+    return rocksdb::GetDBOptionsFromString(config, database, "max_open_files=7", &other).ok() &&
+           other.max_open_files == 7 && family.comparator != nullptr && table.block_size > 0;
+}
+static const bool tried = uses_options();
+CXX
+    "${CXX:-g++}" -std=c++17 -O2 -c database.cc
+    # shellcheck disable=SC2086
+    "${CC:-gcc}" -std=gnu17 -c "$consumer" -o consumer.o $flags
+    # shellcheck disable=SC2086
+    "${CXX:-g++}" database.o consumer.o -o beside "$libraries/libhaul.a" $others -lrocksdb
+    says_not_found ./beside
+}
+
 test_headers__cxx_program__builds_and_runs() {
     install_here
     local flags
