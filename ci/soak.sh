@@ -15,7 +15,7 @@ set -euo pipefail
 
 soak=${HAUL_SOAK_DIR:-$build-soak}
 state=$soak/state logs=$soak/logs
-all_jobs=(matrix kills cancels seeds fuzz sweep rig hosts valgrind)
+all_jobs=(matrix stores kills cancels seeds fuzz sweep rig hosts valgrind)
 chosen=() minutes='' fresh=0 figures_only=0
 
 parse() {
@@ -107,6 +107,12 @@ asan() { build_once asan -DHAUL_SANITIZER=address,undefined -DHAUL_LIBRARY=OFF; 
 job_matrix() {
     plain
     run_table matrix tcp_faults.sh "$soak/plain"
+}
+
+job_stores() {
+    plain
+    HAUL_MATRIX=all HAUL_MATRIX_SHARE=$((1 + $(kept stores.rounds) % 12))/12 \
+        run_job stores "$root/tests/matrix/store_matrix.sh" "$soak/plain"
 }
 
 job_kills() {

@@ -143,6 +143,23 @@ bool rocks_door_drops_records(const rocksdb_options_t *options)
     return drops_records(*reinterpret_cast<const rocksdb::Options *>(options));
 }
 
+bool rocks_door_is_default_family(const rocksdb_options_t *options)
+{
+    rocksdb::ConfigOptions config;
+    rocksdb::ColumnFamilyOptions given(*reinterpret_cast<const rocksdb::Options *>(options));
+    rocksdb::ColumnFamilyOptions unchosen;
+    std::string given_text;
+    std::string unchosen_text;
+    /* RocksDB works these out when it opens the family, and stores what comes of it. */
+    unchosen.arena_block_size = given.arena_block_size;
+    unchosen.max_compaction_bytes = given.max_compaction_bytes;
+    unchosen.ttl = given.ttl;
+    unchosen.periodic_compaction_seconds = given.periodic_compaction_seconds;
+    return GetStringFromColumnFamilyOptions(config, given, &given_text).ok() &&
+           GetStringFromColumnFamilyOptions(config, unchosen, &unchosen_text).ok() &&
+           given_text == unchosen_text;
+}
+
 void rocks_door_avoid_flush(rocksdb_options_t *options)
 {
     reinterpret_cast<rocksdb::Options *>(options)->avoid_flush_during_recovery = true;

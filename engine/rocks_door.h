@@ -65,6 +65,8 @@ void rocks_door_describe_merge(const rocksdb_options_t *options,
                                char description[ROCKS_DOOR_NAME_BYTES]);
 /* May compactions with these options remove live records? */
 bool rocks_door_drops_records(const rocksdb_options_t *options);
+/* Are a family's options those that RocksDB gives to one of which nobody says any? */
+bool rocks_door_is_default_family(const rocksdb_options_t *options);
 /* What the log holds stays in memory and in the log when the database is opened. */
 void rocks_door_avoid_flush(rocksdb_options_t *options);
 

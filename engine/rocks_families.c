@@ -2,9 +2,10 @@
 /* rocks_families.c — making column families, with options of their own.
  *
  * RocksDB makes the family "default" together with the database, so that a new receiver would have
- * it with RocksDB's options whatever comes. As long as nothing was ever written, the database is
- * therefore opened again with the options that are wanted. Another comparator is part of the
- * MANIFEST: then the empty database is removed and made anew, under the same identity. */
+ * it with RocksDB's options whatever comes. As long as nothing was ever written and nobody has
+ * chosen options, the database is therefore opened again with those that are wanted. Another
+ * comparator is part of the MANIFEST: then the empty database is removed and made anew, under the
+ * same identity. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ enum haul_status rocks_family_create(struct haul_store *base, const char *name,
 
 static bool is_unwritten(struct rocks_store *store)
 {
-    if (!store->fresh || store->lost || store->family_count != 1 ||
+    if (!store->unchosen || store->lost || store->family_count != 1 ||
         rocksdb_get_latest_sequence_number(store->db) != 0) {
         return false;
     }
@@ -178,6 +179,8 @@ static enum haul_status remake(struct rocks_store *store, const char *name, cons
     (void)pthread_rwlock_unlock(&store->families_lock);
     store->stored_now_ns = 0;
     if (status == HAUL_OK) {
+        rocks_stored_free(store->stored); /* of before */
+        store->stored = NULL;
         *created = store->families[0].family;
     }
     return status;

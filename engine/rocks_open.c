@@ -207,6 +207,9 @@ static enum haul_status add_families(struct opening *opening, const struct loade
         status = check_merge(&store->families[store->family_count - 1],
                              stored_options_family(&opening->look.options, family->name), error);
     }
+    /* A receiver may have died between making the database and making its families. */
+    store->unchosen = store->family_count == 1 && status == HAUL_OK &&
+                      rocks_door_is_default_family(store->families[0].options);
     return status;
 }
 
@@ -264,7 +267,7 @@ static void create_options(struct rocks_store *store)
 {
     store->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(store->options, 1);
-    store->fresh = true;
+    store->unchosen = true;
     add_family(store, "default", ROCKS_BYTEWISE, rocksdb_options_create_copy(store->options));
 }
 
@@ -349,6 +352,10 @@ static void apply_options(const struct opening *opening)
     rocksdb_options_set_error_if_exists(store->options, 0);
     /* A write that is in the log, but not in memory yet, would be in no view. */
     rocksdb_options_set_unordered_write(store->options, 0);
+    /* A view would see later values, and memory could not be read backwards. */
+    for (size_t i = 0; i < store->family_count; i++) {
+        rocksdb_options_set_inplace_update_support(store->families[i].options, 0);
+    }
 }
 
 static enum haul_status open_error(const struct rocks_store *store, char *message,

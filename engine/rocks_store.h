@@ -50,8 +50,8 @@ struct rocks_store {
     uint32_t (*features)(void *context); /* attached: or NULL */
     void *features_context;
     bool flushes_at_close;
-    bool fresh;     /* made by this open */
-    bool lost;      /* closed to be made anew, and could not be opened again */
+    bool unchosen; /* when opened, one family, and of its options nobody had chosen any */
+    bool lost;     /* closed to be made anew, and could not be opened again */
     struct database_lock lock;
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
@@ -151,8 +151,8 @@ enum haul_status rocks_family_create(struct haul_store *base, const char *name,
 enum haul_status rocks_family_create_like(struct haul_store *base, const char *name,
                                           const char *options, struct haul_family *created,
                                           struct haul_error *error);
-enum haul_status rocks_receive_check(struct haul_store *base, const char *name,
-                                     const char *options, struct haul_error *error);
+enum haul_status rocks_receive_check(struct haul_store *base, const char *name, const char *options,
+                                     struct haul_error *error);
 enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *family_ids, size_t count,
                                   struct haul_error *error);
 

@@ -107,8 +107,10 @@ static void take_summary_line(struct summary *summary, const char *line)
         char *to = summary->found ? summary->other_path : summary->directory;
         (void)snprintf(to, STORED_PATH_BYTES_MAX, "%s", path);
         summary->found = true;
-    } else {
-        (void)take_between(line, "Write Ahead Log file in ", ": ", summary->wal_dir,
+    } else if (!take_between(line, "Write Ahead Log file in ", ": ", summary->wal_dir,
+                             sizeof(summary->wal_dir))) {
+        /* Of a log directory that was not there yet. */
+        (void)take_between(line, " Options.wal_dir: ", "\n", summary->wal_dir,
                            sizeof(summary->wal_dir));
     }
 }

@@ -117,12 +117,26 @@ static void test_family_create_like__default_that_was_written_to__exists(void)
     rocks_fixture_close(&fixture);
 }
 
-static void test_family_create_like__default_of_an_earlier_process__exists(void)
+/* The process that made the database may have died before a plan came. */
+static void test_family_create_like__default_of_an_earlier_process__made_anew(void)
 {
     open_fixture();
     rocks_fixture_reopen(&fixture);
     ops = fixture.store->ops;
-    check_status(make("default", "compression=kZSTD\n"), HAUL_EXISTS);
+    check_status(make("default", "compression=kZSTD\nmerge_operator=MaxOperator\n"), HAUL_OK);
+    check_text(option_of(0, "compression"), "kZSTD");
+    check_text(family.merge_operator, "MaxOperator");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_family_create_like__default_with_options_that_somebody_chose__exists(void)
+{
+    open_fixture();
+    check_status(make("default", "num_levels=4\n"), HAUL_OK);
+    rocks_fixture_reopen(&fixture);
+    ops = fixture.store->ops;
+    check_status(make("default", "num_levels=5\n"), HAUL_EXISTS);
+    check_text(option_of(0, "num_levels"), "4");
     rocks_fixture_close(&fixture);
 }
 
@@ -141,7 +155,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__value_that_leaves_its_option__left_out),
     CHECK_TEST(test_family_create_like__default_of_a_new_store__made_anew_under_its_identity),
     CHECK_TEST(test_family_create_like__default_that_was_written_to__exists),
-    CHECK_TEST(test_family_create_like__default_of_an_earlier_process__exists),
+    CHECK_TEST(test_family_create_like__default_of_an_earlier_process__made_anew),
+    CHECK_TEST(test_family_create_like__default_with_options_that_somebody_chose__exists),
     CHECK_TEST(test_family_create_like__beside_other_families__exists),
 };
 
