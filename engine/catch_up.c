@@ -7,7 +7,7 @@ enum {
     ROUND_COUNT_MAX = 1000,
     /* Rounds go on behind the lag limit until one is this much smaller, but not for ever. */
     NEAR_SHARE = 8,
-    NEAR_ROUND_COUNT_MAX = 10,
+    NEAR_ROUND_COUNT_MAX = 50,
 };
 
 void catch_up_init(struct catch_up *catch_up, uint64_t lag_bytes_max)
