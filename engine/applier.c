@@ -46,6 +46,7 @@ struct applier {
     uint32_t thread_count;
     struct applier_thread threads[APPLIER_THREADS_MAX];
     const struct digest *base_digests;
+    struct apply_limits limits;
     size_t stream_count; /* of the plan; the delta lane stands behind them */
     struct apply_stream *streams;
     struct mailbox *notes;
@@ -199,7 +200,8 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     if (status != HAUL_OK) {
         return status;
     }
-    if (work->block->peer_writable) {
+    /* A piece goes back only when it is joined: its sender counts on that (outbox_reserve). */
+    if (work->block->peer_writable && (header.flags & SLOT_FRAGMENT) == 0) {
         post_freed(thread, work);
         work->block = NULL;
     }
@@ -319,6 +321,7 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
             .position = options->positions == NULL || HAUL_PLANTED_BUG(NO_RESUME_POSITION)
                             ? NULL
                             : &options->positions[i],
+            .limits = &applier->limits,
         };
         status = apply_stream_init(&applier->streams[i], &stream, error);
     }
@@ -327,7 +330,8 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
         struct apply_stream_options delta = {.store = applier->store,
                                              .plan = applier->plan,
                                              .lane = HAUL_LANE_WRITE_BATCH,
-                                             .position = &position};
+                                             .position = &position,
+                                             .limits = &applier->limits};
         status = apply_stream_init(&applier->streams[applier->stream_count], &delta, error);
     }
     return status;
@@ -350,6 +354,7 @@ enum haul_status applier_create(const struct applier_options *options, struct ap
     applier->slot_size_bytes = options->slot_size_bytes;
     applier->thread_count = options->thread_count;
     applier->stream_count = options->plan->stream_count;
+    apply_limits_init(&applier->limits);
     enum haul_status status = HAUL_NO_MEMORY;
     applier->streams = calloc(applier->stream_count + 1, sizeof(*applier->streams));
     if (applier->streams != NULL) {

@@ -19,8 +19,16 @@ void stream_position_fini(struct stream_position *position)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
+void apply_limits_init(struct apply_limits *limits)
+{
+    memory_budget_init(&limits->fragments, FRAGMENT_SESSION_BYTES_MAX);
+    memory_budget_init(&limits->tables, APPLY_TABLE_COUNT_MAX);
+}
+
 static enum haul_status remember_key(struct apply_stream *stream, struct haul_slice key)
 {
+    stream->last_key_is_cut = key.size > POSITION_KEY_BYTES_MAX;
+    key.size = stream->last_key_is_cut ? POSITION_KEY_BYTES_MAX : key.size;
     if (key.size > stream->last_key_capacity) {
         size_t capacity = key.size * 2;
         uint8_t *memory = realloc(stream->last_key, capacity);
@@ -59,6 +67,8 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
     stream->stream = options->stream;
     stream->lane = options->lane;
     haul_assert(stream->lane == HAUL_LANE_INGEST || stream->lane == HAUL_LANE_WRITE_BATCH);
+    struct apply_limits *limits = options->limits;
+    stream->fragments.budget = limits == NULL ? NULL : &limits->fragments;
     const struct stream_position *position = options->position;
     if (position != NULL) {
         stream->next_batch = position->next_batch;
@@ -82,6 +92,7 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
     enum haul_status status = table_lane_init(&stream->tables, stream->store, family->target_id,
                                               options->staging_stem, error);
     stream->tables.table_size_bytes = options->table_size_bytes;
+    stream->tables.budget = limits == NULL ? NULL : &limits->tables;
     return status;
 }
 
@@ -128,8 +139,13 @@ static bool is_too_large(const struct raw_record *record)
 static bool is_behind(const struct apply_stream *stream, struct haul_slice key,
                       struct haul_slice before)
 {
-    return stream->order == 0 ||
-           (stream->order > 0 ? slice_compare(before, key) < 0 : slice_compare(key, before) < 0);
+    int order = slice_compare(key, before);
+    if (stream->last_key_is_cut && before.data == stream->last_key) {
+        size_t size = key.size < before.size ? key.size : before.size;
+        order = slice_compare(slice_of(key.data, size), before);
+        return stream->order == 0 || order == 0 || (stream->order > 0) == (order > 0);
+    }
+    return stream->order == 0 || (stream->order > 0 ? order > 0 : order < 0);
 }
 
 /* A4 and A5 for one record of a snapshot stream; `before` NULL: it is the first. */
@@ -385,7 +401,10 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
         stream->last_key_size = 0;
         stream->last_key_capacity = 0;
     }
-    if (stream->last_key_size > 0) {
+    bool empty_key_is_first = stream->order > 0 || stream->stream == NULL;
+    position->resumable = stream->finished || (!stream->last_key_is_cut &&
+                                               (stream->last_key_size > 0 || empty_key_is_first));
+    if (stream->last_key_size > 0 && position->resumable) {
         position->last_key = malloc(stream->last_key_size);
         if (position->last_key == NULL) {
             return HAUL_NO_MEMORY;
@@ -393,9 +412,6 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
         memcpy(position->last_key, stream->last_key, stream->last_key_size);
         position->last_key_size = stream->last_key_size;
     }
-    bool empty_key_is_first = stream->order > 0 || stream->stream == NULL;
-    position->resumable = stream->finished || (stream->last_key_size <= POSITION_KEY_BYTES_MAX &&
-                                               (stream->last_key_size > 0 || empty_key_is_first));
     position->stream = stream_number(stream);
     position->next_batch = stream->next_batch;
     position->finished = stream->finished;

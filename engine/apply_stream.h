@@ -8,7 +8,8 @@
  *   A4 every record is one that this lane may carry (snapshot: Put; delta: Put, Delete,
  *      DeleteRange), of a family of the plan, with its keys inside the announced range
  *   A5 keys of a snapshot stream ascend strictly, over batches too (descend in families that are
- *      ordered backwards; other orders are not known here)
+ *      ordered backwards; other orders are not known here; of the last key of a batch only the
+ *      first POSITION_KEY_BYTES_MAX bytes are kept)
  *
  * The checksum was compared by the caller, on memory that the peer cannot write (applier.c).
  * Thread: the applier that owns the stream. */
@@ -22,6 +23,7 @@
 #include "fragment.h"
 #include "haul/migration.h"
 #include "ledger_base.h"
+#include "memory_budget.h"
 #include "plan.h"
 #include "slot_header.h"
 #include "table_lane.h"
@@ -51,6 +53,17 @@ static inline bool stream_position_has_key(const struct stream_position *positio
 }
 void stream_position_fini(struct stream_position *position);
 
+/* What the streams of a session may hold together, whatever a peer sends. */
+struct apply_limits {
+    struct memory_budget fragments;
+    struct memory_budget tables; /* counts open table files, each with buffers of its own */
+};
+
+/* Twice as many as a source has readers: streams of several links end in any order. */
+enum { APPLY_TABLE_COUNT_MAX = 128 };
+
+void apply_limits_init(struct apply_limits *limits);
+
 struct apply_stream {
     struct haul_store *store;
     const struct plan *plan;
@@ -63,9 +76,12 @@ struct apply_stream {
     bool finished;
     struct digest digest;
     bool has_key; /* there was a record, and last_key is its key */
+    /* Of a key that is longer than a position may carry only the beginning: behind it are those
+     * that begin alike, too. */
     uint8_t *last_key;
     size_t last_key_size;
     size_t last_key_capacity;
+    bool last_key_is_cut;
     uint64_t repeated_batches;
     uint64_t written_records; /* sequence numbers of the store that were used up */
     uint64_t unsynced_bytes;  /* write-batch lane: applied since the last sync */
@@ -83,6 +99,7 @@ struct apply_stream_options {
     uint64_t table_size_bytes;
     const char *staging_stem;               /* ingest lane: path without number and suffix */
     const struct stream_position *position; /* go on from here; NULL: from the start */
+    struct apply_limits *limits;            /* shared by the streams of a session; NULL: none */
 };
 
 /* Errors: NO_MEMORY, LIMIT. Thread: any, before the owner takes it. */

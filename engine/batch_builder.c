@@ -121,6 +121,7 @@ static enum haul_status emit_fragment(struct fragment_writer *writer)
     struct block *block = writer->block;
     writer->block = NULL;
     bool last = writer->offset == writer->total;
+    block->reserved_bytes = last ? writer->total : 0;
     return emit(writer->builder, block, writer->used, last ? writer->record_count : 0,
                 SLOT_FRAGMENT);
 }
@@ -179,7 +180,10 @@ static enum haul_status put_large(struct batch_builder *builder, uint32_t family
     size_t head_size = encode_head(head, family_id, key.size, value.size, &key_at);
     struct fragment_writer writer = {
         .builder = builder, .total = head_size + key.size + value.size, .record_count = 1};
-    enum haul_status status = write_fragments(&writer, slice_of(head, key_at));
+    enum haul_status status = outbox_reserve(builder->outbox, writer.total);
+    if (status == HAUL_OK) {
+        status = write_fragments(&writer, slice_of(head, key_at));
+    }
     if (status == HAUL_OK) {
         status = write_fragments(&writer, key);
     }
@@ -287,7 +291,10 @@ enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_s
         batch_builder_fini(builder); /* a block begun and still empty may be the last one */
         struct fragment_writer writer = {
             .builder = builder, .total = batch.size, .record_count = record_count};
-        status = write_fragments(&writer, batch);
+        status = outbox_reserve(builder->outbox, writer.total);
+        if (status == HAUL_OK) {
+            status = write_fragments(&writer, batch);
+        }
         if (writer.block != NULL) {
             outbox_give_back(builder->outbox, writer.block);
         }

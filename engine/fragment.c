@@ -52,7 +52,14 @@ enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
                               piece_size, (unsigned long long)offset, (unsigned long long)total,
                               assembly->size);
     }
-    assembly->total_bytes = total;
+    if (offset == 0) {
+        if (assembly->budget != NULL && !memory_budget_take(assembly->budget, total)) {
+            return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                                  "records of more than %llu bytes are in pieces at a time",
+                                  (unsigned long long)assembly->budget->bytes_max);
+        }
+        assembly->total_bytes = total;
+    }
     enum haul_status status = grow(assembly, piece_size, error);
     if (status != HAUL_OK) {
         return status;
@@ -73,6 +80,11 @@ enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
 
 void fragment_assembly_reset(struct fragment_assembly *assembly)
 {
+    struct memory_budget *budget = assembly->budget;
     free(assembly->data);
+    if (budget != NULL) {
+        memory_budget_give(budget, assembly->total_bytes);
+    }
     memset(assembly, 0, sizeof(*assembly));
+    assembly->budget = budget;
 }

@@ -14,6 +14,7 @@
 #include "haul/slice.h"
 #include "haul/status.h"
 #include "haul/store.h"
+#include "memory_budget.h"
 
 enum {
     FRAGMENT_HEADER_BYTES = 16,
@@ -23,12 +24,16 @@ enum {
 /* Of a whole batch: nothing larger is sent or taken. */
 #define FRAGMENT_TOTAL_BYTES_MAX \
     (HAUL_RECORD_BYTES_MAX + HAUL_KEY_BYTES_MAX + FRAGMENT_OVERHEAD_BYTES)
+/* Of all batches whose pieces are on their way at a time: one of the largest, or many small ones.
+ * A source keeps to it (outbox_reserve), a target insists on it. */
+#define FRAGMENT_SESSION_BYTES_MAX FRAGMENT_TOTAL_BYTES_MAX
 
 void fragment_header_encode(uint64_t total_bytes, uint64_t offset, uint8_t *at);
 
 /* Puts fragments together again. A zeroed one is empty. The buffer grows with what really
  * arrived, never with what a header promises, and is freed after each batch. */
 struct fragment_assembly {
+    struct memory_budget *budget; /* of all streams; NULL: none */
     uint8_t *data;
     size_t size;
     size_t capacity;
@@ -36,7 +41,8 @@ struct fragment_assembly {
 };
 
 /* Take one payload. `*complete` gets the batch when this was its last piece, borrowed until
- * fragment_assembly_reset. Errors: PROTOCOL (hole, changed total, too large), NO_MEMORY. */
+ * fragment_assembly_reset. Errors: PROTOCOL (hole, changed total, too large, more than the budget
+ * has left), NO_MEMORY. */
 enum haul_status fragment_assembly_add(struct fragment_assembly *assembly,
                                        struct haul_slice payload, bool *is_complete,
                                        struct haul_slice *complete,

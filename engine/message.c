@@ -67,6 +67,21 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes, 
     return HAUL_OK;
 }
 
+/* A body that is malformed is left to pb_decode. */
+static bool has_too_many_fields(struct haul_slice body)
+{
+    pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+    pb_wire_type_t wire_type;
+    uint32_t tag;
+    bool eof;
+    uint32_t count = 0;
+    while (count <= MESSAGE_FIELD_COUNT_MAX && pb_decode_tag(&stream, &wire_type, &tag, &eof) &&
+           pb_skip_field(&stream, wire_type)) {
+        count++;
+    }
+    return count > MESSAGE_FIELD_COUNT_MAX;
+}
+
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error)
 {
@@ -76,6 +91,11 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
                               type);
     }
     message_init(message, (enum message_type)type);
+    if (has_too_many_fields(body)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "control message %s of %zu bytes has more than %d fields",
+                              message_name(type), body.size, MESSAGE_FIELD_COUNT_MAX);
+    }
     pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
     if (!pb_decode(&stream, fields, &message->as)) {
         /* pb_decode has released what it had allocated. */

@@ -69,7 +69,12 @@ void message_init(struct message *message, enum message_type type);
 enum haul_status message_encode(const struct message *message, uint8_t **bytes,
                                 size_t *size_bytes) HAUL_MUST_CHECK;
 
-/* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed). */
+/* Fields of one message, repeated ones counted each: more than the largest plan has. An empty
+ * submessage takes two bytes of a body and hundreds of memory. */
+enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
+
+/* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed, more
+ * fields than a message has). */
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "crc32c.h"
+#include "fragment.h"
 
 enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32_t block_size_bytes,
                              uint64_t epoch, struct haul_error *error)
@@ -24,13 +25,15 @@ enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32
     if (status != HAUL_OK) {
         block_pool_destroy(outbox->pool);
         memset(outbox, 0, sizeof(*outbox));
-        haul_error_set(error, status, NULL, 0, "no memory for the outbox");
+        return haul_error_set(error, status, NULL, 0, "no memory for the outbox");
     }
-    return status;
+    byte_gate_init(&outbox->pieces, FRAGMENT_SESSION_BYTES_MAX);
+    return HAUL_OK;
 }
 
 void outbox_fini(struct outbox *outbox)
 {
+    byte_gate_fini(&outbox->pieces);
     mailbox_destroy(outbox->filled);
     block_pool_destroy(outbox->pool);
     memset(outbox, 0, sizeof(*outbox));
@@ -69,14 +72,22 @@ enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
     enum haul_status status = mailbox_push(outbox->filled, &block);
     haul_assert(status != HAUL_AGAIN); /* room for every block of the pool */
     if (status != HAUL_OK) {
-        block_pool_release(outbox->pool, block);
+        outbox_give_back(outbox, block);
     }
     return status;
 }
 
 void outbox_give_back(struct outbox *outbox, struct block *block)
 {
+    if (block->reserved_bytes > 0) {
+        byte_gate_leave(&outbox->pieces, block->reserved_bytes);
+    }
     block_pool_release(outbox->pool, block);
+}
+
+enum haul_status outbox_reserve(struct outbox *outbox, uint64_t bytes)
+{
+    return byte_gate_enter(&outbox->pieces, bytes);
 }
 
 struct block *outbox_take(struct outbox *outbox)
@@ -89,4 +100,5 @@ void outbox_close(struct outbox *outbox)
 {
     block_pool_close(outbox->pool);
     mailbox_close(outbox->filled);
+    byte_gate_close(&outbox->pieces);
 }

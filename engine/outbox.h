@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "block_pool.h"
+#include "byte_gate.h"
 #include "mailbox.h"
 
 struct outbox {
@@ -23,6 +24,7 @@ struct outbox {
     atomic_uint_fast64_t raw_bytes;   /* of payloads that a reader tried to compress */
     atomic_uint_fast64_t packed_bytes;
     atomic_uint_fast64_t pack_ns;
+    struct byte_gate pieces; /* batches that are larger than a block, on their way */
     uint64_t epoch;
 };
 
@@ -40,7 +42,12 @@ enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;
 /* Checksum the payload and hand the block to the loop. Takes the block also on error. */
 enum haul_status outbox_emit(struct outbox *outbox, struct block *block) HAUL_MUST_CHECK;
+/* A block that is not needed, or whose link is done with it. Thread: any. */
 void outbox_give_back(struct outbox *outbox, struct block *block);
+/* Before the first piece of a batch of so many bytes, which its last block gives back: the target
+ * joins the pieces in memory, so only so many are on their way (FRAGMENT_SESSION_BYTES_MAX). Waits.
+ * The caller holds no block. Errors: CLOSED. */
+enum haul_status outbox_reserve(struct outbox *outbox, uint64_t bytes) HAUL_MUST_CHECK;
 
 /* Loop thread: the next filled block; NULL: none now. */
 struct block *outbox_take(struct outbox *outbox);

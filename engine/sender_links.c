@@ -326,7 +326,7 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
         return !sender->bound; /* dropped; another link may stand in its place already */
     case LINK_DONE:
         links->in_flight_blocks--;
-        block_pool_release(links->outbox->pool, event->block);
+        outbox_give_back(links->outbox, event->block);
         sender->stalled = false;
         return false;
     case LINK_CREDIT:

@@ -19,29 +19,50 @@ enum haul_status table_lane_init(struct table_lane *lane, struct haul_store *sto
     return HAUL_OK;
 }
 
+/* The open file, which is not the lane's any more. */
+static struct haul_table *take_table(struct table_lane *lane)
+{
+    struct haul_table *table = lane->table;
+    lane->table = NULL;
+    if (lane->budget != NULL) {
+        memory_budget_give(lane->budget, 1);
+    }
+    return table;
+}
+
 void table_lane_fini(struct table_lane *lane)
 {
     if (lane->table != NULL) {
-        lane->store->ops->table_abandon(lane->table);
-        lane->table = NULL;
+        lane->store->ops->table_abandon(take_table(lane));
         (void)unlink(lane->path);
     }
+}
+
+/* Open the next file. Errors: LIMIT, those of the store. */
+static enum haul_status open_table(struct table_lane *lane, struct haul_error *error)
+{
+    if (lane->budget != NULL && !memory_budget_take(lane->budget, 1)) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                              "more than %llu streams have an open table file",
+                              (unsigned long long)lane->budget->bytes_max);
+    }
+    (void)snprintf(lane->path, sizeof(lane->path), "%s-%u.sst", lane->stem, lane->file_count);
+    enum haul_status status = lane->store->ops->table_create(lane->store, lane->family_id,
+                                                             lane->path, &lane->table, error);
+    if (status == HAUL_OK) {
+        lane->file_count++;
+    } else if (lane->budget != NULL) {
+        memory_budget_give(lane->budget, 1);
+    }
+    return status;
 }
 
 enum haul_status table_lane_put(struct table_lane *lane, struct haul_slice key,
                                 struct haul_slice value, struct haul_error *error)
 {
-    const struct haul_store_ops *ops = lane->store->ops;
-    if (lane->table == NULL) {
-        (void)snprintf(lane->path, sizeof(lane->path), "%s-%u.sst", lane->stem, lane->file_count);
-        enum haul_status status =
-            ops->table_create(lane->store, lane->family_id, lane->path, &lane->table, error);
-        if (status != HAUL_OK) {
-            return status;
-        }
-        lane->file_count++;
-    }
-    return ops->table_put(lane->table, key, value, error);
+    enum haul_status status = lane->table == NULL ? open_table(lane, error) : HAUL_OK;
+    return status == HAUL_OK ? lane->store->ops->table_put(lane->table, key, value, error)
+                             : status;
 }
 
 bool table_lane_is_full(const struct table_lane *lane)
@@ -72,9 +93,7 @@ enum haul_status table_lane_flush(struct table_lane *lane, struct haul_error *er
     if (lane->table == NULL) {
         return HAUL_OK;
     }
-    struct haul_table *table = lane->table;
-    lane->table = NULL;
-    enum haul_status status = lane->store->ops->table_finish(table, error);
+    enum haul_status status = lane->store->ops->table_finish(take_table(lane), error);
     if (status == HAUL_OK) {
         status = ingest(lane, error);
     }

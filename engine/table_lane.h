@@ -8,13 +8,15 @@
 #include <stdint.h>
 
 #include "haul/store.h"
+#include "memory_budget.h"
 
 enum { TABLE_LANE_PATH_BYTES_MAX = 1024 };
 
 struct table_lane {
     struct haul_store *store;
     uint32_t family_id;
-    uint64_t table_size_bytes; /* ingest when the open file has reached this */
+    uint64_t table_size_bytes;    /* ingest when the open file has reached this */
+    struct memory_budget *budget; /* of open files, 1 each, of all lanes; NULL: none */
     uint32_t file_count;
     struct haul_table *table; /* NULL: none open */
     char stem[TABLE_LANE_PATH_BYTES_MAX];
@@ -28,6 +30,7 @@ enum haul_status table_lane_init(struct table_lane *lane, struct haul_store *sto
 /* Abandons an open file. */
 void table_lane_fini(struct table_lane *lane);
 
+/* Errors: LIMIT (too many lanes have an open file), those of the store. */
 enum haul_status table_lane_put(struct table_lane *lane, struct haul_slice key,
                                 struct haul_slice value, struct haul_error *error) HAUL_MUST_CHECK;
 /* Is the open file large enough to be ingested? */

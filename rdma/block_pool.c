@@ -189,6 +189,7 @@ enum haul_status block_pool_acquire(struct block_pool *pool, uint64_t deadline_n
         haul_assert(taken->state == BLOCK_FREE);
         taken->state = BLOCK_FILLING;
         taken->urgent = false;
+        taken->reserved_bytes = 0;
         memset(&taken->header, 0, sizeof(taken->header));
         *block = taken;
     } else if (pool->closed) {

@@ -32,6 +32,7 @@ struct block {
     enum block_state state;
     /* Sender: the peer should look at the block at once, because nothing follows soon. A hint. */
     bool urgent;
+    uint64_t reserved_bytes; /* Sender: what its producer gives back with it; 0 when acquired */
     /* Receiver: the peer may still write here; copy the payload before believing anything. */
     bool peer_writable;
     /* Receiver: `payload_crc_seen` is the CRC32C of the payload, computed as it arrived in memory

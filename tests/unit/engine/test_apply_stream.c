@@ -613,8 +613,35 @@ static void test_apply_stream_position__only_the_empty_key__is_a_key(void)
     close_all();
 }
 
+/* A restart repeats at most so much of a stream. Each batch has a MiB to the byte. */
+static void test_apply_stream_wants_flush__32_mib_written__true(void)
+{
+    enum { MIB = 1 << 20, KEY_BYTES = 2 };
+    uint8_t *bytes = malloc(MIB);
+    uint8_t *zeros = calloc(1, MIB);
+    check_or_stop(bytes != NULL && zeros != NULL);
+    open_snapshot(HAUL_LANE_WRITE_BATCH);
+    size_t around = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, KEY_BYTES, MIB) - MIB;
+    for (uint64_t number = 0; number < 32; number++) {
+        struct raw_batch_writer large;
+        char key[KEY_BYTES + 1] = {'c', (char)('0' + number)};
+        check(!apply_stream_wants_flush(&stream));
+        raw_batch_begin(&large, bytes, MIB);
+        check(raw_batch_put(&large, family_id, text_slice(key), slice_of(zeros, MIB - around)));
+        struct haul_slice batch = slice_of(bytes, raw_batch_finish(&large));
+        check_equal(batch.size, MIB);
+        check_status(take(number, 0, batch, 1), HAUL_OK);
+    }
+    check(apply_stream_wants_flush(&stream));
+    check_status(apply_stream_position(&stream, &position), HAUL_OK);
+    check(!apply_stream_wants_flush(&stream));
+    close_all();
+    free(zeros);
+    free(bytes);
+}
+
 /* A batch of one record with a key of so many bytes. */
-static struct haul_slice long_key_batch(size_t key_size, uint8_t **bytes)
+static struct haul_slice long_key_ending(size_t key_size, char last, uint8_t **bytes)
 {
     struct raw_batch_writer large;
     size_t capacity = RAW_BATCH_HEADER_BYTES + raw_batch_put_size(family_id, key_size, 1);
@@ -622,10 +649,16 @@ static struct haul_slice long_key_batch(size_t key_size, uint8_t **bytes)
     *bytes = malloc(capacity);
     check_or_stop(key != NULL && *bytes != NULL);
     memset(key, 'k', key_size);
+    key[key_size - 1] = (uint8_t)last;
     raw_batch_begin(&large, *bytes, capacity);
     check(raw_batch_put(&large, family_id, slice_of(key, key_size), text_slice("v")));
     free(key);
     return slice_of(*bytes, raw_batch_finish(&large));
+}
+
+static struct haul_slice long_key_batch(size_t key_size, uint8_t **bytes)
+{
+    return long_key_ending(key_size, 'k', bytes);
 }
 
 static void check_long_key(size_t key_size, bool last, bool resumable)
@@ -637,8 +670,42 @@ static void check_long_key(size_t key_size, bool last, bool resumable)
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
     check(position.resumable == resumable);
     check_equal(position.finished, last);
-    check_equal(position.last_key_size, last ? 0 : key_size);
+    check_equal(position.last_key_size, last || !resumable ? 0 : key_size);
     free(bytes);
+    close_all();
+}
+
+static enum haul_status take_long_key(uint64_t number, char last)
+{
+    uint8_t *bytes = NULL;
+    struct haul_slice batch = long_key_ending((size_t)1 << 20, last, &bytes);
+    enum haul_status status = take(number, 0, batch, 1);
+    free(bytes);
+    return status;
+}
+
+/* Many streams with long keys would hold much memory. */
+static void test_apply_stream_take__long_keys__only_their_beginning_is_kept(void)
+{
+    open_snapshot(HAUL_LANE_WRITE_BATCH);
+    check_status(take_long_key(0, 'a'), HAUL_OK);
+    check_equal(stream.last_key_size, POSITION_KEY_BYTES_MAX);
+    check(stream.last_key_capacity <= 2 * POSITION_KEY_BYTES_MAX);
+    check_status(take_long_key(1, 'b'), HAUL_OK);
+    check_status(take(2, 0, single(family_id, "ka"), 1), HAUL_PROTOCOL);
+    check_status(take(2, 0, single(family_id, "l"), 1), HAUL_OK);
+    check_status(take_long_key(3, 'c'), HAUL_PROTOCOL);
+    close_all();
+}
+
+static void test_apply_stream_take__long_keys_of_a_reverse_family__go_down(void)
+{
+    open_reverse(false);
+    check_status(take_long_key(0, 'b'), HAUL_OK);
+    check_status(take_long_key(1, 'a'), HAUL_OK);
+    check_status(take(2, 0, single(0, "l"), 1), HAUL_PROTOCOL);
+    check_status(take(2, 0, single(0, "kk"), 1), HAUL_OK);
+    check_status(take_long_key(3, 'a'), HAUL_PROTOCOL);
     close_all();
 }
 
@@ -709,6 +776,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_apply_stream_position__finished_stream__takes_nothing_more),
     CHECK_TEST(test_apply_stream_position__delta_lane__by_its_own_number),
     CHECK_TEST(test_apply_stream_position__only_the_empty_key__is_a_key),
+    CHECK_TEST(test_apply_stream_take__long_keys__only_their_beginning_is_kept),
+    CHECK_TEST(test_apply_stream_take__long_keys_of_a_reverse_family__go_down),
+    CHECK_TEST(test_apply_stream_wants_flush__32_mib_written__true),
     CHECK_TEST(test_apply_stream_position__long_last_key__only_a_finished_stream_is_told),
     CHECK_TEST(test_apply_stream_take__key_beyond_the_largest__protocol),
     CHECK_TEST(test_apply_stream_take__reverse_family__keys_have_to_descend),

@@ -187,6 +187,30 @@ static void test_fragment_assembly_add__offset_near_the_end_of_numbers__protocol
     check_refused(add(UINT64_MAX, UINT64_MAX - 1, "a"));
 }
 
+static void test_fragment_assembly_add__budget_of_several_used_up__protocol(void)
+{
+    struct memory_budget budget;
+    struct fragment_assembly other = {.budget = &budget};
+    uint8_t payload[FRAGMENT_HEADER_BYTES + 1] = {0};
+    memory_budget_init(&budget, 15);
+    fragment_assembly_reset(&assembly);
+    assembly.budget = &budget;
+    check_status(add(10, 0, "abc"), HAUL_OK);
+    fragment_header_encode(6, 0, payload);
+    check_status(fragment_assembly_add(&other, slice_of(payload, sizeof(payload)), &is_complete,
+                                       &complete, &error),
+                 HAUL_PROTOCOL);
+    check(!fragment_assembly_is_open(&other));
+    check_equal(memory_budget_bytes(&budget), 10);
+    fragment_assembly_reset(&assembly); /* gives back what was promised, not what came */
+    check_equal(memory_budget_bytes(&budget), 0);
+    check_status(fragment_assembly_add(&other, slice_of(payload, sizeof(payload)), &is_complete,
+                                       &complete, &error),
+                 HAUL_OK);
+    fragment_assembly_reset(&other);
+    assembly.budget = NULL;
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_fragment_header_encode__bytes__little_endian_total_then_offset),
     CHECK_TEST(test_fragment_assembly_add__pieces_in_order__the_whole),
@@ -204,6 +228,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_fragment_assembly_add__growing__never_more_than_the_total),
     CHECK_TEST(test_fragment_assembly_add__total_over_the_limit__protocol),
     CHECK_TEST(test_fragment_assembly_add__offset_near_the_end_of_numbers__protocol),
+    CHECK_TEST(test_fragment_assembly_add__budget_of_several_used_up__protocol),
 };
 
 CHECK_MAIN("fragment", tests)

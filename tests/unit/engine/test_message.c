@@ -501,6 +501,22 @@ static void test_message_decode__unknown_fields__ignored(void)
     message_release(&decoded);
 }
 
+/* Two bytes each, and hundreds of memory. */
+static void test_message_decode__more_fields_than_a_message_has__protocol(void)
+{
+    size_t size = 2 * (size_t)(MESSAGE_FIELD_COUNT_MAX + 1);
+    uint8_t *body = calloc(1, size);
+    check_or_stop(body != NULL);
+    for (size_t at = 0; at < size; at += 2) {
+        body[at] = (1 << 3) | 2; /* families, empty */
+    }
+    check_refused(MESSAGE_PLAN, body, size);
+    check_status(decode(MESSAGE_PLAN, body, size - 2), HAUL_OK);
+    check_equal(decoded.as.plan.families_count, MESSAGE_FIELD_COUNT_MAX);
+    message_release(&decoded);
+    free(body);
+}
+
 static void test_message_decode__field_number_zero__protocol(void)
 {
     check_refused(MESSAGE_COMMIT, "\x02\x01x", 3);
@@ -555,6 +571,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_message_decode__longest_field_and_one_byte_more__ok_and_protocol),
     CHECK_TEST(test_message_decode__family_name_too_long__protocol),
     CHECK_TEST(test_message_decode__unknown_fields__ignored),
+    CHECK_TEST(test_message_decode__more_fields_than_a_message_has__protocol),
     CHECK_TEST(test_message_decode__field_number_zero__protocol),
     CHECK_TEST(test_message_bytes__longest_and_one_byte_more__copy_and_null),
     CHECK_TEST(test_message_slice__null_and_empty__empty),

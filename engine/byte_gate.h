@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* byte_gate.h — a number of bytes that may be inside at a time. Who finds no room waits, and those
+ * who wait go in as they came: a large one is not passed by small ones for ever.
+ *
+ * Thread: any, but for init and fini. */
+#ifndef HAUL_BYTE_GATE_H
+#define HAUL_BYTE_GATE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+
+struct byte_gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    uint64_t bytes_max;
+    uint64_t bytes; /* inside */
+    uint64_t next_turn;
+    uint64_t turn; /* who goes in next */
+    bool closed;
+};
+
+void byte_gate_init(struct byte_gate *gate, uint64_t bytes_max);
+void byte_gate_fini(struct byte_gate *gate);
+
+/* Go in with so many bytes, at most `bytes_max`; waits for room. Errors: CLOSED. */
+enum haul_status byte_gate_enter(struct byte_gate *gate, uint64_t bytes) HAUL_MUST_CHECK;
+void byte_gate_leave(struct byte_gate *gate, uint64_t bytes);
+/* Wake everybody with CLOSED; nobody goes in any more. */
+void byte_gate_close(struct byte_gate *gate);
+
+#endif
