@@ -113,7 +113,49 @@ static void test_job_journal_positions__same_stream_twice__ends_finished(void)
     close_journal();
 }
 
+/* A database that takes over one range and hands over another has journals of both kinds, of
+ * whatever job numbers. */
+static void test_job_journals_find__journals_of_both_roles__only_those_asked_for(void)
+{
+    static const uint8_t ids[2][HAUL_JOB_BYTES] = {{1}, {2}};
+    static const enum journal_role roles[] = {JOURNAL_SOURCE, JOURNAL_TARGET};
+    struct haul_source_options options = {0};
+    struct job_journals found;
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    struct plan plan;
+    for (size_t first = 0; first < 2; first++) {
+        rocks_fixture_open(&fixture);
+        check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+        plan.new_version = 1;
+        for (size_t i = 0; i < 2; i++) {
+            bool existed = true;
+            check_status(job_journal_open(fixture.store, roles[(first + i) % 2], ids[i], &journal,
+                                          &existed, &error),
+                         HAUL_OK);
+            check(!existed);
+            check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+            journal_close(journal);
+        }
+        for (size_t i = 0; i < 2; i++) {
+            check_status(job_journals_find(fixture.store, roles[(first + i) % 2], &found, &error),
+                         HAUL_OK);
+            check_or_stop(found.count == 1);
+            check(memcmp(journal_job_id(found.journals[0]), ids[i], HAUL_JOB_BYTES) == 0);
+            job_journals_close(&found);
+            check_status(
+                job_journal_list(fixture.store, roles[(first + i) % 2], &entries, &count, &error),
+                HAUL_OK);
+            check_equal(count, 1);
+            free(entries);
+        }
+        plan_fini(&plan);
+        rocks_fixture_close(&fixture);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_job_journals_find__journals_of_both_roles__only_those_asked_for),
     CHECK_TEST(test_job_journal_positions__journal_full__finished_streams_have_room),
     CHECK_TEST(test_job_journal_positions__finished_and_not__both_recorded),
     CHECK_TEST(test_job_journal_positions__same_stream_twice__ends_finished),
