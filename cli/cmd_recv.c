@@ -114,7 +114,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
     struct haul_migration *migration = NULL;
     enum haul_status status = haul_target_start(&options, &migration, &error);
     if (status != HAUL_OK) {
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, watch, output);
     }
     output_line(output, "listening on %s", haul_migration_address(migration));
     return migration_run_finish(migration, watch, output);

@@ -63,7 +63,7 @@ static int resolve_from(struct haul_store *store, const void *work, struct migra
     struct haul_migration *migration = NULL;
     enum haul_status status = haul_source_start(&options, &migration, &error);
     if (status != HAUL_OK) {
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, watch, output);
     }
     return migration_run_finish(migration, watch, output);
 }
@@ -81,8 +81,10 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        struct migration_work work = {
-            .run = resolve_from, .options = &options, .wal_dir = options.wal_dir};
+        struct migration_work work = {.run = resolve_from,
+                                      .options = &options,
+                                      .peer = options.to,
+                                      .wal_dir = options.wal_dir};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

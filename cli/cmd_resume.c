@@ -102,7 +102,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
     struct haul_migration *migration = NULL;
     enum haul_status status = haul_source_start(&options, &migration, &error);
     if (status != HAUL_OK) {
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, watch, output);
     }
     return migration_run_finish(migration, watch, output);
 }
@@ -122,6 +122,7 @@ static int run_resume(const struct command *command, int argc, char **argv)
     } else {
         struct migration_work work = {.run = resume_from,
                                       .options = &options,
+                                      .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,
                                       .read_only = true};

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_send.c — `haul send`: give key ranges of a database to a receiver. */
+#include <stdio.h>
+#include <string.h>
+
 #include "command.h"
+#include "dry_run.h"
+#include "exit_code.h"
 #include "haul/migration.h"
 #include "haul/store.h"
+#include "haul/text_escape.h"
+#include "human_size.h"
+#include "json_output.h"
 #include "load_writer.h"
 #include "migration_options.h"
 #include "migration_run.h"
@@ -20,6 +28,7 @@ struct send_options {
     struct name_list metadata_families;
     struct range_list ranges;
     bool overwrite;
+    bool dry_run;
     const char *cpu_list;
     enum haul_compression compression;
     uint32_t reader_count;
@@ -63,6 +72,11 @@ static const struct option_rule rules[] = {
      .help = "the target's range is not empty: clear it first. Its records are\n"
              "gone before the copy begins",
      AT(option_flag, overwrite)},
+    {.name = "dry-run",
+     .letter = 'n',
+     .help = "only tell what would go, and whether this side would refuse it; the receiver\n"
+             "is not asked, and --to is not needed",
+     AT(option_flag, dry_run)},
     {.name = "rate",
      .value_name = "SIZE",
      .help = "at most so many bytes a second (default: no limit)",
@@ -176,6 +190,39 @@ static void drop_load(struct migration_watch *watch)
     }
 }
 
+static void print_dry_run(const struct dry_run *run)
+{
+    char bytes[HUMAN_TEXT_BYTES_MAX];
+    for (size_t i = 0; i < run->family_count; i++) {
+        const struct dry_run_family *family = &run->families[i];
+        char name[4 * HAUL_NAME_BYTES_MAX];
+        (void)haul_text_escape(family->name, strlen(family->name), name, sizeof(name));
+        human_bytes((double)family->bytes, bytes);
+        (void)printf("column family %s: %s%s\n", name, family->known ? "about " : "of unknown size",
+                     family->known ? bytes : "");
+    }
+    human_bytes((double)run->bytes, bytes);
+    (void)printf("about %s would go; nothing was sent, and the receiver was not asked\n", bytes);
+}
+
+/* What `options` would do, which this side would not refuse. Returns the exit code. */
+static int tell_dry_run(const struct haul_source_options *options, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct dry_run run;
+    int exit_code = EXIT_CODE_OK;
+    enum haul_status status = dry_run_look(options, &run, &error);
+    if (status != HAUL_OK) {
+        exit_code = command_failed(status, &error, 0, output);
+    } else if (output->options.json) {
+        json_output_dry_run(&run);
+    } else {
+        print_dry_run(&run);
+    }
+    dry_run_fini(&run);
+    return exit_code;
+}
+
 /* Start the migration of an open store, wait, report. Returns the exit code. */
 static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
@@ -183,7 +230,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     const struct send_options *given = work;
     struct haul_source_options options = {
         .store = store,
-        .to = given->to,
+        .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to nobody */
         .mode = given->mode,
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,
@@ -211,11 +258,14 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     };
     struct haul_error error = {.status = HAUL_OK};
     enum haul_status status = haul_source_check(&options, &error);
+    if (status == HAUL_OK && given->dry_run) {
+        return tell_dry_run(&options, output);
+    }
     if (status == HAUL_OK) {
         status = start_load(given, store, watch, &error);
     }
     if (status != HAUL_OK) {
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, watch, output);
     }
     if (watch->load != NULL) {
         load_writer_hook(watch->load, &options.hooks);
@@ -225,7 +275,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     status = haul_source_start(&options, &migration, &error);
     if (status != HAUL_OK) {
         drop_load(watch);
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, watch, output);
     }
     return migration_run_finish(migration, watch, output);
 }
@@ -240,12 +290,13 @@ static int run_send(const struct command *command, int argc, char **argv)
         return exit_code;
     }
     output_init(&output, command->name, &options.output);
-    if (options.database == NULL || options.to == NULL) {
+    if (options.database == NULL || (options.to == NULL && !options.dry_run)) {
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
         struct migration_work work = {.run = send_from,
                                       .options = &options,
+                                      .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,
                                       .read_only = options.load.rate == 0};
@@ -273,6 +324,7 @@ const struct command command_send = {
         "and its way out: docs/OPERATIONS.md.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"
+        "  haul send --db /data/a --cf default --dry-run\n"
         "  haul send --db /data/a --to 10.0.0.7:7447\n"
         "  haul send --db /data/a --to '[2001:db8::7]:7447' --transport rdma --links 2\n"
         "  haul send --db /data/a --to db7:7447 --cf default --prefix user: --json\n"

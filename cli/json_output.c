@@ -365,6 +365,25 @@ void json_output_migration(const char *command, const struct haul_result *result
     end(document);
 }
 
+void json_output_dry_run(const struct dry_run *run)
+{
+    struct haul_error none = {.status = HAUL_OK};
+    json_t *document = begin("send", &none, EXIT_CODE_OK);
+    json_t *families = json_array();
+    for (size_t i = 0; i < run->family_count; i++) {
+        json_t *family = json_object();
+        set(family, "name", text_of(run->families[i].name));
+        set(family, "bytes_expected",
+            run->families[i].known ? json_integer((json_int_t)run->families[i].bytes)
+                                   : json_null());
+        (void)json_array_append_new(families, family);
+    }
+    set(document, "dry_run", json_true());
+    set_count(document, "bytes_expected", run->bytes);
+    set(document, "families", families);
+    end(document);
+}
+
 void json_output_ledger(uint64_t checked, const struct haul_error *error, int exit_code)
 {
     json_t *document = begin("verify", error, exit_code);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dry_run.h"
 #include "haul/job.h"
 #include "haul/link_bench.h"
 #include "haul/migration.h"
@@ -24,6 +25,9 @@ enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
 void json_output_migration(const char *command, const struct haul_result *result,
                            const struct load_result *load, const struct haul_error *error,
                            int exit_code);
+
+/* What a send would give. */
+void json_output_dry_run(const struct dry_run *run);
 
 void json_output_ledger(uint64_t checked, const struct haul_error *error, int exit_code);
 

@@ -71,7 +71,8 @@ static bool is_receiver(const struct output *output)
     return strcmp(output->command, "recv") == 0;
 }
 
-static void print_summary(const struct haul_result *result, const struct output *output)
+static void print_summary(const struct haul_result *result, const struct migration_watch *watch,
+                          const struct output *output)
 {
     const struct haul_progress *figures = &result->progress;
     char bytes[HUMAN_TEXT_BYTES_MAX];
@@ -95,24 +96,33 @@ static void print_summary(const struct haul_result *result, const struct output 
     if (sending) {
         (void)printf("config version %" PRIu64 " -> %" PRIu64 ", writes paused for %.1f ms\n",
                      result->old_version, result->new_version, result->write_pause_ms);
+        (void)printf("the receiver owns them now; the copy here stays until `haul drop --db %s` "
+                     "deletes it\n",
+                     watch->directory);
     }
 }
 
 /* A job that broke off can be taken up again; the error line is where its user looks. */
-static void hint_resume(const struct output *output, struct haul_error *error)
+static void hint_resume(const struct migration_watch *watch, struct haul_error *error)
 {
     bool temporary = exit_code_of(error->status, 0) == EXIT_CODE_TEMPORARY;
     if (error->hint[0] != '\0' || !temporary) {
         return;
     }
-    if (is_receiver(output)) {
+    if (watch->peer == NULL) {
         if (error->status == HAUL_STOPPED) {
             haul_error_hint(error, "start it again, and a job that broke off goes on");
         }
         return;
     }
-    haul_error_hint(error, "%s; `haul resume --db DIR --to ADDR:PORT` goes on with the job",
-                    output_hint(error));
+    if (error->status == HAUL_STOPPED) {
+        haul_error_hint(error,
+                        "the same command goes on, and so does `haul resume --db %s --to %s`",
+                        watch->directory, watch->peer);
+    } else {
+        haul_error_hint(error, "%s; the same command goes on with what has arrived",
+                        output_hint(error));
+    }
 }
 
 static void print_load(const struct load_result *load)
@@ -125,7 +135,7 @@ static void print_load(const struct load_result *load)
 
 /* `load` NULL: there was none. */
 static int report(const struct haul_result *result, const struct load_result *load,
-                  int signal_number, struct output *output)
+                  int signal_number, const struct migration_watch *watch, struct output *output)
 {
     struct haul_error error = result->error;
     enum haul_status status = result->status;
@@ -136,13 +146,13 @@ static int report(const struct haul_result *result, const struct load_result *lo
     int exit_code = exit_code_of(status, signal_number);
     if (status != HAUL_OK) {
         error.status = status;
-        hint_resume(output, &error);
+        hint_resume(watch, &error);
         output_error(output, &error);
     }
     if (output->options.json) {
         json_output_migration(output->command, result, load, &error, exit_code);
     } else if (status == HAUL_OK && !output->options.quiet) {
-        print_summary(result, output);
+        print_summary(result, watch, output);
         if (load != NULL) {
             print_load(load);
         }
@@ -150,12 +160,13 @@ static int report(const struct haul_result *result, const struct load_result *lo
     return exit_code;
 }
 
-int migration_run_refused(enum haul_status status, struct haul_error *error, struct output *output)
+int migration_run_refused(enum haul_status status, struct haul_error *error,
+                          const struct migration_watch *watch, struct output *output)
 {
     struct haul_result result = {.status = status};
     error->status = status;
     result.error = *error;
-    return report(&result, NULL, 0, output);
+    return report(&result, NULL, 0, watch, output);
 }
 
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
@@ -179,7 +190,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         watch->load = NULL;
     }
     int exit_code =
-        report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), output);
+        report(&result, loaded ? &load : NULL, signal_watch_number(&watch->signals), watch, output);
     free(differences);
     return exit_code;
 }
@@ -212,10 +223,10 @@ int migration_run_store(const char *directory, const struct migration_work *work
                         struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct migration_watch watch = {.load = NULL};
+    struct migration_watch watch = {.directory = directory, .peer = work->peer};
     enum haul_status status = signal_watch_init(&watch.signals, output, &error);
     if (status != HAUL_OK) {
-        return migration_run_refused(status, &error, output);
+        return migration_run_refused(status, &error, &watch, output);
     }
     struct haul_rocks_options rocks = {.wal_dir = work->wal_dir,
                                        .create_if_missing = work->create,
@@ -235,7 +246,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
         store->ops->close(store);
         control_server_close(&watch.control);
     } else {
-        exit_code = migration_run_refused(status, &error, output);
+        exit_code = migration_run_refused(status, &error, &watch, output);
     }
     signal_watch_fini(&watch.signals);
     return exit_code;

@@ -14,6 +14,8 @@
 
 /* What a running migration is watched by. */
 struct migration_watch {
+    const char *directory; /* of the database, and `peer` of its work, for hints */
+    const char *peer;
     struct signal_watch signals;
     struct control_server control;
     struct load_writer *load; /* ends with the migration; NULL: none */
@@ -24,6 +26,7 @@ struct migration_work {
     int (*run)(struct haul_store *store, const void *options, struct migration_watch *watch,
                struct output *output);
     const void *options;
+    const char *peer;    /* ADDR:PORT of the receiver, for hints; NULL: this is one */
     const char *wal_dir; /* NULL: as the database says */
     bool create;         /* the database, if it is missing */
     bool keep_log;       /* these two: see haul_rocks_options */
@@ -41,6 +44,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
                          struct output *output);
 
 /* Report what failed before there was a migration. Returns the exit code. */
-int migration_run_refused(enum haul_status status, struct haul_error *error, struct output *output);
+int migration_run_refused(enum haul_status status, struct haul_error *error,
+                          const struct migration_watch *watch, struct output *output);
 
 #endif

@@ -168,9 +168,11 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
         go_down(links, error);
         return;
     }
+    /* Where there is no RDMA, TCP is what `auto` means; RDMA that does not work is worth a look. */
+    enum haul_log_level level =
+        error->status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING;
     haul_error_format(error, links->fallback_reason, sizeof(links->fallback_reason));
-    haul_log(links->options.log, HAUL_LOG_WARNING, "no RDMA, falling back to TCP: %s",
-             links->fallback_reason);
+    haul_log(links->options.log, level, "no RDMA, falling back to TCP: %s", links->fallback_reason);
     links->rdma_refused = true;
     links->attempt_count = 0; /* the transport tells them apart */
     resize_pool(links);       /* or stay small */

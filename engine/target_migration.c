@@ -472,9 +472,12 @@ static enum haul_status listen_verbs(struct target_migration *target,
         }
         return status;
     }
+    char text[2 * HAUL_REASON_BYTES_MAX];
+    haul_error_format(&reason, text, sizeof(text));
+    haul_log(target->options.log, status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
+             "no RDMA here, TCP only: %s", text);
+    reason.hint[0] = '\0'; /* for this side's operator, not for every sender's */
     haul_error_format(&reason, target->rdma_refusal, sizeof(target->rdma_refusal));
-    haul_log(target->options.log, HAUL_LOG_WARNING, "no RDMA here, TCP only: %s",
-             target->rdma_refusal);
     return HAUL_OK;
 }
 

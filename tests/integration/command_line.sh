@@ -104,6 +104,37 @@ test_json__refused_send__has_every_member() {
     equal "$(json .error.code)" NOT_FOUND
 }
 
+test_send__dry_run__tells_sizes_and_changes_nothing() {
+    make_database a 500 2
+    local before
+    before=$(find a -type f -not -name LOCK -not -path '*/haul/*' -exec md5sum {} + | sort)
+    run 0 "$haul" send --db a --dry-run
+    grep -qE '^column family default: about [0-9.]+ kB$' "$work/out" || fail 'no size'
+    grep -q 'nothing was sent' "$work/out"
+    run 0 "$haul" send --db a -n --cf default --json
+    equal "$(json .dry_run)" true
+    equal "$(json '.families | length')" 1
+    equal "$(json '.bytes_expected > 100000')" true
+    run 0 "$haul" send --db a -n --range 0xff: --json
+    equal "$(json .bytes_expected)" 0
+    equal "$(find a -type f -not -name LOCK -not -path '*/haul/*' -exec md5sum {} + | sort)" "$before"
+    run 0 "$haul" status --db a
+    grep -qx 'no job' "$work/out"
+    run 3 "$haul" send --db a -n --cf nothing
+    one_error "no column family named 'nothing'"
+}
+
+test_send__over_tcp_without_rdma__no_warning_and_a_word_of_the_copy() {
+    [[ ! -d /sys/class/infiniband || -z $(ls /sys/class/infiniband) ]] || skip 'there is RDMA'
+    make_database a 100
+    start_receiver "$work/recv.log" --db b --listen "$own_host:0" --once
+    run 0 "$haul" send --db a --to "$receiver_address"
+    end_process "$receiver_pid" || fail "exit code $?"
+    [[ ! -s $work/err ]] || { cat "$work/err"; fail 'a warning'; }
+    ! grep -q warning "$work/recv.log" || { cat "$work/recv.log"; fail 'a warning'; }
+    grep -q 'haul drop --db a' "$work/out" || fail 'no word of the copy that stays'
+}
+
 test_version__json__names_the_release() {
     run 0 "$haul" version --json
     [[ $(json .version) =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]

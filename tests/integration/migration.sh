@@ -182,11 +182,11 @@ test_send__auto_without_device__falls_back_and_says_why() {
     ! has_rdma_device || skip 'this machine has an RDMA device'
     make_database source 1000
     receive
-    run 0 "$haul" send --db source --to "$receiver_address" --json
+    run 0 "$haul" send --db source --to "$receiver_address" --json -v
     received
     equal "$(json .transport)" tcp
     [[ $(json .fallback_reason) != null ]]
-    grep -q 'TCP' "$work/err"
+    grep -q 'info: no RDMA, falling back to TCP' "$work/err"
 }
 
 test_send__rdma_without_device__refused_and_says_why() {
