@@ -62,7 +62,7 @@ static enum haul_status resolve_options(struct source_job *job, struct haul_erro
     struct link_config checked;
     enum haul_status status =
         link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
-    return status == HAUL_OK ? link_address_parse(options->to, &job->address, error) : status;
+    return status == HAUL_OK ? link_addresses_parse(options->to, &job->addresses, error) : status;
 }
 
 enum haul_status source_job_init(struct source_job *job, const struct haul_source_options *options,

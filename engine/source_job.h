@@ -19,7 +19,7 @@ struct source_job {
     struct haul_source_options options; /* resolved */
     bool chooses_links;                 /* their number was left to us; link_count is the most */
     bool chooses_readers;
-    struct link_address address; /* of the target */
+    struct link_addresses addresses; /* of the target */
     struct plan plan;
     struct haul_snapshot *snapshot; /* NULL: a decided job is only resolved */
     uint64_t snapshot_sequence;

@@ -42,6 +42,7 @@ struct source_migration {
     uint64_t started_ns;
     uint64_t published_ns;
     uint64_t activity; /* of readers and links, as published */
+    bool answered; /* the channel was up */
     bool was_accepted;
     char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
     enum migration_request request;            /* what the session was told of */
@@ -193,7 +194,12 @@ static void send_message(struct source_migration *source, struct message *messag
     message_release(message);
 }
 
-static enum haul_status open_channel(struct source_migration *source, struct haul_error *error)
+static const struct link_address *address_of(const struct source_migration *source)
+{
+    return &source->job.addresses.items[source->job.addresses.at];
+}
+
+static enum haul_status connect_channel(struct source_migration *source, struct haul_error *error)
 {
     struct link_config config = {.options = source->job.options.link,
                                  .clock = source->clock,
@@ -201,12 +207,22 @@ static enum haul_status open_channel(struct source_migration *source, struct hau
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, source->base.result.job, LINK_SESSION_BYTES);
     enum haul_status status =
-        control_channel_connect(&source->job.address, &ticket, &config, &source->channel, error);
+        control_channel_connect(address_of(source), &ticket, &config, &source->channel, error);
     if (status != HAUL_OK) {
         source->channel = NULL;
         return status;
     }
     return poll_group_add_control(source->group, source->channel);
+}
+
+/* To the first address of the target from which there is an answer, or may come one. */
+static enum haul_status open_channel(struct source_migration *source, struct haul_error *error)
+{
+    enum haul_status status;
+    do {
+        status = connect_channel(source, error);
+    } while (status != HAUL_OK && link_addresses_next(&source->job.addresses));
+    return status;
 }
 
 static void close_channel(struct source_migration *source)
@@ -216,6 +232,7 @@ static void close_channel(struct source_migration *source)
         control_channel_destroy(source->channel);
         source->channel = NULL;
     }
+    source->answered = false;
 }
 
 static void connect_again(struct source_migration *source)
@@ -373,6 +390,18 @@ static void on_control_message(struct source_migration *source, const struct con
     message_release(&message);
 }
 
+/* A host may have addresses on which nobody listens. */
+static void on_channel_down(struct source_migration *source, struct haul_error *error)
+{
+    bool answered = source->answered;
+    close_channel(source);
+    if (!answered && link_addresses_next(&source->job.addresses) &&
+        open_channel(source, error) == HAUL_OK) {
+        return;
+    }
+    feed_error(source, SOURCE_EVENT_CHANNEL_DOWN, error);
+}
+
 static bool poll_channel(struct source_migration *source)
 {
     struct control_event event;
@@ -381,6 +410,9 @@ static bool poll_channel(struct source_migration *source)
         any = true;
         if (event.type == CONTROL_CONNECTED) {
             control_channel_trust(source->channel);
+            link_addresses_found(&source->job.addresses);
+            source->copy.links.options.address = *address_of(source);
+            source->answered = true;
             struct link_address local;
             control_channel_local(source->channel, &local);
             migration_place_near(&source->base, &local, source->job.options.log);
@@ -389,8 +421,7 @@ static bool poll_channel(struct source_migration *source)
         } else if (event.type == CONTROL_MESSAGE) {
             on_control_message(source, &event);
         } else {
-            close_channel(source);
-            feed_error(source, SOURCE_EVENT_CHANNEL_DOWN, &event.error);
+            on_channel_down(source, &event.error);
         }
         (void)perform_all(source);
     }
@@ -629,7 +660,7 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
                                            job->record.continued ? 0 : job->foreign_ingests,
                                        .adopted = job->record.continued,
                                        .epoch = job->record.epoch,
-                                       .address = job->address,
+                                       .address = job->addresses.items[0],
                                        .chooses_links = job->chooses_links,
                                        .chooses_readers = job->chooses_readers,
                                        .clock = source->clock,

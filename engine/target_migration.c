@@ -481,18 +481,37 @@ static enum haul_status listen_verbs(struct target_migration *target,
     return HAUL_OK;
 }
 
+static enum haul_status listen_tcp(struct target_migration *target, const char *listen,
+                                   const struct link_config *config, struct haul_error *error)
+{
+    struct link_address address;
+    enum haul_status status = link_address_parse(listen, &address, error);
+    return status == HAUL_OK ? tcp_listener_create(&address, config, &target->tcp, error) : status;
+}
+
+/* On every address of the host, of both families where it has both. */
+static enum haul_status listen_everywhere(struct target_migration *target,
+                                          const struct link_config *config,
+                                          struct haul_error *error)
+{
+    char any[32];
+    (void)snprintf(any, sizeof(any), "[::]:%d", HAUL_PORT_DEFAULT);
+    enum haul_status status = listen_tcp(target, any, config, error);
+    if (status == HAUL_OK || status == HAUL_BUSY) {
+        return status;
+    }
+    (void)snprintf(any, sizeof(any), "0.0.0.0:%d", HAUL_PORT_DEFAULT);
+    return listen_tcp(target, any, config, error);
+}
+
 static enum haul_status listen_all(struct target_migration *target, struct haul_error *error)
 {
     struct link_config config = {
         .options = target->options.link, .clock = target->clock, .log = target->options.log};
-    char any[32];
-    (void)snprintf(any, sizeof(any), "[::]:%d", HAUL_PORT_DEFAULT);
     struct link_address address;
-    enum haul_status status = link_address_parse(
-        target->options.listen == NULL ? any : target->options.listen, &address, error);
-    if (status == HAUL_OK) {
-        status = tcp_listener_create(&address, &config, &target->tcp, error);
-    }
+    enum haul_status status = target->options.listen == NULL
+                                  ? listen_everywhere(target, &config, error)
+                                  : listen_tcp(target, target->options.listen, &config, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -236,6 +236,22 @@ void listener_destroy(struct listener *listener);
 /* Parse "ADDR:PORT" (IPv6 in brackets, names are resolved). Errors: INVALID, NOT_FOUND. */
 enum haul_status link_address_parse(const char *text, struct link_address *address,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* All addresses of a name, in the system's order, and the one that is tried now. */
+enum { LINK_ADDRESS_COUNT_MAX = 8 };
+struct link_addresses {
+    struct link_address items[LINK_ADDRESS_COUNT_MAX];
+    size_t count;
+    size_t at;
+    size_t failed_count; /* in a row */
+};
+/* The same for each; further ones are left out. Errors: those of link_address_parse. */
+enum haul_status link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* The one that was tried leads nowhere: go to the next. False: all have failed since the last one
+ * that led somewhere, or since this was false; the round begins anew. */
+bool link_addresses_next(struct link_addresses *addresses);
+/* The one that was tried leads to somebody: it stays the first. */
+void link_addresses_found(struct link_addresses *addresses);
 /* The NUMA node of the card that has this local address; -1: not known. */
 int link_address_node(const struct link_address *address);
 /* Do both name the same host, whatever the port? */

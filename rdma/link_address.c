@@ -37,8 +37,17 @@ static bool split(const char *text, char *host, char *port)
     return true;
 }
 
-enum haul_status link_address_parse(const char *text, struct link_address *address,
-                                    struct haul_error *error)
+static void copy_found(const struct addrinfo *found, struct link_addresses *addresses)
+{
+    for (; found != NULL && addresses->count < LINK_ADDRESS_COUNT_MAX; found = found->ai_next) {
+        struct link_address *address = &addresses->items[addresses->count++];
+        memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
+        address->size = found->ai_addrlen;
+    }
+}
+
+enum haul_status link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                      struct haul_error *error)
 {
     char host[HOST_BYTES_MAX];
     char port[PORT_BYTES_MAX];
@@ -57,11 +66,33 @@ enum haul_status link_address_parse(const char *text, struct link_address *addre
         return haul_error_set(error, HAUL_NOT_FOUND, "getaddrinfo", 0, "cannot resolve '%s': %s",
                               host, gai_strerror(result));
     }
-    memset(address, 0, sizeof(*address));
-    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
-    address->size = found->ai_addrlen;
+    memset(addresses, 0, sizeof(*addresses));
+    copy_found(found, addresses);
     freeaddrinfo(found);
     return HAUL_OK;
+}
+
+enum haul_status link_address_parse(const char *text, struct link_address *address,
+                                    struct haul_error *error)
+{
+    struct link_addresses all;
+    enum haul_status status = link_addresses_parse(text, &all, error);
+    if (status == HAUL_OK) {
+        *address = all.items[0];
+    }
+    return status;
+}
+
+bool link_addresses_next(struct link_addresses *addresses)
+{
+    addresses->at = (addresses->at + 1) % addresses->count;
+    addresses->failed_count = (addresses->failed_count + 1) % addresses->count;
+    return addresses->failed_count != 0;
+}
+
+void link_addresses_found(struct link_addresses *addresses)
+{
+    addresses->failed_count = 0;
 }
 
 void link_address_format(const struct link_address *address, char text[LINK_ADDRESS_TEXT_BYTES_MAX])

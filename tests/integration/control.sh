@@ -53,9 +53,12 @@ test_status__running_send__tells_both_sides() {
     equal "$(jq -r .running.pid "$work/status.json")" "$sender"
     equal "$(jq -r '.jobs[0].role' "$work/status.json")" source
     equal "$(jq -r '.jobs[0].phase' "$work/status.json")" COPYING
+    kill -STOP "$sender" # a busy machine does not let it end first
     run 0 "$haul" status --db target
+    kill -CONT "$sender"
     grep -q 'running: haul recv' "$work/out" || fail 'no receiver'
     grep -q 'this is the target' "$work/out" || fail 'no job of the target'
+    ! grep -q 'haul cancel' "$work/out" || fail 'a way out of a job that runs'
     ended "$sender" 0
     ended "$receiver_pid" 0
     run 0 "$haul" status --db source

@@ -183,6 +183,58 @@ END
     equal "$code" 9
 }
 
+# --- hosts and file systems -----------------------------------------------------------------------
+
+can_trace() { strace -o /dev/null true 2>/dev/null || skip 'no right to trace a process'; }
+
+# with_hosts LINE...: the next command of `run` finds these in /etc/hosts.
+with_hosts() {
+    unshare -m true 2>/dev/null || skip 'no right to make a mount namespace'
+    printf '%s\n' "$@" '127.0.0.1 localhost' >hosts
+    # shellcheck disable=SC2016 # words of the inner shell
+    named=(unshare -m sh -c 'mount --bind "$0" /etc/hosts && exec "$@"' "$work/hosts")
+}
+
+test_address__name_of_two_and_nobody_on_the_first__the_second_is_found() {
+    local second=127.0.$(($$ % 250 + 1)).77 port
+    make_database source 100
+    with_hosts '::1 two-addresses' '127.0.0.9 two-addresses' "$second two-addresses"
+    (($("${named[@]}" getent ahosts two-addresses | grep -c STREAM) > 1)) || skip 'one address only'
+    start_receiver "$work/recv.log" --db target --listen "$second:0" --once
+    port=${receiver_address##*:}
+    run 0 "${named[@]}" "$haul" send --db source --to "two-addresses:$port" --transport tcp --retry 1ms
+    end_process "$receiver_pid" || fail "exit code $?"
+    same source target
+    run 5 "${named[@]}" "$haul" send --db target --to "two-addresses:$port" --transport tcp --retry 1ms
+    one_error 'is .haul recv. running there'
+}
+
+test_listen__host_without_ipv6__listens_on_ipv4() {
+    can_trace
+    make_database source 100
+    : >"$work/recv.log"
+    # The first socket that it makes behind its own local one is the listener's.
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$work/trace" -e trace=socket,bind \
+        -e inject=socket:error=EAFNOSUPPORT:when=2 "$haul" recv --db target --once \
+        >"$work/out" 2>"$work/recv.log" </dev/null &
+    receiver_pid=$!
+    wait_for grep -qE 'listening on|error' "$work/recv.log"
+    grep -q INJECTED "$work/trace" || skip 'the socket was not met'
+    grep -qE 'listening on 0\.0\.0\.0:7447|port is in use|Address already in use' "$work/recv.log" ||
+        { cat "$work/recv.log" "$work/trace"; fail 'no listener on IPv4'; }
+    "$haul" cancel --db target >/dev/null 2>&1 || true
+    end_process "$receiver_pid" || true
+}
+
+test_lock__file_system_without_locks__hint_names_the_lock_service() {
+    can_trace
+    make_database source 100
+    ASAN_OPTIONS=detect_leaks=0 run 7 strace -f -qq -o "$work/trace" -P "$work/source/LOCK" -e trace=fcntl \
+        -e inject=fcntl:error=ENOLCK "$haul" send --db source --to 127.0.0.1:1
+    one_error 'lock service'
+    opens source
+}
+
 # --- names and keys -------------------------------------------------------------------------------
 
 test_status__path_is_a_file__says_so() {

@@ -181,7 +181,8 @@ static void test_json_output_status__jobs__as_the_journals_say(void)
     struct haul_job job = {.id = {0x0f}, .epoch = 3};
     (void)snprintf(job.phase, sizeof(job.phase), "copying");
     capture();
-    json_output_status(&(struct json_output_jobs){.jobs = &job, .count = 1});
+    json_output_status(
+        &(struct json_output_jobs){.directory = "/data/a", .jobs = &job, .count = 1});
     finish();
     check_member("\"running\":null,\"jobs\":[{\"job\":\"0f000000000000000000000000000000\",");
     check_member("\"phase\":\"copying\",");

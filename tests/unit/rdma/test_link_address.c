@@ -109,6 +109,38 @@ static void test_link_address_node__addresses_of_all_kinds__a_node_or_none(void)
     check_equal(link_address_node(&address), -1);
 }
 
+static void test_link_addresses_next__some__each_once_and_then_anew(void)
+{
+    struct link_addresses all = {.count = 3};
+    check(link_addresses_next(&all));
+    check_equal(all.at, 1);
+    check(link_addresses_next(&all));
+    check_equal(all.at, 2);
+    check(!link_addresses_next(&all));
+    check_equal(all.at, 0);
+    check(link_addresses_next(&all));
+}
+
+static void test_link_addresses_found__second_of_two__it_is_the_first_now(void)
+{
+    struct link_addresses all = {.count = 2};
+    check(link_addresses_next(&all));
+    link_addresses_found(&all);
+    check_equal(all.at, 1);
+    check(link_addresses_next(&all));
+    check_equal(all.at, 0);
+    check(!link_addresses_next(&all));
+}
+
+static void test_link_addresses_next__one_only__none(void)
+{
+    struct link_addresses one;
+    check_or_stop(link_addresses_parse("127.0.0.1:1", &one, NULL) == HAUL_OK);
+    check_equal(one.count, 1);
+    check(!link_addresses_next(&one));
+    check_equal(one.at, 0);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
     CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
@@ -119,6 +151,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__empty_brackets__invalid),
     CHECK_TEST(test_link_address_parse__name_in_brackets__invalid),
     CHECK_TEST(test_link_address_node__addresses_of_all_kinds__a_node_or_none),
+    CHECK_TEST(test_link_addresses_next__some__each_once_and_then_anew),
+    CHECK_TEST(test_link_addresses_found__second_of_two__it_is_the_first_now),
+    CHECK_TEST(test_link_addresses_next__one_only__none),
     CHECK_TEST(test_link_address_format__unknown_family__question_mark),
 };
 
