@@ -60,6 +60,8 @@ static const struct state states[] = {
      {"give it up, and remove what arrived", "cancel", " --job %s"}},
 };
 
+enum { STATE_COUNT = sizeof(states) / sizeof(states[0]) };
+
 static const struct state foreign = {
     .first = {"make this copy a database of its own", "owner", " --forget"},
     .second = {"this is the original, which was moved here", "owner", " --adopt"}};
@@ -91,8 +93,9 @@ static const struct state *find_state(const struct haul_job *job)
         return &foreign;
     }
     size_t i = 0;
-    while (states[i].role != job->role ||
-           (states[i].phase != NULL && strcmp(states[i].phase, job->phase) != 0)) {
+    while (i + 1 < STATE_COUNT &&
+           (states[i].role != job->role ||
+            (states[i].phase != NULL && strcmp(states[i].phase, job->phase) != 0))) {
         i++;
     }
     return job->condition == HAUL_JOB_DAMAGED ? &damaged : &states[i];

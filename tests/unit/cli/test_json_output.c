@@ -126,7 +126,8 @@ static void test_json_output_migration__result__every_figure(void)
                  "\"records\":100,\"bytes\":200,\"wire_bytes\":150,");
     check_member("\"fallback_reason\":null,\"lane\":\"ingest\",\"rounds\":6,"
                  "\"lag_bytes_at_freeze\":77,");
-    check_member("\"old_version\":4,\"new_version\":5,\"retries\":2,\"links\":3,\"crc_errors\":1,"
+    check_member("\"old_version\":4,\"new_version\":5,\"retries\":2,");
+    check_member("\"links\":3,\"crc_errors\":1,"
                  "\"load\":null,\"link\":{\"blocks_sent\":9,");
     check_member(
         "\"families\":[{\"name\":\"default\",\"records\":11,\"bytes\":22,\"digest\":\"d1\"}],");
@@ -178,15 +179,17 @@ static void test_json_output_verify__two_scans__both_and_the_verdict(void)
 
 static void test_json_output_status__jobs__as_the_journals_say(void)
 {
-    struct haul_job job = {.id = {0x0f}, .epoch = 3};
-    (void)snprintf(job.phase, sizeof(job.phase), "copying");
+    struct haul_job job = {.role = HAUL_JOB_TARGET, .id = {0x0f}, .epoch = 3, .durable_records = 9};
+    (void)snprintf(job.phase, sizeof(job.phase), "COPYING");
     capture();
     json_output_status(
         &(struct json_output_jobs){.directory = "/data/a", .jobs = &job, .count = 1});
     finish();
     check_member("\"running\":null,\"jobs\":[{\"job\":\"0f000000000000000000000000000000\",");
-    check_member("\"phase\":\"copying\",");
-    check_member("\"epoch\":3}]");
+    check_member("\"phase\":\"COPYING\",");
+    check_member("\"epoch\":3,\"condition\":\"sound\",\"peer\":null,\"durable_records\":9,");
+    check_member("\"way_out\":\"haul recv --db /data/a\",");
+    check_member("\"over\":[]}");
     capture();
     json_output_cancel(2, &none, EXIT_CODE_OK);
     finish();
