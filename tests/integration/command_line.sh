@@ -135,6 +135,27 @@ test_send__over_tcp_without_rdma__no_warning_and_a_word_of_the_copy() {
     grep -q 'haul drop --db a' "$work/out" || fail 'no word of the copy that stays'
 }
 
+test_json__every_member__is_documented() {
+    local member count=0
+    while read -r member; do
+        count=$((count + 1))
+        grep -q "\`$member\`" "$root/docs/JSON.md" || fail "docs/JSON.md does not tell of '$member'"
+    done < <({
+        grep -ohE 'set(_count)?\([a-z]+, "[a-z0-9_]+"' "$root/cli/json_output.c" | grep -oE '"[a-z0-9_]+"'
+        sed -n '/json_pack/,/;/p' "$root/cli/running_job.c" | grep -oE '"[a-z0-9_]+"'
+    } | tr -d '"' | sort -u)
+    ((count > 80)) || fail "only $count members were found"
+}
+
+test_exit_codes__readme_and_help__are_the_same() {
+    local code
+    run 0 "$haul" --help
+    for code in 0 1 2 3 4 5 6 7 8 9 10 130; do
+        grep -qE "^  $code  " "$work/out" || fail "--help has no $code"
+        grep -qE "^\| $code\b" "$root/README.md" || fail "README.md has no $code"
+    done
+}
+
 test_version__json__names_the_release() {
     run 0 "$haul" version --json
     [[ $(json .version) =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]]
