@@ -143,6 +143,29 @@ static void test_journal_create__temporary_left_by_a_crash__is_replaced(void)
     fake_disk_fini(&disk);
 }
 
+/* A journal that could not be made for good is not there at all: its name could vanish later. */
+static void test_journal_create__nth_call_fails__no_journal_and_no_descriptor(void)
+{
+    enum haul_status status = HAUL_IO;
+    struct journal_config config = config_of(JOURNAL_TARGET);
+    struct journal *journal = NULL;
+    unsigned call = 0;
+    while (status != HAUL_OK && call < SWEEP_CALLS_MAX) {
+        fake_disk_init(&disk, 1);
+        fake_disk_fail(&disk, ++call, false);
+        status = journal_create(&config, &journal, &error);
+        fake_disk_fail(&disk, 0, false);
+        if (status == HAUL_OK) {
+            journal_close(journal);
+        } else {
+            check(fake_disk_find(&disk, target_path) == NULL);
+        }
+        check_equal(fake_disk_open_count(&disk), 0);
+        fake_disk_fini(&disk);
+    }
+    check(call > 1 && call < SWEEP_CALLS_MAX);
+}
+
 static void test_journal_create__another_process_is_at_it__busy(void)
 {
     fake_disk_init(&disk, 1);
@@ -549,6 +572,9 @@ static void test_journal_remove__not_done__invalid_and_kept(void)
     struct journal *journal = create(JOURNAL_TARGET);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
     check_status(journal_remove(journal, &error), HAUL_INVALID);
+    static const struct journal_record aborted = SAMPLE_ABORTED;
+    check_status(journal_append(journal, &aborted, true, &error), HAUL_OK);
+    check_status(journal_remove(journal, &error), HAUL_INVALID); /* its target may not know */
     journal_close(journal);
     journal_close(open_again(JOURNAL_TARGET));
     fake_disk_fini(&disk);
@@ -688,6 +714,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_append__short_writes__file_is_whole),
     CHECK_TEST(test_journal_create__there_is_one__exists),
     CHECK_TEST(test_journal_create__temporary_left_by_a_crash__is_replaced),
+    CHECK_TEST(test_journal_create__nth_call_fails__no_journal_and_no_descriptor),
     CHECK_TEST(test_journal_create__another_process_is_at_it__busy),
     CHECK_TEST(test_journal_open__none_there__not_found),
     CHECK_TEST(test_journal_open__other_database__mismatch),

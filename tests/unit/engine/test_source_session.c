@@ -17,6 +17,69 @@ static void test_source_session__path_lost_before_welcome__ends_temporary(void)
     source_session_destroy(session);
 }
 
+/* --- answers that cannot be ------------------------------------------------------------------- */
+
+/* A Welcome that differs from a good one in what is given. */
+static void check_welcome_refused(uint32_t wire_version, size_t token_size, size_t session_size,
+                                  enum haul_status expected)
+{
+    struct message message;
+    bool resume = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    message_init(&message, MESSAGE_WELCOME);
+    message.as.welcome.wire_version = wire_version;
+    message.as.welcome.token.size = (pb_size_t)token_size;
+    message.as.welcome.session.size = (pb_size_t)session_size;
+    feed_message(&message, 2);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, expected);
+    source_session_destroy(session);
+}
+
+static void test_source_session__welcome_of_another_format__version(void)
+{
+    check_welcome_refused(MESSAGE_WIRE_VERSION + 1, MESSAGE_TOKEN_BYTES, MESSAGE_SESSION_BYTES,
+                          HAUL_VERSION);
+    check_welcome_refused(MESSAGE_WIRE_VERSION - 1, MESSAGE_TOKEN_BYTES, MESSAGE_SESSION_BYTES,
+                          HAUL_VERSION);
+}
+
+static void test_source_session__welcome_without_token_or_session__protocol(void)
+{
+    check_welcome_refused(MESSAGE_WIRE_VERSION, 0, MESSAGE_SESSION_BYTES, HAUL_PROTOCOL);
+    check_welcome_refused(MESSAGE_WIRE_VERSION, MESSAGE_TOKEN_BYTES, MESSAGE_SESSION_BYTES - 1,
+                          HAUL_PROTOCOL);
+}
+
+/* An answer to a plan of one family. */
+static void check_answer_refused(size_t family_count, enum haul_lane lane)
+{
+    struct message message;
+    bool resume = false;
+    open_session();
+    propose(false, 1);
+    message_init(&message, MESSAGE_PLAN_ACCEPTED);
+    message.as.plan_accepted.lane = (uint32_t)lane;
+    message.as.plan_accepted.family_ids_count = (pb_size_t)family_count;
+    message.as.plan_accepted.family_ids = calloc(family_count + 1, sizeof(uint32_t));
+    check_or_stop(message.as.plan_accepted.family_ids != NULL);
+    feed_message(&message, 2);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, HAUL_PROTOCOL);
+    source_session_destroy(session);
+}
+
+static void test_source_session__answer_that_does_not_fit_the_plan__protocol(void)
+{
+    check_answer_refused(0, HAUL_LANE_INGEST);
+    check_answer_refused(2, HAUL_LANE_INGEST);
+    check_answer_refused(1, HAUL_LANE_WRITE_BATCH + 1);
+}
+
 /* The target may have recorded the job, and would then refuse every other one. */
 static void test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job(void)
 {
@@ -320,6 +383,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__bound_to_another_target__nothing_is_given_up),
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
+    CHECK_TEST(test_source_session__welcome_of_another_format__version),
+    CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
+    CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),

@@ -89,6 +89,23 @@ static void test_link_submit__blocks__written_into_their_slots(void)
     fixture_end();
 }
 
+/* What went over the wire counts, headers included, once it is written. */
+static void test_link_stats__blocks_written__counted_with_their_headers(void)
+{
+    struct haul_link_stats stats;
+    open_sender();
+    submit_blocks(2);
+    link_stats(tested, &stats);
+    check_equal(stats.blocks_sent, 0);
+    fake_complete_write(IBV_WC_SUCCESS);
+    fake_complete_write(IBV_WC_SUCCESS);
+    check_equal(poll_done(HAUL_OK), 0);
+    link_stats(tested, &stats);
+    check_equal(stats.blocks_sent, 2);
+    check_equal(stats.bytes_sent, 2 * (SLOT_HEADER_BYTES + 100));
+    fixture_end();
+}
+
 static void test_link_submit__more_blocks_than_slots__ring_of_the_peer_goes_round(void)
 {
     open_sender();
@@ -406,6 +423,10 @@ static void test_link_poll__block__lent_and_not_believed(void)
     check_equal(events[0].block->state, BLOCK_LENT);
     check_equal(events[0].block->data, ring);
     check_equal(events[0].block->header.payload_size_bytes, 200);
+    struct haul_link_stats stats;
+    link_stats(tested, &stats);
+    check_equal(stats.blocks_received, 1);
+    check_equal(stats.bytes_received, SLOT_HEADER_BYTES + 200);
     fixture_end();
 }
 
@@ -696,6 +717,7 @@ static void test_link_poll__requests_never_complete__ended_at_the_deadline(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_submit__blocks__written_into_their_slots),
+    CHECK_TEST(test_link_stats__blocks_written__counted_with_their_headers),
     CHECK_TEST(test_link_submit__more_blocks_than_slots__ring_of_the_peer_goes_round),
     CHECK_TEST(test_link_poll__written_but_not_freed__not_done),
     CHECK_TEST(test_link_poll__freed_but_not_written__not_done),
