@@ -303,9 +303,10 @@ test_send__prepared_transaction__refused() {
     done
 }
 
-test_send__in_place_updates__refused() {
-    "$maker" source 'options inplace_update_support=true;allow_concurrent_memtable_write=false' 'put a 1'
-    refused 'inplace_update_support'
+test_send__in_place_updates__moved() {
+    "$maker" source 'options inplace_update_support=true;allow_concurrent_memtable_write=false' 'put a 1' 'put a 2' \
+        'fill b 100 100' leave
+    moves
 }
 
 test_send__plain_and_cuckoo_tables__refused() {
