@@ -54,6 +54,17 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
     return status == HAUL_OK ? journal_open(&config, journal, error) : status;
 }
 
+enum haul_status job_journal_look(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    struct journal_config config;
+    enum haul_status status = make_config(store, role, job, directory, &config, error);
+    config.read_only = true;
+    return status == HAUL_OK ? journal_open(&config, journal, error) : status;
+}
+
 enum haul_status job_journal_list(const struct haul_store *store, enum journal_role role,
                                   struct journal_entry **entries, size_t *count,
                                   struct haul_error *error)

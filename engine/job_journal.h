@@ -24,6 +24,11 @@ enum haul_status job_journal_open_existing(const struct haul_store *store, enum 
                                            struct journal **journal,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Open it only to read, also while its process runs. Errors: NOT_FOUND, those of journal_open. */
+enum haul_status job_journal_look(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The journals of a store and role. Ownership: `*entries` is the caller's (free). Errors: those of
  * journal_directory_list. */
 enum haul_status job_journal_list(const struct haul_store *store, enum journal_role role,

@@ -157,6 +157,9 @@ static uint8_t *encode_body(uint8_t *at, const struct journal_record *record)
         return encode_u64(at, record->frozen_sequence);
     case JOURNAL_EPOCH:
         return encode_u64(at, record->epoch);
+    case JOURNAL_FAMILY:
+        memcpy(at, record->family.data, record->family.size);
+        return at + record->family.size;
     case JOURNAL_DECISION:
         return encode_decision(at, &record->decision);
     case JOURNAL_POSITION:
@@ -208,6 +211,11 @@ static bool is_peer_sound(const struct journal_peer *peer)
            is_text(peer->address);
 }
 
+static bool is_family_sound(struct haul_slice name)
+{
+    return name.size > 0 && name.size < HAUL_NAME_BYTES_MAX && is_text(name);
+}
+
 /* Errors: INVALID. */
 static enum haul_status size_body(const struct journal_record *record, size_t *size)
 {
@@ -233,6 +241,9 @@ static enum haul_status size_body(const struct journal_record *record, size_t *s
     case JOURNAL_EPOCH:
         *size = EPOCH_BYTES;
         return record->epoch > 0 ? HAUL_OK : HAUL_INVALID;
+    case JOURNAL_FAMILY:
+        *size = record->family.size;
+        return is_family_sound(record->family) ? HAUL_OK : HAUL_INVALID;
     case JOURNAL_DECISION:
         *size = DECISION_BYTES;
         return HAUL_OK;
@@ -390,6 +401,10 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
     case JOURNAL_EPOCH:
         record->epoch = cursor_u64(cursor);
         refuse_unless(cursor, record->epoch > 0);
+        return;
+    case JOURNAL_FAMILY:
+        record->family = cursor_slice(cursor, cursor_left(cursor));
+        refuse_unless(cursor, is_family_sound(record->family));
         return;
     case JOURNAL_DECISION:
         decode_decision(cursor, &record->decision);

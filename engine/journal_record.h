@@ -52,7 +52,8 @@ enum journal_role {
     X(PREPARED, 34, 2)       \
     X(COMMITTED, 35, 2)      \
     X(CLEARED, 36, 2)        \
-    X(EPOCH, 37, 2)
+    X(EPOCH, 37, 2)          \
+    X(FAMILY, 38, 2)
 
 enum journal_type {
 #define JOURNAL_TYPE_ENUM(name, value, sides) JOURNAL_##name = value,
@@ -149,6 +150,8 @@ struct journal_record {
         const struct journal_prepared *prepared;
         struct journal_committed committed;
         uint64_t epoch; /* EPOCH: attempts of the source before this one are fenced; from 1 */
+        /* FAMILY: the name of a column family that is made for the job, and goes with it. */
+        struct haul_slice family; /* 1 to HAUL_NAME_BYTES_MAX - 1 bytes, none of them 0 */
     };
 };
 

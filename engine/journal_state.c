@@ -23,6 +23,7 @@ void journal_state_fini(struct journal_state *state)
         free(state->streams[i].key_memory);
     }
     free(state->streams);
+    free(state->made);
     free(state->plan);
     journal_state_init(state, state->role);
 }
@@ -253,6 +254,8 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
                record->epoch > state->epoch;
     case JOURNAL_PREPARED:
         return may_prepare(state, record->prepared);
+    case JOURNAL_FAMILY:
+        return state->phase == JOURNAL_PHASE_NEW && state->made_count < HAUL_FAMILY_COUNT_MAX;
     case JOURNAL_COMMITTED:
         return state->phase == JOURNAL_PHASE_PREPARED &&
                record->committed.new_version == state->prepared.new_version &&
@@ -275,6 +278,13 @@ static enum haul_status reserve_plan(struct journal_state *state, size_t size)
     return HAUL_OK;
 }
 
+static enum haul_status reserve_made(struct journal_state *state)
+{
+    void *memory = realloc(state->made, (state->made_count + 1) * sizeof(*state->made));
+    state->made = memory == NULL ? state->made : memory;
+    return memory == NULL ? HAUL_NO_MEMORY : HAUL_OK;
+}
+
 enum haul_status journal_state_reserve(struct journal_state *state,
                                        const struct journal_record *record,
                                        struct haul_error *error)
@@ -290,6 +300,8 @@ enum haul_status journal_state_reserve(struct journal_state *state,
         status = reserve_plan(state, record->plan.size);
     } else if (record->type == JOURNAL_POSITION) {
         status = reserve_positions(state, record);
+    } else if (record->type == JOURNAL_FAMILY) {
+        status = reserve_made(state);
     }
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "the journal's state cannot take a %s",
@@ -410,6 +422,9 @@ static void on_target_record(struct journal_state *state, const struct journal_r
         return;
     case JOURNAL_CLEARED:
         on_cleared(state);
+        return;
+    case JOURNAL_FAMILY:
+        copy_text(state->made[state->made_count++], sizeof(*state->made), record->family);
         return;
     case JOURNAL_EPOCH:
         state->epoch = record->epoch;

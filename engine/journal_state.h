@@ -101,6 +101,8 @@ struct journal_state {
     uint64_t epoch; /* of the newest attempt of the source; 0: the first */
     bool cleared;   /* after an abort: nothing of the job is left in the range */
     bool has_delta;
+    char (*made)[HAUL_NAME_BYTES_MAX]; /* families that were made for the job; owned */
+    size_t made_count;
     struct journal_stream *streams; /* in the order in which they first appeared */
     size_t stream_count;
     size_t stream_capacity;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_families.c — making column families, with options of their own.
+/* rocks_families.c — making column families, with options of their own, and removing them.
  *
  * RocksDB makes the family "default" together with the database, so that a new receiver would have
  * it with RocksDB's options whatever comes. As long as nothing was ever written and nobody has
@@ -207,4 +207,39 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
         status = create(store, &family, created, error);
     }
     return status;
+}
+
+/* --- removing --------------------------------------------------------------------------------- */
+
+enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
+                                   struct haul_error *error)
+{
+    struct rocks_store *store = rocks_of(base);
+    size_t index = 0;
+    char *message = NULL;
+    if (store->attached) {
+        return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                              "only its owner removes column family '%s'", name);
+    }
+    while (index < store->family_count && strcmp(store->families[index].family.name, name) != 0) {
+        index++;
+    }
+    if (index == store->family_count) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family '%s'", name);
+    }
+    struct rocks_family family = store->families[index];
+    rocksdb_drop_column_family(store->db, family.handle, &message);
+    enum haul_status status = rocks_error(message, "drop column family", error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    (void)pthread_rwlock_wrlock(&store->families_lock);
+    store->family_count--;
+    memmove(&store->families[index], &store->families[index + 1],
+            (store->family_count - index) * sizeof(store->families[0]));
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    rocksdb_column_family_handle_destroy(family.handle);
+    rocksdb_options_destroy(family.options);
+    store->stored_now_ns = 0;
+    return HAUL_OK;
 }

@@ -389,6 +389,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .families = store_families,
     .family_create = rocks_family_create,
     .family_create_like = rocks_family_create_like,
+    .family_drop = rocks_family_drop,
     .family_options = rocks_family_options,
     .receive_check = rocks_receive_check,
     .send_check = rocks_send_check,

@@ -153,6 +153,8 @@ enum haul_status rocks_family_create_like(struct haul_store *base, const char *n
                                           struct haul_error *error);
 enum haul_status rocks_receive_check(struct haul_store *base, const char *name, const char *options,
                                      struct haul_error *error);
+enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
+                                   struct haul_error *error);
 enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *family_ids, size_t count,
                                   struct haul_error *error);
 

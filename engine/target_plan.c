@@ -25,75 +25,220 @@ static enum haul_status check_name(const struct plan_family *wanted, const char 
     return HAUL_MISMATCH;
 }
 
-static enum haul_status match_family(struct haul_store *store, const struct plan *plan,
-                                     size_t index, const struct haul_family *families, size_t count,
-                                     struct haul_error *error)
+static enum haul_status check_names(const struct plan_family *wanted,
+                                    const struct haul_family *found, struct haul_error *error)
 {
-    struct plan_family *wanted = &plan->families[index];
-    const struct haul_family *found = NULL;
-    for (size_t i = 0; i < count; i++) {
-        found = strcmp(families[i].name, wanted->family.name) == 0 ? &families[i] : found;
-    }
-    struct haul_family created;
-    enum haul_status status = HAUL_OK;
-    if (found == NULL) {
-        status = target_fit_make(store, plan, index, &created, error);
-        found = &created;
-    }
-    if (status == HAUL_OK) {
-        status =
-            check_name(wanted, "comparator", wanted->family.comparator, found->comparator, error);
-    }
-    if (status == HAUL_OK) {
-        status = check_name(wanted, "merge operator", wanted->family.merge_operator,
-                            found->merge_operator, error);
-    }
-    if (status == HAUL_OK) {
-        wanted->target_id = found->id;
-    }
-    return status;
+    enum haul_status status =
+        check_name(wanted, "comparator", wanted->family.comparator, found->comparator, error);
+    return status == HAUL_OK ? check_name(wanted, "merge operator", wanted->family.merge_operator,
+                                          found->merge_operator, error)
+                             : status;
 }
 
-enum haul_status target_plan_match(struct haul_store *store, struct plan *plan,
-                                   struct haul_error *error)
+/* All families of the store. Ownership: the caller's (free). */
+static enum haul_status list_families(struct haul_store *store, struct haul_family **families,
+                                      size_t *count, struct haul_error *error)
 {
-    struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
-    if (families == NULL) {
+    *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(**families));
+    if (*families == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
     }
+    return store->ops->families(store, *families, HAUL_FAMILY_COUNT_MAX, count, error);
+}
+
+static const struct haul_family *find_family(const struct haul_family *families, size_t count,
+                                             const char *name)
+{
+    const struct haul_family *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        found = strcmp(families[i].name, name) == 0 ? &families[i] : found;
+    }
+    return found;
+}
+
+/* The family that a new store was born with is made as the source has it: see make_unwritten. */
+static bool may_be_made_anew(const struct haul_store *store, const struct plan *plan, size_t index)
+{
+    return store->ops->family_create_like != NULL && plan_options_of(plan, index) != NULL &&
+           strcmp(plan->families[index].family.name, "default") == 0;
+}
+
+/* Ids, and with `checks` the names of what is there. */
+static enum haul_status find_all(struct haul_store *store, struct plan *plan, bool checks,
+                                 struct haul_error *error)
+{
+    struct haul_family *families = NULL;
     size_t count = 0;
-    enum haul_status status =
-        store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    size_t missing = 0;
+    enum haul_status status = list_families(store, &families, &count, error);
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
-        status = match_family(store, plan, i, families, count, error);
+        struct plan_family *wanted = &plan->families[i];
+        const struct haul_family *found = find_family(families, count, wanted->family.name);
+        wanted->target_id = found == NULL ? TARGET_PLAN_NO_FAMILY : found->id;
+        missing += found == NULL ? 1 : 0;
+        if (checks && found != NULL && !may_be_made_anew(store, plan, i)) {
+            status = check_names(wanted, found, error);
+        }
     }
     free(families);
+    if (status == HAUL_OK && checks && count + missing > HAUL_FAMILY_COUNT_MAX) {
+        haul_error_set(error, HAUL_LIMIT, NULL, 0,
+                       "the target has %zu column families, and %zu more are too many (%d)", count,
+                       missing, HAUL_FAMILY_COUNT_MAX);
+        status = HAUL_LIMIT;
+    }
     return status;
 }
 
-static enum haul_status check_empty(struct haul_store *store, const struct plan_family *family,
-                                    const struct key_range *range, struct haul_error *error)
+enum haul_status target_plan_find(struct haul_store *store, struct plan *plan,
+                                  struct haul_error *error)
+{
+    return find_all(store, plan, false, error);
+}
+
+/* What lies in the way of a range, if anything does; `status` is not OK then. */
+struct obstacle {
+    struct haul_store *store;
+    const struct plan_family *family;
+    const struct plan *others; /* whose records are in nobody's way */
+    size_t other_count;
+};
+
+/* The range of another plan that has the key, or NULL. */
+static const struct key_range *find_other(const struct obstacle *look, struct haul_slice key)
+{
+    for (size_t i = 0; i < look->other_count; i++) {
+        const struct plan *other = &look->others[i];
+        for (size_t j = 0; j < other->family_count; j++) {
+            if (strcmp(other->families[j].family.name, look->family->family.name) != 0) {
+                continue;
+            }
+            for (size_t k = 0; k < other->range_count; k++) {
+                if (key_range_contains(&other->ranges[k], key)) {
+                    return &other->ranges[k];
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
+static enum haul_status refuse_record(const struct obstacle *look, struct haul_slice found,
+                                      struct haul_error *error)
+{
+    char key[96];
+    key_format(found, key, sizeof(key));
+    haul_error_set(error, HAUL_NOT_EMPTY, NULL, 0,
+                   "column family '%s' of the target already holds records of the range, for "
+                   "example %s",
+                   look->family->family.name, key);
+    haul_error_hint(error, "--overwrite clears them first");
+    return HAUL_NOT_EMPTY;
+}
+
+/* From `*start` on: the first record that is in the way, or the end of a range of others, from
+ * which to look again. Errors: NOT_FOUND (the range has no more), NOT_EMPTY. */
+static enum haul_status look_from(const struct obstacle *look, struct haul_slice *start,
+                                  struct haul_slice end, struct haul_error *error)
 {
     struct haul_scan *scan = NULL;
-    enum haul_status status = store->ops->scan_open(
-        store, NULL, family->target_id, key_range_start(range), key_range_end(range), &scan, error);
+    struct haul_record record;
+    const struct haul_store_ops *ops = look->store->ops;
+    enum haul_status status =
+        ops->scan_open(look->store, NULL, look->family->target_id, *start, end, &scan, error);
     if (status != HAUL_OK) {
         return status;
     }
-    struct haul_record record;
-    status = store->ops->scan_next(scan, &record, error);
+    status = ops->scan_next(scan, &record, error);
     if (status == HAUL_OK) {
-        char key[96];
-        key_format(record.key, key, sizeof(key));
-        haul_error_set(error, HAUL_NOT_EMPTY, NULL, 0,
-                       "column family '%s' of the target already holds records of the range, for "
-                       "example %s",
-                       family->family.name, key);
-        haul_error_hint(error, "--overwrite clears them first");
-        status = HAUL_NOT_EMPTY;
+        const struct key_range *other = find_other(look, record.key);
+        *start = other == NULL ? *start : key_range_end(other);
+        status = other == NULL      ? refuse_record(look, record.key, error)
+                 : start->size == 0 ? HAUL_NOT_FOUND
+                                    : HAUL_OK;
     }
-    store->ops->scan_close(scan);
+    ops->scan_close(scan);
+    return status;
+}
+
+static enum haul_status check_empty(const struct obstacle *look, const struct key_range *range,
+                                    struct haul_error *error)
+{
+    struct haul_slice start = key_range_start(range);
+    struct haul_slice end = key_range_end(range);
+    enum haul_status status = HAUL_OK;
+    while (status == HAUL_OK && (end.size == 0 || slice_compare(start, end) < 0)) {
+        status = look_from(look, &start, end, error);
+    }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+enum haul_status target_plan_check_empty(struct haul_store *store, const struct plan *plan,
+                                         const struct plan *others, size_t other_count,
+                                         struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        const struct obstacle look = {.store = store,
+                                      .family = &plan->families[i],
+                                      .others = others,
+                                      .other_count = other_count};
+        bool is_there = plan->families[i].target_id != TARGET_PLAN_NO_FAMILY;
+        for (size_t j = 0; is_there && j < plan->range_count && status == HAUL_OK; j++) {
+            status = check_empty(&look, &plan->ranges[j], error);
+        }
+    }
+    return status;
+}
+
+enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
+                                  const struct plan *others, size_t other_count,
+                                  struct haul_error *error)
+{
+    enum haul_status status = target_fit_check(store, plan, error);
+    if (status == HAUL_OK) {
+        status = find_all(store, plan, true, error);
+    }
+    return status == HAUL_OK && !plan->overwrite
+               ? target_plan_check_empty(store, plan, others, other_count, error)
+               : status;
+}
+
+/* The families that a new store was born with, as the source has them. One that cannot be made so
+ * stays as it is, and the names are the judge of it. */
+static void make_unwritten(struct haul_store *store, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->family_count; i++) {
+        struct haul_family made;
+        struct haul_error ignored;
+        if (may_be_made_anew(store, plan, i)) {
+            (void)!target_fit_make(store, plan, i, &made, &ignored);
+        }
+    }
+}
+
+enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
+                                  struct haul_error *error)
+{
+    struct haul_family *families = NULL;
+    size_t count = 0;
+    make_unwritten(store, plan);
+    enum haul_status status = list_families(store, &families, &count, error);
+    for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        struct plan_family *wanted = &plan->families[i];
+        const struct haul_family *found = find_family(families, count, wanted->family.name);
+        struct haul_family made;
+        if (found == NULL) {
+            status = target_fit_make(store, plan, i, &made, error);
+            found = &made;
+        }
+        if (status == HAUL_OK) {
+            status = check_names(wanted, found, error);
+        }
+        wanted->target_id = status == HAUL_OK ? found->id : TARGET_PLAN_NO_FAMILY;
+    }
+    free(families);
+    return status;
 }
 
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
@@ -102,27 +247,14 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
     enum haul_status status = HAUL_OK;
     size_t family_count = HAUL_PLANTED_BUG(CLEAR_ONE_FAMILY) ? 1 : plan->family_count;
     for (size_t i = 0; i < family_count; i++) {
-        for (size_t j = 0; j < plan->range_count && status == HAUL_OK; j++) {
+        bool is_there = plan->families[i].target_id != TARGET_PLAN_NO_FAMILY;
+        for (size_t j = 0; is_there && j < plan->range_count && status == HAUL_OK; j++) {
             status = store->ops->range_clear(store, plan->families[i].target_id,
                                              key_range_start(&plan->ranges[j]),
                                              key_range_end(&plan->ranges[j]), error);
         }
     }
     return status;
-}
-
-/* The families that a new store was born with, as the source has them. One that cannot be made so
- * stays as it is, and the match is the judge of it. */
-static void make_unwritten(struct haul_store *store, const struct plan *plan)
-{
-    for (size_t i = 0; store->ops->family_create_like != NULL && i < plan->family_count; i++) {
-        struct haul_family made;
-        struct haul_error ignored;
-        if (plan_options_of(plan, i) != NULL &&
-            strcmp(plan->families[i].family.name, "default") == 0) {
-            (void)!target_fit_make(store, plan, i, &made, &ignored);
-        }
-    }
 }
 
 /* A copy of the first key of the span that is not its start. Errors: NOT_FOUND (there is none). */
@@ -183,25 +315,6 @@ enum haul_status target_plan_clear_behind(struct haul_store *store, const struct
         free((void *)(uintptr_t)next.data);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
-}
-
-enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
-                                   struct haul_error *error)
-{
-    enum haul_status status = target_fit_check(store, plan, error);
-    if (status == HAUL_OK) {
-        make_unwritten(store, plan);
-        status = target_plan_match(store, plan, error);
-    }
-    if (status == HAUL_OK && plan->overwrite) {
-        status = target_plan_clear(store, plan, error);
-    }
-    for (size_t i = 0; i < plan->family_count; i++) {
-        for (size_t j = 0; j < plan->range_count && status == HAUL_OK; j++) {
-            status = check_empty(store, &plan->families[i], &plan->ranges[j], error);
-        }
-    }
-    return status;
 }
 
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_plan.h — holding a plan against the target's store before any data: families (created
- * where they are missing), comparators and merge operators, emptiness of the ranges, the lane. */
+/* target_plan.h — holding a plan against the target's store before any data: families, comparators
+ * and merge operators, emptiness of the ranges, the lane; and making the store ready for it. */
 #ifndef HAUL_TARGET_PLAN_H
 #define HAUL_TARGET_PLAN_H
 
@@ -8,23 +8,35 @@
 #include "haul/migration.h"
 #include "plan.h"
 
-/* Fill in the target ids, creating families that are missing. Errors: MISMATCH, LIMIT, STORE. */
-enum haul_status target_plan_match(struct haul_store *store, struct plan *plan,
-                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* The target id of a family that the store does not have. */
+#define TARGET_PLAN_NO_FAMILY UINT32_MAX
 
-/* Fill in the target ids. With the plan's `overwrite` set, ranges that are not empty are cleared;
- * otherwise they are refused.
- * Errors: MISMATCH (comparator, merge operator), NOT_EMPTY, UNSUPPORTED (lane), LIMIT, and those
- * of the store. A family that was created stays: it is empty. */
-enum haul_status target_plan_check(struct haul_store *store, struct plan *plan,
-                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* Fill in the target ids. Errors: those of the store. */
+enum haul_status target_plan_find(struct haul_store *store, struct plan *plan,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* Are the ranges empty, but for what lies in those of `others`? Target ids are known.
+ * Errors: NOT_EMPTY, and those of the store. */
+enum haul_status target_plan_check_empty(struct haul_store *store, const struct plan *plan,
+                                         const struct plan *others, size_t other_count,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* Could the store take the plan? Changes nothing, and fills in the target ids. What lies in the
+ * ranges of `others`, which end for the plan, is in nobody's way.
+ * Errors: MISMATCH (comparator, merge operator), NOT_EMPTY (unless the plan overwrites),
+ * UNSUPPORTED, LIMIT, and those of the store. */
+enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
+                                  const struct plan *others, size_t other_count,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* Make the families that are missing, and fill in the target ids. Errors: MISMATCH (what was made
+ * does not fit: the family stays, empty), LIMIT, and those of the store. */
+enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The lane for the job: what both sides want, and what the store allows. Errors: UNSUPPORTED. */
 enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
                                   enum haul_lane target, enum haul_lane *lane,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Remove every record of the plan's ranges from every family of it. */
+/* Remove every record of the plan's ranges from every family of it that there is. */
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -13,6 +13,7 @@
 
 #include "job_journal.h"
 #include "planted_bug.h"
+#include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
 
@@ -106,70 +107,18 @@ void target_record_fini(struct target_record *record)
 
 /* --- journals --------------------------------------------------------------------------------- */
 
-static enum job_phase phase_of(const struct journal_state *state)
-{
-    switch (state->phase) {
-    case JOURNAL_PHASE_PREPARED:
-        return JOB_PREPARED;
-    case JOURNAL_PHASE_COMMITTED:
-        return JOB_COMMITTED;
-    case JOURNAL_PHASE_DONE:
-        return state->outcome == JOURNAL_COMMIT ? JOB_COMMITTED : JOB_UNKNOWN;
-    case JOURNAL_PHASE_PLANNED:
-    case JOURNAL_PHASE_COPYING:
-        return JOB_COPYING;
-    default:
-        return JOB_UNKNOWN;
-    }
-}
-
 /* The plan of a journal, with our family ids. */
 static enum haul_status read_plan(struct haul_store *store, const struct journal *journal,
                                   struct plan *plan, struct haul_error *error)
 {
     enum haul_status status = job_journal_read_plan(journal, plan, error);
     if (status == HAUL_OK) {
-        status = target_plan_match(store, plan, error);
+        status = target_plan_find(store, plan, error);
         if (status != HAUL_OK) {
             plan_fini(plan);
         }
     }
     return status;
-}
-
-/* End a job that is not prepared: clear its ranges, if it had come so far, and its journal. */
-static enum haul_status give_up(struct haul_store *store, struct journal *journal, const char *text,
-                                struct haul_error *error)
-{
-    struct plan plan;
-    enum haul_status status = read_plan(store, journal, &plan, error);
-    bool has_plan = status == HAUL_OK;
-    bool cleared = journal_state(journal)->cleared;
-    enum journal_phase phase = journal_state(journal)->phase;
-    if (phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW) {
-        if (has_plan) {
-            plan_fini(&plan);
-        }
-        return job_journal_finish(journal, error); /* only its file is left */
-    }
-    status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
-    if (status == HAUL_OK && phase != JOURNAL_PHASE_ABORTED) {
-        status = job_journal_aborted(journal, HAUL_CANCELLED, text, error);
-    }
-    if (status == HAUL_OK && has_plan && !cleared) {
-        status = target_plan_clear(store, &plan, error);
-    }
-    if (status == HAUL_OK && has_plan && !cleared) {
-        status = job_journal_mark(journal, JOURNAL_CLEARED, true, error);
-    }
-    if (has_plan) {
-        plan_fini(&plan);
-    }
-    if (status != HAUL_OK) {
-        journal_close(journal);
-        return status;
-    }
-    return job_journal_finish(journal, error);
 }
 
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
@@ -182,7 +131,7 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
     if (status != HAUL_OK) {
         return status;
     }
-    enum job_phase phase = phase_of(journal_state(journal));
+    enum job_phase phase = target_others_phase(journal_state(journal));
     if (phase == JOB_PREPARED || phase == JOB_COMMITTED) {
         journal_close(journal);
         haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
@@ -190,7 +139,7 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
         haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
         return HAUL_IN_DOUBT;
     }
-    status = give_up(store, journal, "given up by the operator", error);
+    status = target_others_end(store, journal, "given up by the operator", NULL, error);
     if (status == HAUL_OK) {
         status = name_staging(&record, store, error);
     }
@@ -200,62 +149,13 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
     return status;
 }
 
-static enum haul_status busy(const struct journal *journal, struct haul_error *error)
+static struct target_newcomer newcomer_of(const struct target_record *record)
 {
-    char name[JOURNAL_NAME_BYTES_MAX];
-    journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
-    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job has its hand on this database: %s is %s",
-                   name, journal_phase_name(journal_state(journal)->phase));
-    haul_error_hint(error, "let its source come back (`haul send`, `haul resolve`), or give it up "
-                           "with --overwrite");
-    return HAUL_BUSY;
-}
-
-/* A job's name alone is worth nothing: it is the database at the other end that counts. */
-static enum haul_status check_peer(const struct target_record *record,
-                                   const struct journal *journal, struct haul_error *error)
-{
-    if (job_journal_is_bound_to(journal, record->peer) || HAUL_PLANTED_BUG(PEER_UNCHECKED)) {
-        return HAUL_OK;
-    }
-    char name[JOURNAL_NAME_BYTES_MAX];
-    journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
-    haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s is a job of database %s, not of %s", name,
-                   journal_state(journal)->peer, record->peer);
-    haul_error_hint(error, "a copy of a database cannot go on with the jobs of the original");
-    return HAUL_MISMATCH;
-}
-
-/* The source has its record of the old job at hand, and says that nothing was decided. */
-static enum haul_status give_up_over(struct target_record *record, const uint8_t *job,
-                                     struct haul_error *error)
-{
-    struct journal *old = NULL;
-    struct haul_store *store = record->target->store;
-    enum haul_status status = job_journal_open_existing(store, JOURNAL_TARGET, job, &old, error);
-    if (status != HAUL_OK) {
-        return status == HAUL_NOT_FOUND ? HAUL_OK : status;
-    }
-    status = check_peer(record, old, error);
-    if (status == HAUL_OK && phase_of(journal_state(old)) == JOB_COMMITTED) {
-        status = busy(old, error);
-    }
-    if (status != HAUL_OK) {
-        journal_close(old);
-        return status;
-    }
-    return give_up(store, old, "superseded by a new job of the same source", error);
-}
-
-static enum haul_status give_up_all_over(struct target_record *record, struct haul_error *error)
-{
-    enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
-        const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
-        bool own = memcmp(job, record->job, HAUL_JOB_BYTES) == 0;
-        status = own ? HAUL_OK : give_up_over(record, job, error);
-    }
-    return status;
+    return (struct target_newcomer){.store = record->target->store,
+                                    .job = record->job,
+                                    .peer = record->peer,
+                                    .over = record->over,
+                                    .over_count = record->over_count};
 }
 
 enum haul_status target_record_note_over(struct target_record *record, struct haul_slice jobs,
@@ -340,7 +240,7 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
                                      struct haul_error *error)
 {
     const struct journal_state *state = journal_state(record->journal);
-    enum haul_status status = check_peer(record, record->journal, error);
+    enum haul_status status = target_others_check_peer(record->journal, record->peer, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -350,7 +250,7 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
                               ", not %" PRIu64,
                               epoch_of(state), record->epoch);
     }
-    record->phase = phase_of(state);
+    record->phase = target_others_phase(state);
     record->resumed = record->phase != JOB_UNKNOWN;
     record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
     *new_version = state->prepared.new_version;
@@ -410,36 +310,8 @@ enum haul_status target_record_look_up(struct target_record *record,
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
-/* An unfinished job that meets the plan: refuse, or give it up when the source says overwrite. One
- * that is aborted is over, and only could not be cleared; its source may have forgotten it. What
- * does not meet the plan stays for its own source. Takes the journal over. */
-static enum haul_status check_other(struct target_record *record, const struct plan *plan,
-                                    struct journal *other, struct haul_error *error)
-{
-    struct haul_store *store = record->target->store;
-    struct plan theirs;
-    enum job_phase phase = phase_of(journal_state(other));
-    enum haul_status status = job_journal_read_plan(other, &theirs, error);
-    bool meets = status == HAUL_OK && plan_overlaps(plan, &theirs);
-    if (status == HAUL_OK) {
-        plan_fini(&theirs);
-    }
-    if (phase == JOB_COMMITTED) {
-        return finish_owning(record, other, error);
-    }
-    bool over = phase == JOB_UNKNOWN; /* ABORTED, DONE, or nothing was promised yet */
-    if (meets && !over && (phase == JOB_PREPARED || !plan->overwrite)) {
-        status = busy(other, error);
-    }
-    if ((status != HAUL_OK && status != HAUL_NOT_FOUND) || (!meets && !over)) {
-        journal_close(other);
-        return status;
-    }
-    return give_up(store, other, "given up for another job", error);
-}
-
-static enum haul_status check_others(struct target_record *record, const struct plan *plan,
-                                     struct haul_error *error)
+/* Jobs that a crash left between COMMITTED and DONE own what they have before another comes. */
+static enum haul_status finish_all_owning(struct target_record *record, struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
     struct journal_entry *entries = NULL;
@@ -447,16 +319,17 @@ static enum haul_status check_others(struct target_record *record, const struct 
     enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         struct journal *other = NULL;
-        bool own = memcmp(entries[i].job_id, record->job, HAUL_JOB_BYTES) == 0;
-        if (own && record->journal != NULL) {
-            continue;
+        const uint8_t *job = entries[i].job_id;
+        status = job_journal_look(store, JOURNAL_TARGET, job, &other, error);
+        bool due = status == HAUL_OK && target_others_phase(journal_state(other)) == JOB_COMMITTED;
+        journal_close(other);
+        if (due) {
+            status = job_journal_open_existing(store, JOURNAL_TARGET, job, &other, error);
         }
-        status = job_journal_open_existing(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
-        if (status == HAUL_OK) {
-            status = check_other(record, plan, other, error);
-        } else if (status == HAUL_NOT_FOUND) {
-            status = HAUL_OK; /* ended in between */
+        if (due && status == HAUL_OK) {
+            status = finish_owning(record, other, error);
         }
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
     }
     free(entries);
     return status;
@@ -559,48 +432,123 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
     return status;
 }
 
+/* What would fail when the job owns fails here. */
+static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
+{
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = record->job,
+                                      .peer = record->peer,
+                                      .plan = &record->plan,
+                                      .expected = record->recorded_version,
+                                      .new_version = record->plan.new_version,
+                                      .epoch = record->epoch};
+    return version_record_rehearse(record->target->store, &record->target->hooks, &move, error);
+}
+
 /* A new job has no journal yet: one of its name is of another job, whatever it is. */
 static enum haul_status make_journal(struct target_record *record, struct haul_error *error)
 {
+    struct haul_store *store = record->target->store;
     bool existed = false;
-    enum haul_status status = job_journal_open(record->target->store, JOURNAL_TARGET, record->job,
-                                               &record->journal, &existed, error);
+    enum haul_status status =
+        job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed, error);
     if (status == HAUL_OK && existed) {
-        status = busy(record->journal, error);
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "a job of this name is here already");
         journal_close(record->journal);
         record->journal = NULL;
     }
     return status;
 }
 
-static enum haul_status check_new(struct target_record *record, struct plan *plan,
-                                  struct haul_error *error)
+static bool was_made_for(const struct target_others *others, const char *name)
+{
+    bool made = false;
+    for (size_t i = 0; i < others->count; i++) {
+        const struct journal_state *state = journal_state(others->journals[i]);
+        for (size_t j = 0; j < state->made_count; j++) {
+            made = made || strcmp(state->made[j], name) == 0;
+        }
+    }
+    return made;
+}
+
+/* The families that go when the job goes stand in the journal before they are made. */
+static enum haul_status make_families(struct target_record *record,
+                                      const struct target_others *others, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
+        const struct plan_family *family = &record->plan.families[i];
+        const char *name = family->family.name;
+        struct journal_record made = {.type = JOURNAL_FAMILY,
+                                      .family = slice_of((const uint8_t *)name, strlen(name))};
+        if (family->target_id == TARGET_PLAN_NO_FAMILY || was_made_for(others, name)) {
+            status = journal_append(record->journal, &made, false, error);
+        }
+    }
+    if (status == HAUL_OK) {
+        status = journal_sync(record->journal, error);
+    }
+    return status == HAUL_OK ? target_plan_make(record->target->store, &record->plan, error)
+                             : status;
+}
+
+/* Everything is said that could be said against the plan. */
+static enum haul_status admit(struct target_record *record, struct target_others *others,
+                              struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
-    enum haul_status status = give_up_all_over(record, error);
-    if (status == HAUL_OK) {
-        status = check_others(record, plan, error);
-    }
-    record->over_count = 0;
-    record->plan = *plan;
-    record->has_plan = true;
-    if (status == HAUL_OK) {
-        status = target_plan_check(store, &record->plan, error);
-    }
-    record->checked_sequence = store->ops->sequence(store);
-    if (status == HAUL_OK && record->journal == NULL) {
-        status = make_journal(record, error);
-    }
+    enum haul_status status = record->journal == NULL ? make_journal(record, error) : HAUL_OK;
     if (status == HAUL_OK && record->peer[0] != '\0') {
         status = job_journal_bind(record->journal, record->peer, record->peer_address, error);
     }
+    if (status == HAUL_OK) {
+        status = make_families(record, others, error);
+    }
+    if (status == HAUL_OK) {
+        status = target_others_give_up(others, store, &record->plan, error);
+    }
+    if (status == HAUL_OK && record->plan.overwrite) {
+        status = target_plan_clear(store, &record->plan, error);
+    }
+    if (status == HAUL_OK) { /* again: writes of others from here on are told by the sequence */
+        status = target_plan_check_empty(store, &record->plan, NULL, 0, error);
+    }
+    record->checked_sequence = store->ops->sequence(store);
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
 
-static enum haul_status reserve(struct target_record *record, struct haul_error *error)
+/* Nothing is touched before it is known that the plan fits. */
+static enum haul_status check_new(struct target_record *record, struct plan *plan,
+                                  struct haul_error *error)
+{
+    const struct target_newcomer newcomer = newcomer_of(record);
+    struct target_others others;
+    record->plan = *plan;
+    record->has_plan = true;
+    enum haul_status status = target_others_look(&newcomer, &record->plan, &others, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = finish_all_owning(record, error);
+    if (status == HAUL_OK) {
+        status = rehearse(record, error);
+    }
+    if (status == HAUL_OK) {
+        status = target_plan_look(record->target->store, &record->plan, others.plans, others.count,
+                                  error);
+    }
+    if (status == HAUL_OK) {
+        status = admit(record, &others, error);
+    }
+    target_others_fini(&others);
+    return status;
+}
+
+static enum haul_status reserve(struct target_record *record, const struct plan *plan,
+                                struct haul_error *error)
 {
     const struct haul_hooks *hooks = &record->target->hooks;
-    const struct plan *plan = &record->plan;
     if (hooks->reserve == NULL) {
         return HAUL_OK;
     }
@@ -639,11 +587,16 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
                : HAUL_OK;
 }
 
+/* The embedder is asked first of all. */
 static enum haul_status check_plan(struct target_record *record, struct plan *plan,
                                    struct haul_error *error)
 {
-    enum haul_status status =
-        record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
+    enum haul_status status = reserve(record, plan, error);
+    if (status != HAUL_OK) {
+        plan_fini(plan);
+        return status;
+    }
+    status = record->resumed ? check_resumed(record, plan, error) : check_new(record, plan, error);
     if (status == HAUL_OK) {
         status = record_epoch(record, error);
     }
@@ -651,7 +604,7 @@ static enum haul_status check_plan(struct target_record *record, struct plan *pl
         status = make_staging(record, error);
         remove_staging_files(record);
     }
-    return status == HAUL_OK ? reserve(record, error) : status;
+    return status;
 }
 
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
@@ -664,6 +617,7 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         return status;
     }
     status = check_plan(record, plan, error);
+    record->over_count = 0; /* they have ended, or stay as they are */
     if (status != HAUL_OK && !record->resumed) {
         struct haul_error second; /* the first one is the answer */
         if (target_record_clear(record, error, &second) != HAUL_OK) {
@@ -731,12 +685,13 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     if (record->journal != NULL) {
         struct journal *journal = record->journal;
         record->journal = NULL;
-        enum haul_status status = give_up(store, journal, reason->text, error);
+        enum haul_status status = target_others_end(store, journal, reason->text, NULL, error);
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
         }
     }
-    enum haul_status status = give_up_all_over(record, error);
+    const struct target_newcomer newcomer = newcomer_of(record);
+    enum haul_status status = target_others_end_over(&newcomer, error);
     if (status != HAUL_OK) {
         return status;
     }

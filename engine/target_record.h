@@ -60,10 +60,11 @@ enum haul_status target_record_look_up(struct target_record *record,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Hold the plan (taken over, also on error) against the store and the records; then PLAN stands.
- * Jobs that the plan says are over are given up before, if they are of this source.
- * Errors: those of target_plan_check; BUSY (another job has its hand on these ranges); MISMATCH
- * (the journal has another plan, or a job that is said to be over is another source's). A new job
- * that fails here leaves no journal. */
+ * The embedder is asked first. Nothing is changed before it is known that the plan fits; then jobs
+ * that are in its way, or that it says are over, are given up.
+ * Errors: those of the hook and of target_plan_look; BUSY (another job has its hand on these
+ * ranges); MISMATCH (the journal has another plan, or a job that is said to be over is another
+ * source's). A new job that fails here leaves no journal, and no family that was made for it. */
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -487,11 +487,31 @@ static enum haul_status store_family_create(struct haul_store *base, const char 
 {
     struct sim_store *store = sim_store_of(base);
     enum haul_status status = sim_store_try_write(store, "create column family", error);
+    uint32_t id = SIM_FAMILY_ID_NEXT;
+    for (size_t i = 0; i < store->family_count; i++) {
+        id = store->families[i].id >= id ? store->families[i].id + 1 : id;
+    }
     if (status == HAUL_OK) {
-        sim_store_add_family(store, SIM_FAMILY_ID_NEXT + (uint32_t)store->family_count, name);
+        sim_store_add_family(store, id, name);
         *family = store->families[store->family_count - 1];
     }
     return status;
+}
+
+static enum haul_status store_family_drop(struct haul_store *base, const char *name,
+                                          struct haul_error *error)
+{
+    struct sim_store *store = sim_store_of(base);
+    enum haul_status status = sim_store_try_write(store, "drop column family", error);
+    for (size_t i = 0; status == HAUL_OK && i < store->family_count; i++) {
+        if (strcmp(store->families[i].name, name) == 0) {
+            store->family_count--;
+            memmove(&store->families[i], &store->families[i + 1],
+                    (store->family_count - i) * sizeof(store->families[0]));
+            return HAUL_OK;
+        }
+    }
+    return status == HAUL_OK ? HAUL_NOT_FOUND : status;
 }
 
 static uint64_t store_sequence(struct haul_store *base)
@@ -507,6 +527,7 @@ static const struct haul_store_ops sim_store_ops = {
     .files = store_files,
     .families = store_families,
     .family_create = store_family_create,
+    .family_drop = store_family_drop,
     .sequence = store_sequence,
     .snapshot_open = store_snapshot_open,
     .snapshot_close = store_snapshot_close,

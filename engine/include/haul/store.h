@@ -99,6 +99,10 @@ struct haul_store_ops {
     enum haul_status (*family_create_like)(struct haul_store *store, const char *name,
                                            const char *options, struct haul_family *family,
                                            struct haul_error *error);
+    /* Remove an empty family that this process has made or found, for good. NULL: families stay.
+     * Errors: NOT_FOUND, UNSUPPORTED (only its owner removes one), those of the store. */
+    enum haul_status (*family_drop)(struct haul_store *store, const char *name,
+                                    struct haul_error *error);
     /* Would this store's own configuration drop or change records of the family after they were
      * received? `options` are those of the source's family. NULL: it never does.
      * Errors: UNSUPPORTED (named, with a remedy), others. */

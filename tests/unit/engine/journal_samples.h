@@ -67,6 +67,10 @@ static const struct journal_prepared sample_prepared = {
             .address = {(const uint8_t *)(where), 6}   \
         }                                              \
     }
+#define SAMPLE_FAMILY                                                           \
+    {                                                                           \
+        .type = JOURNAL_FAMILY, .family = {(const uint8_t *)"made for it", 11 } \
+    }
 #define SAMPLE_POSITION                                                                 \
     {                                                                                   \
         .type = JOURNAL_POSITION, .positions = {.items = sample_positions, .count = 2 } \

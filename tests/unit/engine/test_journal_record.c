@@ -11,7 +11,8 @@ enum { SEED = 0x5eed1234, FRAME_BYTES_MAX = 1024 };
 
 static struct journal_scratch scratch;
 
-static const struct journal_record sample_others[] = {SAMPLE_ABORTED, SAMPLE_DECISION(false)};
+static const struct journal_record sample_others[] = {SAMPLE_ABORTED, SAMPLE_DECISION(false),
+                                                      SAMPLE_FAMILY};
 
 /* Encode with number 42; the size. */
 static size_t encode(const struct journal_record *record, uint8_t memory[FRAME_BYTES_MAX])

@@ -41,6 +41,7 @@ static const struct journal_record one_of_each[] = {
     {.type = JOURNAL_CLEARED},
     {.type = JOURNAL_EPOCH, .epoch = 2},
     SAMPLE_PEER("host:9"),
+    SAMPLE_FAMILY,
 };
 
 struct phase_case {
@@ -49,7 +50,7 @@ struct phase_case {
 };
 
 /* Letters in the order of one_of_each. */
-static const char letters[] = "PADSFUCRpdrcxeb";
+static const char letters[] = "PADSFUCRpdrcxebf";
 
 static const struct journal_record *by_letter(char letter)
 {
@@ -97,7 +98,7 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PAb"},       {"b", "PAb"},    {"P", "Apdrxeb"},   {"Pd", "Apdrxeb"},
+        {"", "PAbf"},      {"bf", "PAbf"},  {"P", "Apdrxeb"},   {"Pd", "Apdrxeb"},
         {"Px", "Apdrxeb"}, {"Pr", "Adrce"}, {"Prd", "Apdrxeb"}, {"Pe", "Apdrxb"},
         {"Pre", "Apdrxb"}, {"Prc", "D"},    {"PrcD", ""},       {"PA", "x"},
         {"PrA", "x"},      {"PAx", "D"},    {"A", "Dx"},        {"PAxD", ""},

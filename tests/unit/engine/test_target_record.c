@@ -444,6 +444,122 @@ static void test_target_record_note_over__cut_short__protocol(void)
     finish();
 }
 
+/* --- a plan that is refused changes nothing --------------------------------------------------- */
+
+static size_t family_count(void)
+{
+    struct haul_family families[8];
+    size_t count = 0;
+    check_status(target.store->ops->families(target.store, families, 8, &count, &error), HAUL_OK);
+    return count;
+}
+
+/* Another job of the source has records in k..l and is over; the plan would clear all of it. */
+static void refuse_everything(enum haul_status expected, bool overwrite)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    uint64_t sequence = target.store->ops->sequence(target.store);
+    size_t before = family_count();
+    size_t jobs = job_count();
+    memset(job, 1, sizeof(job));
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(check_range("k", "n", overwrite), expected);
+    leave();
+    check_equal(target.store->ops->sequence(target.store), sequence);
+    check_equal(family_count(), before);
+    check_equal(job_count(), jobs);
+}
+
+static void test_target_record_check__not_reserved__nothing_is_touched(void)
+{
+    start();
+    copy_and_leave();
+    (void)rocks_fixture_family(&source, "other");
+    rocks_fixture_fill(&target, 0, "m", RECORD_COUNT, 10);
+    options.hooks.reserve = refuse_to_reserve;
+    refuse_everything(HAUL_BUSY, true);
+    finish();
+}
+
+static void test_target_record_check__not_empty__nothing_is_touched(void)
+{
+    start();
+    copy_and_leave();
+    (void)rocks_fixture_family(&source, "other");
+    rocks_fixture_fill(&target, 0, "m", RECORD_COUNT, 10);
+    refuse_everything(HAUL_NOT_EMPTY, false);
+    finish();
+}
+
+static void test_target_record_check__only_records_of_a_job_that_is_over__accepted(void)
+{
+    start();
+    copy_and_leave();
+    rocks_fixture_fill(&target, 0, "o", RECORD_COUNT, 10);
+    check_status(say_that_it_is_over("a", "n"), HAUL_OK);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    finish();
+}
+
+static void make_two_families(void)
+{
+    (void)rocks_fixture_family(&source, "one");
+    (void)rocks_fixture_family(&source, "two");
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_equal(family_count(), 3);
+}
+
+static void test_target_record_clear__families_made_for_the_job__gone_with_it(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    rocks_fixture_reopen(&target);
+    check_equal(family_count(), 1);
+    finish();
+}
+
+static void test_target_record_clear__family_has_records_of_others__stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    rocks_fixture_fill(&target, record.plan.families[1].target_id, "x", RECORD_COUNT, 10);
+    const char *name = record.plan.families[1].family.name;
+    char kept[HAUL_NAME_BYTES_MAX];
+    (void)snprintf(kept, sizeof(kept), "%s", name);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 2);
+    check_equal(rocks_fixture_count(&target, kept), RECORD_COUNT);
+    finish();
+}
+
+/* The next job needs the families, and they go with that one. */
+static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    make_two_families();
+    leave();
+    memset(job, 1, sizeof(job));
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    check_equal(family_count(), 3);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
 /* --- going on --------------------------------------------------------------------------------- */
 
 /* Job 1 of everything, lane write batch; its stream stands behind `last_key` of one record. */
@@ -586,6 +702,12 @@ static void test_target_record_check__reverse_family_only_the_empty_key_behind__
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
+    CHECK_TEST(test_target_record_check__not_empty__nothing_is_touched),
+    CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),
+    CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
+    CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
+    CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
     CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
     CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),
