@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_status.c — `haul status`: what runs on a database, and what jobs have left there. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,22 @@ static void print_jobs(const struct haul_job *jobs, size_t count, const char *di
     }
 }
 
+/* A directory without a database has no jobs, and that would be no answer to its user. */
+static enum haul_status check_database(const char *directory, struct haul_error *error)
+{
+    static const char *const files[] = {"CURRENT", "haul"};
+    char path[4096];
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
+        if (access(path, F_OK) == 0 || errno != ENOENT) {
+            return HAUL_OK;
+        }
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no RocksDB database in %s", directory);
+    haul_error_hint(error, "check the directory");
+    return HAUL_NOT_FOUND;
+}
+
 static int report(const struct status_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -131,7 +148,11 @@ static int report(const struct status_options *options, struct output *output)
     struct haul_job *jobs = NULL;
     size_t count = 0;
     enum haul_status status = haul_jobs_list(options->database, &jobs, &count, &error);
+    if (status == HAUL_OK) {
+        status = check_database(options->database, &error);
+    }
     if (status != HAUL_OK) {
+        free(jobs);
         return command_failed(status, &error, 0, output);
     }
     enum haul_status runs = ask_running(options->database, &running, &error);

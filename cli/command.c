@@ -45,6 +45,15 @@ int command_failed(enum haul_status status, struct haul_error *error, int signal
     return exit_code;
 }
 
+/* Whoever comes from a tool that takes values by their place. */
+static void hint_names(const struct command *command, struct haul_error *error)
+{
+    if (strncmp(error->text, "unexpected argument", 19) == 0) {
+        haul_error_hint(error, "every value has a name: haul %s %s", command->name,
+                        command->synopsis);
+    }
+}
+
 static int report_usage(struct haul_error *error, struct output *output)
 {
     if (error->hint[0] == '\0') {
@@ -86,6 +95,7 @@ bool command_parse(const struct command *command, int argc, char **argv, void *o
     struct output_options plain = {.json = wants_json(argc, argv)};
     struct output output;
     output_init(&output, command->name, &plain);
+    hint_names(command, &error);
     *exit_code = report_usage(&error, &output);
     output_fini(&output);
     return false;

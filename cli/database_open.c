@@ -96,10 +96,50 @@ static void name_holder(const char *directory, struct haul_error *error)
     }
 }
 
+/* --- the place of a new one ------------------------------------------------------------------- */
+
+/* RocksDB makes the last directory of the path, and would say the rest in many words. */
+static enum haul_status check_place(const char *directory, struct haul_error *error)
+{
+    char parent[PATH_BYTES_MAX];
+    struct stat found;
+    if (stat(directory, &found) == 0) {
+        if (!S_ISDIR(found.st_mode)) {
+            haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s is not a directory", directory);
+            haul_error_hint(error, "give the directory of the database");
+            return HAUL_NOT_FOUND;
+        }
+        return HAUL_OK;
+    }
+    size_t size = strlen(directory);
+    while (size > 1 && directory[size - 1] == '/') {
+        size--;
+    }
+    (void)snprintf(parent, sizeof(parent), "%.*s", (int)size, directory);
+    char *slash = strrchr(parent, '/');
+    const char *name = slash == NULL ? parent : slash + 1;
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    const char *where = slash == NULL ? "." : slash == parent ? "/" : parent;
+    if (stat(where, &found) == 0 && S_ISDIR(found.st_mode)) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s to make %s in", where, name);
+    haul_error_hint(error, "make it first (mkdir -p)");
+    return HAUL_NOT_FOUND;
+}
+
 enum haul_status database_open(const char *directory, const struct haul_rocks_options *options,
                                struct haul_store **store, struct output *output,
                                struct haul_error *error)
 {
+    if (options->create_if_missing) {
+        enum haul_status place = check_place(directory, error);
+        if (place != HAUL_OK) {
+            return place;
+        }
+    }
     database_adopt_owner(directory, output);
     enum haul_status status = haul_rocks_store_open(directory, options, store, error);
     if (status == HAUL_BUSY) {

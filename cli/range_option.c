@@ -99,8 +99,10 @@ enum haul_status option_range(const struct option_rule *rule, const char *text, 
     size_t end_size = 0;
     bool sound = start_text != SIZE_MAX && decode_key(text, start_text, memory, &start_size);
     if (sound) {
+        /* A second colon would leave it open which of them is between the keys. */
         const char *end_text = text + start_text + 1;
-        sound = decode_key(end_text, strlen(end_text), memory + start_size, &end_size);
+        sound = start_text_size(end_text) == SIZE_MAX &&
+                decode_key(end_text, strlen(end_text), memory + start_size, &end_size);
     }
     struct haul_range range = {.start = {memory, start_size},
                                .end = {memory + start_size, end_size}};

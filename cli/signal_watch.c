@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signal_watch.c — sigwait in a thread: no handler, so no call that is unsafe in one.
  *
- *   none --INT/TERM/HUP, migration set or polled--> stopped --INT/TERM/HUP--> _exit
+ *   none --INT/TERM/HUP, migration set or polled--> stopped --INT/TERM/HUP, no echo--> _exit
  *   none --INT/TERM/HUP, neither------------------> _exit
  * Only `on_stop_signal` moves it. */
 #include "signal_watch.h"
@@ -15,6 +15,10 @@
 
 #include "exit_code.h"
 #include "json_output.h"
+#include "progress.h"
+
+/* Nobody types a second signal so soon. */
+static const uint64_t echo_ns = 300000000;
 
 /* Those that stop us, but what the process was told to ignore, and SIGUSR1. */
 static void make_signal_set(sigset_t *set)
@@ -55,17 +59,29 @@ static void end_process(struct signal_watch *watch, int number)
     _exit(EXIT_CODE_SIGNAL + number);
 }
 
+/* timeout(1) sends a signal to the process and at once to its group, a shell may do alike: that is
+ * one wish, not two. `lock` is held. */
+static bool is_echo(const struct signal_watch *watch, int number)
+{
+    return watch->number == number && progress_now_ns() - watch->number_ns < echo_ns;
+}
+
 static void on_stop_signal(struct signal_watch *watch, int number)
 {
     (void)pthread_mutex_lock(&watch->lock);
     bool stops = (watch->migration != NULL || watch->polled) && watch->number == 0;
+    bool echo = is_echo(watch, number);
     if (watch->number == 0) {
         watch->number = number;
+        watch->number_ns = progress_now_ns();
     }
     if (stops && watch->migration != NULL) {
         haul_migration_stop(watch->migration);
     }
     (void)pthread_mutex_unlock(&watch->lock);
+    if (echo) {
+        return;
+    }
     if (!stops) {
         end_process(watch, number);
     }

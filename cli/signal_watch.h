@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "haul/migration.h"
 #include "haul/status.h"
@@ -23,6 +24,7 @@ struct signal_watch {
     struct haul_migration *migration; /* behind `lock`, as the next */
     bool polled;
     int number; /* the first signal; 0: none */
+    uint64_t number_ns;
     sigset_t signals;
     bool stopping;
     int wake_fd;

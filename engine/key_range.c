@@ -74,7 +74,7 @@ static bool parse_key(const char *text, size_t size, uint8_t *memory, size_t *ke
     return true;
 }
 
-/* The colon between start and end; NULL: none. */
+/* The first colon that no backslash protects, the one between start and end; NULL: none. */
 static const char *find_colon(const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -99,7 +99,7 @@ enum haul_status key_range_parse(struct key_range *range, const char *text,
                                  struct haul_error *error)
 {
     const char *colon = find_colon(text);
-    if (colon == NULL) {
+    if (colon == NULL || find_colon(colon + 1) != NULL) {
         return bad_range(text, error);
     }
     size_t start_size = 0;

@@ -54,6 +54,8 @@ test_usage__missing_option__is_named() {
 test_usage__stray_argument__exit_2() {
     run 2 "$haul" recv --db a b
     one_error "unexpected argument 'b'"
+    run 2 "$haul" send a host:7447
+    one_error "unexpected argument 'a': every value has a name: haul send --db DIR --to ADDR:PORT"
 }
 
 test_usage__values_out_of_range__tell_the_range() {
@@ -74,7 +76,7 @@ test_usage__values_out_of_range__tell_the_range() {
 
 test_usage__ranges_that_are_none__exit_2() {
     local value
-    for value in abc b:a a:a 0x1:0x2 0xzz:; do
+    for value in abc b:a a:a 0x1:0x2 0xzz: a:b:c user:a:user:b; do
         run 2 "$haul" send --db a --to b:1 --range "$value"
         one_error 'is not a range START:END'
     done
@@ -163,6 +165,36 @@ test_version__json__names_the_release() {
     for option in --version -V; do
         run 0 "$haul" "$option"
         grep -q '^haul [0-9]' "$work/out"
+    done
+}
+
+test_status__no_database_there__says_so() {
+    mkdir empty
+    run 3 "$haul" status --db empty
+    one_error 'no RocksDB database in empty'
+}
+
+test_recv__place_where_nothing_can_be_made__refused_by_name() {
+    run 3 "$haul" recv --db no/parent --listen 127.0.0.1:0
+    one_error 'no directory no to make parent in: make it first'
+    : >file
+    run 3 "$haul" recv --db file --listen 127.0.0.1:0
+    one_error 'file is not a directory'
+    run 3 "$haul" recv --db file/below --listen 127.0.0.1:0
+    one_error 'no directory file '
+    run 3 "$haul" send --db file --to 127.0.0.1:1
+    one_error 'no RocksDB database in file|file is not a directory'
+}
+
+test_signal__twice_within_a_moment__stops_in_order() {
+    local i
+    for ((i = 0; i < 5; i++)); do
+        start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+        # As timeout(1) does: to the process, and to its group.
+        kill -TERM "$receiver_pid"
+        kill -TERM "$receiver_pid" 2>/dev/null || true
+        end_process "$receiver_pid" || equal $? 143
+        grep -q 'stopped while listening' "$work/recv.log" || { cat "$work/recv.log"; fail 'not in order'; }
     done
 }
 
