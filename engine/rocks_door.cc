@@ -9,12 +9,15 @@
 #include <rocksdb/iterator.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
+#include <rocksdb/table_properties.h>
 #include <rocksdb/version.h>
 #include <rocksdb/wide_columns.h>
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
 #include "bytes.h"
@@ -36,6 +39,16 @@ void copy_text(char to[ROCKS_DOOR_NAME_BYTES], const char *text)
 struct haul_slice slice_from(const rocksdb::Slice &slice)
 {
     return slice_of(slice.data(), slice.size());
+}
+
+/* Empty when there is no memory: nothing is known of the key then. */
+struct haul_slice copy_of(const std::string &text)
+{
+    void *memory = std::malloc(text.size() + 1);
+    if (memory != nullptr) {
+        std::memcpy(memory, text.data(), text.size());
+    }
+    return slice_of(static_cast<const uint8_t *>(memory), memory == nullptr ? 0 : text.size());
 }
 
 enum rocks_door_record current_of(const rocksdb::Iterator *iterator, struct haul_slice *key,
@@ -128,6 +141,49 @@ uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator)
     auto *at = object_of<rocksdb::Iterator>(iterator);
     rocksdb::Status status = at->GetProperty("rocksdb.iterator.super-version-number", &text);
     return status.ok() ? std::strtoull(text.c_str(), nullptr, 10) : 0;
+}
+
+/* --- table files ------------------------------------------------------------------------------ */
+
+void rocks_door_finish_table(rocksdb_sstfilewriter_t *writer, struct rocks_table_facts *facts,
+                             char **message)
+{
+    rocksdb::ExternalSstFileInfo info;
+    *facts = {};
+    rocksdb::Status status = object_of<rocksdb::SstFileWriter>(writer)->Finish(&info);
+    if (!status.ok()) {
+        *message = strdup(status.ToString().c_str());
+        return;
+    }
+    facts->first = copy_of(info.smallest_key);
+    facts->last = copy_of(info.largest_key);
+    facts->entries = info.num_entries;
+}
+
+struct rocks_tables_there rocks_door_tables(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                                            struct haul_slice first, struct haul_slice last,
+                                            uint64_t entries, char **message)
+{
+    struct rocks_tables_there there = {0, 0};
+    rocksdb::Range range(rocksdb::Slice(reinterpret_cast<const char *>(first.data), first.size),
+                         rocksdb::Slice(reinterpret_cast<const char *>(last.data), last.size));
+    rocksdb::TablePropertiesCollection tables;
+    rocksdb::Status status = object_of<rocksdb::DB>(db)->GetPropertiesOfTablesInRange(
+        object_of<rocksdb::ColumnFamilyHandle>(handle), &range, 1, &tables);
+    if (!status.ok()) {
+        *message = strdup(status.ToString().c_str());
+        return there;
+    }
+    for (const auto &table : tables) {
+        const rocksdb::TableProperties &facts = *table.second;
+        size_t slash = table.first.rfind('/');
+        uint64_t number = std::strtoull(table.first.c_str() + slash + 1, nullptr, 10);
+        bool fits = facts.num_entries == entries && facts.num_deletions == 0 &&
+                    facts.num_range_deletions == 0;
+        there.number = fits && number > there.number ? number : there.number;
+        there.entries += facts.num_entries;
+    }
+    return there;
 }
 
 /* --- options of a database to be opened ------------------------------------------------------- */

@@ -58,6 +58,28 @@ enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul
  * done since. 0: the release does not say. */
 uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
 
+/* --- table files ------------------------------------------------------------------------------ */
+
+/* What a table file holds that was written just now. */
+struct rocks_table_facts {
+    struct haul_slice first; /* malloc'ed, the caller frees; in the family's order */
+    struct haul_slice last;
+    uint64_t entries;
+};
+/* As rocksdb_sstfilewriter_finish, with the facts; they are empty when `*message` is set. */
+void rocks_door_finish_table(rocksdb_sstfilewriter_t *writer, struct rocks_table_facts *facts,
+                             char **message);
+
+/* Live tables that reach into [first, last], by their own properties, for which RocksDB opens them.
+ * The number is of the newest file with exactly so many entries and no deletion; 0: none has. */
+struct rocks_tables_there {
+    uint64_t number;
+    uint64_t entries; /* of all of them */
+};
+struct rocks_tables_there rocks_door_tables(rocksdb_t *db, rocksdb_column_family_handle_t *handle,
+                                            struct haul_slice first, struct haul_slice last,
+                                            uint64_t entries, char **message);
+
 /* --- options of a database to be opened ------------------------------------------------------- */
 
 /* The merge operator as RocksDB stores it: "Name" or "{id=Name;option=value;}"; empty: none. */

@@ -298,6 +298,7 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
     if (status != HAUL_OK) {
         return status;
     }
+    rocks_ingested_forget(base, family_id, start, end);
     status = rocks_edge_keys(store, family, start, end, edges, error);
     if (status != HAUL_OK) {
         return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* empty: leave no tombstone */
@@ -371,6 +372,7 @@ static void store_close(struct haul_store *base)
     if (store->options != NULL) {
         rocksdb_options_destroy(store->options);
     }
+    rocks_ingested_free(store);
     rocks_stored_free(store->stored);
     rocks_stored_free(store->stored_now);
     rocksdb_writeoptions_destroy(store->write_options);
@@ -419,6 +421,8 @@ static const struct haul_store_ops rocks_store_ops = {
     .table_finish = rocks_table_finish,
     .table_abandon = rocks_table_abandon,
     .table_ingest = rocks_table_ingest,
+    .tables_check = rocks_ingested_check,
+    .tables_forget = rocks_ingested_forget,
 };
 
 struct rocks_store *rocks_store_create(const char *path)

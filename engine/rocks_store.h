@@ -11,6 +11,7 @@
  *   rocks_split.c    keys that cut a range
  *   rocks_wal.c      the write-ahead log
  *   rocks_table.c    table files
+ *   rocks_ingested.c are ingested table files where they should be?
  *   rocks_takeover.c options of families, from and for another database
  *   rocks_families.c making column families
  *   rocks_receive.c  what would drop or change received records
@@ -26,6 +27,7 @@
 
 #include "database_lock.h"
 #include "haul/store.h"
+#include "rocks_door.h"
 
 struct rocks_stored;
 
@@ -67,6 +69,9 @@ struct rocks_store {
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
     pthread_mutex_t ingest_lock;    /* an ingestion of ours and its count are one */
     uint64_t own_ingests;
+    struct rocks_ingested *ingested; /* rocks_ingested.c's; behind ingest_lock */
+    size_t ingested_count;
+    size_t ingested_capacity;
     size_t family_count;
     struct rocks_family families[ROCKS_FAMILY_COUNT_MAX];
 };
@@ -218,5 +223,26 @@ uint64_t rocks_foreign_ingests(struct haul_store *base);
 enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
                                     const char *const *paths, size_t path_count,
                                     struct haul_error *error);
+
+/* --- rocks_ingested.c ------------------------------------------------------------------------- */
+
+/* A finished table, noted by its path until it is ingested. Takes the keys of `facts`. */
+enum haul_status rocks_ingested_note(struct rocks_store *store, uint32_t family_id,
+                                     const char *path, const struct rocks_table_facts *facts,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Proves that the tables of these paths, which RocksDB has taken, are live with all their entries.
+ * Errors: CORRUPT (they are not), others. */
+enum haul_status rocks_ingested_prove(struct rocks_store *store, const struct rocks_family *family,
+                                      const char *const *paths, size_t path_count,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* A table that was not ingested. */
+void rocks_ingested_drop(struct rocks_store *store, const char *path);
+/* Tables in [start, end) need not be there any more. */
+void rocks_ingested_forget(struct haul_store *base, uint32_t family_id, struct haul_slice start,
+                           struct haul_slice end);
+enum haul_status rocks_ingested_check(struct haul_store *base, uint32_t family_id,
+                                      struct haul_slice start, struct haul_slice end, bool *sure,
+                                      struct haul_error *error);
+void rocks_ingested_free(struct rocks_store *store);
 
 #endif

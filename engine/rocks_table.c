@@ -13,6 +13,8 @@
 enum { WRITEBACK_BYTES = 4 << 20 };
 
 struct haul_table {
+    struct rocks_store *store;
+    uint32_t family_id;
     rocksdb_envoptions_t *env_options;
     rocksdb_sstfilewriter_t *writer;
     char *path;
@@ -51,6 +53,8 @@ enum haul_status rocks_table_create(struct haul_store *base, uint32_t family_id,
         free(table);
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a table file");
     }
+    table->store = rocks_of(base);
+    table->family_id = family_id;
     table->env_options = rocksdb_envoptions_create();
     table->writer = rocksdb_sstfilewriter_create(table->env_options, family->options);
     char *message = NULL;
@@ -91,8 +95,12 @@ uint64_t rocks_table_size(const struct haul_table *table)
 enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error *error)
 {
     char *message = NULL;
-    rocksdb_sstfilewriter_finish(table->writer, &message); /* writes all, syncs, closes */
+    struct rocks_table_facts facts;
+    rocks_door_finish_table(table->writer, &facts, &message); /* writes all, syncs, closes */
     enum haul_status status = rocks_error(message, "finish table file", error);
+    if (status == HAUL_OK) {
+        status = rocks_ingested_note(table->store, table->family_id, table->path, &facts, error);
+    }
     if (status != HAUL_OK) {
         (void)unlink(table->path);
     }
@@ -177,5 +185,15 @@ enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
     }
     bool again = needs_flush(message); /* somebody wrote there in between */
     status = rocks_error(message, "ingest table file", error);
-    return again ? HAUL_AGAIN : status;
+    if (again) {
+        return HAUL_AGAIN;
+    }
+    if (status == HAUL_OK) {
+        status = rocks_ingested_prove(store, family, paths, path_count, error);
+    } else {
+        for (size_t i = 0; i < path_count; i++) {
+            rocks_ingested_drop(store, paths[i]);
+        }
+    }
+    return status;
 }

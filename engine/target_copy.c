@@ -80,6 +80,9 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
     if (status != HAUL_OK) {
         return status;
     }
+    if (!record->resumed) {
+        target_plan_forget_tables(target->store, &record->plan);
+    }
     copy->started = true;
     copy->started_sequence =
         record->resumed ? target->store->ops->sequence(target->store) : record->checked_sequence;
@@ -195,9 +198,14 @@ static bool has_foreign_writes(const struct target_copy *copy)
     return foreign;
 }
 
+static bool has_tables(const struct target_copy *copy)
+{
+    return copy->record->lane == HAUL_LANE_INGEST && copy->target->store->ops->tables_check != NULL;
+}
+
 bool target_copy_take_digests(struct target_copy *copy)
 {
-    bool complete = true;
+    bool complete = !has_tables(copy);
     bool foreign = has_foreign_writes(copy);
     for (uint32_t i = 0; i < copy->record->plan.family_count; i++) {
         copy->scan_wanted[i] =
@@ -207,12 +215,31 @@ bool target_copy_take_digests(struct target_copy *copy)
     return complete;
 }
 
+/* What was counted on arrival holds for tables as long as they are there. */
+static enum haul_status check_tables(struct target_copy *copy, uint32_t family,
+                                     struct haul_error *error)
+{
+    const struct plan *plan = &copy->record->plan;
+    bool sure = true;
+    enum haul_status status = target_plan_tables(copy->target->store, plan, family, &sure, error);
+    if (status == HAUL_OK && !sure) {
+        haul_log(copy->target->log, HAUL_LOG_INFO,
+                 "column family '%s': tables that were ingested have changed: the range is scanned",
+                 plan->families[family].family.name);
+        copy->scan_wanted[family] = true;
+    }
+    return status;
+}
+
 enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_error *error)
 {
     const struct plan *plan = &copy->record->plan;
     enum haul_status status = HAUL_OK;
     for (uint32_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
-        if (copy->scan_wanted[i]) {
+        if (!copy->scan_wanted[i] && has_tables(copy)) {
+            status = check_tables(copy, i, error);
+        }
+        if (status == HAUL_OK && copy->scan_wanted[i]) {
             status = target_plan_digest(copy->target->store, plan, i, &copy->digests[i], error);
         }
     }

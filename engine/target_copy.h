@@ -79,9 +79,9 @@ bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
  * changing what the digests are taken from. */
 bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Prepare *prepare);
 /* After FLUSHED: what was accumulated, into `digests`; false: families in `scan_wanted` have to be
- * scanned. */
+ * scanned, or ingested tables to be looked for. */
 bool target_copy_take_digests(struct target_copy *copy);
-/* Scan them. Thread: the call worker's; the loop leaves `digests` alone meanwhile. */
+/* Do both. Thread: the call worker's; the loop leaves `digests` alone meanwhile. */
 enum haul_status target_copy_scan_digests(struct target_copy *copy,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 

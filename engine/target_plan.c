@@ -340,6 +340,30 @@ enum haul_status target_plan_digest(struct haul_store *store, const struct plan 
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
+enum haul_status target_plan_tables(struct haul_store *store, const struct plan *plan,
+                                    uint32_t family, bool *sure, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    *sure = true;
+    for (size_t i = 0; i < plan->range_count && status == HAUL_OK && *sure; i++) {
+        status = store->ops->tables_check(store, plan->families[family].target_id,
+                                          key_range_start(&plan->ranges[i]),
+                                          key_range_end(&plan->ranges[i]), sure, error);
+    }
+    return status;
+}
+
+void target_plan_forget_tables(struct haul_store *store, const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->family_count && store->ops->tables_forget != NULL; i++) {
+        for (size_t j = 0; j < plan->range_count; j++) {
+            store->ops->tables_forget(store, plan->families[i].target_id,
+                                      key_range_start(&plan->ranges[j]),
+                                      key_range_end(&plan->ranges[j]));
+        }
+    }
+}
+
 enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
                                   enum haul_lane target, enum haul_lane *lane,
                                   struct haul_error *error)

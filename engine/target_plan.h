@@ -31,6 +31,13 @@ enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Are the tables there that this job has ingested into a family? For a store with tables_check;
+ * `*sure` and errors are of that. */
+enum haul_status target_plan_tables(struct haul_store *store, const struct plan *plan,
+                                    uint32_t family, bool *sure,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Those of an earlier job need not be there. */
+void target_plan_forget_tables(struct haul_store *store, const struct plan *plan);
 /* The lane for the job: what both sides want, and what the store allows. Errors: UNSUPPORTED. */
 enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
                                   enum haul_lane target, enum haul_lane *lane,

@@ -8,6 +8,7 @@
 #include "check.h"
 #include "haul/migration.h"
 #include "rocks_fixture.h"
+#include "rocks_foreign.h"
 
 enum { WAIT_MS = 60000, SLOT_BYTES = 64 << 10 };
 
@@ -22,6 +23,7 @@ struct world {
     struct haul_store_ops ops;          /* of the target, as the test wants them */
     atomic_uint_fast64_t syncs;
     atomic_uint_fast64_t writes;
+    atomic_uint_fast64_t ingests;
 };
 
 static struct world world;
@@ -119,9 +121,56 @@ static void test_prepared__write_batches__log_was_synced(void)
     close_world();
 }
 
+/* --- readable --------------------------------------------------------------------------------- */
+
+/* Takes tables, and then loses what it has. */
+static enum haul_status ingest_and_lose(struct haul_store *store, uint32_t family_id,
+                                        const char *const *paths, size_t path_count,
+                                        struct haul_error *error)
+{
+    enum haul_status status = world.rocks->table_ingest(store, family_id, paths, path_count, error);
+    if (atomic_fetch_add(&world.ingests, 1) == 2) {
+        rocks_foreign_delete_files(store);
+    }
+    return status;
+}
+
+static void test_prepared__tables_were_lost_meanwhile__refused_by_a_scan(void)
+{
+    open_world(HAUL_LANE_INGEST);
+    world.ops.table_ingest = ingest_and_lose;
+    rocks_fixture_fill(&world.source, 0, "key", 8000, 1000);
+    check_status(migrate(), HAUL_CORRUPT);
+    check(atomic_load(&world.ingests) > 3);
+    check(!world.source_result.verified);
+    close_world();
+}
+
+/* A compaction is no loss. */
+static enum haul_status ingest_and_compact(struct haul_store *store, uint32_t family_id,
+                                           const char *const *paths, size_t path_count,
+                                           struct haul_error *error)
+{
+    enum haul_status status = world.rocks->table_ingest(store, family_id, paths, path_count, error);
+    rocks_foreign_compact(store);
+    return status;
+}
+
+static void test_prepared__tables_were_compacted_meanwhile__committed(void)
+{
+    open_world(HAUL_LANE_INGEST);
+    world.ops.table_ingest = ingest_and_compact;
+    rocks_fixture_fill(&world.source, 0, "key", 4000, 1000);
+    check_status(migrate(), HAUL_OK);
+    check_equal(rocks_fixture_count(&world.target, "default"), 4000);
+    close_world();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_prepared__ingested_tables_only__log_was_synced),
     CHECK_TEST(test_prepared__write_batches__log_was_synced),
+    CHECK_TEST(test_prepared__tables_were_lost_meanwhile__refused_by_a_scan),
+    CHECK_TEST(test_prepared__tables_were_compacted_meanwhile__committed),
 };
 
 CHECK_MAIN("target_proof", tests)

@@ -199,3 +199,22 @@ void rocks_foreign_ingest(struct haul_store *store, const char *key, const char 
     rocksdb_envoptions_destroy(env);
     rocksdb_options_destroy(options);
 }
+
+void rocks_foreign_delete_files(struct haul_store *store)
+{
+    char *message = NULL;
+    const struct rocks_store *rocks = rocks_of(store);
+    rocksdb_delete_file_in_range_cf(rocks->db, rocks->families[0].handle, "", 0, "\xff", 1,
+                                    &message);
+    must(message);
+}
+
+void rocks_foreign_compact(struct haul_store *store)
+{
+    const struct rocks_store *rocks = rocks_of(store);
+    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
+    enum { FORCE = 2 }; /* the bottommost level, too */
+    rocksdb_compactoptions_set_bottommost_level_compaction(options, FORCE);
+    rocksdb_compact_range_cf_opt(rocks->db, rocks->families[0].handle, options, NULL, 0, NULL, 0);
+    rocksdb_compactoptions_destroy(options);
+}

@@ -43,4 +43,8 @@ void rocks_foreign_make(const char *path, const struct foreign_database *databas
  * another part of the program would. */
 void rocks_foreign_ingest(struct haul_store *store, const char *key, const char *value);
 
+/* Remove whole table files of the default family, or compact it, likewise. */
+void rocks_foreign_delete_files(struct haul_store *store);
+void rocks_foreign_compact(struct haul_store *store);
+
 #endif

@@ -193,10 +193,20 @@ struct haul_store_ops {
     enum haul_status (*table_finish)(struct haul_table *table, struct haul_error *error);
     void (*table_abandon)(struct haul_table *table);
     /* Move finished files into the family. The range of each must be private to the caller.
-     * Errors: AGAIN (a flush is needed: done inside, call again). */
+     * Errors: AGAIN (a flush is needed: done inside, call again), CORRUPT (it took them, and does
+     * not have them). */
     enum haul_status (*table_ingest)(struct haul_store *store, uint32_t family_id,
                                      const char *const *paths, size_t path_count,
                                      struct haul_error *error);
+    /* Are the tables that table_ingest has moved into [start, end) there, with all their records?
+     * It has proved so itself; this asks again, without reading them. `*sure` false: only a scan
+     * can tell. NULL: this store does not lose tables. Errors: those of the database. */
+    enum haul_status (*tables_check)(struct haul_store *store, uint32_t family_id,
+                                     struct haul_slice start, struct haul_slice end, bool *sure,
+                                     struct haul_error *error);
+    /* Nobody will ask any more for those of [start, end). NULL with tables_check. */
+    void (*tables_forget)(struct haul_store *store, uint32_t family_id, struct haul_slice start,
+                          struct haul_slice end);
 };
 
 struct haul_store {
