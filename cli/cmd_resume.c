@@ -19,6 +19,7 @@ struct resume_options {
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
+    uint64_t pinned_bytes_max;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
     uint32_t peer_timeout_ms;
@@ -48,6 +49,13 @@ static const struct option_rule rules[] = {
      .help = "at most so many bytes a second (default: no limit)",
      .group = "How",
      AT(option_size_u64, rate_bytes_per_second),
+     .min = 1024,
+     .max = UINT64_C(1) << 50},
+    {.name = "pinned-max",
+     .value_name = "SIZE",
+     .help = "stop, and keep what has arrived, when log and old table files that the job keeps\n"
+             "from being removed take more of this disk (default: no limit)",
+     AT(option_size_u64, pinned_bytes_max),
      .min = 1024,
      .max = UINT64_C(1) << 50},
     {.name = "retry",
@@ -92,6 +100,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
         .compression = given->compression,
         .reader_count = given->reader_count,
         .rate_bytes_per_second = given->rate_bytes_per_second,
+        .pinned_bytes_max = given->pinned_bytes_max,
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
         .retry_max_ms = given->retry_max_ms,

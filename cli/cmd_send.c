@@ -34,6 +34,7 @@ struct send_options {
     uint32_t reader_count;
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
+    uint64_t pinned_bytes_max;
     enum haul_lane lane;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
@@ -82,6 +83,13 @@ static const struct option_rule rules[] = {
      .help = "at most so many bytes a second (default: no limit)",
      .group = "How",
      AT(option_size_u64, rate_bytes_per_second),
+     .min = 1024,
+     .max = UINT64_C(1) << 50},
+    {.name = "pinned-max",
+     .value_name = "SIZE",
+     .help = "stop, and keep what has arrived, when log and old table files that the job keeps\n"
+             "from being removed take more of this disk (default: no limit)",
+     AT(option_size_u64, pinned_bytes_max),
      .min = 1024,
      .max = UINT64_C(1) << 50},
     {.name = "retry",
@@ -248,6 +256,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .batch_size_bytes_min = given->batch_size_bytes_min,
         .batch_size_bytes_max = given->batch_size_bytes_max,
         .rate_bytes_per_second = given->rate_bytes_per_second,
+        .pinned_bytes_max = given->pinned_bytes_max,
         .lane = given->lane,
         .overwrite = given->overwrite,
         .keep_versions = given->config_version.given,

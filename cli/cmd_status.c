@@ -51,6 +51,23 @@ static enum haul_status ask_running(const char *database, struct running_job *ru
     return status == HAUL_CLOSED ? HAUL_NOT_FOUND : status;
 }
 
+/* What a stop now would keep, and what the job costs meanwhile. */
+static void print_disk(const struct haul_progress *figures)
+{
+    char safe[HUMAN_TEXT_BYTES_MAX];
+    char log[HUMAN_TEXT_BYTES_MAX];
+    char tables[HUMAN_TEXT_BYTES_MAX];
+    human_bytes((double)figures->durable_bytes, safe);
+    human_bytes((double)figures->pinned_log_bytes, log);
+    human_bytes((double)figures->pinned_table_bytes, tables);
+    (void)printf("  safe on the target: %" PRIu64 " records, %s of the copy\n",
+                 figures->durable_records, safe);
+    if (figures->pinned_log_bytes + figures->pinned_table_bytes > 0) {
+        (void)printf("  kept on this disk by the job: %s of log, %s of old table files\n", log,
+                     tables);
+    }
+}
+
 static void print_running(const struct running_job *running)
 {
     const struct haul_progress *figures = &running->figures;
@@ -66,6 +83,7 @@ static void print_running(const struct running_job *running)
                  "lag %s, %s\n",
                  running->command, running->pid, running->phase, figures->records, bytes, expected,
                  lag, seconds);
+    print_disk(figures);
 }
 
 static void print_job(const struct haul_job *job, const char *directory, bool runs)

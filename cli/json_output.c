@@ -344,6 +344,10 @@ void json_output_migration(const char *command, const struct haul_result *result
     set_count(document, "records", figures->records);
     set_count(document, "bytes", figures->bytes);
     set_count(document, "wire_bytes", figures->wire_bytes);
+    set_count(document, "durable_records", figures->durable_records);
+    set_count(document, "durable_bytes", figures->durable_bytes);
+    set_count(document, "pinned_log_bytes", figures->pinned_log_bytes);
+    set_count(document, "pinned_table_bytes", figures->pinned_table_bytes);
     set(document, "seconds", json_real(figures->seconds));
     set(document, "transport", text_of(haul_transport_name(figures->transport)));
     set(document, "fallback_reason", text_or_null(result->fallback_reason));

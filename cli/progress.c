@@ -18,6 +18,7 @@ enum {
     BAR_CELLS_MAX = 30,
     TEXT_BYTES_MAX = 256,
     TERMINAL_COLUMNS_DEFAULT = 80,
+    PINNED_BYTES_SHOWN = 64 << 20, /* less is nothing to think of */
 };
 
 static const uint64_t ns_per_ms = 1000000;
@@ -70,6 +71,7 @@ static void format_figures(const struct progress *progress, const struct haul_pr
     char speed[HUMAN_TEXT_BYTES_MAX];
     char expected[HUMAN_TEXT_BYTES_MAX + 24] = "";
     char left[HUMAN_TEXT_BYTES_MAX + 16] = "";
+    char pinned[HUMAN_TEXT_BYTES_MAX + 24] = "";
     human_bytes((double)figures->bytes, bytes);
     human_bytes(progress->bytes_per_second, speed);
     if (figures->bytes_expected > figures->bytes) {
@@ -84,8 +86,14 @@ static void format_figures(const struct progress *progress, const struct haul_pr
             (void)snprintf(left, sizeof(left), ", %s left", seconds);
         }
     }
-    (void)snprintf(text, TEXT_BYTES_MAX, "%s%s, %" PRIu64 " records, %s/s%s, %s", bytes, expected,
-                   figures->records, speed, left, haul_transport_name(figures->transport));
+    uint64_t pinned_bytes = figures->pinned_log_bytes + figures->pinned_table_bytes;
+    if (pinned_bytes >= PINNED_BYTES_SHOWN) {
+        char amount[HUMAN_TEXT_BYTES_MAX];
+        human_bytes((double)pinned_bytes, amount);
+        (void)snprintf(pinned, sizeof(pinned), ", keeps %s of old files", amount);
+    }
+    (void)snprintf(text, TEXT_BYTES_MAX, "%s%s, %" PRIu64 " records, %s/s%s, %s%s", bytes, expected,
+                   figures->records, speed, left, haul_transport_name(figures->transport), pinned);
 }
 
 static unsigned terminal_columns(void)

@@ -10,11 +10,15 @@ bool running_job_format(const struct running_job *job, char *text, size_t text_s
 {
     const struct haul_progress *figures = &job->figures;
     json_t *object = json_pack(
-        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "command", job->command, "pid",
-        (json_int_t)job->pid, "phase", job->phase, "records", (json_int_t)figures->records, "bytes",
-        (json_int_t)figures->bytes, "bytes_expected", (json_int_t)figures->bytes_expected,
-        "wire_bytes", (json_int_t)figures->wire_bytes, "lag_bytes", (json_int_t)figures->lag_bytes,
-        "rounds", (json_int_t)figures->rounds, "seconds", figures->seconds);
+        "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "command",
+        job->command, "pid", (json_int_t)job->pid, "phase", job->phase, "records",
+        (json_int_t)figures->records, "bytes", (json_int_t)figures->bytes, "bytes_expected",
+        (json_int_t)figures->bytes_expected, "wire_bytes", (json_int_t)figures->wire_bytes,
+        "lag_bytes", (json_int_t)figures->lag_bytes, "rounds", (json_int_t)figures->rounds,
+        "durable_records", (json_int_t)figures->durable_records, "durable_bytes",
+        (json_int_t)figures->durable_bytes, "pinned_log_bytes",
+        (json_int_t)figures->pinned_log_bytes, "pinned_table_bytes",
+        (json_int_t)figures->pinned_table_bytes, "seconds", figures->seconds);
     size_t size = json_dumpb(object, text, text_size_bytes, JSON_COMPACT);
     json_decref(object);
     if (size == 0 || size >= text_size_bytes) {
@@ -29,15 +33,18 @@ bool running_job_parse(const char *text, struct running_job *job)
     const char *command = NULL;
     const char *phase = NULL;
     json_int_t pid = 0;
-    json_int_t numbers[6];
+    json_int_t numbers[10];
     double seconds = 0;
     json_t *object = json_loads(text, 0, NULL);
     bool sound =
         object != NULL &&
-        json_unpack(object, "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:F}", "command",
-                    &command, "pid", &pid, "phase", &phase, "records", &numbers[0], "bytes",
-                    &numbers[1], "bytes_expected", &numbers[2], "wire_bytes", &numbers[3],
-                    "lag_bytes", &numbers[4], "rounds", &numbers[5], "seconds", &seconds) == 0;
+        json_unpack(object,
+                    "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:F}",
+                    "command", &command, "pid", &pid, "phase", &phase, "records", &numbers[0],
+                    "bytes", &numbers[1], "bytes_expected", &numbers[2], "wire_bytes", &numbers[3],
+                    "lag_bytes", &numbers[4], "rounds", &numbers[5], "durable_records", &numbers[6],
+                    "durable_bytes", &numbers[7], "pinned_log_bytes", &numbers[8],
+                    "pinned_table_bytes", &numbers[9], "seconds", &seconds) == 0;
     if (sound) {
         (void)snprintf(job->command, sizeof(job->command), "%s", command);
         (void)snprintf(job->phase, sizeof(job->phase), "%s", phase);
@@ -48,6 +55,10 @@ bool running_job_parse(const char *text, struct running_job *job)
                                               .wire_bytes = (uint64_t)numbers[3],
                                               .lag_bytes = (uint64_t)numbers[4],
                                               .rounds = (uint32_t)numbers[5],
+                                              .durable_records = (uint64_t)numbers[6],
+                                              .durable_bytes = (uint64_t)numbers[7],
+                                              .pinned_log_bytes = (uint64_t)numbers[8],
+                                              .pinned_table_bytes = (uint64_t)numbers[9],
                                               .seconds = seconds};
     }
     json_decref(object);

@@ -410,6 +410,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .range_split = rocks_range_split,
     .wal_pin = rocks_wal_pin,
     .wal_unpin = rocks_wal_unpin,
+    .pinned_bytes = rocks_pinned_bytes,
     .wal_open = rocks_wal_open,
     .wal_next = rocks_wal_next,
     .wal_position = rocks_wal_position,

@@ -220,6 +220,7 @@ uint64_t rocks_table_size(const struct haul_table *table);
 enum haul_status rocks_table_finish(struct haul_table *table, struct haul_error *error);
 void rocks_table_abandon(struct haul_table *table);
 uint64_t rocks_foreign_ingests(struct haul_store *base);
+void rocks_pinned_bytes(struct haul_store *base, uint64_t *log_bytes, uint64_t *table_bytes);
 enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
                                     const char *const *paths, size_t path_count,
                                     struct haul_error *error);

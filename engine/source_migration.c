@@ -15,6 +15,7 @@
 #include "freeze_calls.h"
 #include "migration_thread.h"
 #include "payload_codec.h"
+#include "pinned_disk.h"
 #include "planted_bug.h"
 #include "source_copy.h"
 #include "source_job.h"
@@ -43,6 +44,8 @@ struct source_migration {
     uint64_t published_ns;
     uint64_t activity; /* of readers and links, as published */
     bool answered; /* the channel was up */
+    struct pinned_disk pinned;
+    bool stops_for_disk;
     bool was_accepted;
     char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
     enum migration_request request;            /* what the session was told of */
@@ -520,9 +523,31 @@ static void fill_progress(struct source_migration *source, struct haul_progress 
         .bytes_expected = source->job.bytes_expected,
         .wire_bytes = stats.bytes_sent,
         .lag_bytes = figures.lag_bytes,
+        .durable_records = source_session_progress(source->session)->durable_records,
+        .durable_bytes = source_session_progress(source->session)->durable_bytes,
+        .pinned_log_bytes = source->pinned.log_bytes,
+        .pinned_table_bytes = source->pinned.table_bytes,
         .rounds = figures.rounds,
         .seconds = (double)(now_ns(source) - source->started_ns) / (double)NS_PER_S,
     };
+}
+
+/* A source whose disk is filled by its own log serves nobody. */
+static void check_pinned(struct source_migration *source)
+{
+    if (source->copy.frozen) {
+        return;
+    }
+    source->pinned.bytes_max = source->job.options.pinned_bytes_max;
+    pinned_disk_measure(&source->pinned, source->job.options.store, source->clock);
+    if (!pinned_disk_is_over(&source->pinned) || source->stops_for_disk ||
+        source_session_is_decided(source->session)) {
+        return;
+    }
+    source->stops_for_disk = true;
+    struct source_event event = {.type = SOURCE_EVENT_STOP};
+    pinned_disk_explain(&source->pinned, &event.error);
+    feed(source, &event);
 }
 
 static void publish(struct source_migration *source)
@@ -531,6 +556,7 @@ static void publish(struct source_migration *source)
     if (now - source->published_ns >= (uint64_t)PROGRESS_INTERVAL_MS * NS_PER_MS) {
         source->published_ns = now;
         source->activity = source->has_copy ? source_copy_activity(&source->copy) : 0;
+        check_pinned(source);
         struct haul_progress progress;
         fill_progress(source, &progress);
         migration_publish(&source->base, &progress);

@@ -653,6 +653,11 @@ uint64_t source_session_deadline_ns(const struct source_session *session)
                : session->state_deadline_ns;
 }
 
+bool source_session_is_decided(const struct source_session *session)
+{
+    return session->decision_asked;
+}
+
 enum source_state source_session_state(const struct source_session *session)
 {
     return session->state;

@@ -130,6 +130,8 @@ bool source_session_action(struct source_session *session, struct source_action 
 uint64_t source_session_deadline_ns(const struct source_session *session);
 
 enum source_state source_session_state(const struct source_session *session);
+/* Was the decision asked for? From then on nothing ends the job but its end. */
+bool source_session_is_decided(const struct source_session *session);
 /* The outcome, once ENDED. */
 const struct haul_error *source_session_outcome(const struct source_session *session);
 /* Why the session is RETRYING, or was last. */

@@ -61,8 +61,7 @@ enum haul_status table_lane_put(struct table_lane *lane, struct haul_slice key,
                                 struct haul_slice value, struct haul_error *error)
 {
     enum haul_status status = lane->table == NULL ? open_table(lane, error) : HAUL_OK;
-    return status == HAUL_OK ? lane->store->ops->table_put(lane->table, key, value, error)
-                             : status;
+    return status == HAUL_OK ? lane->store->ops->table_put(lane->table, key, value, error) : status;
 }
 
 bool table_lane_is_full(const struct table_lane *lane)

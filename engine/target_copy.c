@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "assertion.h"
@@ -31,11 +32,28 @@ void target_copy_fini(struct target_copy *copy)
     target_copy_stop(copy);
     receiver_links_fini(&copy->links);
     position_queue_fini(&copy->positions);
+    free(copy->recorded);
+}
+
+/* The journal has so much of the stream now. */
+static void note_recorded(struct target_copy *copy, uint32_t stream, const struct digest *digest)
+{
+    if (copy->recorded != NULL && stream < copy->record->plan.stream_count) {
+        struct digest *before = &copy->recorded[stream];
+        copy->durable_records += digest->count - before->count;
+        copy->durable_bytes += digest->bytes - before->bytes;
+        *before = *digest;
+    }
 }
 
 void target_copy_count_finished(struct target_copy *copy)
 {
     const struct plan *plan = &copy->record->plan;
+    free(copy->recorded);
+    copy->recorded = calloc(plan->stream_count, sizeof(*copy->recorded));
+    for (uint32_t i = 0; copy->record->positions != NULL && i < plan->stream_count; i++) {
+        note_recorded(copy, i, &copy->record->positions[i].digest);
+    }
     for (size_t i = 0; i < plan->stream_count; i++) {
         bool metadata = plan->families[plan->streams[i].family].metadata;
         bool finished = copy->record->positions != NULL && copy->record->positions[i].finished;
@@ -258,6 +276,9 @@ uint64_t target_copy_progress_ns(const struct target_copy *copy)
 void target_copy_recorded(struct target_copy *copy)
 {
     copy->recorded_streams += position_queue_taken_finished(&copy->positions);
+    for (size_t i = 0; i < copy->positions.taken_count; i++) {
+        note_recorded(copy, copy->positions.taken[i].stream, &copy->positions.taken[i].digest);
+    }
     position_queue_done(&copy->positions);
     target_copy_hurry_progress(copy); /* the source may be waiting for this */
 }
@@ -281,6 +302,8 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
         .snapshot_complete = copy->recorded_streams == copy->record->plan.stream_count,
         .metadata_complete = copy->finished_metadata_streams == copy->metadata_streams,
         .delta_applied_batches = copy->delta_batches,
+        .durable_records = copy->durable_records,
+        .durable_bytes = copy->durable_bytes,
     };
     copy->progress_due = false;
     copy->progress_sent_ns = now_ns;

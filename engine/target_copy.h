@@ -33,8 +33,11 @@ struct target_copy {
     uint64_t records;
     uint64_t bytes;
     uint64_t bytes_expected;
-    uint64_t moves; /* notes of the appliers: grows while anything is done */
+    uint64_t moves;            /* notes of the appliers: grows while anything is done */
     uint32_t recorded_streams; /* finished, and the journal has it */
+    struct digest *recorded;   /* of each stream what the journal has; NULL: no memory for it */
+    uint64_t durable_records;  /* the sum of these */
+    uint64_t durable_bytes;
     uint32_t finished_metadata_streams;
     uint32_t metadata_streams;
     uint64_t delta_batches;

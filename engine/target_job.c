@@ -637,6 +637,8 @@ void target_job_progress(const struct target_job *job, struct haul_progress *pro
         .bytes = job->copy.bytes,
         .wire_bytes = stats.bytes_received,
         .bytes_expected = job->copy.bytes_expected,
+        .durable_records = job->copy.durable_records,
+        .durable_bytes = job->copy.durable_bytes,
     };
     if (job->copy.started_ns > 0) {
         progress->seconds = (double)(now_ns(job) - job->copy.started_ns) / (double)NS_PER_S;

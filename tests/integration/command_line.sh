@@ -100,7 +100,7 @@ test_json__refused_send__has_every_member() {
     local member
     for member in schema_version status records bytes wire_bytes seconds transport fallback_reason \
         verified resumed rounds lag_bytes_at_freeze old_version new_version write_pause_ms job error \
-        families; do
+        families durable_records durable_bytes pinned_log_bytes pinned_table_bytes; do
         equal "$(json "has(\"$member\")")" true
     done
     equal "$(json .error.code)" NOT_FOUND

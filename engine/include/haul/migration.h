@@ -127,6 +127,9 @@ struct haul_source_options {
                              * families, ranges and lane count. NOT_FOUND: there is none */
     bool resolve;           /* no new job: tell the target what an earlier one decided */
     uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
+    /* While it runs a job keeps log and table files of the source from being removed. When these
+     * take more, it stops as by haul_migration_stop, with STOPPED. 0: no limit. */
+    uint64_t pinned_bytes_max;
     struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
     struct haul_hooks hooks;
     const struct haul_log *log;
@@ -182,7 +185,11 @@ struct haul_progress {
     uint64_t bytes_expected; /* estimate; 0: unknown */
     uint64_t wire_bytes;     /* on the data links, headers included */
     uint64_t lag_bytes;      /* source: log still to be sent, bytes of the ranges */
-    uint32_t rounds;         /* log rounds so far */
+    uint64_t durable_records; /* of the copy, safe on the target whatever breaks */
+    uint64_t durable_bytes;
+    uint64_t pinned_log_bytes;   /* source: files that only the job keeps from being removed */
+    uint64_t pinned_table_bytes; /* as above */
+    uint32_t rounds;             /* log rounds so far */
     double seconds;          /* since start (source), since the first block (target) */
 };
 

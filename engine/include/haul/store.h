@@ -165,6 +165,9 @@ struct haul_store_ops {
     /* Keep log files from being purged until unpinned; counted. Ends with the process. */
     enum haul_status (*wal_pin)(struct haul_store *store, struct haul_error *error);
     void (*wal_unpin)(struct haul_store *store);
+    /* How much of the disk files take that only the pin keeps: of the log, and table files (not
+     * blob files). May look at the directory. NULL: not known. */
+    void (*pinned_bytes)(struct haul_store *store, uint64_t *log_bytes, uint64_t *table_bytes);
     /* Read the log from the batch that holds `sequence`. The reader proves continuity itself: the
      * first batch begins at or before `sequence`, every next one exactly where the last ended.
      * Errors: GAP (the log does not reach back, or has a hole). */

@@ -119,7 +119,7 @@ static void fill_link(haul_control_LinkDescription *link)
 
 static void fill_progress(haul_control_Progress *progress)
 {
-    *progress = (haul_control_Progress){1, 2, true, 3, true};
+    *progress = (haul_control_Progress){1, 2, true, 3, true, 4, 5};
 }
 
 static void fill_prepare(haul_control_Prepare *prepare)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* rocks_pinned.c — the files that are there, less those that the database still needs. While file
+ * deletions are off RocksDB does not tell which ones it would remove. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rocks_door.h"
+#include "rocks_store.h"
+
+/* "000123.log": 123; 0: another kind of file. */
+static uint64_t file_number(const char *name, const char *suffix)
+{
+    char *end = NULL;
+    uint64_t number = strtoull(name, &end, 10);
+    return end != name && strcmp(end, suffix) == 0 ? number : 0;
+}
+
+/* The bytes of the files of a directory that end in `suffix` and are older than `number`. */
+static uint64_t bytes_of(const char *path, const char *suffix, uint64_t number)
+{
+    uint64_t bytes = 0;
+    DIR *directory = opendir(path);
+    if (directory == NULL) {
+        return 0;
+    }
+    for (const struct dirent *entry; (entry = readdir(directory)) != NULL;) {
+        uint64_t found = file_number(entry->d_name, suffix);
+        struct stat file;
+        if (found > 0 && found < number &&
+            fstatat(dirfd(directory), entry->d_name, &file, 0) == 0) {
+            bytes += (uint64_t)file.st_size;
+        }
+    }
+    (void)closedir(directory);
+    return bytes;
+}
+
+static uint64_t live_table_bytes(rocksdb_t *db)
+{
+    uint64_t bytes = 0;
+    const rocksdb_livefiles_t *files = rocksdb_livefiles(db);
+    for (int i = 0; i < rocksdb_livefiles_count(files); i++) {
+        bytes += rocksdb_livefiles_size(files, i);
+    }
+    rocksdb_livefiles_destroy(files);
+    return bytes;
+}
+
+void rocks_pinned_bytes(struct haul_store *base, uint64_t *log_bytes, uint64_t *table_bytes)
+{
+    struct rocks_store *store = rocks_of(base);
+    *log_bytes = 0;
+    *table_bytes = 0;
+    if (store->read_only || store->db == NULL) {
+        return; /* nobody would remove any */
+    }
+    struct rocks_database_facts facts;
+    rocks_door_database(store->db, &facts);
+    uint64_t needed = 0;
+    if (rocksdb_property_int(store->db, "rocksdb.min-log-number-to-keep", &needed) == 0) {
+        const char *log_path = facts.wal_dir[0] == '\0' ? store->path : facts.wal_dir;
+        *log_bytes = bytes_of(log_path, ".log", needed);
+    }
+    /* The list first: a table that comes in between is a live one. */
+    uint64_t live = live_table_bytes(store->db);
+    uint64_t all = bytes_of(store->path, ".sst", UINT64_MAX);
+    *table_bytes = all > live ? all - live : 0;
+}
