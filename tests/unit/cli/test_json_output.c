@@ -96,16 +96,16 @@ static void test_json_output_migration__result__every_figure(void)
     struct haul_family_result family = {.records = 11, .bytes = 22};
     struct haul_option_difference difference = {.family = "f"};
     static struct haul_result result = {.job = {0xab, 0x01},
-                                 .verified = true,
-                                 .lane = HAUL_LANE_INGEST,
-                                 .old_version = 4,
-                                 .new_version = 5,
-                                 .retries = 2,
-                                 .link_count = 3,
-                                 .crc_errors = 1,
-                                 .lag_bytes_at_freeze = 77,
-                                 .family_count = 1,
-                                 .option_difference_count = 1};
+                                        .verified = true,
+                                        .lane = HAUL_LANE_INGEST,
+                                        .old_version = 4,
+                                        .new_version = 5,
+                                        .retries = 2,
+                                        .link_count = 3,
+                                        .crc_errors = 1,
+                                        .lag_bytes_at_freeze = 77,
+                                        .family_count = 1,
+                                        .option_difference_count = 1};
     (void)snprintf(family.name, sizeof(family.name), "default");
     (void)snprintf(family.digest, sizeof(family.digest), "d1");
     (void)snprintf(difference.name, sizeof(difference.name), "ttl");
@@ -197,6 +197,50 @@ static void test_json_output_status__jobs__as_the_journals_say(void)
                  "\"cancelled\":2");
 }
 
+static void test_json_output_owner__record__ranges_and_the_newest_jobs(void)
+{
+    struct haul_owner_range range = {.state = HAUL_OWNER_RELEASED,
+                                     .family = "f",
+                                     .range = {.start = {(const uint8_t *)"a\xff", 2}},
+                                     .peer = "p",
+                                     .job = {0xcd}};
+    struct haul_owner_job jobs[3] = {{.act = HAUL_OWNER_TOOK, .peer = "", .new_version = 1},
+                                     {.act = HAUL_OWNER_GAVE, .peer = "", .new_version = 2},
+                                     {.act = HAUL_OWNER_RECLAIMED, .peer = "", .new_version = 3}};
+    const struct haul_owner owner = {.identity = "id",
+                                     .origin = HAUL_OWNER_COPY,
+                                     .config_version = 9,
+                                     .ranges = &range,
+                                     .range_count = 1,
+                                     .jobs = jobs,
+                                     .job_count = 3};
+    capture();
+    json_output_owner(&owner, NULL, 2);
+    finish();
+    check_member("\"action\":null,\"identity\":\"id\",\"origin\":\"copy\",\"config_version\":9,");
+    check_member(
+        "\"ranges\":[{\"state\":\"released\",\"family\":\"f\",\"start\":\"0x61ff\",\"end\":\"\","
+        "\"peer\":\"p\",\"job\":\"cd000000000000000000000000000000\"}],\"job_count\":3,");
+    check_member("\"jobs\":[{\"job\":null,\"act\":\"gave\",\"result\":\"OK\",\"peer\":null,"
+                 "\"old_version\":0,\"new_version\":2,");
+    check_member("\"act\":\"reclaimed\"");
+    check(strstr(text, "\"act\":\"took\"") == NULL);
+    capture();
+    json_output_owner(&owner, "reclaim", 9);
+    finish();
+    check_member("\"action\":\"reclaim\"");
+    check_member("\"act\":\"took\"");
+}
+
+static void test_json_output_drop__what_went__ranges_and_bytes(void)
+{
+    capture();
+    json_output_drop(&(struct haul_owner_dropped){.ranges = 2, .bytes = 77});
+    finish();
+    check_member("\"command\":\"drop\",\"status\":\"ok\",\"exit_code\":0,\"error\":null,"
+                 "\"ranges\":2,\"bytes\":77");
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_json_output_error__failure__code_message_hint_and_retryable),
     CHECK_TEST(test_json_output_version__success__error_is_null),
@@ -206,5 +250,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_json_output_ledger__verdict__complete_only_when_all_is_there),
     CHECK_TEST(test_json_output_verify__two_scans__both_and_the_verdict),
     CHECK_TEST(test_json_output_status__jobs__as_the_journals_say),
+    CHECK_TEST(test_json_output_owner__record__ranges_and_the_newest_jobs),
+    CHECK_TEST(test_json_output_drop__what_went__ranges_and_bytes),
 };
 CHECK_MAIN("json_output", tests)

@@ -64,6 +64,43 @@ static void test_range_option_format__too_long__ends_with_dots(void)
     check(strcmp(text + strlen(text) - 3, "...") == 0);
 }
 
+static void test_option_range__start_below_end__taken(void)
+{
+    static const char *const texts[] = {":",      "a:",   ":b",        "a:b",    "a:aa",
+                                        "a\\::b", ":\\:", "0x61:0x62", "0x:0xfF"};
+    for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
+        struct range_list list = {.count = 0};
+        check_status(option_range(NULL, texts[i], &list, &error), HAUL_OK);
+        check_equal(list.count, 1);
+        range_list_fini(&list);
+    }
+}
+
+static void test_option_range__no_range__invalid(void)
+{
+    static const char *const texts[] = {"",      "a",      "b:a",   "a:a",    "aa:a", "0x6:b",
+                                        "0xg0:", "a:0x6z", "a\\:b", "b:0x61", "a:b:c"};
+    for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
+        struct range_list list = {.count = 0};
+        check_status(option_range(NULL, texts[i], &list, &error), HAUL_INVALID);
+        check_equal(list.count, 0);
+        check(strstr(error.text, "is not a range START:END") != NULL);
+        check(error.hint[0] != '\0');
+        range_list_fini(&list);
+    }
+}
+
+static void test_option_prefix__no_byte_or_half_of_one__invalid(void)
+{
+    static const char *const texts[] = {"", "0x", "0x6", "0xzz"};
+    for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
+        struct range_list list = {.count = 0};
+        check_status(option_prefix(NULL, texts[i], &list, &error), HAUL_INVALID);
+        check_equal(list.count, 0);
+        range_list_fini(&list);
+    }
+}
+
 static void test_option_prefix__all_ff__no_end(void)
 {
     struct range_list list = {.count = 0};
@@ -80,6 +117,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_range_option_format__text_and_bytes__as_the_option_takes_them),
     CHECK_TEST(test_range_option_format__any_bytes__parsed_to_the_same),
     CHECK_TEST(test_range_option_format__too_long__ends_with_dots),
+    CHECK_TEST(test_option_range__start_below_end__taken),
+    CHECK_TEST(test_option_range__no_range__invalid),
+    CHECK_TEST(test_option_prefix__no_byte_or_half_of_one__invalid),
     CHECK_TEST(test_option_prefix__all_ff__no_end),
 };
 

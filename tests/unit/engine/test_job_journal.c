@@ -88,6 +88,30 @@ static void test_job_journal_positions__journal_full__finished_streams_have_room
     close_journal();
 }
 
+/* Not even the smallest record that may be left out has room. */
+static void test_job_journal_positions__no_room_for_a_delta__goes_without(void)
+{
+    enum haul_status status = HAUL_OK;
+    uint64_t batch = 1;
+    open_journal();
+    fill_journal();
+    while (status == HAUL_OK) {
+        const struct journal_record record = {.type = JOURNAL_DELTA,
+                                              .delta = {.next_batch = batch}};
+        status = journal_append(journal, &record, false, &error);
+        batch += status == HAUL_OK;
+    }
+    check_status(status, HAUL_LIMIT);
+    struct stream_position delta = {
+        .stream = PLAN_DELTA_STREAM, .next_batch = batch + 100, .resumable = true};
+    check_status(job_journal_positions(journal, &delta, 1, &error), HAUL_OK);
+    check_equal(journal_state(journal)->delta.next_batch, batch - 1);
+    struct stream_position finished = position(1, 100000, true);
+    check_status(job_journal_positions(journal, &finished, 1, &error), HAUL_OK);
+    check(journal_state_position(journal_state(journal), 1)->finished);
+    close_journal();
+}
+
 static void test_job_journal_positions__finished_and_not__both_recorded(void)
 {
     open_journal();
@@ -157,6 +181,7 @@ static void test_job_journals_find__journals_of_both_roles__only_those_asked_for
 static const struct check_test tests[] = {
     CHECK_TEST(test_job_journals_find__journals_of_both_roles__only_those_asked_for),
     CHECK_TEST(test_job_journal_positions__journal_full__finished_streams_have_room),
+    CHECK_TEST(test_job_journal_positions__no_room_for_a_delta__goes_without),
     CHECK_TEST(test_job_journal_positions__finished_and_not__both_recorded),
     CHECK_TEST(test_job_journal_positions__same_stream_twice__ends_finished),
 };

@@ -259,10 +259,31 @@ static void test_sender_links_poll__bind_fails_and_more_events_come__next_link_l
     end();
 }
 
+/* The figures of a job are those of all its links, also of links that are gone. */
+static void test_sender_links_stats__link_is_gone__its_figures_stay(void)
+{
+    struct haul_link_stats stats;
+    begin_up();
+    made[0].base.stats.blocks_sent = 3;
+    made[0].base.stats.bytes_sent = 300;
+    sender_links_stats(&links, &stats);
+    check_equal(stats.blocks_sent, 3);
+    sender_links_reset(&links);
+    check(made[0].destroyed);
+    const struct link_ticket ticket = {.index = 0};
+    sender_links_open(&links, &ticket, true, "");
+    made[1].base.stats.blocks_sent = 4;
+    sender_links_stats(&links, &stats);
+    check_equal(stats.blocks_sent, 7);
+    check_equal(stats.bytes_sent, 300);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),
     CHECK_TEST(test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_urgent),
     CHECK_TEST(test_sender_links_poll__delta_waits_and_another_follows__not_urgent),
     CHECK_TEST(test_sender_links_poll__bind_fails_and_more_events_come__next_link_lives),
+    CHECK_TEST(test_sender_links_stats__link_is_gone__its_figures_stay),
 };
 CHECK_MAIN("sender_links", tests)

@@ -98,6 +98,35 @@ static void test_source_hand_over_on_prepared__in_time__decides(void)
     source_session_destroy(session);
 }
 
+/* The same digest but for one figure, or another number of families. */
+static void test_source_hand_over_on_prepared__digests_differ__aborted_and_unfrozen(void)
+{
+    static const haul_control_FamilyDigest same = {.count = 5, .low = 6, .high = 7, .bytes = 8};
+    static const struct {
+        size_t count;
+        haul_control_FamilyDigest digest;
+    } cases[] = {{0, same},
+                 {2, same},
+                 {1, {.count = 4, .low = 6, .high = 7, .bytes = 8}},
+                 {1, {.count = 5, .low = 5, .high = 7, .bytes = 8}},
+                 {1, {.count = 5, .low = 6, .high = 6, .bytes = 8}}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct message message;
+        walk_to(SOURCE_PREPARING);
+        message_init(&message, MESSAGE_PREPARED);
+        message.as.prepared.freeze = 1;
+        message.as.prepared.digests_count = (pb_size_t)cases[i].count;
+        message.as.prepared.digests = calloc(2, sizeof(haul_control_FamilyDigest));
+        check_or_stop(message.as.prepared.digests != NULL);
+        message.as.prepared.digests[0] = cases[i].digest;
+        feed_message(&message, start_ns + 4);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        check_equal(source_session_state(session), SOURCE_ABORTING);
+        check_status(source_session_outcome(session)->status, HAUL_CORRUPT);
+        source_session_destroy(session);
+    }
+}
+
 /* The hook has used its time, or the FROZEN record took long to become durable. */
 static void test_source_hand_over_on_frozen__too_late__unfreezes_at_once(void)
 {
@@ -208,6 +237,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_hand_over_check_deadline__late_round__next_round),
     CHECK_TEST(test_source_hand_over_check_deadline__late_digest__next_round),
     CHECK_TEST(test_source_hand_over_on_prepared__in_time__decides),
+    CHECK_TEST(test_source_hand_over_on_prepared__digests_differ__aborted_and_unfrozen),
     CHECK_TEST(test_source_hand_over_on_frozen__too_late__unfreezes_at_once),
     CHECK_TEST(test_source_hand_over_on_frozen__nearly_late__the_deadline_stays),
     CHECK_TEST(test_source_hand_over_on_frozen__hook_failed__unfreezes),

@@ -36,6 +36,14 @@ static enum haul_status own(void *context, uint64_t new_version, struct haul_err
     return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
 }
 
+static unsigned unreserved;
+
+static void count_unreserve(void *context)
+{
+    (void)context;
+    unreserved++;
+}
+
 static enum haul_status refuse_to_reserve(void *context, const struct haul_reservation *wanted,
                                           struct haul_error *failed)
 {
@@ -334,9 +342,12 @@ static void test_target_record_check__not_reserved__no_journal(void)
 {
     start();
     options.hooks.reserve = refuse_to_reserve;
+    options.hooks.unreserve = count_unreserve;
+    unreserved = 0;
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_BUSY);
     check(strstr(error.text, "the ranges are taken") != NULL);
+    check_equal(unreserved, 0);
     leave();
     check_equal(job_count(), 0);
     finish();

@@ -153,6 +153,29 @@ static void test_version_record_check__second_family_handed_over__mismatch(void)
     finish();
 }
 
+/* What moves are all families of the plan. */
+static void test_version_record_move__two_families__both_are_handed_over(void)
+{
+    static const char *const names[] = {"default", "second"};
+    struct plan part;
+    start();
+    (void)rocks_fixture_family(&fixture, "second");
+    struct haul_source_options options = {
+        .lane = HAUL_LANE_WRITE_BATCH, .families = names, .family_count = 2};
+    plan_fini(&plan);
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(move(VERSION_RELEASED, 5), HAUL_OK);
+    options.family_count = 1;
+    for (size_t i = 0; i < 2; i++) {
+        options.families = &names[i];
+        check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
+        check_status(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_MISMATCH);
+        check(strstr(error.text, names[i]) != NULL);
+        plan_fini(&part);
+    }
+    finish();
+}
+
 /* Every attempt of a job has a later epoch; the first of the next job begins at 1 again. */
 static void test_version_record_move__after_a_job_of_many_attempts__moves(void)
 {
@@ -419,6 +442,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_move__released__kept_and_range_refused),
     CHECK_TEST(test_version_record_move__imported__ours_to_send),
     CHECK_TEST(test_version_record_check__second_family_handed_over__mismatch),
+    CHECK_TEST(test_version_record_move__two_families__both_are_handed_over),
     CHECK_TEST(test_version_record_move__after_a_job_of_many_attempts__moves),
     CHECK_TEST(test_version_record_move__version_went_on__one_later),
     CHECK_TEST(test_version_record_move__another_job_moved_a_part__fenced_unchanged),

@@ -426,6 +426,28 @@ static void test_control_channel_send__peer_does_not_read__again_when_the_queue_
     close_all();
 }
 
+/* What the kernel would not take so far, it gets when there is room again, also at the end. */
+static void test_control_channel_destroy__queued_and_room_again__more_is_delivered(void)
+{
+    open_adopted();
+    size_t accepted = 0;
+    while (control_channel_send(channel, 1, body, CONTROL_BODY_BYTES_MAX) == HAUL_OK) {
+        accepted += sizeof(frame);
+    }
+    size_t pending = control_channel_pending_bytes(channel);
+    check_or_stop(pending > 0 && pending < accepted);
+    uint8_t piece[4096];
+    for (size_t left = accepted - pending; left > 0;) {
+        size_t size = left < sizeof(piece) ? left : sizeof(piece);
+        check_or_stop(raw_read(peer, piece, size));
+        left -= size;
+    }
+    control_channel_destroy(channel);
+    channel = NULL;
+    check(raw_read(peer, piece, sizeof(piece)));
+    close_all();
+}
+
 static void test_control_channel_send__larger_than_a_message__invalid(void)
 {
     open_adopted();
@@ -615,6 +637,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),
     CHECK_TEST(test_control_channel_poll__late_poll_with_a_message_waiting__message),
     CHECK_TEST(test_control_channel_send__peer_does_not_read__again_when_the_queue_is_full),
+    CHECK_TEST(test_control_channel_destroy__queued_and_room_again__more_is_delivered),
     CHECK_TEST(test_control_channel_send__larger_than_a_message__invalid),
     CHECK_TEST(test_control_channel_connect__answered_ok__connected_and_open),
     CHECK_TEST(test_control_channel_connect__answer_byte_by_byte__connected),

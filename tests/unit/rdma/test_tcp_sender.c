@@ -8,10 +8,33 @@
 #include "tcp_link_fixture.h"
 #include "tcp_preamble.h"
 #include "tcp_record.h"
+#include "tcp_socket.h"
 
 enum {
     LARGE_SLOT_BYTES = 4 << 20, /* a few of them are more than the kernel takes unread */
 };
+
+/* --- a kernel that takes a few bytes at a time ------------------------------------------------ */
+
+static size_t send_bytes_max; /* of one call; 0: as much as the kernel takes */
+
+enum haul_status __real_tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
+                                        size_t *sent_bytes, struct haul_error *error);
+enum haul_status __wrap_tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
+                                        size_t *sent_bytes, struct haul_error *error);
+
+enum haul_status __wrap_tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
+                                        size_t *sent_bytes, struct haul_error *error)
+{
+    if (send_bytes_max == 0) {
+        return __real_tcp_socket_send(fd, parts, part_count, sent_bytes, error);
+    }
+    struct iovec first = parts[0];
+    first.iov_len = first.iov_len < send_bytes_max ? first.iov_len : send_bytes_max;
+    return __real_tcp_socket_send(fd, &first, 1, sent_bytes, error);
+}
+
+/* --- a link that sends ------------------------------------------------------------------------ */
 
 static void open_sender_of(uint32_t slot_size_bytes)
 {
@@ -101,6 +124,39 @@ static void test_link_submit__one_block__frame_on_the_wire_and_done_after_its_cr
     check_equal(link_freed_count(fixture.link), 1);
     fixture_check_quiet();
     fixture_end();
+}
+
+static void test_link_submit__kernel_takes_few_bytes_at_a_time__whole_frames_and_the_end(void)
+{
+    for (size_t bytes = 1; bytes < SLOT_HEADER_BYTES; bytes += 6) {
+        struct slot_header header;
+        uint8_t received[100];
+        open_sender();
+        send_bytes_max = bytes;
+        struct block *blocks[] = {submit_block(100), submit_block(0)};
+        write_record(TCP_RECORD_END, EPOCH, 0);
+        check_done(blocks[0], HAUL_CANCELLED);
+        check_done(blocks[1], HAUL_CANCELLED);
+        fixture_check_closed(HAUL_CLOSED);
+        for (uint64_t i = 0; i < 2; i++) {
+            read_header(&header);
+            check_equal(header.sequence, FIRST_SEQUENCE + i);
+            check(i > 0 || raw_read(fixture.peer, received, sizeof(received)));
+            check(i > 0 || memcmp(received, fixture.payload, sizeof(received)) == 0);
+        }
+        send_bytes_max = 0;
+        fixture_end();
+        open_sender();
+        send_bytes_max = bytes;
+        write_record(TCP_RECORD_END, EPOCH, 0);
+        fixture_check_closed(HAUL_OK);
+        read_header(&header);
+        check_equal(header.type, SLOT_CLOSE);
+        check_equal(header.sequence, FIRST_SEQUENCE);
+        check(raw_ends(fixture.peer));
+        send_bytes_max = 0;
+        fixture_end();
+    }
 }
 
 static void test_tcp_link_poll__credit_byte_by_byte__done_once_complete(void)
@@ -264,6 +320,7 @@ static void test_link_connect__answer_never_comes__timeout_at_the_deadline(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_submit__one_block__frame_on_the_wire_and_done_after_its_credit),
+    CHECK_TEST(test_link_submit__kernel_takes_few_bytes_at_a_time__whole_frames_and_the_end),
     CHECK_TEST(test_tcp_link_poll__credit_byte_by_byte__done_once_complete),
     CHECK_TEST(test_tcp_link_poll__credit_for_more_than_was_sent__protocol),
     CHECK_TEST(test_tcp_link_poll__credit_for_a_block_half_written__protocol),
