@@ -28,9 +28,8 @@ const char *haul_job_claim_name(enum haul_job_claim claim)
 
 const char *haul_job_condition_name(enum haul_job_condition condition)
 {
-    static const char *const names[] = {[HAUL_JOB_SOUND] = "sound",
-                                        [HAUL_JOB_FOREIGN] = "foreign",
-                                        [HAUL_JOB_DAMAGED] = "damaged"};
+    static const char *const names[] = {
+        [HAUL_JOB_SOUND] = "sound", [HAUL_JOB_FOREIGN] = "foreign", [HAUL_JOB_DAMAGED] = "damaged"};
     return names[condition];
 }
 
@@ -130,7 +129,7 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
                                   struct haul_error *error)
 {
     return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
-                                        : target_record_give_up(store, job->id, error);
+                                        : target_record_give_up(store, job->id, NULL, error);
 }
 
 enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,

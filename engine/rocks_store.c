@@ -250,65 +250,6 @@ static enum haul_status store_flush(struct haul_store *base, struct haul_error *
     return status;
 }
 
-/* Also the bottommost level: a file of tombstones alone would only be moved there. */
-static void compact_between(struct rocks_store *store, const struct rocks_family *family,
-                            struct haul_slice first, struct haul_slice last)
-{
-    enum { FORCE_OPTIMIZED = 3 }; /* rocksdb::BottommostLevelCompaction */
-    rocksdb_compactoptions_t *options = rocksdb_compactoptions_create();
-    rocksdb_compactoptions_set_exclusive_manual_compaction(options, 0);
-    rocksdb_compactoptions_set_bottommost_level_compaction(options, FORCE_OPTIMIZED);
-    rocksdb_compact_range_cf_opt(store->db, family->handle, options, (const char *)first.data,
-                                 first.size, (const char *)last.data, last.size);
-    rocksdb_compactoptions_destroy(options);
-}
-
-/* Tombstones over [first, last], flushed, then compaction, so that nothing of them is left to push
- * files that are ingested later up in the tree, and have them take sequence numbers. */
-static enum haul_status clear_between(struct rocks_store *store, const struct rocks_family *family,
-                                      struct haul_slice first, struct haul_slice last,
-                                      struct haul_error *error)
-{
-    char *message = NULL;
-    rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
-    /* The end of a tombstone is exclusive, and a family has no largest key to name. */
-    rocksdb_writebatch_delete_range_cf(batch, family->handle, (const char *)first.data, first.size,
-                                       (const char *)last.data, last.size);
-    rocksdb_writebatch_delete_cf(batch, family->handle, (const char *)last.data, last.size);
-    rocksdb_write(store->db, store->write_options, batch, &message);
-    rocksdb_writebatch_destroy(batch);
-    enum haul_status status = rocks_error(message, "clear range", error);
-    if (status == HAUL_OK) {
-        status = rocks_flush_family(store, family, error);
-    }
-    if (status == HAUL_OK) {
-        compact_between(store, family, first, last);
-    }
-    return status;
-}
-
-static enum haul_status store_range_clear(struct haul_store *base, uint32_t family_id,
-                                          struct haul_slice start, struct haul_slice end,
-                                          struct haul_error *error)
-{
-    struct rocks_store *store = rocks_of(base);
-    const struct rocks_family *family = NULL;
-    struct haul_slice edges[2];
-    enum haul_status status = rocks_family(store, family_id, &family, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    rocks_ingested_forget(base, family_id, start, end);
-    status = rocks_edge_keys(store, family, start, end, edges, error);
-    if (status != HAUL_OK) {
-        return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* empty: leave no tombstone */
-    }
-    status = clear_between(store, family, edges[0], edges[1], error);
-    rocks_free_key(edges[0]);
-    rocks_free_key(edges[1]);
-    return status;
-}
-
 /* --- facts ------------------------------------------------------------------------------------ */
 
 static uint32_t store_features(const struct haul_store *base)
@@ -405,7 +346,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .write = store_write,
     .sync = store_sync,
     .flush = store_flush,
-    .range_clear = store_range_clear,
+    .range_clear = rocks_range_clear,
     .range_size = rocks_range_size,
     .range_split = rocks_range_split,
     .wal_pin = rocks_wal_pin,

@@ -9,6 +9,7 @@
  *   rocks_scan.c     scans, single reads
  *   rocks_size.c     edges and sizes of ranges
  *   rocks_split.c    keys that cut a range
+ *   rocks_clear.c    clearing a range
  *   rocks_wal.c      the write-ahead log
  *   rocks_table.c    table files
  *   rocks_ingested.c are ingested table files where they should be?
@@ -198,6 +199,26 @@ enum haul_status rocks_edge_keys(struct rocks_store *store, const struct rocks_f
                                  struct haul_slice start, struct haul_slice end,
                                  struct haul_slice edges[2], struct haul_error *error);
 void rocks_free_key(struct haul_slice key);
+
+/* --- rocks_clear.c ---------------------------------------------------------------------------- */
+
+/* One tombstone's worth: its compaction takes seconds, not minutes. */
+#define ROCKS_CLEAR_PIECE_BYTES ((uint64_t)256 << 20)
+
+/* Where a range is cut: keys between its edges, ascending. */
+struct rocks_cuts {
+    struct haul_slice *keys;
+    size_t count;
+    bool compacts; /* or is that left to RocksDB? */
+};
+/* Clear all from edges[0] to edges[1], including both, piece by piece. */
+enum haul_status rocks_clear_pieces(struct rocks_store *store, const struct rocks_family *family,
+                                    const struct haul_slice edges[2], const struct rocks_cuts *cuts,
+                                    const struct haul_steps *steps,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status rocks_range_clear(struct haul_store *base, uint32_t family_id,
+                                   struct haul_slice start, struct haul_slice end,
+                                   const struct haul_steps *steps, struct haul_error *error);
 
 /* --- rocks_wal.c ------------------------------------------------------------------------------ */
 

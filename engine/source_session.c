@@ -379,6 +379,15 @@ static void note_told(struct source_session *session, const struct message *mess
     }
 }
 
+/* A target that clears a superseded job first is late with its Welcome. */
+static void on_working(struct source_session *session, uint64_t done, uint64_t now_ns)
+{
+    bool grows = stall_watch_note_working(&session->stall, done, now_ns);
+    if (grows && session->state == SOURCE_GREETING) {
+        session->state_deadline_ns = source_answer_deadline(session, now_ns);
+    }
+}
+
 static void on_message(struct source_session *session, struct message *message, uint64_t now_ns)
 {
     if (session->state == SOURCE_ABORTING) {
@@ -399,7 +408,7 @@ static void on_message(struct source_session *session, struct message *message, 
         on_progress(session, &message->as.progress, now_ns);
         return;
     case MESSAGE_WORKING:
-        stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
+        on_working(session, message->as.working.done, now_ns);
         return;
     case MESSAGE_ABORT:
         on_peer_end(session, message->as.abort.status, message->as.abort.text,

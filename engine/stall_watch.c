@@ -41,12 +41,14 @@ void stall_watch_note_theirs(struct stall_watch *watch, uint64_t count, uint64_t
     }
 }
 
-void stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t now_ns)
+bool stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t now_ns)
 {
-    if (done > watch->working) {
+    bool grows = done > watch->working;
+    if (grows) {
         watch->working = done;
         watch->moved_ns = now_ns;
     }
+    return grows;
 }
 
 uint64_t stall_watch_deadline_ns(const struct stall_watch *watch)

@@ -34,10 +34,10 @@ void stall_watch_note_peer_timeout(struct stall_watch *watch, uint32_t peer_time
 void stall_watch_begin(struct stall_watch *watch, uint64_t now_ns);
 
 /* Our count; what the peer's messages say of its own; the `done` of a Working message, which counts
- * only when it has grown. */
+ * only when it has grown: true. */
 void stall_watch_note_ours(struct stall_watch *watch, uint64_t count, uint64_t now_ns);
 void stall_watch_note_theirs(struct stall_watch *watch, uint64_t count, uint64_t now_ns);
-void stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t now_ns);
+bool stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t now_ns);
 
 uint64_t stall_watch_deadline_ns(const struct stall_watch *watch);
 uint32_t stall_watch_limit_s(const struct stall_watch *watch);

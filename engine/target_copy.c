@@ -258,7 +258,8 @@ enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_
             status = check_tables(copy, i, error);
         }
         if (status == HAUL_OK && copy->scan_wanted[i]) {
-            status = target_plan_digest(copy->target->store, plan, i, &copy->digests[i], error);
+            status = target_plan_digest(copy->target->store, plan, i, &copy->digests[i],
+                                        copy->record->steps, error);
         }
     }
     return status;
@@ -308,4 +309,23 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
     copy->progress_due = false;
     copy->progress_sent_ns = now_ns;
     return true;
+}
+
+/* --- result ----------------------------------------------------------------------------------- */
+
+void target_copy_result(const struct target_copy *copy, struct haul_result *result)
+{
+    const struct plan *plan = &copy->record->plan;
+    receiver_links_stats(&copy->links, &result->link);
+    result->lane = copy->record->lane;
+    result->old_version = plan->old_version;
+    result->new_version = plan->new_version;
+    result->family_count = plan->family_count;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        struct haul_family_result *family = &result->families[i];
+        (void)snprintf(family->name, sizeof(family->name), "%s", plan->families[i].family.name);
+        family->records = copy->digests[i].count;
+        family->bytes = copy->digests[i].bytes;
+        digest_format(&copy->digests[i], family->digest);
+    }
 }

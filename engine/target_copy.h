@@ -95,4 +95,7 @@ uint64_t target_copy_progress_ns(const struct target_copy *copy);
 /* The next one does not wait for its interval: the source may be waiting for it. */
 void target_copy_hurry_progress(struct target_copy *copy);
 
+/* What came of it: links, lane, versions, families. */
+void target_copy_result(const struct target_copy *copy, struct haul_result *result);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "call_steps.h"
 #include "call_worker.h"
 #include "control_channel.h"
 #include "migration_thread.h"
@@ -40,6 +41,7 @@ struct target_job {
     struct target_session *session;
     struct target_copy copy;
     struct call calls[CALL_COUNT];
+    struct call_steps steps[CALL_COUNT];
     struct target_record record;  /* the call worker's while a call runs */
     struct plan incoming_plan;    /* on its way to the check */
     struct version_claim version; /* as recorded */
@@ -60,9 +62,27 @@ static uint64_t now_ns(const struct target_job *job)
     return clock_now_ns(job->options.clock);
 }
 
+/* A call whose state was left, so that its result is not wanted any more, ends soon. */
+static void end_stale_calls(struct target_job *job)
+{
+    static const struct {
+        enum job_call call;
+        enum target_state state;
+    } wanted[] = {{CALL_LOOK_UP, TARGET_LOOKING},
+                  {CALL_CHECK, TARGET_CHECKING},
+                  {CALL_DIGEST, TARGET_FLUSHING}};
+    enum target_state state = target_session_state(job->session);
+    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+        if (job->calls[wanted[i].call].under_way && state != wanted[i].state) {
+            call_steps_end(&job->steps[wanted[i].call]);
+        }
+    }
+}
+
 static void feed(struct target_job *job, struct target_event *event)
 {
     target_session_event(job->session, event, now_ns(job));
+    end_stale_calls(job);
 }
 
 static void feed_error(struct target_job *job, enum target_event_type type,
@@ -78,6 +98,7 @@ static void call_look_up(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
     const struct haul_target_options *target = job->options.target;
+    job->record.steps = &job->steps[CALL_LOOK_UP].steps;
     error->status = version_record_get(target->store, &target->hooks, &job->version, error);
     if (error->status == HAUL_OK) {
         job->record.recorded_version = job->version.version;
@@ -89,6 +110,7 @@ static void call_look_up(void *context, struct haul_error *error)
 static void call_check(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
+    job->record.steps = &job->steps[CALL_CHECK].steps;
     error->status = target_record_check(&job->record, &job->incoming_plan, error);
     memset(&job->incoming_plan, 0, sizeof(job->incoming_plan));
     if (error->status == HAUL_OK) {
@@ -109,6 +131,7 @@ static void call_positions(void *context, struct haul_error *error)
 static void call_digest(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
+    job->record.steps = &job->steps[CALL_DIGEST].steps;
     error->status = target_copy_scan_digests(&job->copy, error);
 }
 
@@ -129,6 +152,7 @@ static void call_own(void *context, struct haul_error *error)
 static void call_clear(void *context, struct haul_error *error)
 {
     struct target_job *job = context;
+    job->record.steps = &job->steps[CALL_CLEAR].steps;
     error->status = target_record_clear(&job->record, target_session_outcome(job->session), error);
 }
 
@@ -140,6 +164,7 @@ static void submit_call(struct target_job *job, enum job_call number)
         [CALL_DIGEST] = call_digest,       [CALL_LOOK_UP] = call_look_up,
         [CALL_POSITIONS] = call_positions,
     };
+    call_steps_begin(&job->steps[number]);
     job->calls[number].run = runs[number];
     job->calls[number].context = job;
     call_worker_submit(job->options.worker, &job->calls[number]);
@@ -512,12 +537,21 @@ static bool poll_appliers(struct target_job *job)
     return any;
 }
 
+static uint64_t activity_of(const struct target_job *job)
+{
+    uint64_t activity = job->copy.moves;
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        activity += call_steps_done(&job->steps[i]);
+    }
+    return activity;
+}
+
 bool target_job_poll(struct target_job *job)
 {
     bool any = poll_channel(job);
     any = poll_links(job) || any;
     any = poll_appliers(job) || any;
-    struct target_event tick = {.type = TARGET_EVENT_TICK, .activity = job->copy.moves};
+    struct target_event tick = {.type = TARGET_EVENT_TICK, .activity = activity_of(job)};
     feed(job, &tick);
     perform_all(job);
     struct message progress;
@@ -534,8 +568,17 @@ uint64_t target_job_deadline_ns(const struct target_job *job)
     return deadline < progress ? deadline : progress;
 }
 
+/* The operator asks for an end, and may have asked before. */
+static void hurry_clear(struct target_job *job)
+{
+    if (target_session_state(job->session) == TARGET_CLEARING) {
+        call_steps_end(&job->steps[CALL_CLEAR]);
+    }
+}
+
 void target_job_stop(struct target_job *job)
 {
+    hurry_clear(job);
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped; what has arrived is kept");
     feed_error(job, TARGET_EVENT_STOP, &error);
@@ -543,9 +586,17 @@ void target_job_stop(struct target_job *job)
 
 void target_job_cancel(struct target_job *job)
 {
+    hurry_clear(job);
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_CANCELLED, NULL, 0, "cancelled by the target's operator");
     feed_error(job, TARGET_EVENT_CANCEL, &error);
+}
+
+void target_job_end_calls(struct target_job *job)
+{
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        call_steps_end(&job->steps[i]);
+    }
 }
 
 bool target_job_has_calls(const struct target_job *job)
@@ -655,24 +706,12 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
     result->error = *target_session_outcome(job->session);
     result->status = result->error.status;
     target_job_progress(job, &result->progress);
-    receiver_links_stats(&job->copy.links, &result->link);
     memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
     result->verified = result->status == HAUL_OK;
-    result->lane = job->record.lane;
-    result->old_version = job->record.plan.old_version;
-    result->new_version = job->record.plan.new_version;
+    target_copy_result(&job->copy, result);
     if (job->options.rdma_refusal[0] != '\0') {
         (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
                        job->options.rdma_refusal);
-    }
-    result->family_count = job->record.plan.family_count;
-    for (size_t i = 0; i < job->record.plan.family_count; i++) {
-        struct haul_family_result *family = &result->families[i];
-        (void)snprintf(family->name, sizeof(family->name), "%s",
-                       job->record.plan.families[i].family.name);
-        family->records = job->copy.digests[i].count;
-        family->bytes = job->copy.digests[i].bytes;
-        digest_format(&job->copy.digests[i], family->digest);
     }
 }
 

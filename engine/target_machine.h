@@ -28,9 +28,9 @@ struct target_session {
     bool recorded;               /* a PREPARED record stands for `prepare` */
     bool owned;
     bool channel_up;
-    bool told_to_abort; /* the source asked; it waits for Aborted */
-    bool cleared;       /* clearing was asked for */
-    bool kept;          /* the session ended, and the source may come back */
+    bool told_to_abort;       /* the source asked; it waits for Aborted */
+    bool cleared;             /* clearing was asked for */
+    bool kept;                /* the session ended, and the source may come back */
     struct stall_watch stall; /* CHECKING to PREPARED */
     haul_control_Commit commit;
     struct digest *digests;

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "awaited_job.h"
+#include "call_steps.h"
 #include "call_worker.h"
 #include "log_limit.h"
 #include "migration_thread.h"
@@ -35,9 +36,10 @@ struct target_migration {
     struct target_job *job;  /* NULL: none */
     struct target_callers callers;
     struct log_limit refusals;
-    struct haul_result job_result;  /* of whoever ended last */
-    struct awaited_job awaited;     /* `once` */
-    struct call give_up_call;       /* of the awaited job */
+    struct haul_result job_result; /* of whoever ended last */
+    struct awaited_job awaited;    /* `once` */
+    struct call give_up_call;      /* of the awaited job */
+    struct call_steps give_up_steps;
     enum migration_request request; /* what the jobs were told of */
     bool ended;
 };
@@ -172,8 +174,8 @@ static void end_listening(struct target_migration *target, const char *what)
 static void call_give_up(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
-    error->status =
-        target_record_give_up(target->options.store, target->awaited.hello.job.bytes, error);
+    error->status = target_record_give_up(target->options.store, target->awaited.hello.job.bytes,
+                                          &target->give_up_steps.steps, error);
 }
 
 /* The awaited job was discarded, or cannot be. */
@@ -210,6 +212,7 @@ static void check_request(struct target_migration *target)
     } else if (stops) {
         end_listening(target, "waiting for the source to come back; what it has sent is kept");
     } else if (!target->give_up_call.under_way) {
+        call_steps_begin(&target->give_up_steps);
         call_worker_submit(target->worker, &target->give_up_call);
     }
 }
@@ -398,9 +401,22 @@ static void run_target(struct haul_migration *migration)
 
 /* --- setting up ------------------------------------------------------------------------------- */
 
+/* Nobody waits for what they bring any more. */
+static void end_calls(struct target_migration *target)
+{
+    call_steps_end(&target->give_up_steps);
+    for (size_t i = 0; i < target->callers.count; i++) {
+        target_job_end_calls(target->callers.callers[i]);
+    }
+    if (target->job != NULL) {
+        target_job_end_calls(target->job);
+    }
+}
+
 static void destroy_target(struct haul_migration *migration)
 {
     struct target_migration *target = (struct target_migration *)migration;
+    end_calls(target);
     if (target->worker != NULL) {
         poll_group_remove_fd(target->group, call_worker_fd(target->worker));
         call_worker_destroy(target->worker); /* the calls of jobs have returned then */

@@ -155,7 +155,7 @@ static enum haul_status drop_made(struct haul_store *store, const struct journal
 
 /* The ranges of a journal that has a plan; ABORTED stands before they are touched. */
 static enum haul_status clear(struct haul_store *store, struct journal *journal, const char *text,
-                              struct haul_error *error)
+                              const struct haul_steps *steps, struct haul_error *error)
 {
     struct plan plan;
     enum haul_status status = job_journal_read_plan(journal, &plan, error);
@@ -169,7 +169,7 @@ static enum haul_status clear(struct haul_store *store, struct journal *journal,
     }
     bool clears = has_plan && !journal_state(journal)->cleared;
     if (status == HAUL_OK && clears) {
-        status = target_plan_clear(store, &plan, error);
+        status = target_plan_clear(store, &plan, steps, error);
     }
     if (status == HAUL_OK && clears) {
         status = job_journal_mark(journal, JOURNAL_CLEARED, true, error);
@@ -182,11 +182,11 @@ static enum haul_status clear(struct haul_store *store, struct journal *journal,
 
 enum haul_status target_others_end(struct haul_store *store, struct journal *journal,
                                    const char *text, const struct plan *keep,
-                                   struct haul_error *error)
+                                   const struct haul_steps *steps, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) { /* else only its file is left */
-        status = clear(store, journal, text, error);
+        status = clear(store, journal, text, steps, error);
         if (status == HAUL_OK) {
             status = drop_made(store, journal, keep, error);
         }
@@ -289,7 +289,7 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    memset(others, 0, sizeof(*others));
+    *others = (struct target_others){.steps = newcomer->steps};
     enum haul_status status =
         job_journal_list(newcomer->store, JOURNAL_TARGET, &entries, &count, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
@@ -311,7 +311,8 @@ enum haul_status target_others_give_up(struct target_others *others, struct haul
     for (size_t i = 0; i < others->count && status == HAUL_OK; i++) {
         struct journal *journal = others->journals[i];
         others->journals[i] = NULL;
-        status = target_others_end(store, journal, "given up for another job", plan, error);
+        status = target_others_end(store, journal, "given up for another job", plan, others->steps,
+                                   error);
     }
     return status;
 }

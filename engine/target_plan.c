@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "call_steps.h"
 #include "plan_options.h"
 #include "planted_bug.h"
 #include "raw_batch.h"
@@ -242,7 +243,7 @@ enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
 }
 
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
-                                   struct haul_error *error)
+                                   const struct haul_steps *steps, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     size_t family_count = HAUL_PLANTED_BUG(CLEAR_ONE_FAMILY) ? 1 : plan->family_count;
@@ -251,7 +252,7 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
         for (size_t j = 0; is_there && j < plan->range_count && status == HAUL_OK; j++) {
             status = store->ops->range_clear(store, plan->families[i].target_id,
                                              key_range_start(&plan->ranges[j]),
-                                             key_range_end(&plan->ranges[j]), error);
+                                             key_range_end(&plan->ranges[j]), steps, error);
         }
     }
     return status;
@@ -299,7 +300,7 @@ static enum haul_status delete_empty_key(struct haul_store *store, uint32_t fami
 }
 
 enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
-                                          struct haul_error *error)
+                                          const struct haul_steps *steps, struct haul_error *error)
 {
     struct haul_slice next = {NULL, 0};
     enum haul_status status = next_key(store, span, &next, error);
@@ -311,16 +312,22 @@ enum haul_status target_plan_clear_behind(struct haul_store *store, const struct
         }
     }
     if (status == HAUL_OK) {
-        status = store->ops->range_clear(store, span->family, next, span->end, error);
+        status = store->ops->range_clear(store, span->family, next, span->end, steps, error);
         free((void *)(uintptr_t)next.data);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
+enum haul_status target_plan_given_up(struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_CLOSED, NULL, 0, "given up in the middle");
+}
+
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, struct digest *digest,
-                                    struct haul_error *error)
+                                    const struct haul_steps *steps, struct haul_error *error)
 {
+    enum { RECORDS_PER_STEP = 4096 };
     const struct haul_store_ops *ops = store->ops;
     enum haul_status status = HAUL_NOT_FOUND;
     memset(digest, 0, sizeof(*digest));
@@ -332,6 +339,10 @@ enum haul_status target_plan_digest(struct haul_store *store, const struct plan 
                                 &scan, error);
         while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
             digest_add(digest, record.key, record.value);
+            if (digest->count % RECORDS_PER_STEP == 0 && !steps_next(steps)) {
+                status = target_plan_given_up(error);
+                break;
+            }
         }
         if (scan != NULL) {
             ops->scan_close(scan);

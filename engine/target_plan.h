@@ -31,6 +31,8 @@ enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* `steps`, below: of what takes long; NULL: to the end. */
+
 /* Are the tables there that this job has ingested into a family? For a store with tables_check;
  * `*sure` and errors are of that. */
 enum haul_status target_plan_tables(struct haul_store *store, const struct plan *plan,
@@ -45,6 +47,7 @@ enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane
 
 /* Remove every record of the plan's ranges from every family of it that there is. */
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
+                                   const struct haul_steps *steps,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* A stretch of one family, in the family's own order; `end` of size 0: to its end. */
@@ -55,11 +58,16 @@ struct target_span {
 };
 /* Remove every record of the span but that of its start, whatever the family's order. */
 enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
+                                          const struct haul_steps *steps,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Count and digest of one family of the plan, by scan. */
+/* Count and digest of one family of the plan, by scan.
+ * Errors: CLOSED (a step was not to be taken), those of the store. */
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, struct digest *digest,
+                                    const struct haul_steps *steps,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* The error of a call that was not to go on: CLOSED. */
+enum haul_status target_plan_given_up(struct haul_error *error);
 
 #endif

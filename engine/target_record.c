@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "call_steps.h"
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "target_others.h"
@@ -122,7 +123,7 @@ static enum haul_status read_plan(struct haul_store *store, const struct journal
 }
 
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                       struct haul_error *error)
+                                       const struct haul_steps *steps, struct haul_error *error)
 {
     struct journal *journal = NULL;
     struct target_record record = {.journal = NULL};
@@ -139,7 +140,7 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
         haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
         return HAUL_IN_DOUBT;
     }
-    status = target_others_end(store, journal, "given up by the operator", NULL, error);
+    status = target_others_end(store, journal, "given up by the operator", NULL, steps, error);
     if (status == HAUL_OK) {
         status = name_staging(&record, store, error);
     }
@@ -155,7 +156,8 @@ static struct target_newcomer newcomer_of(const struct target_record *record)
                                     .job = record->job,
                                     .peer = record->peer,
                                     .over = record->over,
-                                    .over_count = record->over_count};
+                                    .over_count = record->over_count,
+                                    .steps = record->steps};
 }
 
 enum haul_status target_record_note_over(struct target_record *record, struct haul_slice jobs,
@@ -380,7 +382,7 @@ static enum haul_status scan_base(struct target_record *record, struct haul_erro
     enum haul_status status = HAUL_OK;
     for (uint32_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
         status = target_plan_digest(record->target->store, &record->plan, i,
-                                    &record->base_digests[i], error);
+                                    &record->base_digests[i], record->steps, error);
     }
     return status;
 }
@@ -403,10 +405,10 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
                                          .start =
                                              slice_of(position->last_key, position->last_key_size),
                                          .end = key_range_end(&stream->range)};
-            status = target_plan_clear_behind(store, &behind, error);
+            status = target_plan_clear_behind(store, &behind, record->steps, error);
         } else {
             status = store->ops->range_clear(store, family, key_range_start(&stream->range),
-                                             key_range_end(&stream->range), error);
+                                             key_range_end(&stream->range), record->steps, error);
         }
     }
     return status;
@@ -509,7 +511,10 @@ static enum haul_status admit(struct target_record *record, struct target_others
         status = target_others_give_up(others, store, &record->plan, error);
     }
     if (status == HAUL_OK && record->plan.overwrite) {
-        status = target_plan_clear(store, &record->plan, error);
+        status = target_plan_clear(store, &record->plan, record->steps, error);
+    }
+    if (status == HAUL_OK && !steps_next(record->steps)) {
+        status = target_plan_given_up(error);
     }
     if (status == HAUL_OK) { /* again: writes of others from here on are told by the sequence */
         status = target_plan_check_empty(store, &record->plan, NULL, 0, error);
@@ -685,7 +690,8 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     if (record->journal != NULL) {
         struct journal *journal = record->journal;
         record->journal = NULL;
-        enum haul_status status = target_others_end(store, journal, reason->text, NULL, error);
+        enum haul_status status =
+            target_others_end(store, journal, reason->text, NULL, record->steps, error);
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
         }

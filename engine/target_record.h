@@ -43,6 +43,7 @@ struct target_record {
     /* Resumed after the last stream: digests of the range as it is, one a family; else NULL. */
     struct digest *base_digests;
     char staging[TARGET_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
+    const struct haul_steps *steps;      /* of the call that runs; NULL: to the end */
 };
 
 void target_record_init(struct target_record *record, const struct haul_target_options *target);
@@ -79,9 +80,10 @@ enum haul_status target_record_prepare(struct target_record *record,
                                        const struct digest *digests,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* End a job that no process runs: clear its ranges and staging files.
- * Errors: IN_DOUBT (it is prepared, or more), and those of journals and store. */
+/* End a job that no process runs: clear its ranges and staging files. `steps`: of the clearing;
+ * NULL: to the end. Errors: IN_DOUBT (it is prepared, or more), and those of journals and store. */
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       const struct haul_steps *steps,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a

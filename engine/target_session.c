@@ -284,7 +284,7 @@ static void on_message(struct target_session *session, const struct message *mes
 {
     enum target_state state = session->state;
     if (message->type == MESSAGE_WORKING && state >= TARGET_CHECKING) {
-        stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
+        (void)stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
     } else if (session->owned &&
                (message->type == MESSAGE_PLAN || message->type == MESSAGE_ABORT)) {
         refuse_committed(session);
@@ -334,6 +334,13 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
     }
 }
 
+/* For the Welcome, while the job that it supersedes is cleared; for the answer to its plan. */
+static bool has_source_waiting(const struct target_session *session)
+{
+    return session->channel_up &&
+           (session->state == TARGET_LOOKING || session->state == TARGET_CHECKING);
+}
+
 static void on_tick(struct target_session *session, uint64_t activity, uint64_t now_ns)
 {
     uint64_t done = 0;
@@ -341,7 +348,7 @@ static void on_tick(struct target_session *session, uint64_t activity, uint64_t 
     check_stalled(session, now_ns);
     if (now_ns >= session->state_deadline_ns) {
         target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
-    } else if (session->state == TARGET_CHECKING && session->channel_up &&
+    } else if (has_source_waiting(session) &&
                stall_watch_must_tell(&session->stall, false, now_ns, &done)) {
         target_push_message(session, MESSAGE_WORKING)->as.working.done = done;
     }

@@ -167,10 +167,11 @@ static enum haul_status store_sync(struct haul_store *base, struct haul_error *e
 
 static enum haul_status store_range_clear(struct haul_store *base, uint32_t family_id,
                                           struct haul_slice start, struct haul_slice end,
-                                          struct haul_error *error)
+                                          const struct haul_steps *steps, struct haul_error *error)
 {
     struct sim_store *store = sim_store_of(base);
     enum haul_status status = sim_store_try_write(store, "clear range", error);
+    (void)steps;
     if (status != HAUL_OK) {
         return status;
     }

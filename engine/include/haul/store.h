@@ -52,6 +52,13 @@ struct haul_log_batch {
     struct haul_slice data;
 };
 
+/* What takes long goes on in steps, and asks before each whether it should: the answer is also how
+ * its owner sees that it goes on. NULL in its place: to the end. Thread: that of the call. */
+struct haul_steps {
+    bool (*next)(void *context);
+    void *context;
+};
+
 enum haul_store_features {
     HAUL_STORE_WAL = 1 << 0,       /* the log can be read: live migration */
     HAUL_STORE_INGEST = 1 << 1,    /* table files can be ingested */
@@ -146,10 +153,11 @@ struct haul_store_ops {
     enum haul_status (*sync)(struct haul_store *store, struct haul_error *error);
     /* All earlier writes, also without the log, are durable in table files. */
     enum haul_status (*flush)(struct haul_store *store, struct haul_error *error);
-    /* Remove every record of [start, end) of one family, durably; bounds as those of a scan. */
+    /* Remove every record of [start, end) of one family, durably; bounds as those of a scan. When a
+     * step is not to be taken, all is removed nevertheless: what ends is giving the space back. */
     enum haul_status (*range_clear)(struct haul_store *store, uint32_t family_id,
                                     struct haul_slice start, struct haul_slice end,
-                                    struct haul_error *error);
+                                    const struct haul_steps *steps, struct haul_error *error);
     /* Estimated bytes of [start, end), files and memory. UNSUPPORTED: bounds in a family that is
      * not ordered by bytes; so for range_split. */
     enum haul_status (*range_size)(struct haul_store *store, uint32_t family_id,

@@ -129,7 +129,7 @@ static void test_range_clear__ingested_tables__are_forgotten(void)
 {
     open_fixture();
     move_in("a");
-    check_status(ops->range_clear(fixture.store, 0, none, none, &error), HAUL_OK);
+    check_status(ops->range_clear(fixture.store, 0, none, none, NULL, &error), HAUL_OK);
     check(is_sure(none, none));
     rocks_fixture_close(&fixture);
 }

@@ -427,7 +427,7 @@ static void check_clear(struct haul_slice start, struct haul_slice end, const ch
     open_fixture();
     put("", "");
     fill_letters();
-    check_status(ops->range_clear(fixture.store, 0, start, end, &error), HAUL_OK);
+    check_status(ops->range_clear(fixture.store, 0, start, end, NULL, &error), HAUL_OK);
     check_text(keys_of(NULL, none, none), left);
     rocks_fixture_reopen(&fixture);
     check_text(keys_of(NULL, none, none), left);
@@ -466,7 +466,7 @@ static void test_rocks_range_clear__largest_keys__gone(void)
     memset(high, 0xff, sizeof(high));
     rocks_fixture_put(&fixture, 0, slice_of(high, sizeof(high)), text_slice("v"));
     rocks_fixture_put(&fixture, 0, slice_of(high, 1), text_slice("v"));
-    check_status(ops->range_clear(fixture.store, 0, none, none, &error), HAUL_OK);
+    check_status(ops->range_clear(fixture.store, 0, none, none, NULL, &error), HAUL_OK);
     check_text(keys_of(NULL, none, none), "");
     rocks_fixture_close(&fixture);
 }
@@ -477,8 +477,9 @@ static void test_rocks_range_clear__in_table_files__gone_and_no_bytes_left(void)
     rocks_fixture_fill(&fixture, 0, "key", 5000, 1000);
     put("neighbour", "stays");
     check_status(ops->flush(fixture.store, &error), HAUL_OK);
-    check_status(ops->range_clear(fixture.store, 0, text_slice("key"), text_slice("kez"), &error),
-                 HAUL_OK);
+    check_status(
+        ops->range_clear(fixture.store, 0, text_slice("key"), text_slice("kez"), NULL, &error),
+        HAUL_OK);
     uint64_t bytes = 1;
     check_status(ops->range_size(fixture.store, 0, none, none, &bytes, &error), HAUL_OK);
     check_equal(bytes, 14);
@@ -492,7 +493,7 @@ static void test_rocks_range_clear__other_family__untouched(void)
     uint32_t other = rocks_fixture_family(&fixture, "other");
     put("a", "1");
     rocks_fixture_put(&fixture, other, text_slice("a"), text_slice("1"));
-    check_status(ops->range_clear(fixture.store, 0, none, none, &error), HAUL_OK);
+    check_status(ops->range_clear(fixture.store, 0, none, none, NULL, &error), HAUL_OK);
     check_text(value_of(other, "a"), "1");
     rocks_fixture_close(&fixture);
 }
@@ -501,7 +502,7 @@ static void test_rocks_range_clear__written_again__visible(void)
 {
     open_fixture();
     fill_letters();
-    check_status(ops->range_clear(fixture.store, 0, none, none, &error), HAUL_OK);
+    check_status(ops->range_clear(fixture.store, 0, none, none, NULL, &error), HAUL_OK);
     put("c", "again");
     check_text(value_of(0, "c"), "again");
     rocks_fixture_close(&fixture);

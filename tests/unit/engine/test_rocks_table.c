@@ -257,7 +257,7 @@ static void test_rocks_table_ingest__range_was_cleared__takes_no_sequence_number
     open_fixture();
     rocks_fixture_put(&fixture, 0, text_slice("b"), text_slice("old"));
     rocks_fixture_reopen(&fixture); /* from the log into a table file */
-    check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("d"), &error),
+    check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("d"), NULL, &error),
                  HAUL_OK);
     uint64_t sequence = ops->sequence(fixture.store);
     build(0, 0, "abc", "new");

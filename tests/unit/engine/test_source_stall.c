@@ -116,6 +116,23 @@ static void test_source_session__target_clears_for_long__waits_while_it_works(vo
     source_session_destroy(session);
 }
 
+/* It clears what the job supersedes first. */
+static void test_source_session__target_works_before_welcome__waits_for_it(void)
+{
+    uint64_t timeout_ns = PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 0);
+    bool resume = false;
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_working(1, timeout_ns - 1);
+    tick(0, 2 * timeout_ns - 2);
+    check_equal(source_session_state(session), SOURCE_GREETING);
+    feed_working(1, 2 * timeout_ns - 2); /* has done no more */
+    tick(0, 2 * timeout_ns - 1);
+    check(source_session_state(session) != SOURCE_GREETING);
+    source_session_destroy(session);
+}
+
 static void test_source_session__readers_work__target_is_told(void)
 {
     uint64_t now_ns = 2 * (uint64_t)NS_PER_S;
@@ -134,6 +151,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__blocks_go_out__deadline_moves),
     CHECK_TEST(test_source_session__target_applies__deadline_moves),
     CHECK_TEST(test_source_session__target_clears_for_long__waits_while_it_works),
+    CHECK_TEST(test_source_session__target_works_before_welcome__waits_for_it),
     CHECK_TEST(test_source_session__readers_work__target_is_told),
 };
 

@@ -33,7 +33,7 @@ static void test_stall_watch_note__a_count_changes__moves_the_deadline(void)
     check_equal(stall_watch_deadline_ns(&watch), start_ns + 1 + limit_ns);
     stall_watch_note_theirs(&watch, 9, start_ns + 2);
     check_equal(stall_watch_deadline_ns(&watch), start_ns + 2 + limit_ns);
-    stall_watch_note_working(&watch, 1, start_ns + 3);
+    check(stall_watch_note_working(&watch, 1, start_ns + 3));
     check_equal(stall_watch_deadline_ns(&watch), start_ns + 3 + limit_ns);
 }
 
@@ -42,11 +42,11 @@ static void test_stall_watch_note__the_same_counts_again__deadline_stays(void)
     start();
     stall_watch_note_ours(&watch, 1, start_ns);
     stall_watch_note_theirs(&watch, 9, start_ns);
-    stall_watch_note_working(&watch, 5, start_ns);
+    check(stall_watch_note_working(&watch, 5, start_ns));
     stall_watch_note_ours(&watch, 1, start_ns + 10);
     stall_watch_note_theirs(&watch, 9, start_ns + 10);
-    stall_watch_note_working(&watch, 5, start_ns + 10);
-    stall_watch_note_working(&watch, 4, start_ns + 10); /* no growth */
+    check(!stall_watch_note_working(&watch, 5, start_ns + 10));
+    check(!stall_watch_note_working(&watch, 4, start_ns + 10)); /* no growth */
     check_equal(stall_watch_deadline_ns(&watch), start_ns + limit_ns);
 }
 

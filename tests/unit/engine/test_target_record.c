@@ -353,6 +353,27 @@ static void test_target_record_check__not_reserved__no_journal(void)
     finish();
 }
 
+static bool no_further(void *context)
+{
+    (void)context;
+    return false;
+}
+
+/* The source has hung up while its plan was checked. */
+static void test_target_record_check__ended_in_the_middle__range_empty_and_no_journal(void)
+{
+    static const struct haul_steps steps = {.next = no_further};
+    start();
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    check_equal(come(1, false), JOB_UNKNOWN);
+    record.steps = &steps;
+    check_status(check_range("k", "l", true), HAUL_CLOSED);
+    leave();
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    finish();
+}
+
 static void test_target_record_clear__copied__range_empty_and_no_journal(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -742,6 +763,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),
+    CHECK_TEST(test_target_record_check__ended_in_the_middle__range_empty_and_no_journal),
     CHECK_TEST(test_target_record_clear__copied__range_empty_and_no_journal),
 };
 
