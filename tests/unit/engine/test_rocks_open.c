@@ -530,6 +530,45 @@ static void test_open__operators_of_rocksdb__readable(void)
     check_operator("merge_operator=put", "PutOperator", "8 bytes.");
 }
 
+/* --- a log that lies elsewhere ---------------------------------------------------------------- */
+
+/* A database whose log lies in `name`, next to it or in it, and whose LOG says nothing. */
+static void make_with_log_in(const char *name)
+{
+    char options[700];
+    char path[512];
+    foreign_init(&foreign);
+    (void)snprintf(options, sizeof(options), "wal_dir=%s%s", foreign.path, name);
+    foreign_set(&foreign, options);
+    foreign_open(&foreign);
+    foreign_put(&foreign, "a", "1");
+    foreign_close(&foreign);
+    file_path(path, "LOG");
+    check_or_stop(unlink(path) == 0);
+}
+
+static void test_open__log_directory_below_the_database__its_own(void)
+{
+    make_with_log_in("/wal");
+    check_status(try_open((struct haul_rocks_options){.read_only = false}), HAUL_OK);
+    foreign_fini(&foreign);
+}
+
+/* Its path begins with the database's, and is another directory all the same: whose log lies there
+ * is not known. */
+static void test_open__log_directory_next_to_the_database__unsupported_unless_given(void)
+{
+    char path[512];
+    make_with_log_in("-wal");
+    check_status(try_open((struct haul_rocks_options){.read_only = false}), HAUL_UNSUPPORTED);
+    (void)snprintf(path, sizeof(path), "%s-wal", foreign.path);
+    check(strstr(error.text, path) != NULL);
+    check(strstr(error.hint, "--wal-dir") != NULL);
+    check_status(try_open((struct haul_rocks_options){.wal_dir = path}), HAUL_OK);
+    foreign_fini(&foreign);
+    (void)nftw(path, foreign_remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_open__empty_directory__not_found),
     CHECK_TEST(test_open__no_directory__not_found),
@@ -555,6 +594,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_open__foreign_comparator_in_second_family__mismatch_names_family),
     CHECK_TEST(test_open__string_append_operator__merged_values_are_read),
     CHECK_TEST(test_open__operators_of_rocksdb__readable),
+    CHECK_TEST(test_open__log_directory_below_the_database__its_own),
+    CHECK_TEST(test_open__log_directory_next_to_the_database__unsupported_unless_given),
 };
 
 CHECK_MAIN("rocks_open", tests)
