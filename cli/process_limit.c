@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_limit.c — threads and address space, by trying. */
+/* process_limit.c — threads, address space and descriptors, by trying. */
 #include "process_limit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 /* RocksDB opens table files with up to 16 threads; a migration has some of its own. */
-enum { THREAD_COUNT = 24, SPARE_MIB = 64 };
+enum { THREAD_COUNT = 24, SPARE_MIB = 64, DESCRIPTOR_COUNT = 48 };
 
 /* All are there until the lock is free. */
 static void *wait_for_lock(void *context)
@@ -31,7 +35,39 @@ static enum haul_status check_space(struct haul_error *error)
     return HAUL_OK;
 }
 
-enum haul_status process_limit_check(struct haul_error *error)
+/* RocksDB keeps every table file open that it can; soft limits are for users of select(2). */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* A job that ran out of them at its end would be in doubt. */
+static enum haul_status check_descriptors(struct haul_error *error)
+{
+    int fds[DESCRIPTOR_COUNT];
+    size_t count = 0;
+    int failure = 0;
+    raise_descriptors();
+    while (count < DESCRIPTOR_COUNT && failure == 0) {
+        fds[count] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        failure = fds[count] < 0 ? errno : 0;
+        count += failure == 0;
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)close(fds[i]);
+    }
+    if (failure != EMFILE && failure != ENFILE) {
+        return HAUL_OK;
+    }
+    return haul_error_set(error, HAUL_LIMIT, "open", failure,
+                          "this process gets only %zu of %d descriptors", count, DESCRIPTOR_COUNT);
+}
+
+static enum haul_status check_threads(struct haul_error *error)
 {
     pthread_t threads[THREAD_COUNT];
     pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,11 +85,17 @@ enum haul_status process_limit_check(struct haul_error *error)
         haul_error_hint(error, "raise the limits of processes and of address space (ulimit -u, "
                                "ulimit -v, pids.max of the control group)");
     } else {
-        status = check_space(error);
+        status = check_space(error); /* what is left beside their stacks */
     }
     (void)pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < count; i++) {
         (void)pthread_join(threads[i], NULL);
     }
     return status;
+}
+
+enum haul_status process_limit_check(struct haul_error *error)
+{
+    enum haul_status status = check_descriptors(error);
+    return status == HAUL_OK ? check_threads(error) : status;
 }

@@ -6,7 +6,8 @@
 
 #include "haul/status.h"
 
-/* Take the threads and the address space of a small job, and give them back.
+/* Take the descriptors, the threads and the address space of a small job, and give them back. The
+ * soft limit of descriptors is raised to the hard one.
  * Errors: LIMIT, NO_MEMORY; with a hint. */
 enum haul_status process_limit_check(struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -84,17 +84,27 @@ test_threads__too_few__exit_code_8() {
     equal "$(json .error.code)" LIMIT
 }
 
-test_descriptors__too_few__told_and_nothing_lost() {
-    make_database source 2000
-    local limit_of_files code
-    for limit_of_files in 8 12 16 20 24 32; do
-        code=0
-        timeout "$limit" prlimit --nofile="$limit_of_files" "$haul" send --db source \
-            --to 127.0.0.1:1 >"$work/out" 2>"$work/err" </dev/null || code=$?
-        ((code == 5 || code == 8)) || { cat "$work/err"; fail "$limit_of_files: exit code $code"; }
-        ((code == 5)) || one_error 'ulimit -n'
-        opens source
+test_descriptors__too_few__exit_code_8_before_a_database_is_opened() {
+    local most command
+    make_database source 100
+    for most in 8 12 20 28 40; do
+        for command in 'send --db source --to 127.0.0.1:1' 'recv --db target --listen 127.0.0.1:0'; do
+            # shellcheck disable=SC2086 # words of a command
+            run 8 prlimit --nofile=$most "$haul" $command
+            one_error 'ulimit -n'
+        done
     done
+    [[ ! -e target ]] || fail 'a database was made'
+}
+
+# 64 are enough for a small job, and a soft limit is no limit.
+test_descriptors__few__the_job_is_done() {
+    make_database source 2000
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
+    prlimit --pid "$receiver_pid" --nofile=64:64
+    run 0 prlimit --nofile=16:64 "$haul" send --db source --to "$receiver_address" --transport tcp
+    end_process "$receiver_pid" || fail "exit code $?"
+    same source target
 }
 
 # --- users and files ------------------------------------------------------------------------------
