@@ -138,6 +138,12 @@ static enum haul_status check_tables(const struct store_look *look,
                        release->table_format_max);
         return feature_gate_explain(look, release, HAUL_VERSION, error);
     }
+    if (look->cut_table != 0) {
+        haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                       "table file %06" PRIu64 ".sst in %s is shorter than it was",
+                       look->cut_table, look->directory);
+        return refuse(error, "restore it, or the database, from a backup; nothing was changed");
+    }
     if (look->foreign_tables == TABLE_UNKNOWN) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "a table file is of no format that RocksDB has");
@@ -149,6 +155,31 @@ static enum haul_status check_tables(const struct store_look *look,
 }
 
 /* --- its log ---------------------------------------------------------------------------------- */
+
+static const char *stored_operator(const struct store_look *look, const char *family)
+{
+    const struct stored_family *stored = stored_options_family(&look->options, family);
+    return stored == NULL ? "" : stored->merge_operator;
+}
+
+/* Without the operator, replay ends at the first merge as if the log ended there. */
+static enum haul_status check_merges(const struct store_look *look, struct haul_error *error)
+{
+    for (size_t i = 0; i < look->log.merge_family_count; i++) {
+        for (size_t j = 0; j < look->manifest.family_count; j++) {
+            const struct manifest_family *family = &look->manifest.families[j];
+            if (family->id == look->log.merge_families[i] &&
+                stored_operator(look, family->name)[0] == '\0') {
+                haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                               "the log holds merges of column family '%s', and no merge operator "
+                               "is stored for it",
+                               family->name);
+                return refuse(error, HINT_EMBED);
+            }
+        }
+    }
+    return HAUL_OK;
+}
 
 static enum haul_status check_log(const struct store_look *look, struct haul_error *error)
 {
@@ -165,7 +196,7 @@ static enum haul_status check_log(const struct store_look *look, struct haul_err
         return refuse(error, "close the database in its own program after all transactions have "
                              "ended and memory was flushed");
     }
-    return HAUL_OK;
+    return check_merges(look, error);
 }
 
 /* --- its column families ---------------------------------------------------------------------- */

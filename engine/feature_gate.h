@@ -22,7 +22,7 @@ struct feature_release {
 };
 
 /* Errors: UNSUPPORTED, MISMATCH (an object that this program does not have), VERSION (of a later
- * release). */
+ * release), CORRUPT (a table file that was cut). */
 enum haul_status feature_gate_check(const struct store_look *look,
                                     const struct feature_release *release, bool read_only,
                                     struct haul_error *error) HAUL_MUST_CHECK;

@@ -36,7 +36,7 @@ void log_file_close(struct log_file *file);
 enum haul_status log_file_next(struct log_file *file, struct haul_slice *record,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Are its payloads compressed? Then records are opaque here. Known once a record was read. */
+/* Are its payloads compressed? log_unpack.h reads them. Known once a record was read. */
 bool log_file_is_compressed(const struct log_file *file);
 
 /* Where the last record, or the last damage, begins. */

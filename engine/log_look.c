@@ -11,6 +11,7 @@
 
 #include "key_range.h"
 #include "log_file.h"
+#include "log_unpack.h"
 #include "raw_batch.h"
 
 /* Names of transactions that are prepared at this place of the log. */
@@ -23,7 +24,8 @@ struct looking {
     struct log_look *look;
     struct prepared prepared;
     uint64_t next_sequence; /* behind the last whole record; 0: none yet */
-    bool broken;            /* damage, or a torn end, lies before this place */
+    struct log_unpack unpack;
+    bool broken; /* damage, or a torn end, lies before this place */
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -104,6 +106,17 @@ static bool remember(struct prepared *prepared, const char *name)
     return copy != NULL;
 }
 
+static void note_merge(struct log_look *look, uint32_t family_id)
+{
+    bool noted = look->merge_family_count == LOG_LOOK_FAMILIES_MAX;
+    for (size_t i = 0; i < look->merge_family_count && !noted; i++) {
+        noted = look->merge_families[i] == family_id;
+    }
+    if (!noted) {
+        look->merge_families[look->merge_family_count++] = family_id;
+    }
+}
+
 /* False: no memory. */
 static bool look_at_record(struct looking *looking, const struct raw_record *record)
 {
@@ -125,6 +138,9 @@ static bool look_at_record(struct looking *looking, const struct raw_record *rec
         return true;
     case RAW_BLOB_INDEX:
         looking->look->has_blob_index = true;
+        return true;
+    case RAW_MERGE:
+        note_merge(looking->look, record->family_id);
         return true;
     default:
         return true;
@@ -154,6 +170,7 @@ static enum haul_status look_at_batch(struct looking *looking, struct haul_slice
     looking->look->loses_records = looking->look->loses_records || (looking->broken && !follows);
     looking->broken = looking->broken && !follows;
     looking->next_sequence = reader.sequence + reader.count;
+    looking->look->last_sequence = looking->next_sequence - 1;
     looking->look->record_count++;
     return HAUL_OK;
 }
@@ -179,10 +196,13 @@ static enum haul_status look_on(struct looking *looking, struct log_file *file, 
     if (status != HAUL_OK) {
         return status;
     }
-    if (!log_file_is_compressed(file)) {
-        return look_at_batch(looking, record, path, error);
+    if (log_file_is_compressed(file)) {
+        status = log_unpack(&looking->unpack, record, &record, error);
     }
-    looking->look->compressed = true;
+    if (status != HAUL_CORRUPT) {
+        return status == HAUL_OK ? look_at_batch(looking, record, path, error) : status;
+    }
+    looking->look->is_opaque = true;
     looking->look->loses_records = looking->look->loses_records || looking->broken;
     looking->look->record_count++;
     return HAUL_OK;
@@ -241,6 +261,7 @@ enum haul_status log_look(const char *directory, uint64_t min_number, struct log
         free(looking.prepared.names[i]);
     }
     free(looking.prepared.names);
+    log_unpack_fini(&looking.unpack);
     free(numbers);
     return status;
 }

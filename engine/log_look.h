@@ -16,12 +16,12 @@
 
 #include "haul/status.h"
 
-enum { LOG_LOOK_TEXT_BYTES_MAX = 256 };
+enum { LOG_LOOK_TEXT_BYTES_MAX = 256, LOG_LOOK_FAMILIES_MAX = 64 };
 
 struct log_look {
     uint64_t file_count;
     uint64_t record_count;
-    bool compressed; /* only damage was looked for */
+    bool is_opaque; /* compressed otherwise than by zstd: only damage was looked for */
     /* Whole records lie behind damage; what `damage` says. */
     bool loses_records;
     char damage[LOG_LOOK_TEXT_BYTES_MAX];
@@ -30,6 +30,9 @@ struct log_look {
     char prepared[LOG_LOOK_TEXT_BYTES_MAX]; /* its name */
     bool has_persisted_prepare; /* of the policies write-prepared and write-unprepared */
     bool has_blob_index;        /* of the old BlobDB */
+    uint64_t last_sequence;     /* of the last whole record; 0: none, or opaque */
+    uint32_t merge_families[LOG_LOOK_FAMILIES_MAX]; /* ids of the first families with merges */
+    size_t merge_family_count;
 };
 
 /* Look at the files of `directory`. Those below number `min_number` are obsolete but for prepared

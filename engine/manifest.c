@@ -68,6 +68,7 @@ struct reading {
     bool *dead;
     size_t slot_count;
     size_t used;
+    bool has_edits;
 };
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -233,7 +234,7 @@ static bool read_new_file(struct reading *reading, struct cursor *cursor, uint32
     (void)cursor_varint32(cursor); /* level */
     file.number = cursor_varint64(cursor);
     file.path_id = tag == EDIT_NEW_FILE3 ? cursor_varint32(cursor) : 0;
-    (void)cursor_varint64(cursor); /* size */
+    file.size_bytes = cursor_varint64(cursor);
     (void)cursor_varstring(cursor);
     (void)cursor_varstring(cursor); /* smallest and largest key */
     if (tag != EDIT_NEW_FILE) {
@@ -442,10 +443,14 @@ static enum haul_status read_edits(struct reading *reading, const char *path,
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not there", path);
     }
     while (status == HAUL_OK && (status = log_file_next(file, &record, error)) == HAUL_OK) {
+        reading->has_edits = true;
         status = read_edit(reading, record, path, error);
     }
     if (file != NULL) {
         log_file_close(file);
+    }
+    if (status == HAUL_NOT_FOUND && !reading->has_edits) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no manifest", path);
     }
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }

@@ -26,6 +26,7 @@ struct manifest_family {
 struct manifest_file {
     uint64_t number;
     uint32_t family_id;
+    uint64_t size_bytes;
     uint32_t path_id; /* index in db_paths or cf_paths */
 };
 

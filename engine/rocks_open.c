@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,7 +138,8 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
                                                .with_log = is_guarded(opening->options)};
     enum haul_status status = store_look_open(&options, &opening->look, error);
     if (status == HAUL_CORRUPT) {
-        haul_error_hint(error, "restore a backup or use `ldb repair`; nothing was changed");
+        haul_error_hint(error, "nothing was changed; restore a backup, or when its files are "
+                               "encrypted, embed libhaul in the program that has the key");
     }
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
     if (status == HAUL_OK) {
@@ -450,6 +452,22 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
     return status;
 }
 
+/* RocksDB ends its replay without a word at a batch that it cannot apply. */
+static enum haul_status check_replay(const struct opening *opening, struct haul_error *error)
+{
+    const struct log_look *log = &opening->look.log;
+    uint64_t replayed = opening->store->opened_at;
+    if (log->loses_records || replayed >= log->last_sequence) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "RocksDB replays the log up to record %" PRIu64 " of %" PRIu64
+                   ": it cannot apply what follows with the options that are stored",
+                   replayed, log->last_sequence);
+    haul_error_hint(error, "embed libhaul in the program that opens the database");
+    return HAUL_UNSUPPORTED;
+}
+
 static enum haul_status open_prepared(struct opening *opening, struct haul_error *error)
 {
     apply_options(opening);
@@ -460,6 +478,7 @@ static enum haul_status open_prepared(struct opening *opening, struct haul_error
     }
     if (status == HAUL_OK) {
         opening->store->opened_at = rocksdb_get_latest_sequence_number(opening->store->db);
+        status = check_replay(opening, error);
     }
     return status == HAUL_OK ? rocks_read_identity(opening->store, error) : status;
 }

@@ -92,7 +92,7 @@ static enum haul_status end_status(struct haul_scan *scan, struct haul_error *er
 {
     char *message = NULL;
     rocksdb_iter_get_error(scan->iterator, &message);
-    enum haul_status status = rocks_error(message, "scan", error);
+    enum haul_status status = rocks_read_error(scan->family, message, "scan", error);
     return status == HAUL_OK ? HAUL_NOT_FOUND : status;
 }
 
@@ -161,7 +161,7 @@ enum haul_status rocks_get(struct haul_store *base, const struct haul_snapshot *
     char *found = rocksdb_get_cf(store->db, options, family->handle, (const char *)key.data,
                                  key.size, &size, &message);
     rocksdb_readoptions_destroy(options);
-    status = rocks_error(message, "get", error);
+    status = rocks_read_error(family, message, "get", error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -69,7 +69,8 @@ bool rocks_copy_key(struct haul_slice key, struct haul_slice *copy)
 /* --- edges ------------------------------------------------------------------------------------ */
 
 /* A copy of the key that the iterator stands on. Errors: NOT_FOUND (on none), others. */
-static enum haul_status take_key(const rocksdb_iterator_t *iterator, struct haul_slice *key,
+static enum haul_status take_key(const struct rocks_family *family,
+                                 const rocksdb_iterator_t *iterator, struct haul_slice *key,
                                  struct haul_error *error)
 {
     if (rocksdb_iter_valid(iterator)) {
@@ -79,7 +80,7 @@ static enum haul_status take_key(const rocksdb_iterator_t *iterator, struct haul
     }
     char *message = NULL;
     rocksdb_iter_get_error(iterator, &message);
-    enum haul_status status = rocks_error(message, "seek", error);
+    enum haul_status status = rocks_read_error(family, message, "seek", error);
     return status == HAUL_OK ? HAUL_NOT_FOUND : status;
 }
 
@@ -90,10 +91,10 @@ enum haul_status rocks_edge_keys(struct rocks_store *store, const struct rocks_f
     struct rocks_bounded bounded = rocks_bounded_open(store, family, start, end);
     struct haul_slice found[2] = {{NULL, 0}, {NULL, 0}};
     rocksdb_iter_seek_to_first(bounded.iterator);
-    enum haul_status status = take_key(bounded.iterator, &found[0], error);
+    enum haul_status status = take_key(family, bounded.iterator, &found[0], error);
     if (status == HAUL_OK) {
         rocksdb_iter_seek_to_last(bounded.iterator);
-        status = take_key(bounded.iterator, &found[1], error);
+        status = take_key(family, bounded.iterator, &found[1], error);
     }
     rocks_bounded_close(bounded);
     if (status != HAUL_OK) {
@@ -283,7 +284,7 @@ enum haul_status rocks_range_size(struct haul_store *base, uint32_t family_id,
     char *message = NULL;
     rocksdb_iter_get_error(bounded.iterator, &message);
     rocks_bounded_close(bounded);
-    status = rocks_error(message, "scan", error);
+    status = rocks_read_error(family, message, "scan", error);
     if (status == HAUL_OK && !is_exact) {
         status = estimate(store, family, start, end, &estimated, error);
         status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* all deleted meanwhile */

@@ -25,6 +25,9 @@ struct translation {
     const char *hint;
 };
 
+/* Part of what RocksDB says when it meets a merge and has no operator. */
+#define MERGE_OPERATOR "merge_operator"
+
 static const struct translation translations[] = {
     {"No space left on device", ANYWHERE, HAUL_NO_SPACE,
      "free some space on the database's file system"},
@@ -49,6 +52,7 @@ static const struct translation translations[] = {
      "embed libhaul in the program that has the comparator"},
     {"Invalid blob file number", ANYWHERE, HAUL_UNSUPPORTED,
      "this may be a BlobDB of the old kind: rewrite it with integrated blob files first"},
+    {MERGE_OPERATOR, ANYWHERE, HAUL_UNSUPPORTED, "embed libhaul in the program that has it"},
     {"Corruption", AT_START, HAUL_CORRUPT, "`ldb checkconsistency` tells more; restore a backup"},
     {"IO error", AT_START, HAUL_IO, ""},
     {"", AT_START, HAUL_STORE, ""},
@@ -83,6 +87,20 @@ enum haul_status rocks_error(char *message, const char *call, struct haul_error 
     haul_error_hint(error, "%s", translation->hint);
     rocksdb_free(message);
     return translation->status;
+}
+
+enum haul_status rocks_read_error(const struct rocks_family *family, char *message,
+                                  const char *call, struct haul_error *error)
+{
+    bool lacks_operator = message != NULL && strstr(message, MERGE_OPERATOR) != NULL;
+    enum haul_status status = rocks_error(message, call, error);
+    if (lacks_operator) {
+        haul_error_set(error, status, NULL, 0,
+                       "column family '%s' holds merges, and no merge operator is stored for it",
+                       family->family.name);
+        haul_error_hint(error, "embed libhaul in the program that has it");
+    }
+    return status;
 }
 
 /* --- families --------------------------------------------------------------------------------- */

@@ -82,6 +82,10 @@ struct rocks_store {
  * Errors: NO_SPACE, BUSY, CORRUPT, MISMATCH, IO, STORE. */
 enum haul_status rocks_error(char *message, const char *call, struct haul_error *error);
 
+/* The same of reading records: names the family where that helps. */
+enum haul_status rocks_read_error(const struct rocks_family *family, char *message,
+                                  const char *call, struct haul_error *error);
+
 /* The answer of a store that is `lost`. */
 enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *error);
 /* A family stays where it is while the store is open. Errors: NOT_FOUND. Thread: any. */

@@ -240,10 +240,14 @@ static enum table_kind kind_of(uint64_t magic)
     }
 }
 
-static void look_at_table(struct store_look *look, int fd)
+static void look_at_table(struct store_look *look, const struct manifest_file *file, int fd)
 {
     uint8_t tail[FOOTER_TAIL_BYTES];
     off_t size = lseek(fd, 0, SEEK_END);
+    if (size < 0 || (uint64_t)size < file->size_bytes) {
+        look->cut_table = file->number;
+        return;
+    }
     if (size < FOOTER_TAIL_BYTES ||
         pread(fd, tail, sizeof(tail), size - FOOTER_TAIL_BYTES) != FOOTER_TAIL_BYTES) {
         return; /* damaged: RocksDB says so, with the file's name */
@@ -279,7 +283,7 @@ static void look_at_tables(struct store_look *look)
             look->missing_table = manifest->tables[i].number;
         }
         if (fd >= 0) {
-            look_at_table(look, fd);
+            look_at_table(look, &manifest->tables[i], fd);
             (void)close(fd);
         }
     }

@@ -44,6 +44,7 @@ struct store_look {
     char wal_dir[STORED_PATH_BYTES_MAX];    /* in effect; with WAL_UNSURE: the one that is named */
     char other_path[STORED_PATH_BYTES_MAX]; /* one of several db_paths; empty: none is known */
     uint64_t missing_table;                 /* a live table file that is not here; 0: none */
+    uint64_t cut_table;                     /* one that is shorter than it was; 0: none */
     enum table_kind foreign_tables;         /* of a file; TABLE_BLOCK_BASED: none was seen */
     uint32_t table_format_max;              /* of block-based ones that were looked at */
 };

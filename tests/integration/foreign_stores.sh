@@ -75,7 +75,7 @@ in_memory() {
 # --- what does not concern it ---------------------------------------------------------------------
 
 test_send__reaches_nobody__the_source_is_as_it_was() {
-    "$maker" source 'options merge_operator=StringAppendOperator;WAL_ttl_seconds=3600' 'fill a 1000 100' flush \
+    "$maker" source 'options WAL_ttl_seconds=3600' 'fill a 1000 100' flush \
         'churn b 500 1' 'create other' 'churn b 500 2' leave
     keeps run 5 "$haul" send --db source --to 127.0.0.1:1 --transport tcp --retry 1ms
     rm -f source/OPTIONS-*
@@ -295,6 +295,9 @@ test_send__entity_with_the_default_column_only__moved_as_its_value() {
 test_send__prepared_transaction__refused() {
     "$maker" source 'kind transactions' 'put a 1' 'prepare xid1 key value' leave
     refused "transaction '?xid1'? is prepared"
+    rm -rf source target
+    "$maker" source 'options wal_compression=kZSTD' 'kind transactions' 'fill a 1000 100' 'prepare xid1 key value' leave
+    refused "transaction '?xid1'? is prepared"
     local kind
     for kind in write_prepared write_unprepared; do
         rm -rf source target
@@ -325,9 +328,36 @@ test_send__foreign_merge_operator__refused() {
     refused "merge operator 'test.AppendOperator'"
 }
 
+test_send__objects_that_do_not_change_what_is_read__moved() {
+    local option
+    for option in prefix_extractor=my.Extractor compaction_filter_factory=my.Factory filter_policy=my.Filter memtable_factory=my.Memtable \
+        sst_partitioner_factory=my.Partitioner; do
+        rm -rf source target
+        "$maker" source 'churn a 100 1' flush 'churn a 100 2'
+        sed -i "s/^  ${option%%=*}=.*/  $option/" source/OPTIONS-*
+        grep -q "^  $option" source/OPTIONS-* || fail "no option $option"
+        moves
+    done
+}
+
 test_send__foreign_order__refused() {
     "$maker" source 'options comparator=test.CaselessComparator' 'put a 1' flush
     refused "comparator 'test.CaselessComparator'"
+}
+
+# As RocksDB itself, without the operator, ends its replay there and says nothing.
+test_send__merges_without_a_stored_operator__refused() {
+    "$maker" source 'options merge_operator=StringAppendOperator' 'put a 1' 'merge a 2' 'put b 3' leave
+    rm source/OPTIONS-*
+    refused "merges of column family 'default'"
+    rm -rf source target
+    "$maker" source 'options merge_operator=StringAppendOperator' 'put a 1' flush 'merge a 2' flush
+    sed -i 's/^  merge_operator=.*/  merge_operator=nullptr/' source/OPTIONS-*
+    refused "column family 'default' holds merges"
+    rm -rf source target
+    "$maker" source 'options merge_operator=StringAppendOperator;wal_compression=kZSTD' 'put a 1' 'merge a 2' 'put b 3' leave
+    sed -i 's/^  merge_operator=.*/  merge_operator=nullptr/' source/OPTIONS-*
+    refused "merges of column family 'default'"
 }
 
 test_send__user_timestamps__refused() {
@@ -438,6 +468,37 @@ with open(sys.argv[1], 'r+b') as log:
     log.seek(os.path.getsize(sys.argv[1]) // 2)
     log.write(b'damage!!' * 8)
 P
+}
+
+test_send__log_torn_at_its_end__moved_without_a_warning() {
+    local log tear
+    for tear in 'truncate -s -7' 'truncate -s +70000' 'dd if=/dev/urandom bs=1000 count=5 oflag=append conv=notrunc status=none'; do
+        rm -rf source target
+        "$maker" source 'churn a 1000 1' sync leave
+        log=$(find source -name '*.log' | sort | tail -n 1)
+        case $tear in dd*) $tear of="$log" ;; *) $tear "$log" ;; esac
+        moves
+        ! grep -q 'damaged' "$work/err" || fail 'a warning'
+    done
+}
+
+test_send__table_file_that_was_cut__corrupt_by_name() {
+    "$maker" source 'fill a 1000 100' flush
+    truncate -s -100 source/*.sst
+    keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+    one_error 'table file [0-9]+.sst in source is shorter'
+}
+
+test_send__encrypted_database__told_to_embed() {
+    "$maker" source 'fill a 10 100' flush
+    head -c 16 /dev/urandom >source/CURRENT
+    keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+    one_error 'encrypted'
+    rm -rf source
+    "$maker" source 'fill a 10 100' flush
+    head -c 1000 /dev/urandom >"source/$(cat source/CURRENT)"
+    keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+    one_error 'encrypted'
 }
 
 test_send__log_damaged_in_its_middle__warned_and_kept() {

@@ -86,7 +86,7 @@ rule_doors() {
     c_files "$root" | sed -nE "s|^$root/||; /\.cc$/ { \#^(engine/rocks_door|cli/exception_end)\.cc\$#! s|$|: C++; the product has two files of it| p }"
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
         '^(rdma/(tcp_|verbs_|control_channel\.|link|loopback_)|cli/control_socket\.)'
-    door "$root" 'zstd\.h' '^engine/payload_codec\.c$'
+    door "$root" 'zstd\.h' '^engine/(payload_codec|log_unpack)\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'isa-l' '^base/crc32c\.c$'
     door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest_hash\.h|touched_keys\.c)$'
