@@ -12,6 +12,7 @@
 
 #include "assertion.h"
 #include "condition.h"
+#include "planted_bug.h"
 
 struct mailbox {
     pthread_mutex_t lock;
@@ -164,7 +165,9 @@ void mailbox_close(struct mailbox *mailbox)
     mailbox->closed = true;
     update_signal(mailbox);
     (void)pthread_cond_broadcast(&mailbox->readable);
-    (void)pthread_cond_broadcast(&mailbox->writable);
+    if (!HAUL_PLANTED_BUG(WRITERS_ASLEEP)) {
+        (void)pthread_cond_broadcast(&mailbox->writable);
+    }
     (void)pthread_mutex_unlock(&mailbox->lock);
 }
 

@@ -157,7 +157,8 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
     }
     enum haul_status status = HAUL_OK;
-    bool sync = only == NULL && applier->stream_count % applier->thread_count == thread->index;
+    bool sync = only == NULL && applier->stream_count % applier->thread_count == thread->index &&
+                !HAUL_PLANTED_BUG(EMPTY_UNSYNCED);
     for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
         struct apply_stream *stream = &applier->streams[i];
         bool batches = stream->lane == HAUL_LANE_WRITE_BATCH;

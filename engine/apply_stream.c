@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "planted_bug.h"
 #include "raw_batch.h"
 
 /* Sync the log after so much: a resume repeats at most this of a stream. */
@@ -402,8 +403,10 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
         stream->last_key_capacity = 0;
     }
     bool empty_key_is_first = stream->order > 0 || stream->stream == NULL;
-    position->resumable = stream->finished || (!stream->last_key_is_cut &&
-                                               (stream->last_key_size > 0 || empty_key_is_first));
+    bool forgotten = stream->last_key_is_cut && HAUL_PLANTED_BUG(LONG_KEY_DROPPED);
+    position->resumable =
+        (stream->finished && !forgotten) ||
+        (!stream->last_key_is_cut && (stream->last_key_size > 0 || empty_key_is_first));
     if (stream->last_key_size > 0 && position->resumable) {
         position->last_key = malloc(stream->last_key_size);
         if (position->last_key == NULL) {

@@ -45,7 +45,7 @@ static size_t first_range_behind(const struct delta_filter *filter, struct haul_
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         struct haul_slice end = key_range_end(&filter->ranges[middle]);
-        if (end.size == 0 || slice_compare(key, end) < 0) {
+        if (end.size == 0 || slice_compare(key, end) < (HAUL_PLANTED_BUG(END_IS_INSIDE) ? 1 : 0)) {
             high = middle;
         } else {
             low = middle + 1;
@@ -262,8 +262,9 @@ static enum haul_status filter_record(struct filtering *filtering, const struct 
     case RAW_ROLLBACK:
     case RAW_BEGIN_PERSISTED_PREPARE:
     case RAW_BEGIN_UNPREPARE:
-    case RAW_COMMIT_WITH_TIMESTAMP:
         return refuse_marker(record, error);
+    case RAW_COMMIT_WITH_TIMESTAMP:
+        return HAUL_PLANTED_BUG(TIMED_COMMIT) ? HAUL_OK : refuse_marker(record, error);
     default:
         break;
     }

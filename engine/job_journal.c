@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "message.h"
+#include "planted_bug.h"
 #include "version_record.h"
 
 enum { PATH_BYTES_MAX = 1024 };
@@ -127,7 +128,8 @@ static enum haul_status keep_journal(struct job_journals *found, struct journal 
     enum journal_phase phase = journal_state(journal)->phase;
     enum haul_status status = HAUL_OK;
     struct journal **kept = NULL;
-    if (phase == JOURNAL_PHASE_DONE || phase == JOURNAL_PHASE_NEW) {
+    if (phase == JOURNAL_PHASE_DONE ||
+        (phase == JOURNAL_PHASE_NEW && !HAUL_PLANTED_BUG(EMPTY_JOURNAL_KEPT))) {
         status = journal_remove(journal, error);
     } else if (phase == JOURNAL_PHASE_ABORTED) {
         status = keep_aborted(found, journal, error);

@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "key_range.h"
+#include "planted_bug.h"
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_view.h"
@@ -28,7 +29,7 @@ rocksdb_readoptions_t *rocks_scan_options(const rocksdb_snapshot_t *snapshot)
     rocksdb_readoptions_set_readahead_size(options, READAHEAD_BYTES);
     rocksdb_readoptions_set_fill_cache(options, 0);
     rocksdb_readoptions_set_verify_checksums(options, 1);
-    rocksdb_readoptions_set_total_order_seek(options, 1);
+    rocksdb_readoptions_set_total_order_seek(options, !HAUL_PLANTED_BUG(PREFIX_ORDER));
     rocksdb_readoptions_set_background_purge_on_iterator_cleanup(options, 1);
     if (snapshot != NULL) {
         rocksdb_readoptions_set_snapshot(options, snapshot);

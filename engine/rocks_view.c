@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "planted_bug.h"
 #include "rocks_door.h"
 
 /* A compaction may finish while the iterators are made: then all are made again. */
@@ -77,7 +78,8 @@ static enum haul_status pin_families(struct haul_snapshot *view, struct rocks_st
 {
     size_t count = 0;
     for (size_t i = 0; i < store->family_count; i++) {
-        count += store->families[i].drops_records ? 1 : 0;
+        bool drops = store->families[i].drops_records && !HAUL_PLANTED_BUG(FILTER_FORGOTTEN);
+        count += drops ? 1 : 0;
     }
     if (count == 0) {
         return HAUL_OK;
@@ -108,6 +110,9 @@ enum haul_status rocks_snapshot_open(struct haul_store *base, struct haul_snapsh
     /* The number before the snapshot is taken is at or below the snapshot's. */
     *sequence = rocksdb_get_latest_sequence_number(store->db);
     view->snapshot = rocksdb_create_snapshot(store->db);
+    if (HAUL_PLANTED_BUG(SEQUENCE_LATE)) {
+        *sequence = rocksdb_get_latest_sequence_number(store->db);
+    }
     enum haul_status status = pin_families(view, store, error);
     if (status != HAUL_OK) {
         rocks_snapshot_close(base, view);

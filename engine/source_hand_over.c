@@ -101,7 +101,8 @@ void source_hand_over_on_frozen(struct source_session *session, const struct sou
         give_up_freeze(session, now_ns);
         return;
     }
-    source_enter(session, SOURCE_DRAINING, session->freeze.deadline_ns);
+    source_enter(session, SOURCE_DRAINING,
+                 HAUL_PLANTED_BUG(FROZEN_FOR_EVER) ? CLOCK_NEVER : session->freeze.deadline_ns);
     source_start_round(session);
 }
 

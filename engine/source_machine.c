@@ -107,7 +107,7 @@ void source_go_retry(struct source_session *session, const struct haul_error *lo
     source_thaw(session, now_ns);
     session->channel_up = false;
     session->copied = false;
-    session->waits_for_target = false;
+    session->waits_for_target = session->waits_for_target && HAUL_PLANTED_BUG(WAIT_KEPT);
     memset(&session->progress, 0, sizeof(session->progress));
     (void)source_push(session, SOURCE_ACTION_DISCONNECT);
     source_enter(session, SOURCE_RETRYING, retry_limit_next_ns(&session->retry, now_ns));

@@ -33,7 +33,7 @@ static enum haul_status append_decision(struct source_record *record, const stru
                                                    .old_version = plan->old_version,
                                                    .new_version = plan->new_version,
                                                    .epoch = record->epoch}};
-    return journal_append(record->journal, &decision, true, error);
+    return journal_append(record->journal, &decision, !HAUL_PLANTED_BUG(DECISION_UNSYNCED), error);
 }
 
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
@@ -362,7 +362,7 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     }
     bool not_written = status == HAUL_INVALID || status == HAUL_LIMIT || status == HAUL_NO_MEMORY ||
                        status == HAUL_NO_SPACE;
-    return not_written ? status : HAUL_IN_DOUBT;
+    return not_written || HAUL_PLANTED_BUG(DOUBT_IS_NO) ? status : HAUL_IN_DOUBT;
 }
 
 /* RELEASED is due once, behind the decision; an earlier process may have come so far. */

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "end_reason.h"
 #include "journal.h"
+#include "planted_bug.h"
 #include "source_hand_over.h"
 #include "source_machine.h"
 
@@ -94,7 +95,9 @@ static void send_plan(struct source_session *session, struct haul_slice jobs, ui
     const haul_control_Welcome *welcome = &session->welcome;
     const struct version_claim theirs = {.version = welcome->config_version,
                                          .authoritative = welcome->config_version_known};
-    session->options.plan->new_version = version_claim_next(&session->options.version, &theirs);
+    session->options.plan->new_version =
+        HAUL_PLANTED_BUG(OWN_VERSION_ONLY) ? session->options.version.version + 1
+                                           : version_claim_next(&session->options.version, &theirs);
     struct source_action *action = source_push(session, SOURCE_ACTION_SEND);
     if (plan_to_message(session->options.plan, &action->message) != HAUL_OK ||
         !put_jobs(jobs, &action->message.as.plan.supersedes)) {
@@ -226,6 +229,10 @@ static void end_decided(struct source_session *session, const struct haul_error 
 static void end_kept(struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns)
 {
+    if (HAUL_PLANTED_BUG(STOP_CANCELS)) {
+        on_failure(session, error, now_ns);
+        return;
+    }
     session->outcome = *error;
     source_thaw(session, now_ns);
     if (session->channel_up) {

@@ -231,8 +231,8 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
      * it. What does not meet the plan stays for its own source. */
     bool over = plan != NULL && phase == JOB_UNKNOWN;
     *ends = phase != JOB_COMMITTED && (over || meets);
-    return *ends && !over && (phase == JOB_PREPARED || !plan->overwrite) ? busy(other, error)
-                                                                         : HAUL_OK;
+    bool stays = phase == JOB_PREPARED && !HAUL_PLANTED_BUG(PREPARED_GIVEN_UP);
+    return *ends && !over && (stays || !plan->overwrite) ? busy(other, error) : HAUL_OK;
 }
 
 /* Takes the journal over, unless it fails. */

@@ -400,7 +400,9 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
         if (position->finished) {
             continue;
         }
-        if (stream_position_has_key(position)) {
+        bool has_key = stream_position_has_key(position) &&
+                       (position->last_key_size > 0 || !HAUL_PLANTED_BUG(EMPTY_KEY_IS_NONE));
+        if (has_key) {
             struct target_span behind = {.family = family,
                                          .start =
                                              slice_of(position->last_key, position->last_key_size),

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "planted_bug.h"
 #include "target_hand_over.h"
 #include "target_machine.h"
 
@@ -101,17 +102,6 @@ static void refuse_committed(struct target_session *session)
                        "`haul resolve` on the source tells it");
 }
 
-/* The version that is recorded counts when the operator has given none. */
-static bool check_recorded_version(struct target_session *session, const struct target_event *event)
-{
-    struct target_session_options *options = &session->options;
-    if (options->version.authoritative) {
-        return true;
-    }
-    options->version = event->version;
-    return session->hello.resume || check_config_versions(session, &session->hello);
-}
-
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
@@ -119,8 +109,8 @@ static void on_looked_up(struct target_session *session, const struct target_eve
         target_refuse(session, &event->error);
         return;
     }
-    if (!check_recorded_version(session, event)) {
-        return;
+    if (!session->options.version.authoritative) {
+        session->options.version = event->version; /* the operator has given none */
     }
     session->recorded = event->phase == JOB_PREPARED;
     session->owned = event->phase == JOB_COMMITTED;
@@ -131,6 +121,11 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     }
     if (session->told_to_abort) {
         target_end_aborted(session, &session->outcome);
+        return;
+    }
+    /* Also of a source that comes back: other jobs may have moved ours on before it came at all. */
+    bool unknown = event->phase == JOB_UNKNOWN && !HAUL_PLANTED_BUG(RETURN_UNCHECKED);
+    if (unknown && !check_config_versions(session, &session->hello)) {
         return;
     }
     session->prepare.as.prepare.new_version = event->new_version;

@@ -63,12 +63,16 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 static const struct range_map_part *find_released(const struct ownership *ownership,
                                                   const struct plan *plan, const char **family)
 {
-    for (size_t i = 0; i < plan->family_count; i++) {
+    size_t family_count = HAUL_PLANTED_BUG(ONE_FAMILY_LOOKED_UP) ? 1 : plan->family_count;
+    for (size_t i = 0; i < family_count; i++) {
         *family = plan->families[i].family.name;
         for (size_t j = 0; j < plan->range_count; j++) {
             const struct range_map_part *part =
                 ownership_find(ownership, *family, &plan->ranges[j], OWNERSHIP_RELEASED);
-            if (part != NULL) {
+            bool back =
+                HAUL_PLANTED_BUG(PART_IS_ALL) &&
+                ownership_find(ownership, *family, &plan->ranges[j], OWNERSHIP_IMPORTED) != NULL;
+            if (part != NULL && !back) {
                 return part;
             }
         }

@@ -24,6 +24,7 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "link_ops.h"
+#include "planted_bug.h"
 #include "tcp_handshake.h"
 #include "tcp_preamble.h"
 #include "tcp_socket.h"
@@ -250,7 +251,7 @@ static enum haul_status receive(struct control_channel *channel, struct control_
         if (status != HAUL_OK) {
             return status;
         }
-        channel->begun_ns = 0;
+        channel->begun_ns = HAUL_PLANTED_BUG(MESSAGE_CLOCK_KEPT) ? channel->begun_ns : 0;
         const uint8_t *frame = in->bytes + in->begin;
         if (get_u16(frame + TYPE_AT) == CONTROL_TYPE_KEEPALIVE) {
             byte_queue_drop(in, frame_bytes);

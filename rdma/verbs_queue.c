@@ -138,7 +138,9 @@ void verbs_queue_close(struct verbs_queue *queue)
 {
     const struct verbs_api *api = queue->api;
     if (queue->qp != NULL) {
-        verbs_leak_note(queue->leak, api->destroy_qp(queue->qp), "ibv_destroy_qp");
+        int code = api->destroy_qp(queue->qp);
+        haul_assert(code == 0 || !HAUL_PLANTED_BUG(DEVICE_STAYS));
+        verbs_leak_note(queue->leak, code, "ibv_destroy_qp");
         queue->qp = NULL;
     }
     if (queue->cq != NULL) {

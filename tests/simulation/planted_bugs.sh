@@ -27,14 +27,15 @@ by_simulation() {
     sed -n 's/^replay with: simulate --seed \([0-9]*\).*/\1/p' <<<"$output"
 }
 
-# by_suite BUG SUITE: the number of cases that fail, or nothing.
+# by_suite BUG SUITE: the number of cases that fail (1: it died), or nothing.
 by_suite() {
-    local output status=0
+    local output cases status=0
     [[ -x $build/tests/$2 ]] || return 0
     output=$(HAUL_PLANTED_BUG=$1 timeout 300 "$build/tests/$2" 2>&1) || status=$?
     printf '%s: %d\n%s\n' "$1" "$status" "$output" >>"$log"
     ((status != 0)) || return 0
-    sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$output" | tail -n 1
+    cases=$(sed -n 's/.* \([0-9]*\) failed.*/\1/p' <<<"$output" | tail -n 1)
+    echo "${cases:-1}"
 }
 
 report() {
@@ -55,6 +56,23 @@ suite_of() {
     STALE_FREEZE) echo test_freeze_calls_planted ;;
     EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_record_planted ;;
     UNSETTLED_SWAP) echo test_version_record_planted ;; # a seed of 100,000 finds it, too
+    RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
+    STOP_CANCELS) echo test_source_session_planted ;;
+    LONG_KEY_DROPPED) echo test_apply_stream_planted ;;
+    ONE_FAMILY_LOOKED_UP | PART_IS_ALL) echo test_version_record_planted ;;
+    DOUBT_IS_NO | DECISION_UNSYNCED) echo test_source_record_planted ;;
+    EMPTY_JOURNAL_KEPT) echo test_job_journal_planted ;;
+    WRITERS_ASLEEP) echo test_mailbox_planted ;;
+    LEAD_UNREPORTED) echo test_credit_planted ;;
+    TIMED_COMMIT) echo test_delta_filter_planted ;;
+    FREEZES_UNCOUNTED) echo test_freeze_limit_planted ;;
+    RENAME_BELIEVED) echo test_ownership_file_planted ;;
+    PREFIX_ORDER) echo test_rocks_prefix_planted ;;
+    SEQUENCE_LATE | FILTER_FORGOTTEN) echo test_rocks_view_planted ;;
+    PREPARED_GIVEN_UP) echo test_target_record_planted ;;
+    ANY_STEP) echo test_version_claim_planted ;;
+    COLUMNS_DROPPED) echo test_wide_column_planted ;;
+    DEVICE_STAYS) echo test_verbs_states_planted ;;
     esac
 }
 

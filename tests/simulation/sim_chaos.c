@@ -139,8 +139,12 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
 {
     for (uint32_t i = 0; i < world->task_count && !world->options->exclusive; i++) {
         const struct sim_task *task = &world->tasks[i];
-        struct sim_command *command =
-            task->source == host && !task->over ? sim_command_new(host, SIM_VERB_SEND) : NULL;
+        /* An embedder that keeps a register knows what it has left. */
+        bool owns =
+            !host->own_register.in_use || (task->request.cells & ~host->own_register.owned) == 0;
+        struct sim_command *command = owns && task->source == host && !task->over
+                                          ? sim_command_new(host, SIM_VERB_SEND)
+                                          : NULL;
         if (command != NULL) {
             command->to = task->target;
             command->request = task->request;

@@ -184,3 +184,25 @@ void sim_client_fill(struct sim_client *client, struct sim_host *host, uint32_t 
         write(host, &writer, sim_random_below(client->random, 4) != 0);
     }
 }
+
+void sim_client_unfill(struct sim_client *client, struct sim_host *host, uint32_t cells,
+                       uint32_t count)
+{
+    static uint8_t memory[SIM_KEY_BYTES_MAX];
+    for (uint32_t i = 0; i < count; i++) {
+        struct raw_batch_writer writer;
+        uint32_t cell = sim_cell_pick(client->random, cells);
+        struct haul_slice key = sim_cell_key(client->random, cell, 0, memory);
+        uint32_t id = 0;
+        if (!sim_host_find_family(host, cell / SIM_SPAN_COUNT, &id)) {
+            continue;
+        }
+        for (int deletes = 0; deletes < 2; deletes++) {
+            raw_batch_begin(&writer, batch_memory, sizeof(batch_memory));
+            bool fits = deletes == 1 ? raw_batch_delete(&writer, id, key)
+                                     : raw_batch_put(&writer, id, key, key);
+            haul_assert(fits);
+            write(host, &writer, deletes == 0);
+        }
+    }
+}

@@ -19,6 +19,9 @@ void sim_client_make_families(struct sim_client *client, struct sim_host *host, 
 /* About `count` records of these cells. */
 void sim_client_fill(struct sim_client *client, struct sim_host *host, uint32_t cells,
                      uint32_t count);
+/* Records of these cells that are there no more; the log that says so may not be durable. */
+void sim_client_unfill(struct sim_client *client, struct sim_host *host, uint32_t cells,
+                       uint32_t count);
 /* One batch to one of the hosts that accept something. */
 void sim_client_write(struct sim_client *client);
 

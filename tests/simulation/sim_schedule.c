@@ -58,6 +58,8 @@ static void begin_host(struct sim_world *world, struct sim_host *host)
     sim_client_fill(&world->client, host, host->base, options->record_count);
     if (options->targets_dirty && host->base != SIM_CELLS_ALL) {
         sim_client_fill(&world->client, host, SIM_CELLS_ALL & ~host->base, DIRTY_RECORDS);
+    } else if (host->base != SIM_CELLS_ALL && sim_random_below(&world->random, 4) == 0) {
+        sim_client_unfill(&world->client, host, SIM_CELLS_ALL & ~host->base, DIRTY_RECORDS);
     }
     host->own_register.in_use = options->registers;
     host->own_register.owned = host->base;

@@ -178,12 +178,32 @@ static void test_job_journals_find__journals_of_both_roles__only_those_asked_for
     }
 }
 
+/* A full disk left it: nothing was promised to anybody. */
+static void test_job_journals_find__journal_without_a_record__removed(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {2};
+    struct job_journals found = {.count = 0};
+    bool existed = true;
+    rocks_fixture_open(&fixture);
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_SOURCE, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    journal_close(journal);
+    check_status(job_journals_find(fixture.store, JOURNAL_SOURCE, &found, &error), HAUL_OK);
+    check_equal(found.count, 0);
+    job_journals_close(&found);
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_SOURCE, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check(!existed);
+    close_journal();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_job_journals_find__journals_of_both_roles__only_those_asked_for),
     CHECK_TEST(test_job_journal_positions__journal_full__finished_streams_have_room),
     CHECK_TEST(test_job_journal_positions__no_room_for_a_delta__goes_without),
     CHECK_TEST(test_job_journal_positions__finished_and_not__both_recorded),
     CHECK_TEST(test_job_journal_positions__same_stream_twice__ends_finished),
+    CHECK_TEST(test_job_journals_find__journal_without_a_record__removed),
 };
 
 CHECK_MAIN("job_journal", tests)

@@ -186,6 +186,19 @@ static void test_target_session_event__resumed_with_older_config_version__goes_o
     finish();
 }
 
+/* It came back before it had said what it wants; meanwhile another job moved our version on. */
+static void test_target_session_event__resumed_unknown_older_version__refused_fenced(void)
+{
+    start();
+    struct message message = hello_of(CONFIG_VERSION - 1, true);
+    message.as.hello.resume = true;
+    feed_message(&message);
+    (void)take(TARGET_ACTION_LOOK_UP);
+    feed_looked_up(JOB_UNKNOWN);
+    check_refused(HAUL_FENCED);
+    finish();
+}
+
 static void test_target_session_event__stale_epoch_in_records__refused_fenced(void)
 {
     start();
@@ -517,6 +530,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__config_version_of_source_older__refused_fenced),
     CHECK_TEST(test_target_session_event__one_config_version_unknown__goes_on),
     CHECK_TEST(test_target_session_event__resumed_with_older_config_version__goes_on),
+    CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused_fenced),
     CHECK_TEST(test_target_session_event__stale_epoch_in_records__refused_fenced),
     CHECK_TEST(test_target_session_event__resumed_prepared_commit__owned),
     CHECK_TEST(test_target_session_event__resumed_prepared_other_commit__in_doubt),

@@ -217,6 +217,29 @@ static void test_version_record_move__another_job_moved_a_part__fenced_unchanged
     finish();
 }
 
+/* What is back is ours; the rest is not. */
+static void test_version_record_check__part_taken_back__mismatch(void)
+{
+    struct key_range range;
+    start();
+    check_status(move(VERSION_RELEASED, 1), HAUL_OK);
+    check_or_stop(key_range_init(&range, slice_of("m", 1), slice_of("q", 1)) == HAUL_OK);
+    struct plan part = plan;
+    part.ranges = &range;
+    part.range_count = 1;
+    const struct version_move back = {.outcome = VERSION_IMPORTED,
+                                      .job = other_job,
+                                      .peer = "the other database",
+                                      .plan = &part,
+                                      .new_version = 2,
+                                      .epoch = 1};
+    check_status(version_record_move(fixture.store, &no_hooks, &back, &error), HAUL_OK);
+    check_status(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_OK);
+    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    key_range_fini(&range);
+    finish();
+}
+
 static void test_version_record_move__moved_before__nothing_moves(void)
 {
     start();
@@ -446,6 +469,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_move__after_a_job_of_many_attempts__moves),
     CHECK_TEST(test_version_record_move__version_went_on__one_later),
     CHECK_TEST(test_version_record_move__another_job_moved_a_part__fenced_unchanged),
+    CHECK_TEST(test_version_record_check__part_taken_back__mismatch),
     CHECK_TEST(test_version_record_move__moved_before__nothing_moves),
     CHECK_TEST(test_version_record_rehearse__would_fail__same_error_and_unchanged),
     CHECK_TEST(test_version_record_move__hook__compared_no_file),

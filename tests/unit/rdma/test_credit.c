@@ -201,6 +201,23 @@ static void test_credit_receiver_due__only_applied__when_idle(void)
     check(credit_receiver_due(&receiver, true));
 }
 
+/* Every slot is free and reported; the sender waits only to hear that blocks were applied. */
+static void test_credit_receiver_due__lead_used_up__true_for_one_applied(void)
+{
+    init(SLOTS);
+    while (credit_sender_can_submit(&sender)) {
+        struct credit_record record;
+        submit(1);
+        credit_receiver_release(&receiver, receiver.freed);
+        credit_receiver_report(&receiver, &record);
+        check_or_stop(take(record.epoch, record.freed, record.applied, HAUL_OK));
+    }
+    check_equal(receiver.received, CREDIT_APPLIED_LEAD * SLOTS);
+    check(!credit_receiver_due(&receiver, false));
+    credit_receiver_note_applied(&receiver, 1);
+    check(credit_receiver_due(&receiver, false));
+}
+
 static void test_credit_receiver_report__moved__record_once(void)
 {
     struct credit_record record;
@@ -295,6 +312,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_credit_receiver_due__less_than_a_quarter__only_when_idle),
     CHECK_TEST(test_credit_receiver_due__sender_may_be_out_of_credits__true_for_one_slot),
     CHECK_TEST(test_credit_receiver_due__only_applied__when_idle),
+    CHECK_TEST(test_credit_receiver_due__lead_used_up__true_for_one_applied),
     CHECK_TEST(test_credit_receiver_report__moved__record_once),
     CHECK_TEST(test_credit__long_run__sender_never_overruns_and_never_stalls),
     CHECK_TEST(test_credit_receiver_due__never_idle__the_sender_goes_on),
