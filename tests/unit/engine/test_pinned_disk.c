@@ -145,7 +145,7 @@ static void test_pinned_bytes__table_compacted_away_while_pinned__counted(void)
     check_status(ops->wal_pin(fixture.store, &error), HAUL_OK);
     put(&fixture, "a");
     /* Clearing compacts what it covers. */
-    check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("b"), &error),
+    check_status(ops->range_clear(fixture.store, 0, text_slice("a"), text_slice("b"), NULL, &error),
                  HAUL_OK);
     ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
     check(table_bytes > 0);
