@@ -195,3 +195,22 @@ enum haul_status durable_file_make_directory(const struct file_calls *calls, con
     parent_of(directory, parent);
     return durable_file_sync_directory(calls, parent, error);
 }
+
+enum haul_status durable_file_rename(const struct file_calls *calls, const char *directory,
+                                     const char *name, const char *new_name,
+                                     struct haul_error *error)
+{
+    const struct file_calls *used = calls == NULL ? &file_calls_system : calls;
+    char from[DURABLE_FILE_PATH_BYTES_MAX];
+    char to[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, name, from, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(directory, new_name, to, error);
+    }
+    if (status == HAUL_OK && used->rename(used->context, from, to) != 0) {
+        int code = errno;
+        status = haul_error_set(error, durable_file_status(code), "rename", code,
+                                "cannot rename %s", from);
+    }
+    return status == HAUL_OK ? durable_file_sync_directory(used, directory, error) : status;
+}

@@ -45,6 +45,12 @@ enum haul_status durable_file_write(const struct file_calls *calls, int fd, stru
 enum haul_status durable_file_sync_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Give a file of the directory another name, durably. `calls` NULL: the system's.
+ * Errors: NOT_FOUND, INVALID (too long), NO_SPACE, IO. */
+enum haul_status durable_file_rename(const struct file_calls *calls, const char *directory,
+                                     const char *name, const char *new_name,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Make a directory, durably; that it exists already is fine. Errors: NOT_FOUND (no parent),
  * NO_SPACE, IO. */
 enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,

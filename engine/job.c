@@ -3,15 +3,20 @@
 #include "haul/job.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "durable_file.h"
+#include "job_journal.h"
 #include "journal.h"
 #include "journal_directory.h"
 #include "source_record.h"
 #include "target_record.h"
+#include "version_record.h"
+#include "wall_clock.h"
 
 const char *haul_job_role_name(enum haul_job_role role)
 {
@@ -63,6 +68,19 @@ static void describe(const struct journal *journal, struct haul_job *job)
                    journal_phase_sentence(state->phase));
 }
 
+/* Its journal cannot be read: nothing is known of it, so nothing is done about it. */
+static void describe_damaged(const struct journal_entry *entry, struct haul_job *job)
+{
+    bool gives = entry->role == JOURNAL_SOURCE;
+    *job = (struct haul_job){.role = gives ? HAUL_JOB_SOURCE : HAUL_JOB_TARGET,
+                             .claim = HAUL_JOB_IN_DOUBT,
+                             .epoch = 1,
+                             .condition = HAUL_JOB_DAMAGED,
+                             .phase = "DAMAGED",
+                             .sentence = "its journal cannot be read"};
+    memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
+}
+
 /* False: it is done, or was removed since it was listed. */
 static bool read_job(const char *directory, const struct journal_entry *entry, struct haul_job *job,
                      enum haul_status *status, struct haul_error *error)
@@ -75,6 +93,11 @@ static bool read_job(const char *directory, const struct journal_entry *entry, s
         *status = HAUL_OK;
         return false;
     }
+    if (*status == HAUL_CORRUPT) {
+        describe_damaged(entry, job);
+        *status = HAUL_OK;
+        return true;
+    }
     if (*status != HAUL_OK) {
         return false;
     }
@@ -82,6 +105,7 @@ static bool read_job(const char *directory, const struct journal_entry *entry, s
     memset(job, 0, sizeof(*job));
     job->role = entry->role == JOURNAL_SOURCE ? HAUL_JOB_SOURCE : HAUL_JOB_TARGET;
     memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
+    memcpy(job->peer, journal_state(journal)->peer, sizeof(job->peer));
     describe(journal, job);
     journal_close(journal);
     return !done;
@@ -132,9 +156,55 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
                                         : target_record_give_up(store, job->id, NULL, error);
 }
 
+/* Errors: UNCONFIRMED, and those of the rename. */
+static enum haul_status set_aside(struct haul_store *store, const struct haul_job *job,
+                                  bool accept_two_owners, struct haul_error *error)
+{
+    char directory[TARGET_PATH_BYTES_MAX];
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char aside[JOURNAL_NAME_BYTES_MAX + 32];
+    enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
+    if (!accept_two_owners) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "its journal is damaged: nobody knows whether the job was decided");
+        haul_error_hint(error, "--accept-two-owners moves the journal aside; what it received "
+                               "stays");
+        return HAUL_UNCONFIRMED;
+    }
+    if (!haul_directory_of(store, directory, sizeof(directory))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    journal_name_format(role, job->id, name);
+    (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());
+    return durable_file_rename(haul_files_of(store), directory, name, aside, error);
+}
+
 enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,
                                         bool accept_two_owners, struct haul_error *error)
 {
-    (void)accept_two_owners;
-    return haul_job_give_up(store, job, error);
+    struct journal *journal = NULL;
+    struct haul_error cause = {.status = HAUL_OK};
+    enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
+    enum haul_status status = job_journal_look(store, role, job->id, &journal, &cause);
+    bool prepared = status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_PREPARED;
+    journal_close(journal);
+    if (status == HAUL_CORRUPT) {
+        return set_aside(store, job, accept_two_owners, error);
+    }
+    if (prepared && accept_two_owners) {
+        return target_record_force_give_up(store, job->id, error);
+    }
+    if (prepared) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "the source may have decided: its ranges have no owner then, until "
+                       "`haul owner --reclaim` takes them back there");
+        haul_error_hint(error, "when the source is lost for good: --accept-two-owners");
+        return HAUL_UNCONFIRMED;
+    }
+    status = haul_job_give_up(store, job, error);
+    if (status == HAUL_IN_DOUBT && role == JOURNAL_SOURCE) {
+        haul_error_hint(error, "`haul resolve` finishes it; when the target is lost for good: "
+                               "`haul owner --reclaim` takes the ranges back");
+    }
+    return status;
 }

@@ -2,41 +2,189 @@
 /* owner.c — the ownership record as an operator and an embedder see it. */
 #include "haul/owner.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
-static enum haul_status not_yet(struct haul_error *error)
+#include "job_journal.h"
+#include "owner_change.h"
+#include "owner_pieces.h"
+#include "ownership_file.h"
+#include "version_record.h"
+
+enum { PATH_BYTES_MAX = 1024 };
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+/* What a caller gets, and what it borrows from. */
+struct owner_view {
+    struct haul_owner owner;
+    struct ownership ownership;
+};
+
+static size_t count_parts(const struct ownership *ownership)
 {
-    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "not supported by this release");
+    size_t count = 0;
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        count += ownership->families[i].map.count;
+    }
+    return count;
+}
+
+static void fill_ranges(struct owner_view *view)
+{
+    const struct ownership *from = &view->ownership;
+    struct haul_owner *to = &view->owner;
+    for (size_t i = 0; i < from->family_count; i++) {
+        const struct ownership_family *family = &from->families[i];
+        for (size_t j = 0; j < family->map.count; j++) {
+            const struct range_map_part *part = &family->map.parts[j];
+            bool released = part->mark.state == OWNERSHIP_RELEASED;
+            struct haul_owner_range *range = &to->ranges[to->range_count++];
+            *range = (struct haul_owner_range){.state = released ? HAUL_OWNER_RELEASED
+                                                                 : HAUL_OWNER_IMPORTED,
+                                               .family = family->name,
+                                               .range = {.start = key_range_start(&part->range),
+                                                         .end = key_range_end(&part->range)},
+                                               .peer = ownership_peer_name(from, part->mark.peer)};
+            memcpy(range->job, part->mark.job, sizeof(range->job));
+        }
+    }
+}
+
+static void fill_jobs(struct owner_view *view)
+{
+    const struct ownership *from = &view->ownership;
+    struct haul_owner *to = &view->owner;
+    for (size_t i = 0; i < from->job_count; i++) {
+        const struct ownership_job *job = &from->jobs[i];
+        to->jobs[i] = (struct haul_owner_job){.act = (enum haul_owner_act)job->act,
+                                              .result = job->result,
+                                              .peer = ownership_peer_name(from, job->peer),
+                                              .old_version = job->old_version,
+                                              .new_version = job->new_version,
+                                              .time_s = job->time_s,
+                                              .records = job->records,
+                                              .bytes = job->bytes};
+        memcpy(to->jobs[i].job, job->id, sizeof(to->jobs[i].job));
+    }
+    to->job_count = from->job_count;
+}
+
+/* The record in `directory`, which is `<database>/haul`. */
+static enum haul_status make_view(const struct file_calls *calls, const char *directory,
+                                  const char *identity, struct haul_owner **owner,
+                                  struct haul_error *error)
+{
+    struct owner_view *view = calloc(1, sizeof(*view));
+    if (view == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the record");
+    }
+    enum haul_status status = ownership_read(calls, directory, &view->ownership, error);
+    if (status != HAUL_OK) {
+        free(view);
+        return status;
+    }
+    struct haul_owner *made = &view->owner;
+    made->config_version = view->ownership.config_version;
+    (void)snprintf(made->identity, sizeof(made->identity), "%s", identity);
+    made->ranges = calloc(count_parts(&view->ownership) + 1, sizeof(*made->ranges));
+    made->jobs = calloc(view->ownership.job_count + 1, sizeof(*made->jobs));
+    if (made->ranges == NULL || made->jobs == NULL) {
+        haul_owner_free(made);
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the record");
+    }
+    fill_ranges(view);
+    fill_jobs(view);
+    *owner = made;
+    return HAUL_OK;
+}
+
+void haul_owner_free(struct haul_owner *owner)
+{
+    struct owner_view *view = (struct owner_view *)owner;
+    if (view == NULL) {
+        return;
+    }
+    ownership_fini(&view->ownership);
+    free(owner->ranges);
+    free(owner->jobs);
+    free(view);
+}
+
+/* `<database>/haul`. Errors: NOT_FOUND, LIMIT. */
+static enum haul_status directory_below(const char *database, char path[PATH_BYTES_MAX],
+                                        struct haul_error *error)
+{
+    struct stat found;
+    if (stat(database, &found) != 0 || !S_ISDIR(found.st_mode)) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s", database);
+    }
+    int length = snprintf(path, PATH_BYTES_MAX, "%s/haul", database);
+    return length < PATH_BYTES_MAX
+               ? HAUL_OK
+               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+}
+
+/* As RocksDB keeps it; "" when haul was never used here, or RocksDB neither. */
+static void read_identity(const char *database, const char *directory,
+                          char identity[HAUL_IDENTITY_BYTES_MAX])
+{
+    char path[PATH_BYTES_MAX + 16];
+    struct stat found;
+    identity[0] = '\0';
+    (void)snprintf(path, sizeof(path), "%s/IDENTITY", database);
+    FILE *file = stat(directory, &found) == 0 ? fopen(path, "re") : NULL;
+    if (file == NULL) {
+        return;
+    }
+    size_t size = fread(identity, 1, HAUL_IDENTITY_BYTES_MAX - 1, file);
+    identity[size] = '\0';
+    identity[strcspn(identity, "\r\n")] = '\0';
+    (void)fclose(file);
 }
 
 enum haul_status haul_owner_read(const char *directory, struct haul_owner **owner,
                                  struct haul_error *error)
 {
-    (void)directory;
-    (void)owner;
-    return not_yet(error);
+    char path[PATH_BYTES_MAX];
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    enum haul_status status = directory_below(directory, path, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    read_identity(directory, path, identity);
+    return make_view(NULL, path, identity, owner, error);
 }
 
 enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner **owner,
                                      struct haul_error *error)
 {
-    (void)store;
-    (void)owner;
-    return not_yet(error);
-}
-
-void haul_owner_free(struct haul_owner *owner)
-{
-    free(owner);
+    char path[PATH_BYTES_MAX];
+    return haul_directory_of(store, path, sizeof(path))
+               ? make_view(haul_files_of(store), path, store->ops->identity(store), owner, error)
+               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
 }
 
 enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const char *family,
                                           const struct haul_range *range)
 {
-    (void)owner;
-    (void)family;
-    (void)range;
-    return HAUL_OWNER_OWN;
+    const struct owner_view *view = (const struct owner_view *)owner;
+    const struct range_map *map = ownership_map(&view->ownership, family);
+    struct key_range asked;
+    if (map == NULL || key_range_init(&asked, range->start, range->end) != HAUL_OK) {
+        return map == NULL ? HAUL_OWNER_OWN : HAUL_OWNER_RELEASED; /* no memory: not to be served */
+    }
+    enum haul_owner_state state = HAUL_OWNER_OWN;
+    if (range_map_find(map, &asked, OWNERSHIP_RELEASED) != NULL) {
+        state = HAUL_OWNER_RELEASED;
+    } else if (range_map_covers(map, &asked, OWNERSHIP_IMPORTED)) {
+        state = HAUL_OWNER_IMPORTED;
+    }
+    key_range_fini(&asked);
+    return state;
 }
 
 const char *haul_owner_state_name(enum haul_owner_state state)
@@ -55,46 +203,45 @@ const char *haul_owner_act_name(enum haul_owner_act act)
     return names[act];
 }
 
+/* --- changing --------------------------------------------------------------------------------- */
+
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners, struct haul_error *error)
 {
-    (void)directory;
-    (void)selection;
-    (void)accept_two_owners;
-    return not_yet(error);
+    char path[PATH_BYTES_MAX];
+    enum haul_status status = directory_below(directory, path, error);
+    return status == HAUL_OK ? owner_reclaim(NULL, path, selection, accept_two_owners, error)
+                             : status;
 }
 
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error)
 {
-    (void)directory;
-    (void)accept_two_owners;
-    return not_yet(error);
+    char path[PATH_BYTES_MAX];
+    struct stat found;
+    enum haul_status status = directory_below(directory, path, error);
+    if (status == HAUL_OK && stat(path, &found) != 0 && errno == ENOENT) {
+        return HAUL_OK; /* there is nothing to forget */
+    }
+    return status == HAUL_OK ? owner_forget(NULL, path, accept_two_owners, error) : status;
 }
 
 enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
                                   struct haul_error *error)
 {
-    (void)directory;
+    char path[PATH_BYTES_MAX];
+    enum haul_status status = directory_below(directory, path, error);
     (void)accept_two_owners;
-    return not_yet(error);
+    return status == HAUL_OK ? haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                                              "this database is no copy of another one")
+                             : status;
 }
 
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
                                     struct haul_error *error)
 {
-    (void)directory;
-    (void)accept_two_owners;
-    return not_yet(error);
-}
-
-enum haul_status haul_owner_drop(struct haul_store *store,
-                                 const struct haul_owner_selection *selection,
-                                 struct haul_owner_dropped *dropped, struct haul_error *error)
-{
-    (void)store;
-    (void)selection;
-    (void)dropped;
-    return not_yet(error);
+    char path[PATH_BYTES_MAX];
+    enum haul_status status = directory_below(directory, path, error);
+    return status == HAUL_OK ? owner_rebuild(NULL, path, accept_two_owners, error) : status;
 }

@@ -122,8 +122,23 @@ static enum haul_status read_plan(struct haul_store *store, const struct journal
     return status;
 }
 
-enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                       const struct haul_steps *steps, struct haul_error *error)
+/* Errors: IN_DOUBT unless `force`, where only a committed job is too late. */
+static enum haul_status check_may_give_up(const struct journal *journal, bool force,
+                                          struct haul_error *error)
+{
+    enum job_phase phase = target_others_phase(journal_state(journal));
+    if (phase != JOB_COMMITTED && (phase != JOB_PREPARED || force)) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
+                   "too late: everything is here, and the source may have decided");
+    haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
+    return HAUL_IN_DOUBT;
+}
+
+static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                bool force, const struct haul_steps *steps,
+                                struct haul_error *error)
 {
     struct journal *journal = NULL;
     struct target_record record = {.journal = NULL};
@@ -132,13 +147,10 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
     if (status != HAUL_OK) {
         return status;
     }
-    enum job_phase phase = target_others_phase(journal_state(journal));
-    if (phase == JOB_PREPARED || phase == JOB_COMMITTED) {
+    status = check_may_give_up(journal, force, error);
+    if (status != HAUL_OK) {
         journal_close(journal);
-        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
-                       "too late: everything is here, and the source may have decided");
-        haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
-        return HAUL_IN_DOUBT;
+        return status;
     }
     status = target_others_end(store, journal, "given up by the operator", NULL, steps, error);
     if (status == HAUL_OK) {
@@ -148,6 +160,19 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
         remove_staging(&record);
     }
     return status;
+}
+
+enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       const struct haul_steps *steps, struct haul_error *error)
+{
+    return give_up(store, job, false, steps, error);
+}
+
+enum haul_status target_record_force_give_up(struct haul_store *store,
+                                             const uint8_t job[HAUL_JOB_BYTES],
+                                             struct haul_error *error)
+{
+    return give_up(store, job, true, NULL, error);
 }
 
 static struct target_newcomer newcomer_of(const struct target_record *record)

@@ -86,6 +86,11 @@ enum haul_status target_record_give_up(struct haul_store *store, const uint8_t j
                                        const struct haul_steps *steps,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The same of one that is prepared, too: its source is lost. Errors: IN_DOUBT (it is committed). */
+enum haul_status target_record_force_give_up(struct haul_store *store,
+                                             const uint8_t job[HAUL_JOB_BYTES],
+                                             struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
  * crash left undone of it is done when this job, or the next, is looked up. */
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,

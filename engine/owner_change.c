@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* owner_change.c — taking ranges back, forgetting, and making a damaged record again. */
+#include "owner_change.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "durable_file.h"
+#include "job_journal.h"
+#include "journal_directory.h"
+#include "owner_pieces.h"
+#include "ownership_file.h"
+#include "wall_clock.h"
+
+static const struct file_calls *calls_or_system(const struct file_calls *calls)
+{
+    return calls == NULL ? &file_calls_system : calls;
+}
+
+/* Of whichever database the journal is: the operator has named the directory. */
+static enum haul_status open_journal(const struct file_calls *calls, const char *directory,
+                                     const struct journal_entry *entry, bool read_only,
+                                     struct journal **journal, struct haul_error *error)
+{
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    struct journal_config config = {
+        .directory = directory, .role = entry->role, .calls = calls, .read_only = true};
+    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    enum haul_status status = journal_open(&config, journal, error);
+    if (status != HAUL_OK || read_only) {
+        return status;
+    }
+    (void)snprintf(identity, sizeof(identity), "%s", journal_identity(*journal));
+    journal_close(*journal);
+    *journal = NULL;
+    config.identity = identity;
+    config.read_only = false;
+    return journal_open(&config, journal, error);
+}
+
+/* --- reclaim ---------------------------------------------------------------------------------- */
+
+/* Does the selection cover all that the plan names? */
+static bool covers_plan(const struct haul_owner_selection *selection, const struct plan *plan)
+{
+    struct range_map map = {.count = 0};
+    bool covered = true;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        covered = covered && owner_selects(selection, plan->families[i].family.name);
+    }
+    for (size_t i = 0; i < selection->range_count && covered; i++) {
+        struct key_range range;
+        const struct range_mark mark = {.state = 1};
+        covered =
+            key_range_init(&range, selection->ranges[i].start, selection->ranges[i].end) == HAUL_OK;
+        if (covered) {
+            covered = range_map_put(&map, &range, 1, &mark) == HAUL_OK;
+            key_range_fini(&range);
+        }
+    }
+    for (size_t i = 0; i < plan->range_count && selection->range_count > 0; i++) {
+        covered = covered && range_map_covers(&map, &plan->ranges[i], 0);
+    }
+    range_map_fini(&map);
+    return covered;
+}
+
+/* The hand-over was decided, by either record. */
+static bool was_decided(const struct journal *journal, const struct ownership *ownership)
+{
+    const struct journal_state *state = journal_state(journal);
+    bool open = state->phase == JOURNAL_PHASE_COMMITTED || state->phase == JOURNAL_PHASE_RELEASED;
+    return state->role == JOURNAL_SOURCE &&
+           (open || (state->phase == JOURNAL_PHASE_FROZEN &&
+                     ownership_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE) != NULL));
+}
+
+static enum haul_status mark(struct journal *journal, enum journal_type type,
+                             struct haul_error *error)
+{
+    const struct journal_record record = {.type = type};
+    return journal_append(journal, &record, true, error);
+}
+
+/* The records that are missing to its end, and the file. Closes the journal. */
+static enum haul_status end_decided(struct journal *journal, const struct ownership *ownership,
+                                    struct haul_error *error)
+{
+    const struct ownership_job *moved =
+        ownership_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE);
+    enum haul_status status = HAUL_OK;
+    if (journal_state(journal)->phase == JOURNAL_PHASE_FROZEN && moved != NULL) {
+        const struct journal_record decision = {
+            .type = JOURNAL_DECISION,
+            .decision = {.commit = true,
+                         .old_version = moved->old_version,
+                         .new_version = moved->new_version > moved->old_version
+                                            ? moved->new_version
+                                            : moved->old_version + 1,
+                         .epoch = journal_state(journal)->snapshot_count}};
+        status = journal_append(journal, &decision, true, error);
+    }
+    if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED) {
+        status = mark(journal, JOURNAL_RELEASED, error);
+    }
+    if (status == HAUL_OK) {
+        return job_journal_finish(journal, error);
+    }
+    journal_close(journal);
+    return status;
+}
+
+/* Jobs whose hand-over is taken back whole, and whose target has not confirmed it. */
+static enum haul_status end_all_decided(const struct file_calls *calls, const char *directory,
+                                        const struct haul_owner_selection *selection,
+                                        const struct ownership *ownership, struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        struct journal *journal = NULL;
+        struct plan plan;
+        status = open_journal(calls, directory, &entries[i], true, &journal, error);
+        bool ends = status == HAUL_OK && was_decided(journal, ownership) &&
+                    job_journal_read_plan(journal, &plan, error) == HAUL_OK;
+        if (ends) {
+            ends = covers_plan(selection, &plan);
+            plan_fini(&plan);
+        }
+        journal_close(journal);
+        journal = NULL;
+        if (ends) {
+            status = open_journal(calls, directory, &entries[i], false, &journal, error);
+        }
+        if (ends && status == HAUL_OK) {
+            status = end_decided(journal, ownership, error);
+        }
+        /* A damaged one is not in the way of taking a range back. */
+        status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
+    }
+    free(entries);
+    return status;
+}
+
+/* An ownership_change: the context is the selection. */
+static enum haul_status take_back(void *context, struct ownership *ownership,
+                                  struct haul_error *error)
+{
+    const struct haul_owner_selection *selection = context;
+    struct owner_pieces pieces = {.count = 0};
+    const struct ownership_job note = {.act = OWNERSHIP_RECLAIMED,
+                                       .result = HAUL_OK,
+                                       .old_version = ownership->config_version,
+                                       .new_version = ownership->config_version + 1,
+                                       .time_s = wall_clock_s()};
+    uint32_t nobody = 0;
+    enum haul_status status = owner_pieces_add_all(&pieces, ownership, selection, error);
+    if (status == HAUL_OK) {
+        status = ownership_peer(ownership, "", &nobody);
+    }
+    for (size_t i = 0; i < pieces.count && status == HAUL_OK; i++) {
+        const struct ownership_move move = {.family = pieces.items[i].family,
+                                            .ranges = &pieces.items[i].range,
+                                            .range_count = 1,
+                                            .mark = {.state = OWNERSHIP_OWN}};
+        status = ownership_put(ownership, &move);
+    }
+    if (status == HAUL_OK) {
+        ownership->config_version++;
+        status = ownership_note(ownership, &note);
+    }
+    owner_pieces_fini(&pieces);
+    return status == HAUL_OK ? HAUL_OK
+                             : haul_error_set(error, status, NULL, 0,
+                                              "the ownership record cannot take the change");
+}
+
+static enum haul_status check_reclaim(const struct ownership *ownership,
+                                      const struct haul_owner_selection *selection,
+                                      bool accept_two_owners, struct haul_error *error)
+{
+    struct owner_pieces pieces = {.count = 0};
+    enum haul_status status = owner_pieces_add_all(&pieces, ownership, selection, error);
+    size_t count = pieces.count;
+    const struct range_map_part *part =
+        count == 0 ? NULL
+                   : ownership_find(ownership, pieces.items[0].family, &pieces.items[0].range,
+                                    OWNERSHIP_RELEASED);
+    const char *peer = part == NULL ? "" : ownership_peer_name(ownership, part->mark.peer);
+    if (status == HAUL_OK && count == 0) {
+        status = haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                                "nothing of what is selected was handed over");
+        haul_error_hint(error, "`haul owner --db DIR` lists what was");
+    } else if (status == HAUL_OK && !accept_two_owners) {
+        status = haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                                "database %s owns these ranges: if it is still there, the same "
+                                "keys have two owners from then on, and their writes part ways",
+                                peer[0] == '\0' ? "(not recorded)" : peer);
+        haul_error_hint(error, "when it is lost for good: --accept-two-owners");
+    }
+    owner_pieces_fini(&pieces);
+    return status;
+}
+
+enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
+                               const struct haul_owner_selection *selection, bool accept_two_owners,
+                               struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = ownership_read(calls, directory, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = check_reclaim(&ownership, selection, accept_two_owners, error);
+    if (status == HAUL_OK) { /* first: a crash behind it leaves what can be taken back once more */
+        status = end_all_decided(calls, directory, selection, &ownership, error);
+    }
+    ownership_fini(&ownership);
+    return status == HAUL_OK
+               ? ownership_update(calls, directory, take_back, (void *)(uintptr_t)selection, error)
+               : status;
+}
+
+/* --- forget ----------------------------------------------------------------------------------- */
+
+/* Errors: UNCONFIRMED. */
+static enum haul_status check_one_forgotten(const struct file_calls *calls, const char *directory,
+                                            const struct journal_entry *entry,
+                                            struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    struct haul_error ignored;
+    enum haul_status status = open_journal(calls, directory, entry, true, &journal, &ignored);
+    enum journal_phase phase =
+        status == HAUL_OK ? journal_state(journal)->phase : JOURNAL_PHASE_PREPARED;
+    journal_close(journal);
+    bool in_doubt = phase == JOURNAL_PHASE_PREPARED || phase == JOURNAL_PHASE_FROZEN ||
+                    phase == JOURNAL_PHASE_COMMITTED || phase == JOURNAL_PHASE_RELEASED;
+    if (status == HAUL_NOT_FOUND || !in_doubt) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                   "a %s job of this database is in doubt (%s): this database and another one may "
+                   "own the same keys from then on",
+                   entry->role == JOURNAL_SOURCE ? "source" : "target",
+                   status == HAUL_OK ? journal_phase_name(phase) : "its journal is damaged");
+    haul_error_hint(error, "for a copy that nobody serves from: --accept-two-owners");
+    return HAUL_UNCONFIRMED;
+}
+
+static enum haul_status check_forget(const struct file_calls *calls, const char *directory,
+                                     const struct journal_entry *entries, size_t count,
+                                     struct haul_error *error)
+{
+    static const struct haul_owner_selection all;
+    struct ownership ownership;
+    struct owner_pieces pieces = {.count = 0};
+    enum haul_status status = ownership_read(calls, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        status = owner_pieces_add_all(&pieces, &ownership, &all, error);
+        ownership_fini(&ownership);
+    }
+    if (status == HAUL_OK && pieces.count > 0) {
+        status = haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                                "%zu ranges of this database were handed over: this database and "
+                                "another one own them from then on",
+                                pieces.count);
+        haul_error_hint(error, "for a copy that nobody serves from: --accept-two-owners");
+    }
+    owner_pieces_fini(&pieces);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        status = check_one_forgotten(calls, directory, &entries[i], error);
+    }
+    return status;
+}
+
+/* A file that no process has: its lock is ours for a moment. Errors: BUSY, those of opening. */
+static enum haul_status remove_file(const struct file_calls *calls, const char *directory,
+                                    const char *name, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    int fd = -1;
+    enum haul_status status = durable_file_path(directory, name, path, error);
+    if (status == HAUL_OK) {
+        status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, &fd, error);
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_lock(calls, fd, path, error);
+        if (status == HAUL_OK && calls->unlink(calls->context, path) != 0) {
+            int code = errno;
+            status = haul_error_set(error, durable_file_status(code), "unlink", code,
+                                    "cannot remove %s", path);
+        }
+        (void)calls->close(calls->context, fd);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
+                              bool accept_two_owners, struct haul_error *error)
+{
+    const struct file_calls *used = calls_or_system(calls);
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
+    if (status == HAUL_OK && !accept_two_owners) {
+        status = check_forget(calls, directory, entries, count, error);
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        char name[JOURNAL_NAME_BYTES_MAX];
+        journal_name_format(entries[i].role, entries[i].job_id, name);
+        status = remove_file(used, directory, name, error);
+    }
+    if (status == HAUL_OK) {
+        status = remove_file(used, directory, "ownership", error);
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_sync_directory(used, directory, error);
+    }
+    free(entries);
+    return status;
+}
+
+/* --- rebuild ---------------------------------------------------------------------------------- */
+
+struct rebuilding {
+    const struct file_calls *calls;
+    const char *directory;
+};
+
+static enum haul_status put_plan(struct ownership *ownership, const struct journal *journal,
+                                 const struct plan *plan)
+{
+    const struct journal_state *state = journal_state(journal);
+    struct ownership_move move = {.ranges = plan->ranges, .range_count = plan->range_count};
+    bool gave = state->role == JOURNAL_SOURCE;
+    enum haul_status status = ownership_peer(ownership, state->peer, &move.mark.peer);
+    move.mark.state = gave ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
+    memcpy(move.mark.job, journal_job_id(journal), RANGE_MARK_JOB_BYTES);
+    for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        move.family = plan->families[i].family.name;
+        status = ownership_put(ownership, &move);
+    }
+    struct ownership_job job = {.act = gave ? OWNERSHIP_GAVE : OWNERSHIP_TOOK,
+                                .peer = move.mark.peer,
+                                .old_version = plan->old_version,
+                                .new_version = gave ? state->decision.new_version
+                                                    : state->committed.new_version,
+                                .time_s = wall_clock_s()};
+    memcpy(job.id, journal_job_id(journal), sizeof(job.id));
+    if (status == HAUL_OK) {
+        status = ownership_note(ownership, &job);
+    }
+    if (job.new_version > ownership->config_version) {
+        ownership->config_version = job.new_version;
+    }
+    return status;
+}
+
+/* An ownership_change: what the journals tell of hand-overs. */
+static enum haul_status tell_by_journals(void *context, struct ownership *ownership,
+                                         struct haul_error *error)
+{
+    const struct rebuilding *rebuilding = context;
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status =
+        journal_directory_list(rebuilding->calls, rebuilding->directory, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        struct journal *journal = NULL;
+        struct plan plan;
+        struct haul_error ignored;
+        if (open_journal(rebuilding->calls, rebuilding->directory, &entries[i], true, &journal,
+                         &ignored) == HAUL_OK &&
+            journal_state(journal)->outcome == JOURNAL_COMMIT &&
+            job_journal_read_plan(journal, &plan, &ignored) == HAUL_OK) {
+            status = put_plan(ownership, journal, &plan);
+            plan_fini(&plan);
+        }
+        journal_close(journal);
+    }
+    free(entries);
+    return status;
+}
+
+enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,
+                               bool accept_two_owners, struct haul_error *error)
+{
+    struct ownership ownership;
+    struct rebuilding rebuilding = {.calls = calls, .directory = directory};
+    enum haul_status status = ownership_read(calls, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        ownership_fini(&ownership);
+    } else if (status != HAUL_CORRUPT) {
+        return status;
+    } else if (!accept_two_owners) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "ranges that were handed over by jobs which have ended count as this "
+                       "database's own from then on");
+        haul_error_hint(error, "restore the file haul/ownership from a backup that is not older "
+                               "than the last hand-over, or --accept-two-owners");
+        return HAUL_UNCONFIRMED;
+    }
+    return ownership_rebuild(calls, directory, wall_clock_s(), tell_by_journals, &rebuilding,
+                             error);
+}

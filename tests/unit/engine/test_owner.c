@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_owner.c — the ownership record in an operator's hands: reading it, taking ranges back,
+ * forgetting, making a damaged one again, deleting what was handed over, and ending jobs whose other
+ * side is lost. */
+#include "haul/owner.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "check.h"
+#include "haul/job.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "version_record.h"
+
+enum { RECORD_COUNT = 10 };
+
+static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
+static const struct haul_owner_selection everything;
+static struct rocks_fixture fixture;
+static struct haul_error error;
+
+static void start(void)
+{
+    rocks_fixture_open(&fixture);
+    memset(&error, 0, sizeof(error));
+    rocks_fixture_fill(&fixture, 0, "a", RECORD_COUNT, 10);
+    rocks_fixture_fill(&fixture, 0, "b", RECORD_COUNT, 10);
+    rocks_fixture_fill(&fixture, 0, "c", RECORD_COUNT, 10);
+}
+
+static void finish(void)
+{
+    rocks_fixture_close(&fixture);
+}
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    check_or_stop(plan_make(plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    plan->new_version = plan->old_version + 1;
+}
+
+static void move(enum version_outcome outcome, const char *from, const char *to)
+{
+    const struct haul_hooks no_hooks = {.context = NULL};
+    struct plan plan;
+    make_plan(&plan, from, to);
+    const struct version_move moved = {.outcome = outcome,
+                                       .job = job,
+                                       .peer = "the other",
+                                       .plan = &plan,
+                                       .new_version = 1,
+                                       .epoch = 1,
+                                       .records = RECORD_COUNT};
+    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+static enum haul_owner_state state_of(const char *from, const char *to)
+{
+    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_owner *owner = NULL;
+    check_status(haul_owner_of_store(fixture.store, &owner, &error), HAUL_OK);
+    enum haul_owner_state state = haul_owner_state_of(owner, "default", &range);
+    haul_owner_free(owner);
+    return state;
+}
+
+/* A journal of this database: PEER, PLAN, and what `types` names. */
+static struct journal *make_journal(enum journal_role role, const char *from, const char *to)
+{
+    struct journal *journal = NULL;
+    struct plan plan;
+    bool existed = false;
+    make_plan(&plan, from, to);
+    check_or_stop(job_journal_open(fixture.store, role, job, &journal, &existed, &error) ==
+                  HAUL_OK);
+    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
+    check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+    return journal;
+}
+
+static void append(struct journal *journal, const struct journal_record *record)
+{
+    check_status(journal_append(journal, record, true, &error), HAUL_OK);
+}
+
+/* A source that died behind its decision. */
+static void leave_decided(void)
+{
+    struct journal *journal = make_journal(JOURNAL_SOURCE, "b", "c");
+    append(journal, &(struct journal_record){.type = JOURNAL_SNAPSHOT,
+                                             .snapshot = {.sequence = 1, .wal_sequence = 1}});
+    append(journal, &(struct journal_record){.type = JOURNAL_FROZEN, .frozen_sequence = 2});
+    journal_close(journal);
+    move(VERSION_RELEASED, "b", "c");
+}
+
+static void leave_prepared(void)
+{
+    static struct journal_prepared prepared = {.new_version = 1, .epoch = 1};
+    struct journal *journal = make_journal(JOURNAL_TARGET, "b", "c");
+    append(journal, &(struct journal_record){.type = JOURNAL_PREPARED, .prepared = &prepared});
+    journal_close(journal);
+}
+
+static size_t list_jobs(struct haul_job *first)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 0;
+    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
+    if (count > 0) {
+        *first = jobs[0];
+    }
+    free(jobs);
+    return count;
+}
+
+static size_t job_count(void)
+{
+    struct haul_job ignored;
+    return list_jobs(&ignored);
+}
+
+static void damage(const char *name)
+{
+    char path[1024];
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    FILE *file = fopen(path, "r+");
+    check_or_stop(file != NULL);
+    check_equal(fseek(file, 12, SEEK_SET), 0);
+    check(fputs("damage", file) >= 0);
+    check_equal(fclose(file), 0);
+}
+
+static void damage_journal(enum journal_role role)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(role, job, name);
+    damage(name);
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static void test_owner_read__never_used__owns_everything(void)
+{
+    struct haul_owner *owner = NULL;
+    start();
+    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_OK);
+    check_text(owner->identity, "");
+    check_equal(owner->range_count, 0);
+    check_equal(owner->job_count, 0);
+    haul_owner_free(owner);
+    check_status(haul_owner_read("/no/such/directory", &owner, &error), HAUL_NOT_FOUND);
+    finish();
+}
+
+static void test_owner_read__moved__ranges_peers_and_history(void)
+{
+    struct haul_owner *owner = NULL;
+    start();
+    move(VERSION_RELEASED, "b", "c");
+    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 1);
+    check_text(owner->ranges[0].family, "default");
+    check_text(owner->ranges[0].peer, "the other");
+    check_equal(owner->ranges[0].state, HAUL_OWNER_RELEASED);
+    check(slice_compare(owner->ranges[0].range.start, text_slice("b")) == 0);
+    check(memcmp(owner->ranges[0].job, job, sizeof(job)) == 0);
+    check_equal(owner->job_count, 1);
+    check_equal(owner->jobs[0].act, HAUL_OWNER_GAVE);
+    check_equal(owner->jobs[0].records, RECORD_COUNT);
+    check_text(owner->identity, fixture.store->ops->identity(fixture.store));
+    haul_owner_free(owner);
+    check_equal(state_of("a", "b"), HAUL_OWNER_OWN);
+    check_equal(state_of("a", "d"), HAUL_OWNER_RELEASED);
+    finish();
+}
+
+/* --- taking back ------------------------------------------------------------------------------ */
+
+static void test_owner_reclaim__unconfirmed__the_risk_and_unchanged(void)
+{
+    start();
+    move(VERSION_RELEASED, "b", "c");
+    check_status(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED);
+    check(strstr(error.text, "the other") != NULL);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    finish();
+}
+
+static void test_owner_reclaim__a_part__only_that(void)
+{
+    const struct haul_range range = {.start = text_slice("b5"), .end = text_slice("z")};
+    const struct haul_owner_selection part = {.ranges = &range, .range_count = 1};
+    start();
+    move(VERSION_RELEASED, "b", "c");
+    check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_OK);
+    check_equal(state_of("b", "b5"), HAUL_OWNER_RELEASED);
+    check_equal(state_of("b5", "c"), HAUL_OWNER_OWN);
+    check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_NOT_FOUND);
+    finish();
+}
+
+static void test_owner_reclaim__decided_and_not_confirmed__the_job_ends(void)
+{
+    start();
+    leave_decided();
+    check_equal(job_count(), 1);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(state_of("a", "z"), HAUL_OWNER_OWN);
+    finish();
+}
+
+/* --- forgetting ------------------------------------------------------------------------------- */
+
+static void test_owner_forget__handed_over_or_in_doubt__unconfirmed(void)
+{
+    for (int prepared = 0; prepared < 2; prepared++) {
+        start();
+        if (prepared == 1) {
+            leave_prepared();
+        } else {
+            move(VERSION_RELEASED, "b", "c");
+        }
+        check_status(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED);
+        check_equal(job_count(), prepared);
+        check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
+        check_equal(job_count(), 0);
+        check_equal(state_of("a", "z"), HAUL_OWNER_OWN);
+        finish();
+    }
+}
+
+static void test_owner_forget__only_taken_over_and_copying__without_a_word(void)
+{
+    start();
+    move(VERSION_IMPORTED, "b", "c");
+    journal_close(make_journal(JOURNAL_TARGET, "c", "d"));
+    check_status(haul_owner_forget(fixture.path, false, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(state_of("b", "c"), HAUL_OWNER_OWN);
+    finish();
+}
+
+static void test_owner_forget__a_process_runs_a_job__busy(void)
+{
+    start();
+    struct journal *journal = make_journal(JOURNAL_TARGET, "c", "d");
+    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY);
+    journal_close(journal);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+/* --- a damaged record ------------------------------------------------------------------------- */
+
+static void test_owner_rebuild__damaged__what_the_journals_tell(void)
+{
+    struct haul_owner *owner = NULL;
+    start();
+    leave_decided();
+    struct journal *journal = NULL;
+    check_status(job_journal_open_existing(fixture.store, JOURNAL_SOURCE, job, &journal, &error),
+                 HAUL_OK);
+    append(journal,
+           &(struct journal_record){.type = JOURNAL_DECISION,
+                                    .decision = {.commit = true, .new_version = 7, .epoch = 1}});
+    journal_close(journal);
+    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_NOT_FOUND);
+    damage("ownership");
+    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_CORRUPT);
+    check_status(haul_owner_rebuild(fixture.path, false, &error), HAUL_UNCONFIRMED);
+    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
+    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_OK);
+    check_equal(owner->config_version, 7);
+    haul_owner_free(owner);
+    finish();
+}
+
+/* --- deleting --------------------------------------------------------------------------------- */
+
+static void test_owner_drop__handed_over__exactly_that(void)
+{
+    struct haul_owner_dropped dropped;
+    start();
+    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_NOT_FOUND);
+    move(VERSION_RELEASED, "b", "c");
+    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_OK);
+    check_equal(dropped.ranges, 1);
+    check_equal(rocks_fixture_count(&fixture, "default"), 2 * RECORD_COUNT);
+    finish();
+}
+
+static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
+{
+    struct haul_owner_dropped dropped;
+    start();
+    leave_decided();
+    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_IN_DOUBT);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    finish();
+}
+
+/* --- jobs whose other side is lost ------------------------------------------------------------ */
+
+static void test_job_force_give_up__prepared__only_with_the_risk_accepted(void)
+{
+    struct haul_job left;
+    start();
+    leave_prepared();
+    check_equal(list_jobs(&left), 1);
+    check_text(left.peer, "the other");
+    check_status(haul_job_give_up(fixture.store, &left, &error), HAUL_IN_DOUBT);
+    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&fixture, "default"), 2 * RECORD_COUNT);
+    finish();
+}
+
+static void test_job_force_give_up__damaged_journal__moved_aside(void)
+{
+    struct haul_job left;
+    start();
+    leave_prepared();
+    damage_journal(JOURNAL_TARGET);
+    check_equal(list_jobs(&left), 1);
+    check_equal(left.condition, HAUL_JOB_DAMAGED);
+    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_equal(job_count(), 1);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    finish();
+}
+
+static void test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out(void)
+{
+    struct haul_job left;
+    start();
+    leave_decided();
+    check_equal(list_jobs(&left), 1);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_IN_DOUBT);
+    check(strstr(error.hint, "--reclaim") != NULL);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_owner_read__never_used__owns_everything),
+    CHECK_TEST(test_owner_read__moved__ranges_peers_and_history),
+    CHECK_TEST(test_owner_reclaim__unconfirmed__the_risk_and_unchanged),
+    CHECK_TEST(test_owner_reclaim__a_part__only_that),
+    CHECK_TEST(test_owner_reclaim__decided_and_not_confirmed__the_job_ends),
+    CHECK_TEST(test_owner_forget__handed_over_or_in_doubt__unconfirmed),
+    CHECK_TEST(test_owner_forget__only_taken_over_and_copying__without_a_word),
+    CHECK_TEST(test_owner_forget__a_process_runs_a_job__busy),
+    CHECK_TEST(test_owner_rebuild__damaged__what_the_journals_tell),
+    CHECK_TEST(test_owner_drop__handed_over__exactly_that),
+    CHECK_TEST(test_owner_drop__not_confirmed__in_doubt_and_all_stays),
+    CHECK_TEST(test_job_force_give_up__prepared__only_with_the_risk_accepted),
+    CHECK_TEST(test_job_force_give_up__damaged_journal__moved_aside),
+    CHECK_TEST(test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out),
+};
+CHECK_MAIN("owner", tests)
