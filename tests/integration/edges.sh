@@ -1,0 +1,199 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# edges.sh — the smallest and the largest keys, records and ranges, also when the receiver dies in
+# the middle; and what a job may take of memory and disk.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite edges "$@"
+maker=$build/tests/store_maker
+reader=$build/tests/store_reader
+
+# receive OPTION...: a receiver at an address that the next one can have again.
+receive() {
+    start_receiver "$work/recv.log" --db target --listen "${address:-127.0.0.1:0}" --once "$@"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    address=$receiver_address
+}
+
+received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
+
+# send EXPECTED-CODE OPTION...
+send() {
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$address" --transport tcp --json "$@"
+}
+
+reads_alike() {
+    "$reader" --digest "$@" source >source.digest
+    "$reader" --digest target >target.digest
+    diff source.digest target.digest || fail 'the databases read differently'
+}
+
+# moves OPTION...: all of it, and both read alike.
+moves() {
+    receive
+    send 0 "$@"
+    received
+    reads_alike
+}
+
+# moves_range RANGE
+moves_range() {
+    receive
+    send 0 --range "$1"
+    received
+    reads_alike --range "$1"
+}
+
+# moves_though_killed RECORDS OPTION...: the receiver is killed when so many records are safe on it,
+# and started again, with the sender still there.
+moves_though_killed() {
+    local records=$1 i
+    shift
+    receive --table-size 1M
+    "$haul" send --db source --to "$address" --transport tcp --json "$@" >"$work/out" \
+        2>"$work/err" </dev/null &
+    sender=$!
+    for ((i = 0; i < 2000; i++)); do
+        "$haul" status --db source --json >status.json 2>status.err || true
+        [[ $(jq ".running.durable_records >= $records" status.json) != true ]] || break
+        kill -0 "$sender" 2>/dev/null || { cat "$work/err"; fail 'the sender has ended'; }
+    done
+    ((i < 2000)) || fail 'nothing became safe'
+    kill -9 "$receiver_pid"
+    reap "$receiver_pid" || true
+    receive --table-size 1M
+    end_process "$sender" || { cat "$work/err"; fail "the sender ended with $?"; }
+    received
+    equal "$(json '.retries >= 1 and .resumed')" true
+}
+
+# --- keys -----------------------------------------------------------------------------------------
+
+test_empty_key__receiver_killed_behind_it__is_not_lost() {
+    "$maker" source 'put \e first' 'fill k 30000 1000' flush
+    moves_though_killed 1 --rate 16M
+    reads_alike
+    "$reader" target >target.records
+    grep -q '^ =6669727374$' target.records || fail 'the record of the empty key is not there'
+}
+
+test_empty_key__alone__moved() {
+    "$maker" source 'put \e \e'
+    moves
+}
+
+# Streams are cut between keys like these, and begin at them.
+test_long_keys__several_readers__moved() {
+    local commands=() i
+    for ((i = 0; i < 200; i++)); do
+        commands+=("large_key $((70000 + i)) v$i" "large_key $((9000 + i)) w$i")
+    done
+    "$maker" source 'options write_buffer_size=1000000' "${commands[@]}" flush
+    moves --readers 4
+}
+
+test_longest_keys__several_readers__moved() {
+    local commands=() i
+    for ((i = 0; i < 6; i++)); do
+        commands+=("large_key $(((8 << 20) - i)) v$i")
+    done
+    "$maker" source "${commands[@]}" flush
+    moves --readers 3
+}
+
+test_long_keys__receiver_killed__goes_on() {
+    local commands=() i
+    for ((i = 0; i < 400; i++)); do
+        commands+=("large_key $((20000 + i)) v$i")
+    done
+    "$maker" source 'fill a 4000 1000' "${commands[@]}" 'fill x 4000 1000' flush
+    moves_though_killed 500 --rate 4M
+    reads_alike
+}
+
+test_key_beyond_the_limit__in_the_range__named() {
+    "$maker" source "large_key $(((8 << 20) + 1)) v" 'put x y' flush
+    receive
+    send 8
+    one_error 'key of 8388609 bytes'
+    ! grep -qi ulimit "$work/err" || fail 'no limit of the system is meant'
+}
+
+test_key_beyond_the_limit__outside_the_range__left_alone() {
+    "$maker" source "large_key $(((8 << 20) + 1)) v" 'put x y' 'put x2 z' flush
+    receive
+    send 0 --prefix x
+    received
+    equal "$("$reader" target | grep -c '=')" 2
+}
+
+test_reverse_order__receiver_killed__goes_on() {
+    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill k 30000 1000' \
+        'put \e last' flush
+    "$maker" target 'options comparator=rocksdb.ReverseBytewiseComparator'
+    moves_though_killed 2000 --rate 16M
+    reads_alike
+}
+
+# --- ranges ---------------------------------------------------------------------------------------
+
+test_range__ends_where_a_table_begins__moved() {
+    "$maker" source 'options disable_auto_compactions=true;write_buffer_size=1073741824' \
+        'fill a 60 600000' flush 'fill b 60 600000' flush
+    moves_range a:b00000000
+}
+
+test_range__of_one_key__moved() {
+    "$maker" source 'fill k 1000 100' flush
+    moves_range k00000500:k00000501
+    equal "$("$reader" target | grep -c '=')" 1
+}
+
+# --- records --------------------------------------------------------------------------------------
+
+# A slot has 64 KiB, with a header, and what a batch adds to a record.
+test_values__around_the_size_of_a_slot__moved() {
+    local commands=() i
+    for ((i = 65300; i <= 65560; i++)); do
+        commands+=("large v$i $i")
+    done
+    local compress
+    for compress in off on; do
+        rm -rf source target
+        "$maker" source "${commands[@]}" flush
+        receive --slot-size 64K
+        send 0 --slot-size 64K --batch-min 1K --batch-max 65472 --compress "$compress"
+        received
+        reads_alike
+    done
+}
+
+test_large_values__more_readers_than_memory_for_their_pieces__moved() {
+    local commands=() i
+    for ((i = 0; i < 6; i++)); do
+        commands+=("large v$i 50000000")
+    done
+    "$maker" source "${commands[@]}" flush
+    moves --readers 4
+}
+
+# --- the source's disk ----------------------------------------------------------------------------
+
+# The log of a job that is slow, and the tables that were merged meanwhile, stay while it runs.
+test_pinned__more_than_allowed__stops_and_keeps() {
+    "$maker" source 'options write_buffer_size=1000000;target_file_size_base=1000000' \
+        'fill k 20000 1000' flush
+    receive
+    send 5 --rate 1M --load 2000 --load-value 1000 --load-keys 1000 --load-for 10ms --pinned-max 4M
+    one_error 'stopped: the job keeps [0-9]+ bytes of log and [0-9]+ of old table files'
+    equal "$(json .error.code)" STOPPED
+    equal "$(json '.pinned_log_bytes + .pinned_table_bytes > 4194304')" true
+    equal "$(json .error.retryable)" true
+    run 0 "$haul" resume --db source --to "$address" --transport tcp --json
+    received
+    same source target
+}
+
+run_tests
