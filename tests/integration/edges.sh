@@ -15,7 +15,9 @@ receive() {
     address=$receiver_address
 }
 
-received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
+received() {
+    end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }
+}
 
 # send EXPECTED-CODE OPTION...
 send() {
