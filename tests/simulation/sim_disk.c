@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "sim_kernel.h"
 #include "sim_memory.h"
+#include "sim_report.h"
 
 enum { TEAR_BYTES = 16, CAPACITY_BYTES_MIN = 1024 };
 
@@ -253,8 +254,14 @@ static int disk_fsync(void *context, int fd)
     bool failing = fails(disk);
     if (disk->slow_ms > 0 && !disk->looking && sim_random_below(disk->random, 3) == 0) {
         uint64_t slow_ns = (uint64_t)NS_PER_MS * sim_random_below(disk->random, disk->slow_ms);
-        disk->slow_ns += slow_ns;
+        sim_say("the disk of %s takes %llu ms", disk->names[0].path,
+                (unsigned long long)(slow_ns / NS_PER_MS));
+        if (sim_kernel.now_ns + slow_ns > disk->slow_until_ns) {
+            disk->slow_since_ns = sim_kernel.now_ns;
+            disk->slow_until_ns = sim_kernel.now_ns + slow_ns;
+        }
         sim_sleep(slow_ns);
+        disk->slow_ns += slow_ns;
     }
     if (!failing && file->dirty_end > file->dirty_begin) {
         memcpy(file->platter + file->dirty_begin, file->bytes + file->dirty_begin,

@@ -58,11 +58,13 @@ struct sim_disk {
     int fail_errno;
     uint64_t failures; /* so far */
     uint64_t changes;  /* so far, of what can be read */
-    uint64_t inodes; /* made so far */
+    uint64_t inodes;   /* made so far */
     size_t space_bytes;
-    uint32_t slow_ms; /* a sync may take so long */
-    uint64_t slow_ns; /* and all of them have, so far */
-    bool looking;     /* the simulation reads: no call fails, nobody else runs */
+    uint32_t slow_ms;       /* a sync may take so long */
+    uint64_t slow_ns;       /* and all that have come back have, so far */
+    uint64_t slow_since_ns; /* the one that takes longest began then ... */
+    uint64_t slow_until_ns; /* ... and comes back then */
+    bool looking;           /* the simulation reads: no call fails, nobody else runs */
 };
 
 /* Empty but for the directory `root`. */

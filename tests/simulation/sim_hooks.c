@@ -233,6 +233,13 @@ void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
     };
 }
 
+/* For so long it has been waiting, perhaps, for what another process of its host waits for. */
+static uint64_t slow_now_ns(const struct sim_disk *disk, uint64_t since_ns)
+{
+    uint64_t began_ns = disk->slow_since_ns > since_ns ? disk->slow_since_ns : since_ns;
+    return disk->slow_until_ns > sim_kernel.now_ns ? sim_kernel.now_ns - began_ns : 0;
+}
+
 /* The hook, a slow disk and a stopped process are not the product's; the rest is. */
 void sim_hooks_check_freeze(const struct sim_command *command)
 {
@@ -243,7 +250,8 @@ void sim_hooks_check_freeze(const struct sim_command *command)
     uint64_t limit_ms = command->patient ? SIM_FREEZE_PATIENT_MS : options->freeze_max_ms;
     uint64_t limit_ns = (limit_ms + FREEZE_ALLOWANCE_MS) * (uint64_t)NS_PER_MS;
     uint64_t excused_ns = command->excused_ns + command->host->disk.slow_ns +
-                          command->host->store.stalled_ns - command->slow_before_ns;
+                          command->host->store.stalled_ns - command->slow_before_ns +
+                          slow_now_ns(&command->host->disk, command->frozen_ns);
     uint64_t lasted_ns = sim_kernel.now_ns - command->frozen_ns;
     if (lasted_ns > limit_ns + excused_ns) {
         sim_fail("I9", "%s has been frozen for %llu ms, of which %llu are excused",

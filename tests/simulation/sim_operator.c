@@ -21,12 +21,42 @@ static uint64_t soon(struct sim_world *world, uint32_t ms_max)
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
+/* Registers are copies of what a cluster has agreed on: some hear of a change later than others. */
+static bool has_stale_register(const struct sim_task *task)
+{
+    return task->source->own_register.in_use &&
+           (strstr(task->text, "config versions differ") != NULL ||
+            strstr(task->text, "config version moved") != NULL);
+}
+
+static void bring_up_to_date(struct sim_register *one, struct sim_register *other)
+{
+    one->version = one->version > other->version ? one->version : other->version;
+    other->version = one->version;
+}
+
+/* Has a job from the task's source to its target come to its end since the task began? */
+static bool has_moved_something(const struct sim_task *task)
+{
+    const struct sim_truth *truth = task->source->truth;
+    for (uint32_t i = task->handed_before; i < truth->handed_count; i++) {
+        const struct sim_handed *handed = &truth->handed[i % SIM_HANDED_COUNT];
+        if (handed->from == task->source->number && handed->to == task->target->number &&
+            handed->owned) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Success means: the target owns, and says so. An alarm means that something was damaged. */
 static void check_outcome(const struct sim_world *world, const struct sim_task *task)
 {
     const struct sim_handed *decision = sim_task_decision(task);
-    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE &&
-        (decision == NULL || !decision->owned)) {
+    /* `resume` goes on with any job that was left. */
+    bool owned = task->verb == SIM_VERB_RESUME ? has_moved_something(task)
+                                               : decision != NULL && decision->owned;
+    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE && !owned) {
         sim_fail("I6", "%s reports success, and %s never took over", task->source->name,
                  task->target->name);
     }
@@ -36,7 +66,7 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     bool reason =
         sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
         sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
-        task->target->foreign > 0 || strstr(task->text, SIM_STORE_FAILURE) != NULL ||
+        task->target->foreign > 0 || has_stale_register(task) || strstr(task->text, SIM_STORE_FAILURE) != NULL ||
         seen[SIM_FAULT_MEMORY] > 0 ||
         /* It went while we knocked. */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
@@ -60,6 +90,9 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     sim_command_drop(command);
     if (task->finished) {
         check_outcome(world, task);
+    }
+    if (task->finished && has_stale_register(task)) {
+        bring_up_to_date(&task->source->own_register, &task->target->own_register);
     }
     task->committed = sim_task_is_settled(task);
     task->over = task->committed ||

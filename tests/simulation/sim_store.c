@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "raw_batch.h"
 #include "sim_kernel.h"
+#include "sim_report.h"
 #include "sim_table.h"
 
 enum { SIM_FAMILY_ID_NEXT = 40, STALL_MS_MAX = 400 };
@@ -64,8 +65,10 @@ enum haul_status sim_store_try(struct sim_store *store, const char *call, struct
     if (sim_random_chance(store->random, store->stall_parts)) {
         store->stalls++;
         uint64_t stall_ns = (uint64_t)NS_PER_MS * sim_random_below(store->random, STALL_MS_MAX);
-        store->stalled_ns += stall_ns;
+        sim_say("the database of %s stalls for %llu ms", store->path,
+                (unsigned long long)(stall_ns / NS_PER_MS));
         sim_sleep(stall_ns);
+        store->stalled_ns += stall_ns;
     }
     if (store->fail_in == 0 || --store->fail_in > 0) {
         return HAUL_OK;
