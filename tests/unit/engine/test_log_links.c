@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_log_links.c — second names and copies of log files: only what haul made goes again. */
+#include "log_links.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "log_rescue.h"
+#include "rocks_fixture.h"
+
+static struct rocks_fixture fixture; /* only its directory */
+static struct haul_error error;
+
+static void path_of(char path[512], const char *name)
+{
+    (void)snprintf(path, 512, "%s/%s", fixture.path, name);
+}
+
+static void make_file(const char *name, const char *text)
+{
+    char path[512];
+    path_of(path, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    check_or_stop(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    (void)close(fd);
+}
+
+static void make_directory(const char *name)
+{
+    char path[512];
+    path_of(path, name);
+    check_or_stop(mkdir(path, 0755) == 0);
+}
+
+static bool is_there(const char *name)
+{
+    char path[512];
+    path_of(path, name);
+    return access(path, F_OK) == 0;
+}
+
+static void check_content(const char *name, const char *expected)
+{
+    char path[512];
+    char text[64] = "";
+    path_of(path, name);
+    FILE *file = fopen(path, "re");
+    check_or_stop(file != NULL);
+    check(fgets(text, sizeof(text), file) != NULL);
+    (void)fclose(file);
+    check_text(text, expected);
+}
+
+static void begin(void)
+{
+    rocks_fixture_make_directory(&fixture);
+    error = (struct haul_error){0};
+    make_file("000004.log", "four");
+    make_file("000007.log", "seven");
+    make_file("LOG", "no log");
+}
+
+static void make_links(void)
+{
+    check_status(log_links_make(fixture.path, fixture.path, NULL, &error), HAUL_OK);
+}
+
+static void test_log_links__made_and_dropped__nothing_is_left(void)
+{
+    begin();
+    make_links();
+    check(log_links_exist(fixture.path));
+    check_content("archive/000004.log", "four");
+    check_content("archive/000007.log", "seven");
+    check(!is_there("archive/LOG"));
+    log_links_drop(fixture.path, fixture.path, false);
+    check(!is_there("archive") && !is_there("haul"));
+    check_content("000004.log", "four");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_links_drop__archive_of_the_owner__stays(void)
+{
+    begin();
+    make_directory("archive");
+    make_file("archive/000003.log", "three");
+    make_file("archive/000004.log", "his own");
+    make_links();
+    check_content("archive/000004.log", "his own");
+    log_links_drop(fixture.path, fixture.path, false);
+    check_content("archive/000003.log", "three");
+    check_content("archive/000004.log", "his own");
+    check(!is_there("archive/000007.log"));
+    check(!log_links_exist(fixture.path));
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_links_make__again_with_a_new_log__both_go(void)
+{
+    begin();
+    make_links();
+    make_file("000009.log", "nine");
+    make_links();
+    check_content("archive/000009.log", "nine");
+    log_links_drop(fixture.path, fixture.path, false);
+    check(!is_there("archive"));
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_links_drop__forget__names_stay(void)
+{
+    begin();
+    make_links();
+    log_links_drop(fixture.path, fixture.path, true);
+    check(!log_links_exist(fixture.path));
+    check_content("archive/000004.log", "four");
+    rocks_fixture_close(&fixture);
+}
+
+/* --- copies ----------------------------------------------------------------------------------- */
+
+static void test_log_rescue__twice__two_copies(void)
+{
+    char copy[512];
+    begin();
+    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_OK);
+    check(strstr(copy, "/haul/damaged-log-1") != NULL);
+    check_content("haul/damaged-log-1/000004.log", "four");
+    check_content("haul/damaged-log-1/000007.log", "seven");
+    check(!is_there("haul/damaged-log-1/LOG"));
+    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_OK);
+    check_content("haul/damaged-log-2/000004.log", "four");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_rescue__log_that_cannot_be_read__io_and_nothing_left(void)
+{
+    char copy[512];
+    begin();
+    make_directory("000008.log"); /* whom a read answers EISDIR */
+    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO);
+    check(!is_there("haul/damaged-log-1"));
+    rocks_fixture_close(&fixture);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_log_links__made_and_dropped__nothing_is_left),
+    CHECK_TEST(test_log_links_drop__archive_of_the_owner__stays),
+    CHECK_TEST(test_log_links_make__again_with_a_new_log__both_go),
+    CHECK_TEST(test_log_links_drop__forget__names_stay),
+    CHECK_TEST(test_log_rescue__twice__two_copies),
+    CHECK_TEST(test_log_rescue__log_that_cannot_be_read__io_and_nothing_left),
+};
+
+CHECK_MAIN("log_links", tests)

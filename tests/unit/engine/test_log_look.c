@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_log_look.c — logs that RocksDB has written, whole, damaged, torn and compressed. */
+#include "log_look.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bytes.h"
+#include "check.h"
+#include "foreign_database.h"
+#include "log_unpack.h"
+
+enum { RECORDS = 3000 };
+
+static struct foreign_database foreign;
+static struct log_look look;
+static struct haul_error error;
+
+static void put_many(const char *prefix)
+{
+    for (int i = 0; i < RECORDS; i++) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "%s%06d", prefix, i);
+        foreign_put(&foreign, key, "a value of some length, so that there are several blocks");
+    }
+}
+
+static void merge(const char *key)
+{
+    char *message = NULL;
+    rocksdb_writeoptions_t *options = rocksdb_writeoptions_create();
+    rocksdb_merge(foreign.db, options, key, strlen(key), "x", 1, &message);
+    rocksdb_writeoptions_destroy(options);
+    foreign_check(message);
+}
+
+static void open_with(const char *options)
+{
+    foreign_init(&foreign);
+    foreign_set(&foreign, options);
+    foreign_open(&foreign);
+    error = (struct haul_error){0};
+}
+
+/* The only log file that is not empty. */
+static int open_log(void)
+{
+    DIR *directory = opendir(foreign.path);
+    const struct dirent *entry;
+    int fd = -1;
+    check_or_stop(directory != NULL);
+    while (fd < 0 && (entry = readdir(directory)) != NULL) {
+        fd = log_look_is_log(entry->d_name) ? openat(dirfd(directory), entry->d_name, O_RDWR) : -1;
+    }
+    (void)closedir(directory);
+    check_or_stop(fd >= 0);
+    return fd;
+}
+
+static void damage_at(off_t offset)
+{
+    int fd = open_log();
+    check_or_stop(pwrite(fd, "damage", 6, offset) == 6);
+    (void)close(fd);
+}
+
+static void look_again(void)
+{
+    check_status(log_look(foreign.path, 0, &look, &error), HAUL_OK);
+}
+
+static void test_log_look__plain_records__counted(void)
+{
+    open_with("");
+    put_many("a");
+    foreign_close(&foreign);
+    look_again();
+    check_equal(look.record_count, RECORDS);
+    check_equal(look.last_sequence, RECORDS);
+    check(!look.loses_records && !look.is_opaque && !look.has_prepared && !look.has_blob_index);
+    check_equal(look.merge_family_count, 0);
+    foreign_fini(&foreign);
+}
+
+static void test_log_look__merges__family_noted_once(void)
+{
+    open_with("merge_operator=StringAppendOperator");
+    merge("a");
+    merge("b");
+    foreign_close(&foreign);
+    look_again();
+    check_equal(look.merge_family_count, 1);
+    check_equal(look.merge_families[0], 0);
+    foreign_fini(&foreign);
+}
+
+static void test_log_look__compressed__looked_into(void)
+{
+    open_with("merge_operator=StringAppendOperator;wal_compression=kZSTD");
+    put_many("a");
+    merge("b");
+    foreign_close(&foreign);
+    look_again();
+    check_equal(look.record_count, RECORDS + 1);
+    check_equal(look.last_sequence, RECORDS + 1);
+    check_equal(look.merge_family_count, 1);
+    check(!look.is_opaque);
+    foreign_fini(&foreign);
+}
+
+static void test_log_look__damaged_in_the_middle__loses_records(void)
+{
+    open_with("");
+    put_many("a");
+    foreign_close(&foreign);
+    damage_at(100000);
+    look_again();
+    check(look.loses_records);
+    check(strstr(look.damage, ".log is damaged at byte") != NULL);
+    check(look.last_sequence == RECORDS); /* the last whole one, wherever it lies */
+    foreign_fini(&foreign);
+}
+
+static void test_log_look__torn_at_its_end__loses_nothing(void)
+{
+    open_with("");
+    put_many("a");
+    foreign_close(&foreign);
+    int fd = open_log();
+    check_or_stop(ftruncate(fd, lseek(fd, 0, SEEK_END) - 5) == 0);
+    (void)close(fd);
+    look_again();
+    check(!look.loses_records);
+    check_equal(look.record_count, RECORDS - 1);
+    check_equal(look.last_sequence, RECORDS - 1);
+    foreign_fini(&foreign);
+}
+
+static void test_log_unpack__no_frame__corrupt(void)
+{
+    struct log_unpack unpack = {0};
+    struct haul_slice record;
+    check_status(log_unpack(&unpack, slice_of("no frame", 8), &record, &error), HAUL_CORRUPT);
+    check_status(log_unpack(&unpack, slice_of(NULL, 0), &record, &error), HAUL_CORRUPT);
+    log_unpack_fini(&unpack);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_log_look__plain_records__counted),
+    CHECK_TEST(test_log_look__merges__family_noted_once),
+    CHECK_TEST(test_log_look__compressed__looked_into),
+    CHECK_TEST(test_log_look__damaged_in_the_middle__loses_records),
+    CHECK_TEST(test_log_look__torn_at_its_end__loses_nothing),
+    CHECK_TEST(test_log_unpack__no_frame__corrupt),
+};
+
+CHECK_MAIN("log_look", tests)
