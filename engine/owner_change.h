@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_change.h — what an operator does about the ownership record, below haul/owner.h: `directory`
- * is `<database>/haul`, and files are reached by `calls` (NULL: the system's). Errors are those that
- * haul/owner.h names. Thread: any. */
+/* owner_change.h — what an operator does about the ownership record, below haul/owner.h:
+ * `directory` is `<database>/haul`, and files are reached by `calls` (NULL: the system's). Errors
+ * are those that haul/owner.h names. Thread: any. */
 #ifndef HAUL_OWNER_CHANGE_H
 #define HAUL_OWNER_CHANGE_H
 

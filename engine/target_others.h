@@ -51,7 +51,8 @@ enum haul_status target_others_end_over(const struct target_newcomer *newcomer,
 void target_others_fini(struct target_others *others);
 
 /* End one job that is not prepared. `keep` (NULL: none) names families that stay; `steps` are of
- * the clearing. Takes the journal over. Errors: those of journals and store; the journal stays then. */
+ * the clearing. Takes the journal over. Errors: those of journals and store; the journal stays
+ * then. */
 enum haul_status target_others_end(struct haul_store *store, struct journal *journal,
                                    const char *text, const struct plan *keep,
                                    const struct haul_steps *steps,

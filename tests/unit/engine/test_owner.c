@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_owner.c — the ownership record in an operator's hands: reading it, taking ranges back,
- * forgetting, making a damaged one again, deleting what was handed over, and ending jobs whose other
- * side is lost. */
+ * forgetting, making a damaged one again, deleting what was handed over, and ending jobs whose
+ * other side is lost. */
 #include "haul/owner.h"
 
 #include <stdio.h>
