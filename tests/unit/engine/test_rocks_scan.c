@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_rocks_scan.c — families, scans, snapshots, reads and writes of a real database. */
 #include <dirent.h>
+#include <rocksdb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,6 +400,32 @@ static void test_rocks_flush__written_without_log__survives_reopening(void)
     rocks_fixture_close(&fixture);
 }
 
+static unsigned log_syncs;   /* that were asked for */
+static unsigned log_flushes; /* without a sync */
+
+void __real_rocksdb_flush_wal(rocksdb_t *db, unsigned char sync, char **message);
+void __wrap_rocksdb_flush_wal(rocksdb_t *db, unsigned char sync, char **message);
+
+void __wrap_rocksdb_flush_wal(rocksdb_t *db, unsigned char sync, char **message)
+{
+    log_syncs += sync != 0;
+    log_flushes += sync == 0;
+    __real_rocksdb_flush_wal(db, sync, message);
+}
+
+/* Out of the process is not on the disk yet. */
+static void test_rocks_sync__written_with_log__synced(void)
+{
+    open_fixture();
+    put("a", "1");
+    log_syncs = 0;
+    log_flushes = 0;
+    check_status(ops->sync(fixture.store, &error), HAUL_OK);
+    check_equal(log_syncs, 1);
+    check_equal(log_flushes, 0);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_rocks_sync__manual_log__written_out(void)
 {
     struct foreign_database database = {.manual_wal_flush = true};
@@ -531,6 +558,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_range_size__table_damaged__corrupt),
     CHECK_TEST(test_rocks_write__batch_of_all_kinds__takes_effect),
     CHECK_TEST(test_rocks_flush__written_without_log__survives_reopening),
+    CHECK_TEST(test_rocks_sync__written_with_log__synced),
     CHECK_TEST(test_rocks_sync__manual_log__written_out),
     CHECK_TEST(test_rocks_range_clear__middle__neighbours_stay),
     CHECK_TEST(test_rocks_range_clear__unbounded_end__rest_stays),

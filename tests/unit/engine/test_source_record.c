@@ -110,6 +110,24 @@ static void test_source_record_adopt__ownership_cannot_be_read__error_and_the_jo
     rocks_fixture_close(&source);
 }
 
+/* Decided is decided, whether the journal repeats it or only the ownership record says so. */
+static void test_source_record_give_up__decided__in_doubt_and_the_job_stays(void)
+{
+    static const bool in_journal[] = {true, false};
+    for (size_t i = 0; i < CHECK_COUNT(in_journal); i++) {
+        struct plan plan = {.family_count = 0};
+        rocks_fixture_open(&source);
+        decide_and_die(&plan, in_journal[i]);
+        memset(record.job, 3, sizeof(record.job));
+        check_status(source_record_give_up(source.store, record.job, &error), HAUL_IN_DOUBT);
+        check_equal(job_count(), 1);
+        source_record_init(&record, &options);
+        check_status(source_record_find(&record, &error), HAUL_IN_DOUBT);
+        source_record_fini(&record);
+        rocks_fixture_close(&source);
+    }
+}
+
 /* No memory, nobody there, cancelled: whatever ends a `resolve`, the decision is there for the
  * next. */
 static void test_source_record_end__resolve_failed__the_job_stays(void)
@@ -335,6 +353,7 @@ static void test_source_record_decide__embedders_register_moved_on__fenced(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolved_before_released__journal_is_gone),
     CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
+    CHECK_TEST(test_source_record_give_up__decided__in_doubt_and_the_job_stays),
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),

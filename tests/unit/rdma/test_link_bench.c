@@ -220,6 +220,8 @@ static void test_link_bench_serve__words_that_make_no_sense__each_ends_its_run(v
     put_u32(many.body + 4, HAUL_LINK_BENCH_LINKS_MAX + 1);
     struct word beyond = word_of(BENCH_LINK, 8);
     put_u32(beyond.body, HAUL_LINK_BENCH_LINKS_MAX);
+    struct word far_beyond = word_of(BENCH_LINK, 8);
+    put_u32(far_beyond.body, UINT32_MAX / 2);
     struct word runs[][2] = {
         {word_of(BENCH_READY, 0), start},
         {word_of(BENCH_START, BENCH_START_BYTES - 1), start},
@@ -229,6 +231,7 @@ static void test_link_bench_serve__words_that_make_no_sense__each_ends_its_run(v
         {start, word_of(BENCH_LINK, 3)}, /* not even an index */
         {start, word_of(BENCH_LINK, 8)}, /* of a link that nobody opened */
         {start, beyond},
+        {start, far_beyond},
     };
     start_serving(&served);
     for (size_t i = 0; i < CHECK_COUNT(runs); i++) {
