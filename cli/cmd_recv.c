@@ -20,11 +20,14 @@ struct recv_options {
     uint32_t applier_count;
     enum haul_lane lane;
     uint64_t table_size_bytes;
+    uint64_t keep_free_bytes;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
     uint32_t peer_timeout_ms;
     struct config_version config_version;
 };
+
+#define KEEP_FREE_USUAL UINT64_MAX /* not given */
 
 #define AT(parser, member) OPTION_AT(parser, struct recv_options, member)
 
@@ -58,6 +61,13 @@ static const struct option_rule rules[] = {
      .help = "auto (default): table files where it is safe and pays; ingest (table\n"
              "files); writebatch (through the log)",
      AT(option_lane, lane)},
+    {.name = "keep-free",
+     .value_name = "SIZE",
+     .help = "so much of the disk stays free: what does not fit is refused or stopped\n"
+             "(default 5 % of it, at least 1G, at most 10 %)",
+     AT(option_size_u64, keep_free_bytes),
+     .min = 0,
+     .max = INT64_MAX},
     CONFIG_VERSION_RULE(struct recv_options),
     {.name = "appliers",
      .value_name = "N",
@@ -87,6 +97,14 @@ static enum haul_status keep_others_off(void *context, const struct haul_reserva
     return HAUL_OK;
 }
 
+/* One byte is as good as none, which would be the usual share. */
+static uint64_t keep_free_of(const struct recv_options *given)
+{
+    return given->keep_free_bytes == KEEP_FREE_USUAL ? 0
+           : given->keep_free_bytes == 0             ? 1
+                                                     : given->keep_free_bytes;
+}
+
 /* Listen for an open store, wait, report. Returns the exit code. */
 static int recv_into(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
@@ -105,6 +123,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .applier_count = given->applier_count,
         .lane = given->lane,
         .table_size_bytes = given->table_size_bytes,
+        .keep_free_bytes = keep_free_of(given),
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
         .hooks = {.reserve = keep_others_off},
@@ -122,7 +141,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
 
 static int run_recv(const struct command *command, int argc, char **argv)
 {
-    struct recv_options options = {.database = NULL};
+    struct recv_options options = {.keep_free_bytes = KEEP_FREE_USUAL};
     struct output output;
     int exit_code = 0;
     if (!command_parse(command, argc, argv, &options, &exit_code)) {

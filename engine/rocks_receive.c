@@ -5,6 +5,7 @@
  * Of what an embedder has open RocksDB says what is in force. What the tool opens has no compaction
  * filter, for RocksDB cannot make one of its name; but its owner has, and so the name that was
  * stored counts. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -55,6 +56,19 @@ static enum haul_status check_database(struct rocks_store *store, struct haul_er
         haul_error_hint(error, "open it without unordered_write while it receives");
         return HAUL_UNSUPPORTED;
     }
+    return HAUL_OK;
+}
+
+enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
+                             struct haul_error *error)
+{
+    struct statvfs disk;
+    const char *path = rocks_of(base)->path;
+    if (statvfs(path, &disk) != 0) {
+        return haul_error_set(error, HAUL_IO, "statvfs", errno, "cannot look at %s", path);
+    }
+    space->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+    space->total_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
     return HAUL_OK;
 }
 

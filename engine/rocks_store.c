@@ -353,6 +353,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .family_drop = rocks_family_drop,
     .family_options = rocks_family_options,
     .receive_check = rocks_receive_check,
+    .space = rocks_space,
     .send_check = rocks_send_check,
     .sequence = store_sequence,
     .snapshot_open = rocks_snapshot_open,

@@ -165,6 +165,8 @@ enum haul_status rocks_receive_check(struct haul_store *base, const char *name, 
                                      struct haul_error *error);
 enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
                                    struct haul_error *error);
+enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
+                             struct haul_error *error);
 enum haul_status rocks_send_check(struct haul_store *base, const uint32_t *family_ids, size_t count,
                                   struct haul_error *error);
 

@@ -647,6 +647,7 @@ static void run_source(struct haul_migration *migration)
     struct source_ending ending = {.outcome = &source->base.result.error,
                                    .was_accepted =
                                        source->was_accepted || source->job.record.continued,
+                                   .kept = figures.kept,
                                    .peer_knows = figures.peer_knows};
     source_record_end(&source->job.record, &ending);
 }

@@ -404,8 +404,9 @@ static enum haul_status end_journal(struct source_record *record, struct journal
                                     const struct source_ending *ending, struct haul_error *error)
 {
     enum haul_status outcome = ending->outcome->status;
-    bool kept = outcome == HAUL_CLOSED || outcome == HAUL_TIMEOUT || outcome == HAUL_REFUSED ||
-                outcome == HAUL_UNREACHABLE || outcome == HAUL_BUSY || outcome == HAUL_STOPPED;
+    bool kept = ending->kept || outcome == HAUL_CLOSED || outcome == HAUL_TIMEOUT ||
+                outcome == HAUL_REFUSED || outcome == HAUL_UNREACHABLE || outcome == HAUL_BUSY ||
+                outcome == HAUL_STOPPED;
     bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
     if (outcome == HAUL_OK) {
         record->journal = NULL;

@@ -87,6 +87,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 struct source_ending {
     const struct haul_error *outcome;
     bool was_accepted; /* the target took Hello: it may have a record of the job */
+    bool kept;         /* and keeps it, whatever the outcome is */
     bool peer_knows;   /* and knows that it is over */
 };
 /* The job is over: finish the journal, or leave it for a later run. */

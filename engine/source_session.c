@@ -234,6 +234,7 @@ static void end_kept(struct source_session *session, const struct haul_error *er
         return;
     }
     session->outcome = *error;
+    session->figures.kept = true;
     source_thaw(session, now_ns);
     if (session->channel_up) {
         haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
@@ -307,6 +308,12 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
     bool waits = came_back || error.status == HAUL_BUSY;
     if (waits && session->state <= SOURCE_PLANNING && source_may_retry(session, &error, now_ns)) {
         source_go_retry(session, &error, now_ns);
+        return;
+    }
+    /* A disk that is full now may have room later: what has arrived is worth the wait. */
+    bool stands = session->accepted_once || session->options.continued;
+    if (stands && error.status == HAUL_NO_SPACE && session->state <= SOURCE_PLANNING) {
+        end_kept(session, &error, now_ns);
         return;
     }
     source_abort_job(session, &error, false, now_ns);

@@ -148,6 +148,7 @@ struct source_session_figures {
     uint64_t freeze_started_ns; /* 0: never */
     uint64_t freeze_ended_ns;
     bool verified;
+    bool kept;       /* this attempt ended so that both sides keep what has arrived */
     bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
     uint32_t retries;
 };

@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "space_limit.h"
 #include "target_plan.h"
 
 enum {
@@ -265,6 +266,20 @@ enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_
     return status;
 }
 
+/* --- space ------------------------------------------------------------------------------------ */
+
+enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_ns,
+                                         struct haul_error *error)
+{
+    enum { INTERVAL_MS = 250, INTERVAL_BYTES = 8 << 20 };
+    if (now_ns < copy->space_due_ns && copy->bytes < copy->space_due_bytes) {
+        return HAUL_OK;
+    }
+    copy->space_due_ns = now_ns + (uint64_t)INTERVAL_MS * NS_PER_MS;
+    copy->space_due_bytes = copy->bytes + INTERVAL_BYTES;
+    return space_limit_check(copy->target->store, copy->target->keep_free_bytes, error);
+}
+
 /* --- progress --------------------------------------------------------------------------------- */
 
 uint64_t target_copy_progress_ns(const struct target_copy *copy)
@@ -327,5 +342,24 @@ void target_copy_result(const struct target_copy *copy, struct haul_result *resu
         family->records = copy->digests[i].count;
         family->bytes = copy->digests[i].bytes;
         digest_format(&copy->digests[i], family->digest);
+    }
+}
+
+void target_copy_figures(const struct target_copy *copy, uint64_t now_ns,
+                         struct haul_progress *progress)
+{
+    struct haul_link_stats stats;
+    receiver_links_stats(&copy->links, &stats);
+    *progress = (struct haul_progress){
+        .transport = copy->links.transport,
+        .records = copy->records,
+        .bytes = copy->bytes,
+        .wire_bytes = stats.bytes_received,
+        .bytes_expected = copy->bytes_expected,
+        .durable_records = copy->durable_records,
+        .durable_bytes = copy->durable_bytes,
+    };
+    if (copy->started_ns > 0) {
+        progress->seconds = (double)(now_ns - copy->started_ns) / (double)NS_PER_S;
     }
 }

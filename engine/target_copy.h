@@ -28,7 +28,9 @@ struct target_copy {
     struct position_queue positions; /* durable in the store, not yet in the records */
     bool started;                    /* the plan was accepted, blocks may come */
     uint64_t started_ns;             /* 0: never */
-    uint64_t started_sequence;       /* of the store, when the ranges were checked */
+    uint64_t space_due_ns; /* when the free space is looked at next, or at so many bytes */
+    uint64_t space_due_bytes;
+    uint64_t started_sequence; /* of the store, when the ranges were checked */
     uint32_t flushes_missing;
     uint64_t records;
     uint64_t bytes;
@@ -81,6 +83,9 @@ bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed)
 /* Has nothing come since this Prepare? What did belongs to another one, and the appliers may be
  * changing what the digests are taken from. */
 bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Prepare *prepare);
+/* Now and then, while records come in: is there room for more? Errors: NO_SPACE. */
+enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_ns,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* After FLUSHED: what was accumulated, into `digests`; false: families in `scan_wanted` have to be
  * scanned, or ingested tables to be looked for. */
 bool target_copy_take_digests(struct target_copy *copy);
@@ -97,5 +102,9 @@ void target_copy_hurry_progress(struct target_copy *copy);
 
 /* What came of it: links, lane, versions, families. */
 void target_copy_result(const struct target_copy *copy, struct haul_result *result);
+
+/* What has come so far; the phase is left out. */
+void target_copy_figures(const struct target_copy *copy, uint64_t now_ns,
+                         struct haul_progress *progress);
 
 #endif

@@ -548,6 +548,11 @@ static uint64_t activity_of(const struct target_job *job)
 
 bool target_job_poll(struct target_job *job)
 {
+    struct haul_error full = {0};
+    if (target_session_state(job->session) == TARGET_RECEIVING &&
+        target_copy_check_space(&job->copy, now_ns(job), &full) != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_STOP, &full);
+    }
     bool any = poll_channel(job);
     any = poll_links(job) || any;
     any = poll_appliers(job) || any;
@@ -679,21 +684,8 @@ void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct l
 
 void target_job_progress(const struct target_job *job, struct haul_progress *progress)
 {
-    struct haul_link_stats stats;
-    receiver_links_stats(&job->copy.links, &stats);
-    *progress = (struct haul_progress){
-        .phase = target_state_phase(target_session_state(job->session)),
-        .transport = job->copy.links.transport,
-        .records = job->copy.records,
-        .bytes = job->copy.bytes,
-        .wire_bytes = stats.bytes_received,
-        .bytes_expected = job->copy.bytes_expected,
-        .durable_records = job->copy.durable_records,
-        .durable_bytes = job->copy.durable_bytes,
-    };
-    if (job->copy.started_ns > 0) {
-        progress->seconds = (double)(now_ns(job) - job->copy.started_ns) / (double)NS_PER_S;
-    }
+    target_copy_figures(&job->copy, now_ns(job), progress);
+    progress->phase = target_state_phase(target_session_state(job->session));
 }
 
 struct option_report *target_job_differences(struct target_job *job)

@@ -14,6 +14,7 @@
 #include "call_steps.h"
 #include "job_journal.h"
 #include "planted_bug.h"
+#include "space_limit.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -639,11 +640,25 @@ static enum haul_status check_plan(struct target_record *record, struct plan *pl
     return status;
 }
 
+/* What is overwritten makes room, and what has arrived needs none. */
+static enum haul_status check_space(const struct target_record *record, const struct plan *plan,
+                                    struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    uint64_t keep_bytes = record->target->keep_free_bytes;
+    return record->resumed || plan->overwrite
+               ? space_limit_check(store, keep_bytes, error)
+               : space_limit_check_plan(store, keep_bytes, plan, error);
+}
+
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
     enum haul_status status = target_plan_lane(record->target->store, plan->lane,
                                                record->target->lane, &record->lane, error);
+    if (status == HAUL_OK) {
+        status = check_space(record, plan, error);
+    }
     if (status != HAUL_OK) {
         plan_fini(plan);
         return status;

@@ -276,6 +276,7 @@ small_disk() {
     mount -t tmpfs -o "size=${size}k" haul-faults "$directory" 2>mount.err || { cat mount.err; skip 'no right to mount'; }
     trap 'status=$?; end_processes; umount -l "$work/'$directory'"; exit $status' EXIT
     [[ $side == target ]] || cp -a kept/. source/ || fail 'the source does not fit'
+    receiver_options+=(--keep-free 0) # or it would end before
     receive
     start_send
     ended "$sender"

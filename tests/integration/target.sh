@@ -179,4 +179,51 @@ test_recv__other_merge_operator__refused() {
         'options merge_operator=StringAppendOperator' 'put zzz 1' 'delete zzz'
 }
 
+# --- a disk that is too small ---------------------------------------------------------------------
+
+# small_disk SIZE: the target lies on it.
+small_disk() {
+    mkdir target
+    mount -t tmpfs -o "size=$1" haul-target target 2>mount.err || { cat mount.err; skip 'no right to mount'; }
+    trap 'status=$?; end_processes; umount -l "$work/target"; exit $status' EXIT
+}
+
+test_recv__plan_does_not_fit__refused_and_nothing_changed() {
+    small_disk 40m
+    "$maker" source 'options compression=kNoCompression' 'fill key 600 100000'
+    "$maker" target 'put other x' 'delete other'
+    "$reader" --digest target >before.digest
+    receive
+    send 7
+    one_error 'no space for the plan: about [0-9]+ MiB are to come, and the target has [0-9]+ MiB free'
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+    "$reader" --digest target >after.digest
+    cmp before.digest after.digest
+    [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'a journal was left'
+}
+
+# Small by its files, and large without their compression: the plan cannot tell.
+test_recv__disk_fills_up__stopped_before_it_is_full_and_resumed() {
+    local code=0 free
+    small_disk 60m
+    db_bench --db=source --benchmarks=fillseq,compact --num=300000 --value_size=400 --compression_ratio=0.01 \
+        --compression_type=zstd >"$work/db_bench.log" 2>&1
+    "$maker" target 'options compression=kNoCompression;write_buffer_size=2097152' 'put other x' 'delete other'
+    receive --keep-free 16M --table-size 4M
+    run 7 "$haul" send --db source --to "$receiver_address" --transport tcp --retry 3s --rate 20M --compress off
+    one_error 'the target.*disk runs out of space'
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 7
+    grep -q 'runs out of space' "$work/recv.log" || { cat "$work/recv.log"; fail 'the receiver does not say why'; }
+    free=$(df --output=avail -k target | tail -n 1)
+    ((free > 4000)) || fail "only $free KiB were left"
+    "$maker" target 'put other x' 'delete other'
+    mount -o remount,size=400m target
+    receive --keep-free 16M
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    received
+    reads_alike
+}
+
 run_tests

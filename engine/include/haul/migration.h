@@ -150,6 +150,10 @@ struct haul_target_options {
     uint32_t applier_count; /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
+    /* So much of the database's file system stays free: a plan that does not fit is refused, and
+     * a job that comes to it is stopped, with NO_SPACE. 0: 5 % of it, at least 1 GiB, at most
+     * 10 %. */
+    uint64_t keep_free_bytes;
     /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a
      * job nor end `once`. It travels in the clear. None: any source. */
     struct haul_slice secret;

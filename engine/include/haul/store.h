@@ -70,6 +70,12 @@ enum haul_write_flags {
     HAUL_WRITE_NO_WAL = 1 << 1, /* durable only after flush() */
 };
 
+/* Of the file system in which a store lies. */
+struct haul_space {
+    uint64_t free_bytes; /* for this process's user */
+    uint64_t total_bytes;
+};
+
 struct haul_store;
 struct haul_snapshot;
 struct haul_scan;
@@ -120,6 +126,10 @@ struct haul_store_ops {
      * when a view is open. NULL: they do. Errors: UNSUPPORTED (named, with a remedy), others. */
     enum haul_status (*send_check)(struct haul_store *store, const uint32_t *family_ids,
                                    size_t family_count, struct haul_error *error);
+
+    /* NULL: not known. Errors: IO. */
+    enum haul_status (*space)(struct haul_store *store, struct haul_space *space,
+                              struct haul_error *error);
 
     /* The last sequence number given out. */
     uint64_t (*sequence)(struct haul_store *store);

@@ -48,6 +48,7 @@ static inline void open_session_as(const struct source_session_options *kind)
         .peer_timeout_ms = PEER_TIMEOUT_MS,
         .retry_max_ms = RETRY_MAX_MS,
         .decided = kind->decided,
+        .continued = kind->continued,
         .only_tells = kind->only_tells};
     memset(options.job, 7, sizeof(options.job));
     check_or_stop(source_session_create(&options, &session) == HAUL_OK);

@@ -141,6 +141,23 @@ static void test_source_session__targets_disk_fails__is_not_believed_to_know(voi
     }
 }
 
+/* What has arrived stays on both sides, until there is room again. */
+static void test_source_session__targets_disk_is_full_after_the_return__kept(void)
+{
+    static const struct source_session_options continued = {.continued = true};
+    open_session_as(&continued);
+    propose(true, 1);
+    feed_refused(HAUL_NO_SPACE, 2);
+    bool resume = false;
+    check(!sends(MESSAGE_ABORT, &resume));
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_NO_SPACE);
+    struct source_session_figures figures;
+    source_session_figures(session, &figures);
+    check(figures.kept && !figures.peer_knows);
+    source_session_destroy(session);
+}
+
 /* Whoever comes while another job runs waits, as a new job, and not for ever. */
 static void test_source_session__busy_at_first__tries_again_within_its_limit(void)
 {
@@ -392,6 +409,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(
         test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know),
     CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
+    CHECK_TEST(test_source_session__targets_disk_is_full_after_the_return__kept),
     CHECK_TEST(test_source_session__busy_at_first__tries_again_within_its_limit),
     CHECK_TEST(test_source_session__connection_refused_as_busy__tries_again),
     CHECK_TEST(test_source_session__nobody_listens_at_first__ends),

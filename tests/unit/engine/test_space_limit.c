@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_space_limit.c — what has to stay free, by default and as given. */
+#include <string.h>
+
+#include "check.h"
+#include "space_limit.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+static struct haul_space disk;
+static enum haul_status answer;
+static struct haul_error error;
+
+static enum haul_status tell_space(struct haul_store *store, struct haul_space *space,
+                                   struct haul_error *why)
+{
+    (void)store;
+    (void)why;
+    *space = disk;
+    return answer;
+}
+
+static const struct haul_store_ops ops = {.space = tell_space};
+static struct haul_store store = {.ops = &ops};
+
+static void set_disk(uint64_t total_bytes, uint64_t free_bytes)
+{
+    disk = (struct haul_space){.free_bytes = free_bytes, .total_bytes = total_bytes};
+    answer = HAUL_OK;
+    memset(&error, 0, sizeof(error));
+}
+
+static enum haul_status look(uint64_t keep_bytes)
+{
+    return space_limit_check(&store, keep_bytes, &error);
+}
+
+static enum haul_status look_at_plan(uint64_t keep_bytes, uint64_t first, uint64_t second)
+{
+    struct plan_stream streams[] = {{.bytes = first}, {.bytes = second}};
+    struct plan plan = {.streams = streams, .stream_count = 2};
+    return space_limit_check_plan(&store, keep_bytes, &plan, &error);
+}
+
+static void test_space_limit_check__large_disk__five_per_cent_are_kept(void)
+{
+    set_disk(100 * GIB, 5 * GIB);
+    check_status(look(0), HAUL_OK);
+    set_disk(100 * GIB, 5 * GIB - 1);
+    check_status(look(0), HAUL_NO_SPACE);
+}
+
+static void test_space_limit_check__middling_disk__one_gib_is_kept(void)
+{
+    set_disk(12 * GIB, GIB);
+    check_status(look(0), HAUL_OK);
+    set_disk(12 * GIB, GIB - 1);
+    check_status(look(0), HAUL_NO_SPACE);
+}
+
+static void test_space_limit_check__small_disk__a_tenth_is_kept(void)
+{
+    set_disk(100 * MIB, 10 * MIB);
+    check_status(look(0), HAUL_OK);
+    set_disk(100 * MIB, 10 * MIB - 1);
+    check_status(look(0), HAUL_NO_SPACE);
+    check(strstr(error.text, "9 MiB are free, and 10 MiB are kept") != NULL);
+    check(strstr(error.hint, "--keep-free") != NULL);
+}
+
+static void test_space_limit_check__given__nothing_else_counts(void)
+{
+    set_disk(100 * GIB, MIB);
+    check_status(look(MIB), HAUL_OK);
+    check_status(look(1), HAUL_OK);
+    check_status(look(MIB + 1), HAUL_NO_SPACE);
+}
+
+static void test_space_limit_check__space_is_not_known__no_limit(void)
+{
+    set_disk(0, 0);
+    answer = HAUL_IO;
+    check_status(look(GIB), HAUL_OK);
+    static const struct haul_store_ops silent = {.space = NULL};
+    struct haul_store other = {.ops = &silent};
+    check_status(space_limit_check(&other, GIB, &error), HAUL_OK);
+}
+
+static void test_space_limit_check_plan__all_streams_count__refused_when_they_do_not_fit(void)
+{
+    set_disk(100 * GIB, 20 * GIB);
+    check_status(look_at_plan(10 * GIB, 4 * GIB, 6 * GIB), HAUL_OK);
+    check_status(look_at_plan(10 * GIB, 4 * GIB, 6 * GIB + 1), HAUL_NO_SPACE);
+    check(strstr(error.text, "about 10240 MiB are to come, and the target has 20480 MiB free") !=
+          NULL);
+}
+
+/* They come from a peer. */
+static void test_space_limit_check_plan__bytes_beyond_all_numbers__refused(void)
+{
+    set_disk(100 * GIB, 20 * GIB);
+    check_status(look_at_plan(1, UINT64_MAX, 10), HAUL_NO_SPACE);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_space_limit_check__large_disk__five_per_cent_are_kept),
+    CHECK_TEST(test_space_limit_check__middling_disk__one_gib_is_kept),
+    CHECK_TEST(test_space_limit_check__small_disk__a_tenth_is_kept),
+    CHECK_TEST(test_space_limit_check__given__nothing_else_counts),
+    CHECK_TEST(test_space_limit_check__space_is_not_known__no_limit),
+    CHECK_TEST(test_space_limit_check_plan__all_streams_count__refused_when_they_do_not_fit),
+    CHECK_TEST(test_space_limit_check_plan__bytes_beyond_all_numbers__refused),
+};
+
+CHECK_MAIN("space_limit", tests)
