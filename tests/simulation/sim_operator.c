@@ -66,8 +66,8 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     bool reason =
         sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
         sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
-        task->target->foreign > 0 || has_stale_register(task) || strstr(task->text, SIM_STORE_FAILURE) != NULL ||
-        seen[SIM_FAULT_MEMORY] > 0 ||
+        task->target->foreign > 0 || has_stale_register(task) ||
+        strstr(task->text, SIM_STORE_FAILURE) != NULL || seen[SIM_FAULT_MEMORY] > 0 ||
         /* It went while we knocked. */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
         /* The target was told to give the job up. */

@@ -25,7 +25,7 @@ enum {
     NEVER = -1,
 };
 
-/* --- a store of numbered keys, which may be without end ---------------------------------------- */
+/* --- a store of numbered keys, which may be without end --------------------------------------- */
 
 static atomic_bool endless;
 static atomic_uint scanned_count;
