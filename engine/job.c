@@ -106,6 +106,7 @@ static bool read_job(const char *directory, const struct journal_entry *entry, s
     job->role = entry->role == JOURNAL_SOURCE ? HAUL_JOB_SOURCE : HAUL_JOB_TARGET;
     memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
     memcpy(job->peer, journal_state(journal)->peer, sizeof(job->peer));
+    job->condition = journal_is_copy(journal) ? HAUL_JOB_FOREIGN : HAUL_JOB_SOUND;
     describe(journal, job);
     journal_close(journal);
     return !done;

@@ -153,7 +153,8 @@ static enum haul_status look_at(struct job_journals *found, struct journal_confi
     struct journal *journal = NULL;
     config->read_only = true;
     enum haul_status status = journal_open(config, &journal, error);
-    if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
+    bool aborted = status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
+    if (aborted && !journal_is_copy(journal)) { /* a copy is refused below */
         return keep_journal(found, journal, error);
     }
     journal_close(journal);

@@ -40,11 +40,13 @@ enum {
     AT_SEED = 12,
     AT_JOB_ID = 16,
     AT_IDENTITY = 32,
-    AT_RESERVED = 96, /* zeros */
+    AT_INODE = 96, /* from format 2 on: of the file itself; 0: not known */
+    AT_BIRTH = 104,
+    AT_RESERVED = 112, /* zeros */
     AT_CRC = 124,
 };
 
-_Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_RESERVED, "the identity fits");
+_Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_INODE, "the identity fits");
 _Static_assert(AT_CRC + 4 == JOURNAL_HEADER_BYTES, "the checksum ends the header");
 _Static_assert(JOURNAL_FILE_BYTES_MAX - JOURNAL_POSITIONS_BYTES_MAX > 2 * JOURNAL_BODY_BYTES_MAX,
                "the finished streams and the decision fit behind the limit");
@@ -55,8 +57,10 @@ struct journal {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     uint8_t job_id[JOURNAL_JOB_ID_BYTES];
     char identity[HAUL_IDENTITY_BYTES_MAX];
+    struct file_identity file; /* as the header names it */
     int fd;
     bool read_only;
+    bool is_copy;
     bool unsynced; /* appended since the last sync */
     uint32_t seed;
     uint64_t end;    /* where the next record goes */
@@ -129,7 +133,17 @@ static void header_encode(const struct journal *journal, uint8_t header[JOURNAL_
     put_u32(header + AT_SEED, journal->seed);
     memcpy(header + AT_JOB_ID, journal->job_id, sizeof(journal->job_id));
     memcpy(header + AT_IDENTITY, journal->identity, strlen(journal->identity));
+    put_u64(header + AT_INODE, journal->file.inode);
+    put_u64(header + AT_BIRTH, journal->file.birth_ns);
     put_u32(header + AT_CRC, crc32c(header, AT_CRC));
+}
+
+/* A header that is sound. */
+static void note_file(struct journal *journal, const uint8_t *header)
+{
+    bool named = get_u16(header + AT_VERSION) > 1;
+    journal->file.inode = named ? get_u64(header + AT_INODE) : 0;
+    journal->file.birth_ns = named ? get_u64(header + AT_BIRTH) : 0;
 }
 
 /* Check the header and take identity and seed from it. Errors: CORRUPT, VERSION, MISMATCH. */
@@ -149,7 +163,7 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
         haul_error_hint(error, "finish the job with the haul that began it");
         return HAUL_VERSION;
     }
-    if (get_u32(header + AT_CRC) != crc32c(header, AT_CRC) || header[AT_RESERVED - 1] != 0) {
+    if (get_u32(header + AT_CRC) != crc32c(header, AT_CRC) || header[AT_INODE - 1] != 0) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "the header of %s is damaged",
                               journal->path);
     }
@@ -166,6 +180,7 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
         haul_error_hint(error, "the database was replaced or restored while the job was open");
         return HAUL_MISMATCH;
     }
+    note_file(journal, header);
     journal->seed = get_u32(header + AT_SEED);
     return HAUL_OK;
 }
@@ -293,6 +308,9 @@ static enum haul_status publish(struct journal *journal, const char *temporary,
     if (calls->random(calls->context, &journal->seed, sizeof(journal->seed)) != 0) {
         return fail_call(journal, HAUL_IO, "getentropy", error);
     }
+    if (calls->identity(calls->context, journal->fd, &journal->file) != 0) {
+        return fail_call(journal, HAUL_IO, "statx", error);
+    }
     uint8_t header[JOURNAL_HEADER_BYTES];
     header_encode(journal, header);
     enum haul_status status =
@@ -373,8 +391,39 @@ static enum haul_status harden(struct journal *journal, struct haul_slice file,
     return HAUL_OK;
 }
 
+/* Is the file the one that its header names? Birth times tell, too, where the system has them.
+ * Errors: MISMATCH (it is not, and may be changed), IO. */
+static enum haul_status check_file(struct journal *journal, bool adopts, uint8_t *header,
+                                   struct haul_error *error)
+{
+    struct file_identity now;
+    if (journal->calls->identity(journal->calls->context, journal->fd, &now) != 0) {
+        return haul_error_set(error, HAUL_IO, "statx", errno, "cannot read the journal %s",
+                              journal->path);
+    }
+    const struct file_identity *made = &journal->file;
+    bool born_elsewhere =
+        made->birth_ns != 0 && now.birth_ns != 0 && made->birth_ns != now.birth_ns;
+    journal->is_copy = made->inode != 0 && (made->inode != now.inode || born_elsewhere);
+    if (!journal->is_copy || journal->read_only) {
+        return HAUL_OK;
+    }
+    if (!adopts) {
+        haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                       "%s is a copy: its job is the original database's", journal->path);
+        haul_error_hint(error, "`haul owner --db DIR --forget` makes a copy a database of its own; "
+                               "`--adopt`, when the original was moved here");
+        return HAUL_MISMATCH;
+    }
+    journal->file = now;
+    put_u64(header + AT_INODE, now.inode);
+    put_u64(header + AT_BIRTH, now.birth_ns);
+    put_u32(header + AT_CRC, crc32c(header, AT_CRC));
+    return HAUL_OK;
+}
+
 /* Errors: CORRUPT, VERSION, MISMATCH, LIMIT, NO_MEMORY, NO_SPACE, IO. */
-static enum haul_status load(struct journal *journal, const char *identity,
+static enum haul_status load(struct journal *journal, const struct journal_config *config,
                              struct haul_error *error)
 {
     uint8_t *data = NULL;
@@ -386,7 +435,10 @@ static enum haul_status load(struct journal *journal, const char *identity,
                               "cannot read the journal %s", journal->path);
     }
     struct haul_slice file = slice_of(data, size);
-    status = header_decode(journal, file, identity, error);
+    status = header_decode(journal, file, config->identity, error);
+    if (status == HAUL_OK) {
+        status = check_file(journal, config->adopts, data, error);
+    }
     if (status == HAUL_OK) {
         size_t sound_size = 0;
         struct haul_slice records =
@@ -415,7 +467,7 @@ enum haul_status journal_open(const struct journal_config *config, struct journa
         status = durable_file_lock(journal->calls, journal->fd, journal->path, error);
     }
     if (status == HAUL_OK) {
-        status = load(journal, config->identity, error);
+        status = load(journal, config, error);
     }
     if (status != HAUL_OK) {
         goto fail;
@@ -575,6 +627,11 @@ const uint8_t *journal_job_id(const struct journal *journal)
 const char *journal_identity(const struct journal *journal)
 {
     return journal->identity;
+}
+
+bool journal_is_copy(const struct journal *journal)
+{
+    return journal->is_copy;
 }
 
 enum haul_status journal_remove(struct journal *journal, struct haul_error *error)

@@ -31,7 +31,7 @@
 enum {
     JOURNAL_JOB_ID_BYTES = 16,
     JOURNAL_HEADER_BYTES = 128,
-    JOURNAL_FORMAT_VERSION = 2, /* 1, which is read, has no PEER */
+    JOURNAL_FORMAT_VERSION = 2, /* 1, which is read, has no PEER and does not name its file */
     JOURNAL_FORMAT_VERSION_MIN = 1,
     JOURNAL_NAME_BYTES_MAX = 48, /* "source-", 32 digits, ".journal", NUL */
     /* Beyond this size, DELTA and POSITION without a finished stream are refused; all other records
@@ -53,6 +53,8 @@ struct journal_config {
     /* Read without the lock and change nothing, also while the job runs elsewhere; every append
      * is INVALID. Only for journal_open. */
     bool read_only;
+    /* A copy becomes the original: the header names the file that it lies in now. */
+    bool adopts;
 };
 
 /* A new, empty journal, durable with its name. Errors: EXISTS, BUSY (being created elsewhere),
@@ -61,7 +63,7 @@ enum haul_status journal_create(const struct journal_config *config, struct jour
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Open and replay; a torn tail is cut off. Errors: NOT_FOUND, BUSY (another process has it),
- * MISMATCH (of another database), VERSION (written by another haul), CORRUPT (header torn, or a
+ * MISMATCH (of another database; not to read only: a copy of the original file), VERSION (written by another haul), CORRUPT (header torn, or a
  * durable record rotted), INVALID (path too long), LIMIT, NO_MEMORY, NO_SPACE, IO. */
 enum haul_status journal_open(const struct journal_config *config, struct journal **journal,
                               struct haul_error *error) HAUL_MUST_CHECK;
@@ -80,6 +82,10 @@ enum haul_status journal_sync(struct journal *journal, struct haul_error *error)
 const struct journal_state *journal_state(const struct journal *journal);
 const uint8_t *journal_job_id(const struct journal *journal); /* JOURNAL_JOB_ID_BYTES */
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
+
+/* Does the file lie elsewhere than where it was made: copied, or restored from a backup? Only of one
+ * that is read only, or was adopted. */
+bool journal_is_copy(const struct journal *journal);
 
 /* Delete the file, durably. The journal can only be closed then.
  * Errors: INVALID (the job has begun and is not DONE), IO and those of opening a directory. */

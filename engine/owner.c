@@ -96,6 +96,13 @@ static enum haul_status make_view(const struct file_calls *calls, const char *di
         haul_owner_free(made);
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the record");
     }
+    bool copied = false;
+    status = owner_look_copied(calls, directory, &copied, error);
+    if (status != HAUL_OK) {
+        haul_owner_free(made);
+        return status;
+    }
+    made->origin = copied ? HAUL_OWNER_COPY : HAUL_OWNER_SAME;
     fill_ranges(view);
     fill_jobs(view);
     *owner = made;
@@ -232,10 +239,7 @@ enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
 {
     char path[PATH_BYTES_MAX];
     enum haul_status status = directory_below(directory, path, error);
-    (void)accept_two_owners;
-    return status == HAUL_OK ? haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                                              "this database is no copy of another one")
-                             : status;
+    return status == HAUL_OK ? owner_adopt(NULL, path, accept_two_owners, error) : status;
 }
 
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,

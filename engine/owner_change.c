@@ -325,6 +325,86 @@ enum haul_status owner_forget(const struct file_calls *calls, const char *direct
     return status;
 }
 
+/* --- adopt ------------------------------------------------------------------------------------ */
+
+/* Damaged ones are neither. */
+static enum haul_status look_at_copy(const struct file_calls *calls, const char *directory,
+                                     const struct journal_entry *entry, bool *copied,
+                                     struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status = open_journal(calls, directory, entry, true, &journal, error);
+    if (status == HAUL_OK) {
+        *copied = *copied || journal_is_copy(journal);
+        journal_close(journal);
+    }
+    return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
+}
+
+enum haul_status owner_look_copied(const struct file_calls *calls, const char *directory,
+                                   bool *copied, struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    *copied = false;
+    enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        status = look_at_copy(calls, directory, &entries[i], copied, error);
+    }
+    free(entries);
+    return status;
+}
+
+static enum haul_status adopt_one(const struct file_calls *calls, const char *directory,
+                                  const struct journal_entry *entry, struct haul_error *error)
+{
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    struct journal_config config = {
+        .directory = directory, .role = entry->role, .calls = calls, .read_only = true};
+    struct journal *journal = NULL;
+    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    enum haul_status status = journal_open(&config, &journal, error);
+    if (status == HAUL_OK) {
+        (void)snprintf(identity, sizeof(identity), "%s", journal_identity(journal));
+        journal_close(journal);
+        journal = NULL;
+        config.identity = identity;
+        config.read_only = false;
+        config.adopts = true;
+        status = journal_open(&config, &journal, error);
+        journal_close(status == HAUL_OK ? journal : NULL);
+    }
+    return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
+}
+
+enum haul_status owner_adopt(const struct file_calls *calls, const char *directory,
+                             bool accept_two_owners, struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    bool copied = false;
+    enum haul_status status = owner_look_copied(calls, directory, &copied, error);
+    if (status == HAUL_OK && !copied) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                              "no unfinished job of this database came from elsewhere");
+    }
+    if (status == HAUL_OK && !accept_two_owners) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "if the original is still there, both go on with the same jobs, and the "
+                       "same keys have two owners");
+        haul_error_hint(error, "when it was moved here: --accept-two-owners");
+        return HAUL_UNCONFIRMED;
+    }
+    if (status == HAUL_OK) {
+        status = journal_directory_list(calls, directory, &entries, &count, error);
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        status = adopt_one(calls, directory, &entries[i], error);
+    }
+    free(entries);
+    return status;
+}
+
 /* --- rebuild ---------------------------------------------------------------------------------- */
 
 struct rebuilding {

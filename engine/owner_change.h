@@ -13,6 +13,11 @@ enum haul_status owner_reclaim(const struct file_calls *calls, const char *direc
                                struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
                               bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status owner_adopt(const struct file_calls *calls, const char *directory,
+                             bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
+/* Is there a journal that was not made in this directory? */
+enum haul_status owner_look_copied(const struct file_calls *calls, const char *directory,
+                                   bool *copied, struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,
                                bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
 

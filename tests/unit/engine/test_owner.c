@@ -357,7 +357,82 @@ static void test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out
     finish();
 }
 
+/* --- copies ----------------------------------------------------------------------------------- */
+
+/* The journal's file becomes another one with the same bytes, as cp -r makes it. */
+static void copy_journal(enum journal_role role)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    char command[4200];
+    journal_name_format(role, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    (void)snprintf(command, sizeof(command), "cp -p '%s' '%s.new' && mv '%s.new' '%s'", path, path,
+                   path, path);
+    check_equal(system(command), 0);
+}
+
+static enum haul_owner_origin origin(void)
+{
+    struct haul_owner *owner = NULL;
+    check_status(haul_owner_read(fixture.path, &owner, &error), HAUL_OK);
+    enum haul_owner_origin found = owner->origin;
+    haul_owner_free(owner);
+    return found;
+}
+
+static void test_job__of_a_copy__never_acted_on(void)
+{
+    struct haul_job left;
+    start();
+    leave_prepared();
+    check_equal(origin(), HAUL_OWNER_SAME);
+    copy_journal(JOURNAL_TARGET);
+    check_equal(origin(), HAUL_OWNER_COPY);
+    check_equal(list_jobs(&left), 1);
+    check_equal(left.condition, HAUL_JOB_FOREIGN);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_MISMATCH);
+    check(strstr(error.hint, "--forget") != NULL && strstr(error.hint, "--adopt") != NULL);
+    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_owner_adopt__moved__its_jobs_can_go_on(void)
+{
+    struct haul_job left;
+    start();
+    check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_NOT_FOUND);
+    leave_prepared();
+    check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_NOT_FOUND);
+    copy_journal(JOURNAL_TARGET);
+    check_status(haul_owner_adopt(fixture.path, false, &error), HAUL_UNCONFIRMED);
+    check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_OK);
+    check_equal(list_jobs(&left), 1);
+    check_equal(left.condition, HAUL_JOB_SOUND);
+    check_equal(origin(), HAUL_OWNER_SAME);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
+    finish();
+}
+
+static void test_source_check__jobs_of_a_copy__refused_by_name(void)
+{
+    struct haul_source_options options = {.to = "127.0.0.1:7447"};
+    start();
+    leave_decided();
+    copy_journal(JOURNAL_SOURCE);
+    options.store = fixture.store;
+    check_status(haul_source_check(&options, &error), HAUL_MISMATCH);
+    check(strstr(error.text, "source-010203") != NULL);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_job__of_a_copy__never_acted_on),
+    CHECK_TEST(test_owner_adopt__moved__its_jobs_can_go_on),
+    CHECK_TEST(test_source_check__jobs_of_a_copy__refused_by_name),
     CHECK_TEST(test_owner_read__never_used__owns_everything),
     CHECK_TEST(test_owner_read__moved__ranges_peers_and_history),
     CHECK_TEST(test_owner_reclaim__unconfirmed__the_risk_and_unchanged),
