@@ -91,6 +91,9 @@ static int drop(const struct drop_options *options, struct output *output)
     if (status == HAUL_OK) {
         status = haul_owner_drop(store, &selection, &dropped, &error);
         store->ops->close(store);
+        if (status == HAUL_NOT_FOUND && error.hint[0] == '\0') {
+            haul_error_hint(&error, "`haul owner --db %s` shows what it owns", options->database);
+        }
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);

@@ -126,9 +126,16 @@ static int run_on(const struct owner_options *options, struct output *output)
     const char *action = action_of(options);
     size_t job_count_max = options->job_count_max == 0 ? JOB_COUNT_DEFAULT : options->job_count_max;
     enum haul_status status = check(options, &error);
+    if (status == HAUL_OK) {
+        status = database_check(options->database, &error);
+    }
     if (status == HAUL_OK && action != NULL) {
         database_adopt_owner(options->database, output);
         status = change(options, &error);
+        if (status == HAUL_NOT_FOUND && error.hint[0] == '\0') {
+            haul_error_hint(&error, "`haul owner --db %s` shows the record as it is",
+                            options->database);
+        }
     }
     if (status == HAUL_OK) {
         status = read_record(options, &owner, &error);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_status.c — `haul status`: what runs on a database, and what jobs have left there. */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "command.h"
 #include "control_socket.h"
+#include "database_open.h"
 #include "exit_code.h"
 #include "haul/job.h"
 #include "human_size.h"
@@ -143,22 +143,6 @@ static void print_jobs(const struct haul_job *jobs, size_t count, const char *di
     }
 }
 
-/* A directory without a database has no jobs, and that would be no answer to its user. */
-static enum haul_status check_database(const char *directory, struct haul_error *error)
-{
-    static const char *const files[] = {"CURRENT", "haul"};
-    char path[4096];
-    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
-        if (access(path, F_OK) == 0 || errno != ENOENT) {
-            return HAUL_OK;
-        }
-    }
-    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no RocksDB database in %s", directory);
-    haul_error_hint(error, "check the directory");
-    return HAUL_NOT_FOUND;
-}
-
 static int report(const struct status_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -167,7 +151,7 @@ static int report(const struct status_options *options, struct output *output)
     size_t count = 0;
     enum haul_status status = haul_jobs_list(options->database, &jobs, &count, &error);
     if (status == HAUL_OK) {
-        status = check_database(options->database, &error);
+        status = database_check(options->database, &error);
     }
     if (status != HAUL_OK) {
         free(jobs);

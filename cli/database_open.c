@@ -96,6 +96,21 @@ static void name_holder(const char *directory, struct haul_error *error)
     }
 }
 
+enum haul_status database_check(const char *directory, struct haul_error *error)
+{
+    static const char *const files[] = {"CURRENT", "haul"};
+    char path[PATH_BYTES_MAX];
+    for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", directory, files[i]);
+        if (access(path, F_OK) == 0 || errno != ENOENT) {
+            return HAUL_OK;
+        }
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no RocksDB database in %s", directory);
+    haul_error_hint(error, "check the directory");
+    return HAUL_NOT_FOUND;
+}
+
 /* --- the place of a new one ------------------------------------------------------------------- */
 
 /* RocksDB makes the last directory of the path, and would say the rest in many words. */

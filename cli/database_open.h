@@ -13,6 +13,10 @@
  * the first file is written. */
 void database_adopt_owner(const char *directory, struct output *output);
 
+/* Is there one? For commands that only read what haul keeps beside it: a directory without a
+ * database has no jobs, and to say so would be no answer. Errors: NOT_FOUND. */
+enum haul_status database_check(const char *directory, struct haul_error *error) HAUL_MUST_CHECK;
+
 /* haul_rocks_store_open after database_adopt_owner. Its errors; BUSY names the process that has the
  * database when that can be found. */
 enum haul_status database_open(const char *directory, const struct haul_rocks_options *options,

@@ -484,3 +484,13 @@ bool source_copy_event(struct source_copy *copy, struct source_event *event)
     }
     return false;
 }
+
+struct digest source_copy_total(const struct source_copy *copy)
+{
+    struct digest total = {0};
+    for (size_t i = 0; i < copy->options.plan->family_count; i++) {
+        total.count += copy->family_digests[i].count;
+        total.bytes += copy->family_digests[i].bytes;
+    }
+    return total;
+}

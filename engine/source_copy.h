@@ -96,6 +96,8 @@ void source_copy_freeze(struct source_copy *copy, bool frozen);
 void source_copy_round(struct source_copy *copy);
 /* Work out count and digest of every family; a DIGESTED event follows. */
 void source_copy_digest(struct source_copy *copy);
+/* Count and bytes of all families, once they are worked out. */
+struct digest source_copy_total(const struct source_copy *copy);
 /* Stop readers early and close the links; for the end of a job. */
 void source_copy_stop(struct source_copy *copy);
 

@@ -103,6 +103,7 @@ static void call_freeze(void *context, struct haul_error *error)
 static void call_decide(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
+    source->job.record.moved = source_copy_total(&source->copy);
     error->status = source_record_decide(&source->job.record, &source->job.plan, error);
 }
 
@@ -565,8 +566,6 @@ static void publish(struct source_migration *source)
 
 static void fill_families(struct source_migration *source, struct haul_result *result)
 {
-    uint64_t bytes = 0;
-    uint64_t records = 0;
     result->family_count = source->job.plan.family_count;
     for (size_t i = 0; i < source->job.plan.family_count; i++) {
         const struct digest none = {0};
@@ -577,12 +576,11 @@ static void fill_families(struct source_migration *source, struct haul_result *r
         family->records = digest->count;
         family->bytes = digest->bytes;
         digest_format(digest, family->digest);
-        bytes += digest->bytes;
-        records += digest->count;
     }
     if (result->status == HAUL_OK && source->has_copy) {
-        result->progress.bytes = bytes;
-        result->progress.records = records;
+        struct digest total = source_copy_total(&source->copy);
+        result->progress.bytes = total.bytes;
+        result->progress.records = total.count;
     }
 }
 

@@ -348,7 +348,9 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                       .plan = plan,
                                       .expected = record->recorded_version,
                                       .new_version = plan->new_version,
-                                      .epoch = record->epoch};
+                                      .epoch = record->epoch,
+                                      .records = record->moved.count,
+                                      .bytes = record->moved.bytes};
     /* Without a register of the embedder's the change of the ownership record is the decision, and
      * the journal repeats it; with one, the journal's record is. */
     enum haul_status status = version_record_move(record->source->store, hooks, &move, error);

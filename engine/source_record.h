@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 
+#include "digest.h"
 #include "haul/migration.h"
 #include "job_journal.h"
 #include "plan.h"
@@ -25,6 +26,7 @@ struct source_record {
     struct source_earlier earlier;
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the target's, once it has answered */
     bool peer_differs;                  /* from the one that the job was begun with */
+    struct digest moved;                /* of everything, before the decision; for the history */
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
 };
 

@@ -213,6 +213,17 @@ static uint64_t epoch_of(const struct journal_state *state)
 
 /* --- owning ----------------------------------------------------------------------------------- */
 
+/* Count and bytes of everything, as it was prepared. */
+static struct digest total_of(const struct journal_prepared *prepared)
+{
+    struct digest total = {0};
+    for (uint32_t i = 0; i < prepared->digest_count; i++) {
+        total.count += prepared->digests[i].digest.count;
+        total.bytes += prepared->digests[i].digest.bytes;
+    }
+    return total;
+}
+
 /* What follows COMMITTED, before DONE: the version and the hook. Each may have been done already.
  */
 static enum haul_status own_plan(struct target_record *record,
@@ -222,13 +233,16 @@ static enum haul_status own_plan(struct target_record *record,
 {
     struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
+    const struct digest total = total_of(&journal_state(journal)->prepared);
     const struct version_move move = {.outcome = VERSION_IMPORTED,
                                       .job = journal_job_id(journal),
                                       .peer = journal_state(journal)->peer,
                                       .plan = plan,
                                       .expected = record->recorded_version,
                                       .new_version = committed->new_version,
-                                      .epoch = committed->epoch};
+                                      .epoch = committed->epoch,
+                                      .records = total.count,
+                                      .bytes = total.bytes};
     enum haul_status status = version_record_move(store, hooks, &move, error);
     if (status == HAUL_OK && hooks->own != NULL) {
         status = hooks->own(hooks->context, committed->new_version, error);

@@ -250,8 +250,16 @@ test_s6__sent_again__refused_with_the_owner() {
     can_own
     run 0 "$haul" owner --db source --json
     equal "$(json '.ranges[0].state')" released
+    equal "$(json '.jobs[0].records')" "$(records_of target)"
+    equal "$(json '.jobs[0].bytes > 100000')" true
     run 0 "$haul" owner --db target --json
     equal "$(json '.ranges[0].state')" imported
+    equal "$(json '.jobs[0].records > 0')" true
+    run 3 "$haul" owner --db target --adopt
+    one_error '`haul owner --db target` shows'
+    mkdir empty
+    run 3 "$haul" owner --db empty
+    one_error 'no RocksDB database in empty'
 }
 
 test_s7__taken_back__from_the_database_that_owns_it() {
