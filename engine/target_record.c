@@ -561,6 +561,10 @@ static enum haul_status admit(struct target_record *record, struct target_others
     if (status == HAUL_OK) { /* again: writes of others from here on are told by the sequence */
         status = target_plan_check_empty(store, &record->plan, NULL, 0, error);
     }
+    if (status == HAUL_OK && !HAUL_PLANTED_BUG(EMPTY_UNSYNCED)) {
+        /* What was deleted there must not come back with a crash in the middle of the job. */
+        status = store->ops->sync(store, error);
+    }
     record->checked_sequence = store->ops->sequence(store);
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
