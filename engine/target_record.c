@@ -469,7 +469,11 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
                               "the job's plan is not the one that was begun");
     }
     bool complete = false;
-    enum haul_status status = read_positions(record, &complete, error);
+    /* A journal that failed may hold a plan whose families went when the job was refused. */
+    enum haul_status status = target_plan_make(record->target->store, &record->plan, error);
+    if (status == HAUL_OK) {
+        status = read_positions(record, &complete, error);
+    }
     if (status == HAUL_OK) {
         status = complete ? scan_base(record, error) : clear_behind(record, error);
     }
