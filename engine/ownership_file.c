@@ -68,6 +68,8 @@ enum haul_status ownership_read(const struct file_calls *calls, const char *dire
     if (status == HAUL_VERSION) {
         haul_error_set(error, status, NULL, 0, "%s was written by a newer haul", path);
         haul_error_hint(error, "use that release, or a newer one, on this database");
+    } else if (status == HAUL_NO_MEMORY) {
+        haul_error_set(error, status, NULL, 0, "no memory for the ownership record %s", path);
     } else if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "the ownership record %s is damaged", path);
         haul_error_hint(error,

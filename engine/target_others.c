@@ -293,8 +293,10 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
     enum haul_status status =
         job_journal_list(newcomer->store, JOURNAL_TARGET, &entries, &count, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        if (memcmp(entries[i].job_id, newcomer->job, HAUL_JOB_BYTES) != 0) {
-            status = look_at(newcomer, plan, entries[i].job_id, others, error);
+        const uint8_t *job = entries[i].job_id;
+        /* A source that only tells comes by the name of one of the jobs that are over. */
+        if (memcmp(job, newcomer->job, HAUL_JOB_BYTES) != 0 || is_said_to_be_over(newcomer, job)) {
+            status = look_at(newcomer, plan, job, others, error);
         }
     }
     free(entries);

@@ -464,6 +464,24 @@ static void test_target_record_check__over_says_another_database__mismatch_and_a
     finish();
 }
 
+/* `haul resolve` comes by the name of the job that it tells of. */
+static void test_target_record_clear__source_only_tells_of_its_job__ended(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    struct haul_error reason = {0};
+    start();
+    copy_and_leave();
+    check_equal(job_count(), 1);
+    memset(job, 1, sizeof(job));
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    check_equal(job_count(), 0);
+    finish();
+}
+
 static void test_target_record_note_over__cut_short__protocol(void)
 {
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
@@ -743,6 +761,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
     CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
     CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),
+    CHECK_TEST(test_target_record_clear__source_only_tells_of_its_job__ended),
     CHECK_TEST(test_target_record_note_over__cut_short__protocol),
     CHECK_TEST(test_target_record_check__stands_at_the_empty_key__keeps_its_record),
     CHECK_TEST(test_target_record_check__stands_at_the_longest_key__only_what_is_behind_goes),
