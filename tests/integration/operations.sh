@@ -126,12 +126,6 @@ can_own() {
         skip 'haul owner is not there'
 }
 
-# Nor may it know a copy from its original.
-can_tell_copies() {
-    can_own
-    [[ -e source/haul/instance ]] || skip 'a copy is not recognised'
-}
-
 # --- the source -----------------------------------------------------------------------------------
 
 test_s1__sender_was_killed__resume_goes_on() {
@@ -385,7 +379,7 @@ test_c1__copy_with_a_job__forget_makes_it_its_own() {
     in_document C1 'haul owner --db DIR --forget'
     start_copy
     kill_and_reap "$sender"
-    can_tell_copies
+    can_own
     cp -a source copy
     says copy 'haul owner --db copy --forget'
     run 3 "$haul" resume --db copy --to "$front"
@@ -415,7 +409,7 @@ test_c2__original_moved_elsewhere__adopted() {
     in_document C2 'haul owner --db DIR --adopt'
     start_copy
     kill_and_reap "$sender"
-    can_tell_copies
+    can_own
     cp -a source elsewhere
     rm -r source
     run 3 "$haul" resume --db elsewhere --to "$front"
