@@ -14,8 +14,10 @@
 #include "load_check.h"
 #include "option_value.h"
 #include "output.h"
+#include "progress.h"
 #include "range_option.h"
 #include "signal_watch.h"
+#include "verify_manifest.h"
 
 struct verify_options {
     struct output_options output;
@@ -23,6 +25,8 @@ struct verify_options {
     const char *wal_dir;
     const char *with;
     const char *with_wal_dir;
+    const char *manifest;
+    const char *write_manifest;
     struct load_options load; /* the ledger, and what was written */
     struct name_list families;
     struct range_list ranges;
@@ -48,6 +52,15 @@ static const struct option_rule rules[] = {
      .value_name = "DIR",
      .help = "the same of the other database",
      AT(option_text, with_wal_dir)},
+    {.name = "manifest",
+     .value_name = "FILE",
+     .help = "instead of --with: the manifest that was written where the other one lies;\n"
+             "it says which families and ranges",
+     AT(option_text, manifest)},
+    {.name = "write-manifest",
+     .value_name = "FILE",
+     .help = "write what is read of --db there, for --manifest on another host",
+     AT(option_text, write_manifest)},
     SELECTION_OPTION_RULES(struct verify_options),
     {.name = "ledger",
      .value_name = "FILE",
@@ -66,15 +79,68 @@ struct verify_scan {
     size_t count;
 };
 
-static enum haul_status scan_database(const char *directory, const char *wal_dir,
-                                      const struct haul_verify_options *options,
-                                      struct verify_scan *scan, struct output *output,
+struct verify_run {
+    const struct verify_options *given;
+    struct output *output;
+    struct signal_watch watch;
+    struct verify_scan scans[2];
+    const char *reading; /* the directory that is read now */
+    uint64_t told_ns;    /* when its progress was shown last */
+    struct manifest_writer writer;
+    bool writes;
+    struct manifest_reader reader;
+};
+
+/* --- while it reads --------------------------------------------------------------------------- */
+
+static bool is_cancelled(void *context)
+{
+    struct verify_run *run = context;
+    return signal_watch_is_cancelled(&run->watch);
+}
+
+static void show_progress(void *context, uint64_t records, uint64_t bytes)
+{
+    enum { INTERVAL_S = 10 };
+    struct verify_run *run = context;
+    uint64_t now = progress_now_ns();
+    if (now - run->told_ns >= (uint64_t)INTERVAL_S * 1000000000) {
+        char text[HUMAN_TEXT_BYTES_MAX];
+        human_bytes((double)bytes, text);
+        output_line(run->output, "read %" PRIu64 " records, %s of %s", records, text, run->reading);
+        run->told_ns = now;
+    }
+}
+
+static enum haul_status add_piece(void *context, const struct haul_verify_piece *piece,
+                                  struct haul_error *error)
+{
+    struct verify_run *run = context;
+    enum haul_status status = run->writes ? manifest_add(&run->writer, piece, error) : HAUL_OK;
+    return status == HAUL_OK && run->given->manifest != NULL
+               ? manifest_compare(&run->reader, piece, error)
+               : status;
+}
+
+static enum haul_status open_database(struct verify_run *run, const char *directory,
+                                      const char *wal_dir, struct haul_store **store,
                                       struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.read_only = true, .wal_dir = wal_dir, .log = &output->log};
+    struct haul_rocks_options rocks = {
+        .read_only = true, .wal_dir = wal_dir, .log = &run->output->log};
+    return haul_rocks_store_open(directory, &rocks, store, error);
+}
+
+static enum haul_status scan_database(struct verify_run *run, const char *directory,
+                                      const char *wal_dir,
+                                      const struct haul_verify_options *options,
+                                      struct verify_scan *scan, struct haul_error *error)
+{
     struct haul_store *store = NULL;
-    output_line(output, "reading %s", directory);
-    enum haul_status status = haul_rocks_store_open(directory, &rocks, &store, error);
+    output_line(run->output, "reading %s", directory);
+    run->reading = directory;
+    run->told_ns = progress_now_ns();
+    enum haul_status status = open_database(run, directory, wal_dir, &store, error);
     if (status == HAUL_OK) {
         status = haul_verify_scan(store, options, scan->families, &scan->count, error);
         store->ops->close(store);
@@ -82,20 +148,92 @@ static enum haul_status scan_database(const char *directory, const char *wal_dir
     return status;
 }
 
-static enum haul_status compare(const struct verify_scan *a, const struct verify_scan *b,
+/* --- what differs ----------------------------------------------------------------------------- */
+
+enum { KEY_TEXT_BYTES_MAX = 600 };
+
+/* A key as --range takes it. */
+static void key_text(struct haul_slice key, char text[KEY_TEXT_BYTES_MAX])
+{
+    const struct haul_range range = {.start = key};
+    range_option_format(&range, text, KEY_TEXT_BYTES_MAX);
+    size_t size = strlen(text);
+    if (size > 0 && text[size - 1] == ':') {
+        text[size - 1] = '\0';
+    }
+}
+
+/* Errors: as haul_verify_first_difference. */
+static enum haul_status find_first_key(struct verify_run *run,
+                                       const struct haul_verify_options *options, const char *name,
+                                       struct haul_verify_difference *difference)
+{
+    const struct verify_options *given = run->given;
+    struct haul_error ignored = {.status = HAUL_OK};
+    struct haul_store *a = NULL;
+    struct haul_store *b = NULL;
+    enum haul_status status = open_database(run, given->database, given->wal_dir, &a, &ignored);
+    if (status == HAUL_OK) {
+        status = open_database(run, given->with, given->with_wal_dir, &b, &ignored);
+    }
+    if (status == HAUL_OK) {
+        status = haul_verify_first_difference(a, b, options, name, difference, &ignored);
+    }
+    haul_store_close(b);
+    haul_store_close(a);
+    return status;
+}
+
+/* Which key is the first that differs, for the error's text; empty: it cannot be told. */
+static void describe_first_key(struct verify_run *run, const struct haul_verify_options *options,
+                               const char *name, char text[2 * KEY_TEXT_BYTES_MAX])
+{
+    enum { TEXT_BYTES = 2 * KEY_TEXT_BYTES_MAX };
+    char key[KEY_TEXT_BYTES_MAX];
+    struct haul_verify_difference difference = {.in_a = false};
+    text[0] = '\0';
+    if (run->given->manifest == NULL) {
+        if (find_first_key(run, options, name, &difference) != HAUL_OK) {
+            return;
+        }
+        key_text(difference.key, key);
+        const char *how = !difference.in_b   ? "only in --db"
+                          : !difference.in_a ? "only in --with"
+                                             : "with another value";
+        (void)snprintf(text, TEXT_BYTES, "; the first key is %.500s, %s", key, how);
+        free((void *)(uintptr_t)difference.key.data);
+    } else if (run->reader.differs && strcmp(run->reader.first_family, name) == 0) {
+        char last[KEY_TEXT_BYTES_MAX];
+        const struct haul_range *between = &run->reader.between;
+        key_text(between->start, key);
+        key_text(between->end, last);
+        (void)snprintf(text, TEXT_BYTES,
+                       "; the first key lies behind %.300s, and not behind %.300s",
+                       between->start.size == 0 ? "the start" : key,
+                       between->end.size == 0 ? "the end" : last);
+    }
+}
+
+static enum haul_status compare(struct verify_run *run, const struct haul_verify_options *options,
                                 struct haul_error *error)
 {
+    const struct verify_scan *a = &run->scans[0];
+    const struct verify_scan *b = &run->scans[1];
+    char first[2 * KEY_TEXT_BYTES_MAX];
     const char *name = NULL;
     size_t count = haul_verify_differences(a->families, a->count, b->families, b->count, &name);
     if (count == 0) {
         return HAUL_OK;
     }
+    describe_first_key(run, options, name, first);
     haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                   "the databases differ in %zu column famil%s, '%s' the first", count,
-                   count == 1 ? "y" : "ies", name);
+                   "the databases differ in %zu column famil%s, '%s' the first%s", count,
+                   count == 1 ? "y" : "ies", name, first);
     haul_error_hint(error, "narrow it down with --cf and --range");
     return HAUL_CORRUPT;
 }
+
+/* --- reporting -------------------------------------------------------------------------------- */
 
 static void print_scan(const char *directory, const struct verify_scan *scan)
 {
@@ -108,69 +246,131 @@ static void print_scan(const char *directory, const struct verify_scan *scan)
     }
 }
 
-static void print_result(const struct verify_options *given, const struct verify_scan scans[2],
-                         const struct haul_error *error, struct output *output)
+static const char *other_of(const struct verify_options *given)
 {
+    return given->with != NULL ? given->with : given->manifest;
+}
+
+static void print_result(const struct verify_run *run, const struct haul_error *error)
+{
+    const struct verify_options *given = run->given;
     int exit_code = exit_code_of(error->status, 0);
-    if (output->options.json) {
-        struct json_output_scan a = {scans[0].families, scans[0].count};
-        struct json_output_scan b = {scans[1].families, scans[1].count};
+    if (run->output->options.json) {
+        struct json_output_scan a = {run->scans[0].families, run->scans[0].count};
+        struct json_output_scan b = {run->scans[1].families, run->scans[1].count};
         json_output_verify(&a, &b, error, exit_code);
-    } else if (!output->options.quiet) {
-        print_scan(given->database, &scans[0]);
-        print_scan(given->with, &scans[1]);
-        (void)printf("%s\n", error->status == HAUL_OK ? "equal" : "different");
+    } else if (!run->output->options.quiet) {
+        print_scan(given->database, &run->scans[0]);
+        if (other_of(given) != NULL) {
+            print_scan(other_of(given), &run->scans[1]);
+            (void)printf("%s\n", error->status == HAUL_OK ? "equal" : "different");
+        }
     }
 }
 
-/* Scan both, compare, report. `scans` is memory for two. Returns the exit code. */
-static int verify_into(const struct verify_options *given, struct verify_scan *scans,
-                       struct signal_watch *watch, struct output *output)
+/* --- the run ---------------------------------------------------------------------------------- */
+
+static enum haul_status scan_first(struct verify_run *run,
+                                   const struct haul_verify_options *options,
+                                   struct haul_error *error)
 {
+    const struct verify_options *given = run->given;
+    struct haul_verify_options first = *options;
+    enum haul_status status = HAUL_OK;
+    if (given->write_manifest != NULL) {
+        status = manifest_create(&run->writer, given->write_manifest, options, error);
+        run->writes = status == HAUL_OK;
+    }
+    first.on_piece = run->writes || given->manifest != NULL ? add_piece : NULL;
+    if (status == HAUL_OK) {
+        status = scan_database(run, given->database, given->wal_dir, &first, &run->scans[0], error);
+    }
+    if (run->writes) {
+        struct haul_error second = {.status = HAUL_OK};
+        enum haul_status written =
+            manifest_finish(&run->writer, status == HAUL_OK ? run->scans[0].families : NULL,
+                            run->scans[0].count, &second);
+        *error = status == HAUL_OK && written != HAUL_OK ? second : *error;
+        status = status == HAUL_OK ? written : status;
+    }
+    return status;
+}
+
+static enum haul_status read_other(struct verify_run *run,
+                                   const struct haul_verify_options *options,
+                                   struct haul_error *error)
+{
+    const struct verify_options *given = run->given;
+    if (given->with != NULL) {
+        return scan_database(run, given->with, given->with_wal_dir, options, &run->scans[1], error);
+    }
+    memcpy(run->scans[1].families, run->reader.totals, sizeof(run->scans[1].families));
+    run->scans[1].count = run->reader.total_count;
+    return HAUL_OK;
+}
+
+/* Scan both, compare, report. Returns the exit code. */
+static int verify_into(struct verify_run *run)
+{
+    const struct verify_options *given = run->given;
+    const struct name_list *names =
+        given->manifest != NULL ? &run->reader.selected : &given->families;
+    const struct range_list *ranges =
+        given->manifest != NULL ? &run->reader.ranges : &given->ranges;
     struct haul_verify_options options = {
-        .families = given->families.names,
-        .family_count = given->families.count,
-        .ranges = given->ranges.ranges,
-        .range_count = given->ranges.count,
-        .is_cancelled = signal_watch_is_cancelled,
-        .context = watch,
+        .families = names->names,
+        .family_count = names->count,
+        .ranges = ranges->ranges,
+        .range_count = ranges->count,
+        .is_cancelled = is_cancelled,
+        .on_progress = show_progress,
+        .context = run,
     };
     struct haul_error error = {.status = HAUL_OK};
-    signal_watch_set_polled(watch);
-    enum haul_status status =
-        scan_database(given->database, given->wal_dir, &options, &scans[0], output, &error);
-    if (status == HAUL_OK) {
-        status =
-            scan_database(given->with, given->with_wal_dir, &options, &scans[1], output, &error);
+    signal_watch_set_polled(&run->watch);
+    enum haul_status status = scan_first(run, &options, &error);
+    bool compares = other_of(given) != NULL;
+    if (status == HAUL_OK && compares) {
+        status = read_other(run, &options, &error);
     }
     if (status != HAUL_OK) {
-        return command_failed(status, &error, signal_watch_number(watch), output);
+        return command_failed(status, &error, signal_watch_number(&run->watch), run->output);
     }
-    status = compare(&scans[0], &scans[1], &error);
+    status = compares ? compare(run, &options, &error) : HAUL_OK;
     error.status = status;
     if (status != HAUL_OK) {
-        output_error(output, &error);
+        output_error(run->output, &error);
     }
-    print_result(given, scans, &error, output);
+    print_result(run, &error);
     return exit_code_of(status, 0);
 }
 
 static int verify_with(const struct verify_options *given, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct signal_watch watch;
-    struct verify_scan *scans = calloc(2, sizeof(*scans));
-    enum haul_status status = scans == NULL
-                                  ? haul_error_set(&error, HAUL_NO_MEMORY, "calloc", 0, "no memory")
-                                  : signal_watch_init(&watch, output, &error);
+    struct verify_run *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        haul_error_set(&error, HAUL_NO_MEMORY, "calloc", 0, "no memory");
+        return command_failed(HAUL_NO_MEMORY, &error, 0, output);
+    }
+    run->given = given;
+    run->output = output;
+    enum haul_status status = HAUL_OK;
+    if (given->manifest != NULL) {
+        status = manifest_open(&run->reader, given->manifest, &error);
+    }
+    if (status == HAUL_OK) {
+        status = signal_watch_init(&run->watch, output, &error);
+    }
     int exit_code = 0;
     if (status == HAUL_OK) {
-        exit_code = verify_into(given, scans, &watch, output);
-        signal_watch_fini(&watch);
+        exit_code = verify_into(run);
+        signal_watch_fini(&run->watch);
     } else {
         exit_code = command_failed(status, &error, 0, output);
     }
-    free(scans);
+    manifest_close(&run->reader);
+    free(run);
     return exit_code;
 }
 
@@ -206,6 +406,12 @@ static int verify_ledger(struct verify_options *given, struct output *output)
     return exit_code_of(status, 0);
 }
 
+static bool is_contradictory(const struct verify_options *options)
+{
+    return options->manifest != NULL && (options->with != NULL || options->load.ledger != NULL ||
+                                         options->families.count > 0 || options->ranges.count > 0);
+}
+
 static int run_verify(const struct command *command, int argc, char **argv)
 {
     struct verify_options options = {.database = NULL};
@@ -217,8 +423,17 @@ static int run_verify(const struct command *command, int argc, char **argv)
     }
     output_init(&output, command->name, &options.output);
     bool has_ledger = options.load.ledger != NULL;
-    if (options.database == NULL || (options.with == NULL && !has_ledger)) {
+    bool has_work = options.with != NULL || options.manifest != NULL ||
+                    options.write_manifest != NULL || has_ledger;
+    if (options.database == NULL || !has_work) {
         exit_code = command_missing(options.database == NULL ? "--db DIR" : "--with DIR", &output);
+    } else if (is_contradictory(&options)) {
+        struct haul_error error = {.status = HAUL_OK};
+        haul_error_set(&error, HAUL_INVALID, NULL, 0,
+                       "--manifest tells what to compare: it goes without --with, --ledger, --cf, "
+                       "--range and --prefix");
+        haul_error_hint(&error, "choose when the manifest is written");
+        exit_code = command_failed(HAUL_INVALID, &error, 0, &output);
     } else if (has_ledger) {
         exit_code = verify_ledger(&options, &output);
     } else {
@@ -232,14 +447,22 @@ static int run_verify(const struct command *command, int argc, char **argv)
 const struct command command_verify = {
     .name = "verify",
     .summary = "compare two databases by count and digest",
-    .synopsis = "--db DIR {--with DIR | --ledger FILE} [options]",
+    .synopsis = "--db DIR {--with DIR | --manifest FILE | --write-manifest FILE | --ledger FILE} "
+                "[options]",
     .details = "Reads both databases in full, without opening them for writing, and compares the\n"
                "number of records and an order-independent digest of every column family. It ends\n"
-               "with 0 when they are equal and with 6 when they are not.\n"
+               "with 0 when they are equal and with 6 when they are not, and names the first key\n"
+               "that differs.\n"
+               "\n"
+               "For databases on two hosts a manifest travels: count and digest of each column\n"
+               "family, and of pieces of some 64 records, by which the place of the first\n"
+               "difference is told. It has about two bytes for each record.\n"
                "\n" SELECTION_HELP "\n"
                "Examples:\n"
                "  haul verify --db /data/a --with /data/b\n"
                "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"
+               "  haul verify --db /data/a --write-manifest /tmp/a.manifest   # then, elsewhere:\n"
+               "  haul verify --db /data/b --manifest /tmp/a.manifest\n"
                "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),

@@ -11,6 +11,8 @@
 
 /* Records between two questions whether to go on. */
 enum { CANCEL_INTERVAL = 4096 };
+/* Of a piece, on average. */
+enum { PIECE_RECORDS = 64 };
 
 static bool is_wanted(const struct haul_verify_options *options, const char *name)
 {
@@ -38,41 +40,89 @@ static enum haul_status check_names(const struct haul_verify_options *options,
     return HAUL_OK;
 }
 
-static enum haul_status scan_range(struct haul_store *store, uint32_t family_id,
-                                   const struct haul_range *range,
-                                   const struct haul_verify_options *options, struct digest *digest,
+/* One scan of one store. */
+struct scan_run {
+    struct haul_store *store;
+    const struct haul_verify_options *options;
+    const char *family; /* its name */
+    uint64_t records;   /* of all families */
+    uint64_t bytes;
+    struct digest piece;
+};
+
+static enum haul_status end_piece(struct scan_run *run, struct haul_slice last_key,
+                                  struct haul_error *error)
+{
+    struct haul_verify_piece piece = {
+        .family = run->family, .last_key = last_key, .records = run->piece.count};
+    if (run->options->on_piece == NULL) {
+        return HAUL_OK;
+    }
+    digest_format(&run->piece, piece.digest);
+    return run->options->on_piece(run->options->context, &piece, error);
+}
+
+/* Behind a record: is its piece, or the user's patience, at an end? */
+static enum haul_status look_up(struct scan_run *run, const struct haul_record *record,
+                                struct digest *digest, struct haul_error *error)
+{
+    const struct haul_verify_options *options = run->options;
+    enum haul_status status = HAUL_OK;
+    if (run->piece.low % PIECE_RECORDS == 0) {
+        status = end_piece(run, record->key, error);
+        digest_join(digest, &run->piece);
+        run->piece = (struct digest){0};
+    }
+    if (status == HAUL_OK && run->records % CANCEL_INTERVAL == 0) {
+        if (options->on_progress != NULL) {
+            options->on_progress(options->context, run->records, run->bytes);
+        }
+        if (options->is_cancelled != NULL && options->is_cancelled(options->context)) {
+            status = haul_error_set(error, HAUL_STOPPED, NULL, 0, "verification stopped");
+        }
+    }
+    return status;
+}
+
+static enum haul_status scan_range(struct scan_run *run, uint32_t family_id,
+                                   const struct haul_range *range, struct digest *digest,
                                    struct haul_error *error)
 {
+    const struct haul_store_ops *ops = run->store->ops;
     struct haul_scan *scan = NULL;
     enum haul_status status =
-        store->ops->scan_open(store, NULL, family_id, range->start, range->end, &scan, error);
+        ops->scan_open(run->store, NULL, family_id, range->start, range->end, &scan, error);
     if (status != HAUL_OK) {
         return status;
     }
     struct haul_record record;
-    while ((status = store->ops->scan_next(scan, &record, error)) == HAUL_OK) {
-        digest_add(digest, record.key, record.value);
-        if (digest->count % CANCEL_INTERVAL == 0 && options->is_cancelled != NULL &&
-            options->is_cancelled(options->context)) {
-            status = haul_error_set(error, HAUL_STOPPED, NULL, 0, "verification stopped");
-            break;
-        }
+    run->piece = (struct digest){0};
+    while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
+        digest_add(&run->piece, record.key, record.value);
+        run->records++;
+        run->bytes += record.key.size + record.value.size;
+        status = look_up(run, &record, digest, error);
     }
-    store->ops->scan_close(scan);
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    ops->scan_close(scan);
+    if (status == HAUL_NOT_FOUND) { /* the rest of the range; its end is its own last key */
+        status = run->piece.count > 0 ? end_piece(run, range->end, error) : HAUL_OK;
+        digest_join(digest, &run->piece);
+    }
+    return status;
 }
 
-static enum haul_status scan_family(struct haul_store *store, const struct haul_family *family,
-                                    const struct haul_verify_options *options,
+static enum haul_status scan_family(struct scan_run *run, const struct haul_family *family,
                                     struct haul_family_result *result, struct haul_error *error)
 {
     static const struct haul_range everything = {{NULL, 0}, {NULL, 0}};
+    const struct haul_verify_options *options = run->options;
     const struct haul_range *ranges = options->range_count == 0 ? &everything : options->ranges;
     size_t count = options->range_count == 0 ? 1 : options->range_count;
     struct digest digest = {0};
     enum haul_status status = HAUL_OK;
+    run->family = family->name;
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = scan_range(store, family->id, &ranges[i], options, &digest, error);
+        status = scan_range(run, family->id, &ranges[i], &digest, error);
     }
     (void)snprintf(result->name, sizeof(result->name), "%s", family->name);
     result->records = digest.count;
@@ -92,6 +142,7 @@ enum haul_status haul_verify_scan(struct haul_store *store,
     }
     size_t count = 0;
     size_t done = 0;
+    struct scan_run run = {.store = store, .options = options};
     enum haul_status status =
         store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     if (status == HAUL_OK) {
@@ -99,7 +150,7 @@ enum haul_status haul_verify_scan(struct haul_store *store,
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         if (is_wanted(options, families[i].name)) {
-            status = scan_family(store, &families[i], options, &results[done], error);
+            status = scan_family(&run, &families[i], &results[done], error);
             done++;
         }
     }

@@ -16,6 +16,15 @@
 extern "C" {
 #endif
 
+/* Some 64 records that lie one behind the other in the family's order. What they hold decides where
+ * a piece ends, so that two databases have the same pieces up to their first difference. */
+struct haul_verify_piece {
+    const char *family;
+    struct haul_slice last_key; /* borrowed for the call */
+    uint64_t records;
+    char digest[33]; /* hexadecimal */
+};
+
 struct haul_verify_options {
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
@@ -23,6 +32,11 @@ struct haul_verify_options {
     size_t range_count;
     /* Asked now and then; true ends the scan with STOPPED. May be NULL. */
     bool (*is_cancelled)(void *context);
+    /* Told as often how much of this store was read. May be NULL. */
+    void (*on_progress)(void *context, uint64_t records, uint64_t bytes);
+    /* Told of every piece; an error ends the scan. May be NULL. */
+    enum haul_status (*on_piece)(void *context, const struct haul_verify_piece *piece,
+                                 struct haul_error *error);
     void *context;
 };
 
@@ -38,6 +52,22 @@ enum haul_status haul_verify_scan(struct haul_store *store,
 size_t haul_verify_differences(const struct haul_family_result *a, size_t a_count,
                                const struct haul_family_result *b, size_t b_count,
                                const char **name);
+
+/* The first key of a family, in its order, that two stores have otherwise. */
+struct haul_verify_difference {
+    struct haul_slice key; /* malloc'ed, the caller frees */
+    bool in_a;
+    bool in_b; /* in both: the values differ */
+};
+
+/* Read both until they differ. `options` as those of the scans; its families are not looked at.
+ * Errors: NOT_FOUND (no difference, or no such family in one of them), UNSUPPORTED (another order
+ * than that of bytes, forward or backward), STOPPED, those of the stores. Thread: any. */
+enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_store *b,
+                                              const struct haul_verify_options *options,
+                                              const char *family,
+                                              struct haul_verify_difference *difference,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_manifest.c — lines of words. */
+#include "verify_manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FIRST_LINE "haul-manifest 1\n"
+
+/* --- words ------------------------------------------------------------------------------------ */
+
+static void put_hex(FILE *file, struct haul_slice bytes)
+{
+    const uint8_t *data = bytes.data;
+    if (bytes.size == 0) {
+        (void)fputc('-', file);
+    }
+    for (size_t i = 0; i < bytes.size; i++) {
+        (void)fprintf(file, "%02x", data[i]);
+    }
+}
+
+static struct haul_slice slice_of_text(const char *text)
+{
+    return (struct haul_slice){(const uint8_t *)text, strlen(text)};
+}
+
+static int digit_of(char digit)
+{
+    return digit >= '0' && digit <= '9'   ? digit - '0'
+           : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10
+                                          : -1;
+}
+
+/* `*bytes` is malloc'ed, with a NUL behind it. False: no such word, or no memory. */
+static bool take_hex(const char *word, size_t size, struct haul_slice *bytes)
+{
+    bool empty = size == 1 && word[0] == '-';
+    uint8_t *memory = malloc(size / 2 + 1);
+    bool good = memory != NULL && (empty || size % 2 == 0);
+    for (size_t i = 0; good && !empty && i < size; i += 2) {
+        int high = digit_of(word[i]);
+        int low = digit_of(word[i + 1]);
+        good = high >= 0 && low >= 0;
+        memory[i / 2] = (uint8_t)(high * 16 + low);
+    }
+    if (!good) {
+        free(memory);
+        return false;
+    }
+    size_t used = empty ? 0 : size / 2;
+    memory[used] = '\0';
+    *bytes = (struct haul_slice){memory, used};
+    return true;
+}
+
+static bool take_name(const char *word, char name[HAUL_NAME_BYTES_MAX])
+{
+    struct haul_slice bytes;
+    if (!take_hex(word, strcspn(word, "\n"), &bytes)) {
+        return false;
+    }
+    bool fits = bytes.size < HAUL_NAME_BYTES_MAX;
+    (void)snprintf(name, HAUL_NAME_BYTES_MAX, "%s", (const char *)bytes.data);
+    free((void *)(uintptr_t)bytes.data);
+    return fits;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+static enum haul_status write_error(const char *path, struct haul_error *error)
+{
+    return haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "write", errno,
+                          "cannot write %s", path);
+}
+
+enum haul_status manifest_create(struct manifest_writer *writer, const char *path,
+                                 const struct haul_verify_options *selected,
+                                 struct haul_error *error)
+{
+    *writer = (struct manifest_writer){.file = fopen(path, "we"), .path = path};
+    if (writer->file == NULL) {
+        return write_error(path, error);
+    }
+    (void)fputs(FIRST_LINE, writer->file);
+    for (size_t i = 0; i < selected->family_count; i++) {
+        (void)fputs("select ", writer->file);
+        put_hex(writer->file, slice_of_text(selected->families[i]));
+        (void)fputc('\n', writer->file);
+    }
+    for (size_t i = 0; i < selected->range_count; i++) {
+        (void)fputs("range ", writer->file);
+        put_hex(writer->file, selected->ranges[i].start);
+        (void)fputc(':', writer->file);
+        put_hex(writer->file, selected->ranges[i].end);
+        (void)fputc('\n', writer->file);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_verify_piece *piece,
+                              struct haul_error *error)
+{
+    if (strcmp(writer->family, piece->family) != 0) {
+        (void)snprintf(writer->family, sizeof(writer->family), "%s", piece->family);
+        (void)fputs("family ", writer->file);
+        put_hex(writer->file, slice_of_text(piece->family));
+        (void)fputc('\n', writer->file);
+    }
+    (void)fprintf(writer->file, "piece %" PRIu64 " %s ", piece->records, piece->digest);
+    put_hex(writer->file, piece->last_key);
+    return fputc('\n', writer->file) == EOF ? write_error(writer->path, error) : HAUL_OK;
+}
+
+enum haul_status manifest_finish(struct manifest_writer *writer,
+                                 const struct haul_family_result *families, size_t count,
+                                 struct haul_error *error)
+{
+    for (size_t i = 0; families != NULL && i < count; i++) {
+        (void)fprintf(writer->file, "total %" PRIu64 " %" PRIu64 " %s ", families[i].records,
+                      families[i].bytes, families[i].digest);
+        put_hex(writer->file, slice_of_text(families[i].name));
+        (void)fputc('\n', writer->file);
+    }
+    (void)fputs("end\n", writer->file);
+    bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
+                   (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* of a pipe */
+    enum haul_status status = written ? HAUL_OK : write_error(writer->path, error);
+    struct stat found;
+    bool is_file = fstat(fileno(writer->file), &found) == 0 && S_ISREG(found.st_mode);
+    (void)fclose(writer->file);
+    if (is_file && (status != HAUL_OK || families == NULL)) {
+        (void)unlink(writer->path);
+    }
+    return status;
+}
+
+/* --- reading ---------------------------------------------------------------------------------- */
+
+static bool next_line(struct manifest_reader *reader)
+{
+    return getline(&reader->line, &reader->line_capacity, reader->file) > 0;
+}
+
+static const char *behind(const char *line, const char *word)
+{
+    size_t size = strlen(word);
+    return strncmp(line, word, size) == 0 ? line + size : NULL;
+}
+
+static bool take_range(struct manifest_reader *reader, const char *words)
+{
+    struct haul_slice start;
+    struct haul_slice end;
+    const char *colon = strchr(words, ':');
+    struct haul_range *larger =
+        realloc(reader->ranges.ranges, (reader->ranges.count + 1) * sizeof(*larger));
+    if (larger == NULL) {
+        return false;
+    }
+    reader->ranges.ranges = larger;
+    if (colon == NULL || !take_hex(words, (size_t)(colon - words), &start)) {
+        return false;
+    }
+    if (!take_hex(colon + 1, strcspn(colon + 1, "\n"), &end)) {
+        free((void *)(uintptr_t)start.data);
+        return false;
+    }
+    larger[reader->ranges.count++] = (struct haul_range){.start = start, .end = end};
+    return true;
+}
+
+static bool take_selected(struct manifest_reader *reader, const char *word)
+{
+    struct haul_slice name;
+    size_t room = sizeof(reader->selected.names) / sizeof(reader->selected.names[0]);
+    if (reader->selected.count == room || !take_hex(word, strcspn(word, "\n"), &name)) {
+        return false;
+    }
+    reader->selected.names[reader->selected.count++] = (const char *)name.data;
+    return true;
+}
+
+static bool take_total(struct manifest_reader *reader, const char *words)
+{
+    struct haul_family_result *total = &reader->totals[reader->total_count];
+    int used = 0;
+    if (reader->total_count == HAUL_FAMILY_COUNT_MAX ||
+        sscanf(words, "%" SCNu64 " %" SCNu64 " %32s %n", &total->records, &total->bytes,
+               total->digest, &used) != 3 ||
+        used == 0 || !take_name(words + used, total->name)) {
+        return false;
+    }
+    reader->total_count++;
+    return true;
+}
+
+/* `*ended`: it was the last line. */
+static bool take_line(struct manifest_reader *reader, bool *ended)
+{
+    const char *line = reader->line;
+    const char *rest = NULL;
+    *ended = strcmp(line, "end\n") == 0;
+    if (*ended || behind(line, "piece ") != NULL) {
+        return true;
+    }
+    if ((rest = behind(line, "family ")) != NULL) {
+        size_t count = reader->family_count;
+        if (count == HAUL_FAMILY_COUNT_MAX || !take_name(rest, reader->families[count].name)) {
+            return false;
+        }
+        reader->families[count].place = ftell(reader->file);
+        reader->family_count++;
+        return true;
+    }
+    if ((rest = behind(line, "total ")) != NULL) {
+        return take_total(reader, rest);
+    }
+    if ((rest = behind(line, "range ")) != NULL) {
+        return take_range(reader, rest);
+    }
+    return (rest = behind(line, "select ")) != NULL && take_selected(reader, rest);
+}
+
+enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
+                               struct haul_error *error)
+{
+    memset(reader, 0, sizeof(*reader));
+    reader->file = fopen(path, "re");
+    if (reader->file == NULL) {
+        return haul_error_set(error, errno == ENOENT ? HAUL_NOT_FOUND : HAUL_IO, "open", errno,
+                              "cannot read %s", path);
+    }
+    bool ended = false;
+    bool good = next_line(reader) && strcmp(reader->line, FIRST_LINE) == 0;
+    while (good && !ended) {
+        good = next_line(reader) && take_line(reader, &ended);
+    }
+    if (!good) {
+        haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no whole manifest", path);
+        haul_error_hint(error,
+                        "write it again with `haul verify --write-manifest`, of this release");
+        return HAUL_CORRUPT;
+    }
+    return HAUL_OK;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static void free_key(struct haul_slice *key)
+{
+    free((void *)(uintptr_t)key->data);
+    *key = (struct haul_slice){NULL, 0};
+}
+
+static bool copy_key(struct haul_slice key, struct haul_slice *copy)
+{
+    free_key(copy);
+    uint8_t *memory = malloc(key.size + 1);
+    if (memory != NULL && key.size > 0) {
+        memcpy(memory, key.data, key.size);
+    }
+    *copy = (struct haul_slice){memory, memory == NULL ? 0 : key.size};
+    return memory != NULL;
+}
+
+static void begin_family(struct manifest_reader *reader, const char *name)
+{
+    (void)snprintf(reader->family, sizeof(reader->family), "%s", name);
+    free_key(&reader->last_key);
+    reader->in_step = false;
+    for (size_t i = 0; i < reader->family_count; i++) {
+        if (strcmp(reader->families[i].name, name) == 0) {
+            reader->in_step = fseek(reader->file, reader->families[i].place, SEEK_SET) == 0;
+        }
+    }
+}
+
+/* Is the next line the same piece? */
+static bool is_same(struct manifest_reader *reader, const struct haul_verify_piece *piece)
+{
+    uint64_t records = 0;
+    char digest[sizeof(piece->digest)] = "";
+    struct haul_slice key = {NULL, 0};
+    int used = 0;
+    bool read = next_line(reader) &&
+                sscanf(reader->line, "piece %" SCNu64 " %32s %n", &records, digest, &used) == 2;
+    bool same = read && used > 0 &&
+                take_hex(reader->line + used, strcspn(reader->line + used, "\n"), &key) &&
+                records == piece->records && strcmp(digest, piece->digest) == 0 &&
+                key.size == piece->last_key.size &&
+                (key.size == 0 || memcmp(key.data, piece->last_key.data, key.size) == 0);
+    free_key(&key);
+    return same;
+}
+
+enum haul_status manifest_compare(struct manifest_reader *reader,
+                                  const struct haul_verify_piece *piece, struct haul_error *error)
+{
+    bool kept = true;
+    if (strcmp(reader->family, piece->family) != 0) {
+        begin_family(reader, piece->family);
+    }
+    if (!reader->in_step) {
+        return HAUL_OK; /* behind its first difference, or not in the manifest */
+    }
+    reader->in_step = is_same(reader, piece);
+    if (!reader->in_step && !reader->differs) {
+        reader->differs = true;
+        (void)snprintf(reader->first_family, sizeof(reader->first_family), "%s", piece->family);
+        kept = copy_key(reader->last_key, &reader->between.start) &&
+               copy_key(piece->last_key, &reader->between.end);
+    } else {
+        kept = copy_key(piece->last_key, &reader->last_key);
+    }
+    return kept ? HAUL_OK
+                : haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a key");
+}
+
+void manifest_close(struct manifest_reader *reader)
+{
+    if (reader->file != NULL) {
+        (void)fclose(reader->file);
+    }
+    free(reader->line);
+    for (size_t i = 0; i < reader->selected.count; i++) {
+        free((void *)(uintptr_t)reader->selected.names[i]);
+    }
+    for (size_t i = 0; i < reader->ranges.count; i++) {
+        free_key(&reader->ranges.ranges[i].start);
+        free_key(&reader->ranges.ranges[i].end);
+    }
+    free(reader->ranges.ranges);
+    free_key(&reader->between.start);
+    free_key(&reader->between.end);
+    free_key(&reader->last_key);
+}

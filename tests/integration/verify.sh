@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# verify.sh — `haul verify`: the first key that differs, and manifests that travel to another host.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite verify "$@"
+maker=$build/tests/store_maker
+
+# pair COMMAND...: two equal databases, a and b; the commands make the difference in b.
+pair() {
+    rm -rf a b
+    "$maker" a "${options[@]}" 'fill key 5000 50' 'create other' 'fill key 1000 50'
+    cp -r a b
+    (($# == 0)) || "$maker" b "$@"
+}
+options=()
+
+# differs PATTERN: the message of a comparison of both.
+differs() {
+    run 6 "$haul" verify --db a --with b
+    one_error "$1"
+}
+
+test_verify__value_changed__its_key_is_named() {
+    pair 'put key00001234 x'
+    differs "column family, 'default' the first; the first key is key00001234, with another value"
+}
+
+test_verify__record_on_one_side_only__the_side_is_named() {
+    pair 'delete key00000777' 'put key00000888 x'
+    differs 'the first key is key00000777, only in --db'
+    pair 'put key00000777a x' 'delete key00000888'
+    differs 'the first key is key00000777a, only in --with'
+}
+
+test_verify__difference_at_the_ends__named() {
+    pair 'put \e x'
+    differs 'the first key is , only in --with'
+    pair 'put zzz x'
+    differs 'the first key is zzz, only in --with'
+    pair 'delete key00004999'
+    differs 'the first key is key00004999, only in --db'
+}
+
+test_verify__key_that_is_no_text__hexadecimal() {
+    pair 'put \x00\xff x'
+    differs 'the first key is 0x00ff, only in --with'
+}
+
+test_verify__backward_order__the_first_in_that_order() {
+    options=('options comparator=rocksdb.ReverseBytewiseComparator')
+    pair 'put key00000100 x' 'put key00004000 x'
+    differs 'the first key is key00004000, with another value'
+    options=()
+}
+
+test_verify__second_family__named_with_its_key() {
+    pair 'use other' 'delete key00000500'
+    differs "'other' the first; the first key is key00000500, only in --db"
+}
+
+# --- manifests ------------------------------------------------------------------------------------
+
+test_verify__manifest_of_an_equal_database__exit_0() {
+    pair
+    run 0 "$haul" verify --db a --write-manifest manifest
+    run 0 "$haul" verify --db b --manifest manifest --json
+    equal "$(json .equal)" true
+    equal "$(json '.families_with | map(.records) | add')" 6000
+    (($(stat -c %s manifest) < 30000)) || fail 'the manifest is large'
+}
+
+test_verify__manifest_and_a_difference__told_between_which_keys() {
+    local first last
+    pair 'put key00003456 x'
+    run 0 "$haul" verify --db a --write-manifest manifest
+    run 6 "$haul" verify --db b --manifest manifest
+    one_error "'default' the first; the first key lies behind key[0-9]*, and not behind key[0-9]*"
+    read -r first last < <(sed -n 's/.*lies behind key0*\([0-9]*\), and not behind key0*\([0-9]*\).*/\1 \2/p' "$work/err")
+    ((first < 3456 && 3456 <= last && last - first < 2000)) || fail "$first to $last"
+}
+
+test_verify__manifest_and_a_family_less__exit_6() {
+    pair 'drop other'
+    run 0 "$haul" verify --db a --write-manifest manifest
+    run 6 "$haul" verify --db b --manifest manifest
+    one_error "1 column family, 'other' the first"
+}
+
+test_verify__manifest_of_a_part__only_that_is_compared() {
+    pair 'put key00003456 x' 'use other' 'delete key00000500'
+    run 0 "$haul" verify --db a --write-manifest manifest --cf default --range key00001:key00003
+    run 0 "$haul" verify --db b --manifest manifest
+    run 0 "$haul" verify --db a --write-manifest manifest --cf default --range key00003:
+    run 6 "$haul" verify --db b --manifest manifest
+    run 2 "$haul" verify --db b --manifest manifest --cf default
+    one_error '--manifest tells what to compare'
+}
+
+test_verify__manifest_that_was_cut__refused() {
+    pair
+    run 0 "$haul" verify --db a --write-manifest manifest
+    head -c 2000 manifest >cut
+    run 6 "$haul" verify --db b --manifest cut
+    one_error 'cut is no whole manifest'
+    echo rubbish >rubbish
+    run 6 "$haul" verify --db b --manifest rubbish
+    one_error 'rubbish is no whole manifest'
+    run 3 "$haul" verify --db b --manifest nothing
+    one_error 'cannot read nothing'
+}
+
+test_verify__manifest_cannot_be_written__exit_7() {
+    pair
+    run 7 "$haul" verify --db a --write-manifest nowhere/manifest
+    one_error 'cannot write nowhere/manifest'
+    if [[ -c /dev/full ]]; then
+        run 7 "$haul" verify --db a --write-manifest /dev/full
+        [[ -c /dev/full ]] || fail 'the device was removed'
+    fi
+}
+
+run_tests
