@@ -391,8 +391,10 @@ uint64_t source_copy_activity(struct source_copy *copy)
     uint32_t tasks = copy->tasks - copy->following; /* which goes on as long as clients write */
     uint32_t readers = tasks < copy->reader_count ? tasks : copy->reader_count;
     bool works = readers > waiting || sender_links_deadline_ns(&copy->links) != CLOCK_NEVER;
+    struct haul_link_stats stats;
+    sender_links_stats(&copy->links, &stats);
     copy->activity += works;
-    return copy->activity + copy->links.submitted_records + copy->links.submitted_bytes;
+    return copy->activity + copy->links.submitted_records + stats.bytes_sent;
 }
 
 /* True: the result is an event for the session. */

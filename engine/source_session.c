@@ -478,13 +478,13 @@ static bool is_watched(const struct source_session *session)
 /* Neither side has done anything for so long that nothing will come of this attempt. */
 static void check_stalled(struct source_session *session, uint64_t now_ns)
 {
-    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall)) {
+    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall, false)) {
         return;
     }
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "nothing has moved for %u s in state %s, though the target is there",
-                   stall_watch_limit_s(&session->stall), source_state_name(session->state));
+                   stall_watch_limit_s(&session->stall, false), source_state_name(session->state));
     haul_error_hint(&error,
                     "look at the target's log and disk; `haul resume` goes on with the job");
     session->stalled = true;
@@ -670,7 +670,7 @@ bool source_session_action(struct source_session *session, struct source_action 
 
 uint64_t source_session_deadline_ns(const struct source_session *session)
 {
-    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall);
+    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall, false);
     return is_watched(session) && stall_ns < session->state_deadline_ns
                ? stall_ns
                : session->state_deadline_ns;

@@ -51,14 +51,20 @@ bool stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t
     return grows;
 }
 
-uint64_t stall_watch_deadline_ns(const struct stall_watch *watch)
+static uint64_t limit_of(const struct stall_watch *watch, bool idle)
 {
-    return watch->moved_ns + watch->limit_ns;
+    return idle ? watch->limit_ns / STALL_PEER_TIMEOUTS * STALL_IDLE_PEER_TIMEOUTS
+                : watch->limit_ns;
 }
 
-uint32_t stall_watch_limit_s(const struct stall_watch *watch)
+uint64_t stall_watch_deadline_ns(const struct stall_watch *watch, bool idle)
 {
-    return (uint32_t)((watch->limit_ns + NS_PER_S - 1) / NS_PER_S);
+    return watch->moved_ns + limit_of(watch, idle);
+}
+
+uint32_t stall_watch_limit_s(const struct stall_watch *watch, bool idle)
+{
+    return (uint32_t)((limit_of(watch, idle) + NS_PER_S - 1) / NS_PER_S);
 }
 
 bool stall_watch_must_tell(struct stall_watch *watch, bool bounded, uint64_t now_ns, uint64_t *done)

@@ -12,7 +12,10 @@
 #include <stdint.h>
 
 /* The deadline, in peer timeouts: two minutes when these are 5 s. */
-enum { STALL_PEER_TIMEOUTS = 24 };
+enum {
+    STALL_PEER_TIMEOUTS = 24,
+    STALL_IDLE_PEER_TIMEOUTS = 4, /* where the peer alone can do something, and would tell */
+};
 
 struct stall_watch {
     uint64_t limit_ns;
@@ -39,8 +42,9 @@ void stall_watch_note_ours(struct stall_watch *watch, uint64_t count, uint64_t n
 void stall_watch_note_theirs(struct stall_watch *watch, uint64_t count, uint64_t now_ns);
 bool stall_watch_note_working(struct stall_watch *watch, uint64_t done, uint64_t now_ns);
 
-uint64_t stall_watch_deadline_ns(const struct stall_watch *watch);
-uint32_t stall_watch_limit_s(const struct stall_watch *watch);
+/* `idle`: nothing is left to do on this side. */
+uint64_t stall_watch_deadline_ns(const struct stall_watch *watch, bool idle);
+uint32_t stall_watch_limit_s(const struct stall_watch *watch, bool idle);
 
 /* Is a Working message due: have we done something, or do we wait for what ends by itself
  * (`bounded`)? Then `*done` is what it says. */

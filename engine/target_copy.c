@@ -326,6 +326,14 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
     return true;
 }
 
+uint64_t target_copy_activity(const struct target_copy *copy, bool *idle)
+{
+    struct haul_link_stats stats;
+    receiver_links_stats(&copy->links, &stats);
+    *idle = receiver_links_unapplied(&copy->links) == 0;
+    return copy->moves + stats.bytes_received;
+}
+
 /* --- result ----------------------------------------------------------------------------------- */
 
 void target_copy_result(const struct target_copy *copy, struct haul_result *result)

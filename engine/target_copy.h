@@ -100,6 +100,9 @@ uint64_t target_copy_progress_ns(const struct target_copy *copy);
 /* The next one does not wait for its interval: the source may be waiting for it. */
 void target_copy_hurry_progress(struct target_copy *copy);
 
+/* A number that changes when something came or was applied; `*idle`: all that came is. */
+uint64_t target_copy_activity(const struct target_copy *copy, bool *idle);
+
 /* What came of it: links, lane, versions, families. */
 void target_copy_result(const struct target_copy *copy, struct haul_result *result);
 

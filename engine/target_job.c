@@ -47,8 +47,11 @@ struct target_job {
     struct version_claim version; /* as recorded */
     uint64_t prepared_version;    /* of the records, when the source came back */
     bool prepared_waits;          /* PREPARED comes when the positions are recorded */
-    bool keeping;   /* KEPT comes when all is flushed, and the positions are recorded */
-    bool was_known; /* the records had the job before */
+    bool keeping;       /* KEPT comes when all is flushed, and the positions are recorded */
+    bool was_known;     /* the records had the job before */
+    uint64_t looked_ns; /* when the next two were looked at */
+    uint64_t activity;  /* of links, appliers and calls */
+    bool idle;          /* all that came is applied */
     bool ended;
     uint64_t words_until_ns; /* ended: the last words are waited for until then */
     struct message accepted;
@@ -537,13 +540,19 @@ static bool poll_appliers(struct target_job *job)
     return any;
 }
 
-static uint64_t activity_of(const struct target_job *job)
+/* Not with each turn of the loop: a deadline of seconds is all that depends on it. */
+static void note_activity(struct target_job *job)
 {
-    uint64_t activity = job->copy.moves;
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        activity += call_steps_done(&job->steps[i]);
+    enum { INTERVAL_MS = 10 };
+    uint64_t now = now_ns(job);
+    if (now - job->looked_ns < (uint64_t)INTERVAL_MS * NS_PER_MS) {
+        return;
     }
-    return activity;
+    job->looked_ns = now;
+    job->activity = target_copy_activity(&job->copy, &job->idle);
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        job->activity += call_steps_done(&job->steps[i]);
+    }
 }
 
 bool target_job_poll(struct target_job *job)
@@ -556,7 +565,9 @@ bool target_job_poll(struct target_job *job)
     bool any = poll_channel(job);
     any = poll_links(job) || any;
     any = poll_appliers(job) || any;
-    struct target_event tick = {.type = TARGET_EVENT_TICK, .activity = activity_of(job)};
+    note_activity(job);
+    struct target_event tick = {
+        .type = TARGET_EVENT_TICK, .activity = job->activity, .idle = job->idle};
     feed(job, &tick);
     perform_all(job);
     struct message progress;

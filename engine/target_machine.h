@@ -32,6 +32,7 @@ struct target_session {
     bool cleared;             /* clearing was asked for */
     bool kept;                /* the session ended, and the source may come back */
     struct stall_watch stall; /* CHECKING to PREPARED */
+    bool idle;                /* all that came is applied */
     haul_control_Commit commit;
     struct digest *digests;
     size_t digest_count;

@@ -311,15 +311,22 @@ static bool is_watched(const struct target_session *session)
     return session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
 }
 
+/* A source that works says so, and does not leave a target without work for long. */
+static bool is_idle(const struct target_session *session)
+{
+    return session->idle && session->state == TARGET_RECEIVING;
+}
+
 static void check_stalled(struct target_session *session, uint64_t now_ns)
 {
-    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall)) {
+    bool idle = is_idle(session);
+    if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall, idle)) {
         return;
     }
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "nothing has moved for %u s, though the source is there; what it sent is kept",
-                   stall_watch_limit_s(&session->stall));
+                   stall_watch_limit_s(&session->stall, idle));
     haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
     say_stop(session, &error);
     if (session->state == TARGET_PREPARED) {
@@ -336,10 +343,12 @@ static bool has_source_waiting(const struct target_session *session)
            (session->state == TARGET_LOOKING || session->state == TARGET_CHECKING);
 }
 
-static void on_tick(struct target_session *session, uint64_t activity, uint64_t now_ns)
+static void on_tick(struct target_session *session, const struct target_event *tick,
+                    uint64_t now_ns)
 {
     uint64_t done = 0;
-    stall_watch_note_ours(&session->stall, activity, now_ns);
+    session->idle = tick->idle;
+    stall_watch_note_ours(&session->stall, tick->activity, now_ns);
     check_stalled(session, now_ns);
     if (now_ns >= session->state_deadline_ns) {
         target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
@@ -420,7 +429,7 @@ static void dispatch(struct target_session *session, const struct target_event *
         }
         return;
     case TARGET_EVENT_TICK:
-        on_tick(session, event->activity, now_ns);
+        on_tick(session, event, now_ns);
         return;
     }
 }
@@ -509,7 +518,7 @@ bool target_session_action(struct target_session *session, struct target_action 
 
 uint64_t target_session_deadline_ns(const struct target_session *session)
 {
-    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall);
+    uint64_t stall_ns = stall_watch_deadline_ns(&session->stall, is_idle(session));
     return is_watched(session) && stall_ns < session->state_deadline_ns
                ? stall_ns
                : session->state_deadline_ns;

@@ -70,7 +70,8 @@ struct target_event {
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
     struct version_claim version; /* as recorded beside the store, or by the embedder */
-    uint64_t activity; /* of a TICK: changes whenever appliers or calls have done something */
+    uint64_t activity; /* of a TICK: changes whenever links, appliers or calls do something */
+    bool idle;         /* of a TICK: all that came is applied */
 };
 
 enum target_action_type {

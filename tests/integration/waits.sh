@@ -95,7 +95,7 @@ test_recv__strangers_plan_and_abort__once_goes_on() {
     same source target
 }
 
-# An accepted plan, links, and keep-alives for ever: 24 peer timeouts, then the receiver is free.
+# An accepted plan, links, and keep-alives for ever: four peer timeouts, then the receiver is free.
 # What the stranger has begun lies in the way of an honest sender as any job that may come back.
 test_recv__stranger_that_only_keeps_alive__a_sender_gets_through() {
     make_database source 100

@@ -22,19 +22,21 @@ static void start(void)
 static void test_stall_watch_deadline__nothing_noted__from_the_beginning_of_the_wait(void)
 {
     start();
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + limit_ns);
-    check_equal(stall_watch_limit_s(&watch), 24);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + limit_ns);
+    check_equal(stall_watch_limit_s(&watch, false), 24);
+    check_equal(stall_watch_deadline_ns(&watch, true), start_ns + limit_ns / 6);
+    check_equal(stall_watch_limit_s(&watch, true), 4);
 }
 
 static void test_stall_watch_note__a_count_changes__moves_the_deadline(void)
 {
     start();
     stall_watch_note_ours(&watch, 1, start_ns + 1);
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + 1 + limit_ns);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + 1 + limit_ns);
     stall_watch_note_theirs(&watch, 9, start_ns + 2);
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + 2 + limit_ns);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + 2 + limit_ns);
     check(stall_watch_note_working(&watch, 1, start_ns + 3));
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + 3 + limit_ns);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + 3 + limit_ns);
 }
 
 static void test_stall_watch_note__the_same_counts_again__deadline_stays(void)
@@ -47,7 +49,7 @@ static void test_stall_watch_note__the_same_counts_again__deadline_stays(void)
     stall_watch_note_theirs(&watch, 9, start_ns + 10);
     check(!stall_watch_note_working(&watch, 5, start_ns + 10));
     check(!stall_watch_note_working(&watch, 4, start_ns + 10)); /* no growth */
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + limit_ns);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + limit_ns);
 }
 
 static void test_stall_watch_must_tell__something_done__once_in_a_peer_timeout(void)
@@ -73,7 +75,7 @@ static void test_stall_watch_must_tell__bounded_wait__tells_though_nothing_was_d
     check(!stall_watch_must_tell(&watch, true, start_ns + 1, &done));
     check(stall_watch_must_tell(&watch, true, start_ns + timeout_ns, &done));
     check_equal(done, 1);
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + limit_ns);
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + limit_ns);
 }
 
 static void test_stall_watch_must_tell__peer_with_a_shorter_timeout__told_as_often(void)
@@ -85,7 +87,7 @@ static void test_stall_watch_must_tell__peer_with_a_shorter_timeout__told_as_oft
     stall_watch_note_peer_timeout(&watch, 2 * PEER_TIMEOUT_MS);
     check(!stall_watch_must_tell(&watch, true, start_ns + timeout_ns / 4 - 1, &done));
     check(stall_watch_must_tell(&watch, true, start_ns + timeout_ns / 4, &done));
-    check_equal(stall_watch_deadline_ns(&watch), start_ns + limit_ns); /* ours stays */
+    check_equal(stall_watch_deadline_ns(&watch, false), start_ns + limit_ns); /* ours stays */
 }
 
 static const struct check_test tests[] = {

@@ -41,6 +41,28 @@ static void test_target_session__source_sends_nothing__stops_and_keeps(void)
     finish();
 }
 
+/* All that came is applied: only the source can do something, and it would say so. */
+static void test_target_session__idle__stops_sooner(void)
+{
+    struct target_event idle = {.type = TARGET_EVENT_TICK, .idle = true};
+    uint64_t idle_ns = limit_ns / STALL_PEER_TIMEOUTS * STALL_IDLE_PEER_TIMEOUTS;
+    start();
+    walk_to(TARGET_RECEIVING);
+    target_session_event(session, &idle, now_ns);
+    check_equal(target_session_deadline_ns(session), start_ns + idle_ns);
+    now_ns += idle_ns - 1;
+    target_session_event(session, &idle, now_ns);
+    check_equal(state(), TARGET_RECEIVING);
+    feed_working(1);
+    now_ns += idle_ns - 1;
+    target_session_event(session, &idle, now_ns);
+    check_equal(state(), TARGET_RECEIVING);
+    now_ns += 1;
+    target_session_event(session, &idle, now_ns);
+    check_equal(state(), TARGET_KEEPING);
+    finish();
+}
+
 static void test_target_session__something_is_applied__deadline_moves(void)
 {
     start();
@@ -114,6 +136,7 @@ static void test_target_session__working_before_the_plan__out_of_place(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_session__source_sends_nothing__stops_and_keeps),
+    CHECK_TEST(test_target_session__idle__stops_sooner),
     CHECK_TEST(test_target_session__something_is_applied__deadline_moves),
     CHECK_TEST(test_target_session__source_says_that_it_works__deadline_moves),
     CHECK_TEST(test_target_session__prepared_and_no_decision__in_doubt),
