@@ -68,16 +68,13 @@ static uint64_t now_ns(const struct target_job *job)
 /* A call whose state was left, so that its result is not wanted any more, ends soon. */
 static void end_stale_calls(struct target_job *job)
 {
-    static const struct {
-        enum job_call call;
-        enum target_state state;
-    } wanted[] = {{CALL_LOOK_UP, TARGET_LOOKING},
-                  {CALL_CHECK, TARGET_CHECKING},
-                  {CALL_DIGEST, TARGET_FLUSHING}};
     enum target_state state = target_session_state(job->session);
-    for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-        if (job->calls[wanted[i].call].under_way && state != wanted[i].state) {
-            call_steps_end(&job->steps[wanted[i].call]);
+    const bool stale[CALL_COUNT] = {[CALL_LOOK_UP] = state != TARGET_LOOKING,
+                                    [CALL_CHECK] = state != TARGET_CHECKING,
+                                    [CALL_DIGEST] = state != TARGET_FLUSHING};
+    for (size_t i = 0; i < CALL_COUNT; i++) {
+        if (stale[i] && job->calls[i].under_way) {
+            call_steps_end(&job->steps[i]);
         }
     }
 }

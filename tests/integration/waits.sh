@@ -129,8 +129,9 @@ test_send__another_job_runs__waits_for_its_end() {
         --batch-max 256K >"$work/first.out" 2>"$work/first.err" </dev/null &
     local first=$!
     timeout "$limit" bash -c 'until "$0" status --db source | grep -q copying; do :; done' "$haul"
+    : >"$work/err"
     "$haul" send --db other --to "$receiver_address" --transport tcp --retry "${limit}s" \
-        >"$work/out" 2>"$work/err" </dev/null &
+        >"$work/out" 2>>"$work/err" </dev/null &
     local second=$!
     timeout "$limit" grep -q -m 1 'another job runs' <(tail -n +1 -f "$work/err" --pid="$second")
     run 0 "$haul" cancel --db source
