@@ -117,7 +117,15 @@ static void test_json_output_migration__result__every_figure(void)
     result.progress.bytes = 200;
     result.progress.wire_bytes = 150;
     result.progress.rounds = 6;
-    result.link.blocks_sent = 9;
+    result.link = (struct haul_link_stats){.blocks_sent = 9,
+                                           .blocks_received = 10,
+                                           .bytes_sent = 11,
+                                           .bytes_received = 12,
+                                           .credit_stalls = 13,
+                                           .credits_sent = 14,
+                                           .credits_received = 15,
+                                           .crc_errors = 16,
+                                           .sleeps = 17};
     capture();
     json_output_migration("send", &result, NULL, &none, EXIT_CODE_OK);
     finish();
@@ -128,7 +136,10 @@ static void test_json_output_migration__result__every_figure(void)
                  "\"lag_bytes_at_freeze\":77,");
     check_member("\"old_version\":4,\"new_version\":5,\"retries\":2,");
     check_member("\"links\":3,\"crc_errors\":1,"
-                 "\"load\":null,\"link\":{\"blocks_sent\":9,");
+                 "\"load\":null,\"link\":{\"blocks_sent\":9,\"blocks_received\":10,"
+                 "\"bytes_sent\":11,\"bytes_received\":12,\"credit_stalls\":13,"
+                 "\"credits_sent\":14,\"credits_received\":15,\"crc_errors\":16,"
+                 "\"sleeps\":17},");
     check_member(
         "\"families\":[{\"name\":\"default\",\"records\":11,\"bytes\":22,\"digest\":\"d1\"}],");
     check_member("\"option_differences\":[{\"family\":\"f\",\"option\":\"ttl\",\"source\":\"1\","

@@ -10,8 +10,10 @@
 
 #include "bytes.h"
 #include "check.h"
+#include "crc32c.h"
 #include "foreign_database.h"
 #include "log_unpack.h"
+#include "raw_batch.h"
 
 enum { RECORDS = 3000 };
 
@@ -124,6 +126,55 @@ static void test_log_look__damaged_in_the_middle__loses_records(void)
     foreign_fini(&foreign);
 }
 
+/* --- transactions ----------------------------------------------------------------------------- */
+
+/* A batch of log file `number` that is one marker of the transaction of that name: END_PREPARE,
+ * COMMIT or ROLLBACK. */
+static void mark(unsigned number, enum raw_tag kind, const char *name)
+{
+    enum { HEAD_BYTES = 7, WHOLE = 1 };
+    uint8_t bytes[HEAD_BYTES + RAW_BATCH_HEADER_BYTES + 64] = {0};
+    char path[400];
+    size_t size = RAW_BATCH_HEADER_BYTES + 2 + strlen(name);
+    bytes[6] = WHOLE;
+    bytes[HEAD_BYTES + RAW_BATCH_HEADER_BYTES] = (uint8_t)kind;
+    bytes[HEAD_BYTES + RAW_BATCH_HEADER_BYTES + 1] = (uint8_t)strlen(name);
+    memcpy(bytes + HEAD_BYTES + RAW_BATCH_HEADER_BYTES + 2, name, strlen(name));
+    uint32_t crc = crc32c(bytes + 6, 1 + size);
+    put_u32(bytes, ((crc >> 15) | (crc << 17)) + UINT32_C(0xa282ead8));
+    put_u16(bytes + 4, (uint16_t)size);
+    (void)snprintf(path, sizeof(path), "%s/%06u.log", foreign.path, number);
+    FILE *file = fopen(path, "ae");
+    check_or_stop(file != NULL && fwrite(bytes, 1, HEAD_BYTES + size, file) == HEAD_BYTES + size);
+    check_or_stop(fclose(file) == 0);
+}
+
+/* Names are used again, and what is prepared in one file may be committed in the next. */
+static void test_log_look__transactions__those_that_have_not_ended(void)
+{
+    foreign_init(&foreign);
+    mark(3, RAW_END_PREPARE, "one");
+    mark(3, RAW_COMMIT, "one");
+    mark(3, RAW_END_PREPARE, "two");
+    mark(3, RAW_ROLLBACK, "two");
+    mark(3, RAW_END_PREPARE, "one");
+    mark(3, RAW_END_PREPARE, "one");
+    mark(4, RAW_COMMIT, "one");
+    look_again();
+    check(!look.has_prepared);
+    mark(5, RAW_END_PREPARE, "three");
+    mark(6, RAW_COMMIT, "thre");
+    look_again();
+    check(look.has_prepared);
+    check(strstr(look.prepared, "three") != NULL);
+    /* Also in a file that is not replayed for anything else. */
+    check_status(log_look(foreign.path, 7, &look, &error), HAUL_OK);
+    check(look.has_prepared);
+    check_equal(look.record_count, 0);
+    check_equal(look.file_count, 4);
+    foreign_fini(&foreign);
+}
+
 static void test_log_look__torn_at_its_end__loses_nothing(void)
 {
     open_with("");
@@ -153,6 +204,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_log_look__merges__family_noted_once),
     CHECK_TEST(test_log_look__compressed__looked_into),
     CHECK_TEST(test_log_look__damaged_in_the_middle__loses_records),
+    CHECK_TEST(test_log_look__transactions__those_that_have_not_ended),
     CHECK_TEST(test_log_look__torn_at_its_end__loses_nothing),
     CHECK_TEST(test_log_unpack__no_frame__corrupt),
 };

@@ -299,6 +299,7 @@ static void test_ownership_rebuild__damaged__set_aside_and_replaced(void)
                  HAUL_OK);
     check_equal(version_now(), 5);
     check_equal(fake_disk_find(&disk, "/db/haul/ownership.damaged-1234")->size, size);
+    check_equal(fake_disk_open_count(&disk), 0);
     fake_disk_fini(&disk);
 }
 
@@ -310,6 +311,7 @@ static void test_ownership_rebuild__sound__not_found(void)
     check_status(ownership_rebuild(&disk.calls, directory, 1234, move_all, &version, &error),
                  HAUL_NOT_FOUND);
     check_equal(version_now(), 1);
+    check_equal(fake_disk_open_count(&disk), 0);
     fake_disk_fini(&disk);
 }
 

@@ -243,6 +243,17 @@ static void check_async(enum ibv_event_type type, enum haul_status status)
     fixture_end();
 }
 
+static void test_link_poll__completion_queue_is_broken__io(void)
+{
+    open_sender();
+    fake.poll_fails = true;
+    size_t count = fixture_wake();
+    fake.poll_fails = false;
+    fixture_check_closed(count, HAUL_IO);
+    check_text(events[0].error.text, "the completion queue is broken");
+    fixture_end();
+}
+
 static void test_link_poll__queue_pair_fatal__io(void)
 {
     check_async(IBV_EVENT_QP_FATAL, HAUL_IO);
@@ -727,6 +738,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_submit__post_fails__block_comes_back_cancelled),
     CHECK_TEST(test_link_poll__disconnected__cancelled_and_closed),
     CHECK_TEST(test_link_poll__freed_before_the_disconnect__done_ok),
+    CHECK_TEST(test_link_poll__completion_queue_is_broken__io),
     CHECK_TEST(test_link_poll__queue_pair_fatal__io),
     CHECK_TEST(test_link_poll__device_fatal__io),
     CHECK_TEST(test_link_poll__port_stays_down__unreachable_at_the_deadline),

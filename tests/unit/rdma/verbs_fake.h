@@ -59,6 +59,7 @@ struct fake_verbs {
     uint64_t region_bytes_limit; /* larger registrations fail with ENOMEM; 0: none do */
 
     bool inlines_nothing;
+    bool poll_fails;            /* of the completion queue */
     uint32_t message_bytes_max; /* of the port; 0: FAKE_MESSAGE_BYTES_MAX */
     int vector_count;           /* of an opened device */
     int last_vector;            /* of a completion queue */
@@ -331,6 +332,9 @@ static inline int fake_poll_cq(struct ibv_cq *cq, int count, struct ibv_wc *comp
 {
     (void)cq;
     int taken = 0;
+    if (fake.poll_fails) {
+        return -1;
+    }
     while (taken < count && fake.completions_taken < fake.completion_count) {
         completions[taken++] = fake.completions[fake.completions_taken++ % (2 * FAKE_WORK_MAX)];
     }
