@@ -303,6 +303,7 @@ test_t2__prepared__the_source_settles_it() {
     one_error 'accept-two-owners'
     receive
     run 0 "$haul" resume --db source --to "$front" --transport tcp
+    grep -q '^sent ' "$work/out" || fail 'the source says that it received'
     ended "$receiver_pid" 0
     same source target
     no_job source
