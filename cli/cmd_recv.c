@@ -18,6 +18,7 @@ struct recv_options {
     uint32_t resume_wait_ms;
     const char *cpu_list;
     uint32_t applier_count;
+    bool read_back;
     enum haul_lane lane;
     uint64_t table_size_bytes;
     uint64_t keep_free_bytes;
@@ -56,6 +57,10 @@ static const struct option_rule rules[] = {
      AT(option_duration, resume_wait_ms),
      .min = 1,
      .max = 86400000},
+    {.name = "verify",
+     .value_name = "HOW",
+     .help = "count (default) or read: read everything again before a hand-over",
+     AT(option_verify, read_back)},
     {.name = "lane",
      .value_name = "LANE",
      .help = "auto (default): table files where it is safe and pays; ingest (table\n"
@@ -121,6 +126,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .resume_wait_ms = given->resume_wait_ms,
         .cpu_list = given->cpu_list,
         .applier_count = given->applier_count,
+        .read_back = given->read_back,
         .lane = given->lane,
         .table_size_bytes = given->table_size_bytes,
         .keep_free_bytes = keep_free_of(given),

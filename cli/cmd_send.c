@@ -35,6 +35,7 @@ struct send_options {
     uint32_t link_count;
     uint64_t rate_bytes_per_second;
     uint64_t pinned_bytes_max;
+    bool read_back;
     enum haul_lane lane;
     uint32_t slot_count;
     uint32_t slot_size_bytes;
@@ -105,6 +106,11 @@ static const struct option_rule rules[] = {
      .min = 1,
      .max = 600000},
     COMPRESS_RULE(struct send_options),
+    {.name = "verify",
+     .value_name = "HOW",
+     .help = "count (default): count and digest of what was sent and written; read: both\n"
+             "sides read everything again before the hand-over, while writes pause",
+     AT(option_verify, read_back)},
     {.name = "lane",
      .value_name = "LANE",
      .help = "how the target writes: auto (default), ingest (table files) or\n"
@@ -231,6 +237,13 @@ static int tell_dry_run(const struct haul_source_options *options, struct output
     return exit_code;
 }
 
+/* Reading takes its time, and nobody but this process's own load writes. */
+static uint32_t freeze_max_of(const struct send_options *given)
+{
+    enum { LONG_MS = 86400000 };
+    return given->freeze_max_ms == 0 && given->read_back ? LONG_MS : given->freeze_max_ms;
+}
+
 /* Start the migration of an open store, wait, report. Returns the exit code. */
 static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
@@ -257,11 +270,12 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
         .batch_size_bytes_max = given->batch_size_bytes_max,
         .rate_bytes_per_second = given->rate_bytes_per_second,
         .pinned_bytes_max = given->pinned_bytes_max,
+        .read_back = given->read_back,
         .lane = given->lane,
         .overwrite = given->overwrite,
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
-        .freeze_max_ms = given->freeze_max_ms,
+        .freeze_max_ms = freeze_max_of(given),
         .retry_max_ms = given->retry_max_ms,
         .log = &output->log,
     };

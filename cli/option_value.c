@@ -210,6 +210,19 @@ enum haul_status option_mode(const struct option_rule *rule, const char *text, v
     return HAUL_OK;
 }
 
+enum haul_status option_verify(const struct option_rule *rule, const char *text, void *target,
+                               struct haul_error *error)
+{
+    bool reads = strcmp(text, "read") == 0;
+    if (!reads && strcmp(text, "count") != 0) {
+        bad_value(rule, text, error);
+        haul_error_hint(error, "count or read");
+        return HAUL_INVALID;
+    }
+    *(bool *)target = reads;
+    return HAUL_OK;
+}
+
 enum haul_status option_lane(const struct option_rule *rule, const char *text, void *target,
                              struct haul_error *error)
 {

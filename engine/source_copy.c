@@ -363,7 +363,8 @@ void source_copy_digest(struct source_copy *copy)
                 digest_join(digest, &copy->stream_digests[i]);
             }
         }
-        if (log_digest_join(copy->follower, family, digest) != HAUL_OK) {
+        if (copy->options.source->read_back ||
+            log_digest_join(copy->follower, family, digest) != HAUL_OK) {
             struct reader_task task = {.type = READER_DIGEST, .index = family};
             submit(copy, &task);
             copy->digests_missing++;

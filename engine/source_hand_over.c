@@ -124,6 +124,7 @@ void source_hand_over_on_digested(struct source_session *session, const struct s
     prepare->old_version = plan->old_version;
     prepare->new_version = plan->new_version;
     prepare->epoch = session->options.epoch;
+    prepare->read_back = session->options.source.read_back;
     prepare->digests = digests;
     prepare->digests_count = (pb_size_t)plan->family_count;
     session->prepared_sequence = session->round_sequence;
@@ -153,6 +154,12 @@ void source_hand_over_on_prepared(struct source_session *session,
         source_abort_with(session, HAUL_CORRUPT, "count or digest of the two sides differ",
                           "the source still owns the range; `haul verify` shows which family",
                           now_ns);
+        return;
+    }
+    if (session->options.source.read_back && !prepared->read_back) {
+        source_abort_with(
+            session, HAUL_UNSUPPORTED, "the target cannot read back what it has taken",
+            "install the same release of haul there, or leave out `--verify read`", now_ns);
         return;
     }
     session->figures.verified = true;

@@ -222,13 +222,14 @@ static bool has_tables(const struct target_copy *copy)
     return copy->record->lane == HAUL_LANE_INGEST && copy->target->store->ops->tables_check != NULL;
 }
 
-bool target_copy_take_digests(struct target_copy *copy)
+bool target_copy_take_digests(struct target_copy *copy, bool read_back)
 {
     bool complete = !has_tables(copy);
     bool foreign = has_foreign_writes(copy);
     for (uint32_t i = 0; i < copy->record->plan.family_count; i++) {
         copy->scan_wanted[i] =
-            foreign || applier_family_digest(copy->applier, i, &copy->digests[i]) != HAUL_OK;
+            read_back || foreign ||
+            applier_family_digest(copy->applier, i, &copy->digests[i]) != HAUL_OK;
         complete = complete && !copy->scan_wanted[i];
     }
     return complete;

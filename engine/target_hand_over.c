@@ -142,6 +142,7 @@ void target_hand_over_on_recorded(struct target_session *session, const struct t
     haul_control_Prepared *prepared = &target_push_message(session, MESSAGE_PREPARED)->as.prepared;
     prepared->frozen_sequence = session->prepare.as.prepare.frozen_sequence;
     prepared->freeze = session->prepare.as.prepare.freeze;
+    prepared->read_back = session->prepare.as.prepare.read_back;
     prepared->digests = session->answer;
     prepared->digests_count = (pb_size_t)session->digest_count;
     session->answer = NULL;

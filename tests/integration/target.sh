@@ -179,6 +179,24 @@ test_recv__other_merge_operator__refused() {
         'options merge_operator=StringAppendOperator' 'put zzz 1' 'delete zzz'
 }
 
+# --- read back ------------------------------------------------------------------------------------
+
+test_send__verify_read__committed_without_load_and_with_it() {
+    local more
+    for more in '' '--load 2000 --load-for 50ms'; do
+        rm -rf source target
+        "$maker" source 'fill key 3000 1000' 'create other' 'fill key 100 100'
+        receive
+        # shellcheck disable=SC2086 # words
+        send 0 --verify read $more
+        received
+        equal "$(json .verified)" true
+        reads_alike
+    done
+    run 2 "$haul" send --db source --to localhost:1 --verify twice
+    one_error "'twice' is not a value for --verify"
+}
+
 # --- a disk that is too small ---------------------------------------------------------------------
 
 # small_disk SIZE: the target lies on it.

@@ -58,6 +58,7 @@ static void open_world(enum haul_lane lane)
         .link = link,
         .batch_size_bytes_min = 16 << 10,
         .batch_size_bytes_max = 32 << 10,
+        .freeze_max_ms = WAIT_MS, /* one freeze, however busy the machine is */
     };
     world.target_options = (struct haul_target_options){
         .store = world.target.store,
@@ -107,7 +108,7 @@ static void test_prepared__ingested_tables_only__log_was_synced(void)
     check_status(migrate(), HAUL_OK);
     check_equal(world.source_result.lane, HAUL_LANE_INGEST);
     check_equal(atomic_load(&world.writes), 0);
-    check_equal(atomic_load(&world.syncs), 1);
+    check_equal(atomic_load(&world.syncs), 2); /* at the plan, and before Prepared */
     close_world();
 }
 
@@ -166,11 +167,80 @@ static void test_prepared__tables_were_compacted_meanwhile__committed(void)
     close_world();
 }
 
+/* --- read back -------------------------------------------------------------------------------- */
+
+static enum haul_status keep_others_off(void *context, const struct haul_reservation *wanted,
+                                        struct haul_error *error)
+{
+    (void)context;
+    (void)wanted;
+    (void)error;
+    return HAUL_OK;
+}
+
+/* One record is gone behind everything that was counted. */
+static enum haul_status sync_and_lose(struct haul_store *store, struct haul_error *error)
+{
+    rocks_fixture_delete(&world.target, 0, text_slice("key00000007"));
+    return world.rocks->sync(store, error);
+}
+
+static void open_forgetful(enum haul_lane lane)
+{
+    open_world(lane);
+    world.ops.sync = sync_and_lose;
+    world.target_options.hooks.reserve = keep_others_off;
+    rocks_fixture_fill(&world.source, 0, "key", 500, 100);
+    check_equal(rocks_fixture_count(&world.source, "default"), 500);
+    rocks_fixture_put(&world.source, 0, text_slice("key00000007"), text_slice("is there"));
+}
+
+static void test_read_back__not_asked_for__the_embedder_is_believed(void)
+{
+    open_forgetful(HAUL_LANE_WRITE_BATCH);
+    check_status(migrate(), HAUL_OK);
+    close_world();
+}
+
+static void test_read_back__record_lost_on_the_target__refused(void)
+{
+    static const enum haul_lane lanes[] = {HAUL_LANE_WRITE_BATCH, HAUL_LANE_INGEST};
+    for (size_t i = 0; i < CHECK_COUNT(lanes); i++) {
+        open_forgetful(lanes[i]);
+        world.source_options.read_back = true;
+        check_status(migrate(), HAUL_CORRUPT);
+        check(!world.source_result.verified);
+        close_world();
+    }
+}
+
+static void test_read_back__asked_for_by_the_target_alone__refused(void)
+{
+    open_forgetful(HAUL_LANE_WRITE_BATCH);
+    world.target_options.read_back = true;
+    check_status(migrate(), HAUL_CORRUPT);
+    close_world();
+}
+
+static void test_read_back__everything_is_there__committed(void)
+{
+    open_world(HAUL_LANE_INGEST);
+    rocks_fixture_fill(&world.source, 0, "key", 4000, 1000);
+    world.source_options.read_back = true;
+    check_status(migrate(), HAUL_OK);
+    check(world.source_result.verified);
+    close_world();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_prepared__ingested_tables_only__log_was_synced),
     CHECK_TEST(test_prepared__write_batches__log_was_synced),
     CHECK_TEST(test_prepared__tables_were_lost_meanwhile__refused_by_a_scan),
     CHECK_TEST(test_prepared__tables_were_compacted_meanwhile__committed),
+    CHECK_TEST(test_read_back__not_asked_for__the_embedder_is_believed),
+    CHECK_TEST(test_read_back__record_lost_on_the_target__refused),
+    CHECK_TEST(test_read_back__asked_for_by_the_target_alone__refused),
+    CHECK_TEST(test_read_back__everything_is_there__committed),
 };
 
 CHECK_MAIN("target_proof", tests)

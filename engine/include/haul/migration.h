@@ -122,6 +122,10 @@ struct haul_source_options {
     bool keep_versions; /* config_version below is given, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */
+    /* Before the hand-over both sides read everything again: count and digest are then of what the
+     * databases hold, not of what passed. Writes are frozen for so long: freeze_max_ms has to allow
+     * it. A target of an earlier release is refused (UNSUPPORTED). */
+    bool read_back;
     uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
     bool resume;            /* no new job: go on with the one that an earlier process has left; its
                              * families, ranges and lane count. NOT_FOUND: there is none */
@@ -154,6 +158,7 @@ struct haul_target_options {
      * a job that comes to it is stopped, with NO_SPACE. 0: 5 % of it, at least 1 GiB, at most
      * 10 %. */
     uint64_t keep_free_bytes;
+    bool read_back; /* read everything before Prepared, also when the source does not ask for it */
     /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a
      * job nor end `once`. It travels in the clear. None: any source. */
     struct haul_slice secret;

@@ -230,7 +230,28 @@ static void test_source_session__path_lost_while_frozen__unfreezes(void)
     }
 }
 
+/* It is of an earlier release, and has not understood. */
+static void test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_decision(void)
+{
+    static const struct source_session_options reading = {.source = {.read_back = true}};
+    open_session_as(&reading);
+    start_freeze(start_ns);
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, start_ns + 1);
+    check(does(SOURCE_ACTION_ROUND));
+    feed_round_done(0, 0, start_ns + 2);
+    check(does(SOURCE_ACTION_DIGEST));
+    feed_digested(start_ns + 3);
+    check(next_action() && action.message.as.prepare.read_back);
+    message_release(&action.message);
+    feed_prepared(1, start_ns + 4);
+    check(!does(SOURCE_ACTION_DECIDE));
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    check_status(source_session_outcome(session)->status, HAUL_UNSUPPORTED);
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_decision),
     CHECK_TEST(test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
     CHECK_TEST(test_source_hand_over_check_deadline__preparing__unfreezes_at_freeze_max),
     CHECK_TEST(test_source_hand_over_check_deadline__late_prepared__is_no_decision),
