@@ -2,6 +2,7 @@
 /* source_job.c — options, view, plan and records of a source. */
 #include "source_job.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,8 +165,25 @@ static enum haul_status take_request(struct source_job *job, struct haul_error *
 {
     struct plan plan = {.family_count = 0};
     enum haul_status status = source_record_left_plan(&job->record, &plan, error);
+    job->left_version = plan.old_version;
     return status == HAUL_OK ? source_request_apply(&job->request, &plan, &job->options, error)
                              : status;
+}
+
+/* Of an embedder we do not know which ranges are still his; his version says whether anything has
+ * changed since he asked for this one. */
+static enum haul_status check_resumed(const struct source_job *job, struct haul_error *error)
+{
+    if (!job->options.resume || job->options.hooks.version_get == NULL ||
+        job->left_version == job->plan.old_version) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_VERSION, NULL, 0,
+                   "the job was begun at config version %" PRIu64 ", and this is version %" PRIu64,
+                   job->left_version, job->plan.old_version);
+    haul_error_hint(error, "its range may have moved meanwhile: begin a new job for what is still "
+                           "this database's, or give this one up");
+    return HAUL_VERSION;
 }
 
 enum haul_status source_job_begin(struct source_job *job, struct haul_error *error)
@@ -182,6 +200,9 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
     }
     if (status == HAUL_OK) {
         status = read_version(job, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_resumed(job, error);
     }
     if (status == HAUL_OK) {
         status = version_record_check(job->options.store, &job->options.hooks, &job->plan, error);

@@ -27,6 +27,7 @@ struct source_job {
     uint64_t foreign_ingests; /* before the snapshot */
     bool wal_pinned;
     struct version_claim version; /* in force, or given */
+    uint64_t left_version;        /* with `resume`: at which the earlier process began */
     struct source_record record;
     struct source_request request; /* of a job that is resumed */
     uint64_t bytes_expected;
