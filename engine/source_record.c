@@ -157,6 +157,7 @@ enum haul_status source_record_bind(struct source_record *record, const char *id
                                     const struct plan *plan, struct haul_error *error)
 {
     (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
+    record->has_met = true;
     enum haul_status status = record->journal == NULL ? HAUL_OK : bind_journal(record, error);
     bool resolves = record->source->resolve;
     if (status == HAUL_OK) {
@@ -434,7 +435,10 @@ void source_record_end(struct source_record *record, const struct source_ending 
     if (record->only_tells && outcome == HAUL_OK) {
         give_up_told(record);
     }
-    if (record->journal == NULL || stands || record->peer_differs) {
+    /* Whoever refused a job of an earlier process at once need not have been its target. */
+    bool stranger = record->peer_differs ||
+                    (record->continued && !record->has_met && outcome != HAUL_CANCELLED);
+    if (record->journal == NULL || stands || stranger) {
         return;
     }
     if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {

@@ -25,6 +25,7 @@ struct source_record {
     struct journal *journal;   /* NULL: none */
     struct source_earlier earlier;
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the target's, once it has answered */
+    bool has_met;                       /* a target, in this process */
     bool peer_differs;                  /* from the one that the job was begun with */
     struct digest moved;                /* of everything, before the decision; for the history */
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
