@@ -55,11 +55,12 @@ static const struct option_rule rules[] = {
     {.name = "manifest",
      .value_name = "FILE",
      .help = "instead of --with: the manifest that was written where the other one lies;\n"
-             "it says which families and ranges",
+             "it says which families and ranges; - is stdin",
      AT(option_text, manifest)},
     {.name = "write-manifest",
      .value_name = "FILE",
-     .help = "write what is read of --db there, for --manifest on another host",
+     .help = "write what is read of --db there, for --manifest on another host;\n"
+             "- is stdout, and nothing else comes there then",
      AT(option_text, write_manifest)},
     SELECTION_OPTION_RULES(struct verify_options),
     {.name = "ledger",
@@ -251,15 +252,20 @@ static const char *other_of(const struct verify_options *given)
     return given->with != NULL ? given->with : given->manifest;
 }
 
+static bool is_on_stdout(const struct verify_options *given)
+{
+    return given->write_manifest != NULL && strcmp(given->write_manifest, "-") == 0;
+}
+
 static void print_result(const struct verify_run *run, const struct haul_error *error)
 {
     const struct verify_options *given = run->given;
     int exit_code = exit_code_of(error->status, 0);
-    if (run->output->options.json) {
+    if (run->output->options.json && !is_on_stdout(given)) {
         struct json_output_scan a = {run->scans[0].families, run->scans[0].count};
         struct json_output_scan b = {run->scans[1].families, run->scans[1].count};
         json_output_verify(&a, &b, error, exit_code);
-    } else if (!run->output->options.quiet) {
+    } else if (!run->output->options.quiet && !is_on_stdout(given)) {
         print_scan(given->database, &run->scans[0]);
         if (other_of(given) != NULL) {
             print_scan(other_of(given), &run->scans[1]);
@@ -456,13 +462,16 @@ const struct command command_verify = {
                "\n"
                "For databases on two hosts a manifest travels: count and digest of each column\n"
                "family, and of pieces of some 64 records, by which the place of the first\n"
-               "difference is told. It has about two bytes for each record.\n"
+               "difference is told. It has about two bytes for each record. The database may be\n"
+               "open, as that of 'haul recv' is: it is compared as it is when it is opened.\n"
                "\n" SELECTION_HELP "\n"
                "Examples:\n"
                "  haul verify --db /data/a --with /data/b\n"
                "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"
                "  haul verify --db /data/a --write-manifest /tmp/a.manifest   # then, elsewhere:\n"
                "  haul verify --db /data/b --manifest /tmp/a.manifest\n"
+               "  ssh b haul verify --db /data/b --write-manifest - | \\\n"
+               "      haul verify --db /data/a --manifest -\n"
                "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),

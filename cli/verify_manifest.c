@@ -82,7 +82,8 @@ enum haul_status manifest_create(struct manifest_writer *writer, const char *pat
                                  const struct haul_verify_options *selected,
                                  struct haul_error *error)
 {
-    *writer = (struct manifest_writer){.file = fopen(path, "we"), .path = path};
+    *writer = (struct manifest_writer){.file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we"),
+                                       .path = path};
     if (writer->file == NULL) {
         return write_error(path, error);
     }
@@ -126,14 +127,17 @@ enum haul_status manifest_finish(struct manifest_writer *writer,
         put_hex(writer->file, slice_of_text(families[i].name));
         (void)fputc('\n', writer->file);
     }
-    (void)fputs("end\n", writer->file);
+    (void)fputs(families != NULL ? "end\n" : "", writer->file);
     bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
                    (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* of a pipe */
     enum haul_status status = written ? HAUL_OK : write_error(writer->path, error);
     struct stat found;
     bool is_file = fstat(fileno(writer->file), &found) == 0 && S_ISREG(found.st_mode);
-    (void)fclose(writer->file);
-    if (is_file && (status != HAUL_OK || families == NULL)) {
+    bool is_stdout = writer->file == stdout;
+    if (!is_stdout) {
+        (void)fclose(writer->file);
+    }
+    if (is_file && !is_stdout && (status != HAUL_OK || families == NULL)) {
         (void)unlink(writer->path);
     }
     return status;
@@ -226,11 +230,30 @@ static bool take_line(struct manifest_reader *reader, bool *ended)
     return (rest = behind(line, "select ")) != NULL && take_selected(reader, rest);
 }
 
+/* A pipe cannot be read twice. NULL: it cannot be kept. */
+static FILE *spool(FILE *from)
+{
+    char buffer[64 << 10];
+    size_t size = 0;
+    FILE *file = tmpfile();
+    while (file != NULL && (size = fread(buffer, 1, sizeof(buffer), from)) > 0) {
+        (void)fwrite(buffer, 1, size, file);
+    }
+    if (file != NULL && (ferror(from) != 0 || fflush(file) != 0 || ferror(file) != 0)) {
+        (void)fclose(file);
+        return NULL;
+    }
+    if (file != NULL) {
+        rewind(file);
+    }
+    return file;
+}
+
 enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
                                struct haul_error *error)
 {
     memset(reader, 0, sizeof(*reader));
-    reader->file = fopen(path, "re");
+    reader->file = strcmp(path, "-") == 0 ? spool(stdin) : fopen(path, "re");
     if (reader->file == NULL) {
         return haul_error_set(error, errno == ENOENT ? HAUL_NOT_FOUND : HAUL_IO, "open", errno,
                               "cannot read %s", path);

@@ -110,6 +110,43 @@ test_verify__manifest_that_was_cut__refused() {
     one_error 'cannot read nothing'
 }
 
+test_verify__manifest_through_a_pipe__compared() {
+    pair 'put key00003456 x'
+    "$haul" verify --db a --write-manifest - >manifest 2>"$work/a.err"
+    head -n 1 manifest | grep -q '^haul-manifest 1$' && tail -n 1 manifest | grep -q '^end$' || fail 'more than a manifest'
+    "$haul" verify --db a --write-manifest - 2>"$work/a.err" | "$haul" verify --db a --manifest - >/dev/null
+    local code=0
+    "$haul" verify --db a --write-manifest - 2>"$work/a.err" |
+        "$haul" verify --db b --manifest - >"$work/out" 2>"$work/err" || code=$?
+    equal "$code" 6
+    one_error "'default' the first; the first key lies behind"
+}
+
+# Whoever reads a pipe must not take a part for the whole.
+test_verify__scan_fails_behind_the_first_pieces__no_whole_manifest() {
+    local table
+    pair
+    "$maker" a compact
+    table=$(find a -name '*.sst' -printf '%s %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+    dd if=/dev/urandom of="$table" bs=1 seek=$(($(stat -c %s "$table") / 2)) count=2000 conv=notrunc 2>dd.err
+    local code=0
+    "$haul" verify --db a --write-manifest - >manifest 2>"$work/err" || code=$?
+    ((code == 6 || code == 7)) || fail "exit code $code"
+    [[ $(tail -n 1 manifest) != end ]] || fail 'it looks whole'
+}
+
+# While the receiver has its database open.
+test_verify__against_a_running_receiver__what_it_has() {
+    pair
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    run 0 "$haul" send --db a --to "$receiver_address" --transport tcp
+    run 0 "$haul" verify --db target --write-manifest manifest
+    run 0 "$haul" verify --db b --manifest manifest
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
 test_verify__manifest_cannot_be_written__exit_7() {
     pair
     run 7 "$haul" verify --db a --write-manifest nowhere/manifest
