@@ -47,6 +47,15 @@ static void *step_back_far(void *ignored)
     return ignored;
 }
 
+static void *wait_turn_and_step_back(void *ignored)
+{
+    before = of_this_thread();
+    thread_priority_wait_turn();
+    thread_priority_step_back();
+    after = of_this_thread();
+    return ignored;
+}
+
 static void *of_a_chosen_policy(void *ignored)
 {
     const struct sched_param none = {.sched_priority = 0};
@@ -92,6 +101,16 @@ static void test_thread_priority_step_back__at_the_end__stays_there(void)
     }
 }
 
+/* The policy that the first call sets is nobody's choice to the second. */
+static void test_thread_priority__one_call_after_the_other__both_take_effect(void)
+{
+    run(wait_turn_and_step_back);
+    if (before.policy == SCHED_OTHER) {
+        check_equal(after.policy, SCHED_BATCH);
+        check_equal(after.niceness, before.niceness + 5 < 19 ? before.niceness + 5 : 19);
+    }
+}
+
 static void test_thread_priority__policy_was_chosen__nothing_changes(void)
 {
     run(of_a_chosen_policy);
@@ -103,6 +122,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_thread_priority_wait_turn__ordinary_thread__batch_of_the_same_share),
     CHECK_TEST(test_thread_priority_step_back__ordinary_thread__five_nicer),
     CHECK_TEST(test_thread_priority_step_back__at_the_end__stays_there),
+    CHECK_TEST(test_thread_priority__one_call_after_the_other__both_take_effect),
     CHECK_TEST(test_thread_priority__policy_was_chosen__nothing_changes),
 };
 

@@ -55,6 +55,7 @@ struct fake_disk {
         int inode; /* -1: closed */
         int name;
     } fds[FAKE_FDS_MAX];
+    unsigned writable_count; /* files opened to be written */
     unsigned call_count;
     unsigned fail_at;   /* the call that fails, from 1; 0: none */
     bool fail_for_ever; /* and all behind it: the process is as good as dead */
@@ -152,6 +153,7 @@ static inline int fake_disk_open(void *context, const char *path, int flags, uns
     }
     int name = fake_disk_name(disk, path);
     bool exists = disk->names[name].inode >= 0;
+    disk->writable_count += (flags & O_ACCMODE) != O_RDONLY;
     if (!exists && (flags & O_CREAT) == 0) {
         errno = ENOENT;
         return -1;

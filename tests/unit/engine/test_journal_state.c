@@ -95,6 +95,20 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
     }
 }
 
+/* Each attempt takes its own view: their number is the epoch. */
+static void test_journal_state_apply__snapshot_after_a_restart__counted(void)
+{
+    struct journal_state state;
+    journal_state_init(&state, JOURNAL_SOURCE);
+    run(&state, one_of_each, 1);
+    check_equal(state.snapshot_count, 0);
+    check_status(step(&state, by_letter('S')), HAUL_OK);
+    check_equal(state.snapshot_count, 1);
+    check_status(step(&state, by_letter('S')), HAUL_OK);
+    check_equal(state.snapshot_count, 2);
+    journal_state_fini(&state);
+}
+
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
@@ -430,6 +444,7 @@ static void test_journal_state_claim__each_phase__as_the_recovery_table_says(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_journal_state_reserve__source_phases__only_listed_records_follow),
+    CHECK_TEST(test_journal_state_apply__snapshot_after_a_restart__counted),
     CHECK_TEST(test_journal_state_reserve__target_phases__only_listed_records_follow),
     CHECK_TEST(test_journal_state_reserve__decision_abort__reason_may_follow_once),
     CHECK_TEST(test_journal_state_reserve__committed_with_other_epoch__invalid),

@@ -584,6 +584,33 @@ static void test_plan_contains__keys_around_the_bounds__start_in_end_out(void)
     close_all();
 }
 
+/* Two jobs are in each other's way in a key of a family that both move. */
+static void test_plan_overlaps__families_and_ranges__both_in_common(void)
+{
+    static const char *const names[] = {"users", "index", "default"};
+    const struct haul_range ranges[] = {range_of("a", "c"), range_of("c", "e"), range_of("b", "d")};
+    static const struct {
+        size_t families[2]; /* first name, count */
+        size_t range;
+        bool overlaps;
+    } cases[] = {{{0, 1}, 0, true}, {{0, 1}, 1, false}, {{0, 1}, 2, true}, {{1, 1}, 0, false},
+                 {{0, 2}, 2, true}, {{1, 2}, 2, false}, {{0, 3}, 1, false}};
+    open_fixture();
+    struct haul_source_options options = {
+        .families = names, .family_count = 1, .ranges = ranges, .range_count = 1};
+    check_or_stop(make(&options, 0) == HAUL_OK); /* users, a to c */
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        options.families = &names[cases[i].families[0]];
+        options.family_count = cases[i].families[1];
+        options.ranges = &ranges[cases[i].range];
+        check_or_stop(plan_make(&other, fixture.store, &options, 0, &error) == HAUL_OK);
+        check_equal(plan_overlaps(&plan, &other), cases[i].overlaps);
+        check_equal(plan_overlaps(&other, &plan), cases[i].overlaps);
+        plan_fini(&other);
+    }
+    close_all();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_plan_make__no_options__every_family_whole),
     CHECK_TEST(test_plan_make__metadata_family__comes_first),
@@ -616,6 +643,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_from_message__streams_overlap_over_another__protocol),
     CHECK_TEST(test_plan_equal__one_thing_changed__differs),
     CHECK_TEST(test_plan_contains__keys_around_the_bounds__start_in_end_out),
+    CHECK_TEST(test_plan_overlaps__families_and_ranges__both_in_common),
 };
 
 CHECK_MAIN("plan", tests)

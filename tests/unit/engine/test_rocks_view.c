@@ -3,6 +3,7 @@
  * records. */
 #include "rocks_view.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <rocksdb/c.h>
 #include <stdlib.h>
@@ -85,6 +86,21 @@ const rocksdb_snapshot_t *__wrap_rocksdb_create_snapshot(rocksdb_t *database)
     const rocksdb_snapshot_t *snapshot = __real_rocksdb_create_snapshot(database);
     put("w2", "behind");
     return snapshot;
+}
+
+static unsigned changes_left; /* of the files, each seen by one iterator */
+
+uint64_t __real_rocks_door_view_number(const rocksdb_iterator_t *iterator);
+uint64_t __wrap_rocks_door_view_number(const rocksdb_iterator_t *iterator);
+
+uint64_t __wrap_rocks_door_view_number(const rocksdb_iterator_t *iterator)
+{
+    static uint64_t changes;
+    if (changes_left == 0) {
+        return __real_rocks_door_view_number(iterator);
+    }
+    changes_left--;
+    return UINT64_MAX - ++changes;
 }
 
 static void open_filtered(void)
@@ -201,6 +217,24 @@ static void test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it(v
     close_filtered();
 }
 
+/* A compaction may end while the iterators of a view are taken: then all are taken again. */
+static void test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_busy(void)
+{
+    uint64_t sequence = 0;
+    open_filtered();
+    store->ops->snapshot_close(store, view);
+    changes_left = 3;
+    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
+    check_equal(changes_left, 0);
+    check_equal(count_between("", ""), RECORDS);
+    store->ops->snapshot_close(store, view);
+    changes_left = UINT_MAX;
+    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_BUSY);
+    changes_left = 0;
+    check_status(store->ops->snapshot_open(store, &view, &sequence, &error), HAUL_OK);
+    close_filtered();
+}
+
 static void *scan_all(void *context)
 {
     *(uint64_t *)context = count_between("", "");
@@ -229,6 +263,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_snapshot_open__filter_drops_records__looked_up),
     CHECK_TEST(test_rocks_snapshot_open__written_behind_it__not_seen),
     CHECK_TEST(test_rocks_snapshot_open__written_meanwhile__sequence_is_before_it),
+    CHECK_TEST(test_rocks_snapshot_open__files_change_meanwhile__taken_again_or_busy),
     CHECK_TEST(test_rocks_pin_borrow__more_scans_than_iterators__all_end),
 };
 

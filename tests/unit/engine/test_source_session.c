@@ -80,6 +80,26 @@ static void test_source_session__answer_that_does_not_fit_the_plan__protocol(voi
     check_answer_refused(1, HAUL_LANE_WRITE_BATCH + 1);
 }
 
+/* What follows the log may not overtake what is still to be applied of the view. */
+static void test_source_session__copied_and_not_yet_applied__no_round(void)
+{
+    struct message message;
+    open_session();
+    propose(false, 1);
+    feed_accepted(1);
+    check(does(SOURCE_ACTION_OPEN_LINKS));
+    feed_type(SOURCE_EVENT_LINKS_UP, HAUL_OK, 1);
+    check(does(SOURCE_ACTION_START_COPY));
+    feed_type(SOURCE_EVENT_COPIED, HAUL_OK, 1);
+    message_init(&message, MESSAGE_PROGRESS);
+    feed_message(&message, 1);
+    check(!next_action());
+    check_equal(source_session_state(session), SOURCE_COPYING);
+    feed_progress(0, 1);
+    check(does(SOURCE_ACTION_ROUND));
+    source_session_destroy(session);
+}
+
 /* The target may have recorded the job, and would then refuse every other one. */
 static void test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job(void)
 {
@@ -403,6 +423,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
+    CHECK_TEST(test_source_session__copied_and_not_yet_applied__no_round),
     CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),

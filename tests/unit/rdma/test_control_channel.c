@@ -613,6 +613,19 @@ static void test_control_channel_connect__silent_peer__timeout(void)
     close_connecting();
 }
 
+/* We were late, not the peer. */
+static void test_control_channel_connect__answer_waits_at_the_deadline__connected(void)
+{
+    open_connecting();
+    check(!control_channel_poll(channel, &event));
+    send_answer(HAUL_OK);
+    check(raw_wait(control_channel_fd(channel), POLLIN));
+    fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS);
+    check_or_stop(next_event());
+    check_equal(event.type, CONTROL_CONNECTED);
+    close_connecting();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_send__two_messages__bytes_of_the_protocol),
     CHECK_TEST(test_control_channel_poll__two_frames_in_one_segment__two_messages),
@@ -648,5 +661,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_connect__closed_without_answer__closed_with_hint),
     CHECK_TEST(test_control_channel_connect__nobody_listens__refused_with_hint),
     CHECK_TEST(test_control_channel_connect__silent_peer__timeout),
+    CHECK_TEST(test_control_channel_connect__answer_waits_at_the_deadline__connected),
 };
 CHECK_MAIN("control_channel", tests)
