@@ -80,7 +80,7 @@ static const struct option_rule rules[] = {
      .group = "Tuning",
      AT(option_u32, applier_count),
      .min = 1,
-     .max = 64},
+     .max = HAUL_APPLIER_COUNT_MAX},
     {.name = "table-size",
      .value_name = "SIZE",
      .help = "bytes of a table file (default 64M)",

@@ -44,7 +44,7 @@ struct applier {
     const struct haul_log *log;
     uint32_t slot_size_bytes;
     uint32_t thread_count;
-    struct applier_thread threads[APPLIER_THREADS_MAX];
+    struct applier_thread threads[HAUL_APPLIER_COUNT_MAX];
     const struct digest *base_digests;
     struct apply_limits limits;
     size_t stream_count; /* of the plan; the delta lane stands behind them */
@@ -343,7 +343,7 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
 enum haul_status applier_create(const struct applier_options *options, struct applier **out,
                                 struct haul_error *error)
 {
-    haul_assert(options->thread_count >= 1 && options->thread_count <= APPLIER_THREADS_MAX);
+    haul_assert(options->thread_count >= 1 && options->thread_count <= HAUL_APPLIER_COUNT_MAX);
     struct applier *applier = calloc(1, sizeof(*applier));
     if (applier == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the appliers");
@@ -360,7 +360,7 @@ enum haul_status applier_create(const struct applier_options *options, struct ap
     applier->streams = calloc(applier->stream_count + 1, sizeof(*applier->streams));
     if (applier->streams != NULL) {
         /* FREED, APPLIED, DURABLE for each block; FLUSHED, DURABLE and FAILED for each thread. */
-        size_t notes = 3 * (size_t)options->block_count_max + 8 * APPLIER_THREADS_MAX;
+        size_t notes = 3 * (size_t)options->block_count_max + 8 * HAUL_APPLIER_COUNT_MAX;
         status = mailbox_create(notes, sizeof(struct applier_note), &applier->notes);
     }
     if (status != HAUL_OK) {

@@ -19,8 +19,6 @@
 
 struct applier;
 
-enum { APPLIER_THREADS_MAX = 16 };
-
 struct applier_options {
     struct haul_store *store;
     const struct plan *plan; /* borrowed; target ids filled in */

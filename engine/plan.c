@@ -163,9 +163,9 @@ static enum haul_status make_ranges(struct plan *plan, const struct haul_source_
     static const struct haul_range everything = {{NULL, 0}, {NULL, 0}};
     size_t count = options->range_count == 0 ? 1 : options->range_count;
     const struct haul_range *ranges = options->range_count == 0 ? &everything : options->ranges;
-    if (count > PLAN_RANGE_COUNT_MAX) {
+    if (count > HAUL_RANGE_COUNT_MAX) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu ranges; at most %d", count,
-                              PLAN_RANGE_COUNT_MAX);
+                              HAUL_RANGE_COUNT_MAX);
     }
     plan->ranges = calloc(count, sizeof(*plan->ranges));
     if (plan->ranges == NULL) {
@@ -536,7 +536,7 @@ static enum haul_status take_range(struct key_range *range, const pb_bytes_array
 static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *message,
                                     struct haul_error *error)
 {
-    if (message->ranges_count == 0 || message->ranges_count > PLAN_RANGE_COUNT_MAX) {
+    if (message->ranges_count == 0 || message->ranges_count > HAUL_RANGE_COUNT_MAX) {
         return bad_plan(error, "number of ranges");
     }
     plan->ranges = calloc(message->ranges_count, sizeof(*plan->ranges));

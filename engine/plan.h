@@ -18,7 +18,6 @@
 
 enum {
     PLAN_STREAM_COUNT_MAX = 4096,
-    PLAN_RANGE_COUNT_MAX = 1024,
     PLAN_RANGE_KEY_BYTES_MAX = 8 << 10,
     /* Bounds of ranges and streams together, in a control message of 1 MiB: the rest is for names
      * and numbers. Cuts take at most half of it, the bounds that were asked for what is left. */

@@ -16,7 +16,7 @@
 
 struct reader_pool;
 
-enum { READER_COUNT_MAX = 64, READER_THREADS_MAX = READER_COUNT_MAX + 1 };
+enum { READER_THREADS_MAX = HAUL_READER_COUNT_MAX + 1 }; /* one for the log */
 
 enum reader_task_type {
     READER_COPY,   /* one stream, from `start` on */

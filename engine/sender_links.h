@@ -24,7 +24,6 @@
 #include "poll_group.h"
 #include "rate_limit.h"
 
-enum { SENDER_LINK_COUNT_MAX = 16 };
 
 enum sender_links_state {
     SENDER_LINKS_CLOSED,

@@ -49,12 +49,14 @@ static enum haul_status resolve_options(struct source_job *job, struct haul_erro
         (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
     options->batch_size_bytes_max =
         (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
-    if (options->link_count > SENDER_LINK_COUNT_MAX || options->reader_count > READER_COUNT_MAX ||
+    if (options->link_count > HAUL_LINK_COUNT_MAX ||
+        options->reader_count > HAUL_READER_COUNT_MAX ||
         options->batch_size_bytes_min < HAUL_BATCH_SIZE_BYTES_MIN ||
         options->batch_size_bytes_min > options->batch_size_bytes_max) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
                               "at most %d links and %d readers, and batch sizes %d <= min <= max",
-                              SENDER_LINK_COUNT_MAX, READER_COUNT_MAX, HAUL_BATCH_SIZE_BYTES_MIN);
+                              HAUL_LINK_COUNT_MAX, HAUL_READER_COUNT_MAX,
+                              HAUL_BATCH_SIZE_BYTES_MIN);
     }
     if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",

@@ -20,8 +20,6 @@
 #include "target_session.h"
 #include "version_record.h"
 
-enum { LINK_COUNT_MAX = 16 };
-
 /* What a job has the call worker do; each is under way at most once. */
 enum job_call {
     CALL_CHECK,
@@ -684,7 +682,7 @@ enum haul_status target_job_admits(const struct target_job *job, const struct li
     if (!known || !job->copy.started) {
         return HAUL_AUTH;
     }
-    return link_index_place(ticket->index) < LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
+    return link_index_place(ticket->index) < HAUL_LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
 }
 
 void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct listener *verbs,

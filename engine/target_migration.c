@@ -19,7 +19,6 @@
 
 enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
-    APPLIER_COUNT_MAX = 16,
     LOOP_INTERVAL_MS = 100,
 };
 
@@ -453,9 +452,9 @@ static enum haul_status resolve_options(struct target_migration *target,
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
     options->applier_count = (uint32_t)or_default(options->applier_count, 1);
     options->table_size_bytes = or_default(options->table_size_bytes, TABLE_SIZE_BYTES_DEFAULT);
-    if (options->applier_count > APPLIER_COUNT_MAX) {
+    if (options->applier_count > HAUL_APPLIER_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",
-                              APPLIER_COUNT_MAX);
+                              HAUL_APPLIER_COUNT_MAX);
     }
     if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",

@@ -393,7 +393,7 @@ static int parse(int argc, char **argv, struct settings *settings)
                 parse_size(optarg, 4096, HAUL_SLOT_SIZE_BYTES_DEFAULT - SLOT_HEADER_BYTES,
                            &batch_bytes)) ||
                (option == 'p' && parse_size(optarg, 1, PASS_COUNT_MAX, &pass_count)) ||
-               (option == 'r' && parse_size(optarg, 1, READER_COUNT_MAX, &reader_count)) ||
+               (option == 'r' && parse_size(optarg, 1, HAUL_READER_COUNT_MAX, &reader_count)) ||
                (option == 'o' && parse_size(optarg, 0, HELD_COUNT_MAX, &held_count));
         settings->json = settings->json || option == 'j';
     }

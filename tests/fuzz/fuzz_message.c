@@ -21,7 +21,7 @@ static void check_range(const struct key_range *range)
 static void check_plan(const struct plan *plan)
 {
     haul_assert(plan->family_count > 0 && plan->family_count <= HAUL_FAMILY_COUNT_MAX);
-    haul_assert(plan->range_count > 0 && plan->range_count <= PLAN_RANGE_COUNT_MAX);
+    haul_assert(plan->range_count > 0 && plan->range_count <= HAUL_RANGE_COUNT_MAX);
     haul_assert(plan->stream_count > 0 && plan->stream_count <= PLAN_STREAM_COUNT_MAX);
     haul_assert(plan->new_version > plan->old_version);
     for (size_t i = 0; i < plan->range_count; i++) {

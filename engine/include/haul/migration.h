@@ -33,10 +33,7 @@
 extern "C" {
 #endif
 
-enum {
-    HAUL_JOB_BYTES = 16,
-    HAUL_SECRET_BYTES_MAX = 64,
-};
+enum { HAUL_JOB_BYTES = 16 };
 
 /* How the target applies what it receives. */
 enum haul_lane {
@@ -104,7 +101,7 @@ struct haul_source_options {
     const char *to; /* ADDR:PORT of the target */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    uint32_t link_count; /* data links, at most 16; default 1, over a round trip of 5 ms 4 */
+    uint32_t link_count; /* data links; default 1, over a round trip of 5 ms 4 */
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
     const char *const *metadata_families; /* those of `families` to copy first */

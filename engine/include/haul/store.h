@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/slice.h"
 #include "haul/status.h"
@@ -21,16 +22,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum {
-    HAUL_FAMILY_COUNT_MAX = 256,
-    HAUL_NAME_BYTES_MAX = 128, /* of column families, comparators, operators; with the NUL */
-    HAUL_IDENTITY_BYTES_MAX = 64,
-    /* RocksDB's own limits. */
-    HAUL_KEY_BYTES_MAX = 8 << 20,
-};
-/* One record with its value; larger ones are refused (RocksDB's own limit is 4 GiB). */
-#define HAUL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
 
 /* A column family. The empty merge operator name means that there is none. */
 struct haul_family {

@@ -168,9 +168,9 @@ static void test_plan_make__longest_bound_and_one_more__ok_and_invalid(void)
 static void test_plan_make__more_ranges_than_allowed__limit(void)
 {
     open_fixture();
-    struct haul_range *ranges = calloc(PLAN_RANGE_COUNT_MAX + 1, sizeof(*ranges));
+    struct haul_range *ranges = calloc(HAUL_RANGE_COUNT_MAX + 1, sizeof(*ranges));
     struct haul_source_options options = {.ranges = ranges,
-                                          .range_count = PLAN_RANGE_COUNT_MAX + 1};
+                                          .range_count = HAUL_RANGE_COUNT_MAX + 1};
     check_status(make(&options, 0), HAUL_LIMIT);
     check_empty(&plan);
     free(ranges);
@@ -182,15 +182,15 @@ static void test_plan_make__more_streams_than_allowed__limit(void)
     open_fixture();
     (void)rocks_fixture_family(&fixture, "fourth");
     (void)rocks_fixture_family(&fixture, "fifth");
-    static uint8_t bounds[PLAN_RANGE_COUNT_MAX][4];
-    static struct haul_range ranges[PLAN_RANGE_COUNT_MAX];
-    for (size_t i = 0; i < PLAN_RANGE_COUNT_MAX; i++) {
+    static uint8_t bounds[HAUL_RANGE_COUNT_MAX][4];
+    static struct haul_range ranges[HAUL_RANGE_COUNT_MAX];
+    for (size_t i = 0; i < HAUL_RANGE_COUNT_MAX; i++) {
         bounds[i][2] = (uint8_t)(i >> 8);
         bounds[i][3] = (uint8_t)i;
         ranges[i].start = slice_of(bounds[i], 4);
-        ranges[i].end = i + 1 < PLAN_RANGE_COUNT_MAX ? slice_of(bounds[i + 1], 4) : none;
+        ranges[i].end = i + 1 < HAUL_RANGE_COUNT_MAX ? slice_of(bounds[i + 1], 4) : none;
     }
-    struct haul_source_options options = {.ranges = ranges, .range_count = PLAN_RANGE_COUNT_MAX};
+    struct haul_source_options options = {.ranges = ranges, .range_count = HAUL_RANGE_COUNT_MAX};
     check_status(make(&options, 0), HAUL_LIMIT); /* 5 families x 1024 ranges */
     check(strstr(error.text, "4096") != NULL);
     check_empty(&plan);
