@@ -124,7 +124,7 @@ static void fill_progress(haul_control_Progress *progress)
 
 static void fill_prepare(haul_control_Prepare *prepare)
 {
-    *prepare = (haul_control_Prepare){1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6};
+    *prepare = (haul_control_Prepare){1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6, true};
     prepare->digests[0] = (haul_control_FamilyDigest){1, 2, 3, 4};
     prepare->digests[1] =
         (haul_control_FamilyDigest){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
@@ -132,7 +132,7 @@ static void fill_prepare(haul_control_Prepare *prepare)
 
 static void fill_prepared(haul_control_Prepared *prepared)
 {
-    *prepared = (haul_control_Prepared){1, zeroed(1, sizeof(*prepared->digests)), 6, 7};
+    *prepared = (haul_control_Prepared){1, zeroed(1, sizeof(*prepared->digests)), 6, 7, true};
     prepared->digests[0].count = 5;
 }
 
