@@ -516,6 +516,7 @@ struct guard {
     unsigned unreserved;
     unsigned owned;
     char start[16];
+    uint8_t job[HAUL_JOB_BYTES]; /* whose reservation it is */
 };
 
 static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
@@ -524,6 +525,7 @@ static enum haul_status reserve(void *context, const struct haul_reservation *wa
     struct guard *guard = context;
     (void)error;
     guard->reserved++;
+    memcpy(guard->job, wanted->job, sizeof(guard->job));
     check_equal(wanted->range_count, 1);
     check_equal(wanted->family_count, 1);
     check_text(wanted->families[0], "default");
@@ -565,6 +567,7 @@ static void test_migration__committed__reserved_then_owned(void)
     check_equal(guard.unreserved, 0);
     check_equal(guard.owned, 1);
     check_text(guard.start, "key");
+    check(memcmp(guard.job, world.source_result.job, sizeof(guard.job)) == 0);
     close_world();
 }
 

@@ -279,6 +279,19 @@ static void test_rocks_table_ingest__written_afterwards__the_write_stands(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Changes that the log does not have: what this interface ingests is known to its callers. */
+static void test_rocks_foreign_ingests__own_and_another_partys__only_the_other_counts(void)
+{
+    open_fixture();
+    check_equal(ops->foreign_ingests(fixture.store), 0);
+    build(0, 0, "ac", "new");
+    check_status(ingest(0, 1), HAUL_OK);
+    check_equal(ops->foreign_ingests(fixture.store), 0);
+    rocks_foreign_ingest(fixture.store, "x", "y");
+    check_equal(ops->foreign_ingests(fixture.store), 1);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_rocks_table_ingest__file_is_missing__io(void)
 {
     open_fixture();
@@ -327,6 +340,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_table_ingest__older_record_in_memory__replaced),
     CHECK_TEST(test_rocks_table_ingest__range_was_cleared__takes_no_sequence_number),
     CHECK_TEST(test_rocks_table_ingest__written_afterwards__the_write_stands),
+    CHECK_TEST(test_rocks_foreign_ingests__own_and_another_partys__only_the_other_counts),
     CHECK_TEST(test_rocks_table_ingest__file_is_missing__io),
     CHECK_TEST(test_rocks_table_ingest__not_a_table__corrupt),
     CHECK_TEST(test_rocks_table_ingest__unknown_family__not_found),

@@ -279,11 +279,37 @@ static void test_sender_links_stats__link_is_gone__its_figures_stay(void)
     end();
 }
 
+/* --- how many --------------------------------------------------------------------------------- */
+
+static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(void)
+{
+    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
+    check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
+    const struct sender_links_options options = {
+        .config = {.options = {.slot_count = BLOCKS / 4, .slot_size_bytes = BLOCK_BYTES}},
+        .link_count = 4,
+        .batch_bytes_min = 1024,
+        .batch_bytes_max = BLOCK_BYTES,
+        .clock = &clock_monotonic,
+        .group = group,
+    };
+    made_count = 0;
+    check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+    sender_links_use(&links, 1);
+    check_equal(block_pool_count(outbox.pool), BLOCKS / 4);
+    sender_links_use(&links, 3);
+    check_equal(block_pool_count(outbox.pool), 3 * (BLOCKS / 4));
+    sender_links_use(&links, 4);
+    check_equal(block_pool_count(outbox.pool), BLOCKS);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),
     CHECK_TEST(test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_urgent),
     CHECK_TEST(test_sender_links_poll__delta_waits_and_another_follows__not_urgent),
     CHECK_TEST(test_sender_links_poll__bind_fails_and_more_events_come__next_link_lives),
+    CHECK_TEST(test_sender_links_use__fewer_links_and_more_again__blocks_for_these),
     CHECK_TEST(test_sender_links_stats__link_is_gone__its_figures_stay),
 };
 CHECK_MAIN("sender_links", tests)

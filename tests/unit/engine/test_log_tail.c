@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_log_tail.c — rounds over the log, and going back to what the target has, again and again. */
+#include "log_tail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "raw_batch.h"
+#include "rocks_fixture.h"
+
+enum { RECORDS = 8, VALUE_BYTES = 100, BLOCK_BYTES = 4096, BLOCK_COUNT = 32, ONE = 150, TWO = 300 };
+
+static struct rocks_fixture fixture;
+static struct plan plan;
+static struct outbox outbox;
+static struct log_tail *tail;
+static struct haul_error error;
+static const struct haul_hooks no_hooks;
+
+/* RECORDS records "0", "1", ... in the log, none of them in the view. */
+static void begin(void)
+{
+    struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
+    uint8_t value[VALUE_BYTES] = {0};
+    rocks_fixture_open(&fixture);
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_or_stop(outbox_init(&outbox, BLOCK_COUNT, BLOCK_BYTES, 1, &error) == HAUL_OK);
+    for (char key = '0'; key < '0' + RECORDS; key++) {
+        rocks_fixture_put(&fixture, 0, slice_of(&key, 1), slice_of(value, sizeof(value)));
+    }
+    const struct log_tail_options tail_options = {
+        .store = fixture.store, .plan = &plan, .outbox = &outbox, .hooks = &no_hooks};
+    check_or_stop(log_tail_create(&tail_options, &tail, &error) == HAUL_OK);
+}
+
+static void end(void)
+{
+    log_tail_pause(tail);
+    log_tail_destroy(tail);
+    outbox_fini(&outbox);
+    plan_fini(&plan);
+    rocks_fixture_close(&fixture);
+}
+
+/* The keys of a round, a bar in front of each batch: "|01|23". Batches hold up to `batch_bytes`. */
+static const char *round_of(uint32_t batch_bytes)
+{
+    static char text[64];
+    atomic_bool stop = false;
+    uint64_t bytes = 0;
+    size_t at = 0;
+    struct block *block = NULL;
+    atomic_store(&outbox.batch_bytes, batch_bytes);
+    check_status(log_tail_round(tail, &stop, &bytes, &error), HAUL_OK);
+    while ((block = outbox_take(&outbox)) != NULL) {
+        struct raw_batch_reader reader;
+        struct raw_record record;
+        text[at++] = '|';
+        check_status(raw_batch_open(
+                         &reader, slice_of(block_payload(block), block->header.payload_size_bytes)),
+                     HAUL_OK);
+        while (raw_batch_next(&reader, &record) == HAUL_OK && at < sizeof(text) - 2) {
+            text[at++] = (char)record.key.data[0];
+        }
+        outbox_give_back(&outbox, block);
+    }
+    text[at] = '\0';
+    return text;
+}
+
+/* The path was lost; the target has the first `next_batch` batches. */
+static void go_back(uint64_t next_batch)
+{
+    log_tail_pause(tail);
+    check_status(log_tail_rewind(tail, next_batch, &error), HAUL_OK);
+    check_equal(log_tail_next_batch(tail), next_batch);
+}
+
+static void test_log_tail_round__records_of_the_log__each_once(void)
+{
+    begin();
+    go_back(0);
+    check_text(round_of(TWO), "|01|23|45|67");
+    check_equal(log_tail_next_batch(tail), 4);
+    check_text(round_of(TWO), "");
+    rocks_fixture_put(&fixture, 0, text_slice("8"), text_slice("new"));
+    check_text(round_of(TWO), "|8");
+    end();
+}
+
+/* What is sent again may be cut otherwise: where a batch ends is what the last sending says. */
+static void test_log_tail_rewind__cut_otherwise_each_time__nothing_left_out(void)
+{
+    begin();
+    go_back(0);
+    check_text(round_of(TWO), "|01|23|45|67");
+    go_back(1);
+    check_text(round_of(ONE), "|2|3|4|5|6|7");
+    go_back(3);
+    check_text(round_of(TWO), "|45|67");
+    go_back(4);
+    check_text(round_of(ONE), "|6|7");
+    end();
+}
+
+static void test_log_tail_rewind__batch_that_was_never_sent__protocol(void)
+{
+    begin();
+    go_back(0);
+    (void)round_of(TWO);
+    go_back(2);
+    log_tail_pause(tail);
+    check_status(log_tail_rewind(tail, 3, &error), HAUL_PROTOCOL);
+    check_status(log_tail_rewind(tail, 2, &error), HAUL_OK);
+    check_text(round_of(TWO), "|45|67");
+    end();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_log_tail_round__records_of_the_log__each_once),
+    CHECK_TEST(test_log_tail_rewind__cut_otherwise_each_time__nothing_left_out),
+    CHECK_TEST(test_log_tail_rewind__batch_that_was_never_sent__protocol),
+};
+CHECK_MAIN("log_tail", tests)
