@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_applier.c — blocks to threads over a real database, and the notes that come back: when a
+ * block is free, what is durable, and what ends the job. */
+#include "applier.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "block_pool.h"
+#include "check.h"
+#include "crc32c.h"
+#include "fragment.h"
+#include "payload_codec.h"
+#include "raw_batch.h"
+#include "rocks_fixture.h"
+
+enum {
+    SLOT_BYTES = 64 << 10,
+    BLOCK_COUNT = 8,
+    WAIT_MS = 20000,
+    TABLE_STREAM = 0, /* [b, m) of the family, large: table files */
+    BATCH_STREAM = 1, /* [m, y), small: write batches */
+};
+
+static struct rocks_fixture fixture;
+static struct plan_family family;
+static struct plan_stream streams[2];
+static struct key_range range;
+static struct plan plan = {.family_count = 1,
+                           .families = &family,
+                           .range_count = 1,
+                           .ranges = &range,
+                           .stream_count = 2,
+                           .streams = streams};
+static struct applier *applier;
+static struct haul_error error;
+static struct block blocks[BLOCK_COUNT];
+static uint8_t memory[BLOCK_COUNT][SLOT_BYTES];
+static uint64_t next_batch[2];
+
+/* What the store was asked for, and when. */
+static struct haul_store_ops watched_ops;
+static enum haul_status (*real_sync)(struct haul_store *store, struct haul_error *error);
+static unsigned sync_count;
+
+/* --- set-up ----------------------------------------------------------------------------------- */
+
+static enum haul_status watched_sync(struct haul_store *store, struct haul_error *cause)
+{
+    sync_count++;
+    return real_sync(store, cause);
+}
+
+static void open_streams(void)
+{
+    static const char *const bounds[] = {"b", "m", "y"};
+    for (uint32_t i = 0; i < 2; i++) {
+        streams[i] = (struct plan_stream){.id = i, .bytes = i == TABLE_STREAM ? 100 << 20 : 1};
+        check_status(
+            key_range_init(&streams[i].range, text_slice(bounds[i]), text_slice(bounds[i + 1])),
+            HAUL_OK);
+    }
+    check_status(key_range_init(&range, text_slice("b"), text_slice("y")), HAUL_OK);
+}
+
+static void open_applier(uint32_t thread_count)
+{
+    rocks_fixture_open(&fixture);
+    watched_ops = *fixture.store->ops;
+    real_sync = watched_ops.sync;
+    watched_ops.sync = watched_sync;
+    fixture.store->ops = &watched_ops;
+    sync_count = 0;
+    memset(next_batch, 0, sizeof(next_batch));
+    memset(&error, 0, sizeof(error));
+    family = (struct plan_family){
+        .family = {.name = "default", .comparator = "leveldb.BytewiseComparator"}};
+    open_streams();
+    struct applier_options options = {.store = fixture.store,
+                                      .plan = &plan,
+                                      .lane = HAUL_LANE_INGEST,
+                                      .thread_count = thread_count,
+                                      .slot_size_bytes = SLOT_BYTES,
+                                      .block_count_max = BLOCK_COUNT,
+                                      .table_size_bytes = 1 << 20,
+                                      .staging_directory = fixture.path,
+                                      .job = "00"};
+    check_or_stop(applier_create(&options, &applier, &error) == HAUL_OK);
+}
+
+static void close_applier(void)
+{
+    applier_destroy(applier);
+    key_range_fini(&range);
+    key_range_fini(&streams[0].range);
+    key_range_fini(&streams[1].range);
+    rocks_fixture_close(&fixture);
+}
+
+/* --- blocks and notes ------------------------------------------------------------------------- */
+
+/* The block's header for a payload that lies in it. */
+static struct block *prepare(uint32_t index, uint32_t stream, size_t size, uint32_t record_count)
+{
+    struct block *block = &blocks[index];
+    *block = (struct block){.data = memory[index], .index = index, .state = BLOCK_LENT};
+    block->header = (struct slot_header){.lane = LANE_SNAPSHOT,
+                                         .stream = stream,
+                                         .payload_size_bytes = (uint32_t)size,
+                                         .raw_size_bytes = (uint32_t)size,
+                                         .record_count = record_count};
+    block->header.payload_crc = crc32c(block_payload(block), size);
+    if (stream < 2) {
+        block->header.batch = next_batch[stream]++;
+    }
+    return block;
+}
+
+/* A block with one record of the stream. */
+static struct block *record_block(uint32_t index, uint32_t stream, const char *key)
+{
+    struct raw_batch_writer writer;
+    uint8_t *payload = memory[index] + SLOT_HEADER_BYTES;
+    raw_batch_begin(&writer, payload, SLOT_BYTES - SLOT_HEADER_BYTES);
+    check(raw_batch_put(&writer, 0, text_slice(key), text_slice("value")));
+    return prepare(index, stream, raw_batch_finish(&writer), 1);
+}
+
+/* A block with the first byte of a record of so many bytes. */
+static struct block *fragment_block(uint32_t index, uint32_t stream, uint64_t total)
+{
+    uint8_t *payload = memory[index] + SLOT_HEADER_BYTES;
+    fragment_header_encode(total, 0, payload);
+    payload[FRAGMENT_HEADER_BYTES] = 0;
+    struct block *block = prepare(index, stream, FRAGMENT_HEADER_BYTES + 1, 0);
+    block->header.flags = SLOT_FRAGMENT;
+    return block;
+}
+
+static struct applier_note wait_for_note(void)
+{
+    struct applier_note note;
+    struct pollfd readable = {.fd = applier_fd(applier), .events = POLLIN};
+    enum haul_status status = applier_note(applier, &note);
+    while (status == HAUL_AGAIN && poll(&readable, 1, WAIT_MS) == 1) {
+        status = applier_note(applier, &note);
+    }
+    check_or_stop(status == HAUL_OK);
+    return note;
+}
+
+static void expect(enum applier_note_type type)
+{
+    struct applier_note note = wait_for_note();
+    check_equal(note.type, type);
+    for (size_t i = 0; note.type == APPLIER_DURABLE && i < note.position_count; i++) {
+        stream_position_fini(&note.positions[i]);
+    }
+    if (note.type == APPLIER_DURABLE) {
+        free(note.positions);
+    }
+}
+
+static void expect_failure(enum haul_status status)
+{
+    struct applier_note note = wait_for_note();
+    check_equal(note.type, APPLIER_FAILED);
+    check_status(note.error.status, status);
+}
+
+static bool has(const char *key)
+{
+    uint8_t *value = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        fixture.store->ops->get(fixture.store, NULL, 0, text_slice(key), &value, &size, &error);
+    free(value);
+    return status == HAUL_OK;
+}
+
+/* --- when a block is free --------------------------------------------------------------------- */
+
+static void test_applier_take__our_own_memory__applied_then_freed(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, record_block(0, BATCH_STREAM, "n"));
+    struct applier_note note = wait_for_note();
+    check_equal(note.type, APPLIER_APPLIED);
+    check_equal(note.stream, BATCH_STREAM);
+    check_equal(note.records, 1);
+    note = wait_for_note();
+    check_equal(note.type, APPLIER_FREED);
+    check(note.block == &blocks[0]);
+    check(has("n"));
+    close_applier();
+}
+
+/* It was copied: the sender may write there again while we apply. */
+static void test_applier_take__memory_that_the_peer_can_write__freed_first(void)
+{
+    open_applier(1);
+    struct block *block = record_block(0, BATCH_STREAM, "n");
+    block->peer_writable = true;
+    applier_take(applier, NULL, block);
+    expect(APPLIER_FREED);
+    expect(APPLIER_APPLIED);
+    check(has("n"));
+    close_applier();
+}
+
+/* A sender may begin another large record when it gets the last piece of this one back. */
+static void test_applier_take__piece_in_memory_of_the_peer__freed_when_joined(void)
+{
+    open_applier(1);
+    struct block *block = fragment_block(0, BATCH_STREAM, 1000);
+    block->peer_writable = true;
+    applier_take(applier, NULL, block);
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    close_applier();
+}
+
+/* --- what ends the job ------------------------------------------------------------------------ */
+
+static void test_applier_take__checksum_differs__corrupt_and_later_blocks_only_freed(void)
+{
+    open_applier(1);
+    struct block *block = record_block(0, BATCH_STREAM, "n");
+    block->header.payload_crc ^= 1;
+    applier_take(applier, NULL, block);
+    expect(APPLIER_FREED);
+    expect_failure(HAUL_CORRUPT);
+    check_equal(applier_crc_errors(applier), 1);
+    applier_take(applier, NULL, record_block(1, BATCH_STREAM, "o"));
+    expect(APPLIER_FREED);
+    check(!has("n") && !has("o"));
+    close_applier();
+}
+
+static void test_applier_take__stream_that_is_not_planned__protocol(void)
+{
+    open_applier(2);
+    applier_take(applier, NULL, record_block(0, 2, "n"));
+    expect(APPLIER_FREED);
+    expect_failure(HAUL_PROTOCOL);
+    close_applier();
+}
+
+static void test_applier_take__lane_of_another_stream__protocol(void)
+{
+    open_applier(1);
+    struct block *block = record_block(0, BATCH_STREAM, "n");
+    block->header.lane = LANE_DELTA;
+    applier_take(applier, NULL, block);
+    expect(APPLIER_FREED);
+    expect_failure(HAUL_PROTOCOL);
+    close_applier();
+}
+
+/* Each alone is one that may come; together they would be more memory than a session has. */
+static void test_applier_take__pieces_of_two_large_records__protocol(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, fragment_block(0, BATCH_STREAM, HAUL_RECORD_BYTES_MAX));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    applier_take(applier, NULL, fragment_block(1, TABLE_STREAM, HAUL_RECORD_BYTES_MAX));
+    expect(APPLIER_FREED);
+    expect_failure(HAUL_PROTOCOL);
+    close_applier();
+}
+
+/* --- compression ------------------------------------------------------------------------------ */
+
+static struct block *packed_block(uint32_t index)
+{
+    static uint8_t zeros[20000];
+    struct payload_packer *packer = NULL;
+    struct raw_batch_writer writer;
+    uint8_t *payload = memory[index] + SLOT_HEADER_BYTES;
+    raw_batch_begin(&writer, payload, SLOT_BYTES - SLOT_HEADER_BYTES);
+    check(raw_batch_put(&writer, 0, text_slice("n"), slice_of(zeros, sizeof(zeros))));
+    size_t raw = raw_batch_finish(&writer);
+    check_or_stop(payload_packer_create(SLOT_BYTES, &packer) == HAUL_OK);
+    size_t size = payload_pack(packer, payload, raw);
+    check_or_stop(size > 0);
+    payload_packer_destroy(packer);
+    struct block *block = prepare(index, BATCH_STREAM, size, 1);
+    block->header.raw_size_bytes = (uint32_t)raw;
+    block->header.flags = SLOT_COMPRESSED;
+    return block;
+}
+
+static void test_applier_take__compressed__unpacked(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, packed_block(0));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    check(has("n"));
+    close_applier();
+}
+
+static void test_applier_take__unpacks_to_more_than_a_slot__protocol(void)
+{
+    open_applier(1);
+    struct block *block = packed_block(0);
+    block->header.raw_size_bytes = SLOT_BYTES + 1;
+    applier_take(applier, NULL, block);
+    expect(APPLIER_FREED);
+    expect_failure(HAUL_PROTOCOL);
+    close_applier();
+}
+
+/* --- what is durable -------------------------------------------------------------------------- */
+
+/* The stream of write batches comes first, that of tables behind it: the log is synced all the
+ * same, before anybody hears that both are durable. */
+static void check_flush_syncs(uint32_t first, uint32_t second)
+{
+    open_applier(1);
+    applier_take(applier, NULL, record_block(0, first, first == BATCH_STREAM ? "n" : "c"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    applier_take(applier, NULL, record_block(1, second, second == BATCH_STREAM ? "n" : "c"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    check_equal(sync_count, 0);
+    applier_flush(applier);
+    struct applier_note note = wait_for_note();
+    check_equal(note.type, APPLIER_DURABLE);
+    check_equal(note.position_count, 2);
+    check(sync_count >= 1);
+    for (size_t i = 0; i < note.position_count; i++) {
+        check_equal(note.positions[i].next_batch, 1);
+        stream_position_fini(&note.positions[i]);
+    }
+    free(note.positions);
+    expect(APPLIER_FLUSHED);
+    check(has("c") && has("n"));
+    close_applier();
+}
+
+static void test_applier_flush__both_lanes__synced_before_they_are_told(void)
+{
+    check_flush_syncs(BATCH_STREAM, TABLE_STREAM);
+    check_flush_syncs(TABLE_STREAM, BATCH_STREAM);
+}
+
+static void test_applier_flush__several_threads__each_answers(void)
+{
+    open_applier(3);
+    applier_flush(applier);
+    for (int i = 0; i < 3; i++) {
+        expect(APPLIER_FLUSHED);
+    }
+    close_applier();
+}
+
+static void test_applier_flush__record_still_in_pieces__its_stream_is_not_told(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, fragment_block(0, BATCH_STREAM, 1000));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    applier_flush(applier);
+    expect(APPLIER_FLUSHED);
+    close_applier();
+}
+
+static void test_applier_destroy__notes_and_an_open_table__nothing_is_left(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, record_block(0, TABLE_STREAM, "c"));
+    applier_flush(applier);
+    applier_destroy(applier);
+    applier = NULL;
+    close_applier();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_applier_take__our_own_memory__applied_then_freed),
+    CHECK_TEST(test_applier_take__memory_that_the_peer_can_write__freed_first),
+    CHECK_TEST(test_applier_take__piece_in_memory_of_the_peer__freed_when_joined),
+    CHECK_TEST(test_applier_take__checksum_differs__corrupt_and_later_blocks_only_freed),
+    CHECK_TEST(test_applier_take__stream_that_is_not_planned__protocol),
+    CHECK_TEST(test_applier_take__lane_of_another_stream__protocol),
+    CHECK_TEST(test_applier_take__pieces_of_two_large_records__protocol),
+    CHECK_TEST(test_applier_take__compressed__unpacked),
+    CHECK_TEST(test_applier_take__unpacks_to_more_than_a_slot__protocol),
+    CHECK_TEST(test_applier_flush__both_lanes__synced_before_they_are_told),
+    CHECK_TEST(test_applier_flush__several_threads__each_answers),
+    CHECK_TEST(test_applier_flush__record_still_in_pieces__its_stream_is_not_told),
+    CHECK_TEST(test_applier_destroy__notes_and_an_open_table__nothing_is_left),
+};
+
+CHECK_MAIN("applier", tests)
