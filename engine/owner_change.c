@@ -13,6 +13,7 @@
 #include "journal_directory.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
+#include "planted_bug.h"
 #include "wall_clock.h"
 
 static const struct file_calls *calls_or_system(const struct file_calls *calls)
@@ -206,6 +207,59 @@ static enum haul_status check_reclaim(const struct ownership *ownership,
     return status;
 }
 
+static bool plan_meets(const struct plan *plan, const struct owner_pieces *pieces)
+{
+    bool meets = false;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        for (size_t j = 0; j < pieces->count; j++) {
+            const struct owner_piece *piece = &pieces->items[j];
+            bool same = piece->family[0] == '\0' ||
+                        strcmp(piece->family, plan->families[i].family.name) == 0;
+            for (size_t k = 0; k < plan->range_count && same && !meets; k++) {
+                meets = key_range_overlaps(&plan->ranges[k], &piece->range);
+            }
+        }
+    }
+    return meets;
+}
+
+/* What an unfinished job has brought here goes when that is given up: it must not be ours then. */
+static enum haul_status check_incoming(const struct file_calls *calls, const char *directory,
+                                       const struct haul_owner_selection *selection,
+                                       const struct ownership *ownership, struct haul_error *error)
+{
+    struct owner_pieces pieces = {.count = 0};
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = owner_pieces_add_all(&pieces, ownership, selection, error);
+    if (status == HAUL_OK) {
+        status = journal_directory_list(calls, directory, &entries, &count, error);
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        struct journal *journal = NULL;
+        struct plan plan;
+        struct haul_error ignored;
+        bool meets = false;
+        if (entries[i].role == JOURNAL_TARGET &&
+            open_journal(calls, directory, &entries[i], true, &journal, &ignored) == HAUL_OK &&
+            journal_state(journal)->phase != JOURNAL_PHASE_DONE &&
+            job_journal_read_plan(journal, &plan, &ignored) == HAUL_OK) {
+            meets = plan_meets(&plan, &pieces) && !HAUL_PLANTED_BUG(RECLAIM_INCOMING);
+            plan_fini(&plan);
+        }
+        journal_close(journal);
+        if (meets) {
+            status = haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                    "a job that brings a part of these ranges back here is not "
+                                    "finished");
+            haul_error_hint(error, "end it with `haul cancel`, or let its source come back");
+        }
+    }
+    free(entries);
+    owner_pieces_fini(&pieces);
+    return status;
+}
+
 enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
                                const struct haul_owner_selection *selection, bool accept_two_owners,
                                struct haul_error *error)
@@ -216,6 +270,9 @@ enum haul_status owner_reclaim(const struct file_calls *calls, const char *direc
         return status;
     }
     status = check_reclaim(&ownership, selection, accept_two_owners, error);
+    if (status == HAUL_OK) {
+        status = check_incoming(calls, directory, selection, &ownership, error);
+    }
     if (status == HAUL_OK) { /* first: a crash behind it leaves what can be taken back once more */
         status = end_all_decided(calls, directory, selection, &ownership, error);
     }

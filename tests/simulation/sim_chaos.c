@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "sim_gates.h"
+#include "sim_loss.h"
 #include "sim_network.h"
 #include "sim_report.h"
 #include "sim_verbs.h"
@@ -122,7 +123,10 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
         &world->hosts[sim_random_below(&world->random, world->options->host_count)];
     bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
     bool taken = world->options->exclusive && sim_command_count(host) > 0;
-    if (taken || (asks && to == host && !SIM_GATE_SELF)) {
+    /* With several jobs it would take one of them to another task's target. */
+    bool astray = verb == SIM_VERB_RESUME && world->options->tasks_at_once > 1 &&
+                  world->options->host_count > 2;
+    if (taken || astray || (asks && to == host && !SIM_GATE_SELF)) {
         return false;
     }
     struct sim_command *command = sim_command_new(host, verb);
@@ -186,6 +190,9 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
         sim_host_power_failure(host);
         return true;
     case SIM_FAULT_LOSS:
+        if (sim_loss_is_any(world) || host->own_register.in_use) {
+            return false;
+        }
         sim_host_lose(host);
         return true;
     case SIM_FAULT_DISK:

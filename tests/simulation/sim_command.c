@@ -8,6 +8,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "haul/job.h"
+#include "owner_change.h"
 #include "sim_descriptor.h"
 #include "sim_hooks.h"
 #include "sim_records.h"
@@ -247,6 +248,61 @@ static void run_cancel(struct sim_command *command)
     note_end(command, status, status == HAUL_OK ? "" : error.text);
 }
 
+/* Without the flag such a command has to refuse. */
+static void check_unconfirmed(const struct sim_command *command, enum haul_status status)
+{
+    if (status == HAUL_OK) {
+        sim_fail("I4", "%s of %s asks for no consent", command->process->name, command->host->name);
+    }
+}
+
+/* The cells are all of some families and some spans. */
+static void run_reclaim(struct sim_command *command)
+{
+    const struct sim_host *host = command->host;
+    const struct file_calls *calls = &host->disk.calls;
+    const char *families[SIM_FAMILY_COUNT];
+    struct haul_range ranges[SIM_SPAN_COUNT];
+    struct haul_owner_selection selected = {.families = families, .ranges = ranges};
+    struct haul_error error = {0};
+    uint32_t spans = 0;
+    for (uint32_t i = 0; i < SIM_CELL_COUNT; i++) {
+        spans |= (command->request.cells >> i & 1) << i % SIM_SPAN_COUNT;
+    }
+    for (uint32_t i = 0; i < SIM_FAMILY_COUNT; i++) {
+        if ((command->request.cells & sim_cells_of_family(i)) != 0) {
+            families[selected.family_count++] = sim_family_name(i);
+        }
+    }
+    for (uint32_t i = 0; i < SIM_SPAN_COUNT; i++) {
+        if ((spans >> i & 1) != 0) {
+            ranges[selected.range_count++] =
+                (struct haul_range){.start = sim_span_start(i), .end = sim_span_end(i)};
+        }
+    }
+    check_unconfirmed(command, owner_reclaim(calls, host->directory, &selected, false, &error));
+    enum haul_status status = owner_reclaim(calls, host->directory, &selected, true, &error);
+    note_end(command, status, status == HAUL_OK ? "" : error.text);
+}
+
+static void run_force(struct sim_command *command)
+{
+    enum haul_status status = HAUL_NOT_FOUND;
+    struct haul_error error = {0};
+    struct haul_store *store = &command->host->store.base;
+    struct sim_records records = *sim_records_of(command->host);
+    for (uint32_t i = 0; i < records.job_count; i++) {
+        struct haul_job job = {.role = HAUL_JOB_TARGET};
+        if (records.jobs[i].role == JOURNAL_TARGET &&
+            records.jobs[i].phase == JOURNAL_PHASE_PREPARED) {
+            memcpy(job.id, records.jobs[i].id, sizeof(job.id));
+            check_unconfirmed(command, haul_job_force_give_up(store, &job, false, &error));
+            status = haul_job_force_give_up(store, &job, true, &error);
+        }
+    }
+    note_end(command, status, status == HAUL_OK ? "" : error.text);
+}
+
 static void run_status(struct sim_command *command)
 {
     (void)sim_records_of(command->host);
@@ -267,6 +323,12 @@ static void run_command(void *argument)
         return;
     case SIM_VERB_CANCEL:
         run_cancel(command);
+        return;
+    case SIM_VERB_RECLAIM:
+        run_reclaim(command);
+        return;
+    case SIM_VERB_FORCE:
+        run_force(command);
         return;
     case SIM_VERB_STATUS:
     case SIM_VERB_COUNT:

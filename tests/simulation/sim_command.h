@@ -19,7 +19,9 @@
     X(RESUME, "resume", "go on with what was begun")          \
     X(RESOLVE, "resolve", "tell the target what was decided") \
     X(CANCEL, "cancel", "give up every job of the database")  \
-    X(STATUS, "status", "look at the records")
+    X(STATUS, "status", "look at the records")                \
+    X(RECLAIM, "reclaim", "take back what a lost host owned") \
+    X(FORCE, "force", "give up what a lost host left in doubt")
 
 enum sim_verb {
 #define SIM_VERB_ENUM(name, word, sentence) SIM_VERB_##name,

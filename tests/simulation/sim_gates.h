@@ -11,7 +11,7 @@ enum {
     SIM_GATE_RESERVE = 1,   /* nothing is touched before the hook has said yes */
     SIM_GATE_SELF = 1,      /* a job is sent to the database that it comes from */
     SIM_GATE_MANY = 1,      /* more than two databases, and several jobs at once */
-    SIM_GATE_LOSS = 0,      /* hosts that never come back */
+    SIM_GATE_LOSS = 1,      /* hosts that never come back */
 };
 
 #endif

@@ -240,6 +240,22 @@ static uint64_t slow_now_ns(const struct sim_disk *disk, uint64_t since_ns)
     return disk->slow_until_ns > sim_kernel.now_ns ? sim_kernel.now_ns - began_ns : 0;
 }
 
+/* The same of processes of its host that are stopped, and may hold what it needs. */
+static uint64_t stopped_ns(const struct sim_command *command)
+{
+    uint64_t longest_ns = 0;
+    for (int i = 0; i < SIM_COMMAND_COUNT; i++) {
+        const struct sim_command *other = sim_command_at(i);
+        bool beside = other->used && other->process != NULL && other != command &&
+                      other->host == command->host;
+        uint64_t until_ns = beside ? other->process->paused_until_ns : 0;
+        until_ns = until_ns < sim_kernel.now_ns ? until_ns : sim_kernel.now_ns;
+        bool meets = until_ns > command->frozen_ns + longest_ns;
+        longest_ns = meets ? until_ns - command->frozen_ns : longest_ns;
+    }
+    return longest_ns;
+}
+
 /* The hook, a slow disk and a stopped process are not the product's; the rest is. */
 void sim_hooks_check_freeze(const struct sim_command *command)
 {
@@ -251,7 +267,8 @@ void sim_hooks_check_freeze(const struct sim_command *command)
     uint64_t limit_ns = (limit_ms + FREEZE_ALLOWANCE_MS) * (uint64_t)NS_PER_MS;
     uint64_t excused_ns = command->excused_ns + command->host->disk.slow_ns +
                           command->host->store.stalled_ns - command->slow_before_ns +
-                          slow_now_ns(&command->host->disk, command->frozen_ns);
+                          slow_now_ns(&command->host->disk, command->frozen_ns) +
+                          stopped_ns(command);
     uint64_t lasted_ns = sim_kernel.now_ns - command->frozen_ns;
     if (lasted_ns > limit_ns + excused_ns) {
         sim_fail("I9", "%s has been frozen for %llu ms, of which %llu are excused",

@@ -43,6 +43,8 @@ struct sim_host {
     uint32_t foreign;             /* writes of others to what it was receiving */
     struct sim_command *receiver; /* NULL: it does not receive */
     uint64_t receive_ns;          /* when it may begin to */
+    uint32_t takes_back;          /* cells that its operator takes back from a lost host */
+    uint64_t loss_ns;             /* when the next command for that may be typed */
 };
 
 void sim_host_init(struct sim_host *host, int number, const struct sim_options *options,

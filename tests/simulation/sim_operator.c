@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "sim_loss.h"
 #include "sim_report.h"
 #include "sim_world.h"
 
@@ -56,7 +57,8 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     /* `resume` goes on with any job that was left. */
     bool owned = task->verb == SIM_VERB_RESUME ? has_moved_something(task)
                                                : decision != NULL && decision->owned;
-    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE && !owned) {
+    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE &&
+        task->verb != SIM_VERB_CANCEL && !owned) {
         sim_fail("I6", "%s reports success, and %s never took over", task->source->name,
                  task->target->name);
     }
@@ -101,6 +103,19 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     task->next_ns = soon(world, RESTART_MS_MAX);
 }
 
+/* `resume` goes on with whatever was left: it would take another task's job to this target. */
+static bool has_other_job(const struct sim_task *task)
+{
+    const struct sim_records *records = sim_records_of(task->source);
+    bool other = false;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        other = other || (job->role == JOURNAL_SOURCE && job->phase != JOURNAL_PHASE_ABORTED &&
+                          job->cells != task->request.cells);
+    }
+    return other;
+}
+
 static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *task)
 {
     const struct sim_records *records = sim_records_of(task->source);
@@ -108,7 +123,10 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
         (task->finished && task->outcome == HAUL_IN_DOUBT)) {
         return SIM_VERB_RESOLVE;
     }
-    bool nothing_left = task->attempts == 0 || task->mistaken ||
+    if (task->finished && strstr(task->text, "the job was begun with database") != NULL) {
+        return SIM_VERB_CANCEL; /* of a job whose target is lost */
+    }
+    bool nothing_left = task->attempts == 0 || has_other_job(task) || task->mistaken ||
                         (task->finished && task->outcome == HAUL_NOT_FOUND);
     return nothing_left || sim_random_below(&world->random, 2) == 0 ? SIM_VERB_SEND
                                                                     : SIM_VERB_RESUME;
@@ -174,8 +192,14 @@ static void operate_task(struct sim_world *world, struct sim_task *task)
     if (task->over || (task->command != NULL && task->command->process != NULL)) {
         return;
     }
+    bool lost = sim_kernel.calm && (task->source->lost || task->target->lost);
+    const struct sim_host *decided = sim_kernel.calm ? target_of_decided(task->source) : NULL;
     if (task->command != NULL) {
         take_result(world, task);
+    } else if (lost) {
+        task->over = true;
+    } else if (decided != NULL && decided->lost) {
+        (void)sim_loss_step(world, task->source); /* first of all */
     } else if (sim_task_is_settled(task)) {
         task->committed = true; /* somebody else's command was enough */
         task->over = true;
@@ -195,7 +219,7 @@ static bool receives(struct sim_world *world, const struct sim_host *host)
         }
     }
     for (uint32_t i = 0; i < world->options->host_count; i++) {
-        if (target_of_decided(&world->hosts[i]) == host) {
+        if (!world->hosts[i].lost && target_of_decided(&world->hosts[i]) == host) {
             return true;
         }
     }
@@ -241,24 +265,29 @@ static void operate_host(struct sim_world *world, struct sim_host *host)
 
 static bool are_over(const struct sim_world *world)
 {
-    bool over = world->task_count == world->options->task_count;
+    bool over = world->task_count == world->task_limit;
     for (uint32_t i = 0; i < world->task_count; i++) {
         over = over && world->tasks[i].over;
     }
     return over;
 }
 
-static uint32_t open_count(struct sim_host *host)
+static uint32_t open_count(const struct sim_world *world, struct sim_host *host)
 {
+    uint32_t owned = sim_loss_owned_count(world, host);
     const struct sim_records *records = sim_records_of(host);
     return sim_records_open_count(records, JOURNAL_SOURCE) +
-           sim_records_open_count(records, JOURNAL_TARGET);
+           sim_records_open_count(records, JOURNAL_TARGET) - owned;
 }
 
 /* What earlier jobs have left, and no other job has come to clear. */
 static void clean_up(struct sim_world *world, struct sim_host *host)
 {
-    if (!host->up || open_count(host) == 0 || sim_kernel.now_ns < host->receive_ns ||
+    struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
+    if (receiver != NULL && sim_loss_is_any(world)) {
+        sim_command_stop(receiver); /* somebody's, who has forgotten it */
+    }
+    if (!host->up || open_count(world, host) == 0 || sim_kernel.now_ns < host->receive_ns ||
         !has_turn(world, host) || sim_command_count(host) > 0) {
         return;
     }
@@ -279,8 +308,11 @@ void sim_operator_step(struct sim_world *world)
     bool cleans = sim_kernel.calm && are_over(world);
     for (uint32_t i = 0; i < world->options->host_count; i++) {
         operate_host(world, &world->hosts[i]);
-        if (cleans && !world->hosts[i].lost) {
-            clean_up(world, &world->hosts[i]);
+        struct sim_host *host = &world->hosts[i];
+        bool loses = cleans && !host->lost && host->up && sim_loss_is_any(world) &&
+                     sim_loss_step(world, host);
+        if (cleans && !host->lost && !loses) {
+            clean_up(world, host);
         }
     }
     for (uint32_t i = 0; i < world->task_count; i++) {
@@ -296,7 +328,8 @@ bool sim_operator_is_done(struct sim_world *world)
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {
         struct sim_host *host = &world->hosts[i];
-        done = host->lost || (host->up && open_count(host) == 0);
+        done = host->lost || (host->up && open_count(world, host) == 0 &&
+                              (!sim_loss_is_any(world) || !sim_loss_is_open(world, host)));
     }
     return done;
 }

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "sim_gates.h"
+#include "sim_loss.h"
 #include "sim_report.h"
 #include "sim_world.h"
 
@@ -164,7 +165,7 @@ static bool draw_task(struct sim_world *world, struct sim_task *task)
 void sim_schedule_step(struct sim_world *world)
 {
     const struct sim_options *options = world->options;
-    if (world->task_count == options->task_count || sim_kernel.now_ns < world->next_task_ns ||
+    if (world->task_count == world->task_limit || sim_kernel.now_ns < world->next_task_ns ||
         running_count(world) >= options->tasks_at_once) {
         return;
     }
@@ -173,6 +174,8 @@ void sim_schedule_step(struct sim_world *world)
     struct sim_task task = {.handed_before = world->truth.handed_count,
                             .overwrite = options->targets_dirty};
     if (!draw_task(world, &task)) {
+        /* Perhaps nobody is left who could hand over anything. */
+        world->task_limit = sim_loss_is_any(world) ? world->task_count : world->task_limit;
         return;
     }
     task.target->expected |= task.request.cells;

@@ -32,6 +32,16 @@ void sim_truth_give(struct sim_truth *truth, const struct sim_host *host, uint32
     }
 }
 
+void sim_truth_abandon(struct sim_truth *truth, const struct sim_host *host, uint32_t cells)
+{
+    cells &= sim_truth_owned(truth, host);
+    for (uint32_t cell = 0; cell < SIM_CELL_COUNT; cell++) {
+        if ((cells >> cell & 1) != 0) {
+            *owner_of(truth, host->number, cell) = SIM_NOBODY;
+        }
+    }
+}
+
 uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host)
 {
     uint32_t owned = 0;

@@ -38,6 +38,8 @@ struct sim_truth {
 void sim_truth_init(struct sim_truth *truth, struct sim_host *hosts);
 /* The cells are the host's, with the data that it has. */
 void sim_truth_give(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
+/* Those of the cells that are the host's are nobody's from now on. */
+void sim_truth_abandon(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
 /* The cells that are the host's. */
 uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host);
 /* Fails unless all of the cells are the host's. */

@@ -22,6 +22,7 @@ struct sim_world {
     struct sim_truth truth;
     struct sim_task tasks[SIM_TASK_COUNT];
     uint32_t task_count; /* so far */
+    uint32_t task_limit; /* how many there are to be */
     uint64_t next_task_ns;
     struct sim_client client;
     struct sim_chaos chaos;

@@ -101,7 +101,8 @@ struct haul_owner_selection {
  * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
  * them. Risk: the target may be alive and own the ranges.
  * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNCONFIRMED, BUSY (a process runs such
- * a job), and those of haul_owner_read. Thread: any. */
+ * a job, or one that brings a part of the selection here is unfinished: give it up first), and
+ * those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,
