@@ -19,8 +19,8 @@ enum {
     SLOT_BYTES = 64 << 10,
     BLOCK_COUNT = 8,
     WAIT_MS = 20000,
-    TABLE_STREAM = 0, /* [b, m) of the family, large: table files */
-    BATCH_STREAM = 1, /* [m, y), small: write batches */
+    BATCH_STREAM = 0, /* [b, m) of the family, small: write batches */
+    TABLE_STREAM = 1, /* [m, y), large: table files */
 };
 
 static struct rocks_fixture fixture;
@@ -184,7 +184,7 @@ static bool has(const char *key)
 static void test_applier_take__our_own_memory__applied_then_freed(void)
 {
     open_applier(1);
-    applier_take(applier, NULL, record_block(0, BATCH_STREAM, "n"));
+    applier_take(applier, NULL, record_block(0, BATCH_STREAM, "c"));
     struct applier_note note = wait_for_note();
     check_equal(note.type, APPLIER_APPLIED);
     check_equal(note.stream, BATCH_STREAM);
@@ -192,7 +192,7 @@ static void test_applier_take__our_own_memory__applied_then_freed(void)
     note = wait_for_note();
     check_equal(note.type, APPLIER_FREED);
     check(note.block == &blocks[0]);
-    check(has("n"));
+    check(has("c"));
     close_applier();
 }
 
@@ -200,12 +200,12 @@ static void test_applier_take__our_own_memory__applied_then_freed(void)
 static void test_applier_take__memory_that_the_peer_can_write__freed_first(void)
 {
     open_applier(1);
-    struct block *block = record_block(0, BATCH_STREAM, "n");
+    struct block *block = record_block(0, BATCH_STREAM, "c");
     block->peer_writable = true;
     applier_take(applier, NULL, block);
     expect(APPLIER_FREED);
     expect(APPLIER_APPLIED);
-    check(has("n"));
+    check(has("c"));
     close_applier();
 }
 
@@ -226,22 +226,22 @@ static void test_applier_take__piece_in_memory_of_the_peer__freed_when_joined(vo
 static void test_applier_take__checksum_differs__corrupt_and_later_blocks_only_freed(void)
 {
     open_applier(1);
-    struct block *block = record_block(0, BATCH_STREAM, "n");
+    struct block *block = record_block(0, BATCH_STREAM, "c");
     block->header.payload_crc ^= 1;
     applier_take(applier, NULL, block);
     expect(APPLIER_FREED);
     expect_failure(HAUL_CORRUPT);
     check_equal(applier_crc_errors(applier), 1);
-    applier_take(applier, NULL, record_block(1, BATCH_STREAM, "o"));
+    applier_take(applier, NULL, record_block(1, BATCH_STREAM, "d"));
     expect(APPLIER_FREED);
-    check(!has("n") && !has("o"));
+    check(!has("c") && !has("d"));
     close_applier();
 }
 
 static void test_applier_take__stream_that_is_not_planned__protocol(void)
 {
     open_applier(2);
-    applier_take(applier, NULL, record_block(0, 2, "n"));
+    applier_take(applier, NULL, record_block(0, 2, "c"));
     expect(APPLIER_FREED);
     expect_failure(HAUL_PROTOCOL);
     close_applier();
@@ -250,7 +250,7 @@ static void test_applier_take__stream_that_is_not_planned__protocol(void)
 static void test_applier_take__lane_of_another_stream__protocol(void)
 {
     open_applier(1);
-    struct block *block = record_block(0, BATCH_STREAM, "n");
+    struct block *block = record_block(0, BATCH_STREAM, "c");
     block->header.lane = LANE_DELTA;
     applier_take(applier, NULL, block);
     expect(APPLIER_FREED);
@@ -280,7 +280,7 @@ static struct block *packed_block(uint32_t index)
     struct raw_batch_writer writer;
     uint8_t *payload = memory[index] + SLOT_HEADER_BYTES;
     raw_batch_begin(&writer, payload, SLOT_BYTES - SLOT_HEADER_BYTES);
-    check(raw_batch_put(&writer, 0, text_slice("n"), slice_of(zeros, sizeof(zeros))));
+    check(raw_batch_put(&writer, 0, text_slice("c"), slice_of(zeros, sizeof(zeros))));
     size_t raw = raw_batch_finish(&writer);
     check_or_stop(payload_packer_create(SLOT_BYTES, &packer) == HAUL_OK);
     size_t size = payload_pack(packer, payload, raw);
@@ -298,7 +298,7 @@ static void test_applier_take__compressed__unpacked(void)
     applier_take(applier, NULL, packed_block(0));
     expect(APPLIER_APPLIED);
     expect(APPLIER_FREED);
-    check(has("n"));
+    check(has("c"));
     close_applier();
 }
 
@@ -320,10 +320,10 @@ static void test_applier_take__unpacks_to_more_than_a_slot__protocol(void)
 static void check_flush_syncs(uint32_t first, uint32_t second)
 {
     open_applier(1);
-    applier_take(applier, NULL, record_block(0, first, first == BATCH_STREAM ? "n" : "c"));
+    applier_take(applier, NULL, record_block(0, first, first == BATCH_STREAM ? "c" : "n"));
     expect(APPLIER_APPLIED);
     expect(APPLIER_FREED);
-    applier_take(applier, NULL, record_block(1, second, second == BATCH_STREAM ? "n" : "c"));
+    applier_take(applier, NULL, record_block(1, second, second == BATCH_STREAM ? "c" : "n"));
     expect(APPLIER_APPLIED);
     expect(APPLIER_FREED);
     check_equal(sync_count, 0);
@@ -338,7 +338,7 @@ static void check_flush_syncs(uint32_t first, uint32_t second)
     }
     free(note.positions);
     expect(APPLIER_FLUSHED);
-    check(has("c") && has("n"));
+    check(has("n") && has("c"));
     close_applier();
 }
 
@@ -372,7 +372,7 @@ static void test_applier_flush__record_still_in_pieces__its_stream_is_not_told(v
 static void test_applier_destroy__notes_and_an_open_table__nothing_is_left(void)
 {
     open_applier(1);
-    applier_take(applier, NULL, record_block(0, TABLE_STREAM, "c"));
+    applier_take(applier, NULL, record_block(0, TABLE_STREAM, "n"));
     applier_flush(applier);
     applier_destroy(applier);
     applier = NULL;
