@@ -19,6 +19,7 @@ void source_earlier_init(struct source_earlier *earlier, const struct haul_sourc
 void source_earlier_fini(struct source_earlier *earlier)
 {
     job_journals_close(&earlier->left_over);
+    job_journals_close(&earlier->decided);
     free(earlier->told);
     memset(earlier, 0, sizeof(*earlier));
 }
@@ -26,9 +27,8 @@ void source_earlier_fini(struct source_earlier *earlier)
 /* --- finding ---------------------------------------------------------------------------------- */
 
 /* Jobs that went to the address of this one first, otherwise in their order. */
-static void put_likely_first(struct source_earlier *earlier)
+static void put_likely_first(const struct source_earlier *earlier, struct job_journals *left)
 {
-    struct job_journals *left = &earlier->left_over;
     const char *to = earlier->source->to == NULL ? "" : earlier->source->to;
     size_t likely = 0;
     for (size_t i = 0; i < left->count; i++) {
@@ -39,16 +39,6 @@ static void put_likely_first(struct source_earlier *earlier)
             left->journals[likely++] = journal;
         }
     }
-}
-
-enum haul_status source_earlier_find(struct source_earlier *earlier, struct haul_error *error)
-{
-    enum haul_status status =
-        job_journals_find(earlier->source->store, JOURNAL_SOURCE, &earlier->left_over, error);
-    if (status == HAUL_OK) {
-        put_likely_first(earlier);
-    }
-    return status;
 }
 
 /* The change of the ownership file is the decision; the journal may not have come to repeat it. */
@@ -64,17 +54,41 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
                : HAUL_OK;
 }
 
-enum haul_status source_earlier_decided(const struct source_earlier *earlier, size_t *index,
-                                        struct haul_error *error)
+/* Those that were decided into a list of their own. */
+static enum haul_status part_decided(struct source_earlier *earlier, struct haul_error *error)
 {
-    bool decided = false;
-    enum haul_status status = HAUL_OK;
-    for (*index = 0; *index < earlier->left_over.count; (*index)++) {
-        status = source_earlier_look_decided(earlier->source->store,
-                                             earlier->left_over.journals[*index], &decided, error);
-        if (status != HAUL_OK || decided) {
-            break;
+    struct job_journals *left = &earlier->left_over;
+    size_t at = 0;
+    earlier->decided.journals = calloc(left->count + 1, sizeof(*left->journals));
+    if (earlier->decided.journals == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for earlier jobs");
+    }
+    while (at < left->count) {
+        bool decided = false;
+        enum haul_status status = source_earlier_look_decided(earlier->source->store,
+                                                              left->journals[at], &decided, error);
+        if (status != HAUL_OK) {
+            return status;
         }
+        if (decided) {
+            earlier->decided.journals[earlier->decided.count++] = job_journals_take(left, at);
+        } else {
+            at++;
+        }
+    }
+    return HAUL_OK;
+}
+
+enum haul_status source_earlier_find(struct source_earlier *earlier, struct haul_error *error)
+{
+    enum haul_status status =
+        job_journals_find(earlier->source->store, JOURNAL_SOURCE, &earlier->left_over, error);
+    if (status == HAUL_OK) {
+        status = part_decided(earlier, error);
+    }
+    if (status == HAUL_OK) {
+        put_likely_first(earlier, &earlier->left_over);
+        put_likely_first(earlier, &earlier->decided);
     }
     return status;
 }
@@ -161,6 +175,23 @@ static bool meets(const struct journal *journal, const struct plan *plan)
     bool meets = plan_overlaps(plan, &theirs);
     plan_fini(&theirs);
     return meets;
+}
+
+enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
+                                              const struct plan *plan, struct haul_error *error)
+{
+    bool in_doubt = false;
+    for (size_t i = 0; i < earlier->decided.count; i++) {
+        in_doubt = in_doubt || meets(earlier->decided.journals[i], plan);
+    }
+    if (!in_doubt) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
+                   "an earlier job of these ranges was decided, and its target has not confirmed "
+                   "it");
+    haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
+    return HAUL_IN_DOUBT;
 }
 
 /* A job that can go on, at a moment when another one goes to `identity`. */

@@ -16,7 +16,8 @@
 
 struct source_earlier {
     const struct haul_source_options *source; /* borrowed */
-    struct job_journals left_over;
+    struct job_journals left_over; /* undecided */
+    struct job_journals decided;   /* and their targets have not confirmed it */
     uint8_t *told; /* ids of the jobs that the target at hand is told of, HAUL_JOB_BYTES each */
     size_t told_count;
 };
@@ -34,9 +35,10 @@ enum haul_status source_earlier_find(struct source_earlier *earlier,
 enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
                                              struct haul_error *error) HAUL_MUST_CHECK;
-/* The index of a decided job among those left over, or their count. Errors: as above. */
-enum haul_status source_earlier_decided(const struct source_earlier *earlier, size_t *index,
-                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* A decided job has moved, or may have, a part of the plan: resolve it first. Errors: IN_DOUBT. */
+enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
+                                              const struct plan *plan,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
 /* Has another job handed over the range of this one? */
 bool source_earlier_is_overtaken(const struct source_earlier *earlier,
                                  const struct journal *journal);

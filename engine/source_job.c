@@ -207,6 +207,9 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
         status = check_resumed(job, error);
     }
     if (status == HAUL_OK) {
+        status = source_earlier_check_decided(&job->record.earlier, &job->plan, error);
+    }
+    if (status == HAUL_OK) {
         status = version_record_check(job->options.store, &job->options.hooks, &job->plan, error);
     }
     return status == HAUL_OK ? begin_or_continue(job, error) : status;
@@ -225,6 +228,9 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
     }
     if (status == HAUL_OK) {
         status = plan_sample(&job.plan, options->store, NULL, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_earlier_check_decided(&job.record.earlier, &job.plan, error);
     }
     if (status == HAUL_OK) {
         status = version_record_check(options->store, &options->hooks, &job.plan, error);

@@ -43,7 +43,7 @@ struct source_migration {
     uint64_t started_ns;
     uint64_t published_ns;
     uint64_t activity; /* of readers and links, as published */
-    bool answered; /* the channel was up */
+    bool answered;     /* the channel was up */
     struct pinned_disk pinned;
     bool stops_for_disk;
     bool was_accepted;

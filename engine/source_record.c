@@ -38,18 +38,7 @@ static enum haul_status append_decision(struct source_record *record, const stru
 
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
 {
-    size_t decided = 0;
-    enum haul_status status = source_earlier_find(&record->earlier, error);
-    if (status == HAUL_OK) {
-        status = source_earlier_decided(&record->earlier, &decided, error);
-    }
-    if (status == HAUL_OK && decided < record->earlier.left_over.count) {
-        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
-                       "an earlier job was decided, and its target has not confirmed it");
-        haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
-        return HAUL_IN_DOUBT;
-    }
-    return status;
+    return source_earlier_find(&record->earlier, error);
 }
 
 /* Take over what the journal of a decided job says. */
@@ -105,16 +94,12 @@ static enum haul_status adopt_aborted(struct source_record *record, struct haul_
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
-    size_t decided = 0;
     enum haul_status status = source_earlier_find(&record->earlier, error);
-    if (status == HAUL_OK) {
-        status = source_earlier_decided(&record->earlier, &decided, error);
-    }
-    if (status == HAUL_OK && decided == record->earlier.left_over.count) {
+    if (status == HAUL_OK && record->earlier.decided.count == 0) {
         return adopt_aborted(record, error);
     }
     if (status == HAUL_OK) {
-        record->journal = job_journals_take(&record->earlier.left_over, decided);
+        record->journal = job_journals_take(&record->earlier.decided, 0);
         status = adopt_decided(record, plan, error);
     }
     return status;

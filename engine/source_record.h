@@ -34,8 +34,7 @@ struct source_record {
 void source_record_init(struct source_record *record, const struct haul_source_options *source);
 void source_record_fini(struct source_record *record);
 
-/* What is left of earlier jobs? Errors: IN_DOUBT (one was decided and not finished: resolve it
- * first), BUSY, and those of journals. */
+/* What is left of earlier jobs? Errors: BUSY, and those of journals. */
 enum haul_status source_record_find(struct source_record *record,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* For resolve: take over the job that was decided, and `plan` is filled in; or, when there is none,
