@@ -63,8 +63,9 @@ enum haul_status journal_create(const struct journal_config *config, struct jour
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Open and replay; a torn tail is cut off. Errors: NOT_FOUND, BUSY (another process has it),
- * MISMATCH (of another database; not to read only: a copy of the original file), VERSION (written by another haul), CORRUPT (header torn, or a
- * durable record rotted), INVALID (path too long), LIMIT, NO_MEMORY, NO_SPACE, IO. */
+ * MISMATCH (of another database; not to read only: a copy of the original file), VERSION (written
+ * by another haul), CORRUPT (header torn, or a durable record rotted), INVALID (path too long),
+ * LIMIT, NO_MEMORY, NO_SPACE, IO. */
 enum haul_status journal_open(const struct journal_config *config, struct journal **journal,
                               struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -83,8 +84,8 @@ const struct journal_state *journal_state(const struct journal *journal);
 const uint8_t *journal_job_id(const struct journal *journal); /* JOURNAL_JOB_ID_BYTES */
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
 
-/* Does the file lie elsewhere than where it was made: copied, or restored from a backup? Only of one
- * that is read only, or was adopted. */
+/* Does the file lie elsewhere than where it was made: copied, or restored from a backup? Only of
+ * one that is read only, or was adopted. */
 bool journal_is_copy(const struct journal *journal);
 
 /* Delete the file, durably. The journal can only be closed then.

@@ -3,8 +3,8 @@
  * neither write nor compact, so a job ends before that: it is refused when its plan does not fit,
  * and stopped, keeping what has arrived, when the disk fills up meanwhile.
  *
- * Some bytes are kept free: as many as the embedder says, or 5 % of the file system, at least 1 GiB,
- * at most 10 %. Thread: any. */
+ * Some bytes are kept free: as many as the embedder says, or 5 % of the file system, at least
+ * 1 GiB, at most 10 %. Thread: any. */
 #ifndef HAUL_SPACE_LIMIT_H
 #define HAUL_SPACE_LIMIT_H
 
