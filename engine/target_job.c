@@ -712,10 +712,8 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
     memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
     result->verified = result->status == HAUL_OK;
     target_copy_result(&job->copy, result);
-    if (job->options.rdma_refusal[0] != '\0') {
-        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
-                       job->options.rdma_refusal);
-    }
+    (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
+                   job->options.rdma_refusal);
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

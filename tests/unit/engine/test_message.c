@@ -124,7 +124,8 @@ static void fill_progress(haul_control_Progress *progress)
 
 static void fill_prepare(haul_control_Prepare *prepare)
 {
-    *prepare = (haul_control_Prepare){1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6, true};
+    *prepare = (haul_control_Prepare){
+        1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6, true};
     prepare->digests[0] = (haul_control_FamilyDigest){1, 2, 3, 4};
     prepare->digests[1] =
         (haul_control_FamilyDigest){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
