@@ -137,7 +137,11 @@ void target_hand_over_on_recorded(struct target_session *session, const struct t
         target_enter(session, TARGET_OWNING, CLOCK_NEVER);
         return;
     }
-    haul_assert(session->delta_batches == session->prepare.as.prepare.delta_batches); /* T2 */
+    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
+    haul_assert(session->delta_batches == prepare->delta_batches); /* T2 */
+    haul_assert(HAUL_PLANTED_BUG(DIGEST_SKIPPED) ||
+                family_digests_difference(prepare->digests, session->digests,
+                                          session->digest_count) == session->digest_count);
     target_enter(session, TARGET_PREPARED, CLOCK_NEVER);
     haul_control_Prepared *prepared = &target_push_message(session, MESSAGE_PREPARED)->as.prepared;
     prepared->frozen_sequence = session->prepare.as.prepare.frozen_sequence;

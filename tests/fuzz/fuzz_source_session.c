@@ -276,10 +276,10 @@ static void feed_message(struct script *script)
         [STEP_PEER_STOPS] = MESSAGE_STOP,
     };
     static const enum message_type others[] = {MESSAGE_HELLO, MESSAGE_PLAN, MESSAGE_PREPARE,
-                                               MESSAGE_COMMIT};
+                                               MESSAGE_COMMIT, MESSAGE_WORKING};
     struct message message;
     message_init(&message,
-                 script->step == STEP_MESSAGE ? others[script->a % 4] : types[script->step]);
+                 script->step == STEP_MESSAGE ? others[script->a % 5] : types[script->step]);
     if (message.type == MESSAGE_WELCOME) {
         fill_welcome(script, &message.as.welcome);
     } else if (message.type == MESSAGE_PLAN_ACCEPTED) {
@@ -289,6 +289,8 @@ static void feed_message(struct script *script)
         message.as.progress.delta_applied_batches = script->b;
     } else if (message.type == MESSAGE_PREPARED) {
         fill_prepared(script, &message.as.prepared);
+    } else if (message.type == MESSAGE_WORKING) {
+        message.as.working.done = script->b;
     } else if (message.type == MESSAGE_ABORT) {
         message.as.abort.status = script->a;
     } else if (message.type == MESSAGE_REFUSED) {
@@ -416,6 +418,7 @@ static void happen(struct script *script)
         break;
     case STEP_TICK:
         script->now_ns += script->a * (uint64_t)10 * NS_PER_MS;
+        event.activity = script->b;
         break;
     default:
         if (!fill_answer(script, &event)) {

@@ -226,10 +226,10 @@ static void feed_plan(struct script *script)
 static void feed_other(struct script *script)
 {
     struct message message;
-    message_init(&message, (enum message_type)(1 + script->a % MESSAGE_REFUSED));
+    message_init(&message, (enum message_type)(1 + script->a % MESSAGE_WORKING));
     enum message_type type = message.type;
     bool own_step = type == MESSAGE_HELLO || type == MESSAGE_PLAN || type == MESSAGE_PREPARE ||
-                    type == MESSAGE_COMMIT || type == MESSAGE_ABORT;
+                    type == MESSAGE_COMMIT || type == MESSAGE_ABORT || type == MESSAGE_STOP;
     if (!own_step) {
         feed_message(script, &message);
     }
