@@ -249,6 +249,30 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     rocks_fixture_close(&source);
 }
 
+/* The path may come back, or the target be free again: what has arrived there is worth keeping. */
+static void test_source_record_end__ended_for_now__the_journal_can_go_on(void)
+{
+    static const enum haul_status outcomes[] = {HAUL_CLOSED,      HAUL_TIMEOUT, HAUL_REFUSED,
+                                                HAUL_UNREACHABLE, HAUL_BUSY,    HAUL_STOPPED};
+    for (size_t i = 0; i < CHECK_COUNT(outcomes); i++) {
+        struct plan plan;
+        struct haul_error outcome = {.status = outcomes[i]};
+        struct source_ending ending = {.outcome = &outcome, .was_accepted = true};
+        open_source(&plan);
+        source_record_init(&record, &options);
+        memset(record.job, 3, sizeof(record.job));
+        check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+        source_record_end(&record, &ending);
+        source_record_fini(&record);
+        source_record_init(&record, &options);
+        check_status(source_record_find(&record, &error), HAUL_OK);
+        check_equal(record.earlier.left_over.count, 1); /* none that was given up */
+        source_record_fini(&record);
+        plan_fini(&plan);
+        rocks_fixture_close(&source);
+    }
+}
+
 /* Of a crash between DONE and the removal. */
 static void test_source_record_find__journal_is_done__removed_and_nothing_left_over(void)
 {
@@ -402,6 +426,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_record_find__other_ranges_were_decided__goes_on),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
+    CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),
