@@ -69,7 +69,6 @@
     X(EMPTY_JOURNAL_KEPT, "a journal without a record stays")                                \
     X(ANY_STEP, "a target lets a job set any version")                                       \
     X(RETURN_UNCHECKED, "the version of a source that comes back is not looked at")          \
-    X(RECLAIM_INCOMING, "what an unfinished job has brought is taken back")                  \
     X(DEVICE_STAYS, "a device is thought to take back everything")
 
 enum haul_planted_bug {
