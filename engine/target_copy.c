@@ -222,8 +222,9 @@ static bool has_tables(const struct target_copy *copy)
     return copy->record->lane == HAUL_LANE_INGEST && copy->target->store->ops->tables_check != NULL;
 }
 
-bool target_copy_take_digests(struct target_copy *copy, bool read_back)
+bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepare *prepare)
 {
+    bool read_back = copy->target->read_back || prepare->read_back;
     bool complete = !has_tables(copy);
     bool foreign = has_foreign_writes(copy);
     for (uint32_t i = 0; i < copy->record->plan.family_count; i++) {

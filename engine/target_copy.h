@@ -87,8 +87,8 @@ bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Pre
 enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_ns,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* After FLUSHED: what was accumulated, into `digests`; false: families in `scan_wanted` have to be
- * scanned, or ingested tables to be looked for. `read_back`: all are scanned. */
-bool target_copy_take_digests(struct target_copy *copy, bool read_back);
+ * scanned, or ingested tables to be looked for. When either side wants to read back, all are. */
+bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepare *prepare);
 /* Do both. Thread: the call worker's; the loop leaves `digests` alone meanwhile. */
 enum haul_status target_copy_scan_digests(struct target_copy *copy,
                                           struct haul_error *error) HAUL_MUST_CHECK;

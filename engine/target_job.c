@@ -277,17 +277,12 @@ static void report_digests(struct target_job *job)
     feed(job, &event);
 }
 
-static bool reads_back(const struct target_job *job)
-{
-    return job->options.target->read_back || target_session_prepare(job->session)->read_back;
-}
-
 static void on_flushed(struct target_job *job)
 {
     if (job->keeping) {
         check_kept(job);
     } else if (!target_copy_is_quiet(&job->copy, target_session_prepare(job->session)) ||
-               target_copy_take_digests(&job->copy, reads_back(job))) {
+               target_copy_take_digests(&job->copy, target_session_prepare(job->session))) {
         report_digests(job);
     } else {
         submit_call(job, CALL_DIGEST);
