@@ -60,7 +60,7 @@ moves_though_killed() {
     for ((i = 0; i < 2000; i++)); do
         "$haul" status --db source --json >status.json 2>status.err || true
         [[ $(jq ".running.durable_records >= $records" status.json) != true ]] || break
-        kill -0 "$sender" 2>/dev/null || { cat "$work/err"; fail 'the sender has ended'; }
+        kill -0 "$sender" 2>/dev/null || { cat "$work/err" "$work/out"; fail 'the sender has ended'; }
     done
     ((i < 2000)) || fail 'nothing became safe'
     kill -9 "$receiver_pid"
@@ -131,8 +131,9 @@ test_key_beyond_the_limit__outside_the_range__left_alone() {
     equal "$("$reader" target | grep -c '=')" 2
 }
 
+# Such a family travels as write batches, which are safe by 32 MiB.
 test_reverse_order__receiver_killed__goes_on() {
-    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill k 30000 1000' \
+    "$maker" source 'options comparator=rocksdb.ReverseBytewiseComparator' 'fill k 70000 1000' \
         'put \e last' flush
     "$maker" target 'options comparator=rocksdb.ReverseBytewiseComparator'
     moves_though_killed 2000 --rate 16M
