@@ -301,7 +301,7 @@ small_disk_cells() {
         cell "small-disk/target/$size-KB" small_disk target "$size" 200
     done
     for size in 0 64 128 {160..256..4} 400; do
-        cell "small-disk/source/$size-KB" small_disk source "$size" 160
+        cell "small-disk/source/$size-KB" small_disk source "$size" 100
     done
 }
 
