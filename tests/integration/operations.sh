@@ -426,7 +426,7 @@ test_document__every_state__has_a_test_here() {
     local state count=0
     while read -r state; do
         count=$((count + 1))
-        declare -F | grep -q " test_${state,,}__" || fail "$state has no test"
+        compgen -A function "test_${state,,}__" >/dev/null || fail "$state has no test"
     done < <(sed -nE 's/^\| ([A-Z][0-9]) \|.*/\1/p' "$document")
     ((count >= 13)) || fail "only $count states"
 }
