@@ -135,10 +135,10 @@ test_recv__locked_database__temporary() {
 
 test_recv__directory_that_cannot_be_written__one_line() {
     local code=0
-    timeout "$limit" "$haul" recv --db /proc/haul/db --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" ||
+    timeout "$limit" "$haul" recv --db /proc/db --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" ||
         code=$?
     [[ $code == 3 || $code == 7 ]] || fail "exit code $code"
-    one_error '/proc/haul/db'
+    one_error '/proc/db'
 }
 
 test_recv__path_is_a_file__one_line() {
