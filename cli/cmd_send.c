@@ -160,7 +160,7 @@ static const struct option_rule rules[] = {
      .help = "different keys of the load (default 10000)",
      AT(option_u32, load.key_count),
      .min = 1,
-     .max = 100000000},
+     .max = LOAD_KEYS_MAX},
     {.name = "load-value",
      .value_name = "SIZE",
      .help = "bytes of its values (default 100)",

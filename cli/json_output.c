@@ -36,9 +36,15 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
+/* JSON numbers of jansson have a sign: what is larger is the largest. */
+static json_t *count_of(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
 static void set_count(json_t *object, const char *key, uint64_t value)
 {
-    set(object, key, json_integer((json_int_t)value));
+    set(object, key, count_of(value));
 }
 
 static json_t *error_object(const struct haul_error *error, int exit_code)
@@ -378,8 +384,7 @@ void json_output_dry_run(const struct dry_run *run)
         json_t *family = json_object();
         set(family, "name", text_of(run->families[i].name));
         set(family, "bytes_expected",
-            run->families[i].known ? json_integer((json_int_t)run->families[i].bytes)
-                                   : json_null());
+            run->families[i].known ? count_of(run->families[i].bytes) : json_null());
         (void)json_array_append_new(families, family);
     }
     set(document, "dry_run", json_true());

@@ -22,17 +22,24 @@ struct key_state {
 struct ledger_view {
     struct key_state *keys;
     uint32_t key_count;
+    struct haul_error *error;
 };
 
 static enum haul_status take_entry(void *context, const struct load_entry *entry)
 {
     struct ledger_view *view = context;
+    if (entry->key >= LOAD_KEYS_MAX) {
+        return haul_error_set(view->error, HAUL_CORRUPT, NULL, 0,
+                              "the ledger is damaged: no load has a key number %" PRIu32,
+                              entry->key);
+    }
     if (entry->key >= view->key_count) {
         uint32_t count =
             entry->key + 1 > 2 * view->key_count ? entry->key + 1 : 2 * view->key_count;
         struct key_state *keys = realloc(view->keys, count * sizeof(*keys));
         if (keys == NULL) {
-            return HAUL_NO_MEMORY;
+            return haul_error_set(view->error, HAUL_NO_MEMORY, "realloc", 0,
+                                  "no memory for the keys of the ledger");
         }
         memset(keys + view->key_count, 0, (count - view->key_count) * sizeof(*keys));
         view->keys = keys;
@@ -43,7 +50,11 @@ static enum haul_status take_entry(void *context, const struct load_entry *entry
         key->count = 0;
         key->any_acknowledged = true;
     } else if (key->count > INTENTS_MAX) {
-        return HAUL_LIMIT; /* the process died so often between intent and acknowledgement? */
+        /* The process died so often between intent and acknowledgement? */
+        return haul_error_set(view->error, HAUL_LIMIT, NULL, 0,
+                              "key number %" PRIu32 " was written more than %d times without an "
+                              "acknowledgement",
+                              entry->key, INTENTS_MAX + 1);
     }
     key->allowed[key->count++] = *entry;
     return HAUL_OK;
@@ -95,7 +106,7 @@ enum haul_status load_check(const struct load_options *given, struct haul_store 
                             uint64_t *checked, struct haul_error *error)
 {
     struct load_options options;
-    struct ledger_view view = {.keys = NULL};
+    struct ledger_view view = {.keys = NULL, .error = error};
     uint32_t family_id = 0;
     load_options_resolve(given, &options);
     *checked = 0;

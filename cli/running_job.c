@@ -6,19 +6,24 @@
 #include <jansson.h>
 #include <stdio.h>
 
+/* Numbers of jansson have a sign: what is larger is the largest. */
+static json_int_t count_of(uint64_t value)
+{
+    return value > INT64_MAX ? INT64_MAX : (json_int_t)value;
+}
+
 bool running_job_format(const struct running_job *job, char *text, size_t text_size_bytes)
 {
     const struct haul_progress *figures = &job->figures;
     json_t *object = json_pack(
         "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "command",
         job->command, "pid", (json_int_t)job->pid, "phase", job->phase, "records",
-        (json_int_t)figures->records, "bytes", (json_int_t)figures->bytes, "bytes_expected",
-        (json_int_t)figures->bytes_expected, "wire_bytes", (json_int_t)figures->wire_bytes,
-        "lag_bytes", (json_int_t)figures->lag_bytes, "rounds", (json_int_t)figures->rounds,
-        "durable_records", (json_int_t)figures->durable_records, "durable_bytes",
-        (json_int_t)figures->durable_bytes, "pinned_log_bytes",
-        (json_int_t)figures->pinned_log_bytes, "pinned_table_bytes",
-        (json_int_t)figures->pinned_table_bytes, "seconds", figures->seconds);
+        count_of(figures->records), "bytes", count_of(figures->bytes), "bytes_expected",
+        count_of(figures->bytes_expected), "wire_bytes", count_of(figures->wire_bytes),
+        "lag_bytes", count_of(figures->lag_bytes), "rounds", count_of(figures->rounds),
+        "durable_records", count_of(figures->durable_records), "durable_bytes",
+        count_of(figures->durable_bytes), "pinned_log_bytes", count_of(figures->pinned_log_bytes),
+        "pinned_table_bytes", count_of(figures->pinned_table_bytes), "seconds", figures->seconds);
     size_t size = json_dumpb(object, text, text_size_bytes, JSON_COMPACT);
     json_decref(object);
     if (size == 0 || size >= text_size_bytes) {

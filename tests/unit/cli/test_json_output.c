@@ -252,6 +252,15 @@ static void test_json_output_drop__what_went__ranges_and_bytes(void)
                  "\"ranges\":2,\"bytes\":77");
 }
 
+/* JSON has no numbers that large here; a negative one would be worse. */
+static void test_json_output_drop__more_than_63_bits__the_largest(void)
+{
+    capture();
+    json_output_drop(&(struct haul_owner_dropped){.ranges = 1, .bytes = UINT64_MAX});
+    finish();
+    check_member("\"bytes\":9223372036854775807");
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_json_output_error__failure__code_message_hint_and_retryable),
     CHECK_TEST(test_json_output_version__success__error_is_null),
@@ -263,5 +272,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_json_output_status__jobs__as_the_journals_say),
     CHECK_TEST(test_json_output_owner__record__ranges_and_the_newest_jobs),
     CHECK_TEST(test_json_output_drop__what_went__ranges_and_bytes),
+    CHECK_TEST(test_json_output_drop__more_than_63_bits__the_largest),
 };
 CHECK_MAIN("json_output", tests)

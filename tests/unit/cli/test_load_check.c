@@ -212,7 +212,23 @@ static void test_load_check__five_intents_in_a_row__the_sixth_is_too_many(void)
     check_verdict(HAUL_OK);
     add(6, 0, false, false);
     check_verdict(HAUL_LIMIT);
+    check_text(error.text, "key number 0 was written more than 5 times without an acknowledgement");
     end();
+}
+
+/* The largest number, counted up, has no 32 bits. */
+static void test_load_check__key_number_beyond_every_load__corrupt(void)
+{
+    static const uint32_t numbers[] = {LOAD_KEYS_MAX, UINT32_MAX};
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        begin();
+        put(1, 0);
+        put(2, numbers[i]);
+        versions[0] = 1;
+        check_verdict(HAUL_CORRUPT);
+        check(strstr(error.text, "the ledger is damaged") != NULL);
+        end();
+    }
 }
 
 static void test_load_check__value_of_somebody_else__corrupt(void)
@@ -260,6 +276,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load_check__intent_without_answer__either_state),
     CHECK_TEST(test_load_check__first_write_without_answer__may_be_missing),
     CHECK_TEST(test_load_check__five_intents_in_a_row__the_sixth_is_too_many),
+    CHECK_TEST(test_load_check__key_number_beyond_every_load__corrupt),
     CHECK_TEST(test_load_check__value_of_somebody_else__corrupt),
     CHECK_TEST(test_load_record_version__value__made_here_for_this_key_only),
     CHECK_TEST(test_load_check__no_such_family__not_found),
