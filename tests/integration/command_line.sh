@@ -7,7 +7,7 @@ suite command_line "$@"
 
 test_help__every_command__has_examples_and_exit_codes() {
     local command
-    for command in send recv verify bench version; do
+    for command in send recv status cancel resume resolve owner drop verify bench version; do
         run 0 "$haul" "$command" --help
         grep -q "haul $command" "$work/out"
         grep -q '^Exit codes:' "$work/out"

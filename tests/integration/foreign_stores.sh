@@ -35,7 +35,7 @@ moves() {
     end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }
     reads_alike
     cmp before.digest source.digest || fail 'the source reads differently'
-    [[ $(json .result.verified) != false ]] || fail 'not verified'
+    equal "$(json .verified)" true
 }
 
 # keeps COMMAND...: after the command the source is byte for byte as before.
@@ -55,7 +55,7 @@ refused() {
     [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
     keeps send 3 "$@"
     one_error "$pattern"
-    [[ $(json .error.hint) != null ]] || fail 'no hint'
+    [[ -n $(json .error.hint) ]] || fail 'no hint'
     kill "$receiver_pid"
     end_process "$receiver_pid" || true
     equal "$("$reader" target | grep -v '^family ' | sort -u)" 'end 0'

@@ -221,9 +221,9 @@ test_send__terminal__shows_a_bar_unless_dumb() {
         grep -q 'verified' "$work/screen"
         case $terminal in
         xterm) grep -q '\[[#.]*\]' "$work/screen" ;;
-        dumb) ! grep -q '\[[#.]*\]' "$work/screen" ;;
+        dumb) ! grep -q '\[[#.]*\]' "$work/screen" || fail 'a bar' ;;
         esac
-        ! grep -q $'\033\[32m' "$work/screen"
+        ! grep -q $'\033\[32m' "$work/screen" || fail 'a colour'
     done
 }
 

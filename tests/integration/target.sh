@@ -138,7 +138,7 @@ refuses() {
     receive
     send 3
     one_error "$pattern"
-    [[ $(json .error.hint) != null ]] || fail 'no hint'
+    [[ -n $(json .error.hint) ]] || fail 'no hint'
     kill "$receiver_pid"
     end_process "$receiver_pid" || true
     "$reader" --digest target >after.digest
