@@ -146,8 +146,8 @@ const struct command command_resume = {
     .summary = "go on with a job whose process is gone",
     .synopsis = "--db DIR --to ADDR:PORT [options]",
     .details =
-        "When 'haul send' ended with exit code 5, or was killed, its job goes on: with the\n"
-        "same column families and ranges, from what the receiver has durably, at a new view\n"
+        "When 'haul send' was stopped or killed, or ended with exit code 5, its job goes on: with\n"
+        "the same column families and ranges, from what the receiver has durably, at a new view\n"
         "of the database; what was written meanwhile is replayed from the log. Where the log\n"
         "does not reach back so far, the copy starts again, and says why.\n"
         "'haul send' with the same options does the same.\n"
