@@ -75,7 +75,7 @@ moves_though_killed() {
 
 test_empty_key__receiver_killed_behind_it__is_not_lost() {
     "$maker" source 'put \e first' 'fill k 30000 1000' flush
-    moves_though_killed 1 --rate 16M
+    moves_though_killed 1 --rate 6M
     reads_alike
     "$reader" target >target.records
     grep -q '^ =6669727374$' target.records || fail 'the record of the empty key is not there'

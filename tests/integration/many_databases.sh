@@ -51,6 +51,15 @@ owns() {
     equal "$(json '[.ranges[]? | select(.state == "released")] | length > 0')" "$3"
 }
 
+wait_for_mark() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        [[ ! -e $work/mark ]] || return 0
+        sleep 0.05
+    done
+    fail 'the place was not met'
+}
+
 no_jobs_left() {
     local directory
     for directory in "$@"; do
@@ -134,10 +143,7 @@ test_two_targets_and_a_job_left_at_one() {
     "$haul" send --db a --to "${front#listening on }" --range 0x00:0x000000000000ff --transport tcp \
         --freeze-max 1m >"$work/send.out" 2>&1 </dev/null &
     sender=$!
-    for ((i = 0; i < 600; i++)); do
-        [[ ! -e $work/mark ]] || break
-        sleep 0.05
-    done
+    wait_for_mark
     kill -9 "$sender" "$receiver_pid"
     fill b k
     move b two
@@ -166,10 +172,7 @@ test_a_clone_with_an_unfinished_job() {
     "$haul" send --db a --to "${front#listening on }" --transport tcp --freeze-max 1m \
         >"$work/send.out" 2>&1 </dev/null &
     sender=$!
-    for ((i = 0; i < 600; i++)); do
-        [[ ! -e $work/mark ]] || break
-        sleep 0.05
-    done
+    wait_for_mark
     kill -9 "$sender" "$receiver_pid"
     cp -r a clone
     cp -r target target-clone
