@@ -178,6 +178,8 @@ attack() {
     lines=$(grep -cE '^haul: (warning|error): ' "$work/recv.log") || true
     grep -E '^haul: (warning|error): ' "$work/recv.log" | grep -qE -- "$pattern" ||
         { cat "$work/recv.log"; fail "$lines lines, none matches /$pattern/"; }
+    # What came of a sender that vanished is kept for its return, if it had been applied.
+    [[ $fault != none ]] || timeout "$limit" "$haul" cancel --db target >/dev/null 2>&1 || true
     opens target
     equal "$("$kv" scan target | tr '\n' '|')" \
         'a-mine : 1|p-more : 2|p-new : 1|z-mine : 2|'
