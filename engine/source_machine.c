@@ -93,10 +93,11 @@ bool source_may_retry(const struct source_session *session, const struct haul_er
     /* A path on which nothing moves is not one that holds. */
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING && !session->stalled;
-    /* Whoever comes while another job runs waits for its turn; a receiver that is not there at all
-     * is worth a look at the command line. */
+    /* Whoever comes while another job runs, or while strangers crowd at the door, waits for his
+     * turn; a receiver that is not there at all is worth a look at the command line. */
     bool known = session->proposed || session->decided || session->options.only_tells ||
-                 session->figures.retries > 0 || error->status == HAUL_BUSY;
+                 session->figures.retries > 0 || error->status == HAUL_BUSY ||
+                 error->status == HAUL_CLOSED;
     return known && !session->ending && end_reason_is_path(error->status) &&
            retry_limit_allows(&session->retry, was_up, now_ns);
 }

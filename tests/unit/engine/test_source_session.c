@@ -5,15 +5,14 @@
 #include "check.h"
 #include "source_session_fixture.h"
 
-static void test_source_session__path_lost_before_welcome__ends_temporary(void)
+static void test_source_session__path_lost_before_welcome__comes_back(void)
 {
     bool resume = false;
     open_session();
     feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
     check(sends(MESSAGE_HELLO, &resume));
     feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, 2);
-    check_equal(source_session_state(session), SOURCE_ENDED);
-    check_status(source_session_outcome(session)->status, HAUL_CLOSED);
+    check_equal(source_session_state(session), SOURCE_RETRYING);
     source_session_destroy(session);
 }
 
@@ -424,7 +423,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
     CHECK_TEST(test_source_session__copied_and_not_yet_applied__no_round),
-    CHECK_TEST(test_source_session__path_lost_before_welcome__ends_temporary),
+    CHECK_TEST(test_source_session__path_lost_before_welcome__comes_back),
     CHECK_TEST(test_source_session__path_lost_before_plan_accepted__comes_back_with_the_job),
     CHECK_TEST(test_source_session__busy_after_the_return__tries_again),
     CHECK_TEST(
