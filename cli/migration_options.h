@@ -64,6 +64,24 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         OPTION_AT(option_compression, type, compression)                                     \
     }
 
+/* What a job may take of the source, for an options struct with uint64_t rate_bytes_per_second and
+ * pinned_bytes_max; begins the group "How". */
+#define SOURCE_LIMIT_RULES(type)                                                                  \
+    {.name = "rate",                                                                              \
+     .value_name = "SIZE",                                                                        \
+     .help = "at most so many bytes a second (default: no limit)",                                \
+     .group = "How",                                                                              \
+     OPTION_AT(option_size_u64, type, rate_bytes_per_second),                                     \
+     .min = 1024,                                                                                 \
+     .max = UINT64_C(1) << 50},                                                                   \
+    {                                                                                             \
+        .name = "pinned-max", .value_name = "SIZE",                                               \
+        .help =                                                                                   \
+            "stop, and keep what has arrived, when log and old table files that the job keeps\n"  \
+            "from being removed take more of this disk (default: no limit)",                      \
+        OPTION_AT(option_size_u64, type, pinned_bytes_max), .min = 1024, .max = UINT64_C(1) << 50 \
+    }
+
 /* For an options struct with a struct config_version config_version. */
 #define CONFIG_VERSION_RULE(type)                                                     \
     {                                                                                 \

@@ -200,7 +200,7 @@ enum haul_status durable_file_rename(const struct file_calls *calls, const char 
                                      const char *name, const char *new_name,
                                      struct haul_error *error)
 {
-    const struct file_calls *used = calls == NULL ? &file_calls_system : calls;
+    const struct file_calls *used = file_calls_or_system(calls);
     char from[DURABLE_FILE_PATH_BYTES_MAX];
     char to[DURABLE_FILE_PATH_BYTES_MAX];
     enum haul_status status = durable_file_path(directory, name, from, error);

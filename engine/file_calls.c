@@ -98,9 +98,8 @@ static int system_identity(void *context, int fd, struct file_identity *identity
     }
     bool has_birth = (status.stx_mask & STATX_BTIME) != 0;
     identity->inode = status.stx_ino;
-    identity->birth_ns = has_birth ? (uint64_t)status.stx_btime.tv_sec * NS_PER_S +
-                                         status.stx_btime.tv_nsec
-                                   : 0;
+    identity->birth_ns =
+        has_birth ? (uint64_t)status.stx_btime.tv_sec * NS_PER_S + status.stx_btime.tv_nsec : 0;
     return 0;
 }
 
@@ -157,3 +156,8 @@ const struct file_calls file_calls_system = {
     .random = system_random,
     .pause = system_pause,
 };
+
+const struct file_calls *file_calls_or_system(const struct file_calls *calls)
+{
+    return calls == NULL ? &file_calls_system : calls;
+}

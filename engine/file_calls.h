@@ -47,4 +47,7 @@ struct file_calls {
 /* The system itself. */
 extern const struct file_calls file_calls_system;
 
+/* `calls`, or the system's for NULL: what every function means that takes NULL. */
+const struct file_calls *file_calls_or_system(const struct file_calls *calls);
+
 #endif

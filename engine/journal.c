@@ -200,7 +200,7 @@ static enum haul_status allocate(const struct journal_config *config, struct jou
     if (journal == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, NULL, 0, "cannot hold a journal");
     }
-    journal->calls = config->calls == NULL ? &file_calls_system : config->calls;
+    journal->calls = file_calls_or_system(config->calls);
     journal->read_only = config->read_only;
     journal->fd = -1;
     memcpy(journal->job_id, config->job_id, sizeof(journal->job_id));

@@ -50,7 +50,7 @@ enum haul_status journal_directory_list(const struct file_calls *calls, const ch
                                         struct journal_entry **entries, size_t *count,
                                         struct haul_error *error)
 {
-    const struct file_calls *used = calls == NULL ? &file_calls_system : calls;
+    const struct file_calls *used = file_calls_or_system(calls);
     struct collector collector = {.entries = NULL, .count = 0, .capacity = 0, .status = HAUL_OK};
     if (used->list(used->context, directory, visit_name, &collector) != 0 && errno != ENOENT) {
         int code = errno;
@@ -109,7 +109,6 @@ static void clean_name(void *context, const char *name)
 
 void journal_directory_clean(const struct file_calls *calls, const char *directory)
 {
-    struct cleaner cleaner = {.calls = calls == NULL ? &file_calls_system : calls,
-                              .directory = directory};
+    struct cleaner cleaner = {.calls = file_calls_or_system(calls), .directory = directory};
     (void)cleaner.calls->list(cleaner.calls->context, directory, clean_name, &cleaner);
 }

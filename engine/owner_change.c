@@ -15,11 +15,6 @@
 #include "ownership_file.h"
 #include "wall_clock.h"
 
-static const struct file_calls *calls_or_system(const struct file_calls *calls)
-{
-    return calls == NULL ? &file_calls_system : calls;
-}
-
 /* Of whichever database the journal is: the operator has named the directory. */
 static enum haul_status open_journal(const struct file_calls *calls, const char *directory,
                                      const struct journal_entry *entry, bool read_only,
@@ -359,7 +354,7 @@ static enum haul_status remove_file(const struct file_calls *calls, const char *
 enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
                               bool accept_two_owners, struct haul_error *error)
 {
-    const struct file_calls *used = calls_or_system(calls);
+    const struct file_calls *used = file_calls_or_system(calls);
     struct journal_entry *entries = NULL;
     size_t count = 0;
     enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);

@@ -20,11 +20,6 @@
 /* A change takes a few milliseconds: 2 s cover a slow disk and a queue. */
 enum { LOCK_ATTEMPTS = 200, LOCK_PAUSE_MS = 10 };
 
-static const struct file_calls *calls_or_system(const struct file_calls *calls)
-{
-    return calls == NULL ? &file_calls_system : calls;
-}
-
 /* --- reading ---------------------------------------------------------------------------------- */
 
 /* Errors: NOT_FOUND, LIMIT, NO_MEMORY, IO. */
@@ -55,7 +50,7 @@ enum haul_status ownership_read(const struct file_calls *calls, const char *dire
     }
     uint8_t *bytes = NULL;
     size_t size = 0;
-    status = read_bytes(calls_or_system(calls), path, &bytes, &size, error);
+    status = read_bytes(file_calls_or_system(calls), path, &bytes, &size, error);
     if (status == HAUL_NOT_FOUND) {
         ownership_init(ownership);
         return HAUL_OK;
@@ -231,7 +226,7 @@ struct update {
 static enum haul_status run_update(const struct file_calls *calls, const char *directory,
                                    const struct update *update, struct haul_error *error)
 {
-    const struct file_calls *used = calls_or_system(calls);
+    const struct file_calls *used = file_calls_or_system(calls);
     struct ownership ownership;
     int lock_fd = -1;
     enum haul_status status = lock_directory(used, directory, &lock_fd, error);
@@ -331,7 +326,7 @@ enum haul_status ownership_rebuild(const struct file_calls *calls, const char *d
                                    uint64_t time_s, ownership_change *change, void *context,
                                    struct haul_error *error)
 {
-    const struct file_calls *used = calls_or_system(calls);
+    const struct file_calls *used = file_calls_or_system(calls);
     const struct update update = {.change = change, .context = context, .put = replace};
     int lock_fd = -1;
     enum haul_status status = lock_directory(used, directory, &lock_fd, error);
