@@ -211,18 +211,22 @@ enum haul_status source_record_left_plan(const struct source_record *record, str
     return job_journal_read_plan(journal, plan, error);
 }
 
-/* Is the log whole from `sequence` + 1 on? */
+/* Is the log whole from `sequence` + 1 on? All of it is read: a hole that is found when the copy
+ * has begun ends the job. */
 static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct haul_error *error)
 {
+    const uint64_t until = store->ops->sequence(store);
     struct haul_wal_reader *reader = NULL;
     struct haul_log_batch batch;
-    if (store->ops->sequence(store) < sequence) {
+    if (until < sequence) {
         haul_error_set(error, HAUL_GAP, NULL, 0, "the database has lost its last writes");
         return false;
     }
     enum haul_status status = store->ops->wal_open(store, sequence + 1, &reader, error);
-    if (status == HAUL_OK) {
+    while (status == HAUL_OK && store->ops->wal_position(reader) <= until) {
         status = store->ops->wal_next(reader, &batch, error);
+    }
+    if (reader != NULL) {
         store->ops->wal_close(reader);
     }
     return status == HAUL_OK || status == HAUL_AGAIN;
