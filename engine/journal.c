@@ -80,9 +80,11 @@ static const char *role_name(enum journal_role role)
 void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JOB_ID_BYTES],
                          char name[JOURNAL_NAME_BYTES_MAX])
 {
+    static const char digits[] = "0123456789abcdef";
     int at = snprintf(name, JOURNAL_NAME_BYTES_MAX, "%s-", role_name(role));
     for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++) {
-        at += snprintf(name + at, (size_t)(JOURNAL_NAME_BYTES_MAX - at), "%02x", job_id[i]);
+        name[at++] = digits[job_id[i] >> 4];
+        name[at++] = digits[job_id[i] & 15];
     }
     (void)snprintf(name + at, (size_t)(JOURNAL_NAME_BYTES_MAX - at), ".journal");
 }

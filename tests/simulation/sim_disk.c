@@ -81,6 +81,11 @@ static void file_fini(struct sim_file *file)
     memset(file, 0, sizeof(*file));
 }
 
+static void note_change(struct sim_disk *disk, struct sim_file *file)
+{
+    file->changes = ++disk->changes;
+}
+
 static int make_file(struct sim_disk *disk, bool is_directory)
 {
     for (int i = 0; i < SIM_DISK_FILE_COUNT; i++) {
@@ -92,6 +97,7 @@ static int make_file(struct sim_disk *disk, bool is_directory)
             file->used = true;
             file->is_directory = is_directory;
             file->inode = ++disk->inodes;
+            note_change(disk, file);
             file->birth_ns = sim_kernel.now_ns + 1;
             file->lock_fd = -1;
             return i;
@@ -163,7 +169,7 @@ static int disk_open(void *context, const char *path, int flags, unsigned mode)
             disk->fds[fd].name = name;
             struct sim_file *file = file_of(disk, fd);
             if ((flags & O_TRUNC) != 0 && file->size > 0) {
-                disk->changes++;
+                note_change(disk, file);
                 memset(file->bytes, 0, file->size);
                 mark_dirty(file, 0, file->size);
                 file->size = 0;
@@ -205,7 +211,7 @@ static ssize_t disk_pwrite(void *context, int fd, const void *data, size_t size,
     struct sim_disk *disk = context;
     struct sim_file *file = file_of(disk, fd);
     bool failing = fails(disk);
-    disk->changes++;
+    note_change(disk, file);
     size_t count = failing ? size / 2 : size;
     size_t end = (size_t)offset + count;
     size_t added = end > file->size ? end - file->size : 0;
@@ -236,8 +242,8 @@ static int disk_ftruncate(void *context, int fd, uint64_t size)
     if (fails(disk)) {
         return -1;
     }
-    disk->changes++;
     struct sim_file *file = file_of(disk, fd);
+    note_change(disk, file);
     reserve(file, (size_t)size);
     if (size < file->size) {
         memset(file->bytes + size, 0, file->size - (size_t)size);
@@ -475,6 +481,7 @@ static void tear(struct sim_disk *disk, struct sim_file *file)
     if (file->platter_size != file->size && sim_random_below(disk->random, 2) == 0) {
         file->platter_size = file->size;
     }
+    note_change(disk, file);
     if (file->capacity > 0) {
         memcpy(file->bytes, file->platter, file->capacity);
         memset(file->bytes + file->platter_size, 0, file->capacity - file->platter_size);
@@ -537,6 +544,19 @@ void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name
     memcpy(file->platter, bytes.data, bytes.size);
     file->size = bytes.size;
     file->platter_size = bytes.size;
+}
+
+uint64_t sim_disk_state(const struct sim_disk *disk, const char *directory, const char *name)
+{
+    size_t size = strlen(directory);
+    for (int i = 0; i < disk->name_count; i++) {
+        const struct sim_name *at = &disk->names[i];
+        if (at->file >= 0 && is_child(directory, at->path) &&
+            strcmp(at->path + size + 1, name) == 0) {
+            return disk->files[at->file].changes;
+        }
+    }
+    return 0;
 }
 
 uint32_t sim_disk_open_count(const struct sim_disk *disk)

@@ -25,7 +25,8 @@ enum {
 struct sim_file {
     bool used;
     bool is_directory;
-    uint64_t inode; /* never used again */
+    uint64_t inode;   /* never used again */
+    uint64_t changes; /* the disk's number of the last change of what it holds */
     uint64_t birth_ns;
     int lock_fd; /* -1: not locked */
     size_t size;
@@ -79,6 +80,10 @@ void sim_disk_power_failure(struct sim_disk *disk);
 /* Before the world begins: a file, and its directory, that have been there for long. */
 void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name,
                   struct haul_slice bytes);
+
+/* Whether and how the file of this name differs from what it once was: never the same number for
+ * different bytes. 0: there is no such file. */
+uint64_t sim_disk_state(const struct sim_disk *disk, const char *directory, const char *name);
 
 uint32_t sim_disk_open_count(const struct sim_disk *disk);
 /* Names that contain `part`, of files. */

@@ -52,9 +52,9 @@ static uint32_t cells_to_take(const struct sim_world *world, const struct sim_ho
 /* A prepared job of a source that no living host knows of; NULL: there is none. */
 static const struct sim_job_record *job_in_doubt(struct sim_world *world, struct sim_host *host)
 {
-    struct sim_records records = *sim_records_of(host);
-    for (uint32_t i = 0; i < records.job_count; i++) {
-        const struct sim_job_record *job = &records.jobs[i];
+    const struct sim_records *records = sim_records_of(host); /* nobody writes meanwhile */
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
         bool alone = job->role == JOURNAL_TARGET && job->phase == JOURNAL_PHASE_PREPARED;
         for (uint32_t j = 0; j < world->options->host_count && alone; j++) {
             struct sim_host *other = &world->hosts[j];
@@ -62,7 +62,7 @@ static const struct sim_job_record *job_in_doubt(struct sim_world *world, struct
                     sim_records_find(sim_records_of(other), JOURNAL_SOURCE, job->id) == NULL;
         }
         if (alone) {
-            return sim_records_find(sim_records_of(host), JOURNAL_TARGET, job->id);
+            return job;
         }
     }
     return NULL;

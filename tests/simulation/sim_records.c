@@ -55,7 +55,6 @@ static void read_file(struct sim_host *host, struct sim_records *records,
         ownership_read(&host->disk.calls, host->directory, ownership, &error) == HAUL_OK;
     if (!records->readable) {
         ownership_init(ownership);
-        return;
     }
     records->version = ownership->config_version;
     records->released = cells_of_state(ownership, OWNERSHIP_RELEASED);
@@ -69,7 +68,7 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     struct plan plan;
     job->readable = true;
     job->phase = state->phase;
-    job->committed = state->outcome == JOURNAL_COMMIT;
+    job->decided = state->outcome == JOURNAL_COMMIT;
     job->new_version =
         job->role == JOURNAL_SOURCE ? state->decision.new_version : state->committed.new_version;
     if (!job->planned && job_journal_read_plan(journal, &plan, &error) == HAUL_OK) {
@@ -79,51 +78,86 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     }
 }
 
-static void read_journal(struct sim_host *host, const struct journal_entry *entry,
-                         const struct ownership *ownership, const struct sim_records *before,
+static void read_journal(struct sim_host *host, const struct sim_job_record *known,
                          struct sim_job_record *job)
 {
     struct journal_config config = {.directory = host->directory,
-                                    .role = entry->role,
+                                    .role = job->role,
                                     .calls = &host->disk.calls,
                                     .read_only = true};
     struct journal *journal = NULL;
     struct haul_error error;
-    *job = (struct sim_job_record){.role = entry->role};
-    memcpy(job->id, entry->job_id, sizeof(job->id));
-    memcpy(config.job_id, entry->job_id, sizeof(config.job_id));
-    const struct sim_job_record *known = sim_records_find(before, entry->role, entry->job_id);
+    memcpy(config.job_id, job->id, sizeof(config.job_id));
     if (journal_open(&config, &journal, &error) == HAUL_OK) {
         job->planned = known != NULL && known->planned;
         job->cells = known != NULL ? known->cells : 0;
         read_state(journal, job);
         journal_close(journal);
     }
-    bool released = job->role == JOURNAL_SOURCE &&
-                    ownership_moved(ownership, job->id, OWNERSHIP_GAVE) != NULL;
-    job->committed = job->committed || released;
+}
+
+/* `ownership` NULL: it is what it was. Most journals are what they were, too. */
+static void read_job(struct sim_host *host, const struct journal_entry *entry,
+                     const struct ownership *ownership, const struct sim_job_record *known,
+                     struct sim_job_record *job)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    journal_name_format(entry->role, entry->job_id, name);
+    uint64_t state = sim_disk_state(&host->disk, host->directory, name);
+    if (known != NULL && known->state == state) {
+        *job = *known;
+    } else {
+        *job = (struct sim_job_record){.role = entry->role, .state = state};
+        memcpy(job->id, entry->job_id, sizeof(job->id));
+        read_journal(host, known, job);
+    }
+    job->released = ownership == NULL
+                        ? known->released
+                        : job->role == JOURNAL_SOURCE &&
+                              ownership_moved(ownership, job->id, OWNERSHIP_GAVE) != NULL;
+    job->committed = job->decided || job->released;
+}
+
+/* The jobs that were known before; emptied by each call. */
+static struct sim_records before;
+
+static void read_jobs(struct sim_host *host, const struct journal_entry *entries, size_t count,
+                      struct sim_records *records)
+{
+    struct ownership ownership;
+    uint64_t state = sim_disk_state(&host->disk, host->directory, "ownership");
+    bool changed = state != records->state || records->changes == UINT64_MAX;
+    before.job_count = records->job_count;
+    memcpy(before.jobs, records->jobs, records->job_count * sizeof(records->jobs[0]));
+    for (size_t i = 0; i < count && !changed; i++) {
+        changed = sim_records_find(&before, entries[i].role, entries[i].job_id) == NULL;
+    }
+    if (changed) {
+        read_file(host, records, &ownership);
+        records->state = state;
+    }
+    for (size_t i = 0; i < count; i++) {
+        read_job(host, &entries[i], changed ? &ownership : NULL,
+                 sim_records_find(&before, entries[i].role, entries[i].job_id), &records->jobs[i]);
+    }
+    records->job_count = (uint32_t)count;
+    if (changed) {
+        ownership_fini(&ownership);
+    }
 }
 
 static void read_all(struct sim_host *host, struct sim_records *records)
 {
     struct journal_entry *entries = NULL;
-    struct ownership ownership;
     size_t count = 0;
     struct haul_error error;
-    const struct sim_records before = *records;
-    memset(records, 0, sizeof(*records));
     sim_heap_select(NULL); /* the simulation looks, whoever runs */
     host->disk.looking = true;
-    read_file(host, records, &ownership);
     enum haul_status status =
         journal_directory_list(&host->disk.calls, host->directory, &entries, &count, &error);
     haul_assert(status == HAUL_OK && count <= SIM_RECORDS_JOB_COUNT);
-    for (size_t i = 0; i < count; i++) {
-        read_journal(host, &entries[i], &ownership, &before,
-                     &records->jobs[records->job_count++]);
-    }
+    read_jobs(host, entries, count, records);
     free(entries);
-    ownership_fini(&ownership);
     host->disk.looking = false;
     struct sim_process *process = sim_process_current();
     sim_heap_select(process == NULL ? NULL : &process->heap);

@@ -16,7 +16,10 @@ struct sim_job_record {
     uint8_t id[HAUL_JOB_BYTES];
     enum journal_role role;
     enum journal_phase phase;
+    uint64_t state; /* of its file, when it was read */
     bool readable;
+    bool decided;   /* the journal says so */
+    bool released;  /* the ownership file does */
     bool committed; /* source: decided to commit, by either record. Target: owns */
     uint64_t new_version;
     bool planned; /* `cells` is known: a job's plan never changes */
@@ -25,6 +28,7 @@ struct sim_job_record {
 
 struct sim_records {
     uint64_t changes;  /* of the disk, when they were read */
+    uint64_t state;    /* of the ownership file, then */
     bool readable;     /* the ownership file is */
     uint32_t released; /* cells that the file gives to others */
     uint32_t imported; /* cells that it has from others */
@@ -33,7 +37,7 @@ struct sim_records {
     uint32_t job_count;
 };
 
-/* Ownership: borrowed until the next call for any host. */
+/* Ownership: borrowed until the next call for this host. */
 const struct sim_records *sim_records_of(struct sim_host *host);
 /* Nothing is known of any host. */
 void sim_records_reset(void);

@@ -60,10 +60,10 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
     return arguments->seeds > 0;
 }
 
-static double now(void)
+static double now(clockid_t clock)
 {
     struct timespec time;
-    (void)__real_clock_gettime(CLOCK_MONOTONIC, &time);
+    (void)__real_clock_gettime(clock, &time);
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
@@ -95,7 +95,8 @@ static void print_figures(const struct sim_figures *figures, double seconds)
     for (int i = 0; i < SIM_FAULT_COUNT; i++) {
         printf(" %s %" PRIu64, sim_fault_name((enum sim_fault)i), figures->faults[i]);
     }
-    printf("\n%.0f worlds, %.0f worlds/s, 0 violations\n", seeds, seeds / seconds);
+    printf("\n%.0f worlds, %.0f worlds/s, %.0f of a processor's own time, 0 violations\n", seeds,
+           seeds / seconds, seeds / now(CLOCK_PROCESS_CPUTIME_ID));
 }
 
 int main(int argc, char **argv)
@@ -109,7 +110,7 @@ int main(int argc, char **argv)
     /* The same memory over and over: the kernel need not see it. */
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
-    double started = now();
+    double started = now(CLOCK_MONOTONIC);
     for (uint64_t i = 0; i < arguments.seeds; i++) {
         struct sim_options options;
         sim_options_draw(&options, arguments.seed + i);
@@ -120,11 +121,11 @@ int main(int argc, char **argv)
             sim_options_print(&options);
         }
         sim_world_run(&options, &figures);
-        if (arguments.seconds > 0 && now() - started >= arguments.seconds) {
+        if (arguments.seconds > 0 && now(CLOCK_MONOTONIC) - started >= arguments.seconds) {
             break;
         }
     }
-    print_figures(&figures, now() - started);
+    print_figures(&figures, now(CLOCK_MONOTONIC) - started);
     printf("simulate: 1 passed, 0 failed, 0 skipped\n");
     return 0;
 }
