@@ -9,6 +9,8 @@
 #include "sim_gates.h"
 #include "sim_loss.h"
 #include "sim_network.h"
+#include "sim_owner.h"
+#include "sim_records.h"
 #include "sim_report.h"
 #include "sim_verbs.h"
 #include "sim_world.h"
@@ -161,6 +163,71 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
     return false;
 }
 
+/* What the flag puts at risk. */
+static uint32_t cells_at_risk(struct sim_world *world, struct sim_host *host,
+                              const struct sim_command *command)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t owned = sim_truth_owned(&world->truth, host);
+    uint32_t cells = 0;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool forced = !job->readable || (job->role == JOURNAL_TARGET && !job->committed);
+        cells |= command->verb == SIM_VERB_FORGET || (command->verb == SIM_VERB_FORCE && forced)
+                     ? job->cells
+                     : 0;
+    }
+    if (command->verb == SIM_VERB_RECLAIM) {
+        cells |= command->request.cells;
+    } else if (command->verb == SIM_VERB_FORGET ||
+               (command->verb == SIM_VERB_REBUILD && !records->readable)) {
+        cells |= records->released | (host->base & ~owned);
+    }
+    return cells;
+}
+
+/* An operator who does not shrink from anything, though the other side may be there. */
+static bool type_risky(struct sim_world *world, struct sim_host *host)
+{
+    static const enum sim_verb verbs[] = {SIM_VERB_FORGET,  SIM_VERB_ADOPT, SIM_VERB_REBUILD,
+                                          SIM_VERB_RECLAIM, SIM_VERB_FORCE, SIM_VERB_DROP};
+    enum sim_verb verb = verbs[sim_random_below(&world->random, 6)];
+    bool accepts = sim_random_below(&world->random, 3) == 0;
+    uint32_t released = sim_records_of(host)->released;
+    uint32_t some_cells = released & (uint32_t)sim_random_next(&world->random);
+    bool taken = world->options->exclusive && sim_command_count(host) > 0;
+    struct sim_command *command = taken ? NULL : sim_command_new(host, verb);
+    if (command == NULL) {
+        return false;
+    }
+    command->accepts = accepts;
+    command->is_unwatched = true;
+    command->request.cells = sim_owner_span(some_cells != 0 ? some_cells : released);
+    if (accepts) {
+        sim_truth_contest(&world->truth, cells_at_risk(world, host, command));
+    }
+    sim_command_start(command);
+    return true;
+}
+
+static bool rot(struct sim_host *host)
+{
+    if (sim_command_count(host) > 0) {
+        sim_host_kill(host); /* a process would notice much later, and who could say what is so? */
+    }
+    sim_truth_note_decisions(host->truth, host);
+    return sim_disk_rot(&host->disk, host->directory);
+}
+
+static bool move(struct sim_host *host)
+{
+    sim_host_kill(host);
+    sim_say("%s goes on in another directory", host->name);
+    sim_disk_move(&host->disk);
+    host->moved = true;
+    return true;
+}
+
 static bool strike_command(struct sim_world *world, enum sim_fault fault,
                            struct sim_command *command)
 {
@@ -218,6 +285,12 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
         return type_anything(world, host);
     case SIM_FAULT_SECOND_JOB:
         return start_second(world, host);
+    case SIM_FAULT_ROT:
+        return rot(host);
+    case SIM_FAULT_MOVE:
+        return move(host);
+    case SIM_FAULT_RISK:
+        return type_risky(world, host);
     default:
         return strike_command(world, fault, some_command(world, host));
     }

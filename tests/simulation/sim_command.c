@@ -8,9 +8,9 @@
 #include "assertion.h"
 #include "clock.h"
 #include "haul/job.h"
-#include "owner_change.h"
 #include "sim_descriptor.h"
 #include "sim_hooks.h"
+#include "sim_owner.h"
 #include "sim_records.h"
 #include "sim_report.h"
 #include "sim_verbs.h"
@@ -132,7 +132,7 @@ void sim_command_stop(struct sim_command *command)
 
 /* --- what they run ---------------------------------------------------------------------------- */
 
-static void note_end(struct sim_command *command, enum haul_status status, const char *text)
+void sim_command_note_end(struct sim_command *command, enum haul_status status, const char *text)
 {
     command->finished = true;
     command->outcome = status;
@@ -185,7 +185,7 @@ static void run_source(struct sim_command *command)
     enum haul_status status = haul_source_start(&options, &migration, &error);
     sim_host_refresh(command->host);
     if (status != HAUL_OK) {
-        note_end(command, status, error.text);
+        sim_command_note_end(command, status, error.text);
         return;
     }
     command->migration = migration;
@@ -197,7 +197,7 @@ static void run_source(struct sim_command *command)
     if (status == HAUL_OK && !result.verified && command->verb != SIM_VERB_RESOLVE) {
         sim_fail("I6", "%s reports success of what was not verified", command->host->name);
     }
-    note_end(command, status, result.error.text);
+    sim_command_note_end(command, status, result.error.text);
 }
 
 static void run_target(struct sim_command *command)
@@ -220,7 +220,7 @@ static void run_target(struct sim_command *command)
     sim_hooks_of_target(command, &target.hooks);
     enum haul_status status = haul_target_start(&target, &migration, &error);
     if (status != HAUL_OK) {
-        note_end(command, status, error.text);
+        sim_command_note_end(command, status, error.text);
         return;
     }
     command->migration = migration;
@@ -229,7 +229,7 @@ static void run_target(struct sim_command *command)
     command->migration = NULL;
     haul_migration_destroy(migration);
     command->verified = result.verified;
-    note_end(command, status, result.error.text);
+    sim_command_note_end(command, status, result.error.text);
 }
 
 /* The jobs as `haul status` lists them, by their files. */
@@ -245,68 +245,13 @@ static void run_cancel(struct sim_command *command)
         status = haul_job_give_up(&command->host->store.base, &job, &error);
         sim_yield();
     }
-    note_end(command, status, status == HAUL_OK ? "" : error.text);
-}
-
-/* Without the flag such a command has to refuse. */
-static void check_unconfirmed(const struct sim_command *command, enum haul_status status)
-{
-    if (status == HAUL_OK) {
-        sim_fail("I4", "%s of %s asks for no consent", command->process->name, command->host->name);
-    }
-}
-
-/* The cells are all of some families and some spans. */
-static void run_reclaim(struct sim_command *command)
-{
-    const struct sim_host *host = command->host;
-    const struct file_calls *calls = &host->disk.calls;
-    const char *families[SIM_FAMILY_COUNT];
-    struct haul_range ranges[SIM_SPAN_COUNT];
-    struct haul_owner_selection selected = {.families = families, .ranges = ranges};
-    struct haul_error error = {0};
-    uint32_t spans = 0;
-    for (uint32_t i = 0; i < SIM_CELL_COUNT; i++) {
-        spans |= (command->request.cells >> i & 1) << i % SIM_SPAN_COUNT;
-    }
-    for (uint32_t i = 0; i < SIM_FAMILY_COUNT; i++) {
-        if ((command->request.cells & sim_cells_of_family(i)) != 0) {
-            families[selected.family_count++] = sim_family_name(i);
-        }
-    }
-    for (uint32_t i = 0; i < SIM_SPAN_COUNT; i++) {
-        if ((spans >> i & 1) != 0) {
-            ranges[selected.range_count++] =
-                (struct haul_range){.start = sim_span_start(i), .end = sim_span_end(i)};
-        }
-    }
-    check_unconfirmed(command, owner_reclaim(calls, host->directory, &selected, false, &error));
-    enum haul_status status = owner_reclaim(calls, host->directory, &selected, true, &error);
-    note_end(command, status, status == HAUL_OK ? "" : error.text);
-}
-
-static void run_force(struct sim_command *command)
-{
-    enum haul_status status = HAUL_NOT_FOUND;
-    struct haul_error error = {0};
-    struct haul_store *store = &command->host->store.base;
-    struct sim_records records = *sim_records_of(command->host);
-    for (uint32_t i = 0; i < records.job_count; i++) {
-        struct haul_job job = {.role = HAUL_JOB_TARGET};
-        if (records.jobs[i].role == JOURNAL_TARGET &&
-            records.jobs[i].phase == JOURNAL_PHASE_PREPARED) {
-            memcpy(job.id, records.jobs[i].id, sizeof(job.id));
-            check_unconfirmed(command, haul_job_force_give_up(store, &job, false, &error));
-            status = haul_job_force_give_up(store, &job, true, &error);
-        }
-    }
-    note_end(command, status, status == HAUL_OK ? "" : error.text);
+    sim_command_note_end(command, status, status == HAUL_OK ? "" : error.text);
 }
 
 static void run_status(struct sim_command *command)
 {
     (void)sim_records_of(command->host);
-    note_end(command, HAUL_OK, "");
+    sim_command_note_end(command, HAUL_OK, "");
 }
 
 static void run_command(void *argument)
@@ -325,10 +270,12 @@ static void run_command(void *argument)
         run_cancel(command);
         return;
     case SIM_VERB_RECLAIM:
-        run_reclaim(command);
-        return;
     case SIM_VERB_FORCE:
-        run_force(command);
+    case SIM_VERB_FORGET:
+    case SIM_VERB_ADOPT:
+    case SIM_VERB_REBUILD:
+    case SIM_VERB_DROP:
+        sim_owner_run(command);
         return;
     case SIM_VERB_STATUS:
     case SIM_VERB_COUNT:
@@ -389,7 +336,8 @@ void sim_command_start(struct sim_command *command)
     command->process->on_exit_context = command;
     char cells[96];
     sim_cells_format(command->request.cells, cells, sizeof(cells));
-    sim_say("%s starts %s%s%s %s%s", command->host->name, command->process->name,
+    sim_say("%s starts %s%s%s %s%s%s", command->host->name, command->process->name,
             command->to == NULL ? "" : " to ", command->to == NULL ? "" : command->to->name, cells,
-            command->overwrite ? ", overwriting" : "");
+            command->overwrite ? ", overwriting" : "",
+            command->accepts ? ", accepting two owners" : "");
 }

@@ -20,8 +20,12 @@
     X(RESOLVE, "resolve", "tell the target what was decided") \
     X(CANCEL, "cancel", "give up every job of the database")  \
     X(STATUS, "status", "look at the records")                \
-    X(RECLAIM, "reclaim", "take back what a lost host owned") \
-    X(FORCE, "force", "give up what a lost host left in doubt")
+    X(RECLAIM, "reclaim", "take back what was handed over")   \
+    X(FORCE, "force", "give up what is in doubt, or damaged") \
+    X(FORGET, "forget", "a database of its own from now on")  \
+    X(ADOPT, "adopt", "the original, moved to another place") \
+    X(REBUILD, "rebuild", "make a damaged record again")      \
+    X(DROP, "drop", "delete what was handed over")
 
 enum sim_verb {
 #define SIM_VERB_ENUM(name, word, sentence) SIM_VERB_##name,
@@ -41,6 +45,9 @@ struct sim_command {
     const struct sim_host *to; /* whom it asks; NULL: nobody */
     struct sim_request request;
     bool overwrite;
+    bool accepts;    /* two owners */
+    bool forces_one; /* FORCE: no job but this one */
+    uint8_t job[HAUL_JOB_BYTES];
     bool patient;                     /* its freezes may take longer */
     bool is_unwatched;                /* nobody waits for its result */
     bool told_to_end;                 /* its operator has no more use for it */
@@ -65,6 +72,9 @@ struct sim_command *sim_command_new(struct sim_host *host, enum sim_verb verb);
 void sim_command_start(struct sim_command *command);
 /* Its result was taken. */
 void sim_command_drop(struct sim_command *command);
+
+/* For what a command runs: it has come to its end. */
+void sim_command_note_end(struct sim_command *command, enum haul_status status, const char *text);
 
 /* The n-th, used or not. */
 struct sim_command *sim_command_at(int index);

@@ -15,7 +15,7 @@
 #include "sim_memory.h"
 #include "sim_report.h"
 
-enum { TEAR_BYTES = 16, CAPACITY_BYTES_MIN = 1024 };
+enum { TEAR_BYTES = 16, CAPACITY_BYTES_MIN = 1024, ROT_BEGIN = 12, ROT_END = 124 };
 
 /* Is this call to fail? errno is set then. Before it others may run, or the process may die. */
 static bool fails(struct sim_disk *disk)
@@ -544,6 +544,45 @@ void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name
     memcpy(file->platter, bytes.data, bytes.size);
     file->size = bytes.size;
     file->platter_size = bytes.size;
+}
+
+bool sim_disk_rot(struct sim_disk *disk, const char *directory)
+{
+    int first = (int)sim_random_below(disk->random, (uint32_t)disk->name_count);
+    for (int i = 0; i < disk->name_count; i++) {
+        const struct sim_name *name = &disk->names[(first + i) % disk->name_count];
+        if (name->file < 0 || name->file != name->platter_file ||
+            !is_child(directory, name->path)) {
+            continue;
+        }
+        const char *last = name->path + strlen(directory) + 1;
+        size_t size = strlen(last);
+        bool is_journal = size > 8 && strcmp(last + size - 8, ".journal") == 0;
+        struct sim_file *file = &disk->files[name->file];
+        if ((!is_journal && strcmp(last, "ownership") != 0) || file->size < ROT_END) {
+            continue;
+        }
+        size_t end = is_journal ? (size_t)ROT_END : file->size;
+        size_t at = ROT_BEGIN + sim_random_below(disk->random, (uint32_t)end - ROT_BEGIN);
+        file->bytes[at] ^= (uint8_t)(1U << sim_random_below(disk->random, 8));
+        file->platter[at] = file->bytes[at];
+        note_change(disk, file);
+        sim_say("%s rots", name->path);
+        return true;
+    }
+    return false;
+}
+
+void sim_disk_move(struct sim_disk *disk)
+{
+    for (int i = 0; i < SIM_DISK_FILE_COUNT; i++) {
+        struct sim_file *file = &disk->files[i];
+        if (file->used) {
+            file->inode = ++disk->inodes;
+            file->birth_ns = sim_kernel.now_ns + 1;
+            note_change(disk, file);
+        }
+    }
 }
 
 uint64_t sim_disk_state(const struct sim_disk *disk, const char *directory, const char *name)

@@ -81,6 +81,12 @@ void sim_disk_power_failure(struct sim_disk *disk);
 void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name,
                   struct haul_slice bytes);
 
+/* One bit of a record of this directory is another one: of an ownership file, or of the header of a
+ * journal, behind magic and version. False: there is no such file. */
+bool sim_disk_rot(struct sim_disk *disk, const char *directory);
+/* All files are copies of themselves. */
+void sim_disk_move(struct sim_disk *disk);
+
 /* Whether and how the file of this name differs from what it once was: never the same number for
  * different bytes. 0: there is no such file. */
 uint64_t sim_disk_state(const struct sim_disk *disk, const char *directory, const char *name);

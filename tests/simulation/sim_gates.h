@@ -12,6 +12,8 @@ enum {
     SIM_GATE_SELF = 1,      /* a job is sent to the database that it comes from */
     SIM_GATE_MANY = 1,      /* more than two databases, and several jobs at once */
     SIM_GATE_LOSS = 1,      /* hosts that never come back */
+    SIM_GATE_ROT = 1,       /* records that are damaged */
+    SIM_GATE_MOVE = 1,      /* databases that go on in another directory */
 };
 
 #endif

@@ -72,8 +72,9 @@ static void check_thaw(const struct sim_command *command)
     for (uint32_t i = 0; i < records->job_count; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         bool gone = job->role == JOURNAL_SOURCE && job->committed;
-        if (gone && (job->cells & command->frozen &
-                     sim_truth_owned(command->host->truth, command->host)) != 0) {
+        const struct sim_truth *truth = command->host->truth;
+        if (gone && (job->cells & command->frozen & sim_truth_owned(truth, command->host) &
+                     ~truth->contested) != 0) {
             sim_fail("I4", "%s thaws after its decision to commit", command->host->name);
         }
     }
@@ -151,7 +152,8 @@ static enum haul_status hook_reserve(void *context, const struct haul_reservatio
     struct sim_host *host = command->host;
     uint32_t cells = cells_of_reservation(wanted);
     sleep_up_to(command, 20);
-    if ((cells & ~host->expected) != 0 || (cells & sim_truth_owned(host->truth, host)) != 0) {
+    uint32_t owned = sim_truth_owned(host->truth, host) & ~host->truth->contested;
+    if ((cells & ~host->expected) != 0 || (cells & owned) != 0) {
         sim_say("%s refuses a job", host->name);
         return haul_error_set(error, HAUL_AUTH, "reserve", 0, "not what was agreed");
     }

@@ -45,6 +45,10 @@ struct sim_host {
     uint64_t receive_ns;          /* when it may begin to */
     uint32_t takes_back;          /* cells that its operator takes back from a lost host */
     uint64_t loss_ns;             /* when the next command for that may be typed */
+    bool moved;                   /* its directory is another one, and nobody has said so yet */
+    bool forgot;                  /* the jobs that it has had */
+    bool is_repaired;             /* its operator has to do that first */
+    uint32_t repairs;             /* commands that were typed to get it out of a bad state */
 };
 
 void sim_host_init(struct sim_host *host, int number, const struct sim_options *options,

@@ -76,7 +76,9 @@ uint32_t sim_loss_owned_count(const struct sim_world *world, struct sim_host *ho
         const struct sim_job_record *job = &records->jobs[i];
         count += job->role == JOURNAL_TARGET && job->committed && job->phase != JOURNAL_PHASE_DONE;
     }
-    return sim_loss_is_any(world) ? count : 0;
+    const bool *faults = world->options->faults;
+    bool loses = sim_loss_is_any(world) || faults[SIM_FAULT_RISK] || faults[SIM_FAULT_ROT];
+    return loses ? count : 0;
 }
 
 bool sim_loss_is_open(struct sim_world *world, struct sim_host *host)
@@ -91,6 +93,7 @@ static void type(struct sim_world *world, struct sim_host *host, enum sim_verb v
     if (command != NULL) {
         command->request.cells = host->takes_back;
         command->is_unwatched = true;
+        command->accepts = true;
         host->loss_ns = sim_kernel.now_ns + RETRY_MS * NS_PER_MS;
         world->commands++;
         sim_command_start(command);

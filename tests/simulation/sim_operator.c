@@ -8,10 +8,17 @@
 #include "assertion.h"
 #include "clock.h"
 #include "sim_loss.h"
+#include "sim_repair.h"
 #include "sim_report.h"
 #include "sim_world.h"
 
-enum { RESTART_MS_MAX = 3000, PROMPT_MS_MAX = 150, ATTEMPTS_MAX = 3, DEAD_MS_MAX = 5000 };
+enum {
+    RESTART_MS_MAX = 3000,
+    PROMPT_MS_MAX = 150,
+    ATTEMPTS_MAX = 3,
+    DEAD_MS_MAX = 5000,
+    BUSY_MS = 500
+};
 
 /* Mostly at once: time in which nothing happens costs steps, too. */
 static uint64_t soon(struct sim_world *world, uint32_t ms_max)
@@ -53,6 +60,9 @@ static bool has_moved_something(const struct sim_task *task)
 /* Success means: the target owns, and says so. An alarm means that something was damaged. */
 static void check_outcome(const struct sim_world *world, const struct sim_task *task)
 {
+    if ((task->request.cells & world->truth.contested) != 0) {
+        return;
+    }
     const struct sim_handed *decision = sim_task_decision(task);
     /* `resume` goes on with any job that was left. */
     bool owned = task->verb == SIM_VERB_RESUME ? has_moved_something(task)
@@ -66,9 +76,9 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     bool alarm = task->outcome == HAUL_PROTOCOL || task->outcome == HAUL_CORRUPT ||
                  task->outcome == HAUL_FENCED || task->outcome == HAUL_INTERNAL;
     bool reason =
-        sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
-        sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
-        task->target->foreign > 0 || has_stale_register(task) ||
+        seen[SIM_FAULT_ROT] > 0 || sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 ||
+        sim_network_figures.flips > 0 || sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 ||
+        sim_network_figures.replays > 0 || task->target->foreign > 0 || has_stale_register(task) ||
         strstr(task->text, SIM_STORE_FAILURE) != NULL || seen[SIM_FAULT_MEMORY] > 0 ||
         /* It went while we knocked. */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
@@ -100,7 +110,10 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     task->over = task->committed ||
                  (task->mistaken && task->finished && task->attempts >= ATTEMPTS_MAX) ||
                  (task->mistaken && task->outcome == HAUL_MISMATCH);
-    task->next_ns = soon(world, RESTART_MS_MAX);
+    /* Who is told that somebody else is at it has no reason to hurry. */
+    task->next_ns = task->finished && task->outcome == HAUL_BUSY
+                        ? sim_kernel.now_ns + BUSY_MS * NS_PER_MS
+                        : soon(world, RESTART_MS_MAX);
 }
 
 /* `resume` goes on with whatever was left: it would take another task's job to this target. */
@@ -150,6 +163,9 @@ static bool has_turn(const struct sim_world *world, const struct sim_host *host)
 {
     struct haul_progress progress;
     struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
+    if (host->is_repaired) {
+        return false;
+    }
     if (!world->options->exclusive || sim_command_count(host) == 0) {
         return true;
     }
@@ -196,7 +212,7 @@ static void operate_task(struct sim_world *world, struct sim_task *task)
     const struct sim_host *decided = sim_kernel.calm ? target_of_decided(task->source) : NULL;
     if (task->command != NULL) {
         take_result(world, task);
-    } else if (lost) {
+    } else if (lost || (task->request.cells & world->truth.contested) != 0) {
         task->over = true;
     } else if (decided != NULL && decided->lost) {
         (void)sim_loss_step(world, task->source); /* first of all */
@@ -237,7 +253,8 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
     } else if (command != NULL && !wanted && !command->told_to_end) {
         command->told_to_end = command->migration != NULL;
         sim_command_stop(command);
-    } else if (command == NULL && wanted && host->up && sim_kernel.now_ns >= host->receive_ns &&
+    } else if (command == NULL && wanted && host->up && !host->is_repaired &&
+               sim_kernel.now_ns >= host->receive_ns &&
                (!world->options->exclusive || sim_command_count(host) == 0)) {
         host->receiver = sim_command_new(host, SIM_VERB_RECV);
         if (host->receiver != NULL) {
@@ -307,11 +324,13 @@ void sim_operator_step(struct sim_world *world)
 {
     bool cleans = sim_kernel.calm && are_over(world);
     for (uint32_t i = 0; i < world->options->host_count; i++) {
-        operate_host(world, &world->hosts[i]);
         struct sim_host *host = &world->hosts[i];
+        host->is_repaired = sim_kernel.calm && !host->lost && !sim_loss_is_any(world) &&
+                            sim_repair_step(world, host);
+        operate_host(world, host);
         bool loses = cleans && !host->lost && host->up && sim_loss_is_any(world) &&
                      sim_loss_step(world, host);
-        if (cleans && !host->lost && !loses) {
+        if (cleans && !host->lost && !loses && !host->is_repaired) {
             clean_up(world, host);
         }
     }
@@ -328,7 +347,7 @@ bool sim_operator_is_done(struct sim_world *world)
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {
         struct sim_host *host = &world->hosts[i];
-        done = host->lost || (host->up && open_count(world, host) == 0 &&
+        done = host->lost || (host->up && !host->is_repaired && open_count(world, host) == 0 &&
                               (!sim_loss_is_any(world) || !sim_loss_is_open(world, host)));
     }
     return done;

@@ -109,7 +109,7 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
 {
     bool quiet = sim_random_below(random, 10) == 0;
     uint32_t share = PICK(random, 1, 3, 6, 10);
-    for (int i = 0; i < SIM_FAULT_COUNT; i++) {
+    for (int i = 0; i <= SIM_FAULT_LOSS; i++) {
         options->faults[i] = !quiet && sim_random_below(random, 12) < share;
     }
     /* Rare in life, and the end of a job each time. */
@@ -137,6 +137,21 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     options->hook_fail_parts = PICK(random, 0, 0, 0, 1000);
     options->preempt_parts = PICK(random, 0, 0, 500, 2000);
     options->safety_steps = PICK(random, 1000, 2000, 4000);
+}
+
+/* From a stream of its own. What a flag may do where nobody is lost is another question than what
+ * it does where somebody is, and an embedder with a register asks the record nothing. */
+static void draw_risks(struct sim_options *options)
+{
+    struct sim_random random = {.state = options->seed ^ UINT64_C(0x0f0ce0da7a0f0ce0)};
+    bool fits = !options->registers && !options->faults[SIM_FAULT_FOREIGN];
+    if (!fits || sim_random_below(&random, 6) != 0) {
+        return;
+    }
+    options->faults[SIM_FAULT_LOSS] = false;
+    options->faults[SIM_FAULT_RISK] = sim_random_below(&random, 3) != 0;
+    options->faults[SIM_FAULT_ROT] = SIM_GATE_ROT && sim_random_below(&random, 3) == 0;
+    options->faults[SIM_FAULT_MOVE] = SIM_GATE_MOVE && sim_random_below(&random, 3) == 0;
 }
 
 /* From a stream of its own: what else the seed stands for is the same with every transport. */
@@ -207,6 +222,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     draw_network(options, &random);
     draw_faults(options, &random);
     options->client_steps = PICK(&random, 0, 15, 50, 200);
+    draw_risks(options);
     draw_verbs(options);
     draw_compression(options);
 }

@@ -32,7 +32,10 @@
     X(SECOND_JOB, "the same job is started a second time")          \
     X(MEMORY, "an allocation of a process fails")                   \
     X(CLOCK, "time jumps ahead")                                    \
-    X(LOSS, "a host never comes back")
+    X(LOSS, "a host never comes back")                              \
+    X(ROT, "a record on the disk of a host is damaged")             \
+    X(MOVE, "a database goes on in another directory")              \
+    X(RISK, "an operator types what ends a state by force")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, sentence) SIM_FAULT_##name,

@@ -78,8 +78,8 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     }
 }
 
-static void read_journal(struct sim_host *host, const struct sim_job_record *known,
-                         struct sim_job_record *job)
+/* What was known of it stays so when it cannot be read. */
+static void read_journal(struct sim_host *host, struct sim_job_record *job)
 {
     struct journal_config config = {.directory = host->directory,
                                     .role = job->role,
@@ -89,8 +89,6 @@ static void read_journal(struct sim_host *host, const struct sim_job_record *kno
     struct haul_error error;
     memcpy(config.job_id, job->id, sizeof(config.job_id));
     if (journal_open(&config, &journal, &error) == HAUL_OK) {
-        job->planned = known != NULL && known->planned;
-        job->cells = known != NULL ? known->cells : 0;
         read_state(journal, job);
         journal_close(journal);
     }
@@ -107,9 +105,11 @@ static void read_job(struct sim_host *host, const struct journal_entry *entry,
     if (known != NULL && known->state == state) {
         *job = *known;
     } else {
-        *job = (struct sim_job_record){.role = entry->role, .state = state};
+        *job = known != NULL ? *known : (struct sim_job_record){.role = entry->role};
         memcpy(job->id, entry->job_id, sizeof(job->id));
-        read_journal(host, known, job);
+        job->state = state;
+        job->readable = false;
+        read_journal(host, job);
     }
     job->released = ownership == NULL
                         ? known->released

@@ -42,6 +42,16 @@ void sim_truth_abandon(struct sim_truth *truth, const struct sim_host *host, uin
     }
 }
 
+void sim_truth_contest(struct sim_truth *truth, uint32_t cells)
+{
+    char text[96];
+    sim_cells_format(cells, text, sizeof(text));
+    if ((cells & ~truth->contested) != 0) {
+        sim_say("contested from now on: %s", text);
+    }
+    truth->contested |= cells;
+}
+
 uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host)
 {
     uint32_t owned = 0;
@@ -55,7 +65,7 @@ uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *h
 void sim_truth_check_owner(const struct sim_truth *truth, const struct sim_host *host,
                            uint32_t cells, const char *what)
 {
-    uint32_t wrong = cells & ~sim_truth_owned(truth, host);
+    uint32_t wrong = cells & ~sim_truth_owned(truth, host) & ~truth->contested;
     if (wrong != 0) {
         char text[96];
         sim_cells_format(wrong, text, sizeof(text));
@@ -101,7 +111,7 @@ static void hand_over(struct sim_truth *truth, struct sim_host *source, struct s
     sim_cells_format(job->cells, text, sizeof(text));
     sim_say("%s has decided: %s of %s is %s's", source->name, text, source->name, target->name);
     sim_truth_check_owner(truth, source, job->cells, "hands over");
-    sim_compare_hosts(source, target, job->cells, "when the source decides");
+    sim_compare_hosts(source, target, job->cells & ~truth->contested, "when the source decides");
     struct sim_handed *handed = &truth->handed[truth->handed_count++ % SIM_HANDED_COUNT];
     *handed =
         (struct sim_handed){.from = source->number, .to = target->number, .cells = job->cells};
@@ -123,6 +133,9 @@ void sim_truth_note_decisions(struct sim_truth *truth, struct sim_host *source)
             continue;
         }
         struct sim_host *target = find_target(truth, job);
+        if (target == NULL && (job->cells & truth->contested) != 0) {
+            continue;
+        }
         if (target == NULL) {
             sim_fail("I4", "%s has decided a job that nobody holds prepared", source->name);
         }
@@ -143,6 +156,10 @@ uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
             continue;
         }
         struct sim_handed *handed = find_handed(truth, job->id);
+        if (handed == NULL && (job->cells & truth->contested) != 0) {
+            cells |= job->cells;
+            continue;
+        }
         if (handed == NULL || handed->to != target->number || handed->cells != job->cells) {
             sim_fail("I4", "%s owns what no source has given up", target->name);
         }
@@ -183,11 +200,11 @@ void sim_truth_check_write(const struct sim_truth *truth, const struct sim_host 
     if (!asked && !was_asked_before((struct sim_host *)(uintptr_t)host, cells)) {
         sim_fail("I5", "%s writes to %s before its owner was asked", host->name, text);
     }
-    if ((cells & ~host->expected) != 0) {
+    if ((cells & ~host->expected) != 0 && command->verb != SIM_VERB_DROP) {
         sim_fail("I2", "a process of %s writes to %s, outside of what any job brings there",
                  host->name, text);
     }
-    if ((cells & sim_truth_owned(truth, host)) != 0) {
+    if ((cells & sim_truth_owned(truth, host) & ~truth->contested) != 0) {
         sim_fail("I1", "a process of %s writes to %s, which the database owns", host->name, text);
     }
 }

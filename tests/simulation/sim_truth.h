@@ -30,6 +30,7 @@ struct sim_truth {
     struct sim_host *hosts; /* SIM_HOST_COUNT_MAX of them */
     int8_t owner[SIM_LINEAGE_COUNT][SIM_CELL_COUNT];
     uint8_t lineage[SIM_HOST_COUNT_MAX][SIM_CELL_COUNT];
+    uint32_t contested; /* cells of which nothing is promised any more */
     uint32_t lineage_count;
     struct sim_handed handed[SIM_HANDED_COUNT]; /* a ring */
     uint32_t handed_count;
@@ -40,6 +41,9 @@ void sim_truth_init(struct sim_truth *truth, struct sim_host *hosts);
 void sim_truth_give(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
 /* Those of the cells that are the host's are nobody's from now on. */
 void sim_truth_abandon(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
+/* An operator has typed the flag that names the risk, while the other side may be there: these
+ * cells may have two owners from now on, or none. Of all others everything still has to hold. */
+void sim_truth_contest(struct sim_truth *truth, uint32_t cells);
 /* The cells that are the host's. */
 uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host);
 /* Fails unless all of the cells are the host's. */

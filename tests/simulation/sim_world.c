@@ -131,7 +131,7 @@ static void end_commands(void)
 static void check_host(const struct sim_world *self, struct sim_host *host)
 {
     uint32_t owned = sim_loss_owned_count(self, host);
-    uint32_t dark = sim_truth_owned(&self->truth, host) & ~host->accepts;
+    uint32_t dark = sim_truth_owned(&self->truth, host) & ~host->accepts & ~self->truth.contested;
     if (dark != 0) {
         char text[96];
         sim_cells_format(dark, text, sizeof(text));

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_owner.h — what `haul owner`, `haul drop` and `haul cancel --accept-two-owners` do in a
+ * simulated world, and what the flag contests there. */
+#ifndef HAUL_SIM_OWNER_H
+#define HAUL_SIM_OWNER_H
+
+#include <stdint.h>
+
+#include "sim_command.h"
+
+/* Run a command with one of these verbs, in its process. */
+void sim_owner_run(struct sim_command *command);
+/* The smallest request of families and spans that has all of the cells; its own cells. */
+uint32_t sim_owner_span(uint32_t cells);
+
+#endif

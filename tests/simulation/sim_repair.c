@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sim_repair.c — the way out of each such state, by docs/OPERATIONS.md. */
+#include "sim_repair.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "sim_records.h"
+#include "sim_report.h"
+#include "sim_world.h"
+
+enum { RETRY_MS = 200, REPAIRS_MAX = 40 };
+
+struct repair {
+    enum sim_verb verb; /* STATUS: nothing is to be done */
+    const struct sim_job_record *job;
+    uint32_t contested;
+};
+
+/* Does any living host's source know the job? One that is over counts if it is `asked` for. */
+static bool has_source(struct sim_world *world, const uint8_t *job, bool asked)
+{
+    for (uint32_t i = 0; i < world->options->host_count; i++) {
+        struct sim_host *host = &world->hosts[i];
+        const struct sim_job_record *found =
+            host->lost ? NULL : sim_records_find(sim_records_of(host), JOURNAL_SOURCE, job);
+        if (found != NULL && (asked || found->phase != JOURNAL_PHASE_ABORTED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct sim_handed *find_handed(const struct sim_world *world, const uint8_t *job)
+{
+    const struct sim_truth *truth = &world->truth;
+    for (uint32_t i = 0; i < truth->handed_count && i < SIM_HANDED_COUNT; i++) {
+        if (memcmp(truth->handed[i].job, job, HAUL_JOB_BYTES) == 0) {
+            return &truth->handed[i];
+        }
+    }
+    return NULL;
+}
+
+/* A source that has decided, and whose target has forgotten the job, or was made to. */
+static bool was_forgotten(struct sim_world *world, const struct sim_job_record *job)
+{
+    const struct sim_handed *handed = find_handed(world, job->id);
+    bool sound = handed != NULL && handed->owned && !world->hosts[handed->to].forgot &&
+                 (job->cells & world->truth.contested) == 0;
+    if (job->role != JOURNAL_SOURCE || !job->committed || job->phase == JOURNAL_PHASE_DONE ||
+        sound) {
+        return false;
+    }
+    struct sim_host *target = handed == NULL ? NULL : &world->hosts[handed->to];
+    return target == NULL || (!target->lost && sim_records_find(sim_records_of(target),
+                                                                JOURNAL_TARGET, job->id) == NULL);
+}
+
+static struct repair needed_for(struct sim_world *world, const struct sim_job_record *job)
+{
+    struct repair none = {.verb = SIM_VERB_STATUS};
+    bool unfinished = job->role == JOURNAL_TARGET && job->phase < JOURNAL_PHASE_PREPARED;
+    if (unfinished && !has_source(world, job->id, true)) {
+        return (struct repair){.verb = SIM_VERB_CANCEL, .job = job};
+    }
+    if (job->role == JOURNAL_TARGET && job->phase == JOURNAL_PHASE_PREPARED &&
+        !has_source(world, job->id, false)) {
+        bool decided = find_handed(world, job->id) != NULL;
+        return (struct repair){
+            .verb = SIM_VERB_FORCE, .job = job, .contested = decided ? job->cells : 0};
+    }
+    if (was_forgotten(world, job)) {
+        return (struct repair){.verb = SIM_VERB_RECLAIM, .job = job, .contested = job->cells};
+    }
+    return none;
+}
+
+/* The directory first, then what is damaged: nothing else can be done before. */
+static struct repair needed(struct sim_world *world, struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    struct repair repair = {.verb = host->moved ? SIM_VERB_ADOPT : SIM_VERB_STATUS};
+    for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        if (!job->readable) {
+            repair = (struct repair){.verb = SIM_VERB_FORCE, .job = job, .contested = job->cells};
+        }
+    }
+    if (repair.verb == SIM_VERB_STATUS && !records->readable) {
+        repair.verb = SIM_VERB_REBUILD;
+        repair.contested = host->base & ~sim_truth_owned(&world->truth, host);
+    }
+    for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
+        repair = needed_for(world, &records->jobs[i]);
+    }
+    return repair;
+}
+
+static void type(struct sim_world *world, struct sim_host *host, const struct repair *repair)
+{
+    struct sim_command *command = sim_command_new(host, repair->verb);
+    if (command == NULL) {
+        return;
+    }
+    sim_truth_contest(&world->truth, repair->contested);
+    command->accepts = true;
+    command->is_unwatched = true;
+    if (repair->job != NULL) {
+        command->request.cells = repair->job->cells;
+        command->forces_one = true;
+        memcpy(command->job, repair->job->id, sizeof(command->job));
+    }
+    host->receive_ns = sim_kernel.now_ns + RETRY_MS * NS_PER_MS;
+    world->commands++;
+    if (++host->repairs > REPAIRS_MAX) {
+        sim_fail("liveness", "no way out: %s of %s, over and over again",
+                 sim_verb_name(repair->verb), host->name);
+    }
+    sim_command_start(command);
+}
+
+bool sim_repair_step(struct sim_world *world, struct sim_host *host)
+{
+    struct repair repair = needed(world, host);
+    struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
+    if (repair.verb == SIM_VERB_STATUS) {
+        return false;
+    }
+    if (receiver != NULL) {
+        sim_command_stop(receiver);
+    }
+    if (host->up && sim_command_count(host) == 0 && sim_kernel.now_ns >= host->receive_ns) {
+        type(world, host, &repair);
+    }
+    return true;
+}
+
+bool sim_repair_is_open(struct sim_world *world, struct sim_host *host)
+{
+    return needed(world, host).verb != SIM_VERB_STATUS;
+}
