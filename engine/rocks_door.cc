@@ -7,8 +7,10 @@
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
 #include <rocksdb/iterator.h>
+#include <rocksdb/memtablerep.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/options.h>
+#include <rocksdb/slice_transform.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/table_properties.h>
@@ -18,6 +20,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string>
 
 #include "bytes.h"
@@ -88,7 +91,42 @@ const char *filter_name(const rocksdb::Options &options)
                                                         : "";
 }
 
+/* Extractors with an answer for every key. */
+bool has_every_key(const rocksdb::SliceTransform &extractor)
+{
+    std::string name = extractor.Name();
+    return name.rfind("rocksdb.CappedPrefix", 0) == 0 || name == "rocksdb.Noop";
+}
+
+bool has_hash_index(const rocksdb::Options &options)
+{
+    const auto *table = options.table_factory == nullptr
+                            ? nullptr
+                            : options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+    return table != nullptr && table->index_type == rocksdb::BlockBasedTableOptions::kHashSearch;
+}
+
+bool has_hash_memtable(const rocksdb::Options &options)
+{
+    std::string name = options.memtable_factory == nullptr ? "" : options.memtable_factory->Name();
+    return name == "HashSkipListRepFactory" || name == "HashLinkListRepFactory";
+}
+
+/* Without an extractor RocksDB itself takes another memtable, but not another index. */
+bool wants_prefixes(const rocksdb::Options &options)
+{
+    if (options.prefix_extractor == nullptr) {
+        return has_hash_index(options);
+    }
+    return !has_every_key(*options.prefix_extractor) &&
+           (has_hash_index(options) || has_hash_memtable(options));
+}
+
 } // namespace
+
+struct rocks_key_domain {
+    std::shared_ptr<const rocksdb::SliceTransform> extractor;
+};
 
 bool rocks_door_fits(void)
 {
@@ -219,6 +257,43 @@ bool rocks_door_is_default_family(const rocksdb_options_t *options)
 void rocks_door_avoid_flush(rocksdb_options_t *options)
 {
     reinterpret_cast<rocksdb::Options *>(options)->avoid_flush_during_recovery = true;
+}
+
+struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *handle)
+{
+    auto &options = *reinterpret_cast<rocksdb::Options *>(handle);
+    if (!wants_prefixes(options)) {
+        return nullptr;
+    }
+    if (has_hash_index(options)) {
+        /* Copies of the options share the factory: it is not changed, but replaced. */
+        auto table = *options.table_factory->GetOptions<rocksdb::BlockBasedTableOptions>();
+        table.index_type = rocksdb::BlockBasedTableOptions::kBinarySearch;
+        options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+    }
+    if (has_hash_memtable(options)) {
+        options.memtable_factory = std::make_shared<rocksdb::SkipListFactory>();
+    }
+    return options.prefix_extractor == nullptr ? nullptr
+                                               : new rocks_key_domain{options.prefix_extractor};
+}
+
+struct rocks_key_domain *rocks_door_domain(rocksdb_t *db, rocksdb_column_family_handle_t *handle)
+{
+    rocksdb::Options options =
+        object_of<rocksdb::DB>(db)->GetOptions(object_of<rocksdb::ColumnFamilyHandle>(handle));
+    return wants_prefixes(options) ? new rocks_key_domain{options.prefix_extractor} : nullptr;
+}
+
+bool rocks_door_is_in_domain(const struct rocks_key_domain *domain, struct haul_slice key)
+{
+    rocksdb::Slice slice(reinterpret_cast<const char *>(key.data), key.size);
+    return domain->extractor != nullptr && domain->extractor->InDomain(slice);
+}
+
+void rocks_door_domain_free(struct rocks_key_domain *domain)
+{
+    delete domain;
 }
 
 /* --- options in force ------------------------------------------------------------------------- */

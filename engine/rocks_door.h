@@ -92,6 +92,19 @@ bool rocks_door_is_default_family(const rocksdb_options_t *options);
 /* What the log holds stays in memory and in the log when the database is opened. */
 void rocks_door_avoid_flush(rocksdb_options_t *options);
 
+/* Keys for which a family's prefix extractor has an answer. Its hash index and hash memtables ask
+ * for one of every key, and RocksDB ends the process when there is none. */
+struct rocks_key_domain;
+/* Take hash index and hash memtables out of the options of a family whose extractor does not have
+ * every key in its domain, or which has none here. The domain that what was taken out needs, the
+ * caller's; NULL: nothing was, or nobody here knows. */
+struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *options);
+/* The same of an open family, whose options stay. NULL: it takes every key. */
+struct rocks_key_domain *rocks_door_domain(rocksdb_t *db, rocksdb_column_family_handle_t *handle);
+bool rocks_door_is_in_domain(const struct rocks_key_domain *domain, struct haul_slice key);
+/* NULL is allowed. */
+void rocks_door_domain_free(struct rocks_key_domain *domain);
+
 /* --- options in force ------------------------------------------------------------------------- */
 
 struct rocks_database_facts {

@@ -240,6 +240,7 @@ enum haul_status rocks_family_drop(struct haul_store *base, const char *name,
     (void)pthread_rwlock_unlock(&store->families_lock);
     rocksdb_column_family_handle_destroy(family.handle);
     rocksdb_options_destroy(family.options);
+    rocks_door_domain_free(family.domain);
     store->stored_now_ns = 0;
     return HAUL_OK;
 }

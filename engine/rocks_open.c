@@ -354,6 +354,11 @@ static void apply_options(const struct opening *opening)
     rocksdb_options_set_error_if_exists(store->options, 0);
     /* A write that is in the log, but not in memory yet, would be in no view. */
     rocksdb_options_set_unordered_write(store->options, 0);
+    /* The owner may build for release and have keys on which an assertion of RocksDB fails. */
+    rocks_door_domain_free(rocks_door_avoid_prefixes(store->options));
+    for (size_t i = 0; i < store->family_count; i++) {
+        store->families[i].domain = rocks_door_avoid_prefixes(store->families[i].options);
+    }
     /* A view would see later values, and memory could not be read backwards. */
     for (size_t i = 0; i < store->family_count; i++) {
         rocksdb_options_set_inplace_update_support(store->families[i].options, 0);

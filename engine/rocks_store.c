@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "raw_batch.h"
 #include "rocks_door.h"
 #include "rocks_stored.h"
 #include "store_look.h"
@@ -135,6 +136,21 @@ enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
     return HAUL_OK;
 }
 
+enum haul_status rocks_check_key(const struct rocks_family *family, struct haul_slice key,
+                                 struct haul_error *error)
+{
+    if (family->domain == NULL || rocks_door_is_in_domain(family->domain, key)) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "column family '%s' has a hash index or hash memtables by prefix, and a key of "
+                   "%zu bytes has no prefix: RocksDB would end the process",
+                   family->family.name, key.size);
+    haul_error_hint(error, "receive into a column family without them (index_type=kBinarySearch, "
+                           "memtable=skip_list), or leave such keys out");
+    return HAUL_UNSUPPORTED;
+}
+
 bool rocks_family_is_bytewise(const struct rocks_family *family)
 {
     return strcmp(family->family.comparator, ROCKS_BYTEWISE) == 0;
@@ -182,6 +198,9 @@ enum haul_status rocks_note_families(struct rocks_store *store, struct haul_erro
         struct rocks_family_facts facts;
         rocks_door_family(store->db, store->families[i].handle, &facts);
         store->families[i].drops_records = facts.drops_records;
+        if (store->families[i].domain == NULL) {
+            store->families[i].domain = rocks_door_domain(store->db, store->families[i].handle);
+        }
         stored_options_unescape(facts.merge_operator, strlen(facts.merge_operator),
                                 store->families[i].family.merge_operator, HAUL_NAME_BYTES_MAX);
     }
@@ -215,12 +234,50 @@ static enum haul_status store_families(struct haul_store *base, struct haul_fami
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
+static bool has_domains(const struct rocks_store *store)
+{
+    bool found = false;
+    for (size_t i = 0; i < store->family_count; i++) {
+        found = found || store->families[i].domain != NULL;
+    }
+    return found;
+}
+
+/* Errors: UNSUPPORTED, CORRUPT, NOT_FOUND (family). */
+static enum haul_status check_keys(struct rocks_store *store, struct haul_slice batch,
+                                   struct haul_error *error)
+{
+    struct raw_batch_reader reader;
+    struct raw_record record;
+    enum haul_status status = raw_batch_open(&reader, batch);
+    while (status == HAUL_OK && (status = raw_batch_next(&reader, &record)) == HAUL_OK) {
+        const struct rocks_family *family = NULL;
+        if (record.kind == RAW_LOG_DATA || record.kind == RAW_DELETE_RANGE) {
+            continue;
+        }
+        status = rocks_family(store, record.family_id, &family, error);
+        if (status == HAUL_OK) {
+            status = rocks_check_key(family, record.key, error);
+        }
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    return status == HAUL_NOT_FOUND
+               ? HAUL_OK
+               : haul_error_set(error, status, NULL, 0, "a batch to be written is damaged");
+}
+
 static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
                                     unsigned flags, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
     if (store->lost) {
         return rocks_lost(store, error);
+    }
+    enum haul_status status = has_domains(store) ? check_keys(store, batch, error) : HAUL_OK;
+    if (status != HAUL_OK) {
+        return status;
     }
     rocksdb_writebatch_t *copy =
         rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
@@ -325,6 +382,9 @@ static void close_database(struct rocks_store *store)
 static void store_close(struct haul_store *base)
 {
     struct rocks_store *store = rocks_of(base);
+    for (size_t i = 0; i < store->family_count; i++) {
+        rocks_door_domain_free(store->families[i].domain);
+    }
     if (!store->attached) {
         close_database(store);
     }

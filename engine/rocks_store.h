@@ -41,7 +41,8 @@ struct rocks_family {
     struct haul_family family;
     rocksdb_options_t *options;
     rocksdb_column_family_handle_t *handle; /* NULL: not open */
-    bool drops_records; /* its compactions may remove live records: rocks_view.h */
+    struct rocks_key_domain *domain; /* of the keys that its owner's index takes; NULL: all */
+    bool drops_records;              /* its compactions may remove live records: rocks_view.h */
 };
 
 struct rocks_store {
@@ -101,6 +102,9 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
 /* Memory to table files; returns when they are durable. */
 enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Errors: UNSUPPORTED (the index or the memory of the family's owner has no place for the key). */
+enum haul_status rocks_check_key(const struct rocks_family *family, struct haul_slice key,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
 bool rocks_family_is_bytewise(const struct rocks_family *family);
 
 static inline struct rocks_store *rocks_of(struct haul_store *store)

@@ -15,6 +15,7 @@ enum { WRITEBACK_BYTES = 4 << 20 };
 struct haul_table {
     struct rocks_store *store;
     uint32_t family_id;
+    bool checks_keys; /* the family does not take every key */
     rocksdb_envoptions_t *env_options;
     rocksdb_sstfilewriter_t *writer;
     char *path;
@@ -55,6 +56,7 @@ enum haul_status rocks_table_create(struct haul_store *base, uint32_t family_id,
     }
     table->store = rocks_of(base);
     table->family_id = family_id;
+    table->checks_keys = family->domain != NULL;
     table->env_options = rocksdb_envoptions_create();
     table->writer = rocksdb_sstfilewriter_create(table->env_options, family->options);
     char *message = NULL;
@@ -72,6 +74,16 @@ enum haul_status rocks_table_create(struct haul_store *base, uint32_t family_id,
 enum haul_status rocks_table_put(struct haul_table *table, struct haul_slice key,
                                  struct haul_slice value, struct haul_error *error)
 {
+    if (table->checks_keys) {
+        const struct rocks_family *family = NULL;
+        enum haul_status status = rocks_family(table->store, table->family_id, &family, error);
+        if (status == HAUL_OK) {
+            status = rocks_check_key(family, key, error);
+        }
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
     char *message = NULL;
     rocksdb_sstfilewriter_put(table->writer, (const char *)key.data, key.size,
                               (const char *)value.data, value.size, &message);
