@@ -76,7 +76,8 @@ enum haul_status ownership_read(const struct file_calls *calls, const char *dire
 
 /* --- replacing -------------------------------------------------------------------------------- */
 
-/* Nobody but the holder of the lock makes this file: one that is there was left by a crash.
+/* Nobody but the holder of the lock makes this file: one that is there was left by a crash. One
+ * that cannot be written whole goes: it would take up a disk that may be full.
  * Errors: NO_SPACE, IO, others of opening. */
 static enum haul_status write_beside(const struct file_calls *calls, const char *path,
                                      struct haul_slice bytes, struct haul_error *error)
@@ -99,6 +100,9 @@ static enum haul_status write_beside(const struct file_calls *calls, const char 
                                 path);
     }
     (void)calls->close(calls->context, fd);
+    if (status != HAUL_OK) {
+        (void)calls->unlink(calls->context, path);
+    }
     return status;
 }
 
@@ -140,6 +144,7 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
     if (status == HAUL_OK && calls->rename(calls->context, beside, path) != 0) {
         status = HAUL_PLANTED_BUG(RENAME_BELIEVED) ? durable_file_status(errno)
                                                    : look_again(calls, path, bytes, errno, error);
+        (void)calls->unlink(calls->context, beside); /* it may still be there */
     }
     if (status != HAUL_OK) {
         return status;

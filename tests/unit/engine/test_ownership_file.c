@@ -148,13 +148,14 @@ static void test_ownership_update__file_damaged__corrupt_and_kept(void)
     fake_disk_fini(&disk);
 }
 
-static void test_ownership_update__disk_full__no_space_and_unchanged(void)
+static void test_ownership_update__disk_full__no_space_and_nothing_left(void)
 {
     fake_disk_init(&disk, 1);
     check_status(update(1), HAUL_OK);
     disk.space_bytes = 10;
     check_status(update(2), HAUL_NO_SPACE);
     check_equal(version_now(), 1);
+    check(!exists("/db/haul/ownership.tmp"));
     disk.space_bytes = SIZE_MAX / 2;
     check_status(update(2), HAUL_OK);
     check_equal(version_now(), 2);
@@ -346,7 +347,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_ownership_update__another_change_runs__waits),
     CHECK_TEST(test_ownership_update__another_change_hangs__busy),
     CHECK_TEST(test_ownership_update__file_damaged__corrupt_and_kept),
-    CHECK_TEST(test_ownership_update__disk_full__no_space_and_unchanged),
+    CHECK_TEST(test_ownership_update__disk_full__no_space_and_nothing_left),
     CHECK_TEST(test_ownership_update__unfinished_file_is_there__replaced),
     CHECK_TEST(test_ownership_update__nth_call_fails__old_version_or_in_doubt),
     CHECK_TEST(test_ownership_update__power_lost_at_nth_call__old_or_new_whole),
