@@ -36,6 +36,26 @@ static enum haul_status open_journal(const struct file_calls *calls, const char 
     return journal_open(&config, journal, error);
 }
 
+/* Open a file and take its lock, which ends with the descriptor. Errors: BUSY (a process has it),
+ * NOT_FOUND, those of opening. */
+static enum haul_status lock_file(const struct file_calls *calls, const char *directory,
+                                  const char *name, int *fd, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, name, path, error);
+    if (status == HAUL_OK) {
+        status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, fd, error);
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_lock(calls, *fd, path, error);
+        if (status != HAUL_OK) {
+            (void)calls->close(calls->context, *fd);
+            *fd = -1;
+        }
+    }
+    return status;
+}
+
 /* --- reclaim ---------------------------------------------------------------------------------- */
 
 /* Does the selection cover all that the plan names? */
@@ -217,10 +237,91 @@ static bool plan_meets(const struct plan *plan, const struct owner_pieces *piece
     return meets;
 }
 
-/* What an unfinished job has brought here goes when that is given up: it must not be ours then. */
-static enum haul_status check_incoming(const struct file_calls *calls, const char *directory,
-                                       const struct haul_owner_selection *selection,
-                                       const struct ownership *ownership, struct haul_error *error)
+/* Has a process the journal? */
+static enum haul_status look_held(const struct file_calls *calls, const char *directory,
+                                  const struct journal_entry *entry, bool *held,
+                                  struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    int fd = -1;
+    struct haul_error ignored;
+    journal_name_format(entry->role, entry->job_id, name);
+    enum haul_status status = lock_file(calls, directory, name, &fd, &ignored);
+    *held = status == HAUL_BUSY;
+    if (status == HAUL_OK) {
+        (void)calls->close(calls->context, fd);
+    }
+    status = status == HAUL_BUSY || status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    if (status != HAUL_OK) {
+        *error = ignored;
+    }
+    return status;
+}
+
+/* Does a job that is not over meet the pieces? One whose plan has not come yet may.
+ * Errors: those of opening and reading: what is not known counts as nothing. */
+static enum haul_status look_met(const struct journal *journal, bool held,
+                                 const struct owner_pieces *pieces, bool *meets,
+                                 struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    struct plan plan;
+    *meets = false;
+    if (state->phase == JOURNAL_PHASE_DONE) {
+        return HAUL_OK;
+    }
+    enum haul_status status = job_journal_read_plan(journal, &plan, error);
+    if (status == HAUL_NOT_FOUND) {
+        *meets = held && state->role == JOURNAL_TARGET;
+        return HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        *meets = plan_meets(&plan, pieces);
+        plan_fini(&plan);
+    }
+    return status;
+}
+
+/* What an unfinished job has brought here goes when that is given up: it must not be ours then. A
+ * source that runs goes on as if the ranges were the other's. Errors: BUSY, those of opening. */
+static enum haul_status check_job(const struct file_calls *calls, const char *directory,
+                                  const struct journal_entry *entry,
+                                  const struct owner_pieces *pieces, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    bool target = entry->role == JOURNAL_TARGET;
+    bool held = false;
+    bool meets = false;
+    enum haul_status status = look_held(calls, directory, entry, &held, error);
+    if (status == HAUL_OK) {
+        status = open_journal(calls, directory, entry, true, &journal, error);
+    }
+    if (status == HAUL_OK) {
+        status = look_met(journal, held, pieces, &meets, error);
+    }
+    journal_close(journal);
+    if (status == HAUL_NOT_FOUND || (status == HAUL_CORRUPT && !target && !held)) {
+        return HAUL_OK; /* over meanwhile; a damaged source's hand-over is in the record */
+    }
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` moves the "
+                               "journal aside");
+    } else if (meets && target) {
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                "a job that brings a part of these ranges back here is not "
+                                "finished");
+        haul_error_hint(error, "end it with `haul cancel`, or let its source come back");
+    } else if (meets && held) {
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                "a process runs a job that gives a part of these ranges away");
+        haul_error_hint(error, "wait for its end, or stop it");
+    }
+    return status;
+}
+
+static enum haul_status check_jobs(const struct file_calls *calls, const char *directory,
+                                   const struct haul_owner_selection *selection,
+                                   const struct ownership *ownership, struct haul_error *error)
 {
     struct owner_pieces pieces = {.count = 0};
     struct journal_entry *entries = NULL;
@@ -230,50 +331,73 @@ static enum haul_status check_incoming(const struct file_calls *calls, const cha
         status = journal_directory_list(calls, directory, &entries, &count, error);
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        struct journal *journal = NULL;
-        struct plan plan;
-        struct haul_error ignored;
-        bool meets = false;
-        if (entries[i].role == JOURNAL_TARGET &&
-            open_journal(calls, directory, &entries[i], true, &journal, &ignored) == HAUL_OK &&
-            journal_state(journal)->phase != JOURNAL_PHASE_DONE &&
-            job_journal_read_plan(journal, &plan, &ignored) == HAUL_OK) {
-            meets = plan_meets(&plan, &pieces);
-            plan_fini(&plan);
-        }
-        journal_close(journal);
-        if (meets) {
-            status = haul_error_set(error, HAUL_BUSY, NULL, 0,
-                                    "a job that brings a part of these ranges back here is not "
-                                    "finished");
-            haul_error_hint(error, "end it with `haul cancel`, or let its source come back");
-        }
+        status = check_job(calls, directory, &entries[i], &pieces, error);
     }
     free(entries);
     owner_pieces_fini(&pieces);
     return status;
 }
 
-enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
-                               const struct haul_owner_selection *selection, bool accept_two_owners,
-                               struct haul_error *error)
+/* Without the lock: is there anything to take back, and may it be? */
+static enum haul_status ask_reclaim(const struct file_calls *calls, const char *directory,
+                                    const struct haul_owner_selection *selection,
+                                    bool accept_two_owners, uint64_t *version,
+                                    struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = ownership_read(calls, directory, &ownership, error);
+    if (status == HAUL_OK) {
+        status = check_reclaim(&ownership, selection, accept_two_owners, error);
+        *version = ownership.config_version;
+        ownership_fini(&ownership);
+    }
+    return status;
+}
+
+/* With the lock: no job decides from here on. */
+static enum haul_status reclaim_locked(const struct file_calls *calls, const char *directory,
+                                       const struct haul_owner_selection *selection,
+                                       uint64_t version, struct haul_error *error)
 {
     struct ownership ownership;
     enum haul_status status = ownership_read(calls, directory, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = check_reclaim(&ownership, selection, accept_two_owners, error);
+    if (ownership.config_version != version) {
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                "a job has moved ranges of this database meanwhile");
+        haul_error_hint(error, "look at `haul owner --db DIR`, and try again");
+    }
     if (status == HAUL_OK) {
-        status = check_incoming(calls, directory, selection, &ownership, error);
+        status = check_jobs(calls, directory, selection, &ownership, error);
     }
     if (status == HAUL_OK) { /* first: a crash behind it leaves what can be taken back once more */
         status = end_all_decided(calls, directory, selection, &ownership, error);
     }
     ownership_fini(&ownership);
-    return status == HAUL_OK
-               ? ownership_update(calls, directory, take_back, (void *)(uintptr_t)selection, error)
-               : status;
+    return status == HAUL_OK ? ownership_update_locked(calls, directory, take_back,
+                                                       (void *)(uintptr_t)selection, error)
+                             : status;
+}
+
+enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
+                               const struct haul_owner_selection *selection, bool accept_two_owners,
+                               struct haul_error *error)
+{
+    const struct file_calls *used = calls_or_system(calls);
+    int lock_fd = -1;
+    uint64_t version = 0;
+    enum haul_status status =
+        ask_reclaim(used, directory, selection, accept_two_owners, &version, error);
+    if (status == HAUL_OK) {
+        status = ownership_lock(used, directory, &lock_fd, error);
+    }
+    if (status == HAUL_OK) {
+        status = reclaim_locked(used, directory, selection, version, error);
+        ownership_unlock(used, lock_fd);
+    }
+    return status;
 }
 
 /* --- forget ----------------------------------------------------------------------------------- */

@@ -201,6 +201,18 @@ static enum haul_status lock_directory(const struct file_calls *calls, const cha
     return status;
 }
 
+enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
+                                struct haul_error *error)
+{
+    return lock_directory(file_calls_or_system(calls), directory, lock_fd, error);
+}
+
+void ownership_unlock(const struct file_calls *calls, int lock_fd)
+{
+    const struct file_calls *used = file_calls_or_system(calls);
+    (void)used->close(used->context, lock_fd);
+}
+
 /* --- changing --------------------------------------------------------------------------------- */
 
 typedef enum haul_status put_function(const struct file_calls *calls, const char *directory,
@@ -228,27 +240,33 @@ struct update {
     put_function *put;
 };
 
-static enum haul_status run_update(const struct file_calls *calls, const char *directory,
+static enum haul_status run_locked(const struct file_calls *used, const char *directory,
                                    const struct update *update, struct haul_error *error)
 {
-    const struct file_calls *used = file_calls_or_system(calls);
     struct ownership ownership;
-    int lock_fd = -1;
-    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
+    enum haul_status status = ownership_read(used, directory, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = ownership_read(used, directory, &ownership, error);
-    if (status == HAUL_OK) {
-        if (update->change != NULL) {
-            status = update->change(update->context, &ownership, error);
-        }
-        if (status == HAUL_OK) {
-            status = put_changed(used, directory, &ownership, update->put, error);
-        }
-        ownership_fini(&ownership);
+    if (update->change != NULL) {
+        status = update->change(update->context, &ownership, error);
     }
-    (void)used->close(used->context, lock_fd);
+    if (status == HAUL_OK) {
+        status = put_changed(used, directory, &ownership, update->put, error);
+    }
+    ownership_fini(&ownership);
+    return status;
+}
+
+static enum haul_status run_update(const struct file_calls *calls, const char *directory,
+                                   const struct update *update, struct haul_error *error)
+{
+    int lock_fd = -1;
+    enum haul_status status = ownership_lock(calls, directory, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = run_locked(file_calls_or_system(calls), directory, update, error);
+        ownership_unlock(calls, lock_fd);
+    }
     return status;
 }
 
@@ -257,6 +275,14 @@ enum haul_status ownership_update(const struct file_calls *calls, const char *di
 {
     const struct update update = {.change = change, .context = context, .put = replace};
     return run_update(calls, directory, &update, error);
+}
+
+enum haul_status ownership_update_locked(const struct file_calls *calls, const char *directory,
+                                         ownership_change *change, void *context,
+                                         struct haul_error *error)
+{
+    const struct update update = {.change = change, .context = context, .put = replace};
+    return run_locked(file_calls_or_system(calls), directory, &update, error);
 }
 
 enum haul_status ownership_rehearse(const struct file_calls *calls, const char *directory,

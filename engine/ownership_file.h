@@ -32,6 +32,18 @@ enum haul_status ownership_update(const struct file_calls *calls, const char *di
                                   ownership_change *change, void *context,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Hold the lock of invariant 2 over several steps: what was found out stays true until
+ * ownership_unlock. Makes the directory when it is missing. Hand-overs of this database wait for 2 s
+ * and are BUSY then. `calls` NULL: the system's. Errors: BUSY (a change does not end), NO_SPACE, IO.
+ */
+enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+void ownership_unlock(const struct file_calls *calls, int lock_fd);
+/* ownership_update by the holder of the lock. Errors: as there, without BUSY. */
+enum haul_status ownership_update_locked(const struct file_calls *calls, const char *directory,
+                                         ownership_change *change, void *context,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Do everything that ownership_update does, but for the rename: would it succeed? Errors: those of
  * ownership_update but IN_DOUBT. */
 enum haul_status ownership_rehearse(const struct file_calls *calls, const char *directory,

@@ -100,9 +100,10 @@ struct haul_owner_selection {
 /* Take back what was handed over to a database that is lost: RELEASED parts of the selection become
  * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
  * them. Risk: the target may be alive and own the ranges.
- * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNCONFIRMED, BUSY (a process runs such
- * a job, or one that brings a part of the selection here is unfinished: give it up first), and
- * those of haul_owner_read. Thread: any. */
+ * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNCONFIRMED, BUSY (a process runs a job
+ * that meets what is taken back, one that brings a part of it here is unfinished: give it up first,
+ * or a job has moved ranges meanwhile), CORRUPT (also: the journal of a job that brings something
+ * here is damaged), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,

@@ -12,12 +12,14 @@
 #include "check.h"
 #include "haul/job.h"
 #include "job_journal.h"
+#include "owner_change.h"
 #include "rocks_fixture.h"
 #include "version_record.h"
 
 enum { RECORD_COUNT = 10 };
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
+static const uint8_t other_job[HAUL_JOB_BYTES] = {4, 5, 6};
 static const struct haul_owner_selection everything;
 static struct rocks_fixture fixture;
 static struct haul_error error;
@@ -45,13 +47,14 @@ static void make_plan(struct plan *plan, const char *from, const char *to)
     plan->new_version = plan->old_version + 1;
 }
 
-static void move(enum version_outcome outcome, const char *from, const char *to)
+static void move_as(const uint8_t id[HAUL_JOB_BYTES], enum version_outcome outcome,
+                    const char *from, const char *to)
 {
     const struct haul_hooks no_hooks = {.context = NULL};
     struct plan plan;
     make_plan(&plan, from, to);
     const struct version_move moved = {.outcome = outcome,
-                                       .job = job,
+                                       .job = id,
                                        .peer = "the other",
                                        .plan = &plan,
                                        .new_version = 1,
@@ -59,6 +62,11 @@ static void move(enum version_outcome outcome, const char *from, const char *to)
                                        .records = RECORD_COUNT};
     check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan_fini(&plan);
+}
+
+static void move(enum version_outcome outcome, const char *from, const char *to)
+{
+    move_as(job, outcome, from, to);
 }
 
 static enum haul_owner_state state_of(const char *from, const char *to)
@@ -216,6 +224,75 @@ static void test_owner_reclaim__decided_and_not_confirmed__the_job_ends(void)
     check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
     check_equal(state_of("a", "z"), HAUL_OWNER_OWN);
+    finish();
+}
+
+static void test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece(void)
+{
+    for (int meets = 0; meets < 2; meets++) {
+        start();
+        struct journal *journal = make_journal(JOURNAL_SOURCE, meets == 1 ? "b5" : "c", "d");
+        move(VERSION_RELEASED, "b", "c");
+        check_status(haul_owner_reclaim(fixture.path, &everything, true, &error),
+                     meets == 1 ? HAUL_BUSY : HAUL_OK);
+        check_equal(state_of("b", "c"), meets == 1 ? HAUL_OWNER_RELEASED : HAUL_OWNER_OWN);
+        journal_close(journal);
+        finish();
+    }
+}
+
+/* The first lock is the record's: another job decides just before it. */
+static int decide_and_lock(void *context, int fd, int operation)
+{
+    static bool decided;
+    if (!decided) {
+        decided = true;
+        move_as(other_job, VERSION_RELEASED, "c", "d");
+    }
+    return file_calls_system.flock(context, fd, operation);
+}
+
+static void test_owner_reclaim__a_job_decides_behind_the_question__busy(void)
+{
+    char directory[1024];
+    struct file_calls calls = file_calls_system;
+    start();
+    calls.flock = decide_and_lock;
+    move(VERSION_RELEASED, "b", "c");
+    check(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_status(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_BUSY);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    check_equal(state_of("c", "d"), HAUL_OWNER_RELEASED);
+    check_status(owner_reclaim(&calls, directory, &everything, true, &error), HAUL_OK);
+    check_equal(state_of("b", "d"), HAUL_OWNER_OWN);
+    finish();
+}
+
+static void test_owner_reclaim__a_target_waits_for_its_plan__busy(void)
+{
+    struct journal *journal = NULL;
+    bool existed = false;
+    start();
+    move(VERSION_RELEASED, "b", "c");
+    check_status(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed, &error),
+                 HAUL_OK);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_BUSY);
+    journal_close(journal);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
+    finish();
+}
+
+/* What it brings here is not known. */
+static void test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way_out(void)
+{
+    start();
+    move(VERSION_RELEASED, "b", "c");
+    leave_prepared();
+    damage_journal(JOURNAL_TARGET);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_CORRUPT);
+    check(strstr(error.hint, "haul cancel") != NULL);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
 }
 
@@ -445,6 +522,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_reclaim__unconfirmed__the_risk_and_unchanged),
     CHECK_TEST(test_owner_reclaim__a_part__only_that),
     CHECK_TEST(test_owner_reclaim__decided_and_not_confirmed__the_job_ends),
+    CHECK_TEST(test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece),
+    CHECK_TEST(test_owner_reclaim__a_job_decides_behind_the_question__busy),
+    CHECK_TEST(test_owner_reclaim__a_target_waits_for_its_plan__busy),
+    CHECK_TEST(test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way_out),
     CHECK_TEST(test_owner_forget__handed_over_or_in_doubt__unconfirmed),
     CHECK_TEST(test_owner_forget__only_taken_over_and_copying__without_a_word),
     CHECK_TEST(test_owner_forget__a_process_runs_a_job__busy),
