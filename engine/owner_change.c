@@ -385,7 +385,7 @@ enum haul_status owner_reclaim(const struct file_calls *calls, const char *direc
                                const struct haul_owner_selection *selection, bool accept_two_owners,
                                struct haul_error *error)
 {
-    const struct file_calls *used = calls_or_system(calls);
+    const struct file_calls *used = file_calls_or_system(calls);
     int lock_fd = -1;
     uint64_t version = 0;
     enum haul_status status =
@@ -453,50 +453,109 @@ static enum haul_status check_forget(const struct file_calls *calls, const char 
     return status;
 }
 
-/* A file that no process has: its lock is ours for a moment. Errors: BUSY, those of opening. */
+/* All of them or none: `fds` of a journal that is gone meanwhile is -1. Errors: BUSY (a process has
+ * one), those of opening. */
+static enum haul_status lock_journals(const struct file_calls *calls, const char *directory,
+                                      const struct journal_entry *entries, size_t count, int *fds,
+                                      struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = -1;
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        char name[JOURNAL_NAME_BYTES_MAX];
+        journal_name_format(entries[i].role, entries[i].job_id, name);
+        status = lock_file(calls, directory, name, &fds[i], error);
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    }
+    return status;
+}
+
 static enum haul_status remove_file(const struct file_calls *calls, const char *directory,
                                     const char *name, struct haul_error *error)
 {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
-    int fd = -1;
     enum haul_status status = durable_file_path(directory, name, path, error);
-    if (status == HAUL_OK) {
-        status = durable_file_open(calls, path, O_RDWR | O_NOFOLLOW, &fd, error);
+    if (status == HAUL_OK && calls->unlink(calls->context, path) != 0 && errno != ENOENT) {
+        int code = errno;
+        status = haul_error_set(error, durable_file_status(code), "unlink", code,
+                                "cannot remove %s", path);
     }
-    if (status == HAUL_OK) {
-        status = durable_file_lock(calls, fd, path, error);
-        if (status == HAUL_OK && calls->unlink(calls->context, path) != 0) {
-            int code = errno;
-            status = haul_error_set(error, durable_file_status(code), "unlink", code,
-                                    "cannot remove %s", path);
-        }
-        (void)calls->close(calls->context, fd);
-    }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    return status;
 }
 
-enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
-                              bool accept_two_owners, struct haul_error *error)
+/* The record last: as long as a journal may come back, it tells what was handed over. */
+static enum haul_status remove_all(const struct file_calls *calls, const char *directory,
+                                   const struct journal_entry *entries, size_t count,
+                                   const int *fds, struct haul_error *error)
 {
-    const struct file_calls *used = file_calls_or_system(calls);
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        char name[JOURNAL_NAME_BYTES_MAX];
+        journal_name_format(entries[i].role, entries[i].job_id, name);
+        status = fds[i] >= 0 ? remove_file(calls, directory, name, error) : HAUL_OK;
+    }
+    journal_directory_clean(calls, directory);
+    if (status == HAUL_OK) {
+        status = remove_file(calls, directory, "ownership.tmp", error);
+    }
+    if (status == HAUL_OK) {
+        status = durable_file_sync_directory(calls, directory, error);
+    }
+    if (status == HAUL_OK) {
+        status = remove_file(calls, directory, "ownership", error);
+    }
+    return status == HAUL_OK ? durable_file_sync_directory(calls, directory, error) : status;
+}
+
+static enum haul_status forget_all(const struct file_calls *calls, const char *directory,
+                                   const struct journal_entry *entries, size_t count,
+                                   struct haul_error *error)
+{
+    int *fds = calloc(count + 1, sizeof(*fds));
+    if (fds == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the journals");
+    }
+    enum haul_status status = lock_journals(calls, directory, entries, count, fds, error);
+    if (status == HAUL_OK) {
+        status = remove_all(calls, directory, entries, count, fds, error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (fds[i] >= 0) {
+            (void)calls->close(calls->context, fds[i]);
+        }
+    }
+    free(fds);
+    return status;
+}
+
+static enum haul_status forget_locked(const struct file_calls *calls, const char *directory,
+                                      bool accept_two_owners, struct haul_error *error)
+{
     struct journal_entry *entries = NULL;
     size_t count = 0;
     enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
     if (status == HAUL_OK && !accept_two_owners) {
         status = check_forget(calls, directory, entries, count, error);
     }
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        char name[JOURNAL_NAME_BYTES_MAX];
-        journal_name_format(entries[i].role, entries[i].job_id, name);
-        status = remove_file(used, directory, name, error);
-    }
     if (status == HAUL_OK) {
-        status = remove_file(used, directory, "ownership", error);
-    }
-    if (status == HAUL_OK) {
-        status = durable_file_sync_directory(used, directory, error);
+        status = forget_all(calls, directory, entries, count, error);
     }
     free(entries);
+    return status;
+}
+
+enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
+                              bool accept_two_owners, struct haul_error *error)
+{
+    const struct file_calls *used = file_calls_or_system(calls);
+    int lock_fd = -1;
+    enum haul_status status = ownership_lock(used, directory, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = forget_locked(used, directory, accept_two_owners, error);
+        ownership_unlock(used, lock_fd);
+    }
     return status;
 }
 

@@ -33,9 +33,9 @@ enum haul_status ownership_update(const struct file_calls *calls, const char *di
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Hold the lock of invariant 2 over several steps: what was found out stays true until
- * ownership_unlock. Makes the directory when it is missing. Hand-overs of this database wait for 2 s
- * and are BUSY then. `calls` NULL: the system's. Errors: BUSY (a change does not end), NO_SPACE, IO.
- */
+ * ownership_unlock. Makes the directory when it is missing. Hand-overs of this database wait for
+ * 2 s and are BUSY then. `calls` NULL: the system's.
+ * Errors: BUSY (a change does not end), NO_SPACE, IO. */
 enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 void ownership_unlock(const struct file_calls *calls, int lock_fd);

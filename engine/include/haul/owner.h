@@ -112,7 +112,8 @@ enum haul_status haul_owner_reclaim(const char *directory,
 /* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
  * its record, its journals and its identity go. Records that an unfinished job has left stay where
  * they are. Risk when a job is in doubt or a range RELEASED: this database and another one own it.
- * Errors: UNCONFIRMED, BUSY (a process runs a job), and those of haul_owner_read. Thread: any. */
+ * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is gone), LIMIT
+ * (also: more journals than the process can open), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

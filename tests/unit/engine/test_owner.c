@@ -13,6 +13,7 @@
 #include "haul/job.h"
 #include "job_journal.h"
 #include "owner_change.h"
+#include "ownership_file.h"
 #include "rocks_fixture.h"
 #include "version_record.h"
 
@@ -337,6 +338,48 @@ static void test_owner_forget__a_process_runs_a_job__busy(void)
     finish();
 }
 
+static void test_owner_forget__the_second_job_runs__busy_and_the_first_stays(void)
+{
+    struct journal *journal = NULL;
+    bool existed = false;
+    start();
+    leave_prepared();
+    check_status(
+        job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed, &error),
+        HAUL_OK);
+    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_BUSY);
+    check_equal(job_count(), 2);
+    journal_close(journal);
+    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void do_not_pause(void *context, unsigned pause_ms)
+{
+    (void)context;
+    (void)pause_ms;
+}
+
+/* A change that has read the record would put it back. */
+static void test_owner_forget__the_record_is_being_changed__busy_and_unchanged(void)
+{
+    char directory[1024];
+    struct file_calls calls = file_calls_system;
+    int lock_fd = -1;
+    start();
+    calls.pause = do_not_pause;
+    move(VERSION_RELEASED, "b", "c");
+    check(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_status(ownership_lock(NULL, directory, &lock_fd, &error), HAUL_OK);
+    check_status(owner_forget(&calls, directory, true, &error), HAUL_BUSY);
+    ownership_unlock(NULL, lock_fd);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    check_status(owner_forget(&calls, directory, true, &error), HAUL_OK);
+    check_equal(state_of("b", "c"), HAUL_OWNER_OWN);
+    finish();
+}
+
 /* --- a damaged record ------------------------------------------------------------------------- */
 
 static void test_owner_rebuild__damaged__what_the_journals_tell(void)
@@ -529,6 +572,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_forget__handed_over_or_in_doubt__unconfirmed),
     CHECK_TEST(test_owner_forget__only_taken_over_and_copying__without_a_word),
     CHECK_TEST(test_owner_forget__a_process_runs_a_job__busy),
+    CHECK_TEST(test_owner_forget__the_second_job_runs__busy_and_the_first_stays),
+    CHECK_TEST(test_owner_forget__the_record_is_being_changed__busy_and_unchanged),
     CHECK_TEST(test_owner_rebuild__damaged__what_the_journals_tell),
     CHECK_TEST(test_owner_drop__handed_over__exactly_that),
     CHECK_TEST(test_owner_drop__not_confirmed__in_doubt_and_all_stays),
