@@ -157,6 +157,35 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
                                         : target_record_give_up(store, job->id, NULL, error);
 }
 
+/* The ownership record may know what the journal does not tell any more. Errors: UNCONFIRMED. */
+static enum haul_status name_risk(struct haul_store *store, const struct haul_job *job,
+                                  struct haul_error *error)
+{
+    bool source = job->role == HAUL_JOB_SOURCE;
+    bool moved = false;
+    uint64_t new_version = 0;
+    struct haul_error ignored;
+    enum haul_status status =
+        source ? version_record_released(store, job->id, &moved, &new_version, &ignored)
+               : version_record_imported(store, job->id, &moved, &new_version, &ignored);
+    if (status == HAUL_OK && moved && source) {
+        haul_error_set(
+            error, HAUL_UNCONFIRMED, NULL, 0,
+            "its journal is damaged, and the job was decided: without the journal nobody "
+            "tells a target that has not heard it, and its ranges have no owner until "
+            "`haul owner --reclaim` takes them back");
+    } else if (status == HAUL_OK && moved) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "its journal is damaged, and the job was decided: this database owns the "
+                       "ranges, and may not have told its source");
+    } else {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "its journal is damaged: nobody knows whether the job was decided");
+    }
+    haul_error_hint(error, "--accept-two-owners moves the journal aside; what it received stays");
+    return HAUL_UNCONFIRMED;
+}
+
 /* Errors: UNCONFIRMED, and those of the rename. */
 static enum haul_status set_aside(struct haul_store *store, const struct haul_job *job,
                                   bool accept_two_owners, struct haul_error *error)
@@ -166,11 +195,7 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
     char aside[JOURNAL_NAME_BYTES_MAX + 32];
     enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
     if (!accept_two_owners) {
-        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "its journal is damaged: nobody knows whether the job was decided");
-        haul_error_hint(error, "--accept-two-owners moves the journal aside; what it received "
-                               "stays");
-        return HAUL_UNCONFIRMED;
+        return name_risk(store, job, error);
     }
     if (!haul_directory_of(store, directory, sizeof(directory))) {
         return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");

@@ -646,15 +646,20 @@ struct rebuilding {
     const char *directory;
 };
 
+/* Whose the ranges are by one journal. A source that was FROZEN may have decided, which only the
+ * record told: its ranges count as handed over, by no job, so that nobody takes it for decided. */
 static enum haul_status put_plan(struct ownership *ownership, const struct journal *journal,
                                  const struct plan *plan)
 {
     const struct journal_state *state = journal_state(journal);
     struct ownership_move move = {.ranges = plan->ranges, .range_count = plan->range_count};
     bool gave = state->role == JOURNAL_SOURCE;
+    bool decided = state->outcome == JOURNAL_COMMIT;
     enum haul_status status = ownership_peer(ownership, state->peer, &move.mark.peer);
     move.mark.state = gave ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
-    memcpy(move.mark.job, journal_job_id(journal), RANGE_MARK_JOB_BYTES);
+    if (decided) {
+        memcpy(move.mark.job, journal_job_id(journal), RANGE_MARK_JOB_BYTES);
+    }
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         move.family = plan->families[i].family.name;
         status = ownership_put(ownership, &move);
@@ -662,11 +667,12 @@ static enum haul_status put_plan(struct ownership *ownership, const struct journ
     struct ownership_job job = {.act = gave ? OWNERSHIP_GAVE : OWNERSHIP_TOOK,
                                 .peer = move.mark.peer,
                                 .old_version = plan->old_version,
-                                .new_version = gave ? state->decision.new_version
-                                                    : state->committed.new_version,
+                                .new_version = !decided ? plan->new_version
+                                               : gave   ? state->decision.new_version
+                                                        : state->committed.new_version,
                                 .time_s = wall_clock_s()};
     memcpy(job.id, journal_job_id(journal), sizeof(job.id));
-    if (status == HAUL_OK) {
+    if (status == HAUL_OK && decided) {
         status = ownership_note(ownership, &job);
     }
     if (job.new_version > ownership->config_version) {
@@ -675,7 +681,38 @@ static enum haul_status put_plan(struct ownership *ownership, const struct journ
     return status;
 }
 
-/* An ownership_change: what the journals tell of hand-overs. */
+/* Errors: CORRUPT (it cannot tell), NO_MEMORY, IO, LIMIT. */
+static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
+                                        const struct journal_entry *entry, bool decided,
+                                        struct ownership *ownership, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    struct plan plan;
+    enum haul_status status =
+        open_journal(rebuilding->calls, rebuilding->directory, entry, true, &journal, error);
+    if (status == HAUL_CORRUPT) {
+        haul_error_hint(error, "look at the other side's `haul status`; `haul cancel --db DIR "
+                               "--job ID --accept-two-owners` moves the journal aside");
+    }
+    if (status != HAUL_OK) {
+        return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    }
+    const struct journal_state *state = journal_state(journal);
+    bool commit = state->outcome == JOURNAL_COMMIT;
+    bool in_doubt = state->role == JOURNAL_SOURCE && state->phase == JOURNAL_PHASE_FROZEN;
+    if (decided ? commit : in_doubt && !commit) {
+        status = job_journal_read_plan(journal, &plan, error);
+        if (status == HAUL_OK) {
+            status = put_plan(ownership, journal, &plan);
+            plan_fini(&plan);
+        }
+    }
+    journal_close(journal);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
+/* An ownership_change: what the journals tell of hand-overs. Those in doubt come last: nothing that
+ * an earlier job took over may hide them. */
 static enum haul_status tell_by_journals(void *context, struct ownership *ownership,
                                          struct haul_error *error)
 {
@@ -684,18 +721,8 @@ static enum haul_status tell_by_journals(void *context, struct ownership *owners
     size_t count = 0;
     enum haul_status status =
         journal_directory_list(rebuilding->calls, rebuilding->directory, &entries, &count, error);
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        struct journal *journal = NULL;
-        struct plan plan;
-        struct haul_error ignored;
-        if (open_journal(rebuilding->calls, rebuilding->directory, &entries[i], true, &journal,
-                         &ignored) == HAUL_OK &&
-            journal_state(journal)->outcome == JOURNAL_COMMIT &&
-            job_journal_read_plan(journal, &plan, &ignored) == HAUL_OK) {
-            status = put_plan(ownership, journal, &plan);
-            plan_fini(&plan);
-        }
-        journal_close(journal);
+    for (size_t i = 0; i < 2 * count && status == HAUL_OK; i++) {
+        status = tell_by_journal(rebuilding, &entries[i % count], i < count, ownership, error);
     }
     free(entries);
     return status;
@@ -714,7 +741,8 @@ enum haul_status owner_rebuild(const struct file_calls *calls, const char *direc
     } else if (!accept_two_owners) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                        "ranges that were handed over by jobs which have ended count as this "
-                       "database's own from then on");
+                       "database's own from then on, and those of jobs that may have been decided "
+                       "as the other's");
         haul_error_hint(error, "restore the file haul/ownership from a backup that is not older "
                                "than the last hand-over, or --accept-two-owners");
         return HAUL_UNCONFIRMED;

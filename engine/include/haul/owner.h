@@ -125,7 +125,9 @@ enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
 
 /* Replace a damaged record by what the journals tell; the damaged file is moved aside, its name
  * with ".damaged-TIME". Risk: ranges that were handed over by jobs whose journals are gone count
- * as OWN. Errors: NOT_FOUND (the record is sound), UNCONFIRMED, BUSY, IO. Thread: any. */
+ * as OWN. Those of a source that was frozen, and may have decided, count as RELEASED.
+ * Errors: NOT_FOUND (the record is sound), UNCONFIRMED, BUSY, CORRUPT (a journal is damaged, too:
+ * move it aside first), IO. Thread: any. */
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 

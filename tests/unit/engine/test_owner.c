@@ -407,6 +407,41 @@ static void test_owner_rebuild__damaged__what_the_journals_tell(void)
     finish();
 }
 
+/* The record alone knew of the decision: what may be the other's is not ours. */
+static void test_owner_rebuild__a_source_was_frozen__released_and_not_decided(void)
+{
+    bool moved = true;
+    uint64_t new_version = 0;
+    start();
+    leave_decided();
+    damage("ownership");
+    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
+    check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
+    check_status(version_record_released(fixture.store, job, &moved, &new_version, &error),
+                 HAUL_OK);
+    check(!moved);
+    check_status(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED);
+    check(strstr(error.text, "the other") != NULL);
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
+    finish();
+}
+
+static void test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_aside(void)
+{
+    struct haul_job left;
+    start();
+    leave_decided();
+    damage("ownership");
+    damage_journal(JOURNAL_SOURCE);
+    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_CORRUPT);
+    check(strstr(error.hint, "haul cancel") != NULL);
+    check_equal(list_jobs(&left), 1);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
+    check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
+    finish();
+}
+
 /* --- deleting --------------------------------------------------------------------------------- */
 
 static void test_owner_drop__handed_over__exactly_that(void)
@@ -462,6 +497,21 @@ static void test_job_force_give_up__damaged_journal__moved_aside(void)
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
+    finish();
+}
+
+static void test_job_force_give_up__damaged_and_decided__the_record_is_asked(void)
+{
+    struct haul_job left;
+    start();
+    leave_decided();
+    damage_journal(JOURNAL_SOURCE);
+    check_equal(list_jobs(&left), 1);
+    check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check(strstr(error.text, "was decided") != NULL && strstr(error.text, "--reclaim") != NULL);
+    check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     finish();
 }
 
@@ -575,10 +625,13 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_forget__the_second_job_runs__busy_and_the_first_stays),
     CHECK_TEST(test_owner_forget__the_record_is_being_changed__busy_and_unchanged),
     CHECK_TEST(test_owner_rebuild__damaged__what_the_journals_tell),
+    CHECK_TEST(test_owner_rebuild__a_source_was_frozen__released_and_not_decided),
+    CHECK_TEST(test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_aside),
     CHECK_TEST(test_owner_drop__handed_over__exactly_that),
     CHECK_TEST(test_owner_drop__not_confirmed__in_doubt_and_all_stays),
     CHECK_TEST(test_job_force_give_up__prepared__only_with_the_risk_accepted),
     CHECK_TEST(test_job_force_give_up__damaged_journal__moved_aside),
+    CHECK_TEST(test_job_force_give_up__damaged_and_decided__the_record_is_asked),
     CHECK_TEST(test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out),
 };
 CHECK_MAIN("owner", tests)
