@@ -251,7 +251,8 @@ enum haul_status version_record_move(struct haul_store *store, const struct haul
 {
     char directory[PATH_BYTES_MAX];
     if (hooks->version_get != NULL) {
-        return compare_hook(hooks, move, error);
+        /* On the target the decision was the source's: its version binds us, whatever ours is. */
+        return move->outcome == VERSION_RELEASED ? compare_hook(hooks, move, error) : HAUL_OK;
     }
     enum haul_status status = directory_of(store, directory, error);
     return status == HAUL_OK ? ownership_update(haul_files_of(store), directory, change_record,

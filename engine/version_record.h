@@ -59,7 +59,7 @@ struct version_move {
     const uint8_t *job; /* HAUL_JOB_BYTES */
     const char *peer;   /* identity of the other database */
     const struct plan *plan;
-    uint64_t expected; /* with a hook: the version that must still be in force */
+    uint64_t expected; /* source, with a hook: the version that must still be in force */
     uint64_t new_version;
     uint64_t epoch;
     uint64_t records; /* for the history */
@@ -68,9 +68,9 @@ struct version_move {
 
 /* Move the plan's ranges, durably, at `new_version` or, if other jobs have come that far, a later
  * one. A job that has moved them already moves nothing again, and its record is made durable. With
- * a version hook the embedder's register is compared, and the move is the embedder's.
- * Errors: FENCED (hook: another version is in force; source: a part of the ranges was handed over
- * by another job), and those of ownership_update, of which IN_DOUBT: call again. */
+ * a version hook the move is the embedder's; on the source its register is compared.
+ * Errors: FENCED (source: another version is in force by the hook, or another job handed over a
+ * part of the ranges), and those of ownership_update, of which IN_DOUBT: call again. */
 enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
                                      const struct version_move *move,
                                      struct haul_error *error) HAUL_MUST_CHECK;

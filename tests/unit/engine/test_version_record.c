@@ -281,6 +281,18 @@ static void test_version_record_move__hook__compared_no_file(void)
     finish();
 }
 
+/* The decision was the source's: the embedder's register may have moved on meanwhile. */
+static void test_version_record_move__hook_and_import_at_another_version__moves(void)
+{
+    start();
+    struct haul_hooks hooks = version_hooks();
+    const struct version_move late = {
+        .outcome = VERSION_IMPORTED, .job = job, .peer = "", .plan = &plan, .new_version = 5};
+    hook_version = 7;
+    check_status(version_record_move(fixture.store, &hooks, &late, &error), HAUL_OK);
+    finish();
+}
+
 /* --- ten thousand jobs ------------------------------------------------------------------------ */
 
 /* The last of them are moved as jobs move them; those before only fill the record. */
@@ -473,6 +485,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_move__moved_before__nothing_moves),
     CHECK_TEST(test_version_record_rehearse__would_fail__same_error_and_unchanged),
     CHECK_TEST(test_version_record_move__hook__compared_no_file),
+    CHECK_TEST(test_version_record_move__hook_and_import_at_another_version__moves),
     CHECK_TEST(test_version_record_move__ten_thousand_jobs__bounded),
     CHECK_TEST(test_version_record_settle__move_in_doubt_then_power_lost__released),
 };
