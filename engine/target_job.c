@@ -99,7 +99,6 @@ static void call_look_up(void *context, struct haul_error *error)
     job->record.steps = &job->steps[CALL_LOOK_UP].steps;
     error->status = version_record_get(target->store, &target->hooks, &job->version, error);
     if (error->status == HAUL_OK) {
-        job->record.recorded_version = job->version.version;
         error->status = target_record_look_up(&job->record, target_session_hello(job->session),
                                               &job->prepared_version, error);
     }

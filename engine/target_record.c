@@ -15,6 +15,7 @@
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "space_limit.h"
+#include "target_commit.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -211,71 +212,6 @@ static uint64_t epoch_of(const struct journal_state *state)
     return state->epoch == 0 ? 1 : state->epoch;
 }
 
-/* --- owning ----------------------------------------------------------------------------------- */
-
-/* Count and bytes of everything, as it was prepared. */
-static struct digest total_of(const struct journal_prepared *prepared)
-{
-    struct digest total = {0};
-    for (uint32_t i = 0; i < prepared->digest_count; i++) {
-        total.count += prepared->digests[i].digest.count;
-        total.bytes += prepared->digests[i].digest.bytes;
-    }
-    return total;
-}
-
-/* What follows COMMITTED, before DONE: the version and the hook. Each may have been done already.
- */
-static enum haul_status own_plan(struct target_record *record,
-                                 const struct journal_committed *committed,
-                                 const struct journal *journal, const struct plan *plan,
-                                 struct haul_error *error)
-{
-    struct haul_store *store = record->target->store;
-    const struct haul_hooks *hooks = &record->target->hooks;
-    const struct digest total = total_of(&journal_state(journal)->prepared);
-    const struct version_move move = {.outcome = VERSION_IMPORTED,
-                                      .job = journal_job_id(journal),
-                                      .peer = journal_state(journal)->peer,
-                                      .plan = plan,
-                                      .expected = record->recorded_version,
-                                      .new_version = committed->new_version,
-                                      .epoch = committed->epoch,
-                                      .records = total.count,
-                                      .bytes = total.bytes};
-    enum haul_status status = version_record_move(store, hooks, &move, error);
-    if (status == HAUL_OK && hooks->own != NULL) {
-        status = hooks->own(hooks->context, committed->new_version, error);
-    }
-    return status;
-}
-
-/* A crash came between COMMITTED and DONE. Closes the journal. */
-static enum haul_status finish_owning(struct target_record *record, struct journal *journal,
-                                      struct haul_error *error)
-{
-    struct journal_committed committed = journal_state(journal)->committed;
-    struct plan plan;
-    enum haul_status status = read_plan(record->target->store, journal, &plan, error);
-    if (status == HAUL_OK) {
-        status = own_plan(record, &committed, journal, &plan, error);
-        plan_fini(&plan);
-    }
-    if (status != HAUL_OK) {
-        journal_close(journal);
-        return status;
-    }
-    struct version_claim version = {.version = 0};
-    status = job_journal_finish(journal, error);
-    if (status == HAUL_OK) {
-        status = version_record_get(record->target->store, &record->target->hooks, &version, error);
-    }
-    if (status == HAUL_OK) {
-        record->recorded_version = version.version;
-    }
-    return status;
-}
-
 /* --- looking up ------------------------------------------------------------------------------- */
 
 static enum haul_status read_journal(struct target_record *record, uint64_t *new_version,
@@ -345,37 +281,12 @@ enum haul_status target_record_look_up(struct target_record *record,
     if (status == HAUL_OK && record->phase == JOB_COMMITTED) {
         struct journal *journal = record->journal;
         record->journal = NULL;
-        status = finish_owning(record, journal, error);
+        status = target_commit_finish(store, &record->target->hooks, journal, error);
     }
     return status;
 }
 
 /* --- the plan --------------------------------------------------------------------------------- */
-
-/* Jobs that a crash left between COMMITTED and DONE own what they have before another comes. */
-static enum haul_status finish_all_owning(struct target_record *record, struct haul_error *error)
-{
-    struct haul_store *store = record->target->store;
-    struct journal_entry *entries = NULL;
-    size_t count = 0;
-    enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        struct journal *other = NULL;
-        const uint8_t *job = entries[i].job_id;
-        status = job_journal_look(store, JOURNAL_TARGET, job, &other, error);
-        bool due = status == HAUL_OK && target_others_phase(journal_state(other)) == JOB_COMMITTED;
-        journal_close(other);
-        if (due) {
-            status = job_journal_open_existing(store, JOURNAL_TARGET, job, &other, error);
-        }
-        if (due && status == HAUL_OK) {
-            status = finish_owning(record, other, error);
-        }
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
-    }
-    free(entries);
-    return status;
-}
 
 /* Positions of the journal, in the plan's order. */
 static enum haul_status read_positions(struct target_record *record, bool *complete,
@@ -456,6 +367,19 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
     return status;
 }
 
+/* What would fail when the job owns fails here; also of one that goes on: other jobs may have
+ * filled the record meanwhile. */
+static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
+{
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = record->job,
+                                      .peer = record->peer,
+                                      .plan = &record->plan,
+                                      .new_version = record->plan.new_version,
+                                      .epoch = record->epoch};
+    return version_record_rehearse(record->target->store, &record->target->hooks, &move, error);
+}
+
 static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
                                       struct haul_error *error)
 {
@@ -469,8 +393,11 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
                               "the job's plan is not the one that was begun");
     }
     bool complete = false;
-    /* A journal that failed may hold a plan whose families went when the job was refused. */
-    enum haul_status status = target_plan_make(record->target->store, &record->plan, error);
+    enum haul_status status = rehearse(record, error);
+    if (status == HAUL_OK) {
+        /* A journal that failed may hold a plan whose families went when the job was refused. */
+        status = target_plan_make(record->target->store, &record->plan, error);
+    }
     if (status == HAUL_OK) {
         status = read_positions(record, &complete, error);
     }
@@ -478,19 +405,6 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
         status = complete ? scan_base(record, error) : clear_behind(record, error);
     }
     return status;
-}
-
-/* What would fail when the job owns fails here. */
-static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
-{
-    const struct version_move move = {.outcome = VERSION_IMPORTED,
-                                      .job = record->job,
-                                      .peer = record->peer,
-                                      .plan = &record->plan,
-                                      .expected = record->recorded_version,
-                                      .new_version = record->plan.new_version,
-                                      .epoch = record->epoch};
-    return version_record_rehearse(record->target->store, &record->target->hooks, &move, error);
 }
 
 /* A new job has no journal yet: one of its name is of another job, whatever it is. */
@@ -585,7 +499,8 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
     if (status != HAUL_OK) {
         return status;
     }
-    status = finish_all_owning(record, error);
+    /* Jobs that were left behind COMMITTED own what they have before another comes. */
+    status = target_commit_finish_all(record->target->store, &record->target->hooks, error);
     if (status == HAUL_OK) {
         status = rehearse(record, error);
     }
@@ -737,7 +652,8 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         .committed = {.new_version = new_version, .epoch = record->epoch}};
     enum haul_status status = journal_append(record->journal, &committed, true, error);
     if (status == HAUL_OK) {
-        status = own_plan(record, &committed.committed, record->journal, &record->plan, error);
+        status = target_commit_own(record->target->store, &record->target->hooks, record->journal,
+                                   &committed.committed, &record->plan, error);
     }
     if (status == HAUL_OK) {
         remove_staging(record); /* before DONE: whoever comes after it looks for nothing */

@@ -22,7 +22,6 @@ struct target_record {
     const struct haul_target_options *target; /* borrowed */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    uint64_t recorded_version;          /* of the store, when the source came */
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's, by its Hello */
     char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
     /* Other jobs of the source that are over, HAUL_JOB_BYTES each: as its plan says, or its Abort.
@@ -92,7 +91,7 @@ enum haul_status target_record_force_give_up(struct haul_store *store,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
- * crash left undone of it is done when this job, or the next, is looked up. */
+ * crash left undone of it is done when this job is looked up, or another one's plan is checked. */
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -81,7 +81,6 @@ static void greet(bool resume)
     hello.job.size = HAUL_JOB_BYTES;
     memset(hello.job.bytes, 1, HAUL_JOB_BYTES);
     target_record_init(&record, &options);
-    record.recorded_version = options.hooks.version_get == NULL ? 0 : embedder_version;
     check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
 }
 

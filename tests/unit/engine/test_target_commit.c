@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_commit.c — target jobs that are COMMITTED: they finish without their source, once,
+ * and nothing that an unfinished job brings is sent on. */
+#include "target_commit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "target_record.h"
+#include "version_record.h"
+
+static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
+static const uint8_t other_job[HAUL_JOB_BYTES] = {9};
+static struct rocks_fixture fixture;
+static struct haul_error error;
+static struct haul_hooks hooks;
+static uint32_t own_count;
+static enum haul_status own_status;
+
+static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
+{
+    (void)context;
+    (void)new_version;
+    own_count++;
+    return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
+}
+
+static void start(void)
+{
+    rocks_fixture_open(&fixture);
+    memset(&error, 0, sizeof(error));
+    hooks = (struct haul_hooks){.own = own};
+    own_count = 0;
+    own_status = HAUL_OK;
+}
+
+static void finish(void)
+{
+    rocks_fixture_close(&fixture);
+}
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    check_or_stop(plan_make(plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    plan->new_version = plan->old_version + 1;
+}
+
+static void append(struct journal *journal, const struct journal_record *record)
+{
+    check_status(journal_append(journal, record, true, &error), HAUL_OK);
+}
+
+/* A target job over k..l whose process died behind the record `last`. */
+static void leave_at(enum journal_type last)
+{
+    static struct journal_prepared prepared = {.new_version = 1, .epoch = 1};
+    struct journal *journal = NULL;
+    struct plan plan;
+    bool existed = false;
+    make_plan(&plan, "k", "l");
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_status(job_journal_bind(journal, "the source", "host:1", &error), HAUL_OK);
+    check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+    if (last == JOURNAL_ABORTED) {
+        check_status(job_journal_aborted(journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
+    } else if (last != JOURNAL_PLAN) {
+        append(journal, &(struct journal_record){.type = JOURNAL_PREPARED, .prepared = &prepared});
+    }
+    if (last == JOURNAL_COMMITTED || last == JOURNAL_DONE) {
+        append(journal, &(struct journal_record){.type = JOURNAL_COMMITTED,
+                                                 .committed = {.new_version = 1, .epoch = 1}});
+    }
+    if (last == JOURNAL_DONE) {
+        append(journal, &(struct journal_record){.type = JOURNAL_DONE});
+    }
+    journal_close(journal);
+}
+
+static size_t file_count(void)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 99;
+    check_status(job_journal_list(fixture.store, JOURNAL_TARGET, &entries, &count, &error),
+                 HAUL_OK);
+    free(entries);
+    return count;
+}
+
+static bool is_imported(void)
+{
+    bool moved = false;
+    uint64_t ignored = 0;
+    check_status(version_record_imported(fixture.store, job, &moved, &ignored, &error), HAUL_OK);
+    return moved;
+}
+
+/* This database has sent k..l to yet another one. */
+static void send_on(void)
+{
+    struct plan plan;
+    make_plan(&plan, "k", "l");
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = other_job,
+                                      .peer = "the next",
+                                      .plan = &plan,
+                                      .new_version = 2,
+                                      .epoch = 1};
+    check_status(version_record_move(fixture.store, &hooks, &move, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+/* The job's source comes back. */
+static enum job_phase come_back(struct target_record *record)
+{
+    static const char source[] = "the source";
+    static struct haul_target_options options;
+    haul_control_Hello hello = {.epoch = 1, .resume = true};
+    uint64_t new_version = 0;
+    options = (struct haul_target_options){.store = fixture.store, .hooks = hooks};
+    hello.job.size = HAUL_JOB_BYTES;
+    memcpy(hello.job.bytes, job, HAUL_JOB_BYTES);
+    hello.source_identity.size = sizeof(source) - 1;
+    memcpy(hello.source_identity.bytes, source, sizeof(source) - 1);
+    target_record_init(record, &options);
+    check_status(target_record_look_up(record, &hello, &new_version, &error), HAUL_OK);
+    return record->phase;
+}
+
+static void damage_ownership(void)
+{
+    char directory[512];
+    char path[600];
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    (void)snprintf(path, sizeof(path), "%s/ownership", directory);
+    FILE *file = fopen(path, "wb");
+    check_or_stop(file != NULL);
+    check(fputs("not a record", file) >= 0);
+    check_equal(fclose(file), 0);
+}
+
+/* --- finishing -------------------------------------------------------------------------------- */
+
+static void test_target_commit_finish_all__committed__owned_and_over(void)
+{
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 1);
+    check(is_imported());
+    check_equal(file_count(), 0);
+    finish();
+}
+
+static void test_target_commit_finish_all__prepared__stays(void)
+{
+    start();
+    leave_at(JOURNAL_PREPARED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 0);
+    check(!is_imported());
+    check_equal(file_count(), 1);
+    finish();
+}
+
+static void test_target_commit_finish_all__hook_fails__committed_stays(void)
+{
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    own_status = HAUL_IO;
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_IO);
+    check_equal(file_count(), 1);
+    finish();
+}
+
+/* The power failed before the directory forgot the file. */
+static void test_target_commit_finish_all__done__only_its_file_goes(void)
+{
+    start();
+    leave_at(JOURNAL_DONE);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 0);
+    check(!is_imported());
+    check_equal(file_count(), 0);
+    finish();
+}
+
+static void test_target_commit_finish_all__sent_on_since__not_owned_again(void)
+{
+    struct plan plan;
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    send_on();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_equal(own_count, 1);
+    check_equal(file_count(), 0);
+    make_plan(&plan, "k", "l");
+    check_status(version_record_check(fixture.store, &hooks, &plan, &error), HAUL_MISMATCH);
+    plan_fini(&plan);
+    finish();
+}
+
+static void test_target_record_look_up__done__committed_and_not_owned_again(void)
+{
+    struct target_record record;
+    start();
+    leave_at(JOURNAL_DONE);
+    check_equal(come_back(&record), JOB_COMMITTED);
+    check_equal(own_count, 0);
+    check_equal(file_count(), 0);
+    target_record_fini(&record);
+    finish();
+}
+
+/* --- going on --------------------------------------------------------------------------------- */
+
+/* What owning needs is looked at again: here the record, which cannot be read any more. */
+static void test_target_record_check__resumed_and_owning_would_fail__refused(void)
+{
+    struct target_record record;
+    struct plan plan;
+    start();
+    leave_at(JOURNAL_PLAN);
+    check_equal(come_back(&record), JOB_COPYING);
+    damage_ownership();
+    make_plan(&plan, "k", "l");
+    check_status(target_record_check(&record, &plan, &error), HAUL_CORRUPT);
+    target_record_fini(&record);
+    check_equal(file_count(), 1);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_commit_finish_all__committed__owned_and_over),
+    CHECK_TEST(test_target_commit_finish_all__prepared__stays),
+    CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
+    CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
+    CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
+    CHECK_TEST(test_target_record_look_up__done__committed_and_not_owned_again),
+    CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
+};
+CHECK_MAIN("target_commit", tests)
