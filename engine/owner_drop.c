@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_drop.c — deleting from a store what it has handed over. */
+/* owner_drop.c — deleting from a store what it has handed over.
+ *
+ *   find the pieces -> no job meets one -> for each: lock -> look again -> clear -> unlock
+ *
+ * The lock is that of the ownership record: while a piece goes, nobody takes it back, and no plan
+ * that brings it here is accepted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,16 +58,39 @@ static bool meets(const struct plan *plan, const struct owner_pieces *pieces)
     return meets;
 }
 
-/* Errors: IN_DOUBT, BUSY. */
-static enum haul_status check_journal(const struct journal *journal,
+/* A target that waits for its plan may be given one that brings the ranges back. Errors: BUSY. */
+static enum haul_status check_without_plan(struct haul_store *store, const struct journal *journal,
+                                           struct haul_error *error)
+{
+    struct journal *opened = NULL;
+    struct haul_error ignored;
+    if (journal_state(journal)->role != JOURNAL_TARGET) {
+        return HAUL_OK; /* it sends nothing that was handed over */
+    }
+    enum haul_status status = job_journal_open_existing(store, JOURNAL_TARGET,
+                                                        journal_job_id(journal), &opened, &ignored);
+    journal_close(opened);
+    return status == HAUL_BUSY ? haul_error_set(error, status, NULL, 0,
+                                                "a process runs a job that may bring these ranges "
+                                                "back")
+                               : HAUL_OK;
+}
+
+/* Errors: IN_DOUBT, BUSY, CORRUPT and NO_MEMORY (what the job moves is not known). */
+static enum haul_status check_journal(struct haul_store *store, const struct journal *journal,
                                       const struct owner_pieces *pieces, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
     struct plan plan;
-    struct haul_error ignored;
-    bool over = state->phase == JOURNAL_PHASE_DONE || state->phase == JOURNAL_PHASE_ABORTED;
-    if (over || job_journal_read_plan(journal, &plan, &ignored) != HAUL_OK) {
+    if (state->phase == JOURNAL_PHASE_DONE || state->phase == JOURNAL_PHASE_ABORTED) {
         return HAUL_OK;
+    }
+    enum haul_status status = job_journal_read_plan(journal, &plan, error);
+    if (status == HAUL_NOT_FOUND) {
+        return check_without_plan(store, journal, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
     }
     bool covers = meets(&plan, pieces);
     plan_fini(&plan);
@@ -79,8 +107,8 @@ static enum haul_status check_journal(const struct journal *journal,
     return HAUL_IN_DOUBT;
 }
 
-static enum haul_status check_jobs(struct haul_store *store, enum journal_role role,
-                                   const struct owner_pieces *pieces, struct haul_error *error)
+static enum haul_status check_jobs_of(struct haul_store *store, enum journal_role role,
+                                      const struct owner_pieces *pieces, struct haul_error *error)
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
@@ -89,12 +117,76 @@ static enum haul_status check_jobs(struct haul_store *store, enum journal_role r
         struct journal *journal = NULL;
         status = job_journal_look(store, role, entries[i].job_id, &journal, error);
         if (status == HAUL_OK) {
-            status = check_journal(journal, pieces, error);
+            status = check_journal(store, journal, pieces, error);
         }
         journal_close(journal);
         status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
     }
     free(entries);
+    return status;
+}
+
+static enum haul_status check_jobs(struct haul_store *store, const struct owner_pieces *pieces,
+                                   struct haul_error *error)
+{
+    enum haul_status status = check_jobs_of(store, JOURNAL_SOURCE, pieces, error);
+    return status == HAUL_OK ? check_jobs_of(store, JOURNAL_TARGET, pieces, error) : status;
+}
+
+/* Errors: BUSY (a part of the piece is ours meanwhile), those of ownership_read. */
+static enum haul_status check_released(struct haul_store *store, const char *directory,
+                                       const struct owner_piece *piece, struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = ownership_read(haul_files_of(store), directory, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct range_map *map = ownership_map(&ownership, piece->family);
+    bool released = map != NULL && range_map_covers(map, &piece->range, OWNERSHIP_RELEASED);
+    ownership_fini(&ownership);
+    return released ? HAUL_OK
+                    : haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                     "a part of these ranges was taken back meanwhile");
+}
+
+/* By the holder of the lock. */
+static enum haul_status clear_locked(struct haul_store *store, const char *directory,
+                                     uint32_t family, struct owner_piece *piece,
+                                     struct haul_error *error)
+{
+    const struct owner_pieces one = {.items = piece, .count = 1};
+    enum haul_status status = check_released(store, directory, piece, error);
+    if (status == HAUL_OK) {
+        status = check_jobs(store, &one, error);
+    }
+    return status == HAUL_OK
+               ? store->ops->range_clear(store, family, key_range_start(&piece->range),
+                                         key_range_end(&piece->range), NULL, error)
+               : status;
+}
+
+static enum haul_status clear_piece(struct haul_store *store, uint32_t family,
+                                    struct owner_piece *piece, struct haul_owner_dropped *dropped,
+                                    struct haul_error *error)
+{
+    char path[PATH_BYTES_MAX];
+    uint64_t bytes = 0;
+    int lock_fd = -1;
+    struct haul_error ignored;
+    if (!haul_directory_of(store, path, sizeof(path))) {
+        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    }
+    (void)!store->ops->range_size(store, family, key_range_start(&piece->range),
+                                  key_range_end(&piece->range), &bytes, &ignored);
+    enum haul_status status = ownership_lock(haul_files_of(store), path, &lock_fd, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = clear_locked(store, path, family, piece, error);
+    ownership_unlock(haul_files_of(store), lock_fd);
+    dropped->bytes += status == HAUL_OK ? bytes : 0;
+    dropped->ranges += status == HAUL_OK ? 1 : 0;
     return status;
 }
 
@@ -104,19 +196,12 @@ static enum haul_status clear_pieces(struct haul_store *store, const struct haul
 {
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < pieces->count && status == HAUL_OK; i++) {
-        const struct owner_piece *piece = &pieces->items[i];
-        struct haul_slice start = key_range_start(&piece->range);
-        struct haul_slice end = key_range_end(&piece->range);
-        size_t at = 0;
-        uint64_t bytes = 0;
-        struct haul_error ignored;
-        while (at + 1 < count && strcmp(families[at].name, piece->family) != 0) {
-            at++;
+        struct owner_piece *piece = &pieces->items[i];
+        for (size_t at = 0; at < count && status == HAUL_OK; at++) {
+            if (strcmp(families[at].name, piece->family) == 0) {
+                status = clear_piece(store, families[at].id, piece, dropped, error);
+            }
         }
-        (void)!store->ops->range_size(store, families[at].id, start, end, &bytes, &ignored);
-        status = store->ops->range_clear(store, families[at].id, start, end, NULL, error);
-        dropped->bytes += status == HAUL_OK ? bytes : 0;
-        dropped->ranges += status == HAUL_OK ? 1 : 0;
     }
     return status;
 }
@@ -138,10 +223,7 @@ enum haul_status haul_owner_drop(struct haul_store *store,
         status = find_pieces(store, selection, families, count, &pieces, error);
     }
     if (status == HAUL_OK) {
-        status = check_jobs(store, JOURNAL_SOURCE, &pieces, error);
-    }
-    if (status == HAUL_OK) {
-        status = check_jobs(store, JOURNAL_TARGET, &pieces, error);
+        status = check_jobs(store, &pieces, error);
     }
     if (status == HAUL_OK) {
         status = clear_pieces(store, families, count, &pieces, dropped, error);

@@ -137,8 +137,11 @@ struct haul_owner_dropped {
 };
 
 /* Delete from the store exactly what was handed over and is still RELEASED, within the selection.
- * Errors: NOT_FOUND (nothing is), BUSY (an unfinished job covers a part of it), IN_DOUBT (the
- * target has not confirmed: `haul resolve` first), and those of the store. Thread: one a store. */
+ * While one range goes, the record is locked: hand-overs, plans and other changes of this database
+ * wait for 2 s and are BUSY then.
+ * Errors: NOT_FOUND (nothing is), BUSY (an unfinished job covers a part of it, or was taken back
+ * meanwhile: `dropped` tells what has gone), IN_DOUBT (the target has not confirmed: `haul resolve`
+ * first), CORRUPT (also: a journal is damaged), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,
                                  const struct haul_owner_selection *selection,
                                  struct haul_owner_dropped *dropped,
