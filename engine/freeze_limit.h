@@ -4,6 +4,9 @@
  * freeze_limit_begin sets the deadline, freeze_limit_end removes it, and nothing moves it in
  * between: neither a state of the session, nor a slow sync, nor an answer that comes late.
  *
+ * The decision waits for a lock no longer than until then; what a disk takes to make the decision
+ * durable is not bounded, for it cannot be taken back.
+ *
  * No clock, no I/O; times are monotonic nanoseconds. Thread: its owner's. */
 #ifndef HAUL_FREEZE_LIMIT_H
 #define HAUL_FREEZE_LIMIT_H

@@ -18,7 +18,7 @@
 #include "planted_bug.h"
 
 /* A change takes a few milliseconds: 2 s cover a slow disk and a queue. */
-enum { LOCK_ATTEMPTS = 200, LOCK_PAUSE_MS = 10 };
+enum { LOCK_WAIT_MS = 2000, LOCK_PAUSE_MS = 10 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -175,7 +175,7 @@ static enum haul_status try_to_write(const struct file_calls *calls, const char 
 
 /* The lock of the directory, held until `*fd` is closed. Errors: BUSY, NO_SPACE, IO. */
 static enum haul_status lock_directory(const struct file_calls *calls, const char *directory,
-                                       int *fd, struct haul_error *error)
+                                       uint32_t wait_max_ms, int *fd, struct haul_error *error)
 {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     enum haul_status status = durable_file_make_directory(calls, directory, error);
@@ -188,12 +188,11 @@ static enum haul_status lock_directory(const struct file_calls *calls, const cha
     if (status != HAUL_OK) {
         return status;
     }
-    for (int i = 0; i < LOCK_ATTEMPTS; i++) {
-        status = durable_file_lock(calls, *fd, path, error);
-        if (status != HAUL_BUSY) {
-            break;
-        }
+    status = durable_file_lock(calls, *fd, path, error);
+    for (uint32_t waited_ms = 0; status == HAUL_BUSY && waited_ms + LOCK_PAUSE_MS <= wait_max_ms;
+         waited_ms += LOCK_PAUSE_MS) {
         calls->pause(calls->context, LOCK_PAUSE_MS);
+        status = durable_file_lock(calls, *fd, path, error);
     }
     if (status != HAUL_OK) {
         (void)calls->close(calls->context, *fd);
@@ -204,7 +203,7 @@ static enum haul_status lock_directory(const struct file_calls *calls, const cha
 enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
                                 struct haul_error *error)
 {
-    return lock_directory(file_calls_or_system(calls), directory, lock_fd, error);
+    return lock_directory(file_calls_or_system(calls), directory, LOCK_WAIT_MS, lock_fd, error);
 }
 
 void ownership_unlock(const struct file_calls *calls, int lock_fd)
@@ -238,6 +237,7 @@ struct update {
     ownership_change *change; /* NULL: none */
     void *context;
     put_function *put;
+    uint32_t wait_max_ms; /* for the lock */
 };
 
 static enum haul_status run_locked(const struct file_calls *used, const char *directory,
@@ -261,11 +261,12 @@ static enum haul_status run_locked(const struct file_calls *used, const char *di
 static enum haul_status run_update(const struct file_calls *calls, const char *directory,
                                    const struct update *update, struct haul_error *error)
 {
+    const struct file_calls *used = file_calls_or_system(calls);
     int lock_fd = -1;
-    enum haul_status status = ownership_lock(calls, directory, &lock_fd, error);
+    enum haul_status status = lock_directory(used, directory, update->wait_max_ms, &lock_fd, error);
     if (status == HAUL_OK) {
-        status = run_locked(file_calls_or_system(calls), directory, update, error);
-        ownership_unlock(calls, lock_fd);
+        status = run_locked(used, directory, update, error);
+        ownership_unlock(used, lock_fd);
     }
     return status;
 }
@@ -273,7 +274,17 @@ static enum haul_status run_update(const struct file_calls *calls, const char *d
 enum haul_status ownership_update(const struct file_calls *calls, const char *directory,
                                   ownership_change *change, void *context, struct haul_error *error)
 {
-    const struct update update = {.change = change, .context = context, .put = replace};
+    const struct update update = {
+        .change = change, .context = context, .put = replace, .wait_max_ms = LOCK_WAIT_MS};
+    return run_update(calls, directory, &update, error);
+}
+
+enum haul_status ownership_update_within(const struct file_calls *calls, const char *directory,
+                                         uint32_t wait_max_ms, ownership_change *change,
+                                         void *context, struct haul_error *error)
+{
+    const struct update update = {
+        .change = change, .context = context, .put = replace, .wait_max_ms = wait_max_ms};
     return run_update(calls, directory, &update, error);
 }
 
@@ -289,14 +300,15 @@ enum haul_status ownership_rehearse(const struct file_calls *calls, const char *
                                     ownership_change *change, void *context,
                                     struct haul_error *error)
 {
-    const struct update update = {.change = change, .context = context, .put = try_to_write};
+    const struct update update = {
+        .change = change, .context = context, .put = try_to_write, .wait_max_ms = LOCK_WAIT_MS};
     return run_update(calls, directory, &update, error);
 }
 
 enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
                                   struct haul_error *error)
 {
-    const struct update update = {.change = NULL, .put = replace};
+    const struct update update = {.change = NULL, .put = replace, .wait_max_ms = LOCK_WAIT_MS};
     return run_update(calls, directory, &update, error);
 }
 
@@ -358,9 +370,10 @@ enum haul_status ownership_rebuild(const struct file_calls *calls, const char *d
                                    struct haul_error *error)
 {
     const struct file_calls *used = file_calls_or_system(calls);
-    const struct update update = {.change = change, .context = context, .put = replace};
+    const struct update update = {
+        .change = change, .context = context, .put = replace, .wait_max_ms = LOCK_WAIT_MS};
     int lock_fd = -1;
-    enum haul_status status = lock_directory(used, directory, &lock_fd, error);
+    enum haul_status status = lock_directory(used, directory, update.wait_max_ms, &lock_fd, error);
     if (status == HAUL_OK) {
         status = rebuild_locked(used, directory, time_s, &update, error);
         (void)used->close(used->context, lock_fd);

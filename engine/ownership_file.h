@@ -33,8 +33,8 @@ enum haul_status ownership_update(const struct file_calls *calls, const char *di
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Hold the lock of invariant 2 over several steps: what was found out stays true until
- * ownership_unlock. Makes the directory when it is missing. Hand-overs of this database wait for
- * 2 s and are BUSY then. `calls` NULL: the system's.
+ * ownership_unlock. Makes the directory when it is missing. Others wait for 2 s, a
+ * source that decides as long as its freeze may last, and are BUSY then. `calls` NULL: the system's.
  * Errors: BUSY (a change does not end), NO_SPACE, IO. */
 enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
                                 struct haul_error *error) HAUL_MUST_CHECK;
@@ -43,6 +43,12 @@ void ownership_unlock(const struct file_calls *calls, int lock_fd);
 enum haul_status ownership_update_locked(const struct file_calls *calls, const char *directory,
                                          ownership_change *change, void *context,
                                          struct haul_error *error) HAUL_MUST_CHECK;
+
+/* As ownership_update, while somebody waits: BUSY after `wait_max_ms`, and not after 2 s, of
+ * waiting for the lock. What a disk takes to sync is not bounded. */
+enum haul_status ownership_update_within(const struct file_calls *calls, const char *directory,
+                                         uint32_t wait_max_ms, ownership_change *change,
+                                         void *context, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Do everything that ownership_update does, but for the rename: would it succeed? Errors: those of
  * ownership_update but IN_DOUBT. */

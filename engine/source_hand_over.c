@@ -2,10 +2,12 @@
 /* source_hand_over.c — from the first round over the log to Commit. */
 #include "source_hand_over.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
+#include "end_reason.h"
 #include "family_digests.h"
 #include "planted_bug.h"
 
@@ -43,6 +45,7 @@ static void start_freeze(struct source_session *session, uint64_t now_ns)
 {
     session->figures.lag_bytes_at_freeze = session->figures.lag_bytes;
     freeze_limit_begin(&session->freeze, now_ns);
+    memset(&session->freeze_failure, 0, sizeof(session->freeze_failure));
     (void)source_push(session, SOURCE_ACTION_FREEZE);
     source_enter(session, SOURCE_FREEZING, session->freeze.deadline_ns);
 }
@@ -75,13 +78,39 @@ void source_hand_over_on_round_done(struct source_session *session,
     }
 }
 
+/* A disk that fails and a hook that cannot freeze do so every time. */
+static bool is_worth_another_freeze(const struct source_session *session)
+{
+    enum haul_status status = session->freeze_failure.status;
+    return status != HAUL_IO && status != HAUL_UNSUPPORTED &&
+           !freeze_limit_is_used_up(&session->freeze);
+}
+
+/* No freeze has led to a decision; what has arrived is worth another attempt of the job. */
+static void end_unfrozen(struct source_session *session, uint64_t now_ns)
+{
+    struct haul_error error = session->freeze_failure;
+    if (error.status == HAUL_OK) {
+        haul_error_set(&error, HAUL_TIMEOUT, NULL, 0, "every freeze ran into its deadline");
+        haul_error_hint(&error, "raise --freeze-max or lower the write load; `haul resume` goes on "
+                                "with the job");
+    } else {
+        char cause[HAUL_ERROR_TEXT_BYTES_MAX];
+        (void)snprintf(cause, sizeof(cause), "%s", session->freeze_failure.text);
+        haul_error_set(&error, error.status, error.call, error.code,
+                       "no freeze has led to the hand-over, the last of %u for this: %s",
+                       session->freeze.attempts, cause);
+        haul_error_hint(&error, "%s", session->freeze_failure.hint);
+    }
+    source_end_kept(session, &error, now_ns);
+}
+
 /* The freeze failed or took too long: writers first, another round later. */
 static void give_up_freeze(struct source_session *session, uint64_t now_ns)
 {
     source_thaw(session, now_ns);
-    if (freeze_limit_is_used_up(&session->freeze)) {
-        source_abort_with(session, HAUL_TIMEOUT, "every freeze ran into its deadline",
-                          "raise --freeze-max or lower the write load", now_ns);
+    if (!is_worth_another_freeze(session)) {
+        end_unfrozen(session, now_ns);
         return;
     }
     bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest: its end goes on */
@@ -98,6 +127,7 @@ void source_hand_over_on_frozen(struct source_session *session, const struct sou
         session->freeze.deadline_ns = now_ns + (uint64_t)3600 * NS_PER_S;
     }
     if (event->error.status != HAUL_OK || freeze_limit_is_over(&session->freeze, now_ns)) {
+        session->freeze_failure = event->error;
         give_up_freeze(session, now_ns);
         return;
     }
@@ -165,8 +195,34 @@ void source_hand_over_on_prepared(struct source_session *session,
     session->figures.verified = true;
     session->verified_freeze = prepared->freeze;
     session->decision_asked = true;
-    (void)source_push(session, SOURCE_ACTION_DECIDE);
+    source_push(session, SOURCE_ACTION_DECIDE)->until_ns = session->freeze.deadline_ns;
     source_enter(session, SOURCE_DECIDING, CLOCK_NEVER);
+}
+
+/* The decision is known not to be made. What came meanwhile (a cancel, a failure of ours, a loss
+ * of the path, a stop) comes first; a lock that is held and a full disk are no reason to give up.
+ */
+static void on_undecided(struct source_session *session, const struct haul_error *error,
+                         uint64_t now_ns)
+{
+    struct haul_error before = session->outcome;
+    bool may_pass = error->status == HAUL_BUSY || error->status == HAUL_NO_SPACE ||
+                    error->status == HAUL_NO_MEMORY;
+    bool lost = !session->channel_up || end_reason_is_path(before.status);
+    session->decision_asked = false;
+    if (!may_pass || (before.status != HAUL_OK && !lost) || before.status == HAUL_CANCELLED) {
+        source_abort_job(session, before.status == HAUL_OK ? error : &before, true, now_ns);
+        return;
+    }
+    memset(&session->outcome, 0, sizeof(session->outcome));
+    if (lost && source_may_retry(session, &before, now_ns)) {
+        source_go_retry(session, &before, now_ns);
+    } else if (lost || session->ending) {
+        source_end_kept(session, lost ? &before : error, now_ns);
+    } else {
+        session->freeze_failure = *error;
+        give_up_freeze(session, now_ns);
+    }
 }
 
 void source_hand_over_on_decided(struct source_session *session, const struct source_event *event,
@@ -180,8 +236,7 @@ void source_hand_over_on_decided(struct source_session *session, const struct so
         return;
     }
     if (event->error.status != HAUL_OK) {
-        session->decision_asked = false;
-        source_abort_job(session, &event->error, true, now_ns);
+        on_undecided(session, &event->error, now_ns);
         return;
     }
     freeze_limit_end(&session->freeze, now_ns);

@@ -85,6 +85,23 @@ void source_abort_with(struct source_session *session, enum haul_status status, 
     source_abort_job(session, &error, true, now_ns);
 }
 
+void source_end_kept(struct source_session *session, const struct haul_error *error,
+                     uint64_t now_ns)
+{
+    if (HAUL_PLANTED_BUG(STOP_CANCELS)) {
+        source_abort_job(session, error, true, now_ns);
+        return;
+    }
+    session->outcome = *error;
+    session->figures.kept = true;
+    source_thaw(session, now_ns);
+    if (session->channel_up) {
+        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+    }
+    source_end(session);
+}
+
 /* --- coming back ------------------------------------------------------------------------------ */
 
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,

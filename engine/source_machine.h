@@ -31,8 +31,9 @@ struct source_session {
     bool accepted_once;   /* and has: it said so */
     struct retry_limit retry;
     struct freeze_limit freeze;
-    struct stall_watch stall; /* PLANNING to PREPARING */
-    bool stalled;             /* the last path was given up for a stall */
+    struct haul_error freeze_failure; /* why the last freeze came to nothing; OK: its deadline */
+    struct stall_watch stall;         /* PLANNING to PREPARING */
+    bool stalled;                     /* the last path was given up for a stall */
     bool decided;
     bool decision_asked;
     bool decision_in_doubt; /* the record could neither be written nor not */
@@ -68,6 +69,9 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
                       bool tell_peer, uint64_t now_ns);
 void source_abort_with(struct source_session *session, enum haul_status status, const char *text,
                        const char *hint, uint64_t now_ns);
+/* Before the decision: this attempt ends, and both sides keep what has arrived. */
+void source_end_kept(struct source_session *session, const struct haul_error *error,
+                     uint64_t now_ns);
 /* The decision stands, and the target has not confirmed it: end with IN_DOUBT. */
 void source_leave_in_doubt(struct source_session *session, const char *why);
 

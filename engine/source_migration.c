@@ -36,6 +36,7 @@ struct source_migration {
     char welcomed[HAUL_IDENTITY_BYTES_MAX]; /* by this database: for the bind call */
     bool bind_again;                        /* the call was under way for an earlier Welcome */
     struct call decide_call;
+    uint64_t decide_until_ns; /* of decide_call */
     struct call released_call;
     struct poll_group *group;
     struct control_channel *channel;
@@ -103,8 +104,10 @@ static void call_freeze(void *context, struct haul_error *error)
 static void call_decide(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
+    int left_ms = clock_ms_until(&clock_monotonic, source->decide_until_ns, 1 << 30);
     source->job.record.moved = source_copy_total(&source->copy);
-    error->status = source_record_decide(&source->job.record, &source->job.plan, error);
+    error->status =
+        source_record_decide(&source->job.record, &source->job.plan, (uint32_t)left_ms, error);
 }
 
 static void call_unfreeze(void *context, struct haul_error *error)
@@ -339,6 +342,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         source_copy_digest(&source->copy);
         return;
     case SOURCE_ACTION_DECIDE:
+        source->decide_until_ns = action->until_ns;
         call_worker_submit(source->worker, &source->decide_call);
         return;
     case SOURCE_ACTION_RELEASE:

@@ -329,7 +329,7 @@ enum haul_status source_record_unfrozen(struct source_record *record, struct hau
 }
 
 enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
-                                      struct haul_error *error)
+                                      uint32_t wait_max_ms, struct haul_error *error)
 {
     const struct haul_hooks *hooks = &record->source->hooks;
     const struct version_move move = {.outcome = VERSION_RELEASED,
@@ -339,6 +339,8 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                       .expected = record->recorded_version,
                                       .new_version = plan->new_version,
                                       .epoch = record->epoch,
+                                      .waits_briefly = true,
+                                      .wait_max_ms = wait_max_ms,
                                       .records = record->moved.count,
                                       .bytes = record->moved.bytes};
     /* Without a register of the embedder's the change of the ownership record is the decision, and

@@ -75,8 +75,10 @@ enum haul_status source_record_frozen(struct source_record *record,
 enum haul_status source_record_unfrozen(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* The decision to commit. OK: it is durable. IN_DOUBT: nobody knows before the records are read
- * again. Anything else: it was not made. */
+ * again. Anything else: it was not made; BUSY: another change of the ownership record has not ended
+ * within `wait_max_ms`. */
 enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
+                                      uint32_t wait_max_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 /* RELEASED, durably. */
 enum haul_status source_record_released(struct source_record *record,

@@ -225,31 +225,13 @@ static void end_decided(struct source_session *session, const struct haul_error 
     }
 }
 
-/* Before the decision: this attempt ends, and both sides keep what has arrived. */
-static void end_kept(struct source_session *session, const struct haul_error *error,
-                     uint64_t now_ns)
-{
-    if (HAUL_PLANTED_BUG(STOP_CANCELS)) {
-        on_failure(session, error, now_ns);
-        return;
-    }
-    session->outcome = *error;
-    session->figures.kept = true;
-    source_thaw(session, now_ns);
-    if (session->channel_up) {
-        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
-    }
-    source_end(session);
-}
-
 static void on_stop(struct source_session *session, const struct haul_error *error, uint64_t now_ns)
 {
     if (session->decision_asked || session->state == SOURCE_ABORTING) {
         end_decided(session, error);
         return;
     }
-    end_kept(session, error, now_ns);
+    source_end_kept(session, error, now_ns);
 }
 
 static void on_cancel(struct source_session *session, const struct haul_error *error,
@@ -313,7 +295,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
     /* A disk that is full now may have room later: what has arrived is worth the wait. */
     bool stands = session->accepted_once || session->options.continued;
     if (stands && error.status == HAUL_NO_SPACE && session->state <= SOURCE_PLANNING) {
-        end_kept(session, &error, now_ns);
+        source_end_kept(session, &error, now_ns);
         return;
     }
     source_abort_job(session, &error, false, now_ns);
@@ -491,7 +473,7 @@ static void check_stalled(struct source_session *session, uint64_t now_ns)
     if (source_may_retry(session, &error, now_ns)) {
         source_go_retry(session, &error, now_ns);
     } else {
-        end_kept(session, &error, now_ns);
+        source_end_kept(session, &error, now_ns);
     }
     session->stalled = false;
 }

@@ -20,7 +20,8 @@
  *   DECIDING --on_decided: release, Commit-------------------> COMMITTING
  *   COMMITTING --Committed-----------------------------------> ENDED(OK)
  *
- *   FREEZING..PREPARING --give_up_freeze: unfreeze, round----> CATCHING_UP
+ *   FREEZING..DECIDING --give_up_freeze: unfreeze, round-----> CATCHING_UP
+ *   FREEZING..DECIDING --end_unfrozen: unfreeze, Stop--------> ENDED
  *   before DECIDING --source_abort_job: unfreeze, Abort------> ABORTING --Aborted--> ENDED
  *   before DECIDING --on_stop: unfreeze, Stop----------------> ENDED(STOPPED)
  *   PLANNING..PREPARING --source_go_retry: unfreeze----------> RETRYING --back-off--> CONNECTING
@@ -75,7 +76,7 @@ struct source_event {
     uint64_t sequence;
     uint64_t batches; /* of the delta lane, sent since the job began */
     const struct digest *digests;
-    uint64_t activity; /* of a TICK: changes whenever readers and links have done something */
+    uint64_t activity;      /* of a TICK: changes whenever readers and links have done something */
     struct haul_slice jobs; /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
 };
 
@@ -90,7 +91,7 @@ enum source_action_type {
     SOURCE_ACTION_FREEZE,
     SOURCE_ACTION_UNFREEZE,
     SOURCE_ACTION_DIGEST,
-    SOURCE_ACTION_DECIDE, /* make the decision to commit durable */
+    SOURCE_ACTION_DECIDE, /* make the decision to commit durable; wait for nobody after until_ns */
     SOURCE_ACTION_RELEASE,
     SOURCE_ACTION_STOP, /* stop readers, close links */
     SOURCE_ACTION_END,  /* the result is known */
@@ -99,6 +100,7 @@ enum source_action_type {
 struct source_action {
     enum source_action_type type;
     struct message message;
+    uint64_t until_ns;
 };
 
 struct source_session_options {

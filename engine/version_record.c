@@ -255,9 +255,14 @@ enum haul_status version_record_move(struct haul_store *store, const struct haul
         return move->outcome == VERSION_RELEASED ? compare_hook(hooks, move, error) : HAUL_OK;
     }
     enum haul_status status = directory_of(store, directory, error);
-    return status == HAUL_OK ? ownership_update(haul_files_of(store), directory, change_record,
-                                                (void *)(uintptr_t)move, error)
-                             : status;
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct file_calls *calls = haul_files_of(store);
+    void *context = (void *)(uintptr_t)move;
+    return move->waits_briefly ? ownership_update_within(calls, directory, move->wait_max_ms,
+                                                         change_record, context, error)
+                               : ownership_update(calls, directory, change_record, context, error);
 }
 
 enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,

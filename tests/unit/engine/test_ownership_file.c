@@ -136,6 +136,26 @@ static void test_ownership_update__another_change_hangs__busy(void)
     fake_disk_fini(&disk);
 }
 
+/* Writers are frozen meanwhile: the wait ends when it was said. */
+static void test_ownership_update_within__another_change_hangs__busy_in_time(void)
+{
+    enum { WAIT_MS = 50 };
+    uint64_t version = 2;
+    lock_for(1000);
+    check_status(
+        ownership_update_within(&disk.calls, directory, WAIT_MS, move_all, &version, &error),
+        HAUL_BUSY);
+    check_equal(pauses_left, 1000 - WAIT_MS / 10);
+    check_status(ownership_update_within(&disk.calls, directory, 0, move_all, &version, &error),
+                 HAUL_BUSY);
+    check_equal(pauses_left, 1000 - WAIT_MS / 10);
+    (void)fake_disk_close(&disk, lock_fd);
+    check_status(ownership_update_within(&disk.calls, directory, 0, move_all, &version, &error),
+                 HAUL_OK);
+    check_equal(version_now(), 2);
+    fake_disk_fini(&disk);
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
 
 static void test_ownership_update__file_damaged__corrupt_and_kept(void)
@@ -346,6 +366,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_ownership_update__change_refuses__file_unchanged),
     CHECK_TEST(test_ownership_update__another_change_runs__waits),
     CHECK_TEST(test_ownership_update__another_change_hangs__busy),
+    CHECK_TEST(test_ownership_update_within__another_change_hangs__busy_in_time),
     CHECK_TEST(test_ownership_update__file_damaged__corrupt_and_kept),
     CHECK_TEST(test_ownership_update__disk_full__no_space_and_nothing_left),
     CHECK_TEST(test_ownership_update__unfinished_file_is_there__replaced),

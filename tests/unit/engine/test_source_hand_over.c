@@ -183,9 +183,19 @@ static void fail_one_freeze(uint64_t now_ns)
     check(does(SOURCE_ACTION_UNFREEZE));
 }
 
-static void test_source_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout(void)
+/* With the cause, and what has arrived stays. */
+static void check_ended_kept(enum haul_status status)
 {
     bool resume = false;
+    check(sends(MESSAGE_STOP, &resume));
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, status);
+}
+
+static void test_source_hand_over_on_frozen__ten_freezes_failed__kept_with_the_cause(void)
+{
     uint64_t now_ns = start_ns;
     open_session();
     start_freeze(now_ns);
@@ -196,10 +206,83 @@ static void test_source_hand_over_on_frozen__ten_freezes_failed__ends_with_timeo
         check(does(SOURCE_ACTION_FREEZE));
     }
     fail_one_freeze(++now_ns);
+    check_ended_kept(HAUL_TIMEOUT);
+    check(strstr(source_session_outcome(session)->text, "for this: test") != NULL);
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_on_frozen__journal_or_hook_cannot__kept_at_once(void)
+{
+    static const enum haul_status causes[] = {HAUL_IO, HAUL_UNSUPPORTED};
+    for (size_t i = 0; i < CHECK_COUNT(causes); i++) {
+        walk_to(SOURCE_FREEZING);
+        feed_type(SOURCE_EVENT_FROZEN, causes[i], start_ns + 1);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        check_ended_kept(causes[i]);
+        source_session_destroy(session);
+    }
+}
+
+static void walk_to_deciding(uint64_t now_ns)
+{
+    walk_to(SOURCE_PREPARING);
+    feed_prepared(1, now_ns);
+    check(does(SOURCE_ACTION_DECIDE));
+    check_equal(action.until_ns, start_ns + limit_ns);
+}
+
+/* A lock that is held, a disk that is full: the next freeze may find it otherwise. */
+static void test_source_hand_over_on_decided__not_now__unfreezes_and_another_freeze(void)
+{
+    static const enum haul_status causes[] = {HAUL_BUSY, HAUL_NO_SPACE, HAUL_NO_MEMORY};
+    for (size_t i = 0; i < CHECK_COUNT(causes); i++) {
+        walk_to_deciding(start_ns + 4);
+        feed_type(SOURCE_EVENT_DECIDED, causes[i], start_ns + 5);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        check(does(SOURCE_ACTION_ROUND));
+        check_nothing_more();
+        check_equal(source_session_state(session), SOURCE_CATCHING_UP);
+        check(!source_session_is_decided(session));
+        feed_round_done(0, 0, start_ns + 6);
+        check(does(SOURCE_ACTION_FREEZE));
+        source_session_destroy(session);
+    }
+}
+
+static void test_source_hand_over_on_decided__fenced__aborted(void)
+{
+    bool resume = false;
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_FENCED, start_ns + 5);
+    check(does(SOURCE_ACTION_UNFREEZE));
     check(does(SOURCE_ACTION_STOP));
     check(sends(MESSAGE_ABORT, &resume));
-    check_equal(source_session_state(session), SOURCE_ABORTING);
-    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_on_decided__not_now_and_path_lost__comes_back(void)
+{
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, start_ns + 5);
+    check_nothing_more();
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_BUSY, start_ns + 6);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_on_decided__not_now_and_cancelled__aborted(void)
+{
+    bool resume = false;
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_CANCEL, HAUL_CANCELLED, start_ns + 5);
+    check_nothing_more();
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_BUSY, start_ns + 6);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, HAUL_CANCELLED);
     source_session_destroy(session);
 }
 
@@ -263,7 +346,12 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_hand_over_on_frozen__nearly_late__the_deadline_stays),
     CHECK_TEST(test_source_hand_over_on_frozen__hook_failed__unfreezes),
     CHECK_TEST(test_source_hand_over_on_hook_late__hook_never_returns__ends_with_timeout),
-    CHECK_TEST(test_source_hand_over_on_frozen__ten_freezes_failed__ends_with_timeout),
+    CHECK_TEST(test_source_hand_over_on_frozen__ten_freezes_failed__kept_with_the_cause),
+    CHECK_TEST(test_source_hand_over_on_frozen__journal_or_hook_cannot__kept_at_once),
+    CHECK_TEST(test_source_hand_over_on_decided__not_now__unfreezes_and_another_freeze),
+    CHECK_TEST(test_source_hand_over_on_decided__fenced__aborted),
+    CHECK_TEST(test_source_hand_over_on_decided__not_now_and_path_lost__comes_back),
+    CHECK_TEST(test_source_hand_over_on_decided__not_now_and_cancelled__aborted),
     CHECK_TEST(test_source_hand_over_check_deadline__second_freeze__counts_from_its_own_start),
     CHECK_TEST(test_source_session__path_lost_while_frozen__unfreezes),
 };

@@ -64,7 +64,7 @@ static void decide_and_die(struct plan *plan, bool in_journal)
                                       .plan = plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(in_journal ? source_record_decide(&record, plan, &error)
+    check_status(in_journal ? source_record_decide(&record, plan, 1000, &error)
                             : version_record_move(source.store, &options.hooks, &move, &error),
                  HAUL_OK);
     plan_fini(plan);
@@ -175,7 +175,7 @@ static void begin_and_die(uint8_t job, struct plan *plan, bool decides)
     check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
     if (decides) {
         check_status(source_record_frozen(&record, &error), HAUL_OK);
-        check_status(source_record_decide(&record, plan, &error), HAUL_OK);
+        check_status(source_record_decide(&record, plan, 1000, &error), HAUL_OK);
     }
     source_record_fini(&record);
 }
@@ -205,7 +205,7 @@ static void test_source_record_find__other_ranges_were_decided__goes_on(void)
     memset(record.job, 3, sizeof(record.job));
     check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
     check_status(source_record_frozen(&record, &error), HAUL_OK);
-    check_status(source_record_decide(&record, &plan, &error), HAUL_OK);
+    check_status(source_record_decide(&record, &plan, 1000, &error), HAUL_OK);
     source_record_fini(&record);
     source_record_init(&record, &options);
     check_status(find_from("k5"), HAUL_IN_DOUBT);
@@ -366,7 +366,7 @@ static enum haul_status decide_with_fault(const struct plan *plan, unsigned call
 {
     freeze_on_disk(plan, seed);
     fake_disk_fail(&disk, call, false);
-    enum haul_status decided = source_record_decide(&record, plan, &error);
+    enum haul_status decided = source_record_decide(&record, plan, 1000, &error);
     fake_disk_fail(&disk, 0, false);
     source_record_fini(&record);
     enum haul_status found = find_after_power_loss();
@@ -411,7 +411,7 @@ static void test_source_record_decide__embedders_register_moved_on__fenced(void)
     options.hooks.version_get = version_of_embedder;
     freeze_on_disk(&plan, 1);
     record.recorded_version = 3;
-    check_status(source_record_decide(&record, &plan, &error), HAUL_FENCED);
+    check_status(source_record_decide(&record, &plan, 1000, &error), HAUL_FENCED);
     source_record_fini(&record);
     check_status(find_after_power_loss(), HAUL_OK);
     fake_disk_fini(&disk);
