@@ -11,6 +11,7 @@
 #include "plan_sample.h"
 #include "reader_pool.h"
 #include "sender_links.h"
+#include "target_commit.h"
 #include "version_record.h"
 
 enum {
@@ -188,6 +189,16 @@ static enum haul_status check_resumed(const struct source_job *job, struct haul_
     return HAUL_VERSION;
 }
 
+/* By the record; also an embedder's own does not tell what comes here just now. */
+static enum haul_status check_owned(const struct source_job *job, struct haul_error *error)
+{
+    const struct haul_source_options *options = &job->options;
+    enum haul_status status = target_commit_check_sent(options->store, &job->plan, error);
+    return status == HAUL_OK
+               ? version_record_check(options->store, &options->hooks, &job->plan, error)
+               : status;
+}
+
 enum haul_status source_job_begin(struct source_job *job, struct haul_error *error)
 {
     if (job->options.resolve) {
@@ -210,7 +221,7 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
         status = source_earlier_check_decided(&job->record.earlier, &job->plan, error);
     }
     if (status == HAUL_OK) {
-        status = version_record_check(job->options.store, &job->options.hooks, &job->plan, error);
+        status = check_owned(job, error);
     }
     return status == HAUL_OK ? begin_or_continue(job, error) : status;
 }
@@ -233,7 +244,7 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
         status = source_earlier_check_decided(&job.record.earlier, &job.plan, error);
     }
     if (status == HAUL_OK) {
-        status = version_record_check(options->store, &options->hooks, &job.plan, error);
+        status = check_owned(&job, error);
     }
     source_job_fini(&job);
     return status;

@@ -33,4 +33,11 @@ enum haul_status target_commit_finish(struct haul_store *store, const struct hau
 enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
+/* May this database send the plan's ranges? Not what an unfinished job brings to it: it owns none
+ * of that yet, or has not recorded that it does. Errors: IN_DOUBT (a job that meets the plan is
+ * prepared), BUSY (it is at another point), and those of journals: one that cannot be read may meet
+ * the plan. */
+enum haul_status target_commit_check_sent(const struct haul_store *store, const struct plan *plan,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif

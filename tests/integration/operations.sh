@@ -343,6 +343,17 @@ test_t4__owns_and_could_not_say_so__resolve_on_the_source() {
     no_job target
 }
 
+test_t5__a_job_brings_the_ranges__not_sent_on() {
+    in_document T5 'send --db B'
+    prepared
+    run 10 "$haul" send --db target --to "$front" "${send_options[@]}"
+    one_error 'is bringing a part of these ranges'
+    receive
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    send 3
+}
+
 # --- either side ----------------------------------------------------------------------------------
 
 test_d1__damaged_journal__moved_aside() {

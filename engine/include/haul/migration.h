@@ -246,14 +246,15 @@ struct haul_result {
 struct haul_migration;
 
 /* Would haul_source_start refuse, before it asks the peer? Changes nothing. Errors: its own, and
- * IN_DOUBT (an earlier job was decided and is not finished). Thread: any. */
+ * IN_DOUBT (an earlier job was decided and is not finished, or one that is prepared here would
+ * bring a part of the ranges). Thread: any. */
 enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Start a migration. What can be refused before the peer is asked is refused here.
  * Errors: INVALID, NOT_FOUND (family), MISMATCH (also: the ranges were
  * handed over before), UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs
- * on these ranges), AUTH. Thread: any. */
+ * on these ranges, or would bring them here), AUTH. Thread: any. */
 enum haul_status haul_source_start(const struct haul_source_options *options,
                                    struct haul_migration **migration,
                                    struct haul_error *error) HAUL_MUST_CHECK;

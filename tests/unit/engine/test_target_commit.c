@@ -10,6 +10,7 @@
 #include "check.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
+#include "source_job.h"
 #include "target_record.h"
 #include "version_record.h"
 
@@ -240,6 +241,61 @@ static void test_target_record_check__resumed_and_owning_would_fail__refused(voi
     finish();
 }
 
+/* --- sending on ------------------------------------------------------------------------------- */
+
+/* Would a job send from..to, which asks before it begins? */
+static enum haul_status check_sent(const char *from, const char *to)
+{
+    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options options = {
+        .store = fixture.store, .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
+    return haul_source_check(&options, &error);
+}
+
+static void test_source_check__target_job_in_any_state__not_sent_on(void)
+{
+    static const struct {
+        enum journal_type last;
+        enum haul_status expected;
+    } cases[] = {
+        {JOURNAL_PLAN, HAUL_BUSY},      {JOURNAL_PREPARED, HAUL_IN_DOUBT},
+        {JOURNAL_COMMITTED, HAUL_BUSY}, {JOURNAL_ABORTED, HAUL_BUSY},
+        {JOURNAL_DONE, HAUL_OK},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        start();
+        leave_at(cases[i].last);
+        check_status(check_sent("k", "kz"), cases[i].expected);
+        check_status(check_sent("l", "m"), HAUL_OK);
+        finish();
+    }
+}
+
+static void test_source_check__target_job_has_finished__sent_on(void)
+{
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_status(check_sent("k", "l"), HAUL_OK);
+    finish();
+}
+
+static void test_source_job_begin__target_job_is_prepared__in_doubt(void)
+{
+    const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
+    struct haul_source_options options = {
+        .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
+    struct source_job sent = {.snapshot = NULL};
+    start();
+    options.store = fixture.store;
+    leave_at(JOURNAL_PREPARED);
+    check_status(source_job_init(&sent, &options, &error), HAUL_OK);
+    check_status(source_job_begin(&sent, &error), HAUL_IN_DOUBT);
+    source_job_fini(&sent);
+    check_equal(file_count(), 1);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__committed__owned_and_over),
     CHECK_TEST(test_target_commit_finish_all__prepared__stays),
@@ -248,5 +304,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
     CHECK_TEST(test_target_record_look_up__done__committed_and_not_owned_again),
     CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
+    CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
+    CHECK_TEST(test_source_check__target_job_has_finished__sent_on),
+    CHECK_TEST(test_source_job_begin__target_job_is_prepared__in_doubt),
 };
 CHECK_MAIN("target_commit", tests)
