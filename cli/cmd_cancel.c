@@ -129,6 +129,25 @@ static enum haul_status give_up(const struct cancel_options *options, struct hau
     return status;
 }
 
+/* Its source has decided: nothing is left to give up. */
+static bool is_committed(const struct haul_job *job)
+{
+    return job->role == HAUL_JOB_TARGET && job->claim == HAUL_JOB_SERVES;
+}
+
+static enum haul_status finish_committed(struct haul_store *store, const struct haul_job *job,
+                                         struct output *output, struct haul_error *error)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    enum haul_status status = haul_job_finish(store, NULL, job, error);
+    json_output_job(job->id, id);
+    if (status == HAUL_OK) {
+        output_line(output, "job %.8s was committed and is finished: this database owns its ranges",
+                    id);
+    }
+    return status;
+}
+
 /* Every job is tried; the first failure is the answer. */
 static enum haul_status give_up_all(const struct cancel_options *options,
                                     const struct haul_job *jobs, size_t count, size_t *cancelled,
@@ -142,9 +161,11 @@ static enum haul_status give_up_all(const struct cancel_options *options,
         if (!is_selected(options, &jobs[i])) {
             continue;
         }
-        enum haul_status ended =
-            give_up(options, store, &jobs[i], status == HAUL_OK ? error : &second);
-        *cancelled += ended == HAUL_OK && !job_text_is_over(&jobs[i]);
+        struct haul_error *answer = status == HAUL_OK ? error : &second;
+        bool committed = is_committed(&jobs[i]);
+        enum haul_status ended = committed ? finish_committed(store, &jobs[i], output, answer)
+                                           : give_up(options, store, &jobs[i], answer);
+        *cancelled += ended == HAUL_OK && !committed && !job_text_is_over(&jobs[i]);
         status = status == HAUL_OK ? ended : status;
     }
     if (store != NULL) {
@@ -242,7 +263,8 @@ const struct command command_cancel = {
     .details =
         "A running job is told to end, and waited for: before its decision the source keeps\n"
         "the ranges and the receiver removes what it has of them; after it the job is\n"
-        "finished. Jobs that were left by a process that is gone are given up the same way.\n"
+        "finished. Jobs that were left by a process that is gone are given up the same way; a\n"
+        "receiver's job that is committed needs no source, and is finished.\n"
         "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
         "the other side is lost for good, --accept-two-owners ends the job all the same.\n"
         "\n"

@@ -14,6 +14,7 @@
 #include "journal.h"
 #include "journal_directory.h"
 #include "source_record.h"
+#include "target_commit.h"
 #include "target_record.h"
 #include "version_record.h"
 #include "wall_clock.h"
@@ -233,4 +234,16 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
                                "`haul owner --reclaim` takes the ranges back");
     }
     return status;
+}
+
+/* --- finishing -------------------------------------------------------------------------------- */
+
+enum haul_status haul_job_finish(struct haul_store *store, const struct haul_hooks *hooks,
+                                 const struct haul_job *job, struct haul_error *error)
+{
+    static const struct haul_hooks none;
+    if (job->role != HAUL_JOB_TARGET) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "only a target's job is committed");
+    }
+    return target_commit_finish_job(store, hooks == NULL ? &none : hooks, job->id, error);
 }

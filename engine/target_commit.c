@@ -125,6 +125,20 @@ enum haul_status target_commit_finish_all(struct haul_store *store, const struct
     return status;
 }
 
+enum haul_status target_commit_finish_job(struct haul_store *store, const struct haul_hooks *hooks,
+                                          const uint8_t job[HAUL_JOB_BYTES],
+                                          struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status =
+        job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
+    if (status == HAUL_OK && target_others_phase(journal_state(journal)) != JOB_COMMITTED) {
+        journal_close(journal);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job is not committed");
+    }
+    return status == HAUL_OK ? target_commit_finish(store, hooks, journal, error) : status;
+}
+
 /* --- sending on ------------------------------------------------------------------------------- */
 
 static enum haul_status refuse_sent(const struct journal *journal, struct haul_error *error)

@@ -33,6 +33,12 @@ enum haul_status target_commit_finish(struct haul_store *store, const struct hau
 enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The same of one job. Errors: NOT_FOUND, INVALID (it is neither), and those of
+ * target_commit_finish. */
+enum haul_status target_commit_finish_job(struct haul_store *store, const struct haul_hooks *hooks,
+                                          const uint8_t job[HAUL_JOB_BYTES],
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
 /* May this database send the plan's ranges? Not what an unfinished job brings to it: it owns none
  * of that yet, or has not recorded that it does. Errors: IN_DOUBT (a job that meets the plan is
  * prepared), BUSY (it is at another point), and those of journals: one that cannot be read may meet

@@ -13,6 +13,7 @@
 #include "migration_thread.h"
 #include "poll_group.h"
 #include "target_callers.h"
+#include "target_commit.h"
 #include "target_job.h"
 #include "target_record.h"
 #include "tcp_listener.h"
@@ -39,6 +40,7 @@ struct target_migration {
     struct awaited_job awaited;    /* `once` */
     struct call give_up_call;      /* of the awaited job */
     struct call_steps give_up_steps;
+    struct call finish_call;        /* of jobs that were left behind COMMITTED */
     enum migration_request request; /* what the jobs were told of */
     bool ended;
 };
@@ -175,6 +177,24 @@ static void call_give_up(void *context, struct haul_error *error)
     struct target_migration *target = context;
     error->status = target_record_give_up(target->options.store, target->awaited.hello.job.bytes,
                                           &target->give_up_steps.steps, error);
+}
+
+/* Runs before the first Hello is answered. */
+static void call_finish(void *context, struct haul_error *error)
+{
+    struct target_migration *target = context;
+    const struct haul_target_options *options = &target->options;
+    error->status = target_commit_finish_all(options->store, &options->hooks, error);
+}
+
+/* What is not finished now is tried again for the next plan. */
+static void on_finished(const struct target_migration *target)
+{
+    const struct haul_error *error = &target->finish_call.error;
+    if (error->status != HAUL_OK) {
+        haul_log(target->options.log, HAUL_LOG_WARNING, "a committed job is not finished yet: %s",
+                 error->text);
+    }
 }
 
 /* The awaited job was discarded, or cannot be. */
@@ -314,6 +334,8 @@ static bool poll_jobs(struct target_migration *target)
     while ((call = call_worker_result(target->worker)) != NULL) {
         if (call == &target->give_up_call) {
             on_given_up(target);
+        } else if (call == &target->finish_call) {
+            on_finished(target);
         } else {
             target_job_returned(call->context, call);
         }
@@ -551,6 +573,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     target->base.cpu_list = options->cpu_list;
     target->clock = &clock_monotonic;
     target->give_up_call = (struct call){.run = call_give_up, .context = target};
+    target->finish_call = (struct call){.run = call_finish, .context = target};
     enum haul_status status = resolve_options(target, options, error);
     if (status == HAUL_OK) {
         status = migration_init(&target->base, error);
@@ -569,6 +592,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
         status = listen_all(target, error);
     }
     if (status == HAUL_OK) {
+        call_worker_submit(target->worker, &target->finish_call);
         status = migration_start(&target->base, error);
     }
     if (status != HAUL_OK) {

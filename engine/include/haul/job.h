@@ -78,6 +78,15 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
                                         bool accept_two_owners,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Finish a target's job whose source has decided (phase COMMITTED: this database owns the ranges,
+ * and no source is needed for the rest). A receiver does it when it starts. `hooks`: those of the
+ * receiver; NULL: it has none.
+ * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is not committed, or is a source's), and
+ * those of the store and of the hook: the job stays. Thread: one for each store. */
+enum haul_status haul_job_finish(struct haul_store *store, const struct haul_hooks *hooks,
+                                 const struct haul_job *job,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "haul/job.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "source_job.h"
@@ -223,6 +224,55 @@ static void test_target_record_look_up__done__committed_and_not_owned_again(void
     finish();
 }
 
+/* A receiver starts, and nobody comes. */
+static void test_target_start__committed_job_was_left__finished_without_its_source(void)
+{
+    struct haul_target_options options = {.listen = "127.0.0.1:0", .mode = HAUL_MODE_TCP};
+    struct haul_migration *migration = NULL;
+    start();
+    options.store = fixture.store;
+    options.hooks = hooks;
+    leave_at(JOURNAL_COMMITTED);
+    check_or_stop(haul_target_start(&options, &migration, &error) == HAUL_OK);
+    haul_migration_destroy(migration); /* calls that were promised run first */
+    check_equal(own_count, 1);
+    check(is_imported());
+    check_equal(file_count(), 0);
+    finish();
+}
+
+static struct haul_job the_job(void)
+{
+    struct haul_job left = {.role = HAUL_JOB_TARGET};
+    memcpy(left.id, job, HAUL_JOB_BYTES);
+    return left;
+}
+
+static void test_job_finish__committed__owned_and_over(void)
+{
+    start();
+    const struct haul_job left = the_job();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_OK);
+    check(is_imported());
+    check_equal(own_count, 0);
+    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_NOT_FOUND);
+    finish();
+}
+
+static void test_job_finish__prepared_or_a_sources__invalid_and_stays(void)
+{
+    start();
+    struct haul_job left = the_job();
+    leave_at(JOURNAL_PREPARED);
+    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID);
+    left.role = HAUL_JOB_SOURCE;
+    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID);
+    check(!is_imported());
+    check_equal(file_count(), 1);
+    finish();
+}
+
 /* --- going on --------------------------------------------------------------------------------- */
 
 /* What owning needs is looked at again: here the record, which cannot be read any more. */
@@ -303,6 +353,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
     CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
     CHECK_TEST(test_target_record_look_up__done__committed_and_not_owned_again),
+    CHECK_TEST(test_target_start__committed_job_was_left__finished_without_its_source),
+    CHECK_TEST(test_job_finish__committed__owned_and_over),
+    CHECK_TEST(test_job_finish__prepared_or_a_sources__invalid_and_stays),
     CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
     CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
     CHECK_TEST(test_source_check__target_job_has_finished__sent_on),
