@@ -33,8 +33,8 @@ enum haul_status ownership_update(const struct file_calls *calls, const char *di
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Hold the lock of invariant 2 over several steps: what was found out stays true until
- * ownership_unlock. Makes the directory when it is missing. Others wait for 2 s, a
- * source that decides as long as its freeze may last, and are BUSY then. `calls` NULL: the system's.
+ * ownership_unlock. Makes the directory when it is missing. Others wait for 2 s, a source that
+ * decides as long as its freeze may last, and are BUSY then. `calls` NULL: the system's.
  * Errors: BUSY (a change does not end), NO_SPACE, IO. */
 enum haul_status ownership_lock(const struct file_calls *calls, const char *directory, int *lock_fd,
                                 struct haul_error *error) HAUL_MUST_CHECK;
