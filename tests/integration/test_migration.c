@@ -578,16 +578,15 @@ static enum haul_status refuse_freeze(void *context, uint32_t deadline_ms, struc
     return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "writers do not stop");
 }
 
-static void test_migration__never_frozen__unreserved_and_cleared(void)
+static void test_migration__never_frozen__not_owned(void)
 {
     struct guard guard = {0};
     open_world();
     world.source_options.hooks.freeze = refuse_freeze;
     check_status(migrate_guarded(&guard), HAUL_TIMEOUT);
     check_equal(guard.reserved, 1);
-    check_equal(guard.unreserved, 1);
     check_equal(guard.owned, 0);
-    check_equal(rocks_fixture_count(&world.target, "default"), 0);
+    check_equal(rocks_fixture_count(&world.source, "default"), 1000);
     close_world();
 }
 
@@ -657,6 +656,22 @@ static void test_migration__range_moved_before_the_decision__fenced_and_unfrozen
     check_equal(guard.unreserved, 1);
     check_equal(rocks_fixture_count(&world.target, "default"), 0);
     check_equal(rocks_fixture_count(&world.source, "default"), 1000);
+    close_world();
+}
+
+static void test_migration__fenced_at_the_decision__unreserved_and_cleared(void)
+{
+    struct guard guard = {0};
+    struct guard source_guard = {0};
+    open_world();
+    released_count = 1;
+    world.source_options.hooks =
+        (struct haul_hooks){.context = &source_guard, .freeze = move_version_on};
+    check_status(migrate_guarded(&guard), HAUL_FENCED);
+    check_equal(guard.reserved, 1);
+    check_equal(guard.unreserved, 1);
+    check_equal(guard.owned, 0);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
     close_world();
 }
 
@@ -732,7 +747,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__foreign_write_into_the_range__digest_differs),
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
     CHECK_TEST(test_migration__committed__reserved_then_owned),
-    CHECK_TEST(test_migration__never_frozen__unreserved_and_cleared),
+    CHECK_TEST(test_migration__never_frozen__not_owned),
+    CHECK_TEST(test_migration__fenced_at_the_decision__unreserved_and_cleared),
     CHECK_TEST(test_migration__version_moved_before_the_decision__committed),
     CHECK_TEST(test_migration__range_moved_before_the_decision__fenced_and_unfrozen),
     CHECK_TEST(test_migration__metadata_family_named__is_there_before_the_rest),
