@@ -105,6 +105,24 @@ static void leave_in_doubt(struct target_session *session, const struct haul_err
     target_end(session);
 }
 
+void target_say_stop(struct target_session *session, const struct haul_error *error)
+{
+    if (session->channel_up) {
+        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+    }
+}
+
+/* A disk is full: the source may come back when there is room. Nothing is flushed and nothing
+ * removed, for both need room; the recorded positions tell what stays. */
+static void keep_recorded(struct target_session *session, const struct haul_error *error)
+{
+    session->outcome = *error;
+    session->kept = true;
+    target_say_stop(session, error);
+    target_end(session);
+}
+
 void target_fail(struct target_session *session, const struct haul_error *error)
 {
     switch (session->state) {
@@ -123,7 +141,11 @@ void target_fail(struct target_session *session, const struct haul_error *error)
     case TARGET_RECEIVING:
     case TARGET_FLUSHING:
     case TARGET_RECORDING:
-        target_clear(session, error);
+        if (error->status == HAUL_NO_SPACE && session->state != TARGET_CHECKING) {
+            keep_recorded(session, error);
+        } else {
+            target_clear(session, error);
+        }
         return;
     case TARGET_PREPARED:
         leave_in_doubt(session, error);

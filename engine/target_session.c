@@ -188,15 +188,6 @@ static void on_cleared(struct target_session *session, const struct target_event
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
-/* This side ends its attempt, and keeps what it has. */
-static void say_stop(struct target_session *session, const struct haul_error *error)
-{
-    if (session->channel_up) {
-        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
-    }
-}
-
 static void on_stop(struct target_session *session, const struct haul_error *error)
 {
     bool stops = session->state != TARGET_OWNING && session->state != TARGET_CLEARING &&
@@ -207,7 +198,7 @@ static void on_stop(struct target_session *session, const struct haul_error *err
     if (!stops) {
         return; /* decided, or on its way to the end */
     }
-    say_stop(session, error);
+    target_say_stop(session, error);
     target_keep(session, error);
     if (session->recorded) {
         haul_error_hint(
@@ -328,7 +319,7 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
                    "nothing has moved for %u s, though the source is there; what it sent is kept",
                    stall_watch_limit_s(&session->stall, idle));
     haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
-    say_stop(session, &error);
+    target_say_stop(session, &error);
     if (session->state == TARGET_PREPARED) {
         target_fail(session, &error);
     } else {

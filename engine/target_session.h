@@ -15,6 +15,7 @@
  *   WAITING..GREETED --Abort, nothing begun / Aborted--> ENDED
  *   GREETED..PREPARED --Abort, begun / clear--> CLEARING --cleared / Aborted--> ENDED
  *   CHECKING..RECORDING --failure, cancel / Abort, clear--> CLEARING --cleared--> ENDED
+ *   RECEIVING..RECORDING --no space / Stop--> ENDED(NO_SPACE)   (what is recorded is kept)
  *   RECEIVING, FLUSHING --stop, Stop / keep--> KEEPING --kept--> ENDED(STOPPED or CLOSED)
  *   WAITING..GREETED, CHECKING, RECORDING --stop, Stop--> ENDED(STOPPED or CLOSED)
  *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)

@@ -423,8 +423,8 @@ static void test_target_session_event__recording_fails__no_prepared(void)
 {
     start();
     walk_to(TARGET_RECORDING);
-    feed(TARGET_EVENT_RECORDED, HAUL_NO_SPACE);
-    check_cleared(HAUL_NO_SPACE);
+    feed(TARGET_EVENT_RECORDED, HAUL_IO);
+    check_cleared(HAUL_IO);
     finish();
 }
 

@@ -203,8 +203,23 @@ static void test_target_session_event__local_failure__refused_cleared_or_in_doub
     for (int at = TARGET_WAITING; at <= TARGET_PREPARED; at++) {
         start();
         walk_to((enum target_state)at);
+        feed(TARGET_EVENT_FAILED, HAUL_IO);
+        check_given_up(at, HAUL_IO);
+        finish();
+    }
+}
+
+/* Room may be made, and what has arrived is worth the wait: nothing is flushed, nothing cleared. */
+static void test_target_session_event__disk_full__stop_and_kept(void)
+{
+    for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
+        start();
+        walk_to((enum target_state)at);
         feed(TARGET_EVENT_FAILED, HAUL_NO_SPACE);
-        check_given_up(at, HAUL_NO_SPACE);
+        (void)take_message(MESSAGE_STOP);
+        take_end();
+        check_status(outcome()->status, HAUL_NO_SPACE);
+        check(target_session_is_resumable(session));
         finish();
     }
 }
@@ -430,6 +445,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__channel_lost_while_clearing__cleared_in_silence),
     CHECK_TEST(test_target_session_event__cancel__refused_cleared_or_in_doubt),
     CHECK_TEST(test_target_session_event__local_failure__refused_cleared_or_in_doubt),
+    CHECK_TEST(test_target_session_event__disk_full__stop_and_kept),
     CHECK_TEST(test_target_session_event__message_out_of_place__protocol),
     CHECK_TEST(test_target_session_event__ended__everything_ignored),
     CHECK_TEST(test_target_session_event__late_answers__dropped),
