@@ -235,8 +235,8 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
         return may_name_peer(state, &record->peer);
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
-    case JOURNAL_FROZEN:
-        return state->phase == JOURNAL_PHASE_COPYING;
+    case JOURNAL_FROZEN: /* behind another one: the disk did not take the UNFROZEN in between */
+        return state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
     case JOURNAL_UNFROZEN:
         return state->frozen && state->outcome != JOURNAL_COMMIT;
     case JOURNAL_DECISION:

@@ -354,6 +354,50 @@ test_t5__a_job_brings_the_ranges__not_sent_on() {
     send 3
 }
 
+# B dies between its journal's COMMITTED and its record, and A is gone before B is back.
+owned_but_not_recorded() {
+    strace -o /dev/null true 2>/dev/null || skip 'no right to trace a process'
+    make_database source 500
+    receive
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qq -o "$work/trace" -p "$receiver_pid" \
+        -P target/haul/ownership.tmp -e trace=rename -e inject=rename:signal=KILL 2>"$work/strace.err" &
+    local tracer=$! i
+    for ((i = 0; i < 1000; i++)); do
+        ! grep -qE '^TracerPid:[[:space:]]*[1-9]' "/proc/$receiver_pid/status" || break
+        sleep 0.02
+    done
+    send 10
+    wait "$tracer" || true
+    reap "$receiver_pid" || true
+    says target COMMITTED
+    rm -r source
+}
+
+test_t6__owned_but_not_recorded__receiver_finishes_it() {
+    in_document T6 'haul recv --db B'
+    owned_but_not_recorded
+    receive
+    local i
+    for ((i = 0; i < 1000; i++)); do
+        [[ -n $(find target/haul -name '*.journal') ]] || break
+        sleep 0.02
+    done
+    kill_and_reap "$receiver_pid"
+    no_job target
+    run 0 "$haul" owner --db target
+    grep -q 'taken over' "$work/out" || fail 'the range is not in the record'
+}
+
+test_t6__owned_but_not_recorded__cancel_finishes_it() {
+    in_document T6 'haul recv --db B'
+    grep -F "| T6 |" "$document" | grep -qF "haul cancel --db B" || fail "no haul cancel"
+    owned_but_not_recorded
+    run 0 "$haul" cancel --db target
+    no_job target
+    run 0 "$haul" owner --db target
+    grep -q 'taken over' "$work/out" || fail 'the range is not in the record'
+}
+
 # --- either side ----------------------------------------------------------------------------------
 
 test_d1__damaged_journal__moved_aside() {

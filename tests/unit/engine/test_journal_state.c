@@ -86,9 +86,9 @@ static void check_phase(enum journal_role role, const struct phase_case *phase)
 static void test_journal_state_reserve__source_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PAb"},    {"P", "ASb"},   {"PS", "ASFb"}, {"PSF", "AUC"},  {"PSFU", "ASFb"},
+        {"", "PAb"},    {"P", "ASb"},   {"PS", "ASFb"}, {"PSF", "AFUC"},  {"PSFU", "ASFb"},
         {"PSFC", "R"},  {"PSFCR", "D"}, {"PSFCRD", ""}, {"PSA", "D"},    {"PSFA", "U"},
-        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""}, {"PSb", "ASFb"}, {"PSbF", "AUC"},
+        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""}, {"PSb", "ASFb"}, {"PSbF", "AFUC"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
