@@ -215,7 +215,9 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     if (status != HAUL_OK) {
         return status;
     }
-    if (apply_stream_wants_flush(stream)) {
+    /* Deltas while nothing waits: what is synced now is not synced while writes are frozen. */
+    bool pauses = stream->stream == NULL && mailbox_count(thread->work) == 0;
+    if (apply_stream_wants_flush(stream, pauses)) {
         status = make_durable(thread, stream, error);
     }
     if (status == HAUL_OK) {

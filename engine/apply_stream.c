@@ -9,8 +9,8 @@
 #include "planted_bug.h"
 #include "raw_batch.h"
 
-/* Sync the log after so much: a resume repeats at most this of a stream. */
-enum { SYNC_BYTES = 32 << 20 };
+/* Sync the log after so much: a resume repeats at most this of a stream. In a pause sooner. */
+enum { SYNC_BYTES = 32 << 20, SYNC_IN_PAUSE_BYTES = 256 << 10 };
 
 void stream_position_fini(struct stream_position *position)
 {
@@ -375,7 +375,7 @@ enum haul_status apply_stream_take(struct apply_stream *stream, const struct slo
     return HAUL_OK;
 }
 
-bool apply_stream_wants_flush(const struct apply_stream *stream)
+bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses)
 {
     if (fragment_assembly_is_open(&stream->fragments)) {
         return false;
@@ -383,7 +383,8 @@ bool apply_stream_wants_flush(const struct apply_stream *stream)
     if (stream->lane == HAUL_LANE_INGEST) {
         return stream->finished ? stream->dirty : table_lane_is_full(&stream->tables);
     }
-    return stream->unsynced_bytes >= SYNC_BYTES || (stream->finished && stream->dirty);
+    return stream->unsynced_bytes >= (pauses ? SYNC_IN_PAUSE_BYTES : SYNC_BYTES) ||
+           (stream->finished && stream->dirty);
 }
 
 enum haul_status apply_stream_flush(struct apply_stream *stream, struct haul_error *error)

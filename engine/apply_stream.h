@@ -114,8 +114,8 @@ enum haul_status apply_stream_take(struct apply_stream *stream, const struct slo
                                    struct haul_slice payload, uint64_t *records,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Is it time to make what was applied durable? */
-bool apply_stream_wants_flush(const struct apply_stream *stream);
+/* Is it time to make what was applied durable? `pauses`: nothing else is to be done. */
+bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses);
 /* Make the ingest lane's part durable (the write-batch lane is synced by the store as a whole). */
 enum haul_status apply_stream_flush(struct apply_stream *stream,
                                     struct haul_error *error) HAUL_MUST_CHECK;

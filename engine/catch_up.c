@@ -5,30 +5,47 @@
 enum {
     /* Rounds before a lag that does not shrink ends the job. */
     ROUND_COUNT_MAX = 1000,
-    /* Rounds go on behind the lag limit until one is this much smaller, but not for ever. */
+    /* Rounds go on behind the lag limit until one is this much smaller, and then as long as each is
+     * clearly smaller than the one before, down to what no pause shows. But not for ever. */
     NEAR_SHARE = 8,
+    NEAR_ENOUGH_SHARE = 64,
     NEAR_ROUND_COUNT_MAX = 50,
 };
 
 void catch_up_init(struct catch_up *catch_up, uint64_t lag_bytes_max)
 {
-    *catch_up = (struct catch_up){.lag_bytes_max = lag_bytes_max};
+    /* Of a first round nobody knows yet that the next will not be smaller. */
+    *catch_up = (struct catch_up){.lag_bytes_max = lag_bytes_max, .lag_bytes = UINT64_MAX};
 }
 
 void catch_up_note_round(struct catch_up *catch_up, uint64_t lag_bytes, uint64_t batches)
 {
     catch_up->rounds++;
+    catch_up->earlier_lag_bytes = catch_up->lag_bytes;
     catch_up->lag_bytes = lag_bytes;
     catch_up->earlier_batches = catch_up->batches;
     catch_up->batches = batches;
 }
 
+/* By a quarter at least: another round is worth its while. */
+static bool shrinks(const struct catch_up *catch_up)
+{
+    return catch_up->lag_bytes < catch_up->earlier_lag_bytes - catch_up->earlier_lag_bytes / 4;
+}
+
+static bool is_small(const struct catch_up *catch_up)
+{
+    if (catch_up->rounds > NEAR_ROUND_COUNT_MAX ||
+        catch_up->lag_bytes <= catch_up->lag_bytes_max / NEAR_ENOUGH_SHARE) {
+        return true;
+    }
+    return catch_up->lag_bytes <= catch_up->lag_bytes_max / NEAR_SHARE && !shrinks(catch_up);
+}
+
 /* Has the target applied all but the last round, and was that a small one? */
 static bool is_near(const struct catch_up *catch_up, uint64_t applied_batches)
 {
-    bool small = catch_up->lag_bytes <= catch_up->lag_bytes_max / NEAR_SHARE ||
-                 catch_up->rounds > NEAR_ROUND_COUNT_MAX;
-    return small && applied_batches >= catch_up->earlier_batches;
+    return is_small(catch_up) && applied_batches >= catch_up->earlier_batches;
 }
 
 enum catch_up_step catch_up_next(const struct catch_up *catch_up, uint64_t applied_batches)

@@ -4,7 +4,8 @@
  * are frozen is the pause.
  *
  *   lag over the limit----------------------------------> ROUND, after very many GIVE_UP
- *   within, the target has not applied enough-----------> WAIT, and ROUND when it has applied all
+ *   within, but the target has not applied enough, or
+ *   the next round will be a good deal smaller----------> WAIT, and ROUND when it has applied all
  *   within, and near------------------------------------> FREEZE
  *
  * Pure arithmetic over what it is told. Thread: the loop's. */
@@ -18,9 +19,10 @@ enum catch_up_step { CATCH_UP_ROUND, CATCH_UP_WAIT, CATCH_UP_FREEZE, CATCH_UP_GI
 
 struct catch_up {
     uint64_t lag_bytes_max;
-    uint64_t lag_bytes;       /* of the last round */
-    uint64_t batches;         /* sent so far, of all rounds */
-    uint64_t earlier_batches; /* those sent before the last round */
+    uint64_t lag_bytes;         /* of the last round */
+    uint64_t earlier_lag_bytes; /* of the one before */
+    uint64_t batches;           /* sent so far, of all rounds */
+    uint64_t earlier_batches;   /* those sent before the last round */
     uint64_t rounds;
 };
 

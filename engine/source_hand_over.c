@@ -131,6 +131,7 @@ void source_hand_over_on_frozen(struct source_session *session, const struct sou
         give_up_freeze(session, now_ns);
         return;
     }
+    session->freeze.started_ns = event->frozen_ns;
     source_enter(session, SOURCE_DRAINING,
                  HAUL_PLANTED_BUG(FROZEN_FOR_EVER) ? CLOCK_NEVER : session->freeze.deadline_ns);
     source_start_round(session);

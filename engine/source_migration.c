@@ -38,6 +38,7 @@ struct source_migration {
     struct call decide_call;
     uint64_t decide_until_ns; /* of decide_call */
     struct call released_call;
+    uint64_t frozen_ns; /* when the freeze hook was called */
     struct poll_group *group;
     struct control_channel *channel;
     struct source_session *session;
@@ -75,6 +76,7 @@ static void note_loss(struct source_migration *source)
 
 static void feed(struct source_migration *source, struct source_event *event)
 {
+    event->frozen_ns = source->frozen_ns;
     source_session_event(source->session, event, now_ns(source));
     note_loss(source);
 }
@@ -92,12 +94,10 @@ static void call_freeze(void *context, struct haul_error *error)
 {
     struct source_migration *source = context;
     const struct haul_hooks *hooks = &source->job.options.hooks;
-    error->status = HAUL_OK;
-    if (hooks->freeze != NULL) {
+    error->status = source_record_frozen(&source->job.record, error); /* writers do not wait */
+    source->frozen_ns = now_ns(source);
+    if (error->status == HAUL_OK && hooks->freeze != NULL) {
         error->status = hooks->freeze(hooks->context, source->job.options.freeze_max_ms, error);
-    }
-    if (error->status == HAUL_OK) {
-        error->status = source_record_frozen(&source->job.record, error);
     }
 }
 

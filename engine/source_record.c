@@ -26,14 +26,15 @@ void source_record_fini(struct source_record *record)
 /* --- earlier jobs ----------------------------------------------------------------------------- */
 
 static enum haul_status append_decision(struct source_record *record, const struct plan *plan,
-                                        struct haul_error *error)
+                                        bool sync, struct haul_error *error)
 {
     struct journal_record decision = {.type = JOURNAL_DECISION,
                                       .decision = {.commit = true,
                                                    .old_version = plan->old_version,
                                                    .new_version = plan->new_version,
                                                    .epoch = record->epoch}};
-    return journal_append(record->journal, &decision, !HAUL_PLANTED_BUG(DECISION_UNSYNCED), error);
+    return journal_append(record->journal, &decision, sync && !HAUL_PLANTED_BUG(DECISION_UNSYNCED),
+                          error);
 }
 
 enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
@@ -64,7 +65,7 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
                                          error);
         plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
     }
-    return status == HAUL_OK ? append_decision(record, plan, error) : status;
+    return status == HAUL_OK ? append_decision(record, plan, true, error) : status;
 }
 
 /* The first job, of those that were given up, whose target may be at the other end. */
@@ -344,13 +345,13 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                       .records = record->moved.count,
                                       .bytes = record->moved.bytes};
     /* Without a register of the embedder's the change of the ownership record is the decision, and
-     * the journal repeats it; with one, the journal's record is. */
+     * the journal repeats it, which RELEASED makes durable; with one, the journal's record is. */
     enum haul_status status = version_record_move(record->source->store, hooks, &move, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = append_decision(record, plan, error);
     bool is_the_decision = hooks->version_get != NULL;
+    status = append_decision(record, plan, is_the_decision, error);
     if (status == HAUL_OK || !is_the_decision) {
         return HAUL_OK;
     }

@@ -74,7 +74,8 @@ struct source_event {
     struct message *message; /* the session may take its parts; the owner releases it */
     uint64_t bytes;
     uint64_t sequence;
-    uint64_t batches; /* of the delta lane, sent since the job began */
+    uint64_t batches;   /* of the delta lane, sent since the job began */
+    uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
     uint64_t activity;      /* of a TICK: changes whenever readers and links have done something */
     struct haul_slice jobs; /* earlier ones that the target is told of, HAUL_JOB_BYTES each */

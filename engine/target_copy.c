@@ -137,6 +137,9 @@ static enum target_copy_news on_applied(struct target_copy *copy, const struct a
     copy->progress_due = true;
     if (note->stream == PLAN_DELTA_STREAM) {
         copy->delta_batches++;
+        if (receiver_links_unapplied(&copy->links) == 0) {
+            target_copy_hurry_progress(copy); /* the source waits for this before it freezes */
+        }
         return TARGET_COPY_DELTA;
     }
     if (note->stream_finished) {

@@ -226,7 +226,7 @@ static bool take(struct rig *rig, const struct slot_header *header, struct haul_
         return false;
     }
     haul_assert(stream->lane == HAUL_LANE_INGEST || rig->store.applied == before + records);
-    if (apply_stream_wants_flush(stream)) {
+    if (apply_stream_wants_flush(stream, false)) {
         flush(rig, index);
     }
     return true;

@@ -379,6 +379,36 @@ static void test_applier_destroy__notes_and_an_open_table__nothing_is_left(void)
     close_applier();
 }
 
+/* A block of the delta lane with one record of 60,000 bytes. */
+static struct block *delta_block(uint32_t index, uint64_t batch)
+{
+    static uint8_t zeros[60000];
+    struct raw_batch_writer writer;
+    raw_batch_begin(&writer, memory[index] + SLOT_HEADER_BYTES, SLOT_BYTES - SLOT_HEADER_BYTES);
+    check(raw_batch_put(&writer, 0, text_slice("c"), slice_of(zeros, sizeof(zeros))));
+    struct block *block = prepare(index, PLAN_DELTA_STREAM, raw_batch_finish(&writer), 1);
+    block->header.lane = LANE_DELTA;
+    block->header.batch = batch;
+    return block;
+}
+
+/* The writers of a source that freezes wait for the last sync: it should find little. */
+static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(void)
+{
+    open_applier(1);
+    for (uint64_t batch = 0; batch < 5; batch++) {
+        check_equal(sync_count, 0);
+        applier_take(applier, NULL, delta_block(0, batch));
+        if (batch == 4) {
+            expect(APPLIER_DURABLE); /* before the source hears that it was applied */
+        }
+        expect(APPLIER_APPLIED);
+        expect(APPLIER_FREED);
+    }
+    check_equal(sync_count, 1);
+    close_applier();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_applier_take__our_own_memory__applied_then_freed),
     CHECK_TEST(test_applier_take__memory_that_the_peer_can_write__freed_first),
@@ -393,6 +423,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_applier_flush__several_threads__each_answers),
     CHECK_TEST(test_applier_flush__record_still_in_pieces__its_stream_is_not_told),
     CHECK_TEST(test_applier_destroy__notes_and_an_open_table__nothing_is_left),
+    CHECK_TEST(test_applier_take__deltas_and_nothing_waits__synced_each_256_kib),
 };
 
 CHECK_MAIN("applier", tests)

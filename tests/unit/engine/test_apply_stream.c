@@ -426,7 +426,7 @@ static void test_apply_stream_take__fragments__applied_with_the_last(void)
     size_t size = single(family_id, "cccccc").size;
     check_status(take(0, SLOT_FRAGMENT, fragment(size, 0, 7), 0), HAUL_OK);
     check_equal(applied, 0);
-    check(!apply_stream_wants_flush(&stream));
+    check(!apply_stream_wants_flush(&stream, false));
     check_status(take(1, SLOT_FRAGMENT, fragment(size, 7, size), 1), HAUL_OK);
     check_equal(applied, 1);
     check(has(family_id, "cccccc"));
@@ -494,13 +494,13 @@ static void test_apply_stream_wants_flush__table_size_reached__true(void)
     begin();
     add_put(family_id, "c", value);
     check_status(take(0, 0, finish(), 1), HAUL_OK);
-    check(!apply_stream_wants_flush(&stream));
+    check(!apply_stream_wants_flush(&stream, false));
     begin();
     add_put(family_id, "d", value);
     check_status(take(1, 0, finish(), 1), HAUL_OK);
-    check(apply_stream_wants_flush(&stream));
+    check(apply_stream_wants_flush(&stream, false));
     check_status(apply_stream_flush(&stream, &error), HAUL_OK);
-    check(!apply_stream_wants_flush(&stream));
+    check(!apply_stream_wants_flush(&stream, false));
     close_all();
 }
 
@@ -569,9 +569,9 @@ static void test_apply_stream_position__finished_stream__takes_nothing_more(void
 {
     open_snapshot(HAUL_LANE_WRITE_BATCH);
     check_status(take(0, SLOT_LAST, single(family_id, "d"), 1), HAUL_OK);
-    check(apply_stream_wants_flush(&stream));
+    check(apply_stream_wants_flush(&stream, false));
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
-    check(!apply_stream_wants_flush(&stream));
+    check(!apply_stream_wants_flush(&stream, false));
     check(position.finished);
     apply_stream_fini(&stream);
     open_stream(HAUL_LANE_WRITE_BATCH, false);
@@ -625,16 +625,17 @@ static void test_apply_stream_wants_flush__32_mib_written__true(void)
     for (uint64_t number = 0; number < 32; number++) {
         struct raw_batch_writer large;
         char key[KEY_BYTES + 1] = {'c', (char)('0' + number)};
-        check(!apply_stream_wants_flush(&stream));
+        check(!apply_stream_wants_flush(&stream, false));
+        check(apply_stream_wants_flush(&stream, true) == (number > 0)); /* in a pause sooner */
         raw_batch_begin(&large, bytes, MIB);
         check(raw_batch_put(&large, family_id, text_slice(key), slice_of(zeros, MIB - around)));
         struct haul_slice batch = slice_of(bytes, raw_batch_finish(&large));
         check_equal(batch.size, MIB);
         check_status(take(number, 0, batch, 1), HAUL_OK);
     }
-    check(apply_stream_wants_flush(&stream));
+    check(apply_stream_wants_flush(&stream, false));
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
-    check(!apply_stream_wants_flush(&stream));
+    check(!apply_stream_wants_flush(&stream, false));
     close_all();
     free(zeros);
     free(bytes);

@@ -402,6 +402,29 @@ static void test_source_record_decide__embedders_register_and_power_loss__answer
     rocks_fixture_close(&source);
 }
 
+/* The change of the ownership record is the decision: before it FROZEN has to be durable, for only
+ * a frozen job is looked up there; the journal may lose what repeats it. */
+static void test_source_record_decide__own_register_and_power_loss__answer_holds(void)
+{
+    struct plan plan;
+    unsigned call = 0;
+    open_source(&plan);
+    options.store = &on_disk;
+    for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+        check_status(decide_with_fault(&plan, 0, seed), HAUL_OK);
+    }
+    for (bool reached = true; reached && call < SWEEP_CALLS_MAX;) {
+        call++;
+        reached = false;
+        for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+            reached = decide_with_fault(&plan, call, seed) != HAUL_OK || reached;
+        }
+    }
+    check(call > 4 && call < SWEEP_CALLS_MAX); /* a write, two syncs and a rename at least */
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* The embedder's register moved on: nothing is written, and nothing was decided. */
 static void test_source_record_decide__embedders_register_moved_on__fenced(void)
 {
@@ -429,6 +452,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
+    CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),
 };
 
