@@ -9,28 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "call_steps.h"
-#include "call_worker.h"
 #include "control_channel.h"
 #include "migration_thread.h"
 #include "target_answer.h"
+#include "target_calls.h"
 #include "target_copy.h"
-#include "target_fit.h"
-#include "target_record.h"
 #include "target_session.h"
-#include "version_record.h"
-
-/* What a job has the call worker do; each is under way at most once. */
-enum job_call {
-    CALL_CHECK,
-    CALL_OWN,
-    CALL_CLEAR,
-    CALL_RECORD,
-    CALL_DIGEST,
-    CALL_LOOK_UP,
-    CALL_POSITIONS,
-    CALL_COUNT,
-};
 
 struct target_job {
     struct target_job_options options;
@@ -38,22 +22,16 @@ struct target_job {
     struct link_address local;
     struct target_session *session;
     struct target_copy copy;
-    struct call calls[CALL_COUNT];
-    struct call_steps steps[CALL_COUNT];
-    struct target_record record;  /* the call worker's while a call runs */
-    struct plan incoming_plan;    /* on its way to the check */
-    struct version_claim version; /* as recorded */
-    uint64_t prepared_version;    /* of the records, when the source came back */
-    bool prepared_waits;          /* PREPARED comes when the positions are recorded */
-    bool keeping;       /* KEPT comes when all is flushed, and the positions are recorded */
-    bool was_known;     /* the records had the job before */
-    uint64_t looked_ns; /* when the next two were looked at */
-    uint64_t activity;  /* of links, appliers and calls */
-    bool idle;          /* all that came is applied */
+    struct target_calls calls;
+    bool prepared_waits; /* PREPARED comes when the positions are recorded */
+    bool keeping;        /* KEPT comes when all is flushed, and the positions are recorded */
+    bool was_known;      /* the records had the job before */
+    uint64_t looked_ns;  /* when the next two were looked at */
+    uint64_t activity;   /* of links, appliers and calls */
+    bool idle;           /* all that came is applied */
     bool ended;
     uint64_t words_until_ns; /* ended: the last words are waited for until then */
     struct message accepted;
-    struct option_report differences; /* of the target's families; the call worker's, as `record` */
     uint8_t token[LINK_TOKEN_BYTES];
     uint8_t session_id[LINK_SESSION_BYTES];
 };
@@ -63,24 +41,10 @@ static uint64_t now_ns(const struct target_job *job)
     return clock_now_ns(job->options.clock);
 }
 
-/* A call whose state was left, so that its result is not wanted any more, ends soon. */
-static void end_stale_calls(struct target_job *job)
-{
-    enum target_state state = target_session_state(job->session);
-    const bool stale[CALL_COUNT] = {[CALL_LOOK_UP] = state != TARGET_LOOKING,
-                                    [CALL_CHECK] = state != TARGET_CHECKING,
-                                    [CALL_DIGEST] = state != TARGET_FLUSHING};
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        if (stale[i] && job->calls[i].under_way) {
-            call_steps_end(&job->steps[i]);
-        }
-    }
-}
-
 static void feed(struct target_job *job, struct target_event *event)
 {
     target_session_event(job->session, event, now_ns(job));
-    end_stale_calls(job);
+    target_calls_end_stale(&job->calls);
 }
 
 static void feed_error(struct target_job *job, enum target_event_type type,
@@ -90,95 +54,18 @@ static void feed_error(struct target_job *job, enum target_event_type type,
     feed(job, &event);
 }
 
-/* --- slow calls ------------------------------------------------------------------------------- */
-
-static void call_look_up(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    const struct haul_target_options *target = job->options.target;
-    job->record.steps = &job->steps[CALL_LOOK_UP].steps;
-    error->status = version_record_get(target->store, &target->hooks, &job->version, error);
-    if (error->status == HAUL_OK) {
-        error->status = target_record_look_up(&job->record, target_session_hello(job->session),
-                                              &job->prepared_version, error);
-    }
-}
-
-static void call_check(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    job->record.steps = &job->steps[CALL_CHECK].steps;
-    error->status = target_record_check(&job->record, &job->incoming_plan, error);
-    memset(&job->incoming_plan, 0, sizeof(job->incoming_plan));
-    if (error->status == HAUL_OK) {
-        option_report_fini(&job->differences);
-        target_fit_report(job->options.target->store, &job->record.plan, &job->differences);
-        option_report_log(&job->differences, job->options.target->log);
-    }
-}
-
-static void call_positions(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    const struct position_queue *positions = &job->copy.positions;
-    error->status =
-        target_record_positions(&job->record, positions->taken, positions->taken_count, error);
-}
-
-static void call_digest(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    job->record.steps = &job->steps[CALL_DIGEST].steps;
-    error->status = target_copy_scan_digests(&job->copy, error);
-}
-
-static void call_record(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    error->status = target_record_prepare(&job->record, target_session_prepare(job->session),
-                                          job->copy.digests, error);
-}
-
-static void call_own(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    uint64_t new_version = target_session_prepare(job->session)->new_version;
-    error->status = target_record_own(&job->record, new_version, error);
-}
-
-static void call_clear(void *context, struct haul_error *error)
-{
-    struct target_job *job = context;
-    job->record.steps = &job->steps[CALL_CLEAR].steps;
-    error->status = target_record_clear(&job->record, target_session_outcome(job->session), error);
-}
-
-static void submit_call(struct target_job *job, enum job_call number)
-{
-    static void (*const runs[CALL_COUNT])(void *context, struct haul_error *error) = {
-        [CALL_CHECK] = call_check,         [CALL_OWN] = call_own,
-        [CALL_CLEAR] = call_clear,         [CALL_RECORD] = call_record,
-        [CALL_DIGEST] = call_digest,       [CALL_LOOK_UP] = call_look_up,
-        [CALL_POSITIONS] = call_positions,
-    };
-    call_steps_begin(&job->steps[number]);
-    job->calls[number].run = runs[number];
-    job->calls[number].context = job;
-    call_worker_submit(job->options.worker, &job->calls[number]);
-}
-
 /* --- the job's records ------------------------------------------------------------------------ */
 
 static void on_looked_up(struct target_job *job, const struct haul_error *error)
 {
-    job->copy.links.config.epoch = job->record.epoch;
-    job->was_known = job->record.phase != JOB_UNKNOWN;
+    job->copy.links.config.epoch = job->calls.record.epoch;
+    job->was_known = job->calls.record.phase != JOB_UNKNOWN;
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
-                                 .phase = job->record.phase,
-                                 .new_version = job->prepared_version,
-                                 .epoch = job->record.epoch,
-                                 .version = job->version};
+                                 .phase = job->calls.record.phase,
+                                 .new_version = job->calls.prepared_version,
+                                 .epoch = job->calls.record.epoch,
+                                 .version = job->calls.version};
     feed(job, &event);
 }
 
@@ -192,11 +79,11 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     struct target_event event = {
         .type = TARGET_EVENT_CHECKED, .error = *error, .accepted = &job->accepted};
     if (error->status == HAUL_OK &&
-        target_answer_accepted(&job->record, &job->accepted) != HAUL_OK) {
+        target_answer_accepted(&job->calls.record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
     }
     if (event.error.status == HAUL_OK) {
-        option_report_put(&job->differences, &job->accepted.as.plan_accepted);
+        option_report_put(&job->calls.differences, &job->accepted.as.plan_accepted);
     }
     feed(job, &event);
 }
@@ -218,7 +105,7 @@ static void start_copy(struct target_job *job)
 static void record_positions(struct target_job *job)
 {
     if (position_queue_take(&job->copy.positions)) {
-        submit_call(job, CALL_POSITIONS);
+        target_calls_submit(&job->calls, TARGET_CALL_POSITIONS);
     }
 }
 
@@ -247,7 +134,7 @@ static void record_prepared(struct target_job *job)
     record_positions(job);
     job->prepared_waits = position_queue_is_busy(&job->copy.positions);
     if (!job->prepared_waits) {
-        submit_call(job, CALL_RECORD);
+        target_calls_submit(&job->calls, TARGET_CALL_RECORD);
     }
 }
 
@@ -284,7 +171,7 @@ static void on_flushed(struct target_job *job)
                target_copy_take_digests(&job->copy, target_session_prepare(job->session))) {
         report_digests(job);
     } else {
-        submit_call(job, CALL_DIGEST);
+        target_calls_submit(&job->calls, TARGET_CALL_DIGEST);
     }
 }
 
@@ -335,11 +222,11 @@ static void set_busy(struct haul_error *error)
 }
 
 /* A call that changes something, or reads the records: `otherwise` is fed when another job runs. */
-static void submit_or_refuse(struct target_job *job, enum job_call number, bool may,
+static void submit_or_refuse(struct target_job *job, enum target_call number, bool may,
                              enum target_event_type otherwise)
 {
     if (may) {
-        submit_call(job, number);
+        target_calls_submit(&job->calls, number);
         return;
     }
     struct haul_error error = {0};
@@ -350,17 +237,17 @@ static void submit_or_refuse(struct target_job *job, enum job_call number, bool 
 static void take_plan(struct target_job *job, const struct message *message)
 {
     struct haul_error error = {0};
-    error.status = plan_from_message(&job->incoming_plan, message, &error);
+    error.status = plan_from_message(&job->calls.incoming_plan, message, &error);
     if (error.status == HAUL_OK) {
-        error.status = target_record_note_over(&job->record,
+        error.status = target_record_note_over(&job->calls.record,
                                                message_slice(message->as.plan.supersedes), &error);
     }
     if (error.status != HAUL_OK) {
-        plan_fini(&job->incoming_plan);
+        plan_fini(&job->calls.incoming_plan);
         feed_error(job, TARGET_EVENT_CHECKED, &error);
         return;
     }
-    submit_or_refuse(job, CALL_CHECK, take_slot(job), TARGET_EVENT_CHECKED);
+    submit_or_refuse(job, TARGET_CALL_CHECK, take_slot(job), TARGET_EVENT_CHECKED);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -389,7 +276,7 @@ static void perform(struct target_job *job, struct target_action *action)
         send_message(job, &action->message);
         return;
     case TARGET_ACTION_LOOK_UP:
-        submit_or_refuse(job, CALL_LOOK_UP, is_slot_free(job), TARGET_EVENT_LOOKED_UP);
+        submit_or_refuse(job, TARGET_CALL_LOOK_UP, is_slot_free(job), TARGET_EVENT_LOOKED_UP);
         return;
     case TARGET_ACTION_CHECK:
         take_plan(job, &action->message);
@@ -404,7 +291,7 @@ static void perform(struct target_job *job, struct target_action *action)
         record_prepared(job);
         return;
     case TARGET_ACTION_OWN:
-        submit_or_refuse(job, CALL_OWN, take_slot(job), TARGET_EVENT_OWNED);
+        submit_or_refuse(job, TARGET_CALL_OWN, take_slot(job), TARGET_EVENT_OWNED);
         return;
     case TARGET_ACTION_KEEP:
         keep(job);
@@ -413,7 +300,7 @@ static void perform(struct target_job *job, struct target_action *action)
         target_copy_stop(&job->copy);
         return;
     case TARGET_ACTION_CLEAR:
-        submit_or_refuse(job, CALL_CLEAR, take_slot(job), TARGET_EVENT_CLEARED);
+        submit_or_refuse(job, TARGET_CALL_CLEAR, take_slot(job), TARGET_EVENT_CLEARED);
         return;
     case TARGET_ACTION_END:
         job->ended = true;
@@ -447,7 +334,7 @@ static void on_control_message(struct target_job *job, const struct control_even
         control_channel_note_peer_timeout(job->channel, message.as.hello.peer_timeout_ms);
     }
     if (message.type == MESSAGE_ABORT && !target_job_has_calls(job) &&
-        target_record_note_over(&job->record, message_slice(message.as.abort.jobs), &error) !=
+        target_record_note_over(&job->calls.record, message_slice(message.as.abort.jobs), &error) !=
             HAUL_OK) {
         feed_error(job, TARGET_EVENT_FAILED, &error);
     } else if (message.type == MESSAGE_LINK) {
@@ -498,22 +385,23 @@ static bool poll_links(struct target_job *job)
     return any;
 }
 
-void target_job_returned(struct target_job *job, const struct call *call)
+void target_job_returned(const struct call *call)
 {
-    static const enum target_event_type events[CALL_COUNT] = {
-        [CALL_OWN] = TARGET_EVENT_OWNED,
-        [CALL_CLEAR] = TARGET_EVENT_CLEARED,
-        [CALL_RECORD] = TARGET_EVENT_RECORDED,
-        [CALL_DIGEST] = TARGET_EVENT_FAILED,
+    struct target_job *job = target_calls_job(call);
+    static const enum target_event_type events[TARGET_CALL_COUNT] = {
+        [TARGET_CALL_OWN] = TARGET_EVENT_OWNED,
+        [TARGET_CALL_CLEAR] = TARGET_EVENT_CLEARED,
+        [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,
+        [TARGET_CALL_DIGEST] = TARGET_EVENT_FAILED,
     };
-    enum job_call number = (enum job_call)(call - job->calls);
-    if (number == CALL_CHECK) {
+    enum target_call number = target_calls_number(&job->calls, call);
+    if (number == TARGET_CALL_CHECK) {
         on_checked(job, &call->error);
-    } else if (number == CALL_LOOK_UP) {
+    } else if (number == TARGET_CALL_LOOK_UP) {
         on_looked_up(job, &call->error);
-    } else if (number == CALL_POSITIONS) {
+    } else if (number == TARGET_CALL_POSITIONS) {
         on_positions_recorded(job, &call->error);
-    } else if (number == CALL_DIGEST && call->error.status == HAUL_OK) {
+    } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(job);
     } else {
         feed_error(job, events[number], &call->error);
@@ -543,10 +431,8 @@ static void note_activity(struct target_job *job)
         return;
     }
     job->looked_ns = now;
-    job->activity = target_copy_activity(&job->copy, &job->idle);
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        job->activity += call_steps_done(&job->steps[i]);
-    }
+    job->activity =
+        target_copy_activity(&job->copy, &job->idle) + target_calls_activity(&job->calls);
 }
 
 bool target_job_poll(struct target_job *job)
@@ -582,7 +468,7 @@ uint64_t target_job_deadline_ns(const struct target_job *job)
 static void hurry_clear(struct target_job *job)
 {
     if (target_session_state(job->session) == TARGET_CLEARING) {
-        call_steps_end(&job->steps[CALL_CLEAR]);
+        target_calls_end(&job->calls, TARGET_CALL_CLEAR);
     }
 }
 
@@ -604,18 +490,12 @@ void target_job_cancel(struct target_job *job)
 
 void target_job_end_calls(struct target_job *job)
 {
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        call_steps_end(&job->steps[i]);
-    }
+    target_calls_end_all(&job->calls);
 }
 
 bool target_job_has_calls(const struct target_job *job)
 {
-    bool any = false;
-    for (size_t i = 0; i < CALL_COUNT; i++) {
-        any = any || job->calls[i].under_way;
-    }
-    return any;
+    return target_calls_any(&job->calls);
 }
 
 bool target_job_has_ended(const struct target_job *job)
@@ -695,7 +575,7 @@ void target_job_progress(const struct target_job *job, struct haul_progress *pro
 
 struct option_report *target_job_differences(struct target_job *job)
 {
-    return &job->differences;
+    return &job->calls.differences;
 }
 
 void target_job_result(const struct target_job *job, struct haul_result *result)
@@ -747,11 +627,12 @@ enum haul_status target_job_create(const struct target_job_options *options, int
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a job");
     }
     job->options = *options;
-    target_record_init(&job->record, options->target);
-    link_address_format(&options->peer, job->record.peer_address);
+    target_calls_init(&job->calls, job, options->target, options->worker);
+    job->calls.copy = &job->copy;
+    link_address_format(&options->peer, job->calls.record.peer_address);
     struct link_config config = {
         .options = options->target->link, .clock = options->clock, .log = options->target->log};
-    target_copy_init(&job->copy, options->target, &job->record, options->group, &config);
+    target_copy_init(&job->copy, options->target, &job->calls.record, options->group, &config);
     enum haul_status status = control_channel_adopt(fd, &config, &job->channel, error);
     if (status == HAUL_OK) {
         control_channel_local(job->channel, &job->local);
@@ -759,6 +640,7 @@ enum haul_status target_job_create(const struct target_job_options *options, int
     }
     if (status == HAUL_OK) {
         status = create_session(job, error);
+        job->calls.session = job->session;
     }
     if (status != HAUL_OK) {
         target_job_destroy(job);
@@ -775,7 +657,7 @@ void target_job_destroy(struct target_job *job)
     }
     target_copy_stop(&job->copy);
     if (!is_slot_free(job)) {
-        job->record.staging[0] = '\0'; /* what lies there is the running job's */
+        job->calls.record.staging[0] = '\0'; /* what lies there is the running job's */
     } else if (job->options.slot->holder == job) {
         job->options.slot->holder = NULL;
     }
@@ -785,9 +667,7 @@ void target_job_destroy(struct target_job *job)
     }
     target_session_destroy(job->session);
     message_release(&job->accepted);
-    plan_fini(&job->incoming_plan);
     target_copy_fini(&job->copy);
-    target_record_fini(&job->record);
-    option_report_fini(&job->differences);
+    target_calls_fini(&job->calls);
     free(job);
 }

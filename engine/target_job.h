@@ -57,12 +57,12 @@ void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct l
 
 /* Do what there is to do. True: something happened. */
 bool target_job_poll(struct target_job *job);
-/* A call of this job (its context) has returned. */
-void target_job_returned(struct target_job *job, const struct call *call);
+/* A call of a job has returned. */
+void target_job_returned(const struct call *call);
 uint64_t target_job_deadline_ns(const struct target_job *job);
-/* Does one run, or wait? The job cannot be destroyed then. */
-/* Those that take long are to end soon: nobody waits for what they bring. */
+/* Calls that take long are to end soon: nobody waits for what they bring. */
 void target_job_end_calls(struct target_job *job);
+/* Does a call run, or wait? The job cannot be destroyed then. */
 bool target_job_has_calls(const struct target_job *job);
 /* Another job has taken the slot: a caller that has said Hello is told to try again. */
 void target_job_refuse_busy(struct target_job *job);

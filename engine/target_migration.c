@@ -337,7 +337,7 @@ static bool poll_jobs(struct target_migration *target)
         } else if (call == &target->finish_call) {
             on_finished(target);
         } else {
-            target_job_returned(call->context, call);
+            target_job_returned(call);
         }
         any = true;
     }

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_calls.c — what the call worker does for a target's job. */
+#include "target_calls.h"
+
+#include <string.h>
+
+#include "target_fit.h"
+
+/* --- on the call worker ----------------------------------------------------------------------- */
+
+static void call_look_up(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    const struct haul_target_options *target = calls->target;
+    calls->record.steps = &calls->steps[TARGET_CALL_LOOK_UP].steps;
+    error->status = version_record_get(target->store, &target->hooks, &calls->version, error);
+    if (error->status == HAUL_OK) {
+        error->status = target_record_look_up(&calls->record, target_session_hello(calls->session),
+                                              &calls->prepared_version, error);
+    }
+}
+
+static void call_check(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    calls->record.steps = &calls->steps[TARGET_CALL_CHECK].steps;
+    error->status = target_record_check(&calls->record, &calls->incoming_plan, error);
+    memset(&calls->incoming_plan, 0, sizeof(calls->incoming_plan));
+    if (error->status == HAUL_OK) {
+        option_report_fini(&calls->differences);
+        target_fit_report(calls->target->store, &calls->record.plan, &calls->differences);
+        option_report_log(&calls->differences, calls->target->log);
+    }
+}
+
+static void call_positions(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    const struct position_queue *positions = &calls->copy->positions;
+    error->status =
+        target_record_positions(&calls->record, positions->taken, positions->taken_count, error);
+}
+
+static void call_digest(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    calls->record.steps = &calls->steps[TARGET_CALL_DIGEST].steps;
+    error->status = target_copy_scan_digests(calls->copy, error);
+}
+
+static void call_record(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    error->status = target_record_prepare(&calls->record, target_session_prepare(calls->session),
+                                          calls->copy->digests, error);
+}
+
+static void call_own(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    uint64_t new_version = target_session_prepare(calls->session)->new_version;
+    error->status = target_record_own(&calls->record, new_version, error);
+}
+
+static void call_clear(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    calls->record.steps = &calls->steps[TARGET_CALL_CLEAR].steps;
+    error->status =
+        target_record_clear(&calls->record, target_session_outcome(calls->session), error);
+}
+
+/* --- for the loop ----------------------------------------------------------------------------- */
+
+void target_calls_submit(struct target_calls *calls, enum target_call number)
+{
+    static void (*const runs[TARGET_CALL_COUNT])(void *context, struct haul_error *error) = {
+        [TARGET_CALL_CHECK] = call_check,         [TARGET_CALL_OWN] = call_own,
+        [TARGET_CALL_CLEAR] = call_clear,         [TARGET_CALL_RECORD] = call_record,
+        [TARGET_CALL_DIGEST] = call_digest,       [TARGET_CALL_LOOK_UP] = call_look_up,
+        [TARGET_CALL_POSITIONS] = call_positions,
+    };
+    call_steps_begin(&calls->steps[number]);
+    calls->calls[number].run = runs[number];
+    calls->calls[number].context = calls;
+    call_worker_submit(calls->worker, &calls->calls[number]);
+}
+
+struct target_job *target_calls_job(const struct call *call)
+{
+    return ((const struct target_calls *)call->context)->job;
+}
+
+enum target_call target_calls_number(const struct target_calls *calls, const struct call *call)
+{
+    return (enum target_call)(call - calls->calls);
+}
+
+bool target_calls_any(const struct target_calls *calls)
+{
+    bool any = false;
+    for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
+        any = any || calls->calls[i].under_way;
+    }
+    return any;
+}
+
+uint64_t target_calls_activity(const struct target_calls *calls)
+{
+    uint64_t done = 0;
+    for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
+        done += call_steps_done(&calls->steps[i]);
+    }
+    return done;
+}
+
+/* --- ending ----------------------------------------------------------------------------------- */
+
+void target_calls_end(struct target_calls *calls, enum target_call number)
+{
+    call_steps_end(&calls->steps[number]);
+}
+
+void target_calls_end_all(struct target_calls *calls)
+{
+    for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
+        call_steps_end(&calls->steps[i]);
+    }
+}
+
+void target_calls_end_stale(struct target_calls *calls)
+{
+    enum target_state state = target_session_state(calls->session);
+    const bool stale[TARGET_CALL_COUNT] = {[TARGET_CALL_LOOK_UP] = state != TARGET_LOOKING,
+                                           [TARGET_CALL_CHECK] = state != TARGET_CHECKING,
+                                           [TARGET_CALL_DIGEST] = state != TARGET_FLUSHING};
+    for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
+        if (stale[i] && calls->calls[i].under_way) {
+            call_steps_end(&calls->steps[i]);
+        }
+    }
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+void target_calls_init(struct target_calls *calls, struct target_job *job,
+                       const struct haul_target_options *target, struct call_worker *worker)
+{
+    memset(calls, 0, sizeof(*calls));
+    calls->job = job;
+    calls->target = target;
+    calls->worker = worker;
+    target_record_init(&calls->record, target);
+}
+
+void target_calls_fini(struct target_calls *calls)
+{
+    plan_fini(&calls->incoming_plan);
+    target_record_fini(&calls->record);
+    option_report_fini(&calls->differences);
+}
