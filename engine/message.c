@@ -3,6 +3,7 @@
 #include "message.h"
 
 #include <assert.h>
+#include <pb_common.h>
 #include <pb_decode.h>
 #include <pb_encode.h>
 #include <stdlib.h>
@@ -82,6 +83,57 @@ static bool has_too_many_fields(struct haul_slice body)
     return count > MESSAGE_FIELD_COUNT_MAX;
 }
 
+/* Is there a NUL byte in the text that comes? C would cut the text there, and the name of a column
+ * family would be that of another one. */
+static bool has_nul(pb_istream_t *text)
+{
+    pb_byte_t byte = 1;
+    while (text->bytes_left > 0 && byte != 0 && pb_read(text, &byte, 1)) {
+    }
+    return byte == 0;
+}
+
+/* In a text of the message, or of those in it. A body that is malformed is left to pb_decode. */
+static bool has_cut_text(pb_istream_t *stream, const pb_msgdesc_t *fields)
+{
+    pb_field_iter_t field;
+    pb_wire_type_t wire_type;
+    uint32_t tag;
+    bool eof;
+    bool found = false;
+    while (!found && pb_decode_tag(stream, &wire_type, &tag, &eof)) {
+        pb_istream_t inner;
+        if (wire_type != PB_WT_STRING) {
+            if (!pb_skip_field(stream, wire_type)) {
+                return false;
+            }
+            continue;
+        }
+        if (!pb_make_string_substream(stream, &inner)) {
+            return false;
+        }
+        bool known = pb_field_iter_begin(&field, fields, NULL) && pb_field_iter_find(&field, tag);
+        if (known && PB_LTYPE(field.type) == PB_LTYPE_STRING) {
+            found = has_nul(&inner);
+        } else if (known && PB_LTYPE_IS_SUBMSG(field.type)) {
+            found = has_cut_text(&inner, field.submsg_desc);
+        }
+        if (!pb_close_string_substream(stream, &inner)) {
+            return found;
+        }
+    }
+    return found;
+}
+
+bool message_is_identity(const uint8_t *bytes, size_t size)
+{
+    bool sound = size > 0 && size < HAUL_IDENTITY_BYTES_MAX;
+    for (size_t i = 0; i < size && sound; i++) {
+        sound = bytes[i] >= ' ' && bytes[i] <= '~';
+    }
+    return sound;
+}
+
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error)
 {
@@ -97,6 +149,11 @@ enum haul_status message_decode(unsigned type, struct haul_slice body, struct me
                               message_name(type), body.size, MESSAGE_FIELD_COUNT_MAX);
     }
     pb_istream_t stream = pb_istream_from_buffer(body.data, body.size);
+    if (has_cut_text(&stream, fields)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "a text of control message %s has a NUL byte", message_name(type));
+    }
+    stream = pb_istream_from_buffer(body.data, body.size);
     if (!pb_decode(&stream, fields, &message->as)) {
         /* pb_decode has released what it had allocated. */
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,

@@ -4,10 +4,12 @@
 #ifndef HAUL_MESSAGE_H
 #define HAUL_MESSAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "control.pb.h"
+#include "haul/limits.h"
 #include "haul/slice.h"
 #include "haul/status.h"
 
@@ -74,12 +76,16 @@ enum haul_status message_encode(const struct message *message, uint8_t **bytes,
 enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
 
 /* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed, more
- * fields than a message has). */
+ * fields than a message has, a text with a NUL byte). */
 enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Free what the message points to (decoded ones, and those built from malloc'ed parts). */
 void message_release(struct message *message);
+
+/* Can this be the identity of a database: 1 to HAUL_IDENTITY_BYTES_MAX - 1 printable characters?
+ * Anything else would not be in the journals as it came. */
+bool message_is_identity(const uint8_t *bytes, size_t size);
 
 /* A malloc'ed protobuf byte string; NULL: no memory, or longer than MESSAGE_BYTES_MAX. */
 pb_bytes_array_t *message_bytes(struct haul_slice bytes);

@@ -15,6 +15,7 @@
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
+#include "store_look.h"
 
 enum { STYLE_FIFO = 2 }; /* rocksdb::CompactionStyle */
 
@@ -149,6 +150,13 @@ enum haul_status rocks_receive_check(struct haul_store *base, const char *name, 
     struct rocks_store *store = rocks_of(base);
     if (store->lost) {
         return rocks_lost(store, error);
+    }
+    if (strcmp(name, STATISTICS_FAMILY) == 0) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "column family '%s' is RocksDB's own, and holds no records of anybody",
+                       name);
+        haul_error_hint(error, "leave it out: haul does");
+        return HAUL_UNSUPPORTED;
     }
     enum haul_status status = check_database(store, error);
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {

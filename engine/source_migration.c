@@ -144,8 +144,10 @@ static void bind_to_target(struct source_migration *source)
     source->bind_again = source->bind_call.under_way;
     if (!source->bind_again) {
         const haul_control_Welcome *welcome = source_session_welcome(source->session);
+        bool named =
+            message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size);
         (void)snprintf(source->welcomed, sizeof(source->welcomed), "%.*s",
-                       (int)welcome->target_identity.size,
+                       named ? (int)welcome->target_identity.size : 0,
                        (const char *)welcome->target_identity.bytes);
         call_worker_submit(source->worker, &source->bind_call);
     }

@@ -80,6 +80,11 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                           now_ns);
         return;
     }
+    if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
+        source_abort_with(session, HAUL_PROTOCOL, "the target's Welcome does not name its database",
+                          "", now_ns);
+        return;
+    }
     ask_to_bind(session);
 }
 

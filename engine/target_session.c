@@ -84,6 +84,10 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         target_refuse_with(session, HAUL_PROTOCOL, "Hello carries no job", "");
         return;
     }
+    if (!message_is_identity(hello->source_identity.bytes, hello->source_identity.size)) {
+        target_refuse_with(session, HAUL_PROTOCOL, "Hello does not name the source's database", "");
+        return;
+    }
     /* A job that was accepted before has moved our version on itself when it was committed. */
     if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
         !check_is_another(session, hello) ||

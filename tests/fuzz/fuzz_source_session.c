@@ -242,6 +242,8 @@ static void fill_welcome(const struct script *script, haul_control_Welcome *welc
     welcome->wire_version = (script->a & 0x80) != 0 ? 0 : MESSAGE_WIRE_VERSION;
     welcome->token.size = (script->a & 0x40) != 0 ? 0 : MESSAGE_TOKEN_BYTES;
     welcome->session.size = MESSAGE_SESSION_BYTES;
+    welcome->target_identity.size = (script->a & 0x20) != 0 ? 0 : 6;
+    memcpy(welcome->target_identity.bytes, "target", 6);
     welcome->job_phase = script->b % 5;
 }
 

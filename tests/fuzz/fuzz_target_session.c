@@ -187,6 +187,8 @@ static void feed_hello(struct script *script)
     message.as.hello.resume = (script->a & 2) != 0;
     message.as.hello.config_version_known = (script->a & 4) != 0;
     message.as.hello.job.size = (script->a & 8) != 0 ? 1 : HAUL_JOB_BYTES;
+    message.as.hello.source_identity.size = (script->a & 16) != 0 ? 0 : 6;
+    memcpy(message.as.hello.source_identity.bytes, "source", 6);
     message.as.hello.config_version = version_of(script->b);
     message.as.hello.epoch = EPOCH;
     feed_message(script, &message);

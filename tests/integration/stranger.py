@@ -3,13 +3,22 @@
 
     stranger.py ADDR:PORT STEP...
 
-It is written from the document, with its own encoding and checksums. Each STEP is one of
+It is written from the document, with its own encoding and checksums. Each STEP is one of these, with
+the settings KEY=VALUE that follow it:
 
     connect           TCP connect, and the preamble of a control connection
-    hello [NAME]      Hello of a job whose id is made of NAME (default: random); waits for Welcome
-    plan [overwrite]  Plan over [a, b), or everything; waits for PlanAccepted
+    hello             Hello; waits for Welcome. job=NAME: the id is made of NAME (default: random);
+                      as=IDENTITY of its database; resume=1; peer-timeout=MS
+    plan              Plan over [a, b), or everything with overwrite=1; waits for PlanAccepted.
+                      range=A:B; family=NAME (\\0 is a NUL byte); families=NUMBER of new ones; comparator=NAME of
+                      the last; version=NUMBER to be; ends=JOB that it supersedes; streams=NUMBER
     link              a data link, described by both sides
-    abort             Abort
+    stale             a data link with the token of the first Welcome
+    last              the last block of stream 0, empty; waits until the snapshot is complete
+    pieces            on each stream the first bytes of a batch of total=MIB
+    prepare           Prepare of nothing; waits for Prepared
+    commit            Commit; waits for Committed. version=NUMBER
+    abort             Abort. job=NAME: of that one
     keep SECONDS      keep-alives, every 200 ms, until then or until the other side ends
     working SECONDS   the same with Working messages that claim to have done more each time
     hold SECONDS      nothing at all
@@ -29,7 +38,8 @@ import time
 
 TYPES = ["keep-alive", "Hello", "Welcome", "Plan", "PlanAccepted", "Link", "Progress", "Prepare",
          "Prepared", "Commit", "Committed", "Abort", "Aborted", "Refused", "Stop", "Working"]
-HELLO, WELCOME, PLAN, ACCEPTED, LINK, ABORT, REFUSED, STOP, WORKING = 1, 2, 3, 4, 5, 11, 13, 14, 15
+HELLO, WELCOME, PLAN, ACCEPTED, LINK, PROGRESS, PREPARE, PREPARED = range(1, 9)
+COMMIT, COMMITTED, ABORT, ABORTED, REFUSED, STOP, WORKING = range(9, 16)
 
 CRC_TABLE = []
 for n in range(256):
@@ -110,6 +120,16 @@ def receive(connection, size):
     return data
 
 
+def slot(sequence, stream, payload, flags):
+    head = b"HAUL" + struct.pack("<HBBQQQIIIIIII", 1, 1, 1, 1, sequence, 0, stream, flags, len(payload),
+                                 0, len(payload), 0, crc32c(payload))
+    return head + struct.pack("<I", crc32c(head)) + payload
+
+
+def job_of(name):
+    return name.encode().ljust(16, b".")[:16]
+
+
 def frame(kind, body=b""):
     head = b"HCTL" + struct.pack("<HHI", kind, 0, len(body))
     return head + struct.pack("<I", crc32c(head + bytes(4) + body)) + body
@@ -123,6 +143,11 @@ class Stranger:
         self.others = []
         self.job = os.urandom(16)
         self.welcome = {}
+        self.first = None
+        self.version = 0
+        self.streams = 1
+        self.sequence = 0
+        self.complete = False
         self.done = 0
 
     def open(self, first):
@@ -139,6 +164,7 @@ class Stranger:
         return kind, fields_of(receive(self.control, size))
 
     def show(self, kind, fields):
+        self.complete = self.complete or (kind == PROGRESS and 3 in fields)
         if kind in (ABORT, REFUSED):
             print(TYPES[kind], fields.get(1, 0), fields.get(2, b"").decode(), flush=True)
         elif kind == STOP:
@@ -154,7 +180,7 @@ class Stranger:
                 self.show(kind, fields)
             if kind == wanted:
                 return fields
-            if kind in (ABORT, REFUSED):
+            if kind in (ABORT, REFUSED, STOP):
                 sys.exit(1)
         sys.exit(f"no {TYPES[wanted]}")
 
@@ -168,39 +194,81 @@ class Stranger:
         answer = receive(self.control, 64)
         print("answered", struct.unpack("<I", answer[12:16])[0], flush=True)
 
-    def hello(self, name=None):
-        if name:
-            self.job = name.encode().ljust(16, b".")[:16]
-        body = (number_field(1, 1) + number_field(2, 1) + bytes_field(3, b"stranger")
-                + bytes_field(4, self.job) + number_field(5, 1) + bytes_field(8, b"stranger")
-                + number_field(9, 1) + number_field(10, 4 << 20) + number_field(14, 5000))
+    def hello(self, job=None, **settings):
+        self.job = job_of(job) if job else self.job
+        body = (number_field(1, 1) + number_field(2, 2) + bytes_field(3, b"stranger")
+                + bytes_field(4, self.job) + number_field(5, 1)
+                + bytes_field(8, settings.get("as", "stranger").encode())
+                + number_field(9, 1) + number_field(10, 4 << 20)
+                + number_field(12, int(settings.get("resume", 0)))
+                + number_field(14, int(settings.get("peer-timeout", 5000))))
         self.send(HELLO, body)
         self.welcome = self.expect(WELCOME)
+        self.first = self.first or (self.welcome[13], self.welcome[7])
+        self.version = self.welcome.get(4, 0) + 1
 
-    def plan(self, overwrite=False):
-        start, end = (b"", b"") if overwrite else (b"a", b"b")
-        version = self.welcome.get(4, 0)
-        both = bytes_field(1, start) + bytes_field(2, end)
-        body = (bytes_field(1, bytes_field(1, b"default")
-                            + bytes_field(2, b"leveldb.BytewiseComparator"))
-                + bytes_field(2, both)
-                + bytes_field(3, bytes_field(3, start) + bytes_field(4, end))
-                + number_field(4, version) + number_field(5, version + 1)
-                + number_field(6, int(overwrite)) + number_field(7, 2 if overwrite else 0))
+    def plan(self, overwrite=0, family="default", families=0, **settings):
+        start, end = settings.get("range", ":" if overwrite else "a:b").encode().split(b":")
+        names = [family.encode().replace(b"\\0", b"\0")] + [b"new-%03d" % n for n in range(int(families))]
+        self.version = int(settings.get("version", self.version))
+        self.streams = int(settings.get("streams", 1))
+        body, stream = bytes_field(2, bytes_field(1, start) + bytes_field(2, end)), 0
+        for at, name in enumerate(names):
+            last = settings.get("comparator") if at == len(names) - 1 else None
+            body += bytes_field(1, bytes_field(1, name) + bytes_field(
+                2, (last or "leveldb.BytewiseComparator").encode()))
+            cuts = [start] + [start + b"%02d" % n for n in range(1, self.streams)] + [end]
+            for low, high in zip(cuts, cuts[1:]):
+                body += bytes_field(3, number_field(1, stream) + number_field(2, at)
+                                    + bytes_field(3, low) + bytes_field(4, high))
+                stream += 1
+        ends = settings.get("ends")
+        body += (number_field(4, max(0, self.version - 1)) + number_field(5, self.version)
+                 + number_field(6, int(overwrite)) + number_field(7, 2 if overwrite else 0)
+                 + (bytes_field(8, job_of(ends)) if ends else b""))
         self.send(PLAN, body)
         if not overwrite:
             self.expect(ACCEPTED)
 
-    def link(self):
-        data = self.open(preamble(2, 0, self.welcome[13], self.welcome[7]))
-        print("answered", struct.unpack("<I", receive(data, 64)[12:16])[0], flush=True)
+    def open_link(self, session, token):
+        data = self.open(preamble(2, 0, session, token))
+        print("link answered", struct.unpack("<I", receive(data, 64)[12:16])[0], flush=True)
         self.others.append(data)
+
+    def link(self):
+        self.open_link(self.welcome[13], self.welcome[7])
         about = b"TCLK" + struct.pack("<HHII", 1, 0, 16, 4 << 20)
         self.send(LINK, number_field(2, 2) + bytes_field(3, about))
         self.expect(LINK)
 
-    def abort(self):
-        self.send(ABORT, number_field(1, 4))
+    def stale(self):
+        self.open_link(*self.first)
+
+    def block(self, stream, payload, flags):
+        self.others[-1].sendall(slot(self.sequence, stream, payload, flags))
+        self.sequence += 1
+
+    def last(self):
+        self.block(0, b"", 1)
+        while not self.complete:
+            self.expect(PROGRESS)
+
+    def pieces(self, total):
+        for stream in range(self.streams):
+            self.block(stream, struct.pack("<QQ", int(total) << 20, 0) + bytes(100), 2)
+        self.expect(ABORT)
+
+    def prepare(self):
+        self.send(PREPARE, number_field(3, self.version - 1) + number_field(4, self.version)
+                  + number_field(5, 1) + bytes_field(6, b"") + number_field(7, 1))
+        self.expect(PREPARED)
+
+    def commit(self, version=0):
+        self.send(COMMIT, number_field(1, int(version) or self.version) + number_field(2, 1))
+        self.expect(COMMITTED)
+
+    def abort(self, job=None):
+        self.send(ABORT, number_field(1, 4) + (bytes_field(4, job_of(job)) if job else b""))
         while True:
             self.show(*self.next_message(20))
 
@@ -234,15 +302,14 @@ class Stranger:
                 time.sleep(float(steps.pop(0)))
             elif step in ("half", "tokens"):
                 getattr(self, step)(int(steps.pop(0)))
-            elif step == "hello" and steps and steps[0].startswith("job-"):
-                self.hello(steps.pop(0))
-            elif step == "plan" and steps and steps[0] == "overwrite":
-                steps.pop(0)
-                self.plan(overwrite=True)
             elif step == "close":
                 self.control.close()
             else:
-                getattr(self, step)()
+                settings = {}
+                while steps and "=" in steps[0]:
+                    key, value = steps.pop(0).split("=", 1)
+                    settings[key] = value
+                getattr(self, step)(**settings)
 
 
 if __name__ == "__main__":

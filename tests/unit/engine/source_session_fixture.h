@@ -82,14 +82,22 @@ static inline void feed_message(struct message *message, uint64_t now_ns)
     message_release(message);
 }
 
-static inline void feed_welcome_of(enum job_phase phase, uint64_t now_ns)
+static inline struct message welcome_message(enum job_phase phase)
 {
     struct message message;
     message_init(&message, MESSAGE_WELCOME);
     message.as.welcome.wire_version = MESSAGE_WIRE_VERSION;
     message.as.welcome.session.size = MESSAGE_SESSION_BYTES;
     message.as.welcome.token.size = MESSAGE_TOKEN_BYTES;
+    message.as.welcome.target_identity.size = 8;
+    memcpy(message.as.welcome.target_identity.bytes, "target/1", 8);
     message.as.welcome.job_phase = (uint32_t)phase;
+    return message;
+}
+
+static inline void feed_welcome_of(enum job_phase phase, uint64_t now_ns)
+{
+    struct message message = welcome_message(phase);
     feed_message(&message, now_ns);
 }
 

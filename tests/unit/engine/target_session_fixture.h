@@ -161,6 +161,8 @@ static inline struct message hello_of(uint64_t config_version, bool known)
     message.as.hello.config_version_known = known;
     message.as.hello.job.size = HAUL_JOB_BYTES;
     memset(message.as.hello.job.bytes, 0xa5, HAUL_JOB_BYTES);
+    message.as.hello.source_identity.size = 8;
+    memcpy(message.as.hello.source_identity.bytes, "source/1", 8);
     return message;
 }
 

@@ -124,8 +124,8 @@ static void fill_progress(haul_control_Progress *progress)
 
 static void fill_prepare(haul_control_Prepare *prepare)
 {
-    *prepare = (haul_control_Prepare){
-        1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6, true};
+    *prepare =
+        (haul_control_Prepare){1, 2, 3, 4, 5, 2, zeroed(2, sizeof(*prepare->digests)), 6, true};
     prepare->digests[0] = (haul_control_FamilyDigest){1, 2, 3, 4};
     prepare->digests[1] =
         (haul_control_FamilyDigest){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
@@ -479,6 +479,48 @@ static void test_message_decode__longest_field_and_one_byte_more__ok_and_protoco
     check_longest(MESSAGE_REFUSED, haul_control_Refused_hint_tag, 255);
 }
 
+/* Cut at the NUL byte the name would be "a", which is another family. */
+static void test_message_decode__text_with_a_nul_byte__protocol(void)
+{
+    check_refused(MESSAGE_PLAN,
+                  "\x0a\x05\x0a\x03"
+                  "a\0b",
+                  7);
+    check_refused(MESSAGE_PLAN, "\x0a\x03\x0a\x01\0", 5);
+    check_refused(MESSAGE_PLAN,
+                  "\xa2\x01\x02"
+                  "a\0",
+                  5); /* an option set */
+    check_refused(MESSAGE_REFUSED, "\x12\x02\0x", 4);
+    check_refused(MESSAGE_PLAN,
+                  "\x0a\x04\x0a\x02"
+                  "ab"
+                  "\x0a\x04\x0a\x02"
+                  "c\0",
+                  12);
+}
+
+static void test_message_decode__bytes_with_a_nul_byte__as_they_are(void)
+{
+    check_status(decode(MESSAGE_PLAN, "\x12\x04\x0a\x02\0x", 6), HAUL_OK);
+    check(slice_compare(message_slice(decoded.as.plan.ranges[0].start), slice_of("\0x", 2)) == 0);
+    message_release(&decoded);
+}
+
+static void test_message_is_identity__sound_and_others__true_and_false(void)
+{
+    static const char longest[] =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    check(message_is_identity((const uint8_t *)"a", 1));
+    check(message_is_identity((const uint8_t *)longest, HAUL_IDENTITY_BYTES_MAX - 1));
+    check(!message_is_identity((const uint8_t *)longest, HAUL_IDENTITY_BYTES_MAX));
+    check(!message_is_identity((const uint8_t *)"", 0));
+    check(!message_is_identity((const uint8_t *)"a\0b", 3));
+    check(message_is_identity((const uint8_t *)"a b", 3));
+    check(!message_is_identity((const uint8_t *)"a\x1f", 2));
+    check(!message_is_identity((const uint8_t *)"a\x7f", 2));
+}
+
 static void test_message_decode__family_name_too_long__protocol(void)
 {
     struct haul_slice name = long_field(haul_control_Family_name_tag, 128);
@@ -570,6 +612,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_message_decode__number_too_large_for_its_field__protocol),
     CHECK_TEST(test_message_decode__length_beyond_the_body__protocol),
     CHECK_TEST(test_message_decode__longest_field_and_one_byte_more__ok_and_protocol),
+    CHECK_TEST(test_message_decode__text_with_a_nul_byte__protocol),
+    CHECK_TEST(test_message_decode__bytes_with_a_nul_byte__as_they_are),
+    CHECK_TEST(test_message_is_identity__sound_and_others__true_and_false),
     CHECK_TEST(test_message_decode__family_name_too_long__protocol),
     CHECK_TEST(test_message_decode__unknown_fields__ignored),
     CHECK_TEST(test_message_decode__more_fields_than_a_message_has__protocol),

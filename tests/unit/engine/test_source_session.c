@@ -53,6 +53,26 @@ static void test_source_session__welcome_without_token_or_session__protocol(void
                           HAUL_PROTOCOL);
 }
 
+static void test_source_session__welcome_that_names_no_database__protocol(void)
+{
+    static const char *const identities[] = {"", "a\nb", "\x80"};
+    for (size_t i = 0; i < CHECK_COUNT(identities); i++) {
+        struct message message;
+        bool resume = false;
+        open_session();
+        feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+        check(sends(MESSAGE_HELLO, &resume));
+        message = welcome_message(JOB_UNKNOWN);
+        message.as.welcome.target_identity.size = (pb_size_t)strlen(identities[i]);
+        memcpy(message.as.welcome.target_identity.bytes, identities[i], strlen(identities[i]));
+        feed_message(&message, 2);
+        check(does(SOURCE_ACTION_STOP));
+        check(sends(MESSAGE_ABORT, &resume));
+        check_status(source_session_outcome(session)->status, HAUL_PROTOCOL);
+        source_session_destroy(session);
+    }
+}
+
 /* An answer to a plan of one family. */
 static void check_answer_refused(size_t family_count, enum haul_lane lane)
 {
@@ -421,6 +441,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
+    CHECK_TEST(test_source_session__welcome_that_names_no_database__protocol),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
     CHECK_TEST(test_source_session__copied_and_not_yet_applied__no_round),
     CHECK_TEST(test_source_session__path_lost_before_welcome__comes_back),

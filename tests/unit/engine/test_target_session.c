@@ -82,6 +82,35 @@ static void test_target_session_event__hello_without_job__refused_protocol(void)
     finish();
 }
 
+static void test_target_session_event__hello_that_names_no_database__refused_protocol(void)
+{
+    static const char *const identities[] = {"", "a\tb", "\x7f", "\x80"};
+    for (size_t i = 0; i < CHECK_COUNT(identities); i++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION, true);
+        message.as.hello.source_identity.size = (pb_size_t)strlen(identities[i]);
+        memcpy(message.as.hello.source_identity.bytes, identities[i], strlen(identities[i]));
+        feed_message(&message);
+        check_refused(HAUL_PROTOCOL);
+        finish();
+    }
+}
+
+/* A name of 64 bytes, or one with a NUL byte, would be another one in the journal. */
+static void test_target_session_event__identity_that_a_journal_would_cut__refused_protocol(void)
+{
+    for (int zero = 0; zero < 2; zero++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION, true);
+        message.as.hello.source_identity.size = zero == 1 ? 8 : HAUL_IDENTITY_BYTES_MAX;
+        memset(message.as.hello.source_identity.bytes, 'x', HAUL_IDENTITY_BYTES_MAX);
+        message.as.hello.source_identity.bytes[4] = zero == 1 ? 0 : 'x';
+        feed_message(&message);
+        check_refused(HAUL_PROTOCOL);
+        finish();
+    }
+}
+
 static void test_target_session_event__source_is_the_target__refused_before_anything(void)
 {
     for (int resume = 0; resume < 2; resume++) {
@@ -522,6 +551,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__hello_of_another_wire_version__refused_version),
     CHECK_TEST(test_target_session_event__plan_refused__reason_told),
     CHECK_TEST(test_target_session_event__hello_without_job__refused_protocol),
+    CHECK_TEST(test_target_session_event__hello_that_names_no_database__refused_protocol),
+    CHECK_TEST(test_target_session_event__identity_that_a_journal_would_cut__refused_protocol),
     CHECK_TEST(test_target_session_event__source_is_the_target__refused_before_anything),
     CHECK_TEST(test_target_session_event__secret_as_expected__goes_on),
     CHECK_TEST(test_target_session_event__other_secret__refused_auth),

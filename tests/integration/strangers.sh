@@ -1,0 +1,157 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# strangers.sh — what a peer that breaks the rules, or knows more than it should, can do to a receiver:
+# nothing to a job that is not its own, and nothing that an honest sender notices for long.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
+suite strangers "$@"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+command -v python3 >/dev/null || { echo 'strangers: 0 passed, 0 failed, 1 skipped: no python3'; exit 77; }
+
+receive() { # ARGUMENT...
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" "$@"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+stop_receiver() {
+    local code=0
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 143
+}
+
+# stranger STEP...: what it heard is in $work/heard.
+stranger() {
+    timeout "$limit" python3 -B "$here/stranger.py" "$receiver_address" "$@" >"$work/heard" 2>&1 </dev/null
+}
+
+# plays STEP...: to the end.
+plays() { stranger "$@" || { cat "$work/heard"; fail "not to the end: $*"; }; }
+
+heard() { grep -qE -- "$1" "$work/heard" || { cat "$work/heard"; fail "not heard: $1"; }; }
+
+# refused PATTERN STEP...
+refused() {
+    local pattern=$1
+    shift
+    stranger "$@" || true
+    heard "^Refused $pattern"
+}
+
+send() { # EXPECTED-CODE ARGUMENT...
+    local expected=$1
+    shift
+    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
+}
+
+put() { "$kv" put "$1" "$2" >/dev/null; }
+
+# --- plans ----------------------------------------------------------------------------------------
+
+test_recv__refused_plan_with_overwrite__the_target_is_as_it_was() {
+    make_database target 100
+    run 0 "$haul" verify --db target --write-manifest before
+    receive
+    refused "20 .*comparator" connect hello plan overwrite=1 families=3 comparator=no.such keep 5
+    refused "17 .*config version" connect hello plan overwrite=1 version=9 keep 5
+    refused "16 .*without a name" connect hello plan overwrite=1 family= keep 5
+    stop_receiver
+    run 0 "$haul" verify --db target --manifest before
+    equal "$(ldb --db=target list_column_families | tail -n 1)" '{default}'
+}
+
+test_recv__families_of_a_plan_that_is_given_up__gone() {
+    receive
+    plays connect hello plan families=20 peer-timeout=60000 abort
+    heard '^Aborted'
+    stop_receiver
+    equal "$(ldb --db=target list_column_families | tail -n 1)" '{default}'
+}
+
+test_recv__names_that_are_none__refused() {
+    receive
+    refused '16 .*NUL byte' connect hello plan 'family=a\0b' keep 5
+    refused '16 .*without a name' connect hello plan family= keep 5
+    refused '16 ' connect hello plan family="$(printf 'x%.0s' {1..128})" keep 5
+    refused "6 .*RocksDB's own" connect hello plan family=___rocksdb_stats_history___ keep 5
+    stop_receiver
+    equal "$(ldb --db=target list_column_families | tail -n 1)" '{default}'
+}
+
+test_recv__versions_beyond_the_next__refused() {
+    local version
+    make_database source 100
+    receive
+    for version in 0 2 4611686018427387904 9223372036854775808 18446744073709551615; do
+        refused '17 .*config version' connect hello plan "version=$version"
+    done
+    plays connect hello plan link last prepare commit
+    send 0
+    stop_receiver
+    run 0 "$haul" owner --db target --json
+    equal "$(json .config_version)" 2
+}
+
+# --- jobs of others -------------------------------------------------------------------------------
+
+test_recv__prepared_and_gone__only_its_own_range_waits() {
+    put source a1
+    put source k1
+    receive
+    plays connect hello job=left plan link last prepare close
+    send 0 --prefix k
+    send 5 --prefix a --retry 300ms
+    send 5 --prefix a --overwrite --retry 300ms
+    stop_receiver
+    run 10 "$haul" cancel --db target
+    one_error 'accept-two-owners'
+    run 0 "$haul" cancel --db target --accept-two-owners
+    receive
+    send 0 --prefix a
+    stop_receiver
+}
+
+test_recv__job_of_another_known_by_its_id__nothing_happens_to_it() {
+    receive
+    plays connect hello job=left as=honest plan link last prepare close
+    refused '20 .*database honest, not of stranger' connect hello job=left resume=1 commit
+    refused '20 .*database honest, not of honest2' connect hello job=left as=honest2 resume=1 commit
+    refused 16 connect hello job=left commit
+    refused '20 .*database honest' connect hello plan range=k:l ends=left
+    plays connect hello abort job=left
+    ! grep -q Aborted "$work/heard" || fail 'the job of another was ended'
+    stop_receiver
+    run 0 "$haul" status --db target --json
+    equal "$(json '.jobs[0].phase')" PREPARED
+}
+
+test_recv__identity_that_is_none__refused() {
+    receive
+    refused '16 .*does not name' connect hello as=
+    refused '16 .*does not name' connect hello "as=$(printf 'x%.0s' {1..64})"
+    refused '16 .*does not name' connect hello "as=$(printf 'a\nb')"
+    plays connect hello "as=$(printf 'x%.0s' {1..63})"
+    stop_receiver
+}
+
+test_recv__token_of_an_ended_job__refused() {
+    receive
+    plays connect hello plan link close hold 0.5 connect hello job=other plan range=c:d stale
+    heard '^link answered 19$'
+    stop_receiver
+}
+
+# --- memory ---------------------------------------------------------------------------------------
+
+# Five batches that have begun, each of which says that it will have 240 MiB: one more than fits.
+test_recv__batches_that_never_end__the_job_ends_and_the_next_comes_through() {
+    make_database source 100
+    receive
+    plays connect hello plan streams=5 link pieces total=240
+    heard '^Abort 16 records of more than 1082130496 bytes'
+    send 0
+    stop_receiver
+    same source target
+}
+
+run_tests
