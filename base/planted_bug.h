@@ -69,7 +69,8 @@
     X(EMPTY_JOURNAL_KEPT, "a journal without a record stays")                                \
     X(ANY_STEP, "a target lets a job set any version")                                       \
     X(RETURN_UNCHECKED, "the version of a source that comes back is not looked at")          \
-    X(DEVICE_STAYS, "a device is thought to take back everything")
+    X(DEVICE_STAYS, "a device is thought to take back everything")                           \
+    X(ARRIVED_BELIEVED, "what had arrived before is not looked at again")
 
 enum haul_planted_bug {
 #define HAUL_PLANTED_BUG_ENUM(name, sentence) HAUL_PLANTED_##name,

@@ -148,7 +148,8 @@ void log_tail_pause(struct log_tail *tail)
 enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
                                  struct haul_error *error)
 {
-    if (tail->options.adopted && tail->batch_count == 0) {
+    bool begins = next_batch == 0; /* the target may have lost what an earlier process had sent */
+    if (begins || (tail->options.adopted && tail->batch_count == 0)) {
         tail->batch_base = next_batch;
         tail->batch_count = next_batch;
     }

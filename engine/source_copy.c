@@ -248,6 +248,9 @@ static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
     if (is_unknown(copy, id)) {
         return HAUL_OK; /* start_streams has it scanned */
     }
+    if (next_batch == 0) { /* it may have lost what an earlier process had sent */
+        batch_history_fini(history);
+    }
     if (next_batch < history->base_count || next_batch > history->count) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "the target has another part of stream %u than was sent", id);
@@ -271,6 +274,10 @@ enum haul_status source_copy_start(struct source_copy *copy,
     copy->done_streams = 0;
     copy->running_tasks = 0;
     copy->copied_reported = false;
+    if (accepted->begun_anew[0] != '\0') {
+        haul_log(copy->options.source->log, HAUL_LOG_WARNING, "the job is copied anew: %s",
+                 accepted->begun_anew);
+    }
     enum haul_status status = HAUL_OK;
     for (uint32_t i = 0; i < copy->options.plan->stream_count && status == HAUL_OK; i++) {
         status = restore_stream(copy, i, error);

@@ -63,6 +63,7 @@ enum haul_status target_answer_accepted(const struct target_record *record, stru
     message_init(message, MESSAGE_PLAN_ACCEPTED);
     haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
     accepted->lane = (uint32_t)record->lane;
+    (void)snprintf(accepted->begun_anew, sizeof(accepted->begun_anew), "%s", record->begun_anew);
     accepted->family_ids = calloc(record->plan.family_count, sizeof(*accepted->family_ids));
     if (accepted->family_ids == NULL || add_positions(record, accepted) != HAUL_OK) {
         return HAUL_NO_MEMORY;

@@ -103,8 +103,7 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
         target_plan_forget_tables(target->store, &record->plan);
     }
     copy->started = true;
-    copy->started_sequence =
-        record->resumed ? target->store->ops->sequence(target->store) : record->checked_sequence;
+    copy->started_sequence = record->checked_sequence;
     copy->started_ns = now_ns;
     return HAUL_OK;
 }
@@ -204,20 +203,33 @@ bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Pre
            receiver_links_unapplied(&copy->links) == 0;
 }
 
-/* Has anybody else written to the store meanwhile? Then what was accumulated may be wrong, unless
- * the embedder keeps others off the ranges. */
-static bool has_foreign_writes(const struct target_copy *copy)
+/* How many records have others written to the store meanwhile? Then what was accumulated may be
+ * wrong, unless the embedder keeps others off the ranges. */
+static uint64_t foreign_writes(const struct target_copy *copy)
 {
     struct haul_store *store = copy->target->store;
     uint64_t taken = store->ops->sequence(store) - copy->started_sequence;
     uint64_t ours = applier_written_records(copy->applier);
-    bool foreign = copy->target->hooks.reserve == NULL && taken != ours;
-    if (foreign) {
+    return copy->target->hooks.reserve == NULL ? taken - ours : 0;
+}
+
+static bool has_foreign_writes(const struct target_copy *copy)
+{
+    uint64_t foreign = foreign_writes(copy);
+    if (foreign > 0) {
         haul_log(copy->target->log, HAUL_LOG_INFO,
                  "others write to this database (%" PRIu64 " records): the range is scanned",
-                 taken - ours);
+                 foreign);
     }
-    return foreign;
+    return foreign > 0;
+}
+
+void target_copy_leave(const struct target_copy *copy, struct target_left *left)
+{
+    struct haul_store *store = copy->target->store;
+    left->sequence = store->ops->sequence(store);
+    left->known = foreign_writes(copy) == 0;
+    memcpy(left->job, copy->record->job, HAUL_JOB_BYTES);
 }
 
 static bool has_tables(const struct target_copy *copy)

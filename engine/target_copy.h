@@ -93,6 +93,9 @@ bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepa
 enum haul_status target_copy_scan_digests(struct target_copy *copy,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
+/* After FLUSHED, when the records have all positions: what a later attempt will find. */
+void target_copy_leave(const struct target_copy *copy, struct target_left *left);
+
 /* Is a Progress due? Fills `message` in. */
 bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct message *message);
 /* When the next one is due at the latest. */

@@ -91,6 +91,23 @@ static bool is_outdated(struct target_session *session)
     return false;
 }
 
+/* What the target holds of family `number` is not what the source has. */
+static void fail_different(struct target_session *session, size_t number)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
+                   "column family %zu differs: source has %" PRIu64 " records, target %" PRIu64
+                   ", or their digests disagree",
+                   number, session->prepare.as.prepare.digests[number].count,
+                   session->digests[number].count);
+    if (session->hello.resume) {
+        haul_error_hint(&error, "something else has changed the target's records since the job "
+                                "began, or the hardware is at fault: send it again, from its "
+                                "beginning");
+    }
+    target_fail(session, &error);
+}
+
 void target_hand_over_on_flushed(struct target_session *session, const struct target_event *event)
 {
     if (event->digests == NULL) {
@@ -106,12 +123,7 @@ void target_hand_over_on_flushed(struct target_session *session, const struct ta
     size_t differs =
         family_digests_difference(prepare->digests, session->digests, session->digest_count);
     if (differs < session->digest_count && !HAUL_PLANTED_BUG(DIGEST_SKIPPED)) {
-        char text[192];
-        (void)snprintf(text, sizeof(text),
-                       "column family %zu differs: source has %" PRIu64 " records, target %" PRIu64
-                       ", or their digests disagree",
-                       differs, prepare->digests[differs].count, session->digests[differs].count);
-        target_fail_with(session, HAUL_CORRUPT, text);
+        fail_different(session, differs);
         return;
     }
     if (!make_answer(session)) {

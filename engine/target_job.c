@@ -114,6 +114,7 @@ static void check_kept(struct target_job *job)
     if (job->keeping && job->copy.flushes_missing == 0 &&
         !position_queue_is_busy(&job->copy.positions)) {
         job->keeping = false;
+        target_copy_leave(&job->copy, &job->options.slot->left);
         struct target_event event = {.type = TARGET_EVENT_KEPT};
         feed(job, &event);
     }
@@ -247,7 +248,12 @@ static void take_plan(struct target_job *job, const struct message *message)
         feed_error(job, TARGET_EVENT_CHECKED, &error);
         return;
     }
-    submit_or_refuse(job, TARGET_CALL_CHECK, take_slot(job), TARGET_EVENT_CHECKED);
+    bool may = take_slot(job);
+    if (may) {
+        job->calls.record.left = job->options.slot->left;
+        job->options.slot->left.known = false;
+    }
+    submit_or_refuse(job, TARGET_CALL_CHECK, may, TARGET_EVENT_CHECKED);
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */

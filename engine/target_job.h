@@ -14,6 +14,7 @@
 #include "message.h"
 #include "option_report.h"
 #include "poll_group.h"
+#include "target_arrived.h"
 #include "tcp_listener.h"
 
 struct target_job;
@@ -21,6 +22,7 @@ struct target_job;
 /* For one job at a time. */
 struct target_slot {
     struct target_job *holder; /* NULL: free */
+    struct target_left left;   /* by the last job that was kept */
 };
 
 struct target_job_options {

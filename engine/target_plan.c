@@ -323,32 +323,41 @@ enum haul_status target_plan_given_up(struct haul_error *error)
     return haul_error_set(error, HAUL_CLOSED, NULL, 0, "given up in the middle");
 }
 
+enum haul_status target_plan_digest_span(struct haul_store *store, const struct target_span *span,
+                                         struct digest *digest, const struct haul_steps *steps,
+                                         struct haul_error *error)
+{
+    enum { RECORDS_PER_STEP = 4096 };
+    const struct haul_store_ops *ops = store->ops;
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    enum haul_status status =
+        ops->scan_open(store, NULL, span->family, span->start, span->end, &scan, error);
+    while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
+        digest_add(digest, record.key, record.value);
+        if (digest->count % RECORDS_PER_STEP == 0 && !steps_next(steps)) {
+            status = target_plan_given_up(error);
+        }
+    }
+    if (scan != NULL) {
+        ops->scan_close(scan);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, struct digest *digest,
                                     const struct haul_steps *steps, struct haul_error *error)
 {
-    enum { RECORDS_PER_STEP = 4096 };
-    const struct haul_store_ops *ops = store->ops;
-    enum haul_status status = HAUL_NOT_FOUND;
+    enum haul_status status = HAUL_OK;
     memset(digest, 0, sizeof(*digest));
-    for (size_t i = 0; i < plan->range_count && status == HAUL_NOT_FOUND; i++) {
-        struct haul_scan *scan = NULL;
-        struct haul_record record;
-        status = ops->scan_open(store, NULL, plan->families[family].target_id,
-                                key_range_start(&plan->ranges[i]), key_range_end(&plan->ranges[i]),
-                                &scan, error);
-        while (status == HAUL_OK && (status = ops->scan_next(scan, &record, error)) == HAUL_OK) {
-            digest_add(digest, record.key, record.value);
-            if (digest->count % RECORDS_PER_STEP == 0 && !steps_next(steps)) {
-                status = target_plan_given_up(error);
-                break;
-            }
-        }
-        if (scan != NULL) {
-            ops->scan_close(scan);
-        }
+    for (size_t i = 0; i < plan->range_count && status == HAUL_OK; i++) {
+        const struct target_span span = {.family = plan->families[family].target_id,
+                                         .start = key_range_start(&plan->ranges[i]),
+                                         .end = key_range_end(&plan->ranges[i])};
+        status = target_plan_digest_span(store, &span, digest, steps, error);
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+    return status;
 }
 
 enum haul_status target_plan_tables(struct haul_store *store, const struct plan *plan,

@@ -31,6 +31,13 @@ enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
+/* A stretch of one family, in the family's own order; `end` of size 0: to its end. */
+struct target_span {
+    uint32_t family;
+    struct haul_slice start;
+    struct haul_slice end;
+};
+
 /* `steps`, below: of what takes long; NULL: to the end. */
 
 /* Are the tables there that this job has ingested into a family? For a store with tables_check;
@@ -50,12 +57,6 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
                                    const struct haul_steps *steps,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A stretch of one family, in the family's own order; `end` of size 0: to its end. */
-struct target_span {
-    uint32_t family;
-    struct haul_slice start;
-    struct haul_slice end;
-};
 /* Remove every record of the span but that of its start, whatever the family's order. */
 enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
                                           const struct haul_steps *steps,
@@ -67,6 +68,10 @@ enum haul_status target_plan_digest(struct haul_store *store, const struct plan 
                                     uint32_t family, struct digest *digest,
                                     const struct haul_steps *steps,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* Add the records of a span to a digest. Errors: as above. */
+enum haul_status target_plan_digest_span(struct haul_store *store, const struct target_span *span,
+                                         struct digest *digest, const struct haul_steps *steps,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* The error of a call that was not to go on: CLOSED. */
 enum haul_status target_plan_given_up(struct haul_error *error);
 

@@ -15,6 +15,7 @@
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "space_limit.h"
+#include "target_arrived.h"
 #include "target_commit.h"
 #include "target_others.h"
 #include "target_plan.h"
@@ -288,85 +289,6 @@ enum haul_status target_record_look_up(struct target_record *record,
 
 /* --- the plan --------------------------------------------------------------------------------- */
 
-/* Positions of the journal, in the plan's order. */
-static enum haul_status read_positions(struct target_record *record, bool *complete,
-                                       struct haul_error *error)
-{
-    record->positions = calloc(record->plan.stream_count, sizeof(*record->positions));
-    if (record->positions == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
-    }
-    *complete = true;
-    for (size_t i = 0; i < record->plan.stream_count; i++) {
-        struct stream_position *to = &record->positions[i];
-        const struct journal_position *from =
-            journal_state_position(journal_state(record->journal), (uint32_t)i);
-        to->stream = (uint32_t)i;
-        *complete = *complete && from != NULL && from->finished;
-        if (from == NULL) {
-            continue;
-        }
-        to->next_batch = from->next_batch;
-        to->finished = from->finished;
-        to->digest = from->digest;
-        if (from->last_key.size > 0) {
-            to->last_key = malloc(from->last_key.size);
-            if (to->last_key == NULL) {
-                return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0,
-                                      "no memory for positions");
-            }
-            memcpy(to->last_key, from->last_key.data, from->last_key.size);
-            to->last_key_size = from->last_key.size;
-        }
-    }
-    return HAUL_OK;
-}
-
-/* Deltas may have been applied already: what was accumulated does not hold, the range is scanned.
- */
-static enum haul_status scan_base(struct target_record *record, struct haul_error *error)
-{
-    record->base_digests = calloc(record->plan.family_count, sizeof(*record->base_digests));
-    if (record->base_digests == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for digests");
-    }
-    enum haul_status status = HAUL_OK;
-    for (uint32_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
-        status = target_plan_digest(record->target->store, &record->plan, i,
-                                    &record->base_digests[i], record->steps, error);
-    }
-    return status;
-}
-
-/* What was applied behind the recorded positions is in no digest, and a source that was restarted
- * may not send it again: it goes. Deltas come only when every stream is recorded as finished. */
-static enum haul_status clear_behind(struct target_record *record, struct haul_error *error)
-{
-    struct haul_store *store = record->target->store;
-    enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < record->plan.stream_count && status == HAUL_OK; i++) {
-        const struct stream_position *position = &record->positions[i];
-        const struct plan_stream *stream = &record->plan.streams[i];
-        uint32_t family = record->plan.families[stream->family].target_id;
-        if (position->finished) {
-            continue;
-        }
-        bool has_key = stream_position_has_key(position) &&
-                       (position->last_key_size > 0 || !HAUL_PLANTED_BUG(EMPTY_KEY_IS_NONE));
-        if (has_key) {
-            struct target_span behind = {.family = family,
-                                         .start =
-                                             slice_of(position->last_key, position->last_key_size),
-                                         .end = key_range_end(&stream->range)};
-            status = target_plan_clear_behind(store, &behind, record->steps, error);
-        } else {
-            status = store->ops->range_clear(store, family, key_range_start(&stream->range),
-                                             key_range_end(&stream->range), record->steps, error);
-        }
-    }
-    return status;
-}
-
 /* What would fail when the job owns fails here; also of one that goes on: other jobs may have
  * filled the record meanwhile. */
 static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
@@ -392,19 +314,12 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
         return haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                               "the job's plan is not the one that was begun");
     }
-    bool complete = false;
     enum haul_status status = rehearse(record, error);
     if (status == HAUL_OK) {
         /* A journal that failed may hold a plan whose families went when the job was refused. */
         status = target_plan_make(record->target->store, &record->plan, error);
     }
-    if (status == HAUL_OK) {
-        status = read_positions(record, &complete, error);
-    }
-    if (status == HAUL_OK) {
-        status = complete ? scan_base(record, error) : clear_behind(record, error);
-    }
-    return status;
+    return status == HAUL_OK ? target_arrived_restore(record, error) : status;
 }
 
 /* A new job has no journal yet: one of its name is of another job, whatever it is. */

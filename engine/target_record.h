@@ -15,6 +15,7 @@
 #include "journal.h"
 #include "message.h"
 #include "plan.h"
+#include "target_arrived.h"
 
 enum { TARGET_PATH_BYTES_MAX = 1024 };
 
@@ -33,7 +34,9 @@ struct target_record {
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
-    uint64_t checked_sequence; /* of the store, when a new job's ranges were found fit */
+    uint64_t checked_sequence; /* of the store, when the job's ranges were found fit */
+    struct target_left left;   /* by the attempt before this one, as the loop knows it */
+    char begun_anew[192];      /* resumed, and nothing that had arrived counts: why; else "" */
     bool reserved;             /* the hook was told */
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */

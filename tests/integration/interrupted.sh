@@ -20,21 +20,26 @@ stop_receiver() {
     end_process "$receiver_pid" || true
 }
 
-# send_until RECORDS OPTION...: a sender that is stopped when so many records are safe on the target.
-send_until() {
-    local records=$1 i
-    shift
-    env --default-signal=INT "$haul" send --db source --to "$address" --transport tcp --rate 6M "$@" \
-        >"$work/out" 2>"$work/err" </dev/null &
-    local sender=$!
+# reaches CONDITION: waits until it is true of what the source's status says; of $sender.
+reaches() {
+    local i
     for ((i = 0; i < 2000; i++)); do
         "$haul" status --db source --json >status.json 2>status.err || true
-        [[ $(jq ".running.durable_records >= $records" status.json) != true ]] || break
+        [[ $(jq "$1" status.json) != true ]] || return 0
         kill -0 "$sender" 2>/dev/null || { cat "$work/err"; fail 'the sender has ended'; }
     done
-    ((i < 2000)) || fail 'nothing became safe'
+    fail "it was never so: $1"
+}
+
+# send_until CONDITION OPTION...: a sender that is stopped then.
+send_until() {
+    local condition=$1
+    shift
+    env --default-signal=INT "$haul" send --db source --to "$address" --transport tcp "$@" \
+        >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$! code=0
+    reaches "$condition"
     kill -INT "$sender"
-    local code=0
     end_process "$sender" || code=$?
     equal "$code" 130
 }
@@ -61,7 +66,7 @@ interrupted() {
     "$maker" source 'options avoid_flush_during_recovery=true' 'create x' 'use x' 'fill x 1000 1000' \
         flush 'use default' 'fill k 20000 1000' flush
     receive "$@"
-    send_until 6000
+    send_until '.running.durable_records >= 6000' --rate 6M
     stop_receiver
 }
 
@@ -84,6 +89,114 @@ test_log__whole__goes_on() {
     goes_on
     silent 'anew'
     equal "$(json .resumed)" true
+}
+
+# --- the target's records -------------------------------------------------------------------------
+
+changed='the job is copied anew: the target holds [0-9]+ records where [0-9]+ had arrived'
+
+# goes_on_behind COMMAND...: store_maker does this to the target while nobody uses it.
+goes_on_behind() {
+    "$maker" target "$@"
+    receive
+    goes_on
+}
+
+test_target__records_deleted__copied_anew() {
+    interrupted
+    goes_on_behind 'delete_range k00000100 k00000300' flush
+    warned "$changed"
+}
+
+test_target__record_added__copied_anew() {
+    interrupted
+    goes_on_behind 'put k00000100x intruder'
+    warned "$changed"
+}
+
+test_target__record_changed__copied_anew() {
+    interrupted
+    goes_on_behind 'put k00000100 other' 'use x' 'put x00000100 other' flush compact
+    warned "$changed"
+}
+
+# Tables that are taken in or thrown away whole need take no sequence number.
+test_target__tables_thrown_away__copied_anew() {
+    interrupted
+    goes_on_behind 'delete_files k00000000 k00009999'
+    warned "$changed"
+}
+
+# What lies behind what is safe is cleared in any case.
+test_target__record_added_behind__goes_on() {
+    interrupted
+    goes_on_behind 'put k00019999x intruder'
+    silent 'anew'
+}
+
+test_target__only_compacted__goes_on() {
+    interrupted
+    goes_on_behind compact 'use x' compact
+    silent 'anew'
+}
+
+# Write batches are safe by 32 MiB.
+test_target__other_lane_and_records_deleted__copied_anew() {
+    "$maker" source 'fill k 70000 1000' flush
+    receive --lane writebatch
+    send_until '.running.durable_records >= 20000' --rate 20M
+    stop_receiver
+    "$maker" target 'delete k00000100'
+    receive --lane writebatch
+    goes_on
+    warned "$changed"
+}
+
+# The sender never ends, and has sent what is there already.
+test_target__records_deleted_while_a_sender_waits__copied_anew() {
+    interrupted
+    receive
+    "$haul" resume --db source --to "$address" --transport tcp --rate 3M --json >"$work/out" 2>"$work/err" \
+        </dev/null &
+    local sender=$!
+    reaches '.running.durable_records >= 9000'
+    stop_receiver KILL
+    "$maker" target 'delete k00000100' flush
+    receive
+    end_process "$sender" || { cat "$work/err"; fail "the sender ended with $?"; }
+    stop_receiver
+    reads_alike
+    warned "$changed"
+    equal "$(json .resumed)" true
+}
+
+# The load is more than the rate: the copy is whole, and changes follow for ever. What of them had come
+# when nobody recorded it is not known, so the digests tell at the end.
+test_target__records_deleted_while_changes_follow__not_verified() {
+    "$maker" source 'fill k 2000 1000' flush
+    receive
+    send_until '.running.phase == "catching up"' --rate 1M --load 4000 --load-value 1000 --load-keys 100 \
+        --load-for 10ms
+    stop_receiver
+    "$maker" target 'delete k00000500' flush
+    receive
+    run 6 "$haul" resume --db source --to "$address" --transport tcp --json
+    one_error 'source has 2[0-9]+ records, target 2[0-9]+'
+    one_error 'something else has changed the target.s records since the job began'
+    run 0 "$haul" send --db source --to "$address" --transport tcp --json
+    stop_receiver
+    reads_alike
+}
+
+# A receiver that has had the database open all the time reads nothing back, and need not.
+test_target__sender_killed__goes_on() {
+    "$maker" source 'fill k 20000 1000' flush
+    receive
+    send_until '.running.durable_records >= 6000' --rate 6M
+    run 0 "$haul" resume --db source --to "$address" --transport tcp --json
+    stop_receiver
+    reads_alike
+    silent 'anew'
 }
 
 run_tests

@@ -81,7 +81,8 @@ suite_of() {
     RENAME_BELIEVED) echo test_ownership_file_planted ;;
     PREFIX_ORDER) echo test_rocks_prefix_planted ;;
     SEQUENCE_LATE | FILTER_FORGOTTEN) echo test_rocks_view_planted ;;
-    PREPARED_GIVEN_UP | EMPTY_KEY_IS_NONE) echo test_target_record_planted ;;
+    PREPARED_GIVEN_UP) echo test_target_record_planted ;;
+    EMPTY_KEY_IS_NONE | ARRIVED_BELIEVED) echo test_target_arrived_planted ;;
     ANY_STEP) echo test_version_claim_planted ;;
     COLUMNS_DROPPED) echo test_wide_column_planted ;;
     DEVICE_STAYS) echo test_verbs_states_planted ;;

@@ -19,7 +19,7 @@ static struct haul_error error;
 static const struct haul_hooks no_hooks;
 
 /* RECORDS records "0", "1", ... in the log, none of them in the view. */
-static void begin(void)
+static void begin_as(bool adopted)
 {
     struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
     uint8_t value[VALUE_BYTES] = {0};
@@ -29,9 +29,17 @@ static void begin(void)
     for (char key = '0'; key < '0' + RECORDS; key++) {
         rocks_fixture_put(&fixture, 0, slice_of(&key, 1), slice_of(value, sizeof(value)));
     }
-    const struct log_tail_options tail_options = {
-        .store = fixture.store, .plan = &plan, .outbox = &outbox, .hooks = &no_hooks};
+    const struct log_tail_options tail_options = {.store = fixture.store,
+                                                  .plan = &plan,
+                                                  .outbox = &outbox,
+                                                  .adopted = adopted,
+                                                  .hooks = &no_hooks};
     check_or_stop(log_tail_create(&tail_options, &tail, &error) == HAUL_OK);
+}
+
+static void begin(void)
+{
+    begin_as(false);
 }
 
 static void end(void)
@@ -117,9 +125,22 @@ static void test_log_tail_rewind__batch_that_was_never_sent__protocol(void)
     end();
 }
 
+/* An earlier process had sent batches; then the target has lost them, and begins anew. */
+static void test_log_tail_rewind__to_the_beginning_of_an_adopted_job__all_again(void)
+{
+    begin_as(true);
+    go_back(7);
+    check_text(round_of(TWO), "|01|23|45|67");
+    go_back(0);
+    check_text(round_of(TWO), "|01|23|45|67");
+    check_equal(log_tail_next_batch(tail), 4);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_log_tail_round__records_of_the_log__each_once),
     CHECK_TEST(test_log_tail_rewind__cut_otherwise_each_time__nothing_left_out),
     CHECK_TEST(test_log_tail_rewind__batch_that_was_never_sent__protocol),
+    CHECK_TEST(test_log_tail_rewind__to_the_beginning_of_an_adopted_job__all_again),
 };
 CHECK_MAIN("log_tail", tests)

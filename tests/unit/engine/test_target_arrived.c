@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_arrived.c — a job goes on: what lies behind its positions goes, and what lies
+ * before them counts only as long as it is what had arrived. */
+#include "target_arrived.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "rocks_foreign.h"
+#include "target_record.h"
+
+enum { EPOCH = 1, RECORD_COUNT = 10 };
+
+static struct rocks_fixture source;
+static struct rocks_fixture target;
+static struct haul_target_options options;
+static struct target_record record;
+static struct target_left left; /* by the attempt before */
+static struct haul_error error;
+
+static void start(void)
+{
+    rocks_fixture_open(&source);
+    rocks_fixture_open(&target);
+    memset(&error, 0, sizeof(error));
+    memset(&left, 0, sizeof(left));
+    options = (struct haul_target_options){.store = target.store};
+}
+
+static void finish(void)
+{
+    rocks_fixture_close(&source);
+    rocks_fixture_close(&target);
+}
+
+/* --- one attempt and the next ----------------------------------------------------------------- */
+
+/* The job as its source's Hello brings it. */
+static void come(bool resume)
+{
+    haul_control_Hello hello = {.epoch = EPOCH, .resume = resume, .job = {.size = HAUL_JOB_BYTES}};
+    uint64_t new_version = 0;
+    hello.source_identity.size = 1;
+    hello.source_identity.bytes[0] = 's';
+    target_record_init(&record, &options);
+    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
+    check_equal(record.phase, resume ? JOB_COPYING : JOB_UNKNOWN);
+}
+
+/* And its plan: everything, in write batches. */
+static enum haul_status check_plan(void)
+{
+    struct haul_source_options source_options = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct plan plan;
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    record.left = left;
+    return target_record_check(&record, &plan, &error);
+}
+
+static void put(struct haul_slice key)
+{
+    rocks_fixture_put(&target, 0, key, text_slice("v"));
+}
+
+/* The first attempt: these records are there and recorded, the last of them in `keys`' order is
+ * where the stream stands. */
+static void bring(const struct haul_slice *keys, size_t count, bool finished)
+{
+    struct stream_position position = {.next_batch = 1, .finished = finished, .resumable = true};
+    come(false);
+    check_status(check_plan(), HAUL_OK);
+    for (size_t i = 0; i < count; i++) {
+        put(keys[i]);
+        digest_add(&position.digest, keys[i], text_slice("v"));
+    }
+    position.last_key = (uint8_t *)(uintptr_t)keys[count - 1].data;
+    position.last_key_size = keys[count - 1].size;
+    check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
+    left =
+        (struct target_left){.known = true, .sequence = target.store->ops->sequence(target.store)};
+    target_record_fini(&record);
+}
+
+static void bring_texts(const char *const *keys, size_t count, bool finished)
+{
+    struct haul_slice slices[RECORD_COUNT];
+    for (size_t i = 0; i < count; i++) {
+        slices[i] = text_slice(keys[i]);
+    }
+    bring(slices, count, finished);
+}
+
+/* The next one. `*anew`: does it begin anew? */
+static void go_on(bool *anew)
+{
+    come(true);
+    check_status(check_plan(), HAUL_OK);
+    *anew = record.begun_anew[0] != '\0';
+    check_equal(record.positions[0].next_batch, *anew ? 0 : 1);
+    check_equal(record.positions[0].digest.count == 0, *anew);
+    check_equal(journal_state(record.journal)->stream_count, *anew ? 0 : 1);
+    target_record_fini(&record);
+}
+
+static void goes_on(void)
+{
+    bool anew = true;
+    go_on(&anew);
+    check(!anew);
+}
+
+static void begins_anew(void)
+{
+    bool anew = false;
+    go_on(&anew);
+    check(anew);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+}
+
+static bool target_has(struct haul_slice key)
+{
+    uint8_t *value = NULL;
+    size_t size = 0;
+    enum haul_status status =
+        target.store->ops->get(target.store, NULL, 0, key, &value, &size, &error);
+    free(value);
+    return status == HAUL_OK;
+}
+
+/* --- what lies behind the positions ----------------------------------------------------------- */
+
+static void test_target_arrived_restore__stands_at_the_empty_key__keeps_its_record(void)
+{
+    start();
+    bring_texts((const char *[]){""}, 1, false);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    goes_on();
+    check(target_has(text_slice("")));
+    check_equal(rocks_fixture_count(&target, "default"), 1);
+    finish();
+}
+
+static void test_target_arrived_restore__stands_at_the_longest_key__only_what_is_behind_goes(void)
+{
+    static uint8_t key[HAUL_KEY_BYTES_MAX];
+    memset(key, 'k', sizeof(key));
+    struct haul_slice keys[] = {text_slice("a"), slice_of(key, sizeof(key))};
+    start();
+    bring(keys, CHECK_COUNT(keys), false);
+    rocks_fixture_fill(&target, 0, "l", RECORD_COUNT, 10);
+    goes_on();
+    check(target_has(keys[0]) && target_has(keys[1]));
+    check_equal(rocks_fixture_count(&target, "default"), 2);
+    finish();
+}
+
+static void reverse(struct rocks_fixture *fixture)
+{
+    struct foreign_database foreign = {.comparator = FOREIGN_REVERSE};
+    struct haul_rocks_options opening = {0};
+    rocks_fixture_close(fixture);
+    rocks_fixture_make_directory(fixture);
+    rocks_foreign_make(fixture->path, &foreign);
+    check_or_stop(haul_rocks_store_open(fixture->path, &opening, &fixture->store, &error) ==
+                  HAUL_OK);
+    for (const char *key = "abcde"; *key != '\0'; key++) {
+        rocks_fixture_delete(fixture, 0, slice_of(key, 1));
+    }
+}
+
+static void start_reverse(void)
+{
+    start();
+    reverse(&source);
+    reverse(&target);
+    options.store = target.store;
+}
+
+static void test_target_arrived_restore__reverse_family__what_is_before_in_bytes_goes(void)
+{
+    start_reverse();
+    bring_texts((const char *[]){"x", "m1", "m"}, 3, false);
+    put(text_slice("l"));
+    put(text_slice("a"));
+    put(text_slice(""));
+    goes_on();
+    check(target_has(text_slice("x")) && target_has(text_slice("m")));
+    check(target_has(text_slice("m1")));
+    check_equal(rocks_fixture_count(&target, "default"), 3);
+    finish();
+}
+
+static enum haul_status (*real_write)(struct haul_store *, struct haul_slice, unsigned,
+                                      struct haul_error *);
+static unsigned lazy_writes; /* that a power loss could undo */
+
+static enum haul_status count_write(struct haul_store *store, struct haul_slice batch,
+                                    unsigned flags, struct haul_error *failed)
+{
+    lazy_writes += (flags & HAUL_WRITE_SYNC) == 0;
+    return real_write(store, batch, flags, failed);
+}
+
+/* Counts the writes of the target's store that do not wait for the disk. */
+static void watch_writes(struct haul_store_ops *ops)
+{
+    *ops = *target.store->ops;
+    real_write = ops->write;
+    ops->write = count_write;
+    target.store->ops = ops;
+    lazy_writes = 0;
+}
+
+static void test_target_arrived_restore__reverse_family_only_the_empty_key_behind__goes(void)
+{
+    struct haul_store_ops ops;
+    start_reverse();
+    bring_texts((const char *[]){"m"}, 1, false);
+    put(text_slice(""));
+    watch_writes(&ops);
+    goes_on();
+    check_equal(lazy_writes, 0);
+    check(target_has(text_slice("m")));
+    check_equal(rocks_fixture_count(&target, "default"), 1);
+    finish();
+}
+
+/* --- what lies before them -------------------------------------------------------------------- */
+
+static void bring_three(void)
+{
+    start();
+    bring_texts((const char *[]){"a", "b", "c"}, 3, false);
+}
+
+static void test_target_arrived_restore__record_deleted__begins_anew(void)
+{
+    bring_three();
+    rocks_fixture_delete(&target, 0, text_slice("b"));
+    begins_anew();
+    finish();
+}
+
+static void test_target_arrived_restore__record_added__begins_anew(void)
+{
+    bring_three();
+    put(text_slice("bb"));
+    begins_anew();
+    finish();
+}
+
+static void test_target_arrived_restore__record_changed__begins_anew(void)
+{
+    bring_three();
+    rocks_fixture_put(&target, 0, text_slice("c"), text_slice("w"));
+    begins_anew();
+    finish();
+}
+
+static void test_target_arrived_restore__record_at_the_position_deleted__begins_anew(void)
+{
+    bring_three();
+    rocks_fixture_delete(&target, 0, text_slice("c"));
+    begins_anew();
+    finish();
+}
+
+static void test_target_arrived_restore__began_anew__goes_on_from_the_beginning(void)
+{
+    bool anew = true;
+    bring_three();
+    rocks_fixture_delete(&target, 0, text_slice("a"));
+    begins_anew();
+    come(true);
+    check_status(check_plan(), HAUL_OK);
+    anew = record.begun_anew[0] != '\0';
+    check(!anew);
+    check_equal(record.positions[0].next_batch, 0);
+    target_record_fini(&record);
+    finish();
+}
+
+/* --- when nobody can have changed it ---------------------------------------------------------- */
+
+static unsigned scans;
+static enum haul_status (*real_scan_open)(struct haul_store *, const struct haul_snapshot *,
+                                          uint32_t, struct haul_slice, struct haul_slice,
+                                          struct haul_scan **, struct haul_error *);
+
+static enum haul_status count_scan(struct haul_store *store, const struct haul_snapshot *snapshot,
+                                   uint32_t family, struct haul_slice from, struct haul_slice to,
+                                   struct haul_scan **scan, struct haul_error *failed)
+{
+    scans += from.size == 0; /* clearing looks behind the position only */
+    return real_scan_open(store, snapshot, family, from, to, scan, failed);
+}
+
+/* Counts the scans of all of the stream. */
+static void watch_scans(struct haul_store_ops *ops)
+{
+    *ops = *target.store->ops;
+    real_scan_open = ops->scan_open;
+    ops->scan_open = count_scan;
+    target.store->ops = ops;
+    scans = 0;
+}
+
+static void test_target_arrived_restore__open_all_the_time__nothing_is_read(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    watch_scans(&ops);
+    goes_on();
+    check_equal(scans, 0);
+    finish();
+}
+
+static void test_target_arrived_restore__another_process__read_back(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    memset(&left, 0, sizeof(left));
+    watch_scans(&ops);
+    goes_on();
+    check_equal(scans, 1);
+    finish();
+}
+
+static void test_target_arrived_restore__another_jobs_end_is_known__read_back(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    left.job[0] = 1;
+    watch_scans(&ops);
+    goes_on();
+    check_equal(scans, 1);
+    finish();
+}
+
+static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
+                                struct haul_error *failed)
+{
+    (void)context;
+    (void)wanted;
+    (void)failed;
+    return HAUL_OK;
+}
+
+/* The embedder writes elsewhere, and keeps everybody off the ranges of the job. */
+static void test_target_arrived_restore__embedder_keeps_others_off__nothing_is_read(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    options.hooks.reserve = reserve;
+    left.sequence = 0;
+    watch_scans(&ops);
+    goes_on();
+    check_equal(scans, 0);
+    finish();
+}
+
+/* Deltas may be in it already. */
+static void test_target_arrived_restore__all_streams_finished__digest_of_what_is_there(void)
+{
+    start();
+    bring_texts((const char *[]){"a", "b", "c"}, 3, true);
+    rocks_fixture_delete(&target, 0, text_slice("b"));
+    come(true);
+    check_status(check_plan(), HAUL_OK);
+    check(record.begun_anew[0] == '\0');
+    check_or_stop(record.base_digests != NULL);
+    check_equal(record.base_digests[0].count, 2);
+    target_record_fini(&record);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_arrived_restore__stands_at_the_empty_key__keeps_its_record),
+    CHECK_TEST(test_target_arrived_restore__stands_at_the_longest_key__only_what_is_behind_goes),
+    CHECK_TEST(test_target_arrived_restore__reverse_family__what_is_before_in_bytes_goes),
+    CHECK_TEST(test_target_arrived_restore__reverse_family_only_the_empty_key_behind__goes),
+    CHECK_TEST(test_target_arrived_restore__record_deleted__begins_anew),
+    CHECK_TEST(test_target_arrived_restore__record_added__begins_anew),
+    CHECK_TEST(test_target_arrived_restore__record_changed__begins_anew),
+    CHECK_TEST(test_target_arrived_restore__record_at_the_position_deleted__begins_anew),
+    CHECK_TEST(test_target_arrived_restore__began_anew__goes_on_from_the_beginning),
+    CHECK_TEST(test_target_arrived_restore__open_all_the_time__nothing_is_read),
+    CHECK_TEST(test_target_arrived_restore__another_process__read_back),
+    CHECK_TEST(test_target_arrived_restore__another_jobs_end_is_known__read_back),
+    CHECK_TEST(test_target_arrived_restore__embedder_keeps_others_off__nothing_is_read),
+    CHECK_TEST(test_target_arrived_restore__all_streams_finished__digest_of_what_is_there),
+};
+
+CHECK_MAIN("target_arrived", tests)
