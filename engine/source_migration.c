@@ -3,7 +3,7 @@
  *
  *   readers --filled blocks--> outbox --> sender_links --> target        (source_copy.h)
  *   loop thread: control channel <-> source_session <-> actions, results, ticks
- *   call worker: freeze hook, records, decision                          (source_record.h)
+ *   call worker: freeze hook, records, decision                          (source_calls.h)
  *
  * The session decides, this file does: it never looks at the session's state but to report it. */
 #include <stdio.h>
@@ -11,12 +11,11 @@
 #include <string.h>
 
 #include "assertion.h"
-#include "call_worker.h"
-#include "freeze_calls.h"
 #include "migration_thread.h"
 #include "payload_codec.h"
 #include "pinned_disk.h"
 #include "planted_bug.h"
+#include "source_calls.h"
 #include "source_copy.h"
 #include "source_job.h"
 #include "source_session.h"
@@ -29,16 +28,7 @@ struct source_migration {
     struct source_job job;
     struct source_copy copy;
     bool has_copy; /* not when a decided job is only resolved */
-    struct call_worker *worker;
-    struct freeze_calls freeze_calls;
-    struct call bind_call;
-    struct call accepted_call;
-    char welcomed[HAUL_IDENTITY_BYTES_MAX]; /* by this database: for the bind call */
-    bool bind_again;                        /* the call was under way for an earlier Welcome */
-    struct call decide_call;
-    uint64_t decide_until_ns; /* of decide_call */
-    struct call released_call;
-    uint64_t frozen_ns; /* when the freeze hook was called */
+    struct source_calls calls;
     struct poll_group *group;
     struct control_channel *channel;
     struct source_session *session;
@@ -76,7 +66,6 @@ static void note_loss(struct source_migration *source)
 
 static void feed(struct source_migration *source, struct source_event *event)
 {
-    event->frozen_ns = source->frozen_ns;
     source_session_event(source->session, event, now_ns(source));
     note_loss(source);
 }
@@ -86,102 +75,6 @@ static void feed_error(struct source_migration *source, enum source_event_type t
 {
     struct source_event event = {.type = type, .error = *error};
     feed(source, &event);
-}
-
-/* --- calls that may take their time ----------------------------------------------------------- */
-
-static void call_freeze(void *context, struct haul_error *error)
-{
-    struct source_migration *source = context;
-    const struct haul_hooks *hooks = &source->job.options.hooks;
-    error->status = source_record_frozen(&source->job.record, error); /* writers do not wait */
-    source->frozen_ns = now_ns(source);
-    if (error->status == HAUL_OK && hooks->freeze != NULL) {
-        error->status = hooks->freeze(hooks->context, source->job.options.freeze_max_ms, error);
-    }
-}
-
-static void call_decide(void *context, struct haul_error *error)
-{
-    struct source_migration *source = context;
-    int left_ms = clock_ms_until(&clock_monotonic, source->decide_until_ns, 1 << 30);
-    source->job.record.moved = source_copy_total(&source->copy);
-    error->status =
-        source_record_decide(&source->job.record, &source->job.plan, (uint32_t)left_ms, error);
-}
-
-static void call_unfreeze(void *context, struct haul_error *error)
-{
-    struct source_migration *source = context;
-    const struct haul_hooks *hooks = &source->job.options.hooks;
-    if (hooks->unfreeze != NULL) {
-        hooks->unfreeze(hooks->context);
-    }
-    error->status = source_record_unfrozen(&source->job.record, error);
-}
-
-static void call_released(void *context, struct haul_error *error)
-{
-    error->status =
-        source_record_released(&((struct source_migration *)context)->job.record, error);
-}
-
-static void call_bind(void *context, struct haul_error *error)
-{
-    struct source_migration *source = context;
-    error->status =
-        source_record_bind(&source->job.record, source->welcomed, &source->job.plan, error);
-}
-
-static void call_accepted(void *context, struct haul_error *error)
-{
-    error->status =
-        source_record_accepted(&((struct source_migration *)context)->job.record, error);
-}
-
-static void bind_to_target(struct source_migration *source)
-{
-    source->bind_again = source->bind_call.under_way;
-    if (!source->bind_again) {
-        const haul_control_Welcome *welcome = source_session_welcome(source->session);
-        bool named =
-            message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size);
-        (void)snprintf(source->welcomed, sizeof(source->welcomed), "%.*s",
-                       named ? (int)welcome->target_identity.size : 0,
-                       (const char *)welcome->target_identity.bytes);
-        call_worker_submit(source->worker, &source->bind_call);
-    }
-}
-
-static void on_bound(struct source_migration *source)
-{
-    const struct source_earlier *earlier = &source->job.record.earlier;
-    if (source->bind_again) {
-        bind_to_target(source);
-        return;
-    }
-    struct source_event event = {.type = SOURCE_EVENT_BOUND,
-                                 .error = source->bind_call.error,
-                                 .jobs =
-                                     slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES)};
-    feed(source, &event);
-}
-
-static void on_call(struct source_migration *source, const struct call *call)
-{
-    struct freeze_calls *freezes = &source->freeze_calls;
-    bool freezes_or_thaws = call == &freezes->freeze || call == &freezes->unfreeze;
-    if (freezes_or_thaws && freeze_calls_returned(freezes, call)) {
-        feed_error(source, SOURCE_EVENT_FROZEN, &call->error);
-    }
-    if (call == &source->bind_call) {
-        on_bound(source);
-    } else if (call == &source->decide_call) {
-        feed_error(source, SOURCE_EVENT_DECIDED, &call->error);
-    } else if (call != &freezes->freeze && call->error.status != HAUL_OK) {
-        /* These only tidy up: what they would have recorded is found out again. */
-        haul_log(source->job.options.log, HAUL_LOG_WARNING, "journal: %s", call->error.text);
-    }
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -302,7 +195,7 @@ static void release(struct source_migration *source)
     if (hooks->release != NULL) {
         hooks->release(hooks->context, source->job.plan.new_version);
     }
-    call_worker_submit(source->worker, &source->released_call);
+    source_calls_released(&source->calls);
 }
 
 static void perform(struct source_migration *source, struct source_action *action)
@@ -318,7 +211,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         disconnect(source);
         return;
     case SOURCE_ACTION_BIND:
-        bind_to_target(source);
+        source_calls_bind(&source->calls, source_session_welcome(source->session));
         return;
     case SOURCE_ACTION_OPEN_LINKS:
         report_options(source);
@@ -332,20 +225,19 @@ static void perform(struct source_migration *source, struct source_action *actio
         return;
     case SOURCE_ACTION_FREEZE:
         source_copy_freeze(&source->copy, true);
-        freeze_calls_freeze(&source->freeze_calls);
+        source_calls_freeze(&source->calls);
         return;
     case SOURCE_ACTION_UNFREEZE:
         if (source->has_copy) {
             source_copy_freeze(&source->copy, false);
         }
-        freeze_calls_unfreeze(&source->freeze_calls);
+        source_calls_unfreeze(&source->calls);
         return;
     case SOURCE_ACTION_DIGEST:
         source_copy_digest(&source->copy);
         return;
     case SOURCE_ACTION_DECIDE:
-        source->decide_until_ns = action->until_ns;
-        call_worker_submit(source->worker, &source->decide_call);
+        source_calls_decide(&source->calls, action->until_ns);
         return;
     case SOURCE_ACTION_RELEASE:
         release(source);
@@ -394,8 +286,8 @@ static void on_control_message(struct source_migration *source, const struct con
         feed(source, &session_event);
     }
     /* What this job supersedes is gone there. */
-    if (accepted && !source->accepted_call.under_way) {
-        call_worker_submit(source->worker, &source->accepted_call);
+    if (accepted) {
+        source_calls_accepted(&source->calls);
     }
     message_release(&message);
 }
@@ -461,10 +353,13 @@ static bool poll_copy(struct source_migration *source)
 
 static bool poll_calls(struct source_migration *source)
 {
-    const struct call *call;
+    struct source_event event;
+    enum source_calls_news news;
     bool any = false;
-    while ((call = call_worker_result(source->worker)) != NULL) {
-        on_call(source, call);
+    while ((news = source_calls_next(&source->calls, &event)) != SOURCE_CALLS_NOTHING) {
+        if (news == SOURCE_CALLS_EVENT) {
+            feed(source, &event);
+        }
         (void)perform_all(source);
         any = true;
     }
@@ -624,7 +519,7 @@ static void fill_result(struct source_migration *source)
 /* Writers are not left frozen: the unfreeze of a freeze that still runs comes behind it. */
 static bool is_over(const struct source_migration *source)
 {
-    return source->ended && !freeze_calls_are_busy(&source->freeze_calls);
+    return source->ended && !source_calls_freeze_is_busy(&source->calls);
 }
 
 static void run_source(struct haul_migration *migration)
@@ -643,9 +538,8 @@ static void run_source(struct haul_migration *migration)
     }
     fill_result(source);
     /* Calls that still wait are run by this; then the records are ours. */
-    poll_group_remove_fd(source->group, call_worker_fd(source->worker));
-    call_worker_destroy(source->worker);
-    source->worker = NULL;
+    poll_group_remove_fd(source->group, call_worker_fd(source->calls.worker));
+    source_calls_destroy(&source->calls);
     struct source_session_figures figures;
     source_session_figures(source->session, &figures);
     struct source_ending ending = {.outcome = &source->base.result.error,
@@ -661,9 +555,9 @@ static void run_source(struct haul_migration *migration)
 static void destroy_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
-    if (source->worker != NULL) {
-        poll_group_remove_fd(source->group, call_worker_fd(source->worker));
-        call_worker_destroy(source->worker);
+    if (source->calls.worker != NULL) {
+        poll_group_remove_fd(source->group, call_worker_fd(source->calls.worker));
+        source_calls_destroy(&source->calls);
     }
     if (source->has_copy) {
         source_copy_fini(&source->copy);
@@ -731,14 +625,12 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
     }
     status = poll_group_add_fd(source->group, source->base.request_fd);
     if (status == HAUL_OK) {
-        status = call_worker_create(&source->worker, error);
+        status =
+            source_calls_create(&source->calls, &source->job, &source->copy, source->clock, error);
     }
-    if (status == HAUL_OK) {
-        freeze_calls_init(&source->freeze_calls, source->worker, call_freeze, call_unfreeze,
-                          source);
-    }
-    return status == HAUL_OK ? poll_group_add_fd(source->group, call_worker_fd(source->worker))
-                             : status;
+    return status == HAUL_OK
+               ? poll_group_add_fd(source->group, call_worker_fd(source->calls.worker))
+               : status;
 }
 
 static enum haul_status set_up(struct source_migration *source,
@@ -784,10 +676,6 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     source->base.destroy = destroy_source;
     source->base.cpu_list = options->cpu_list;
     source->clock = &clock_monotonic;
-    source->bind_call = (struct call){.run = call_bind, .context = source};
-    source->accepted_call = (struct call){.run = call_accepted, .context = source};
-    source->decide_call = (struct call){.run = call_decide, .context = source};
-    source->released_call = (struct call){.run = call_released, .context = source};
     source->started_ns = now_ns(source);
     enum haul_status status = set_up(source, options, error);
     if (status == HAUL_OK) {

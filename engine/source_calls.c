@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_calls.c — what the call worker does for a source's job. */
+#include "source_calls.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* --- on the call worker ----------------------------------------------------------------------- */
+
+/* FROZEN first: writers do not wait for the disk. */
+static void call_freeze(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    const struct haul_hooks *hooks = &calls->job->options.hooks;
+    error->status = source_record_frozen(&calls->job->record, error);
+    calls->frozen_ns = clock_now_ns(calls->clock);
+    calls->hook_called = error->status == HAUL_OK;
+    if (calls->hook_called && hooks->freeze != NULL) {
+        error->status = hooks->freeze(hooks->context, calls->job->options.freeze_max_ms, error);
+    }
+}
+
+static void call_unfreeze(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    const struct haul_hooks *hooks = &calls->job->options.hooks;
+    if (calls->hook_called && hooks->unfreeze != NULL) {
+        hooks->unfreeze(hooks->context);
+    }
+    calls->hook_called = false;
+    error->status = source_record_unfrozen(&calls->job->record, error);
+}
+
+static void call_decide(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    int left_ms = clock_ms_until(calls->clock, calls->decide_until_ns, 1 << 30);
+    calls->job->record.moved = source_copy_total(calls->copy);
+    error->status =
+        source_record_decide(&calls->job->record, &calls->job->plan, (uint32_t)left_ms, error);
+}
+
+static void call_released(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    error->status = source_record_released(&calls->job->record, error);
+}
+
+static void call_bind(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    error->status = source_record_bind(&calls->job->record, calls->bound, &calls->job->plan, error);
+}
+
+static void call_accepted(void *context, struct haul_error *error)
+{
+    struct source_calls *calls = context;
+    error->status = source_record_accepted(&calls->job->record, error);
+}
+
+/* --- for the loop ----------------------------------------------------------------------------- */
+
+static void submit_bind(struct source_calls *calls)
+{
+    calls->bind_again = calls->bind.under_way;
+    if (!calls->bind_again) {
+        memcpy(calls->bound, calls->welcomed, sizeof(calls->bound));
+        call_worker_submit(calls->worker, &calls->bind);
+    }
+}
+
+void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *welcome)
+{
+    bool named = message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size);
+    (void)snprintf(calls->welcomed, sizeof(calls->welcomed), "%.*s",
+                   named ? (int)welcome->target_identity.size : 0,
+                   (const char *)welcome->target_identity.bytes);
+    submit_bind(calls);
+}
+
+void source_calls_accepted(struct source_calls *calls)
+{
+    if (!calls->accepted.under_way) {
+        call_worker_submit(calls->worker, &calls->accepted);
+    }
+}
+
+void source_calls_freeze(struct source_calls *calls)
+{
+    freeze_calls_freeze(&calls->freezes);
+}
+
+void source_calls_unfreeze(struct source_calls *calls)
+{
+    freeze_calls_unfreeze(&calls->freezes);
+}
+
+void source_calls_decide(struct source_calls *calls, uint64_t until_ns)
+{
+    calls->decide_until_ns = until_ns;
+    call_worker_submit(calls->worker, &calls->decide);
+}
+
+void source_calls_released(struct source_calls *calls)
+{
+    call_worker_submit(calls->worker, &calls->released);
+}
+
+bool source_calls_freeze_is_busy(const struct source_calls *calls)
+{
+    return freeze_calls_are_busy(&calls->freezes);
+}
+
+/* --- results ---------------------------------------------------------------------------------- */
+
+static enum source_calls_news on_bound(struct source_calls *calls, struct source_event *event)
+{
+    if (calls->bind_again) {
+        submit_bind(calls);
+        return SOURCE_CALLS_TIDIED;
+    }
+    const struct source_earlier *earlier = &calls->job->record.earlier;
+    event->type = SOURCE_EVENT_BOUND;
+    event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
+    return SOURCE_CALLS_EVENT;
+}
+
+/* These only tidy up: what they would have recorded is found out again. */
+static void note_failure(const struct source_calls *calls, const struct call *call)
+{
+    if (call->error.status != HAUL_OK) {
+        haul_log(calls->job->options.log, HAUL_LOG_WARNING, "journal: %s", call->error.text);
+    }
+}
+
+static enum source_calls_news on_freeze_or_thaw(struct source_calls *calls, const struct call *call,
+                                                struct source_event *event)
+{
+    uint64_t frozen_ns = calls->frozen_ns; /* before the next of the two calls begins */
+    if (call == &calls->freezes.unfreeze) {
+        note_failure(calls, call);
+    }
+    if (!freeze_calls_returned(&calls->freezes, call)) {
+        return SOURCE_CALLS_TIDIED;
+    }
+    event->type = SOURCE_EVENT_FROZEN;
+    event->error = calls->freezes.freeze.error;
+    event->frozen_ns = frozen_ns;
+    return SOURCE_CALLS_EVENT;
+}
+
+enum source_calls_news source_calls_next(struct source_calls *calls, struct source_event *event)
+{
+    const struct call *call = call_worker_result(calls->worker);
+    if (call == NULL) {
+        return SOURCE_CALLS_NOTHING;
+    }
+    *event = (struct source_event){.error = call->error};
+    if (call == &calls->freezes.freeze || call == &calls->freezes.unfreeze) {
+        return on_freeze_or_thaw(calls, call, event);
+    }
+    if (call == &calls->bind) {
+        return on_bound(calls, event);
+    }
+    if (call == &calls->decide) {
+        event->type = SOURCE_EVENT_DECIDED;
+        return SOURCE_CALLS_EVENT;
+    }
+    note_failure(calls, call);
+    return SOURCE_CALLS_TIDIED;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+enum haul_status source_calls_create(struct source_calls *calls, struct source_job *job,
+                                     const struct source_copy *copy, const struct haul_clock *clock,
+                                     struct haul_error *error)
+{
+    memset(calls, 0, sizeof(*calls));
+    calls->job = job;
+    calls->copy = copy;
+    calls->clock = clock;
+    calls->bind = (struct call){.run = call_bind, .context = calls};
+    calls->accepted = (struct call){.run = call_accepted, .context = calls};
+    calls->decide = (struct call){.run = call_decide, .context = calls};
+    calls->released = (struct call){.run = call_released, .context = calls};
+    enum haul_status status = call_worker_create(&calls->worker, error);
+    if (status == HAUL_OK) {
+        freeze_calls_init(&calls->freezes, calls->worker, call_freeze, call_unfreeze, calls);
+    }
+    return status;
+}
+
+void source_calls_destroy(struct source_calls *calls)
+{
+    if (calls->worker != NULL) {
+        call_worker_destroy(calls->worker);
+        calls->worker = NULL;
+    }
+}
