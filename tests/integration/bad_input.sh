@@ -29,7 +29,7 @@ hostile_listener() {
 
 # A port that was free a moment ago.
 free_port() {
-    start_receiver "$work/free.log" --db free --listen 127.0.0.1:0
+    start_receiver "$work/free.log" --db free --listen "$own_host:0"
     kill -TERM "$receiver_pid"
     end_process "$receiver_pid" || true
     echo "$receiver_address"
@@ -99,7 +99,7 @@ test_send__unknown_family__preflight() {
 }
 
 test_send__locked_database__temporary() {
-    start_receiver "$work/recv.log" --db source --listen 127.0.0.1:0
+    start_receiver "$work/recv.log" --db source --listen "$own_host:0"
     run 5 "$haul" send --db source --to 127.0.0.1:1 --json
     one_error 'source'
     equal "$(json .error.code)" BUSY
@@ -121,22 +121,22 @@ test_send__corrupt_manifest__fails_and_changes_nothing() {
 # --- the receiver's side --------------------------------------------------------------------------
 
 test_recv__port_in_use__temporary() {
-    start_receiver "$work/recv.log" --db first --listen 127.0.0.1:0
+    start_receiver "$work/recv.log" --db first --listen "$own_host:0"
     run 5 "$haul" recv --db second --listen "$receiver_address" --json
     one_error "${receiver_address##*:}"
     equal "$(json .error.code)" BUSY
 }
 
 test_recv__locked_database__temporary() {
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
-    run 5 "$haul" recv --db target --listen 127.0.0.1:0 --json
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
+    run 5 "$haul" recv --db target --listen "$own_host:0" --json
     one_error 'target'
     equal "$(json .error.code)" BUSY
 }
 
 test_recv__directory_that_cannot_be_written__one_line() {
     local code=0
-    timeout "$limit" "$haul" recv --db /proc/db --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" ||
+    timeout "$limit" "$haul" recv --db /proc/db --listen "$own_host:0" >"$work/out" 2>"$work/err" ||
         code=$?
     [[ $code == 3 || $code == 7 ]] || fail "exit code $code"
     one_error '/proc/db'
@@ -145,7 +145,7 @@ test_recv__directory_that_cannot_be_written__one_line() {
 test_recv__path_is_a_file__one_line() {
     echo text >file
     local code=0
-    timeout "$limit" "$haul" recv --db file --listen 127.0.0.1:0 >"$work/out" 2>"$work/err" || code=$?
+    timeout "$limit" "$haul" recv --db file --listen "$own_host:0" >"$work/out" 2>"$work/err" || code=$?
     [[ $code == 3 || $code == 7 ]] || fail "exit code $code"
     one_error 'file'
     equal "$(cat file)" text
@@ -167,7 +167,7 @@ attack() {
     local fault=$1 pattern=$2 lines
     "$kv" put target a-mine 1 z-mine 2
     "$kv" put source p-new 1 p-more 2
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --peer-timeout 2s
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --peer-timeout 2s
     timeout "$limit" "$hostile" attack "$receiver_address" "$fault" || fail "the attack ended with $?"
     until timeout "$limit" "$haul" send --db source --to "$receiver_address" --transport tcp \
         --prefix p- --json >"$work/out" 2>"$work/err"; do

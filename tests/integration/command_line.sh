@@ -175,12 +175,12 @@ test_status__no_database_there__says_so() {
 }
 
 test_recv__place_where_nothing_can_be_made__refused_by_name() {
-    run 3 "$haul" recv --db no/parent --listen 127.0.0.1:0
+    run 3 "$haul" recv --db no/parent --listen "$own_host:0"
     one_error 'no directory no to make parent in: make it first'
     : >file
-    run 3 "$haul" recv --db file --listen 127.0.0.1:0
+    run 3 "$haul" recv --db file --listen "$own_host:0"
     one_error 'file is not a directory'
-    run 3 "$haul" recv --db file/below --listen 127.0.0.1:0
+    run 3 "$haul" recv --db file/below --listen "$own_host:0"
     one_error 'no directory file '
     run 3 "$haul" send --db file --to 127.0.0.1:1
     one_error 'no RocksDB database in file|file is not a directory'
@@ -189,7 +189,7 @@ test_recv__place_where_nothing_can_be_made__refused_by_name() {
 test_signal__twice_within_a_moment__stops_in_order() {
     local i
     for ((i = 0; i < 5; i++)); do
-        start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+        start_receiver "$work/recv.log" --db b --listen "$own_host:0"
         # As timeout(1) does: to the process, and to its group.
         kill -TERM "$receiver_pid"
         kill -TERM "$receiver_pid" 2>/dev/null || true
@@ -243,7 +243,7 @@ test_signal__listening_receiver__ends_with_its_number() {
     local name number
     for name in TERM INT HUP; do
         number=$(kill -l "$name")
-        start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+        start_receiver "$work/recv.log" --db b --listen "$own_host:0"
         kill "-$name" "$receiver_pid"
         end_process "$receiver_pid" || equal $? $((128 + number))
         equal "$(json_of "$work/recv.log.json" .exit_code)" $((128 + number))
@@ -257,7 +257,7 @@ test_signal__ignored_at_the_start__stays_ignored() {
     : >"$work/recv.log"
     (
         trap '' INT HUP TERM
-        exec "$haul" recv --db b --listen 127.0.0.1:0 2>"$work/recv.log" </dev/null
+        exec "$haul" recv --db b --listen "$own_host:0" 2>"$work/recv.log" </dev/null
     ) &
     receiver_pid=$!
     timeout "$limit" grep -q -m 1 'listening on' <(tail -n +1 -f "$work/recv.log" \
@@ -276,7 +276,7 @@ test_signal__ignored_at_the_start__stays_ignored() {
 }
 
 test_signal__usr1__prints_a_status_line() {
-    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    start_receiver "$work/recv.log" --db b --listen "$own_host:0"
     kill -USR1 "$receiver_pid"
     timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
         --pid="$receiver_pid")

@@ -5,10 +5,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite control "$@"
 
-receive() {
-    start_receiver "$work/recv.log" --db target --listen "${1:-127.0.0.1:0}" --once
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
+receive() { receive_into target "${1:-$own_host:0}" --once; }
 
 # Slow enough to be met while it copies, on a busy machine and under a sanitizer: 20 MB at 4 MB/s.
 start_copy() {
@@ -23,29 +20,8 @@ start_copy() {
 
 # wait_for_copy DIR: until the command that runs on DIR has copied something.
 wait_for_copy() {
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        "$haul" status --db "$1" --json >"$work/status.json" || true
-        [[ $(jq '.running != null and .running.phase == "copying" and .running.records > 2000' \
-            "$work/status.json") != true ]] || return 0
-        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
-    done
-    fail 'no copy was seen'
+    sender_reaches '.running != null and .running.phase == "copying" and .running.records > 2000' "$1"
 }
-
-ended() { # PID EXPECTED-CODE
-    local code=0
-    end_process "$1" || code=$?
-    equal "$code" "$2"
-}
-
-# The database is free when the process is gone.
-kill_and_reap() {
-    kill -9 "$1"
-    wait "$1" || true
-}
-
-records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
 
 test_status__running_send__tells_both_sides() {
     start_copy
@@ -250,7 +226,7 @@ test_recv__disk_full__source_keeps_everything() {
     mount -t tmpfs -o size=12m haul-test small 2>/dev/null || skip 'no right to mount a small disk'
     trap 'umount -l "$work/small"; end_leftovers' EXIT
     make_database source 20000
-    start_receiver "$work/recv.log" --db small/target --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db small/target --listen "$own_host:0" --once
     run 7 "$haul" send --db source --to "$receiver_address" --transport tcp --json
     one_error '[Nn]o space'
     equal "$(json .error.code)" NO_SPACE

@@ -5,31 +5,11 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite edges "$@"
-maker=$build/tests/store_maker
-reader=$build/tests/store_reader
 
 # receive OPTION...: a receiver at an address that the next one can have again.
 receive() {
-    start_receiver "$work/recv.log" --db target --listen "${address:-127.0.0.1:0}" --once "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into target "${address:-$own_host:0}" --once "$@"
     address=$receiver_address
-}
-
-received() {
-    end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }
-}
-
-# send EXPECTED-CODE OPTION...
-send() {
-    local expected=$1
-    shift
-    run "$expected" "$haul" send --db source --to "$address" --transport tcp --json "$@"
-}
-
-reads_alike() {
-    "$reader" --digest "$@" source >source.digest
-    "$reader" --digest target >target.digest
-    diff source.digest target.digest || fail 'the databases read differently'
 }
 
 # moves OPTION...: all of it, and both read alike.
@@ -51,20 +31,14 @@ moves_range() {
 # moves_though_killed RECORDS OPTION...: the receiver is killed when so many records are safe on it,
 # and started again, with the sender still there.
 moves_though_killed() {
-    local records=$1 i
+    local records=$1
     shift
     receive --table-size 1M
     "$haul" send --db source --to "$address" --transport tcp --json "$@" >"$work/out" \
         2>"$work/err" </dev/null &
     sender=$!
-    for ((i = 0; i < 2000; i++)); do
-        "$haul" status --db source --json >status.json 2>status.err || true
-        [[ $(jq ".running.durable_records >= $records" status.json) != true ]] || break
-        kill -0 "$sender" 2>/dev/null || { cat "$work/err" "$work/out"; fail 'the sender has ended'; }
-    done
-    ((i < 2000)) || fail 'nothing became safe'
-    kill -9 "$receiver_pid"
-    reap "$receiver_pid" || true
+    sender_reaches ".running.durable_records >= $records"
+    kill_and_reap "$receiver_pid"
     receive --table-size 1M
     end_process "$sender" || { cat "$work/err"; fail "the sender ended with $?"; }
     received

@@ -69,7 +69,7 @@ test_send__far_peer_and_one_link__as_told() {
 
 test_send__near_peer__one_link() {
     make_database source 500
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
     end_process "$receiver_pid" || fail "the receiver ended with $?"
     equal "$(json .links)" 1

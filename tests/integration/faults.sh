@@ -8,16 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite faults "$@"
 
-receive() {
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 "${@:---once}"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
-
-ended() { # PID EXPECTED-CODE
-    local code=0
-    end_process "$1" || code=$?
-    equal "$code" "$2"
-}
+receive() { receive_into target "$own_host:0" "${@:---once}"; }
 
 can_trace() { strace -o /dev/null true 2>/dev/null || skip 'no right to trace a process'; }
 
@@ -30,8 +21,6 @@ fault() {
 }
 
 was_met() { grep -q INJECTED "$work/trace" || fail 'the fault was not met'; }
-
-records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
 
 # A source whose records lie in a table, not in the log.
 make_table() {
@@ -56,16 +45,7 @@ start_send() {
     sender=$!
 }
 
-wait_for_copy() {
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        "$haul" status --db source --json >"$work/status.json" || true
-        [[ $(jq '.running != null and .running.records > 2000' "$work/status.json") != true ]] ||
-            return 0
-        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
-    done
-    fail 'no copy was seen'
-}
+wait_for_copy() { sender_reaches '.running != null and .running.records > 2000'; }
 
 # A job whose sender was killed in the middle: its journal has a name.
 break_off() {

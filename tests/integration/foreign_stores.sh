@@ -5,34 +5,18 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite foreign_stores "$@"
-maker=$build/tests/store_maker
-reader=$build/tests/store_reader
-
-# send EXPECTED-CODE ARGUMENT...
-send() {
-    local expected=$1
-    shift
-    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
-}
 
 # prints DIR: every file with its bytes, times of directories but not of files that are only read.
 prints() {
     (cd "$1" && find . -mindepth 1 -printf '%p %y %m %u %n\n' | sort && find . -type f -print0 | sort -z | xargs -0 sha256sum)
 }
 
-reads_alike() {
-    "$reader" --digest "$@" source >source.digest
-    "$reader" --digest target >target.digest
-    diff source.digest target.digest || fail 'the databases read differently'
-}
-
 # moves ARGUMENT...: a job into a new target; both read alike, and the source reads as before.
 moves() {
     "$reader" --digest source >before.digest
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive
     send 0 "$@"
-    end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }
+    received
     reads_alike
     cmp before.digest source.digest || fail 'the source reads differently'
     equal "$(json .verified)" true
@@ -51,8 +35,7 @@ keeps() {
 refused() {
     local pattern=$1
     shift
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into target "$own_host:0"
     keeps send 3 "$@"
     one_error "$pattern"
     [[ -n $(json .error.hint) ]] || fail 'no hint'
@@ -101,16 +84,12 @@ test_send__archived_logs__stay() {
 
 test_send__killed_in_the_middle__second_names_go_with_the_next_command() {
     "$maker" source 'fill a 30000 1000' 'fill b 100 100' leave
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
     "$haul" send --db source --to "$receiver_address" --transport tcp --rate 4M >/dev/null 2>"$work/err" &
     local sender=$!
-    for _ in {1..200}; do
-        [[ ! -e source/haul/log-links ]] || break
-        sleep 0.05
-    done
-    sleep 1
-    kill -9 $sender
-    wait $sender || true
+    sender_reaches '.running.records > 2000'
+    [[ -e source/haul/log-links ]] || fail 'no second names were made'
+    kill_and_reap "$sender"
     "$maker" source 'put owner 1' flush
     run 0 "$haul" cancel --db source
     [[ ! -e source/archive && ! -e source/haul/log-links ]] || { ls -R source; fail 'second names are left'; }
@@ -129,7 +108,7 @@ C
     case $(ldd "$haul") in *libasan* | *libtsan*) skip 'sanitizers come before the shim' ;; esac
     cc -shared -fPIC -o shim.so shim.c
     "$maker" source 'fill a 100 100'
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
     LD_PRELOAD=$work/shim.so send 0
     end_process "$receiver_pid"
     grep -q 'no hard links' "$work/err" || { cat "$work/err"; fail 'no warning'; }
@@ -279,7 +258,7 @@ test_send__entity_far_inside__refused_by_key_and_discarded() {
     rm -rf target
     "$maker" target 'put kept 1' 'create other' 'put kept 2'
     "$reader" target >before.target
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0"
     send 3 --prefix z
     kill "$receiver_pid"
     end_process "$receiver_pid" || true
@@ -395,7 +374,7 @@ test_send__checkpoint_of_such__the_log_of_the_living_one_stays() {
     mkdir wal
     "$maker" live "options wal_dir=$work/wal" 'fill a 300 100' "checkpoint $work/source" 'fill b 300 100' leave
     prints wal >before.wal
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
     send 0
     prints wal >after.wal
     cmp before.wal after.wal
@@ -516,7 +495,7 @@ test_recv__log_damaged_in_its_middle__warned_and_copied() {
     "$maker" target 'fill a 20000 100' 'fill b 2000 100' sync leave
     damage target
     find target -maxdepth 1 -name '*.log' -size +0 -exec sha256sum {} + | sed 's/ .*//' | sort >before.logs
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --once
     send 0 --prefix x
     end_process "$receiver_pid"
     grep -q 'the log is damaged .*a copy is in target/haul/damaged-log-1' "$work/recv.log" || { cat "$work/recv.log"; fail 'no warning'; }

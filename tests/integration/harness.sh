@@ -22,8 +22,8 @@ suite() {
     build=$(cd "$2" && pwd)
     haul=$build/cli/haul
     # shellcheck disable=SC2034 # used by the suites
-    hostile=$build/tests/hostile_peer
-    kv=$build/tests/kv
+    hostile=$build/tests/hostile_peer kv=$build/tests/kv maker=$build/tests/store_maker
+    reader=$build/tests/store_reader
     shift 2
     filters=("$@")
 }
@@ -91,6 +91,69 @@ end_process() {
     reap "$pid" || code=$?
     return "$code"
 }
+
+# ended PID EXPECTED-CODE
+ended() {
+    local code=0
+    end_process "$1" || code=$?
+    ((code == $2)) || { cat "$work"/*.err "$work"/*.log; fail "exit code $code, expected $2"; }
+}
+
+kill_and_reap() {
+    kill -9 "$1" 2>/dev/null || true
+    reap "$1" || true
+}
+
+# wait_for COMMAND...: until it succeeds; nothing takes that long.
+wait_for() {
+    local i
+    for ((i = 0; i < 1200; i++)); do
+        ! "$@" 2>/dev/null || return 0
+        sleep 0.05
+    done
+    fail "in vain: $*"
+}
+
+# --- jobs: what a suite has otherwise it defines again ---------------------------------------------
+
+# receive_into DIR ADDR:PORT ARGUMENT...: a receiver that listens.
+receive_into() {
+    start_receiver "$work/recv.log" --db "$1" --listen "$2" "${@:3}"
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+receive() { receive_into target "$own_host:0" --once "$@"; } # ARGUMENT...
+
+# received [EXPECTED-CODE]: the receiver has ended.
+received() { ended "$receiver_pid" "${1:-0}"; }
+
+# send EXPECTED-CODE ARGUMENT...
+send() { run "$1" "$haul" send --db source --to "$receiver_address" --transport tcp --json "${@:2}"; }
+
+# sender_reaches FILTER [DIR]: until `haul status --json` of DIR (source) passes it; $sender runs meanwhile.
+sender_reaches() {
+    local i
+    for ((i = 0; i < 3000; i++)); do
+        "$haul" status --db "${2:-source}" --json >"$work/status.json" 2>"$work/status.err" || true
+        [[ $(jq "$1" "$work/status.json") != true ]] || return 0
+        # shellcheck disable=SC2154 # set by the suite
+        kill -0 "$sender" 2>/dev/null || { cat "$work"/*.err; fail 'the sender has ended'; }
+        sleep 0.02
+    done
+    cat "$work/status.err"
+    fail "never seen: $1"
+}
+
+records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
+
+# reads_alike [ARGUMENT...]: an application reads the same from source and target; arguments cut the source.
+reads_alike() {
+    "$reader" --digest "$@" source >source.digest
+    "$reader" --digest target >target.digest
+    diff source.digest target.digest || fail 'the databases read differently'
+}
+
+# --- running --------------------------------------------------------------------------------------
 
 end_processes() {
     local pid

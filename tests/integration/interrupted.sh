@@ -4,13 +4,10 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite interrupted "$@"
-maker=$build/tests/store_maker
-reader=$build/tests/store_reader
 
 # receive OPTION...: a receiver at an address that the next one can have again.
 receive() {
-    start_receiver "$work/recv.log" --db target --listen "${address:-$own_host:0}" --table-size 1M "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into target "${address:-$own_host:0}" --table-size 1M "$@"
     address=$receiver_address
 }
 
@@ -20,25 +17,14 @@ stop_receiver() {
     end_process "$receiver_pid" || true
 }
 
-# reaches CONDITION: waits until it is true of what the source's status says; of $sender.
-reaches() {
-    local i
-    for ((i = 0; i < 2000; i++)); do
-        "$haul" status --db source --json >status.json 2>status.err || true
-        [[ $(jq "$1" status.json) != true ]] || return 0
-        kill -0 "$sender" 2>/dev/null || { cat "$work/err"; fail 'the sender has ended'; }
-    done
-    fail "it was never so: $1"
-}
-
-# send_until CONDITION OPTION...: a sender that is stopped then.
+# send_until CONDITION OPTION...: a sender that is stopped when the source's status says so.
 send_until() {
     local condition=$1
     shift
     env --default-signal=INT "$haul" send --db source --to "$address" --transport tcp "$@" \
         >"$work/out" 2>"$work/err" </dev/null &
     local sender=$! code=0
-    reaches "$condition"
+    sender_reaches "$condition"
     kill -INT "$sender"
     end_process "$sender" || code=$?
     equal "$code" 130
@@ -49,12 +35,6 @@ goes_on() {
     run 0 "$haul" resume --db source --to "$address" --transport tcp --json "$@"
     stop_receiver
     reads_alike
-}
-
-reads_alike() {
-    "$reader" --digest source >source.digest
-    "$reader" --digest target >target.digest
-    diff source.digest target.digest || fail 'the databases read differently'
 }
 
 # warned PATTERN: a line of the sender's.
@@ -159,7 +139,7 @@ test_target__records_deleted_while_a_sender_waits__copied_anew() {
     "$haul" resume --db source --to "$address" --transport tcp --rate 3M --json >"$work/out" 2>"$work/err" \
         </dev/null &
     local sender=$!
-    reaches '.running.durable_records >= 9000'
+    sender_reaches '.running.durable_records >= 9000'
     stop_receiver KILL
     "$maker" target 'delete k00000100' flush
     receive

@@ -6,12 +6,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite live "$@"
 
-receive() {
-    start_receiver "$work/recv.log" --db target --listen "${1:-127.0.0.1:0}" --once
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
-
-received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
+receive() { receive_into target "${1:-$own_host:0}" --once; }
 
 # send EXPECTED-CODE ARGUMENT...
 send() {
@@ -30,18 +25,7 @@ send_behind() {
         --batch-max 256K --load 2000 --load-keys 1000 --load-ledger ledger --load-for 200ms \
         "$@" >"$work/send.out" 2>"$work/send.err" </dev/null &
     sender=$!
-    for ((i = 0; i < 1000; i++)); do
-        "$haul" status --db source --json >"$work/status.json" || true
-        [[ $(jq '.running != null and .running.records > 2000' "$work/status.json") != true ]] ||
-            return 0
-        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
-    done
-    fail 'no copy was seen'
-}
-
-kill_and_reap() {
-    kill -9 "$1"
-    wait "$1" || true
+    sender_reaches '.running != null and .running.records > 2000'
 }
 
 test_load__each_lane__ledger_complete_and_equal() {

@@ -7,20 +7,7 @@ suite manners "$@"
 
 # --- descriptors and signals ----------------------------------------------------------------------
 
-# wait_for COMMAND...: until it succeeds; nothing takes that long.
-wait_for() {
-    local i
-    for ((i = 0; i < 600; i++)); do
-        ! "$@" 2>/dev/null || return 0
-        sleep 0.1
-    done
-    fail "in vain: $*"
-}
-
-receive_once() {
-    start_receiver "$work/recv.log" --db "$1" --listen "$own_host:0" --once
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
+receive_once() { receive_into "$1" "$own_host:0" --once; }
 
 test_descriptors__closed_at_start__are_dev_null() {
     make_database source 200

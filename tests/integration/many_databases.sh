@@ -5,7 +5,6 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite many_databases "$@"
-reader=$build/tests/store_reader
 
 # fill DIR PREFIX [COUNT]
 fill() {
@@ -17,10 +16,7 @@ fill() {
 }
 
 # receive DIR [ARGUMENT...]: for one job, in the background
-receive() {
-    start_receiver "$work/recv.log" --db "$1" --listen "$own_host:0" --once "${@:2}"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
+receive() { receive_into "$1" "$own_host:0" --once "${@:2}"; }
 
 # move FROM TO [ARGUMENT...]
 move() {
@@ -49,15 +45,6 @@ count() { "$reader" --range "$2:${2}~" "$1" | grep -c ' =' || true; }
 owns() {
     run 0 "$haul" owner --db "$1" --json
     equal "$(json '[.ranges[]? | select(.state == "released")] | length > 0')" "$3"
-}
-
-wait_for_mark() {
-    local i
-    for ((i = 0; i < 1200; i++)); do
-        [[ ! -e $work/mark ]] || return 0
-        sleep 0.05
-    done
-    fail 'the place was not met'
 }
 
 no_jobs_left() {
@@ -143,7 +130,7 @@ test_two_targets_and_a_job_left_at_one() {
     "$haul" send --db a --to "${front#listening on }" --range 0x00:0x000000000000ff --transport tcp \
         --freeze-max 1m >"$work/send.out" 2>&1 </dev/null &
     sender=$!
-    wait_for_mark
+    wait_for test -e "$work/mark"
     kill -9 "$sender" "$receiver_pid"
     fill b k
     move b two
@@ -172,7 +159,7 @@ test_a_clone_with_an_unfinished_job() {
     "$haul" send --db a --to "${front#listening on }" --transport tcp --freeze-max 1m \
         >"$work/send.out" 2>&1 </dev/null &
     sender=$!
-    wait_for_mark
+    wait_for test -e "$work/mark"
     kill -9 "$sender" "$receiver_pid"
     cp -r a clone
     cp -r target target-clone

@@ -5,21 +5,6 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite migration "$@"
 
-# receive ARGUMENT...: a receiver for one job into ./target.
-receive() {
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
-
-# send EXPECTED-CODE ARGUMENT...
-send() {
-    local expected=$1
-    shift
-    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
-}
-
-received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
-
 has_rdma_device() { compgen -G '/sys/class/infiniband/*' >/dev/null; }
 
 test_send__three_families__all_equal() {
@@ -49,7 +34,7 @@ test_send__handed_over_before__refused() {
     run 3 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
     one_error 'was handed over'
     # And back: the database that has it may give it, and then the first one owns it again.
-    start_receiver "$work/recv.log" --db source --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db source --listen "$own_host:0" --once
     run 0 "$haul" send --db target --to "$receiver_address" --transport tcp --overwrite
     received
     run 3 "$haul" send --db target --to 127.0.0.1:1 --transport tcp
@@ -241,9 +226,9 @@ test_recv__cpu_list__its_threads_run_there() {
 }
 
 test_recv__cpu_list_that_is_none__refused() {
-    run 2 "$haul" recv --db target --listen 127.0.0.1:0 --cpu-list 3-1
+    run 2 "$haul" recv --db target --listen "$own_host:0" --cpu-list 3-1
     one_error 'no list of processors'
-    run 2 "$haul" recv --db target --listen 127.0.0.1:0 --cpu-list 1023
+    run 2 "$haul" recv --db target --listen "$own_host:0" --cpu-list 1023
     one_error 'may not use'
 }
 
@@ -302,7 +287,7 @@ test_send__killed_receiver__temporary_and_run_again() {
 
 test_send__killed_sender__receiver_serves_the_next() {
     make_database source 20000
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --peer-timeout 2s
+    start_receiver "$work/recv.log" --db target --listen "$own_host:0" --peer-timeout 2s
     slow_send --peer-timeout 2s
     kill -9 "$sender_pid"
     end_process "$sender_pid" || true

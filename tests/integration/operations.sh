@@ -14,8 +14,7 @@ front=''
 send_options=(--transport tcp --links 1 --readers 1 --retry 300ms --batch-min 16K --batch-max 32K)
 
 receive() { # [DIR [ADDR:PORT [ARGUMENT...]]]
-    start_receiver "$work/recv.log" --db "${1:-target}" --listen "${2:-$own_host:0}" --once "${@:3}"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into "${1:-target}" "${2:-$own_host:0}" --once "${@:3}"
     front=$receiver_address
 }
 
@@ -39,29 +38,12 @@ send() { # EXPECTED-CODE ARGUMENT...
     run "$expected" "$haul" send --db source --to "$front" "${send_options[@]}" --json "$@"
 }
 
-ended() { # PID EXPECTED-CODE
-    local code=0
-    end_process "$1" || code=$?
-    ((code == $2)) || { cat "$work"/*.err "$work/recv.log"; fail "exit code $code, expected $2"; }
-}
-
-kill_and_reap() {
-    kill -9 "$1" 2>/dev/null || true
-    reap "$1" || true
-}
-
 # Slow enough to be met while it copies.
 start_copy() {
     make_database source 20000
     receive
     start_send --rate 4M "$@"
-    local i
-    for ((i = 0; i < 1000; i++)); do
-        "$haul" status --db source --json >"$work/status.json" || true
-        [[ $(jq '.running != null and .running.records > 2000' "$work/status.json") != true ]] || return 0
-        kill -0 "$sender" || { cat "$work/send.err"; fail 'the sender has ended'; }
-    done
-    fail 'no copy was seen'
+    sender_reaches '.running != null and .running.records > 2000'
 }
 
 # Messages of the control channel by number: 8 is Prepared, 9 Commit, 10 Committed.
@@ -71,7 +53,7 @@ prepared() {
     receive
     stall_at control.down.8.0
     start_send --freeze-max 1m
-    wait_for_mark
+    wait_for test -e "$work/mark"
     kill_and_reap "$sender"
     kill_and_reap "$receiver_pid"
 }
@@ -82,18 +64,9 @@ decided() {
     receive
     stall_at control.up.9.0
     start_send
-    wait_for_mark
+    wait_for test -e "$work/mark"
     kill_and_reap "$sender"
     kill_and_reap "$receiver_pid"
-}
-
-wait_for_mark() {
-    local i
-    for ((i = 0; i < 1200; i++)); do
-        [[ ! -e $work/mark ]] || return 0
-        sleep 0.05
-    done
-    fail 'the place was not met'
 }
 
 moved() { # ARGUMENT...: a range was handed over
@@ -116,14 +89,6 @@ no_job() { says "$1" '^no job$'; }
 # in_document STATE COMMAND: the row of the state names this command.
 in_document() {
     grep -F "| $1 |" "$document" | grep -qF "\`$2" || fail "docs/OPERATIONS.md, $1: no '$2'"
-}
-
-records_of() { "$haul" verify --db "$1" --with "$1" --json | jq -r '.families | map(.records) | add'; }
-
-# This release may be built without the record's commands.
-can_own() {
-    "$haul" owner --db source >"$work/owner.out" 2>&1 || ! grep -q 'not supported' "$work/owner.out" ||
-        skip 'haul owner is not there'
 }
 
 # --- the source -----------------------------------------------------------------------------------
@@ -174,7 +139,6 @@ test_s2__decided_and_not_confirmed__resolve_finishes() {
 test_s3__target_lost_after_the_decision__reclaim_takes_back() {
     in_document S3 'haul owner --db A --reclaim'
     decided
-    can_own
     rm -r target
     run 10 "$haul" cancel --db source
     run 3 "$haul" owner --db source --reclaim
@@ -189,7 +153,6 @@ test_s3__target_lost_after_the_decision__reclaim_takes_back() {
 
 test_s3__target_lost_after_the_hand_over__reclaim_takes_back() {
     moved
-    can_own
     rm -r target
     receive
     send 3
@@ -221,7 +184,6 @@ test_s4__given_up_and_not_told__the_next_job_tells() {
 test_s5__handed_over__drop_deletes_the_copy() {
     in_document S5 'haul drop'
     moved --range :0x4000000000000000
-    can_own
     local all kept
     all=$(records_of source)
     run 3 "$haul" drop --db source
@@ -241,7 +203,6 @@ test_s6__sent_again__refused_with_the_owner() {
     one_error 'owner|owns'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
-    can_own
     run 0 "$haul" owner --db source --json
     equal "$(json '.ranges[0].state')" released
     equal "$(json '.jobs[0].records')" "$(records_of target)"
@@ -313,7 +274,6 @@ test_t2__prepared__the_source_settles_it() {
 test_t3__prepared_and_the_source_is_lost__forced_cancel_removes_it() {
     in_document T3 'haul cancel --db B --accept-two-owners'
     prepared
-    can_own
     rm -r source
     run 10 "$haul" cancel --db target
     run 0 "$haul" cancel --db target --accept-two-owners
@@ -332,7 +292,7 @@ test_t4__owns_and_could_not_say_so__resolve_on_the_source() {
     receive
     stall_at control.down.10.0
     start_send
-    wait_for_mark
+    wait_for test -e "$work/mark"
     kill_and_reap "$receiver_pid"
     ended "$sender" 10
     receive
@@ -403,7 +363,6 @@ test_d1__damaged_journal__moved_aside() {
     in_document D1 'haul cancel --db DIR --job ID --accept-two-owners'
     start_copy
     kill_and_reap "$sender"
-    can_own
     local journal
     journal=$(find source -name '*.journal')
     printf 'rotten' | dd of="$journal" bs=1 seek=140 conv=notrunc status=none
@@ -421,7 +380,6 @@ test_d1__damaged_journal__moved_aside() {
 test_d2__damaged_record__rebuilt() {
     in_document D2 'haul owner --db DIR --rebuild'
     moved
-    can_own
     printf 'rotten' | dd of=source/haul/ownership bs=1 seek=20 conv=notrunc status=none
     run 6 "$haul" owner --db source
     one_error 'rebuild'
@@ -434,7 +392,6 @@ test_c1__copy_with_a_job__forget_makes_it_its_own() {
     in_document C1 'haul owner --db DIR --forget'
     start_copy
     kill_and_reap "$sender"
-    can_own
     cp -a source copy
     says copy 'haul owner --db copy --forget'
     run 3 "$haul" resume --db copy --to "$front"
@@ -448,7 +405,6 @@ test_c1__copy_with_a_job__forget_makes_it_its_own() {
 
 test_c1__rehearsal_on_copies__both_forget_it() {
     moved
-    can_own
     run 3 "$haul" owner --db source --forget
     one_error 'accept-two-owners'
     run 0 "$haul" owner --db source --forget --accept-two-owners
@@ -464,7 +420,6 @@ test_c2__original_moved_elsewhere__adopted() {
     in_document C2 'haul owner --db DIR --adopt'
     start_copy
     kill_and_reap "$sender"
-    can_own
     cp -a source elsewhere
     rm -r source
     run 3 "$haul" resume --db elsewhere --to "$front"

@@ -17,10 +17,7 @@ needs_device() {
 }
 
 # receive ARGUMENT...
-receive() {
-    start_receiver "$work/recv.log" --db target --listen "$address:0" --once --peer-timeout 20s "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
+receive() { receive_into target "$address:0" --once --peer-timeout 20s "$@"; }
 
 # send CODE ARGUMENT...
 send() {
@@ -28,8 +25,6 @@ send() {
     shift
     run "$code" "$haul" send --db source --to "$receiver_address" --peer-timeout 20s --json "$@"
 }
-
-received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
 
 test_send__rdma__equal() {
     needs_device

@@ -4,23 +4,6 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite target "$@"
-maker=$build/tests/store_maker
-reader=$build/tests/store_reader
-
-# receive ARGUMENT...: a receiver for one job into ./target.
-receive() {
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0 --once "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
-
-# send EXPECTED-CODE ARGUMENT...
-send() {
-    local expected=$1
-    shift
-    run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
-}
-
-received() { end_process "$receiver_pid" || { cat "$work/recv.log"; fail "the receiver ended with $?"; }; }
 
 # stored DIR FAMILY NAME: an option as the database has stored it.
 stored() {
@@ -29,12 +12,6 @@ stored() {
     awk -v head="\"$2\"]" -v name="  $3=" '
         /^\[/ { inside = index($0, head) > 0 }
         inside && index($0, name) == 1 { print substr($0, length(name) + 1); exit }' "$file"
-}
-
-reads_alike() {
-    "$reader" --digest source >source.digest
-    "$reader" --digest target >target.digest
-    diff source.digest target.digest || fail 'the databases read differently'
 }
 
 # --- options taken over ---------------------------------------------------------------------------

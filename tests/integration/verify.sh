@@ -4,7 +4,6 @@
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite verify "$@"
-maker=$build/tests/store_maker
 
 # pair COMMAND...: two equal databases, a and b; the commands make the difference in b.
 pair() {
@@ -138,8 +137,7 @@ test_verify__scan_fails_behind_the_first_pieces__no_whole_manifest() {
 # While the receiver has its database open.
 test_verify__against_a_running_receiver__what_it_has() {
     pair
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into target "$own_host:0"
     run 0 "$haul" send --db a --to "$receiver_address" --transport tcp
     run 0 "$haul" verify --db target --write-manifest manifest
     run 0 "$haul" verify --db b --manifest manifest
