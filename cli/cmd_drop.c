@@ -42,58 +42,75 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* What would go, on stdout; the error that asks for --yes. */
-static enum haul_status list(const struct drop_options *options, struct output *output,
-                             struct haul_error *error)
+static enum haul_status nothing_to_drop(const struct drop_options *options,
+                                        struct haul_error *error)
 {
-    struct haul_owner *owner = NULL;
-    size_t count = 0;
-    enum haul_status status = haul_owner_read(options->database, &owner, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    for (size_t i = 0; i < owner->range_count; i++) {
+    bool all = options->families.count + options->ranges.count == 0;
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "nothing of %s%s was handed over",
+                   all ? "" : "what is selected in ", options->database);
+    haul_error_hint(error, "`haul owner --db %s` shows what it owns", options->database);
+    return HAUL_NOT_FOUND;
+}
+
+/* What would go, and the error that asks for --yes. Returns the exit code. */
+static int list(const struct haul_owner *released, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    haul_error_set(&error, HAUL_UNCONFIRMED, NULL, 0, "nothing was deleted");
+    haul_error_hint(&error, "with --yes the records of these ranges are deleted");
+    int exit_code = exit_code_of(HAUL_UNCONFIRMED, 0);
+    for (size_t i = 0; i < released->range_count; i++) {
         char where[OWNER_TEXT_RANGE_BYTES_MAX];
-        if (owner->ranges[i].state != HAUL_OWNER_RELEASED) {
-            continue;
-        }
-        count++;
+        owner_text_range(&released->ranges[i], where);
         if (!output->options.json && !output->options.quiet) {
-            owner_text_range(&owner->ranges[i], where);
             (void)printf("given away, and still here: %s\n", where);
         }
     }
-    haul_owner_free(owner);
-    if (count == 0) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "nothing of %s was handed over",
-                       options->database);
-        haul_error_hint(error, "`haul owner --db %s` shows what it owns", options->database);
-        return HAUL_NOT_FOUND;
+    output_error(output, &error);
+    if (output->options.json) {
+        json_output_drop_list(released, &error, exit_code);
     }
-    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0, "nothing was deleted");
-    haul_error_hint(error, "with --yes the records of these ranges go");
-    return HAUL_UNCONFIRMED;
+    return exit_code;
+}
+
+static enum haul_status delete_ranges(const struct drop_options *options,
+                                      const struct haul_owner_selection *selection,
+                                      struct haul_owner_dropped *dropped, struct output *output,
+                                      struct haul_error *error)
+{
+    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir, .log = &output->log};
+    struct haul_store *store = NULL;
+    enum haul_status status = database_open(options->database, &rocks, &store, output, error);
+    if (status == HAUL_OK) {
+        status = haul_owner_drop(store, selection, dropped, error);
+        store->ops->close(store);
+    }
+    return status == HAUL_NOT_FOUND && error->hint[0] == '\0' ? nothing_to_drop(options, error)
+                                                              : status;
 }
 
 static int drop(const struct drop_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir, .log = &output->log};
-    struct haul_store *store = NULL;
     struct haul_owner_dropped dropped = {.ranges = 0};
-    struct haul_owner_selection selection = {.families = options->families.names,
-                                             .family_count = options->families.count,
-                                             .ranges = options->ranges.ranges,
-                                             .range_count = options->ranges.count};
-    enum haul_status status = options->yes
-                                  ? database_open(options->database, &rocks, &store, output, &error)
-                                  : list(options, output, &error);
+    struct haul_owner *released = NULL;
+    const struct haul_owner_selection selection = {.families = options->families.names,
+                                                   .family_count = options->families.count,
+                                                   .ranges = options->ranges.ranges,
+                                                   .range_count = options->ranges.count};
+    enum haul_status status =
+        haul_owner_read_released(options->database, &selection, &released, &error);
+    if (status == HAUL_OK && released->range_count == 0) {
+        status = nothing_to_drop(options, &error);
+    }
+    if (status == HAUL_OK && !options->yes) {
+        int exit_code = list(released, output);
+        haul_owner_free(released);
+        return exit_code;
+    }
+    haul_owner_free(released);
     if (status == HAUL_OK) {
-        status = haul_owner_drop(store, &selection, &dropped, &error);
-        store->ops->close(store);
-        if (status == HAUL_NOT_FOUND && error.hint[0] == '\0') {
-            haul_error_hint(&error, "`haul owner --db %s` shows what it owns", options->database);
-        }
+        status = delete_ranges(options, &selection, &dropped, output, &error);
     }
     if (status != HAUL_OK) {
         return command_failed(status, &error, 0, output);

@@ -200,6 +200,15 @@ static json_t *owner_range_object(const struct haul_owner_range *range)
     return object;
 }
 
+static json_t *owner_ranges_array(const struct haul_owner *owner)
+{
+    json_t *ranges = json_array();
+    for (size_t i = 0; i < owner->range_count; i++) {
+        (void)json_array_append_new(ranges, owner_range_object(&owner->ranges[i]));
+    }
+    return ranges;
+}
+
 static json_t *owner_job_object(const struct haul_owner_job *job)
 {
     char time[OWNER_TEXT_TIME_BYTES];
@@ -223,11 +232,7 @@ void json_output_owner(const struct haul_owner *owner, const char *action, size_
         [HAUL_OWNER_SAME] = "same", [HAUL_OWNER_COPY] = "copy", [HAUL_OWNER_RESET] = "reset"};
     struct haul_error none = {.status = HAUL_OK};
     json_t *document = begin("owner", &none, EXIT_CODE_OK);
-    json_t *ranges = json_array();
     json_t *jobs = json_array();
-    for (size_t i = 0; i < owner->range_count; i++) {
-        (void)json_array_append_new(ranges, owner_range_object(&owner->ranges[i]));
-    }
     size_t shown = owner->job_count < job_count_max ? owner->job_count : job_count_max;
     for (size_t i = owner->job_count - shown; i < owner->job_count; i++) {
         (void)json_array_append_new(jobs, owner_job_object(&owner->jobs[i]));
@@ -236,7 +241,7 @@ void json_output_owner(const struct haul_owner *owner, const char *action, size_
     set(document, "identity", text_or_null(owner->identity));
     set(document, "origin", text_of(origins[owner->origin]));
     set_count(document, "config_version", owner->config_version);
-    set(document, "ranges", ranges);
+    set(document, "ranges", owner_ranges_array(owner));
     set_count(document, "job_count", owner->job_count);
     set(document, "jobs", jobs);
     end(document);
@@ -248,6 +253,14 @@ void json_output_drop(const struct haul_owner_dropped *dropped)
     json_t *document = begin("drop", &none, EXIT_CODE_OK);
     set_count(document, "ranges", dropped->ranges);
     set_count(document, "bytes", dropped->bytes);
+    end(document);
+}
+
+void json_output_drop_list(const struct haul_owner *released, const struct haul_error *error,
+                           int exit_code)
+{
+    json_t *document = begin("drop", error, exit_code);
+    set(document, "would_delete", owner_ranges_array(released));
     end(document);
 }
 

@@ -63,6 +63,9 @@ void json_output_cancel(size_t cancelled, const struct haul_error *error, int ex
  * nothing. */
 void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max);
 void json_output_drop(const struct haul_owner_dropped *dropped);
+/* What would be deleted, with the error that asks for a confirmation. */
+void json_output_drop_list(const struct haul_owner *released, const struct haul_error *error,
+                           int exit_code);
 
 /* A job as hexadecimal text. */
 void json_output_job(const uint8_t job[HAUL_JOB_BYTES], char text[2 * HAUL_JOB_BYTES + 1]);

@@ -186,3 +186,18 @@ bool key_range_overlaps(const struct key_range *a, const struct key_range *b)
     bool b_before_a = b->end_size > 0 && slice_compare(key_range_end(b), key_range_start(a)) <= 0;
     return !a_before_b && !b_before_a;
 }
+
+enum haul_status key_range_check_order(struct haul_slice start, struct haul_slice end,
+                                       const char *family, const char *comparator,
+                                       struct haul_error *error)
+{
+    if ((start.size == 0 && end.size == 0) || strcmp(comparator, KEY_ORDER_BYTEWISE) == 0) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "column family '%s' is ordered by '%s': it has no ranges of bytes", family,
+                   comparator);
+    haul_error_hint(error, "take the whole column family, without --range and --prefix, or name "
+                           "only others with --cf");
+    return HAUL_UNSUPPORTED;
+}

@@ -37,6 +37,13 @@ struct haul_slice key_range_end(const struct key_range *range);
 bool key_range_contains(const struct key_range *range, struct haul_slice key);
 bool key_range_overlaps(const struct key_range *a, const struct key_range *b);
 
+/* May [start, end) be cut out of a column family? Bounds are byte strings in memcmp order: a family
+ * of another order is taken whole, without bounds. What sends, compares, deletes or takes back a
+ * part of a family asks here. Errors: UNSUPPORTED. */
+enum haul_status key_range_check_order(struct haul_slice start, struct haul_slice end,
+                                       const char *family, const char *comparator,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Printable form of a key for messages: text where printable, else 0x..., cut to fit. */
 void key_format(struct haul_slice key, char *text, size_t text_size_bytes);
 

@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 
 #include "job_journal.h"
+#include "manifest.h"
 #include "owner_change.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
+#include "store_look.h"
 #include "version_record.h"
 
 enum { PATH_BYTES_MAX = 1024 };
@@ -22,6 +24,7 @@ enum { PATH_BYTES_MAX = 1024 };
 struct owner_view {
     struct haul_owner owner;
     struct ownership ownership;
+    struct owner_pieces pieces; /* of a selection */
 };
 
 static size_t count_parts(const struct ownership *ownership)
@@ -115,6 +118,7 @@ void haul_owner_free(struct haul_owner *owner)
     if (view == NULL) {
         return;
     }
+    owner_pieces_fini(&view->pieces);
     ownership_fini(&view->ownership);
     free(owner->ranges);
     free(owner->jobs);
@@ -165,6 +169,101 @@ enum haul_status haul_owner_read(const char *directory, struct haul_owner **owne
     read_identity(directory, path, identity);
     return make_view(NULL, path, identity, owner, error);
 }
+
+/* --- a selection ------------------------------------------------------------------------------ */
+
+/* The orders of what is selected; the selection bounds them. Errors: UNSUPPORTED, NO_MEMORY. */
+static enum haul_status add_family(struct owner_pieces *pieces, const struct ownership *ownership,
+                                   const struct manifest_family *family,
+                                   const struct haul_owner_selection *selection,
+                                   struct haul_error *error)
+{
+    size_t first = pieces->count;
+    if (strcmp(family->name, STATISTICS_FAMILY) == 0 || !owner_selects(selection, family->name)) {
+        return HAUL_OK;
+    }
+    enum haul_status status = owner_pieces_add(pieces, ownership, family->name, selection, error);
+    for (size_t i = first; i < pieces->count && status == HAUL_OK; i++) {
+        const struct key_range *range = &pieces->items[i].range;
+        status = key_range_check_order(
+            key_range_start(range), key_range_end(range), family->name,
+            family->comparator[0] == '\0' ? KEY_ORDER_BYTEWISE : family->comparator, error);
+    }
+    return status;
+}
+
+/* What is RELEASED of the families that the database has; a database of another kind than RocksDB's
+ * has those that the record names. Errors: UNSUPPORTED, NO_MEMORY, those of manifest_read. */
+static enum haul_status add_selected(const char *database, const struct ownership *ownership,
+                                     const struct haul_owner_selection *selection,
+                                     struct owner_pieces *pieces, struct haul_error *error)
+{
+    char manifest_path[STORED_PATH_BYTES_MAX];
+    struct manifest manifest;
+    enum haul_status status =
+        manifest_read(database, &manifest, manifest_path, sizeof(manifest_path), error);
+    if (status == HAUL_NOT_FOUND) {
+        return owner_pieces_add_all(pieces, ownership, selection, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < manifest.family_count && status == HAUL_OK; i++) {
+        status = add_family(pieces, ownership, &manifest.families[i], selection, error);
+    }
+    manifest_fini(&manifest);
+    return status;
+}
+
+static enum haul_status fill_pieces(struct owner_view *view, struct haul_error *error)
+{
+    struct haul_owner *to = &view->owner;
+    struct haul_owner_range *ranges = calloc(view->pieces.count + 1, sizeof(*ranges));
+    if (ranges == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the ranges");
+    }
+    for (size_t i = 0; i < view->pieces.count; i++) {
+        const struct owner_piece *piece = &view->pieces.items[i];
+        const struct range_map_part *part =
+            ownership_find(&view->ownership, piece->family, &piece->range, OWNERSHIP_RELEASED);
+        ranges[i] = (struct haul_owner_range){
+            .state = HAUL_OWNER_RELEASED,
+            .family = piece->family,
+            .range = {.start = key_range_start(&piece->range), .end = key_range_end(&piece->range)},
+            .peer = ""};
+        if (part != NULL) {
+            ranges[i].peer = ownership_peer_name(&view->ownership, part->mark.peer);
+            memcpy(ranges[i].job, part->mark.job, sizeof(ranges[i].job));
+        }
+    }
+    free(to->ranges);
+    to->ranges = ranges;
+    to->range_count = view->pieces.count;
+    return HAUL_OK;
+}
+
+enum haul_status haul_owner_read_released(const char *directory,
+                                          const struct haul_owner_selection *selection,
+                                          struct haul_owner **owner, struct haul_error *error)
+{
+    struct haul_owner *read = NULL;
+    enum haul_status status = haul_owner_read(directory, &read, error);
+    struct owner_view *view = (struct owner_view *)read;
+    if (status == HAUL_OK) {
+        status = add_selected(directory, &view->ownership, selection, &view->pieces, error);
+    }
+    if (status == HAUL_OK) {
+        status = fill_pieces(view, error);
+    }
+    if (status != HAUL_OK) {
+        haul_owner_free(read);
+        return status;
+    }
+    *owner = read;
+    return HAUL_OK;
+}
+
+/* --- of a store, and of a range --------------------------------------------------------------- */
 
 enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner **owner,
                                      struct haul_error *error)
@@ -217,7 +316,12 @@ enum haul_status haul_owner_reclaim(const char *directory,
                                     bool accept_two_owners, struct haul_error *error)
 {
     char path[PATH_BYTES_MAX];
+    struct haul_owner *released = NULL;
     enum haul_status status = directory_below(directory, path, error);
+    if (status == HAUL_OK && selection->range_count > 0) { /* may they be cut so? */
+        status = haul_owner_read_released(directory, selection, &released, error);
+        haul_owner_free(released);
+    }
     return status == HAUL_OK ? owner_reclaim(NULL, path, selection, accept_two_owners, error)
                              : status;
 }

@@ -16,6 +16,20 @@
 
 enum { PATH_BYTES_MAX = 1024 };
 
+/* Errors: UNSUPPORTED. */
+static enum haul_status check_order(const struct haul_family *family,
+                                    const struct owner_pieces *pieces, size_t first,
+                                    struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = first; i < pieces->count && status == HAUL_OK; i++) {
+        const struct key_range *range = &pieces->items[i].range;
+        status = key_range_check_order(key_range_start(range), key_range_end(range), family->name,
+                                       family->comparator, error);
+    }
+    return status;
+}
+
 /* What is to go, of the store's families. */
 static enum haul_status find_pieces(struct haul_store *store,
                                     const struct haul_owner_selection *selection,
@@ -32,8 +46,12 @@ static enum haul_status find_pieces(struct haul_store *store,
         return status;
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        size_t first = pieces->count;
         if (owner_selects(selection, families[i].name)) {
             status = owner_pieces_add(pieces, &ownership, families[i].name, selection, error);
+        }
+        if (status == HAUL_OK) {
+            status = check_order(&families[i], pieces, first, error);
         }
     }
     ownership_fini(&ownership);

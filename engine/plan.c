@@ -110,26 +110,21 @@ static int compare_ranges(const void *a, const void *b)
     return slice_compare(key_range_start(a), key_range_start(b));
 }
 
-/* Bounds are byte strings in memcmp order: a family of another order can only be moved whole. */
-static bool may_have_bounds(const struct plan_family *family, const struct key_range *range)
+static enum haul_status check_order(const struct plan_family *family, const struct key_range *range,
+                                    struct haul_error *error)
 {
-    return (range->start_size == 0 && range->end_size == 0) ||
-           strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
+    return key_range_check_order(key_range_start(range), key_range_end(range), family->family.name,
+                                 family->family.comparator, error);
 }
 
 static enum haul_status check_orders(const struct plan *plan, struct haul_error *error)
 {
-    for (size_t i = 0; i < plan->family_count * plan->range_count; i++) {
-        const struct plan_family *family = &plan->families[i / plan->range_count];
-        if (!may_have_bounds(family, &plan->ranges[i % plan->range_count])) {
-            haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                           "column family '%s' is ordered by '%s': it has no ranges of bytes",
-                           family->family.name, family->family.comparator);
-            haul_error_hint(error, "move the whole column family");
-            return HAUL_UNSUPPORTED;
-        }
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < plan->family_count * plan->range_count && status == HAUL_OK; i++) {
+        status = check_order(&plan->families[i / plan->range_count],
+                             &plan->ranges[i % plan->range_count], error);
     }
-    return HAUL_OK;
+    return status;
 }
 
 static enum haul_status check_range(const struct key_range *range, struct haul_error *error)
@@ -612,7 +607,8 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         if (!is_inside(plan, &to->range)) {
             return bad_plan(error, "a stream outside the ranges");
         }
-        if (!may_have_bounds(&plan->families[to->family], &to->range)) {
+        struct haul_error ignored;
+        if (check_order(&plan->families[to->family], &to->range, &ignored) != HAUL_OK) {
             return bad_plan(error, "a stream with bounds in a family that has none");
         }
         if (i > 0 && !follows(&plan->streams[i - 1], to)) {

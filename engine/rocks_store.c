@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "key_range.h"
 #include "raw_batch.h"
 #include "rocks_door.h"
 #include "rocks_stored.h"
@@ -165,15 +166,8 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
     if (status != HAUL_OK) {
         return status;
     }
-    if ((start.size > 0 || end.size > 0) && !rocks_family_is_bytewise(family)) {
-        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "column family '%s' is ordered by '%s': it has no ranges of bytes",
-                       family->family.name, family->family.comparator);
-        haul_error_hint(error, "move the whole column family");
-        return HAUL_UNSUPPORTED;
-    }
     *found = family;
-    return HAUL_OK;
+    return key_range_check_order(start, end, family->family.name, family->family.comparator, error);
 }
 
 void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *options)

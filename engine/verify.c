@@ -8,6 +8,7 @@
 
 #include "bytes.h"
 #include "digest.h"
+#include "key_range.h"
 
 /* Records between two questions whether to go on. */
 enum { CANCEL_INTERVAL = 4096 };
@@ -38,6 +39,22 @@ static enum haul_status check_names(const struct haul_verify_options *options,
         }
     }
     return HAUL_OK;
+}
+
+/* Before anything is read. */
+static enum haul_status check_orders(const struct haul_verify_options *options,
+                                     const struct haul_family *families, size_t count,
+                                     struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < count; i++) {
+        bool wanted = is_wanted(options, families[i].name);
+        for (size_t j = 0; j < options->range_count && wanted && status == HAUL_OK; j++) {
+            status = key_range_check_order(options->ranges[j].start, options->ranges[j].end,
+                                           families[i].name, families[i].comparator, error);
+        }
+    }
+    return status;
 }
 
 /* One scan of one store. */
@@ -147,6 +164,9 @@ enum haul_status haul_verify_scan(struct haul_store *store,
         store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     if (status == HAUL_OK) {
         status = check_names(options, families, count, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_orders(options, families, count, error);
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         if (is_wanted(options, families[i].name)) {

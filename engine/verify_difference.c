@@ -5,6 +5,7 @@
 
 #include "bytes.h"
 #include "haul/verify.h"
+#include "key_range.h"
 
 /* Records between two questions whether to go on. */
 enum { CANCEL_INTERVAL = 4096 };
@@ -42,9 +43,9 @@ static int direction_of(const struct side *a, const struct side *b)
     if (strcmp(name, b->family.comparator) != 0) {
         return 0;
     }
-    return strcmp(name, "leveldb.BytewiseComparator") == 0          ? 1
-           : strcmp(name, "rocksdb.ReverseBytewiseComparator") == 0 ? -1
-                                                                    : 0;
+    return strcmp(name, KEY_ORDER_BYTEWISE) == 0  ? 1
+           : strcmp(name, KEY_ORDER_REVERSE) == 0 ? -1
+                                                  : 0;
 }
 
 static enum haul_status step(struct side *side, struct haul_error *error)
@@ -115,7 +116,12 @@ static enum haul_status walk(struct side *a, struct side *b, int direction,
 static enum haul_status open_side(struct side *side, const struct haul_range *range,
                                   struct haul_error *error)
 {
+    enum haul_status status = key_range_check_order(range->start, range->end, side->family.name,
+                                                    side->family.comparator, error);
     side->ended = false;
+    if (status != HAUL_OK) {
+        return status;
+    }
     return side->store->ops->scan_open(side->store, NULL, side->family.id, range->start, range->end,
                                        &side->scan, error);
 }

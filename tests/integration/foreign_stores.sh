@@ -139,6 +139,32 @@ test_send__reverse_order__moved() {
     moves
 }
 
+# Its keys have no ranges of bytes: a command that cut one would read nothing, or delete everything.
+test_ranges__reverse_order__refused_by_every_command() {
+    local no_ranges="'back' is ordered by 'rocksdb.ReverseBytewiseComparator'"
+    "$maker" source 'put a 1' 'put b 2' 'put c 3' 'create back comparator=rocksdb.ReverseBytewiseComparator' 'put a 1' 'put b 2' 'put c 3'
+    refused "$no_ranges" --range a:c
+    rm -rf target
+    moves
+    prints source >before.prints
+    local some
+    for some in '--range b:' '--range :b' '--prefix b' '--range a:c --cf back'; do
+        # shellcheck disable=SC2086 # words of an option
+        for command in 'verify --db source --with target' 'verify --db source --write-manifest m' \
+            'drop --db source' 'drop --db source --yes' 'owner --db source --reclaim --accept-two-owners'; do
+            run 3 "$haul" $command $some
+            one_error "$no_ranges"
+            [[ ! -e m ]] || fail 'a manifest is left'
+        done
+    done
+    prints source >after.prints
+    diff before.prints after.prints || fail 'the source was changed'
+    run 0 "$haul" verify --db source --with target --prefix b --cf default
+    run 0 "$haul" owner --db source --reclaim --prefix b --cf default --accept-two-owners
+    run 0 "$haul" drop --db source --yes
+    equal "$("$reader" source | grep -v '^family\|^end' | wc -l)" 1
+}
+
 test_send__databases_with_transactions__moved_when_none_is_prepared() {
     local kind
     for kind in optimistic transactions; do

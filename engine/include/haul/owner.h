@@ -97,13 +97,23 @@ struct haul_owner_selection {
     size_t range_count;
 };
 
+/* What of the selection is RELEASED: haul_owner_drop would delete it, and haul_owner_reclaim takes
+ * it back. As haul_owner_read, but with these ranges alone, cut to the selection. `*owner` has none
+ * when nothing is RELEASED. Errors: UNSUPPORTED (ranges of a family that is not ordered by bytes),
+ * and those of haul_owner_read. Thread: any. */
+enum haul_status haul_owner_read_released(const char *directory,
+                                          const struct haul_owner_selection *selection,
+                                          struct haul_owner **owner,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Take back what was handed over to a database that is lost: RELEASED parts of the selection become
  * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
  * them. Risk: the target may be alive and own the ranges.
- * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNCONFIRMED, BUSY (a process runs a job
- * that meets what is taken back, one that brings a part of it here is unfinished: give it up first,
- * or a job has moved ranges meanwhile), CORRUPT (also: the journal of a job that brings something
- * here is damaged), and those of haul_owner_read. Thread: any. */
+ * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNSUPPORTED (ranges of a family that is
+ * not ordered by bytes), UNCONFIRMED, BUSY (a process runs a job that meets what is taken back, one
+ * that brings a part of it here is unfinished: give it up first, or a job has moved ranges
+ * meanwhile), CORRUPT (also: the journal of a job that brings something here is damaged), and those
+ * of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,
@@ -139,7 +149,8 @@ struct haul_owner_dropped {
 /* Delete from the store exactly what was handed over and is still RELEASED, within the selection.
  * While one range goes, the record is locked: hand-overs, plans and other changes of this database
  * wait for 2 s and are BUSY then.
- * Errors: NOT_FOUND (nothing is), BUSY (an unfinished job covers a part of it, or was taken back
+ * Errors: NOT_FOUND (nothing is), UNSUPPORTED (ranges of a family that is not ordered by bytes:
+ * nothing is deleted), BUSY (an unfinished job covers a part of it, or was taken back
  * meanwhile: `dropped` tells what has gone), IN_DOUBT (the target has not confirmed: `haul resolve`
  * first), CORRUPT (also: a journal is damaged), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,

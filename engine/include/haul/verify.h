@@ -41,7 +41,8 @@ struct haul_verify_options {
 };
 
 /* Scan one store. `results` has room for HAUL_FAMILY_COUNT_MAX entries, in the store's order.
- * Errors: NOT_FOUND (a family), STOPPED, and those of the store. Thread: any. */
+ * Errors: NOT_FOUND (a family), UNSUPPORTED (ranges of a family that is not ordered by bytes),
+ * STOPPED, and those of the store. Thread: any. */
 enum haul_status haul_verify_scan(struct haul_store *store,
                                   const struct haul_verify_options *options,
                                   struct haul_family_result *results, size_t *result_count,

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_owner_released.c — what of a selection was handed over, and what cannot be selected. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/owner.h"
+#include "key_range.h"
+#include "rocks_fixture.h"
+#include "rocks_foreign.h"
+#include "version_record.h"
+
+enum { FOREIGN_RECORD_COUNT = 5 };
+
+static const struct haul_owner_selection everything;
+static struct rocks_fixture fixture;
+static struct haul_error error;
+static struct haul_owner *owner;
+
+/* "default" has the records a to e, and so has "back", in reverse order. Both are handed over. */
+static void start(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {1};
+    const struct foreign_database foreign = {.family = "back", .comparator = FOREIGN_REVERSE};
+    const struct haul_rocks_options options = {.log = NULL};
+    const struct haul_hooks no_hooks = {.context = NULL};
+    const struct haul_source_options whole = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct plan plan;
+    rocks_fixture_make_directory(&fixture);
+    rocks_foreign_make(fixture.path, &foreign);
+    check_or_stop(haul_rocks_store_open(fixture.path, &options, &fixture.store, &error) == HAUL_OK);
+    rocks_fixture_put(&fixture, 0, text_slice("b1"), text_slice("value"));
+    check_or_stop(plan_make(&plan, fixture.store, &whole, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    const struct version_move moved = {.outcome = VERSION_RELEASED,
+                                       .job = job,
+                                       .peer = "the other",
+                                       .plan = &plan,
+                                       .new_version = 1,
+                                       .epoch = 1};
+    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+    owner = NULL;
+}
+
+static void finish(void)
+{
+    haul_owner_free(owner);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_owner_read_released__everything__each_family_whole(void)
+{
+    start();
+    check_status(haul_owner_read_released(fixture.path, &everything, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 2);
+    for (size_t i = 0; i < owner->range_count; i++) {
+        check_equal(owner->ranges[i].state, HAUL_OWNER_RELEASED);
+        check_equal(owner->ranges[i].range.start.size + owner->ranges[i].range.end.size, 0);
+        check_text(owner->ranges[i].peer, "the other");
+    }
+    finish();
+}
+
+static void test_owner_read_released__a_range__cut_to_it(void)
+{
+    const char *family = "default";
+    const struct haul_range range = {.start = text_slice("b"), .end = text_slice("c")};
+    const struct haul_owner_selection part = {
+        .families = &family, .family_count = 1, .ranges = &range, .range_count = 1};
+    start();
+    check_status(haul_owner_read_released(fixture.path, &part, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 1);
+    check_text(owner->ranges[0].family, "default");
+    check_equal(slice_compare(owner->ranges[0].range.start, range.start), 0);
+    check_equal(slice_compare(owner->ranges[0].range.end, range.end), 0);
+    finish();
+}
+
+static void test_owner_read_released__unknown_family__none(void)
+{
+    const char *family = "no such";
+    const struct haul_owner_selection other = {.families = &family, .family_count = 1};
+    start();
+    check_status(haul_owner_read_released(fixture.path, &other, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 0);
+    finish();
+}
+
+static void test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes(void)
+{
+    const struct haul_range ranges[] = {{.start = text_slice("b"), .end = text_slice("c")},
+                                        {.start = text_slice("b")},
+                                        {.end = text_slice("b")}};
+    start();
+    for (size_t i = 0; i < CHECK_COUNT(ranges); i++) {
+        const struct haul_owner_selection part = {.ranges = &ranges[i], .range_count = 1};
+        struct haul_owner_dropped dropped;
+        check_status(haul_owner_read_released(fixture.path, &part, &owner, &error),
+                     HAUL_UNSUPPORTED);
+        check_status(haul_owner_drop(fixture.store, &part, &dropped, &error), HAUL_UNSUPPORTED);
+        check_equal(dropped.ranges, 0);
+        check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_UNSUPPORTED);
+    }
+    check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
+    check_status(haul_owner_read_released(fixture.path, &everything, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 2);
+    finish();
+}
+
+static void test_owner_drop__range_of_the_bytewise_family_alone__exactly_that(void)
+{
+    const char *family = "default";
+    const struct haul_range range = {.start = text_slice("b"), .end = text_slice("c")};
+    const struct haul_owner_selection part = {
+        .families = &family, .family_count = 1, .ranges = &range, .range_count = 1};
+    struct haul_owner_dropped dropped;
+    start();
+    uint64_t before = rocks_fixture_count(&fixture, "default");
+    check_status(haul_owner_drop(fixture.store, &part, &dropped, &error), HAUL_OK);
+    check(rocks_fixture_count(&fixture, "default") < before);
+    check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
+    finish();
+}
+
+static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(void)
+{
+    const struct haul_slice none = {NULL, 0};
+    const struct haul_slice key = text_slice("k");
+    const char *orders[] = {KEY_ORDER_REVERSE, "another.Order"};
+    check_status(key_range_check_order(key, key, "f", KEY_ORDER_BYTEWISE, &error), HAUL_OK);
+    for (size_t i = 0; i < CHECK_COUNT(orders); i++) {
+        check_status(key_range_check_order(none, none, "f", orders[i], &error), HAUL_OK);
+        check_status(key_range_check_order(key, none, "f", orders[i], &error), HAUL_UNSUPPORTED);
+        check_status(key_range_check_order(none, key, "f", orders[i], &error), HAUL_UNSUPPORTED);
+        check(error.hint[0] != '\0');
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_owner_read_released__everything__each_family_whole),
+    CHECK_TEST(test_owner_read_released__a_range__cut_to_it),
+    CHECK_TEST(test_owner_read_released__unknown_family__none),
+    CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
+    CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),
+    CHECK_TEST(test_key_range_check_order__orders__bounds_only_in_that_of_bytes),
+};
+
+CHECK_MAIN("owner_released", tests)
