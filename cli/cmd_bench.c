@@ -237,6 +237,6 @@ const struct command command_bench = {
                "  haul bench link --transport rdma --to 10.0.0.7:7448\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_bench,
 };

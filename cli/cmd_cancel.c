@@ -17,6 +17,7 @@
 #include "migration_options.h"
 #include "option_value.h"
 #include "output.h"
+#include "shell_word.h"
 
 enum { ANSWER_TIMEOUT_MS = 5000, WAIT_MS_DEFAULT = 60000 };
 
@@ -40,7 +41,8 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct cancel_options),
     {.name = "job",
      .value_name = "ID",
-     .help = "only this job, which no process runs; the beginning of its id serves",
+     .help = "only this job, which no process runs; the beginning of its id is enough\n"
+             "as long as no other job begins so",
      .group = "What",
      AT(option_text, job)},
     {.name = "accept-two-owners",
@@ -89,10 +91,11 @@ static enum haul_status refuse_running(const struct cancel_options *options,
     if (status != HAUL_OK) {
         return status;
     }
+    char word[SHELL_WORD_BYTES_MAX];
     (void)close(fd);
     haul_error_set(error, HAUL_BUSY, NULL, 0, "a command runs on %s", options->database);
     haul_error_hint(error, "`haul status --db %s` names it: end it with SIGTERM first",
-                    options->database);
+                    shell_word(options->database, "DIR", word, sizeof(word)));
     return HAUL_BUSY;
 }
 
@@ -121,10 +124,11 @@ static enum haul_status give_up(const struct cancel_options *options, struct hau
         return haul_job_force_give_up(store, job, options->accept_two_owners, error);
     }
     if (status == HAUL_IN_DOUBT && job->role == HAUL_JOB_TARGET) {
+        char word[SHELL_WORD_BYTES_MAX];
         haul_error_hint(error,
                         "`haul resolve` on the source settles it; the source is lost for good: "
                         "`haul cancel --db %s --job %.8s --accept-two-owners`",
-                        options->database, id);
+                        shell_word(options->database, "DIR", word, sizeof(word)), id);
     }
     return status;
 }
@@ -177,23 +181,39 @@ static enum haul_status give_up_all(const struct cancel_options *options,
 static enum haul_status nothing_to_cancel(const struct cancel_options *options, size_t over_count,
                                           struct haul_error *error)
 {
+    char word[SHELL_WORD_BYTES_MAX];
+    (void)shell_word(options->database, "DIR", word, sizeof(word));
     if (over_count > 0) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                       "the job is over; the receiver has not been told yet");
+                       "the job is over; its receiver does not know yet");
         haul_error_hint(error,
-                        "`haul resolve --db %s --to ADDR:PORT` tells it, and so does the "
+                        "`haul resolve --db %s --to ADDR:PORT` informs it, and so does the "
                         "next job that goes there",
-                        options->database);
+                        word);
     } else if (options->job != NULL) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job %s on %s", options->job,
                        options->database);
-        haul_error_hint(error, "`haul status --db %s` shows those that there are",
-                        options->database);
+        haul_error_hint(error, "`haul status --db %s` lists those that there are", word);
     } else {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", options->database);
         haul_error_hint(error, "nothing is to be done");
     }
     return HAUL_NOT_FOUND;
+}
+
+/* The beginning of several ids names none of them. Errors: INVALID. */
+static enum haul_status check_selected(const struct cancel_options *options, size_t count,
+                                       struct haul_error *error)
+{
+    char word[SHELL_WORD_BYTES_MAX];
+    if (options->job == NULL || count < 2) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_INVALID, NULL, 0, "--job %s is the beginning of %zu ids",
+                   options->job, count);
+    haul_error_hint(error, "give more of the id; `haul status --db %s` lists the jobs",
+                    shell_word(options->database, "DIR", word, sizeof(word)));
+    return HAUL_INVALID;
 }
 
 static enum haul_status cancel_left(const struct cancel_options *options, size_t *cancelled,
@@ -208,6 +228,9 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
         bool selected = is_selected(options, &jobs[i]);
         over_count += selected && job_text_is_over(&jobs[i]);
         open_count += selected && !job_text_is_over(&jobs[i]);
+    }
+    if (status == HAUL_OK) {
+        status = check_selected(options, open_count + over_count, error);
     }
     if (status == HAUL_OK && open_count == 0) {
         status = nothing_to_cancel(options, over_count, error);
@@ -273,5 +296,6 @@ const struct command command_cancel = {
         "  haul cancel --db /data/b --job 5e1f --accept-two-owners\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
+    .needs_threads = true,
     .run = run_cancel,
 };

@@ -15,6 +15,7 @@
 #include "output.h"
 #include "owner_text.h"
 #include "range_option.h"
+#include "shell_word.h"
 
 struct drop_options {
     struct output_options output;
@@ -45,10 +46,12 @@ static const struct option_rule rules[] = {
 static enum haul_status nothing_to_drop(const struct drop_options *options,
                                         struct haul_error *error)
 {
+    char word[SHELL_WORD_BYTES_MAX];
     bool all = options->families.count + options->ranges.count == 0;
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "nothing of %s%s was handed over",
                    all ? "" : "what is selected in ", options->database);
-    haul_error_hint(error, "`haul owner --db %s` shows what it owns", options->database);
+    haul_error_hint(error, "`haul owner --db %s` shows what it owns",
+                    shell_word(options->database, "DIR", word, sizeof(word)));
     return HAUL_NOT_FOUND;
 }
 
@@ -155,6 +158,6 @@ const struct command command_drop = {
         "  haul drop --db /data/a --cf default --prefix user: --yes\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_drop,
 };

@@ -12,6 +12,7 @@
 #include "output.h"
 #include "owner_text.h"
 #include "range_option.h"
+#include "shell_word.h"
 
 enum { JOB_COUNT_DEFAULT = 10 };
 
@@ -114,7 +115,9 @@ static enum haul_status read_record(const struct owner_options *options, struct 
 {
     enum haul_status status = haul_owner_read(options->database, owner, error);
     if (status == HAUL_CORRUPT && error->hint[0] == '\0') {
-        haul_error_hint(error, "`haul owner --db %s --rebuild` makes it again", options->database);
+        char word[SHELL_WORD_BYTES_MAX];
+        haul_error_hint(error, "`haul owner --db %s --rebuild` makes it again",
+                        shell_word(options->database, "DIR", word, sizeof(word)));
     }
     return status;
 }
@@ -133,8 +136,9 @@ static int run_on(const struct owner_options *options, struct output *output)
         database_adopt_owner(options->database, output);
         status = change(options, &error);
         if (status == HAUL_NOT_FOUND && error.hint[0] == '\0') {
+            char word[SHELL_WORD_BYTES_MAX];
             haul_error_hint(&error, "`haul owner --db %s` shows the record as it is",
-                            options->database);
+                            shell_word(options->database, "DIR", word, sizeof(word)));
         }
     }
     if (status == HAUL_OK) {

@@ -177,6 +177,6 @@ const struct command command_recv = {
         "  haul recv --db /data/b --lane writebatch --appliers 2\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_recv,
 };

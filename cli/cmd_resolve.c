@@ -104,6 +104,6 @@ const struct command command_resolve = {
                "  haul resolve --db /data/a --to 10.0.0.7:7447\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_resolve,
 };

@@ -143,6 +143,6 @@ const struct command command_resume = {
         "  haul resume --db /data/a --to 10.0.0.7:7447\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_resume,
 };

@@ -342,6 +342,6 @@ const struct command command_send = {
         "  haul send --db /data/a --to db7:7447 --load 10000 --load-ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_send,
 };

@@ -8,6 +8,7 @@
 #include "command.h"
 #include "exit_code.h"
 #include "haul/store.h"
+#include "haul/text_escape.h"
 #include "haul/verify.h"
 #include "human_size.h"
 #include "json_output.h"
@@ -234,16 +235,23 @@ static enum haul_status compare(struct verify_run *run, const struct haul_verify
     return HAUL_CORRUPT;
 }
 
+/* Of a directory in what is printed for people. */
+enum { PATH_TEXT_BYTES_MAX = 1024 };
+
 /* --- reporting -------------------------------------------------------------------------------- */
 
 static void print_scan(const char *directory, const struct verify_scan *scan)
 {
+    char where[PATH_TEXT_BYTES_MAX];
+    (void)haul_text_escape(directory, strlen(directory), where, sizeof(where));
     for (size_t i = 0; i < scan->count; i++) {
         const struct haul_family_result *family = &scan->families[i];
+        char name[4 * HAUL_NAME_BYTES_MAX];
         char bytes[HUMAN_TEXT_BYTES_MAX];
+        (void)haul_text_escape(family->name, strlen(family->name), name, sizeof(name));
         human_bytes((double)family->bytes, bytes);
-        (void)printf("%s  %s: %" PRIu64 " records, %s, digest %s\n", directory, family->name,
-                     family->records, bytes, family->digest);
+        (void)printf("%s  %s: %" PRIu64 " records, %s, digest %s\n", where, name, family->records,
+                     bytes, family->digest);
     }
 }
 
@@ -261,7 +269,7 @@ static void print_result(const struct verify_run *run, const struct haul_error *
 {
     const struct verify_options *given = run->given;
     int exit_code = exit_code_of(error->status, 0);
-    if (run->output->options.json && !is_on_stdout(given)) {
+    if (run->output->options.json) {
         struct json_output_scan a = {run->scans[0].families, run->scans[0].count};
         struct json_output_scan b = {run->scans[1].families, run->scans[1].count};
         json_output_verify(&a, &b, error, exit_code);
@@ -412,10 +420,50 @@ static int verify_ledger(struct verify_options *given, struct output *output)
     return exit_code_of(status, 0);
 }
 
-static bool is_contradictory(const struct verify_options *options)
+static bool has_work(const struct verify_options *options)
 {
-    return options->manifest != NULL && (options->with != NULL || options->load.ledger != NULL ||
-                                         options->families.count > 0 || options->ranges.count > 0);
+    return options->with != NULL || options->manifest != NULL || options->write_manifest != NULL ||
+           options->load.ledger != NULL;
+}
+
+/* Errors: INVALID. */
+static enum haul_status check(const struct verify_options *options, struct haul_error *error)
+{
+    bool selects = options->families.count > 0 || options->ranges.count > 0;
+    bool compares = options->with != NULL || options->manifest != NULL;
+    if (options->manifest != NULL &&
+        (options->with != NULL || options->load.ledger != NULL || selects)) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "--manifest says what to compare: it goes without --with, --ledger, --cf, "
+                       "--range and --prefix");
+        haul_error_hint(error, "choose when the manifest is written");
+        return HAUL_INVALID;
+    }
+    if (options->load.ledger != NULL && (compares || options->write_manifest != NULL)) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "--ledger goes without --with and --write-manifest");
+        haul_error_hint(error, "run the command twice");
+        return HAUL_INVALID;
+    }
+    return HAUL_OK;
+}
+
+static int verify(struct verify_options *options, struct output *output)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    if (options->database == NULL || !has_work(options)) {
+        return command_missing(options->database == NULL
+                                   ? "--db DIR"
+                                   : "--with DIR, --manifest FILE, --write-manifest FILE or "
+                                     "--ledger FILE",
+                               output);
+    }
+    enum haul_status status = check(options, &error);
+    if (status != HAUL_OK) {
+        return command_failed(status, &error, 0, output);
+    }
+    return options->load.ledger != NULL ? verify_ledger(options, output)
+                                        : verify_with(options, output);
 }
 
 static int run_verify(const struct command *command, int argc, char **argv)
@@ -423,29 +471,12 @@ static int run_verify(const struct command *command, int argc, char **argv)
     struct verify_options options = {.database = NULL};
     struct output output;
     int exit_code = 0;
-    if (!command_parse(command, argc, argv, &options, &exit_code)) {
-        range_list_fini(&options.ranges);
-        return exit_code;
+    if (command_parse(command, argc, argv, &options, &exit_code)) {
+        options.output.json = options.output.json && !is_on_stdout(&options);
+        output_init(&output, command->name, &options.output);
+        exit_code = verify(&options, &output);
+        output_fini(&output);
     }
-    output_init(&output, command->name, &options.output);
-    bool has_ledger = options.load.ledger != NULL;
-    bool has_work = options.with != NULL || options.manifest != NULL ||
-                    options.write_manifest != NULL || has_ledger;
-    if (options.database == NULL || !has_work) {
-        exit_code = command_missing(options.database == NULL ? "--db DIR" : "--with DIR", &output);
-    } else if (is_contradictory(&options)) {
-        struct haul_error error = {.status = HAUL_OK};
-        haul_error_set(&error, HAUL_INVALID, NULL, 0,
-                       "--manifest tells what to compare: it goes without --with, --ledger, --cf, "
-                       "--range and --prefix");
-        haul_error_hint(&error, "choose when the manifest is written");
-        exit_code = command_failed(HAUL_INVALID, &error, 0, &output);
-    } else if (has_ledger) {
-        exit_code = verify_ledger(&options, &output);
-    } else {
-        exit_code = verify_with(&options, &output);
-    }
-    output_fini(&output);
     range_list_fini(&options.ranges);
     return exit_code;
 }
@@ -475,6 +506,6 @@ const struct command command_verify = {
                "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
-    .opens_database = true,
+    .needs_threads = true,
     .run = run_verify,
 };

@@ -67,7 +67,7 @@ static bool can_run(const struct command *command, const struct output_options *
 {
     struct haul_error error = {.status = HAUL_OK};
     exception_end_install(command->name, options->json);
-    enum haul_status status = command->opens_database ? process_limit_check(&error) : HAUL_OK;
+    enum haul_status status = command->needs_threads ? process_limit_check(&error) : HAUL_OK;
     if (status != HAUL_OK) {
         struct output output;
         output_init(&output, command->name, options);

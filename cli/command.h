@@ -16,7 +16,8 @@ struct command {
     const char *details;  /* paragraphs and examples below the options */
     const struct option_rule *rules;
     size_t rule_count;
-    bool opens_database; /* nothing else needs more than the least of memory and threads */
+    bool needs_threads; /* opens a database or links: address space, threads and descriptors are
+                         * checked first */
     /* `argv[0]` is the command's name. Returns the exit code. */
     int (*run)(const struct command *command, int argc, char **argv);
 };

@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shell_word.h"
+
 enum { PATH_BYTES_MAX = 4096, PROCESS_NAME_BYTES_MAX = 64 };
 
 /* They return the identity of before; an impossible one changes nothing. */
@@ -88,8 +90,9 @@ static void name_holder(const char *directory, struct haul_error *error)
                          "the database in %s is in use by process %ld (%s)", directory,
                          (long)holder, name);
     if (strcmp(name, "haul") == 0) {
-        haul_error_hint(error, "`haul status --db %s` tells what it does; wait for its end",
-                        directory);
+        char word[SHELL_WORD_BYTES_MAX];
+        haul_error_hint(error, "`haul status --db %s` shows what it does; wait for its end",
+                        shell_word(directory, "DIR", word, sizeof(word)));
     } else {
         haul_error_hint(error,
                         "stop that program first, or let it embed libhaul and serve meanwhile");

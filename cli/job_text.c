@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "haul/text_escape.h"
 #include "json_output.h"
+#include "shell_word.h"
 
 enum { ID_DIGITS = 8, DIRECTORY_BYTES_MAX = JOB_TEXT_BYTES_MAX - 192 };
 
@@ -121,11 +121,11 @@ static void format_way(const struct way *way, const char *id, const char *direct
 void job_text_ways(const struct haul_job *job, const char *directory, struct job_text_ways *ways)
 {
     char id[2 * HAUL_JOB_BYTES + 1];
-    char safe[DIRECTORY_BYTES_MAX];
+    char word[DIRECTORY_BYTES_MAX];
     const struct state *state = find_state(job);
     json_output_job(job->id, id);
     id[ID_DIGITS] = '\0';
-    (void)haul_text_escape(directory, strlen(directory), safe, sizeof(safe));
-    format_way(&state->first, id, safe, &ways->first);
-    format_way(&state->second, id, safe, &ways->second);
+    (void)shell_word(directory, "DIR", word, sizeof(word));
+    format_way(&state->first, id, word, &ways->first);
+    format_way(&state->second, id, word, &ways->second);
 }

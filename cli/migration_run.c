@@ -12,9 +12,14 @@
 
 #include "database_open.h"
 #include "exit_code.h"
+#include "haul/text_escape.h"
 #include "human_size.h"
 #include "json_output.h"
 #include "progress.h"
+#include "shell_word.h"
+
+/* Of a directory in what is printed for people. */
+enum { PATH_TEXT_BYTES_MAX = 1024 };
 
 static void answer_status(struct haul_migration *migration, struct signal_watch *signals,
                           struct progress *progress)
@@ -78,27 +83,30 @@ static void print_summary(const struct haul_result *result, const struct migrati
     char bytes[HUMAN_TEXT_BYTES_MAX];
     char seconds[HUMAN_TEXT_BYTES_MAX];
     char speed[HUMAN_TEXT_BYTES_MAX];
+    char reason[2 * sizeof(result->fallback_reason)];
     bool sending = !is_receiver(output);
     if (result->told_count > 0) {
         (void)printf("the receiver knows of %u job%s that are over, and has nothing left of them\n",
                      result->told_count, result->told_count == 1 ? "" : "s");
         return;
     }
+    (void)haul_text_escape(result->fallback_reason, strlen(result->fallback_reason), reason,
+                           sizeof(reason));
     human_bytes((double)figures->bytes, bytes);
     human_seconds(figures->seconds, seconds);
     human_bytes(figures->seconds > 0 ? (double)figures->bytes / figures->seconds : 0, speed);
     (void)printf("%s %" PRIu64 " records, %s in %s (%s/s) over %s%s%s%s; %s\n",
                  sending ? "sent" : "received", figures->records, bytes, seconds, speed,
-                 haul_transport_name(figures->transport),
-                 result->fallback_reason[0] != '\0' ? " (" : "", result->fallback_reason,
-                 result->fallback_reason[0] != '\0' ? ")" : "",
+                 haul_transport_name(figures->transport), reason[0] != '\0' ? " (" : "", reason,
+                 reason[0] != '\0' ? ")" : "",
                  result->verified ? "verified: count and digest are equal" : "not verified");
     if (sending) {
         (void)printf("config version %" PRIu64 " -> %" PRIu64 ", writes paused for %.1f ms\n",
                      result->old_version, result->new_version, result->write_pause_ms);
+        char word[PATH_TEXT_BYTES_MAX];
         (void)printf("the receiver owns them now; the copy here stays until `haul drop --db %s` "
                      "deletes it\n",
-                     watch->directory);
+                     shell_word(watch->directory, "DIR", word, sizeof(word)));
     }
 }
 
@@ -116,9 +124,12 @@ static void hint_resume(const struct migration_watch *watch, struct haul_error *
         return;
     }
     if (error->status == HAUL_STOPPED) {
+        char directory[SHELL_WORD_BYTES_MAX];
+        char peer[SHELL_WORD_BYTES_MAX];
         haul_error_hint(error,
                         "the same command goes on, and so does `haul resume --db %s --to %s`",
-                        watch->directory, watch->peer);
+                        shell_word(watch->directory, "DIR", directory, sizeof(directory)),
+                        shell_word(watch->peer, "ADDR:PORT", peer, sizeof(peer)));
     } else {
         haul_error_hint(error, "%s; the same command goes on with what has arrived",
                         output_hint(error));

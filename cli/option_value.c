@@ -64,10 +64,11 @@ static bool parse_number(const struct option_rule *rule, const char *text, const
     for (size_t i = 0; errno == 0 && i < UNIT_COUNT_MAX && units[i].suffix != NULL; i++) {
         if (strcmp(end, units[i].suffix) == 0) {
             double scaled = number * units[i].factor;
-            if (!(scaled < 1e18)) {
+            bool exact = !has_fraction && units[i].factor == 1;
+            if (!exact && !(scaled < 0x1p64)) {
                 return false; /* what has no uint64_t must not be made one */
             }
-            *value = !has_fraction && units[i].factor == 1 ? whole : (uint64_t)scaled;
+            *value = exact ? whole : (uint64_t)scaled;
             return *value >= rule->min && *value <= rule->max;
         }
     }

@@ -189,8 +189,9 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_PROTOCOL] = "is the other side a haul of a fitting version?",
         [HAUL_VERSION] = "compare 'haul version' on both sides",
         [HAUL_CORRUPT] = "the source is unchanged; check the hardware, then run it again",
-        [HAUL_AUTH] = "both sides need the same credentials",
-        [HAUL_MISMATCH] = "create the target like the source, or choose other families with --cf",
+        [HAUL_AUTH] = "another job is expected there: check the address",
+        [HAUL_MISMATCH] =
+            "create the target's column families like the source's, or choose others with --cf",
         [HAUL_FENCED] = "a newer job owns the range; nothing is left to do here",
         [HAUL_NOT_EMPTY] = "choose another range, or give --overwrite to replace the target's",
         [HAUL_GAP] = "start a new job, and keep the log longer",

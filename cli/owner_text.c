@@ -11,6 +11,7 @@
 #include "human_size.h"
 #include "json_output.h"
 #include "range_option.h"
+#include "shell_word.h"
 
 enum { KEYS_BYTES_MAX = 256, PEER_TEXT_BYTES_MAX = HAUL_IDENTITY_BYTES_MAX * 4 + 8 };
 
@@ -106,15 +107,15 @@ static void print_origin(enum haul_owner_origin origin, const char *directory)
 
 void owner_text_print(const struct haul_owner *owner, const char *directory, size_t job_count_max)
 {
-    char safe[1024];
-    (void)haul_text_escape(directory, strlen(directory), safe, sizeof(safe));
+    char word[1024];
+    (void)shell_word(directory, "DIR", word, sizeof(word));
     if (owner->identity[0] == '\0') {
         (void)printf("haul has not been used on this database\n");
     } else {
         (void)printf("database %s, config version %" PRIu64 "\n", owner->identity,
                      owner->config_version);
     }
-    print_origin(owner->origin, safe);
+    print_origin(owner->origin, word);
     print_ranges(owner);
     size_t shown = owner->job_count < job_count_max ? owner->job_count : job_count_max;
     if (shown > 0) {

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -72,20 +73,72 @@ static bool take_name(const char *word, char name[HAUL_NAME_BYTES_MAX])
 
 /* --- writing ---------------------------------------------------------------------------------- */
 
-static enum haul_status write_error(const char *path, struct haul_error *error)
+static enum haul_status write_error(const char *path, int code, struct haul_error *error)
 {
-    return haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "write", errno,
-                          "cannot write %s", path);
+    bool is_name = code == ENOENT || code == ENOTDIR || code == EISDIR || code == ENAMETOOLONG;
+    bool is_full = code == ENOSPC || code == EDQUOT;
+    enum haul_status status = is_name ? HAUL_NOT_FOUND : is_full ? HAUL_NO_SPACE : HAUL_IO;
+    haul_error_set(error, status, is_name ? "open" : "write", code, "cannot write %s", path);
+    haul_error_hint(error, "%s",
+                    is_name   ? "check the name: it is to be a file in a directory that is there"
+                    : is_full ? "free some space on the file system of the manifest"
+                              : "choose a file that this user can write");
+    return status;
+}
+
+/* Only with its name at last is it a manifest: until then a file of that name stays. */
+static enum haul_status open_replacement(struct manifest_writer *writer, const char *path,
+                                         struct haul_error *error)
+{
+    char real[PATH_MAX];
+    const char *name = realpath(path, real) == NULL ? path : real; /* of what a link leads to */
+    size_t size = strlen(name) + sizeof(".tmp-") + 24;
+    writer->name = strdup(name);
+    writer->temporary = malloc(size);
+    if (writer->name == NULL || writer->temporary == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a name");
+    }
+    (void)snprintf(writer->temporary, size, "%s.tmp-%ld", name, (long)getpid());
+    writer->file = fopen(writer->temporary, "we");
+    return writer->file == NULL ? write_error(path, errno, error) : HAUL_OK;
+}
+
+static enum haul_status open_output(struct manifest_writer *writer, const char *path,
+                                    struct haul_error *error)
+{
+    struct stat found;
+    if (strcmp(path, "-") == 0) {
+        writer->file = stdout;
+        return HAUL_OK;
+    }
+    bool exists = stat(path, &found) == 0;
+    if (exists && S_ISDIR(found.st_mode)) {
+        return write_error(path, EISDIR, error);
+    }
+    if (!exists || S_ISREG(found.st_mode)) {
+        return open_replacement(writer, path, error);
+    }
+    writer->file = fopen(path, "we"); /* a device or a pipe */
+    return writer->file == NULL ? write_error(path, errno, error) : HAUL_OK;
+}
+
+static void free_names(struct manifest_writer *writer)
+{
+    free(writer->temporary);
+    free(writer->name);
+    writer->temporary = NULL;
+    writer->name = NULL;
 }
 
 enum haul_status manifest_create(struct manifest_writer *writer, const char *path,
                                  const struct haul_verify_options *selected,
                                  struct haul_error *error)
 {
-    *writer = (struct manifest_writer){.file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we"),
-                                       .path = path};
-    if (writer->file == NULL) {
-        return write_error(path, error);
+    *writer = (struct manifest_writer){.path = path};
+    enum haul_status status = open_output(writer, path, error);
+    if (status != HAUL_OK) {
+        free_names(writer);
+        return status;
     }
     (void)fputs(FIRST_LINE, writer->file);
     for (size_t i = 0; i < selected->family_count; i++) {
@@ -114,7 +167,15 @@ enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_
     }
     (void)fprintf(writer->file, "piece %" PRIu64 " %s ", piece->records, piece->digest);
     put_hex(writer->file, piece->last_key);
-    return fputc('\n', writer->file) == EOF ? write_error(writer->path, error) : HAUL_OK;
+    return fputc('\n', writer->file) == EOF ? write_error(writer->path, errno, error) : HAUL_OK;
+}
+
+/* To the disk, as far as there is one behind the file. */
+static enum haul_status flush(struct manifest_writer *writer, struct haul_error *error)
+{
+    bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
+                   (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* of a pipe */
+    return written ? HAUL_OK : write_error(writer->path, errno, error);
 }
 
 enum haul_status manifest_finish(struct manifest_writer *writer,
@@ -128,18 +189,18 @@ enum haul_status manifest_finish(struct manifest_writer *writer,
         (void)fputc('\n', writer->file);
     }
     (void)fputs(families != NULL ? "end\n" : "", writer->file);
-    bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
-                   (fsync(fileno(writer->file)) == 0 || errno == EINVAL); /* of a pipe */
-    enum haul_status status = written ? HAUL_OK : write_error(writer->path, error);
-    struct stat found;
-    bool is_file = fstat(fileno(writer->file), &found) == 0 && S_ISREG(found.st_mode);
-    bool is_stdout = writer->file == stdout;
-    if (!is_stdout) {
+    enum haul_status status = flush(writer, error);
+    if (writer->file != stdout) {
         (void)fclose(writer->file);
     }
-    if (is_file && !is_stdout && (status != HAUL_OK || families == NULL)) {
-        (void)unlink(writer->path);
+    if (writer->temporary != NULL && status == HAUL_OK && families != NULL &&
+        rename(writer->temporary, writer->name) != 0) {
+        status = write_error(writer->path, errno, error);
     }
+    if (writer->temporary != NULL && (status != HAUL_OK || families == NULL)) {
+        (void)unlink(writer->temporary);
+    }
+    free_names(writer);
     return status;
 }
 
@@ -263,7 +324,11 @@ enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
     while (good && !ended) {
         good = next_line(reader) && take_line(reader, &ended);
     }
-    if (!good) {
+    if (ferror(reader->file) != 0) {
+        return haul_error_set(error, errno == EISDIR ? HAUL_NOT_FOUND : HAUL_IO, "read", errno,
+                              "cannot read %s", path);
+    }
+    if (!good || next_line(reader)) { /* a second one behind it may be the one that was meant */
         haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no whole manifest", path);
         haul_error_hint(error,
                         "write it again with `haul verify --write-manifest`, of this release");

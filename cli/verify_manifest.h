@@ -27,16 +27,19 @@
 struct manifest_writer {
     FILE *file;
     const char *path;
+    char *name; /* of a regular file, and what it has until it is whole; NULL: another kind */
+    char *temporary;
     char family[HAUL_NAME_BYTES_MAX];
 };
 
-/* Errors: IO, NO_SPACE. */
+/* A regular file appears, and replaces an older one, when it is whole.
+ * Errors: IO, NO_SPACE, NOT_FOUND (no such directory, or a directory), NO_MEMORY. */
 enum haul_status manifest_create(struct manifest_writer *writer, const char *path,
                                  const struct haul_verify_options *selected,
                                  struct haul_error *error);
 enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_verify_piece *piece,
                               struct haul_error *error);
-/* Closes and frees; without `families` the file is removed. */
+/* Closes and frees; without `families` no file appears. */
 enum haul_status manifest_finish(struct manifest_writer *writer,
                                  const struct haul_family_result *families, size_t count,
                                  struct haul_error *error);
@@ -66,7 +69,7 @@ struct manifest_reader {
 };
 
 /* Read all but the pieces. To be closed also when it fails. Errors: NOT_FOUND, IO, CORRUPT (no
- * whole manifest), VERSION. */
+ * whole manifest, or something behind it), VERSION. */
 enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
                                struct haul_error *error);
 /* Hold a piece of the database against the next one of the manifest. */

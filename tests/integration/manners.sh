@@ -50,7 +50,7 @@ test_address_space__too_little__exit_code_8() {
     make_database source 100
     for kib in 60000 100000 150000 200000; do
         for command in 'send --db source --to 127.0.0.1:1' 'recv --db target --listen 127.0.0.1:0' \
-            'verify --db source --with source'; do
+            'verify --db source --with source' 'cancel --db source'; do
             # shellcheck disable=SC2086 # words of a command
             run 8 prlimit --as=$((kib * 1024)) "$haul" $command
             one_error 'ulimit -v'
@@ -75,7 +75,7 @@ test_descriptors__too_few__exit_code_8_before_a_database_is_opened() {
     local most command
     make_database source 100
     for most in 8 12 20 28 40; do
-        for command in 'send --db source --to 127.0.0.1:1' 'recv --db target --listen 127.0.0.1:0'; do
+        for command in 'send --db source --to 127.0.0.1:1' 'recv --db target --listen 127.0.0.1:0' 'cancel --db source'; do
             # shellcheck disable=SC2086 # words of a command
             run 8 prlimit --nofile=$most "$haul" $command
             one_error 'ulimit -n'
@@ -262,7 +262,11 @@ test_messages__names_with_control_characters__escaped_on_every_stream() {
     one_error 'a\\x1b\[31m\\x0ahaul'
     run 2 "$haul" "$bad"
     run 2 "$haul" send --db source --to 127.0.0.1:1 --range "$bad"
-    for stream in "$work/out" "$work/err"; do
+    # What verify, owner and drop print on stdout are names of the database.
+    "$build/tests/store_maker" source "create a\\x1b[31m\\x0ahaul:\\x9b" 'put k v'
+    "$haul" verify --db source --with source >"$work/verify.out" 2>"$work/verify.err" || fail "exit code $?"
+    grep -qF 'a\x1b[31m\x0ahaul:\x9b: 1 records' "$work/verify.out" || { cat "$work/verify.out"; fail 'no name'; }
+    for stream in "$work/out" "$work/err" "$work/verify.out" "$work/verify.err"; do
         ! LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f-\xff]' "$stream" || fail 'a control character'
     done
 }

@@ -377,6 +377,24 @@ test_d1__damaged_journal__moved_aside() {
     opens source
 }
 
+# Each of them is ended by its own id; the beginning of both names neither.
+test_cancel__beginning_of_two_ids__refused() {
+    make_database source 10
+    mkdir -p source/haul
+    local id
+    for id in 5e1f0000000000000000000000000001 5e1f0000000000000000000000000002; do
+        echo 'not a journal' >"source/haul/source-$id.journal"
+    done
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | length')" 2
+    run 2 "$haul" cancel --db source --job 5e1f --accept-two-owners
+    one_error '--job 5e1f is the beginning of 2 ids'
+    equal "$(find source/haul -name '*.damaged-*')" ''
+    run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
+    equal "$(find source/haul -name '*.damaged-*' | wc -l)" 1
+    run 0 "$haul" cancel --db source --job 5e1f --accept-two-owners
+}
+
 test_d2__damaged_record__rebuilt() {
     in_document D2 'haul owner --db DIR --rebuild'
     moved

@@ -93,7 +93,7 @@ test_verify__manifest_of_a_part__only_that_is_compared() {
     run 0 "$haul" verify --db a --write-manifest manifest --cf default --range key00003:
     run 6 "$haul" verify --db b --manifest manifest
     run 2 "$haul" verify --db b --manifest manifest --cf default
-    one_error '--manifest tells what to compare'
+    one_error '--manifest says what to compare'
 }
 
 test_verify__manifest_that_was_cut__refused() {
@@ -145,14 +145,57 @@ test_verify__against_a_running_receiver__what_it_has() {
     end_process "$receiver_pid" || true
 }
 
-test_verify__manifest_cannot_be_written__exit_7() {
+test_verify__manifest_cannot_be_written__named_with_the_reason() {
+    local name
     pair
-    run 7 "$haul" verify --db a --write-manifest nowhere/manifest
-    one_error 'cannot write nowhere/manifest'
+    mkdir directory
+    for name in nowhere/manifest directory; do
+        run 3 "$haul" verify --db a --write-manifest $name
+        one_error "cannot write $name.*check the name"
+        run 3 "$haul" verify --db b --manifest $name
+        one_error "cannot read $name"
+    done
     if [[ -c /dev/full ]]; then
         run 7 "$haul" verify --db a --write-manifest /dev/full
+        one_error 'file system of the manifest'
         [[ -c /dev/full ]] || fail 'the device was removed'
     fi
+}
+
+test_verify__scan_fails__an_older_manifest_stays() {
+    pair
+    run 0 "$haul" verify --db a --write-manifest manifest
+    cp manifest older
+    run 3 "$haul" verify --db nowhere --write-manifest manifest
+    cmp older manifest
+    ln -s manifest link
+    run 0 "$haul" verify --db a --write-manifest link --cf other
+    [[ -L link ]] || fail 'the link was replaced'
+    ! cmp -s older manifest || fail 'the manifest is the older one'
+    equal "$(find . -maxdepth 1 -name '*.tmp*')" ''
+}
+
+test_verify__something_behind_the_manifest__refused() {
+    pair 'put key00003456 x'
+    run 0 "$haul" verify --db a --write-manifest manifest
+    run 0 "$haul" verify --db b --write-manifest other
+    cat manifest other >both
+    (cat manifest && echo more) >longer
+    for manifest in both longer; do
+        run 6 "$haul" verify --db a --manifest $manifest
+        one_error "$manifest is no whole manifest"
+    done
+}
+
+test_verify__options_that_exclude_each_other__named() {
+    pair
+    run 2 "$haul" verify --db a
+    one_error 'needs --with DIR, --manifest FILE, --write-manifest FILE or --ledger FILE'
+    run 2 "$haul" verify --db a --ledger l --with b
+    one_error '--ledger goes without --with'
+    run 2 "$haul" verify --db a --ledger l --write-manifest m
+    run 3 "$haul" verify --db nowhere --write-manifest - --json
+    equal "$(grep -c '{' "$work/out" || true)" 0
 }
 
 run_tests

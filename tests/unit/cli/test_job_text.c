@@ -74,7 +74,7 @@ static void test_job_text_ways__name_with_control_characters__escaped(void)
     struct haul_job job = job_in(HAUL_JOB_SOURCE, "COPYING");
     struct job_text_ways ways;
     job_text_ways(&job, "a\033[31m", &ways);
-    check_text(ways.first.command, "haul resume --db a\\x1b[31m --to ADDR:PORT");
+    check_text(ways.first.command, "haul resume --db $'a\\x1b[31m' --to ADDR:PORT");
 }
 
 static void test_job_text_is_over__aborted_source_only(void)
@@ -98,8 +98,18 @@ static void test_job_text_claim__each__names_the_owner(void)
     check(strstr(job_text_claim(&job), "nobody") != NULL);
 }
 
+static void test_job_text_ways__directory_with_blanks__one_word_of_the_shell(void)
+{
+    struct haul_job job = job_in(HAUL_JOB_TARGET, "COPYING");
+    struct job_text_ways ways;
+    job_text_ways(&job, "/my data/b", &ways);
+    check_text(ways.first.command, "haul recv --db '/my data/b'");
+    check_text(ways.second.command, "haul cancel --db '/my data/b' --job abcdef01");
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_job_text_ways__every_state__its_commands),
+    CHECK_TEST(test_job_text_ways__directory_with_blanks__one_word_of_the_shell),
     CHECK_TEST(test_job_text_ways__damaged__moved_aside_whatever_its_phase),
     CHECK_TEST(test_job_text_ways__of_a_copy__forget_or_adopt),
     CHECK_TEST(test_job_text_ways__name_with_control_characters__escaped),

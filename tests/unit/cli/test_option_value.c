@@ -76,6 +76,28 @@ static void test_option_size_u64__fraction__of_the_unit(void)
     check_equal(size_of("1.9"), 1);
 }
 
+/* What a hint names as the largest value is taken. */
+static void test_option_u64__largest_values__taken(void)
+{
+    static const struct option_rule version_rule = {
+        .name = "version", .parse = option_u64, .min = 0, .max = UINT64_MAX - 1};
+    static const struct option_rule free_rule = {
+        .name = "free", .parse = option_size_u64, .min = 0, .max = INT64_MAX};
+    uint64_t value = 0;
+    check_status(option_u64(&version_rule, "18446744073709551614", &value, &error), HAUL_OK);
+    check_equal(value, UINT64_MAX - 1);
+    check_status(option_u64(&version_rule, "1000000000000000000", &value, &error), HAUL_OK);
+    check_equal(value, UINT64_C(1000000000000000000));
+    check_refused(&version_rule, "18446744073709551615");
+    check_refused(&version_rule, "18446744073709551616");
+    check_status(option_size_u64(&free_rule, "9223372036854775807", &value, &error), HAUL_OK);
+    check_equal(value, INT64_MAX);
+    check_status(option_size_u64(&free_rule, "8000000T", &value, &error), HAUL_OK);
+    check_equal(value, UINT64_C(8000000) << 40);
+    check_refused(&free_rule, "9223372036854775808");
+    check_refused(&free_rule, "99999999T");
+}
+
 /* Beyond 2^53 a double has gaps. */
 static void test_option_size_u64__large_whole_number__exact(void)
 {
@@ -241,6 +263,7 @@ static void test_option_mode__lane_compression__names_and_nothing_else(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_option_size_u64__each_unit__its_bytes),
     CHECK_TEST(test_option_size_u64__fraction__of_the_unit),
+    CHECK_TEST(test_option_u64__largest_values__taken),
     CHECK_TEST(test_option_size_u64__large_whole_number__exact),
     CHECK_TEST(test_option_size_u64__not_a_size__invalid),
     CHECK_TEST(test_option_size_u64__out_of_range__hint_names_the_range),
