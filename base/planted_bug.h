@@ -70,7 +70,10 @@
     X(ANY_STEP, "a target lets a job set any version")                                       \
     X(RETURN_UNCHECKED, "the version of a source that comes back is not looked at")          \
     X(DEVICE_STAYS, "a device is thought to take back everything")                           \
-    X(ARRIVED_BELIEVED, "what had arrived before is not looked at again")
+    X(ARRIVED_BELIEVED, "what had arrived before is not looked at again")                    \
+    X(READ_BACK_SKIPPED, "what was counted on arrival passes for what was read back")        \
+    X(FORGET_UNASKED, "a database whose ranges others own is forgotten without a word")      \
+    X(DROP_RETURNING, "what a job brings back is dropped")
 
 enum haul_planted_bug {
 #define HAUL_PLANTED_BUG_ENUM(name, sentence) HAUL_PLANTED_##name,

@@ -13,6 +13,7 @@
 #include "journal_directory.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
+#include "planted_bug.h"
 #include "wall_clock.h"
 
 /* Of whichever database the journal is: the operator has named the directory. */
@@ -536,7 +537,7 @@ static enum haul_status forget_locked(const struct file_calls *calls, const char
     struct journal_entry *entries = NULL;
     size_t count = 0;
     enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
-    if (status == HAUL_OK && !accept_two_owners) {
+    if (status == HAUL_OK && !accept_two_owners && !HAUL_PLANTED_BUG(FORGET_UNASKED)) {
         status = check_forget(calls, directory, entries, count, error);
     }
     if (status == HAUL_OK) {

@@ -179,9 +179,10 @@ static uint32_t cells_at_risk(struct sim_world *world, struct sim_host *host,
     }
     if (command->verb == SIM_VERB_RECLAIM) {
         cells |= command->request.cells;
-    } else if (command->verb == SIM_VERB_FORGET ||
-               (command->verb == SIM_VERB_REBUILD && !records->readable)) {
+    } else if (command->verb == SIM_VERB_FORGET) {
         cells |= records->released | (host->base & ~owned);
+    } else if (command->verb == SIM_VERB_REBUILD && !records->readable) {
+        cells |= sim_owner_rebuild_risk(host);
     }
     return cells;
 }
@@ -207,6 +208,17 @@ static bool type_risky(struct sim_world *world, struct sim_host *host)
         sim_truth_contest(&world->truth, cells_at_risk(world, host, command));
     }
     sim_command_start(command);
+    return true;
+}
+
+/* Once: what lies twice in the same way is believed by everybody. */
+static bool lie(struct sim_world *world, struct sim_host *host)
+{
+    if (world->chaos.seen[SIM_FAULT_LIE] > 0) {
+        return false;
+    }
+    bool drops = sim_random_below(&world->random, 2) == 0;
+    *(drops ? &host->store.drop_in : &host->store.hide_in) = some(world, CALLS_MAX);
     return true;
 }
 
@@ -285,6 +297,8 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
         return type_anything(world, host);
     case SIM_FAULT_SECOND_JOB:
         return start_second(world, host);
+    case SIM_FAULT_LIE:
+        return lie(world, host);
     case SIM_FAULT_ROT:
         return rot(host);
     case SIM_FAULT_MOVE:
@@ -371,6 +385,8 @@ static void heal(struct sim_host *host)
     host->disk.slow_ms = 0;
     host->disk.space_bytes = SIZE_MAX;
     host->store.fail_in = 0;
+    host->store.drop_in = 0;
+    host->store.hide_in = 0;
     host->store.stall_parts = 0;
     /* What has failed once stays so until the database is opened anew: an operator does that. */
     if (host->store.dead && host->up) {

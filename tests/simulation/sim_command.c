@@ -168,6 +168,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
         .overwrite = command->overwrite,
         .freeze_max_ms = command->patient ? SIM_FREEZE_PATIENT_MS : options->freeze_max_ms,
         .retry_max_ms = options->retry_max_ms,
+        .read_back = options->read_back,
         .resume = command->verb == SIM_VERB_RESUME,
         .resolve = command->verb == SIM_VERB_RESOLVE,
         .lag_bytes_max = options->lag_bytes_max,
@@ -232,17 +233,22 @@ static void run_target(struct sim_command *command)
     sim_command_note_end(command, status, result.error.text);
 }
 
-/* The jobs as `haul status` lists them, by their files. */
+/* The jobs as `haul status` lists them, by their files. What owns is not given up, but finished. */
 static void run_cancel(struct sim_command *command)
 {
     enum haul_status status = HAUL_NOT_FOUND;
     struct haul_error error = {0};
+    struct haul_hooks hooks;
+    struct haul_store *store = &command->host->store.base;
     struct sim_records records = *sim_records_of(command->host);
+    sim_hooks_of_target(command, &hooks);
     for (uint32_t i = 0; i < records.job_count; i++) {
         struct haul_job job = {.role = records.jobs[i].role == JOURNAL_SOURCE ? HAUL_JOB_SOURCE
                                                                               : HAUL_JOB_TARGET};
         memcpy(job.id, records.jobs[i].id, sizeof(job.id));
-        status = haul_job_give_up(&command->host->store.base, &job, &error);
+        bool owns = job.role == HAUL_JOB_TARGET && records.jobs[i].phase == JOURNAL_PHASE_COMMITTED;
+        status = owns ? haul_job_finish(store, &hooks, &job, &error)
+                      : haul_job_give_up(store, &job, &error);
         sim_yield();
     }
     sim_command_note_end(command, status, status == HAUL_OK ? "" : error.text);

@@ -13,6 +13,10 @@ enum { FREEZE_SLOW_MS = 6000, FREEZE_ALLOWANCE_MS = 50 };
 static void sleep_up_to(struct sim_command *command, uint32_t ms_max)
 {
     uint64_t began_ns = sim_kernel.now_ns;
+    uint32_t slow_ms = command->host->options->hook_slow_ms;
+    bool blocks =
+        !sim_kernel.calm && slow_ms > 0 && sim_random_below(command->host->random, 10) == 0;
+    ms_max += blocks ? slow_ms : 0;
     sim_sleep((uint64_t)NS_PER_MS * sim_random_below(command->host->random, ms_max + 1));
     command->excused_ns += sim_kernel.now_ns - began_ns;
 }

@@ -68,19 +68,6 @@ static const struct sim_job_record *job_in_doubt(struct sim_world *world, struct
     return NULL;
 }
 
-uint32_t sim_loss_owned_count(const struct sim_world *world, struct sim_host *host)
-{
-    const struct sim_records *records = sim_records_of(host);
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < records->job_count; i++) {
-        const struct sim_job_record *job = &records->jobs[i];
-        count += job->role == JOURNAL_TARGET && job->committed && job->phase != JOURNAL_PHASE_DONE;
-    }
-    const bool *faults = world->options->faults;
-    bool loses = sim_loss_is_any(world) || faults[SIM_FAULT_RISK] || faults[SIM_FAULT_ROT];
-    return loses ? count : 0;
-}
-
 bool sim_loss_is_open(struct sim_world *world, struct sim_host *host)
 {
     return host->takes_back != 0 || cells_to_take(world, host) != 0 ||
@@ -111,8 +98,7 @@ bool sim_loss_step(struct sim_world *world, struct sim_host *host)
         host->takes_back = cells_to_take(world, host);
     }
     const struct sim_job_record *job = job_in_doubt(world, host);
-    bool receives = sim_records_open_count(sim_records_of(host), JOURNAL_TARGET) >
-                    sim_loss_owned_count(world, host);
+    bool receives = sim_records_open_count(sim_records_of(host), JOURNAL_TARGET) > 0;
     if (host->takes_back != 0 && receives && job == NULL) {
         type(world, host, SIM_VERB_CANCEL); /* what it clears must not be ours again */
     } else if (host->takes_back != 0 && job == NULL) {

@@ -13,8 +13,6 @@ struct sim_host;
 /* Type the next command that this host needs for it, if it has its turn. True: it needs one, or
  * one runs. */
 bool sim_loss_step(struct sim_world *world, struct sim_host *host);
-/* Jobs that own what they have brought, and that only the next job to come will call done. */
-uint32_t sim_loss_owned_count(const struct sim_world *world, struct sim_host *host);
 /* Is there something left to do? */
 bool sim_loss_is_open(struct sim_world *world, struct sim_host *host);
 /* Is any host lost? */

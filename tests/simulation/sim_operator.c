@@ -76,9 +76,10 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     bool alarm = task->outcome == HAUL_PROTOCOL || task->outcome == HAUL_CORRUPT ||
                  task->outcome == HAUL_FENCED || task->outcome == HAUL_INTERNAL;
     bool reason =
-        seen[SIM_FAULT_ROT] > 0 || sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 ||
-        sim_network_figures.flips > 0 || sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 ||
-        sim_network_figures.replays > 0 || task->target->foreign > 0 || has_stale_register(task) ||
+        seen[SIM_FAULT_ROT] > 0 || seen[SIM_FAULT_LIE] > 0 ||
+        sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
+        sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
+        task->target->foreign > 0 || has_stale_register(task) ||
         strstr(task->text, SIM_STORE_FAILURE) != NULL || seen[SIM_FAULT_MEMORY] > 0 ||
         /* It went while we knocked. */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
@@ -289,22 +290,21 @@ static bool are_over(const struct sim_world *world)
     return over;
 }
 
-static uint32_t open_count(const struct sim_world *world, struct sim_host *host)
+static uint32_t open_count(struct sim_host *host)
 {
-    uint32_t owned = sim_loss_owned_count(world, host);
     const struct sim_records *records = sim_records_of(host);
     return sim_records_open_count(records, JOURNAL_SOURCE) +
-           sim_records_open_count(records, JOURNAL_TARGET) - owned;
+           sim_records_open_count(records, JOURNAL_TARGET);
 }
 
 /* What earlier jobs have left, and no other job has come to clear. */
 static void clean_up(struct sim_world *world, struct sim_host *host)
 {
     struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
-    if (receiver != NULL && sim_loss_is_any(world)) {
+    if (receiver != NULL && (sim_loss_is_any(world) || !receives(world, host))) {
         sim_command_stop(receiver); /* somebody's, who has forgotten it */
     }
-    if (!host->up || open_count(world, host) == 0 || sim_kernel.now_ns < host->receive_ns ||
+    if (!host->up || open_count(host) == 0 || sim_kernel.now_ns < host->receive_ns ||
         !has_turn(world, host) || sim_command_count(host) > 0) {
         return;
     }
@@ -347,7 +347,7 @@ bool sim_operator_is_done(struct sim_world *world)
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {
         struct sim_host *host = &world->hosts[i];
-        done = host->lost || (host->up && !host->is_repaired && open_count(world, host) == 0 &&
+        done = host->lost || (host->up && !host->is_repaired && open_count(host) == 0 &&
                               (!sim_loss_is_any(world) || !sim_loss_is_open(world, host)));
     }
     return done;

@@ -145,13 +145,26 @@ static void draw_risks(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x0f0ce0da7a0f0ce0)};
     bool fits = !options->registers && !options->faults[SIM_FAULT_FOREIGN];
-    if (!fits || sim_random_below(&random, 6) != 0) {
+    if (!fits || sim_random_below(&random, 4) != 0) {
         return;
     }
     options->faults[SIM_FAULT_LOSS] = false;
     options->faults[SIM_FAULT_RISK] = sim_random_below(&random, 3) != 0;
     options->faults[SIM_FAULT_ROT] = SIM_GATE_ROT && sim_random_below(&random, 3) == 0;
     options->faults[SIM_FAULT_MOVE] = SIM_GATE_MOVE && sim_random_below(&random, 3) == 0;
+}
+
+/* From a stream of its own, too. Only who reads everything back can notice a lie. */
+static void draw_lies(struct sim_options *options)
+{
+    struct sim_random random = {.state = options->seed ^ UINT64_C(0x11e5a11e5a11e5a1)};
+    options->hook_slow_ms = PICK(&random, 0, 0, 0, 0, 0, 0, 5000, 30000);
+    options->read_back = sim_random_below(&random, 5) == 0;
+    options->faults[SIM_FAULT_LIE] = options->read_back && !options->faults[SIM_FAULT_FOREIGN] &&
+                                     sim_random_below(&random, 2) == 0;
+    if (options->faults[SIM_FAULT_LIE]) {
+        options->fault_steps = PICK(&random, 100, 300);
+    }
 }
 
 /* From a stream of its own: what else the seed stands for is the same with every transport. */
@@ -223,6 +236,7 @@ void sim_options_draw(struct sim_options *options, uint64_t seed)
     draw_faults(options, &random);
     options->client_steps = PICK(&random, 0, 15, 50, 200);
     draw_risks(options);
+    draw_lies(options);
     draw_verbs(options);
     draw_compression(options);
 }
@@ -239,9 +253,9 @@ static void print_faults(const struct sim_options *options)
         }
     }
     printf("\n  also     stalls %u, freeze fails %u, hooks fail %u, preemption %u of 10000, %u "
-           "steps of safety\n",
+           "steps of safety, hooks block for %u ms\n",
            options->stall_parts, options->freeze_fail_parts, options->hook_fail_parts,
-           options->preempt_parts, options->safety_steps);
+           options->preempt_parts, options->safety_steps, options->hook_slow_ms);
 }
 
 void sim_options_print(const struct sim_options *options)
@@ -270,11 +284,12 @@ void sim_options_print(const struct sim_options *options)
            : options->compression == HAUL_COMPRESSION_AUTO ? ", compressed if it pays"
                                                            : "",
            options->rate_bytes_per_second, (int)options->lane);
-    printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s, "
+    printf("           lag %" PRIu64 ", tables of %" PRIu64 ", freeze %u ms, retry %u ms%s%s%s, "
            "clients every %u steps\n",
            options->lag_bytes_max, options->table_bytes, options->freeze_max_ms,
            options->retry_max_ms, options->reserve_hook ? ", reserves" : "",
-           options->once ? ", once" : "", options->client_steps);
+           options->once ? ", once" : "", options->read_back ? ", read back" : "",
+           options->client_steps);
     printf("  network  latency %u us, jitter %u us, buffer %u, cut %u, silence %u, refuse %u, "
            "flip %u, replay %u of 10000, within %u bytes\n",
            network->latency_us_max, network->jitter_us_max, network->buffer_bytes,

@@ -35,7 +35,8 @@
     X(LOSS, "a host never comes back")                              \
     X(ROT, "a record on the disk of a host is damaged")             \
     X(MOVE, "a database goes on in another directory")              \
-    X(RISK, "an operator types what ends a state by force")
+    X(RISK, "an operator types what ends a state by force")         \
+    X(LIE, "a database drops or hides a record, and says nothing")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, sentence) SIM_FAULT_##name,
@@ -100,6 +101,7 @@ struct sim_options {
     uint32_t features[SIM_HOST_COUNT_MAX];
     bool reserve_hook;
     bool once;
+    bool read_back;
     enum haul_transport_mode mode;
     enum haul_compression compression;
     /* Clients: a batch about every so many steps; 0: none. */
@@ -111,6 +113,7 @@ struct sim_options {
     uint32_t stall_parts;
     uint32_t freeze_fail_parts;
     uint32_t hook_fail_parts; /* of the other hooks */
+    uint32_t hook_slow_ms;    /* for so long one of ten blocks, at most */
     uint32_t preempt_parts;
     struct sim_network_options network;
     struct sim_verbs_options verbs;

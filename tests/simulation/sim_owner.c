@@ -151,6 +151,18 @@ static uint32_t cells_owned_for_good(struct sim_host *host)
     return cells;
 }
 
+uint32_t sim_owner_rebuild_risk(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t cells = host->base & ~sim_truth_owned(host->truth, host);
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool frozen = job->role == JOURNAL_SOURCE && job->phase == JOURNAL_PHASE_FROZEN;
+        cells |= frozen ? job->cells : 0;
+    }
+    return cells;
+}
+
 static void run_rebuild(struct sim_command *command)
 {
     struct sim_host *host = command->host;

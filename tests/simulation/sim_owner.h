@@ -10,6 +10,9 @@
 
 /* Run a command with one of these verbs, in its process. */
 void sim_owner_run(struct sim_command *command);
+/* What a rebuilt record may say otherwise than the lost one: what ended jobs have given away is the
+ * database's own, and what a frozen source may have given away is not. */
+uint32_t sim_owner_rebuild_risk(struct sim_host *host);
 /* The smallest request of families and spans that has all of the cells; its own cells. */
 uint32_t sim_owner_span(uint32_t cells);
 

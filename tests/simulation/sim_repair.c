@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "sim_owner.h"
 #include "sim_records.h"
 #include "sim_report.h"
 #include "sim_world.h"
@@ -89,7 +90,7 @@ static struct repair needed(struct sim_world *world, struct sim_host *host)
     }
     if (repair.verb == SIM_VERB_STATUS && !records->readable) {
         repair.verb = SIM_VERB_REBUILD;
-        repair.contested = host->base & ~sim_truth_owned(&world->truth, host);
+        repair.contested = sim_owner_rebuild_risk(host);
     }
     for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
         repair = needed_for(world, &records->jobs[i]);

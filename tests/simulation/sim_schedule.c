@@ -133,6 +133,7 @@ static bool draw_mistake(struct sim_world *world, struct sim_task *task)
     }
     uint32_t owned = sim_truth_owned(&world->truth, task->source);
     uint32_t taken = sim_truth_owned(&world->truth, task->target) | busy_cells(world);
+    taken |= world->truth.contested;
     stale &= ~owned & ~taken;
     if (stale == 0 || world->options->registers) {
         return false;
@@ -146,7 +147,8 @@ static bool draw_task(struct sim_world *world, struct sim_task *task)
     uint32_t source = choose_source(world);
     task->source = &world->hosts[source];
     task->target = &world->hosts[choose_target(world, source)];
-    uint32_t cells = sim_truth_owned(&world->truth, task->source) & ~busy_cells(world);
+    uint32_t cells =
+        sim_truth_owned(&world->truth, task->source) & ~busy_cells(world) & ~world->truth.contested;
     if (task->source->lost || task->target->lost) {
         return false;
     }
@@ -175,7 +177,8 @@ void sim_schedule_step(struct sim_world *world)
                             .overwrite = options->targets_dirty};
     if (!draw_task(world, &task)) {
         /* Perhaps nobody is left who could hand over anything. */
-        world->task_limit = sim_loss_is_any(world) ? world->task_count : world->task_limit;
+        bool ends = sim_loss_is_any(world) || world->truth.contested != 0;
+        world->task_limit = ends ? world->task_count : world->task_limit;
         return;
     }
     task.target->expected |= task.request.cells;

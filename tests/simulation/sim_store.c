@@ -99,6 +99,15 @@ void sim_store_tell(const struct sim_store *store, uint32_t family_id, struct ha
     }
 }
 
+bool sim_store_lies(const struct sim_store *store, uint32_t *count, const char *what)
+{
+    if (*count == 0 || sim_process_current() == NULL || --*count > 0) {
+        return false;
+    }
+    sim_say("the database of %s %s a record", store->path, what);
+    return true;
+}
+
 /* --- writing ---------------------------------------------------------------------------------- */
 
 static void apply_record(struct sim_store *store, const struct raw_record *record,
@@ -108,6 +117,9 @@ static void apply_record(struct sim_store *store, const struct raw_record *recor
     haul_assert(sim_store_has_family(store, record->family_id));
     sim_store_tell(store, record->family_id, record->key, record->value,
                    record->kind != RAW_DELETE_RANGE);
+    if (sim_store_lies(store, &store->drop_in, "drops")) {
+        return;
+    }
     if (record->kind == RAW_PUT) {
         sim_versions_put(&store->versions, &about, record->key, &record->value);
     } else if (record->kind == RAW_DELETE_RANGE) {
@@ -279,7 +291,7 @@ static enum haul_status store_scan_next(struct haul_scan *scan, struct haul_reco
         at < versions->count && versions->at[at].family_id == scan->family_id &&
         (scan->end.size == 0 || slice_compare(sim_version_key(&versions->at[at]), scan->end) < 0)) {
         const struct sim_version *found = sim_versions_newest(versions, at, scan->sequence, &at);
-        if (found != NULL) {
+        if (found != NULL && !sim_store_lies(store, &store->hide_in, "hides")) {
             scan->begun = true;
             scan->key = sim_version_key(found);
             *record = (struct haul_record){.key = scan->key, .value = sim_version_value(found)};
@@ -607,6 +619,8 @@ void sim_store_kill(struct sim_store *store)
     }
     store->foreign_ingests = 0; /* counted since the store was opened */
     store->fail_in = 0;
+    store->drop_in = 0;
+    store->hide_in = 0;
     store->dead = false;
 }
 

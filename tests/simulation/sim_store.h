@@ -63,6 +63,8 @@ struct sim_store {
     enum haul_status fail_status;
     bool dead; /* after a failed write or sync nothing is written before a restart */
     uint64_t failures;
+    uint32_t drop_in; /* the n-th record that a process writes from now is not kept; 0: all are */
+    uint32_t hide_in; /* the n-th record that a process's scan comes to is passed over */
     uint32_t stall_parts; /* of ten thousand: a call that takes its time */
     uint64_t stalls;
     uint64_t stalled_ns; /* all of them together */
@@ -96,6 +98,9 @@ uint32_t sim_store_file_count(const struct sim_store *store);
 /* For sim_table.c and sim_store.c: a process writes this. */
 void sim_store_tell(const struct sim_store *store, uint32_t family_id, struct haul_slice begin,
                     struct haul_slice end, bool is_key);
+/* Is this the n-th one? Then it is the last one, too. For sim_table.c and sim_store.c: a lie that
+ * comes true. */
+bool sim_store_lies(const struct sim_store *store, uint32_t *count, const char *what);
 bool sim_store_has_family(const struct sim_store *store, uint32_t family_id);
 
 /* For sim_table.c: may this call go on? */
