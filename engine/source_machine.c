@@ -104,19 +104,25 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
 
 /* --- coming back ------------------------------------------------------------------------------ */
 
-bool source_may_retry(const struct source_session *session, const struct haul_error *error,
-                      uint64_t now_ns)
+bool source_may_wait(const struct source_session *session, const struct haul_error *error,
+                     uint64_t now_ns)
 {
     /* A path on which nothing moves is not one that holds. */
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING && !session->stalled;
+    return !session->ending && end_reason_is_path(error->status) &&
+           retry_limit_allows(&session->retry, was_up, now_ns);
+}
+
+bool source_may_retry(const struct source_session *session, const struct haul_error *error,
+                      uint64_t now_ns)
+{
     /* Whoever comes while another job runs, or while strangers crowd at the door, waits for his
      * turn; a receiver that is not there at all is worth a look at the command line. */
     bool known = session->proposed || session->decided || session->options.only_tells ||
                  session->figures.retries > 0 || error->status == HAUL_BUSY ||
                  error->status == HAUL_CLOSED;
-    return known && !session->ending && end_reason_is_path(error->status) &&
-           retry_limit_allows(&session->retry, was_up, now_ns);
+    return known && source_may_wait(session, error, now_ns);
 }
 
 void source_go_retry(struct source_session *session, const struct haul_error *loss, uint64_t now_ns)

@@ -75,6 +75,9 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
 /* The decision stands, and the target has not confirmed it: end with IN_DOUBT. */
 void source_leave_in_doubt(struct source_session *session, const char *why);
 
+/* Is there time left to come back to a target that is known to be one? */
+bool source_may_wait(const struct source_session *session, const struct haul_error *error,
+                     uint64_t now_ns);
 /* May the session come back to its target after this loss of the path? */
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns);

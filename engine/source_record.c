@@ -68,6 +68,23 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     return status == HAUL_OK ? append_decision(record, plan, true, error) : status;
 }
 
+/* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
+static enum haul_status nothing_in_doubt(const struct job_journals *left, struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
+    if (left->count == 0) {
+        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
+        return HAUL_NOT_FOUND;
+    }
+    journal_name_format(JOURNAL_SOURCE, journal_job_id(left->journals[0]), name);
+    haul_error_hint(error,
+                    "%s is not decided: `haul resume` goes on with it, or `haul cancel` gives it "
+                    "up, and `haul resolve` then tells its target",
+                    name);
+    return HAUL_NOT_FOUND;
+}
+
 /* The first job, of those that were given up, whose target may be at the other end. */
 static enum haul_status adopt_aborted(struct source_record *record, struct haul_error *error)
 {
@@ -82,9 +99,7 @@ static enum haul_status adopt_aborted(struct source_record *record, struct haul_
     }
     job = left->aborted_count > 0 ? left->aborted[0].id : job;
     if (job == NULL) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
-        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
-        return HAUL_NOT_FOUND;
+        return nothing_in_doubt(left, error);
     }
     memcpy(record->job, job, HAUL_JOB_BYTES);
     record->only_tells = true;

@@ -290,10 +290,11 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         }
         return;
     }
-    /* It may not have noticed yet that we were gone; and another job of it comes to an end. */
+    /* It may not have noticed yet that we were gone; another job of it comes to an end; and a
+     * target that had no time for us may have it later. */
     bool came_back = session->accepted_once || session->figures.retries > 0;
-    bool waits = came_back || error.status == HAUL_BUSY;
-    if (waits && session->state <= SOURCE_PLANNING && source_may_retry(session, &error, now_ns)) {
+    bool waits = came_back || error.status == HAUL_BUSY || error.status == HAUL_TIMEOUT;
+    if (waits && session->state <= SOURCE_PLANNING && source_may_wait(session, &error, now_ns)) {
         source_go_retry(session, &error, now_ns);
         return;
     }

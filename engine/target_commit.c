@@ -151,8 +151,8 @@ static enum haul_status refuse_sent(const struct journal *journal, struct haul_e
                    "another job is bringing a part of these ranges to this database: %s is %s",
                    name, journal_phase_name(phase));
     haul_error_hint(error, phase == JOURNAL_PHASE_PREPARED
-                               ? "its source finishes it (`haul resolve`); when that is lost for "
-                                 "good: `haul cancel --accept-two-owners` here"
+                               ? "its source finishes it (`haul status` there); when that is lost "
+                                 "for good: `haul cancel --accept-two-owners` here"
                            : phase == JOURNAL_PHASE_COMMITTED
                                ? "`haul recv` or `haul cancel` on this database finishes it"
                                : "let its source finish it (`haul send`), or give it up with "

@@ -100,7 +100,8 @@ static void leave_in_doubt(struct target_session *session, const struct haul_err
 {
     haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
                    "prepared, and the source's decision is not known: %s", error->text);
-    haul_error_hint(&session->outcome, "the source's decision record tells: `haul resolve`");
+    haul_error_hint(&session->outcome,
+                    "the source's record tells: `haul resume` there, or `haul resolve`");
     session->kept = true;
     target_end(session);
 }

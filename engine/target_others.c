@@ -33,8 +33,8 @@ static enum haul_status busy(const struct journal *journal, struct haul_error *e
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
     haul_error_set(error, HAUL_BUSY, NULL, 0, "another job has its hand on this range: %s is %s",
                    name, journal_phase_name(journal_state(journal)->phase));
-    haul_error_hint(error, prepared ? "its source finishes it (`haul resolve`); when that is lost "
-                                      "for good: `haul cancel --accept-two-owners` here"
+    haul_error_hint(error, prepared ? "its source finishes it (`haul status` there); when that is "
+                                      "lost for good: `haul cancel --accept-two-owners` here"
                                     : "let its source come back (`haul send`), or give it up with "
                                       "--overwrite or `haul cancel`");
     return HAUL_BUSY;

@@ -249,6 +249,25 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     rocks_fixture_close(&source);
 }
 
+static void test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &plan, &error), HAUL_NOT_FOUND);
+    check(strstr(error.hint, "there is nothing to resolve") != NULL);
+    source_record_fini(&record);
+    begin_and_die(3, &plan, false);
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &plan, &error), HAUL_NOT_FOUND);
+    check(strstr(error.hint, "source-0303") != NULL);
+    check(strstr(error.hint, "`haul resume`") != NULL);
+    source_record_fini(&record);
+    check_equal(job_count(), 1);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* The path may come back, or the target be free again: what has arrived there is worth keeping. */
 static void test_source_record_end__ended_for_now__the_journal_can_go_on(void)
 {
@@ -449,6 +468,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_record_find__other_ranges_were_decided__goes_on),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
+    CHECK_TEST(test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways),
     CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),

@@ -197,15 +197,15 @@ static void test_source_session__targets_disk_is_full_after_the_return__kept(voi
     source_session_destroy(session);
 }
 
-/* Whoever comes while another job runs waits, as a new job, and not for ever. */
-static void test_source_session__busy_at_first__tries_again_within_its_limit(void)
+/* Whoever comes while another job runs, or the target has no time, waits, and not for ever. */
+static void check_refused_tries_again(enum haul_status refusal)
 {
     uint64_t now_ns = 1;
     int attempts = 0;
     open_session();
     while (source_session_state(session) != SOURCE_ENDED && attempts < 1000) {
         propose(false, now_ns);
-        feed_refused(HAUL_BUSY, now_ns);
+        feed_refused(refusal, now_ns);
         attempts++;
         if (source_session_state(session) == SOURCE_RETRYING) {
             check(does(SOURCE_ACTION_DISCONNECT));
@@ -217,8 +217,14 @@ static void test_source_session__busy_at_first__tries_again_within_its_limit(voi
     check(attempts > 3);
     check(now_ns >= (uint64_t)RETRY_MAX_MS * NS_PER_MS);
     check(now_ns < 2 * (uint64_t)RETRY_MAX_MS * NS_PER_MS);
-    check_status(source_session_outcome(session)->status, HAUL_BUSY);
+    check_status(source_session_outcome(session)->status, refusal);
     source_session_destroy(session);
+}
+
+static void test_source_session__busy_at_first__tries_again_within_its_limit(void)
+{
+    check_refused_tries_again(HAUL_BUSY);
+    check_refused_tries_again(HAUL_TIMEOUT);
 }
 
 /* The preamble was answered with BUSY: too many connections at once. */
