@@ -309,7 +309,9 @@ static int run_send(const struct command *command, int argc, char **argv)
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,
-                                      .read_only = options.load.rate == 0};
+                                      .read_only = options.load.rate == 0,
+                                      .families = options.families.names,
+                                      .family_count = options.families.count};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

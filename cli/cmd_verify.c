@@ -128,8 +128,11 @@ static enum haul_status open_database(struct verify_run *run, const char *direct
                                       const char *wal_dir, struct haul_store **store,
                                       struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {
-        .read_only = true, .wal_dir = wal_dir, .log = &run->output->log};
+    struct haul_rocks_options rocks = {.read_only = true,
+                                       .wal_dir = wal_dir,
+                                       .families = run->given->families.names,
+                                       .family_count = run->given->families.count,
+                                       .log = &run->output->log};
     return haul_rocks_store_open(directory, &rocks, store, error);
 }
 

@@ -244,6 +244,8 @@ int migration_run_store(const char *directory, const struct migration_work *work
                                        .keep_log = work->keep_log,
                                        .read_only = work->read_only,
                                        .flush_at_close = work->create,
+                                       .families = work->families,
+                                       .family_count = work->family_count,
                                        .log = &output->log};
     struct haul_store *store = NULL;
     status = database_open(directory, &rocks, &store, output, &error);

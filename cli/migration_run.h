@@ -31,6 +31,8 @@ struct migration_work {
     bool create;         /* the database, if it is missing */
     bool keep_log;       /* these two: see haul_rocks_options */
     bool read_only;
+    const char *const *families; /* with read_only: those that are opened; NULL: all */
+    size_t family_count;
 };
 
 /* Watch signals, open the database, run `work`, close. Failures are

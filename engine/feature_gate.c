@@ -292,7 +292,8 @@ static enum haul_status check_families(const struct store_look *look, bool read_
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                        "the database has %zu column families; haul opens databases of at most %d",
                        counted, HAUL_FAMILY_COUNT_MAX);
-        return refuse(error, "drop families that are not used; RocksDB opens all or none");
+        return refuse(error, "send those that are to be moved by name with --cf; RocksDB opens all "
+                             "or none for writing, so a receiver can have no more");
     }
     return HAUL_OK;
 }

@@ -505,11 +505,34 @@ enum haul_status manifest_read(const char *directory, struct manifest *manifest,
     return status;
 }
 
+static void free_family(struct manifest_family *family)
+{
+    free(family->name);
+    free(family->comparator);
+}
+
+void manifest_select(struct manifest *manifest, const char *const *names, size_t count)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < manifest->family_count; i++) {
+        struct manifest_family *family = &manifest->families[i];
+        bool wanted = strcmp(family->name, "default") == 0;
+        for (size_t j = 0; j < count; j++) {
+            wanted = wanted || strcmp(family->name, names[j]) == 0;
+        }
+        if (wanted) {
+            manifest->families[kept++] = *family;
+        } else {
+            free_family(family);
+        }
+    }
+    manifest->family_count = kept;
+}
+
 void manifest_fini(struct manifest *manifest)
 {
     for (size_t i = 0; i < manifest->family_count; i++) {
-        free(manifest->families[i].name);
-        free(manifest->families[i].comparator);
+        free_family(&manifest->families[i]);
     }
     free(manifest->families);
     free(manifest->tables);

@@ -48,6 +48,8 @@ struct manifest {
 enum haul_status manifest_read(const char *directory, struct manifest *manifest, char *file_path,
                                size_t file_path_size_bytes,
                                struct haul_error *error) HAUL_MUST_CHECK;
+/* Forget the families that are not among the names; "default" always is. */
+void manifest_select(struct manifest *manifest, const char *const *names, size_t count);
 void manifest_fini(struct manifest *manifest);
 
 #endif

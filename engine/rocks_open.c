@@ -142,6 +142,10 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
                                "encrypted, embed libhaul in the program that has the key");
     }
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
+    if (status == HAUL_OK && opening->options->read_only && opening->options->family_count > 0) {
+        manifest_select(&opening->look.manifest, opening->options->families,
+                        opening->options->family_count);
+    }
     if (status == HAUL_OK) {
         status = feature_gate_check(&opening->look, &opening->release,
                                     !is_guarded(opening->options), error);

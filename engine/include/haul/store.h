@@ -239,6 +239,8 @@ struct haul_rocks_options {
     const char *wal_dir; /* borrowed: where the database's own log lies; NULL: as the database says,
                           * as long as that cannot be another database's */
     const struct haul_log *log; /* borrowed */
+    const char *const *families; /* borrowed: with read_only, only these and "default" are opened */
+    size_t family_count;         /* 0: all, and all have to be such as haul opens */
 };
 
 /* Open with the options that the database itself has stored; a new one gets RocksDB's defaults.

@@ -345,7 +345,30 @@ static void test_manifest_read__no_current_or_no_manifest__not_found_or_corrupt(
     rocks_fixture_close(&fixture);
 }
 
+static void test_manifest_select__some_names__these_and_the_default_stay(void)
+{
+    static const char *const names[] = {"three", "absent", "one"};
+    static const char *const all[] = {"one", "two", "three", "four"};
+    begin();
+    for (uint64_t id = 1; id <= CHECK_COUNT(all); id++) {
+        number(FAMILY);
+        number(id);
+        number(FAMILY_ADD);
+        text(all[id - 1]);
+        end_edit();
+    }
+    check_status(read_it(), HAUL_OK);
+    check_equal(manifest.family_count, 5);
+    manifest_select(&manifest, names, CHECK_COUNT(names));
+    check_equal(manifest.family_count, 3);
+    check_text(manifest.families[0].name, "default");
+    check_text(manifest.families[1].name, "one");
+    check_text(manifest.families[2].name, "three");
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_manifest_select__some_names__these_and_the_default_stay),
     CHECK_TEST(test_manifest_read__table_files_of_every_release__found),
     CHECK_TEST(test_manifest_read__files_deleted_and_moved__only_live_ones),
     CHECK_TEST(test_manifest_read__families_come_and_go__with_their_files),
