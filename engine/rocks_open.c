@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "feature_gate.h"
@@ -80,12 +81,24 @@ static enum haul_status check_absent(const char *path, bool may_create, struct h
     return HAUL_OK;
 }
 
+/* RocksDB gives a checkpoint its name when it is opened for writing. Who only reads one goes by its
+ * directory: no other database has it at the same time. */
+static void name_by_directory(struct rocks_store *store)
+{
+    struct stat found;
+    if (stat(store->path, &found) == 0) {
+        (void)snprintf(store->identity, sizeof(store->identity), "unnamed-%" PRIx64 "-%" PRIx64,
+                       (uint64_t)found.st_dev, (uint64_t)found.st_ino);
+    }
+}
+
 enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_error *error)
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
     FILE *file = fopen(path, "re");
     if (file == NULL && errno == ENOENT) {
+        name_by_directory(store);
         return HAUL_OK;
     }
     bool read = file != NULL;
@@ -96,6 +109,9 @@ enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_erro
     read = read && ferror(file) == 0;
     if (file != NULL) {
         (void)fclose(file);
+    }
+    if (read && store->identity[0] == '\0') {
+        name_by_directory(store);
     }
     return read ? HAUL_OK : haul_error_set(error, HAUL_IO, "read", code, "cannot read %s", path);
 }
