@@ -402,6 +402,18 @@ static enum haul_status admit(struct target_record *record, struct target_others
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
 
+/* An attempt of this job was given up here, and its source does not know: what it left goes. */
+static enum haul_status end_own(struct target_record *record, struct haul_error *error)
+{
+    struct journal *journal = record->journal;
+    if (journal == NULL || journal_state(journal)->phase == JOURNAL_PHASE_NEW) {
+        return HAUL_OK;
+    }
+    record->journal = NULL;
+    return target_others_end(record->target->store, journal, "given up", NULL, record->steps,
+                             error);
+}
+
 /* Nothing is touched before it is known that the plan fits. */
 static enum haul_status check_new(struct target_record *record, struct plan *plan,
                                   struct haul_error *error)
@@ -410,7 +422,10 @@ static enum haul_status check_new(struct target_record *record, struct plan *pla
     struct target_others others;
     record->plan = *plan;
     record->has_plan = true;
-    enum haul_status status = target_others_look(&newcomer, &record->plan, &others, error);
+    enum haul_status status = end_own(record, error);
+    if (status == HAUL_OK) {
+        status = target_others_look(&newcomer, &record->plan, &others, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

@@ -325,6 +325,24 @@ static void test_target_record_check__other_job_aborted__its_rest_is_cleared(voi
     finish();
 }
 
+/* Its Abort was lost, and its process died before it had cleared: the source knows of no end. */
+static void test_target_record_check__its_own_journal_aborted__begins_anew(void)
+{
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    check_equal(journal_state(record.journal)->phase, JOURNAL_PHASE_PLANNED);
+    leave();
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(void)
 {
     start();
@@ -634,6 +652,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__other_job_prepared__busy),
     CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
+    CHECK_TEST(test_target_record_check__its_own_journal_aborted__begins_anew),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),
     CHECK_TEST(test_target_record_check__ended_in_the_middle__range_empty_and_no_journal),
