@@ -100,6 +100,11 @@ static void send_plan(struct source_session *session, struct haul_slice jobs, ui
     const haul_control_Welcome *welcome = &session->welcome;
     const struct version_claim theirs = {.version = welcome->config_version,
                                          .authoritative = welcome->config_version_known};
+    struct haul_error error = {0};
+    if (version_claim_check_theirs(&session->options.version, &theirs, &error) != HAUL_OK) {
+        source_abort_job(session, &error, true, now_ns);
+        return;
+    }
     session->options.plan->new_version =
         HAUL_PLANTED_BUG(OWN_VERSION_ONLY) ? session->options.version.version + 1
                                            : version_claim_next(&session->options.version, &theirs);

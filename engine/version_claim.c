@@ -36,6 +36,29 @@ uint64_t version_claim_next(const struct version_claim *source, const struct ver
     return version == UINT64_MAX ? version : version + 1;
 }
 
+/* May this side go from its own version to the proposed one at once? */
+static bool is_too_far(const struct version_claim *own, uint64_t proposed)
+{
+    bool far = !own->authoritative && proposed > own->version &&
+               proposed - own->version > VERSION_STEP_MAX;
+    return proposed > VERSION_MAX || (far && !HAUL_PLANTED_BUG(ANY_STEP));
+}
+
+enum haul_status version_claim_check_theirs(const struct version_claim *source,
+                                            const struct version_claim *target,
+                                            struct haul_error *error)
+{
+    if (!is_too_far(source, version_claim_next(source, target))) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_VERSION, NULL, 0,
+                   "the target's config version %" PRIu64 " is too far from the source's %" PRIu64,
+                   target->version, source->version);
+    haul_error_hint(error, "look at the target with `haul owner`; --config-version on both sides "
+                           "sets it");
+    return HAUL_VERSION;
+}
+
 enum haul_status version_claim_check(const struct version_claim *source,
                                      const struct version_claim *target, uint64_t proposed,
                                      struct haul_error *error)
@@ -47,10 +70,8 @@ enum haul_status version_claim_check(const struct version_claim *source,
         haul_error_hint(error, "install the same release of haul on both sides");
         return HAUL_VERSION;
     }
-    bool far = !HAUL_PLANTED_BUG(ANY_STEP) && !target->authoritative &&
-               proposed - target->version > VERSION_STEP_MAX;
     bool beyond = !HAUL_PLANTED_BUG(ANY_STEP) && proposed > version_claim_next(source, target);
-    if (beyond || proposed > VERSION_MAX || far) {
+    if (beyond || is_too_far(target, proposed)) {
         haul_error_set(error, HAUL_VERSION, NULL, 0,
                        "config version %" PRIu64 " is too far from the target's %" PRIu64, proposed,
                        target->version);

@@ -32,6 +32,11 @@ enum haul_status version_claim_compare(const struct version_claim *source,
 /* What the source proposes: one more than the greater of both. */
 uint64_t version_claim_next(const struct version_claim *source, const struct version_claim *target);
 
+/* May the source take the version that follows from the target's? Errors: VERSION. */
+enum haul_status version_claim_check_theirs(const struct version_claim *source,
+                                            const struct version_claim *target,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Can the target own at this version? Errors: VERSION. */
 enum haul_status version_claim_check(const struct version_claim *source,
                                      const struct version_claim *target, uint64_t proposed,

@@ -53,6 +53,24 @@ static void test_source_session__welcome_without_token_or_session__protocol(void
                           HAUL_PROTOCOL);
 }
 
+/* Nobody uses up a source's versions, either. */
+static void test_source_session__targets_version_is_too_far__no_plan(void)
+{
+    struct message message = welcome_message(JOB_UNKNOWN);
+    bool resume = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    message.as.welcome.config_version = UINT64_C(1) << 62;
+    feed_message(&message, 2);
+    check(does(SOURCE_ACTION_BIND));
+    feed_type(SOURCE_EVENT_BOUND, HAUL_OK, 3);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, HAUL_VERSION);
+    source_session_destroy(session);
+}
+
 static void test_source_session__welcome_that_names_no_database__protocol(void)
 {
     static const char *const identities[] = {"", "a\nb", "\x80"};
@@ -446,6 +464,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
+    CHECK_TEST(test_source_session__targets_version_is_too_far__no_plan),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__welcome_that_names_no_database__protocol),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),

@@ -70,6 +70,22 @@ static void test_version_claim_check__too_far__version(void)
 }
 
 /* A register of the embedder's may count in other units than ours. */
+static void test_version_claim_check_theirs__too_far__version(void)
+{
+    const struct version_claim source = {5, false};
+    const struct version_claim given = {5, true};
+    const struct version_claim far = {5 + VERSION_STEP_MAX - 1, false};
+    const struct version_claim too_far = {5 + VERSION_STEP_MAX, false};
+    const struct version_claim last = {VERSION_MAX, true};
+    const struct version_claim end = {UINT64_MAX, true};
+    check_status(version_claim_check_theirs(&source, &far, &error), HAUL_OK);
+    check_status(version_claim_check_theirs(&source, &too_far, &error), HAUL_VERSION);
+    check_status(version_claim_check_theirs(&given, &too_far, &error), HAUL_OK);
+    check_status(version_claim_check_theirs(&given, &last, &error), HAUL_VERSION);
+    check_status(version_claim_check_theirs(&given, &end, &error), HAUL_VERSION);
+    check(strstr(error.text, "too far from the source's 5") != NULL);
+}
+
 static void test_version_claim_check__authoritative_target_far_ahead__goes_on(void)
 {
     const struct version_claim target = {VERSION_MAX - 1, true};
@@ -82,6 +98,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_claim_next__any_two__greater_than_both_and_accepted),
     CHECK_TEST(test_version_claim_check__not_above_the_targets__version),
     CHECK_TEST(test_version_claim_check__too_far__version),
+    CHECK_TEST(test_version_claim_check_theirs__too_far__version),
     CHECK_TEST(test_version_claim_check__authoritative_target_far_ahead__goes_on),
 };
 CHECK_MAIN("version_claim", tests)
