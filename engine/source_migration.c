@@ -213,7 +213,8 @@ static void perform(struct source_migration *source, struct source_action *actio
     case SOURCE_ACTION_BIND:
         source_calls_bind(&source->calls, source_session_welcome(source->session));
         return;
-    case SOURCE_ACTION_OPEN_LINKS:
+    case SOURCE_ACTION_OPEN_LINKS: /* the plan is accepted: what it supersedes is gone there */
+        source_calls_accepted(&source->calls);
         report_options(source);
         open_links(source);
         return;
@@ -274,7 +275,6 @@ static void on_control_message(struct source_migration *source, const struct con
         feed_error(source, SOURCE_EVENT_FAILED, &error);
         return;
     }
-    bool accepted = message.type == MESSAGE_PLAN_ACCEPTED;
     if (message.type == MESSAGE_WELCOME) {
         source->was_accepted = true;
         control_channel_note_peer_timeout(source->channel, message.as.welcome.peer_timeout_ms);
@@ -284,10 +284,6 @@ static void on_control_message(struct source_migration *source, const struct con
     } else {
         struct source_event session_event = {.type = SOURCE_EVENT_MESSAGE, .message = &message};
         feed(source, &session_event);
-    }
-    /* What this job supersedes is gone there. */
-    if (accepted) {
-        source_calls_accepted(&source->calls);
     }
     message_release(&message);
 }

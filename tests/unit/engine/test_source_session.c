@@ -71,6 +71,24 @@ static void test_source_session__targets_version_is_too_far__no_plan(void)
     source_session_destroy(session);
 }
 
+/* What the plan tells the target of earlier jobs counts with OPEN_LINKS, and not before. */
+static void test_source_session__accepted_before_the_plan__no_links(void)
+{
+    struct message message;
+    bool resume = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome(2);
+    check(does(SOURCE_ACTION_BIND));
+    message_init(&message, MESSAGE_PLAN_ACCEPTED);
+    feed_message(&message, 3);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    check_status(source_session_outcome(session)->status, HAUL_PROTOCOL);
+    source_session_destroy(session);
+}
+
 static void test_source_session__welcome_that_names_no_database__protocol(void)
 {
     static const char *const identities[] = {"", "a\nb", "\x80"};
@@ -465,6 +483,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
     CHECK_TEST(test_source_session__targets_version_is_too_far__no_plan),
+    CHECK_TEST(test_source_session__accepted_before_the_plan__no_links),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__welcome_that_names_no_database__protocol),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
