@@ -221,6 +221,37 @@ static enum haul_status next_fragment(struct log_file *file, struct fragment *fr
     return HAUL_OK;
 }
 
+/* May a fragment stand at `at` of the block, which is none of the format's places? */
+static bool is_sound_at(const struct log_file *file, size_t at)
+{
+    const uint8_t *head = file->block + at;
+    size_t size = get_u16(head + 4);
+    bool recycled = is_recycled(head[TYPE_AT]);
+    size_t head_size = recycled ? RECYCLED_HEAD_BYTES : HEAD_BYTES;
+    return head[TYPE_AT] != FRAGMENT_ZERO &&
+           head[TYPE_AT] <= FRAGMENT_LAST + FRAGMENT_RECYCLED && size > 0 &&
+           at + head_size + size <= file->block_size &&
+           unmask(get_u32(head)) == crc32c(head + TYPE_AT, head_size - TYPE_AT + size);
+}
+
+bool log_file_is_foreign(const char *path)
+{
+    struct log_file *file = NULL;
+    struct haul_error ignored;
+    if (log_file_open(path, &file, &ignored) != HAUL_OK) {
+        return false;
+    }
+    bool zeros = true;
+    bool sound = false;
+    bool read = next_block(file, &ignored) == HAUL_OK;
+    for (size_t i = 0; read && i < file->block_size; i++) {
+        zeros = zeros && file->block[i] == 0;
+        sound = sound || (i + HEAD_BYTES <= file->block_size && is_sound_at(file, i));
+    }
+    log_file_close(file);
+    return read && !zeros && !sound;
+}
+
 /* --- records ---------------------------------------------------------------------------------- */
 
 static enum haul_status append(struct log_file *file, struct haul_slice piece,

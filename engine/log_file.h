@@ -42,6 +42,11 @@ bool log_file_is_compressed(const struct log_file *file);
 /* Where the last record, or the last damage, begins. */
 uint64_t log_file_offset(const struct log_file *file);
 
+/* Is the file, by its first block, none of this format at all: another program's, or encrypted? A
+ * damaged one has a sound fragment somewhere; one that is empty, zeros or cannot be read is not
+ * foreign either. */
+bool log_file_is_foreign(const char *path);
+
 /* Did the file end within a record? Known after NOT_FOUND. */
 bool log_file_is_torn(const struct log_file *file);
 

@@ -407,12 +407,31 @@ static enum haul_status read_edit(struct reading *reading, struct haul_slice rec
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
-/* What CURRENT says. Errors: NOT_FOUND, CORRUPT, IO. */
+static enum haul_status refuse_foreign(const char *path, struct haul_error *error)
+{
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                   "%s is not a file of RocksDB: it is encrypted, or another program's", path);
+    haul_error_hint(error, "embed libhaul in the program that can read it");
+    return HAUL_UNSUPPORTED;
+}
+
+/* Text that names no manifest is damage; what is no text at all is foreign. A file of zeros is what
+ * a power failure leaves. */
+static bool is_foreign_name(const char *name)
+{
+    bool text = true;
+    for (; *name != '\0' && *name != '\n'; name++) {
+        text = text && *name >= ' ' && *name <= '~';
+    }
+    return !text;
+}
+
+/* What CURRENT says. Errors: NOT_FOUND, CORRUPT, UNSUPPORTED (foreign), IO. */
 static enum haul_status find_manifest(const char *directory, char *path, size_t path_size_bytes,
                                       struct haul_error *error)
 {
     char current[4096];
-    char name[64];
+    char name[64] = "";
     (void)snprintf(current, sizeof(current), "%s/CURRENT", directory);
     FILE *file = fopen(current, "re");
     if (file == NULL) {
@@ -426,7 +445,9 @@ static enum haul_status find_manifest(const char *directory, char *path, size_t 
         return haul_error_set(error, HAUL_IO, "fgets", 0, "cannot read %s", current);
     }
     if (!read || strncmp(name, "MANIFEST-", 9) != 0 || strchr(name, '\n') == NULL) {
-        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s names no manifest", current);
+        return is_foreign_name(name) ? refuse_foreign(current, error)
+                                     : haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                                                      "%s names no manifest", current);
     }
     name[strcspn(name, "\n")] = '\0';
     (void)snprintf(path, path_size_bytes, "%s/%s", directory, name);
@@ -448,6 +469,10 @@ static enum haul_status read_edits(struct reading *reading, const char *path,
     }
     if (file != NULL) {
         log_file_close(file);
+    }
+    bool is_none = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT || status == HAUL_VERSION;
+    if (is_none && !reading->has_edits && log_file_is_foreign(path)) {
+        return refuse_foreign(path, error);
     }
     if (status == HAUL_NOT_FOUND && !reading->has_edits) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no manifest", path);

@@ -44,7 +44,8 @@ struct manifest {
 
 /* The manifest that `directory`/CURRENT names. Its name goes to `file_path` also on failure; empty
  * when CURRENT could not be read.
- * Errors: NOT_FOUND (no CURRENT), CORRUPT, VERSION (a field of a later release), IO, NO_MEMORY. */
+ * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or no file of RocksDB), VERSION
+ * (a field of a later release), IO, NO_MEMORY. */
 enum haul_status manifest_read(const char *directory, struct manifest *manifest, char *file_path,
                                size_t file_path_size_bytes,
                                struct haul_error *error) HAUL_MUST_CHECK;

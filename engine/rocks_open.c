@@ -154,8 +154,7 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
                                                .with_log = is_guarded(opening->options)};
     enum haul_status status = store_look_open(&options, &opening->look, error);
     if (status == HAUL_CORRUPT) {
-        haul_error_hint(error, "nothing was changed; restore a backup, or when its files are "
-                               "encrypted, embed libhaul in the program that has the key");
+        haul_error_hint(error, "nothing was changed; restore a backup");
     }
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
     if (status == HAUL_OK && opening->options->read_only && opening->options->family_count > 0) {

@@ -514,15 +514,35 @@ test_send__table_file_that_was_cut__corrupt_by_name() {
 }
 
 test_send__encrypted_database__told_to_embed() {
-    "$maker" source 'fill a 10 100' flush
-    head -c 16 /dev/urandom >source/CURRENT
+    local file
+    "$maker" source encrypt 'fill a 1000 100' flush 'put b c'
+    refused 'encrypted.*embed libhaul'
+    for file in CURRENT "$(cd source && echo MANIFEST-*)"; do
+        rm -rf source
+        "$maker" source 'fill a 10 100' flush
+        head -c 3000 /dev/urandom >"source/$file"
+        keeps run 3 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+        one_error "$file is not a file of RocksDB.*encrypted"
+    done
+}
+
+# What RocksDB has written is told apart from what it has not.
+test_send__damaged_manifest__corrupt() {
+    local manifest
+    "$maker" source 'fill a 10 100' flush 'create other' 'put b c' flush
+    manifest=source/$(<source/CURRENT)
+    cp "$manifest" "$work/whole"
+    printf 'damage' | dd of="$manifest" bs=1 seek=9 conv=notrunc status=none
     keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
-    one_error 'encrypted'
-    rm -rf source
-    "$maker" source 'fill a 10 100' flush
-    head -c 1000 /dev/urandom >"source/$(cat source/CURRENT)"
+    one_error 'MANIFEST-[0-9]+ is damaged'
+    head -c 4096 /dev/zero >"$manifest"
     keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
-    one_error 'encrypted'
+    cp "$work/whole" "$manifest"
+    for content in '' 'no name' "$(head -c 16 /dev/zero | tr '\0' '\n')"; do
+        echo -n "$content" >source/CURRENT
+        keeps run 6 "$haul" send --db source --to 127.0.0.1:1 --transport tcp
+        one_error 'CURRENT names no manifest'
+    done
 }
 
 test_send__log_damaged_in_its_middle__warned_and_kept() {

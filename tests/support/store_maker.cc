@@ -13,6 +13,7 @@
  *   family NAME [STRING]         open or make this family; options over the default family's
  *   path DIR BYTES               one of db_paths
  *   family_path NAME DIR         cf_paths of a family
+ *   encrypt                      all files, by RocksDB's own encrypting Env
  *   kind KIND                    plain (default), ttl, optimistic, transactions, write_prepared or
  *                                write_unprepared
  * Records, in the family in use ("default" at first):
@@ -35,6 +36,7 @@
 #include <rocksdb/comparator.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env_encryption.h>
 #include <rocksdb/merge_operator.h>
 #include <rocksdb/sst_file_writer.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -155,6 +157,7 @@ class Maker
     void open();
     void open_kind(std::vector<ColumnFamilyHandle *> *handles);
     void set_options(const std::string &text);
+    void encrypt();
     void add_family(const std::string &name, const std::string &text);
     ColumnFamilyOptions &family_options(const std::string &name);
     std::string value_of(size_t size);
@@ -175,6 +178,7 @@ class Maker
     rocksdb::DBOptions db_options_;
     std::vector<rocksdb::ColumnFamilyDescriptor> descriptors_;
     std::string kind_ = "plain";
+    std::unique_ptr<rocksdb::Env> env_;
     rocksdb::DB *db_ = nullptr;
     std::map<std::string, ColumnFamilyHandle *> handles_;
     std::map<std::string, rocksdb::Transaction *> transactions_;
@@ -192,6 +196,15 @@ void Maker::set_options(const std::string &text)
     must(rocksdb::GetOptionsFromString(config_, options, text, &options), "options " + text);
     db_options_ = rocksdb::DBOptions(options);
     family_options("default") = ColumnFamilyOptions(options);
+}
+
+void Maker::encrypt()
+{
+    std::shared_ptr<rocksdb::EncryptionProvider> provider;
+    must(rocksdb::EncryptionProvider::CreateFromString(config_, "CTR://test", &provider),
+         "encrypt");
+    env_.reset(rocksdb::NewEncryptedEnv(rocksdb::Env::Default(), provider));
+    db_options_.env = env_.get();
 }
 
 ColumnFamilyOptions &Maker::family_options(const std::string &name)
@@ -223,6 +236,8 @@ bool Maker::configure(const Words &words)
         db_options_.db_paths.emplace_back(words.at(1), std::stoull(words.at(2)));
     } else if (verb == "family_path") {
         family_options(words.at(1)).cf_paths = {{words.at(2), UINT64_C(1) << 40}};
+    } else if (verb == "encrypt") {
+        encrypt();
     } else if (verb == "kind") {
         kind_ = words.at(1);
     } else {
