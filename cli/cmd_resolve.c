@@ -84,7 +84,9 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         struct migration_work work = {.run = resolve_from,
                                       .options = &options,
                                       .peer = options.to,
-                                      .wal_dir = options.wal_dir};
+                                      .wal_dir = options.wal_dir,
+                                      .keep_log = true,
+                                      .read_only = true};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

@@ -122,6 +122,9 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
     size_t entry_count = 0;
     *out = NULL;
     *count = 0;
+    if (strlen(directory) >= HAUL_DIRECTORY_BYTES_MAX) {
+        return haul_directory_too_long(error);
+    }
     if (stat(directory, &found) != 0) {
         return haul_error_set(error, HAUL_NOT_FOUND, "stat", errno, "no directory %s", directory);
     }
@@ -199,7 +202,7 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
         return name_risk(store, job, error);
     }
     if (!haul_directory_of(store, directory, sizeof(directory))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     journal_name_format(role, job->id, name);
     (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());

@@ -16,7 +16,7 @@ static enum haul_status make_config(const struct haul_store *store, enum journal
                                     struct journal_config *config, struct haul_error *error)
 {
     if (!haul_directory_of(store, directory, PATH_BYTES_MAX)) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     *config = (struct journal_config){.directory = directory,
                                       .role = role,
@@ -73,7 +73,7 @@ enum haul_status job_journal_list(const struct haul_store *store, enum journal_r
     char directory[PATH_BYTES_MAX];
     size_t kept = 0;
     if (!haul_directory_of(store, directory, sizeof(directory))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     enum haul_status status =
         journal_directory_list(haul_files_of(store), directory, entries, count, error);

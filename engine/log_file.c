@@ -228,9 +228,8 @@ static bool is_sound_at(const struct log_file *file, size_t at)
     size_t size = get_u16(head + 4);
     bool recycled = is_recycled(head[TYPE_AT]);
     size_t head_size = recycled ? RECYCLED_HEAD_BYTES : HEAD_BYTES;
-    return head[TYPE_AT] != FRAGMENT_ZERO &&
-           head[TYPE_AT] <= FRAGMENT_LAST + FRAGMENT_RECYCLED && size > 0 &&
-           at + head_size + size <= file->block_size &&
+    return head[TYPE_AT] != FRAGMENT_ZERO && head[TYPE_AT] <= FRAGMENT_LAST + FRAGMENT_RECYCLED &&
+           size > 0 && at + head_size + size <= file->block_size &&
            unmask(get_u32(head)) == crc32c(head + TYPE_AT, head_size - TYPE_AT + size);
 }
 

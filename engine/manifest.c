@@ -445,9 +445,9 @@ static enum haul_status find_manifest(const char *directory, char *path, size_t 
         return haul_error_set(error, HAUL_IO, "fgets", 0, "cannot read %s", current);
     }
     if (!read || strncmp(name, "MANIFEST-", 9) != 0 || strchr(name, '\n') == NULL) {
-        return is_foreign_name(name) ? refuse_foreign(current, error)
-                                     : haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                                                      "%s names no manifest", current);
+        return is_foreign_name(name)
+                   ? refuse_foreign(current, error)
+                   : haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s names no manifest", current);
     }
     name[strcspn(name, "\n")] = '\0';
     (void)snprintf(path, path_size_bytes, "%s/%s", directory, name);

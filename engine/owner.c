@@ -125,18 +125,19 @@ void haul_owner_free(struct haul_owner *owner)
     free(view);
 }
 
-/* `<database>/haul`. Errors: NOT_FOUND, LIMIT. */
+/* `<database>/haul`. Errors: NOT_FOUND, INVALID (too long). */
 static enum haul_status directory_below(const char *database, char path[PATH_BYTES_MAX],
                                         struct haul_error *error)
 {
     struct stat found;
+    if (strlen(database) >= HAUL_DIRECTORY_BYTES_MAX) {
+        return haul_directory_too_long(error);
+    }
     if (stat(database, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s", database);
     }
-    int length = snprintf(path, PATH_BYTES_MAX, "%s/haul", database);
-    return length < PATH_BYTES_MAX
-               ? HAUL_OK
-               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    (void)snprintf(path, PATH_BYTES_MAX, "%s/haul", database);
+    return HAUL_OK;
 }
 
 /* As RocksDB keeps it; "" when haul was never used here, or RocksDB neither. */
@@ -271,7 +272,7 @@ enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner
     char path[PATH_BYTES_MAX];
     return haul_directory_of(store, path, sizeof(path))
                ? make_view(haul_files_of(store), path, store->ops->identity(store), owner, error)
-               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+               : haul_directory_too_long(error);
 }
 
 enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const char *family,

@@ -737,9 +737,13 @@ enum haul_status owner_rebuild(const struct file_calls *calls, const char *direc
     enum haul_status status = ownership_read(calls, directory, &ownership, error);
     if (status == HAUL_OK) {
         ownership_fini(&ownership);
-    } else if (status != HAUL_CORRUPT) {
+        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                              "the ownership record of this database is not damaged");
+    }
+    if (status != HAUL_CORRUPT) {
         return status;
-    } else if (!accept_two_owners) {
+    }
+    if (!accept_two_owners) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                        "ranges that were handed over by jobs which have ended count as this "
                        "database's own from then on, and those of jobs that may have been decided "

@@ -40,7 +40,7 @@ static enum haul_status find_pieces(struct haul_store *store,
     char path[PATH_BYTES_MAX];
     struct ownership ownership;
     if (!haul_directory_of(store, path, sizeof(path))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     enum haul_status status = ownership_read(haul_files_of(store), path, &ownership, error);
     if (status != HAUL_OK) {
@@ -194,7 +194,7 @@ static enum haul_status clear_piece(struct haul_store *store, uint32_t family,
     int lock_fd = -1;
     struct haul_error ignored;
     if (!haul_directory_of(store, path, sizeof(path))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     (void)!store->ops->range_size(store, family, key_range_start(&piece->range),
                                   key_range_end(&piece->range), &bytes, &ignored);

@@ -25,6 +25,7 @@
 #include "rocks_store.h"
 #include "rocks_stored.h"
 #include "store_look.h"
+#include "version_record.h"
 
 enum {
     OPTIONS_CACHE_BYTES = 8 << 20, /* block cache; scans do not fill it */
@@ -33,11 +34,15 @@ enum {
 
 /* --- the directory ---------------------------------------------------------------------------- */
 
-static bool is_database(const char *path)
+/* Errors: IO (it cannot be looked at). */
+static enum haul_status look_for_database(const char *path, bool *found, struct haul_error *error)
 {
     char current[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(current, sizeof(current), "%s/CURRENT", path);
-    return access(current, F_OK) == 0;
+    *found = access(current, F_OK) == 0;
+    return *found || errno == ENOENT || errno == ENOTDIR
+               ? HAUL_OK
+               : haul_error_set(error, HAUL_IO, "access", errno, "cannot read %s", path);
 }
 
 static bool ends_with(const char *text, const char *end)
@@ -510,9 +515,8 @@ static enum haul_status open_prepared(struct opening *opening, struct haul_error
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
                             struct haul_error *error)
 {
-    /* Room behind the path for a file's name. */
-    if (strlen(store->path) > ROCKS_PATH_BYTES_MAX - 512) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the directory's name is too long");
+    if (strlen(store->path) >= HAUL_DIRECTORY_BYTES_MAX) {
+        return haul_directory_too_long(error);
     }
     struct opening *opening = calloc(1, sizeof(*opening));
     if (opening == NULL) {
@@ -521,13 +525,14 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     opening->store = store;
     opening->options = options;
     opening->release = this_release();
-    enum haul_status status;
-    if (is_database(store->path)) {
+    bool found = false;
+    enum haul_status status = look_for_database(store->path, &found, error);
+    if (status == HAUL_OK && found) {
         status = rocks_stored_read(store->path, &store->stored, error);
         if (status == HAUL_OK) {
             status = prepare(opening, error);
         }
-    } else {
+    } else if (status == HAUL_OK) {
         bool may_create = options->create_if_missing && !options->read_only;
         status = check_absent(store->path, may_create, error);
         if (status == HAUL_OK) {

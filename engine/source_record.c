@@ -248,6 +248,8 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
     return status == HAUL_OK || status == HAUL_AGAIN;
 }
 
+static const char other_ranges[] = "it was for other ranges or column families";
+
 /* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
 static const char *why_not(struct source_record *record, const struct journal *journal,
                            const struct plan *plan, struct plan *earlier, struct haul_error *error)
@@ -259,7 +261,7 @@ static const char *why_not(struct source_record *record, const struct journal *j
     }
     const char *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {
-        reason = "it was for other ranges or column families";
+        reason = other_ranges;
     } else if (record->version_is_given && earlier->old_version != plan->old_version) {
         reason = "it was for another config version";
     } else if (!log_reaches_back(record->source->store, state->snapshot.wal_sequence - 1, error)) {
@@ -285,8 +287,10 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
     }
     if (index == left->count) {
         if (index > 0) {
-            haul_log(record->source->log, HAUL_LOG_WARNING,
-                     "the earlier job cannot go on, it is copied anew: %s", reason);
+            haul_log(record->source->log, HAUL_LOG_WARNING, "the earlier job %s: %s",
+                     reason == other_ranges ? "is given up, and what had arrived of it is discarded"
+                                            : "cannot go on, it is copied anew",
+                     reason);
         }
         return HAUL_NOT_FOUND;
     }

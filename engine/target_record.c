@@ -29,7 +29,7 @@ static enum haul_status name_staging(struct target_record *record, const struct 
 {
     char directory[TARGET_PATH_BYTES_MAX - 16];
     if (!haul_directory_of(store, directory, sizeof(directory))) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+        return haul_directory_too_long(error);
     }
     (void)snprintf(record->staging, sizeof(record->staging), "%s/staging", directory);
     return HAUL_OK;

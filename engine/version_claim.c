@@ -13,16 +13,14 @@ enum haul_status version_claim_compare(const struct version_claim *source,
     if (!source->authoritative || !target->authoritative || source->version == target->version) {
         return HAUL_OK;
     }
-    bool older = target->version < source->version;
-    enum haul_status status = older ? HAUL_VERSION : HAUL_FENCED;
-    haul_error_set(error, status, NULL, 0,
+    haul_error_set(error, HAUL_VERSION, NULL, 0,
                    "the config versions differ: source %" PRIu64 ", target %" PRIu64,
                    source->version, target->version);
     haul_error_hint(error,
                     "the %s's view is stale: bring it up to date, or give both sides "
                     "--config-version",
-                    older ? "target" : "source");
-    return status;
+                    target->version < source->version ? "target" : "source");
+    return HAUL_VERSION;
 }
 
 static uint64_t greater(const struct version_claim *source, const struct version_claim *target)

@@ -23,8 +23,8 @@ struct version_claim {
 /* A counter of ours goes no further at once: nobody uses up all versions in one job. */
 #define VERSION_STEP_MAX (UINT64_C(1) << 40)
 
-/* May the two sides begin a job? Errors: VERSION (the target's view is older), FENCED (the source's
- * is). */
+/* May the two sides begin a job? Errors: VERSION (the view of one, which the hint names, is older).
+ */
 enum haul_status version_claim_compare(const struct version_claim *source,
                                        const struct version_claim *target,
                                        struct haul_error *error) HAUL_MUST_CHECK;

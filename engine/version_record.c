@@ -19,6 +19,15 @@ bool haul_directory_of(const struct haul_store *store, char *path, size_t path_s
     return length > 0 && (size_t)length < path_size_bytes;
 }
 
+enum haul_status haul_directory_too_long(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_INVALID, NULL, 0,
+                   "the path of the database is too long: haul takes up to %d bytes",
+                   HAUL_DIRECTORY_BYTES_MAX - 1);
+    haul_error_hint(error, "use a shorter path, or a symbolic link to the directory");
+    return HAUL_INVALID;
+}
+
 const struct file_calls *haul_files_of(const struct haul_store *store)
 {
     return store->ops->files == NULL ? NULL : store->ops->files(store);
@@ -27,9 +36,8 @@ const struct file_calls *haul_files_of(const struct haul_store *store)
 static enum haul_status directory_of(const struct haul_store *store, char *directory,
                                      struct haul_error *error)
 {
-    return haul_directory_of(store, directory, PATH_BYTES_MAX)
-               ? HAUL_OK
-               : haul_error_set(error, HAUL_LIMIT, NULL, 0, "the database's path is too long");
+    return haul_directory_of(store, directory, PATH_BYTES_MAX) ? HAUL_OK
+                                                               : haul_directory_too_long(error);
 }
 
 static enum haul_status read_file(struct haul_store *store, struct ownership *ownership,

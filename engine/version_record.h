@@ -17,6 +17,8 @@
 /* Where journals, ownership and staging files of a store lie: `<directory>/haul`. False: the path
  * is too long. */
 bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes);
+/* The error of a database whose path haul does not take. Returns INVALID. */
+enum haul_status haul_directory_too_long(struct haul_error *error);
 /* The calls that reach them; NULL: the system's. */
 const struct file_calls *haul_files_of(const struct haul_store *store);
 

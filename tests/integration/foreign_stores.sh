@@ -65,6 +65,21 @@ test_send__reaches_nobody__the_source_is_as_it_was() {
     keeps run 5 "$haul" send --db source --to 127.0.0.1:1 --transport tcp --retry 1ms
 }
 
+# A command with nothing to do looks first.
+test_commands__nothing_to_do__the_database_is_as_it_was() {
+    "$maker" source 'fill a 100 100' 'create other' 'churn b 500 2' leave
+    keeps run 3 "$haul" resolve --db source --to 127.0.0.1:1 --retry 1ms
+    rm -rf source/haul # the directory alone: there was a lock in it
+    keeps run 3 "$haul" drop --db source --yes
+    one_error 'nothing of source was handed over'
+    keeps run 3 "$haul" owner --db source --rebuild
+    one_error 'not damaged'
+    keeps run 3 "$haul" owner --db source --reclaim --accept-two-owners
+    keeps run 3 "$haul" owner --db source --adopt
+    keeps run 3 "$haul" cancel --db source --accept-two-owners
+    [[ ! -e source/haul ]] || { ls -la source/haul; fail 'haul/ was made'; }
+}
+
 test_send__log_only__the_log_is_moved_and_stays() {
     "$maker" source 'churn a 3000 1' 'create other' 'churn b 3000 2' leave
     moves

@@ -234,6 +234,36 @@ test_lock__file_system_without_locks__hint_names_the_lock_service() {
 
 # --- names and keys -------------------------------------------------------------------------------
 
+test_directory__closed_to_the_user__says_so() {
+    local command
+    reachable
+    make_database source 10
+    cp "$haul" haul && chmod 755 haul
+    chmod 700 source
+    for command in 'send --db source --to 127.0.0.1:1' 'verify --db source --with source' 'status --db source' \
+        'drop --db source --yes' 'owner --db source'; do
+        # shellcheck disable=SC2086 # words of a command
+        run 7 setpriv --reuid=65534 --regid=65534 --clear-groups ./haul $command
+        one_error 'Permission denied: run haul as the user that the database belongs to'
+    done
+}
+
+test_directory__path_too_long__every_command_names_the_limit() {
+    local path=$work command
+    while ((${#path} < 950)); do path+=/$(printf 'y%.0s' {1..100}); done
+    mkdir -p "$path"
+    make_database source 10
+    cp -r source "$path/db"
+    for command in 'send --to 127.0.0.1:1' 'recv --listen 127.0.0.1:0' 'verify --with source' status owner cancel \
+        'drop --yes' 'resume --to 127.0.0.1:1' 'resolve --to 127.0.0.1:1'; do
+        # shellcheck disable=SC2086 # words of a command
+        run 2 "$haul" $command --db "$path/db"
+        one_error 'up to 899 bytes: use a shorter path, or a symbolic link'
+    done
+    ln -s "$path/db" short
+    run 0 "$haul" verify --db short --with source
+}
+
 test_status__path_is_a_file__says_so() {
     echo text >file
     run 3 "$haul" status --db file

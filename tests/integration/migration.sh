@@ -42,6 +42,18 @@ test_send__handed_over_before__refused() {
     same source target
 }
 
+test_send__config_versions_differ__refused_whichever_is_older() {
+    local version
+    make_database source 10
+    receive_into target "$own_host:0" --config-version 7
+    for version in 3 9; do
+        send 3 --config-version $version
+        one_error "the config versions differ: source $version, target 7.*view is stale"
+    done
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
 test_send__empty_database__is_moved() {
     "$kv" put source
     receive

@@ -179,12 +179,12 @@ static void test_target_session_event__config_version_of_source_newer__refused_v
     finish();
 }
 
-static void test_target_session_event__config_version_of_source_older__refused_fenced(void)
+static void test_target_session_event__config_version_of_source_older__refused(void)
 {
     start();
     struct message message = hello_of(CONFIG_VERSION - 1, true);
     feed_message(&message);
-    check_refused(HAUL_FENCED);
+    check_refused(HAUL_VERSION);
     check(strstr(outcome()->hint, "source's view is stale") != NULL);
     finish();
 }
@@ -216,7 +216,7 @@ static void test_target_session_event__resumed_with_older_config_version__goes_o
 }
 
 /* It came back before it had said what it wants; meanwhile another job moved our version on. */
-static void test_target_session_event__resumed_unknown_older_version__refused_fenced(void)
+static void test_target_session_event__resumed_unknown_older_version__refused(void)
 {
     start();
     struct message message = hello_of(CONFIG_VERSION - 1, true);
@@ -224,7 +224,7 @@ static void test_target_session_event__resumed_unknown_older_version__refused_fe
     feed_message(&message);
     (void)take(TARGET_ACTION_LOOK_UP);
     feed_looked_up(JOB_UNKNOWN);
-    check_refused(HAUL_FENCED);
+    check_refused(HAUL_VERSION);
     finish();
 }
 
@@ -558,10 +558,10 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__other_secret__refused_auth),
     CHECK_TEST(test_target_session_event__secret_not_asked_for__goes_on),
     CHECK_TEST(test_target_session_event__config_version_of_source_newer__refused_version),
-    CHECK_TEST(test_target_session_event__config_version_of_source_older__refused_fenced),
+    CHECK_TEST(test_target_session_event__config_version_of_source_older__refused),
     CHECK_TEST(test_target_session_event__one_config_version_unknown__goes_on),
     CHECK_TEST(test_target_session_event__resumed_with_older_config_version__goes_on),
-    CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused_fenced),
+    CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused),
     CHECK_TEST(test_target_session_event__stale_epoch_in_records__refused_fenced),
     CHECK_TEST(test_target_session_event__resumed_prepared_commit__owned),
     CHECK_TEST(test_target_session_event__resumed_prepared_other_commit__in_doubt),
