@@ -148,6 +148,19 @@ static void note_file(struct journal *journal, const uint8_t *header)
     journal->file.birth_ns = named ? get_u64(header + AT_BIRTH) : 0;
 }
 
+/* Of a format that is not known: is it one of ours under a checksum that only its number breaks? */
+static bool is_rotten_version(const uint8_t *header)
+{
+    uint8_t tried[JOURNAL_HEADER_BYTES];
+    memcpy(tried, header, sizeof(tried));
+    bool any = false;
+    for (uint16_t i = JOURNAL_FORMAT_VERSION_MIN; i <= JOURNAL_FORMAT_VERSION && !any; i++) {
+        put_u16(tried + AT_VERSION, i);
+        any = get_u32(tried + AT_CRC) == crc32c(tried, AT_CRC);
+    }
+    return any;
+}
+
 /* Check the header and take identity and seed from it. Errors: CORRUPT, VERSION, MISMATCH. */
 static enum haul_status header_decode(struct journal *journal, struct haul_slice file,
                                       const char *identity, struct haul_error *error)
@@ -159,7 +172,8 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
     }
     /* Before the checksum: another version may keep it elsewhere. */
     unsigned version = get_u16(header + AT_VERSION);
-    if (version < JOURNAL_FORMAT_VERSION_MIN || version > JOURNAL_FORMAT_VERSION) {
+    bool known = version >= JOURNAL_FORMAT_VERSION_MIN && version <= JOURNAL_FORMAT_VERSION;
+    if (!known && !is_rotten_version(header)) {
         (void)haul_error_set(error, HAUL_VERSION, NULL, 0, "%s has journal format %u, not %d",
                              journal->path, version, JOURNAL_FORMAT_VERSION);
         haul_error_hint(error, "finish the job with the haul that began it");

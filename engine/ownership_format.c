@@ -15,6 +15,7 @@
 static const char ownership_magic[8] = {'H', 'A', 'U', 'L', 'O', 'W', 'N', 'R'};
 
 enum {
+    AT_FORMAT = 8,     /* behind the magic */
     PREFIX_BYTES = 12, /* magic, format, zeros: of every format */
     HEADER_BYTES_1 = 32,
     HEADER_BYTES = 48,
@@ -134,7 +135,7 @@ static void encode_all(const struct ownership *ownership, const uint32_t *number
     uint8_t *bytes = (uint8_t *)(uintptr_t)memory.data;
     memset(bytes, 0, HEADER_BYTES);
     memcpy(bytes, ownership_magic, sizeof(ownership_magic));
-    put_u16(bytes + 8, OWNERSHIP_FORMAT_VERSION);
+    put_u16(bytes + AT_FORMAT, OWNERSHIP_FORMAT_VERSION);
     put_u32(bytes + 12, peers);
     put_u64(bytes + 16, ownership->config_version);
     put_u64(bytes + 24, ownership->epoch);
@@ -401,6 +402,28 @@ static enum haul_status decode_1(struct cursor *cursor, struct ownership *owners
 
 /* --- either format ---------------------------------------------------------------------------- */
 
+static bool is_sound(struct haul_slice bytes, uint16_t format)
+{
+    uint8_t number[2];
+    put_u16(number, format);
+    size_t covered = bytes.size - CRC_BYTES;
+    uint32_t crc = crc32c(bytes.data, AT_FORMAT);
+    crc = crc32c_extend(crc, number, sizeof(number));
+    crc = crc32c_extend(crc, bytes.data + AT_FORMAT + sizeof(number),
+                        covered - AT_FORMAT - sizeof(number));
+    return crc == get_u32(bytes.data + covered);
+}
+
+/* Of a format that is not known: is it one of ours under a checksum that only its number breaks? */
+static bool is_rotten_format(struct haul_slice bytes)
+{
+    bool any = false;
+    for (uint16_t i = 1; i <= OWNERSHIP_FORMAT_VERSION && !any; i++) {
+        any = is_sound(bytes, i);
+    }
+    return any;
+}
+
 /* Errors: CORRUPT, VERSION. */
 static enum haul_status check_frame(struct haul_slice bytes, unsigned *format)
 {
@@ -409,15 +432,12 @@ static enum haul_status check_frame(struct haul_slice bytes, unsigned *format)
         return HAUL_CORRUPT;
     }
     /* Before the checksum: another format may keep it elsewhere. */
-    *format = get_u16(bytes.data + 8);
+    *format = get_u16(bytes.data + AT_FORMAT);
     if (*format == 0 || *format > OWNERSHIP_FORMAT_VERSION) {
-        return HAUL_VERSION;
+        return is_rotten_format(bytes) ? HAUL_CORRUPT : HAUL_VERSION;
     }
-    size_t covered = bytes.size - CRC_BYTES;
-    return get_u16(bytes.data + 10) == 0 &&
-                   crc32c(bytes.data, covered) == get_u32(bytes.data + covered)
-               ? HAUL_OK
-               : HAUL_CORRUPT;
+    return get_u16(bytes.data + 10) == 0 && is_sound(bytes, (uint16_t)*format) ? HAUL_OK
+                                                                               : HAUL_CORRUPT;
 }
 
 enum haul_status ownership_decode(struct ownership *out, struct haul_slice bytes)

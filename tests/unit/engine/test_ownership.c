@@ -242,7 +242,7 @@ static void test_ownership_encode__peer_that_nothing_names__not_in_the_file(void
     ownership_fini(&ownership);
 }
 
-static void test_ownership_decode__any_bit_flipped_or_cut__refused(void)
+static void test_ownership_decode__any_bit_flipped_or_cut__corrupt(void)
 {
     struct ownership damaged;
     uint8_t *bytes = NULL;
@@ -251,8 +251,7 @@ static void test_ownership_decode__any_bit_flipped_or_cut__refused(void)
     check_status(ownership_encode(&ownership, &bytes, &size), HAUL_OK);
     for (size_t bit = 0; bit < size * 8; bit++) {
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        enum haul_status status = ownership_decode(&damaged, slice_of(bytes, size));
-        check(status == HAUL_CORRUPT || status == HAUL_VERSION);
+        check_status(ownership_decode(&damaged, slice_of(bytes, size)), HAUL_CORRUPT);
         bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     for (size_t cut = 0; cut < size; cut++) {
@@ -366,6 +365,7 @@ static void test_ownership_decode__format_1_cut_or_of_unknown_state__corrupt(voi
     put_u32(bytes + size - 4, crc32c(bytes, size - 4));
     check_status(ownership_decode(&ownership, slice_of(bytes, size)), HAUL_CORRUPT);
     bytes[8] = 3;
+    put_u32(bytes + size - 4, crc32c(bytes, size - 4));
     check_status(ownership_decode(&ownership, slice_of(bytes, size)), HAUL_VERSION);
 }
 
@@ -381,7 +381,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_ownership_names__history_has_lost_the_job__the_map_knows),
     CHECK_TEST(test_ownership_decode__encoded__encodes_to_the_same_bytes),
     CHECK_TEST(test_ownership_encode__peer_that_nothing_names__not_in_the_file),
-    CHECK_TEST(test_ownership_decode__any_bit_flipped_or_cut__refused),
+    CHECK_TEST(test_ownership_decode__any_bit_flipped_or_cut__corrupt),
     CHECK_TEST(test_ownership_decode__any_byte_wrong_under_a_sound_checksum__refused_or_whole),
     CHECK_TEST(test_ownership_decode__format_1__newer_entries_subtracted),
     CHECK_TEST(test_ownership_decode__format_1_cut_or_of_unknown_state__corrupt),
