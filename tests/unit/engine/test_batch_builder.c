@@ -124,6 +124,7 @@ static struct haul_slice joined(uint64_t first_batch, uint32_t record_count)
         check_or_stop(fragment_assembly_add(&assembly, payload_of(block), &complete, &batch,
                                             &error) == HAUL_OK);
         check_equal(block->header.record_count, complete ? record_count : 0);
+        check_equal(block->reserved_bytes, complete ? batch.size : 0); /* given back with it */
         check(complete || block->header.payload_size_bytes == PAYLOAD_BYTES);
     }
     return batch;

@@ -118,7 +118,39 @@ static void test_byte_gate_close__some_wait__closed(void)
     byte_gate_fini(&gate);
 }
 
+/* Whoever is woken need not be the one whose turn it is. */
+static void test_byte_gate_leave__woken_too_early_once__woken_again(void)
+{
+    struct guest large;
+    struct guest small;
+    byte_gate_init(&gate, BYTES_MAX);
+    check_status(byte_gate_enter(&gate, 50), HAUL_OK);
+    check_status(byte_gate_enter(&gate, 50), HAUL_OK);
+    start(&large, BYTES_MAX);
+    start(&small, 1);
+    byte_gate_leave(&gate, 50); /* not enough for the first, who goes to the end of the queue */
+    for (int i = 0; i < 50; i++) {
+        pause_briefly();
+    }
+    check(!atomic_load(&large.done));
+    byte_gate_leave(&gate, 50);
+    for (int i = 0; i < 10000 && !atomic_load(&large.done); i++) {
+        pause_briefly();
+    }
+    bool woken = atomic_load(&large.done);
+    check(woken);
+    if (woken) {
+        byte_gate_leave(&gate, BYTES_MAX);
+    } else {
+        byte_gate_close(&gate);
+    }
+    finish(&large, woken ? HAUL_OK : HAUL_CLOSED);
+    finish(&small, woken ? HAUL_OK : HAUL_CLOSED);
+    byte_gate_fini(&gate);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_byte_gate_leave__woken_too_early_once__woken_again),
     CHECK_TEST(test_byte_gate_enter__room__at_once),
     CHECK_TEST(test_byte_gate_enter__no_room__waits_for_it),
     CHECK_TEST(test_byte_gate_enter__small_behind_large__does_not_pass_it),

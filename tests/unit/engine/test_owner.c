@@ -228,6 +228,19 @@ static void test_owner_reclaim__decided_and_not_confirmed__the_job_ends(void)
     finish();
 }
 
+/* The target may own the rest, and has to hear of it. */
+static void test_owner_reclaim__a_part_of_a_decided_job__the_job_stays(void)
+{
+    const struct haul_range range = {.start = text_slice("b5"), .end = text_slice("z")};
+    const struct haul_owner_selection part = {.ranges = &range, .range_count = 1};
+    start();
+    leave_decided();
+    check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_OK);
+    check_equal(job_count(), 1);
+    check_equal(state_of("b", "b5"), HAUL_OWNER_RELEASED);
+    finish();
+}
+
 static void test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece(void)
 {
     for (int meets = 0; meets < 2; meets++) {
@@ -730,6 +743,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_reclaim__unconfirmed__the_risk_and_unchanged),
     CHECK_TEST(test_owner_reclaim__a_part__only_that),
     CHECK_TEST(test_owner_reclaim__decided_and_not_confirmed__the_job_ends),
+    CHECK_TEST(test_owner_reclaim__a_part_of_a_decided_job__the_job_stays),
     CHECK_TEST(test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece),
     CHECK_TEST(test_owner_reclaim__a_job_decides_behind_the_question__busy),
     CHECK_TEST(test_owner_reclaim__a_target_waits_for_its_plan__busy),

@@ -111,7 +111,17 @@ static void test_pack_choice_init__off_and_always__stay(void)
     check(pack_choice_packs(&choice));
 }
 
+static void test_pack_choice_note__behind_half_of_the_time__not_tried(void)
+{
+    begin(1);
+    for (unsigned i = 0; i < 1000; i++) {
+        run(&(struct world){100, 400, 40, i % 2 == 0}, 1);
+    }
+    check_equal(packed_count, 0);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_pack_choice_note__behind_half_of_the_time__not_tried),
     CHECK_TEST(test_pack_choice_note__slow_link_and_text__packs_and_goes_on),
     CHECK_TEST(test_pack_choice_note__noise__tried_and_left),
     CHECK_TEST(test_pack_choice_note__link_faster_than_packing__tried_and_left),

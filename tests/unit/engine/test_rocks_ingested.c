@@ -170,7 +170,21 @@ static void test_table_ingest__fewer_entries_are_live__corrupt(void)
     rocks_fixture_close(&fixture);
 }
 
+/* The end is exclusive: what begins there is another range's. */
+static void test_rocks_ingested_forget__begins_at_the_end__still_known(void)
+{
+    open_fixture();
+    move_in("a");
+    move_in("b");
+    rocks_foreign_delete_files(fixture.store);
+    ops->tables_forget(fixture.store, 0, none, text_slice("b0000"));
+    check(is_sure(none, text_slice("b0000")));
+    check(!is_sure(text_slice("b0000"), none));
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_ingested_forget__begins_at_the_end__still_known),
     CHECK_TEST(test_rocks_ingested_check__as_ingested__sure),
     CHECK_TEST(test_rocks_ingested_check__files_were_deleted__not_sure),
     CHECK_TEST(test_rocks_ingested_check__compacted_with_its_changes__sure),

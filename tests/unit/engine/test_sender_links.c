@@ -25,6 +25,8 @@ static unsigned made_count;
 static bool closes_at_once; /* a link that connects ends in the same poll */
 static bool has_credit;
 static bool credit_comes;          /* at the next poll */
+static struct block *done;         /* comes back at the next poll; NULL: none */
+static struct block *last_taken;
 static bool urgent[SUBMITTED_MAX]; /* of the blocks, as they were submitted */
 static unsigned submitted_count;
 static struct poll_group *group;
@@ -46,6 +48,7 @@ static enum haul_status fake_submit(struct link *link, struct block *block)
     }
     check_or_stop(submitted_count < SUBMITTED_MAX);
     urgent[submitted_count++] = block->urgent;
+    last_taken = block;
     return HAUL_OK;
 }
 
@@ -71,6 +74,11 @@ static size_t fake_poll(struct link *link, struct link_event *events, size_t cap
     struct fake_link *fake = fake_of(link);
     check_or_stop(capacity >= 2);
     if (fake->polled) {
+        if (done != NULL) {
+            events[0] = (struct link_event){.type = LINK_DONE, .block = done};
+            done = NULL;
+            return 1;
+        }
         events[0] = (struct link_event){.type = LINK_CREDIT};
         return credit_comes ? 1 : 0;
     }
@@ -137,6 +145,7 @@ static void begin(void)
     closes_at_once = false;
     has_credit = true;
     credit_comes = false;
+    done = NULL;
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
     const struct sender_links_options options = {
@@ -304,7 +313,26 @@ static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(
     end();
 }
 
+/* Credits came before the completions that the queue has room for: no further one will. */
+static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit(void)
+{
+    begin_up();
+    emit(LANE_DELTA, 0);
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 1);
+    has_credit = false;
+    emit(LANE_DELTA, 0);
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 1);
+    has_credit = true;
+    done = last_taken;
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 2);
+    end_with_blocks();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit),
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),
     CHECK_TEST(test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_urgent),
     CHECK_TEST(test_sender_links_poll__delta_waits_and_another_follows__not_urgent),

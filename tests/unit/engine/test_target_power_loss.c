@@ -190,7 +190,28 @@ static void test_target_record_own__own_record_and_power_loss__owned_for_good(vo
     rocks_fixture_close(&fixture);
 }
 
+/* A source sends nothing again that its target has called durable. */
+static void test_target_record_positions__power_loss__positions_stay(void)
+{
+    const struct stream_position position = {
+        .stream = 0, .next_batch = 7, .finished = true, .resumable = true};
+    start(true);
+    for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
+        copy_all(seed);
+        check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
+        check_equal(look_after_power_loss(), JOB_COPYING);
+        const struct journal_stream *found = NULL;
+        for (size_t i = 0; i < journal_state(record.journal)->stream_count; i++) {
+            found = &journal_state(record.journal)->streams[i];
+        }
+        check(found != NULL && found->position.next_batch == 7 && found->position.finished);
+        finish_disk();
+    }
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_positions__power_loss__positions_stay),
     CHECK_TEST(test_target_record_prepare__power_loss__prepared_when_it_said_so),
     CHECK_TEST(test_target_record_own__embedders_register_and_power_loss__told_only_when_durable),
     CHECK_TEST(test_target_record_own__own_record_and_power_loss__owned_for_good),

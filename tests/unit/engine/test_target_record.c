@@ -627,7 +627,72 @@ static void test_target_record_check__families_of_a_job_that_is_over__belong_to_
     finish();
 }
 
+/* What it has brought to one family says nothing about another one. */
+static void test_target_record_check__records_in_a_family_that_the_other_job_has_not__not_empty(void)
+{
+    start();
+    copy_and_leave();
+    (void)rocks_fixture_family(&source, "two");
+    rocks_fixture_fill(&target, rocks_fixture_family(&target, "two"), "k", RECORD_COUNT, 10);
+    check_status(say_that_it_is_over("k", "n"), HAUL_NOT_EMPTY);
+    check_equal(rocks_fixture_count(&target, "two"), RECORD_COUNT);
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT); /* nor is that touched */
+    finish();
+}
+
+/* The families of job 1 are those of job 2 as well, which has put nothing into them yet. */
+static void test_target_record_clear__another_job_needs_its_families__they_stay(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    memset(job, 1, sizeof(job));
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(job_count(), 1);
+    check_equal(family_count(), 3);
+    finish();
+}
+
+/* It commits between the look-up of another job and its plan: its source has decided, whatever is
+ * said of it now. */
+static void test_target_record_check__over_is_said_of_a_committed_job__busy(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    prepare();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    struct target_record second = record;
+    check_equal(come(1, true), JOB_PREPARED);
+    own_status = HAUL_IO;
+    check_status(target_record_own(&record, 1, &error), HAUL_IO);
+    leave();
+    record = second;
+    memset(job, 1, sizeof(job));
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(check_range("m", "n", true), HAUL_BUSY);
+    check(strstr(error.text, "COMMITTED") != NULL);
+    leave();
+    check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_check__records_in_a_family_that_the_other_job_has_not__not_empty),
+    CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
+    CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__busy),
     CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
     CHECK_TEST(test_target_record_check__not_empty__nothing_is_touched),
     CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),

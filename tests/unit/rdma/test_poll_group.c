@@ -392,7 +392,21 @@ static void test_poll_group_wait__control_closed__does_not_keep_the_group_awake(
     close_with_channel();
 }
 
+/* Whose deadline it was, a sleep does not tell. */
+static void test_poll_group_take_ready__slept_until_a_deadline__every_member(void)
+{
+    open_group();
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    check_status(poll_group_add_fd(group, fd), HAUL_OK);
+    (void)poll_group_take_ready(group, fd);
+    check(poll_group_wait(group, false, fake.now_ns + (uint64_t)3 * NS_PER_MS));
+    check(poll_group_take_ready(group, fd));
+    poll_group_destroy(group);
+    close(fd);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_poll_group_take_ready__slept_until_a_deadline__every_member),
     CHECK_TEST(test_poll_group_wait__progress__returns_at_once),
     CHECK_TEST(test_poll_group_wait__deadline_passed__does_not_sleep),
     CHECK_TEST(test_poll_group_wait__descriptor_readable__sleep_ends),

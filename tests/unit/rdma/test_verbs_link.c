@@ -726,7 +726,38 @@ static void test_link_poll__requests_never_complete__ended_at_the_deadline(void)
     fixture_end();
 }
 
+/* Anything but zeros there means that the peer has written again. */
+static void test_link_poll__record_taken__its_place_is_cleared(void)
+{
+    static const uint8_t cleared[CREDIT_RECORD_BYTES];
+    open_sender();
+    submit_blocks(1);
+    uint8_t *at = put_record(1, 1);
+    announce_record();
+    (void)fixture_poll(); /* freed, and not yet written */
+    check(memcmp(at, cleared, sizeof(cleared)) == 0);
+    fake_complete_write(IBV_WC_SUCCESS);
+    check_equal(poll_done(HAUL_OK), 1);
+    fixture_end();
+}
+
+/* The peer counts on it: its blocks are free when we end. */
+static void test_link_close__freed_and_not_told__told_before_the_end(void)
+{
+    open_receiver();
+    bring_block(0);
+    check_equal(fixture_poll(), 1);
+    link_release(tested, events[0].block);
+    link_close(tested);
+    check_equal(fixture_poll(), 0);
+    check(fake.write_count >= 1);
+    check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));
+    fixture_end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_link_poll__record_taken__its_place_is_cleared),
+    CHECK_TEST(test_link_close__freed_and_not_told__told_before_the_end),
     CHECK_TEST(test_link_submit__blocks__written_into_their_slots),
     CHECK_TEST(test_link_stats__blocks_written__counted_with_their_headers),
     CHECK_TEST(test_link_submit__more_blocks_than_slots__ring_of_the_peer_goes_round),

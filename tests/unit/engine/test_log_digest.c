@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_log_digest.c — the digest of a database that is written to, over a view and over newer ones,
+ * against a scan. */
+#include "log_digest.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "rocks_fixture.h"
+
+enum { KEY_COUNT = 3000, SMALL_LEDGER_BYTES = 2 << 20 };
+
+static struct rocks_fixture fixture;
+static struct haul_store_ops watched;
+static enum haul_status (*open_view)(struct haul_store *store, struct haul_snapshot **snapshot,
+                                     uint64_t *sequence, struct haul_error *error);
+static bool writes_meanwhile; /* somebody does, while a view is taken */
+static unsigned view_count;
+static struct plan plan;
+static struct haul_snapshot *snapshot;
+static struct digest at_view;
+static struct log_digest *follower;
+static atomic_bool never;
+static struct haul_error error;
+
+static void put(uint32_t number, const char *value)
+{
+    char key[16];
+    (void)snprintf(key, sizeof(key), "k%08u", number);
+    rocks_fixture_put(&fixture, 0, text_slice(key), text_slice(value));
+}
+
+/* The sequence number is read first: what is written then is in the view, and behind its number. */
+static enum haul_status take_view(struct haul_store *store, struct haul_snapshot **taken,
+                                  uint64_t *sequence, struct haul_error *failed)
+{
+    uint64_t before = store->ops->sequence(store);
+    if (writes_meanwhile) {
+        put(KEY_COUNT + view_count, "written while the view was taken");
+    }
+    view_count++;
+    enum haul_status status = open_view(store, taken, sequence, failed);
+    *sequence = before;
+    return status;
+}
+
+static struct digest scan(const struct haul_snapshot *view)
+{
+    const struct haul_slice none = {NULL, 0};
+    struct digest digest = {.count = 0};
+    struct haul_scan *scan = NULL;
+    struct haul_record record;
+    check_or_stop(fixture.store->ops->scan_open(fixture.store, view, 0, none, none, &scan,
+                                                &error) == HAUL_OK);
+    while (fixture.store->ops->scan_next(scan, &record, &error) == HAUL_OK) {
+        digest_add(&digest, record.key, record.value);
+    }
+    fixture.store->ops->scan_close(scan);
+    return digest;
+}
+
+static void begin(void)
+{
+    struct haul_source_options options = {.lane = HAUL_LANE_WRITE_BATCH};
+    uint64_t sequence = 0;
+    rocks_fixture_open(&fixture);
+    watched = *fixture.store->ops;
+    open_view = watched.snapshot_open;
+    watched.snapshot_open = take_view;
+    fixture.store->ops = &watched;
+    writes_meanwhile = false;
+    view_count = 0;
+    for (uint32_t i = 0; i < KEY_COUNT; i += 2) {
+        put(i, "from the beginning");
+    }
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(open_view(fixture.store, &snapshot, &sequence, &error), HAUL_OK);
+    at_view = scan(snapshot);
+    const struct log_digest_options made = {.store = fixture.store,
+                                            .plan = &plan,
+                                            .snapshot = snapshot,
+                                            .sequence = sequence,
+                                            .memory_bytes_max = SMALL_LEDGER_BYTES};
+    check_or_stop(log_digest_create(&made, &follower, &error) == HAUL_OK);
+}
+
+static void end(void)
+{
+    log_digest_destroy(follower);
+    watched.snapshot_close(fixture.store, snapshot);
+    plan_fini(&plan);
+    rocks_fixture_close(&fixture);
+}
+
+static void check_agrees(void)
+{
+    struct digest digest = at_view;
+    struct digest now = scan(NULL);
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    check_status(log_digest_join(follower, 0, &digest), HAUL_OK);
+    check(digest_equal(&digest, &now));
+}
+
+static void test_log_digest_join__written_behind_the_view__equals_a_scan(void)
+{
+    begin();
+    put(1, "new");
+    put(2, "changed");
+    rocks_fixture_delete(&fixture, 0, text_slice("k00000004"));
+    check_agrees();
+    check_equal(log_digest_sequence(follower), watched.sequence(fixture.store));
+    check_equal(view_count, 0);
+    end();
+}
+
+/* The newer view succeeds only when everything that it holds was followed. */
+static void test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan(void)
+{
+    begin();
+    writes_meanwhile = true;
+    for (uint32_t round = 0; round < 6; round++) {
+        for (uint32_t i = 0; i < KEY_COUNT; i++) {
+            put((i * 7 + round) % KEY_COUNT, "a value of this round");
+        }
+        check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+        log_digest_renew(follower); /* takes a view, when it is time */
+        log_digest_renew(follower); /* and asks at once whether that may succeed */
+        check_agrees();
+        log_digest_renew(follower);
+        check_agrees();
+    }
+    check(view_count > 2);
+    end();
+}
+
+static void test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view(void)
+{
+    begin();
+    log_digest_hurry(follower, true);
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        put(i, "a value of this round");
+    }
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    log_digest_renew(follower);
+    check_equal(view_count, 0);
+    log_digest_hurry(follower, false);
+    log_digest_renew(follower);
+    check_equal(view_count, 1);
+    check_agrees();
+    end();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_log_digest_join__written_behind_the_view__equals_a_scan),
+    CHECK_TEST(test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan),
+    CHECK_TEST(test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view),
+};
+
+CHECK_MAIN("log_digest", tests)

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_log_file.c — records of fragments: whole, damaged in the middle, and cut at the end. */
+#include "log_file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "check.h"
+#include "crc32c.h"
+#include "rocks_fixture.h"
+
+enum { HEAD_BYTES = 7, TYPE_AT = 6, BLOCK_BYTES = 32 << 10, WHOLE = 1, FIRST, MIDDLE, LAST };
+
+static struct rocks_fixture fixture; /* only its directory */
+static char path[300];
+static FILE *file;
+static size_t written;
+static struct log_file *tested;
+static struct haul_slice record;
+static struct haul_error error;
+
+static void begin(void)
+{
+    rocks_fixture_make_directory(&fixture);
+    (void)snprintf(path, sizeof(path), "%s/000001.log", fixture.path);
+    file = fopen(path, "we");
+    check_or_stop(file != NULL);
+    written = 0;
+}
+
+static void put(const void *bytes, size_t size)
+{
+    check_or_stop(fwrite(bytes, 1, size, file) == size);
+    written += size;
+}
+
+/* `sound` false: its checksum does not match. */
+static void fragment(int type, const char *text, bool sound)
+{
+    uint8_t bytes[64] = {0};
+    size_t size = strlen(text);
+    check_or_stop(HEAD_BYTES + size <= sizeof(bytes));
+    bytes[TYPE_AT] = (uint8_t)type;
+    put_u16(bytes + 4, (uint16_t)size);
+    memcpy(bytes + HEAD_BYTES, text, size);
+    uint32_t crc = crc32c(bytes + TYPE_AT, HEAD_BYTES - TYPE_AT + size);
+    put_u32(bytes, (crc >> 15 | crc << 17) + 0xa282ead8U + (sound ? 0 : 1));
+    put(bytes, HEAD_BYTES + size);
+}
+
+/* Zeros up to the next block: damage ends there. */
+static void fill_block(void)
+{
+    static const uint8_t zeros[BLOCK_BYTES];
+    put(zeros, (BLOCK_BYTES - written % BLOCK_BYTES) % BLOCK_BYTES);
+}
+
+static void open_log(void)
+{
+    check_or_stop(fclose(file) == 0);
+    check_or_stop(log_file_open(path, &tested, &error) == HAUL_OK);
+}
+
+static void end(void)
+{
+    log_file_close(tested);
+    rocks_fixture_close(&fixture);
+}
+
+static void expect(const char *text)
+{
+    check_status(log_file_next(tested, &record, &error), HAUL_OK);
+    check_equal(record.size, strlen(text));
+    check(memcmp(record.data, text, record.size) == 0);
+}
+
+static void test_log_file_next__fragments__joined(void)
+{
+    begin();
+    fragment(WHOLE, "one", true);
+    fragment(FIRST, "tw", true);
+    fragment(MIDDLE, "o, th", true);
+    fragment(LAST, "ree", true);
+    open_log();
+    expect("one");
+    check_equal(log_file_offset(tested), 0);
+    expect("two, three");
+    check_equal(log_file_offset(tested), HEAD_BYTES + 3);
+    check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
+    check(!log_file_is_torn(tested));
+    end();
+}
+
+/* The rest of the record in later blocks is not another damage. */
+static void test_log_file_next__first_fragment_is_damaged__told_once_and_the_next_record(void)
+{
+    begin();
+    fragment(FIRST, "lost", false);
+    fill_block();
+    fragment(MIDDLE, "rest", true);
+    fragment(LAST, "rest", true);
+    fragment(WHOLE, "whole", true);
+    open_log();
+    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    check_equal(log_file_offset(tested), 0);
+    expect("whole");
+    check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
+    end();
+}
+
+static void test_log_file_next__record_without_its_beginning__corrupt(void)
+{
+    begin();
+    fragment(WHOLE, "one", true);
+    fragment(LAST, "rest", true);
+    fragment(WHOLE, "two", true);
+    open_log();
+    expect("one");
+    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    expect("two");
+    end();
+}
+
+static void test_log_file_next__record_without_its_end__corrupt_or_torn(void)
+{
+    begin();
+    fragment(FIRST, "lost", true);
+    fragment(WHOLE, "two", true);
+    open_log();
+    check_status(log_file_next(tested, &record, &error), HAUL_CORRUPT);
+    expect("two");
+    end();
+    begin();
+    fragment(WHOLE, "one", true);
+    fragment(FIRST, "lost", true);
+    open_log();
+    expect("one");
+    check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
+    check(log_file_is_torn(tested));
+    end();
+}
+
+static void test_log_file_next__file_ends_within_a_fragment__torn(void)
+{
+    begin();
+    fragment(WHOLE, "one", true);
+    put("\1\2\3\4\100\0\1abc", 10); /* its size is 64 */
+    open_log();
+    expect("one");
+    check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
+    check(log_file_is_torn(tested));
+    end();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_log_file_next__fragments__joined),
+    CHECK_TEST(test_log_file_next__first_fragment_is_damaged__told_once_and_the_next_record),
+    CHECK_TEST(test_log_file_next__record_without_its_beginning__corrupt),
+    CHECK_TEST(test_log_file_next__record_without_its_end__corrupt_or_torn),
+    CHECK_TEST(test_log_file_next__file_ends_within_a_fragment__torn),
+};
+
+CHECK_MAIN("log_file", tests)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_stored_options.c — which OPTIONS file is read, and what its lines say. */
+#include "stored_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "rocks_fixture.h"
+
+static struct rocks_fixture fixture; /* only its directory */
+static struct stored_options options;
+static struct haul_error error;
+
+static void begin(void)
+{
+    rocks_fixture_make_directory(&fixture);
+}
+
+static void end(void)
+{
+    stored_options_fini(&options);
+    rocks_fixture_close(&fixture);
+}
+
+static void write_file(const char *name, const char *text)
+{
+    char path[400];
+    (void)snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
+    FILE *file = fopen(path, "we");
+    check_or_stop(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void read_options(void)
+{
+    check_status(stored_options_read(fixture.path, &options, &error), HAUL_OK);
+}
+
+static void test_stored_options_read__several_files__the_newest(void)
+{
+    /* In which order a directory is read is not ours to say: several, and the newest among many. */
+    for (int newest = 20; newest < 30; newest++) {
+        char name[40];
+        char text[80];
+        begin();
+        for (int number = 3; number <= newest; number++) {
+            (void)snprintf(name, sizeof(name), "OPTIONS-%06d", number);
+            (void)snprintf(text, sizeof(text), "[Version]\n  rocksdb_version=7.8.%d\n", number);
+            write_file(name, text);
+        }
+        write_file("OPTIONS-000099.dbtmp", "[Version]\n  rocksdb_version=9.9.9\n");
+        read_options();
+        (void)snprintf(text, sizeof(text), "7.8.%d", newest);
+        check_text(options.version, text);
+        check(strstr(options.path, name) != NULL);
+        end();
+    }
+}
+
+static void test_stored_options_read__no_file__empty(void)
+{
+    begin();
+    read_options();
+    check_text(options.path, "");
+    check_equal(options.family_count, 0);
+    end();
+}
+
+static void test_stored_options_read__names_and_values__unescaped(void)
+{
+    begin();
+    write_file("OPTIONS-000005",
+               "[DBOptions]\n"
+               "  wal_dir=/data/a\\:b\n"
+               "  WAL_ttl_seconds=0\n"
+               "  WAL_size_limit_MB=5\n"
+               "  write_identity_file=false\n"
+               "[CFOptions \"de\\nfault\"]\n"
+               "  comparator=leveldb.BytewiseComparator\n"
+               "  merge_operator=nullptr\n"
+               "  inplace_update_support=true\n"
+               "[TableOptions/BlockBasedTable \"de\\nfault\"]\n"
+               "  comparator=of another section\n"
+               "[CFOptions \"a \"quoted\" one\"]\n"
+               "  merge_operator={id=StringAppendOperator;delimiter=,;}\n");
+    read_options();
+    check_text(options.wal_dir, "/data/a:b");
+    check(options.archives_log);
+    check(options.writes_no_identity);
+    check_equal(options.family_count, 2);
+    const struct stored_family *first = stored_options_family(&options, "de\nfault");
+    check_or_stop(first != NULL);
+    check_text(first->comparator, "leveldb.BytewiseComparator");
+    check_text(first->merge_operator, "");
+    check(first->inplace_updates);
+    const struct stored_family *second = stored_options_family(&options, "a \"quoted\" one");
+    check_or_stop(second != NULL);
+    char id[HAUL_NAME_BYTES_MAX];
+    stored_options_id(second->merge_operator, id);
+    check_text(id, "StringAppendOperator");
+    stored_options_id("PlainTable", id);
+    check_text(id, "PlainTable");
+    check(stored_options_family(&options, "other") == NULL);
+    end();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_stored_options_read__several_files__the_newest),
+    CHECK_TEST(test_stored_options_read__no_file__empty),
+    CHECK_TEST(test_stored_options_read__names_and_values__unescaped),
+};
+
+CHECK_MAIN("stored_options", tests)
