@@ -122,6 +122,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},
+        .answers_verify = true,
         .once = given->once,
         .resume_wait_ms = given->resume_wait_ms,
         .cpu_list = given->cpu_list,

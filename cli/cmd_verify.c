@@ -20,12 +20,20 @@
 #include "signal_watch.h"
 #include "verify_manifest.h"
 
+/* The other database, when it is a receiver's. */
+struct verify_target {
+    const char *to;
+    uint32_t peer_timeout_ms;
+    uint32_t retry_max_ms;
+};
+
 struct verify_options {
     struct output_options output;
     const char *database;
     const char *wal_dir;
     const char *with;
     const char *with_wal_dir;
+    struct verify_target target; /* --to */
     const char *manifest;
     const char *write_manifest;
     struct load_options load; /* the ledger, and what was written */
@@ -53,6 +61,10 @@ static const struct option_rule rules[] = {
      .value_name = "DIR",
      .help = "the same of the other database",
      AT(option_text, with_wal_dir)},
+    {.name = "to",
+     .value_name = "ADDR:PORT",
+     .help = "instead of --with: where 'haul recv' has the other one open",
+     AT(option_text, target.to)},
     {.name = "manifest",
      .value_name = "FILE",
      .help = "instead of --with: the manifest that was written where the other one lies;\n"
@@ -72,6 +84,18 @@ static const struct option_rule rules[] = {
      .value_name = "P",
      .help = "of the keys of that load (default load:)",
      AT(option_text, load.prefix)},
+    {.name = "peer-timeout",
+     .value_name = "TIME",
+     .help = "--to: give up on a silent peer after this (default 5s)",
+     AT(option_duration, target.peer_timeout_ms),
+     .min = HAUL_PEER_TIMEOUT_MS_MIN,
+     .max = HAUL_PEER_TIMEOUT_MS_MAX},
+    {.name = "retry",
+     .value_name = "TIME",
+     .help = "--to: keep trying to reach it for so long, also when it is busy (default 30s)",
+     AT(option_duration, target.retry_max_ms),
+     .min = 1,
+     .max = 86400000},
     OUTPUT_OPTION_RULES,
 };
 
@@ -91,6 +115,7 @@ struct verify_run {
     struct manifest_writer writer;
     bool writes;
     struct manifest_reader reader;
+    struct haul_verify_remote_result *remote; /* of --to */
 };
 
 /* --- while it reads --------------------------------------------------------------------------- */
@@ -175,6 +200,10 @@ static enum haul_status find_first_key(struct verify_run *run,
 {
     const struct verify_options *given = run->given;
     struct haul_error ignored = {.status = HAUL_OK};
+    if (run->remote != NULL) { /* found on the way; the key is handed on */
+        *difference = run->remote->difference;
+        return run->remote->has_difference ? HAUL_OK : HAUL_NOT_FOUND;
+    }
     struct haul_store *a = NULL;
     struct haul_store *b = NULL;
     enum haul_status status = open_database(run, given->database, given->wal_dir, &a, &ignored);
@@ -202,9 +231,10 @@ static void describe_first_key(struct verify_run *run, const struct haul_verify_
             return;
         }
         key_text(difference.key, key);
-        const char *how = !difference.in_b   ? "only in --db"
-                          : !difference.in_a ? "only in --with"
-                                             : "with another value";
+        const char *how = !difference.in_b      ? "only in --db"
+                          : difference.in_a     ? "with another value"
+                          : run->remote != NULL ? "only on the receiver"
+                                                : "only in --with";
         (void)snprintf(text, TEXT_BYTES, "; the first key is %.500s, %s", key, how);
         free((void *)(uintptr_t)difference.key.data);
     } else if (run->reader.differs && strcmp(run->reader.first_family, name) == 0) {
@@ -260,7 +290,9 @@ static void print_scan(const char *directory, const struct verify_scan *scan)
 
 static const char *other_of(const struct verify_options *given)
 {
-    return given->with != NULL ? given->with : given->manifest;
+    return given->with != NULL        ? given->with
+           : given->target.to != NULL ? given->target.to
+                                      : given->manifest;
 }
 
 static bool is_on_stdout(const struct verify_options *given)
@@ -313,6 +345,38 @@ static enum haul_status scan_first(struct verify_run *run,
     return status;
 }
 
+/* Both at once: ours, and what the target reads of its own. */
+static enum haul_status scan_with_target(struct verify_run *run,
+                                         const struct haul_verify_options *options,
+                                         struct haul_error *error)
+{
+    const struct verify_options *given = run->given;
+    struct haul_store *store = NULL;
+    run->remote = calloc(1, sizeof(*run->remote));
+    if (run->remote == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory");
+    }
+    output_line(run->output, "reading %s, and what %s has", given->database, given->target.to);
+    run->reading = given->database;
+    run->told_ns = progress_now_ns();
+    enum haul_status status = open_database(run, given->database, given->wal_dir, &store, error);
+    if (status == HAUL_OK) {
+        struct haul_verify_remote_options remote = {.to = given->target.to,
+                                                    .peer_timeout_ms =
+                                                        given->target.peer_timeout_ms,
+                                                    .retry_max_ms = given->target.retry_max_ms,
+                                                    .what = *options,
+                                                    .log = &run->output->log};
+        status = haul_verify_remote(store, &remote, run->remote, error);
+        store->ops->close(store);
+    }
+    memcpy(run->scans[0].families, run->remote->ours, sizeof(run->scans[0].families));
+    run->scans[0].count = run->remote->our_count;
+    memcpy(run->scans[1].families, run->remote->theirs, sizeof(run->scans[1].families));
+    run->scans[1].count = run->remote->their_count;
+    return status;
+}
+
 static enum haul_status read_other(struct verify_run *run,
                                    const struct haul_verify_options *options,
                                    struct haul_error *error)
@@ -345,9 +409,11 @@ static int verify_into(struct verify_run *run)
     };
     struct haul_error error = {.status = HAUL_OK};
     signal_watch_set_polled(&run->watch);
-    enum haul_status status = scan_first(run, &options, &error);
     bool compares = other_of(given) != NULL;
-    if (status == HAUL_OK && compares) {
+    bool with_target = given->target.to != NULL;
+    enum haul_status status =
+        with_target ? scan_with_target(run, &options, &error) : scan_first(run, &options, &error);
+    if (status == HAUL_OK && compares && !with_target) {
         status = read_other(run, &options, &error);
     }
     if (status != HAUL_OK) {
@@ -387,6 +453,7 @@ static int verify_with(const struct verify_options *given, struct output *output
         exit_code = command_failed(status, &error, 0, output);
     }
     manifest_close(&run->reader);
+    free(run->remote);
     free(run);
     return exit_code;
 }
@@ -425,8 +492,8 @@ static int verify_ledger(struct verify_options *given, struct output *output)
 
 static bool has_work(const struct verify_options *options)
 {
-    return options->with != NULL || options->manifest != NULL || options->write_manifest != NULL ||
-           options->load.ledger != NULL;
+    return options->with != NULL || options->target.to != NULL || options->manifest != NULL ||
+           options->write_manifest != NULL || options->load.ledger != NULL;
 }
 
 /* Errors: INVALID. */
@@ -434,6 +501,13 @@ static enum haul_status check(const struct verify_options *options, struct haul_
 {
     bool selects = options->families.count > 0 || options->ranges.count > 0;
     bool compares = options->with != NULL || options->manifest != NULL;
+    if (options->target.to != NULL &&
+        (compares || options->write_manifest != NULL || options->load.ledger != NULL)) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "--to goes without --with, --manifest, --write-manifest and --ledger");
+        haul_error_hint(error, "run the command twice");
+        return HAUL_INVALID;
+    }
     if (options->manifest != NULL &&
         (options->with != NULL || options->load.ledger != NULL || selects)) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
@@ -457,8 +531,8 @@ static int verify(struct verify_options *options, struct output *output)
     if (options->database == NULL || !has_work(options)) {
         return command_missing(options->database == NULL
                                    ? "--db DIR"
-                                   : "--with DIR, --manifest FILE, --write-manifest FILE or "
-                                     "--ledger FILE",
+                                   : "--with DIR, --to ADDR:PORT, --manifest FILE, "
+                                     "--write-manifest FILE or --ledger FILE",
                                output);
     }
     enum haul_status status = check(options, &error);
@@ -487,26 +561,33 @@ static int run_verify(const struct command *command, int argc, char **argv)
 const struct command command_verify = {
     .name = "verify",
     .summary = "compare two databases by count and digest",
-    .synopsis = "--db DIR {--with DIR | --manifest FILE | --write-manifest FILE | --ledger FILE} "
+    .synopsis = "--db DIR {--with DIR | --to ADDR:PORT | --manifest FILE | --write-manifest FILE | "
+                "--ledger FILE} "
                 "[options]",
-    .details = "Reads both databases in full, without opening them for writing, and compares the\n"
-               "number of records and an order-independent digest of every column family. It ends\n"
-               "with 0 when they are equal and with 6 when they are not, and names the first key\n"
-               "that differs.\n"
-               "\n"
-               "For databases on two hosts a manifest travels: count and digest of each column\n"
-               "family, and of pieces of some 64 records, by which the place of the first\n"
-               "difference is told. It has about two bytes for each record. The database may be\n"
-               "open, as that of 'haul recv' is: it is compared as it is when it is opened.\n"
-               "\n" SELECTION_HELP "\n"
-               "Examples:\n"
-               "  haul verify --db /data/a --with /data/b\n"
-               "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"
-               "  haul verify --db /data/a --write-manifest /tmp/a.manifest   # then, elsewhere:\n"
-               "  haul verify --db /data/b --manifest /tmp/a.manifest\n"
-               "  ssh b haul verify --db /data/b --write-manifest - | \\\n"
-               "      haul verify --db /data/a --manifest -\n"
-               "  haul verify --db /data/b --ledger /tmp/ledger\n",
+    .details =
+        "Reads both databases in full, without opening them for writing, and compares the\n"
+        "number of records and an order-independent digest of every column family. It ends\n"
+        "with 0 when they are equal and with 6 when they are not, and names the first key\n"
+        "that differs.\n"
+        "\n"
+        "With --to the other database is the one that 'haul recv' has open there, on this host\n"
+        "or another: each side reads its own, and digests travel. Nothing is changed. It runs\n"
+        "while the receiver has no job; one that begins meanwhile comes first.\n"
+        "\n"
+        "A manifest compares without a connection: count and digest of each column\n"
+        "family, and of pieces of some 64 records, by which the place of the first\n"
+        "difference is told. It has about two bytes for each record. The database may be\n"
+        "open, as that of 'haul recv' is: it is compared as it is when it is opened.\n"
+        "\n" SELECTION_HELP "\n"
+        "Examples:\n"
+        "  haul verify --db /data/a --with /data/b\n"
+        "  haul verify --db /data/a --with /data/b --cf default --prefix user: --json\n"
+        "  haul verify --db /data/a --to 10.0.0.7:7447\n"
+        "  haul verify --db /data/a --write-manifest /tmp/a.manifest   # then, elsewhere:\n"
+        "  haul verify --db /data/b --manifest /tmp/a.manifest\n"
+        "  ssh b haul verify --db /data/b --write-manifest - | \\\n"
+        "      haul verify --db /data/a --manifest -\n"
+        "  haul verify --db /data/b --ledger /tmp/ledger\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .needs_threads = true,

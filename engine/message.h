@@ -21,22 +21,27 @@ enum {
 };
 
 /* Type of the control frame, member of the union, protobuf message. Append only. */
-#define MESSAGE_LIST(X)                              \
-    X(HELLO, 1, hello, Hello)                        \
-    X(WELCOME, 2, welcome, Welcome)                  \
-    X(PLAN, 3, plan, Plan)                           \
-    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted) \
-    X(LINK, 5, link, LinkDescription)                \
-    X(PROGRESS, 6, progress, Progress)               \
-    X(PREPARE, 7, prepare, Prepare)                  \
-    X(PREPARED, 8, prepared, Prepared)               \
-    X(COMMIT, 9, commit, Commit)                     \
-    X(COMMITTED, 10, committed, Committed)           \
-    X(ABORT, 11, abort, Abort)                       \
-    X(ABORTED, 12, aborted, Aborted)                 \
-    X(REFUSED, 13, refused, Refused)                 \
-    X(STOP, 14, stop, Stop)                          \
-    X(WORKING, 15, working, Working)
+#define MESSAGE_LIST(X)                                     \
+    X(HELLO, 1, hello, Hello)                               \
+    X(WELCOME, 2, welcome, Welcome)                         \
+    X(PLAN, 3, plan, Plan)                                  \
+    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted)        \
+    X(LINK, 5, link, LinkDescription)                       \
+    X(PROGRESS, 6, progress, Progress)                      \
+    X(PREPARE, 7, prepare, Prepare)                         \
+    X(PREPARED, 8, prepared, Prepared)                      \
+    X(COMMIT, 9, commit, Commit)                            \
+    X(COMMITTED, 10, committed, Committed)                  \
+    X(ABORT, 11, abort, Abort)                              \
+    X(ABORTED, 12, aborted, Aborted)                        \
+    X(REFUSED, 13, refused, Refused)                        \
+    X(STOP, 14, stop, Stop)                                 \
+    X(WORKING, 15, working, Working)                        \
+    X(VERIFY_LIST, 16, verify_list, VerifyList)             \
+    X(VERIFY_FAMILIES, 17, verify_families, VerifyFamilies) \
+    X(VERIFY_SCAN, 18, verify_scan, VerifyScan)             \
+    X(VERIFY_NEXT, 19, verify_next, VerifyNext)             \
+    X(VERIFY_PIECES, 20, verify_pieces, VerifyPieces)
 
 enum message_type {
 #define MESSAGE_ENUM(name, value, member, proto) MESSAGE_##name = value,

@@ -70,6 +70,13 @@ static void call_clear(void *context, struct haul_error *error)
         target_record_clear(&calls->record, target_session_outcome(calls->session), error);
 }
 
+static void call_verify(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    error->status = target_verify_read(&calls->verify, calls->target->store,
+                                       &calls->steps[TARGET_CALL_VERIFY].steps, error);
+}
+
 /* --- for the loop ----------------------------------------------------------------------------- */
 
 void target_calls_submit(struct target_calls *calls, enum target_call number)
@@ -78,7 +85,7 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
         [TARGET_CALL_CHECK] = call_check,         [TARGET_CALL_OWN] = call_own,
         [TARGET_CALL_CLEAR] = call_clear,         [TARGET_CALL_RECORD] = call_record,
         [TARGET_CALL_DIGEST] = call_digest,       [TARGET_CALL_LOOK_UP] = call_look_up,
-        [TARGET_CALL_POSITIONS] = call_positions,
+        [TARGET_CALL_POSITIONS] = call_positions, [TARGET_CALL_VERIFY] = call_verify,
     };
     call_steps_begin(&calls->steps[number]);
     calls->calls[number].run = runs[number];
@@ -133,7 +140,8 @@ void target_calls_end_stale(struct target_calls *calls)
     enum target_state state = target_session_state(calls->session);
     const bool stale[TARGET_CALL_COUNT] = {[TARGET_CALL_LOOK_UP] = state != TARGET_LOOKING,
                                            [TARGET_CALL_CHECK] = state != TARGET_CHECKING,
-                                           [TARGET_CALL_DIGEST] = state != TARGET_FLUSHING};
+                                           [TARGET_CALL_DIGEST] = state != TARGET_FLUSHING,
+                                           [TARGET_CALL_VERIFY] = state != TARGET_VERIFYING};
     for (size_t i = 0; i < TARGET_CALL_COUNT; i++) {
         if (stale[i] && calls->calls[i].under_way) {
             call_steps_end(&calls->steps[i]);
@@ -156,6 +164,7 @@ void target_calls_init(struct target_calls *calls, struct target_job *job,
 void target_calls_fini(struct target_calls *calls)
 {
     plan_fini(&calls->incoming_plan);
+    target_verify_fini(&calls->verify);
     target_record_fini(&calls->record);
     option_report_fini(&calls->differences);
 }

@@ -15,6 +15,7 @@
 #include "target_copy.h"
 #include "target_record.h"
 #include "target_session.h"
+#include "target_verify.h"
 #include "version_record.h"
 
 /* Each is under way at most once. */
@@ -26,6 +27,7 @@ enum target_call {
     TARGET_CALL_DIGEST,
     TARGET_CALL_LOOK_UP,
     TARGET_CALL_POSITIONS,
+    TARGET_CALL_VERIFY,
     TARGET_CALL_COUNT,
 };
 
@@ -45,6 +47,7 @@ struct target_calls {
     struct version_claim version;     /* as recorded */
     uint64_t prepared_version;        /* of the records, when the source came back */
     struct option_report differences; /* of the target's families */
+    struct target_verify verify; /* of a source that compares; target_verify.h says whose what is */
 };
 
 /* The session and the copy are set by the job when it has them. */

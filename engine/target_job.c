@@ -256,7 +256,7 @@ static void take_plan(struct target_job *job, const struct message *message)
     submit_or_refuse(job, TARGET_CALL_CHECK, may, TARGET_EVENT_CHECKED);
 }
 
-/* --- actions ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static void send_message(struct target_job *job, struct message *message)
 {
@@ -275,11 +275,51 @@ static void send_message(struct target_job *job, struct message *message)
     message_release(message);
 }
 
+/* --- comparing -------------------------------------------------------------------------------- */
+
+/* The next read, when none is under way. */
+static void verify_on(struct target_job *job)
+{
+    bool compares = target_session_state(job->session) == TARGET_VERIFYING;
+    bool reads = job->calls.calls[TARGET_CALL_VERIFY].under_way;
+    if (compares && !reads && target_verify_begin(&job->calls.verify)) {
+        target_calls_submit(&job->calls, TARGET_CALL_VERIFY);
+    }
+}
+
+static void take_verify(struct target_job *job, const struct message *message)
+{
+    struct haul_error error = {0};
+    if (!is_slot_free(job)) {
+        target_job_refuse_busy(job);
+    } else if (target_verify_take(&job->calls.verify, message, &error) != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_FAILED, &error);
+    } else {
+        verify_on(job);
+    }
+}
+
+static void on_verify_read(struct target_job *job, const struct haul_error *error)
+{
+    struct message answer;
+    if (error->status != HAUL_OK) {
+        feed_error(job, TARGET_EVENT_FAILED, error);
+    } else if (target_verify_answer(&job->calls.verify, &answer)) {
+        send_message(job, &answer);
+    }
+    verify_on(job);
+}
+
+/* --- actions ---------------------------------------------------------------------------------- */
+
 static void perform(struct target_job *job, struct target_action *action)
 {
     switch (action->type) {
     case TARGET_ACTION_SEND:
         send_message(job, &action->message);
+        return;
+    case TARGET_ACTION_VERIFY:
+        take_verify(job, &action->message);
         return;
     case TARGET_ACTION_LOOK_UP:
         submit_or_refuse(job, TARGET_CALL_LOOK_UP, is_slot_free(job), TARGET_EVENT_LOOKED_UP);
@@ -407,6 +447,8 @@ void target_job_returned(const struct call *call)
         on_looked_up(job, &call->error);
     } else if (number == TARGET_CALL_POSITIONS) {
         on_positions_recorded(job, &call->error);
+    } else if (number == TARGET_CALL_VERIFY) {
+        on_verify_read(job, &call->error);
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(job);
     } else {
@@ -538,6 +580,12 @@ bool target_job_is_silent(const struct target_job *job)
     return target_session_state(job->session) == TARGET_WAITING;
 }
 
+bool target_job_compared(const struct target_job *job, uint64_t *records)
+{
+    *records = job->calls.verify.records;
+    return target_session_hello(job->session)->verify;
+}
+
 bool target_job_was_real(const struct target_job *job)
 {
     bool accepted = job->copy.started_ns > 0;
@@ -605,6 +653,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         .version = {.version = target->config_version, .authoritative = target->keep_versions},
         .peer_timeout_ms = target->link.peer_timeout_ms,
         .secret = target->secret,
+        .answers_verify = target->answers_verify,
     };
     if (migration_random(job->token, sizeof(job->token)) != HAUL_OK ||
         migration_random(job->session_id, sizeof(job->session_id)) != HAUL_OK) {

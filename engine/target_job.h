@@ -75,6 +75,8 @@ void target_job_cancel(struct target_job *job);
 bool target_job_has_ended(const struct target_job *job);
 /* Lost its source, and can be taken up again by it? Only after the end. */
 bool target_job_is_resumable(const struct target_job *job);
+/* Was it no job, but a source that compares? `*records` is what was read for it. */
+bool target_job_compared(const struct target_job *job, uint64_t *records);
 /* Is it a job that `once` may end with: one whose plan was accepted, and whose data could come or
  * had come before? */
 bool target_job_was_real(const struct target_job *job);

@@ -129,6 +129,7 @@ void target_fail(struct target_session *session, const struct haul_error *error)
     switch (session->state) {
     case TARGET_WAITING:
     case TARGET_LOOKING:
+    case TARGET_VERIFYING:
         target_refuse(session, error);
         return;
     case TARGET_GREETED:

@@ -305,7 +305,13 @@ static void end_caller(struct target_migration *target, struct target_job *calle
     char line[HAUL_LOG_LINE_BYTES_MAX / 2];
     fill_result(caller, result);
     format_outcome(result, line, sizeof(line));
-    if (result->status != HAUL_OK) {
+    uint64_t records = 0;
+    if (target_job_compared(caller, &records) && result->status == HAUL_CLOSED) {
+        char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
+        link_address_format(target_job_peer(caller), peer);
+        haul_log(target->options.log, HAUL_LOG_INFO,
+                 "%s has compared its records with %" PRIu64 " of ours", peer, records);
+    } else if (result->status != HAUL_OK) {
         log_refusal(target, target_job_peer(caller), line);
     }
     note_result(target, caller, result);

@@ -45,6 +45,33 @@ static bool check_config_versions(struct target_session *session, const haul_con
     return false;
 }
 
+/* It keeps nothing of ours while it does not ask. */
+static uint64_t verify_deadline(const struct target_session *session, uint64_t now_ns)
+{
+    return now_ns + STALL_PEER_TIMEOUTS * (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
+}
+
+/* The Welcome of a source that compares; nothing of its versions matters. */
+static void greet_verify(struct target_session *session, uint64_t now_ns)
+{
+    if (!session->options.answers_verify) {
+        target_refuse_with(session, HAUL_UNSUPPORTED, "this target does not answer comparisons",
+                           "compare by manifests: `haul verify --write-manifest`");
+        return;
+    }
+    struct message *message = target_push_message(session, MESSAGE_WELCOME);
+    message->as.welcome = session->options.welcome.as.welcome;
+    message->as.welcome.verify = true;
+    target_enter(session, TARGET_VERIFYING, verify_deadline(session, now_ns));
+}
+
+static void on_verify(struct target_session *session, const struct message *message,
+                      uint64_t now_ns)
+{
+    target_push(session, TARGET_ACTION_VERIFY)->message = *message; /* borrowed */
+    target_enter(session, TARGET_VERIFYING, verify_deadline(session, now_ns));
+}
+
 /* In a time that does not tell how much of it was right. */
 static bool check_secret(struct target_session *session, const haul_control_Hello *hello)
 {
@@ -90,13 +117,18 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
     }
     /* A job that was accepted before has moved our version on itself when it was committed. */
     if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
-        !check_is_another(session, hello) ||
-        (!hello->resume && !check_config_versions(session, hello))) {
+        !check_is_another(session, hello)) {
+        return;
+    }
+    if (hello->verify) {
+        greet_verify(session, now_ns);
+        return;
+    }
+    if (!hello->resume && !check_config_versions(session, hello)) {
         return;
     }
     (void)target_push(session, TARGET_ACTION_LOOK_UP);
     target_enter(session, TARGET_LOOKING, CLOCK_NEVER);
-    (void)now_ns;
 }
 
 /* The range is ours for good: nothing of the job can be begun again or given up. */
@@ -203,6 +235,11 @@ static void on_stop(struct target_session *session, const struct haul_error *err
         return; /* decided, or on its way to the end */
     }
     target_say_stop(session, error);
+    if (session->state == TARGET_VERIFYING) {
+        session->outcome = *error;
+        target_end(session);
+        return;
+    }
     target_keep(session, error);
     if (session->recorded) {
         haul_error_hint(
@@ -236,7 +273,10 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
 static void on_peer_stop(struct target_session *session, const haul_control_Stop *message)
 {
     struct haul_error error = {0};
-    if (session->recorded) {
+    if (session->state == TARGET_VERIFYING) {
+        haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0, "the comparison is over");
+        target_end(session);
+    } else if (session->recorded) {
         haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the source has ended its attempt: %s",
                        message->text);
         target_fail(session, &error);
@@ -246,6 +286,12 @@ static void on_peer_stop(struct target_session *session, const haul_control_Stop
         haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
         target_keep(session, &error);
     }
+}
+
+static bool is_verify(enum message_type type)
+{
+    return type == MESSAGE_VERIFY_LIST || type == MESSAGE_VERIFY_SCAN ||
+           type == MESSAGE_VERIFY_NEXT;
 }
 
 /* What was received is kept: the source can go on from there. */
@@ -292,6 +338,8 @@ static void on_message(struct target_session *session, const struct message *mes
     } else if (message->type == MESSAGE_COMMIT && session->recorded && !session->prepare_waits &&
                (state == TARGET_PREPARED || state == TARGET_GREETED)) {
         target_hand_over_on_commit(session, &message->as.commit);
+    } else if (is_verify(message->type) && state == TARGET_VERIFYING) {
+        on_verify(session, message, now_ns);
     } else if (state != TARGET_CLEARING && state != TARGET_KEEPING) {
         char text[96];
         (void)snprintf(text, sizeof(text), "message %s is out of place in state %s",
@@ -346,7 +394,10 @@ static void on_tick(struct target_session *session, const struct target_event *t
     stall_watch_note_ours(&session->stall, tick->activity, now_ns);
     check_stalled(session, now_ns);
     if (now_ns >= session->state_deadline_ns) {
-        target_fail_with(session, HAUL_TIMEOUT, "the source fell silent before its plan");
+        target_fail_with(session, HAUL_TIMEOUT,
+                         session->state == TARGET_VERIFYING
+                             ? "the source that compares asks for nothing any more"
+                             : "the source fell silent before its plan");
     } else if (has_source_waiting(session) &&
                stall_watch_must_tell(&session->stall, false, now_ns, &done)) {
         target_push_message(session, MESSAGE_WORKING)->as.working.done = done;
@@ -367,6 +418,9 @@ static void check_invariants(const struct target_session *session)
         haul_assert(session->owned); /* T4 */
     }
     haul_assert(!session->kept || !session->cleared || session->state != TARGET_KEEPING); /* T5 */
+    if (session->state == TARGET_VERIFYING) {
+        haul_assert(!session->begun && !session->recorded && !session->owned); /* T6 */
+    }
 }
 
 static void dispatch(struct target_session *session, const struct target_event *event,
@@ -409,7 +463,8 @@ static void dispatch(struct target_session *session, const struct target_event *
         target_fail(session, &event->error);
         return;
     case TARGET_EVENT_BUSY:
-        if (session->state == TARGET_LOOKING || session->state == TARGET_GREETED) {
+        if (session->state == TARGET_LOOKING || session->state == TARGET_GREETED ||
+            session->state == TARGET_VERIFYING) {
             target_refuse(session, &event->error);
         }
         return;

@@ -11,6 +11,9 @@
  *   FLUSHING --durable, digests equal / record--> RECORDING --recorded / Prepared--> PREPARED
  *   PREPARED --Commit / own--> OWNING --owned / Committed--> ENDED(OK)
  *
+ *   WAITING --Hello that compares / Welcome--> VERIFYING --request / verify--> VERIFYING
+ *   VERIFYING --Stop, failure, another job / Refused but for Stop--> ENDED   (nothing was changed)
+ *
  *   WAITING..CHECKING --refusal / Refused--> ENDED           (nothing was changed)
  *   WAITING..GREETED --Abort, nothing begun / Aborted--> ENDED
  *   GREETED..PREPARED --Abort, begun / clear--> CLEARING --cleared / Aborted--> ENDED
@@ -28,7 +31,8 @@
  *   T2 Prepared goes out only when everything sent was applied, is durable, equal and recorded
  *   T3 once PREPARED nothing is cleared but on an Abort of the source
  *   T4 ENDED(OK) only after own has succeeded
- *   T5 nothing that is to be kept is cleared, unless a cancel or an Abort of the source follows */
+ *   T5 nothing that is to be kept is cleared, unless a cancel or an Abort of the source follows
+ *   T6 a session that compares asks for nothing but VERIFY, and never ends with OK */
 #ifndef HAUL_TARGET_SESSION_H
 #define HAUL_TARGET_SESSION_H
 
@@ -77,6 +81,7 @@ struct target_event {
 
 enum target_action_type {
     TARGET_ACTION_SEND,    /* message: take it, send it, release it */
+    TARGET_ACTION_VERIFY,  /* message: a request of one that compares, borrowed as the next */
     TARGET_ACTION_LOOK_UP, /* read the records of the job that Hello names */
     TARGET_ACTION_CHECK,   /* message: the Plan, borrowed until the next event */
     TARGET_ACTION_START,   /* appliers up, links welcome */
@@ -99,6 +104,7 @@ struct target_session_options {
     struct version_claim version; /* the operator's, authoritative; else LOOKED_UP tells */
     uint32_t peer_timeout_ms;
     struct haul_slice secret; /* borrowed; none: any source may come */
+    bool answers_verify;
 };
 
 struct target_session;

@@ -6,7 +6,9 @@
 
 #include "haul/migration.h"
 
+/* All but VERIFYING in the order of a job's life. */
 #define TARGET_STATE_LIST(X)                                                       \
+    X(VERIFYING, CONNECTING, "a source compares, and there is no job")             \
     X(WAITING, CONNECTING, "the channel is up, Hello awaited")                     \
     X(LOOKING, CONNECTING, "the records of the job are being read")                \
     X(GREETED, CONNECTING, "Welcome is out, Plan awaited")                         \

@@ -144,6 +144,45 @@ static void write_decision(void)
     write_message(&message, "committed");
 }
 
+static void write_verify(void)
+{
+    struct message message;
+    message_init(&message, MESSAGE_VERIFY_LIST);
+    write_message(&message, "verify-list");
+
+    message_init(&message, MESSAGE_VERIFY_FAMILIES);
+    message.as.verify_families.families = zeroed(2, sizeof(haul_control_Family));
+    message.as.verify_families.families_count = 2;
+    message.as.verify_families.families[0] =
+        (haul_control_Family){.name = "default", .comparator = "leveldb.BytewiseComparator"};
+    write_message(&message, "verify-families");
+
+    message_init(&message, MESSAGE_VERIFY_SCAN);
+    haul_control_VerifyScan *scan = &message.as.verify_scan;
+    *scan = (haul_control_VerifyScan){.scan = 3,
+                                      .family = "default",
+                                      .ranges_count = 1,
+                                      .ranges = zeroed(1, sizeof(*scan->ranges)),
+                                      .single = true,
+                                      .continues = true,
+                                      .after = message_bytes(slice_of("after", 5))};
+    scan->ranges[0].start = message_bytes(slice_of("a", 1));
+    write_message(&message, "verify-scan");
+
+    message_init(&message, MESSAGE_VERIFY_NEXT);
+    message.as.verify_next.scan = 3;
+    write_message(&message, "verify-next");
+
+    message_init(&message, MESSAGE_VERIFY_PIECES);
+    haul_control_VerifyPieces *pieces = &message.as.verify_pieces;
+    *pieces = (haul_control_VerifyPieces){
+        .scan = 3, .pieces_count = 2, .pieces = zeroed(2, sizeof(*pieces->pieces)), .ended = true};
+    pieces->pieces[0] = (haul_control_VerifyPiece){.records = 64, .bytes = 1 << 20, .low = 64};
+    pieces->pieces[1] = (haul_control_VerifyPiece){
+        .records = 1, .high = UINT64_MAX, .key = message_bytes(slice_of("key", 3)), .key_size = 3};
+    write_message(&message, "verify-pieces");
+}
+
 static void set_range(struct key_range *range, const char *start, const char *end)
 {
     enum haul_status status =
@@ -196,4 +235,5 @@ void corpus_message(void)
     write_plan("plan-ranges", three, 2);
     write_answers();
     write_decision();
+    write_verify();
 }

@@ -32,5 +32,6 @@ void corpus_journal(void);
 void corpus_ownership(void);
 void corpus_batch(void);
 void corpus_control_frame(void);
+void corpus_verify(void);
 
 #endif

@@ -114,7 +114,11 @@ static void take_actions(struct script *script)
 {
     struct target_action action;
     while (target_session_action(script->session, &action)) {
+        bool verifies = target_session_hello(script->session)->verify;
+        bool of_a_job = action.type != TARGET_ACTION_SEND && action.type != TARGET_ACTION_VERIFY &&
+                        action.type != TARGET_ACTION_STOP && action.type != TARGET_ACTION_END;
         haul_assert(!script->ended && !script->asked[action.type]);
+        haul_assert(!verifies || !of_a_job);
         switch (action.type) {
         case TARGET_ACTION_SEND:
             check_message(script, &action.message);
@@ -139,6 +143,9 @@ static void take_actions(struct script *script)
         case TARGET_ACTION_RECORD:
         case TARGET_ACTION_KEEP:
             script->asked[action.type] = true;
+            break;
+        case TARGET_ACTION_VERIFY:
+            haul_assert(verifies);
             break;
         case TARGET_ACTION_START:
         case TARGET_ACTION_STOP:
@@ -189,6 +196,7 @@ static void feed_hello(struct script *script)
     message.as.hello.job.size = (script->a & 8) != 0 ? 1 : HAUL_JOB_BYTES;
     message.as.hello.source_identity.size = (script->a & 16) != 0 ? 0 : 6;
     memcpy(message.as.hello.source_identity.bytes, "source", 6);
+    message.as.hello.verify = (script->a & 0x60) == 0x60;
     message.as.hello.config_version = version_of(script->b);
     message.as.hello.epoch = EPOCH;
     feed_message(script, &message);
@@ -228,7 +236,7 @@ static void feed_plan(struct script *script)
 static void feed_other(struct script *script)
 {
     struct message message;
-    message_init(&message, (enum message_type)(1 + script->a % MESSAGE_WORKING));
+    message_init(&message, (enum message_type)(1 + script->a % MESSAGE_VERIFY_PIECES));
     enum message_type type = message.type;
     bool own_step = type == MESSAGE_HELLO || type == MESSAGE_PLAN || type == MESSAGE_PREPARE ||
                     type == MESSAGE_COMMIT || type == MESSAGE_ABORT || type == MESSAGE_STOP;
@@ -440,7 +448,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cursor input = cursor_of(data, size);
     struct script script = {.now_ns = NS_PER_S, .channel_up = true};
     struct target_session_options options = {.version = {CONFIG_VERSION, true},
-                                             .peer_timeout_ms = PEER_TIMEOUT_MS};
+                                             .peer_timeout_ms = PEER_TIMEOUT_MS,
+                                             .answers_verify = true};
     message_init(&options.welcome, MESSAGE_WELCOME);
     expect_status(target_session_create(&options, script.now_ns, &script.session), HAUL_OK);
     for (int i = 0; i < EVENTS_MAX && cursor_left(&input) > 0; i++) {

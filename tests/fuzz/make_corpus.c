@@ -74,5 +74,6 @@ int main(int argc, char **argv)
     corpus_ownership();
     corpus_batch();
     corpus_control_frame();
+    corpus_verify();
     return 0;
 }

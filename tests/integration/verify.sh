@@ -145,6 +145,188 @@ test_verify__against_a_running_receiver__what_it_has() {
     end_process "$receiver_pid" || true
 }
 
+# --- against a receiver -----------------------------------------------------------------------------
+
+# receive [COMMAND...]: a and b of two databases, which differ by the commands, and a receiver over b.
+receive() {
+    pair "$@"
+    # What `cp` has made is another database from here on.
+    rm b/IDENTITY
+    "$maker" b 'use other' 'put zz x' 'delete zz' flush
+    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+}
+
+end_receiver() {
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
+# proxy PLACE HARM [VICTIM]: in front of the receiver; sets proxy_address.
+proxy() {
+    mkfifo proxy.pipe
+    "$build/tests/fault_proxy" "$receiver_address" "$1" "$2" "$work/mark" ${3:+"$3"} >proxy.pipe 2>proxy.err &
+    read -r _ _ proxy_address <proxy.pipe
+}
+
+# differs_remotely PATTERN [OPTION...]
+differs_remotely() {
+    local pattern=$1
+    shift
+    run 6 "$haul" verify --db a --to "$receiver_address" "$@"
+    one_error "$pattern"
+}
+
+test_verify_to__equal__exit_0_and_nothing_is_changed() {
+    receive
+    find b -type f ! -name 'LOG*' -exec sha256sum {} + | sort >before
+    run 0 "$haul" verify --db a --to "$receiver_address" --json
+    equal "$(json .equal)" true
+    equal "$(json '.families_with | map(.records) | add')" 6000
+    equal "$(json '.families[0].digest')" "$(json '.families_with[0].digest')"
+    find b -type f ! -name 'LOG*' -exec sha256sum {} + | sort >after
+    cmp before after || fail 'the target was changed'
+    kill -0 "$receiver_pid" || fail 'the receiver has ended'
+    end_receiver
+}
+
+test_verify_to__differences__the_first_key_is_named() {
+    receive 'put key00001234 x' 'delete key00002000' 'put key00003000a x'
+    differs_remotely "'default' the first; the first key is key00001234, with another value"
+    differs_remotely 'the first key is key00002000, only in --db' --range key00001235:
+    differs_remotely 'the first key is key00003000a, only on the receiver' --range key00002001:
+    run 0 "$haul" verify --db a --to "$receiver_address" --range key00003001: --range :key00001234
+    run 0 "$haul" verify --db a --to "$receiver_address" --cf other
+    run 3 "$haul" verify --db a --to "$receiver_address" --cf nothing
+    one_error "no column family named 'nothing'"
+    end_receiver
+}
+
+test_verify_to__difference_at_the_ends__named() {
+    receive 'put \e x' 'use other' 'delete key00000999'
+    differs_remotely "2 column families, 'default' the first; the first key is , only on the receiver"
+    differs_remotely "the first key is key00000999, only in --db" --cf other
+    end_receiver
+}
+
+test_verify_to__family_of_one_side__named() {
+    receive 'create third' 'fill key 10 50'
+    differs_remotely "1 column family, 'third' the first; the first key is key00000000, only on the receiver"
+    end_receiver
+}
+
+test_verify_to__backward_order__the_first_in_that_order() {
+    options=('options comparator=rocksdb.ReverseBytewiseComparator')
+    receive 'put key00000100 x' 'put key00004000 x'
+    options=()
+    differs_remotely 'the first key is key00004000, with another value'
+    run 3 "$haul" verify --db a --to "$receiver_address" --prefix key
+    one_error 'it has no ranges of bytes'
+    end_receiver
+}
+
+test_verify_to__after_a_job__equal() {
+    pair
+    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    run 0 "$haul" send --db a --to "$receiver_address" --transport tcp
+    run 0 "$haul" verify --db a --to "$receiver_address"
+    end_receiver
+}
+
+# Small answers of some MB each: the connection is lost in the second one.
+test_verify_to__connection_lost_in_the_middle__goes_on() {
+    rm -rf a b
+    "$maker" a 'fill key 30000 500'
+    cp -r a b
+    rm b/IDENTITY
+    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    proxy control.down.stream.5000 cut
+    run 0 "$haul" verify --db a --to "$proxy_address" --json
+    [[ -e mark ]] || fail 'the connection was not cut'
+    equal "$(json .equal)" true
+    equal "$(json '.families_with[0].records')" 30000
+    grep -q 'trying again' "$work/err" || fail 'no word about it'
+    end_receiver
+}
+
+# Both sides begin anew when they had parted already.
+test_verify_to__connection_lost_behind_a_difference__all_is_counted() {
+    rm -rf a b
+    "$maker" a 'fill key 30000 500'
+    cp -r a b
+    rm b/IDENTITY
+    "$maker" b 'put key00000002 x'
+    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    proxy control.down.stream.5000 cut
+    run 6 "$haul" verify --db a --to "$proxy_address" --json
+    [[ -e mark ]] || fail 'the connection was not cut'
+    one_error 'the first key is key00000002, with another value'
+    equal "$(json '[.families[0].records, .families_with[0].records] | join(" ")')" '30000 30000'
+    end_receiver
+}
+
+# A job comes first; the comparison is told to try again, and does.
+test_verify_to__job_begins_meanwhile__job_first_then_equal() {
+    local verify code=0
+    receive
+    proxy control.down.17.4 stop "$work/victim"
+    "$haul" verify --db a --to "$proxy_address" --peer-timeout 60s >"$work/out" 2>"$work/err" &
+    verify=$!
+    echo "$verify" >victim
+    timeout "$limit" bash -c 'until [[ -e mark ]]; do sleep 0.02; done' || fail 'it was not stopped'
+    run 0 "$haul" send --db a --cf other --overwrite --to "$receiver_address" --transport tcp
+    kill -CONT "$verify"
+    end_process "$verify" || code=$?
+    equal "$code" 0
+    grep -q '^equal$' "$work/out" || fail 'no result'
+    end_receiver
+}
+
+test_verify_to__job_runs__busy() {
+    local send
+    receive
+    proxy control.down.8.0 stall
+    "$haul" send --db a --cf default --overwrite --to "$proxy_address" --transport tcp 2>send.err >send.out &
+    send=$!
+    timeout "$limit" bash -c 'until [[ -e mark ]]; do sleep 0.02; done' || fail 'it did not stall'
+    run 5 "$haul" verify --db a --to "$receiver_address" --retry 1s --json
+    equal "$(json .error.code)" BUSY
+    equal "$(json .error.retryable)" true
+    kill -9 "$send"
+    end_receiver
+}
+
+test_verify_to__signal__ends_and_says_so() {
+    local verify code=0
+    receive
+    proxy control.down.20.4 stall
+    "$haul" verify --db a --to "$proxy_address" >"$work/out" 2>"$work/err" &
+    verify=$!
+    timeout "$limit" bash -c 'until [[ -e mark ]]; do sleep 0.02; done' || fail 'it did not stall'
+    kill -TERM "$verify"
+    end_process "$verify" || code=$?
+    equal "$code" 143
+    end_receiver
+}
+
+test_verify_to__nobody_there__temporary() {
+    pair
+    run 5 "$haul" verify --db a --to 127.0.0.1:1 --retry 1s --json
+    equal "$(json .error.code)" REFUSED
+}
+
+test_verify_to__its_own_receiver__refused() {
+    receive
+    run 3 "$haul" verify --db b --to "$receiver_address"
+    one_error 'the target is the source itself'
+    end_receiver
+}
+
+test_verify_to__with_another_comparison__usage() {
+    run 2 "$haul" verify --db a --to 127.0.0.1:1 --with b
+    one_error '--to goes without'
+}
+
 test_verify__manifest_cannot_be_written__named_with_the_reason() {
     local name
     pair
@@ -190,7 +372,7 @@ test_verify__something_behind_the_manifest__refused() {
 test_verify__options_that_exclude_each_other__named() {
     pair
     run 2 "$haul" verify --db a
-    one_error 'needs --with DIR, --manifest FILE, --write-manifest FILE or --ledger FILE'
+    one_error 'needs --with DIR, --to ADDR:PORT, --manifest FILE, --write-manifest FILE or --ledger FILE'
     run 2 "$haul" verify --db a --ledger l --with b
     one_error '--ledger goes without --with'
     run 2 "$haul" verify --db a --ledger l --write-manifest m

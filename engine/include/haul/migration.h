@@ -160,6 +160,9 @@ struct haul_target_options {
     /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a
      * job nor end `once`. It travels in the clear. None: any source. */
     struct haul_slice secret;
+    /* Sources may compare their records with those here (haul/verify.h) while no job runs: they
+     * read, and learn digests and keys. */
+    bool answers_verify;
     bool keep_versions;
     uint64_t config_version;
     struct haul_hooks hooks;

@@ -70,6 +70,43 @@ enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_
                                               struct haul_verify_difference *difference,
                                               struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Another database, behind a target that answers comparisons (haul_target_options). */
+struct haul_verify_remote_options {
+    const char *to;           /* ADDR:PORT of the target */
+    struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
+    uint32_t peer_timeout_ms; /* 0: the default */
+    /* For so long a target that cannot be reached, or is busy with a job, is tried again, and a
+     * lost connection is taken up where both were equal; 0: 30 s. */
+    uint32_t retry_max_ms;
+    /* What to compare, asked and told as in a scan; there are no pieces. */
+    struct haul_verify_options what;
+    const struct haul_log *log;
+};
+
+struct haul_verify_remote_result {
+    struct haul_family_result ours[HAUL_FAMILY_COUNT_MAX];
+    size_t our_count;
+    struct haul_family_result theirs[HAUL_FAMILY_COUNT_MAX];
+    size_t their_count;
+    /* Of the first family that differs, `a` being ours. No key: none differs, or which it is cannot
+     * be told (another order than that of bytes; the key is freed by the caller). */
+    bool has_difference;
+    struct haul_verify_difference difference;
+    uint32_t retries;
+};
+
+/* Read both databases, each on its own host, and compare: only digests travel. Nothing is changed
+ * on either side. Each reads what it has by then: what is written meanwhile to a database in use
+ * may count or not. haul_verify_differences judges the result.
+ * Errors: INVALID, NOT_FOUND (a family, the name of the host), UNSUPPORTED (the target does not
+ * answer comparisons; ranges in a family that is not ordered by bytes), MISMATCH (the target is
+ * this database), AUTH, BUSY, TIMEOUT, CLOSED, REFUSED, UNREACHABLE, STOPPED, those of both stores.
+ * Thread: any; it returns when all is read. */
+enum haul_status haul_verify_remote(struct haul_store *store,
+                                    const struct haul_verify_remote_options *options,
+                                    struct haul_verify_remote_result *result,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
 #ifdef __cplusplus
 }
 #endif

@@ -43,7 +43,8 @@ static inline void drop_action(void)
 static inline void start_with(uint64_t config_version, bool known)
 {
     struct target_session_options options = {.version = {config_version, known},
-                                             .peer_timeout_ms = PEER_TIMEOUT_MS};
+                                             .peer_timeout_ms = PEER_TIMEOUT_MS,
+                                             .answers_verify = true};
     message_init(&options.welcome, MESSAGE_WELCOME);
     options.welcome.as.welcome.slot_count = 64;
     options.welcome.as.welcome.target_identity.size = 8;

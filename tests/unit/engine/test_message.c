@@ -176,6 +176,50 @@ static void fill_working(haul_control_Working *working)
     working->done = UINT64_MAX - 3;
 }
 
+static void fill_verify_list(haul_control_VerifyList *list)
+{
+    (void)list; /* it has no fields */
+}
+
+static void fill_verify_families(haul_control_VerifyFamilies *families)
+{
+    families->families = zeroed(2, sizeof(*families->families));
+    families->families_count = 2;
+    FILL(families->families[0].name, 0xff);
+    FILL(families->families[1].comparator, 'c');
+}
+
+static void fill_verify_scan(haul_control_VerifyScan *scan)
+{
+    *scan = (haul_control_VerifyScan){.scan = UINT32_MAX,
+                                      .ranges_count = 2,
+                                      .ranges = zeroed(2, sizeof(*scan->ranges)),
+                                      .single = true,
+                                      .continues = true,
+                                      .range = 1};
+    FILL(scan->family, 'f');
+    scan->ranges[0].start = bytes_of("a");
+    scan->ranges[1].end = message_bytes(slice_of("\0\xff\0", 3));
+    scan->after = bytes_of("after");
+}
+
+static void fill_verify_next(haul_control_VerifyNext *next)
+{
+    next->scan = UINT32_MAX - 1;
+}
+
+static void fill_verify_pieces(haul_control_VerifyPieces *pieces)
+{
+    *pieces = (haul_control_VerifyPieces){.scan = 7,
+                                          .pieces_count = 2,
+                                          .pieces = zeroed(2, sizeof(*pieces->pieces)),
+                                          .ended = true};
+    pieces->pieces[0] = (haul_control_VerifyPiece){
+        .records = 1, .bytes = 2, .low = UINT64_MAX, .high = 3, .range = 4, .key_size = 5};
+    pieces->pieces[0].key = bytes_of("key");
+    pieces->pieces[1].records = UINT64_MAX;
+}
+
 /* The sample of a type in `message`. */
 static void fill(unsigned type)
 {
@@ -229,7 +273,7 @@ static void test_message_decode__every_type__encodes_to_the_same_bytes(void)
 {
     for (unsigned type = 1; type <= MESSAGE_COUNT; type++) {
         struct haul_slice bytes = sample(type);
-        check(bytes.size > 0);
+        check(bytes.size > 0 || type == MESSAGE_VERIFY_LIST);
         check_status(decode(type, bytes.data, bytes.size), HAUL_OK);
         check_equal(decoded.type, type);
         check_encodes_to(&decoded, bytes);

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_peer.c — Hello of a source that compares, and what comes back. */
+#include "verify_peer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "haul/migration.h"
+#include "journal.h"
+#include "migration_thread.h"
+
+static uint64_t now_ns(const struct verify_peer *peer)
+{
+    return clock_now_ns(peer->options.clock);
+}
+
+enum haul_status verify_peer_init(struct verify_peer *peer,
+                                  const struct verify_peer_options *options, const char *to,
+                                  struct haul_error *error)
+{
+    memset(peer, 0, sizeof(*peer));
+    peer->options = *options;
+    return link_addresses_parse(to, &peer->addresses, error);
+}
+
+/* --- the channel ------------------------------------------------------------------------------ */
+
+static void drop_channel(struct verify_peer *peer)
+{
+    if (peer->channel != NULL) {
+        poll_group_remove_control(peer->options.group, peer->channel);
+        control_channel_destroy(peer->channel);
+    }
+    peer->channel = NULL;
+    peer->answered = false;
+    peer->greeted = false;
+}
+
+void verify_peer_close(struct verify_peer *peer)
+{
+    if (peer->greeted) {
+        struct message message;
+        struct haul_error ignored;
+        message_init(&message, MESSAGE_STOP);
+        (void)snprintf(message.as.stop.text, sizeof(message.as.stop.text), "compared");
+        if (verify_peer_send(peer, &message, &ignored) != HAUL_OK) {
+            haul_log(peer->options.log, HAUL_LOG_DEBUG, "%s", ignored.text);
+        }
+    }
+    drop_channel(peer);
+}
+
+static enum haul_status connect_once(struct verify_peer *peer, struct haul_error *error)
+{
+    struct link_config config = {.options = {.peer_timeout_ms = peer->options.peer_timeout_ms},
+                                 .clock = peer->options.clock,
+                                 .log = peer->options.log};
+    struct link_ticket ticket = {.version_min = 0};
+    enum haul_status status = control_channel_connect(&peer->addresses.items[peer->addresses.at],
+                                                      &ticket, &config, &peer->channel, error);
+    if (status != HAUL_OK) {
+        peer->channel = NULL;
+        return status;
+    }
+    return poll_group_add_control(peer->options.group, peer->channel);
+}
+
+enum haul_status verify_peer_open(struct verify_peer *peer, struct haul_error *error)
+{
+    enum haul_status status;
+    drop_channel(peer);
+    do {
+        status = connect_once(peer, error);
+    } while (status != HAUL_OK && link_addresses_next(&peer->addresses));
+    peer->heard_ns = now_ns(peer);
+    return status;
+}
+
+enum haul_status verify_peer_send(struct verify_peer *peer, struct message *message,
+                                  struct haul_error *error)
+{
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    enum haul_status status = peer->channel == NULL ? HAUL_CLOSED : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = message_encode(message, &bytes, &size);
+    }
+    if (status == HAUL_OK) {
+        status = control_channel_send(peer->channel, (uint16_t)message->type, bytes, size);
+    }
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, NULL, 0, "cannot send %s", message_name(message->type));
+    }
+    free(bytes);
+    message_release(message);
+    return status;
+}
+
+/* --- greeting --------------------------------------------------------------------------------- */
+
+static enum haul_status send_hello(struct verify_peer *peer, struct haul_error *error)
+{
+    struct message message;
+    message_init(&message, MESSAGE_HELLO);
+    haul_control_Hello *hello = &message.as.hello;
+    hello->wire_version = MESSAGE_WIRE_VERSION;
+    hello->journal_version = JOURNAL_FORMAT_VERSION;
+    (void)snprintf(hello->software, sizeof(hello->software), "haul %s", HAUL_RELEASE);
+    hello->verify = true;
+    hello->job.size = HAUL_JOB_BYTES;
+    if (migration_random(hello->job.bytes, HAUL_JOB_BYTES) != HAUL_OK) {
+        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for a comparison");
+    }
+    size_t size = strnlen(peer->options.identity, sizeof(hello->source_identity.bytes));
+    hello->source_identity.size = (pb_size_t)size;
+    memcpy(hello->source_identity.bytes, peer->options.identity, size);
+    hello->peer_timeout_ms = peer->options.peer_timeout_ms;
+    hello->secret.size = (pb_size_t)peer->options.secret.size;
+    if (hello->secret.size > 0) {
+        memcpy(hello->secret.bytes, peer->options.secret.data, hello->secret.size);
+    }
+    return verify_peer_send(peer, &message, error);
+}
+
+static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_Welcome *welcome,
+                                   struct haul_error *error)
+{
+    if (!welcome->verify) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                       "the target's release does not answer comparisons");
+        haul_error_hint(error, "install the same release of haul on both sides, or compare by "
+                               "manifests: `haul verify --write-manifest`");
+        return HAUL_UNSUPPORTED;
+    }
+    control_channel_note_peer_timeout(peer->channel, welcome->peer_timeout_ms);
+    peer->greeted = true;
+    return HAUL_OK;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static enum haul_status on_refused(const haul_control_Refused *refused, struct haul_error *error)
+{
+    enum haul_status status = message_status(refused->status, HAUL_PROTOCOL);
+    haul_error_set(error, status, NULL, 0, "the target refused: %s", refused->text);
+    if (refused->hint[0] != '\0') {
+        haul_error_hint(error, "%s", refused->hint);
+    }
+    return status;
+}
+
+/* OK: `message` is for the caller. */
+static enum haul_status on_message(struct verify_peer *peer, struct message *message,
+                                   struct haul_error *error)
+{
+    switch (message->type) {
+    case MESSAGE_WELCOME:
+        return on_welcome(peer, &message->as.welcome, error);
+    case MESSAGE_REFUSED:
+        return on_refused(&message->as.refused, error);
+    case MESSAGE_STOP:
+        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the target ends: %s",
+                              message->as.stop.text);
+    case MESSAGE_WORKING:
+        return HAUL_AGAIN;
+    case MESSAGE_VERIFY_FAMILIES:
+    case MESSAGE_VERIFY_PIECES:
+        if (peer->greeted) {
+            return HAUL_OK;
+        }
+        break;
+    default:
+        break;
+    }
+    return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "message %s of the target is out of place",
+                          message_name(message->type));
+}
+
+/* A host may have addresses on which nobody listens. */
+static enum haul_status on_closed(struct verify_peer *peer, const struct haul_error *reason,
+                                  struct haul_error *error)
+{
+    bool answered = peer->answered;
+    drop_channel(peer);
+    *error = *reason;
+    if (!answered && link_addresses_next(&peer->addresses) &&
+        verify_peer_open(peer, error) == HAUL_OK) {
+        return HAUL_AGAIN;
+    }
+    return error->status;
+}
+
+static enum haul_status on_event(struct verify_peer *peer, const struct control_event *event,
+                                 struct message *message, struct haul_error *error)
+{
+    if (event->type == CONTROL_CLOSED) {
+        return on_closed(peer, &event->error, error);
+    }
+    peer->heard_ns = now_ns(peer);
+    if (event->type == CONTROL_CONNECTED) {
+        control_channel_trust(peer->channel);
+        link_addresses_found(&peer->addresses);
+        peer->answered = true;
+        enum haul_status status = send_hello(peer, error);
+        return status == HAUL_OK ? HAUL_AGAIN : status;
+    }
+    enum haul_status status = message_decode(event->message_type, event->body, message, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = on_message(peer, message, error);
+    if (status != HAUL_OK) {
+        message_release(message);
+    }
+    return status;
+}
+
+enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *message,
+                                  struct haul_error *error)
+{
+    struct control_event event;
+    enum haul_status status = HAUL_AGAIN;
+    while (status == HAUL_AGAIN && peer->channel != NULL &&
+           control_channel_poll(peer->channel, &event)) {
+        status = on_event(peer, &event, message, error);
+    }
+    uint64_t limit_ns = (uint64_t)peer->options.peer_timeout_ms * NS_PER_MS;
+    bool waits = status == HAUL_AGAIN && peer->channel != NULL && peer->answered && !peer->greeted;
+    return waits && now_ns(peer) - peer->heard_ns > limit_ns
+               ? haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the target does not answer Hello")
+               : status;
+}

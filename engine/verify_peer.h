@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_peer.h — the connection of a comparison to the other database's target: greeting,
+ * requests, answers. One attempt; whoever compares tries again.
+ *
+ * Thread: its owner's; nothing blocks but the resolution of the name. */
+#ifndef HAUL_VERIFY_PEER_H
+#define HAUL_VERIFY_PEER_H
+
+#include "control_channel.h"
+#include "message.h"
+#include "poll_group.h"
+
+struct verify_peer_options {
+    const char *identity; /* of our database */
+    uint32_t peer_timeout_ms;
+    struct haul_slice secret;
+    const struct haul_log *log;
+    const struct haul_clock *clock;
+    struct poll_group *group;
+};
+
+struct verify_peer {
+    struct verify_peer_options options;
+    struct link_addresses addresses;
+    struct control_channel *channel; /* NULL: not connected */
+    bool answered;                   /* the address leads to somebody */
+    bool greeted;                    /* Welcome has come */
+    uint64_t heard_ns;               /* when the last message came */
+};
+
+/* Errors: INVALID, NOT_FOUND (the name). */
+enum haul_status verify_peer_init(struct verify_peer *peer,
+                                  const struct verify_peer_options *options, const char *to,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* Say Stop when it was greeted, and close. */
+void verify_peer_close(struct verify_peer *peer);
+
+/* Connect, and say Hello. Errors: those of control_channel_connect. */
+enum haul_status verify_peer_open(struct verify_peer *peer,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The next message, which the caller releases: WELCOME once, VERIFY_FAMILIES, VERIFY_PIECES.
+ * Errors: AGAIN (none now); of the path: CLOSED, TIMEOUT, REFUSED, UNREACHABLE, BUSY; UNSUPPORTED
+ * (the target does not compare), PROTOCOL, whatever the target refuses with. */
+enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *message,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Send a request and release it. Errors: CLOSED, NO_MEMORY, INVALID (too large). */
+enum haul_status verify_peer_send(struct verify_peer *peer, struct message *message,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

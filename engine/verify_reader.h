@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_reader.h — reads ranges of one column family piece by piece, for a comparison with another
+ * database. Where a piece ends depends on what the records hold, so both databases have the same
+ * pieces up to their first difference.
+ *
+ * Between two reads nothing of the store is held: a reader is a place in it, and a database that
+ * waits for its peer pins nothing. Each read sees the store as it is then.
+ *
+ * Ownership: ranges are borrowed for the life of the reader, keys of a chunk are the chunk's.
+ * Thread: one at a time. */
+#ifndef HAUL_VERIFY_READER_H
+#define HAUL_VERIFY_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "call_steps.h"
+#include "digest.h"
+#include "haul/migration.h"
+#include "haul/store.h"
+
+enum {
+    VERIFY_PIECE_RECORDS = 64,       /* on average */
+    VERIFY_PIECE_COUNT_MAX = 1024,   /* of a chunk */
+    VERIFY_KEY_BYTES_MAX = 64 << 10, /* of a chunk's keys, or one longer key */
+    VERIFY_READ_BYTES_MAX = 4 << 20, /* of records that a chunk is made from, or one larger one */
+    VERIFY_READ_RECORDS_MAX = 64 << 10,
+    VERIFY_WIRE_KEY_BYTES_MAX = 8 << 10, /* so much of a key goes over the wire */
+};
+
+/* A place in the ranges: behind `key` in the range, or at its start. */
+struct verify_place {
+    size_t range;
+    bool behind_key;
+    struct haul_slice key; /* malloc'ed by whoever keeps it */
+};
+
+struct verify_piece {
+    struct digest digest;
+    size_t range;
+    struct haul_slice
+        key; /* the last one; malloc'ed. Empty when keys are not wanted, and of a piece
+                            * that its range ends */
+    bool ends_range;
+};
+
+/* Pieces that one read has brought. */
+struct verify_chunk {
+    struct verify_piece pieces[VERIFY_PIECE_COUNT_MAX];
+    size_t count;
+    bool ended; /* there are no more */
+};
+
+struct verify_reader {
+    struct haul_store *store;
+    uint32_t family_id;
+    const struct haul_range *ranges;
+    size_t range_count;
+    bool single;    /* each record is a piece */
+    bool with_keys; /* of pieces */
+    struct verify_place place;
+    size_t key_capacity;
+    struct digest begun; /* the piece that `place` lies in */
+    bool ended;
+};
+
+struct verify_reading {
+    const char *family;
+    const struct haul_range *ranges; /* none: everything */
+    size_t range_count;
+    bool single;
+    bool with_keys;
+    const struct verify_place *from; /* NULL: from the start; copied */
+};
+
+/* Errors: NOT_FOUND (the family), INVALID (no such range), UNSUPPORTED (ranges in a family that is
+ * not ordered by bytes), NO_MEMORY, those of the store. A failed init needs no fini. */
+enum haul_status verify_reader_init(struct verify_reader *reader, struct haul_store *store,
+                                    const struct verify_reading *reading,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+void verify_reader_fini(struct verify_reader *reader);
+
+/* Read the next chunk, which is empty and gets none or some pieces. `steps` may be NULL.
+ * Errors: STOPPED (a step was not to be taken), NO_MEMORY, those of the store. */
+enum haul_status verify_reader_next(struct verify_reader *reader, const struct haul_steps *steps,
+                                    struct verify_chunk *chunk,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Free the keys, and empty it. */
+void verify_chunk_clear(struct verify_chunk *chunk);
+
+/* Copy a key; `*copy` is freed before. False: no memory. */
+bool verify_key_copy(struct haul_slice key, struct haul_slice *copy);
+void verify_key_free(struct haul_slice *key);
+
+#endif

@@ -1,0 +1,701 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_remote.c — a comparison with a database behind a target: family by family, both sides read
+ * at the same time, and begin again behind what was equal when the connection was lost.
+ *
+ *   call worker: our pieces --\
+ *                              verify_compare
+ *   target:      its pieces --/
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call_worker.h"
+#include "clock.h"
+#include "haul/verify.h"
+#include "key_range.h"
+#include "retry_limit.h"
+#include "stall_watch.h"
+#include "verify_compare.h"
+#include "verify_peer.h"
+
+enum {
+    ASKED_MAX = 4,      /* answers asked for in advance */
+    WAITING_MAX = 4096, /* pieces of a side that wait for the other's */
+    LOOP_INTERVAL_MS = 100,
+    RETRY_MS_DEFAULT = 30000,
+};
+
+/* One column family, on the sides that have it. */
+struct remote_family {
+    const struct haul_family *ours;    /* NULL: only theirs */
+    const haul_control_Family *theirs; /* NULL: only ours */
+};
+
+struct verify_remote {
+    struct haul_store *store;
+    struct haul_verify_remote_options options; /* resolved */
+    struct haul_verify_remote_result *result;
+    struct poll_group *group;
+    struct call_worker *worker;
+    struct verify_peer peer;
+    struct retry_limit retry;
+    struct haul_family *families; /* ours */
+    size_t family_count;
+    struct message theirs; /* VERIFY_FAMILIES */
+    /* The scan that runs. */
+    struct verify_compare compare;
+    struct remote_family family;
+    bool ours_begun; /* `reader` is one */
+    struct verify_reader reader;
+    struct verify_chunk *chunk;
+    struct call call;
+    struct call_steps steps;
+    uint32_t scan;
+    uint32_t asked;
+    uint64_t asked_ns; /* when the oldest answer that is owed was asked for, or the last one came */
+    uint64_t records;  /* of families before this one, on the larger side */
+    uint64_t bytes;
+};
+
+static uint64_t now_ns(void)
+{
+    return clock_now_ns(&clock_monotonic);
+}
+
+static enum haul_status no_memory(struct haul_error *error)
+{
+    return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to verify");
+}
+
+/* Of the path, or of a target that has something else to do: worth another attempt. */
+static bool is_path_status(enum haul_status status)
+{
+    return status == HAUL_CLOSED || status == HAUL_TIMEOUT || status == HAUL_REFUSED ||
+           status == HAUL_UNREACHABLE || status == HAUL_BUSY;
+}
+
+/* --- our side --------------------------------------------------------------------------------- */
+
+static void call_read(void *context, struct haul_error *error)
+{
+    struct verify_remote *remote = context;
+    error->status = verify_reader_next(&remote->reader, &remote->steps.steps, remote->chunk, error);
+}
+
+static void read_on(struct verify_remote *remote)
+{
+    bool wanted = remote->ours_begun && !remote->reader.ended && !remote->call.under_way &&
+                  verify_compare_waiting(&remote->compare, VERIFY_OURS) < WAITING_MAX;
+    if (wanted) {
+        call_steps_begin(&remote->steps);
+        call_worker_submit(remote->worker, &remote->call);
+    }
+}
+
+static enum haul_status poll_ours(struct verify_remote *remote, struct haul_error *error)
+{
+    if (call_worker_result(remote->worker) == NULL) {
+        return HAUL_OK;
+    }
+    if (remote->call.error.status != HAUL_OK) {
+        *error = remote->call.error;
+        verify_chunk_clear(remote->chunk);
+        return error->status;
+    }
+    enum haul_status status = verify_compare_put(&remote->compare, VERIFY_OURS, remote->chunk);
+    verify_chunk_clear(remote->chunk);
+    return status == HAUL_OK ? status : no_memory(error);
+}
+
+/* Nobody waits for what our read brings. */
+static void end_reading(struct verify_remote *remote)
+{
+    call_steps_end(&remote->steps);
+    while (remote->call.under_way) {
+        (void)poll_group_wait(remote->group, call_worker_result(remote->worker) != NULL,
+                              clock_deadline_ns(&clock_monotonic, LOOP_INTERVAL_MS));
+    }
+    if (remote->chunk != NULL) {
+        verify_chunk_clear(remote->chunk);
+    }
+    if (remote->ours_begun) {
+        verify_reader_fini(&remote->reader);
+    }
+    remote->ours_begun = false;
+}
+
+/* --- their side ------------------------------------------------------------------------------- */
+
+static enum haul_status ask_on(struct verify_remote *remote, struct haul_error *error)
+{
+    bool begun = remote->family.theirs != NULL && remote->scan > 0;
+    while (begun && remote->asked < ASKED_MAX && !remote->compare.queues[VERIFY_THEIRS].ended &&
+           verify_compare_waiting(&remote->compare, VERIFY_THEIRS) < WAITING_MAX) {
+        struct message message;
+        message_init(&message, MESSAGE_VERIFY_NEXT);
+        message.as.verify_next.scan = remote->scan;
+        enum haul_status status = verify_peer_send(&remote->peer, &message, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+        remote->asked_ns = remote->asked == 0 ? now_ns() : remote->asked_ns;
+        remote->asked++;
+    }
+    return HAUL_OK;
+}
+
+static enum haul_status take_piece(const haul_control_VerifyPiece *from, struct verify_piece *to)
+{
+    *to = (struct verify_piece){.digest = {.count = from->records,
+                                           .bytes = from->bytes,
+                                           .low = from->low,
+                                           .high = from->high},
+                                .range = from->range};
+    return from->key == NULL || verify_key_copy(message_slice(from->key), &to->key)
+               ? HAUL_OK
+               : HAUL_NO_MEMORY;
+}
+
+/* A chunk of ours has room for what a target of ours sends; others may send more. */
+static enum haul_status put_theirs(struct verify_remote *remote,
+                                   const haul_control_VerifyPieces *pieces)
+{
+    enum haul_status status = HAUL_OK;
+    struct verify_chunk *chunk = calloc(1, sizeof(*chunk));
+    if (chunk == NULL) {
+        return HAUL_NO_MEMORY;
+    }
+    for (size_t i = 0; i < pieces->pieces_count && status == HAUL_OK; i++) {
+        if (chunk->count == VERIFY_PIECE_COUNT_MAX) {
+            status = verify_compare_put(&remote->compare, VERIFY_THEIRS, chunk);
+            verify_chunk_clear(chunk);
+        }
+        if (status == HAUL_OK) {
+            status = take_piece(&pieces->pieces[i], &chunk->pieces[chunk->count++]);
+        }
+    }
+    chunk->ended = pieces->ended;
+    if (status == HAUL_OK) {
+        status = verify_compare_put(&remote->compare, VERIFY_THEIRS, chunk);
+    }
+    verify_chunk_clear(chunk);
+    free(chunk);
+    return status;
+}
+
+static enum haul_status on_pieces(struct verify_remote *remote,
+                                  const haul_control_VerifyPieces *pieces, struct haul_error *error)
+{
+    if (pieces->scan != remote->scan) {
+        return HAUL_OK; /* of one that was left */
+    }
+    if (remote->asked == 0) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target sends pieces that nobody asked for");
+    }
+    remote->asked--;
+    remote->asked_ns = now_ns();
+    if (remote->compare.queues[VERIFY_THEIRS].ended) {
+        return HAUL_OK; /* asked for before its end was known */
+    }
+    return put_theirs(remote, pieces) == HAUL_OK ? HAUL_OK : no_memory(error);
+}
+
+static enum haul_status on_peer_message(struct verify_remote *remote, struct message *message,
+                                        struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (message->type == MESSAGE_WELCOME) {
+        retry_limit_note_up(&remote->retry, remote->records, now_ns());
+    } else if (message->type == MESSAGE_VERIFY_FAMILIES) {
+        message_release(&remote->theirs);
+        remote->theirs = *message;
+        memset(message, 0, sizeof(*message));
+    } else {
+        status = on_pieces(remote, &message->as.verify_pieces, error);
+    }
+    message_release(message);
+    return status;
+}
+
+static enum haul_status poll_theirs(struct verify_remote *remote, struct haul_error *error)
+{
+    struct message message;
+    enum haul_status status;
+    while ((status = verify_peer_poll(&remote->peer, &message, error)) == HAUL_OK) {
+        status = on_peer_message(remote, &message, error);
+        if (status != HAUL_OK) {
+            return status;
+        }
+    }
+    uint64_t limit_ns = STALL_PEER_TIMEOUTS * (uint64_t)remote->options.peer_timeout_ms * NS_PER_MS;
+    if (status == HAUL_AGAIN && remote->asked > 0 && now_ns() - remote->asked_ns > limit_ns) {
+        return haul_error_set(error, HAUL_TIMEOUT, NULL, 0,
+                              "the target has brought nothing for %" PRIu64 " s",
+                              limit_ns / NS_PER_S);
+    }
+    return status == HAUL_AGAIN ? HAUL_OK : status;
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+static void tell_progress(const struct verify_remote *remote)
+{
+    const struct haul_verify_options *what = &remote->options.what;
+    const struct digest *ours = &remote->compare.totals[VERIFY_OURS];
+    const struct digest *theirs = &remote->compare.totals[VERIFY_THEIRS];
+    const struct digest *larger = ours->count >= theirs->count ? ours : theirs;
+    if (what->on_progress != NULL && !remote->compare.single) {
+        what->on_progress(what->context, remote->records + larger->count,
+                          remote->bytes + larger->bytes);
+    }
+}
+
+/* One round: what has come, and a wait for more. */
+static enum haul_status turn(struct verify_remote *remote, struct haul_error *error)
+{
+    const struct haul_verify_options *what = &remote->options.what;
+    if (what->is_cancelled != NULL && what->is_cancelled(what->context)) {
+        return haul_error_set(error, HAUL_STOPPED, NULL, 0, "verification stopped");
+    }
+    enum haul_status status = poll_ours(remote, error);
+    if (status == HAUL_OK) {
+        status = poll_theirs(remote, error);
+    }
+    if (status == HAUL_OK) {
+        read_on(remote);
+        status = ask_on(remote, error);
+    }
+    tell_progress(remote);
+    return status;
+}
+
+static void wait(struct verify_remote *remote)
+{
+    (void)poll_group_wait(remote->group, false,
+                          clock_deadline_ns(&clock_monotonic, LOOP_INTERVAL_MS));
+}
+
+/* Connected, greeted, and told which families there are. */
+static enum haul_status open_peer(struct verify_remote *remote, struct haul_error *error)
+{
+    bool asked = false;
+    message_release(&remote->theirs);
+    enum haul_status status = verify_peer_open(&remote->peer, error);
+    while (status == HAUL_OK && remote->theirs.type != MESSAGE_VERIFY_FAMILIES) {
+        status = turn(remote, error);
+        if (status == HAUL_OK && remote->peer.greeted && !asked) {
+            struct message message;
+            message_init(&message, MESSAGE_VERIFY_LIST);
+            status = verify_peer_send(&remote->peer, &message, error);
+            asked = true;
+        }
+        if (status == HAUL_OK && remote->theirs.type != MESSAGE_VERIFY_FAMILIES) {
+            wait(remote);
+        }
+    }
+    return status;
+}
+
+/* The path is lost, or the target busy: may there be another attempt, and when? OK: connected. */
+static enum haul_status come_back(struct verify_remote *remote, enum haul_status status,
+                                  struct haul_error *error)
+{
+    while (is_path_status(status) &&
+           retry_limit_allows(&remote->retry, remote->peer.greeted, now_ns())) {
+        uint64_t next_ns = retry_limit_next_ns(&remote->retry, now_ns());
+        char line[HAUL_LOG_LINE_BYTES_MAX / 2];
+        haul_error_format(error, line, sizeof(line));
+        haul_log(
+            remote->options.log, remote->result->retries++ == 0 ? HAUL_LOG_WARNING : HAUL_LOG_DEBUG,
+            "%s; trying again for up to %u s", line, (remote->options.retry_max_ms + 999) / 1000);
+        verify_peer_close(&remote->peer);
+        remote->asked = 0;
+        remote->scan = 0;
+        status = HAUL_OK;
+        while (status == HAUL_OK && now_ns() < next_ns) {
+            wait(remote);
+            status = turn(remote, error);
+        }
+        if (status == HAUL_OK) {
+            status = open_peer(remote, error);
+        }
+    }
+    return status;
+}
+
+/* --- a family --------------------------------------------------------------------------------- */
+
+static size_t range_count_of(const struct verify_remote *remote)
+{
+    size_t count = remote->options.what.range_count;
+    return count == 0 ? 1 : count;
+}
+
+static enum haul_status begin_ours(struct verify_remote *remote, struct haul_error *error)
+{
+    const struct haul_verify_options *what = &remote->options.what;
+    struct verify_reading reading = {.family = remote->family.ours->name,
+                                     .ranges = what->ranges,
+                                     .range_count = what->range_count,
+                                     .single = remote->compare.single,
+                                     .with_keys = true,
+                                     .from = &remote->compare.equal};
+    enum haul_status status = verify_reader_init(&remote->reader, remote->store, &reading, error);
+    remote->ours_begun = status == HAUL_OK;
+    return status;
+}
+
+static enum haul_status put_ranges(const struct haul_verify_options *what,
+                                   haul_control_VerifyScan *scan)
+{
+    scan->ranges = calloc(what->range_count + 1, sizeof(*scan->ranges));
+    for (size_t i = 0; scan->ranges != NULL && i < what->range_count; i++) {
+        haul_control_Range *range = &scan->ranges[scan->ranges_count++];
+        range->start = message_bytes(what->ranges[i].start);
+        range->end = message_bytes(what->ranges[i].end);
+        if (range->start == NULL || range->end == NULL) {
+            return HAUL_NO_MEMORY;
+        }
+    }
+    return scan->ranges == NULL ? HAUL_NO_MEMORY : HAUL_OK;
+}
+
+static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_error *error)
+{
+    const struct verify_place *place = &remote->compare.equal;
+    struct message message;
+    message_init(&message, MESSAGE_VERIFY_SCAN);
+    haul_control_VerifyScan *scan = &message.as.verify_scan;
+    scan->scan = remote->scan + 1;
+    (void)snprintf(scan->family, sizeof(scan->family), "%s", remote->family.theirs->name);
+    scan->single = remote->compare.single;
+    scan->continues = true;
+    scan->range = (uint32_t)place->range;
+    enum haul_status status = put_ranges(&remote->options.what, scan);
+    if (status == HAUL_OK && place->behind_key) {
+        scan->after = message_bytes(place->key);
+        status = scan->after == NULL ? HAUL_NO_MEMORY : HAUL_OK;
+    }
+    if (status != HAUL_OK) {
+        message_release(&message);
+        return haul_error_set(error, status, NULL, 0,
+                              "no memory for the request, or a key of more "
+                              "than %d bytes",
+                              MESSAGE_BYTES_MAX);
+    }
+    remote->scan++;
+    remote->asked = 0;
+    return verify_peer_send(&remote->peer, &message, error);
+}
+
+/* Both sides from the place where they are equal. */
+static enum haul_status begin_sides(struct verify_remote *remote, struct haul_error *error)
+{
+    bool behind_all = remote->compare.equal.range >= range_count_of(remote);
+    bool ours = remote->family.ours != NULL && !behind_all;
+    bool theirs = remote->family.theirs != NULL && !behind_all;
+    enum haul_status status = ours ? begin_ours(remote, error) : HAUL_OK;
+    if (status == HAUL_OK && theirs) {
+        status = begin_theirs(remote, error);
+    }
+    if (!ours) {
+        verify_compare_end_side(&remote->compare, VERIFY_OURS);
+    }
+    if (!theirs) {
+        remote->family.theirs = NULL;
+        verify_compare_end_side(&remote->compare, VERIFY_THEIRS);
+    }
+    return status;
+}
+
+static const haul_control_Family *find_theirs(const struct verify_remote *remote, const char *name)
+{
+    const haul_control_VerifyFamilies *list = &remote->theirs.as.verify_families;
+    for (size_t i = 0; i < list->families_count; i++) {
+        if (strcmp(list->families[i].name, name) == 0) {
+            return &list->families[i];
+        }
+    }
+    return NULL;
+}
+
+/* To the end of the comparison that has begun, over as many connections as it takes. */
+static enum haul_status compare_family(struct verify_remote *remote, const char *name,
+                                       struct haul_error *error)
+{
+    enum haul_status status = begin_sides(remote, error);
+    while (!verify_compare_is_over(&remote->compare)) {
+        status = status == HAUL_OK ? turn(remote, error) : status;
+        if (status == HAUL_OK && !verify_compare_is_over(&remote->compare)) {
+            wait(remote);
+        }
+        if (status != HAUL_OK) {
+            end_reading(remote);
+            verify_compare_rewind(&remote->compare);
+            status = come_back(remote, status, error);
+            if (status != HAUL_OK) {
+                return status;
+            }
+            remote->family.theirs = find_theirs(remote, name);
+            status = begin_sides(remote, error);
+        }
+    }
+    end_reading(remote);
+    return status;
+}
+
+static enum verify_order order_of(const struct remote_family *family)
+{
+    const char *ours = family->ours == NULL ? family->theirs->comparator : family->ours->comparator;
+    const char *theirs = family->theirs == NULL ? ours : family->theirs->comparator;
+    if (strcmp(ours, theirs) != 0) {
+        return VERIFY_ORDER_UNKNOWN;
+    }
+    return strcmp(ours, KEY_ORDER_BYTEWISE) == 0  ? VERIFY_ORDER_ASCENDING
+           : strcmp(ours, KEY_ORDER_REVERSE) == 0 ? VERIFY_ORDER_DESCENDING
+                                                  : VERIFY_ORDER_UNKNOWN;
+}
+
+static void put_result(struct haul_family_result *result, const char *name,
+                       const struct digest *digest)
+{
+    (void)snprintf(result->name, sizeof(result->name), "%s", name);
+    result->records = digest->count;
+    result->bytes = digest->bytes;
+    digest_format(digest, result->digest);
+}
+
+static void note_totals(struct verify_remote *remote, const char *name, bool ours, bool theirs)
+{
+    struct haul_verify_remote_result *result = remote->result;
+    const struct digest *totals = remote->compare.totals;
+    const struct digest *larger = totals[VERIFY_OURS].count >= totals[VERIFY_THEIRS].count
+                                      ? &totals[VERIFY_OURS]
+                                      : &totals[VERIFY_THEIRS];
+    if (ours) {
+        put_result(&result->ours[result->our_count++], name, &totals[VERIFY_OURS]);
+    }
+    if (theirs) {
+        put_result(&result->theirs[result->their_count++], name, &totals[VERIFY_THEIRS]);
+    }
+    remote->records += larger->count;
+    remote->bytes += larger->bytes;
+}
+
+/* Record by record from where the pieces parted. */
+static enum haul_status look_closer(struct verify_remote *remote, struct remote_family family,
+                                    const char *name, struct haul_error *error)
+{
+    struct haul_verify_remote_result *result = remote->result;
+    verify_compare_begin(&remote->compare, true, remote->compare.order);
+    remote->family = family;
+    enum haul_status status = compare_family(remote, name, error);
+    if (status == HAUL_OK && remote->compare.found) {
+        result->has_difference = true;
+        result->difference = remote->compare.difference;
+        remote->compare.difference.key = (struct haul_slice){NULL, 0};
+    }
+    return status;
+}
+
+static enum haul_status verify_family(struct verify_remote *remote, const struct haul_family *ours,
+                                      const haul_control_Family *theirs, bool *differs,
+                                      struct haul_error *error)
+{
+    struct remote_family family = {.ours = ours, .theirs = theirs};
+    char name[HAUL_NAME_BYTES_MAX];
+    (void)snprintf(name, sizeof(name), "%s", ours != NULL ? ours->name : theirs->name);
+    verify_compare_begin(&remote->compare, false, order_of(&family));
+    remote->family = family;
+    enum haul_status status = compare_family(remote, name, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct digest *totals = remote->compare.totals;
+    bool first = !*differs && !digest_equal(&totals[VERIFY_OURS], &totals[VERIFY_THEIRS]);
+    *differs = *differs || first;
+    note_totals(remote, name, ours != NULL, theirs != NULL);
+    if (first && remote->compare.order != VERIFY_ORDER_UNKNOWN) {
+        family.theirs = find_theirs(remote, name); /* another connection has another list */
+        status = look_closer(remote, family, name, error);
+    }
+    return status;
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+static bool is_wanted(const struct haul_verify_options *what, const char *name)
+{
+    bool wanted = what->family_count == 0;
+    for (size_t i = 0; i < what->family_count; i++) {
+        wanted = wanted || strcmp(what->families[i], name) == 0;
+    }
+    return wanted;
+}
+
+static const struct haul_family *find_ours(const struct verify_remote *remote, const char *name)
+{
+    for (size_t i = 0; i < remote->family_count; i++) {
+        if (strcmp(remote->families[i].name, name) == 0) {
+            return &remote->families[i];
+        }
+    }
+    return NULL;
+}
+
+static enum haul_status check_names(const struct verify_remote *remote, struct haul_error *error)
+{
+    const struct haul_verify_options *what = &remote->options.what;
+    for (size_t i = 0; i < what->family_count; i++) {
+        const char *name = what->families[i];
+        bool ours = find_ours(remote, name) != NULL;
+        if (!ours || find_theirs(remote, name) == NULL) {
+            return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no column family named '%s'%s",
+                                  name, ours ? " on the target" : "");
+        }
+    }
+    return remote->theirs.as.verify_families.families_count <= HAUL_FAMILY_COUNT_MAX
+               ? HAUL_OK
+               : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "more than %d column families",
+                                HAUL_FAMILY_COUNT_MAX);
+}
+
+/* Names of families that only the target has; a list of its own, for connections come and go. */
+static enum haul_status verify_rest(struct verify_remote *remote, bool *differs,
+                                    struct haul_error *error)
+{
+    const haul_control_VerifyFamilies *list = &remote->theirs.as.verify_families;
+    size_t count = list->families_count;
+    enum haul_status status = HAUL_OK;
+    char(*names)[HAUL_NAME_BYTES_MAX] = calloc(count + 1, sizeof(*names));
+    if (names == NULL) {
+        return no_memory(error);
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(names[i], sizeof(names[i]), "%s", list->families[i].name);
+    }
+    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
+        const haul_control_Family *theirs = find_theirs(remote, names[i]);
+        bool only_theirs = theirs != NULL && find_ours(remote, names[i]) == NULL &&
+                           remote->result->their_count < HAUL_FAMILY_COUNT_MAX;
+        if (only_theirs && is_wanted(&remote->options.what, names[i])) {
+            status = verify_family(remote, NULL, theirs, differs, error);
+        }
+    }
+    free(names);
+    return status;
+}
+
+static enum haul_status verify_all(struct verify_remote *remote, struct haul_error *error)
+{
+    bool differs = false;
+    enum haul_status status = open_peer(remote, error);
+    if (status != HAUL_OK) {
+        status = come_back(remote, status, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_names(remote, error);
+    }
+    for (size_t i = 0; i < remote->family_count && status == HAUL_OK; i++) {
+        const struct haul_family *ours = &remote->families[i];
+        if (is_wanted(&remote->options.what, ours->name)) {
+            status = verify_family(remote, ours, find_theirs(remote, ours->name), &differs, error);
+        }
+    }
+    return status == HAUL_OK ? verify_rest(remote, &differs, error) : status;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static enum haul_status resolve_options(struct verify_remote *remote,
+                                        const struct haul_verify_remote_options *options,
+                                        struct haul_error *error)
+{
+    remote->options = *options;
+    if (options->peer_timeout_ms == 0) {
+        remote->options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_DEFAULT;
+    }
+    if (options->retry_max_ms == 0) {
+        remote->options.retry_max_ms = RETRY_MS_DEFAULT;
+    }
+    if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
+                              HAUL_SECRET_BYTES_MAX);
+    }
+    retry_limit_init(&remote->retry, remote->options.retry_max_ms);
+    return HAUL_OK;
+}
+
+static enum haul_status create(struct verify_remote *remote, struct haul_error *error)
+{
+    remote->call = (struct call){.run = call_read, .context = remote};
+    remote->chunk = calloc(1, sizeof(*remote->chunk));
+    remote->families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*remote->families));
+    if (remote->chunk == NULL || remote->families == NULL) {
+        return no_memory(error);
+    }
+    const struct haul_store_ops *ops = remote->store->ops;
+    enum haul_status status = ops->families(remote->store, remote->families, HAUL_FAMILY_COUNT_MAX,
+                                            &remote->family_count, error);
+    if (status == HAUL_OK && poll_group_create(0, &clock_monotonic, &remote->group) != HAUL_OK) {
+        status = haul_error_set(error, HAUL_LIMIT, NULL, 0, "cannot create the loop");
+    }
+    if (status == HAUL_OK) {
+        status = call_worker_create(&remote->worker, error);
+    }
+    if (status == HAUL_OK) {
+        status = poll_group_add_fd(remote->group, call_worker_fd(remote->worker));
+    }
+    struct verify_peer_options peer = {.identity = ops->identity(remote->store),
+                                       .peer_timeout_ms = remote->options.peer_timeout_ms,
+                                       .secret = remote->options.secret,
+                                       .log = remote->options.log,
+                                       .clock = &clock_monotonic,
+                                       .group = remote->group};
+    return status == HAUL_OK ? verify_peer_init(&remote->peer, &peer, remote->options.to, error)
+                             : status;
+}
+
+static void destroy(struct verify_remote *remote)
+{
+    end_reading(remote);
+    verify_peer_close(&remote->peer);
+    verify_compare_fini(&remote->compare);
+    message_release(&remote->theirs);
+    if (remote->worker != NULL) {
+        poll_group_remove_fd(remote->group, call_worker_fd(remote->worker));
+        call_worker_destroy(remote->worker);
+    }
+    poll_group_destroy(remote->group);
+    free(remote->chunk);
+    free(remote->families);
+    free(remote);
+}
+
+enum haul_status haul_verify_remote(struct haul_store *store,
+                                    const struct haul_verify_remote_options *options,
+                                    struct haul_verify_remote_result *result,
+                                    struct haul_error *error)
+{
+    struct haul_error ignored;
+    struct haul_error *why = error == NULL ? &ignored : error;
+    struct verify_remote *remote = calloc(1, sizeof(*remote));
+    memset(result, 0, sizeof(*result));
+    if (remote == NULL) {
+        return no_memory(error);
+    }
+    remote->store = store;
+    remote->result = result;
+    enum haul_status status = resolve_options(remote, options, why);
+    if (status == HAUL_OK) {
+        status = create(remote, why);
+    }
+    if (status == HAUL_OK) {
+        status = verify_all(remote, why);
+    }
+    destroy(remote);
+    return status;
+}
