@@ -628,7 +628,7 @@ static void test_target_record_check__families_of_a_job_that_is_over__belong_to_
 }
 
 /* What it has brought to one family says nothing about another one. */
-static void test_target_record_check__records_in_a_family_that_the_other_job_has_not__not_empty(void)
+static void test_target_record_check__records_in_a_family_of_nobody_else__not_empty(void)
 {
     start();
     copy_and_leave();
@@ -690,7 +690,7 @@ static void test_target_record_check__over_is_said_of_a_committed_job__busy(void
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_check__records_in_a_family_that_the_other_job_has_not__not_empty),
+    CHECK_TEST(test_target_record_check__records_in_a_family_of_nobody_else__not_empty),
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__busy),
     CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
