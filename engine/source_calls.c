@@ -50,6 +50,9 @@ static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
     error->status = source_record_bind(&calls->job->record, calls->bound, &calls->job->plan, error);
+    if (error->status == HAUL_OK) {
+        error->status = source_job_check_again(calls->job, error);
+    }
 }
 
 static void call_accepted(void *context, struct haul_error *error)

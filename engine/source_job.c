@@ -9,6 +9,7 @@
 #include "link.h"
 #include "migration_thread.h"
 #include "plan_sample.h"
+#include "planted_bug.h"
 #include "reader_pool.h"
 #include "sender_links.h"
 #include "target_commit.h"
@@ -224,6 +225,20 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
         status = check_owned(job, error);
     }
     return status == HAUL_OK ? begin_or_continue(job, error) : status;
+}
+
+enum haul_status source_job_check_again(const struct source_job *job, struct haul_error *error)
+{
+    const struct journal *journal = job->record.journal;
+    bool decided = journal == NULL || journal_state(journal)->outcome == JOURNAL_COMMIT;
+    enum haul_status status = job->options.resolve || decided || HAUL_PLANTED_BUG(OWNED_AT_FIRST)
+                                  ? HAUL_OK
+                                  : check_owned(job, error);
+    if (status == HAUL_MISMATCH) { /* which would name another target */
+        status = HAUL_FENCED;
+        error->status = status;
+    }
+    return status;
 }
 
 enum haul_status haul_source_check(const struct haul_source_options *options,

@@ -39,6 +39,10 @@ enum haul_status source_job_init(struct source_job *job, const struct haul_sourc
 /* View, plan, records: from here on the job exists. With the option `resolve` only the records of
  * a job that was decided. Errors: those of haul_source_start. */
 enum haul_status source_job_begin(struct source_job *job, struct haul_error *error) HAUL_MUST_CHECK;
+/* Once more, before the plan is sent: another job may have moved a part of the ranges since the job
+ * began. Errors: FENCED (it has), BUSY and IN_DOUBT (one brings a part here), those of records. */
+enum haul_status source_job_check_again(const struct source_job *job,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
 void source_job_fini(struct source_job *job);
 
 #endif

@@ -69,6 +69,7 @@ suite_of() {
     STALE_FREEZE) echo test_freeze_calls_planted ;;
     EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_record_planted ;;
     UNSETTLED_SWAP) echo test_version_record_planted ;; # a seed of 100,000 finds it, too
+    OWNED_AT_FIRST) echo test_source_job_planted ;; # seed 11,500 finds it, too
     RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
     STOP_CANCELS) echo test_source_session_planted ;;
     LONG_KEY_DROPPED) echo test_apply_stream_planted ;;

@@ -115,6 +115,16 @@ static bool write_foreign(struct sim_world *world)
     return true;
 }
 
+/* Somebody takes a copy for what it was copied from. */
+static void send_from_copy(struct sim_world *world, struct sim_command *command)
+{
+    uint32_t to = sim_random_below(&world->random, world->options->host_count);
+    command->verb = SIM_VERB_SEND;
+    command->to = &world->hosts[to];
+    sim_request_draw(&command->request, &world->random, SIM_CELLS_ALL, 5000);
+    command->overwrite = sim_random_below(&world->random, 2) == 0;
+}
+
 /* The operator of another shift. */
 static bool type_anything(struct sim_world *world, struct sim_host *host)
 {
@@ -137,6 +147,9 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
     }
     command->to = asks ? to : NULL;
     command->is_unwatched = true;
+    if (host->copied && SIM_GATE_INSTANCE && sim_random_below(&world->random, 2) == 0) {
+        send_from_copy(world, command);
+    }
     sim_command_start(command);
     return true;
 }
@@ -154,6 +167,7 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
         if (command != NULL) {
             command->to = task->target;
             command->request = task->request;
+            command->overwrite = sim_random_below(&world->random, 2) == 0;
             command->refuses_freezes = true;
             command->is_unwatched = true;
             sim_command_start(command);
@@ -193,7 +207,8 @@ static bool type_risky(struct sim_world *world, struct sim_host *host)
     static const enum sim_verb verbs[] = {SIM_VERB_FORGET,  SIM_VERB_ADOPT, SIM_VERB_REBUILD,
                                           SIM_VERB_RECLAIM, SIM_VERB_FORCE, SIM_VERB_DROP};
     enum sim_verb verb = verbs[sim_random_below(&world->random, 6)];
-    bool accepts = sim_random_below(&world->random, 3) == 0;
+    /* That both go on, a copy and what it was copied from, is too much for any check. */
+    bool accepts = sim_random_below(&world->random, 3) == 0 && !host->copied;
     uint32_t released = sim_records_of(host)->released;
     uint32_t some_cells = released & (uint32_t)sim_random_next(&world->random);
     bool taken = world->options->exclusive && sim_command_count(host) > 0;
@@ -227,8 +242,56 @@ static bool rot(struct sim_host *host)
     if (sim_command_count(host) > 0) {
         sim_host_kill(host); /* a process would notice much later, and who could say what is so? */
     }
-    sim_truth_note_decisions(host->truth, host);
+    if (!host->copied) {
+        sim_truth_note_decisions(host->truth, host);
+    }
     return sim_disk_rot(&host->disk, host->directory);
+}
+
+static bool is_busy(const struct sim_world *world, const struct sim_host *host)
+{
+    bool busy = false;
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        const struct sim_task *task = &world->tasks[i];
+        busy = busy || (!task->over && (task->source == host || task->target == host));
+    }
+    return busy;
+}
+
+/* Another host, which owns nothing and has nothing to do, goes on with a copy of this one. */
+static bool copy_host(struct sim_world *world, struct sim_host *from)
+{
+    uint32_t first = sim_random_below(&world->random, world->options->host_count);
+    for (uint32_t i = 0; i < world->options->host_count; i++) {
+        struct sim_host *host = &world->hosts[(first + i) % world->options->host_count];
+        bool fits = host != from && !from->copied && sim_truth_owned(&world->truth, host) == 0 &&
+                    !is_busy(world, host) && sim_records_of(host)->job_count == 0 &&
+                    (sim_records_of(from)->job_count > 0 || sim_records_of(from)->version > 0);
+        if (fits) {
+            sim_truth_note_decisions(&world->truth, from);
+            sim_host_copy(host, from);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What a job had brought here for good is lost with it. */
+static bool set_back(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    if (!host->copied) {
+        sim_truth_note_decisions(host->truth, host);
+    }
+    for (uint32_t i = 0; i < records->job_count && host->kept != NULL; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool prepared = job->role == JOURNAL_TARGET && (job->phase == JOURNAL_PHASE_PREPARED ||
+                                                        job->phase == JOURNAL_PHASE_COMMITTED);
+        if (prepared) {
+            sim_truth_contest(host->truth, job->cells);
+        }
+    }
+    return sim_host_set_back(host);
 }
 
 static bool move(struct sim_host *host)
@@ -301,6 +364,10 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
         return lie(world, host);
     case SIM_FAULT_ROT:
         return rot(host);
+    case SIM_FAULT_CLONE:
+        return copy_host(world, host);
+    case SIM_FAULT_RESET:
+        return set_back(host);
     case SIM_FAULT_MOVE:
         return move(host);
     case SIM_FAULT_RISK:
@@ -313,6 +380,11 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
 /* Mostly one that takes part in a task. */
 static struct sim_host *choose_host(struct sim_world *world)
 {
+    uint32_t count = world->options->host_count;
+    struct sim_host *copied = &world->hosts[sim_random_below(&world->random, count)];
+    if (copied->copied) {
+        return copied;
+    }
     uint32_t first = sim_random_below(&world->random, SIM_TASK_COUNT);
     bool source = world->options->victim == SIM_VICTIM_SOURCE ||
                   (world->options->victim == SIM_VICTIM_ANY && (first & 1) == 0);

@@ -585,6 +585,43 @@ void sim_disk_move(struct sim_disk *disk)
     }
 }
 
+/* Files keep their places, so that names and copies of them do. */
+static void copy_file(struct sim_disk *disk, struct sim_file *file, const struct sim_file *from)
+{
+    *file = (struct sim_file){.used = true, .is_directory = from->is_directory, .lock_fd = -1};
+    file->inode = ++disk->inodes;
+    file->birth_ns = sim_kernel.now_ns + 1;
+    note_change(disk, file);
+    if (from->size > 0) {
+        reserve(file, from->size);
+        memcpy(file->bytes, from->bytes, from->size);
+        memcpy(file->platter, from->bytes, from->size);
+    }
+    file->size = from->size;
+    file->platter_size = from->size;
+}
+
+void sim_disk_copy(struct sim_disk *disk, const char *path, const struct sim_disk *from,
+                   const char *from_path)
+{
+    size_t skipped = strlen(from_path);
+    sim_disk_kill(disk);
+    memset(disk->files, 0, sizeof(disk->files));
+    disk->name_count = 0;
+    for (int i = 0; i < from->name_count; i++) {
+        const struct sim_name *name = &from->names[i];
+        if (name->file < 0 || strncmp(name->path, from_path, skipped) != 0) {
+            continue;
+        }
+        char copied[SIM_DISK_PATH_BYTES];
+        (void)snprintf(copied, sizeof(copied), "%.8s%s", path, name->path + skipped);
+        int made = find_name(disk, copied);
+        disk->names[made].file = name->file;
+        disk->names[made].platter_file = name->file;
+        copy_file(disk, &disk->files[name->file], &from->files[name->file]);
+    }
+}
+
 uint64_t sim_disk_state(const struct sim_disk *disk, const char *directory, const char *name)
 {
     size_t size = strlen(directory);

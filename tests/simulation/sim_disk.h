@@ -86,6 +86,9 @@ void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name
 bool sim_disk_rot(struct sim_disk *disk, const char *directory);
 /* All files are copies of themselves. */
 void sim_disk_move(struct sim_disk *disk);
+/* `disk` holds what `from` holds, below `path` instead of `from_path`: copies, and durable. */
+void sim_disk_copy(struct sim_disk *disk, const char *path, const struct sim_disk *from,
+                   const char *from_path);
 
 /* Whether and how the file of this name differs from what it once was: never the same number for
  * different bytes. 0: there is no such file. */

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "sim_command.h"
+#include "sim_memory.h"
 #include "sim_network.h"
 #include "sim_records.h"
 #include "sim_report.h"
@@ -58,7 +59,7 @@ static uint32_t apply_job(const struct sim_host *host, const struct sim_job_reco
 uint32_t sim_host_claims(struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
-    if (!records->readable) {
+    if (!records->readable || host->copied) {
         return 0;
     }
     uint32_t claims = host->own_register.in_use
@@ -155,6 +156,41 @@ void sim_host_power_failure(struct sim_host *host)
     stop(host);
     sim_disk_power_failure(&host->disk);
     sim_store_power_failure(&host->store);
+}
+
+void sim_host_copy(struct sim_host *host, const struct sim_host *from)
+{
+    struct sim_store_state state;
+    sim_host_kill(host);
+    sim_say("%s goes on with a copy of %s", host->name, from->name);
+    sim_store_save(&from->store, &state);
+    sim_store_restore(&host->store, &state);
+    sim_disk_copy(&host->disk, host->path, &from->disk, from->path);
+    memcpy(host->identity, from->identity, sizeof(host->identity));
+    host->base = 0;
+    host->kept = NULL;
+    host->copied = true;
+    host->moved = false;
+    host->was_reset = false;
+    host->forgot = true; /* what it was told before */
+}
+
+bool sim_host_set_back(struct sim_host *host)
+{
+    bool first = host->kept == NULL;
+    if (first) {
+        host->kept = sim_host_alloc(sizeof(*host->kept));
+    } else {
+        sim_host_kill(host);
+        sim_say("%s is set back from %llu to %llu", host->name,
+                (unsigned long long)host->store.sequence, (unsigned long long)host->kept->sequence);
+        sim_store_restore(&host->store, host->kept);
+        host->was_reset = true;
+    }
+    if (first) {
+        sim_store_save(&host->store, host->kept);
+    }
+    return !first;
 }
 
 void sim_host_lose(struct sim_host *host)

@@ -26,7 +26,7 @@ struct sim_host {
     char path[4];      /* of the database: "/a", ... */
     char directory[8]; /* "/a/haul", ... */
     char address[24];
-    char identity[16];
+    char identity[16]; /* of its database */
     const struct sim_options *options;
     struct sim_random *random;
     struct sim_truth *truth;
@@ -45,6 +45,9 @@ struct sim_host {
     uint64_t receive_ns;          /* when it may begin to */
     uint32_t takes_back;          /* cells that its operator takes back from a lost host */
     uint64_t loss_ns;             /* when the next command for that may be typed */
+    bool copied;                  /* its database is a copy, and nobody has said so yet */
+    bool was_reset;               /* its database was set back, and nobody has said so yet */
+    struct sim_store_state *kept; /* NULL: no checkpoint */
     bool moved;                   /* its directory is another one, and nobody has said so yet */
     bool forgot;                  /* the jobs that it has had */
     bool is_repaired;             /* its operator has to do that first */
@@ -61,6 +64,11 @@ void sim_host_reopen(struct sim_host *host);
 void sim_host_kill(struct sim_host *host);
 /* And what was not synced is lost. */
 void sim_host_power_failure(struct sim_host *host);
+/* It goes on with a copy of the other one's database, and serves nothing from it. */
+void sim_host_copy(struct sim_host *host, const struct sim_host *from);
+/* Its database, but not the folder beside it, is what it was at the last call. False: there was
+ * none. */
+bool sim_host_set_back(struct sim_host *host);
 /* It is gone, with its disk. */
 void sim_host_lose(struct sim_host *host);
 

@@ -76,7 +76,7 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     bool alarm = task->outcome == HAUL_PROTOCOL || task->outcome == HAUL_CORRUPT ||
                  task->outcome == HAUL_FENCED || task->outcome == HAUL_INTERNAL;
     bool reason =
-        seen[SIM_FAULT_ROT] > 0 || seen[SIM_FAULT_LIE] > 0 ||
+        seen[SIM_FAULT_ROT] > 0 || seen[SIM_FAULT_RESET] > 0 || seen[SIM_FAULT_LIE] > 0 ||
         sim_verbs_figures.faults[SIM_VERBS_FLIP] > 0 || sim_network_figures.flips > 0 ||
         sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
         task->target->foreign > 0 || has_stale_register(task) ||
@@ -150,7 +150,8 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
 static struct sim_host *target_of_decided(struct sim_host *source)
 {
     const struct sim_truth *truth = source->truth;
-    const struct sim_job_record *job = sim_records_decided(sim_records_of(source));
+    const struct sim_job_record *job =
+        source->copied ? NULL : sim_records_decided(sim_records_of(source));
     for (uint32_t i = 0; job != NULL && i < truth->handed_count && i < SIM_HANDED_COUNT; i++) {
         if (memcmp(truth->handed[i].job, job->id, HAUL_JOB_BYTES) == 0) {
             return &truth->hosts[truth->handed[i].to];
@@ -269,6 +270,7 @@ static void operate_host(struct sim_world *world, struct sim_host *host)
     if (host->lost) {
         return;
     }
+    sim_truth_check_jobs(&world->truth, host);
     if (!host->up && host->restart_ns == 0) {
         host->restart_ns = soon(world, RESTART_MS_MAX);
     } else if (!host->up && sim_kernel.now_ns >= host->restart_ns) {

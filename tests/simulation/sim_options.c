@@ -151,6 +151,10 @@ static void draw_risks(struct sim_options *options)
     options->faults[SIM_FAULT_LOSS] = false;
     options->faults[SIM_FAULT_RISK] = sim_random_below(&random, 3) != 0;
     options->faults[SIM_FAULT_ROT] = SIM_GATE_ROT && sim_random_below(&random, 3) == 0;
+    options->faults[SIM_FAULT_CLONE] = SIM_GATE_CLONE && sim_random_below(&random, 3) == 0;
+    options->faults[SIM_FAULT_COMMAND] =
+        options->faults[SIM_FAULT_COMMAND] || options->faults[SIM_FAULT_CLONE];
+    options->faults[SIM_FAULT_RESET] = SIM_GATE_RESET && sim_random_below(&random, 4) == 0;
     options->faults[SIM_FAULT_MOVE] = SIM_GATE_MOVE && sim_random_below(&random, 3) == 0;
 }
 

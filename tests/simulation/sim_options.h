@@ -14,29 +14,31 @@
 #include "sim_verbs.h"
 
 /* Name, sentence. */
-#define SIM_FAULT_LIST(X)                                           \
-    X(KILL, "the processes of a host die")                          \
-    X(POWER, "a host loses what was not synced")                    \
-    X(PAUSE, "a process is stopped for a while")                    \
-    X(CUT, "connections are reset")                                 \
-    X(SILENCE, "connections fall silent for a while")               \
-    X(DISK, "calls on the journals of a host fail")                 \
-    X(SLOW, "the disk of a host takes its time to sync")            \
-    X(SPACE, "the disk of the journals is full")                    \
-    X(STORE, "a call of a database fails")                          \
-    X(PURGE, "log files that are still wanted are removed")         \
-    X(INGEST, "somebody ingests a file into a source")              \
-    X(FOREIGN, "somebody else writes to what a target is given")    \
-    X(CANCEL, "an operator cancels a running command")              \
-    X(COMMAND, "an operator types something, at a moment like any") \
-    X(SECOND_JOB, "the same job is started a second time")          \
-    X(MEMORY, "an allocation of a process fails")                   \
-    X(CLOCK, "time jumps ahead")                                    \
-    X(LOSS, "a host never comes back")                              \
-    X(ROT, "a record on the disk of a host is damaged")             \
-    X(MOVE, "a database goes on in another directory")              \
-    X(RISK, "an operator types what ends a state by force")         \
-    X(LIE, "a database drops or hides a record, and says nothing")
+#define SIM_FAULT_LIST(X)                                            \
+    X(KILL, "the processes of a host die")                           \
+    X(POWER, "a host loses what was not synced")                     \
+    X(PAUSE, "a process is stopped for a while")                     \
+    X(CUT, "connections are reset")                                  \
+    X(SILENCE, "connections fall silent for a while")                \
+    X(DISK, "calls on the journals of a host fail")                  \
+    X(SLOW, "the disk of a host takes its time to sync")             \
+    X(SPACE, "the disk of the journals is full")                     \
+    X(STORE, "a call of a database fails")                           \
+    X(PURGE, "log files that are still wanted are removed")          \
+    X(INGEST, "somebody ingests a file into a source")               \
+    X(FOREIGN, "somebody else writes to what a target is given")     \
+    X(CANCEL, "an operator cancels a running command")               \
+    X(COMMAND, "an operator types something, at a moment like any")  \
+    X(SECOND_JOB, "the same job is started a second time")           \
+    X(MEMORY, "an allocation of a process fails")                    \
+    X(CLOCK, "time jumps ahead")                                     \
+    X(LOSS, "a host never comes back")                               \
+    X(ROT, "a record on the disk of a host is damaged")              \
+    X(MOVE, "a database goes on in another directory")               \
+    X(RISK, "an operator types what ends a state by force")          \
+    X(LIE, "a database drops or hides a record, and says nothing")   \
+    X(CLONE, "a host goes on with a copy of another one's database") \
+    X(RESET, "a database is set back to what it was")
 
 enum sim_fault {
 #define SIM_FAULT_ENUM(name, sentence) SIM_FAULT_##name,

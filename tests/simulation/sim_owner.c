@@ -122,6 +122,7 @@ static void run_forget(struct sim_command *command)
     enum haul_status status =
         owner_forget(&host->disk.calls, host->directory, command->accepts, &error);
     host->forgot = true; /* perhaps in part */
+    host->copied = host->copied && status != HAUL_OK;
     end(command, status, &error);
 }
 
@@ -134,7 +135,9 @@ static void run_adopt(struct sim_command *command)
     if (command->accepts) {
         status = owner_adopt(&host->disk.calls, host->directory, true, &error);
     }
-    host->moved = host->moved && status != HAUL_OK && status != HAUL_NOT_FOUND;
+    bool stays = status != HAUL_OK && status != HAUL_NOT_FOUND;
+    host->moved = host->moved && stays;
+    host->was_reset = host->was_reset && stays;
     end(command, status, &error);
 }
 

@@ -24,7 +24,9 @@ static bool has_source(struct sim_world *world, const uint8_t *job, bool asked)
     for (uint32_t i = 0; i < world->options->host_count; i++) {
         struct sim_host *host = &world->hosts[i];
         const struct sim_job_record *found =
-            host->lost ? NULL : sim_records_find(sim_records_of(host), JOURNAL_SOURCE, job);
+            host->lost || host->copied
+                ? NULL
+                : sim_records_find(sim_records_of(host), JOURNAL_SOURCE, job);
         if (found != NULL && (asked || found->phase != JOURNAL_PHASE_ABORTED)) {
             return true;
         }
@@ -81,7 +83,10 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
 static struct repair needed(struct sim_world *world, struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
-    struct repair repair = {.verb = host->moved ? SIM_VERB_ADOPT : SIM_VERB_STATUS};
+    bool adopts = host->moved || host->was_reset;
+    struct repair repair = {.verb = host->copied ? SIM_VERB_FORGET
+                                    : adopts     ? SIM_VERB_ADOPT
+                                                 : SIM_VERB_STATUS};
     for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         if (!job->readable) {

@@ -638,6 +638,40 @@ void sim_store_power_failure(struct sim_store *store)
     store->log.synced = last;
 }
 
+/* What lies in the arrays is never changed, so it can be shared; the arrays are. */
+static void copy_arrays(struct sim_versions *versions, struct sim_log *log)
+{
+    versions->at = sim_host_grow(versions->at, versions->count * sizeof(*versions->at),
+                                 (versions->count + 1) * sizeof(*versions->at));
+    versions->capacity = versions->count;
+    log->at =
+        sim_host_grow(log->at, log->count * sizeof(*log->at), (log->count + 1) * sizeof(*log->at));
+    log->capacity = log->count;
+}
+
+void sim_store_save(const struct sim_store *store, struct sim_store_state *state)
+{
+    *state = (struct sim_store_state){.family_count = store->family_count,
+                                      .versions = store->versions,
+                                      .log = store->log,
+                                      .sequence = store->sequence};
+    memcpy(state->families, store->families, sizeof(state->families));
+    copy_arrays(&state->versions, &state->log);
+}
+
+void sim_store_restore(struct sim_store *store, const struct sim_store_state *state)
+{
+    sim_store_kill(store);
+    memset(store->files, 0, sizeof(store->files));
+    memcpy(store->families, state->families, sizeof(store->families));
+    store->family_count = state->family_count;
+    store->versions = state->versions;
+    store->log = state->log;
+    copy_arrays(&store->versions, &store->log);
+    store->sequence = state->sequence;
+    store->log.synced = state->sequence;
+}
+
 uint32_t sim_store_handles(const struct sim_store *store)
 {
     return store->pins + store->snapshots + store->scans + store->readers + store->open_tables;

@@ -91,6 +91,19 @@ void sim_store_kill(struct sim_store *store);
 /* So is what was not synced, but for what chance has saved. */
 void sim_store_power_failure(struct sim_store *store);
 
+/* What a store holds, as a checkpoint or a copy of its files. */
+struct sim_store_state {
+    struct haul_family families[SIM_STORE_FAMILY_COUNT_MAX];
+    size_t family_count;
+    struct sim_versions versions;
+    struct sim_log log;
+    uint64_t sequence;
+};
+
+void sim_store_save(const struct sim_store *store, struct sim_store_state *state);
+/* No process has it open. All that it holds is durable. */
+void sim_store_restore(struct sim_store *store, const struct sim_store_state *state);
+
 /* Handles that are still open. */
 uint32_t sim_store_handles(const struct sim_store *store);
 /* Files below the staging directory. */

@@ -92,7 +92,7 @@ static struct sim_host *find_target(struct sim_truth *truth, const struct sim_jo
 {
     for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
         struct sim_host *host = &truth->hosts[i];
-        if (!host->used) {
+        if (!host->used || host->copied) {
             continue;
         }
         const struct sim_records *records = sim_records_of(host);
@@ -148,7 +148,7 @@ uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
 {
     uint32_t cells = 0;
     const struct sim_records *records = sim_records_of(target);
-    for (uint32_t i = 0; i < records->job_count; i++) {
+    for (uint32_t i = 0; i < records->job_count && !target->copied; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         bool fits = job->role == JOURNAL_TARGET && job->committed &&
                     (new_version == 0 || job->new_version == new_version);
@@ -170,6 +170,21 @@ uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
         cells |= job->cells;
     }
     return cells;
+}
+
+void sim_truth_check_jobs(const struct sim_truth *truth, struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t owned = sim_truth_owned(truth, host) & ~truth->contested;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool comes = job->role == JOURNAL_TARGET && job->phase < JOURNAL_PHASE_PREPARED;
+        if (comes && job->readable && (job->cells & owned) != 0) {
+            char text[96];
+            sim_cells_format(job->cells & owned, text, sizeof(text));
+            sim_fail("I1", "an unfinished job brings %s to %s, which owns it", text, host->name);
+        }
+    }
 }
 
 /* --- writes ----------------------------------------------------------------------------------- */

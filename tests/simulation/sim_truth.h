@@ -57,6 +57,9 @@ void sim_truth_note_decisions(struct sim_truth *truth, struct sim_host *source);
 uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
                               uint64_t new_version);
 
+/* No unfinished job brings here what the host owns: giving it up would clear that. */
+void sim_truth_check_jobs(const struct sim_truth *truth, struct sim_host *host);
+
 /* A process of the host writes [begin, end) of a family, or one key (`is_key`). */
 void sim_truth_check_write(const struct sim_truth *truth, const struct sim_host *host,
                            uint32_t family_id, struct haul_slice begin, struct haul_slice end,

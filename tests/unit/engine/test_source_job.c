@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_job.c — a source that waits for its turn looks again whether its ranges are still
+ * this database's. */
+#include "source_job.h"
+
+#include <stdio.h>
+
+#include "check.h"
+#include "ownership_file.h"
+#include "rocks_fixture.h"
+
+static struct rocks_fixture fixture;
+static struct haul_error error;
+static struct source_job sent;
+
+/* A source of k..l that has begun. */
+static void start(void)
+{
+    static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
+                                            .end = {(const uint8_t *)"l", 1}};
+    struct haul_source_options options = {
+        .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
+    rocks_fixture_open(&fixture);
+    sent = (struct source_job){.snapshot = NULL};
+    options.store = fixture.store;
+    check_or_stop(source_job_init(&sent, &options, &error) == HAUL_OK);
+    check_or_stop(source_job_begin(&sent, &error) == HAUL_OK);
+}
+
+static void finish(void)
+{
+    source_job_fini(&sent);
+    rocks_fixture_close(&fixture);
+}
+
+/* An ownership_change: the context is the range. */
+static enum haul_status give(void *context, struct ownership *ownership, struct haul_error *failed)
+{
+    const struct ownership_move move = {.family = "default",
+                                        .ranges = context,
+                                        .range_count = 1,
+                                        .mark = {.state = OWNERSHIP_RELEASED}};
+    uint32_t nobody = 0;
+    (void)failed;
+    check_or_stop(ownership_peer(ownership, "", &nobody) == HAUL_OK);
+    return ownership_put(ownership, &move);
+}
+
+static void hand_over(const char *from, const char *to)
+{
+    char directory[sizeof(fixture.path) + 8];
+    struct key_range range;
+    check_or_stop(key_range_init(&range, text_slice(from), text_slice(to)) == HAUL_OK);
+    (void)snprintf(directory, sizeof(directory), "%s/haul", fixture.path);
+    check_or_stop(ownership_update(NULL, directory, give, &range, &error) == HAUL_OK);
+    key_range_fini(&range);
+}
+
+static void test_source_job_check_again__nothing_has_moved__ok(void)
+{
+    start();
+    check_status(source_job_check_again(&sent, &error), HAUL_OK);
+    finish();
+}
+
+static void test_source_job_check_again__a_neighbour_has_moved__ok(void)
+{
+    start();
+    hand_over("l", "m");
+    check_status(source_job_check_again(&sent, &error), HAUL_OK);
+    finish();
+}
+
+static void test_source_job_check_again__a_part_has_moved__fenced(void)
+{
+    start();
+    hand_over("kb", "kc");
+    check_status(source_job_check_again(&sent, &error), HAUL_FENCED);
+    check_status(error.status, HAUL_FENCED);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_job_check_again__nothing_has_moved__ok),
+    CHECK_TEST(test_source_job_check_again__a_neighbour_has_moved__ok),
+    CHECK_TEST(test_source_job_check_again__a_part_has_moved__fenced),
+};
+CHECK_MAIN("source_job", tests)
