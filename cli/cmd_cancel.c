@@ -284,7 +284,7 @@ const struct command command_cancel = {
     .summary = "end the job of a database; before the decision nothing is lost",
     .synopsis = "--db DIR [options]",
     .details =
-        "A running job is told to end, and waited for: before its decision the source keeps\n"
+        "A running job is asked to end, and waited for: before its decision the source keeps\n"
         "the ranges and the receiver removes what it has of them; after it the job is\n"
         "finished. Jobs that were left by a process that is gone are given up the same way; a\n"
         "receiver's job that is committed needs no source, and is finished.\n"

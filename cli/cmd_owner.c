@@ -39,7 +39,7 @@ static const struct option_rule rules[] = {
      AT(option_text, database)},
     {.name = "jobs",
      .value_name = "N",
-     .help = "show so many of the last jobs (default 10)",
+     .help = "show the last N jobs (default 10)",
      .group = "What to show",
      AT(option_u32, job_count_max),
      .min = 1,
@@ -173,7 +173,7 @@ static int run_owner(const struct command *command, int argc, char **argv)
 
 const struct command command_owner = {
     .name = "owner",
-    .summary = "tell which ranges a database owns, gave away or took over",
+    .summary = "show which ranges a database owns, gave away or took over",
     .synopsis = "--db DIR [options]",
     .details =
         "Without an action nothing is changed. An action that may leave keys with two owners\n"

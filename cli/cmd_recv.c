@@ -170,7 +170,7 @@ const struct command command_recv = {
     .details =
         "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
         "serves one job after another until SIGINT, SIGTERM or SIGHUP, which keep what has\n"
-        "arrived. Whoever comes while a job runs is told to try again.\n"
+        "arrived. A sender that comes while a job runs tries again later.\n"
         "\n"
         "Examples:\n"
         "  haul recv --db /data/b\n"

@@ -99,7 +99,7 @@ const struct command command_resolve = {
     .synopsis = "--db DIR --to ADDR:PORT [options]",
     .details = "When 'haul send' ended with exit code 10, or was killed behind its decision, the\n"
                "receiver owns the ranges by the record of this database, and may not know it yet.\n"
-               "Start 'haul recv' on its database again, and tell it. When nothing was decided,\n"
+               "Start 'haul recv' on its database again, then run this. When nothing was decided,\n"
                "the receiver learns which jobs are over, and clears what it has of them.\n"
                "\n"
                "Example:\n"

@@ -76,7 +76,7 @@ static const struct option_rule rules[] = {
      AT(option_flag, overwrite)},
     {.name = "dry-run",
      .letter = 'n',
-     .help = "only tell what would go, and whether this side would refuse it; the receiver\n"
+     .help = "only show what would go, and whether this side would refuse it; the receiver\n"
              "is not asked, and --to is not needed",
      AT(option_flag, dry_run)},
     SOURCE_LIMIT_RULES(struct send_options),
@@ -88,7 +88,8 @@ static const struct option_rule rules[] = {
      .max = 86400000},
     {.name = "freeze-max",
      .value_name = "TIME",
-     .help = "longest pause of writes at the hand-over (default 500ms)",
+     .help = "longest pause of writes at the hand-over (default 500ms; 24h with\n"
+             "--verify read, which reads everything meanwhile)",
      AT(option_duration, freeze_max_ms),
      .min = 1,
      .max = 600000},

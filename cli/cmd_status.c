@@ -121,7 +121,7 @@ static void print_over(const struct haul_job *jobs, size_t count, const char *di
         }
     }
     if (over > 0) {
-        (void)printf("%zu job%s over, but the receiver has not been told yet:\n  %s: %s\n", over,
+        (void)printf("%zu job%s over, but the receiver does not know yet:\n  %s: %s\n", over,
                      over == 1 ? " is" : "s are", ways.first.purpose, ways.first.command);
     }
 }
@@ -195,7 +195,7 @@ static int run_status(const struct command *command, int argc, char **argv)
 
 const struct command command_status = {
     .name = "status",
-    .summary = "tell what runs on a database, and which jobs are not done",
+    .summary = "show what runs on a database, and which jobs are not done",
     .synopsis = "--db DIR [options]",
     .details =
         "For a job that is not done and does not run it names the command that goes on with it,\n"

@@ -51,7 +51,7 @@ static const struct option_rule rules[] = {
      AT(option_text, database)},
     {.name = "wal-dir",
      .value_name = "DIR",
-     .help = "where its log lies, when haul cannot tell and asks",
+     .help = "where its log lies, when haul cannot find it and asks",
      AT(option_text, wal_dir)},
     {.name = "with",
      .value_name = "DIR",
@@ -576,7 +576,7 @@ const struct command command_verify = {
         "\n"
         "A manifest compares without a connection: count and digest of each column\n"
         "family, and of pieces of some 64 records, by which the place of the first\n"
-        "difference is told. It has about two bytes for each record. The database may be\n"
+        "difference is found. It has about two bytes for each record. The database may be\n"
         "open, as that of 'haul recv' is: it is compared as it is when it is opened.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"

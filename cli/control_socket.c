@@ -220,7 +220,7 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
 static enum haul_status nobody(const char *database, struct haul_error *error)
 {
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no haul command runs on %s", database);
-    haul_error_hint(error, "its journals tell where its jobs stand: `haul status`");
+    haul_error_hint(error, "its journals show where its jobs stand: `haul status`");
     return HAUL_NOT_FOUND;
 }
 

@@ -70,7 +70,7 @@ const char *exit_code_table(void)
            "  7    permanent: database or file error, protocol broken, fenced, log too short\n"
            "  8    a limit of the system was reached: memory, locked memory, descriptors\n"
            "  9    cancelled by `haul cancel`: nothing of the job is kept\n"
-           "  10   in doubt: the decision record tells who owns the range\n"
+           "  10   in doubt: the decision record determines who owns the range\n"
            "  130  stopped by SIGINT, 143: by SIGTERM, 129: by SIGHUP; what has arrived is kept,\n"
            "       and the same command goes on\n";
 }

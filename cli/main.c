@@ -29,7 +29,7 @@ static void print_overview(void)
         (void)printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
     }
     (void)printf("\n"
-                 "'haul COMMAND --help' tells the options, with examples.\n"
+                 "'haul COMMAND --help' lists the options, with examples.\n"
                  "\n"
                  "Example, in two terminals:\n"
                  "  haul recv --db /data/b --listen 127.0.0.1:7447 --once\n"

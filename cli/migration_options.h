@@ -44,7 +44,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define WAL_DIR_RULE(type)                                                       \
     {                                                                            \
         .name = "wal-dir", .value_name = "DIR",                                  \
-        .help = "where the database's log lies, when haul cannot tell and asks", \
+        .help = "where the database's log lies, when haul cannot find it and asks", \
         OPTION_AT(option_text, type, wal_dir)                                    \
     }
 
@@ -69,7 +69,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define SOURCE_LIMIT_RULES(type)                                                                  \
     {.name = "rate",                                                                              \
      .value_name = "SIZE",                                                                        \
-     .help = "at most so many bytes a second (default: no limit)",                                \
+     .help = "at most this many bytes a second (default: no limit)", \
      .group = "How",                                                                              \
      OPTION_AT(option_size_u64, type, rate_bytes_per_second),                                     \
      .min = 1024,                                                                                 \

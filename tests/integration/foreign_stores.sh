@@ -275,6 +275,7 @@ family_of() {
 
 # One test, for making them takes longest. Of a database that is only read others may stay closed.
 test_send__many_families__256_are_moved_and_more_refused() {
+    grep -q '^HAUL_SANITIZER:[A-Z]*=none' "$build/CMakeCache.txt" || skip 'hundreds of families: the plain build has them'
     local commands=() i
     in_memory
     for ((i = 0; i < 256; i++)); do
@@ -284,7 +285,7 @@ test_send__many_families__256_are_moved_and_more_refused() {
     refused '257 column families'
     cp -r source whole
     "$maker" source 'use f7' 'fill c 10 10' 'use f8' 'fill d 10 10' 'use f254' 'fill e 10 10' leave
-    start_receiver "$work/recv.log" --db chosen --listen 127.0.0.1:0 --once
+    start_receiver "$work/recv.log" --db chosen --listen "$own_host:0" --once
     send 0 --cf f7 --cf f254
     end_process "$receiver_pid" || fail "the receiver ended with $?"
     for i in f7 f254; do
@@ -413,11 +414,11 @@ test_send__stacked_blobs__refused() {
 test_send__several_directories__refused() {
     mkdir p1 p2
     "$maker" source "path $work/p1 100000" "path $work/p2 100000000" 'fill a 3000 1000' flush
-    refused 'not in|several directories|db_paths'
+    refused 'table file [0-9]+.sst is not in source|several directories'
     rm -rf source target p1
     mkdir p1
     "$maker" source "family_path default $work/p1" 'fill a 300 1000' flush
-    refused 'not in|several directories|cf_paths'
+    refused 'table file [0-9]+.sst is not in source|several directories'
 }
 
 test_send__log_directory_of_another__refused() {

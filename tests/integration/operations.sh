@@ -126,7 +126,7 @@ test_s2__decided_and_not_confirmed__resolve_finishes() {
     in_document S2 'haul resolve'
     decided
     says source '\(yields\)'
-    says source '^  tell the receiver, which owns the ranges: haul resolve --db source --to ADDR:PORT$'
+    says source '^  inform the receiver, which owns the ranges: haul resolve --db source --to ADDR:PORT$'
     send 10
     receive
     run 0 "$haul" resolve --db source --to "$front"
@@ -170,7 +170,7 @@ test_s4__given_up_and_not_told__the_next_job_tells() {
     kill_and_reap "$receiver_pid"
     run 0 "$haul" cancel --db source
     no_job source
-    says source '^1 job is over, but the receiver has not been told yet'
+    says source '^1 job is over, but the receiver does not know yet'
     run 3 "$haul" cancel --db source
     receive
     send 0

@@ -123,6 +123,18 @@ refuses() {
     [[ $(find target/haul -name 'target-*' | wc -l) == 0 ]] || fail 'a journal was left'
 }
 
+# The receiver does not come up, and leaves the database as it was.
+test_recv__several_directories__refused() {
+    local directory
+    mkdir p1 p2
+    "$maker" target "path $work/p1 100000" "path $work/p2 100000000" 'fill a 3000 1000' flush
+    for directory in target p1 p2; do find "$directory" -name '*.sst' -exec sha256sum {} +; done >before.tables
+    run 3 "$haul" recv --db target --listen "$own_host:0"
+    one_error 'table file [0-9]+.sst is not in target|several directories'
+    for directory in target p1 p2; do find "$directory" -name '*.sst' -exec sha256sum {} +; done >after.tables
+    cmp before.tables after.tables
+}
+
 test_recv__fifo_compaction__refused() {
     refuses 'FIFO' 'options compaction_style=kCompactionStyleFIFO;num_levels=1;compaction_options_fifo={max_table_files_size=1000000}' \
         'put zzz 1' 'delete zzz'
