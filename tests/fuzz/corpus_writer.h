@@ -33,5 +33,6 @@ void corpus_ownership(void);
 void corpus_batch(void);
 void corpus_control_frame(void);
 void corpus_verify(void);
+void corpus_verify_manifest(void);
 
 #endif

@@ -75,5 +75,6 @@ int main(int argc, char **argv)
     corpus_batch();
     corpus_control_frame();
     corpus_verify();
+    corpus_verify_manifest();
     return 0;
 }

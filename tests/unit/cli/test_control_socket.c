@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_control_socket.c — what a running command answers, and who gets a place when all are
+ * taken. The migration is a fake (--wrap). */
+#include "control_socket.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "running_job.h"
+
+enum { WAIT_MS = 20000, TURN_MS = 20 };
+
+static char directory[] = "/tmp/haul-test-XXXXXX";
+static struct control_server server;
+static pthread_t thread;
+static atomic_bool stops;
+static atomic_uint cancels;
+static struct haul_error error;
+
+void __wrap_haul_migration_progress(struct haul_migration *migration,
+                                    struct haul_progress *progress);
+void __wrap_haul_migration_progress(struct haul_migration *migration,
+                                    struct haul_progress *progress)
+{
+    (void)migration;
+    *progress = (struct haul_progress){.phase = HAUL_PHASE_COPYING, .records = 77};
+}
+
+void __wrap_haul_migration_cancel(struct haul_migration *migration);
+void __wrap_haul_migration_cancel(struct haul_migration *migration)
+{
+    (void)migration;
+    atomic_fetch_add(&cancels, 1);
+}
+
+/* A command's loop. */
+static void *serve(void *context)
+{
+    struct pollfd waits[CONTROL_POLL_COUNT];
+    (void)context;
+    while (!atomic_load(&stops)) {
+        control_server_wait(&server, waits);
+        if (poll(waits, CONTROL_POLL_COUNT, TURN_MS) > 0) {
+            control_server_serve(&server, waits, NULL);
+        }
+    }
+    return NULL;
+}
+
+static void begin(void)
+{
+    (void)snprintf(directory, sizeof(directory), "/tmp/haul-test-XXXXXX");
+    check_or_stop(mkdtemp(directory) != NULL);
+    check_or_stop(control_server_open(&server, directory, "send", &error) == HAUL_OK);
+    atomic_store(&stops, false);
+    atomic_store(&cancels, 0);
+    check_or_stop(pthread_create(&thread, NULL, serve, NULL) == 0);
+}
+
+/* The command ends. */
+static void end(void)
+{
+    char path[80];
+    atomic_store(&stops, true);
+    check_equal(pthread_join(thread, NULL), 0);
+    check_status(control_server_hide(&server, &error), HAUL_OK);
+    control_server_close(&server);
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    check_equal(rmdir(path), 0); /* the socket is gone */
+    check_equal(rmdir(directory), 0);
+}
+
+static int come(void)
+{
+    int fd = -1;
+    check_or_stop(control_client_open(directory, &fd, &error) == HAUL_OK);
+    return fd;
+}
+
+static void expect_answer(int fd, const char *request, const char *part)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    check_status(control_client_ask(fd, request, answer, WAIT_MS, &error), HAUL_OK);
+    check(strstr(answer, part) != NULL);
+}
+
+static void test_control_client_ask__status_and_cancel__answered(void)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    struct running_job job;
+    begin();
+    int fd = come();
+    check_status(control_client_ask(fd, "status", answer, WAIT_MS, &error), HAUL_OK);
+    check(running_job_parse(answer, &job));
+    check_text(job.command, "send");
+    check_equal(job.pid, getpid());
+    check_equal(job.figures.records, 77);
+    check_equal(atomic_load(&cancels), 0);
+    expect_answer(fd, "cancel", "ok");
+    check_equal(atomic_load(&cancels), 1);
+    check_status(control_client_wait_end(fd, 1), HAUL_TIMEOUT);
+    end();
+    check_status(control_client_wait_end(fd, WAIT_MS), HAUL_OK);
+    (void)close(fd);
+}
+
+static void test_control_client_ask__another_language__hung_up(void)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    begin();
+    int fd = come();
+    check_status(control_client_ask(fd, "GET / HTTP/1.1", answer, WAIT_MS, &error), HAUL_CLOSED);
+    (void)close(fd);
+    end();
+}
+
+static void test_control_client_open__nobody_there__not_found(void)
+{
+    int fd = -1;
+    begin();
+    end();
+    check_status(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND);
+    check_equal(fd, -1);
+}
+
+/* Whoever connects and says nothing keeps nobody out; whoever waits for the end of a cancel keeps
+ * the place, though it is the oldest. */
+static void test_control_server_serve__all_places_taken__the_longest_silent_goes(void)
+{
+    int fds[CONTROL_CLIENT_COUNT_MAX];
+    begin();
+    fds[0] = come();
+    expect_answer(fds[0], "cancel", "ok");
+    for (int i = 1; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        fds[i] = come();
+        expect_answer(fds[i], "status", "77");
+    }
+    int late = come();
+    expect_answer(late, "status", "77");
+    check_status(control_client_wait_end(fds[1], WAIT_MS), HAUL_OK);
+    check_status(control_client_wait_end(fds[0], 1), HAUL_TIMEOUT);
+    expect_answer(fds[2], "status", "77");
+    (void)close(late);
+    end();
+    for (int i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        (void)close(fds[i]);
+    }
+}
+
+/* Nobody else may list jobs or end them, whatever the umask was when the directory was made. */
+static void test_control_server_open__directory_open_to_all__closed(void)
+{
+    char path[80];
+    struct stat found;
+    (void)snprintf(directory, sizeof(directory), "/tmp/haul-test-XXXXXX");
+    check_or_stop(mkdtemp(directory) != NULL);
+    (void)snprintf(path, sizeof(path), "%s/haul", directory);
+    check_or_stop(mkdir(path, 0755) == 0);
+    check_or_stop(control_server_open(&server, directory, "recv", &error) == HAUL_OK);
+    check_equal(stat(path, &found), 0);
+    check_equal(found.st_mode & 0777, 0700);
+    check_status(control_server_hide(&server, &error), HAUL_OK);
+    control_server_close(&server);
+    check_equal(rmdir(path), 0);
+    check_equal(rmdir(directory), 0);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
+    CHECK_TEST(test_control_client_ask__another_language__hung_up),
+    CHECK_TEST(test_control_client_open__nobody_there__not_found),
+    CHECK_TEST(test_control_server_serve__all_places_taken__the_longest_silent_goes),
+    CHECK_TEST(test_control_server_open__directory_open_to_all__closed),
+};
+
+CHECK_MAIN("control_socket", tests)
