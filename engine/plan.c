@@ -697,7 +697,7 @@ void plan_continue(struct plan *plan, struct plan *earlier)
     plan->streams = earlier->streams;
     plan->stream_count = earlier->stream_count;
     plan->lane = earlier->lane;
-    plan->overwrite = earlier->overwrite;
+    plan->overwrite = plan->overwrite || earlier->overwrite;
     earlier->streams = streams;
     earlier->stream_count = stream_count;
 }

@@ -81,8 +81,8 @@ bool plan_overlaps(const struct plan *a, const struct plan *b);
 bool plan_equal(const struct plan *a, const struct plan *b);
 /* The same but for the streams: what is asked for is the same. */
 bool plan_is_same_request(const struct plan *a, const struct plan *b);
-/* Go on with the streams, lane and overwrite of `earlier`, a plan of the same request; the others
- * go to it. */
+/* Go on with the streams and lane of `earlier`, a plan of the same request; the others
+ * go to it. Either may have asked for overwrite. */
 void plan_continue(struct plan *plan, struct plan *earlier);
 
 /* Is the key of the family (target's id) inside the plan? */

@@ -255,6 +255,18 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     equal "$(records_of target)" 0
 }
 
+test_t1__source_has_forgotten_the_job__overwrite_gives_it_up() {
+    start_copy
+    kill "$sender"
+    ended "$sender" 143
+    run 0 "$haul" owner --db source --forget
+    send 5
+    one_error 'overwrite'
+    send 0 --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
 test_t2__prepared__the_source_settles_it() {
     in_document T2 'haul resume'
     prepared
