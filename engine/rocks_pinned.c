@@ -37,6 +37,20 @@ static uint64_t bytes_of(const char *path, const char *suffix, uint64_t number)
     return bytes;
 }
 
+/* Values that lie outside of tables. */
+static uint64_t live_blob_bytes(const struct rocks_store *store)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < store->family_count; i++) {
+        uint64_t found = 0;
+        if (rocksdb_property_int_cf(store->db, store->families[i].handle,
+                                    "rocksdb.live-blob-file-size", &found) == 0) {
+            bytes += found;
+        }
+    }
+    return bytes;
+}
+
 static uint64_t live_table_bytes(rocksdb_t *db)
 {
     uint64_t bytes = 0;
@@ -64,7 +78,8 @@ void rocks_pinned_bytes(struct haul_store *base, uint64_t *log_bytes, uint64_t *
         *log_bytes = bytes_of(log_path, ".log", needed);
     }
     /* The list first: a table that comes in between is a live one. */
-    uint64_t live = live_table_bytes(store->db);
-    uint64_t all = bytes_of(store->path, ".sst", UINT64_MAX);
+    uint64_t live = live_table_bytes(store->db) + live_blob_bytes(store);
+    uint64_t all =
+        bytes_of(store->path, ".sst", UINT64_MAX) + bytes_of(store->path, ".blob", UINT64_MAX);
     *table_bytes = all > live ? all - live : 0;
 }

@@ -173,4 +173,43 @@ test_pinned__more_than_allowed__stops_and_keeps() {
     same source target
 }
 
+# table_bytes: of the source's tables, and of the values that lie beside them.
+table_bytes() {
+    find source -maxdepth 1 \( -name '*.sst' -o -name '*.blob' \) -printf '%s\n' | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+# tells_of_old_tables OPTIONS: what a merge of tables leaves behind is told while it is kept, is no
+# more than what is there, and is given back with the end of the job.
+tells_of_old_tables() {
+    local told=0 there i
+    rm -rf source target
+    "$maker" source "options write_buffer_size=1000000;target_file_size_base=1000000;level0_file_num_compaction_trigger=2;$1" \
+        'fill k 20000 1000' flush
+    receive
+    "$haul" send --db source --to "$address" --transport tcp --json --rate 1M --load 4000 \
+        --load-value 1000 --load-keys 1000 --load-for 10ms >"$work/out" 2>"$work/err" </dev/null &
+    sender=$!
+    for ((i = 0; i < 600 && told < 3000000; i++)); do
+        sleep 0.1
+        told=$("$haul" status --db source --json 2>/dev/null | jq '.running.pinned_table_bytes // 0') || told=0
+    done
+    there=$(table_bytes)
+    ((told >= 3000000)) || fail "$told bytes of old tables are told of; there are $there bytes of tables"
+    ((told <= there)) || fail "$told bytes of old tables are told of, and there are only $there"
+    kill -TERM "$sender"
+    end_process "$sender" && fail 'the sender was to be stopped'
+    # Without the old ones; what was in memory may have become another table.
+    (($(table_bytes) <= there - told + 2500000)) || fail "$there bytes of tables became $(table_bytes), of which $told were old"
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
+test_pinned__tables_merged_meanwhile__told_and_given_back() {
+    tells_of_old_tables compression=kNoCompression
+}
+
+test_pinned__blob_files_collected_meanwhile__told_and_given_back() {
+    tells_of_old_tables 'enable_blob_files=true;enable_blob_garbage_collection=true;blob_garbage_collection_age_cutoff=1.0'
+}
+
 run_tests
