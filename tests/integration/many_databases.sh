@@ -54,7 +54,7 @@ no_jobs_left() {
     done
 }
 
-test_fan_in_of_three_fresh_databases() {
+test_databases__fan_in_of_three_fresh_ones__all_arrive() {
     local name
     for name in a b c; do
         fill "$name" "$name"
@@ -68,7 +68,7 @@ test_fan_in_of_three_fresh_databases() {
     no_jobs_left a b c target
 }
 
-test_fan_out_and_a_chain() {
+test_databases__fan_out_and_a_chain__all_arrive() {
     fill a k 40
     move a b --range k000:k010
     move a c --range k010:k020
@@ -84,7 +84,7 @@ test_fan_out_and_a_chain() {
     no_jobs_left a b c d e f
 }
 
-test_a_part_is_taken_back_and_the_rest_stays_away() {
+test_databases__part_is_taken_back__the_rest_stays_away() {
     fill a k 30
     move a b
     fill b n 5
@@ -98,7 +98,7 @@ test_a_part_is_taken_back_and_the_rest_stays_away() {
     equal "$(count b n)" 5
 }
 
-test_the_same_range_ten_times_back_and_forth() {
+test_databases__same_range_ten_times_back_and_forth__each_owns_in_turn() {
     local i
     fill a k
     for ((i = 0; i < 5; i++)); do
@@ -113,7 +113,7 @@ test_the_same_range_ten_times_back_and_forth() {
     no_jobs_left a b
 }
 
-test_a_database_is_not_sent_to_itself() {
+test_send__to_the_source_itself__refused() {
     fill a k
     cp -r a b
     refused 3 a b --overwrite
@@ -121,7 +121,7 @@ test_a_database_is_not_sent_to_itself() {
 }
 
 # The job to the first target breaks off there; another range goes to the second one meanwhile.
-test_two_targets_and_a_job_left_at_one() {
+test_resume__job_of_another_target__goes_on_only_with_its_own() {
     make_database a 3000
     receive one
     exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$receiver_address" control.down.8.0 stall "$work/mark" 2>&1)
@@ -150,7 +150,7 @@ test_two_targets_and_a_job_left_at_one() {
 }
 
 # A copy of the source does not go on with the original's job, and forgets.
-test_a_clone_with_an_unfinished_job() {
+test_clone__unfinished_job_of_the_original__not_acted_on() {
     make_database a 3000
     receive target
     exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$receiver_address" control.down.8.0 stall "$work/mark" 2>&1)
@@ -177,7 +177,7 @@ test_a_clone_with_an_unfinished_job() {
     same clone target
 }
 
-test_a_damaged_record_is_refused_and_made_again() {
+test_owner__damaged_record__refused_and_made_again() {
     fill a k
     move a b --range k000:k010
     printf 'damaged' | dd of=a/haul/ownership bs=1 seek=12 conv=notrunc 2>/dev/null
