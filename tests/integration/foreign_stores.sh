@@ -469,6 +469,19 @@ P
     refused 'LevelDB'
 }
 
+test_send__family_with_a_long_name__others_are_moved_by_name() {
+    local name
+    name=$(printf 'n%.0s' {1..128})
+    "$maker" source 'fill a 100 10' "create $name" 'put b 2'
+    refused "column family's name has 128 bytes"
+    receive
+    send 0 --cf default
+    received
+    run 0 "$haul" verify --db source --with target --cf default
+    run 3 "$haul" drop --db source --yes
+    one_error "column family's name has 128 bytes"
+}
+
 test_send__family_with_an_empty_name__refused() {
     "$maker" source 'put a 1' 'create \e' 'put b 2' leave
     refused 'empty name'

@@ -195,6 +195,26 @@ test_s5__handed_over__drop_deletes_the_copy() {
     equal "$(records_of source)" "$kept"
 }
 
+# The look before a deletion shows what the same command with --yes deletes.
+test_drop__a_selection__listed_as_it_would_go() {
+    moved --range :0x4000000000000000
+    run 3 "$haul" drop --db source --range 0x10:0x1f
+    grep -q 'still here: column family default, keys 0x10:0x1f$' "$work/out" || { cat "$work/out"; fail 'not the selection'; }
+    run 3 "$haul" drop --db source --range 0x10:0x1f --range 0x30:0x50 --json
+    equal "$(json '.would_delete | map(.start + "-" + .end) | join(" ")')" '0x10-0x1f 0x30-0x4000000000000000'
+    equal "$(json '.error.code')" UNCONFIRMED
+    for selection in '--range 0x50:0x60' '--cf other'; do
+        # shellcheck disable=SC2086 # words of an option
+        run 3 "$haul" drop --db source $selection
+        one_error 'nothing of what is selected in source was handed over'
+        equal "$(<"$work/out")" ''
+    done
+    local all
+    all=$(records_of source)
+    run 0 "$haul" drop --db source --range 0x10:0x1f --yes
+    equal "$((all - $(records_of source)))" "$("$haul" verify --db target --with target --range 0x10:0x1f --json | jq .families[0].records)"
+}
+
 test_s6__sent_again__refused_with_the_owner() {
     in_document S6 'haul owner --db A'
     moved
