@@ -8,10 +8,7 @@ suite strangers "$@"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || { echo 'strangers: 0 passed, 0 failed, 1 skipped: no python3'; exit 77; }
 
-receive() { # ARGUMENT...
-    start_receiver "$work/recv.log" --db target --listen "$own_host:0" "$@"
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
-}
+receive() { receive_into target "$own_host:0" "$@"; } # ARGUMENT...
 
 stop_receiver() {
     local code=0

@@ -153,8 +153,7 @@ receive() {
     # What `cp` has made is another database from here on.
     rm b/IDENTITY
     "$maker" b 'use other' 'put zz x' 'delete zz' flush
-    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
-    [[ -n $receiver_address ]] || { cat "$work/recv.log"; fail 'the receiver did not start'; }
+    receive_into b "$own_host:0"
 }
 
 end_receiver() {
@@ -227,7 +226,7 @@ test_verify_to__backward_order__the_first_in_that_order() {
 
 test_verify_to__after_a_job__equal() {
     pair
-    start_receiver "$work/recv.log" --db target --listen 127.0.0.1:0
+    receive_into target "$own_host:0"
     run 0 "$haul" send --db a --to "$receiver_address" --transport tcp
     run 0 "$haul" verify --db a --to "$receiver_address"
     end_receiver
@@ -239,7 +238,7 @@ test_verify_to__connection_lost_in_the_middle__goes_on() {
     "$maker" a 'fill key 30000 500'
     cp -r a b
     rm b/IDENTITY
-    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    receive_into b "$own_host:0"
     proxy control.down.stream.5000 cut
     run 0 "$haul" verify --db a --to "$proxy_address" --json
     [[ -e mark ]] || fail 'the connection was not cut'
@@ -256,7 +255,7 @@ test_verify_to__connection_lost_behind_a_difference__all_is_counted() {
     cp -r a b
     rm b/IDENTITY
     "$maker" b 'put key00000002 x'
-    start_receiver "$work/recv.log" --db b --listen 127.0.0.1:0
+    receive_into b "$own_host:0"
     proxy control.down.stream.5000 cut
     run 6 "$haul" verify --db a --to "$proxy_address" --json
     [[ -e mark ]] || fail 'the connection was not cut'
