@@ -8,6 +8,7 @@
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "target_plan.h"
+#include "version_record.h"
 
 enum job_phase target_others_phase(const struct journal_state *state)
 {
@@ -65,26 +66,67 @@ static bool names_family(const struct plan *plan, const char *name)
     return named;
 }
 
-/* Does a job other than that of `journal` put records into the family? */
+/* Does the job of a journal put records into the family? One that cannot be read may. */
+static bool may_need(const struct journal *journal, const char *name)
+{
+    struct haul_error ignored;
+    struct plan plan;
+    bool over = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
+    enum haul_status status =
+        over ? HAUL_NOT_FOUND : job_journal_read_plan(journal, &plan, &ignored);
+    bool needs = status == HAUL_OK ? names_family(&plan, name) : status != HAUL_NOT_FOUND;
+    if (status == HAUL_OK) {
+        plan_fini(&plan);
+    }
+    return needs;
+}
+
+/* Does a job other than that of `journal` put records into the family, or has one brought some? */
 static enum haul_status look_needed(struct haul_store *store, const struct journal *journal,
                                     const char *name, bool *needed, struct haul_error *error)
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
+    enum haul_status status = version_record_names_family(store, name, needed, error);
+    if (status == HAUL_OK) {
+        status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
+    }
     for (size_t i = 0; i < count && status == HAUL_OK && !*needed; i++) {
         struct journal *other = NULL;
-        struct plan plan;
         if (memcmp(entries[i].job_id, journal_job_id(journal), HAUL_JOB_BYTES) == 0) {
             continue;
         }
         status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
-        if (status == HAUL_OK && journal_state(other)->phase != JOURNAL_PHASE_ABORTED &&
-            job_journal_read_plan(other, &plan, error) == HAUL_OK) {
-            *needed = names_family(&plan, name);
-            plan_fini(&plan);
-        }
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+        *needed = status == HAUL_CORRUPT || (status == HAUL_OK && may_need(other, name));
+        /* Ended in between, or damaged: that is the operator's, and keeps no other job here. */
+        status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
+        journal_close(other);
+    }
+    free(entries);
+    return status;
+}
+
+static bool names_made(const struct journal_state *state, const char *name)
+{
+    bool made = false;
+    for (size_t i = 0; i < state->made_count; i++) {
+        made = made || strcmp(state->made[i], name) == 0;
+    }
+    return made;
+}
+
+enum haul_status target_others_was_made(struct haul_store *store, const char *name, bool *made,
+                                        struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    *made = false;
+    enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
+    for (size_t i = 0; i < count && status == HAUL_OK && !*made; i++) {
+        struct journal *other = NULL;
+        status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
+        *made = status == HAUL_OK && names_made(journal_state(other), name);
+        status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
         journal_close(other);
     }
     free(entries);

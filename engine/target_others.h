@@ -45,6 +45,10 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
 enum haul_status target_others_give_up(struct target_others *others, struct haul_store *store,
                                        const struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* Was the family made for a job of this target that is not over? The journals of `others` are among
+ * them. Errors: those of journals; a damaged one counts as none. */
+enum haul_status target_others_was_made(struct haul_store *store, const char *name, bool *made,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
 /* End those that the newcomer says are over, without a plan. Errors: as both above. */
 enum haul_status target_others_end_over(const struct target_newcomer *newcomer,
                                         struct haul_error *error) HAUL_MUST_CHECK;

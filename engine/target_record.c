@@ -337,37 +337,28 @@ static enum haul_status make_journal(struct target_record *record, struct haul_e
     return status;
 }
 
-static bool was_made_for(const struct target_others *others, const char *name)
-{
-    bool made = false;
-    for (size_t i = 0; i < others->count; i++) {
-        const struct journal_state *state = journal_state(others->journals[i]);
-        for (size_t j = 0; j < state->made_count; j++) {
-            made = made || strcmp(state->made[j], name) == 0;
-        }
-    }
-    return made;
-}
-
 /* The families that go when the job goes stand in the journal before they are made. */
-static enum haul_status make_families(struct target_record *record,
-                                      const struct target_others *others, struct haul_error *error)
+static enum haul_status make_families(struct target_record *record, struct haul_error *error)
 {
+    struct haul_store *store = record->target->store;
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
         const struct plan_family *family = &record->plan.families[i];
         const char *name = family->family.name;
         struct journal_record made = {.type = JOURNAL_FAMILY,
                                       .family = slice_of((const uint8_t *)name, strlen(name))};
-        if (family->target_id == TARGET_PLAN_NO_FAMILY || was_made_for(others, name)) {
+        bool goes = family->target_id == TARGET_PLAN_NO_FAMILY;
+        if (!goes) { /* made for a job whose end may come before this one's */
+            status = target_others_was_made(store, name, &goes, error);
+        }
+        if (status == HAUL_OK && goes) {
             status = journal_append(record->journal, &made, false, error);
         }
     }
     if (status == HAUL_OK) {
         status = journal_sync(record->journal, error);
     }
-    return status == HAUL_OK ? target_plan_make(record->target->store, &record->plan, error)
-                             : status;
+    return status == HAUL_OK ? target_plan_make(store, &record->plan, error) : status;
 }
 
 /* Everything is said that could be said against the plan. */
@@ -380,7 +371,7 @@ static enum haul_status admit(struct target_record *record, struct target_others
         status = job_journal_bind(record->journal, record->peer, record->peer_address, error);
     }
     if (status == HAUL_OK) {
-        status = make_families(record, others, error);
+        status = make_families(record, error);
     }
     if (status == HAUL_OK) {
         status = target_others_give_up(others, store, &record->plan, error);

@@ -123,6 +123,18 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
     return status;
 }
 
+enum haul_status version_record_names_family(struct haul_store *store, const char *family,
+                                             bool *named, struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = read_file(store, &ownership, error);
+    if (status == HAUL_OK) {
+        *named = ownership_map(&ownership, family) != NULL;
+        ownership_fini(&ownership);
+    }
+    return status;
+}
+
 /* A journal that is gone may have ended well: the record remembers. */
 static enum haul_status find_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                    enum ownership_act act, bool *moved, uint64_t *new_version,

@@ -34,6 +34,10 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Does the own record name ranges of this column family? Errors: those of ownership_read. */
+enum haul_status version_record_names_family(struct haul_store *store, const char *family,
+                                             bool *named, struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Has the job moved its ranges already, as source or as target of this store? If so, `*new_version`
  * is the job's (0: no longer known). Errors: those of ownership_read;
  * nothing is known then, least of all that it has not. */

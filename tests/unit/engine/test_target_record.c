@@ -608,6 +608,77 @@ static void test_target_record_clear__family_has_records_of_others__stays(void)
 }
 
 /* The next job needs the families, and they go with that one. */
+/* Job 2 needs what job 1 had made, and is the last to end. */
+static void test_target_record_clear__family_made_for_a_job_that_ended_before__goes(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    check_equal(come(2, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+/* Job 1 has brought nothing, and owns; job 2 came when it was under way, and ends without. */
+static void test_target_record_clear__family_of_a_range_that_is_owned__stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COPYING);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    leave();
+    check_equal(come(2, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    finish();
+}
+
+static void damage_journal(uint8_t number)
+{
+    char path[600];
+    char name[JOURNAL_NAME_BYTES_MAX];
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, number, sizeof(job));
+    journal_name_format(JOURNAL_TARGET, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", target.path, name);
+    int file = open(path, O_WRONLY);
+    check(file >= 0 && pwrite(file, "x", 1, 20) == 1 && close(file) == 0);
+}
+
+static void test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    damage_journal(1);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -698,6 +769,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),
     CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
     CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
+    CHECK_TEST(test_target_record_clear__family_made_for_a_job_that_ended_before__goes),
+    CHECK_TEST(test_target_record_clear__family_of_a_range_that_is_owned__stays),
+    CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
     CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
     CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
