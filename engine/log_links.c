@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "durable_file.h"
 #include "log_look.h"
 
 enum { PATH_BYTES_MAX = 4096 + 300 };
@@ -123,6 +124,39 @@ static enum haul_status make_links(const struct place *place, const char *wal_di
     return status == HAUL_OK ? walk_logs(place, wal_dir, list_fd, true, error) : status;
 }
 
+/* What the list names from byte `from` on goes. */
+static void undo(const struct place *place, off_t from)
+{
+    FILE *list = fopen(place->list, "re");
+    if (list == NULL || fseeko(list, from, SEEK_SET) != 0) {
+        if (list != NULL) {
+            (void)fclose(list);
+        }
+        return;
+    }
+    char line[300];
+    bool made_archive = false;
+    while (fgets(line, sizeof(line), list) != NULL) {
+        char name[PATH_BYTES_MAX + sizeof(line) + 1];
+        line[strcspn(line, "\n")] = '\0';
+        (void)snprintf(name, sizeof(name), "%s/%s", place->archive, line);
+        made_archive = made_archive || strcmp(line, ARCHIVE_LINE) == 0;
+        if (log_look_is_log(line)) {
+            (void)unlink(name);
+        }
+    }
+    (void)fclose(list);
+    if (made_archive) {
+        (void)rmdir(place->archive); /* stays when something else is there */
+    }
+}
+
+/* The names of links are listed for good before there are any. */
+static enum haul_status sync_folder(const struct place *place, struct haul_error *error)
+{
+    return durable_file_sync_directory(&file_calls_system, place->folder, error);
+}
+
 enum haul_status log_links_make(const char *directory, const char *wal_dir,
                                 const struct haul_log *log, struct haul_error *error)
 {
@@ -134,11 +168,22 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
     if (list_fd < 0) {
         return failed("open", place.list, error);
     }
-    enum haul_status status = make_links(&place, wal_dir, list_fd, error);
-    (void)close(list_fd);
-    if (status != HAUL_OK) {
+    const off_t before = lseek(list_fd, 0, SEEK_END);
+    enum haul_status status = before < 0 ? failed("lseek", place.list, error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = sync_folder(&place, error);
+    }
+    if (status == HAUL_OK) {
+        status = make_links(&place, wal_dir, list_fd, error);
+    }
+    if (status != HAUL_OK &&
+        before > 0) { /* what was kept before is a job's that was interrupted */
+        undo(&place, before);
+        (void)!ftruncate(list_fd, before);
+    } else if (status != HAUL_OK) {
         log_links_drop(directory, wal_dir, false);
     }
+    (void)close(list_fd);
     if (status == HAUL_UNSUPPORTED) {
         haul_log(log, HAUL_LOG_WARNING,
                  "no hard links can be made in %s: a job that is interrupted starts its copy again",
@@ -153,24 +198,8 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
 void log_links_drop(const char *directory, const char *wal_dir, bool forget)
 {
     struct place place = place_of(directory, wal_dir);
-    FILE *list = fopen(place.list, "re");
-    if (list == NULL) {
-        return;
-    }
-    char line[300];
-    bool made_archive = false;
-    while (fgets(line, sizeof(line), list) != NULL && !forget) {
-        char name[PATH_BYTES_MAX + sizeof(line) + 1];
-        line[strcspn(line, "\n")] = '\0';
-        (void)snprintf(name, sizeof(name), "%s/%s", place.archive, line);
-        made_archive = made_archive || strcmp(line, ARCHIVE_LINE) == 0;
-        if (log_look_is_log(line)) {
-            (void)unlink(name);
-        }
-    }
-    (void)fclose(list);
-    if (made_archive) {
-        (void)rmdir(place.archive); /* stays when something else is there */
+    if (!forget) {
+        undo(&place, 0);
     }
     (void)unlink(place.list);
     (void)rmdir(place.folder); /* likewise */

@@ -62,8 +62,52 @@ static enum haul_status copy_file(int from_directory, int to_directory, const ch
     if (to >= 0) {
         (void)close(to);
     }
+    if (to >= 0 && status != HAUL_OK) {
+        (void)unlinkat(to_directory, name, 0);
+    }
     (void)close(from);
     return status;
+}
+
+enum part {
+    PART_MISSING,
+    PART_SAME, /* by its size: a log that is read no more does not change */
+    PART_OTHER,
+};
+
+static enum part compare(int from_directory, int to_directory, const char *name)
+{
+    struct stat from;
+    struct stat to;
+    if (fstatat(to_directory, name, &to, 0) != 0) {
+        return PART_MISSING;
+    }
+    bool same = fstatat(from_directory, name, &from, 0) == 0 && from.st_size == to.st_size;
+    return same ? PART_SAME : PART_OTHER;
+}
+
+/* Could the copy be completed to one of the log as it is? */
+static bool is_copy_of(const char *wal_dir, const char *copy)
+{
+    int to_directory = open(copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = to_directory < 0 ? NULL : opendir(wal_dir);
+    const struct dirent *entry;
+    bool fits = directory != NULL;
+    bool any = false;
+    while (fits && (entry = readdir(directory)) != NULL) {
+        if (log_look_is_log(entry->d_name)) {
+            enum part part = compare(dirfd(directory), to_directory, entry->d_name);
+            fits = part != PART_OTHER;
+            any = any || part == PART_SAME;
+        }
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+    if (to_directory >= 0) {
+        (void)close(to_directory);
+    }
+    return fits && any;
 }
 
 /* `copy` false: remove them from `to_directory` again. */
@@ -80,9 +124,9 @@ static enum haul_status walk(const char *wal_dir, int to_directory, bool copy,
         if (!log_look_is_log(entry->d_name)) {
             continue;
         }
-        if (copy) {
+        if (copy && compare(dirfd(directory), to_directory, entry->d_name) == PART_MISSING) {
             status = copy_file(dirfd(directory), to_directory, entry->d_name, error);
-        } else {
+        } else if (!copy) {
             (void)unlinkat(to_directory, entry->d_name, 0);
         }
     }
@@ -92,9 +136,10 @@ static enum haul_status walk(const char *wal_dir, int to_directory, bool copy,
                : status;
 }
 
-/* The first name that is free. Errors: IO, NO_SPACE. */
-static enum haul_status make_directory(const char *directory, char *copy, size_t copy_size_bytes,
-                                       struct haul_error *error)
+/* The first name that is free, or that of an earlier copy of the same log: a service that opens its
+ * database again and again does not fill its disk. Errors: IO, NO_SPACE. */
+static enum haul_status make_directory(const char *directory, const char *wal_dir, char *copy,
+                                       size_t copy_size_bytes, bool *made, struct haul_error *error)
 {
     char folder[PATH_BYTES_MAX];
     (void)snprintf(folder, sizeof(folder), "%s/haul", directory);
@@ -103,11 +148,12 @@ static enum haul_status make_directory(const char *directory, char *copy, size_t
     }
     for (int number = 1; number < COPIES_MAX; number++) {
         (void)snprintf(copy, copy_size_bytes, "%s/damaged-log-%d", folder, number);
-        if (mkdir(copy, 0700) == 0) {
-            return HAUL_OK;
-        }
-        if (errno != EEXIST) {
+        *made = mkdir(copy, 0700) == 0;
+        if (!*made && errno != EEXIST) {
             break;
+        }
+        if (*made || is_copy_of(wal_dir, copy)) {
+            return HAUL_OK;
         }
     }
     return failed("mkdir", copy, error);
@@ -116,7 +162,9 @@ static enum haul_status make_directory(const char *directory, char *copy, size_t
 enum haul_status log_rescue(const char *directory, const char *wal_dir, char *copy,
                             size_t copy_size_bytes, struct haul_error *error)
 {
-    enum haul_status status = make_directory(directory, copy, copy_size_bytes, error);
+    bool made = false;
+    enum haul_status status =
+        make_directory(directory, wal_dir, copy, copy_size_bytes, &made, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -125,7 +173,7 @@ enum haul_status log_rescue(const char *directory, const char *wal_dir, char *co
         return failed("open", copy, error);
     }
     status = walk(wal_dir, to_directory, true, error);
-    if (status != HAUL_OK) {
+    if (status != HAUL_OK && made) {
         struct haul_error ignored;
         (void)!walk(wal_dir, to_directory, false, &ignored);
         (void)rmdir(copy);

@@ -121,19 +121,78 @@ static void test_log_links_drop__forget__names_stay(void)
     rocks_fixture_close(&fixture);
 }
 
+/* What an interrupted job needs is not given up because there is more that cannot be kept. */
+static void test_log_links_make__new_log_cannot_be_linked__earlier_links_stay(void)
+{
+    begin();
+    make_links();
+    make_directory("000009.log"); /* which no file system links */
+    make_file("000008.log", "eight");
+    make_links();
+    check_content("archive/000004.log", "four");
+    check_content("archive/000007.log", "seven");
+    check(!is_there("archive/000008.log") && !is_there("archive/000009.log"));
+    check_content("haul/log-links", "archive\n");
+    log_links_drop(fixture.path, fixture.path, false);
+    check(!is_there("archive") && !is_there("haul"));
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_links_make__first_log_cannot_be_linked__nothing_is_left(void)
+{
+    begin();
+    make_directory("000009.log");
+    make_links();
+    check(!is_there("archive") && !is_there("haul"));
+    rocks_fixture_close(&fixture);
+}
+
 /* --- copies ----------------------------------------------------------------------------------- */
 
-static void test_log_rescue__twice__two_copies(void)
+static void rescue(const char *expected)
 {
     char copy[512];
-    begin();
     check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_OK);
-    check(strstr(copy, "/haul/damaged-log-1") != NULL);
+    check(strstr(copy, expected) != NULL);
+}
+
+static void test_log_rescue__same_log_again__one_copy_that_is_completed(void)
+{
+    begin();
+    rescue("/haul/damaged-log-1");
     check_content("haul/damaged-log-1/000004.log", "four");
     check_content("haul/damaged-log-1/000007.log", "seven");
     check(!is_there("haul/damaged-log-1/LOG"));
-    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_OK);
-    check_content("haul/damaged-log-2/000004.log", "four");
+    make_file("000009.log", "nine");
+    rescue("/haul/damaged-log-1");
+    check_content("haul/damaged-log-1/000009.log", "nine");
+    rescue("/haul/damaged-log-1");
+    check(!is_there("haul/damaged-log-2"));
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_rescue__another_log__another_copy(void)
+{
+    char path[512];
+    begin();
+    rescue("/haul/damaged-log-1");
+    path_of(path, "000007.log");
+    check_equal(truncate(path, 2), 0);
+    rescue("/haul/damaged-log-2");
+    check_content("haul/damaged-log-1/000007.log", "seven");
+    check_content("haul/damaged-log-2/000007.log", "se");
+    rocks_fixture_close(&fixture);
+}
+
+static void test_log_rescue__completed_in_vain__the_copy_stays(void)
+{
+    char copy[512];
+    begin();
+    rescue("/haul/damaged-log-1");
+    make_directory("000008.log");
+    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO);
+    check_content("haul/damaged-log-1/000004.log", "four");
+    check(!is_there("haul/damaged-log-1/000008.log"));
     rocks_fixture_close(&fixture);
 }
 
@@ -152,7 +211,11 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_log_links_drop__archive_of_the_owner__stays),
     CHECK_TEST(test_log_links_make__again_with_a_new_log__both_go),
     CHECK_TEST(test_log_links_drop__forget__names_stay),
-    CHECK_TEST(test_log_rescue__twice__two_copies),
+    CHECK_TEST(test_log_links_make__new_log_cannot_be_linked__earlier_links_stay),
+    CHECK_TEST(test_log_links_make__first_log_cannot_be_linked__nothing_is_left),
+    CHECK_TEST(test_log_rescue__same_log_again__one_copy_that_is_completed),
+    CHECK_TEST(test_log_rescue__another_log__another_copy),
+    CHECK_TEST(test_log_rescue__completed_in_vain__the_copy_stays),
     CHECK_TEST(test_log_rescue__log_that_cannot_be_read__io_and_nothing_left),
 };
 
