@@ -6,7 +6,6 @@
  * chosen options, the database is therefore opened again with those that are wanted. Another
  * comparator is part of the MANIFEST: then the empty database is removed and made anew, under the
  * same identity. */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,31 +110,23 @@ static void close_only_family(struct rocks_store *store)
     store->db = NULL;
 }
 
-/* RocksDB gives every database that it makes an identity; journals name the first one. */
-static enum haul_status keep_identity(const struct rocks_store *store, struct haul_error *error)
-{
-    char path[ROCKS_PATH_BYTES_MAX];
-    (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
-    FILE *file = fopen(path, "we");
-    bool written = file != NULL && fputs(store->identity, file) >= 0 && fflush(file) == 0 &&
-                   fdatasync(fileno(file)) == 0;
-    int code = errno;
-    written = file != NULL && fclose(file) == 0 && written;
-    return written ? HAUL_OK
-                   : haul_error_set(error, HAUL_IO, "write", code, "cannot write %s", path);
-}
-
-static enum haul_status make_anew(struct rocks_store *store, struct haul_error *error)
+/* `*removed`: is the database gone that was there? */
+static enum haul_status make_anew(struct rocks_store *store, bool *removed,
+                                  struct haul_error *error)
 {
     char *message = NULL;
-    rocksdb_destroy_db(store->options, store->path, &message);
-    enum haul_status status = rocks_error(message, "remove empty database", error);
+    enum haul_status status = rocks_identity_keep(store, error);
+    *removed = status == HAUL_OK;
+    if (status == HAUL_OK) {
+        rocksdb_destroy_db(store->options, store->path, &message);
+        status = rocks_error(message, "remove empty database", error);
+    }
     if (status == HAUL_OK) {
         status = rocks_open_handles(store, error);
     }
     if (status == HAUL_OK) {
         close_only_family(store);
-        status = keep_identity(store, error);
+        status = rocks_identity_restore(store, error);
     }
     return status;
 }
@@ -148,7 +139,8 @@ static enum haul_status reopen(struct rocks_store *store, const struct rocks_fam
     bool anew = strcmp(before.family.comparator, family->family.comparator) != 0;
     close_only_family(store);
     store->families[0] = *family;
-    enum haul_status status = anew ? make_anew(store, error) : HAUL_OK;
+    bool removed = false;
+    enum haul_status status = anew ? make_anew(store, &removed, error) : HAUL_OK;
     if (status == HAUL_OK) {
         status = rocks_open_handles(store, error);
     }
@@ -160,7 +152,9 @@ static enum haul_status reopen(struct rocks_store *store, const struct rocks_fam
     rocksdb_options_destroy(family->options);
     store->families[0] = before;
     store->families[0].handle = NULL;
-    store->lost = rocks_open_handles(store, &second) != HAUL_OK;
+    /* With another order in it, it is of no use to its own options. */
+    bool back = !removed || make_anew(store, &removed, &second) == HAUL_OK;
+    store->lost = !back || rocks_open_handles(store, &second) != HAUL_OK;
     return status;
 }
 

@@ -509,6 +509,9 @@ static enum haul_status open_prepared(struct opening *opening, struct haul_error
         opening->store->opened_at = rocksdb_get_latest_sequence_number(opening->store->db);
         status = check_replay(opening, error);
     }
+    if (status == HAUL_OK && !opening->options->read_only) {
+        status = rocks_identity_restore(opening->store, error);
+    }
     return status == HAUL_OK ? rocks_read_identity(opening->store, error) : status;
 }
 

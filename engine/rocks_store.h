@@ -138,6 +138,13 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
 enum haul_status rocks_read_identity(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Before an empty database is made anew: its identity waits, and is restored when the new one
+ * stands, or by whoever opens it next for writing. Errors: NO_SPACE, IO. */
+enum haul_status rocks_identity_keep(const struct rocks_store *store,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status rocks_identity_restore(const struct rocks_store *store,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+
 /* After the database was closed, or not opened: second names of log files go when no job needs
  * them, haul/ when nothing is in it, and the lock. */
 void rocks_tidy(struct rocks_store *store);

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "family_options.h"
@@ -107,6 +109,51 @@ static void test_family_create_like__default_of_a_new_store__made_anew_under_its
     rocks_fixture_close(&fixture);
 }
 
+/* A file of the fixture's directory with this text. */
+static void write_text(const char *name, const char *text)
+{
+    char path[512];
+    (void)snprintf(path, sizeof(path), "%s/%s", fixture.path, name);
+    FILE *file = fopen(path, "we");
+    check_or_stop(file != NULL);
+    check(fputs(text, file) >= 0);
+    check_equal(fclose(file), 0);
+}
+
+/* The process that made it anew died before the new one had the old name. */
+static void test_family_create_like__died_before_its_identity__completed_at_the_next_open(void)
+{
+    open_fixture();
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    (void)snprintf(identity, sizeof(identity), "%s", ops->identity(fixture.store));
+    write_text("IDENTITY.haul", identity);
+    write_text("IDENTITY", "another");
+    rocks_fixture_reopen(&fixture);
+    check_text(fixture.store->ops->identity(fixture.store), identity);
+    rocks_fixture_reopen(&fixture);
+    check_text(fixture.store->ops->identity(fixture.store), identity);
+    rocks_fixture_close(&fixture);
+}
+
+/* What cannot be made with the source's order is as it was, also for the next source. */
+static void test_family_create_like__cannot_be_made_anew__as_before(void)
+{
+    open_fixture();
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    char path[512];
+    (void)snprintf(identity, sizeof(identity), "%s", ops->identity(fixture.store));
+    (void)snprintf(path, sizeof(path), "%s/IDENTITY.haul", fixture.path);
+    check_equal(mkdir(path, 0755), 0);
+    check(make("default", "comparator=rocksdb.ReverseBytewiseComparator\n") != HAUL_OK);
+    check_equal(rmdir(path), 0);
+    check_text(option_of(0, "comparator"), "leveldb.BytewiseComparator");
+    rocks_fixture_put(&fixture, 0, text_slice("a"), text_slice("1"));
+    rocks_fixture_reopen(&fixture);
+    check_text(fixture.store->ops->identity(fixture.store), identity);
+    check_equal(rocks_fixture_count(&fixture, "default"), 1);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_family_create_like__default_that_was_written_to__exists(void)
 {
     open_fixture();
@@ -154,6 +201,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_family_create_like__unknown_name_or_value__left_out),
     CHECK_TEST(test_family_create_like__value_that_leaves_its_option__left_out),
     CHECK_TEST(test_family_create_like__default_of_a_new_store__made_anew_under_its_identity),
+    CHECK_TEST(test_family_create_like__died_before_its_identity__completed_at_the_next_open),
+    CHECK_TEST(test_family_create_like__cannot_be_made_anew__as_before),
     CHECK_TEST(test_family_create_like__default_that_was_written_to__exists),
     CHECK_TEST(test_family_create_like__default_of_an_earlier_process__made_anew),
     CHECK_TEST(test_family_create_like__default_with_options_that_somebody_chose__exists),
