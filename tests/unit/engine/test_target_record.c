@@ -15,26 +15,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
-
-enum { EPOCH = 1, RECORD_COUNT = 10 };
-
-static struct rocks_fixture source;
-static struct rocks_fixture target;
-static struct haul_target_options options;
-static struct target_record record;
-static struct haul_error error;
-static enum haul_status own_status;
-static uint32_t own_count;
-static uint64_t owned_version;
-static const char *identity; /* of the source that comes */
-
-static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
-{
-    (void)context;
-    own_count++;
-    owned_version = new_version;
-    return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
-}
+#include "target_record_fixture.h"
 
 static unsigned unreserved;
 
@@ -52,71 +33,10 @@ static enum haul_status refuse_to_reserve(void *context, const struct haul_reser
     return haul_error_set(failed, HAUL_BUSY, NULL, 0, "the ranges are taken");
 }
 
-static void start(void)
-{
-    rocks_fixture_open(&source);
-    rocks_fixture_open(&target);
-    memset(&error, 0, sizeof(error));
-    options = (struct haul_target_options){.store = target.store, .hooks = {.own = own}};
-    own_status = HAUL_OK;
-    own_count = 0;
-    owned_version = 0;
-    identity = "source/1";
-}
-
-static void finish(void)
-{
-    rocks_fixture_close(&source);
-    rocks_fixture_close(&target);
-}
-
-/* Job `number` comes to its records. */
-static enum haul_status greet(uint8_t number, uint64_t epoch, bool resume)
-{
-    haul_control_Hello hello = {.epoch = epoch, .resume = resume};
-    uint64_t new_version = 0;
-    hello.job.size = HAUL_JOB_BYTES;
-    memset(hello.job.bytes, number, HAUL_JOB_BYTES);
-    hello.source_identity.size = (pb_size_t)strlen(identity);
-    memcpy(hello.source_identity.bytes, identity, strlen(identity));
-    target_record_init(&record, &options);
-    return target_record_look_up(&record, &hello, &new_version, &error);
-}
-
-/* The records as a source of job `number` finds them. */
-static enum job_phase come(uint8_t number, bool resume)
-{
-    check_status(greet(number, EPOCH, resume), HAUL_OK);
-    return record.phase;
-}
-
 /* The same job, by another attempt of its source. */
 static enum haul_status come_again(uint8_t number, uint64_t epoch)
 {
     return greet(number, epoch, true);
-}
-
-static void leave(void)
-{
-    target_record_fini(&record);
-}
-
-static enum haul_status check_range(const char *from, const char *to, bool overwrite)
-{
-    struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
-    struct haul_source_options source_options = {
-        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH, .overwrite = overwrite};
-    struct plan plan;
-    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
-    plan.new_version = plan.old_version + 1;
-    return target_record_check(&record, &plan, &error);
-}
-
-static void prepare(void)
-{
-    haul_control_Prepare message = {.new_version = 1, .epoch = EPOCH};
-    struct digest digests[1] = {{.count = RECORD_COUNT}};
-    check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
 }
 
 /* Job 1 over k..l stands behind COMMITTED, and its process died in the hook. */
@@ -131,15 +51,6 @@ static void die_while_owning(void)
     leave();
     own_status = HAUL_OK;
     own_count = 0;
-}
-
-static size_t job_count(void)
-{
-    struct haul_job *jobs = NULL;
-    size_t count = 99;
-    check_status(haul_jobs_list(target.path, &jobs, &count, &error), HAUL_OK);
-    free(jobs);
-    return count;
 }
 
 static void test_target_record_look_up__died_while_owning__owned_now(void)
@@ -511,16 +422,6 @@ static void test_target_record_note_over__cut_short__protocol(void)
     finish();
 }
 
-/* --- a plan that is refused changes nothing --------------------------------------------------- */
-
-static size_t family_count(void)
-{
-    struct haul_family families[8];
-    size_t count = 0;
-    check_status(target.store->ops->families(target.store, families, 8, &count, &error), HAUL_OK);
-    return count;
-}
-
 /* Another job of the source has records in k..l and is over; the plan would clear all of it. */
 static void refuse_everything(enum haul_status expected, bool overwrite)
 {
@@ -569,135 +470,6 @@ static void test_target_record_check__only_records_of_a_job_that_is_over__accept
     finish();
 }
 
-static void make_two_families(void)
-{
-    (void)rocks_fixture_family(&source, "one");
-    (void)rocks_fixture_family(&source, "two");
-    check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(check_range("k", "l", false), HAUL_OK);
-    check_equal(family_count(), 3);
-}
-
-static void test_target_record_clear__families_made_for_the_job__gone_with_it(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    start();
-    make_two_families();
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 1);
-    rocks_fixture_reopen(&target);
-    check_equal(family_count(), 1);
-    finish();
-}
-
-static void test_target_record_clear__family_has_records_of_others__stays(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    start();
-    make_two_families();
-    rocks_fixture_fill(&target, record.plan.families[1].target_id, "x", RECORD_COUNT, 10);
-    const char *name = record.plan.families[1].family.name;
-    char kept[HAUL_NAME_BYTES_MAX];
-    (void)snprintf(kept, sizeof(kept), "%s", name);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 2);
-    check_equal(rocks_fixture_count(&target, kept), RECORD_COUNT);
-    finish();
-}
-
-/* The next job needs the families, and they go with that one. */
-/* Job 2 needs what job 1 had made, and is the last to end. */
-static void test_target_record_clear__family_made_for_a_job_that_ended_before__goes(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
-    leave();
-    check_equal(come(1, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 3);
-    check_equal(come(2, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 1);
-    check_equal(job_count(), 0);
-    finish();
-}
-
-/* Job 1 has brought nothing, and owns; job 2 came when it was under way, and ends without. */
-static void test_target_record_clear__family_of_a_range_that_is_owned__stays(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
-    leave();
-    check_equal(come(1, true), JOB_COPYING);
-    prepare();
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
-    leave();
-    check_equal(come(2, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 3);
-    finish();
-}
-
-static void damage_journal(uint8_t number)
-{
-    char path[600];
-    char name[JOURNAL_NAME_BYTES_MAX];
-    uint8_t job[HAUL_JOB_BYTES];
-    memset(job, number, sizeof(job));
-    journal_name_format(JOURNAL_TARGET, job, name);
-    (void)snprintf(path, sizeof(path), "%s/haul/%s", target.path, name);
-    int file = open(path, O_WRONLY);
-    check(file >= 0 && pwrite(file, "x", 1, 20) == 1 && close(file) == 0);
-}
-
-static void test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
-    damage_journal(1);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 3);
-    check_equal(job_count(), 1);
-    finish();
-}
-
-static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    uint8_t job[HAUL_JOB_BYTES];
-    start();
-    make_two_families();
-    leave();
-    memset(job, 1, sizeof(job));
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check_status(check_range("m", "n", false), HAUL_OK);
-    check_equal(family_count(), 3);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(family_count(), 1);
-    check_equal(job_count(), 0);
-    finish();
-}
-
 /* What it has brought to one family says nothing about another one. */
 static void test_target_record_check__records_in_a_family_of_nobody_else__not_empty(void)
 {
@@ -708,27 +480,6 @@ static void test_target_record_check__records_in_a_family_of_nobody_else__not_em
     check_status(say_that_it_is_over("k", "n"), HAUL_NOT_EMPTY);
     check_equal(rocks_fixture_count(&target, "two"), RECORD_COUNT);
     check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT); /* nor is that touched */
-    finish();
-}
-
-/* The families of job 1 are those of job 2 as well, which has put nothing into them yet. */
-static void test_target_record_clear__another_job_needs_its_families__they_stay(void)
-{
-    struct haul_error reason = {.status = HAUL_CANCELLED};
-    uint8_t job[HAUL_JOB_BYTES];
-    start();
-    make_two_families();
-    leave();
-    check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(check_range("m", "n", false), HAUL_OK);
-    leave();
-    memset(job, 1, sizeof(job));
-    check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
-    leave();
-    check_equal(job_count(), 1);
-    check_equal(family_count(), 3);
     finish();
 }
 
@@ -762,17 +513,10 @@ static void test_target_record_check__over_is_said_of_a_committed_job__busy(void
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__records_in_a_family_of_nobody_else__not_empty),
-    CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__busy),
     CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
     CHECK_TEST(test_target_record_check__not_empty__nothing_is_touched),
     CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),
-    CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
-    CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
-    CHECK_TEST(test_target_record_clear__family_made_for_a_job_that_ended_before__goes),
-    CHECK_TEST(test_target_record_clear__family_of_a_range_that_is_owned__stays),
-    CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
-    CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
     CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
     CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),

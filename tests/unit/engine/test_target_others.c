@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_others.c — what other jobs of a target have to do with the families that were made
+ * for one. */
+#include "target_others.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "rocks_fixture.h"
+#include "target_record_fixture.h"
+
+static void make_two_families(void)
+{
+    (void)rocks_fixture_family(&source, "one");
+    (void)rocks_fixture_family(&source, "two");
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_equal(family_count(), 3);
+}
+
+static void test_target_record_clear__families_made_for_the_job__gone_with_it(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    rocks_fixture_reopen(&target);
+    check_equal(family_count(), 1);
+    finish();
+}
+
+static void test_target_record_clear__family_has_records_of_others__stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    rocks_fixture_fill(&target, record.plan.families[1].target_id, "x", RECORD_COUNT, 10);
+    const char *name = record.plan.families[1].family.name;
+    char kept[HAUL_NAME_BYTES_MAX];
+    (void)snprintf(kept, sizeof(kept), "%s", name);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 2);
+    check_equal(rocks_fixture_count(&target, kept), RECORD_COUNT);
+    finish();
+}
+
+/* Job 2 needs what job 1 had made, and is the last to end. */
+static void test_target_record_clear__family_made_for_a_job_that_ended_before__goes(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    check_equal(come(2, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+/* Job 1 has brought nothing, and owns; job 2 came when it was under way, and ends without. */
+static void test_target_record_clear__family_of_a_range_that_is_owned__stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_COPYING);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    leave();
+    check_equal(come(2, true), JOB_COPYING);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    finish();
+}
+
+/* The next job needs the families, and they go with that one. */
+static void damage_journal(uint8_t number)
+{
+    char path[600];
+    char name[JOURNAL_NAME_BYTES_MAX];
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, number, sizeof(job));
+    journal_name_format(JOURNAL_TARGET, job, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", target.path, name);
+    int file = open(path, O_WRONLY);
+    check(file >= 0 && pwrite(file, "x", 1, 20) == 1 && close(file) == 0);
+}
+
+static void test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    damage_journal(1);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 3);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    make_two_families();
+    leave();
+    memset(job, 1, sizeof(job));
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    check_equal(family_count(), 3);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+/* The families of job 1 are those of job 2 as well, which has put nothing into them yet. */
+static void test_target_record_clear__another_job_needs_its_families__they_stay(void)
+{
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    memset(job, 1, sizeof(job));
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(job_count(), 1);
+    check_equal(family_count(), 3);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
+    CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
+    CHECK_TEST(test_target_record_clear__family_made_for_a_job_that_ended_before__goes),
+    CHECK_TEST(test_target_record_clear__family_of_a_range_that_is_owned__stays),
+    CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
+    CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
+    CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
+};
+
+CHECK_MAIN("target_others", tests)
