@@ -140,14 +140,31 @@ static void test_journal_state_reserve__decision_abort__reason_may_follow_once(v
     journal_state_fini(&state);
 }
 
-static void test_journal_state_reserve__committed_with_other_epoch__invalid(void)
+static void test_journal_state_reserve__committed_otherwise_than_prepared__invalid(void)
 {
-    const struct journal_record committed = {.type = JOURNAL_COMMITTED,
-                                             .committed = {.new_version = 5, .epoch = 78}};
+    const struct journal_record committed[] = {
+        {.type = JOURNAL_COMMITTED, .committed = {.new_version = 5, .epoch = 78}},
+        {.type = JOURNAL_COMMITTED, .committed = {.new_version = 6, .epoch = 77}}};
     struct journal_state state;
     journal_state_init(&state, JOURNAL_TARGET);
     run(&state, sample_target, 10);
-    check_status(step(&state, &committed), HAUL_INVALID);
+    check_status(step(&state, &committed[0]), HAUL_INVALID);
+    check_status(step(&state, &committed[1]), HAUL_INVALID);
+    journal_state_fini(&state);
+}
+
+static void test_journal_state_reserve__delta_goes_back__invalid(void)
+{
+    const struct journal_record forward = SAMPLE_DELTA(7, 70);
+    const struct journal_record batch_back = SAMPLE_DELTA(6, 71);
+    const struct journal_record log_back = SAMPLE_DELTA(8, 69);
+    struct journal_state state;
+    journal_state_init(&state, JOURNAL_TARGET);
+    run(&state, sample_target, 2);
+    check_status(step(&state, &forward), HAUL_OK);
+    check_status(step(&state, &batch_back), HAUL_INVALID);
+    check_status(step(&state, &log_back), HAUL_INVALID);
+    check_status(step(&state, &forward), HAUL_OK);
     journal_state_fini(&state);
 }
 
@@ -447,7 +464,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_journal_state_apply__snapshot_after_a_restart__counted),
     CHECK_TEST(test_journal_state_reserve__target_phases__only_listed_records_follow),
     CHECK_TEST(test_journal_state_reserve__decision_abort__reason_may_follow_once),
-    CHECK_TEST(test_journal_state_reserve__committed_with_other_epoch__invalid),
+    CHECK_TEST(test_journal_state_reserve__committed_otherwise_than_prepared__invalid),
+    CHECK_TEST(test_journal_state_reserve__delta_goes_back__invalid),
     CHECK_TEST(test_journal_state_reserve__version_does_not_grow__invalid),
     CHECK_TEST(test_journal_state_reserve__another_peer__invalid),
     CHECK_TEST(test_journal_state_reserve__position_goes_back__invalid),

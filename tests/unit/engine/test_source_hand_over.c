@@ -333,7 +333,37 @@ static void test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_dec
     source_session_destroy(session);
 }
 
+/* Nobody knows before the record is read again: no writes, and no word to the target. */
+static void test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends(void)
+{
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_IN_DOUBT, start_ns + 5);
+    while (next_action()) {
+        check(action.type != SOURCE_ACTION_UNFREEZE && action.type != SOURCE_ACTION_SEND &&
+              action.type != SOURCE_ACTION_RELEASE);
+    }
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    source_session_destroy(session);
+}
+
+/* What comes of it is not ours to say any more. */
+static void test_source_hand_over_on_decided__stopped_meanwhile__is_finished(void)
+{
+    bool resume = false;
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_STOP, HAUL_STOPPED, start_ns + 5);
+    check_nothing_more();
+    check_equal(source_session_state(session), SOURCE_DECIDING);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_OK, start_ns + 6);
+    check(does(SOURCE_ACTION_RELEASE));
+    check(sends(MESSAGE_COMMIT, &resume));
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends),
+    CHECK_TEST(test_source_hand_over_on_decided__stopped_meanwhile__is_finished),
     CHECK_TEST(test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_decision),
     CHECK_TEST(test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
     CHECK_TEST(test_source_hand_over_check_deadline__preparing__unfreezes_at_freeze_max),

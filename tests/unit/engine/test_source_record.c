@@ -312,6 +312,66 @@ static void test_source_record_find__journal_is_done__removed_and_nothing_left_o
     rocks_fixture_close(&source);
 }
 
+/* It had not met a target when it was given up: whoever is there may have its records. */
+static void test_source_record_bind__aborted_without_a_peer__told_of(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "test", &error), HAUL_OK);
+    source_record_fini(&record);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, 1);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
+/* Its range was handed over meanwhile: it goes on with nobody, and the next job ends it, though it
+ * goes elsewhere with other ranges. */
+static void test_source_record_bind__overtaken_and_of_another_target__aborted(void)
+{
+    const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
+    const struct haul_range other = {.start = text_slice("x"), .end = text_slice("y")};
+    struct plan plan;
+    struct plan next;
+    rocks_fixture_open(&source);
+    options =
+        (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
+    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "another", "host:1", &error), HAUL_OK);
+    source_record_fini(&record);
+    const uint8_t mover[HAUL_JOB_BYTES] = {9};
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = mover,
+                                      .peer = "third",
+                                      .plan = &plan,
+                                      .new_version = 1,
+                                      .epoch = 1};
+    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    options.ranges = &other;
+    check_or_stop(plan_make(&next, source.store, &options, 0, &error) == HAUL_OK);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_equal(record.earlier.left_over.count, 1);
+    check_status(source_record_bind(&record, "id", &next, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, 0);
+    check_equal(journal_state(record.earlier.left_over.journals[0])->phase,
+                JOURNAL_PHASE_ABORTED);
+    source_record_fini(&record);
+    plan_fini(&next);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* --- a register of the embedder's: the journal is the decision -------------------------------- */
 
 enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 64 };
@@ -471,6 +531,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways),
     CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
+    CHECK_TEST(test_source_record_bind__aborted_without_a_peer__told_of),
+    CHECK_TEST(test_source_record_bind__overtaken_and_of_another_target__aborted),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),

@@ -477,7 +477,22 @@ static void test_source_session__only_tells__ok_when_the_target_has_cleared(void
     }
 }
 
+/* A link breaks, and then the channel: that is one loss. */
+static void test_source_session__path_lost_twice__one_retry(void)
+{
+    open_session();
+    copy_everything();
+    feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CLOSED, 10);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, 11);
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    check(!next_action());
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__path_lost_twice__one_retry),
     CHECK_TEST(test_source_session__bound_to_another_target__nothing_is_given_up),
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
