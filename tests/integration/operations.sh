@@ -275,12 +275,16 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     equal "$(records_of target)" 0
 }
 
-test_t1__source_has_forgotten_the_job__overwrite_gives_it_up() {
+test_t1__target_has_other_records_now__overwrite_replaces_them() {
     start_copy
     kill "$sender"
     ended "$sender" 143
-    run 0 "$haul" owner --db source --forget
-    send 5
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" cancel --db target
+    "$kv" put target stranger value
+    receive
+    send 3
     one_error 'overwrite'
     send 0 --overwrite
     ended "$receiver_pid" 0
