@@ -41,6 +41,8 @@ struct source_session {
     bool ending;            /* the operator wants the end: no coming back */
     bool copied;
     struct catch_up catch_up;
+    uint32_t damages;     /* in a row, without anything that lasts between them */
+    uint64_t damage_mark; /* what had lasted at the last one */
     bool waits_for_target; /* the lag is small here; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare in the air */

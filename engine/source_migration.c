@@ -501,6 +501,8 @@ static void fill_result(struct source_migration *source)
                              : 0;
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
+    result->crc_errors = figures.crc_errors;
+    result->link.crc_errors = figures.crc_errors;
     result->link_count = source->has_copy ? source->copy.links.active_count : 0;
     result->resumed = figures.retries > 0 || source->job.record.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {

@@ -255,12 +255,47 @@ static void on_cancel(struct source_session *session, const struct haul_error *e
     }
 }
 
+/* So often in a row, and nothing lasting between them: it is no accident of the path. */
+enum { DAMAGES_MAX = 3 };
+
+/* Something arrived damaged here or there. It is sent again over a new connection, and what has
+ * arrived stays: true. False: it is always damaged, and the job has ended. */
+static bool survives_damage(struct source_session *session, const struct haul_error *cause,
+                            uint64_t now_ns)
+{
+    const haul_control_PlanAccepted *accepted = &session->accepted.as.plan_accepted;
+    uint64_t mark = message_durable_mark(accepted) + session->progress.durable_records;
+    session->figures.crc_errors++;
+    session->damages = mark > session->damage_mark ? 1 : session->damages + 1;
+    session->damage_mark = mark > session->damage_mark ? mark : session->damage_mark;
+    bool hopeless = session->damages >= DAMAGES_MAX && !session->decision_asked &&
+                    session->state != SOURCE_ABORTING && session->state != SOURCE_RETRYING;
+    if (!hopeless) {
+        return true;
+    }
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
+                   "what is sent arrives damaged, %d times in a row: %s", DAMAGES_MAX, cause->text);
+    haul_error_hint(&error, "check memory, cards and cables of both hosts and what lies between "
+                            "them; `haul resume` goes on from what has arrived");
+    source_end_kept(session, &error, now_ns);
+    return false;
+}
+
 /* Channel or links are gone. */
 static void on_path_lost(struct source_session *session, const struct haul_error *error,
                          uint64_t now_ns)
 {
     bool leaves = session->state != SOURCE_ABORTING && session->state != SOURCE_DECIDING &&
                   session->state != SOURCE_RETRYING;
+    struct haul_error damaged = {0};
+    if (error->status == HAUL_CORRUPT) {
+        haul_error_set(&damaged, HAUL_CLOSED, NULL, 0, "%s", error->text);
+        if (!survives_damage(session, error, now_ns)) {
+            return;
+        }
+        error = &damaged;
+    }
     if (leaves && source_may_retry(session, error, now_ns)) {
         source_go_retry(session, error, now_ns);
     } else if (session->state != SOURCE_RETRYING) {
@@ -269,10 +304,12 @@ static void on_path_lost(struct source_session *session, const struct haul_error
 }
 
 /* The target's operator has stopped it: what it has is kept, and it may be started again. */
-static void on_peer_stop(struct source_session *session, const char *text, uint64_t now_ns)
+static void on_peer_stop(struct source_session *session, const haul_control_Stop *stop,
+                         uint64_t now_ns)
 {
     struct haul_error error = {0};
-    haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the target has ended its attempt: %s", text);
+    haul_error_set(&error, stop->damaged ? HAUL_CORRUPT : HAUL_CLOSED, NULL, 0,
+                   "the target has ended its attempt: %s", stop->text);
     haul_error_hint(&error, "start `haul recv` again; `haul resume` goes on with the job");
     on_path_lost(session, &error, now_ns);
 }
@@ -422,7 +459,7 @@ static void on_message(struct source_session *session, struct message *message, 
                     message->as.abort.hint, now_ns);
         return;
     case MESSAGE_STOP:
-        on_peer_stop(session, message->as.stop.text, now_ns);
+        on_peer_stop(session, &message->as.stop, now_ns);
         return;
     case MESSAGE_REFUSED:
         note_refused(session, &message->as.refused);

@@ -154,6 +154,7 @@ struct source_session_figures {
     bool kept;       /* this attempt ended so that both sides keep what has arrived */
     bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
     uint32_t retries;
+    uint64_t crc_errors; /* blocks, credits and messages that came damaged, on either side */
 };
 void source_session_figures(const struct source_session *session,
                             struct source_session_figures *figures);

@@ -355,6 +355,11 @@ uint64_t target_copy_activity(const struct target_copy *copy, bool *idle)
 
 /* --- result ----------------------------------------------------------------------------------- */
 
+uint64_t target_copy_crc_errors(const struct target_copy *copy)
+{
+    return copy->applier == NULL ? 0 : applier_crc_errors(copy->applier);
+}
+
 void target_copy_result(const struct target_copy *copy, struct haul_result *result)
 {
     const struct plan *plan = &copy->record->plan;

@@ -106,6 +106,8 @@ void target_copy_hurry_progress(struct target_copy *copy);
 /* A number that changes when something came or was applied; `*idle`: all that came is. */
 uint64_t target_copy_activity(const struct target_copy *copy, bool *idle);
 
+/* Blocks whose payload had another checksum than their header said; until the appliers stop. */
+uint64_t target_copy_crc_errors(const struct target_copy *copy);
 /* What came of it: links, lane, versions, families. */
 void target_copy_result(const struct target_copy *copy, struct haul_result *result);
 

@@ -29,6 +29,7 @@ struct target_job {
     uint64_t looked_ns;  /* when the next two were looked at */
     uint64_t activity;   /* of links, appliers and calls */
     bool idle;           /* all that came is applied */
+    uint64_t damaged_blocks;
     bool ended;
     uint64_t words_until_ns; /* ended: the last words are waited for until then */
     struct message accepted;
@@ -52,6 +53,13 @@ static void feed_error(struct target_job *job, enum target_event_type type,
 {
     struct target_event event = {.type = type, .error = *error};
     feed(job, &event);
+}
+
+/* A bit was turned over on its way: the source sends the block again. */
+static void feed_damaged(struct target_job *job, const struct haul_error *error)
+{
+    job->damaged_blocks++;
+    feed_error(job, TARGET_EVENT_DAMAGED, error);
 }
 
 /* --- the job's records ------------------------------------------------------------------------ */
@@ -195,7 +203,11 @@ static void on_news(struct target_job *job, enum target_copy_news news,
         on_flushed(job);
         return;
     case TARGET_COPY_FAILED:
-        feed_error(job, TARGET_EVENT_FAILED, error);
+        if (error->status == HAUL_CORRUPT && target_copy_crc_errors(&job->copy) > 0) {
+            feed_damaged(job, error);
+        } else {
+            feed_error(job, TARGET_EVENT_FAILED, error);
+        }
         return;
     }
 }
@@ -415,9 +427,11 @@ static bool poll_links(struct target_job *job)
 {
     struct haul_error failed = {0};
     bool any = target_copy_poll_links(&job->copy, &failed);
-    bool violated = failed.status == HAUL_PROTOCOL || failed.status == HAUL_CORRUPT ||
-                    failed.status == HAUL_FENCED || failed.status == HAUL_VERSION;
-    if (violated && job->copy.started) {
+    bool violated = failed.status == HAUL_PROTOCOL || failed.status == HAUL_FENCED ||
+                    failed.status == HAUL_VERSION;
+    if (failed.status == HAUL_CORRUPT && job->copy.started) {
+        feed_damaged(job, &failed);
+    } else if (violated && job->copy.started) {
         feed_error(job, TARGET_EVENT_FAILED, &failed);
     } else if (failed.status != HAUL_OK) {
         /* The source notices, too, and comes back or gives up. */
@@ -640,6 +654,8 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
     memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
     result->verified = result->status == HAUL_OK;
     target_copy_result(&job->copy, result);
+    result->crc_errors = job->damaged_blocks;
+    result->link.crc_errors = job->damaged_blocks;
     (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
                    job->options.rdma_refusal);
 }

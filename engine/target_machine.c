@@ -124,6 +124,22 @@ static void keep_recorded(struct target_session *session, const struct haul_erro
     target_end(session);
 }
 
+void target_keep_damaged(struct target_session *session, const struct haul_error *error)
+{
+    if (session->state < TARGET_RECEIVING || session->state > TARGET_RECORDING) {
+        target_fail(session, error);
+        return;
+    }
+    session->outcome = *error;
+    session->kept = true;
+    if (session->channel_up) {
+        haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
+        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+        stop->damaged = true;
+    }
+    target_end(session);
+}
+
 void target_fail(struct target_session *session, const struct haul_error *error)
 {
     switch (session->state) {

@@ -60,6 +60,8 @@ void target_clear(struct target_session *session, const struct haul_error *error
 void target_end_aborted(struct target_session *session, const struct haul_error *error);
 /* Tell the source that this side ends its attempt, and keeps what it has. */
 void target_say_stop(struct target_session *session, const struct haul_error *error);
+/* A block came damaged: what is recorded is kept, and the source sends the rest again. */
+void target_keep_damaged(struct target_session *session, const struct haul_error *error);
 /* The attempt ends, and both sides keep what has arrived. */
 void target_keep(struct target_session *session, const struct haul_error *error);
 /* Something local went wrong, or the source broke the protocol: what the state demands. */

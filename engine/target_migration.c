@@ -37,6 +37,7 @@ struct target_migration {
     struct target_callers callers;
     struct log_limit refusals;
     struct haul_result job_result; /* of whoever ended last */
+    uint64_t crc_errors;           /* of the awaited job, in all attempts */
     struct awaited_job awaited;    /* `once` */
     struct call give_up_call;      /* of the awaited job */
     struct call_steps give_up_steps;
@@ -257,7 +258,9 @@ static void note_result(struct target_migration *target, const struct target_job
         !awaited_job_is(&target->awaited, hello)) {
         return;
     }
+    target->crc_errors += result->crc_errors;
     target->base.result = *result;
+    target->base.result.crc_errors = target->crc_errors;
     if (!target_job_is_resumable(job)) {
         awaited_job_end(&target->awaited);
         target->ended = true;

@@ -462,6 +462,9 @@ static void dispatch(struct target_session *session, const struct target_event *
     case TARGET_EVENT_FAILED:
         target_fail(session, &event->error);
         return;
+    case TARGET_EVENT_DAMAGED:
+        target_keep_damaged(session, &event->error);
+        return;
     case TARGET_EVENT_BUSY:
         if (session->state == TARGET_LOOKING || session->state == TARGET_GREETED ||
             session->state == TARGET_VERIFYING) {

@@ -21,6 +21,7 @@
  *   RECEIVING..RECORDING --no space / Stop--> ENDED(NO_SPACE)   (what is recorded is kept)
  *   RECEIVING, FLUSHING --stop, Stop / keep--> KEEPING --kept--> ENDED(STOPPED or CLOSED)
  *   WAITING..GREETED, CHECKING, RECORDING --stop, Stop--> ENDED(STOPPED or CLOSED)
+ *   RECEIVING..RECORDING --damaged block / Stop--> ENDED(CORRUPT) (kept: it is sent again)
  *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
  *   RECEIVING --neither side does anything / Stop, keep--> KEEPING
@@ -58,6 +59,7 @@ enum target_event_type {
     TARGET_EVENT_KEPT,         /* what has arrived is durable and recorded */
     TARGET_EVENT_CLEARED,      /* error.status */
     TARGET_EVENT_FAILED,       /* error: something local went wrong */
+    TARGET_EVENT_DAMAGED,      /* error: a block came damaged */
     TARGET_EVENT_BUSY,         /* error: another job has begun, before this one's plan */
     TARGET_EVENT_STOP,         /* error: end, and keep what has arrived */
     TARGET_EVENT_CANCEL,       /* error: end, and discard it */

@@ -22,10 +22,19 @@ void credit_record_encode(const struct credit_record *record, uint8_t *at)
     put_u32(at + RECORD_CRC_AT, crc32c(at, RECORD_CRC_AT));
 }
 
+/* It was one of ours, and a bit of its magic was turned over on its way. */
+static bool is_sound_but_for_magic(const uint8_t *at)
+{
+    uint8_t mended[CREDIT_RECORD_BYTES];
+    memcpy(mended, at, sizeof(mended));
+    put_u32(mended + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
+    return get_u32(at + RECORD_CRC_AT) == crc32c(mended, RECORD_CRC_AT);
+}
+
 enum haul_status credit_record_decode(const uint8_t *at, struct credit_record *record)
 {
     if (get_u32(at + RECORD_MAGIC_AT) != CREDIT_RECORD_MAGIC) {
-        return HAUL_PROTOCOL;
+        return is_sound_but_for_magic(at) ? HAUL_CORRUPT : HAUL_PROTOCOL;
     }
     if (get_u32(at + RECORD_CRC_AT) != crc32c(at, RECORD_CRC_AT)) {
         return HAUL_CORRUPT;

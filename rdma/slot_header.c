@@ -26,11 +26,20 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at)
     put_u32(at + CRC_AT, crc32c(at, CRC_AT));
 }
 
+/* It was one of ours, and a bit of its magic was turned over on its way. */
+static bool is_sound_but_for_magic(const uint8_t *at)
+{
+    uint8_t mended[SLOT_HEADER_BYTES];
+    memcpy(mended, at, sizeof(mended));
+    put_u32(mended, SLOT_HEADER_MAGIC);
+    return get_u32(at + CRC_AT) == crc32c(mended, CRC_AT);
+}
+
 enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *header, const char **why)
 {
     if (get_u32(at) != SLOT_HEADER_MAGIC) {
         *why = "wrong magic";
-        return HAUL_PROTOCOL;
+        return is_sound_but_for_magic(at) ? HAUL_CORRUPT : HAUL_PROTOCOL;
     }
     if (get_u32(at + CRC_AT) != crc32c(at, CRC_AT)) {
         *why = "header checksum does not match";

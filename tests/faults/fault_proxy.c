@@ -10,12 +10,18 @@
  *   FRAME      preamble; of control: a message type, its first frame; of data: the n-th block or
  *              credit record; `stream`: OFFSET counts from the connection's first byte
  *   OFFSET     so many bytes of the frame are passed on before the harm is done (all but one, if it
- * is shorter) HARM: cut        both ends of every connection are closed (new ones may come) cut-one
- * only those of the connection in which the place lies kill       the process whose number stands
- * in the file VICTIM is killed stop       that process is stopped; whoever wants that it goes on
- * continues it stall      nothing passes any more on the connections that there are flip       one
- * bit of the next byte is turned over The file MARK is made when the harm has been done. Without a
- * PLACE every frame is told on stdout, KIND.DIRECTION.FRAME SIZE, when its last byte has passed.
+ *              is shorter)
+ * HARM:
+ *   cut        both ends of every connection are closed (new ones may come)
+ *   cut-one    only those of the connection in which the place lies
+ *   kill       the process whose number stands in the file VICTIM is killed
+ *   stop       that process is stopped; whoever wants that it goes on continues it
+ *   stall      nothing passes any more on the connections that there are
+ *   flip       one bit of the next byte is turned over
+ *   flip-each  the same, in every connection that comes to the place
+ *
+ * The file MARK is made when the harm has been done. Without a PLACE every frame is told on stdout,
+ * KIND.DIRECTION.FRAME SIZE, when its last byte has passed.
  *
  * One thread and blocking writes: a block that one side does not take holds up the others. */
 #include <arpa/inet.h>
@@ -279,8 +285,9 @@ static void signal_victim(int number)
 
 static void harm(struct connection *connection, uint8_t *byte)
 {
-    proxy.done = true;
-    if (strcmp(proxy.harm, "flip") == 0) {
+    bool again = strcmp(proxy.harm, "flip-each") == 0;
+    proxy.done = !again;
+    if (again || strcmp(proxy.harm, "flip") == 0) {
         *byte ^= 0x10;
     } else if (strcmp(proxy.harm, "cut-one") == 0) {
         shut(connection);

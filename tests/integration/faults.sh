@@ -165,4 +165,56 @@ test_send__sender_stopped_for_longer_than_the_timeout__goes_on() {
     same source target
 }
 
+# --- damage on the way ------------------------------------------------------------------------------
+
+# send_through EXIT-CODE PLACE HARM [OPTION...]: one bit is turned over between both sides.
+send_through() {
+    local code=$1 place=$2 harm=$3 front
+    shift 3
+    make_database source 5000
+    receive --once
+    exec {proxy_fd}< <(exec "$build/tests/fault_proxy" "$receiver_address" "$place" "$harm" "$work/mark" 2>&1)
+    proxy=$!
+    read -r -u "$proxy_fd" front
+    run "$code" "$haul" send --db source --to "${front#listening on }" --transport tcp \
+        --batch-min 64K --batch-max 256K --json "$@"
+    [[ -e mark ]] || fail 'no bit was turned over'
+    kill "$proxy"
+}
+
+# is_mended PLACE: what came damaged is sent again, and nothing else is lost by it.
+is_mended() {
+    send_through 0 "$1" flip
+    equal "$(json .verified)" true
+    equal "$(json .crc_errors)" 1
+    (($(json .retries) >= 1)) || fail 'the connection was not made anew'
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_damage__payload_of_a_block__sent_again_and_counted() {
+    is_mended data.up.5.5000
+    equal "$(json_of "$work/recv.log.json" .crc_errors)" 1
+}
+
+test_damage__header_of_a_block__sent_again_and_counted() { is_mended data.up.5.20; }
+test_damage__magic_of_a_block__sent_again_and_counted() { is_mended data.up.5.1; }
+test_damage__credit__sent_again_and_counted() { is_mended data.down.3.10; }
+test_damage__magic_of_a_credit__sent_again_and_counted() { is_mended data.down.3.25; }
+
+test_damage__message_to_the_source__sent_again_and_counted() { is_mended control.down.6.18; }
+
+# At the same place of each connection: what had arrived before is kept, for when it is repaired.
+test_damage__again_and_again__exit_6_and_kept() {
+    send_through 6 data.up.0.5000 flip-each
+    equal "$(json .error.code)" CORRUPT
+    equal "$(json .crc_errors)" 3
+    [[ $(json .error.hint) == *memory*'haul resume'* ]] || fail 'the hint does not help'
+    [[ -n $(find source -name '*.journal') ]] || fail 'the job was given up'
+    run 0 "$haul" resume --db source --to "$receiver_address" --json
+    equal "$(json .verified)" true
+    ended "$receiver_pid" 0
+    same source target
+}
+
 run_tests

@@ -430,7 +430,26 @@ static void test_target_session_deadline_ns__after_plan__only_while_it_waits(voi
     }
 }
 
+/* Whatever lasts is kept; the source is told why, and sends the rest again. */
+static void test_target_session_event__block_came_damaged__kept_and_told(void)
+{
+    for (int at = TARGET_RECEIVING; at <= TARGET_RECORDING; at++) {
+        start();
+        walk_to((enum target_state)at);
+        feed(TARGET_EVENT_DAMAGED, HAUL_CORRUPT);
+        if (take_message(MESSAGE_STOP)) {
+            check(action.message.as.stop.damaged);
+            check_text(action.message.as.stop.text, "made up by the test");
+        }
+        take_end();
+        check_status(outcome()->status, HAUL_CORRUPT);
+        check(target_session_is_resumable(session));
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_session_event__block_came_damaged__kept_and_told),
     CHECK_TEST(test_target_session_event__abort_with_nothing_begun__aborted_without_clear),
     CHECK_TEST(test_target_session_event__abort_once_begun__cleared_then_aborted),
     CHECK_TEST(test_target_session_event__abort_of_unknown_status__cancelled),
