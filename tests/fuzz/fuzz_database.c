@@ -96,7 +96,8 @@ static void read_manifest(void)
     char path[4096];
     enum haul_status status = manifest_read(directory, &manifest, path, sizeof(path), &error);
     if (status != HAUL_OK) {
-        haul_assert(status == HAUL_CORRUPT || status == HAUL_VERSION);
+        haul_assert(status == HAUL_CORRUPT || status == HAUL_VERSION ||
+                    status == HAUL_UNSUPPORTED);
         return;
     }
     for (size_t i = 0; i < manifest.family_count; i++) {
