@@ -34,8 +34,7 @@ struct log_digest {
 static enum haul_status open_ledger(struct log_digest *follower, struct view_ledger *view,
                                     const struct haul_snapshot *snapshot)
 {
-    view->base =
-        (struct ledger_base){.store = follower->options.store, .snapshot = snapshot};
+    view->base = (struct ledger_base){.store = follower->options.store, .snapshot = snapshot};
     struct digest_ledger_base base = ledger_base_callbacks(&view->base);
     return digest_ledger_create(&base, follower->options.memory_bytes_max, &view->ledger);
 }
@@ -61,8 +60,8 @@ enum haul_status log_digest_create(const struct log_digest_options *options,
         follower->successor = &follower->ledgers[1];
         follower->current->begin = options->sequence;
         atomic_init(&follower->hurry, false);
-        status = log_reader_init(&follower->reader, options->store, options->plan,
-                                 options->sequence);
+        status =
+            log_reader_init(&follower->reader, options->store, options->plan, options->sequence);
         follower->reader.keeps_ids = true;
     }
     if (status == HAUL_OK) {
@@ -110,15 +109,24 @@ static void take_piece(const struct view_ledger *view, const struct log_piece *p
     }
 }
 
-static enum haul_status follow_to(struct log_digest *follower, uint64_t until,
-                                  const atomic_bool *stop, struct haul_error *error)
+/* How far, and what ends it before. */
+struct following {
+    uint64_t until;
+    const atomic_bool *stop;  /* with CLOSED */
+    const atomic_bool *leave; /* with OK; NULL: nothing */
+};
+
+static enum haul_status follow_to(struct log_digest *follower, const struct following *following,
+                                  struct haul_error *error)
 {
     struct log_reader *reader = &follower->reader;
     enum haul_status status = HAUL_OK;
-    while (status == HAUL_OK && reader->sequence < until) {
+    while (status == HAUL_OK && reader->sequence < following->until &&
+           (following->leave == NULL || !atomic_load(following->leave))) {
         struct log_piece piece;
         uint64_t merges = reader->merge_count;
-        status = atomic_load(stop) ? HAUL_CLOSED : log_reader_next(reader, &piece, error);
+        status =
+            atomic_load(following->stop) ? HAUL_CLOSED : log_reader_next(reader, &piece, error);
         if (status == HAUL_OK) {
             bool merged = reader->merge_count > merges;
             take_piece(follower->current, &piece, merged);
@@ -131,12 +139,13 @@ static enum haul_status follow_to(struct log_digest *follower, uint64_t until,
     return status == HAUL_AGAIN ? HAUL_OK : status;
 }
 
-enum haul_status log_digest_follow(struct log_digest *follower, const atomic_bool *stop,
-                                   struct haul_error *error)
+static enum haul_status follow(struct log_digest *follower, const atomic_bool *stop,
+                               const atomic_bool *leave, struct haul_error *error)
 {
     struct haul_store *store = follower->options.store;
-    uint64_t until = store->ops->sequence(store);
-    enum haul_status status = follow_to(follower, until, stop, error);
+    const struct following following = {
+        .until = store->ops->sequence(store), .stop = stop, .leave = leave};
+    enum haul_status status = follow_to(follower, &following, error);
     if (status != HAUL_GAP) {
         return status;
     }
@@ -144,9 +153,21 @@ enum haul_status log_digest_follow(struct log_digest *follower, const atomic_boo
     status = store->ops->sync(store, error);
     if (status == HAUL_OK) {
         log_reader_seek(&follower->reader, follower->reader.sequence);
-        status = follow_to(follower, until, stop, error);
+        status = follow_to(follower, &following, error);
     }
     return status;
+}
+
+enum haul_status log_digest_follow(struct log_digest *follower, const atomic_bool *stop,
+                                   struct haul_error *error)
+{
+    return follow(follower, stop, NULL, error);
+}
+
+enum haul_status log_digest_follow_ahead(struct log_digest *follower, const atomic_bool *stop,
+                                         struct haul_error *error)
+{
+    return follow(follower, stop, &follower->hurry, error);
 }
 
 /* --- a newer view ----------------------------------------------------------------------------- */

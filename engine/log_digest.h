@@ -46,10 +46,15 @@ void log_digest_destroy(struct log_digest *follower);
  * is too large), STORE, CLOSED. */
 enum haul_status log_digest_follow(struct log_digest *follower, const atomic_bool *stop,
                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* The same between two rounds, where nothing waits for it: it leaves when writes are about to be
+ * frozen, for the round of the freeze. */
+enum haul_status log_digest_follow_ahead(struct log_digest *follower, const atomic_bool *stop,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* Take a newer view when it is time, or let the successor succeed. May look up many keys. What
  * fails is tried again by the next call. */
 void log_digest_renew(struct log_digest *follower);
-/* Writes are about to be frozen, or are no more: log_digest_renew ends early, and does nothing.
+/* Writes are about to be frozen, or are no more: log_digest_follow_ahead and log_digest_renew end
+ * early, and do nothing.
  * Thread: any. */
 void log_digest_hurry(struct log_digest *follower, bool hurry);
 

@@ -193,7 +193,7 @@ static enum haul_status run_round(struct reader_pool *pool, struct reader_result
 static enum haul_status run_follow(struct reader_pool *pool, struct reader_result *result)
 {
     struct log_digest *follower = pool->options.follower;
-    enum haul_status status = log_digest_follow(follower, &pool->stop, &result->error);
+    enum haul_status status = log_digest_follow_ahead(follower, &pool->stop, &result->error);
     if (status == HAUL_OK) {
         log_digest_renew(follower);
     }

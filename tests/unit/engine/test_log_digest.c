@@ -151,10 +151,39 @@ static void test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view(
     end();
 }
 
+/* A burst of writes just before a freeze is not read twice as long as its round needs. */
+static void test_log_digest_follow_ahead__writes_are_about_to_be_frozen__leaves(void)
+{
+    begin();
+    uint64_t before = log_digest_sequence(follower);
+    for (uint32_t i = 0; i < KEY_COUNT; i++) {
+        put(i, "a value of this round");
+    }
+    log_digest_hurry(follower, true);
+    check_status(log_digest_follow_ahead(follower, &never, &error), HAUL_OK);
+    check_equal(log_digest_sequence(follower), before);
+    check_status(log_digest_follow(follower, &never, &error), HAUL_OK);
+    check_equal(log_digest_sequence(follower), fixture.store->ops->sequence(fixture.store));
+    check_agrees();
+    end();
+}
+
+static void test_log_digest_follow_ahead__nothing_is_frozen__to_the_end(void)
+{
+    begin();
+    put(1, "a value of this round");
+    check_status(log_digest_follow_ahead(follower, &never, &error), HAUL_OK);
+    check_equal(log_digest_sequence(follower), fixture.store->ops->sequence(fixture.store));
+    check_agrees();
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_log_digest_join__written_behind_the_view__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view),
+    CHECK_TEST(test_log_digest_follow_ahead__writes_are_about_to_be_frozen__leaves),
+    CHECK_TEST(test_log_digest_follow_ahead__nothing_is_frozen__to_the_end),
 };
 
 CHECK_MAIN("log_digest", tests)
