@@ -81,6 +81,16 @@ static void remove_staging(const struct target_record *record)
     }
 }
 
+enum haul_status target_record_remove_staging(struct haul_store *store, struct haul_error *error)
+{
+    struct target_record record = {.journal = NULL};
+    enum haul_status status = name_staging(&record, store, error);
+    if (status == HAUL_OK) {
+        remove_staging(&record);
+    }
+    return status;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 void target_record_init(struct target_record *record, const struct haul_target_options *target)
@@ -144,7 +154,6 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
                                 struct haul_error *error)
 {
     struct journal *journal = NULL;
-    struct target_record record = {.journal = NULL};
     enum haul_status status =
         job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
     if (status != HAUL_OK) {
@@ -156,13 +165,7 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
         return status;
     }
     status = target_others_end(store, journal, "given up by the operator", NULL, steps, error);
-    if (status == HAUL_OK) {
-        status = name_staging(&record, store, error);
-    }
-    if (status == HAUL_OK) {
-        remove_staging(&record);
-    }
-    return status;
+    return status == HAUL_OK ? target_record_remove_staging(store, error) : status;
 }
 
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],

@@ -82,6 +82,10 @@ enum haul_status target_record_prepare(struct target_record *record,
                                        const struct digest *digests,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Remove table files that a job without a process has left. Errors: LIMIT (a path is too long). */
+enum haul_status target_record_remove_staging(struct haul_store *store,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
+
 /* End a job that no process runs: clear its ranges and staging files. `steps`: of the clearing;
  * NULL: to the end. Errors: IN_DOUBT (it is prepared, or more), and those of journals and store. */
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],

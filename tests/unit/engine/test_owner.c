@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "haul/job.h"
@@ -615,15 +616,23 @@ static void test_job_force_give_up__prepared__only_with_the_risk_accepted(void)
 static void test_job_force_give_up__damaged_journal__moved_aside(void)
 {
     struct haul_job left;
+    char staging[512];
+    char table[540];
     start();
     leave_prepared();
     damage_journal(JOURNAL_TARGET);
+    (void)snprintf(staging, sizeof(staging), "%s/haul/staging", fixture.path);
+    (void)snprintf(table, sizeof(table), "%s/1.sst", staging);
+    check(mkdir(staging, 0755) == 0);
+    FILE *file = fopen(table, "we");
+    check(file != NULL && fclose(file) == 0);
     check_equal(list_jobs(&left), 1);
     check_equal(left.condition, HAUL_JOB_DAMAGED);
     check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
     check_equal(job_count(), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_equal(job_count(), 0);
+    check(access(staging, F_OK) != 0);
     check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     finish();
 }
