@@ -50,10 +50,12 @@ static const struct option_rule rules[] = {
      .group = "What to change",
      AT(option_flag, reclaim)},
     {.name = "forget",
-     .help = "this is a copy or a rehearsal: drop its record and its unfinished jobs",
+     .help = "this is a copy or a rehearsal: a database of its own from now on, without\n"
+             "record and unfinished jobs",
      AT(option_flag, forget)},
     {.name = "adopt",
-     .help = "this is the original, which was moved to another file system",
+     .help = "this is the original, which was moved to another file system, restored,\n"
+             "repaired or set back",
      AT(option_flag, adopt)},
     {.name = "rebuild",
      .help = "the record is damaged: make it again from the journals",

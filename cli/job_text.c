@@ -63,8 +63,8 @@ static const struct state states[] = {
 enum { STATE_COUNT = sizeof(states) / sizeof(states[0]) };
 
 static const struct state foreign = {
-    .first = {"make this copy a database of its own", "owner", " --forget"},
-    .second = {"this is the original, which was moved here", "owner", " --adopt"}};
+    .first = {"a copy: make it a database of its own", "owner", " --forget"},
+    .second = {"the original, moved, restored or repaired", "owner", " --adopt"}};
 
 static const struct state damaged = {
     .first = {"move the damaged journal aside", "cancel", " --job %s --accept-two-owners"}};

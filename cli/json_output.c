@@ -229,7 +229,10 @@ static json_t *owner_job_object(const struct haul_owner_job *job)
 void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max)
 {
     static const char *const origins[] = {
-        [HAUL_OWNER_SAME] = "same", [HAUL_OWNER_COPY] = "copy", [HAUL_OWNER_RESET] = "reset"};
+        [HAUL_OWNER_SAME] = "same",
+        [HAUL_OWNER_COPY] = "copy",
+        [HAUL_OWNER_RESET] = "reset",
+        [HAUL_OWNER_OTHER] = "other"};
     struct haul_error none = {.status = HAUL_OK};
     json_t *document = begin("owner", &none, EXIT_CODE_OK);
     json_t *jobs = json_array();

@@ -92,27 +92,37 @@ static void print_job(const struct haul_owner_job *job)
     (void)printf(", job %s\n", id);
 }
 
+/* What the record is, the purpose of --adopt, NULL for SAME. */
+static const char *const origins[][2] = {
+    [HAUL_OWNER_COPY] = {"this database is a copy or a restored backup: the record is the "
+                         "original's",
+                         "it is the original, which was moved or restored:"},
+    [HAUL_OWNER_RESET] = {"this database was set back to an earlier state than the record's",
+                          "go on from there:"},
+    [HAUL_OWNER_OTHER] = {"the record is of another database",
+                          "it is the same one, repaired or with a new IDENTITY:"}};
+
 static void print_origin(enum haul_owner_origin origin, const char *directory)
 {
     if (origin == HAUL_OWNER_SAME) {
         return;
     }
-    (void)printf("this is %s: unfinished jobs of the original do not go on here\n"
+    (void)printf("%s\n"
+                 "  nothing is sent, received or dropped here until one of these is said\n"
                  "  a database of its own from now on: haul owner --db %s --forget\n"
-                 "  the original, which was moved:     haul owner --db %s --adopt\n",
-                 origin == HAUL_OWNER_COPY ? "a copy of the database that the record was made for"
-                                           : "an earlier state of the database",
-                 directory, directory);
+                 "  %s haul owner --db %s --adopt\n",
+                 origins[origin][0], directory, origins[origin][1], directory);
 }
 
 void owner_text_print(const struct haul_owner *owner, const char *directory, size_t job_count_max)
 {
     char word[1024];
     (void)shell_word(directory, "DIR", word, sizeof(word));
-    if (owner->identity[0] == '\0') {
+    if (owner->identity[0] == '\0' && owner->range_count == 0 && owner->job_count == 0) {
         (void)printf("haul has not been used on this database\n");
     } else {
-        (void)printf("database %s, config version %" PRIu64 "\n", owner->identity,
+        (void)printf("database %s, config version %" PRIu64 "\n",
+                     owner->identity[0] == '\0' ? "(without IDENTITY)" : owner->identity,
                      owner->config_version);
     }
     print_origin(owner->origin, word);

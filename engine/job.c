@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "closed_database.h"
 #include "durable_file.h"
+#include "instance.h"
 #include "job_journal.h"
 #include "journal.h"
 #include "journal_directory.h"
@@ -83,10 +85,11 @@ static void describe_damaged(const struct journal_entry *entry, struct haul_job 
 }
 
 /* False: it is done, or was removed since it was listed. */
-static bool read_job(const char *directory, const struct journal_entry *entry, struct haul_job *job,
-                     enum haul_status *status, struct haul_error *error)
+static bool read_job(const struct closed_database *closed, const struct journal_entry *entry,
+                     struct haul_job *job, enum haul_status *status, struct haul_error *error)
 {
-    struct journal_config config = {.directory = directory, .role = entry->role, .read_only = true};
+    struct journal_config config = {
+        .directory = closed->directory, .role = entry->role, .read_only = true};
     struct journal *journal = NULL;
     memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
     *status = journal_open(&config, &journal, error);
@@ -107,19 +110,44 @@ static bool read_job(const char *directory, const struct journal_entry *entry, s
     job->role = entry->role == JOURNAL_SOURCE ? HAUL_JOB_SOURCE : HAUL_JOB_TARGET;
     memcpy(job->id, entry->job_id, HAUL_JOB_BYTES);
     memcpy(job->peer, journal_state(journal)->peer, sizeof(job->peer));
-    job->condition = journal_is_copy(journal) ? HAUL_JOB_FOREIGN : HAUL_JOB_SOUND;
+    bool ours = !journal_is_copy(journal) && journal_is_of(journal, closed->identity);
+    job->condition = ours ? HAUL_JOB_SOUND : HAUL_JOB_FOREIGN;
     describe(journal, job);
     journal_close(journal);
     return !done;
 }
 
+/* All of them, whosever they are. */
+static enum haul_status read_jobs(const struct closed_database *closed, struct haul_job **out,
+                                  size_t *count, struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t entry_count = 0;
+    enum haul_status status =
+        journal_directory_list(NULL, closed->directory, &entries, &entry_count, error);
+    struct haul_job *jobs = status == HAUL_OK ? calloc(entry_count + 1, sizeof(*jobs)) : NULL;
+    if (status == HAUL_OK && jobs == NULL) {
+        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the jobs");
+    }
+    for (size_t i = 0; i < entry_count && status == HAUL_OK; i++) {
+        *count += read_job(closed, &entries[i], &jobs[*count], &status, error);
+    }
+    free(entries);
+    if (status != HAUL_OK) {
+        free(jobs);
+        *count = 0;
+        return status;
+    }
+    *out = jobs;
+    return HAUL_OK;
+}
+
 enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, size_t *count,
                                 struct haul_error *error)
 {
-    char path[TARGET_PATH_BYTES_MAX];
     struct stat found;
-    struct journal_entry *entries = NULL;
-    size_t entry_count = 0;
+    struct closed_database closed;
+    struct instance_view view;
     *out = NULL;
     *count = 0;
     if (strlen(directory) >= HAUL_DIRECTORY_BYTES_MAX) {
@@ -133,23 +161,20 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
         haul_error_hint(error, "give the directory of the database");
         return HAUL_NOT_FOUND;
     }
-    (void)snprintf(path, sizeof(path), "%s/haul", directory);
-    enum haul_status status = journal_directory_list(NULL, path, &entries, &entry_count, error);
-    struct haul_job *jobs = status == HAUL_OK ? calloc(entry_count + 1, sizeof(*jobs)) : NULL;
-    if (status == HAUL_OK && jobs == NULL) {
-        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the jobs");
+    enum haul_status status = closed_database_look(directory, false, &closed, error);
+    if (status == HAUL_OK) {
+        status = instance_look(&closed.place, &view, error);
     }
-    for (size_t i = 0; i < entry_count && status == HAUL_OK; i++) {
-        *count += read_job(path, &entries[i], &jobs[*count], &status, error);
+    if (status == HAUL_OK) {
+        status = read_jobs(&closed, out, count, error);
     }
-    free(entries);
-    if (status != HAUL_OK) {
-        free(jobs);
-        *count = 0;
-        return status;
+    bool ours = status != HAUL_OK || view.state == INSTANCE_NONE || view.state == INSTANCE_SAME;
+    for (size_t i = 0; i < *count; i++) {
+        struct haul_job *job = &(*out)[i];
+        bool known = job->condition == HAUL_JOB_DAMAGED;
+        job->condition = ours || known ? job->condition : HAUL_JOB_FOREIGN;
     }
-    *out = jobs;
-    return HAUL_OK;
+    return status;
 }
 
 /* --- giving up -------------------------------------------------------------------------------- */
@@ -157,6 +182,10 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
 enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error)
 {
+    enum haul_status status = instance_check_store(store, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
                                         : target_record_give_up(store, job->id, NULL, error);
 }
@@ -218,7 +247,11 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
     struct journal *journal = NULL;
     struct haul_error cause = {.status = HAUL_OK};
     enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
-    enum haul_status status = job_journal_look(store, role, job->id, &journal, &cause);
+    enum haul_status status = instance_check_store(store, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = job_journal_look(store, role, job->id, &journal, &cause);
     bool prepared = status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_PREPARED;
     journal_close(journal);
     if (status == HAUL_CORRUPT) {
@@ -250,6 +283,10 @@ enum haul_status haul_job_finish(struct haul_store *store, const struct haul_hoo
     static const struct haul_hooks none;
     if (job->role != HAUL_JOB_TARGET) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "only a target's job is committed");
+    }
+    enum haul_status status = instance_check_store(store, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     return target_commit_finish_job(store, hooks == NULL ? &none : hooks, job->id, error);
 }

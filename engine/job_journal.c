@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instance.h"
 #include "message.h"
 #include "planted_bug.h"
 #include "version_record.h"
@@ -217,7 +218,7 @@ void job_journals_close(struct job_journals *found)
 bool job_journal_is_bound_to(const struct journal *journal, const char *identity)
 {
     const char *peer = journal_state(journal)->peer;
-    return peer[0] == '\0' || strcmp(peer, identity) == 0;
+    return peer[0] == '\0' || instance_is(peer, identity);
 }
 
 enum haul_status job_journal_bind(struct journal *journal, const char *identity,
@@ -235,9 +236,10 @@ enum haul_status job_journal_bind(struct journal *journal, const char *identity,
         memcmp(state->peer_address, address, size) == 0) {
         return HAUL_OK;
     }
+    const char *bound = state->peer[0] == '\0' ? identity : state->peer; /* never changes */
     struct journal_record record = {
         .type = JOURNAL_PEER,
-        .peer = {.identity = slice_of((const uint8_t *)identity, strlen(identity)),
+        .peer = {.identity = slice_of((const uint8_t *)bound, strlen(bound)),
                  .address = slice_of((const uint8_t *)address, size)}};
     return journal_append(journal, &record, true, error);
 }

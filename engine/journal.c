@@ -189,11 +189,12 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
                               "%s is the journal of another job under a wrong name", journal->path);
     }
     memcpy(journal->identity, header + AT_IDENTITY, sizeof(journal->identity));
-    if (identity != NULL && strcmp(identity, journal->identity) != 0) {
+    if (identity != NULL && !journal_is_of(journal, identity)) {
         (void)haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                              "%s belongs to database %s, this one is %s", journal->path,
-                             journal->identity, identity);
-        haul_error_hint(error, "the database was replaced or restored while the job was open");
+                             journal->identity, identity[0] == '\0' ? "unnamed" : identity);
+        haul_error_hint(error, "the database was replaced, restored or repaired while the job was "
+                               "open: `haul owner --db DIR --adopt`, or `--forget`");
         return HAUL_MISMATCH;
     }
     note_file(journal, header);
@@ -407,10 +408,26 @@ static enum haul_status harden(struct journal *journal, struct haul_slice file,
     return HAUL_OK;
 }
 
+/* The header names this file and this database from here on; format 1 does not name its file. */
+static void adopt(struct journal *journal, const char *identity, const struct file_identity *now,
+                  uint8_t *header)
+{
+    size_t size = strlen(identity); /* checked by allocate */
+    memset(journal->identity, 0, sizeof(journal->identity));
+    memcpy(journal->identity, identity, size);
+    memcpy(header + AT_IDENTITY, journal->identity, sizeof(journal->identity));
+    if (get_u16(header + AT_VERSION) > 1) {
+        journal->file = *now;
+        put_u64(header + AT_INODE, now->inode);
+        put_u64(header + AT_BIRTH, now->birth_ns);
+    }
+    put_u32(header + AT_CRC, crc32c(header, AT_CRC));
+}
+
 /* Is the file the one that its header names? Birth times tell, too, where the system has them.
  * Errors: MISMATCH (it is not, and may be changed), IO. */
-static enum haul_status check_file(struct journal *journal, bool adopts, uint8_t *header,
-                                   struct haul_error *error)
+static enum haul_status check_file(struct journal *journal, const struct journal_config *config,
+                                   uint8_t *header, struct haul_error *error)
 {
     struct file_identity now;
     if (journal->calls->identity(journal->calls->context, journal->fd, &now) != 0) {
@@ -421,20 +438,17 @@ static enum haul_status check_file(struct journal *journal, bool adopts, uint8_t
     bool born_elsewhere =
         made->birth_ns != 0 && now.birth_ns != 0 && made->birth_ns != now.birth_ns;
     journal->is_copy = made->inode != 0 && (made->inode != now.inode || born_elsewhere);
-    if (!journal->is_copy || journal->read_only) {
+    if (config->adopts) {
+        adopt(journal, config->identity, &now, header);
         return HAUL_OK;
     }
-    if (!adopts) {
+    if (journal->is_copy && !journal->read_only) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                        "%s is a copy: its job is the original database's", journal->path);
         haul_error_hint(error, "`haul owner --db DIR --forget` makes a copy a database of its own; "
                                "`--adopt`, when the original was moved here");
         return HAUL_MISMATCH;
     }
-    journal->file = now;
-    put_u64(header + AT_INODE, now.inode);
-    put_u64(header + AT_BIRTH, now.birth_ns);
-    put_u32(header + AT_CRC, crc32c(header, AT_CRC));
     return HAUL_OK;
 }
 
@@ -451,9 +465,9 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
                               "cannot read the journal %s", journal->path);
     }
     struct haul_slice file = slice_of(data, size);
-    status = header_decode(journal, file, config->identity, error);
+    status = header_decode(journal, file, config->adopts ? NULL : config->identity, error);
     if (status == HAUL_OK) {
-        status = check_file(journal, config->adopts, data, error);
+        status = check_file(journal, config, data, error);
     }
     if (status == HAUL_OK) {
         size_t sound_size = 0;
@@ -643,6 +657,11 @@ const uint8_t *journal_job_id(const struct journal *journal)
 const char *journal_identity(const struct journal *journal)
 {
     return journal->identity;
+}
+
+bool journal_is_of(const struct journal *journal, const char *identity)
+{
+    return journal->identity[0] == '\0' || strcmp(journal->identity, identity) == 0;
 }
 
 bool journal_is_copy(const struct journal *journal)

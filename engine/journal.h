@@ -53,7 +53,8 @@ struct journal_config {
     /* Read without the lock and change nothing, also while the job runs elsewhere; every append
      * is INVALID. Only for journal_open. */
     bool read_only;
-    /* A copy becomes the original: the header names the file that it lies in now. */
+    /* A copy becomes the original: the header names the file that it lies in now, and the database
+     * `identity`, whichever it named before. */
     bool adopts;
 };
 
@@ -83,6 +84,9 @@ enum haul_status journal_sync(struct journal *journal, struct haul_error *error)
 const struct journal_state *journal_state(const struct journal *journal);
 const uint8_t *journal_job_id(const struct journal *journal); /* JOURNAL_JOB_ID_BYTES */
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
+
+/* Is the identity that of the file? One that is not known ("") may be any. */
+bool journal_is_of(const struct journal *journal, const char *identity);
 
 /* Does the file lie elsewhere than where it was made: copied, or restored from a backup? Only of
  * one that is read only, or was adopted. */

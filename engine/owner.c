@@ -8,9 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "job_journal.h"
+#include "closed_database.h"
 #include "manifest.h"
 #include "owner_change.h"
+#include "owner_copy.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
 #include "store_look.h"
@@ -76,36 +77,46 @@ static void fill_jobs(struct owner_view *view)
     to->job_count = from->job_count;
 }
 
-/* The record in `directory`, which is `<database>/haul`. */
-static enum haul_status make_view(const struct file_calls *calls, const char *directory,
-                                  const char *identity, struct haul_owner **owner,
+/* Who peers take the database for. A folder of before instances has none, nor has a database that
+ * haul was never used on. */
+static enum haul_status fill_origin(const struct instance_place *place, struct haul_owner *made,
+                                    struct haul_error *error)
+{
+    struct instance_view view;
+    enum haul_status status = owner_look_origin(place, &view, &made->origin, error);
+    if (status == HAUL_OK && (view.name[0] != '\0' || view.has_records)) {
+        (void)snprintf(made->identity, sizeof(made->identity), "%s",
+                       view.name[0] == '\0' ? place->identity : view.name);
+    }
+    return status;
+}
+
+static enum haul_status make_view(const struct instance_place *place, struct haul_owner **owner,
                                   struct haul_error *error)
 {
     struct owner_view *view = calloc(1, sizeof(*view));
     if (view == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the record");
     }
-    enum haul_status status = ownership_read(calls, directory, &view->ownership, error);
+    enum haul_status status =
+        ownership_read(place->calls, place->directory, &view->ownership, error);
     if (status != HAUL_OK) {
         free(view);
         return status;
     }
     struct haul_owner *made = &view->owner;
     made->config_version = view->ownership.config_version;
-    (void)snprintf(made->identity, sizeof(made->identity), "%s", identity);
     made->ranges = calloc(count_parts(&view->ownership) + 1, sizeof(*made->ranges));
     made->jobs = calloc(view->ownership.job_count + 1, sizeof(*made->jobs));
     if (made->ranges == NULL || made->jobs == NULL) {
         haul_owner_free(made);
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the record");
     }
-    bool copied = false;
-    status = owner_look_copied(calls, directory, &copied, error);
+    status = fill_origin(place, made, error);
     if (status != HAUL_OK) {
         haul_owner_free(made);
         return status;
     }
-    made->origin = copied ? HAUL_OWNER_COPY : HAUL_OWNER_SAME;
     fill_ranges(view);
     fill_jobs(view);
     *owner = made;
@@ -125,50 +136,12 @@ void haul_owner_free(struct haul_owner *owner)
     free(view);
 }
 
-/* `<database>/haul`. Errors: NOT_FOUND, INVALID (too long). */
-static enum haul_status directory_below(const char *database, char path[PATH_BYTES_MAX],
-                                        struct haul_error *error)
-{
-    struct stat found;
-    if (strlen(database) >= HAUL_DIRECTORY_BYTES_MAX) {
-        return haul_directory_too_long(error);
-    }
-    if (stat(database, &found) != 0 || !S_ISDIR(found.st_mode)) {
-        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s", database);
-    }
-    (void)snprintf(path, PATH_BYTES_MAX, "%s/haul", database);
-    return HAUL_OK;
-}
-
-/* As RocksDB keeps it; "" when haul was never used here, or RocksDB neither. */
-static void read_identity(const char *database, const char *directory,
-                          char identity[HAUL_IDENTITY_BYTES_MAX])
-{
-    char path[PATH_BYTES_MAX + 16];
-    struct stat found;
-    identity[0] = '\0';
-    (void)snprintf(path, sizeof(path), "%s/IDENTITY", database);
-    FILE *file = stat(directory, &found) == 0 ? fopen(path, "re") : NULL;
-    if (file == NULL) {
-        return;
-    }
-    size_t size = fread(identity, 1, HAUL_IDENTITY_BYTES_MAX - 1, file);
-    identity[size] = '\0';
-    identity[strcspn(identity, "\r\n")] = '\0';
-    (void)fclose(file);
-}
-
 enum haul_status haul_owner_read(const char *directory, struct haul_owner **owner,
                                  struct haul_error *error)
 {
-    char path[PATH_BYTES_MAX];
-    char identity[HAUL_IDENTITY_BYTES_MAX];
-    enum haul_status status = directory_below(directory, path, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    read_identity(directory, path, identity);
-    return make_view(NULL, path, identity, owner, error);
+    struct closed_database closed;
+    enum haul_status status = closed_database_look(directory, true, &closed, error);
+    return status == HAUL_OK ? make_view(&closed.place, owner, error) : status;
 }
 
 /* --- a selection ------------------------------------------------------------------------------ */
@@ -270,9 +243,14 @@ enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner
                                      struct haul_error *error)
 {
     char path[PATH_BYTES_MAX];
-    return haul_directory_of(store, path, sizeof(path))
-               ? make_view(haul_files_of(store), path, store->ops->identity(store), owner, error)
-               : haul_directory_too_long(error);
+    if (!haul_directory_of(store, path, sizeof(path))) {
+        return haul_directory_too_long(error);
+    }
+    const struct instance_place place = {.calls = haul_files_of(store),
+                                         .directory = path,
+                                         .identity = store->ops->identity(store),
+                                         .sequence = store->ops->sequence(store)};
+    return make_view(&place, owner, error);
 }
 
 enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const char *family,
@@ -316,41 +294,46 @@ enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners, struct haul_error *error)
 {
-    char path[PATH_BYTES_MAX];
+    struct closed_database closed;
     struct haul_owner *released = NULL;
-    enum haul_status status = directory_below(directory, path, error);
+    enum haul_status status = closed_database_look(directory, true, &closed, error);
+    if (status == HAUL_OK) {
+        status = instance_check(&closed.place, error);
+    }
     if (status == HAUL_OK && selection->range_count > 0) { /* may they be cut so? */
         status = haul_owner_read_released(directory, selection, &released, error);
         haul_owner_free(released);
     }
-    return status == HAUL_OK ? owner_reclaim(NULL, path, selection, accept_two_owners, error)
-                             : status;
+    return status == HAUL_OK
+               ? owner_reclaim(NULL, closed.directory, selection, accept_two_owners, error)
+               : status;
 }
 
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error)
 {
-    char path[PATH_BYTES_MAX];
+    struct closed_database closed;
     struct stat found;
-    enum haul_status status = directory_below(directory, path, error);
-    if (status == HAUL_OK && stat(path, &found) != 0 && errno == ENOENT) {
+    enum haul_status status = closed_database_look(directory, true, &closed, error);
+    if (status == HAUL_OK && stat(closed.directory, &found) != 0 && errno == ENOENT) {
         return HAUL_OK; /* there is nothing to forget */
     }
-    return status == HAUL_OK ? owner_forget(NULL, path, accept_two_owners, error) : status;
+    return status == HAUL_OK ? owner_forget(&closed.place, accept_two_owners, error) : status;
 }
 
 enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
                                   struct haul_error *error)
 {
-    char path[PATH_BYTES_MAX];
-    enum haul_status status = directory_below(directory, path, error);
-    return status == HAUL_OK ? owner_adopt(NULL, path, accept_two_owners, error) : status;
+    struct closed_database closed;
+    enum haul_status status = closed_database_look(directory, true, &closed, error);
+    return status == HAUL_OK ? owner_adopt(&closed.place, accept_two_owners, error) : status;
 }
 
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
                                     struct haul_error *error)
 {
-    char path[PATH_BYTES_MAX];
-    enum haul_status status = directory_below(directory, path, error);
-    return status == HAUL_OK ? owner_rebuild(NULL, path, accept_two_owners, error) : status;
+    struct closed_database closed;
+    enum haul_status status = closed_database_look(directory, true, &closed, error);
+    return status == HAUL_OK ? owner_rebuild(NULL, closed.directory, accept_two_owners, error)
+                             : status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_change.c — taking ranges back, forgetting, and making a damaged record again. */
+/* owner_change.c — taking ranges back, and making a damaged record again. */
 #include "owner_change.h"
 
 #include <errno.h>
@@ -13,13 +13,11 @@
 #include "journal_directory.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
-#include "planted_bug.h"
 #include "wall_clock.h"
 
-/* Of whichever database the journal is: the operator has named the directory. */
-static enum haul_status open_journal(const struct file_calls *calls, const char *directory,
-                                     const struct journal_entry *entry, bool read_only,
-                                     struct journal **journal, struct haul_error *error)
+enum haul_status owner_open_journal(const struct file_calls *calls, const char *directory,
+                                    const struct journal_entry *entry, bool read_only,
+                                    struct journal **journal, struct haul_error *error)
 {
     char identity[HAUL_IDENTITY_BYTES_MAX];
     struct journal_config config = {
@@ -37,10 +35,8 @@ static enum haul_status open_journal(const struct file_calls *calls, const char 
     return journal_open(&config, journal, error);
 }
 
-/* Open a file and take its lock, which ends with the descriptor. Errors: BUSY (a process has it),
- * NOT_FOUND, those of opening. */
-static enum haul_status lock_file(const struct file_calls *calls, const char *directory,
-                                  const char *name, int *fd, struct haul_error *error)
+enum haul_status owner_lock_file(const struct file_calls *calls, const char *directory,
+                                 const char *name, int *fd, struct haul_error *error)
 {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     enum haul_status status = durable_file_path(directory, name, path, error);
@@ -140,7 +136,7 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         struct journal *journal = NULL;
         struct plan plan;
-        status = open_journal(calls, directory, &entries[i], true, &journal, error);
+        status = owner_open_journal(calls, directory, &entries[i], true, &journal, error);
         bool ends = status == HAUL_OK && was_decided(journal, ownership) &&
                     job_journal_read_plan(journal, &plan, error) == HAUL_OK;
         if (ends) {
@@ -150,7 +146,7 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
         journal_close(journal);
         journal = NULL;
         if (ends) {
-            status = open_journal(calls, directory, &entries[i], false, &journal, error);
+            status = owner_open_journal(calls, directory, &entries[i], false, &journal, error);
         }
         if (ends && status == HAUL_OK) {
             status = end_decided(journal, ownership, error);
@@ -247,7 +243,7 @@ static enum haul_status look_held(const struct file_calls *calls, const char *di
     int fd = -1;
     struct haul_error ignored;
     journal_name_format(entry->role, entry->job_id, name);
-    enum haul_status status = lock_file(calls, directory, name, &fd, &ignored);
+    enum haul_status status = owner_lock_file(calls, directory, name, &fd, &ignored);
     *held = status == HAUL_BUSY;
     if (status == HAUL_OK) {
         (void)calls->close(calls->context, fd);
@@ -295,7 +291,7 @@ static enum haul_status check_job(const struct file_calls *calls, const char *di
     bool meets = false;
     enum haul_status status = look_held(calls, directory, entry, &held, error);
     if (status == HAUL_OK) {
-        status = open_journal(calls, directory, entry, true, &journal, error);
+        status = owner_open_journal(calls, directory, entry, true, &journal, error);
     }
     if (status == HAUL_OK) {
         status = look_met(journal, held, pieces, &meets, error);
@@ -401,245 +397,6 @@ enum haul_status owner_reclaim(const struct file_calls *calls, const char *direc
     return status;
 }
 
-/* --- forget ----------------------------------------------------------------------------------- */
-
-/* Errors: UNCONFIRMED. */
-static enum haul_status check_one_forgotten(const struct file_calls *calls, const char *directory,
-                                            const struct journal_entry *entry,
-                                            struct haul_error *error)
-{
-    struct journal *journal = NULL;
-    struct haul_error ignored;
-    enum haul_status status = open_journal(calls, directory, entry, true, &journal, &ignored);
-    enum journal_phase phase =
-        status == HAUL_OK ? journal_state(journal)->phase : JOURNAL_PHASE_PREPARED;
-    journal_close(journal);
-    bool in_doubt = phase == JOURNAL_PHASE_PREPARED || phase == JOURNAL_PHASE_FROZEN ||
-                    phase == JOURNAL_PHASE_COMMITTED || phase == JOURNAL_PHASE_RELEASED;
-    if (status == HAUL_NOT_FOUND || !in_doubt) {
-        return HAUL_OK;
-    }
-    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                   "a %s job of this database is in doubt (%s): this database and another one may "
-                   "own the same keys from then on",
-                   entry->role == JOURNAL_SOURCE ? "source" : "target",
-                   status == HAUL_OK ? journal_phase_name(phase) : "its journal is damaged");
-    haul_error_hint(error, "for a copy that nobody serves from: --accept-two-owners");
-    return HAUL_UNCONFIRMED;
-}
-
-static enum haul_status check_forget(const struct file_calls *calls, const char *directory,
-                                     const struct journal_entry *entries, size_t count,
-                                     struct haul_error *error)
-{
-    static const struct haul_owner_selection all;
-    struct ownership ownership;
-    struct owner_pieces pieces = {.count = 0};
-    enum haul_status status = ownership_read(calls, directory, &ownership, error);
-    if (status == HAUL_OK) {
-        status = owner_pieces_add_all(&pieces, &ownership, &all, error);
-        ownership_fini(&ownership);
-    }
-    if (status == HAUL_OK && pieces.count > 0) {
-        status = haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                                "%zu ranges of this database were handed over: this database and "
-                                "another one own them from then on",
-                                pieces.count);
-        haul_error_hint(error, "for a copy that nobody serves from: --accept-two-owners");
-    }
-    owner_pieces_fini(&pieces);
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = check_one_forgotten(calls, directory, &entries[i], error);
-    }
-    return status;
-}
-
-/* All of them or none: `fds` of a journal that is gone meanwhile is -1. Errors: BUSY (a process has
- * one), those of opening. */
-static enum haul_status lock_journals(const struct file_calls *calls, const char *directory,
-                                      const struct journal_entry *entries, size_t count, int *fds,
-                                      struct haul_error *error)
-{
-    enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = -1;
-    }
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        char name[JOURNAL_NAME_BYTES_MAX];
-        journal_name_format(entries[i].role, entries[i].job_id, name);
-        status = lock_file(calls, directory, name, &fds[i], error);
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
-    }
-    return status;
-}
-
-static enum haul_status remove_file(const struct file_calls *calls, const char *directory,
-                                    const char *name, struct haul_error *error)
-{
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_path(directory, name, path, error);
-    if (status == HAUL_OK && calls->unlink(calls->context, path) != 0 && errno != ENOENT) {
-        int code = errno;
-        status = haul_error_set(error, durable_file_status(code), "unlink", code,
-                                "cannot remove %s", path);
-    }
-    return status;
-}
-
-/* The record last: as long as a journal may come back, it tells what was handed over. */
-static enum haul_status remove_all(const struct file_calls *calls, const char *directory,
-                                   const struct journal_entry *entries, size_t count,
-                                   const int *fds, struct haul_error *error)
-{
-    enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        char name[JOURNAL_NAME_BYTES_MAX];
-        journal_name_format(entries[i].role, entries[i].job_id, name);
-        status = fds[i] >= 0 ? remove_file(calls, directory, name, error) : HAUL_OK;
-    }
-    journal_directory_clean(calls, directory);
-    if (status == HAUL_OK) {
-        status = remove_file(calls, directory, "ownership.tmp", error);
-    }
-    if (status == HAUL_OK) {
-        status = durable_file_sync_directory(calls, directory, error);
-    }
-    if (status == HAUL_OK) {
-        status = remove_file(calls, directory, "ownership", error);
-    }
-    return status == HAUL_OK ? durable_file_sync_directory(calls, directory, error) : status;
-}
-
-static enum haul_status forget_all(const struct file_calls *calls, const char *directory,
-                                   const struct journal_entry *entries, size_t count,
-                                   struct haul_error *error)
-{
-    int *fds = calloc(count + 1, sizeof(*fds));
-    if (fds == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the journals");
-    }
-    enum haul_status status = lock_journals(calls, directory, entries, count, fds, error);
-    if (status == HAUL_OK) {
-        status = remove_all(calls, directory, entries, count, fds, error);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (fds[i] >= 0) {
-            (void)calls->close(calls->context, fds[i]);
-        }
-    }
-    free(fds);
-    return status;
-}
-
-static enum haul_status forget_locked(const struct file_calls *calls, const char *directory,
-                                      bool accept_two_owners, struct haul_error *error)
-{
-    struct journal_entry *entries = NULL;
-    size_t count = 0;
-    enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
-    if (status == HAUL_OK && !accept_two_owners && !HAUL_PLANTED_BUG(FORGET_UNASKED)) {
-        status = check_forget(calls, directory, entries, count, error);
-    }
-    if (status == HAUL_OK) {
-        status = forget_all(calls, directory, entries, count, error);
-    }
-    free(entries);
-    return status;
-}
-
-enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
-                              bool accept_two_owners, struct haul_error *error)
-{
-    const struct file_calls *used = file_calls_or_system(calls);
-    int lock_fd = -1;
-    enum haul_status status = ownership_lock(used, directory, &lock_fd, error);
-    if (status == HAUL_OK) {
-        status = forget_locked(used, directory, accept_two_owners, error);
-        ownership_unlock(used, lock_fd);
-    }
-    return status;
-}
-
-/* --- adopt ------------------------------------------------------------------------------------ */
-
-/* Damaged ones are neither. */
-static enum haul_status look_at_copy(const struct file_calls *calls, const char *directory,
-                                     const struct journal_entry *entry, bool *copied,
-                                     struct haul_error *error)
-{
-    struct journal *journal = NULL;
-    enum haul_status status = open_journal(calls, directory, entry, true, &journal, error);
-    if (status == HAUL_OK) {
-        *copied = *copied || journal_is_copy(journal);
-        journal_close(journal);
-    }
-    return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
-}
-
-enum haul_status owner_look_copied(const struct file_calls *calls, const char *directory,
-                                   bool *copied, struct haul_error *error)
-{
-    struct journal_entry *entries = NULL;
-    size_t count = 0;
-    *copied = false;
-    enum haul_status status = journal_directory_list(calls, directory, &entries, &count, error);
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = look_at_copy(calls, directory, &entries[i], copied, error);
-    }
-    free(entries);
-    return status;
-}
-
-static enum haul_status adopt_one(const struct file_calls *calls, const char *directory,
-                                  const struct journal_entry *entry, struct haul_error *error)
-{
-    char identity[HAUL_IDENTITY_BYTES_MAX];
-    struct journal_config config = {
-        .directory = directory, .role = entry->role, .calls = calls, .read_only = true};
-    struct journal *journal = NULL;
-    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
-    enum haul_status status = journal_open(&config, &journal, error);
-    if (status == HAUL_OK) {
-        (void)snprintf(identity, sizeof(identity), "%s", journal_identity(journal));
-        journal_close(journal);
-        journal = NULL;
-        config.identity = identity;
-        config.read_only = false;
-        config.adopts = true;
-        status = journal_open(&config, &journal, error);
-        journal_close(status == HAUL_OK ? journal : NULL);
-    }
-    return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
-}
-
-enum haul_status owner_adopt(const struct file_calls *calls, const char *directory,
-                             bool accept_two_owners, struct haul_error *error)
-{
-    struct journal_entry *entries = NULL;
-    size_t count = 0;
-    bool copied = false;
-    enum haul_status status = owner_look_copied(calls, directory, &copied, error);
-    if (status == HAUL_OK && !copied) {
-        return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                              "no unfinished job of this database came from elsewhere");
-    }
-    if (status == HAUL_OK && !accept_two_owners) {
-        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "if the original is still there, both go on with the same jobs, and the "
-                       "same keys have two owners");
-        haul_error_hint(error, "when it was moved here: --accept-two-owners");
-        return HAUL_UNCONFIRMED;
-    }
-    if (status == HAUL_OK) {
-        status = journal_directory_list(calls, directory, &entries, &count, error);
-    }
-    for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        status = adopt_one(calls, directory, &entries[i], error);
-    }
-    free(entries);
-    return status;
-}
-
 /* --- rebuild ---------------------------------------------------------------------------------- */
 
 struct rebuilding {
@@ -690,7 +447,7 @@ static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
     struct journal *journal = NULL;
     struct plan plan;
     enum haul_status status =
-        open_journal(rebuilding->calls, rebuilding->directory, entry, true, &journal, error);
+        owner_open_journal(rebuilding->calls, rebuilding->directory, entry, true, &journal, error);
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "look at the other side's `haul status`; `haul cancel --db DIR "
                                "--job ID --accept-two-owners` moves the journal aside");

@@ -7,18 +7,24 @@
 
 #include "file_calls.h"
 #include "haul/owner.h"
+#include "journal_directory.h"
 
 enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
                                const struct haul_owner_selection *selection, bool accept_two_owners,
                                struct haul_error *error) HAUL_MUST_CHECK;
-enum haul_status owner_forget(const struct file_calls *calls, const char *directory,
-                              bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
-enum haul_status owner_adopt(const struct file_calls *calls, const char *directory,
-                             bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
-/* Is there a journal that was not made in this directory? */
-enum haul_status owner_look_copied(const struct file_calls *calls, const char *directory,
-                                   bool *copied, struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,
                                bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A journal of whichever database: the operator has named the directory. Errors: those of
+ * journal_open. */
+enum haul_status owner_open_journal(const struct file_calls *calls, const char *directory,
+                                    const struct journal_entry *entry, bool read_only,
+                                    struct journal **journal,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* Open a file and take its lock, which ends with the descriptor. Errors: BUSY (a process has it),
+ * NOT_FOUND, those of opening. */
+enum haul_status owner_lock_file(const struct file_calls *calls, const char *directory,
+                                 const char *name, int *fd,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

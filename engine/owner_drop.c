@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "haul/owner.h"
+#include "instance.h"
 #include "job_journal.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
@@ -236,8 +237,10 @@ enum haul_status haul_owner_drop(struct haul_store *store,
     if (families == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the families");
     }
-    enum haul_status status =
-        store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    enum haul_status status = instance_check_store(store, error);
+    if (status == HAUL_OK) {
+        status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    }
     if (status == HAUL_OK) {
         status = find_pieces(store, selection, families, count, &pieces, error);
     }

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "feature_gate.h"
@@ -86,24 +85,12 @@ static enum haul_status check_absent(const char *path, bool may_create, struct h
     return HAUL_OK;
 }
 
-/* RocksDB gives a checkpoint its name when it is opened for writing. Who only reads one goes by its
- * directory: no other database has it at the same time. */
-static void name_by_directory(struct rocks_store *store)
-{
-    struct stat found;
-    if (stat(store->path, &found) == 0) {
-        (void)snprintf(store->identity, sizeof(store->identity), "unnamed-%" PRIx64 "-%" PRIx64,
-                       (uint64_t)found.st_dev, (uint64_t)found.st_ino);
-    }
-}
-
 enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_error *error)
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
     FILE *file = fopen(path, "re");
     if (file == NULL && errno == ENOENT) {
-        name_by_directory(store);
         return HAUL_OK;
     }
     bool read = file != NULL;
@@ -114,9 +101,6 @@ enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_erro
     read = read && ferror(file) == 0;
     if (file != NULL) {
         (void)fclose(file);
-    }
-    if (read && store->identity[0] == '\0') {
-        name_by_directory(store);
     }
     return read ? HAUL_OK : haul_error_set(error, HAUL_IO, "read", code, "cannot read %s", path);
 }
@@ -455,6 +439,13 @@ static enum haul_status keep_damaged_log(const struct opening *opening, struct h
     return status;
 }
 
+static bool has_instance(const struct rocks_store *store)
+{
+    char path[ROCKS_PATH_BYTES_MAX + 32];
+    (void)snprintf(path, sizeof(path), "%s/haul/instance", store->path);
+    return access(path, F_OK) == 0;
+}
+
 /* Of a database that exists: what is to be known and done before RocksDB opens it. */
 static enum haul_status prepare(struct opening *opening, struct haul_error *error)
 {
@@ -472,6 +463,7 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
         return status;
     }
     (void)snprintf(store->wal_dir, sizeof(store->wal_dir), "%s", opening->look.wal_dir);
+    store->had_instance = has_instance(store);
     store->archives_itself = archives_itself(store);
     keep_options_text(opening);
     status = keep_damaged_log(opening, error);
@@ -615,12 +607,30 @@ static void tidy(const char *directory, const char *wal_dir, bool archives)
     }
 }
 
+/* What a source leaves that was refused: the file that names it, which nobody has heard of. */
+static void drop_unused_instance(const struct rocks_store *store, const char *folder)
+{
+    DIR *directory = store->keeps_log && !store->had_instance ? opendir(folder) : NULL;
+    bool alone = directory != NULL;
+    const struct dirent *entry;
+    while (alone && (entry = readdir(directory)) != NULL) {
+        alone = entry->d_name[0] == '.' || strcmp(entry->d_name, "instance") == 0;
+    }
+    if (alone) {
+        (void)unlinkat(dirfd(directory), "instance", 0);
+    }
+    if (directory != NULL) {
+        (void)closedir(directory);
+    }
+}
+
 void rocks_tidy(struct rocks_store *store)
 {
     if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
         char folder[ROCKS_PATH_BYTES_MAX];
         tidy(store->path, store->wal_dir, store->archives_itself);
         (void)snprintf(folder, sizeof(folder), "%s/haul", store->path);
+        drop_unused_instance(store, folder);
         (void)rmdir(folder); /* stays when a job, a record or anything else is there */
     }
     database_lock_release(&store->lock, store->path, store->db != NULL);

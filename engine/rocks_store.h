@@ -60,6 +60,7 @@ struct rocks_store {
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
     bool keeps_log;
+    bool had_instance; /* before this open: somebody may know it */
     uint64_t opened_at; /* the last sequence number then */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;

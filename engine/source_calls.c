@@ -43,7 +43,7 @@ static void call_decide(void *context, struct haul_error *error)
 static void call_released(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    error->status = source_record_released(&calls->job->record, error);
+    error->status = source_job_released(calls->job, error);
 }
 
 static void call_bind(void *context, struct haul_error *error)

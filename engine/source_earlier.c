@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instance.h"
 #include "message.h"
 #include "version_record.h"
 
@@ -228,7 +229,7 @@ enum haul_status source_earlier_bind(struct source_earlier *earlier, const char 
     }
     for (size_t i = 0; i < left->aborted_count; i++) {
         const char *peer = left->aborted[i].peer;
-        if (peer[0] == '\0' || strcmp(peer, identity) == 0) {
+        if (peer[0] == '\0' || instance_is(peer, identity)) {
             tell(earlier, left->aborted[i].id);
         }
     }

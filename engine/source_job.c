@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instance.h"
 #include "link.h"
 #include "migration_thread.h"
 #include "plan_sample.h"
@@ -200,12 +201,25 @@ static enum haul_status check_owned(const struct source_job *job, struct haul_er
                : status;
 }
 
+/* Before anything is promised or told: who we are. */
+static enum haul_status take_name(struct source_job *job, struct haul_error *error)
+{
+    return instance_begin(job->options.store, job->identity, error);
+}
+
+static enum haul_status begin_resolving(struct source_job *job, struct haul_error *error)
+{
+    enum haul_status status = source_record_adopt(&job->record, &job->plan, error);
+    return status == HAUL_OK ? take_name(job, error) : status;
+}
+
 enum haul_status source_job_begin(struct source_job *job, struct haul_error *error)
 {
-    if (job->options.resolve) {
-        return source_record_adopt(&job->record, &job->plan, error);
+    enum haul_status status = instance_check_store(job->options.store, error);
+    if (status != HAUL_OK || job->options.resolve) {
+        return status == HAUL_OK ? begin_resolving(job, error) : status;
     }
-    enum haul_status status = source_record_find(&job->record, error);
+    status = source_record_find(&job->record, error);
     if (status == HAUL_OK && job->options.resume) {
         status = take_request(job, error);
     }
@@ -224,6 +238,9 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
     if (status == HAUL_OK) {
         status = check_owned(job, error);
     }
+    if (status == HAUL_OK) {
+        status = take_name(job, error);
+    }
     return status == HAUL_OK ? begin_or_continue(job, error) : status;
 }
 
@@ -241,11 +258,21 @@ enum haul_status source_job_check_again(const struct source_job *job, struct hau
     return status;
 }
 
+enum haul_status source_job_released(struct source_job *job, struct haul_error *error)
+{
+    enum haul_status status = source_record_released(&job->record, error);
+    instance_note(job->options.store);
+    return status;
+}
+
 enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error)
 {
     struct source_job job = {.plan = {.family_count = 0}};
     enum haul_status status = source_job_init(&job, options, error);
+    if (status == HAUL_OK) {
+        status = instance_check_store(options->store, error);
+    }
     if (status == HAUL_OK) {
         status = source_record_find(&job.record, error);
     }

@@ -26,7 +26,8 @@ struct source_job {
     uint64_t log_sequence;    /* deltas are those behind it; at or before the snapshot */
     uint64_t foreign_ingests; /* before the snapshot */
     bool wal_pinned;
-    struct version_claim version; /* in force, or given */
+    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
+    struct version_claim version;           /* in force, or given */
     uint64_t left_version;        /* with `resume`: at which the earlier process began */
     struct source_record record;
     struct source_request request; /* of a job that is resumed */
@@ -43,6 +44,9 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
  * began. Errors: FENCED (it has), BUSY and IN_DOUBT (one brings a part here), those of records. */
 enum haul_status source_job_check_again(const struct source_job *job,
                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* The hand-over is at its end. Errors: those of source_record_released. */
+enum haul_status source_job_released(struct source_job *job,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 void source_job_fini(struct source_job *job);
 
 #endif

@@ -594,12 +594,11 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
 
 static enum haul_status create_session(struct source_migration *source, struct haul_error *error)
 {
-    struct haul_store *store = source->job.options.store;
     struct source_session_options options = {
         .plan = &source->job.plan,
         .source = source->job.options,
         .epoch = source->job.record.epoch,
-        .identity = store->ops->identity(store),
+        .identity = source->job.identity,
         .version = source->job.version,
         .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
         .retry_max_ms = source->job.options.retry_max_ms,

@@ -18,10 +18,9 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     (void)snprintf(welcome->software, sizeof(welcome->software), "haul %s", HAUL_RELEASE);
     welcome->config_version = greeting->version.version;
     welcome->config_version_known = greeting->version.authoritative;
-    const char *identity = target->store->ops->identity(target->store);
-    size_t size = strnlen(identity, sizeof(welcome->target_identity.bytes));
+    size_t size = strnlen(greeting->identity, sizeof(welcome->target_identity.bytes));
     welcome->target_identity.size = (pb_size_t)size;
-    memcpy(welcome->target_identity.bytes, identity, size);
+    memcpy(welcome->target_identity.bytes, greeting->identity, size);
     welcome->token.size = MESSAGE_TOKEN_BYTES;
     memcpy(welcome->token.bytes, greeting->token, MESSAGE_TOKEN_BYTES);
     welcome->session.size = MESSAGE_SESSION_BYTES;

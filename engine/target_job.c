@@ -677,6 +677,7 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
     }
     struct target_greeting greeting = {
         .target = target,
+        .identity = job->options.identity,
         .token = job->token,
         .session_id = job->session_id,
         .rdma_offered = job->options.rdma_offered,

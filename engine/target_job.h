@@ -27,6 +27,7 @@ struct target_slot {
 
 struct target_job_options {
     const struct haul_target_options *target; /* resolved; borrowed */
+    const char *identity;                     /* as peers know the database; borrowed */
     const struct haul_clock *clock;
     struct poll_group *group;
     struct call_worker *worker; /* of all jobs; borrowed, as the next */

@@ -9,6 +9,7 @@
 #include "awaited_job.h"
 #include "call_steps.h"
 #include "call_worker.h"
+#include "instance.h"
 #include "log_limit.h"
 #include "migration_thread.h"
 #include "poll_group.h"
@@ -26,6 +27,7 @@ enum {
 struct target_migration {
     struct haul_migration base;
     struct haul_target_options options; /* resolved */
+    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
     const struct haul_clock *clock;
     struct poll_group *group;
     struct tcp_listener *tcp;
@@ -86,6 +88,7 @@ static void take_control(struct target_migration *target, struct link_incoming *
     }
     struct target_job_options options = {
         .target = &target->options,
+        .identity = target->identity,
         .clock = target->clock,
         .group = target->group,
         .worker = target->worker,
@@ -599,6 +602,9 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     }
     if (status == HAUL_OK) {
         status = listen_all(target, error);
+    }
+    if (status == HAUL_OK) {
+        status = instance_begin(options->store, target->identity, error);
     }
     if (status == HAUL_OK) {
         call_worker_submit(target->worker, &target->finish_call);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "call_steps.h"
+#include "instance.h"
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "space_limit.h"
@@ -265,6 +266,7 @@ enum haul_status target_record_look_up(struct target_record *record,
     struct haul_store *store = record->target->store;
     memcpy(record->job, hello->job.bytes, HAUL_JOB_BYTES);
     record->epoch = hello->epoch;
+    record->source_is_told = hello->config_version_known;
     (void)snprintf(record->peer, sizeof(record->peer), "%.*s", (int)hello->source_identity.size,
                    (const char *)hello->source_identity.bytes);
     /* Whatever lies there is this job's now, also when it only learns that it is committed. */
@@ -296,13 +298,22 @@ enum haul_status target_record_look_up(struct target_record *record,
  * filled the record meanwhile. */
 static enum haul_status rehearse(const struct target_record *record, struct haul_error *error)
 {
+    struct haul_store *store = record->target->store;
+    const struct haul_hooks *hooks = &record->target->hooks;
+    enum haul_status status =
+        record->source_is_told
+            ? HAUL_OK
+            : version_record_check_peer(store, hooks, record->peer, &record->plan, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     const struct version_move move = {.outcome = VERSION_IMPORTED,
                                       .job = record->job,
                                       .peer = record->peer,
                                       .plan = &record->plan,
                                       .new_version = record->plan.new_version,
                                       .epoch = record->epoch};
-    return version_record_rehearse(record->target->store, &record->target->hooks, &move, error);
+    return version_record_rehearse(store, hooks, &move, error);
 }
 
 static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
@@ -583,6 +594,7 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         remove_staging(record); /* before DONE: whoever comes after it looks for nothing */
         status = job_journal_finish(record->journal, error);
         record->journal = NULL;
+        instance_note(record->target->store);
     }
     return status;
 }

@@ -25,6 +25,7 @@ struct target_record {
     uint64_t epoch;
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's, by its Hello */
     char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
+    bool source_is_told; /* its config version comes from a register outside haul */
     /* Other jobs of the source that are over, HAUL_JOB_BYTES each: as its plan says, or its Abort.
      * The loop sets them while no call runs. */
     uint8_t *over;

@@ -11,7 +11,7 @@
 #include "poll_group.h"
 
 struct verify_peer_options {
-    const char *identity; /* of our database */
+    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know our database */
     uint32_t peer_timeout_ms;
     struct haul_slice secret;
     const struct haul_log *log;

@@ -14,6 +14,7 @@
 #include "call_worker.h"
 #include "clock.h"
 #include "haul/verify.h"
+#include "instance.h"
 #include "key_range.h"
 #include "retry_limit.h"
 #include "stall_watch.h"
@@ -649,12 +650,12 @@ static enum haul_status create(struct verify_remote *remote, struct haul_error *
     if (status == HAUL_OK) {
         status = poll_group_add_fd(remote->group, call_worker_fd(remote->worker));
     }
-    struct verify_peer_options peer = {.identity = ops->identity(remote->store),
-                                       .peer_timeout_ms = remote->options.peer_timeout_ms,
+    struct verify_peer_options peer = {.peer_timeout_ms = remote->options.peer_timeout_ms,
                                        .secret = remote->options.secret,
                                        .log = remote->options.log,
                                        .clock = &clock_monotonic,
                                        .group = remote->group};
+    instance_name(remote->store, peer.identity);
     return status == HAUL_OK ? verify_peer_init(&remote->peer, &peer, remote->options.to, error)
                              : status;
 }

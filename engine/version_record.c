@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "instance.h"
 #include "ownership_file.h"
 #include "planted_bug.h"
 #include "wall_clock.h"
@@ -132,6 +133,71 @@ enum haul_status version_record_names_family(struct haul_store *store, const cha
         *named = ownership_map(&ownership, family) != NULL;
         ownership_fini(&ownership);
     }
+    return status;
+}
+
+/* What was recorded before there were instances may be of a copy of the peer. */
+static bool is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
+{
+    const char *recorded = ownership_peer_name(ownership, index);
+    return strcmp(recorded, peer) == 0 ||
+           (strchr(recorded, '/') != NULL && instance_is(recorded, peer));
+}
+
+/* The greatest version at which the peer gave something to this database. */
+static uint64_t given_at(const struct ownership *ownership, const char *peer)
+{
+    uint64_t version = 0;
+    for (size_t i = 0; i < ownership->job_count; i++) {
+        const struct ownership_job *job = &ownership->jobs[i];
+        bool gave = job->act == OWNERSHIP_TOOK && job->result == HAUL_OK && job->peer != 0 &&
+                    is_peer(ownership, job->peer, peer);
+        version = gave && job->new_version > version ? job->new_version : version;
+    }
+    return version;
+}
+
+/* Is a part of the plan here from the peer, or was it, and has gone on to a third database? */
+static bool came_from(const struct ownership *ownership, const char *peer, const struct plan *plan)
+{
+    bool came = false;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        const struct range_map *map = ownership_map(ownership, plan->families[i].family.name);
+        for (size_t j = 0; map != NULL && j < map->count; j++) {
+            const struct range_map_part *part = &map->parts[j];
+            bool peers = is_peer(ownership, part->mark.peer, peer);
+            bool suspect = part->mark.state == OWNERSHIP_IMPORTED ? peers : !peers;
+            for (size_t k = 0; k < plan->range_count && suspect && !came; k++) {
+                came = key_range_overlaps(&plan->ranges[k], &part->range);
+            }
+        }
+    }
+    return came;
+}
+
+enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
+                                           const char *peer, const struct plan *plan,
+                                           struct haul_error *error)
+{
+    struct ownership ownership;
+    if (hooks->version_get != NULL || peer[0] == '\0') {
+        return HAUL_OK;
+    }
+    enum haul_status status = read_file(store, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    uint64_t version = given_at(&ownership, peer);
+    if (version > plan->old_version && came_from(&ownership, peer, plan)) {
+        status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                                "database %s gave ranges to this one at version %" PRIu64
+                                ", and is at version %" PRIu64
+                                ": it was restored from before that, or set back",
+                                peer, version, plan->old_version);
+        haul_error_hint(error, "`haul owner --db DIR` on this side tells what it gave; to give it "
+                               "once more: `haul owner --db DIR --forget` on the source");
+    }
+    ownership_fini(&ownership);
     return status;
 }
 

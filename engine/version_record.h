@@ -38,6 +38,14 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
 enum haul_status version_record_names_family(struct haul_store *store, const char *family,
                                              bool *named, struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Can the database `peer`, whose own counter is the plan's old version, still have what it sends? A
+ * job of it that has moved ranges to this store took its counter further. Not asked where the
+ * embedder has a register of its own. Errors: MISMATCH (its record is older than a hand-over of a
+ * part of the plan), and those of ownership_read. */
+enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
+                                           const char *peer, const struct plan *plan,
+                                           struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Has the job moved its ranges already, as source or as target of this store? If so, `*new_version`
  * is the job's (0: no longer known). Errors: those of ownership_read;
  * nothing is known then, least of all that it has not. */

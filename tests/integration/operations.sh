@@ -451,12 +451,99 @@ test_c1__copy_with_a_job__forget_makes_it_its_own() {
     cp -a source copy
     says copy 'haul owner --db copy --forget'
     run 3 "$haul" resume --db copy --to "$front"
-    run 0 "$haul" owner --db copy --forget
+    run 3 "$haul" owner --db copy --forget
+    one_error 'accept-two-owners'
+    run 0 "$haul" owner --db copy --forget --accept-two-owners
     no_job copy
     # The original goes on.
     run 0 "$haul" resume --db source --to "$front" --transport tcp
     ended "$receiver_pid" 0
     same source target
+}
+
+# origin_of DIR: what `haul owner` says.
+origin_of() { "$haul" owner --db "$1" --json | jq -r .origin; }
+
+# refused_whole DIR WORDS: everything that would act on the record says why it does not, and what to do.
+refused_whole() {
+    local dir=$1 words=$2 before
+    before=$(find "$dir" -type f -printf '%P %s %i\n' | sort)
+    run 3 "$haul" send --db "$dir" --to "$own_host:1" --transport tcp --retry 300ms
+    one_error "$words.*--forget.*--adopt"
+    run 3 "$haul" send --db "$dir" --to "$own_host:1" --dry-run
+    one_error "$words"
+    run 3 "$haul" resume --db "$dir" --to "$own_host:1" --transport tcp --retry 300ms
+    one_error "$words"
+    run 3 "$haul" resolve --db "$dir" --to "$own_host:1" --retry 300ms
+    one_error "$words"
+    run 3 "$haul" recv --db "$dir" --listen "$own_host:0" --once
+    one_error "$words"
+    run 3 "$haul" drop --db "$dir" --yes
+    [[ -z $("$haul" owner --db "$dir" --json | jq -r '.ranges[] | select(.state == "released")') ]] ||
+        one_error "$words"
+    run 3 "$haul" owner --db "$dir" --reclaim --accept-two-owners
+    one_error "$words"
+    run 0 diff <(grep -E '^haul/' <<<"$before") \
+        <(find "$dir" -type f -printf '%P %s %i\n' | sort | grep -E '^haul/')
+}
+
+# Two copies of one database would both hand over what is left.
+test_c1__copy_without_a_job__hands_nothing_over() {
+    moved --range :0x4000000000000000
+    local all
+    all=$(records_of source)
+    cp -a source copy
+    equal "$(origin_of source)" same
+    equal "$(origin_of copy)" copy
+    run 0 "$haul" owner --db copy
+    grep -q 'haul owner --db copy --forget' "$work/out" || fail 'the way out is not named'
+    refused_whole copy 'is a copy'
+    equal "$(records_of copy)" "$all"
+    run 0 "$haul" owner --db copy --forget --accept-two-owners
+    equal "$(origin_of copy)" same
+    receive other
+    run 0 "$haul" send --db copy --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    equal "$(records_of other)" "$all"
+    # The target's copy, too.
+    cp -a target copied-target
+    run 3 "$haul" recv --db copied-target --listen "$own_host:0" --once
+    one_error 'is a copy'
+}
+
+test_c1__moved_within_its_file_system__the_same_database() {
+    start_copy
+    kill_and_reap "$sender"
+    mv source elsewhere
+    equal "$(origin_of elsewhere)" same
+    run 0 "$haul" resume --db elsewhere --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same elsewhere target
+}
+
+# Before haul was used on either, nothing tells one from the other, and nothing is at stake.
+test_c1__seeded_with_a_copy__two_databases() {
+    make_database source 500
+    cp -a source target
+    receive
+    send 0 --overwrite
+    ended "$receiver_pid" 0
+    same source target
+    # Back again, and once more.
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    equal "$(origin_of source)" same
+    equal "$(origin_of target)" same
+    "$haul" owner --db source --json | jq -r .identity >"$work/one"
+    "$haul" owner --db target --json | jq -r .identity >"$work/two"
+    equal "$(cut -d/ -f1 "$work/one")" "$(cut -d/ -f1 "$work/two")"
+    [[ $(<"$work/one") != "$(<"$work/two")" ]] || fail 'both have one name'
+    # A refused job leaves no name behind.
+    make_database third 10
+    receive target
+    run 3 "$haul" send --db third --to "$front" --transport tcp
+    [[ ! -e third/haul ]] || fail "a refused source keeps $(ls third/haul)"
 }
 
 test_c1__rehearsal_on_copies__both_forget_it() {
@@ -483,6 +570,102 @@ test_c2__original_moved_elsewhere__adopted() {
     run 0 "$haul" resume --db elsewhere --to "$front" --transport tcp
     ended "$receiver_pid" 0
     same elsewhere target
+}
+
+test_c2__backup_restored_in_its_place__adopted() {
+    moved --range :0x4000000000000000
+    cp -a source backup
+    rm -r source
+    cp -a backup source
+    equal "$(origin_of source)" copy
+    run 3 "$haul" owner --db source --adopt
+    one_error 'accept-two-owners'
+    run 0 "$haul" owner --db source --adopt --accept-two-owners
+    equal "$(origin_of source)" same
+    # It knows what it gave away.
+    receive other
+    send 3
+    one_error 'handed over'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" drop --db source --yes
+}
+
+# The files of the database are older than what lies in haul/.
+test_c3__set_back_to_an_earlier_state__adopted() {
+    in_document C3 'haul owner --db DIR --adopt'
+    make_database source 500
+    make_database target 10
+    cp -a target before
+    receive
+    send 0 --overwrite
+    ended "$receiver_pid" 0
+    find target -mindepth 1 -maxdepth 1 -not -name haul -exec rm -r {} +
+    cp -a before/. target/
+    equal "$(origin_of target)" reset
+    refused_whole target 'set back to an earlier state'
+    run 3 "$haul" owner --db target --adopt
+    one_error 'incomplete'
+    run 0 "$haul" owner --db target --adopt --accept-two-owners
+    equal "$(origin_of target)" same
+    receive
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    send 0 --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_c4__identity_is_new__adopted_or_cancelled() {
+    in_document C4 'haul owner --db DIR --adopt'
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    rm target/IDENTITY
+    says target 'haul owner --db target --adopt$'
+    opens target # RocksDB makes a new one
+    printf 'another-identity' >target/IDENTITY
+    equal "$(origin_of target)" other
+    says target 'haul owner --db target --adopt$'
+    equal "$("$haul" status --db target --json | jq -r '.jobs[0].condition')" foreign
+    refused_whole target 'is of database'
+    run 0 "$haul" owner --db target --adopt --accept-two-owners
+    equal "$(origin_of target)" same
+    says target 'target, .*\(yields\)'
+    receive
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_c4__another_database_beside_the_record__drop_deletes_nothing() {
+    moved
+    make_database new 300
+    find source -mindepth 1 -maxdepth 1 -not -name haul -exec rm -r {} +
+    cp -a new/. source/
+    local all
+    all=$(records_of source)
+    equal "$(origin_of source)" other
+    refused_whole source 'is of database'
+    equal "$(records_of source)" "$all"
+    run 0 "$haul" owner --db source --forget --accept-two-owners
+    run 3 "$haul" drop --db source --yes
+    equal "$(records_of source)" "$all"
+}
+
+# A snapshot of the disk keeps the inode numbers. Here the hand-over is taken out by hand.
+test_c5__source_set_back_with_its_record__refused_by_the_target() {
+    in_document C5 'haul owner --db A --forget'
+    moved --range :0x4000000000000000
+    rm source/haul/ownership
+    receive
+    send 3 --range :0x4000000000000000 --overwrite
+    one_error 'restored from before that, or set back'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    receive
+    run 0 "$haul" owner --db source --forget
+    send 0 --range :0x4000000000000000 --overwrite
+    ended "$receiver_pid" 0
 }
 
 # --- the document ---------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ enum {
     SIM_GATE_MANY = 1,      /* more than two databases, and several jobs at once */
     SIM_GATE_LOSS = 1,      /* hosts that never come back */
     SIM_GATE_ROT = 1,       /* records that are damaged */
-    SIM_GATE_INSTANCE = 0,  /* a copy whose jobs are done is known as one */
-    SIM_GATE_CLONE = 0,     /* copies of databases that live on */
+    SIM_GATE_INSTANCE = 1,  /* a copy whose jobs are done is known as one */
+    SIM_GATE_CLONE = 1,     /* copies of databases that live on */
     SIM_GATE_RESET = 1,     /* databases that are set back, the folder beside them not */
     SIM_GATE_MOVE = 1,      /* databases that go on in another directory */
 };

@@ -6,6 +6,7 @@
 
 #include "haul/job.h"
 #include "owner_change.h"
+#include "owner_copy.h"
 #include "sim_records.h"
 #include "sim_report.h"
 #include "sim_truth.h"
@@ -114,13 +115,21 @@ static void run_force(struct sim_command *command)
 
 /* --- the rest --------------------------------------------------------------------------------- */
 
+static struct instance_place place_of(struct sim_host *host)
+{
+    return (struct instance_place){.calls = &host->disk.calls,
+                                   .directory = host->directory,
+                                   .identity = host->identity,
+                                   .sequence = host->store.sequence};
+}
+
 static void run_forget(struct sim_command *command)
 {
     struct sim_host *host = command->host;
     struct haul_error error = {0};
     keep_claims(host);
-    enum haul_status status =
-        owner_forget(&host->disk.calls, host->directory, command->accepts, &error);
+    const struct instance_place place = place_of(host);
+    enum haul_status status = owner_forget(&place, command->accepts, &error);
     host->forgot = true; /* perhaps in part */
     host->copied = host->copied && status != HAUL_OK;
     end(command, status, &error);
@@ -130,10 +139,11 @@ static void run_adopt(struct sim_command *command)
 {
     struct sim_host *host = command->host;
     struct haul_error error = {0};
-    enum haul_status status = owner_adopt(&host->disk.calls, host->directory, false, &error);
+    const struct instance_place place = place_of(host);
+    enum haul_status status = owner_adopt(&place, false, &error);
     check_unconfirmed(command, status);
     if (command->accepts) {
-        status = owner_adopt(&host->disk.calls, host->directory, true, &error);
+        status = owner_adopt(&place, true, &error);
     }
     bool stays = status != HAUL_OK && status != HAUL_NOT_FOUND;
     host->moved = host->moved && stays;

@@ -30,8 +30,8 @@ enum haul_job_claim {
 /* Can this database go on with the job? */
 enum haul_job_condition {
     HAUL_JOB_SOUND,
-    HAUL_JOB_FOREIGN, /* the journal is of the database that this one is a copy of: never acted on;
-                       * haul_owner_forget or haul_owner_adopt ends the state */
+    HAUL_JOB_FOREIGN, /* the journal is of another database, or of the one that this is a copy of:
+                       * never acted on; haul_owner_forget or haul_owner_adopt ends the state */
     HAUL_JOB_DAMAGED, /* the journal cannot be read: haul_job_force_give_up moves it aside */
 };
 

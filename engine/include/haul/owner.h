@@ -56,11 +56,13 @@ struct haul_owner_job {
     uint64_t bytes;
 };
 
-/* What became of the directory since haul last saw it. */
+/* Whose the record is. In all states but SAME no job and no drop begins (MISMATCH), until
+ * haul_owner_forget or haul_owner_adopt. */
 enum haul_owner_origin {
-    HAUL_OWNER_SAME = 0,  /* the database that the record was written beside */
-    HAUL_OWNER_COPY = 1,  /* copied, restored or moved to another file system */
-    HAUL_OWNER_RESET = 2, /* set back to an earlier state: known from haul_owner_of_store only */
+    HAUL_OWNER_SAME = 0,  /* this database's, or there is none */
+    HAUL_OWNER_COPY = 1,  /* this one was copied, restored or moved to another file system */
+    HAUL_OWNER_RESET = 2, /* set back to an earlier state */
+    HAUL_OWNER_OTHER = 3, /* the record is of another database, or nobody knows of which */
 };
 
 struct haul_owner {
@@ -110,10 +112,10 @@ enum haul_status haul_owner_read_released(const char *directory,
  * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
  * them. Risk: the target may be alive and own the ranges.
  * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNSUPPORTED (ranges of a family that is
- * not ordered by bytes), UNCONFIRMED, BUSY (a process runs a job that meets what is taken back, one
- * that brings a part of it here is unfinished: give it up first, or a job has moved ranges
- * meanwhile), CORRUPT (also: the journal of a job that brings something here is damaged), and those
- * of haul_owner_read. Thread: any. */
+ * not ordered by bytes), UNCONFIRMED, MISMATCH (the origin is not SAME), BUSY (a process runs a job
+ * that meets what is taken back, one that brings a part of it here is unfinished: give it up first,
+ * or a job has moved ranges meanwhile), CORRUPT (also: the journal of a job that brings something
+ * here is damaged), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,
@@ -121,15 +123,18 @@ enum haul_status haul_owner_reclaim(const char *directory,
 
 /* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
  * its record, its journals and its identity go. Records that an unfinished job has left stay where
- * they are. Risk when a job is in doubt or a range RELEASED: this database and another one own it.
+ * they are. Risk when a job is in doubt, a range RELEASED or the origin not SAME: this database and
+ * another one own the same keys.
  * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is gone), LIMIT
  * (also: more journals than the process can open), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Say that a database which was moved to another file system is the original: its unfinished jobs
- * can go on. Risk: the original still exists, and does the same.
- * Errors: NOT_FOUND (it is no copy), UNCONFIRMED, and those of haul_owner_read. Thread: any. */
+/* Say that the record is this database's, whatever the origin: it was moved to another file system,
+ * restored, set back or repaired. Its unfinished jobs can go on. Risk: the original still exists,
+ * and does the same; what a database that was set back took over may be incomplete.
+ * Errors: NOT_FOUND (the origin is SAME), UNCONFIRMED, BUSY (a process runs a job), and those of
+ * haul_owner_read. Thread: any. */
 enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -152,7 +157,8 @@ struct haul_owner_dropped {
  * Errors: NOT_FOUND (nothing is), UNSUPPORTED (ranges of a family that is not ordered by bytes:
  * nothing is deleted), BUSY (an unfinished job covers a part of it, or was taken back
  * meanwhile: `dropped` tells what has gone), IN_DOUBT (the target has not confirmed: `haul resolve`
- * first), CORRUPT (also: a journal is damaged), and those of the store. Thread: one a store. */
+ * first), CORRUPT (also: a journal is damaged), MISMATCH (the
+ * origin is not SAME), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,
                                  const struct haul_owner_selection *selection,
                                  struct haul_owner_dropped *dropped,

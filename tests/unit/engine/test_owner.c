@@ -14,6 +14,7 @@
 #include "haul/job.h"
 #include "job_journal.h"
 #include "owner_change.h"
+#include "owner_copy.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
 #include "version_record.h"
@@ -385,11 +386,13 @@ static void test_owner_forget__the_record_is_being_changed__busy_and_unchanged(v
     calls.pause = do_not_pause;
     move(VERSION_RELEASED, "b", "c");
     check(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    const struct instance_place place = {
+        .calls = &calls, .directory = directory, .identity = "", .sequence = UINT64_MAX};
     check_status(ownership_lock(NULL, directory, &lock_fd, &error), HAUL_OK);
-    check_status(owner_forget(&calls, directory, true, &error), HAUL_BUSY);
+    check_status(owner_forget(&place, true, &error), HAUL_BUSY);
     ownership_unlock(NULL, lock_fd);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
-    check_status(owner_forget(&calls, directory, true, &error), HAUL_OK);
+    check_status(owner_forget(&place, true, &error), HAUL_OK);
     check_equal(state_of("b", "c"), HAUL_OWNER_OWN);
     finish();
 }

@@ -267,6 +267,81 @@ static void test_version_record_rehearse__would_fail__same_error_and_unchanged(v
 }
 
 /* The register is the embedder's: it is compared, and nothing is written beside the database. */
+/* May the peer, at this version, still have what it sends? */
+static enum haul_status peer_at(const char *peer, uint64_t version)
+{
+    plan.old_version = version;
+    memset(&error, 0, sizeof(error));
+    enum haul_status status =
+        version_record_check_peer(fixture.store, &no_hooks, peer, &plan, &error);
+    plan.old_version = 0;
+    return status;
+}
+
+static void test_version_record_check_peer__older_than_its_own_hand_over__mismatch(void)
+{
+    start();
+    check_status(peer_at("the other database", 0), HAUL_OK);
+    check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
+    check_status(peer_at("the other database", 4), HAUL_MISMATCH);
+    check(strstr(error.text, "at version 5, and is at version 4") != NULL);
+    check_status(peer_at("the other database", 5), HAUL_OK);
+    check_status(peer_at("a third database", 4), HAUL_OK);
+    check_status(peer_at("", 4), HAUL_OK);
+    hook_version = 4;
+    const struct haul_hooks hooks = version_hooks();
+    check_status(
+        version_record_check_peer(fixture.store, &hooks, "the other database", &plan, &error),
+        HAUL_OK);
+    finish();
+}
+
+/* What has gone on to a third database is not the first one's either; what was given back is. */
+static void test_version_record_check_peer__moved_on__mismatch_unless_to_the_peer(void)
+{
+    for (int back = 0; back < 2; back++) {
+        start();
+        check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
+        const struct version_move on = {.outcome = VERSION_RELEASED,
+                                        .job = other_job,
+                                        .peer = back == 1 ? "the other database" : "a third",
+                                        .plan = &plan,
+                                        .new_version = 6,
+                                        .epoch = 1};
+        check_status(version_record_move(fixture.store, &no_hooks, &on, &error), HAUL_OK);
+        check_status(peer_at("the other database", 4), back == 1 ? HAUL_OK : HAUL_MISMATCH);
+        check_status(peer_at("a third", 4), HAUL_OK);
+        finish();
+    }
+}
+
+static void test_version_record_check_peer__other_ranges__nothing_against_them(void)
+{
+    struct plan part;
+    const struct haul_range range = {.start = text_slice("x"), .end = text_slice("y")};
+    struct haul_source_options options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    start();
+    check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
+    const struct version_move took = {.outcome = VERSION_IMPORTED,
+                                      .job = job,
+                                      .peer = "the other database",
+                                      .plan = &part,
+                                      .new_version = 5,
+                                      .epoch = 1};
+    check_status(version_record_move(fixture.store, &no_hooks, &took, &error), HAUL_OK);
+    check_status(peer_at("the other database", 4), HAUL_MISMATCH);
+    struct plan whole = plan;
+    const struct haul_range after = {.start = text_slice("y"), .end = text_slice("z")};
+    options.ranges = &after;
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    check_status(peer_at("the other database", 4), HAUL_OK);
+    plan_fini(&plan);
+    plan = whole;
+    plan_fini(&part);
+    finish();
+}
+
 static void test_version_record_move__hook__compared_no_file(void)
 {
     start();
@@ -495,6 +570,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_check__part_taken_back__mismatch),
     CHECK_TEST(test_version_record_move__moved_before__nothing_moves),
     CHECK_TEST(test_version_record_rehearse__would_fail__same_error_and_unchanged),
+    CHECK_TEST(test_version_record_check_peer__older_than_its_own_hand_over__mismatch),
+    CHECK_TEST(test_version_record_check_peer__moved_on__mismatch_unless_to_the_peer),
+    CHECK_TEST(test_version_record_check_peer__other_ranges__nothing_against_them),
     CHECK_TEST(test_version_record_move__hook__compared_no_file),
     CHECK_TEST(test_version_record_move__hook_and_import_at_another_version__moves),
     CHECK_TEST(test_version_record_move__ten_thousand_jobs__bounded),

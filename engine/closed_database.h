@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* closed_database.h — whose haul's folder is, of a database that this process does not open: what
+ * the files of the database tell. Another process may have it open. Thread: any. */
+#ifndef HAUL_CLOSED_DATABASE_H
+#define HAUL_CLOSED_DATABASE_H
+
+#include <stdbool.h>
+
+#include "instance.h"
+
+enum { CLOSED_DATABASE_PATH_BYTES_MAX = 1024 };
+
+struct closed_database {
+    char directory[CLOSED_DATABASE_PATH_BYTES_MAX]; /* `<database>/haul` */
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    struct instance_place place; /* of both; the system's calls */
+};
+
+/* `reads_log`: the log may be read for the last sequence number, where an instance has one that it
+ * can be held against; otherwise it stays unknown.
+ * Errors: NOT_FOUND (no such directory), INVALID (the path is too long). */
+enum haul_status closed_database_look(const char *database, bool reads_log,
+                                      struct closed_database *closed,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

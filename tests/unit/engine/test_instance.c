@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_instance.c — the file that tells a database from its copies: who makes it, what it notices,
+ * and what is left of it by calls that fail and by crashes. */
+#include "instance.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "fake_disk.h"
+
+static struct fake_disk disk;
+static struct haul_error error;
+static char name[HAUL_IDENTITY_BYTES_MAX];
+
+/* --- a store that is nothing but its answers -------------------------------------------------- */
+
+static const char *identity = "the database";
+static uint64_t sequence = 100;
+static uint32_t features = HAUL_STORE_WAL;
+static enum haul_status sync_result = HAUL_OK;
+
+static const char *store_directory(const struct haul_store *store)
+{
+    (void)store;
+    return "/db";
+}
+
+static const struct file_calls *store_files(const struct haul_store *store)
+{
+    (void)store;
+    return &disk.calls;
+}
+
+static const char *store_identity(const struct haul_store *store)
+{
+    (void)store;
+    return identity;
+}
+
+static uint64_t store_sequence(struct haul_store *store)
+{
+    (void)store;
+    return sequence;
+}
+
+static uint32_t store_features(const struct haul_store *store)
+{
+    (void)store;
+    return features;
+}
+
+static enum haul_status store_sync(struct haul_store *store, struct haul_error *failed)
+{
+    (void)store;
+    (void)failed;
+    return sync_result;
+}
+
+static const struct haul_store_ops store_ops = {.directory = store_directory,
+                                                .files = store_files,
+                                                .identity = store_identity,
+                                                .sequence = store_sequence,
+                                                .features = store_features,
+                                                .sync = store_sync};
+static struct haul_store store = {.ops = &store_ops};
+
+static struct instance_place here(void)
+{
+    return (struct instance_place){.calls = &disk.calls,
+                                   .directory = "/db/haul",
+                                   .identity = identity,
+                                   .sequence = sequence};
+}
+
+static void start(void)
+{
+    fake_disk_init(&disk, 1);
+    memset(&error, 0, sizeof(error));
+    identity = "the database";
+    sequence = 100;
+    features = HAUL_STORE_WAL;
+    sync_result = HAUL_OK;
+}
+
+static void finish(void)
+{
+    fake_disk_fini(&disk);
+}
+
+/* A new disk, and a database that has its file. */
+static void start_made(void)
+{
+    start();
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+}
+
+/* --- what an operator does to files ----------------------------------------------------------- */
+
+static struct fake_inode *file_of(const char *path)
+{
+    int inode = disk.names[fake_disk_name(&disk, path)].inode;
+    check_or_stop(inode >= 0);
+    return &disk.inodes[inode];
+}
+
+static void write_file(const char *path, const void *bytes, size_t size)
+{
+    int fd = disk.calls.open(disk.calls.context, path, O_RDWR | O_CREAT, 0600);
+    check_or_stop(fd >= 0);
+    check_equal(disk.calls.pwrite(disk.calls.context, fd, bytes, size, 0), size);
+    check_equal(disk.calls.close(disk.calls.context, fd), 0);
+}
+
+/* The same bytes in another file, as `cp` makes it. */
+static void copy_over(const char *path)
+{
+    uint8_t bytes[INSTANCE_FILE_BYTES];
+    check_or_stop(file_of(path)->size == sizeof(bytes));
+    memcpy(bytes, file_of(path)->bytes, sizeof(bytes));
+    check_equal(disk.calls.unlink(disk.calls.context, path), 0);
+    write_file(path, bytes, sizeof(bytes));
+}
+
+static void add_record(void)
+{
+    write_file("/db/haul/ownership", "x", 1);
+}
+
+static enum instance_state state(void)
+{
+    struct instance_view view;
+    const struct instance_place place = here();
+    check_status(instance_look(&place, &view, &error), HAUL_OK);
+    return view.state;
+}
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+static void test_instance_begin__first_use__a_name_that_stays(void)
+{
+    char again[HAUL_IDENTITY_BYTES_MAX];
+    start();
+    check_equal(state(), INSTANCE_NONE);
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check(strncmp(name, "the database/", 13) == 0);
+    check_equal(strlen(name), 13 + 16);
+    check_equal(state(), INSTANCE_SAME);
+    fake_disk_crash(&disk);
+    check_status(instance_begin(&store, again, &error), HAUL_OK);
+    check(strcmp(name, again) == 0);
+    finish();
+}
+
+static void test_instance_begin__two_databases_of_one_identity__two_names(void)
+{
+    char other[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    finish();
+    fake_disk_init(&disk, 2);
+    check_status(instance_begin(&store, other, &error), HAUL_OK);
+    check(strcmp(name, other) != 0);
+    finish();
+}
+
+static void test_instance_begin__long_identity__the_name_fits(void)
+{
+    start();
+    identity = "0123456789012345678901234567890123456789012345678901234567890xy";
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check_equal(strlen(name), HAUL_IDENTITY_BYTES_MAX - 1);
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+static void test_instance_begin__a_crash_left_the_temporary_file__taken_over(void)
+{
+    start();
+    check_equal(disk.calls.mkdir(disk.calls.context, "/db/haul", 0700), 0);
+    write_file("/db/haul/instance.tmp", "rubbish that is longer than nothing", 35);
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_SAME);
+    check(disk.names[fake_disk_name(&disk, "/db/haul/instance.tmp")].inode < 0);
+    finish();
+}
+
+static void test_instance_begin__another_maker_does_not_end__busy(void)
+{
+    start();
+    check_equal(disk.calls.mkdir(disk.calls.context, "/db/haul", 0700), 0);
+    int fd = disk.calls.open(disk.calls.context, "/db/haul/instance.tmp", O_RDWR | O_CREAT, 0600);
+    check_equal(disk.calls.flock(disk.calls.context, fd, LOCK_EX | LOCK_NB), 0);
+    check_status(instance_begin(&store, name, &error), HAUL_BUSY);
+    check_equal(disk.calls.close(disk.calls.context, fd), 0);
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    finish();
+}
+
+/* --- noticing --------------------------------------------------------------------------------- */
+
+static void test_instance_look__copied_file_or_folder__copy(void)
+{
+    start_made();
+    copy_over("/db/haul/instance");
+    check_equal(state(), INSTANCE_COPY);
+    finish();
+    start_made(); /* hard links: the file is the same, the folder is another */
+    int at = fake_disk_name(&disk, "/db/haul");
+    disk.names[at].inode = fake_disk_inode(&disk, true);
+    check_equal(state(), INSTANCE_COPY);
+    finish();
+}
+
+static void test_instance_look__other_identity__other_unless_none_was_known(void)
+{
+    start_made();
+    identity = "the database, repaired";
+    check_equal(state(), INSTANCE_OTHER);
+    identity = "";
+    check_equal(state(), INSTANCE_OTHER);
+    finish();
+    start();
+    identity = "";
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    identity = "the database";
+    check_equal(state(), INSTANCE_SAME);
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    identity = "another";
+    check_equal(state(), INSTANCE_OTHER);
+    finish();
+}
+
+static void test_instance_look__fewer_writes_than_were_durable__reset(void)
+{
+    start_made();
+    sequence = 99;
+    check_equal(state(), INSTANCE_RESET);
+    sequence = 150;
+    check_equal(state(), INSTANCE_SAME);
+    instance_note(&store);
+    sequence = 149;
+    check_equal(state(), INSTANCE_RESET);
+    finish();
+}
+
+/* A power failure takes back what is not synced: that is no earlier state. */
+static void test_instance_note__not_synced__not_written_down(void)
+{
+    start_made();
+    sequence = 150;
+    sync_result = HAUL_IO;
+    instance_note(&store);
+    sync_result = HAUL_OK;
+    features = 0;
+    instance_note(&store);
+    sequence = 100;
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+/* `cp -a backup/. db/` keeps the files and changes what is in them. */
+static void test_instance_note__restored_into_the_same_files__copy(void)
+{
+    uint8_t before[INSTANCE_FILE_BYTES];
+    start_made();
+    memcpy(before, file_of("/db/haul/instance")->bytes, sizeof(before));
+    instance_note(&store);
+    check_equal(state(), INSTANCE_SAME);
+    write_file("/db/haul/instance", before, sizeof(before));
+    check_equal(state(), INSTANCE_COPY);
+    finish();
+}
+
+static void test_instance_look__every_bit_flipped__damaged_or_newer(void)
+{
+    start_made();
+    for (unsigned bit = 0; bit < 8 * INSTANCE_FILE_BYTES; bit++) {
+        struct instance_view view;
+        const struct instance_place place = here();
+        file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        enum haul_status status = instance_look(&place, &view, &error);
+        bool newer = bit >= 64 && bit < 80 && status == HAUL_VERSION;
+        check(newer || (status == HAUL_OK && view.state == INSTANCE_DAMAGED));
+        file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+/* --- refusing --------------------------------------------------------------------------------- */
+
+static void check_refused(const char *word)
+{
+    char other[HAUL_IDENTITY_BYTES_MAX];
+    const struct instance_place place = here();
+    memset(&error, 0, sizeof(error));
+    check_status(instance_check(&place, &error), HAUL_MISMATCH);
+    check(strstr(error.text, word) != NULL);
+    check(strstr(error.hint, "--forget") != NULL && strstr(error.hint, "--adopt") != NULL);
+    check_status(instance_begin(&store, other, &error), HAUL_MISMATCH);
+}
+
+static void test_instance_check__records_of_another__each_state_named(void)
+{
+    start_made();
+    add_record();
+    check_status(instance_check_store(&store, &error), HAUL_OK);
+    sequence = 7;
+    check_refused("number 7");
+    sequence = 100;
+    identity = "third";
+    check_refused("is of database the database, and this one is third");
+    identity = "the database";
+    copy_over("/db/haul/instance");
+    check_refused("is a copy");
+    file_of("/db/haul/instance")->bytes[70] ^= 1;
+    check_refused("damaged");
+    finish();
+}
+
+static void test_instance_begin__copy_without_records__a_name_of_its_own(void)
+{
+    char other[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    copy_over("/db/haul/instance");
+    check_status(instance_begin(&store, other, &error), HAUL_OK);
+    check(strcmp(name, other) != 0);
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+static void test_instance_name__with_and_without_a_file__nothing_is_made(void)
+{
+    char seen[HAUL_IDENTITY_BYTES_MAX];
+    start();
+    instance_name(&store, seen);
+    check_text(seen, "the database");
+    identity = "";
+    instance_name(&store, seen);
+    check_text(seen, "unnamed");
+    check_equal(state(), INSTANCE_NONE);
+    identity = "the database";
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    instance_name(&store, seen);
+    check_text(seen, name);
+    finish();
+}
+
+/* What a haul without instances has left is the database's own. */
+static void test_instance_begin__records_and_no_file__made(void)
+{
+    start();
+    check_equal(disk.calls.mkdir(disk.calls.context, "/db/haul", 0700), 0);
+    add_record();
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+/* --- adopting --------------------------------------------------------------------------------- */
+
+static void test_instance_adopt__copy_reset_or_repaired__same_under_its_name(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    add_record();
+    copy_over("/db/haul/instance");
+    sequence = 7;
+    struct instance_place place = here();
+    check_status(instance_adopt(&place, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_SAME);
+    check_status(instance_begin(&store, after, &error), HAUL_OK);
+    check(strcmp(name, after) == 0);
+    identity = "repaired";
+    place = here();
+    check_status(instance_adopt(&place, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_SAME);
+    file_of("/db/haul/instance")->bytes[70] ^= 1;
+    check_status(instance_adopt(&place, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+/* --- names ------------------------------------------------------------------------------------ */
+
+static void test_instance_is__recorded_before_instances__the_identity_alone(void)
+{
+    check(instance_is("a/0011", "a/0011"));
+    check(instance_is("a", "a/0011"));
+    check(!instance_is("a/0012", "a/0011"));
+    check(instance_is("b/0011", "a/0011"));
+    check(!instance_is("a/0011", "a"));
+    check(!instance_is("ab", "a/0011"));
+    check(!instance_is("", "a/0011"));
+    check(instance_is("a", "a"));
+}
+
+/* --- failures --------------------------------------------------------------------------------- */
+
+/* Each call fails once, and each is the last before the power fails. */
+static void test_instance_begin__a_call_fails__sound_afterwards(void)
+{
+    for (int for_ever = 0; for_ever < 2; for_ever++) {
+        bool over = false;
+        for (unsigned at = 1; !over; at++) {
+            char after[HAUL_IDENTITY_BYTES_MAX];
+            start();
+            disk.fail_at = disk.call_count + at;
+            disk.fail_for_ever = for_ever != 0;
+            enum haul_status status = instance_begin(&store, name, &error);
+            over = disk.call_count < disk.fail_at;
+            disk.fail_at = 0;
+            if (for_ever != 0) {
+                fake_disk_crash(&disk);
+            }
+            check_status(instance_begin(&store, after, &error), HAUL_OK);
+            check(status != HAUL_OK || strcmp(name, after) == 0);
+            check_equal(state(), INSTANCE_SAME);
+            check(at < 200);
+            finish();
+        }
+    }
+}
+
+static void test_instance_note__a_call_fails__the_name_stays(void)
+{
+    bool over = false;
+    for (unsigned at = 1; !over; at++) {
+        char after[HAUL_IDENTITY_BYTES_MAX];
+        start_made();
+        add_record();
+        sequence = 200;
+        disk.fail_at = disk.call_count + at;
+        disk.fail_for_ever = true;
+        instance_note(&store);
+        over = disk.call_count < disk.fail_at;
+        disk.fail_at = 0;
+        fake_disk_crash(&disk);
+        check_status(instance_begin(&store, after, &error), HAUL_OK);
+        check(strcmp(name, after) == 0);
+        finish();
+    }
+}
+
+static void test_instance_begin__disk_full__one_that_is_there_serves(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    disk.space_bytes = 0;
+    sequence = 200;
+    check_status(instance_begin(&store, after, &error), HAUL_OK);
+    check(strcmp(name, after) == 0);
+    finish();
+    start();
+    disk.space_bytes = 0;
+    check_status(instance_begin(&store, name, &error), HAUL_NO_SPACE);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_instance_begin__first_use__a_name_that_stays),
+    CHECK_TEST(test_instance_begin__two_databases_of_one_identity__two_names),
+    CHECK_TEST(test_instance_begin__long_identity__the_name_fits),
+    CHECK_TEST(test_instance_begin__a_crash_left_the_temporary_file__taken_over),
+    CHECK_TEST(test_instance_begin__another_maker_does_not_end__busy),
+    CHECK_TEST(test_instance_look__copied_file_or_folder__copy),
+    CHECK_TEST(test_instance_look__other_identity__other_unless_none_was_known),
+    CHECK_TEST(test_instance_look__fewer_writes_than_were_durable__reset),
+    CHECK_TEST(test_instance_note__not_synced__not_written_down),
+    CHECK_TEST(test_instance_note__restored_into_the_same_files__copy),
+    CHECK_TEST(test_instance_look__every_bit_flipped__damaged_or_newer),
+    CHECK_TEST(test_instance_check__records_of_another__each_state_named),
+    CHECK_TEST(test_instance_begin__copy_without_records__a_name_of_its_own),
+    CHECK_TEST(test_instance_name__with_and_without_a_file__nothing_is_made),
+    CHECK_TEST(test_instance_begin__records_and_no_file__made),
+    CHECK_TEST(test_instance_adopt__copy_reset_or_repaired__same_under_its_name),
+    CHECK_TEST(test_instance_is__recorded_before_instances__the_identity_alone),
+    CHECK_TEST(test_instance_begin__a_call_fails__sound_afterwards),
+    CHECK_TEST(test_instance_note__a_call_fails__the_name_stays),
+    CHECK_TEST(test_instance_begin__disk_full__one_that_is_there_serves),
+};
+CHECK_MAIN("instance", tests)
