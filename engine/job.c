@@ -237,8 +237,9 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
     (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());
     enum haul_status status =
         durable_file_rename(haul_files_of(store), directory, name, aside, error);
-    return status == HAUL_OK && role == JOURNAL_TARGET ? target_record_remove_staging(store, error)
-                                                       : status;
+    return status == HAUL_OK && role == JOURNAL_TARGET
+               ? target_record_remove_staging(store, job->id, error)
+               : status;
 }
 
 enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,

@@ -55,8 +55,8 @@ static enum haul_status make_staging(struct target_record *record, struct haul_e
                                 "cannot make %s", record->staging);
 }
 
-/* One job at a time writes here, so every file found is left over. */
-static void remove_staging_files(const struct target_record *record)
+/* Those whose names begin so. A receiver has one job at a time: every file found is left over. */
+static void remove_staging_files(const struct target_record *record, const char *prefix)
 {
     bool none = record->staging[0] == '\0' || HAUL_PLANTED_BUG(STAGING_LEFT);
     DIR *directory = none ? NULL : opendir(record->staging);
@@ -65,7 +65,8 @@ static void remove_staging_files(const struct target_record *record)
     }
     const struct dirent *entry;
     while ((entry = readdir(directory)) != NULL) {
-        if (strstr(entry->d_name, ".sst") != NULL) {
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+            strstr(entry->d_name, ".sst") != NULL) {
             (void)unlinkat(dirfd(directory), entry->d_name, 0);
         }
     }
@@ -74,7 +75,7 @@ static void remove_staging_files(const struct target_record *record)
 
 static void remove_staging(const struct target_record *record)
 {
-    remove_staging_files(record);
+    remove_staging_files(record, "");
     if (record->staging[0] != '\0' && rmdir(record->staging) != 0 && errno != ENOENT) {
         /* No harm to the next job, which uses it and removes it; but not without a word. */
         haul_log(record->target == NULL ? NULL : record->target->log, HAUL_LOG_WARNING,
@@ -82,14 +83,23 @@ static void remove_staging(const struct target_record *record)
     }
 }
 
-enum haul_status target_record_remove_staging(struct haul_store *store, struct haul_error *error)
+/* A receiver may run another job meanwhile, whose files have other names. */
+enum haul_status target_record_remove_staging(struct haul_store *store,
+                                              const uint8_t job[HAUL_JOB_BYTES],
+                                              struct haul_error *error)
 {
     struct target_record record = {.journal = NULL};
+    char prefix[2 * HAUL_JOB_BYTES + 1];
     enum haul_status status = name_staging(&record, store, error);
-    if (status == HAUL_OK) {
-        remove_staging(&record);
+    if (status != HAUL_OK) {
+        return status;
     }
-    return status;
+    for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
+        (void)snprintf(prefix + 2 * i, 3, "%02x", job[i]);
+    }
+    remove_staging_files(&record, prefix);
+    (void)rmdir(record.staging); /* fails when somebody else has something there */
+    return HAUL_OK;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -166,7 +176,7 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
         return status;
     }
     status = target_others_end(store, journal, "given up by the operator", NULL, steps, error);
-    return status == HAUL_OK ? target_record_remove_staging(store, error) : status;
+    return status == HAUL_OK ? target_record_remove_staging(store, job, error) : status;
 }
 
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
@@ -507,7 +517,7 @@ static enum haul_status check_plan(struct target_record *record, struct plan *pl
     }
     if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
         status = make_staging(record, error);
-        remove_staging_files(record);
+        remove_staging_files(record, "");
     }
     return status;
 }

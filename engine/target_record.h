@@ -85,6 +85,7 @@ enum haul_status target_record_prepare(struct target_record *record,
 
 /* Remove table files that a job without a process has left. Errors: LIMIT (a path is too long). */
 enum haul_status target_record_remove_staging(struct haul_store *store,
+                                              const uint8_t job[HAUL_JOB_BYTES],
                                               struct haul_error *error) HAUL_MUST_CHECK;
 
 /* End a job that no process runs: clear its ranges and staging files. `steps`: of the clearing;

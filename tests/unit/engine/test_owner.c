@@ -620,16 +620,20 @@ static void test_job_force_give_up__damaged_journal__moved_aside(void)
 {
     struct haul_job left;
     char staging[512];
-    char table[540];
+    char table[600];
     start();
     leave_prepared();
     damage_journal(JOURNAL_TARGET);
     (void)snprintf(staging, sizeof(staging), "%s/haul/staging", fixture.path);
-    (void)snprintf(table, sizeof(table), "%s/1.sst", staging);
+    check_equal(list_jobs(&left), 1);
+    (void)snprintf(table, sizeof(table), "%s/", staging);
+    for (size_t k = 0; k < HAUL_JOB_BYTES; k++) {
+        (void)snprintf(table + strlen(table), 3, "%02x", left.id[k]);
+    }
+    (void)snprintf(table + strlen(table), 16, "-0-1.sst");
     check(mkdir(staging, 0755) == 0);
     FILE *file = fopen(table, "we");
     check(file != NULL && fclose(file) == 0);
-    check_equal(list_jobs(&left), 1);
     check_equal(left.condition, HAUL_JOB_DAMAGED);
     check_status(haul_job_force_give_up(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
     check_equal(job_count(), 1);

@@ -129,6 +129,32 @@ static void test_target_record_own__owned__no_staging_files_before_the_end(void)
     finish();
 }
 
+/* A receiver may run another job at the time. */
+static void test_target_record_give_up__another_job_has_files__only_its_own_go(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    char directory[512];
+    char own_file[600];
+    char other_file[600];
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
+    (void)snprintf(own_file, sizeof(own_file), "%s/%s-0-1.sst", directory,
+                   "01010101010101010101010101010101");
+    (void)snprintf(other_file, sizeof(other_file), "%s/%s-0-1.sst", directory,
+                   "02020202020202020202020202020202");
+    check_equal(mkdir(directory, 0755), 0);
+    check_equal(close(creat(own_file, 0644)), 0);
+    check_equal(close(creat(other_file, 0644)), 0);
+    memset(job, 1, sizeof(job));
+    check_status(target_record_give_up(target.store, job, NULL, &error), HAUL_OK);
+    check_equal(access(own_file, F_OK), -1);
+    check_equal(access(other_file, F_OK), 0);
+    finish();
+}
+
 static bool was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
 {
     (void)context;
@@ -528,6 +554,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__owned__no_staging_files_before_the_end),
+    CHECK_TEST(test_target_record_give_up__another_job_has_files__only_its_own_go),
     CHECK_TEST(test_target_record_look_up__embedder_remembers_the_job__committed),
     CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
