@@ -68,6 +68,15 @@ static void test_option_size_u64__each_unit__its_bytes(void)
     check_equal(size_of("8gbit"), 1000000000);
 }
 
+/* What has no 64 bits, by one, must not be made a number. */
+static void test_option_size_u64__two_to_the_64th__refused(void)
+{
+    const struct option_rule rule = {
+        .name = "size", .parse = option_size_u64, .min = 0, .max = UINT64_MAX};
+    check_refused(&rule, "16777216T");
+    check_refused(&rule, "17179869184G");
+}
+
 static void test_option_size_u64__fraction__of_the_unit(void)
 {
     check_equal(size_of("1.5K"), 1536);
@@ -262,6 +271,7 @@ static void test_option_mode__lane_compression__names_and_nothing_else(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_option_size_u64__each_unit__its_bytes),
+    CHECK_TEST(test_option_size_u64__two_to_the_64th__refused),
     CHECK_TEST(test_option_size_u64__fraction__of_the_unit),
     CHECK_TEST(test_option_u64__largest_values__taken),
     CHECK_TEST(test_option_size_u64__large_whole_number__exact),

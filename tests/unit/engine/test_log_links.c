@@ -13,6 +13,28 @@
 #include "rocks_fixture.h"
 
 static struct rocks_fixture fixture; /* only its directory */
+static unsigned sync_count;          /* of the list */
+static unsigned early_count;         /* second names that came before the list was durable */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    char name[64];
+    char path[512] = "";
+    (void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    (void)!readlink(name, path, sizeof(path) - 1);
+    sync_count += strstr(path, "/log-links") != NULL ? 1 : 0;
+    return __real_fsync(fd);
+}
+
+int __real_linkat(int from, const char *name, int to, const char *new_name, int flags);
+int __wrap_linkat(int from, const char *name, int to, const char *new_name, int flags);
+int __wrap_linkat(int from, const char *name, int to, const char *new_name, int flags)
+{
+    early_count += sync_count == 0 ? 1 : 0;
+    return __real_linkat(from, name, to, new_name, flags);
+}
 static struct haul_error error;
 
 static void path_of(char path[512], const char *name)
@@ -206,7 +228,21 @@ static void test_log_rescue__log_that_cannot_be_read__io_and_nothing_left(void)
     rocks_fixture_close(&fixture);
 }
 
+/* After a crash the list says which names are ours. */
+static void test_log_links_make__list__durable_before_the_first_name(void)
+{
+    begin();
+    sync_count = 0;
+    early_count = 0;
+    make_links();
+    check(is_there("archive/000004.log"));
+    check(sync_count > 0);
+    check_equal(early_count, 0);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_links_make__list__durable_before_the_first_name),
     CHECK_TEST(test_log_links__made_and_dropped__nothing_is_left),
     CHECK_TEST(test_log_links_drop__archive_of_the_owner__stays),
     CHECK_TEST(test_log_links_make__again_with_a_new_log__both_go),

@@ -367,7 +367,34 @@ static void test_manifest_select__some_names__these_and_the_default_stay(void)
     end();
 }
 
+/* So many that the table of files grows while some of them are gone. */
+static void test_manifest_read__more_than_a_thousand_files__deleted_ones_stay_away(void)
+{
+    enum { FILE_COUNT = 1200, GONE_COUNT = 300, FILES_PER_EDIT = 10 };
+    begin();
+    for (uint64_t i = 1; i <= FILE_COUNT; i++) {
+        new_file(NEW_FILE, i, 0);
+        if (i % FILES_PER_EDIT == 0) {
+            end_edit();
+        }
+        if (i % FILES_PER_EDIT == 0 && i <= GONE_COUNT) {
+            for (uint64_t gone = i - FILES_PER_EDIT + 1; gone <= i; gone++) {
+                number(DELETED_FILE);
+                number(1); /* level */
+                number(gone);
+            }
+            end_edit();
+        }
+    }
+    check_status(read_it(), HAUL_OK);
+    check_equal(manifest.table_count, FILE_COUNT - GONE_COUNT);
+    check(table(GONE_COUNT) == NULL);
+    check(table(GONE_COUNT + 1) != NULL && table(FILE_COUNT) != NULL);
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_manifest_read__more_than_a_thousand_files__deleted_ones_stay_away),
     CHECK_TEST(test_manifest_select__some_names__these_and_the_default_stay),
     CHECK_TEST(test_manifest_read__table_files_of_every_release__found),
     CHECK_TEST(test_manifest_read__files_deleted_and_moved__only_live_ones),

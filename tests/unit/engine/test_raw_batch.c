@@ -233,7 +233,20 @@ static void test_raw_batch_next__any_byte_changed__ends_in_bounds(void)
     free(copy);
 }
 
+/* Whoever walks it has room for as many as the header says. */
+static void test_raw_batch_next__more_records_than_counted__the_first_too_many_is_corrupt(void)
+{
+    static const char bytes[] = "\0\0\0\0\0\0\0\0\1\0\0\0"
+                                "\x07\1k"
+                                "\x07\1l"
+                                "\x07\1m";
+    open_batch(bytes, sizeof(bytes) - 1);
+    check_next(RAW_SINGLE_DELETE, 0, "k", "");
+    check_status(raw_batch_next(&reader, &record), HAUL_CORRUPT);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_raw_batch_next__more_records_than_counted__the_first_too_many_is_corrupt),
     CHECK_TEST(test_raw_batch_next__every_kind_written__read_again),
     CHECK_TEST(test_raw_batch_next__records__whole_covers_the_batch_without_gaps),
     CHECK_TEST(test_raw_batch_put__bytes__as_rocksdb_writes_them),

@@ -372,6 +372,36 @@ static void test_source_record_bind__overtaken_and_of_another_target__aborted(vo
     rocks_fixture_close(&source);
 }
 
+/* `haul resolve`: nothing is decided, and the target of a job that was overtaken is there. */
+static void test_source_record_bind__only_tells_of_an_overtaken_job__told_of(void)
+{
+    struct plan plan;
+    struct plan ignored = {.family_count = 0};
+    open_source(&plan);
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+    source_record_fini(&record);
+    const uint8_t mover[HAUL_JOB_BYTES] = {9};
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = mover,
+                                      .peer = "third",
+                                      .plan = &plan,
+                                      .new_version = 1,
+                                      .epoch = 1};
+    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
+    check(record.only_tells);
+    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, 1);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* --- a register of the embedder's: the journal is the decision -------------------------------- */
 
 enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 64 };
@@ -533,6 +563,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
     CHECK_TEST(test_source_record_bind__aborted_without_a_peer__told_of),
     CHECK_TEST(test_source_record_bind__overtaken_and_of_another_target__aborted),
+    CHECK_TEST(test_source_record_bind__only_tells_of_an_overtaken_job__told_of),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "bytes.h"
 #include "check.h"
 #include "target_session_fixture.h"
 
@@ -448,8 +449,37 @@ static void test_target_session_event__block_came_damaged__kept_and_told(void)
     }
 }
 
+/* Without an answer the source keeps its record, and comes again. */
+static void test_target_session_event__aborted_and_not_cleared__in_silence(void)
+{
+    start();
+    walk_to(TARGET_RECEIVING);
+    feed_abort(HAUL_NO_SPACE);
+    take_clear();
+    feed(TARGET_EVENT_CLEARED, HAUL_IO);
+    (void)take(TARGET_ACTION_END);
+    take_nothing();
+    finish();
+}
+
+/* Other jobs are named before there is a plan, or not at all. */
+static void test_target_session_event__abort_names_other_jobs_while_copying__protocol(void)
+{
+    struct message message;
+    start();
+    walk_to(TARGET_RECEIVING);
+    message_init(&message, MESSAGE_ABORT);
+    message.as.abort.jobs = message_bytes(slice_of("of sixteen bytes", 16));
+    feed_message(&message);
+    message_release(&message);
+    check_status(outcome()->status, HAUL_PROTOCOL);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__block_came_damaged__kept_and_told),
+    CHECK_TEST(test_target_session_event__aborted_and_not_cleared__in_silence),
+    CHECK_TEST(test_target_session_event__abort_names_other_jobs_while_copying__protocol),
     CHECK_TEST(test_target_session_event__abort_with_nothing_begun__aborted_without_clear),
     CHECK_TEST(test_target_session_event__abort_once_begun__cleared_then_aborted),
     CHECK_TEST(test_target_session_event__abort_of_unknown_status__cancelled),

@@ -593,6 +593,8 @@ static void test_link_poll__length_against_the_header__protocol(void)
     const struct slot_header header = make_header(0);
     bring_header(&header, imm_pack(SLOT_DATA, FIRST_SEQUENCE), SLOT_HEADER_BYTES + 199);
     check_closes(HAUL_PROTOCOL);
+    bring_header(&header, imm_pack(SLOT_DATA, FIRST_SEQUENCE), SLOT_HEADER_BYTES + 201);
+    check_closes(HAUL_PROTOCOL);
 }
 
 static void test_link_poll__sequence_of_header_against_immediate__protocol(void)
@@ -737,7 +739,6 @@ static void test_link_close__freed_and_not_told__told_before_the_end(void)
     link_release(tested, events[0].block);
     link_close(tested);
     check_equal(fixture_poll(), 0);
-    check(fake.write_count >= 1);
     check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));
     fixture_end();
 }
