@@ -28,7 +28,6 @@ struct stretch {
 static enum haul_status bury(struct rocks_store *store, const struct rocks_family *family,
                              const struct stretch *stretch, struct haul_error *error)
 {
-    char *message = NULL;
     rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
     rocksdb_writebatch_delete_range_cf(batch, family->handle, (const char *)stretch->first.data,
                                        stretch->first.size, (const char *)stretch->last.data,
@@ -37,9 +36,8 @@ static enum haul_status bury(struct rocks_store *store, const struct rocks_famil
         rocksdb_writebatch_delete_cf(batch, family->handle, (const char *)stretch->last.data,
                                      stretch->last.size);
     }
-    rocksdb_write(store->db, store->write_options, batch, &message);
+    enum haul_status status = rocks_write(store, store->write_options, batch, "clear range", error);
     rocksdb_writebatch_destroy(batch);
-    enum haul_status status = rocks_error(message, "clear range", error);
     return status == HAUL_OK ? rocks_flush_family(store, family, error) : status;
 }
 

@@ -6,6 +6,7 @@
 #include <rocksdb/comparator.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/iterator.h>
 #include <rocksdb/memtablerep.h>
 #include <rocksdb/merge_operator.h>
@@ -17,6 +18,12 @@
 #include <rocksdb/version.h>
 #include <rocksdb/wide_columns.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -66,6 +73,40 @@ enum rocks_door_record current_of(const rocksdb::Iterator *iterator, struct haul
     bool plain = columns.size() == 1 && columns[0].name().empty();
     return plain ? ROCKS_DOOR_PLAIN : ROCKS_DOOR_COLUMNS;
 }
+
+/* The LOG of a database. RocksDB's own writer asserts that nothing follows a write that failed, and
+ * on a full disk that ends the process; here a line is lost, and no more. */
+class FileLog : public rocksdb::Logger
+{
+  public:
+    explicit FileLog(int fd) : fd_(fd)
+    {
+    }
+    ~FileLog() override
+    {
+        (void)close(fd_);
+    }
+    using rocksdb::Logger::Logv;
+    void Logv(const char *format, va_list arguments) override
+    {
+        char line[LINE_BYTES];
+        rocksdb::Env *env = rocksdb::Env::Default();
+        uint64_t now = env->NowMicros();
+        auto used = static_cast<size_t>(std::snprintf(
+            line, sizeof(line), "%s%06u %d ", env->TimeToString(now / 1000000).c_str(),
+            static_cast<unsigned>(now % 1000000), gettid()));
+        int size = std::vsnprintf(line + used, sizeof(line) - used - 1, format, arguments);
+        used += size < 0 ? 0 : std::min(static_cast<size_t>(size), sizeof(line) - used - 2);
+        if (line[used - 1] != '\n') {
+            line[used++] = '\n';
+        }
+        (void)!write(fd_, line, used);
+    }
+
+  private:
+    static constexpr size_t LINE_BYTES = 8192;
+    int fd_;
+};
 
 /* FIFO compaction drops whole files, a filter single records, and neither asks for snapshots. */
 bool drops_records(const rocksdb::Options &options)
@@ -252,6 +293,23 @@ bool rocks_door_is_default_family(const rocksdb_options_t *options)
     return GetStringFromColumnFamilyOptions(config, given, &given_text).ok() &&
            GetStringFromColumnFamilyOptions(config, unchosen, &unchosen_text).ok() &&
            given_text == unchosen_text;
+}
+
+void rocks_door_write_log(rocksdb_options_t *handle, const char *directory)
+{
+    auto &options = *reinterpret_cast<rocksdb::Options *>(handle);
+    std::string path = std::string(directory) + "/LOG";
+    if (!options.db_log_dir.empty()) {
+        return;
+    }
+    (void)mkdir(directory, 0755);
+    (void)std::rename(path.c_str(),
+                      (path + ".old." + std::to_string(options.env->NowMicros())).c_str());
+    int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    if (fd >= 0) {
+        options.info_log = std::make_shared<FileLog>(fd);
+        options.info_log->SetInfoLogLevel(options.info_log_level);
+    }
 }
 
 void rocks_door_avoid_flush(rocksdb_options_t *options)

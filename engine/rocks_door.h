@@ -89,6 +89,9 @@ void rocks_door_describe_merge(const rocksdb_options_t *options,
 bool rocks_door_drops_records(const rocksdb_options_t *options);
 /* Are a family's options those that RocksDB gives to one of which nobody says any? */
 bool rocks_door_is_default_family(const rocksdb_options_t *options);
+/* The database's LOG is begun anew, as RocksDB does it, and written by us: RocksDB ends the process
+ * when the disk is full. Before a database is opened for writing. */
+void rocks_door_write_log(rocksdb_options_t *options, const char *directory);
 /* What the log holds stays in memory and in the log when the database is opened. */
 void rocks_door_avoid_flush(rocksdb_options_t *options);
 

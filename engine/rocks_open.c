@@ -400,6 +400,7 @@ enum haul_status rocks_open_handles(struct rocks_store *store, struct haul_error
         store->db = rocksdb_open_for_read_only_column_families(
             store->options, store->path, count, names, options, handles, 0, &message);
     } else {
+        rocks_door_write_log(store->options, store->path);
         store->db = rocksdb_open_column_families(store->options, store->path, count, names, options,
                                                  handles, &message);
     }

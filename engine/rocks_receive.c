@@ -60,6 +60,23 @@ static enum haul_status check_database(struct rocks_store *store, struct haul_er
     return HAUL_OK;
 }
 
+/* The log has these bytes, too, until their table files are there. */
+static uint64_t unwritten_bytes(struct rocks_store *store)
+{
+    uint64_t sum = 0;
+    (void)pthread_rwlock_rdlock(&store->families_lock);
+    for (size_t i = 0; i < store->family_count && !store->lost; i++) {
+        uint64_t bytes = 0;
+        rocksdb_column_family_handle_t *handle = store->families[i].handle;
+        bool known = handle != NULL &&
+                     rocksdb_property_int_cf(store->db, handle, "rocksdb.cur-size-all-mem-tables",
+                                             &bytes) == 0;
+        sum += known ? bytes : 0;
+    }
+    (void)pthread_rwlock_unlock(&store->families_lock);
+    return sum;
+}
+
 enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
                              struct haul_error *error)
 {
@@ -70,6 +87,7 @@ enum haul_status rocks_space(struct haul_store *base, struct haul_space *space,
     }
     space->free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
     space->total_bytes = (uint64_t)disk.f_blocks * disk.f_frsize;
+    space->unwritten_bytes = unwritten_bytes(rocks_of(base));
     return HAUL_OK;
 }
 

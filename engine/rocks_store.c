@@ -262,6 +262,35 @@ static enum haul_status check_keys(struct rocks_store *store, struct haul_slice 
                : haul_error_set(error, status, NULL, 0, "a batch to be written is damaged");
 }
 
+enum haul_status rocks_write(struct rocks_store *store, const rocksdb_writeoptions_t *options,
+                             rocksdb_writebatch_t *batch, const char *call,
+                             struct haul_error *error)
+{
+    char *message = NULL;
+    unsigned before = atomic_load(&store->log_error);
+    rocksdb_write(store->db, (rocksdb_writeoptions_t *)options, batch, &message);
+    enum haul_status status = rocks_error(message, call, error);
+    if (status != HAUL_OK) {
+        atomic_store(&store->log_error, (unsigned)status);
+    } else if (before != HAUL_OK) { /* else it began before the write that failed */
+        atomic_store(&store->log_error, HAUL_OK);
+    }
+    return status;
+}
+
+enum haul_status rocks_sync(struct rocks_store *store, struct haul_error *error)
+{
+    char *message = NULL;
+    enum haul_status status = (enum haul_status)atomic_load(&store->log_error);
+    if (status != HAUL_OK) {
+        haul_error_set(error, status, "sync log", 0, "an earlier write to the log has failed");
+        haul_error_hint(error, "look at the database's disk, and open the database again");
+        return status;
+    }
+    rocksdb_flush_wal(store->db, 1, &message);
+    return rocks_error(message, "sync log", error);
+}
+
 static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
                                     unsigned flags, struct haul_error *error)
 {
@@ -275,28 +304,21 @@ static enum haul_status store_write(struct haul_store *base, struct haul_slice b
     }
     rocksdb_writebatch_t *copy =
         rocksdb_writebatch_create_from((const char *)batch.data, batch.size);
-    char *message = NULL;
     bool without_log = (flags & HAUL_WRITE_NO_WAL) != 0;
-    rocksdb_write(store->db, without_log ? store->write_options_no_wal : store->write_options, copy,
-                  &message);
+    status = rocks_write(store, without_log ? store->write_options_no_wal : store->write_options,
+                         copy, "write", error);
     rocksdb_writebatch_destroy(copy);
-    if (message == NULL && (flags & HAUL_WRITE_SYNC) != 0) {
-        rocksdb_flush_wal(store->db, 1, &message);
-    }
-    return rocks_error(message, "write", error);
+    bool syncs = status == HAUL_OK && (flags & HAUL_WRITE_SYNC) != 0;
+    return syncs ? rocks_sync(store, error) : status;
 }
 
 static enum haul_status store_sync(struct haul_store *base, struct haul_error *error)
 {
-    char *message = NULL;
-    if (rocks_of(base)->lost) {
-        return rocks_lost(rocks_of(base), error);
+    struct rocks_store *store = rocks_of(base);
+    if (store->lost) {
+        return rocks_lost(store, error);
     }
-    if (rocks_of(base)->read_only) {
-        return rocks_sync_files(rocks_of(base), error);
-    }
-    rocksdb_flush_wal(rocks_of(base)->db, 1, &message);
-    return rocks_error(message, "sync log", error);
+    return store->read_only ? rocks_sync_files(store, error) : rocks_sync(store, error);
 }
 
 enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,

@@ -22,6 +22,7 @@
 
 #include <pthread.h>
 #include <rocksdb/c.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -62,6 +63,7 @@ struct rocks_store {
     bool keeps_log;
     bool had_instance; /* before this open: somebody may know it */
     uint64_t opened_at; /* the last sequence number then */
+    _Atomic unsigned log_error; /* enum haul_status of the last write that failed; rocks_write */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
     struct rocks_stored *stored;     /* as of before it was opened; NULL: attached, or new */
@@ -100,6 +102,13 @@ enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_i
                                     struct haul_slice start, struct haul_slice end,
                                     const struct rocks_family **family,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* A batch to the log and to memory. `call` names what is tried. A write that fails leaves a log
+ * that must not be synced (RocksDB asserts it): rocks_sync answers the error then, until a write
+ * works. */
+enum haul_status rocks_write(struct rocks_store *store, const rocksdb_writeoptions_t *options,
+                             rocksdb_writebatch_t *batch, const char *call,
+                             struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status rocks_sync(struct rocks_store *store, struct haul_error *error) HAUL_MUST_CHECK;
 /* Memory to table files; returns when they are durable. */
 enum haul_status rocks_flush_family(struct rocks_store *store, const struct rocks_family *family,
                                     struct haul_error *error) HAUL_MUST_CHECK;

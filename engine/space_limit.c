@@ -25,7 +25,7 @@ static enum haul_status check(struct haul_store *store, uint64_t keep_bytes, uin
     if (store->ops->space == NULL || store->ops->space(store, &space, &ignored) != HAUL_OK) {
         return HAUL_OK;
     }
-    uint64_t kept = bytes_kept(&space, keep_bytes);
+    uint64_t kept = bytes_kept(&space, keep_bytes) + space.unwritten_bytes;
     if (space.free_bytes >= kept && space.free_bytes - kept >= coming_bytes) {
         return HAUL_OK;
     }
@@ -37,8 +37,10 @@ static enum haul_status check(struct haul_store *store, uint64_t keep_bytes, uin
     } else {
         haul_error_set(error, HAUL_NO_SPACE, NULL, 0,
                        "the target's disk runs out of space: %" PRIu64 " MiB are free, and %" PRIu64
-                       " MiB are kept; what has arrived is kept, too",
-                       space.free_bytes >> MIB_SHIFT, kept >> MIB_SHIFT);
+                       " MiB are kept, %" PRIu64 " MiB of them for what is in memory; what has "
+                       "arrived is kept, too",
+                       space.free_bytes >> MIB_SHIFT, kept >> MIB_SHIFT,
+                       space.unwritten_bytes >> MIB_SHIFT);
     }
     haul_error_hint(error, "make room there, then go on with the same commands, or keep less with "
                            "`haul recv --keep-free`");

@@ -4,7 +4,8 @@
  * and stopped, keeping what has arrived, when the disk fills up meanwhile.
  *
  * Some bytes are kept free: as many as the embedder says, or 5 % of the file system, at least
- * 1 GiB, at most 10 %. Thread: any. */
+ * 1 GiB, at most 10 %; and those that the store has in memory and is still to write.
+ * Thread: any. */
 #ifndef HAUL_SPACE_LIMIT_H
 #define HAUL_SPACE_LIMIT_H
 

@@ -233,4 +233,46 @@ test_recv__disk_fills_up__stopped_before_it_is_full_and_resumed() {
     reads_alike
 }
 
+# What goes through the log lies there and in memory, and needs its place twice.
+test_recv__disk_fills_up_under_write_batches__stopped_and_the_memory_has_room() {
+    local code=0
+    small_disk 100m
+    make_database source 90000
+    "$maker" target 'options compression=kNoCompression' 'put other x' 'delete other'
+    receive --keep-free 8M
+    run 7 "$haul" send --db source --to "$receiver_address" --transport tcp --retry 3s --lane writebatch
+    one_error 'the target.*disk runs out of space'
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 7
+    "$maker" target 'put other x' 'delete other'
+    mount -o remount,size=600m target
+    receive --keep-free 8M
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    received
+    reads_alike
+}
+
+# Somebody else fills it between two looks: the log itself meets the end of the disk.
+test_recv__disk_is_filled_by_others__ends_with_an_error_and_goes_on_later() {
+    local code=0
+    small_disk 200m
+    make_database source 90000
+    "$maker" target 'options compression=kNoCompression' 'put other x' 'delete other'
+    receive --keep-free 1
+    "$haul" send --db source --to "$receiver_address" --transport tcp --retry 3s --lane writebatch --rate 8M \
+        >"$work/out" 2>"$work/err" </dev/null &
+    sender=$!
+    sender_reaches '.running.records > 2000'
+    head -c 300M /dev/zero >target/filler 2>/dev/null || true
+    ended "$sender" 7
+    end_process "$receiver_pid" || code=$?
+    equal "$code" 7
+    rm target/filler
+    mount -o remount,size=600m target
+    receive --keep-free 8M
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    received
+    reads_alike
+}
+
 run_tests

@@ -65,6 +65,7 @@ enum haul_write_flags {
 struct haul_space {
     uint64_t free_bytes; /* for this process's user */
     uint64_t total_bytes;
+    uint64_t unwritten_bytes; /* of the store, in memory: its files are still to come */
 };
 
 struct haul_store;

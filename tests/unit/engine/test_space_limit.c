@@ -77,6 +77,18 @@ static void test_space_limit_check__given__nothing_else_counts(void)
     check_status(look(MIB + 1), HAUL_NO_SPACE);
 }
 
+/* They are in the log, and have to become table files before the log can go. */
+static void test_space_limit_check__bytes_in_memory__need_room_too(void)
+{
+    set_disk(100 * GIB, 12 * MIB);
+    disk.unwritten_bytes = 8 * MIB;
+    check_status(look(4 * MIB), HAUL_OK);
+    check_status(look(4 * MIB + 1), HAUL_NO_SPACE);
+    check(strstr(error.text, "8 MiB of them for what is in memory") != NULL);
+    check_status(look_at_plan(2 * MIB, MIB, MIB), HAUL_OK);
+    check_status(look_at_plan(2 * MIB, MIB, MIB + 1), HAUL_NO_SPACE);
+}
+
 static void test_space_limit_check__space_is_not_known__no_limit(void)
 {
     set_disk(0, 0);
@@ -108,6 +120,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_space_limit_check__middling_disk__one_gib_is_kept),
     CHECK_TEST(test_space_limit_check__small_disk__a_tenth_is_kept),
     CHECK_TEST(test_space_limit_check__given__nothing_else_counts),
+    CHECK_TEST(test_space_limit_check__bytes_in_memory__need_room_too),
     CHECK_TEST(test_space_limit_check__space_is_not_known__no_limit),
     CHECK_TEST(test_space_limit_check_plan__all_streams_count__refused_when_they_do_not_fit),
     CHECK_TEST(test_space_limit_check_plan__bytes_beyond_all_numbers__refused),

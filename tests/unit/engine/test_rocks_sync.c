@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_rocks_sync.c — a sync of the log behind a write that failed is an error: RocksDB would end
+ * the process. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "check.h"
+#include "raw_batch.h"
+#include "rocks_fixture.h"
+
+enum { VALUE_BYTES = 1 << 20 };
+
+static struct rocks_fixture fixture;
+static struct haul_error error;
+static uint8_t value[VALUE_BYTES];
+static uint8_t memory[VALUE_BYTES + 4096];
+
+static enum haul_status write_batch(unsigned flags)
+{
+    struct raw_batch_writer writer;
+    raw_batch_begin(&writer, memory, sizeof(memory));
+    check(raw_batch_put(&writer, 0, text_slice("key"), slice_of(value, sizeof(value))));
+    return fixture.store->ops->write(fixture.store, slice_of(memory, raw_batch_finish(&writer)),
+                                     flags, &error);
+}
+
+/* No file grows beyond that: what a full disk does to the log. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    check_or_stop(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    check_or_stop(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+static void test_rocks_sync__behind_a_write_that_failed__the_same_error(void)
+{
+    const struct haul_store_ops *ops;
+    rocks_fixture_open(&fixture);
+    ops = fixture.store->ops;
+    check_status(write_batch(0), HAUL_OK);
+    check_status(ops->sync(fixture.store, &error), HAUL_OK);
+    limit_files(VALUE_BYTES + VALUE_BYTES / 2);
+    enum haul_status failed = write_batch(0);
+    check(failed != HAUL_OK);
+    check_status(ops->sync(fixture.store, &error), failed);
+    check(strstr(error.text, "an earlier write to the log has failed") != NULL);
+    limit_files(RLIM_INFINITY);
+    check(write_batch(HAUL_WRITE_SYNC) != HAUL_OK); /* RocksDB wants to be opened again */
+    check(ops->sync(fixture.store, &error) != HAUL_OK);
+    rocks_fixture_reopen(&fixture);
+    check_status(write_batch(HAUL_WRITE_SYNC), HAUL_OK);
+    check_equal(rocks_fixture_count(&fixture, "default"), 1);
+    rocks_fixture_close(&fixture);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_sync__behind_a_write_that_failed__the_same_error),
+};
+
+int main(int argc, char **argv)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+    return check_main("rocks_sync", tests, CHECK_COUNT(tests), argc, argv);
+}
