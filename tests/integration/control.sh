@@ -47,6 +47,21 @@ test_status__no_database__not_found() {
     one_error nowhere
 }
 
+# Damaged journals are jobs, too, and have ids.
+test_cancel__beginning_of_two_ids__refused_and_both_stay() {
+    local id
+    make_database source 10
+    mkdir -p source/haul
+    for id in ab00 ab11; do
+        echo 'no journal' >"source/haul/source-${id}0000000000000000000000000000.journal"
+    done
+    run 2 "$haul" cancel --db source --job ab --accept-two-owners
+    one_error 'beginning of 2 ids'
+    equal "$(find source/haul -name 'source-ab*.journal' | wc -l)" 2
+    run 0 "$haul" cancel --db source --job ab0 --accept-two-owners
+    equal "$(find source/haul -name 'source-ab*.journal' | wc -l)" 1
+}
+
 test_cancel__running_send__nothing_moved() {
     start_copy
     run 0 "$haul" cancel --db source --json
