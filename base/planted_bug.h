@@ -74,7 +74,8 @@
     X(READ_BACK_SKIPPED, "what was counted on arrival passes for what was read back")        \
     X(FORGET_UNASKED, "a database whose ranges others own is forgotten without a word")      \
     X(DROP_RETURNING, "what a job brings back is dropped")                                   \
-    X(OWNED_AT_FIRST, "a source that waits does not look again whether its ranges moved")
+    X(OWNED_AT_FIRST, "a source that waits does not look again whether its ranges moved")    \
+    X(COPY_TRUSTED, "what a copy of a database records passes for its own")
 
 enum haul_planted_bug {
 #define HAUL_PLANTED_BUG_ENUM(name, sentence) HAUL_PLANTED_##name,

@@ -17,6 +17,7 @@
 #include "crc32c.h"
 #include "durable_file.h"
 #include "journal_directory.h"
+#include "planted_bug.h"
 #include "version_record.h"
 
 static const char instance_magic[8] = {'H', 'A', 'U', 'L', 'I', 'N', 'S', 'T'};
@@ -86,8 +87,7 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
         return HAUL_VERSION;
     }
     if (bytes.size != INSTANCE_FILE_BYTES ||
-        get_u32(bytes.data + AT_CRC) != crc32c(bytes.data, AT_CRC) ||
-        bytes.data[AT_CRC - 1] != 0) {
+        get_u32(bytes.data + AT_CRC) != crc32c(bytes.data, AT_CRC) || bytes.data[AT_CRC - 1] != 0) {
         return HAUL_CORRUPT;
     }
     instance->id = get_u64(bytes.data + AT_ID);
@@ -227,8 +227,8 @@ static enum haul_status look(const struct instance_place *place, struct instance
         return HAUL_OK;
     }
     if (status == HAUL_OK) {
-        status = look_at_path(calls_of(place), place->directory, O_RDONLY | O_DIRECTORY, &folder,
-                              error);
+        status =
+            look_at_path(calls_of(place), place->directory, O_RDONLY | O_DIRECTORY, &folder, error);
     }
     if (status == HAUL_OK) {
         *state = judge(place, instance, &file, &folder);
@@ -289,15 +289,16 @@ void instance_explain(const struct instance_place *place, const struct instance_
     case INSTANCE_SAME:
         return;
     }
-    haul_error_hint(error,
-                    "`haul owner --db DIR --forget` makes it a database of its own; %s", why);
+    haul_error_hint(error, "`haul owner --db DIR --forget` makes it a database of its own; %s",
+                    why);
 }
 
 enum haul_status instance_check(const struct instance_place *place, struct haul_error *error)
 {
     struct instance_view view;
     enum haul_status status = instance_look(place, &view, error);
-    bool fits = view.state == INSTANCE_NONE || view.state == INSTANCE_SAME;
+    bool fits = view.state == INSTANCE_NONE || view.state == INSTANCE_SAME ||
+                HAUL_PLANTED_BUG(COPY_TRUSTED);
     if (status != HAUL_OK || fits || !view.has_records) {
         return status;
     }
@@ -352,8 +353,8 @@ static enum haul_status publish(const struct instance_place *place, struct insta
     uint8_t bytes[INSTANCE_FILE_BYTES];
     enum haul_status status = durable_file_path(place->directory, "instance", path, error);
     if (status == HAUL_OK) {
-        status = look_at_path(calls, place->directory, O_RDONLY | O_DIRECTORY, &instance->folder,
-                              error);
+        status =
+            look_at_path(calls, place->directory, O_RDONLY | O_DIRECTORY, &instance->folder, error);
     }
     if (status != HAUL_OK) {
         return status;

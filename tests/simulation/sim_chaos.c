@@ -178,25 +178,21 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
 }
 
 /* What the flag puts at risk. */
-static uint32_t cells_at_risk(struct sim_world *world, struct sim_host *host,
-                              const struct sim_command *command)
+static uint32_t cells_at_risk(struct sim_host *host, const struct sim_command *command)
 {
     const struct sim_records *records = sim_records_of(host);
-    uint32_t owned = sim_truth_owned(&world->truth, host);
     uint32_t cells = 0;
-    for (uint32_t i = 0; i < records->job_count; i++) {
+    for (uint32_t i = 0; i < records->job_count && command->verb == SIM_VERB_FORCE; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         bool forced = !job->readable || (job->role == JOURNAL_TARGET && !job->committed);
-        cells |= command->verb == SIM_VERB_FORGET || (command->verb == SIM_VERB_FORCE && forced)
-                     ? job->cells
-                     : 0;
+        cells |= forced ? job->cells : 0;
     }
     if (command->verb == SIM_VERB_RECLAIM) {
-        cells |= command->request.cells;
+        cells = command->request.cells;
     } else if (command->verb == SIM_VERB_FORGET) {
-        cells |= records->released | (host->base & ~owned);
+        cells = sim_owner_forget_risk(host);
     } else if (command->verb == SIM_VERB_REBUILD && !records->readable) {
-        cells |= sim_owner_rebuild_risk(host);
+        cells = sim_owner_rebuild_risk(host);
     }
     return cells;
 }
@@ -220,7 +216,7 @@ static bool type_risky(struct sim_world *world, struct sim_host *host)
     command->is_unwatched = true;
     command->request.cells = sim_owner_span(some_cells != 0 ? some_cells : released);
     if (accepts) {
-        sim_truth_contest(&world->truth, cells_at_risk(world, host, command));
+        sim_truth_contest(&world->truth, cells_at_risk(host, command));
     }
     sim_command_start(command);
     return true;

@@ -175,6 +175,15 @@ void sim_host_copy(struct sim_host *host, const struct sim_host *from)
     host->forgot = true; /* what it was told before */
 }
 
+static void add_families(struct sim_store *store, const struct sim_store_state *state)
+{
+    for (size_t i = 0; i < state->family_count; i++) {
+        if (!sim_store_has_family(store, state->families[i].id)) {
+            sim_store_add_family(store, state->families[i].id, state->families[i].name);
+        }
+    }
+}
+
 bool sim_host_set_back(struct sim_host *host)
 {
     bool first = host->kept == NULL;
@@ -184,7 +193,10 @@ bool sim_host_set_back(struct sim_host *host)
         sim_host_kill(host);
         sim_say("%s is set back from %llu to %llu", host->name,
                 (unsigned long long)host->store.sequence, (unsigned long long)host->kept->sequence);
+        struct sim_store_state now;
+        sim_store_save(&host->store, &now);
         sim_store_restore(&host->store, host->kept);
+        add_families(&host->store, &now); /* or there would be nothing to be asked for */
         host->was_reset = true;
     }
     if (first) {

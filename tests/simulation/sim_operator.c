@@ -8,6 +8,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "sim_loss.h"
+#include "sim_owner.h"
 #include "sim_repair.h"
 #include "sim_report.h"
 #include "sim_world.h"
@@ -67,8 +68,8 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
     /* `resume` goes on with any job that was left. */
     bool owned = task->verb == SIM_VERB_RESUME ? has_moved_something(task)
                                                : decision != NULL && decision->owned;
-    if (task->outcome == HAUL_OK && task->verb != SIM_VERB_RESOLVE &&
-        task->verb != SIM_VERB_CANCEL && !owned) {
+    bool moves = task->verb == SIM_VERB_SEND || task->verb == SIM_VERB_RESUME;
+    if (task->outcome == HAUL_OK && moves && !owned) {
         sim_fail("I6", "%s reports success, and %s never took over", task->source->name,
                  task->target->name);
     }
@@ -140,6 +141,9 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
     if (task->finished && strstr(task->text, "the job was begun with database") != NULL) {
         return SIM_VERB_CANCEL; /* of a job whose target is lost */
     }
+    if (task->finished && strstr(task->text, "it was restored from before that") != NULL) {
+        return SIM_VERB_FORGET; /* of a database whose record was made again */
+    }
     bool nothing_left = task->attempts == 0 || has_other_job(task) || task->mistaken ||
                         (task->finished && task->outcome == HAUL_NOT_FOUND);
     return nothing_left || sim_random_below(&world->random, 2) == 0 ? SIM_VERB_SEND
@@ -197,6 +201,10 @@ static void type_next(struct sim_world *world, struct sim_task *task)
     const struct sim_host *decided = target_of_decided(task->source);
     command->to = verb == SIM_VERB_RESOLVE && decided != NULL ? decided : task->target;
     command->request = task->request;
+    command->accepts = verb == SIM_VERB_FORGET;
+    if (command->accepts) {
+        sim_truth_contest(&world->truth, sim_owner_forget_risk(task->source));
+    }
     command->overwrite = task->overwrite || advised;
     command->patient = sim_kernel.calm;
     task->command = command;

@@ -25,10 +25,25 @@ static void check_unconfirmed(const struct sim_command *command, enum haul_statu
     }
 }
 
+/* What a job has brought here without having come to its end, the job itself still tells. */
+static uint32_t cells_owned_for_good(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t cells = sim_truth_owned(host->truth, host);
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool open = job->role == JOURNAL_TARGET && job->phase != JOURNAL_PHASE_DONE;
+        cells &= open ? ~job->cells : UINT32_MAX;
+    }
+    return cells;
+}
+
 /* What the record and the journals, by which the host claims cells, are not needed for. */
 static void keep_claims(struct sim_host *host)
 {
-    host->base |= sim_host_claims(host) & sim_truth_owned(host->truth, host);
+    host->base |= sim_records_of(host)->readable
+                      ? sim_host_claims(host) & sim_truth_owned(host->truth, host)
+                      : cells_owned_for_good(host);
 }
 
 /* --- reclaim ---------------------------------------------------------------------------------- */
@@ -123,6 +138,16 @@ static struct instance_place place_of(struct sim_host *host)
                                    .sequence = host->store.sequence};
 }
 
+uint32_t sim_owner_forget_risk(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t cells = records->released | (host->base & ~sim_truth_owned(host->truth, host));
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        cells |= records->jobs[i].cells;
+    }
+    return cells;
+}
+
 static void run_forget(struct sim_command *command)
 {
     struct sim_host *host = command->host;
@@ -149,19 +174,6 @@ static void run_adopt(struct sim_command *command)
     host->moved = host->moved && stays;
     host->was_reset = host->was_reset && stays;
     end(command, status, &error);
-}
-
-/* What a job has brought here without having come to its end, the job itself still tells. */
-static uint32_t cells_owned_for_good(struct sim_host *host)
-{
-    const struct sim_records *records = sim_records_of(host);
-    uint32_t cells = sim_truth_owned(host->truth, host);
-    for (uint32_t i = 0; i < records->job_count; i++) {
-        const struct sim_job_record *job = &records->jobs[i];
-        bool open = job->role == JOURNAL_TARGET && job->phase != JOURNAL_PHASE_DONE;
-        cells &= open ? ~job->cells : UINT32_MAX;
-    }
-    return cells;
 }
 
 uint32_t sim_owner_rebuild_risk(struct sim_host *host)

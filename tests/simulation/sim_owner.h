@@ -10,6 +10,8 @@
 
 /* Run a command with one of these verbs, in its process. */
 void sim_owner_run(struct sim_command *command);
+/* What a database that is forgotten may own from then on, and another one as well. */
+uint32_t sim_owner_forget_risk(struct sim_host *host);
 /* What a rebuilt record may say otherwise than the lost one: what ended jobs have given away is the
  * database's own, and what a frozen source may have given away is not. */
 uint32_t sim_owner_rebuild_risk(struct sim_host *host);
