@@ -41,11 +41,11 @@ OPTION_PARSER(option_config_version); /* struct config_version */
     }
 
 /* For an options struct with a const char *wal_dir. */
-#define WAL_DIR_RULE(type)                                                       \
-    {                                                                            \
-        .name = "wal-dir", .value_name = "DIR",                                  \
+#define WAL_DIR_RULE(type)                                                          \
+    {                                                                               \
+        .name = "wal-dir", .value_name = "DIR",                                     \
         .help = "where the database's log lies, when haul cannot find it and asks", \
-        OPTION_AT(option_text, type, wal_dir)                                    \
+        OPTION_AT(option_text, type, wal_dir)                                       \
     }
 
 /* For an options struct with a const char *cpu_list. */
@@ -69,7 +69,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define SOURCE_LIMIT_RULES(type)                                                                  \
     {.name = "rate",                                                                              \
      .value_name = "SIZE",                                                                        \
-     .help = "at most this many bytes a second (default: no limit)", \
+     .help = "at most this many bytes a second (default: no limit)",                              \
      .group = "How",                                                                              \
      OPTION_AT(option_size_u64, type, rate_bytes_per_second),                                     \
      .min = 1024,                                                                                 \
@@ -78,7 +78,9 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         .name = "pinned-max", .value_name = "SIZE",                                               \
         .help =                                                                                   \
             "stop, and keep what has arrived, when log and old table files that the job keeps\n"  \
-            "from being removed take more of this disk (default: no limit)",                      \
+            "from being removed take more of this disk; log that the database itself still "      \
+            "needs\n"                                                                             \
+            "does not count (default: no limit)",                                                 \
         OPTION_AT(option_size_u64, type, pinned_bytes_max), .min = 1024, .max = UINT64_C(1) << 50 \
     }
 

@@ -19,6 +19,10 @@ struct log_tail {
     uint64_t batch_base;  /* batches of an earlier process */
     uint64_t batch_count; /* those of the base included */
     size_t batch_capacity;
+    /* For log_tail_lag_bytes. */
+    atomic_uint_fast64_t read_sequence; /* the log was read up to and with it */
+    atomic_uint_fast64_t read_numbers;  /* sequence numbers that were read in all */
+    atomic_uint_fast64_t read_bytes;    /* of the plan's ranges, in these */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -38,6 +42,7 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
         return haul_error_set(error, status, "calloc", 0, "no memory for the log reader");
     }
     tail->options = *options;
+    atomic_init(&tail->read_sequence, options->sequence);
     batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, LANE_DELTA, 0);
     status = log_reader_init(&tail->reader, options->store, options->plan, options->sequence);
     if (status != HAUL_OK) {
@@ -95,6 +100,26 @@ static enum haul_status send_piece(struct log_tail *tail, const struct log_piece
     return status == HAUL_OK ? note_batches(tail, before) : status;
 }
 
+/* For whoever shows it. */
+static void note_read(struct log_tail *tail, uint64_t before, uint64_t bytes)
+{
+    uint64_t sequence = tail->reader.sequence;
+    atomic_store_explicit(&tail->read_sequence, sequence, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&tail->read_numbers, sequence - before, memory_order_relaxed);
+    (void)atomic_fetch_add_explicit(&tail->read_bytes, bytes, memory_order_relaxed);
+}
+
+uint64_t log_tail_lag_bytes(const struct log_tail *tail, uint64_t record_bytes)
+{
+    struct haul_store *store = tail->options.store;
+    uint64_t read = atomic_load_explicit(&tail->read_sequence, memory_order_relaxed);
+    uint64_t numbers = atomic_load_explicit(&tail->read_numbers, memory_order_relaxed);
+    uint64_t bytes = atomic_load_explicit(&tail->read_bytes, memory_order_relaxed);
+    uint64_t last = store->ops->sequence(store);
+    double each = numbers > 0 ? (double)bytes / (double)numbers : (double)record_bytes;
+    return last > read ? (uint64_t)((double)(last - read) * each) : 0;
+}
+
 /* What was ingested has no place in the log, and may have taken no sequence number. */
 static enum haul_status check_ingests(const struct log_tail *tail, struct haul_error *error)
 {
@@ -123,6 +148,7 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
         uint64_t before = tail->reader.sequence;
         status = atomic_load(stop) ? HAUL_CLOSED : log_reader_next(&tail->reader, &piece, error);
         if (status == HAUL_OK) {
+            note_read(tail, before, piece.bytes);
             status = send_piece(tail, &piece, before, error);
             *bytes += piece.bytes;
         }
@@ -160,6 +186,7 @@ enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
     log_reader_seek(&tail->reader, next_batch == tail->batch_base
                                        ? tail->options.sequence
                                        : tail->batch_sequences[next_batch - tail->batch_base - 1]);
+    atomic_store_explicit(&tail->read_sequence, tail->reader.sequence, memory_order_relaxed);
     tail->batch_count = next_batch;
     batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, LANE_DELTA,
                        next_batch);

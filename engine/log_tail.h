@@ -53,5 +53,9 @@ enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
 /* The log was sent up to and with this sequence number. */
 uint64_t log_tail_sequence(const struct log_tail *tail);
 uint64_t log_tail_next_batch(const struct log_tail *tail);
+/* About how many bytes of the plan's ranges the log has that no round has read yet: as many for
+ * each sequence number as in the log so far, or `record_bytes` before anything was read.
+ * Thread: any. */
+uint64_t log_tail_lag_bytes(const struct log_tail *tail, uint64_t record_bytes);
 
 #endif

@@ -355,6 +355,11 @@ static bool poll_one(struct sender_links *links, struct sender_link *sender)
 }
 
 /* Filled blocks into the queues of their links. */
+static uint64_t delta_bytes(const struct block *block)
+{
+    return block->header.lane == LANE_DELTA ? block->header.raw_size_bytes : 0;
+}
+
 static bool drain_outbox(struct sender_links *links)
 {
     struct block *block;
@@ -366,6 +371,7 @@ static bool drain_outbox(struct sender_links *links)
         sender->queue[(sender->first + sender->count) % sender->capacity] = block;
         sender->count++;
         links->queued_blocks++;
+        links->queued_delta_bytes += delta_bytes(block);
         any = true;
     }
     return any;
@@ -407,6 +413,7 @@ static void choose_packing(struct sender_links *links, uint32_t bytes)
 static void note_submitted(struct sender_links *links, const struct block *block)
 {
     links->queued_blocks--;
+    links->queued_delta_bytes -= delta_bytes(block);
     links->in_flight_blocks++;
     links->submitted_records += block->header.record_count;
     links->submitted_bytes += block->header.raw_size_bytes;
@@ -510,6 +517,7 @@ void sender_links_reset(struct sender_links *links)
     links->in_flight_blocks = 0;
     links->submitted_blocks = 0;
     links->queued_blocks = 0;
+    links->queued_delta_bytes = 0;
     links->rate_ready_ns = 0;
     /* RDMA that worked may come back; RDMA that never did is not tried again. */
     links->rdma_refused = links->rdma_refused && links->transport != HAUL_TRANSPORT_VERBS;

@@ -69,6 +69,7 @@ struct sender_links {
     uint32_t active_count;     /* links that are opened; blocks are spread over these */
     uint64_t in_flight_blocks; /* submitted, not yet DONE */
     uint64_t queued_blocks;
+    uint64_t queued_delta_bytes; /* of payload, in those of them that carry the log */
     uint64_t submitted_records;
     uint64_t submitted_bytes;            /* of payload */
     struct haul_link_stats closed_stats; /* of links that are gone */

@@ -495,6 +495,17 @@ bool source_copy_event(struct source_copy *copy, struct source_event *event)
     return false;
 }
 
+uint64_t source_copy_lag_bytes(const struct source_copy *copy)
+{
+    const struct sender_links *links = &copy->links;
+    uint64_t records = links->submitted_records;
+    uint64_t unread =
+        copy->tail == NULL
+            ? 0
+            : log_tail_lag_bytes(copy->tail, records == 0 ? 0 : links->submitted_bytes / records);
+    return unread + links->queued_delta_bytes;
+}
+
 struct digest source_copy_total(const struct source_copy *copy)
 {
     struct digest total = {0};

@@ -97,6 +97,8 @@ void source_copy_round(struct source_copy *copy);
 /* Work out count and digest of every family; a DIGESTED event follows. */
 void source_copy_digest(struct source_copy *copy);
 /* Count and bytes of all families, once they are worked out. */
+/* About how much of the log, bytes of the ranges, has not gone out yet. */
+uint64_t source_copy_lag_bytes(const struct source_copy *copy);
 struct digest source_copy_total(const struct source_copy *copy);
 /* Stop readers early and close the links; for the end of a job. */
 void source_copy_stop(struct source_copy *copy);

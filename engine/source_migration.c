@@ -420,7 +420,7 @@ static void fill_progress(struct source_migration *source, struct haul_progress 
         .bytes = source->copy.links.submitted_bytes,
         .bytes_expected = source->job.bytes_expected,
         .wire_bytes = stats.bytes_sent,
-        .lag_bytes = figures.lag_bytes,
+        .lag_bytes = source->has_copy ? source_copy_lag_bytes(&source->copy) : figures.lag_bytes,
         .durable_records = source_session_progress(source->session)->durable_records,
         .durable_bytes = source_session_progress(source->session)->durable_bytes,
         .pinned_log_bytes = source->pinned.log_bytes,

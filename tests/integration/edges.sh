@@ -159,6 +159,32 @@ test_large_values__more_readers_than_memory_for_their_pieces__moved() {
 # --- the source's disk ----------------------------------------------------------------------------
 
 # The log of a job that is slow, and the tables that were merged meanwhile, stay while it runs.
+# Nothing is waited for that the rate, or the receiver, holds up.
+test_pinned__while_the_rate_holds_the_sender_up__stops_soon() {
+    "$maker" source 'options write_buffer_size=262144' 'fill key 500 50' flush
+    receive
+    send 5 --rate 20K --load 1000 --load-value 1000 --load-keys 1000 --pinned-max 2M
+    equal "$(json .error.code)" STOPPED
+    equal "$(json '.pinned_log_bytes + .pinned_table_bytes | . > 2097152 and . < 20000000')" true
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
+# The lag that status tells is that of now, not of when the round began that is still being sent.
+test_status__log_grows_faster_than_the_rate__lag_grows() {
+    "$maker" source 'fill key 500 50' flush
+    receive
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 20K --load 1000 --load-value 1000 \
+        --load-keys 1000 >send.out 2>send.err &
+    sender=$!
+    sender_reaches '.running != null and .running.lag_bytes > 500000'
+    sender_reaches '.running != null and .running.lag_bytes > 3000000'
+    kill -TERM "$sender"
+    ended "$sender" 143
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || true
+}
+
 test_pinned__more_than_allowed__stops_and_keeps() {
     "$maker" source 'options write_buffer_size=1000000;target_file_size_base=1000000' \
         'fill k 20000 1000' flush

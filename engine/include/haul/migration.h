@@ -194,7 +194,7 @@ struct haul_progress {
     uint64_t bytes;          /* of keys and values of these */
     uint64_t bytes_expected; /* estimate; 0: unknown */
     uint64_t wire_bytes;     /* on the data links, headers included */
-    uint64_t lag_bytes;      /* source: log still to be sent, bytes of the ranges */
+    uint64_t lag_bytes;      /* source: log still to be sent, about so many bytes of the ranges */
     uint64_t durable_records; /* of the copy, safe on the target whatever breaks */
     uint64_t durable_bytes;
     uint64_t pinned_log_bytes;   /* source: files that only the job keeps from being removed */
