@@ -207,6 +207,11 @@ static enum haul_status hook_version_get(void *context, uint64_t *version, struc
     if (fails(command)) {
         return haul_error_set(error, HAUL_STORE, "version", 0, "the owner does not know");
     }
+    /* By the time it is asked, what it was to hand over may be gone. */
+    uint32_t owned = command->host->own_register.owned;
+    if (command->verb == SIM_VERB_SEND && (command->request.cells & ~owned) != 0) {
+        return haul_error_set(error, HAUL_MISMATCH, "version", 0, "not the owner's any more");
+    }
     *version = command->host->own_register.version;
     return HAUL_OK;
 }
