@@ -60,7 +60,10 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
                                                                 JOURNAL_TARGET, job->id) == NULL);
 }
 
-static struct repair needed_for(struct sim_world *world, const struct sim_job_record *job)
+/* `released`: cells that the host's record gives to others. Without one there is nothing to take
+ * back, and the target may be told once more. */
+static struct repair needed_for(struct sim_world *world, const struct sim_job_record *job,
+                                uint32_t released)
 {
     struct repair none = {.verb = SIM_VERB_STATUS};
     bool unfinished = job->role == JOURNAL_TARGET && job->phase < JOURNAL_PHASE_PREPARED;
@@ -73,7 +76,7 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
         return (struct repair){
             .verb = SIM_VERB_FORCE, .job = job, .contested = decided ? job->cells : 0};
     }
-    if (was_forgotten(world, job)) {
+    if ((job->cells & released) != 0 && was_forgotten(world, job)) {
         return (struct repair){.verb = SIM_VERB_RECLAIM, .job = job, .contested = job->cells};
     }
     return none;
@@ -98,7 +101,7 @@ static struct repair needed(struct sim_world *world, struct sim_host *host)
         repair.contested = sim_owner_rebuild_risk(host);
     }
     for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
-        repair = needed_for(world, &records->jobs[i]);
+        repair = needed_for(world, &records->jobs[i], records->released);
     }
     return repair;
 }
