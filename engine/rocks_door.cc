@@ -303,11 +303,14 @@ void rocks_door_write_log(rocksdb_options_t *handle, const char *directory)
         return;
     }
     (void)mkdir(directory, 0755);
-    (void)std::rename(path.c_str(),
-                      (path + ".old." + std::to_string(options.env->NowMicros())).c_str());
+    char old[32];
+    (void)std::snprintf(old, sizeof(old), ".old.%llu",
+                        static_cast<unsigned long long>(options.env->NowMicros()));
+    (void)std::rename(path.c_str(), (path + old).c_str());
     int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
     if (fd >= 0) {
-        options.info_log = std::make_shared<FileLog>(fd);
+        /* Neither make_shared nor to_string: their statics would be in the static library twice. */
+        options.info_log.reset(new FileLog(fd));
         options.info_log->SetInfoLogLevel(options.info_log_level);
     }
 }
@@ -330,7 +333,7 @@ struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *handle)
         options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
     }
     if (has_hash_memtable(options)) {
-        options.memtable_factory = std::make_shared<rocksdb::SkipListFactory>();
+        options.memtable_factory.reset(new rocksdb::SkipListFactory());
     }
     return options.prefix_extractor == nullptr ? nullptr
                                                : new rocks_key_domain{options.prefix_extractor};
