@@ -440,7 +440,8 @@ static bool make_or_keep(const struct instance_place *place, enum instance_state
     if (state == INSTANCE_SAME && !further && instance->identity[0] != '\0') {
         return false;
     }
-    if (state != INSTANCE_SAME) {
+    /* RESET: another maker was faster, and has seen a later write. */
+    if (state != INSTANCE_SAME && state != INSTANCE_RESET) {
         memset(instance, 0, sizeof(*instance));
     }
     take_identity(place, instance);

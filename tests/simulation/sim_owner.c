@@ -155,7 +155,7 @@ static void run_forget(struct sim_command *command)
     keep_claims(host);
     const struct instance_place place = place_of(host);
     enum haul_status status = owner_forget(&place, command->accepts, &error);
-    host->forgot = true; /* perhaps in part */
+    host->forgot = true;                      /* perhaps in part */
     if (status == HAUL_OK && !host->copied) { /* also what has come since */
         host->base |= cells_owned_for_good(host);
     }
