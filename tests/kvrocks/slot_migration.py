@@ -184,7 +184,8 @@ class SlotMigration(SlotCase):
         self.assertIsNone(b.call("get", "fill:1"))
         a.stop()
         b.stop()
-        self.assert_equal_databases(a, b)
+        # FLUSHALL deletes metadata only; the fields of hashes go with some later compaction of each node.
+        self.assert_equal_databases(a, b, families=["metadata"])
 
     # --- back and forth ------------------------------------------------------------------------------
 
