@@ -340,6 +340,9 @@ static bool poll_copy(struct source_migration *source)
     }
     struct source_event event;
     while (source_copy_event(&source->copy, &event)) {
+        if (event.type == SOURCE_EVENT_LINKS_DOWN) {
+            (void)poll_channel(source); /* what the target said before is the reason */
+        }
         feed(source, &event);
         (void)perform_all(source);
         any = true;
