@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "durable_file.h"
 #include "job_journal.h"
+#include "ownership_file.h"
 #include "planted_bug.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -115,6 +117,16 @@ static bool names_made(const struct journal_state *state, const char *name)
     return made;
 }
 
+enum haul_status target_others_lock(struct haul_store *store, int *lock_fd,
+                                    struct haul_error *error)
+{
+    char directory[DURABLE_FILE_PATH_BYTES_MAX];
+    if (!haul_directory_of(store, directory, sizeof(directory))) {
+        return haul_directory_too_long(error);
+    }
+    return ownership_lock(haul_files_of(store), directory, lock_fd, error);
+}
+
 enum haul_status target_others_was_made(struct haul_store *store, const char *name, bool *made,
                                         struct haul_error *error)
 {
@@ -167,8 +179,8 @@ static enum haul_status look_empty(struct haul_store *store, const char *name, b
 }
 
 /* Families that were made for the job, and that nobody uses. */
-static enum haul_status drop_made(struct haul_store *store, const struct journal *journal,
-                                  const struct plan *keep, struct haul_error *error)
+static enum haul_status drop_made_locked(struct haul_store *store, const struct journal *journal,
+                                         const struct plan *keep, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
     enum haul_status status = HAUL_OK;
@@ -189,6 +201,21 @@ static enum haul_status drop_made(struct haul_store *store, const struct journal
         if (status != HAUL_OK) {
             break;
         }
+    }
+    return status;
+}
+
+static enum haul_status drop_made(struct haul_store *store, const struct journal *journal,
+                                  const struct plan *keep, struct haul_error *error)
+{
+    int lock_fd = -1;
+    if (journal_state(journal)->made_count == 0) {
+        return HAUL_OK;
+    }
+    enum haul_status status = target_others_lock(store, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = drop_made_locked(store, journal, keep, error);
+        ownership_unlock(haul_files_of(store), lock_fd);
     }
     return status;
 }

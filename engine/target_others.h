@@ -45,6 +45,11 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
 enum haul_status target_others_give_up(struct target_others *others, struct haul_store *store,
                                        const struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
+/* Held from the question whether a family is there, and whose it is, to the record that says so: a
+ * job that ends elsewhere in this process does not drop it in between. Given back by
+ * ownership_unlock. Errors: those of ownership_lock. */
+enum haul_status target_others_lock(struct haul_store *store, int *lock_fd,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* Was the family made for a job of this target that is not over? The journals of `others` are among
  * them. Errors: those of journals; a damaged one counts as none. */
 enum haul_status target_others_was_made(struct haul_store *store, const char *name, bool *made,

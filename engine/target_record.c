@@ -14,6 +14,7 @@
 #include "call_steps.h"
 #include "instance.h"
 #include "job_journal.h"
+#include "ownership_file.h"
 #include "planted_bug.h"
 #include "space_limit.h"
 #include "target_arrived.h"
@@ -362,10 +363,11 @@ static enum haul_status make_journal(struct target_record *record, struct haul_e
 }
 
 /* The families that go when the job goes stand in the journal before they are made. */
-static enum haul_status make_families(struct target_record *record, struct haul_error *error)
+/* Whatever of the plan's families goes when no job names it any more is named by this one. */
+static enum haul_status name_families(struct target_record *record, struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
-    enum haul_status status = HAUL_OK;
+    enum haul_status status = target_plan_find(store, &record->plan, error);
     for (size_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
         const struct plan_family *family = &record->plan.families[i];
         const char *name = family->family.name;
@@ -379,8 +381,17 @@ static enum haul_status make_families(struct target_record *record, struct haul_
             status = journal_append(record->journal, &made, false, error);
         }
     }
+    return status == HAUL_OK ? journal_sync(record->journal, error) : status;
+}
+
+static enum haul_status make_families(struct target_record *record, struct haul_error *error)
+{
+    struct haul_store *store = record->target->store;
+    int lock_fd = -1;
+    enum haul_status status = target_others_lock(store, &lock_fd, error);
     if (status == HAUL_OK) {
-        status = journal_sync(record->journal, error);
+        status = name_families(record, error);
+        ownership_unlock(haul_files_of(store), lock_fd);
     }
     return status == HAUL_OK ? target_plan_make(store, &record->plan, error) : status;
 }

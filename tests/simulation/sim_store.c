@@ -514,24 +514,9 @@ static enum haul_status store_family_create(struct haul_store *base, const char 
     return status;
 }
 
-/* Does another process of the host run? An owner removes no family then. */
-static bool runs_beside(void)
-{
-    const struct sim_process *self = sim_process_current();
-    bool beside = false;
-    for (int i = 0; i < SIM_PROCESS_COUNT && self != NULL; i++) {
-        const struct sim_process *other = &sim_kernel.processes[i];
-        beside = beside || (other != self && other->alive && other->host == self->host);
-    }
-    return beside;
-}
-
 static enum haul_status store_family_drop(struct haul_store *base, const char *name,
                                           struct haul_error *error)
 {
-    if (runs_beside()) {
-        return haul_error_set(error, HAUL_UNSUPPORTED, "drop", 0, "somebody may be using it");
-    }
     struct sim_store *store = sim_store_of(base);
     enum haul_status status = sim_store_try_write(store, "drop column family", error);
     for (size_t i = 0; status == HAUL_OK && i < store->family_count; i++) {
