@@ -554,30 +554,37 @@ static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *
     return HAUL_OK;
 }
 
-/* Does the stream lie inside one of the ranges? */
-static bool is_inside(const struct plan *plan, const struct key_range *stream)
+/* Where the next stream has to begin: what no stream covers would stay behind unseen. */
+struct cover {
+    size_t family; /* family_count: everything is covered */
+    size_t range;
+    struct haul_slice reached;
+};
+
+static bool same_bytes(struct haul_slice a, struct haul_slice b)
 {
-    for (size_t i = 0; i < plan->range_count; i++) {
-        const struct key_range *range = &plan->ranges[i];
-        bool from = slice_compare(key_range_start(stream), key_range_start(range)) >= 0;
-        bool to = range->end_size == 0 ||
-                  (stream->end_size > 0 &&
-                   slice_compare(key_range_end(stream), key_range_end(range)) <= 0);
-        if (from && to) {
-            return true;
-        }
-    }
-    return false;
+    return slice_compare(a, b) == 0;
 }
 
-/* By family, then by key: only in order are neighbours enough to see that all are disjoint. */
-static bool follows(const struct plan_stream *before, const struct plan_stream *stream)
+/* Goes on behind `stream`; false: it does not begin there, or goes beyond the range. */
+static bool cover_next(struct cover *cover, const struct plan *plan,
+                       const struct plan_stream *stream)
 {
-    if (before->family != stream->family) {
-        return before->family < stream->family;
+    const struct key_range *range = &plan->ranges[cover->range];
+    struct haul_slice end = key_range_end(&stream->range);
+    struct haul_slice last = key_range_end(range);
+    if (stream->family != cover->family ||
+        !same_bytes(key_range_start(&stream->range), cover->reached)) {
+        return false;
     }
-    return slice_compare(key_range_start(&before->range), key_range_start(&stream->range)) < 0 &&
-           !key_range_overlaps(&before->range, &stream->range);
+    if (!same_bytes(end, last)) {
+        cover->reached = end;
+        return end.size > 0 && (last.size == 0 || slice_compare(end, last) < 0);
+    }
+    cover->range = (cover->range + 1) % plan->range_count;
+    cover->family += cover->range == 0 ? 1 : 0;
+    cover->reached = key_range_start(&plan->ranges[cover->range]);
+    return true;
 }
 
 static enum haul_status take_streams(struct plan *plan, const haul_control_Plan *message,
@@ -590,6 +597,7 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
     if (plan->streams == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
     }
+    struct cover cover = {.reached = key_range_start(&plan->ranges[0])};
     for (size_t i = 0; i < message->streams_count; i++) {
         const haul_control_Stream *from = &message->streams[i];
         struct plan_stream *to = &plan->streams[i];
@@ -604,18 +612,17 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         to->family = from->family;
         to->bytes = from->bytes;
         plan->stream_count++;
-        if (!is_inside(plan, &to->range)) {
-            return bad_plan(error, "a stream outside the ranges");
-        }
         struct haul_error ignored;
         if (check_order(&plan->families[to->family], &to->range, &ignored) != HAUL_OK) {
             return bad_plan(error, "a stream with bounds in a family that has none");
         }
-        if (i > 0 && !follows(&plan->streams[i - 1], to)) {
-            return bad_plan(error, "streams overlap or are not in order");
+        if (!cover_next(&cover, plan, to)) {
+            return bad_plan(error, "a stream does not go on where the one before it ends");
         }
     }
-    return HAUL_OK;
+    return cover.family == plan->family_count
+               ? HAUL_OK
+               : bad_plan(error, "the streams do not cover all ranges of all column families");
 }
 
 enum haul_status plan_from_message(struct plan *plan, const struct message *message,

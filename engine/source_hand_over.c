@@ -2,6 +2,7 @@
 /* source_hand_over.c — from the first round over the log to Commit. */
 #include "source_hand_over.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,21 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
     } else {
         source_leave_in_doubt(session, "the target has no record of the job; is it the right one?");
     }
+}
+
+void source_hand_over_on_committed(struct source_session *session,
+                                   const haul_control_Committed *committed)
+{
+    if (committed->new_version != session->options.plan->new_version) {
+        char text[128];
+        (void)snprintf(text, sizeof(text),
+                       "it says that it owns as of config version %" PRIu64 ", not %" PRIu64,
+                       committed->new_version, session->options.plan->new_version);
+        source_leave_in_doubt(session, text);
+        return;
+    }
+    session->committed = true;
+    source_end(session);
 }
 
 void source_hand_over_check_caught_up(struct source_session *session)

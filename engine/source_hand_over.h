@@ -21,6 +21,9 @@ void source_hand_over_on_prepared(struct source_session *session,
                                   const haul_control_Prepared *prepared, uint64_t now_ns);
 void source_hand_over_on_decided(struct source_session *session, const struct source_event *event,
                                  uint64_t now_ns);
+/* The answer to Commit; one that is about another version settles nothing. */
+void source_hand_over_on_committed(struct source_session *session,
+                                   const haul_control_Committed *committed);
 
 /* Before any event: a freeze whose deadline has passed is given up, so that an answer that comes
  * late finds it gone. */

@@ -376,8 +376,7 @@ static bool on_expected_message(struct source_session *session, struct message *
                state <= SOURCE_DRAINING) {
         return true; /* for a freeze that was given up */
     } else if (message->type == MESSAGE_COMMITTED && state == SOURCE_COMMITTING) {
-        session->committed = true;
-        source_end(session);
+        source_hand_over_on_committed(session, &message->as.committed);
     } else {
         return false;
     }

@@ -124,6 +124,10 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         greet_verify(session, now_ns);
         return;
     }
+    if (hello->epoch == 0) {
+        target_refuse_with(session, HAUL_PROTOCOL, "Hello has no epoch: they count from 1", "");
+        return;
+    }
     if (!hello->resume && !check_config_versions(session, hello)) {
         return;
     }

@@ -42,6 +42,27 @@ static void check_plan(const struct plan *plan)
     }
 }
 
+/* Each range of each family is covered, by streams in order. */
+static void check_covered(const struct plan *plan)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < plan->family_count * plan->range_count; i++) {
+        const struct key_range *range = &plan->ranges[i % plan->range_count];
+        struct haul_slice reached = key_range_start(range);
+        bool covered = false;
+        while (!covered) {
+            haul_assert(at < plan->stream_count);
+            const struct plan_stream *stream = &plan->streams[at++];
+            haul_assert(stream->family == i / plan->range_count);
+            haul_assert(slice_compare(key_range_start(&stream->range), reached) == 0);
+            reached = key_range_end(&stream->range);
+            covered = slice_compare(reached, key_range_end(range)) == 0;
+            haul_assert(covered || reached.size > 0);
+        }
+    }
+    haul_assert(at == plan->stream_count);
+}
+
 static void try_plan(const struct message *message)
 {
     struct haul_error error;
@@ -52,6 +73,7 @@ static void try_plan(const struct message *message)
         return;
     }
     check_plan(&plan);
+    check_covered(&plan);
     struct message again;
     struct plan same;
     expect_status(plan_to_message(&plan, &again), HAUL_OK);

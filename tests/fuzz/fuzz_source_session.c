@@ -291,6 +291,8 @@ static void feed_message(struct script *script)
         message.as.progress.delta_applied_batches = script->b;
     } else if (message.type == MESSAGE_PREPARED) {
         fill_prepared(script, &message.as.prepared);
+    } else if (message.type == MESSAGE_COMMITTED) {
+        message.as.committed.new_version = script->new_version + (script->a == 0xff ? 1 : 0);
     } else if (message.type == MESSAGE_WORKING) {
         message.as.working.done = script->b;
     } else if (message.type == MESSAGE_ABORT) {
@@ -305,7 +307,8 @@ static void feed_message(struct script *script)
         enum source_state state = source_session_state(script->session);
         script->target_has_it =
             script->target_has_it ||
-            (message.type == MESSAGE_COMMITTED && state == SOURCE_COMMITTING) ||
+            (message.type == MESSAGE_COMMITTED && state == SOURCE_COMMITTING &&
+             message.as.committed.new_version == script->new_version) ||
             (message.type == MESSAGE_WELCOME && message.as.welcome.job_phase == JOB_COMMITTED);
         struct source_event event = {.type = SOURCE_EVENT_MESSAGE, .message = &message};
         feed(script, &event);

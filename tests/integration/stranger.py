@@ -197,7 +197,7 @@ class Stranger:
     def hello(self, job=None, **settings):
         self.job = job_of(job) if job else self.job
         body = (number_field(1, 1) + number_field(2, 2) + bytes_field(3, b"stranger")
-                + bytes_field(4, self.job) + number_field(5, 1)
+                + bytes_field(4, self.job) + number_field(5, int(settings.get("epoch", 1)))
                 + bytes_field(8, settings.get("as", "stranger").encode())
                 + number_field(9, 1) + number_field(10, 4 << 20)
                 + number_field(12, int(settings.get("resume", 0)))
@@ -218,7 +218,10 @@ class Stranger:
             body += bytes_field(1, bytes_field(1, name) + bytes_field(
                 2, (last or "leveldb.BytewiseComparator").encode()))
             cuts = [start] + [start + b"%02d" % n for n in range(1, self.streams)] + [end]
-            for low, high in zip(cuts, cuts[1:]):
+            parts = list(zip(cuts, cuts[1:]))
+            if "without" in settings:  # the stream of this number
+                del parts[int(settings["without"])]
+            for low, high in parts:
                 body += bytes_field(3, number_field(1, stream) + number_field(2, at)
                                     + bytes_field(3, low) + bytes_field(4, high))
                 stream += 1

@@ -89,6 +89,18 @@ test_recv__versions_beyond_the_next__refused() {
     equal "$(json .config_version)" 2
 }
 
+# What no stream covers would be handed over without its records.
+test_recv__plan_with_a_gap_or_no_epoch__refused() {
+    local stream
+    receive
+    for stream in 0 1 2; do
+        refused '16 .*plan is not sound.*stream' connect hello plan streams=3 without=$stream
+    done
+    refused '16 .*epoch' connect hello epoch=0
+    plays connect hello plan streams=3 abort
+    stop_receiver
+}
+
 # --- jobs of others -------------------------------------------------------------------------------
 
 test_recv__prepared_and_gone__only_its_own_range_waits() {

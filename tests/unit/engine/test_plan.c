@@ -533,6 +533,50 @@ static void test_plan_from_message__streams_overlap_over_another__protocol(void)
     check_refused();
 }
 
+/* Of a plan with the first so many of its ranges and streams. */
+static void check_first(haul_control_Plan *sent, pb_size_t ranges, pb_size_t streams,
+                        enum haul_status expected)
+{
+    pb_size_t counts[] = {sent->ranges_count, sent->streams_count};
+    sent->ranges_count = ranges;
+    sent->streams_count = streams;
+    check_status(plan_from_message(&other, &message, &error), expected);
+    plan_fini(&other);
+    sent->ranges_count = counts[0];
+    sent->streams_count = counts[1];
+    message_release(&message);
+    close_all();
+}
+
+/* What no stream brings would be handed over all the same: all of it has to be covered. */
+static void test_plan_from_message__streams_leave_a_gap__protocol(void)
+{
+    set_stream(&sound_message()->streams[0], 0, "b", "c"); /* before the first */
+    check_refused();
+    set_stream(&sound_message()->streams[1], 0, "m", "o"); /* behind the last of a family */
+    check_refused();
+    set_stream(&sound_message()->streams[0], 0, "a", "b"); /* behind the last of a range */
+    check_refused();
+    check_first(sound_message(), 2, 3, HAUL_PROTOCOL); /* a range of the last family */
+    check_first(sound_message(), 2, 2, HAUL_PROTOCOL); /* all of the last family */
+    haul_control_Plan *sent = sound_message();         /* in the middle of a range */
+    set_stream(&sent->streams[0], 0, "a", "b");
+    set_stream(&sent->streams[1], 0, "bb", "c");
+    set_stream(&sent->streams[2], 1, "a", "b");
+    set_stream(&sent->streams[3], 1, "b", "c");
+    check_first(sent, 1, 4, HAUL_PROTOCOL);
+}
+
+static void test_plan_from_message__ranges_cut_into_streams__taken(void)
+{
+    haul_control_Plan *sent = sound_message();
+    set_stream(&sent->streams[0], 0, "a", "b");
+    set_stream(&sent->streams[1], 0, "b", "c");
+    set_stream(&sent->streams[2], 1, "a", "bb");
+    set_stream(&sent->streams[3], 1, "bb", "c");
+    check_first(sent, 1, 4, HAUL_OK);
+}
+
 /* --- comparing -------------------------------------------------------------------------------- */
 
 static void test_plan_equal__one_thing_changed__differs(void)
@@ -641,6 +685,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_from_message__stream_of_no_family_or_wrong_id__protocol),
     CHECK_TEST(test_plan_from_message__streams_overlap__protocol),
     CHECK_TEST(test_plan_from_message__streams_overlap_over_another__protocol),
+    CHECK_TEST(test_plan_from_message__streams_leave_a_gap__protocol),
+    CHECK_TEST(test_plan_from_message__ranges_cut_into_streams__taken),
     CHECK_TEST(test_plan_equal__one_thing_changed__differs),
     CHECK_TEST(test_plan_contains__keys_around_the_bounds__start_in_end_out),
     CHECK_TEST(test_plan_overlaps__families_and_ranges__both_in_common),

@@ -364,6 +364,7 @@ static void test_source_session__links_end_before_committed_is_read__no_loss_of_
     check_equal(source_session_state(session), SOURCE_COMMITTING);
     struct message message;
     message_init(&message, MESSAGE_COMMITTED);
+    message.as.committed.new_version = plan.new_version;
     feed_message(&message, 3);
     check_equal(source_session_state(session), SOURCE_ENDED);
     check_status(source_session_outcome(session)->status, HAUL_OK);
@@ -386,10 +387,31 @@ static void test_source_session__stop_behind_the_decision__is_finished(void)
         feed_type(types[i], HAUL_STOPPED, 2);
         check_equal(source_session_state(session), SOURCE_COMMITTING);
         message_init(&message, MESSAGE_COMMITTED);
+        message.as.committed.new_version = plan.new_version;
         feed_message(&message, 3);
         check_status(source_session_outcome(session)->status, HAUL_OK);
         source_session_destroy(session);
     }
+}
+
+/* Whatever such a target owns, it is not what was handed over. */
+static void test_source_session__committed_of_another_version__in_doubt(void)
+{
+    bool resume = false;
+    struct message message;
+    open_session_of(true);
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(JOB_PREPARED, 1);
+    bind_to_target(1);
+    check(sends(MESSAGE_COMMIT, &resume));
+    message_init(&message, MESSAGE_COMMITTED);
+    message.as.committed.new_version = plan.new_version + 1;
+    feed_message(&message, 2);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    check(strstr(source_session_outcome(session)->text, "config version 2, not 1") != NULL);
+    source_session_destroy(session);
 }
 
 static void test_source_session__stop_behind_the_decision_without_a_path__in_doubt(void)
@@ -517,6 +539,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__stopped_without_a_path__ends),
     CHECK_TEST(test_source_session__target_stops__comes_back),
     CHECK_TEST(test_source_session__stop_behind_the_decision__is_finished),
+    CHECK_TEST(test_source_session__committed_of_another_version__in_doubt),
     CHECK_TEST(test_source_session__stop_behind_the_decision_without_a_path__in_doubt),
     CHECK_TEST(test_source_session__all_applied_before_the_round_ends__goes_on),
     CHECK_TEST(test_source_session__round_done_target_behind__waits_for_progress),

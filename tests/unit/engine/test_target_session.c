@@ -96,6 +96,20 @@ static void test_target_session_event__hello_that_names_no_database__refused_pro
     }
 }
 
+/* Also of a source that comes back: 0 is what a Hello without the field says. */
+static void test_target_session_event__hello_without_an_epoch__refused_protocol(void)
+{
+    for (int resume = 0; resume < 2; resume++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION, true);
+        message.as.hello.epoch = 0;
+        message.as.hello.resume = resume == 1;
+        feed_message(&message);
+        check_refused(HAUL_PROTOCOL);
+        finish();
+    }
+}
+
 /* A name of 64 bytes, or one with a NUL byte, would be another one in the journal. */
 static void test_target_session_event__identity_that_a_journal_would_cut__refused_protocol(void)
 {
@@ -552,6 +566,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__plan_refused__reason_told),
     CHECK_TEST(test_target_session_event__hello_without_job__refused_protocol),
     CHECK_TEST(test_target_session_event__hello_that_names_no_database__refused_protocol),
+    CHECK_TEST(test_target_session_event__hello_without_an_epoch__refused_protocol),
     CHECK_TEST(test_target_session_event__identity_that_a_journal_would_cut__refused_protocol),
     CHECK_TEST(test_target_session_event__source_is_the_target__refused_before_anything),
     CHECK_TEST(test_target_session_event__secret_as_expected__goes_on),
