@@ -88,6 +88,18 @@ endforeach()
 add_dependencies(haul::static haul_static)
 
 file(RELATIVE_PATH HAUL_PREFIX_FROM_PACKAGE /${CMAKE_INSTALL_LIBDIR}/cmake/haul /)
+# What is installed may be moved, and `cmake --install --prefix` names another place than the configuration.
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}" OR IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(HAUL_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+    set(HAUL_PC_LIBDIR ${CMAKE_INSTALL_FULL_LIBDIR})
+    set(HAUL_PC_INCLUDEDIR ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+else()
+    file(RELATIVE_PATH prefix_from_pc /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    string(REGEX REPLACE "/$" "" prefix_from_pc ${prefix_from_pc})
+    set(HAUL_PC_PREFIX "\${pcfiledir}/${prefix_from_pc}")
+    set(HAUL_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+    set(HAUL_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
 configure_file(${CMAKE_CURRENT_LIST_DIR}/haul.pc.in ${PROJECT_BINARY_DIR}/haul.pc @ONLY)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/haulConfig.cmake.in ${PROJECT_BINARY_DIR}/haulConfig.cmake @ONLY)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/haulConfigVersion.cmake

@@ -11,8 +11,6 @@ install_here() {
         { cat install.log; fail 'cmake --install'; }
     libraries=$(dirname "$(find "$work/prefix" -name libhaul.so)")
     export PKG_CONFIG_PATH=$libraries/pkgconfig
-    # The file names the prefix of the configuration.
-    prefix=(--define-variable=prefix="$work/prefix")
 }
 
 # says_not_found PROGRAM
@@ -31,7 +29,7 @@ test_install__prefix__holds_the_tool_and_the_library() {
 test_pkg_config__shared__builds_and_runs() {
     install_here
     local flags
-    flags=$(pkg-config "${prefix[@]}" --cflags --libs haul)
+    flags=$(pkg-config --cflags --libs haul)
     # shellcheck disable=SC2086 # flags are words
     "${CC:-gcc}" -std=gnu17 -Wall -Wextra -Werror "$consumer" -o shared $flags
     says_not_found ./shared
@@ -41,8 +39,8 @@ test_pkg_config__shared__builds_and_runs() {
 test_pkg_config__static__builds_and_runs() {
     install_here
     local flags others
-    flags=$(pkg-config "${prefix[@]}" --cflags haul)
-    others=$(pkg-config "${prefix[@]}" --static --libs-only-l haul | sed 's/-lhaul//')
+    flags=$(pkg-config --cflags haul)
+    others=$(pkg-config --static --libs-only-l haul | sed 's/-lhaul//')
     # shellcheck disable=SC2086
     "${CC:-gcc}" -std=gnu17 "$consumer" -o static $flags "$libraries/libhaul.a" $others
     says_not_found ./static
@@ -53,8 +51,8 @@ test_pkg_config__static__builds_and_runs() {
 test_pkg_config__static_beside_rocksdb_of_its_own__builds_and_runs() {
     install_here
     local flags others
-    flags=$(pkg-config "${prefix[@]}" --cflags haul)
-    others=$(pkg-config "${prefix[@]}" --static --libs-only-l haul | sed 's/-lhaul//')
+    flags=$(pkg-config --cflags haul)
+    others=$(pkg-config --static --libs-only-l haul | sed 's/-lhaul//')
     cat >database.cc <<'CXX'
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
@@ -83,7 +81,7 @@ CXX
 test_headers__cxx_program__builds_and_runs() {
     install_here
     local flags
-    flags=$(pkg-config "${prefix[@]}" --cflags --libs haul)
+    flags=$(pkg-config --cflags --libs haul)
     # shellcheck disable=SC2086
     "${CXX:-g++}" -std=c++17 -Wall -Wextra -Werror -x c++ "$consumer" -o cxx $flags
     says_not_found ./cxx

@@ -19,7 +19,7 @@ enum haul_log_level {
 enum { HAUL_LOG_LINE_BYTES_MAX = 768 };
 
 /* `write` may be called from any of the library's threads at the same time.
- * A zeroed struct is a valid sink that drops everything. */
+ * A zeroed struct is a valid sink that drops everything; with `write` alone it gets errors only. */
 struct haul_log {
     void (*write)(void *context, enum haul_log_level level, const char *line);
     void *context;

@@ -15,7 +15,17 @@
  * that everything in them is durable there, and that count and digest were equal on both sides.
  * After every other status the source owns them still, except IN_DOUBT: then the decision record
  * tells, and the ranges stay frozen until it was read. After STOPPED, BUSY, TIMEOUT and a lost
- * connection the job can go on. */
+ * connection the job can go on.
+ *
+ * What it leaves to the program: it deletes nothing on the source (haul_owner_drop does, when the
+ * program asks). When it starts, the program asks whose its ranges are, before it serves them:
+ * haul_owner_of_store (haul/owner.h), or its own register behind `version_get`; and which jobs are
+ * unfinished: haul_jobs_list (haul/job.h). A program that tries its hooks starts both ends in one
+ * process, the target with `listen` "127.0.0.1:0" and the source with its
+ * haul_migration_address.
+ *
+ * There is no promise yet that a program runs with a later release than it was compiled for:
+ * structs may grow at their end until 1.0. Compile it again with each release. */
 #ifndef HAUL_MIGRATION_H
 #define HAUL_MIGRATION_H
 
@@ -64,11 +74,13 @@ enum haul_compression {
 };
 
 /* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
- * from a thread of the migration and must return within the time named. */
+ * from a thread of the migration and must return within the time named. It may stop or cancel the
+ * migration and read its progress; it must not wait for it or destroy it. */
 struct haul_hooks {
     void *context;
-    /* Source: refuse writes to the ranges from now on; when it returns, every earlier accepted
-     * write is in the store. Must return by `deadline_ms` from now, or fail with TIMEOUT. */
+    /* Source: refuse writes to the ranges from now on, or hold them until `unfreeze` (then they go
+     * on) or `release` (then they are refused); when it returns, every earlier accepted write is in
+     * the store. Must return by `deadline_ms` from now, or fail with TIMEOUT. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
     /* Source: accept writes again; only ever called when no decision to commit was made. */
     void (*unfreeze)(void *context);
@@ -221,6 +233,7 @@ struct haul_option_difference {
 };
 enum { HAUL_OPTION_DIFFERENCES_MAX = 64 };
 
+/* About 48 KiB: not for the small stack of a thread. */
 struct haul_result {
     enum haul_status status;
     struct haul_error error;       /* when status is not OK */
@@ -286,7 +299,9 @@ void haul_migration_stop(struct haul_migration *migration);
  * Thread: any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
-/* Wait until the end or `timeout_ms`. Errors: TIMEOUT; otherwise the result's status.
+/* Wait until the end or `timeout_ms`. Errors: TIMEOUT, also as the status of a job that has ended
+ * so: then, and only then, `result` is written. Who has to tell them apart sets result->status to
+ * AGAIN before, or looks whether haul_migration_fd is readable.
  * Ownership: `result` is the caller's. Thread: one. */
 enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
                                      struct haul_result *result);

@@ -286,7 +286,17 @@ struct haul_rocks_database {
 };
 
 /* A store over it. Column families cannot be created through it. Closing it closes nothing of the
- * database. Errors: INVALID, LIMIT (too many families), NO_MEMORY. */
+ * database.
+ *
+ * A program that gives: while a job runs, wal_pin keeps the log. After a crash of the program its
+ * job goes on only if the log still reaches back to where it stood; RocksDB removes what it has
+ * replayed when it opens the database. Open it with WAL_ttl_seconds (or WAL_size_limit_MB) so that
+ * a restart, and the outage before it, fit: else the job is copied anew, and says why.
+ *
+ * C++: a `rocksdb_t` is no rocksdb::DB, and a cast to it is wrong. Open the database through the C
+ * API (rocksdb/c.h), or wrap it as that does: server_patch/ has an example.
+ *
+ * Errors: INVALID, LIMIT (too many families), NO_MEMORY. */
 enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *database,
                                          struct haul_store **store,
                                          struct haul_error *error) HAUL_MUST_CHECK;
