@@ -187,7 +187,7 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
         return status;
     }
     return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
-                                        : target_record_give_up(store, job->id, NULL, error);
+                                        : target_record_give_up(store, job->id, NULL, NULL, error);
 }
 
 /* The ownership record may know what the journal does not tell any more. Errors: UNCONFIRMED. */

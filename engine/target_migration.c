@@ -179,8 +179,9 @@ static void end_listening(struct target_migration *target, const char *what)
 static void call_give_up(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
-    error->status = target_record_give_up(target->options.store, target->awaited.hello.job.bytes,
-                                          &target->give_up_steps.steps, error);
+    const struct haul_target_options *options = &target->options;
+    error->status = target_record_give_up(options->store, target->awaited.hello.job.bytes,
+                                          &options->hooks, &target->give_up_steps.steps, error);
 }
 
 /* Runs before the first Hello is answered. */

@@ -249,15 +249,27 @@ static enum haul_status clear(struct haul_store *store, struct journal *journal,
     return status;
 }
 
+/* Before the journal goes: a crash in between has it called again. */
+static void unreserve(const struct haul_hooks *hooks, const struct journal *journal)
+{
+    if (hooks != NULL && hooks->unreserve != NULL) {
+        hooks->unreserve(hooks->context, journal_job_id(journal));
+    }
+}
+
 enum haul_status target_others_end(struct haul_store *store, struct journal *journal,
                                    const char *text, const struct plan *keep,
-                                   const struct haul_steps *steps, struct haul_error *error)
+                                   const struct haul_hooks *hooks, const struct haul_steps *steps,
+                                   struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) { /* else only its file is left */
         status = clear(store, journal, text, steps, error);
         if (status == HAUL_OK) {
             status = drop_made(store, journal, keep, error);
+        }
+        if (status == HAUL_OK) {
+            unreserve(hooks, journal);
         }
     }
     if (status != HAUL_OK) {
@@ -358,7 +370,7 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    *others = (struct target_others){.steps = newcomer->steps};
+    *others = (struct target_others){.hooks = newcomer->hooks, .steps = newcomer->steps};
     enum haul_status status =
         job_journal_list(newcomer->store, JOURNAL_TARGET, &entries, &count, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
@@ -382,8 +394,8 @@ enum haul_status target_others_give_up(struct target_others *others, struct haul
     for (size_t i = 0; i < others->count && status == HAUL_OK; i++) {
         struct journal *journal = others->journals[i];
         others->journals[i] = NULL;
-        status = target_others_end(store, journal, "given up for another job", plan, others->steps,
-                                   error);
+        status = target_others_end(store, journal, "given up for another job", plan, others->hooks,
+                                   others->steps, error);
     }
     return status;
 }

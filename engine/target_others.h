@@ -16,6 +16,7 @@ struct target_others {
     struct journal **journals; /* open */
     struct plan *plans;        /* what may lie in the store of each; no families: nothing */
     size_t count;
+    const struct haul_hooks *hooks; /* the newcomer's */
     const struct haul_steps *steps; /* the newcomer's */
 };
 
@@ -26,6 +27,7 @@ struct target_newcomer {
     const char *peer;    /* identity of its source */
     const uint8_t *over; /* jobs of this source that are over, HAUL_JOB_BYTES each */
     size_t over_count;
+    const struct haul_hooks *hooks; /* unreserve is told of each job that ends; NULL: nobody is */
     const struct haul_steps *steps; /* of what takes long; NULL: to the end */
 };
 
@@ -59,12 +61,12 @@ enum haul_status target_others_end_over(const struct target_newcomer *newcomer,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 void target_others_fini(struct target_others *others);
 
-/* End one job that is not prepared. `keep` (NULL: none) names families that stay; `steps` are of
- * the clearing. Takes the journal over. Errors: those of journals and store; the journal stays
- * then. */
+/* End one job that is not prepared. `keep` (NULL: none) names families that stay; `hooks` (NULL:
+ * none) are told that its ranges are free; `steps` are of the clearing. Takes the journal over.
+ * Errors: those of journals and store; the journal stays then. */
 enum haul_status target_others_end(struct haul_store *store, struct journal *journal,
                                    const char *text, const struct plan *keep,
-                                   const struct haul_steps *steps,
+                                   const struct haul_hooks *hooks, const struct haul_steps *steps,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

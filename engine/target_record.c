@@ -162,8 +162,8 @@ static enum haul_status check_may_give_up(const struct journal *journal, bool fo
 }
 
 static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                bool force, const struct haul_steps *steps,
-                                struct haul_error *error)
+                                bool force, const struct haul_hooks *hooks,
+                                const struct haul_steps *steps, struct haul_error *error)
 {
     struct journal *journal = NULL;
     enum haul_status status =
@@ -176,21 +176,23 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
         journal_close(journal);
         return status;
     }
-    status = target_others_end(store, journal, "given up by the operator", NULL, steps, error);
+    status =
+        target_others_end(store, journal, "given up by the operator", NULL, hooks, steps, error);
     return status == HAUL_OK ? target_record_remove_staging(store, job, error) : status;
 }
 
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       const struct haul_hooks *hooks,
                                        const struct haul_steps *steps, struct haul_error *error)
 {
-    return give_up(store, job, false, steps, error);
+    return give_up(store, job, false, hooks, steps, error);
 }
 
 enum haul_status target_record_force_give_up(struct haul_store *store,
                                              const uint8_t job[HAUL_JOB_BYTES],
                                              struct haul_error *error)
 {
-    return give_up(store, job, true, NULL, error);
+    return give_up(store, job, true, NULL, NULL, error);
 }
 
 static struct target_newcomer newcomer_of(const struct target_record *record)
@@ -200,6 +202,7 @@ static struct target_newcomer newcomer_of(const struct target_record *record)
                                     .peer = record->peer,
                                     .over = record->over,
                                     .over_count = record->over_count,
+                                    .hooks = &record->target->hooks,
                                     .steps = record->steps};
 }
 
@@ -330,15 +333,10 @@ static enum haul_status rehearse(const struct target_record *record, struct haul
 static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
                                       struct haul_error *error)
 {
-    bool same = plan_equal(&record->plan, plan);
     /* Agreed on anew: other jobs may have moved either side's on. */
     record->plan.old_version = plan->old_version;
     record->plan.new_version = plan->new_version;
     plan_fini(plan);
-    if (!same) {
-        return haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                              "the job's plan is not the one that was begun");
-    }
     enum haul_status status = rehearse(record, error);
     if (status == HAUL_OK) {
         /* A journal that failed may hold a plan whose families went when the job was refused. */
@@ -428,7 +426,8 @@ static enum haul_status admit(struct target_record *record, struct target_others
     return status == HAUL_OK ? job_journal_plan(record->journal, &record->plan, error) : status;
 }
 
-/* An attempt of this job was given up here, and its source does not know: what it left goes. */
+/* An attempt of this job was given up here, and its source does not know: what it left goes. Its
+ * reservation is this attempt's now. */
 static enum haul_status end_own(struct target_record *record, struct haul_error *error)
 {
     struct journal *journal = record->journal;
@@ -436,7 +435,7 @@ static enum haul_status end_own(struct target_record *record, struct haul_error 
         return HAUL_OK;
     }
     record->journal = NULL;
-    return target_others_end(record->target->store, journal, "given up", NULL, record->steps,
+    return target_others_end(record->target->store, journal, "given up", NULL, NULL, record->steps,
                              error);
 }
 
@@ -513,11 +512,15 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
                : HAUL_OK;
 }
 
-/* The embedder is asked first of all. */
+/* The embedder is asked first of all, but not for other ranges than it knows the job by. */
 static enum haul_status check_plan(struct target_record *record, struct plan *plan,
                                    struct haul_error *error)
 {
-    enum haul_status status = reserve(record, plan, error);
+    bool same = !record->resumed || plan_equal(&record->plan, plan);
+    enum haul_status status =
+        same ? reserve(record, plan, error)
+             : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                              "the job's plan is not the one that was begun");
     if (status != HAUL_OK) {
         plan_fini(plan);
         return status;
@@ -624,24 +627,19 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
                                      struct haul_error *error)
 {
     struct haul_store *store = record->target->store;
-    if (record->journal != NULL) {
-        struct journal *journal = record->journal;
-        record->journal = NULL;
+    const struct haul_hooks *hooks = &record->target->hooks;
+    struct journal *journal = record->journal;
+    record->journal = NULL;
+    if (journal != NULL) {
         enum haul_status status =
-            target_others_end(store, journal, reason->text, NULL, record->steps, error);
+            target_others_end(store, journal, reason->text, NULL, hooks, record->steps, error);
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
         }
-    }
-    const struct target_newcomer newcomer = newcomer_of(record);
-    enum haul_status status = target_others_end_over(&newcomer, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    const struct haul_hooks *hooks = &record->target->hooks;
-    if (record->reserved && hooks->unreserve != NULL) {
-        hooks->unreserve(hooks->context);
+    } else if (record->reserved && hooks->unreserve != NULL) {
+        hooks->unreserve(hooks->context, record->job);
     }
     record->reserved = false;
-    return HAUL_OK;
+    const struct target_newcomer newcomer = newcomer_of(record);
+    return target_others_end_over(&newcomer, error);
 }

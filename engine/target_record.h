@@ -88,9 +88,11 @@ enum haul_status target_record_remove_staging(struct haul_store *store,
                                               const uint8_t job[HAUL_JOB_BYTES],
                                               struct haul_error *error) HAUL_MUST_CHECK;
 
-/* End a job that no process runs: clear its ranges and staging files. `steps`: of the clearing;
- * NULL: to the end. Errors: IN_DOUBT (it is prepared, or more), and those of journals and store. */
+/* End a job that no process runs: clear its ranges and staging files. `hooks`: unreserve is told;
+ * NULL: none. `steps`: of the clearing; NULL: to the end. Errors: IN_DOUBT (it is prepared, or
+ * more), and those of journals and store. */
 enum haul_status target_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       const struct haul_hooks *hooks,
                                        const struct haul_steps *steps,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 

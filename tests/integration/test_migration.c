@@ -534,9 +534,11 @@ static enum haul_status reserve(void *context, const struct haul_reservation *wa
     return HAUL_OK;
 }
 
-static void unreserve(void *context)
+static void unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
 {
-    ((struct guard *)context)->unreserved++;
+    struct guard *guard = context;
+    guard->unreserved++;
+    check(memcmp(guard->job, job, sizeof(guard->job)) == 0);
 }
 
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *error)

@@ -59,6 +59,7 @@ struct sim_command {
     uint64_t excused_ns;              /* of this time, what hooks and pauses have taken */
     uint64_t slow_before_ns;          /* what slow calls had taken before it */
     uint32_t reserved;                /* cells that its hook has let a job bring */
+    uint8_t reserved_for[HAUL_JOB_BYTES];
     /* Ended by itself; otherwise it was killed. */
     bool finished;
     enum haul_status outcome;

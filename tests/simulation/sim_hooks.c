@@ -165,14 +165,17 @@ static enum haul_status hook_reserve(void *context, const struct haul_reservatio
         return haul_error_set(error, HAUL_STORE, "reserve", 0, "the owner cannot tell");
     }
     command->reserved = cells;
+    memcpy(command->reserved_for, wanted->job, HAUL_JOB_BYTES);
     return HAUL_OK;
 }
 
-static void hook_unreserve(void *context)
+/* Also of jobs of earlier processes. */
+static void hook_unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
 {
     struct sim_command *command = context;
     sleep_up_to(command, 20);
-    command->reserved = 0;
+    bool ours = memcmp(command->reserved_for, job, HAUL_JOB_BYTES) == 0;
+    command->reserved = ours ? 0 : command->reserved;
 }
 
 static enum haul_status hook_own(void *context, uint64_t new_version, struct haul_error *error)

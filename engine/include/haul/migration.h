@@ -93,8 +93,10 @@ struct haul_hooks {
     enum haul_status (*reserve)(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error);
     /* Target: the job that was reserved for was refused after all, or has ended without a commit:
-     * its part is removed. */
-    void (*unreserve)(void *context);
+     * its part is removed. Called also of a job of an earlier process, when another job's plan or
+     * its own source ends it, and again after a crash in between: idempotent. A job that is kept
+     * has its reservation; one that haul_job_give_up ends is the caller's to note. */
+    void (*unreserve)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
     /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
     /* Target, with `version_get`: has `own` succeeded for this job, whose journal is gone? A source

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_reservation.c — what an embedder lets a job bring is free again when the job ends
+ * without a commit, whoever ends it, and not before. */
+#include <stdbool.h>
+#include <string.h>
+
+#include "check.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "target_record_fixture.h"
+
+enum { JOB_COUNT = 4 };
+
+static unsigned reserve_count;
+static bool reserved[JOB_COUNT]; /* by the number of the job */
+
+static enum haul_status reserve(void *context, const struct haul_reservation *wanted,
+                                struct haul_error *failed)
+{
+    (void)context;
+    (void)failed;
+    reserve_count++;
+    reserved[wanted->job[0] % JOB_COUNT] = true;
+    return HAUL_OK;
+}
+
+static void unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
+{
+    (void)context;
+    reserved[job[0] % JOB_COUNT] = false;
+}
+
+/* Job 1 has come, and was left with what it had brought; the target starts anew. */
+static void keep_one(void)
+{
+    start();
+    options.hooks.reserve = reserve;
+    options.hooks.unreserve = unreserve;
+    reserve_count = 0;
+    memset(reserved, 0, sizeof(reserved));
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    check(reserved[1]);
+}
+
+static void clear_with(const uint8_t *over, size_t size)
+{
+    const struct haul_error reason = {.status = HAUL_CANCELLED};
+    check_status(target_record_note_over(&record, slice_of(over, size), &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+}
+
+static void test_target_record_clear__kept_job_is_aborted_by_its_source__unreserved(void)
+{
+    keep_one();
+    check_equal(come(1, true), JOB_COPYING);
+    clear_with(NULL, 0);
+    check(!reserved[1]);
+    leave();
+    finish();
+}
+
+static void test_target_record_clear__source_only_tells_of_its_job__unreserved(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    keep_one();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    clear_with(job, sizeof(job));
+    check(!reserved[1]);
+    leave();
+    finish();
+}
+
+/* The one that comes has its own reservation, and keeps it. */
+static void test_target_record_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
+{
+    keep_one();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", true), HAUL_OK);
+    check(!reserved[1]);
+    check(reserved[2]);
+    leave();
+    finish();
+}
+
+static void test_target_record_check__another_plan_is_refused__only_that_is_unreserved(void)
+{
+    keep_one();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_BUSY);
+    check(reserved[1]);
+    check(!reserved[2]);
+    leave();
+    finish();
+}
+
+static void test_target_record_give_up__kept_job__unreserved(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    keep_one();
+    check_status(target_record_give_up(target.store, job, &options.hooks, NULL, &error), HAUL_OK);
+    check(!reserved[1]);
+    finish();
+}
+
+/* The owner knows the job by its ranges: it is not asked for others by the same name. */
+static void test_target_record_check__resumed_with_other_ranges__not_asked_and_stays(void)
+{
+    keep_one();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(check_range("k", "m", false), HAUL_MISMATCH);
+    check_equal(reserve_count, 1);
+    check(reserved[1]);
+    leave();
+    check_equal(job_count(), 1);
+    finish();
+}
+
+/* What an attempt of the same job had left is removed, and the job goes on. */
+static void test_target_record_check__own_rest_is_cleared__stays_reserved(void)
+{
+    keep_one();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    leave();
+    check_equal(come(1, true), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_equal(reserve_count, 2);
+    check(reserved[1]);
+    leave();
+    finish();
+}
+
+static void test_target_record_own__prepared__stays_reserved(void)
+{
+    keep_one();
+    check_equal(come(1, true), JOB_COPYING);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check(reserved[1]);
+    leave();
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_record_clear__kept_job_is_aborted_by_its_source__unreserved),
+    CHECK_TEST(test_target_record_clear__source_only_tells_of_its_job__unreserved),
+    CHECK_TEST(test_target_record_check__another_job_comes_over_it__only_the_old_is_unreserved),
+    CHECK_TEST(test_target_record_check__another_plan_is_refused__only_that_is_unreserved),
+    CHECK_TEST(test_target_record_give_up__kept_job__unreserved),
+    CHECK_TEST(test_target_record_check__resumed_with_other_ranges__not_asked_and_stays),
+    CHECK_TEST(test_target_record_check__own_rest_is_cleared__stays_reserved),
+    CHECK_TEST(test_target_record_own__prepared__stays_reserved),
+};
+
+CHECK_MAIN("target_reservation", tests)
