@@ -152,6 +152,43 @@ static enum haul_status finish_committed(struct haul_store *store, const struct 
     return status;
 }
 
+/* The source has decided. Only a job that is named ends so; nothing is taken back. */
+static enum haul_status end_decided(const struct cancel_options *options, struct haul_store *store,
+                                    const struct haul_job *job, struct output *output,
+                                    struct haul_error *error)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    char word[SHELL_WORD_BYTES_MAX];
+    json_output_job(job->id, id);
+    if (options->job == NULL || !options->accept_two_owners) {
+        haul_error_hint(error,
+                        "`haul resolve --db %s --to ADDR:PORT` finishes it; the receiver owns the "
+                        "ranges and has lost its record: --job %.8s --accept-two-owners",
+                        shell_word(options->database, "DIR", word, sizeof(word)), id);
+        return HAUL_IN_DOUBT;
+    }
+    enum haul_status status = haul_job_end_decided(store, job, true, error);
+    if (status == HAUL_OK) {
+        output_line(output, "job %.8s ends as handed over: the other database owns its ranges", id);
+    }
+    return status;
+}
+
+static enum haul_status end_one(const struct cancel_options *options, struct haul_store *store,
+                                const struct haul_job *job, size_t *cancelled,
+                                struct output *output, struct haul_error *error)
+{
+    if (is_committed(job)) {
+        return finish_committed(store, job, output, error);
+    }
+    enum haul_status status = give_up(options, store, job, error);
+    if (status == HAUL_IN_DOUBT && job->role == HAUL_JOB_SOURCE) {
+        return end_decided(options, store, job, output, error);
+    }
+    *cancelled += status == HAUL_OK && !job_text_is_over(job);
+    return status;
+}
+
 /* Every job is tried; the first failure is the answer. */
 static enum haul_status give_up_all(const struct cancel_options *options,
                                     const struct haul_job *jobs, size_t count, size_t *cancelled,
@@ -166,10 +203,7 @@ static enum haul_status give_up_all(const struct cancel_options *options,
             continue;
         }
         struct haul_error *answer = status == HAUL_OK ? error : &second;
-        bool committed = is_committed(&jobs[i]);
-        enum haul_status ended = committed ? finish_committed(store, &jobs[i], output, answer)
-                                           : give_up(options, store, &jobs[i], answer);
-        *cancelled += ended == HAUL_OK && !committed && !job_text_is_over(&jobs[i]);
+        enum haul_status ended = end_one(options, store, &jobs[i], cancelled, output, answer);
         status = status == HAUL_OK ? ended : status;
     }
     if (store != NULL) {
@@ -289,7 +323,9 @@ const struct command command_cancel = {
         "finished. Jobs that were left by a process that is gone are given up the same way; a\n"
         "receiver's job that is committed needs no source, and is finished.\n"
         "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
-        "the other side is lost for good, --accept-two-owners ends the job all the same.\n"
+        "the other side is lost for good, --accept-two-owners ends the job all the same. A\n"
+        "sender's job that is decided and named (--job) ends as handed over then: for a receiver\n"
+        "that owns the ranges and has lost its record.\n"
         "\n"
         "Examples:\n"
         "  haul cancel --db /data/a\n"

@@ -63,8 +63,9 @@ static const struct state states[] = {
 enum { STATE_COUNT = sizeof(states) / sizeof(states[0]) };
 
 static const struct state foreign = {
-    .first = {"a copy: make it a database of its own", "owner", " --forget"},
-    .second = {"the original, moved, restored or repaired", "owner", " --adopt"}};
+    .first = {"a copy: make it a database of its own", "owner", " --forget --accept-two-owners"},
+    .second = {"the original, moved, restored or repaired", "owner",
+               " --adopt --accept-two-owners"}};
 
 static const struct state damaged = {
     .first = {"move the damaged journal aside", "cancel", " --job %s --accept-two-owners"}};

@@ -107,11 +107,12 @@ static void print_origin(enum haul_owner_origin origin, const char *directory)
     if (origin == HAUL_OWNER_SAME) {
         return;
     }
-    (void)printf("%s\n"
-                 "  nothing is sent, received or dropped here until one of these is said\n"
-                 "  a database of its own from now on: haul owner --db %s --forget\n"
-                 "  %s haul owner --db %s --adopt\n",
-                 origins[origin][0], directory, origins[origin][1], directory);
+    (void)printf(
+        "%s\n"
+        "  nothing is sent, received or dropped here until one of these is said\n"
+        "  a database of its own from now on: haul owner --db %s --forget --accept-two-owners\n"
+        "  %s haul owner --db %s --adopt --accept-two-owners\n",
+        origins[origin][0], directory, origins[origin][1], directory);
 }
 
 void owner_text_print(const struct haul_owner *owner, const char *directory, size_t job_count_max)

@@ -289,7 +289,9 @@ void instance_explain(const struct instance_place *place, const struct instance_
     case INSTANCE_SAME:
         return;
     }
-    haul_error_hint(error, "`haul owner --db DIR --forget` makes it a database of its own; %s",
+    haul_error_hint(error,
+                    "`haul owner --db DIR --forget --accept-two-owners` makes it a database of its "
+                    "own; %s --accept-two-owners",
                     why);
 }
 

@@ -15,6 +15,9 @@
 #include "job_journal.h"
 #include "journal.h"
 #include "journal_directory.h"
+#include "owner_change.h"
+#include "ownership_file.h"
+#include "source_earlier.h"
 #include "source_record.h"
 #include "target_commit.h"
 #include "target_record.h"
@@ -271,8 +274,76 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
     status = haul_job_give_up(store, job, error);
     if (status == HAUL_IN_DOUBT && role == JOURNAL_SOURCE) {
         haul_error_hint(error, "`haul resolve` finishes it; when the target is lost for good: "
-                               "`haul owner --reclaim` takes the ranges back");
+                               "`haul owner --reclaim --accept-two-owners` takes the ranges back");
     }
+    return status;
+}
+
+/* --- ending what was decided ------------------------------------------------------------------ */
+
+/* Errors: INVALID, UNCONFIRMED, those of the record. */
+static enum haul_status check_decided(struct haul_store *store, const struct journal *journal,
+                                      bool accept_two_owners, struct haul_error *error)
+{
+    bool decided = false;
+    enum haul_status status = source_earlier_look_decided(store, journal, &decided, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (!decided) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job was not decided");
+    }
+    if (accept_two_owners) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                   "the target has not confirmed that it owns the ranges: if it does not, nobody "
+                   "does, until `haul owner --reclaim` takes them back here");
+    haul_error_hint(error, "when `haul owner` there shows that it does, or its record was lost: "
+                           "--accept-two-owners");
+    return HAUL_UNCONFIRMED;
+}
+
+/* Closes the journal. */
+static enum haul_status end_decided(struct haul_store *store, struct journal *journal,
+                                    struct haul_error *error)
+{
+    char directory[TARGET_PATH_BYTES_MAX];
+    struct ownership ownership;
+    enum haul_status status = haul_directory_of(store, directory, sizeof(directory))
+                                  ? version_record_settle(store, error)
+                                  : haul_directory_too_long(error);
+    if (status == HAUL_OK) {
+        status = ownership_read(haul_files_of(store), directory, &ownership, error);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    status = owner_end_decided(journal, &ownership, error);
+    ownership_fini(&ownership);
+    return status;
+}
+
+enum haul_status haul_job_end_decided(struct haul_store *store, const struct haul_job *job,
+                                      bool accept_two_owners, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    if (job->role != HAUL_JOB_SOURCE) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "only a source decides a job");
+    }
+    enum haul_status status = instance_check_store(store, error);
+    if (status == HAUL_OK) {
+        status = job_journal_open_existing(store, JOURNAL_SOURCE, job->id, &journal, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = check_decided(store, journal, accept_two_owners, error);
+    if (status == HAUL_OK) {
+        return end_decided(store, journal, error);
+    }
+    journal_close(journal);
     return status;
 }
 

@@ -194,7 +194,8 @@ static enum haul_status header_decode(struct journal *journal, struct haul_slice
                              "%s belongs to database %s, this one is %s", journal->path,
                              journal->identity, identity[0] == '\0' ? "unnamed" : identity);
         haul_error_hint(error, "the database was replaced, restored or repaired while the job was "
-                               "open: `haul owner --db DIR --adopt`, or `--forget`");
+                               "open: `haul owner --db DIR --adopt --accept-two-owners`, or "
+                               "`--forget --accept-two-owners`");
         return HAUL_MISMATCH;
     }
     note_file(journal, header);
@@ -445,8 +446,9 @@ static enum haul_status check_file(struct journal *journal, const struct journal
     if (journal->is_copy && !journal->read_only) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                        "%s is a copy: its job is the original database's", journal->path);
-        haul_error_hint(error, "`haul owner --db DIR --forget` makes a copy a database of its own; "
-                               "`--adopt`, when the original was moved here");
+        haul_error_hint(error, "`haul owner --db DIR --forget --accept-two-owners` makes a copy a "
+                               "database of its own; `--adopt --accept-two-owners`, when the "
+                               "original was moved here");
         return HAUL_MISMATCH;
     }
     return HAUL_OK;

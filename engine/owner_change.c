@@ -97,9 +97,8 @@ static enum haul_status mark(struct journal *journal, enum journal_type type,
     return journal_append(journal, &record, true, error);
 }
 
-/* The records that are missing to its end, and the file. Closes the journal. */
-static enum haul_status end_decided(struct journal *journal, const struct ownership *ownership,
-                                    struct haul_error *error)
+enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
+                                   struct haul_error *error)
 {
     const struct ownership_job *moved =
         ownership_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE);
@@ -149,7 +148,7 @@ static enum haul_status end_all_decided(const struct file_calls *calls, const ch
             status = owner_open_journal(calls, directory, &entries[i], false, &journal, error);
         }
         if (ends && status == HAUL_OK) {
-            status = end_decided(journal, ownership, error);
+            status = owner_end_decided(journal, ownership, error);
         }
         /* A damaged one is not in the way of taking a range back. */
         status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;

@@ -8,12 +8,18 @@
 #include "file_calls.h"
 #include "haul/owner.h"
 #include "journal_directory.h"
+#include "ownership.h"
 
 enum haul_status owner_reclaim(const struct file_calls *calls, const char *directory,
                                const struct haul_owner_selection *selection, bool accept_two_owners,
                                struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,
                                bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A source's job that was decided is DONE, whatever its target says: the records that are missing
+ * in its journal, by `ownership`, and then the file. Closes the journal. Errors: its own. */
+enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* A journal of whichever database: the operator has named the directory. Errors: those of
  * journal_open. */

@@ -30,6 +30,9 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
         send_commit(session, now_ns);
     } else {
         source_leave_in_doubt(session, "the target has no record of the job; is it the right one?");
+        haul_error_hint(&session->outcome,
+                        "if it is, and `haul owner` there or its data shows that it owns the "
+                        "ranges: `haul cancel --db DIR --job ID --accept-two-owners` here");
     }
 }
 

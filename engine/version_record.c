@@ -195,7 +195,8 @@ enum haul_status version_record_check_peer(struct haul_store *store, const struc
                                 ": it was restored from before that, or set back",
                                 peer, version, plan->old_version);
         haul_error_hint(error, "`haul owner --db DIR` on this side tells what it gave; to give it "
-                               "once more: `haul owner --db DIR --forget` on the source");
+                               "once more: `haul owner --db DIR --forget` on the source, which may "
+                               "ask for --accept-two-owners");
     }
     ownership_fini(&ownership);
     return status;

@@ -248,6 +248,37 @@ test_s7__taken_back__from_the_database_that_owns_it() {
     same source target
 }
 
+test_s8__target_lost_its_record__ends_as_handed_over() {
+    in_document S8 'haul cancel --db A --job ID --accept-two-owners'
+    make_database source 500
+    receive
+    stall_at control.down.10.0
+    start_send
+    wait_for test -e "$work/mark"
+    kill_and_reap "$receiver_pid"
+    ended "$sender" 10
+    printf 'rotten' | dd of=target/haul/ownership bs=1 seek=20 conv=notrunc status=none
+    run 0 "$haul" owner --db target --rebuild --accept-two-owners
+    receive
+    run 10 "$haul" resolve --db source --to "$front"
+    one_error 'accept-two-owners'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    local job
+    run 0 "$haul" status --db source --json
+    job=$(json '.jobs[0].job')
+    run 10 "$haul" cancel --db source --job "$job"
+    one_error 'accept-two-owners'
+    run 10 "$haul" cancel --db source --accept-two-owners
+    run 0 "$haul" cancel --db source --job "${job:0:8}" --accept-two-owners
+    no_job source
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'the ranges were taken back'
+    same source target
+    run 0 "$haul" drop --db source --yes
+    equal "$(records_of source)" 0
+}
+
 # --- the target -----------------------------------------------------------------------------------
 
 test_t1__receiver_was_killed__started_again_it_goes_on() {
@@ -621,11 +652,11 @@ test_c4__identity_is_new__adopted_or_cancelled() {
     kill_and_reap "$sender"
     kill_and_reap "$receiver_pid"
     rm target/IDENTITY
-    says target 'haul owner --db target --adopt$'
+    says target 'haul owner --db target --adopt --accept-two-owners$'
     opens target # RocksDB makes a new one
     printf 'another-identity' >target/IDENTITY
     equal "$(origin_of target)" other
-    says target 'haul owner --db target --adopt$'
+    says target 'haul owner --db target --adopt --accept-two-owners$'
     equal "$("$haul" status --db target --json | jq -r '.jobs[0].condition')" foreign
     refused_whole target 'is of database'
     run 0 "$haul" owner --db target --adopt --accept-two-owners

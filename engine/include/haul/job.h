@@ -73,10 +73,22 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
  * and what it had received stays. Risk: if the source has decided, the range has no owner until
  * haul_owner_reclaim on the source; if a damaged source journal held the decision, it has two.
  * Errors: UNCONFIRMED (without `accept_two_owners`; `error` names the risk), IN_DOUBT (a source
- * that has decided: haul_owner_reclaim takes its range back), and those of haul_job_give_up. */
+ * that has decided: haul_owner_reclaim or haul_job_end_decided), and those of
+ * haul_job_give_up. */
 enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,
                                         bool accept_two_owners,
                                         struct haul_error *error) HAUL_MUST_CHECK;
+
+/* End a source's job that was decided, as handed over, without its target, which owns the ranges
+ * and has lost its record of the job. The ranges stay the target's; the `release` hook is not called.
+ * Risk: the target has never heard of the decision. Then nobody owns the ranges, until
+ * haul_owner_reclaim here.
+ * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is a target's, or was not decided),
+ * UNCONFIRMED (without `accept_two_owners`; `error` names the risk), and those of files: the job
+ * stays. Thread: one for each store. */
+enum haul_status haul_job_end_decided(struct haul_store *store, const struct haul_job *job,
+                                      bool accept_two_owners,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Finish a target's job whose source has decided (phase COMMITTED: this database owns the ranges,
  * and no source is needed for the rest). A receiver does it when it starts. `hooks`: those of the

@@ -65,8 +65,8 @@ static void test_job_text_ways__of_a_copy__forget_or_adopt(void)
     struct job_text_ways ways;
     job.condition = HAUL_JOB_FOREIGN;
     job_text_ways(&job, "/d", &ways);
-    check_text(ways.first.command, "haul owner --db /d --forget");
-    check_text(ways.second.command, "haul owner --db /d --adopt");
+    check_text(ways.first.command, "haul owner --db /d --forget --accept-two-owners");
+    check_text(ways.second.command, "haul owner --db /d --adopt --accept-two-owners");
 }
 
 static void test_job_text_ways__name_with_control_characters__escaped(void)

@@ -671,6 +671,19 @@ static void test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out
     finish();
 }
 
+static void test_job_end_decided__risk_accepted__over_and_still_released(void)
+{
+    struct haul_job left;
+    start();
+    leave_decided();
+    check_equal(list_jobs(&left), 1);
+    check_status(haul_job_end_decided(fixture.store, &left, false, &error), HAUL_UNCONFIRMED);
+    check_equal(job_count(), 1);
+    check_status(haul_job_end_decided(fixture.store, &left, true, &error), HAUL_OK);
+    check_equal(job_count() + (state_of("b", "c") != HAUL_OWNER_RELEASED), 0);
+    finish();
+}
+
 /* --- copies ----------------------------------------------------------------------------------- */
 
 /* The journal's file becomes another one with the same bytes, as cp -r makes it. */
@@ -782,5 +795,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_force_give_up__damaged_journal__moved_aside),
     CHECK_TEST(test_job_force_give_up__damaged_and_decided__the_record_is_asked),
     CHECK_TEST(test_job_force_give_up__source_has_decided__in_doubt_and_the_way_out),
+    CHECK_TEST(test_job_end_decided__risk_accepted__over_and_still_released),
 };
 CHECK_MAIN("owner", tests)
