@@ -80,8 +80,8 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 /* End a source's job that was decided, as handed over, without its target, which owns the ranges
- * and has lost its record of the job. The ranges stay the target's; the `release` hook is not called.
- * Risk: the target has never heard of the decision. Then nobody owns the ranges, until
+ * and has lost its record of the job. The ranges stay the target's; the `release` hook is not
+ * called. Risk: the target has never heard of the decision. Then nobody owns the ranges, until
  * haul_owner_reclaim here.
  * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is a target's, or was not decided),
  * UNCONFIRMED (without `accept_two_owners`; `error` names the risk), and those of files: the job
