@@ -580,15 +580,18 @@ static enum haul_status refuse_freeze(void *context, uint32_t deadline_ms, struc
     return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "writers do not stop");
 }
 
-static void test_migration__never_frozen__not_owned(void)
+/* The source keeps what has arrived; migrate() then cancels the target, which discards it. */
+static void test_migration__never_frozen_then_cancelled__unreserved_and_cleared(void)
 {
     struct guard guard = {0};
     open_world();
     world.source_options.hooks.freeze = refuse_freeze;
     check_status(migrate_guarded(&guard), HAUL_TIMEOUT);
     check_equal(guard.reserved, 1);
+    check_equal(guard.unreserved, 1);
     check_equal(guard.owned, 0);
     check_equal(rocks_fixture_count(&world.source, "default"), 1000);
+    check_equal(rocks_fixture_count(&world.target, "default"), 0);
     close_world();
 }
 
@@ -749,7 +752,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__foreign_write_into_the_range__digest_differs),
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
     CHECK_TEST(test_migration__committed__reserved_then_owned),
-    CHECK_TEST(test_migration__never_frozen__not_owned),
+    CHECK_TEST(test_migration__never_frozen_then_cancelled__unreserved_and_cleared),
     CHECK_TEST(test_migration__fenced_at_the_decision__unreserved_and_cleared),
     CHECK_TEST(test_migration__version_moved_before_the_decision__committed),
     CHECK_TEST(test_migration__range_moved_before_the_decision__fenced_and_unfrozen),
