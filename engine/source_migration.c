@@ -42,6 +42,8 @@ struct source_migration {
     char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
     enum migration_request request;            /* what the session was told of */
     bool ended;
+    uint64_t ended_ns;
+    bool late_hook_is_told;
 };
 
 static uint64_t now_ns(const struct source_migration *source)
@@ -250,6 +252,7 @@ static void perform(struct source_migration *source, struct source_action *actio
         return;
     case SOURCE_ACTION_END:
         source->ended = true;
+        source->ended_ns = now_ns(source);
         return;
     }
 }
@@ -523,6 +526,20 @@ static bool is_over(const struct source_migration *source)
     return source->ended && !source_calls_freeze_is_busy(&source->calls);
 }
 
+enum { LATE_HOOK_MS = 1000 };
+
+/* An embedder that never returns from its hook would see a job that hangs, and not why. */
+static void tell_late_hook(struct source_migration *source)
+{
+    bool late = source->ended && !is_over(source) &&
+                now_ns(source) - source->ended_ns >= (uint64_t)LATE_HOOK_MS * NS_PER_MS;
+    if (late && !source->late_hook_is_told) {
+        source->late_hook_is_told = true;
+        haul_log(source->job.options.log, HAUL_LOG_WARNING,
+                 "the job has ended, and only waits for the freeze hook, which has not returned");
+    }
+}
+
 static void run_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
@@ -535,6 +552,7 @@ static void run_source(struct haul_migration *migration)
         any = poll_calls(source) || any;
         any = poll_session(source) || any;
         publish(source);
+        tell_late_hook(source);
         (void)poll_group_wait(source->group, any || is_over(source), next_deadline(source));
     }
     fill_result(source);

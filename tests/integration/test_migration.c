@@ -595,6 +595,35 @@ static void test_migration__never_frozen_then_cancelled__unreserved_and_cleared(
     close_world();
 }
 
+static enum haul_status freeze_too_long(void *context, uint32_t deadline_ms,
+                                        struct haul_error *error)
+{
+    (void)context;
+    (void)deadline_ms;
+    (void)poll(NULL, 0, 4000);
+    return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "too late");
+}
+
+static void count_late_hook(void *context, enum haul_log_level level, const char *line)
+{
+    (void)level;
+    *(unsigned *)context += strstr(line, "waits for the freeze hook") != NULL;
+}
+
+static void test_migration__freeze_hook_returns_late__log_tells_what_is_waited_for(void)
+{
+    unsigned lines = 0;
+    struct haul_log log = {
+        .write = count_late_hook, .context = &lines, .level_max = HAUL_LOG_WARNING};
+    open_world();
+    world.source_options.log = &log;
+    world.source_options.link.peer_timeout_ms = 1000;
+    world.source_options.hooks.freeze = freeze_too_long;
+    check_status(migrate(), HAUL_TIMEOUT);
+    check_equal(lines, 1);
+    close_world();
+}
+
 /* --- config version --------------------------------------------------------------------------- */
 
 /* An ownership_change: another job takes over what is asked for. */
@@ -753,6 +782,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration__foreign_write_beside_the_range__commits),
     CHECK_TEST(test_migration__committed__reserved_then_owned),
     CHECK_TEST(test_migration__never_frozen_then_cancelled__unreserved_and_cleared),
+    CHECK_TEST(test_migration__freeze_hook_returns_late__log_tells_what_is_waited_for),
     CHECK_TEST(test_migration__fenced_at_the_decision__unreserved_and_cleared),
     CHECK_TEST(test_migration__version_moved_before_the_decision__committed),
     CHECK_TEST(test_migration__range_moved_before_the_decision__fenced_and_unfrozen),
