@@ -92,6 +92,12 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
+/* Context of the hooks. */
+struct receiver {
+    const struct migration_watch *watch;
+    struct output *output;
+};
+
 /* This process has the database to itself, and writes only what its job brings. */
 static enum haul_status keep_others_off(void *context, const struct haul_reservation *wanted,
                                         struct haul_error *error)
@@ -100,6 +106,12 @@ static enum haul_status keep_others_off(void *context, const struct haul_reserva
     (void)wanted;
     (void)error;
     return HAUL_OK;
+}
+
+static void on_job_ended(void *context, const struct haul_result *result)
+{
+    const struct receiver *receiver = context;
+    migration_run_job_ended(result, receiver->watch, receiver->output);
 }
 
 /* One byte is as good as none, which would be the usual share. */
@@ -115,6 +127,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
                      struct output *output)
 {
     const struct recv_options *given = work;
+    struct receiver receiver = {.watch = watch, .output = output};
     struct haul_target_options options = {
         .store = store,
         .listen = given->listen,
@@ -133,7 +146,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
         .keep_free_bytes = keep_free_of(given),
         .keep_versions = given->config_version.given,
         .config_version = given->config_version.value,
-        .hooks = {.reserve = keep_others_off},
+        .hooks = {.context = &receiver, .reserve = keep_others_off, .job_ended = on_job_ended},
         .log = &output->log,
     };
     struct haul_error error = {.status = HAUL_OK};
@@ -170,7 +183,8 @@ const struct command command_recv = {
     .details =
         "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
         "serves one job after another until SIGINT, SIGTERM or SIGHUP, which keep what has\n"
-        "arrived. A sender that comes while a job runs tries again later.\n"
+        "arrived, and prints the figures of each job that ends (--json: a document a job, and one\n"
+        "at its own end). A sender that comes while a job runs tries again later.\n"
         "\n"
         "Examples:\n"
         "  haul recv --db /data/b\n"

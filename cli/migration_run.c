@@ -171,6 +171,21 @@ static int report(const struct haul_result *result, const struct load_result *lo
     return exit_code;
 }
 
+void migration_run_job_ended(const struct haul_result *result, const struct migration_watch *watch,
+                             struct output *output)
+{
+    struct haul_error error = result->error;
+    error.status = result->status;
+    output_bar_clear(output);
+    if (output->options.json) {
+        json_output_migration(output->command, result, NULL, &error,
+                              exit_code_of(result->status, 0));
+    } else if (result->status == HAUL_OK && !output->options.quiet) { /* else the log has it */
+        print_summary(result, watch, output);
+        (void)fflush(stdout);
+    }
+}
+
 int migration_run_refused(enum haul_status status, struct haul_error *error,
                           const struct migration_watch *watch, struct output *output)
 {

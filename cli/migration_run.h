@@ -45,6 +45,10 @@ int migration_run_store(const char *directory, const struct migration_work *work
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output);
 
+/* Report a job of a receiver that goes on. Thread: any, one at a time. */
+void migration_run_job_ended(const struct haul_result *result, const struct migration_watch *watch,
+                             struct output *output);
+
 /* Report what failed before there was a migration. Returns the exit code. */
 int migration_run_refused(enum haul_status status, struct haul_error *error,
                           const struct migration_watch *watch, struct output *output);

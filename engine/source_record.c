@@ -256,8 +256,11 @@ static const char *why_not(struct source_record *record, const struct journal *j
 {
     const struct journal_state *state = journal_state(journal);
     bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
-    if (!is_moving || job_journal_read_plan(journal, earlier, error) != HAUL_OK) {
+    if (!is_moving) {
         return "it had not begun to copy";
+    }
+    if (job_journal_read_plan(journal, earlier, error) != HAUL_OK) {
+        return "its plan cannot be read";
     }
     const char *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {

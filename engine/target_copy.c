@@ -363,7 +363,9 @@ uint64_t target_copy_crc_errors(const struct target_copy *copy)
 void target_copy_result(const struct target_copy *copy, struct haul_result *result)
 {
     const struct plan *plan = &copy->record->plan;
+    struct digest total = {0};
     receiver_links_stats(&copy->links, &result->link);
+    result->resumed = copy->record->resumed;
     result->lane = copy->record->lane;
     result->old_version = plan->old_version;
     result->new_version = plan->new_version;
@@ -374,6 +376,12 @@ void target_copy_result(const struct target_copy *copy, struct haul_result *resu
         family->records = copy->digests[i].count;
         family->bytes = copy->digests[i].bytes;
         digest_format(&copy->digests[i], family->digest);
+        total.count += family->records;
+        total.bytes += family->bytes;
+    }
+    if (result->status == HAUL_OK && copy->started_ns > 0) { /* as the source counts */
+        result->progress.records = total.count;
+        result->progress.bytes = total.bytes;
     }
 }
 

@@ -286,6 +286,15 @@ static void fill_result(const struct target_job *job, struct haul_result *result
     }
 }
 
+/* The migration goes on: it does not keep the result of this job. */
+static void tell_ended(const struct target_migration *target, const struct haul_result *result)
+{
+    const struct haul_hooks *hooks = &target->options.hooks;
+    if (hooks->job_ended != NULL && !target->ended && !target->awaited.waits) {
+        hooks->job_ended(hooks->context, result);
+    }
+}
+
 /* The job is over: the next one may begin. */
 static void end_job(struct target_migration *target)
 {
@@ -297,9 +306,14 @@ static void end_job(struct target_migration *target)
              "job ended: %s", line);
     note_result(target, target->job, result);
     migration_report_options(&target->base, target_job_differences(target->job));
+    result->option_differences = target->base.result.option_differences;
+    result->option_difference_count = target->base.result.option_difference_count;
     if (target->request != MIGRATION_GOES_ON) {
         target->base.result = *result;
         target->ended = true;
+    }
+    if (target_job_was_real(target->job)) {
+        tell_ended(target, result);
     }
     target_job_destroy(target->job);
     target->job = NULL;
@@ -322,6 +336,9 @@ static void end_caller(struct target_migration *target, struct target_job *calle
         log_refusal(target, target_job_peer(caller), line);
     }
     note_result(target, caller, result);
+    if (target_job_was_real(caller)) {
+        tell_ended(target, result);
+    }
     target_job_destroy(caller);
 }
 

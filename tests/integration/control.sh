@@ -260,4 +260,55 @@ test_resume__nothing_left__not_found() {
     one_error 'no job to go on with'
 }
 
+# --- a receiver that serves -----------------------------------------------------------------------
+
+lines_of() { (($(grep -c "$2" "$1") == $3)); } # FILE PATTERN COUNT
+
+# Two jobs, each told when it ends: of the whole database, and then of a part again.
+send_two_jobs() {
+    send 0
+    cp "$work/out" first.json
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    send 0 --overwrite --range 0x0000000000000100:0x0000000000000200
+    cp "$work/out" second.json
+}
+
+test_recv__serves__a_document_for_each_job() {
+    local figures='[.status, .job, .records, .bytes, .new_version]'
+    make_database source 3000
+    receive_into target "$own_host:0"
+    send_two_jobs
+    wait_for lines_of "$work/recv.log.json" . 2
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    equal "$(sed -n 1p "$work/recv.log.json" | jq -c "$figures")" "$(json_of first.json "$figures | tojson")"
+    equal "$(sed -n 2p "$work/recv.log.json" | jq -c "$figures")" "$(json_of second.json "$figures | tojson")"
+    lines_of "$work/recv.log.json" . 3 || fail 'no document of its own end'
+    equal "$(json_of "$work/recv.log.json" '[.error.code, .job] | tojson')" '["STOPPED",null]'
+}
+
+test_recv__serves__a_line_for_each_job() {
+    make_database source 3000
+    "$haul" recv --db target --listen "$own_host:0" >lines 2>"$work/recv.log" </dev/null &
+    receiver_pid=$!
+    receivers+=("$receiver_pid")
+    wait_for grep -q 'listening on' "$work/recv.log"
+    receiver_address=$(sed -n 's/^haul: listening on //p' "$work/recv.log")
+    send_two_jobs
+    wait_for lines_of lines '^received .* verified' 2
+    grep -q "^received $(json_of first.json .records) records" lines || { cat lines; fail 'no figures of the first job'; }
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+test_recv__source_comes_back__both_say_resumed() {
+    start_copy
+    kill_and_reap "$sender"
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --json
+    received
+    equal "$(json .resumed)" true
+    equal "$(json_of "$work/recv.log.json" .resumed)" true
+    equal "$(json_of "$work/recv.log.json" '[.records, .bytes] | tojson')" "$(json '[.records, .bytes] | tojson')"
+}
+
 run_tests

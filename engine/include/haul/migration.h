@@ -73,6 +73,8 @@ enum haul_compression {
     HAUL_COMPRESSION_ON = 2,
 };
 
+struct haul_result;
+
 /* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
  * from a thread of the migration and must return within the time named. It may stop or cancel the
  * migration and read its progress; it must not wait for it or destroy it. */
@@ -106,6 +108,10 @@ struct haul_hooks {
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
     /* Source: a LogData blob in the log within the job's time. */
     void (*log_data)(void *context, struct haul_slice blob);
+    /* Target: a job has ended, and the next may come: its result, borrowed for the call. That of
+     * the last one is haul_migration_wait's. The loop waits for it, and another hook may run at
+     * the same time: return at once. */
+    void (*job_ended)(void *context, const struct haul_result *result);
 };
 
 /* Zero means the default for every number. Everything pointed to is borrowed until
@@ -204,8 +210,8 @@ const char *haul_phase_name(enum haul_phase phase);
 struct haul_progress {
     enum haul_phase phase;
     enum haul_transport transport;
-    uint64_t records;        /* sent (source), applied (target) */
-    uint64_t bytes;          /* of keys and values of these */
+    uint64_t records;        /* sent (source), applied (target); at the end, with OK: handed over */
+    uint64_t bytes;          /* of these, and at the end, with OK, of their keys and values alone */
     uint64_t bytes_expected; /* estimate; 0: unknown */
     uint64_t wire_bytes;     /* on the data links, headers included */
     uint64_t lag_bytes;      /* source: log still to be sent, about so many bytes of the ranges */
@@ -242,7 +248,7 @@ struct haul_result {
     struct haul_progress progress; /* final figures */
     uint8_t job[HAUL_JOB_BYTES];
     bool verified; /* count and digest compared equal */
-    bool resumed;
+    bool resumed;  /* it went on with what an earlier attempt had left, of this process or not */
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
