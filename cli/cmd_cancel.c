@@ -169,7 +169,7 @@ static enum haul_status end_decided(const struct cancel_options *options, struct
     }
     enum haul_status status = haul_job_end_decided(store, job, true, error);
     if (status == HAUL_OK) {
-        output_line(output, "job %.8s ends as handed over: the other database owns its ranges", id);
+        output_line(output, "job %.8s ends as it was decided: `haul owner` names the owner", id);
     }
     return status;
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "haul/text_escape.h"
+#include "log_time.h"
 
 enum { LINE_BYTES_MAX = 1024 };
 
@@ -19,8 +20,13 @@ static const char clear_line[] = "\r\033[K";
 static void write_line(struct output *output, const char *prefix, const char *line)
 {
     char safe[LINE_BYTES_MAX];
+    char time[LOG_TIME_BYTES_MAX] = "";
     (void)haul_text_escape(line, strlen(line), safe, sizeof(safe));
-    (void)fprintf(stderr, "%shaul: %s%s\n", output->bar_shown ? clear_line : "", prefix, safe);
+    if (output->options.log_time) {
+        log_time_format(time);
+    }
+    (void)fprintf(stderr, "%s%shaul: %s%s\n", output->bar_shown ? clear_line : "", time, prefix,
+                  safe);
     (void)fflush(stderr);
     output->bar_shown = false;
 }

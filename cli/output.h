@@ -17,9 +17,10 @@ struct output_options {
     bool json;
     bool quiet;
     unsigned verbosity;
+    bool log_time;
 };
 
-/* The rules of the three, for every command. */
+/* Their rules, for every command. */
 #define OUTPUT_OPTION_RULES                                                              \
     {.name = "json",                                                                     \
      .help = "print one JSON document on stdout at the end, also on failure",            \
@@ -29,9 +30,13 @@ struct output_options {
          .letter = 'q',                                                                  \
          .help = "no progress, no summary, no warnings",                                 \
          OPTION_AT(option_flag, struct output_options, quiet)},                          \
+        {.name = "verbose",                                                              \
+         .letter = 'v',                                                                  \
+         .help = "more log lines; twice: every detail",                                  \
+         OPTION_AT(option_count, struct output_options, verbosity)},                     \
     {                                                                                    \
-        .name = "verbose", .letter = 'v', .help = "more log lines; twice: every detail", \
-        OPTION_AT(option_count, struct output_options, verbosity)                        \
+        .name = "log-time", .help = "begin each line on stderr with date and time, UTC", \
+        OPTION_AT(option_flag, struct output_options, log_time)                          \
     }
 
 /* Lines are written whole, from any thread. */

@@ -186,6 +186,18 @@ test_recv__place_where_nothing_can_be_made__refused_by_name() {
     one_error 'no RocksDB database in file|file is not a directory'
 }
 
+test_log_time__a_line__begins_with_the_time() {
+    local before after line
+    before=$(date -u +%FT%T)
+    run 3 "$haul" send --db none --to 127.0.0.1:1 --log-time
+    after=$(date -u +%FT%T)
+    line=$(cat "$work/err")
+    [[ $line =~ ^([0-9T:-]+)\.[0-9]{3}Z\ haul:\ error:\  ]] || fail "no time: $line"
+    [[ ! ${BASH_REMATCH[1]} < $before && ! ${BASH_REMATCH[1]} > $after ]] || fail "$line is not of $before to $after"
+    run 3 "$haul" send --db none --to 127.0.0.1:1
+    grep -q '^haul: error: ' "$work/err" || fail 'a time that nobody wanted'
+}
+
 test_signal__twice_within_a_moment__stops_in_order() {
     local i
     for ((i = 0; i < 5; i++)); do

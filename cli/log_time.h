@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* log_time.h — the time of day in front of a log line. Nothing is computed from it. */
+#ifndef HAUL_LOG_TIME_H
+#define HAUL_LOG_TIME_H
+
+enum { LOG_TIME_BYTES_MAX = 64 };
+
+/* "2026-11-29T14:05:09.120Z " of now, by this host's clock. Thread: any. */
+void log_time_format(char text[LOG_TIME_BYTES_MAX]);
+
+#endif
