@@ -340,6 +340,20 @@ test_t2__prepared__the_source_settles_it() {
     no_job target
 }
 
+test_t2__written_to_while_prepared__noticed_before_the_decision() {
+    prepared
+    "$kv" put target intruder value
+    receive
+    run 6 "$haul" resume --db source --to "$front" --transport tcp
+    one_error 'something else has changed the target.s records since the job began'
+    run 0 "$haul" owner --db source
+    ! grep -q 'given away' "$work/out" || fail 'the source has given away what the target does not have'
+    receive
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
 test_t3__prepared_and_the_source_is_lost__forced_cancel_removes_it() {
     in_document T3 'haul cancel --db B --accept-two-owners'
     prepared

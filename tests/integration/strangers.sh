@@ -41,7 +41,7 @@ send() { # EXPECTED-CODE ARGUMENT...
     run "$expected" "$haul" send --db source --to "$receiver_address" --transport tcp --json "$@"
 }
 
-put() { "$kv" put "$1" "$2" >/dev/null; }
+put() { "$kv" put "$1" "$2" value; }
 
 # --- plans ----------------------------------------------------------------------------------------
 
