@@ -83,6 +83,7 @@ static void print_summary(const struct haul_result *result, const struct migrati
     char bytes[HUMAN_TEXT_BYTES_MAX];
     char seconds[HUMAN_TEXT_BYTES_MAX];
     char speed[HUMAN_TEXT_BYTES_MAX];
+    char rate[HUMAN_TEXT_BYTES_MAX + 4];
     char reason[2 * sizeof(result->fallback_reason)];
     bool sending = !is_receiver(output);
     if (result->told_count > 0) {
@@ -95,8 +96,10 @@ static void print_summary(const struct haul_result *result, const struct migrati
     human_bytes((double)figures->bytes, bytes);
     human_seconds(figures->seconds, seconds);
     human_bytes(figures->seconds > 0 ? (double)figures->bytes / figures->seconds : 0, speed);
-    (void)printf("%s %" PRIu64 " records, %s in %s (%s/s) over %s%s%s%s; %s\n",
-                 sending ? "sent" : "received", figures->records, bytes, seconds, speed,
+    (void)snprintf(rate, sizeof(rate), "%s/s", speed);
+    (void)printf("%s %" PRIu64 " records, %s in %s (%s) over %s%s%s%s; %s\n",
+                 sending ? "sent" : "received", figures->records, bytes, seconds,
+                 result->resumed ? "a part had arrived before" : rate,
                  haul_transport_name(figures->transport), reason[0] != '\0' ? " (" : "", reason,
                  reason[0] != '\0' ? ")" : "",
                  result->verified ? "verified: count and digest are equal" : "not verified");

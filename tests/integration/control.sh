@@ -301,6 +301,15 @@ test_recv__serves__a_line_for_each_job() {
     ended "$receiver_pid" 143
 }
 
+# A speed would be of what was not sent.
+test_resume__a_part_had_arrived__no_speed() {
+    start_copy
+    kill_and_reap "$sender"
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
+    received
+    grep -q '^sent .* (a part had arrived before) over tcp; verified' "$work/out" || { cat "$work/out"; fail 'not said'; }
+}
+
 test_recv__source_comes_back__both_say_resumed() {
     start_copy
     kill_and_reap "$sender"

@@ -146,7 +146,8 @@ struct haul_source_options {
     uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
     bool resume;            /* no new job: go on with the one that an earlier process has left; its
                              * families, ranges and lane count. NOT_FOUND: there is none;
-                             * VERSION: the version_get hook tells another one by now */
+                             * VERSION: the version_get hook tells another one by now. Without it
+                             * a job that fits is gone on with as well, if there is one */
     bool resolve;           /* no new job: tell the target what an earlier one decided */
     uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
     /* While it runs a job keeps log and table files of the source from being removed. When these

@@ -551,6 +551,47 @@ static void test_source_record_decide__embedders_register_moved_on__fenced(void)
     rocks_fixture_close(&source);
 }
 
+static char logged[HAUL_LOG_LINE_BYTES_MAX];
+
+static void keep_line(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)snprintf(logged, sizeof(logged), "%s", line);
+}
+
+/* It had copied, so "it had not begun" would be wrong. */
+static void test_source_record_continue__plan_cannot_be_read__says_so(void)
+{
+    static const uint8_t rotten[] = {0xff, 0xff, 0xff};
+    static const uint8_t job[HAUL_JOB_BYTES] = {7};
+    const struct haul_log log = {.write = keep_line, .level_max = HAUL_LOG_WARNING};
+    const struct journal_record records[] = {
+        {.type = JOURNAL_PLAN, .plan = slice_of(rotten, sizeof(rotten))},
+        {.type = JOURNAL_SNAPSHOT, .snapshot = {.sequence = 1, .wal_sequence = 1}}};
+    struct journal *journal = NULL;
+    struct plan plan;
+    uint64_t log_sequence = 0;
+    bool existed = false;
+    open_source(&plan);
+    options.log = &log;
+    check_status(job_journal_open(source.store, JOURNAL_SOURCE, job, &journal, &existed, &error),
+                 HAUL_OK);
+    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
+    for (size_t i = 0; i < 2; i++) {
+        check_status(journal_append(journal, &records[i], true, &error), HAUL_OK);
+    }
+    journal_close(journal);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_status(source_record_continue(&record, &plan, 1, &log_sequence, &error), HAUL_NOT_FOUND);
+    check(strstr(logged, "its plan cannot be read") != NULL);
+    source_record_fini(&record);
+    options.log = NULL;
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolved_before_released__journal_is_gone),
     CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
@@ -567,6 +608,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),
+    CHECK_TEST(test_source_record_continue__plan_cannot_be_read__says_so),
 };
 
 CHECK_MAIN("source_record", tests)
