@@ -2,33 +2,47 @@
 /* database_lock.c — the lock of a database. */
 #include "database_lock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 enum { PATH_BYTES_MAX = 4096 };
 
+static bool is_open_here(const struct stat *file)
+{
+    DIR *descriptors = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    bool open_here = false;
+    while (descriptors != NULL && !open_here && (entry = readdir(descriptors)) != NULL) {
+        struct stat other;
+        open_here = fstatat(dirfd(descriptors), entry->d_name, &other, 0) == 0 &&
+                    other.st_dev == file->st_dev && other.st_ino == file->st_ino;
+    }
+    if (descriptors != NULL) {
+        (void)closedir(descriptors);
+    }
+    return open_here;
+}
+
 /* Does this process hold a lock on the file already? Opening and closing the file would release it,
- * so the kernel's list is asked. */
+ * so the kernel's list is asked. Its device numbers are those of the whole file system, which stat
+ * does not tell of a btrfs subvolume or an overlay. */
 static bool is_held_here(const char *path)
 {
     struct stat found;
-    FILE *locks = stat(path, &found) == 0 ? fopen("/proc/locks", "re") : NULL;
+    bool may_hold = stat(path, &found) == 0 && is_open_here(&found);
+    FILE *locks = may_hold ? fopen("/proc/locks", "re") : NULL;
     char line[256];
     bool held = false;
     while (locks != NULL && !held && fgets(line, sizeof(line), locks) != NULL) {
         long pid = 0;
-        unsigned major_number = 0;
-        unsigned minor_number = 0;
         unsigned long inode = 0;
-        held = sscanf(line, "%*s POSIX %*s WRITE %ld %x:%x:%lu", &pid, &major_number, &minor_number,
-                      &inode) == 4 &&
-               pid == (long)getpid() && major_number == major(found.st_dev) &&
-               minor_number == minor(found.st_dev) && inode == found.st_ino;
+        held = sscanf(line, "%*s POSIX %*s WRITE %ld %*x:%*x:%lu", &pid, &inode) == 2 &&
+               pid == (long)getpid() && inode == found.st_ino;
     }
     if (locks != NULL) {
         (void)fclose(locks);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +18,28 @@ static struct rocks_fixture fixture; /* only its directory */
 static struct database_lock lock;
 static struct haul_error error;
 static char path[300];
+
+/* The linker puts these in place of stat and fstatat: with `subvolume`, devices have other numbers
+ * than the kernel's list of locks says, as on btrfs. */
+int __real_stat(const char *file, struct stat *found);
+int __wrap_stat(const char *file, struct stat *found);
+int __real_fstatat(int directory, const char *file, struct stat *found, int flags);
+int __wrap_fstatat(int directory, const char *file, struct stat *found, int flags);
+static unsigned subvolume;
+
+int __wrap_stat(const char *file, struct stat *found)
+{
+    int result = __real_stat(file, found);
+    found->st_dev += subvolume;
+    return result;
+}
+
+int __wrap_fstatat(int directory, const char *file, struct stat *found, int flags)
+{
+    int result = __real_fstatat(directory, file, found, flags);
+    found->st_dev += subvolume;
+    return result;
+}
 
 static void start(bool has_file)
 {
@@ -107,7 +130,7 @@ static void test_database_lock_acquire__another_process_has_it__busy_names_it(vo
 }
 
 /* A second open and close of the file would release the first lock. */
-static void test_database_lock_acquire__held_here__busy_and_still_held(void)
+static void check_second_is_refused(void)
 {
     struct database_lock second = {.fd = -1};
     struct haul_error ignored;
@@ -124,6 +147,18 @@ static void test_database_lock_acquire__held_here__busy_and_still_held(void)
     check_equal(status, 0);
     database_lock_release(&lock, fixture.path, false);
     rocks_fixture_close(&fixture);
+}
+
+static void test_database_lock_acquire__held_here__busy_and_still_held(void)
+{
+    check_second_is_refused();
+}
+
+static void test_database_lock_acquire__held_here_on_a_subvolume__busy_and_still_held(void)
+{
+    subvolume = 1;
+    check_second_is_refused();
+    subvolume = 0;
 }
 
 static void test_database_lock_regain__released_by_a_close__held_again_or_false(void)
@@ -155,6 +190,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_database_lock_release__not_held__nothing),
     CHECK_TEST(test_database_lock_acquire__another_process_has_it__busy_names_it),
     CHECK_TEST(test_database_lock_acquire__held_here__busy_and_still_held),
+    CHECK_TEST(test_database_lock_acquire__held_here_on_a_subvolume__busy_and_still_held),
     CHECK_TEST(test_database_lock_regain__released_by_a_close__held_again_or_false),
     CHECK_TEST(test_database_lock_acquire__no_directory__io),
 };
