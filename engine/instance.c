@@ -17,6 +17,7 @@
 #include "crc32c.h"
 #include "durable_file.h"
 #include "journal_directory.h"
+#include "manifest_progress.h"
 #include "planted_bug.h"
 #include "version_record.h"
 
@@ -33,10 +34,12 @@ enum {
     AT_FILE_BIRTH = 48,
     AT_SEQUENCE = 56,
     AT_IDENTITY = 64,
-    AT_CRC = 128,
+    AT_MANIFEST = 128,
+    AT_MANIFEST_BYTES = 136,
+    AT_CRC = 144,
 };
 
-_Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_CRC, "the identity fits");
+_Static_assert(AT_IDENTITY + HAUL_IDENTITY_BYTES_MAX == AT_MANIFEST, "the identity fits");
 _Static_assert(AT_CRC + 4 == INSTANCE_FILE_BYTES, "the checksum ends the file");
 
 enum {
@@ -52,6 +55,7 @@ struct instance {
     struct file_identity folder;
     struct file_identity file;
     uint64_t sequence;
+    struct manifest_progress manifest;
     char identity[HAUL_IDENTITY_BYTES_MAX];
 };
 
@@ -74,6 +78,8 @@ static void encode(const struct instance *instance, uint8_t bytes[INSTANCE_FILE_
     put_u64(bytes + AT_FILE_BIRTH, instance->file.birth_ns);
     put_u64(bytes + AT_SEQUENCE, instance->sequence);
     memcpy(bytes + AT_IDENTITY, instance->identity, strlen(instance->identity));
+    put_u64(bytes + AT_MANIFEST, instance->manifest.file);
+    put_u64(bytes + AT_MANIFEST_BYTES, instance->manifest.bytes);
     put_u32(bytes + AT_CRC, crc32c(bytes, AT_CRC));
 }
 
@@ -87,7 +93,8 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
         return HAUL_VERSION;
     }
     if (bytes.size != INSTANCE_FILE_BYTES ||
-        get_u32(bytes.data + AT_CRC) != crc32c(bytes.data, AT_CRC) || bytes.data[AT_CRC - 1] != 0) {
+        get_u32(bytes.data + AT_CRC) != crc32c(bytes.data, AT_CRC) ||
+        bytes.data[AT_MANIFEST - 1] != 0) {
         return HAUL_CORRUPT;
     }
     instance->id = get_u64(bytes.data + AT_ID);
@@ -97,6 +104,8 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
     instance->file.birth_ns = get_u64(bytes.data + AT_FILE_BIRTH);
     instance->sequence = get_u64(bytes.data + AT_SEQUENCE);
     memcpy(instance->identity, bytes.data + AT_IDENTITY, sizeof(instance->identity));
+    instance->manifest.file = get_u64(bytes.data + AT_MANIFEST);
+    instance->manifest.bytes = get_u64(bytes.data + AT_MANIFEST_BYTES);
     return HAUL_OK;
 }
 
@@ -200,6 +209,24 @@ static enum haul_status look_for_records(const struct instance_place *place, boo
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
+/* Of the database in whose folder we are. */
+static struct manifest_progress progress_of(const struct instance_place *place, bool durable)
+{
+    char database[PATH_BYTES_MAX];
+    const char *end = strrchr(place->directory, '/');
+    (void)snprintf(database, sizeof(database), "%.*s",
+                   end == NULL ? 1 : (int)(end - place->directory),
+                   end == NULL ? "." : place->directory);
+    return manifest_progress_of(database, durable);
+}
+
+static bool is_set_back(const struct instance_place *place, const struct instance *instance)
+{
+    const struct manifest_progress now = progress_of(place, false);
+    return place->sequence < instance->sequence ||
+           (now.file != 0 && manifest_progress_is_before(&now, &instance->manifest));
+}
+
 static enum instance_state judge(const struct instance_place *place,
                                  const struct instance *instance, const struct file_identity *file,
                                  const struct file_identity *folder)
@@ -211,7 +238,7 @@ static enum instance_state judge(const struct instance_place *place,
     if (is_moved(&instance->file, file) || is_moved(&instance->folder, folder)) {
         return INSTANCE_COPY;
     }
-    return place->sequence < instance->sequence ? INSTANCE_RESET : INSTANCE_SAME;
+    return is_set_back(place, instance) ? INSTANCE_RESET : INSTANCE_SAME;
 }
 
 /* `*instance` is meaningful unless NONE or DAMAGED. */
@@ -274,9 +301,9 @@ void instance_explain(const struct instance_place *place, const struct instance_
         break;
     case INSTANCE_RESET:
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "this database was set back to an earlier state: its last write is number "
-                       "%" PRIu64 ", and %s records %" PRIu64,
-                       place->sequence, place->directory, view->sequence);
+                       "this database was set back to an earlier state: %s records a later %s",
+                       place->directory,
+                       place->sequence < view->sequence ? "write" : "list of its tables");
         why = "when it shall go on from there: --adopt";
         break;
     case INSTANCE_DAMAGED:
@@ -434,30 +461,36 @@ static void take_identity(const struct instance_place *place, struct instance *i
     (void)snprintf(instance->identity, sizeof(instance->identity), "%s", place->identity);
 }
 
+/* Take down how far the database has come. True: further than was known. */
+static bool take_progress(const struct instance_place *place, struct instance *instance)
+{
+    const struct manifest_progress now = progress_of(place, true);
+    bool written = place->sequence != UINT64_MAX && place->sequence > instance->sequence;
+    bool listed = manifest_progress_is_before(&instance->manifest, &now);
+    instance->sequence = written ? place->sequence : instance->sequence;
+    instance->manifest = listed ? now : instance->manifest;
+    return written || listed;
+}
+
 /* An instance_change. Where it is called nothing is recorded, unless the state is SAME or NONE. */
 static bool make_or_keep(const struct instance_place *place, enum instance_state state,
                          struct instance *instance)
 {
-    bool further = place->sequence != UINT64_MAX && place->sequence > instance->sequence;
-    if (state == INSTANCE_SAME && !further && instance->identity[0] != '\0') {
-        return false;
-    }
     /* RESET: another maker was faster, and has seen a later write. */
     if (state != INSTANCE_SAME && state != INSTANCE_RESET) {
         memset(instance, 0, sizeof(*instance));
     }
+    bool further = take_progress(place, instance);
+    bool stays = state == INSTANCE_SAME && !further && instance->identity[0] != '\0';
     take_identity(place, instance);
-    instance->sequence = further || state != INSTANCE_SAME ? place->sequence : instance->sequence;
-    instance->sequence = instance->sequence == UINT64_MAX ? 0 : instance->sequence;
-    return true;
+    return !stays;
 }
 
 /* An instance_change. */
 static bool note(const struct instance_place *place, enum instance_state state,
                  struct instance *instance)
 {
-    bool further = place->sequence != UINT64_MAX && place->sequence > instance->sequence;
-    instance->sequence = further ? place->sequence : instance->sequence;
+    (void)take_progress(place, instance);
     return state == INSTANCE_SAME;
 }
 
@@ -470,6 +503,7 @@ static bool rebind(const struct instance_place *place, enum instance_state state
     }
     take_identity(place, instance);
     instance->sequence = 0; /* what it has come to is not known to be durable */
+    instance->manifest = (struct manifest_progress){0};
     return true;
 }
 

@@ -4,9 +4,10 @@
  * a restored backup and a database that was set back to an earlier state from the original.
  *
  * The file holds a random id, made when haul first does something with the database, the inode
- * numbers and birth times of the folder and of the file itself, RocksDB's identity, and the
- * greatest sequence number that was known to be durable. A folder that was moved within its file
- * system is the same one. Peers know the database as "<RocksDB's identity>/<id>".
+ * numbers and birth times of the folder and of the file itself, RocksDB's identity, and how far the
+ * database had come, as far as that was durable: its greatest sequence number, and its list of
+ * tables (manifest_progress.h), as ingested ones take no number. A folder that was moved in its
+ * file system is the same one. Peers know the database as "<RocksDB's identity>/<id>".
  *
  * Where nothing was recorded yet, neither a job nor a hand-over, a copy has nothing that could be
  * the original's: it gets an id of its own without a word.
@@ -27,7 +28,7 @@
 #include "haul/status.h"
 #include "haul/store.h"
 
-enum { INSTANCE_FILE_BYTES = 132, INSTANCE_FORMAT_VERSION = 1 };
+enum { INSTANCE_FILE_BYTES = 148, INSTANCE_FORMAT_VERSION = 1 };
 
 /* Name, value. */
 enum instance_state {

@@ -4,7 +4,9 @@
 #include "instance.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fake_disk.h"
@@ -15,6 +17,8 @@ static char name[HAUL_IDENTITY_BYTES_MAX];
 
 /* --- a store that is nothing but its answers -------------------------------------------------- */
 
+static const char *directory = "/db";
+static const struct file_calls *files = &disk.calls;
 static const char *identity = "the database";
 static uint64_t sequence = 100;
 static uint32_t features = HAUL_STORE_WAL;
@@ -23,13 +27,13 @@ static enum haul_status sync_result = HAUL_OK;
 static const char *store_directory(const struct haul_store *store)
 {
     (void)store;
-    return "/db";
+    return directory;
 }
 
 static const struct file_calls *store_files(const struct haul_store *store)
 {
     (void)store;
-    return &disk.calls;
+    return files;
 }
 
 static const char *store_identity(const struct haul_store *store)
@@ -287,6 +291,67 @@ static void test_instance_look__every_bit_flipped__damaged_or_newer(void)
     finish();
 }
 
+/* The files of RocksDB are real ones, for the list of its tables is read from them. */
+static void write_real(const char *in, const char *name_of_file, const char *text)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", in, name_of_file);
+    FILE *file = fopen(path, "we");
+    check_or_stop(file != NULL);
+    check(fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void remove_real(const char *in, const char *name_of_file)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", in, name_of_file);
+    check_equal(unlink(path), 0);
+}
+
+static void test_instance_look__list_of_tables_is_an_earlier_one__reset(void)
+{
+    char real[] = "/tmp/haul-instance-XXXXXX";
+    char folder[64];
+    check_or_stop(mkdtemp(real) != NULL);
+    (void)snprintf(folder, sizeof(folder), "%s/haul", real);
+    write_real(real, "CURRENT", "MANIFEST-000012\n");
+    write_real(real, "MANIFEST-000012", "12345");
+    directory = real;
+    files = &file_calls_system;
+    start_made();
+    struct instance_view view;
+    struct instance_place place = here();
+    place.directory = folder;
+    place.calls = files;
+    static const struct {
+        const char *current, *file, *bytes;
+        enum instance_state state;
+    } cases[] = {
+        {"MANIFEST-000012\n", "MANIFEST-000012", "12345", INSTANCE_SAME},
+        {"MANIFEST-000012\n", "MANIFEST-000012", "123456", INSTANCE_SAME},
+        {"MANIFEST-000012\n", "MANIFEST-000012", "1234", INSTANCE_RESET},
+        {"MANIFEST-000013\n", "MANIFEST-000013", "1", INSTANCE_SAME},
+        {"MANIFEST-000011\n", "MANIFEST-000011", "123456789", INSTANCE_RESET},
+        {"nothing that is known", "MANIFEST-000012", "1", INSTANCE_SAME},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        write_real(real, "CURRENT", cases[i].current);
+        write_real(real, cases[i].file, cases[i].bytes);
+        check_status(instance_look(&place, &view, &error), HAUL_OK);
+        check_equal(view.state, cases[i].state);
+    }
+    remove_real(folder, "instance");
+    check_equal(rmdir(folder), 0);
+    remove_real(real, "CURRENT");
+    remove_real(real, "MANIFEST-000011");
+    remove_real(real, "MANIFEST-000012");
+    remove_real(real, "MANIFEST-000013");
+    check_equal(rmdir(real), 0);
+    directory = "/db";
+    files = &disk.calls;
+    finish();
+}
+
 /* --- refusing --------------------------------------------------------------------------------- */
 
 static void check_refused(const char *word)
@@ -306,7 +371,7 @@ static void test_instance_check__records_of_another__each_state_named(void)
     add_record();
     check_status(instance_check_store(&store, &error), HAUL_OK);
     sequence = 7;
-    check_refused("number 7");
+    check_refused("a later write");
     sequence = 100;
     identity = "third";
     check_refused("is of database the database, and this one is third");
@@ -468,6 +533,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_instance_look__fewer_writes_than_were_durable__reset),
     CHECK_TEST(test_instance_note__not_synced__not_written_down),
     CHECK_TEST(test_instance_note__restored_into_the_same_files__copy),
+    CHECK_TEST(test_instance_look__list_of_tables_is_an_earlier_one__reset),
     CHECK_TEST(test_instance_look__every_bit_flipped__damaged_or_newer),
     CHECK_TEST(test_instance_check__records_of_another__each_state_named),
     CHECK_TEST(test_instance_begin__copy_without_records__a_name_of_its_own),
