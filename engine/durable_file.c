@@ -185,10 +185,19 @@ static void parent_of(const char *path, char parent[DURABLE_FILE_PATH_BYTES_MAX]
 enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error)
 {
-    if (calls->mkdir(calls->context, directory, 0700) != 0 && errno != EEXIST) {
+    if (calls->mkdir(calls->context, directory, 0700) != 0) {
         int code = errno;
-        return haul_error_set(error, durable_file_status(code), "mkdir", code,
-                              "cannot make directory %s", directory);
+        int fd = -1;
+        enum haul_status status =
+            code != EEXIST
+                ? haul_error_set(error, durable_file_status(code), "mkdir", code,
+                                 "cannot make directory %s", directory)
+                : durable_file_open(calls, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &fd,
+                                    error); /* a link leads to somebody else's files */
+        if (status != HAUL_OK) {
+            return status;
+        }
+        (void)calls->close(calls->context, fd);
     }
     /* Also when it existed: whoever made it may have died before this line. */
     char parent[DURABLE_FILE_PATH_BYTES_MAX];
