@@ -49,9 +49,13 @@ static void call_released(void *context, struct haul_error *error)
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    error->status = source_record_bind(&calls->job->record, calls->bound, &calls->job->plan, error);
-    if (error->status == HAUL_OK) {
-        error->status = source_job_check_again(calls->job, error);
+    struct source_job *job = calls->job;
+    const struct source_peer *peer = &calls->bound;
+    error->status = source_record_bind(&job->record, peer->identity, &job->plan, error);
+    if (error->status == HAUL_OK && peer->owns && source_record_is_undecided(&job->record)) {
+        error->status = source_job_yield(job, &peer->version, error);
+    } else if (error->status == HAUL_OK) {
+        error->status = source_job_check_again(job, error);
     }
 }
 
@@ -67,7 +71,7 @@ static void submit_bind(struct source_calls *calls)
 {
     calls->bind_again = calls->bind.under_way;
     if (!calls->bind_again) {
-        memcpy(calls->bound, calls->welcomed, sizeof(calls->bound));
+        calls->bound = calls->welcomed;
         call_worker_submit(calls->worker, &calls->bind);
     }
 }
@@ -75,9 +79,13 @@ static void submit_bind(struct source_calls *calls)
 void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *welcome)
 {
     bool named = message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size);
-    (void)snprintf(calls->welcomed, sizeof(calls->welcomed), "%.*s",
+    struct source_peer *peer = &calls->welcomed;
+    (void)snprintf(peer->identity, sizeof(peer->identity), "%.*s",
                    named ? (int)welcome->target_identity.size : 0,
                    (const char *)welcome->target_identity.bytes);
+    peer->version = (struct version_claim){.version = welcome->config_version,
+                                           .authoritative = welcome->config_version_known};
+    peer->owns = welcome->job_phase == JOB_COMMITTED;
     submit_bind(calls);
 }
 

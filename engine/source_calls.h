@@ -13,6 +13,13 @@
 #include "source_job.h"
 #include "source_session.h"
 
+/* What a Welcome says of the database that answers. */
+struct source_peer {
+    char identity[HAUL_IDENTITY_BYTES_MAX];
+    struct version_claim version;
+    bool owns; /* the ranges, by this very job */
+};
+
 struct source_calls {
     struct source_job *job; /* borrowed, as the next two */
     const struct source_copy *copy;
@@ -23,9 +30,9 @@ struct source_calls {
     struct call accepted;
     struct call decide;
     struct call released;
-    char welcomed[HAUL_IDENTITY_BYTES_MAX]; /* by this database, at last */
-    char bound[HAUL_IDENTITY_BYTES_MAX];    /* the one that bind is for; the call worker's */
-    bool bind_again;                        /* bind was under way for an earlier Welcome */
+    struct source_peer welcomed; /* by this database, at last */
+    struct source_peer bound;    /* the one that bind is for; the call worker's */
+    bool bind_again;             /* bind was under way for an earlier Welcome */
     uint64_t decide_until_ns;
     /* The call worker's while a freeze or an unfreeze runs. */
     uint64_t frozen_ns; /* when the freeze hook was called */

@@ -258,6 +258,17 @@ enum haul_status source_job_check_again(const struct source_job *job, struct hau
     return status;
 }
 
+enum haul_status source_job_yield(struct source_job *job, const struct version_claim *theirs,
+                                  struct haul_error *error)
+{
+    /* A register outside haul counts the hand-over itself; a counter has to pass the target's. */
+    bool counts = !job->version.authoritative && !theirs->authoritative;
+    enum haul_status status =
+        counts ? version_claim_check_theirs(&job->version, theirs, error) : HAUL_OK;
+    uint64_t next = counts ? version_claim_next(&job->version, theirs) : job->plan.old_version + 1;
+    return status == HAUL_OK ? source_record_yield(&job->record, &job->plan, next, error) : status;
+}
+
 enum haul_status source_job_released(struct source_job *job, struct haul_error *error)
 {
     enum haul_status status = source_record_released(&job->record, error);

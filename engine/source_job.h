@@ -44,6 +44,11 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
  * began. Errors: FENCED (it has), BUSY and IN_DOUBT (one brings a part here), those of records. */
 enum haul_status source_job_check_again(const struct source_job *job,
                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* The target owns the ranges by this job, which is not decided here: this database was set back to
+ * an earlier state, for only its decision makes a target own. The decision is recorded again;
+ * `resolve` does the rest. Errors: those of source_record_yield, and VERSION. */
+enum haul_status source_job_yield(struct source_job *job, const struct version_claim *theirs,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
 /* The hand-over is at its end. Errors: those of source_record_released. */
 enum haul_status source_job_released(struct source_job *job,
                                      struct haul_error *error) HAUL_MUST_CHECK;

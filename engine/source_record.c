@@ -382,6 +382,29 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     return not_written || HAUL_PLANTED_BUG(DOUBT_IS_NO) ? status : HAUL_IN_DOUBT;
 }
 
+bool source_record_is_undecided(const struct source_record *record)
+{
+    return record->journal != NULL && journal_state(record->journal)->outcome != JOURNAL_COMMIT;
+}
+
+enum { YIELD_WAIT_MAX_MS = 2000 };
+
+enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
+                                     uint64_t new_version, struct haul_error *error)
+{
+    struct plan yielded = *plan; /* which keeps what it points to */
+    yielded.new_version = new_version;
+    enum haul_status status = source_record_frozen(record, error);
+    if (status == HAUL_OK) {
+        status = source_record_decide(record, &yielded, YIELD_WAIT_MAX_MS, error);
+    }
+    if (status != HAUL_OK && status != HAUL_IN_DOUBT) {
+        struct haul_error second; /* the first one is the answer */
+        (void)!source_record_unfrozen(record, &second);
+    }
+    return status;
+}
+
 /* RELEASED is due once, behind the decision; an earlier process may have come so far. */
 static enum haul_status mark_released(struct journal *journal, struct haul_error *error)
 {

@@ -80,6 +80,13 @@ enum haul_status source_record_unfrozen(struct source_record *record,
 enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
                                       uint32_t wait_max_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
+/* Has the job a journal without a decision to commit? */
+bool source_record_is_undecided(const struct source_record *record);
+/* FROZEN and the decision to commit at `new_version`, of a job that its target has finished
+ * already. Errors: those of source_record_decide; the job is then undecided, or IN_DOUBT. */
+enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
+                                     uint64_t new_version,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* RELEASED, durably. */
 enum haul_status source_record_released(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;

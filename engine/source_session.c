@@ -146,15 +146,36 @@ static void leave_stranger(struct source_session *session, const struct haul_err
     source_end(session);
 }
 
+/* Only our decision makes a target own: it was made, and this database knows of it no more. */
+static void leave_owned(struct source_session *session, const struct haul_error *error)
+{
+    static const char text[] = "the target owns the ranges already, by this very job: this "
+                               "database was set back to an earlier state";
+    struct haul_error *outcome = &session->outcome;
+    if (error->status == HAUL_OK) {
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s, and yields them again", text);
+        haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; what was "
+                                 "written here since then is not at the target");
+    } else {
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; that cannot be recorded: %s", text,
+                       error->text);
+        haul_error_hint(outcome, "nobody may write to them here; run the same command again");
+    }
+    source_end(session);
+}
+
 static void on_bound(struct source_session *session, const struct source_event *event,
                      uint64_t now_ns)
 {
     enum haul_status status = event->error.status;
     bool stranger = status == HAUL_MISMATCH || session->options.only_tells;
+    bool owned = session->welcome.job_phase == JOB_COMMITTED;
     if (status != HAUL_OK && session->decided) {
         source_leave_in_doubt(session, event->error.text);
     } else if (status != HAUL_OK && stranger) {
         leave_stranger(session, &event->error);
+    } else if (owned && !session->decided && !stranger) {
+        leave_owned(session, &event->error);
     } else if (status != HAUL_OK) {
         source_abort_job(session, &event->error, true, now_ns);
     } else if (session->decided) {

@@ -713,6 +713,46 @@ test_c5__source_set_back_with_its_record__refused_by_the_target() {
     ended "$receiver_pid" 0
 }
 
+# undecided and set_back: the job's file of before the decision, in the same inode, and no record of
+# the hand-over: as a snapshot of the disk has them.
+undecided() {
+    start_copy
+    kill_and_reap "$sender"
+    journal=$(echo source/haul/*source*.journal)
+    cp "$journal" early
+    ln "$journal" held
+}
+
+set_back() {
+    find source/haul -mindepth 1 -not -name instance -delete
+    cat early >held
+    mv held "$journal"
+}
+
+test_c6__source_set_back_to_before_its_decision__yields_again() {
+    in_document C6 'haul resolve --db A --to B:PORT'
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    set_back
+    says source 'haul resume'
+    receive
+    run 10 "$haul" resume --db source --to "$front" --transport tcp
+    one_error 'set back to an earlier state'
+    ended "$receiver_pid" 0
+    says source 'haul resolve'
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
+    receive other
+    send 3
+    one_error 'handed over'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
 # --- the document ---------------------------------------------------------------------------------
 
 test_document__every_state__has_a_test_here() {

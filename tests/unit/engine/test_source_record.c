@@ -402,6 +402,34 @@ static void test_source_record_bind__only_tells_of_an_overtaken_job__told_of(voi
     rocks_fixture_close(&source);
 }
 
+/* The target owns by this job, and this database was set back: nothing makes it own again. */
+static void test_source_record_yield__undecided_job__decided_as_before(void)
+{
+    struct plan plan;
+    struct plan adopted = {.family_count = 0};
+    open_source(&plan);
+    begin_and_die(3, &plan, false);
+    uint64_t log_sequence = 0;
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_status(source_record_continue(&record, &plan, 0, &log_sequence, &error), HAUL_OK);
+    check(source_record_is_undecided(&record));
+    check_status(source_record_yield(&record, &plan, 7, &error), HAUL_OK);
+    check(!source_record_is_undecided(&record));
+    struct haul_error outcome = {.status = HAUL_IN_DOUBT};
+    source_record_end(&record, &(struct source_ending){.outcome = &outcome, .was_accepted = true});
+    source_record_fini(&record);
+    check_status(version_record_check(source.store, &options.hooks, &plan, &error), HAUL_MISMATCH);
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &adopted, &error), HAUL_OK);
+    check_equal(adopted.new_version, 7);
+    check(!record.only_tells);
+    source_record_fini(&record);
+    plan_fini(&adopted);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* --- a register of the embedder's: the journal is the decision -------------------------------- */
 
 enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 64 };
@@ -604,6 +632,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
     CHECK_TEST(test_source_record_bind__aborted_without_a_peer__told_of),
     CHECK_TEST(test_source_record_bind__overtaken_and_of_another_target__aborted),
+    CHECK_TEST(test_source_record_yield__undecided_job__decided_as_before),
     CHECK_TEST(test_source_record_bind__only_tells_of_an_overtaken_job__told_of),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),

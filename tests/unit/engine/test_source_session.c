@@ -109,6 +109,29 @@ static void test_source_session__welcome_that_names_no_database__protocol(void)
     }
 }
 
+/* This database was set back to before its decision. */
+static void check_owned_there(enum haul_status recorded)
+{
+    bool resume = false;
+    open_session_as(&(struct source_session_options){.continued = true});
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(JOB_COMMITTED, 2);
+    check(does(SOURCE_ACTION_BIND));
+    feed_type(SOURCE_EVENT_BOUND, recorded, 3);
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END)); /* no Plan, and no Abort */
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    source_session_destroy(session);
+}
+
+static void test_source_session__undecided_and_owned_there__in_doubt(void)
+{
+    check_owned_there(HAUL_OK);
+    check_owned_there(HAUL_IO);
+    check_owned_there(HAUL_FENCED);
+}
+
 /* An answer to a plan of one family. */
 static void check_answer_refused(size_t family_count, enum haul_lane lane)
 {
@@ -523,6 +546,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__accepted_before_the_plan__no_links),
     CHECK_TEST(test_source_session__welcome_without_token_or_session__protocol),
     CHECK_TEST(test_source_session__welcome_that_names_no_database__protocol),
+    CHECK_TEST(test_source_session__undecided_and_owned_there__in_doubt),
     CHECK_TEST(test_source_session__answer_that_does_not_fit_the_plan__protocol),
     CHECK_TEST(test_source_session__copied_and_not_yet_applied__no_round),
     CHECK_TEST(test_source_session__path_lost_before_welcome__comes_back),
