@@ -129,6 +129,12 @@ static enum haul_status check_place(const char *directory, struct haul_error *er
         }
         return HAUL_OK;
     }
+    if (lstat(directory, &found) == 0) {
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                       "%s is a symbolic link that leads to no directory", directory);
+        haul_error_hint(error, "make the directory that it names first, or remove the link");
+        return HAUL_NOT_FOUND;
+    }
     size_t size = strlen(directory);
     while (size > 1 && directory[size - 1] == '/') {
         size--;

@@ -83,6 +83,15 @@ static void test_database_open__a_file__not_found(void)
     end();
 }
 
+static void test_database_open__link_to_nowhere__not_found(void)
+{
+    begin();
+    check_equal(symlink("nowhere", path), 0);
+    check_status(open_it(path, true), HAUL_NOT_FOUND);
+    check(strstr(error.text, "symbolic link") != NULL && error.hint[0] != '\0');
+    end();
+}
+
 static void test_database_check__remains_of_either_kind__there(void)
 {
     char name[160];
@@ -142,6 +151,7 @@ static void test_database_open__another_process_has_it__busy_and_its_number(void
 static const struct check_test tests[] = {
     CHECK_TEST(test_database_open__new_one__made_with_its_last_directory_only),
     CHECK_TEST(test_database_open__a_file__not_found),
+    CHECK_TEST(test_database_open__link_to_nowhere__not_found),
     CHECK_TEST(test_database_check__remains_of_either_kind__there),
     CHECK_TEST(test_database_open__another_process_has_it__busy_and_its_number),
 };
