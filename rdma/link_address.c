@@ -2,6 +2,7 @@
 /* link_address.c — "ADDR:PORT" to a socket address and back. */
 #include <arpa/inet.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -37,6 +38,13 @@ static bool split(const char *text, char *host, char *port)
     return true;
 }
 
+static bool lacks_zone(const struct link_address *address)
+{
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+    return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) &&
+           six->sin6_scope_id == 0;
+}
+
 static void copy_found(const struct addrinfo *found, struct link_addresses *addresses)
 {
     for (; found != NULL && addresses->count < LINK_ADDRESS_COUNT_MAX; found = found->ai_next) {
@@ -69,6 +77,12 @@ enum haul_status link_addresses_parse(const char *text, struct link_addresses *a
     memset(addresses, 0, sizeof(*addresses));
     copy_found(found, addresses);
     freeaddrinfo(found);
+    if (addresses->count == 1 && lacks_zone(&addresses->items[0])) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "'%s' is a link-local address, which each interface can have", text);
+        haul_error_hint(error, "add the interface: [%s%%eth0]:%s", host, port);
+        return HAUL_INVALID;
+    }
     return HAUL_OK;
 }
 
@@ -95,14 +109,32 @@ void link_addresses_found(struct link_addresses *addresses)
     addresses->failed_count = 0;
 }
 
+/* "%eth0", without which a link-local address leads nowhere; "" for others. */
+static void format_zone(const struct sockaddr_in6 *six, char zone[IF_NAMESIZE + 1])
+{
+    char name[IF_NAMESIZE];
+    zone[0] = '\0';
+    if (!IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) || six->sin6_scope_id == 0) {
+        return;
+    }
+    if (if_indextoname(six->sin6_scope_id, name) != NULL) {
+        (void)snprintf(zone, IF_NAMESIZE + 1, "%%%s", name);
+    } else {
+        (void)snprintf(zone, IF_NAMESIZE + 1, "%%%u", six->sin6_scope_id);
+    }
+}
+
 void link_address_format(const struct link_address *address, char text[LINK_ADDRESS_TEXT_BYTES_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";
     const struct sockaddr *any = (const struct sockaddr *)&address->storage;
     if (any->sa_family == AF_INET6) {
         const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+        char zone[IF_NAMESIZE + 1];
         (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
-        (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "[%s]:%u", host, ntohs(six->sin6_port));
+        format_zone(six, zone);
+        (void)snprintf(text, LINK_ADDRESS_TEXT_BYTES_MAX, "[%s%s]:%u", host, zone,
+                       ntohs(six->sin6_port));
         return;
     }
     const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;

@@ -31,6 +31,22 @@ static void test_link_address_parse__ipv6_in_brackets__same_text_again(void)
     check_round_trip("[2001:db8:1111:2222:3333:4444:5555:6666]:65535", AF_INET6);
 }
 
+static void test_link_address_format__link_local__with_its_zone(void)
+{
+    static const char *const longest = "[fe80:1111:2222:3333:4444:5555:6666:7777%4294967295]:65535";
+    check_round_trip("[fe80::77%lo]:7447", AF_INET6);
+    check_round_trip("[fe80::77%999999]:7447", AF_INET6); /* of an interface that has no name */
+    check_round_trip(longest, AF_INET6);
+}
+
+static void test_link_address_parse__link_local_without_zone__invalid_and_told_to_add_it(void)
+{
+    struct link_address address;
+    struct haul_error error = {.status = HAUL_OK};
+    check_status(link_address_parse("[fe80::77]:7447", &address, &error), HAUL_INVALID);
+    check(strstr(error.hint, "[fe80::77%eth0]:7447") != NULL);
+}
+
 static void test_link_address_parse__sizes__those_of_the_family(void)
 {
     struct link_address address;
@@ -144,6 +160,8 @@ static void test_link_addresses_next__one_only__none(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
     CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
+    CHECK_TEST(test_link_address_format__link_local__with_its_zone),
+    CHECK_TEST(test_link_address_parse__link_local_without_zone__invalid_and_told_to_add_it),
     CHECK_TEST(test_link_address_parse__sizes__those_of_the_family),
     CHECK_TEST(test_link_address_parse__no_host__any_address),
     CHECK_TEST(test_link_address_parse__no_such_form__invalid_with_a_hint),
