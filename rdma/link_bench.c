@@ -18,7 +18,7 @@ enum haul_status haul_link_bench_run(const struct haul_link_bench_options *optio
 {
     struct haul_link_bench_options resolved;
     struct bench_context context = {.options = &resolved};
-    enum haul_status status = bench_resolve(options, &resolved, error);
+    enum haul_status status = bench_resolve_sender(options, &resolved, error);
     return status == HAUL_OK ? bench_client_run(&context, result, error) : status;
 }
 
@@ -119,7 +119,7 @@ enum haul_status haul_link_bench_both(const struct haul_link_bench_options *opti
 {
     struct haul_link_bench_options resolved;
     struct server_thread server = {.status = HAUL_OK};
-    enum haul_status status = bench_resolve(options, &resolved, error);
+    enum haul_status status = bench_resolve_sender(options, &resolved, error);
     if (status == HAUL_OK) {
         status = loopback_hub_create(&server.context.hub);
     }

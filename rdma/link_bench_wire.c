@@ -2,6 +2,7 @@
 /* link_bench_wire.c — messages and small parts that both ends of the link benchmark share. */
 #include "link_bench_wire.h"
 
+#include <inttypes.h>
 #include <sys/resource.h>
 
 #include "bytes.h"
@@ -33,6 +34,16 @@ enum haul_status bench_start_decode(struct haul_slice body, struct bench_start *
     return sound ? HAUL_OK : HAUL_PROTOCOL;
 }
 
+/* The smallest that holds such a block. */
+static uint32_t slot_size_for(uint32_t size_bytes)
+{
+    uint32_t slot_size = HAUL_SLOT_SIZE_BYTES_MIN;
+    while (slot_size < size_bytes + SLOT_HEADER_BYTES) {
+        slot_size *= 2;
+    }
+    return slot_size;
+}
+
 enum haul_status bench_resolve(const struct haul_link_bench_options *given,
                                struct haul_link_bench_options *resolved, struct haul_error *error)
 {
@@ -51,14 +62,30 @@ enum haul_status bench_resolve(const struct haul_link_bench_options *given,
                               HAUL_LINK_BENCH_LINKS_MAX,
                               HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
     }
-    uint32_t slot_size = HAUL_SLOT_SIZE_BYTES_MIN;
-    while (slot_size < resolved->size_bytes + SLOT_HEADER_BYTES) {
-        slot_size *= 2;
-    }
     if (resolved->link.slot_size_bytes == 0) {
-        resolved->link.slot_size_bytes = slot_size;
+        resolved->link.slot_size_bytes = slot_size_for(resolved->size_bytes);
     }
     return HAUL_OK;
+}
+
+enum haul_status bench_resolve_sender(const struct haul_link_bench_options *given,
+                                      struct haul_link_bench_options *resolved,
+                                      struct haul_error *error)
+{
+    enum haul_status status = bench_resolve(given, resolved, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    uint32_t needed = slot_size_for(resolved->size_bytes);
+    uint32_t slot_size = resolved->link.slot_size_bytes;
+    if (slot_size >= needed) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_INVALID, NULL, 0,
+                   "a block of %" PRIu32 " bytes and its header do not fit into a slot of %" PRIu32,
+                   resolved->size_bytes, slot_size);
+    haul_error_hint(error, "give a --slot-size of %" PRIu32 " or more, or none", needed);
+    return HAUL_INVALID;
 }
 
 enum haul_status bench_send_description(struct control_channel *channel, const struct link *link,

@@ -42,6 +42,11 @@ enum haul_status bench_resolve(const struct haul_link_bench_options *given,
                                struct haul_link_bench_options *resolved,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The same for the end that sends: a block must fit into a slot. Errors: INVALID. */
+enum haul_status bench_resolve_sender(const struct haul_link_bench_options *given,
+                                      struct haul_link_bench_options *resolved,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Send our description of link `index`. */
 enum haul_status bench_send_description(struct control_channel *channel, const struct link *link,
                                         uint32_t index) HAUL_MUST_CHECK;

@@ -251,6 +251,16 @@ test_bench__two_addresses__exit_2() {
     one_error 'exclude each other'
 }
 
+test_bench__block_larger_than_a_slot__exit_2() {
+    run 2 "$haul" bench link --transport tcp --size 64K --slot-size 4K
+    one_error 'a block of 65536 bytes.*give a --slot-size of 131072'
+}
+
+test_listen__link_local_address_without_its_interface__exit_2() {
+    run 2 "$haul" recv --db b --listen '[fe80::77]:0'
+    one_error 'add the interface: .fe80::77%eth0.:0'
+}
+
 test_signal__listening_receiver__ends_with_its_number() {
     local name number
     for name in TERM INT HUP; do

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "check.h"
@@ -76,6 +77,19 @@ static void test_link_bench_both__too_many_and_too_large__invalid(void)
     options = quick(HAUL_TRANSPORT_TCP);
     options.size_bytes = HAUL_SLOT_SIZE_BYTES_MAX;
     check_status(haul_link_bench_both(&options, &result, NULL), HAUL_INVALID);
+}
+
+static void test_link_bench_both__block_larger_than_a_slot__invalid_and_what_fits(void)
+{
+    struct haul_link_bench_options options = quick(HAUL_TRANSPORT_LOOPBACK);
+    struct haul_link_bench_result result;
+    struct haul_error error = {.status = HAUL_OK};
+    options.link.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN;
+    options.size_bytes = HAUL_SLOT_SIZE_BYTES_MIN - 63;
+    check_status(haul_link_bench_both(&options, &result, &error), HAUL_INVALID);
+    check(strstr(error.hint, "8192") != NULL);
+    options.size_bytes--; /* the header has 64 */
+    check_status(haul_link_bench_both(&options, &result, &error), HAUL_OK);
 }
 
 static void test_link_bench_run__nobody_listens__refused(void)
@@ -273,6 +287,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_bench_both__each_way__blocks_moved),
     CHECK_TEST(test_link_bench_both__cancelled__ends),
     CHECK_TEST(test_link_bench_both__too_many_and_too_large__invalid),
+    CHECK_TEST(test_link_bench_both__block_larger_than_a_slot__invalid_and_what_fits),
     CHECK_TEST(test_link_bench_run__nobody_listens__refused),
     CHECK_TEST(test_link_bench_serve__words_that_make_no_sense__each_ends_its_run),
     CHECK_TEST(test_link_bench_serve__link_that_nobody_announced__auth),
