@@ -76,14 +76,44 @@ static bool take_name(const char *word, char name[HAUL_NAME_BYTES_MAX])
 static enum haul_status write_error(const char *path, int code, struct haul_error *error)
 {
     bool is_name = code == ENOENT || code == ENOTDIR || code == EISDIR || code == ENAMETOOLONG;
+    bool is_closed = code == EACCES || code == EPERM || code == EROFS;
     bool is_full = code == ENOSPC || code == EDQUOT;
-    enum haul_status status = is_name ? HAUL_NOT_FOUND : is_full ? HAUL_NO_SPACE : HAUL_IO;
-    haul_error_set(error, status, is_name ? "open" : "write", code, "cannot write %s", path);
+    enum haul_status status = is_name     ? HAUL_NOT_FOUND
+                              : is_closed ? HAUL_UNSUPPORTED
+                              : is_full   ? HAUL_NO_SPACE
+                                          : HAUL_IO;
+    haul_error_set(error, status, is_name || is_closed ? "open" : "write", code, "cannot write %s",
+                   path);
     haul_error_hint(error, "%s",
-                    is_name   ? "check the name: it is to be a file in a directory that is there"
-                    : is_full ? "free some space on the file system of the manifest"
-                              : "choose a file that this user can write");
+                    is_name     ? "check the name: it is to be a file in a directory that is there"
+                    : is_closed ? "choose a directory in which this user can make files"
+                    : is_full   ? "free some space on the file system of the manifest"
+                                : "look at the file system and the system log");
     return status;
+}
+
+/* In a database's directory, or below it? There a manifest could take the place of a file without
+ * which nobody opens the database. */
+static bool is_in_database(const char *path)
+{
+    char place[PATH_MAX];
+    char current[PATH_MAX + sizeof("/CURRENT")];
+    (void)snprintf(current, sizeof(current), "%s", path);
+    char *slash = strrchr(current, '/');
+    if (slash != NULL) {
+        slash[1] = '\0';
+    }
+    if (realpath(slash == NULL ? "." : current, place) == NULL) {
+        return false;
+    }
+    while ((slash = strrchr(place, '/')) != NULL) {
+        (void)snprintf(current, sizeof(current), "%s/CURRENT", place);
+        if (access(current, F_OK) == 0) {
+            return true;
+        }
+        *slash = '\0';
+    }
+    return false;
 }
 
 /* Only with its name at last is it a manifest: until then a file of that name stays. */
@@ -92,6 +122,11 @@ static enum haul_status open_replacement(struct manifest_writer *writer, const c
 {
     char real[PATH_MAX];
     const char *name = realpath(path, real) == NULL ? path : real; /* of what a link leads to */
+    if (is_in_database(name)) {
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%s lies within a database", path);
+        haul_error_hint(error, "choose a file outside of the database's directory");
+        return HAUL_UNSUPPORTED;
+    }
     size_t size = strlen(name) + sizeof(".tmp-") + 24;
     writer->name = strdup(name);
     writer->temporary = malloc(size);

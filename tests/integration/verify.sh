@@ -336,6 +336,9 @@ test_verify__manifest_cannot_be_written__named_with_the_reason() {
         run 3 "$haul" verify --db b --manifest $name
         one_error "cannot read $name"
     done
+    run 3 "$haul" verify --db a --write-manifest a/CURRENT
+    one_error 'a/CURRENT lies within a database'
+    run 0 "$haul" verify --db a --with a
     if [[ -c /dev/full ]]; then
         run 7 "$haul" verify --db a --write-manifest /dev/full
         one_error 'file system of the manifest'

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -172,6 +174,61 @@ static void test_manifest_finish__given_up__an_older_one_stays(void)
     end();
 }
 
+static enum haul_status try_create(const char *name)
+{
+    const struct haul_verify_options all = {.family_count = 0};
+    struct manifest_writer writer;
+    enum haul_status status = manifest_create(&writer, name, &all, &error);
+    if (status == HAUL_OK) {
+        (void)manifest_finish(&writer, NULL, 0, &error);
+    }
+    return status;
+}
+
+static void test_manifest_create__within_a_database__unsupported_and_nothing_changed(void)
+{
+    static const char *const names[] = {"CURRENT", "other", "haul/manifest", "../link"};
+    char base[64];
+    char name[128];
+    begin();
+    (void)snprintf(base, sizeof(base), "%s/db", directory);
+    check_equal(mkdir(base, 0700), 0);
+    (void)snprintf(name, sizeof(name), "%s/haul", base);
+    check_equal(mkdir(name, 0700), 0);
+    (void)snprintf(path, sizeof(path), "%s/db/CURRENT", directory);
+    write_text("MANIFEST-000001\n", 16);
+    (void)snprintf(name, sizeof(name), "%s/link", directory);
+    check_equal(symlink("db/CURRENT", name), 0);
+    for (size_t i = 0; i < CHECK_COUNT(names); i++) {
+        (void)snprintf(name, sizeof(name), "%s/%s", base, names[i]);
+        check_status(try_create(name), HAUL_UNSUPPORTED);
+        check(strstr(error.hint, "outside") != NULL);
+    }
+    check_equal(unlink(name), 0);
+    check_equal(unlink(path), 0);
+    (void)snprintf(name, sizeof(name), "%s/haul", base);
+    check_equal(rmdir(name), 0); /* empty */
+    (void)snprintf(path, sizeof(path), "%s/db/x", directory);
+    check_status(try_create(path), HAUL_OK); /* it is no database any more */
+    check_equal(rmdir(base), 0);
+    end();
+}
+
+static void test_manifest_create__directory_that_nobody_can_write__unsupported(void)
+{
+    check_status(try_create("/proc/self/manifest"), HAUL_NOT_FOUND);
+    begin();
+    if (geteuid() == 0) {
+        (void)setfsuid(65534);
+    } else {
+        check_equal(chmod(directory, 0500), 0);
+    }
+    check_status(try_create(path), HAUL_UNSUPPORTED);
+    check(strstr(error.hint, "a directory in which") != NULL);
+    (void)setfsuid(geteuid());
+    end();
+}
+
 static void test_manifest_open__cut_anywhere__corrupt(void)
 {
     static char text[4096];
@@ -222,6 +279,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_manifest_compare__one_piece_is_another__between_which_keys),
     CHECK_TEST(test_manifest_finish__given_up__no_file),
     CHECK_TEST(test_manifest_finish__given_up__an_older_one_stays),
+    CHECK_TEST(test_manifest_create__within_a_database__unsupported_and_nothing_changed),
+    CHECK_TEST(test_manifest_create__directory_that_nobody_can_write__unsupported),
     CHECK_TEST(test_manifest_open__cut_anywhere__corrupt),
     CHECK_TEST(test_manifest_open__lines_that_are_none__corrupt),
 };
