@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "manifest.h"
+#include "plain_file.h"
 #include "store_look.h"
 #include "version_record.h"
 
@@ -17,7 +18,7 @@ static void read_identity(const char *database, char identity[HAUL_IDENTITY_BYTE
 {
     char path[CLOSED_DATABASE_PATH_BYTES_MAX + 16];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", database);
-    FILE *file = fopen(path, "re");
+    FILE *file = plain_file_read(path);
     size_t size = file == NULL ? 0 : fread(identity, 1, HAUL_IDENTITY_BYTES_MAX - 1, file);
     identity[size] = '\0';
     identity[strcspn(identity, "\r\n")] = '\0';

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,10 @@ enum haul_status durable_file_status(int code)
         return HAUL_NOT_FOUND;
     case EEXIST:
         return HAUL_EXISTS;
+    case ENXIO: /* a FIFO, a link or a directory in place of a file: as good as damaged */
+    case ELOOP:
+    case EISDIR:
+        return HAUL_CORRUPT;
     default:
         return HAUL_IO;
     }
@@ -51,8 +56,14 @@ enum haul_status durable_file_open(const struct file_calls *calls, const char *p
     int opened = calls->open(calls->context, path, flags | O_CLOEXEC, 0600);
     if (opened < 0) {
         int code = errno;
-        return haul_error_set(error, durable_file_status(code), "open", code, "cannot open %s",
-                              path);
+        enum haul_status status = durable_file_status(code);
+        bool damaged = status == HAUL_CORRUPT;
+        haul_error_set(error, status, "open", code,
+                       damaged ? "%s is no regular file" : "cannot open %s", path);
+        if (damaged) {
+            haul_error_hint(error, "`haul owner` and `haul status` tell how to go on");
+        }
+        return status;
     }
     *fd = opened;
     return HAUL_OK;

@@ -15,11 +15,12 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "plain_file.h"
 
 static int system_open(void *context, const char *path, int flags, unsigned mode)
 {
     (void)context;
-    return open(path, flags, mode);
+    return plain_file_open(path, flags, mode);
 }
 
 static int system_close(void *context, int fd)
@@ -79,7 +80,7 @@ static int system_unlink(void *context, const char *path)
 static int system_mkdir(void *context, const char *path, unsigned mode)
 {
     (void)context;
-    return mkdir(path, (mode_t)mode);
+    return plain_file_make_directory(path, mode);
 }
 
 static int system_link_count(void *context, int fd)

@@ -204,7 +204,7 @@ static enum haul_status look_for_records(const struct instance_place *place, boo
     if (status != HAUL_OK) {
         return status;
     }
-    status = look_at_path(calls_of(place), path, O_RDONLY, &ignored, error);
+    status = look_at_path(calls_of(place), path, O_RDONLY | O_NOFOLLOW, &ignored, error);
     *any = count > 0 || status == HAUL_OK;
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }

@@ -13,6 +13,7 @@
 
 #include "durable_file.h"
 #include "log_look.h"
+#include "plain_file.h"
 
 enum { PATH_BYTES_MAX = 4096 + 300 };
 
@@ -43,7 +44,7 @@ static enum haul_status failed(const char *call, const char *name, struct haul_e
 
 static bool is_listed(const char *list, const char *name)
 {
-    FILE *file = fopen(list, "re");
+    FILE *file = plain_file_read(list);
     char line[300];
     bool found = false;
     while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
@@ -127,7 +128,7 @@ static enum haul_status make_links(const struct place *place, const char *wal_di
 /* What the list names from byte `from` on goes. */
 static void undo(const struct place *place, off_t from)
 {
-    FILE *list = fopen(place->list, "re");
+    FILE *list = plain_file_read(place->list);
     if (list == NULL || fseeko(list, from, SEEK_SET) != 0) {
         if (list != NULL) {
             (void)fclose(list);
@@ -161,10 +162,10 @@ enum haul_status log_links_make(const char *directory, const char *wal_dir,
                                 const struct haul_log *log, struct haul_error *error)
 {
     struct place place = place_of(directory, wal_dir);
-    if (mkdir(place.folder, 0755) != 0 && errno != EEXIST) {
+    if (plain_file_make_directory(place.folder, 0755) != 0 && errno != EEXIST) {
         return failed("mkdir", place.folder, error);
     }
-    int list_fd = open(place.list, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+    int list_fd = plain_file_open(place.list, O_WRONLY | O_CREAT | O_APPEND, 0644);
     if (list_fd < 0) {
         return failed("open", place.list, error);
     }

@@ -13,6 +13,7 @@
 
 #include "bytes.h"
 #include "log_file.h"
+#include "plain_file.h"
 
 enum edit_tag {
     EDIT_COMPARATOR = 1,
@@ -433,7 +434,7 @@ static enum haul_status find_manifest(const char *directory, char *path, size_t 
     char current[4096];
     char name[64] = "";
     (void)snprintf(current, sizeof(current), "%s/CURRENT", directory);
-    FILE *file = fopen(current, "re");
+    FILE *file = plain_file_read(current);
     if (file == NULL) {
         return haul_error_set(error, errno == ENOENT ? HAUL_NOT_FOUND : HAUL_IO, "fopen", errno,
                               "cannot read %s", current);

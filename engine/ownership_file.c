@@ -22,12 +22,12 @@ enum { LOCK_WAIT_MS = 2000, LOCK_PAUSE_MS = 10 };
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* Errors: NOT_FOUND, LIMIT, NO_MEMORY, IO. */
+/* Errors: NOT_FOUND, CORRUPT (no regular file), LIMIT, NO_MEMORY, IO. */
 static enum haul_status read_bytes(const struct file_calls *calls, const char *path,
                                    uint8_t **bytes, size_t *size, struct haul_error *error)
 {
     int fd = -1;
-    enum haul_status status = durable_file_open(calls, path, O_RDONLY, &fd, error);
+    enum haul_status status = durable_file_open(calls, path, O_RDONLY | O_NOFOLLOW, &fd, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -55,10 +55,10 @@ enum haul_status ownership_read(const struct file_calls *calls, const char *dire
         ownership_init(ownership);
         return HAUL_OK;
     }
-    if (status != HAUL_OK) {
+    if (status != HAUL_OK && status != HAUL_CORRUPT) {
         return status;
     }
-    status = ownership_decode(ownership, slice_of(bytes, size));
+    status = status == HAUL_OK ? ownership_decode(ownership, slice_of(bytes, size)) : status;
     free(bytes);
     if (status == HAUL_VERSION) {
         haul_error_set(error, status, NULL, 0, "%s was written by a newer haul", path);
@@ -331,6 +331,9 @@ static enum haul_status set_aside(const struct file_calls *calls, const char *di
     size_t size = 0;
     if (status == HAUL_OK) {
         status = read_bytes(calls, path, &bytes, &size, error);
+    }
+    if (status == HAUL_CORRUPT) {
+        return HAUL_OK; /* a FIFO or a link has nothing to keep */
     }
     if (status == HAUL_OK) {
         status = write_beside(calls, aside, slice_of(bytes, size), error);

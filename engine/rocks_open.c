@@ -20,6 +20,7 @@
 #include "log_links.h"
 #include "log_look.h"
 #include "log_rescue.h"
+#include "plain_file.h"
 #include "rocks_door.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
@@ -89,7 +90,7 @@ enum haul_status rocks_read_identity(struct rocks_store *store, struct haul_erro
 {
     char path[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(path, sizeof(path), "%s/IDENTITY", store->path);
-    FILE *file = fopen(path, "re");
+    FILE *file = plain_file_read(path);
     if (file == NULL && errno == ENOENT) {
         return HAUL_OK;
     }
@@ -287,7 +288,7 @@ static void create_options(struct rocks_store *store)
 static void keep_options_text(struct opening *opening)
 {
     FILE *file =
-        opening->look.options.path[0] == '\0' ? NULL : fopen(opening->look.options.path, "re");
+        opening->look.options.path[0] == '\0' ? NULL : plain_file_read(opening->look.options.path);
     long size = file != NULL && fseek(file, 0, SEEK_END) == 0 ? ftell(file) : -1;
     char *text = size < 0 ? NULL : malloc((size_t)size + 1);
     if (text != NULL && fseek(file, 0, SEEK_SET) == 0 &&

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plain_file.h"
+
 enum {
     PATH_BYTES = 4096,
     FILE_BYTES_MAX = 64 << 20,
@@ -72,7 +74,7 @@ static enum haul_status find_newest(const char *path, char file[PATH_BYTES],
 /* The whole file with a NUL behind it, malloc'ed. */
 static enum haul_status read_file(const char *file_path, char **text, struct haul_error *error)
 {
-    FILE *file = fopen(file_path, "re");
+    FILE *file = plain_file_read(file_path);
     if (file == NULL) {
         return haul_error_set(error, HAUL_IO, "fopen", errno, "cannot read %s", file_path);
     }

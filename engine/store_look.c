@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "bytes.h"
+#include "plain_file.h"
 
 enum {
     TABLES_LOOKED_AT_MAX = 512, /* the newest: a later release has written those */
@@ -117,7 +118,7 @@ static void take_summary_line(struct summary *summary, const char *line)
 
 static void read_summary(const char *path, struct summary *summary)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = plain_file_read(path);
     char *line = NULL;
     size_t capacity = 0;
     size_t read = 0;

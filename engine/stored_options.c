@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plain_file.h"
+
 #define FILE_PREFIX "OPTIONS-"
 #define FAMILY_SECTION "[CFOptions \""
 
@@ -174,7 +176,7 @@ enum haul_status stored_options_read(const char *directory, struct stored_option
     if (status != HAUL_OK || options->path[0] == '\0') {
         return status;
     }
-    FILE *file = fopen(options->path, "re");
+    FILE *file = plain_file_read(options->path);
     if (file == NULL) {
         return haul_error_set(error, HAUL_IO, "fopen", errno, "cannot read %s", options->path);
     }

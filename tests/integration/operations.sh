@@ -489,6 +489,33 @@ test_d2__damaged_record__rebuilt() {
     run 0 "$haul" owner --db source
 }
 
+# Who opens a FIFO waits, and a link that leads nowhere looks like no record.
+test_d2__fifo_or_link_in_place_of_the_record__damaged() {
+    local make
+    moved
+    for make in mkfifo 'ln -s nowhere'; do
+        rm source/haul/ownership
+        $make source/haul/ownership
+        run 6 timeout 20 "$haul" send --db source --to 127.0.0.1:1
+        one_error 'source/haul/ownership is no regular file.*haul owner'
+        run 0 "$haul" owner --db source --rebuild --accept-two-owners
+        run 0 "$haul" owner --db source
+    done
+}
+
+test_c4__fifo_or_link_in_place_of_the_instance__adopted() {
+    local make
+    moved
+    for make in mkfifo 'ln -s nowhere'; do
+        rm source/haul/instance
+        $make source/haul/instance
+        run 3 timeout 20 "$haul" send --db source --to 127.0.0.1:1
+        one_error 'source/haul/instance is damaged'
+        run 0 "$haul" owner --db source --adopt --accept-two-owners
+        equal "$(origin_of source)" same
+    done
+}
+
 test_c1__copy_with_a_job__forget_makes_it_its_own() {
     in_document C1 'haul owner --db DIR --forget'
     start_copy
