@@ -89,7 +89,7 @@ static inline enum haul_status check_range(const char *from, const char *to, boo
 static inline void prepare(void)
 {
     haul_control_Prepare message = {.new_version = 1, .epoch = EPOCH};
-    struct digest digests[1] = {{.count = RECORD_COUNT}};
+    struct digest digests[HAUL_FAMILY_COUNT_MAX] = {{.count = RECORD_COUNT}}; /* one a family */
     check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
 }
 
