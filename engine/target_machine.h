@@ -29,6 +29,7 @@ struct target_session {
     bool owned;
     bool channel_up;
     bool told_to_abort;       /* the source asked; it waits for Aborted */
+    bool told_of_jobs;        /* and named others that are over */
     bool cleared;             /* clearing was asked for */
     bool kept;                /* the session ended, and the source may come back */
     struct stall_watch stall; /* CHECKING to PREPARED */

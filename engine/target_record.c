@@ -258,17 +258,24 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     return status;
 }
 
+static enum haul_status was_owned(const struct target_record *record, const uint8_t *job,
+                                  bool *owned, struct haul_error *error)
+{
+    const struct haul_hooks *hooks = &record->target->hooks;
+    uint64_t ignored = 0;
+    enum haul_status status =
+        version_record_imported(record->target->store, job, owned, &ignored, error);
+    if (status == HAUL_OK && !*owned && hooks->was_owned != NULL) {
+        *owned = hooks->was_owned(hooks->context, job);
+    }
+    return status;
+}
+
 /* The job has no journal: it ended here, or never came. */
 static enum haul_status look_owned(struct target_record *record, struct haul_error *error)
 {
-    const struct haul_hooks *hooks = &record->target->hooks;
     bool owned = false;
-    uint64_t ignored = 0;
-    enum haul_status status =
-        version_record_imported(record->target->store, record->job, &owned, &ignored, error);
-    if (status == HAUL_OK && !owned && hooks->was_owned != NULL) {
-        owned = hooks->was_owned(hooks->context, record->job);
-    }
+    enum haul_status status = was_owned(record, record->job, &owned, error);
     record->phase = owned ? JOB_COMMITTED : JOB_UNKNOWN;
     return status;
 }
@@ -517,10 +524,9 @@ static enum haul_status check_plan(struct target_record *record, struct plan *pl
                                    struct haul_error *error)
 {
     bool same = !record->resumed || plan_equal(&record->plan, plan);
-    enum haul_status status =
-        same ? reserve(record, plan, error)
-             : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                              "the job's plan is not the one that was begun");
+    enum haul_status status = same ? reserve(record, plan, error)
+                                   : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                                                    "the job's plan is not the one that was begun");
     if (status != HAUL_OK) {
         plan_fini(plan);
         return status;
@@ -623,6 +629,29 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
     return status;
 }
 
+/* A source gives up only what it has not decided, and nothing else makes us own. */
+static enum haul_status check_none_owned(const struct target_record *record,
+                                         struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
+        const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
+        char name[JOURNAL_NAME_BYTES_MAX];
+        bool owned = false;
+        status = was_owned(record, job, &owned, error);
+        if (status == HAUL_OK && owned) {
+            journal_name_format(JOURNAL_SOURCE, job, name);
+            status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                                    "this database owns the ranges of %s: the source was set back "
+                                    "to before its decision, and has given the job up",
+                                    name);
+            haul_error_hint(error, "write to them here only; to move them back: `haul send` from "
+                                   "here with --overwrite");
+        }
+    }
+    return status;
+}
+
 enum haul_status target_record_clear(struct target_record *record, const struct haul_error *reason,
                                      struct haul_error *error)
 {
@@ -641,5 +670,6 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     }
     record->reserved = false;
     const struct target_newcomer newcomer = newcomer_of(record);
-    return target_others_end_over(&newcomer, error);
+    enum haul_status status = target_others_end_over(&newcomer, error);
+    return status == HAUL_OK ? check_none_owned(record, error) : status;
 }

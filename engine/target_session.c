@@ -222,6 +222,10 @@ static void on_cleared(struct target_session *session, const struct target_event
     if (cleared && session->channel_up && session->told_to_abort) {
         target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
+    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it always will be */
+        target_refuse(session, &event->error);
+        return;
+    }
     target_enter(session, TARGET_ENDED, CLOCK_NEVER);
     (void)target_push(session, TARGET_ACTION_END);
 }
@@ -262,6 +266,7 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
         target_fail_with(session, HAUL_PROTOCOL, "Abort names other jobs out of place");
         return;
     }
+    session->told_of_jobs = names_jobs;
     session->begun = session->begun || names_jobs; /* there is something to clear */
     if (session->state == TARGET_CLEARING) {
         session->told_to_abort = true;

@@ -780,6 +780,25 @@ test_c6__source_set_back_to_before_its_decision__yields_again() {
     ended "$receiver_pid" 143
 }
 
+test_c7__set_back_and_given_up__the_target_refuses_to_forget() {
+    in_document C7 'haul send --db B --to A:PORT --overwrite'
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    set_back
+    run 0 "$haul" cancel --db source
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'set back to before its decision'
+    kill "$receiver_pid" 2>/dev/null || true
+    wait "$receiver_pid" 2>/dev/null || true
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
 # --- the document ---------------------------------------------------------------------------------
 
 test_document__every_state__has_a_test_here() {

@@ -16,6 +16,7 @@
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 #include "target_record_fixture.h"
+#include "version_record.h"
 
 static unsigned unreserved;
 
@@ -437,6 +438,29 @@ static void test_target_record_clear__source_only_tells_of_its_job__ended(void)
     finish();
 }
 
+/* Its source was set back to before its decision, and has given the job up. */
+static void test_target_record_clear__over_and_owned_here__mismatch(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    struct haul_error reason = {0};
+    start();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    memset(job, 1, sizeof(job));
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = job,
+                                      .peer = "source/1",
+                                      .plan = &record.plan,
+                                      .new_version = 1,
+                                      .epoch = 1};
+    check_status(version_record_move(record.target->store, &record.target->hooks, &move, &error),
+                 HAUL_OK);
+    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_MISMATCH);
+    leave();
+    finish();
+}
+
 static void test_target_record_note_over__cut_short__protocol(void)
 {
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
@@ -548,6 +572,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
     CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),
     CHECK_TEST(test_target_record_clear__source_only_tells_of_its_job__ended),
+    CHECK_TEST(test_target_record_clear__over_and_owned_here__mismatch),
     CHECK_TEST(test_target_record_note_over__cut_short__protocol),
     CHECK_TEST(test_target_record_look_up__attempt_that_was_given_up__fenced),
     CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),

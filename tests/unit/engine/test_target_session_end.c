@@ -476,7 +476,25 @@ static void test_target_session_event__abort_names_other_jobs_while_copying__pro
     finish();
 }
 
+/* One of them is owned here; the source would come for ever. */
+static void test_target_session_event__abort_names_a_job_that_owns__refused(void)
+{
+    struct message message;
+    start();
+    walk_to(TARGET_GREETED);
+    message_init(&message, MESSAGE_ABORT);
+    message.as.abort.jobs = message_bytes(slice_of("of sixteen bytes", 16));
+    feed_message(&message);
+    message_release(&message);
+    take_clear();
+    feed(TARGET_EVENT_CLEARED, HAUL_MISMATCH);
+    check(take_message(MESSAGE_REFUSED));
+    check_status(outcome()->status, HAUL_MISMATCH);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_target_session_event__abort_names_a_job_that_owns__refused),
     CHECK_TEST(test_target_session_event__block_came_damaged__kept_and_told),
     CHECK_TEST(test_target_session_event__aborted_and_not_cleared__in_silence),
     CHECK_TEST(test_target_session_event__abort_names_other_jobs_while_copying__protocol),
