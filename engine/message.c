@@ -6,6 +6,7 @@
 #include <pb_common.h>
 #include <pb_decode.h>
 #include <pb_encode.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -196,6 +197,16 @@ struct haul_slice message_slice(const pb_bytes_array_t *bytes)
 enum haul_status message_status(uint32_t value, enum haul_status otherwise)
 {
     return value != HAUL_OK && value < HAUL_STATUS_COUNT ? (enum haul_status)value : otherwise;
+}
+
+void message_error_text(const struct haul_error *error, char text[HAUL_ERROR_TEXT_BYTES_MAX])
+{
+    (void)snprintf(text, HAUL_ERROR_TEXT_BYTES_MAX, "%s", error->text);
+    if (error->call[0] != '\0' && error->code > 0) {
+        size_t size = strlen(text);
+        (void)snprintf(text + size, HAUL_ERROR_TEXT_BYTES_MAX - size, ": %s",
+                       strerror(error->code));
+    }
 }
 
 uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted)

@@ -100,6 +100,9 @@ struct haul_slice message_slice(const pb_bytes_array_t *bytes);
 /* A status that came over the wire; one that is unknown, or OK, is `otherwise`. */
 enum haul_status message_status(uint32_t value, enum haul_status otherwise);
 
+/* What is told of an error: its text and the system's reason, which is not in the text. */
+void message_error_text(const struct haul_error *error, char text[HAUL_ERROR_TEXT_BYTES_MAX]);
+
 /* Batches that the target holds durably; grows when an attempt has brought something. */
 uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted);
 

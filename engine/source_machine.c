@@ -2,7 +2,6 @@
 /* source_machine.c — actions, states, coming back, and the ends of a source session. */
 #include "source_machine.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "assertion.h"
@@ -72,7 +71,7 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
     }
     struct message *message = source_push_message(session, MESSAGE_ABORT);
     message->as.abort.status = (uint32_t)error->status;
-    (void)snprintf(message->as.abort.text, sizeof(message->as.abort.text), "%s", error->text);
+    message_error_text(error, message->as.abort.text);
     source_enter(session, SOURCE_ABORTING, source_answer_deadline(session, now_ns));
 }
 
@@ -97,7 +96,7 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
     source_thaw(session, now_ns);
     if (session->channel_up) {
         haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+        message_error_text(error, stop->text);
     }
     source_end(session);
 }

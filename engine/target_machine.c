@@ -51,7 +51,7 @@ void target_refuse(struct target_session *session, const struct haul_error *erro
     if (session->channel_up) {
         haul_control_Refused *refused = &target_push_message(session, MESSAGE_REFUSED)->as.refused;
         refused->status = (uint32_t)error->status;
-        (void)snprintf(refused->text, sizeof(refused->text), "%s", error->text);
+        message_error_text(error, refused->text);
         (void)snprintf(refused->hint, sizeof(refused->hint), "%s", error->hint);
     }
     target_end(session);
@@ -73,7 +73,7 @@ void target_clear(struct target_session *session, const struct haul_error *error
     if (session->channel_up && !session->told_to_abort) {
         haul_control_Abort *abort_message = &target_push_message(session, MESSAGE_ABORT)->as.abort;
         abort_message->status = (uint32_t)error->status;
-        (void)snprintf(abort_message->text, sizeof(abort_message->text), "%s", error->text);
+        message_error_text(error, abort_message->text);
         (void)snprintf(abort_message->hint, sizeof(abort_message->hint), "%s", error->hint);
     }
     session->cleared = true;
@@ -110,7 +110,7 @@ void target_say_stop(struct target_session *session, const struct haul_error *er
 {
     if (session->channel_up) {
         haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+        message_error_text(error, stop->text);
     }
 }
 
@@ -134,7 +134,7 @@ void target_keep_damaged(struct target_session *session, const struct haul_error
     session->kept = true;
     if (session->channel_up) {
         haul_control_Stop *stop = &target_push_message(session, MESSAGE_STOP)->as.stop;
-        (void)snprintf(stop->text, sizeof(stop->text), "%s", error->text);
+        message_error_text(error, stop->text);
         stop->damaged = true;
     }
     target_end(session);

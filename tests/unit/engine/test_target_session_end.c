@@ -3,6 +3,7 @@
  * abort, lost channel, cancel, failure, a peer that talks nonsense or falls silent. */
 #include "target_session.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -431,6 +432,19 @@ static void test_target_session_deadline_ns__after_plan__only_while_it_waits(voi
     }
 }
 
+static void test_target_session_event__system_says_why__the_source_is_told(void)
+{
+    struct target_event event = {.type = TARGET_EVENT_FAILED};
+    haul_error_set(&event.error, HAUL_IO, "open", EPERM, "cannot open a file");
+    start();
+    walk_to(TARGET_RECEIVING);
+    target_session_event(session, &event, now_ns);
+    if (take_message(MESSAGE_ABORT)) {
+        check_text(action.message.as.abort.text, "cannot open a file: Operation not permitted");
+    }
+    finish();
+}
+
 /* Whatever lasts is kept; the source is told why, and sends the rest again. */
 static void test_target_session_event__block_came_damaged__kept_and_told(void)
 {
@@ -495,6 +509,7 @@ static void test_target_session_event__abort_names_a_job_that_owns__refused(void
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__abort_names_a_job_that_owns__refused),
+    CHECK_TEST(test_target_session_event__system_says_why__the_source_is_told),
     CHECK_TEST(test_target_session_event__block_came_damaged__kept_and_told),
     CHECK_TEST(test_target_session_event__aborted_and_not_cleared__in_silence),
     CHECK_TEST(test_target_session_event__abort_names_other_jobs_while_copying__protocol),
