@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "database_open.h"
 #include "exit_code.h"
 #include "haul/store.h"
 #include "haul/text_escape.h"
@@ -158,7 +159,7 @@ static enum haul_status open_database(struct verify_run *run, const char *direct
                                        .families = run->given->families.names,
                                        .family_count = run->given->families.count,
                                        .log = &run->output->log};
-    return haul_rocks_store_open(directory, &rocks, store, error);
+    return database_open_to_read(directory, &rocks, store, error);
 }
 
 static enum haul_status scan_database(struct verify_run *run, const char *directory,
@@ -469,7 +470,7 @@ static int verify_ledger(struct verify_options *given, struct output *output)
     if (given->families.count > 0) {
         given->load.family = given->families.names[0];
     }
-    enum haul_status status = haul_rocks_store_open(given->database, &rocks, &store, &error);
+    enum haul_status status = database_open_to_read(given->database, &rocks, &store, &error);
     if (status == HAUL_OK) {
         status = load_check(&given->load, store, &checked, &error);
         store->ops->close(store);

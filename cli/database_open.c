@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -170,4 +171,38 @@ enum haul_status database_open(const char *directory, const struct haul_rocks_op
         name_holder(directory, error);
     }
     return status;
+}
+
+/* --- one that is written meanwhile ------------------------------------------------------------ */
+
+static bool may_be_a_race(enum haul_status status, const char *directory)
+{
+    bool looks_damaged = status == HAUL_CORRUPT || status == HAUL_STORE || status == HAUL_IO;
+    return looks_damaged && lock_holder(directory) != 0;
+}
+
+enum haul_status database_open_to_read(const char *directory,
+                                       const struct haul_rocks_options *options,
+                                       struct haul_store **store, struct haul_error *error)
+{
+    enum { ATTEMPTS_MAX = 20, SAME_MAX = 3, PAUSE_MS = 20 };
+    char before[HAUL_ERROR_TEXT_BYTES_MAX] = "";
+    unsigned same = 0;
+    for (unsigned i = 0; i < ATTEMPTS_MAX; i++) {
+        enum haul_status status = haul_rocks_store_open(directory, options, store, error);
+        if (!may_be_a_race(status, directory)) {
+            return status;
+        }
+        same = strcmp(error->text, before) == 0 ? same + 1 : 1;
+        if (same == SAME_MAX) {
+            return status; /* what stays is no race */
+        }
+        (void)snprintf(before, sizeof(before), "%s", error->text);
+        (void)poll(NULL, 0, PAUSE_MS);
+    }
+    (void)haul_error_set(error, HAUL_BUSY, NULL, 0,
+                         "the files of %s change faster than they can be opened", directory);
+    name_holder(directory, error);
+    haul_error_hint(error, "run it again when less is written there, or on a checkpoint of it");
+    return HAUL_BUSY;
 }

@@ -23,4 +23,12 @@ enum haul_status database_open(const char *directory, const struct haul_rocks_op
                                struct haul_store **store, struct output *output,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
+/* haul_rocks_store_open with read_only of a database that another process may write: a file that is
+ * removed while the database is opened looks like damage, so it is tried again while the answers
+ * differ. Errors: its; BUSY, which names the process. */
+enum haul_status database_open_to_read(const char *directory,
+                                       const struct haul_rocks_options *options,
+                                       struct haul_store **store,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif

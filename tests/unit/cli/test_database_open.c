@@ -43,6 +43,30 @@ static void end(void)
     check_equal(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+/* How many times a file is gone when RocksDB opens it. */
+static unsigned vanish_count;
+static bool stays_damaged; /* always the same */
+static unsigned open_count;
+
+enum haul_status __real_haul_rocks_store_open(const char *place,
+                                              const struct haul_rocks_options *options,
+                                              struct haul_store **store, struct haul_error *failed);
+enum haul_status __wrap_haul_rocks_store_open(const char *place,
+                                              const struct haul_rocks_options *options,
+                                              struct haul_store **store, struct haul_error *failed);
+
+enum haul_status __wrap_haul_rocks_store_open(const char *place,
+                                              const struct haul_rocks_options *options,
+                                              struct haul_store **store, struct haul_error *failed)
+{
+    unsigned number = open_count++;
+    if (number < vanish_count) {
+        return haul_error_set(failed, HAUL_CORRUPT, NULL, 0, "Can't access /%06u.sst",
+                              stays_damaged ? 7 : number);
+    }
+    return __real_haul_rocks_store_open(place, options, store, failed);
+}
+
 static enum haul_status open_it(const char *place, bool create)
 {
     const struct haul_rocks_options options = {.create_if_missing = create};
@@ -148,12 +172,51 @@ static void test_database_open__another_process_has_it__busy_and_its_number(void
     end();
 }
 
+static enum haul_status open_to_read(void)
+{
+    const struct haul_rocks_options options = {.read_only = true};
+    struct haul_store *store = NULL;
+    open_count = 0;
+    enum haul_status status = database_open_to_read(path, &options, &store, &error);
+    if (status == HAUL_OK) {
+        store->ops->close(store);
+    }
+    return status;
+}
+
+static void test_database_open_to_read__files_go_meanwhile__tried_again_while_it_differs(void)
+{
+    char number[40];
+    begin();
+    check_status(open_it(path, true), HAUL_OK);
+    vanish_count = 1;
+    check_status(open_to_read(), HAUL_CORRUPT); /* nobody has it: it is damaged */
+    check_equal(open_count, 1);
+    pid_t child = hold_lock();
+    vanish_count = 5;
+    check_status(open_to_read(), HAUL_OK);
+    check_equal(open_count, 6);
+    vanish_count = 1000;
+    check_status(open_to_read(), HAUL_BUSY);
+    (void)snprintf(number, sizeof(number), "process %ld (", (long)child);
+    check(strstr(error.text, number) != NULL && strstr(error.hint, "checkpoint") != NULL);
+    stays_damaged = true;
+    check_status(open_to_read(), HAUL_CORRUPT);
+    check_equal(open_count, 3);
+    stays_damaged = false;
+    vanish_count = 0;
+    check_equal(kill(child, SIGKILL), 0);
+    check(waitpid(child, NULL, 0) == child);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_database_open__new_one__made_with_its_last_directory_only),
     CHECK_TEST(test_database_open__a_file__not_found),
     CHECK_TEST(test_database_open__link_to_nowhere__not_found),
     CHECK_TEST(test_database_check__remains_of_either_kind__there),
     CHECK_TEST(test_database_open__another_process_has_it__busy_and_its_number),
+    CHECK_TEST(test_database_open_to_read__files_go_meanwhile__tried_again_while_it_differs),
 };
 
 CHECK_MAIN("database_open", tests)
