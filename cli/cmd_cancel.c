@@ -189,12 +189,29 @@ static enum haul_status end_one(const struct cancel_options *options, struct hau
     return status;
 }
 
+/* A source that gives up reads no records and writes none: its journals say all. */
+static bool is_about_sources(const struct cancel_options *options, const struct haul_job *jobs,
+                             size_t count)
+{
+    bool sources = true;
+    for (size_t i = 0; i < count; i++) {
+        sources = sources && (jobs[i].role == HAUL_JOB_SOURCE || !is_selected(options, &jobs[i]));
+    }
+    return sources;
+}
+
 /* Every job is tried; the first failure is the answer. */
 static enum haul_status give_up_all(const struct cancel_options *options,
                                     const struct haul_job *jobs, size_t count, size_t *cancelled,
                                     struct output *output, struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir};
+    static const char *const no_records[] = {"default"};
+    bool sources = is_about_sources(options, jobs, count);
+    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir,
+                                       .read_only = sources,
+                                       .keep_log = sources,
+                                       .families = no_records,
+                                       .family_count = sources ? 1 : 0};
     struct haul_store *store = NULL;
     enum haul_status status = database_open(options->database, &rocks, &store, output, error);
     for (size_t i = 0; i < count && store != NULL; i++) {

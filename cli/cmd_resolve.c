@@ -81,12 +81,16 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
+        /* The journal says all: no records are read. */
+        static const char *const no_records[] = {"default"};
         struct migration_work work = {.run = resolve_from,
                                       .options = &options,
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,
-                                      .read_only = true};
+                                      .read_only = true,
+                                      .families = no_records,
+                                      .family_count = 1};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

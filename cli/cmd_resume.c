@@ -121,7 +121,8 @@ static int run_resume(const struct command *command, int argc, char **argv)
                                       .peer = options.to,
                                       .wal_dir = options.wal_dir,
                                       .keep_log = true,
-                                      .read_only = true};
+                                      .read_only = true,
+                                      .families_of_jobs = true};
         exit_code = migration_run_store(options.database, &work, &output);
     }
     output_fini(&output);

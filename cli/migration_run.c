@@ -264,6 +264,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
                                        .flush_at_close = work->create,
                                        .families = work->families,
                                        .family_count = work->family_count,
+                                       .families_of_jobs = work->families_of_jobs,
                                        .log = &output->log};
     struct haul_store *store = NULL;
     status = database_open(directory, &rocks, &store, output, &error);

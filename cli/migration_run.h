@@ -33,6 +33,7 @@ struct migration_work {
     bool read_only;
     const char *const *families; /* with read_only: those that are opened; NULL: all */
     size_t family_count;
+    bool families_of_jobs; /* with read_only: only those of jobs that broke off */
 };
 
 /* Watch signals, open the database, run `work`, close. Failures are

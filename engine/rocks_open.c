@@ -17,6 +17,7 @@
 
 #include "feature_gate.h"
 #include "haul/job.h"
+#include "job_families.h"
 #include "log_links.h"
 #include "log_look.h"
 #include "log_rescue.h"
@@ -137,6 +138,28 @@ static struct feature_release this_release(void)
     return release;
 }
 
+/* Of those that are looked at, only what is to be opened stays. */
+static enum haul_status select_families(struct opening *opening, struct haul_error *error)
+{
+    const struct haul_rocks_options *options = opening->options;
+    struct manifest *manifest = &opening->look.manifest;
+    if (!options->read_only || (options->family_count == 0 && !options->families_of_jobs)) {
+        return HAUL_OK;
+    }
+    if (!options->families_of_jobs) {
+        manifest_select(manifest, options->families, options->family_count);
+        return HAUL_OK;
+    }
+    const char **names = NULL;
+    size_t count = 0;
+    enum haul_status status = job_families_read(opening->store->path, &names, &count, error);
+    if (status == HAUL_OK) {
+        manifest_select(manifest, names, count);
+        free(names);
+    }
+    return status;
+}
+
 static enum haul_status look(struct opening *opening, struct haul_error *error)
 {
     const struct store_look_options options = {.directory = opening->store->path,
@@ -147,9 +170,8 @@ static enum haul_status look(struct opening *opening, struct haul_error *error)
         haul_error_hint(error, "nothing was changed; restore a backup");
     }
     status = feature_gate_explain(&opening->look, &opening->release, status, error);
-    if (status == HAUL_OK && opening->options->read_only && opening->options->family_count > 0) {
-        manifest_select(&opening->look.manifest, opening->options->families,
-                        opening->options->family_count);
+    if (status == HAUL_OK) {
+        status = select_families(opening, error);
     }
     if (status == HAUL_OK) {
         status = feature_gate_check(&opening->look, &opening->release,

@@ -302,6 +302,50 @@ test_send__many_families__256_are_moved_and_more_refused() {
     moves
 }
 
+# 300 families and a job of two of them that broke off: every way out that `status` names is open.
+test_send__job_of_chosen_families_broke_off__resume_resolve_and_cancel_open_the_database() {
+    grep -q '^HAUL_SANITIZER:[A-Z]*=none' "$build/CMakeCache.txt" || skip 'hundreds of families: the plain build has them'
+    local commands=() i address
+    in_memory
+    for ((i = 0; i < 300; i++)); do
+        commands+=("family f$i")
+    done
+    "$maker" source "${commands[@]}" 'use f7' 'fill a 20000 200' 'use f254' 'fill b 10 10'
+    start_receiver "$work/recv.log" --db chosen --listen "$own_host:0"
+    address=$receiver_address
+    break_off
+    run 3 "$haul" send --db source --to "$address"
+    one_error '301 column families'
+    run 0 "$haul" cancel --db source
+    run 3 "$haul" cancel --db source
+    run 0 "$haul" resolve --db source --to "$address"
+    grep -q '1 job that are over' "$work/out" || fail 'the receiver was not told'
+    break_off
+    run 0 "$haul" resume --db source --to "$address" --transport tcp --json
+    equal "$(json .resumed)" true
+    kill "$receiver_pid"
+    end_process "$receiver_pid" || true
+    for i in f7 f254; do
+        family_of source "$i" >source.family
+        family_of chosen "$i" >chosen.family
+        diff source.family chosen.family || fail "$i reads differently"
+    done
+    run 3 "$haul" resume --db source --to "$address"
+    one_error 'no job'
+    run 3 "$haul" resolve --db source --to "$address"
+    one_error 'no job'
+}
+
+# break_off: a job of f7 and f254 is stopped in mid-copy.
+break_off() {
+    "$haul" send --db source --to "$receiver_address" --transport tcp --cf f7 --cf f254 --rate 1M \
+        --batch-min 64K --batch-max 64K >"$work/send.out" 2>"$work/send.err" &
+    sender=$!
+    sender_reaches '.running != null and .running.phase == "copying" and .running.records > 100'
+    kill "$sender"
+    ended "$sender" 143
+}
+
 # --- refused --------------------------------------------------------------------------------------
 
 test_send__entities__refused_by_key() {

@@ -242,6 +242,8 @@ struct haul_rocks_options {
     const struct haul_log *log; /* borrowed */
     const char *const *families; /* borrowed: with read_only, only these and "default" are opened */
     size_t family_count;         /* 0: all, and all have to be such as haul opens */
+    bool families_of_jobs; /* with read_only, instead of `families`: those that the source's
+                            * unfinished jobs name in their journals, and "default" */
 };
 
 /* Open with the options that the database itself has stored; a new one gets RocksDB's defaults.
