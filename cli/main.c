@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "exit_code.h"
@@ -118,6 +119,8 @@ int main(int argc, char **argv)
      * die. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
+    /* Files that their owner cannot open again are of use to nobody, RocksDB's own least of all. */
+    (void)umask(umask(S_IRWXU) & ~(mode_t)S_IRWXU);
     int exit_code = run(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EXIT_CODE_OK) {
         (void)fprintf(stderr, "haul: error: the result could not be written: check stdout\n");

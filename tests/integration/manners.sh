@@ -119,6 +119,17 @@ test_files__umask_of_nothing__directory_and_socket_are_the_owners_alone() {
     end_process "$receiver_pid" || true
 }
 
+test_files__umask_of_everything__their_owner_opens_them_again() {
+    make_database source 100
+    umask 0777
+    receive_once target
+    umask 0022 # the sockets of the harness
+    (umask 0777 && exec "$haul" send --db source --to "$receiver_address" --transport tcp -q)
+    received
+    equal "$(find source target -type d ! -perm -700 -o -type f ! -perm -600)" ''
+    equal "$(find target/haul -perm /077)" ''
+}
+
 test_files__haul_directory_is_a_link__nothing_is_followed() {
     make_database target 10
     mkdir elsewhere
