@@ -532,7 +532,10 @@ enum haul_status instance_check_store(struct haul_store *store, struct haul_erro
 {
     char directory[PATH_BYTES_MAX];
     struct instance_place place;
-    enum haul_status status = place_of(store, directory, &place, error);
+    enum haul_status status = haul_place_check(store, error);
+    if (status == HAUL_OK) {
+        status = place_of(store, directory, &place, error);
+    }
     return status == HAUL_OK ? instance_check(&place, error) : status;
 }
 
@@ -553,7 +556,10 @@ enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTIT
     struct instance_place place;
     struct instance instance;
     struct instance_view view;
-    enum haul_status status = place_of(store, directory, &place, error);
+    enum haul_status status = haul_place_check(store, error);
+    if (status == HAUL_OK) {
+        status = place_of(store, directory, &place, error);
+    }
     if (status == HAUL_OK) {
         status = instance_check(&place, error);
     }
@@ -596,7 +602,8 @@ void instance_note(struct haul_store *store)
     struct instance_place place;
     struct instance instance;
     struct haul_error ignored;
-    if (place_of(store, directory, &place, &ignored) == HAUL_OK) {
+    if (haul_place_check(store, &ignored) == HAUL_OK &&
+        place_of(store, directory, &place, &ignored) == HAUL_OK) {
         sync_first(store, &place);
         (void)run_change(&place, note, &instance, &ignored);
     }

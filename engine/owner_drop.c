@@ -176,7 +176,10 @@ static enum haul_status clear_locked(struct haul_store *store, const char *direc
                                      struct haul_error *error)
 {
     const struct owner_pieces one = {.items = piece, .count = 1};
-    enum haul_status status = check_released(store, directory, piece, error);
+    enum haul_status status = haul_place_check(store, error);
+    if (status == HAUL_OK) {
+        status = check_released(store, directory, piece, error);
+    }
     if (status == HAUL_OK) {
         status = check_jobs(store, &one, error);
     }

@@ -50,6 +50,8 @@ enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *datab
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
     }
     store->attached = true;
+    rocks_place_follow(store);
+    rocks_place_note(store);
     store->db = database->db;
     store->features = database->features;
     store->features_context = database->context;

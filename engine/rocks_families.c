@@ -137,10 +137,15 @@ static enum haul_status reopen(struct rocks_store *store, const struct rocks_fam
 {
     struct rocks_family before = store->families[0];
     bool anew = strcmp(before.family.comparator, family->family.comparator) != 0;
+    enum haul_status status = rocks_place_check(&store->base, error);
+    if (status != HAUL_OK) {
+        rocksdb_options_destroy(family->options);
+        return status;
+    }
     close_only_family(store);
     store->families[0] = *family;
     bool removed = false;
-    enum haul_status status = anew ? make_anew(store, &removed, error) : HAUL_OK;
+    status = anew ? make_anew(store, &removed, error) : HAUL_OK;
     if (status == HAUL_OK) {
         status = rocks_open_handles(store, error);
     }

@@ -541,12 +541,14 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     if (opening == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for an open");
     }
+    rocks_place_follow(store);
     opening->store = store;
     opening->options = options;
     opening->release = this_release();
     bool found = false;
     enum haul_status status = look_for_database(store->path, &found, error);
     if (status == HAUL_OK && found) {
+        rocks_place_note(store);
         status = rocks_stored_read(store->path, &store->stored, error);
         if (status == HAUL_OK) {
             status = prepare(opening, error);
@@ -560,6 +562,7 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     }
     if (status == HAUL_OK) {
         status = open_prepared(opening, error);
+        rocks_place_note(store);
     }
     store_look_close(&opening->look);
     free(opening->options_text);
@@ -650,7 +653,10 @@ static void drop_unused_instance(const struct rocks_store *store, const char *fo
 
 void rocks_tidy(struct rocks_store *store)
 {
-    if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
+    struct haul_error ignored;
+    if (rocks_place_check(&store->base, &ignored) != HAUL_OK) {
+        store->lock.made_file = false; /* what is there is another database's */
+    } else if (store->wal_dir[0] != '\0' && database_lock_regain(&store->lock)) {
         char folder[ROCKS_PATH_BYTES_MAX];
         tidy(store->path, store->wal_dir, store->archives_itself);
         (void)snprintf(folder, sizeof(folder), "%s/haul", store->path);

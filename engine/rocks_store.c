@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "key_range.h"
 #include "raw_batch.h"
@@ -334,7 +335,8 @@ enum haul_status rocks_flush_family(struct rocks_store *store, const struct rock
 static enum haul_status store_flush(struct haul_store *base, struct haul_error *error)
 {
     struct rocks_store *store = rocks_of(base);
-    enum haul_status status = store->lost ? rocks_lost(store, error) : HAUL_OK;
+    enum haul_status status =
+        store->lost ? rocks_lost(store, error) : rocks_place_check(base, error);
     for (size_t i = 0; i < store->family_count && status == HAUL_OK; i++) {
         status = rocks_flush_family(store, &store->families[i], error);
     }
@@ -414,6 +416,9 @@ static void store_close(struct haul_store *base)
     rocksdb_writeoptions_destroy(store->write_options_no_wal);
     (void)pthread_rwlock_destroy(&store->families_lock);
     (void)pthread_mutex_destroy(&store->ingest_lock);
+    if (store->place_fd >= 0) {
+        (void)close(store->place_fd);
+    }
     free(store->path);
     free(store);
 }
@@ -423,6 +428,7 @@ static const struct haul_store_ops rocks_store_ops = {
     .features = store_features,
     .identity = store_identity,
     .directory = store_directory,
+    .place_check = rocks_place_check,
     .families = store_families,
     .family_create = rocks_family_create,
     .family_create_like = rocks_family_create_like,
@@ -473,6 +479,7 @@ struct rocks_store *rocks_store_create(const char *path)
     }
     store->base.ops = &rocks_store_ops;
     store->lock.fd = -1;
+    store->place_fd = -1;
     store->path = path_copy;
     store->write_options = rocksdb_writeoptions_create();
     store->write_options_no_wal = rocksdb_writeoptions_create();

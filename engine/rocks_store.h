@@ -16,7 +16,8 @@
  *   rocks_takeover.c options of families, from and for another database
  *   rocks_families.c making column families
  *   rocks_receive.c  what would drop or change received records
- *   rocks_send.c     what cannot be read faithfully */
+ *   rocks_send.c     what cannot be read faithfully
+ *   rocks_place.c    is the path still the directory that was opened? */
 #ifndef HAUL_ROCKS_STORE_H
 #define HAUL_ROCKS_STORE_H
 
@@ -58,6 +59,7 @@ struct rocks_store {
     bool unchosen; /* when opened, one family, and of its options nobody had chosen any */
     bool lost;     /* closed to be made anew, and could not be opened again */
     struct database_lock lock;
+    int place_fd; /* rocks_place.c's: the directory that was opened; -1: none */
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
     bool keeps_log;
@@ -163,6 +165,15 @@ void rocks_tidy(struct rocks_store *store);
  * for writing. Errors: IO. */
 enum haul_status rocks_sync_files(struct rocks_store *store,
                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* --- rocks_place.c ---------------------------------------------------------------------------- */
+
+/* Before the open: `store->path` without symbolic links, which may be switched later. */
+void rocks_place_follow(struct rocks_store *store);
+/* Remember the directory that the path names now, once. */
+void rocks_place_note(struct rocks_store *store);
+enum haul_status rocks_place_check(struct haul_store *base,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 #define ROCKS_BYTEWISE "leveldb.BytewiseComparator"
 

@@ -181,7 +181,10 @@ enum haul_status rocks_table_ingest(struct haul_store *base, uint32_t family_id,
 {
     struct rocks_store *store = rocks_of(base);
     const struct rocks_family *family = NULL;
-    enum haul_status status = rocks_family(store, family_id, &family, error);
+    enum haul_status status = rocks_place_check(base, error);
+    if (status == HAUL_OK) {
+        status = rocks_family(store, family_id, &family, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

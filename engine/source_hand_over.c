@@ -230,6 +230,10 @@ static void on_undecided(struct source_session *session, const struct haul_error
                     error->status == HAUL_NO_MEMORY;
     bool lost = !session->channel_up || end_reason_is_path(before.status);
     session->decision_asked = false;
+    if (error->status == HAUL_NOT_FOUND && before.status == HAUL_OK) {
+        source_end_kept(session, error, now_ns); /* the database is elsewhere now, with its job */
+        return;
+    }
     if (!may_pass || (before.status != HAUL_OK && !lost) || before.status == HAUL_CANCELLED) {
         source_abort_job(session, before.status == HAUL_OK ? error : &before, true, now_ns);
         return;

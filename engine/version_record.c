@@ -29,6 +29,11 @@ enum haul_status haul_directory_too_long(struct haul_error *error)
     return HAUL_INVALID;
 }
 
+enum haul_status haul_place_check(struct haul_store *store, struct haul_error *error)
+{
+    return store->ops->place_check == NULL ? HAUL_OK : store->ops->place_check(store, error);
+}
+
 const struct file_calls *haul_files_of(const struct haul_store *store)
 {
     return store->ops->files == NULL ? NULL : store->ops->files(store);
@@ -294,12 +299,22 @@ static enum haul_status record_move(struct ownership *ownership, const struct ve
     return status;
 }
 
-/* An ownership_change: the context is a struct version_move. */
+struct moving {
+    struct haul_store *store;
+    const struct version_move *move;
+};
+
+/* An ownership_change: the context is a struct moving. */
 static enum haul_status change_record(void *context, struct ownership *ownership,
                                       struct haul_error *error)
 {
-    const struct version_move *move = context;
+    const struct moving *moving = context;
+    const struct version_move *move = moving->move;
     const char *family = "";
+    enum haul_status status = haul_place_check(moving->store, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     if (ownership_moved(ownership, move->job, act_of(move)) != NULL) {
         return HAUL_OK; /* before; writing the record again makes it sure */
     }
@@ -308,7 +323,7 @@ static enum haul_status change_record(void *context, struct ownership *ownership
     if (part != NULL) {
         return refuse_released(ownership, part, family, HAUL_FENCED, error);
     }
-    enum haul_status status = record_move(ownership, move);
+    status = record_move(ownership, move);
     if (status == HAUL_LIMIT) {
         haul_error_set(error, status, NULL, 0,
                        "the ownership record of this database has too many separate ranges");
@@ -337,30 +352,36 @@ enum haul_status version_record_move(struct haul_store *store, const struct haul
                                      const struct version_move *move, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
+    enum haul_status status = haul_place_check(store, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     if (hooks->version_get != NULL) {
         /* On the target the decision was the source's: its version binds us, whatever ours is. */
         return move->outcome == VERSION_RELEASED ? compare_hook(hooks, move, error) : HAUL_OK;
     }
-    enum haul_status status = directory_of(store, directory, error);
+    status = directory_of(store, directory, error);
     if (status != HAUL_OK) {
         return status;
     }
     const struct file_calls *calls = haul_files_of(store);
-    void *context = (void *)(uintptr_t)move;
+    struct moving moving = {.store = store, .move = move};
     return move->waits_briefly ? ownership_update_within(calls, directory, move->wait_max_ms,
-                                                         change_record, context, error)
-                               : ownership_update(calls, directory, change_record, context, error);
+                                                         change_record, &moving, error)
+                               : ownership_update(calls, directory, change_record, &moving, error);
 }
 
 enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
                                          const struct version_move *move, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
-    if (hooks->version_get != NULL) {
-        return HAUL_OK;
+    struct moving moving = {.store = store, .move = move};
+    enum haul_status status = haul_place_check(store, error);
+    if (status != HAUL_OK || hooks->version_get != NULL) {
+        return status;
     }
-    enum haul_status status = directory_of(store, directory, error);
+    status = directory_of(store, directory, error);
     return status == HAUL_OK ? ownership_rehearse(haul_files_of(store), directory, change_record,
-                                                  (void *)(uintptr_t)move, error)
+                                                  &moving, error)
                              : status;
 }

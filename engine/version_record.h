@@ -17,6 +17,9 @@
 /* Where journals, ownership and staging files of a store lie: `<directory>/haul`. False: the path
  * is too long. */
 bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes);
+/* Is that directory still the opened database's? Errors: NOT_FOUND. */
+enum haul_status haul_place_check(struct haul_store *store,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
 /* The error of a database whose path haul does not take. Returns INVALID. */
 enum haul_status haul_directory_too_long(struct haul_error *error);
 /* The calls that reach them; NULL: the system's. */

@@ -179,4 +179,61 @@ test_target__sender_killed__goes_on() {
     silent 'anew'
 }
 
+# --- the path of a database that is in use --------------------------------------------------------
+
+# start_slowly DIR: a sender, met while it copies.
+start_slowly() {
+    "$maker" source 'fill k 6000 1000' flush
+    receive
+    "$haul" send --db "$1" --to "$address" --transport tcp --rate 3M --json >"$work/out" 2>"$work/err" </dev/null &
+    sender=$!
+    sender_reaches '.running.durable_records >= 0'
+}
+
+# The usual "current" link is switched to the next database.
+test_path__link_switched_while_it_sends__decided_where_it_was_opened() {
+    "$maker" other 'fill k 10 1000' flush
+    ln -s source current
+    start_slowly current
+    ln -sfn other current
+    ended "$sender" 0
+    stop_receiver
+    same source target
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || { cat "$work/out"; fail 'source gave nothing'; }
+    run 0 "$haul" owner --db other
+    ! grep -q 'given away' "$work/out" || { cat "$work/out"; fail 'other gave'; }
+    [[ ! -e other/haul/ownership ]] || fail 'a record in the other database'
+}
+
+test_path__link_switched_while_it_receives__arrives_where_it_was_opened() {
+    "$maker" source 'create x' 'fill k 6000 1000' flush
+    "$maker" target 'create x'
+    "$maker" other 'fill k 10 1000' flush
+    ln -s target current
+    receive_into current "$own_host:0" --table-size 1M
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 3M --json >"$work/out" 2>"$work/err" \
+        </dev/null &
+    sender=$!
+    sender_reaches '.running.durable_records >= 0'
+    ln -sfn other current
+    ended "$sender" 0
+    stop_receiver
+    reads_alike
+    equal "$(records_of other)" 10
+}
+
+# What has the path now is a copy, with a record and a journal of its own.
+test_path__copy_in_the_place_of_the_source__decides_nothing() {
+    start_slowly source
+    mv source moved
+    cp -a moved source
+    ended "$sender" 3
+    one_error 'no longer the directory of the database that was opened'
+    [[ ! -e source/haul/ownership && ! -e moved/haul/ownership ]] || fail 'decided'
+    rm -rf source
+    mv moved source
+    goes_on
+}
+
 run_tests

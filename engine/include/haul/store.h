@@ -85,6 +85,10 @@ struct haul_store_ops {
     const char *(*identity)(const struct haul_store *store);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
+    /* Is what directory() names still the directory that was opened? Asked before what must not
+     * meet another database: a decision above all. NULL: nobody moves it. Thread: any.
+     * Errors: NOT_FOUND (moved, mounted over). */
+    enum haul_status (*place_check)(struct haul_store *store, struct haul_error *error);
     /* How files below directory() are reached. NULL: by the system's calls. */
     const struct file_calls *(*files)(const struct haul_store *store);
 

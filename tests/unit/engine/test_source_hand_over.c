@@ -260,6 +260,19 @@ static void test_source_hand_over_on_decided__fenced__aborted(void)
     source_session_destroy(session);
 }
 
+/* What is at the path now is another database: the job stays with the one that was opened. */
+static void test_source_hand_over_on_decided__database_moved__unfreezes_and_keeps(void)
+{
+    bool resume = false;
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_NOT_FOUND, start_ns + 5);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check(sends(MESSAGE_STOP, &resume));
+    check(!source_session_is_decided(session));
+    check_status(source_session_outcome(session)->status, HAUL_NOT_FOUND);
+    source_session_destroy(session);
+}
+
 static void test_source_hand_over_on_decided__not_now_and_path_lost__comes_back(void)
 {
     walk_to_deciding(start_ns + 4);
@@ -363,6 +376,7 @@ static void test_source_hand_over_on_decided__stopped_meanwhile__is_finished(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends),
+    CHECK_TEST(test_source_hand_over_on_decided__database_moved__unfreezes_and_keeps),
     CHECK_TEST(test_source_hand_over_on_decided__stopped_meanwhile__is_finished),
     CHECK_TEST(test_source_hand_over_on_prepared__asked_to_read_and_did_not__no_decision),
     CHECK_TEST(test_source_hand_over_check_deadline__draining__unfreezes_at_freeze_max),
