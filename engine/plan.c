@@ -105,6 +105,13 @@ static enum haul_status check_readable(const struct plan *plan, struct haul_stor
                : store->ops->send_check(store, ids, plan->family_count, error);
 }
 
+/* `error` has its text: what is too much for one job is not for several. */
+static enum haul_status too_many(struct haul_error *error)
+{
+    haul_error_hint(error, "move them in several jobs: fewer ranges or column families each");
+    return HAUL_UNSUPPORTED;
+}
+
 static int compare_ranges(const void *a, const void *b)
 {
     return slice_compare(key_range_start(a), key_range_start(b));
@@ -159,8 +166,9 @@ static enum haul_status make_ranges(struct plan *plan, const struct haul_source_
     size_t count = options->range_count == 0 ? 1 : options->range_count;
     const struct haul_range *ranges = options->range_count == 0 ? &everything : options->ranges;
     if (count > HAUL_RANGE_COUNT_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "%zu ranges; at most %d", count,
-                              HAUL_RANGE_COUNT_MAX);
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%zu ranges; at most %d", count,
+                       HAUL_RANGE_COUNT_MAX);
+        return too_many(error);
     }
     plan->ranges = calloc(count, sizeof(*plan->ranges));
     if (plan->ranges == NULL) {
@@ -186,8 +194,9 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
                                    struct haul_slice end, struct haul_error *error)
 {
     if (plan->stream_count == PLAN_STREAM_COUNT_MAX) {
-        return haul_error_set(error, HAUL_LIMIT, NULL, 0, "the plan has more than %d streams",
-                              PLAN_STREAM_COUNT_MAX);
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "the plan has more than %d streams",
+                       PLAN_STREAM_COUNT_MAX);
+        return too_many(error);
     }
     struct plan_stream *stream = &plan->streams[plan->stream_count];
     enum haul_status status = key_range_init(&stream->range, start, end);
@@ -366,12 +375,11 @@ static enum haul_status check_bounds(const struct plan *plan, struct haul_error 
     if (bytes <= PLAN_BOUNDS_BYTES_MAX) {
         return HAUL_OK;
     }
-    haul_error_set(error, HAUL_LIMIT, NULL, 0,
+    haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                    "the bounds of %zu ranges in %zu column families take %zu bytes of the plan; "
                    "at most %d",
                    plan->range_count, plan->family_count, bytes, PLAN_BOUNDS_BYTES_MAX);
-    haul_error_hint(error, "move them in several jobs: fewer ranges or column families each");
-    return HAUL_LIMIT;
+    return too_many(error);
 }
 
 enum haul_status plan_make(struct plan *plan, struct haul_store *store,

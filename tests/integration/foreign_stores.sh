@@ -336,6 +336,16 @@ test_send__job_of_chosen_families_broke_off__resume_resolve_and_cancel_open_the_
     one_error 'no job'
 }
 
+test_send__more_ranges_than_a_job_has__refused_with_the_way_out() {
+    local ranges=() i
+    "$maker" source 'put a 1'
+    for ((i = 1000; i < 2025; i++)); do
+        ranges+=(--range "$i:$i~")
+    done
+    run 3 "$haul" send --db source --dry-run "${ranges[@]}"
+    one_error '1025 ranges; at most 1024: move them in several jobs'
+}
+
 # break_off: a job of f7 and f254 is stopped in mid-copy.
 break_off() {
     "$haul" send --db source --to "$receiver_address" --transport tcp --cf f7 --cf f254 --rate 1M \

@@ -165,19 +165,20 @@ static void test_plan_make__longest_bound_and_one_more__ok_and_invalid(void)
     close_all();
 }
 
-static void test_plan_make__more_ranges_than_allowed__limit(void)
+static void test_plan_make__more_ranges_than_allowed__unsupported(void)
 {
     open_fixture();
     struct haul_range *ranges = calloc(HAUL_RANGE_COUNT_MAX + 1, sizeof(*ranges));
     struct haul_source_options options = {.ranges = ranges,
                                           .range_count = HAUL_RANGE_COUNT_MAX + 1};
-    check_status(make(&options, 0), HAUL_LIMIT);
+    check_status(make(&options, 0), HAUL_UNSUPPORTED);
+    check(strstr(error.hint, "several jobs") != NULL);
     check_empty(&plan);
     free(ranges);
     close_all();
 }
 
-static void test_plan_make__more_streams_than_allowed__limit(void)
+static void test_plan_make__more_streams_than_allowed__unsupported(void)
 {
     open_fixture();
     (void)rocks_fixture_family(&fixture, "fourth");
@@ -191,7 +192,7 @@ static void test_plan_make__more_streams_than_allowed__limit(void)
         ranges[i].end = i + 1 < HAUL_RANGE_COUNT_MAX ? slice_of(bounds[i + 1], 4) : none;
     }
     struct haul_source_options options = {.ranges = ranges, .range_count = HAUL_RANGE_COUNT_MAX};
-    check_status(make(&options, 0), HAUL_LIMIT); /* 5 families x 1024 ranges */
+    check_status(make(&options, 0), HAUL_UNSUPPORTED); /* 5 families x 1024 ranges */
     check(strstr(error.text, "4096") != NULL);
     check_empty(&plan);
     close_all();
@@ -300,7 +301,7 @@ static void test_plan_make__many_long_cuts__as_many_as_a_message_holds(void)
     close_all();
 }
 
-static void test_plan_make__more_bounds_than_a_message_holds__limit(void)
+static void test_plan_make__more_bounds_than_a_message_holds__unsupported(void)
 {
     static uint8_t bounds[64][PLAN_RANGE_KEY_BYTES_MAX];
     static struct haul_range ranges[63];
@@ -314,7 +315,7 @@ static void test_plan_make__more_bounds_than_a_message_holds__limit(void)
                                         slice_of(bounds[i + 1], sizeof(bounds[i]))};
     }
     struct haul_source_options options = {.ranges = ranges, .range_count = 63};
-    check_status(make(&options, 0), HAUL_LIMIT);
+    check_status(make(&options, 0), HAUL_UNSUPPORTED);
     check(strstr(error.text, "63 ranges in 3 column families") != NULL);
     check_empty(&plan);
     close_all();
@@ -664,14 +665,14 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_make__overlapping_ranges__invalid),
     CHECK_TEST(test_plan_make__range_that_ends_before_it_starts__invalid),
     CHECK_TEST(test_plan_make__longest_bound_and_one_more__ok_and_invalid),
-    CHECK_TEST(test_plan_make__more_ranges_than_allowed__limit),
-    CHECK_TEST(test_plan_make__more_streams_than_allowed__limit),
+    CHECK_TEST(test_plan_make__more_ranges_than_allowed__unsupported),
+    CHECK_TEST(test_plan_make__more_streams_than_allowed__unsupported),
     CHECK_TEST(test_plan_make__much_data__streams_cover_the_range_without_a_hole),
     CHECK_TEST(test_plan_make__little_or_much__parts_of_a_fitting_size),
     CHECK_TEST(test_plan_make__keys_with_a_long_common_part__fewer_streams),
     CHECK_TEST(test_plan_make__long_keys_that_differ_early__short_cuts),
     CHECK_TEST(test_plan_make__many_long_cuts__as_many_as_a_message_holds),
-    CHECK_TEST(test_plan_make__more_bounds_than_a_message_holds__limit),
+    CHECK_TEST(test_plan_make__more_bounds_than_a_message_holds__unsupported),
     CHECK_TEST(test_plan_make__range_ends_at_a_table_file__one_stream),
     CHECK_TEST(test_plan_make__range_of_a_reverse_family__unsupported),
     CHECK_TEST(test_plan_from_message__sound__equal_to_what_was_sent),
