@@ -106,7 +106,7 @@ abort_cells() {
             done
         done
     done
-    for at in 4 5; do
+    for at in 6 7; do
         cell "abort/sender/pwrite-$at" cancelled_call "$at"
     done
 }

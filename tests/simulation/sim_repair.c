@@ -90,6 +90,9 @@ static struct repair needed(struct sim_world *world, struct sim_host *host)
     struct repair repair = {.verb = host->copied ? SIM_VERB_FORGET
                                     : adopts     ? SIM_VERB_ADOPT
                                                  : SIM_VERB_STATUS};
+    if (repair.verb == SIM_VERB_FORGET) { /* from then on it owns what lies in it */
+        repair.contested = sim_owner_forget_risk(host);
+    }
     for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         if (!job->readable) {
