@@ -246,6 +246,7 @@ static enum haul_status nothing_to_cancel(const struct cancel_options *options, 
                        options->database);
         haul_error_hint(error, "`haul status --db %s` lists those that there are", word);
     } else {
+        haul_rocks_store_tidy(options->database); /* what a job that is gone could not take away */
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", options->database);
         haul_error_hint(error, "nothing is to be done");
     }

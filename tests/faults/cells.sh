@@ -167,9 +167,11 @@ finish() {
 }
 
 # clear_left: a side that could not remove its socket has said so, and the next command there does it; so has
-# one that could not remove its staging directory, which is empty.
+# one that could not remove its staging directory, which is empty, and a source that could not read its own
+# jobs, and so has kept the second names of its log.
 clear_left() {
     local side log
+    [[ ! -e source/haul/log-links ]] || "$haul" cancel --db source >/dev/null 2>&1 || true
     ! grep -q 'the staging directory .* stays' recv.log || [[ ! -d target/haul/staging ]] || rmdir target/haul/staging
     for side in source target; do
         log=recv.log
