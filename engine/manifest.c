@@ -427,9 +427,8 @@ static bool is_foreign_name(const char *name)
     return !text;
 }
 
-/* What CURRENT says. Errors: NOT_FOUND, CORRUPT, UNSUPPORTED (foreign), IO. */
-static enum haul_status find_manifest(const char *directory, char *path, size_t path_size_bytes,
-                                      struct haul_error *error)
+enum haul_status manifest_find(const char *directory, char *path, size_t path_size_bytes,
+                               struct haul_error *error)
 {
     char current[4096];
     char name[64] = "";
@@ -513,7 +512,7 @@ enum haul_status manifest_read(const char *directory, struct manifest *manifest,
     struct reading reading = {.manifest = manifest};
     memset(manifest, 0, sizeof(*manifest));
     file_path[0] = '\0';
-    enum haul_status status = find_manifest(directory, file_path, file_path_size_bytes, error);
+    enum haul_status status = manifest_find(directory, file_path, file_path_size_bytes, error);
     if (status == HAUL_OK && !add_family(manifest, 0, slice_of("default", 7))) {
         status = haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0, "no memory for a manifest");
     }

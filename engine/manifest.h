@@ -53,4 +53,8 @@ enum haul_status manifest_read(const char *directory, struct manifest *manifest,
 void manifest_select(struct manifest *manifest, const char *const *names, size_t count);
 void manifest_fini(struct manifest *manifest);
 
+/* The file that CURRENT names. Errors: NOT_FOUND, CORRUPT, UNSUPPORTED (foreign), IO. */
+enum haul_status manifest_find(const char *directory, char *path, size_t path_size_bytes,
+                               struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif
