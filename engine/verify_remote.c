@@ -85,9 +85,10 @@ static void call_read(void *context, struct haul_error *error)
     error->status = verify_reader_next(&remote->reader, &remote->steps.steps, remote->chunk, error);
 }
 
+/* The reader is the worker's while a call is under way: that is asked first. */
 static void read_on(struct verify_remote *remote)
 {
-    bool wanted = remote->ours_begun && !remote->reader.ended && !remote->call.under_way &&
+    bool wanted = remote->ours_begun && !remote->call.under_way && !remote->reader.ended &&
                   verify_compare_waiting(&remote->compare, VERIFY_OURS) < WAITING_MAX;
     if (wanted) {
         call_steps_begin(&remote->steps);
