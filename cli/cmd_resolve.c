@@ -104,7 +104,8 @@ const struct command command_resolve = {
     .details = "When 'haul send' ended with exit code 10, or was killed behind its decision, the\n"
                "receiver owns the ranges by the record of this database, and may not know it yet.\n"
                "Start 'haul recv' on its database again, then run this. When nothing was decided,\n"
-               "the receiver learns which jobs are over, and clears what it has of them.\n"
+               "the receiver learns which jobs are over, and clears what it has of them. When it\n"
+               "owns by one of them, this database was set back, and records it again.\n"
                "\n"
                "Example:\n"
                "  haul resolve --db /data/a --to 10.0.0.7:7447\n",

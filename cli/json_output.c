@@ -381,6 +381,8 @@ void json_output_migration(const char *command, const struct haul_result *result
     set_count(document, "new_version", result->new_version);
     set_count(document, "retries", result->retries);
     set_count(document, "told_jobs", result->told_count);
+    set_count(document, "yielded_jobs", result->yielded_count);
+    set(document, "warning", text_or_null(result->warning));
     set_count(document, "links", result->link_count);
     set_count(document, "crc_errors", result->crc_errors);
     set(document, "load", load_object(load));

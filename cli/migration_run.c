@@ -91,6 +91,11 @@ static void print_summary(const struct haul_result *result, const struct migrati
                      result->told_count, result->told_count == 1 ? "" : "s");
         return;
     }
+    if (result->yielded_count > 0) {
+        (void)printf("the receiver owns the ranges of %u job%s, and so does the record say now\n",
+                     result->yielded_count, result->yielded_count == 1 ? "" : "s");
+        return;
+    }
     (void)haul_text_escape(result->fallback_reason, strlen(result->fallback_reason), reason,
                            sizeof(reason));
     human_bytes((double)figures->bytes, bytes);

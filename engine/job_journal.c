@@ -119,6 +119,7 @@ static enum haul_status keep_aborted(struct job_journals *found, const struct jo
     memcpy(left->id, journal_job_id(journal), sizeof(left->id));
     memcpy(left->peer, state->peer, sizeof(left->peer));
     memcpy(left->peer_address, state->peer_address, sizeof(left->peer_address));
+    left->epoch = state->snapshot_count;
     return HAUL_OK;
 }
 

@@ -40,6 +40,7 @@ struct job_left {
     uint8_t id[HAUL_JOB_BYTES];
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": not recorded */
     char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
+    uint64_t epoch; /* attempts of the source */
 };
 
 /* All jobs of a store and role that are not DONE. Zeroed: none. */

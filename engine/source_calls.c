@@ -54,6 +54,8 @@ static void call_bind(void *context, struct haul_error *error)
     error->status = source_record_bind(&job->record, peer->identity, &job->plan, error);
     if (error->status == HAUL_OK && peer->owns && source_record_is_undecided(&job->record)) {
         error->status = source_job_yield(job, &peer->version, error);
+    } else if (error->status == HAUL_OK && job->record.asks) {
+        error->status = source_record_nothing_in_doubt(&job->record, error);
     } else if (error->status == HAUL_OK) {
         error->status = source_job_check_again(job, error);
     }

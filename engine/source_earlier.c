@@ -50,7 +50,7 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
     const struct journal_state *state = journal_state(journal);
     uint64_t ignored = 0;
     *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
-    return state->phase == JOURNAL_PHASE_FROZEN
+    return state->outcome == JOURNAL_OPEN
                ? version_record_released(store, journal_job_id(journal), decided, &ignored, error)
                : HAUL_OK;
 }
@@ -236,26 +236,24 @@ enum haul_status source_earlier_bind(struct source_earlier *earlier, const char 
     return status;
 }
 
-/* One that this process has open is dropped as it is; NULL: it has not. */
-static struct journal *take_open(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES])
+enum haul_status source_earlier_take(struct source_earlier *earlier,
+                                     const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                     struct haul_error *error)
 {
     for (size_t i = 0; i < earlier->left_over.count; i++) {
         if (memcmp(journal_job_id(earlier->left_over.journals[i]), job, HAUL_JOB_BYTES) == 0) {
-            return job_journals_take(&earlier->left_over, i);
+            *journal = job_journals_take(&earlier->left_over, i);
+            return HAUL_OK;
         }
     }
-    return NULL;
+    return job_journal_open_existing(earlier->source->store, JOURNAL_SOURCE, job, journal, error);
 }
 
 static enum haul_status drop_told(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
                                   struct haul_error *error)
 {
-    struct journal *journal = take_open(earlier, job);
-    enum haul_status status = HAUL_OK;
-    if (journal == NULL) {
-        status =
-            job_journal_open_existing(earlier->source->store, JOURNAL_SOURCE, job, &journal, error);
-    }
+    struct journal *journal = NULL;
+    enum haul_status status = source_earlier_take(earlier, job, &journal, error);
     if (status == HAUL_OK) {
         status = source_earlier_drop(journal, HAUL_CANCELLED, "superseded by a new job", error);
     }

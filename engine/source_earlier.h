@@ -30,7 +30,8 @@ void source_earlier_fini(struct source_earlier *earlier);
 enum haul_status source_earlier_find(struct source_earlier *earlier,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Was the job decided, by its journal or by the ownership record? Errors: those of the record,
+/* Was the job decided, by its journal or by the ownership record? Either may have been set back to
+ * before the decision, and the other one knows. Errors: those of the record,
  * which says nothing then: neither may the job be given up, nor gone on with. */
 enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
@@ -39,6 +40,11 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
                                               const struct plan *plan,
                                               struct haul_error *error) HAUL_MUST_CHECK;
+/* The journal of a job that was not decided, whether this process has it open or not; the caller
+ * closes it. Errors: those of job_journal_open_existing. */
+enum haul_status source_earlier_take(struct source_earlier *earlier,
+                                     const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Has another job handed over the range of this one? */
 bool source_earlier_is_overtaken(const struct source_earlier *earlier,
                                  const struct journal *journal);

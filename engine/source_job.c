@@ -262,11 +262,17 @@ enum haul_status source_job_yield(struct source_job *job, const struct version_c
                                   struct haul_error *error)
 {
     /* A register outside haul counts the hand-over itself; a counter has to pass the target's. */
+    enum haul_status status = job->options.resolve ? read_version(job, error) : HAUL_OK;
     bool counts = !job->version.authoritative && !theirs->authoritative;
-    enum haul_status status =
-        counts ? version_claim_check_theirs(&job->version, theirs, error) : HAUL_OK;
+    if (status == HAUL_OK && counts) {
+        status = version_claim_check_theirs(&job->version, theirs, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
     uint64_t next = counts ? version_claim_next(&job->version, theirs) : job->plan.old_version + 1;
-    return status == HAUL_OK ? source_record_yield(&job->record, &job->plan, next, error) : status;
+    return job->record.only_tells ? source_record_yield_left(&job->record, next, error)
+                                  : source_record_yield(&job->record, &job->plan, next, error);
 }
 
 enum haul_status source_job_released(struct source_job *job, struct haul_error *error)

@@ -46,7 +46,8 @@ enum haul_status source_job_check_again(const struct source_job *job,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* The target owns the ranges by this job, which is not decided here: this database was set back to
  * an earlier state, for only its decision makes a target own. The decision is recorded again;
- * `resolve` does the rest. Errors: those of source_record_yield, and VERSION. */
+ * `resolve` does the rest; while it runs, the job is finished.
+ * Errors: those of source_record_yield or source_record_yield_left, and VERSION. */
 enum haul_status source_job_yield(struct source_job *job, const struct version_claim *theirs,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 /* The hand-over is at its end. Errors: those of source_record_released. */

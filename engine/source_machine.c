@@ -118,9 +118,9 @@ bool source_may_retry(const struct source_session *session, const struct haul_er
 {
     /* Whoever comes while another job runs, or while strangers crowd at the door, waits for his
      * turn; a receiver that is not there at all is worth a look at the command line. */
-    bool known = session->proposed || session->decided || session->options.only_tells ||
-                 session->figures.retries > 0 || error->status == HAUL_BUSY ||
-                 error->status == HAUL_CLOSED;
+    bool tells = session->options.only_tells && !session->options.asks;
+    bool known = session->proposed || session->decided || tells || session->figures.retries > 0 ||
+                 error->status == HAUL_BUSY || error->status == HAUL_CLOSED;
     return known && source_may_wait(session, error, now_ns);
 }
 

@@ -487,6 +487,20 @@ static void fill_families(struct source_migration *source, struct haul_result *r
     }
 }
 
+/* This database was set back, and what was written to it since then is nowhere else. */
+static void note_yielded(struct source_migration *source, struct haul_result *result)
+{
+    result->yielded_count = source->job.record.yielded && result->status == HAUL_OK ? 1 : 0;
+    if (result->yielded_count == 0) {
+        return;
+    }
+    (void)snprintf(result->warning, sizeof(result->warning),
+                   "this database was set back to before it gave the ranges away: what was written "
+                   "here since is not at the receiver; compare with `haul verify --to` before "
+                   "`haul drop`");
+    haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s", result->warning);
+}
+
 static void fill_result(struct source_migration *source)
 {
     struct haul_result *result = &source->base.result;
@@ -505,6 +519,7 @@ static void fill_result(struct source_migration *source)
     result->told_count = source->job.record.only_tells && result->status == HAUL_OK
                              ? (uint32_t)source->job.record.earlier.told_count
                              : 0;
+    note_yielded(source, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
     result->crc_errors = figures.crc_errors;
@@ -626,6 +641,7 @@ static enum haul_status create_session(struct source_migration *source, struct h
         .continued = source->job.record.continued,
         .decided = source->job.options.resolve && !source->job.record.only_tells,
         .only_tells = source->job.record.only_tells,
+        .asks = source->job.record.asks,
     };
     memcpy(options.job, source->job.record.job, HAUL_JOB_BYTES);
     memcpy(source->base.result.job, source->job.record.job, HAUL_JOB_BYTES);

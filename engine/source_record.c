@@ -65,6 +65,9 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
                                          error);
         plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
     }
+    if (status == HAUL_OK && state->phase != JOURNAL_PHASE_FROZEN) {
+        status = source_record_frozen(record, error); /* set back to before it */
+    }
     return status == HAUL_OK ? append_decision(record, plan, true, error) : status;
 }
 
@@ -78,11 +81,38 @@ static enum haul_status nothing_in_doubt(const struct job_journals *left, struct
         return HAUL_NOT_FOUND;
     }
     journal_name_format(JOURNAL_SOURCE, journal_job_id(left->journals[0]), name);
-    haul_error_hint(error,
-                    "%s is not decided: `haul resume` goes on with it, or `haul cancel` gives it "
-                    "up, and `haul resolve` then tells its target",
-                    name);
+    haul_error_hint(error, "%s is not decided: `haul resume` goes on with it", name);
     return HAUL_NOT_FOUND;
+}
+
+enum haul_status source_record_nothing_in_doubt(const struct source_record *record,
+                                                struct haul_error *error)
+{
+    return nothing_in_doubt(&record->earlier.left_over, error);
+}
+
+static void take_left(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES],
+                      uint64_t epoch)
+{
+    memcpy(record->job, job, HAUL_JOB_BYTES);
+    record->only_tells = true;
+    record->epoch = epoch == 0 ? 1 : epoch;
+}
+
+/* By its own records this database owns what the job was to move. Only its target knows whether
+ * they are older than the decision; one that was never met owns nothing. */
+static enum haul_status adopt_open(struct source_record *record, struct haul_error *error)
+{
+    const struct job_journals *left = &record->earlier.left_over;
+    for (size_t i = 0; i < left->count; i++) {
+        const struct journal_state *state = journal_state(left->journals[i]);
+        if (state->peer[0] != '\0') {
+            take_left(record, journal_job_id(left->journals[i]), state->snapshot_count);
+            record->asks = true;
+            return HAUL_OK;
+        }
+    }
+    return nothing_in_doubt(left, error);
 }
 
 /* The first job, of those that were given up, whose target may be at the other end. */
@@ -90,20 +120,24 @@ static enum haul_status adopt_aborted(struct source_record *record, struct haul_
 {
     struct source_earlier *earlier = &record->earlier;
     const struct job_journals *left = &earlier->left_over;
+    const struct journal_state *state = NULL;
     const uint8_t *job = NULL;
     source_earlier_abort_overtaken(earlier);
     for (size_t i = 0; i < left->count; i++) {
         const struct journal *journal = left->journals[i];
-        bool over = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
-        job = over ? journal_job_id(journal) : job;
+        if (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
+            state = journal_state(journal);
+            job = journal_job_id(journal);
+        }
     }
-    job = left->aborted_count > 0 ? left->aborted[0].id : job;
+    if (left->aborted_count > 0) {
+        take_left(record, left->aborted[0].id, left->aborted[0].epoch);
+        return HAUL_OK;
+    }
     if (job == NULL) {
-        return nothing_in_doubt(left, error);
+        return adopt_open(record, error);
     }
-    memcpy(record->job, job, HAUL_JOB_BYTES);
-    record->only_tells = true;
-    record->epoch = 1;
+    take_left(record, job, state->snapshot_count);
     return HAUL_OK;
 }
 
@@ -164,7 +198,8 @@ enum haul_status source_record_bind(struct source_record *record, const char *id
     if (status == HAUL_OK) {
         status = source_earlier_bind(&record->earlier, identity, resolves ? NULL : plan, error);
     }
-    if (status == HAUL_OK && record->only_tells && record->earlier.told_count == 0) {
+    bool tells = record->only_tells && !record->asks;
+    if (status == HAUL_OK && tells && record->earlier.told_count == 0) {
         status = nothing_to_tell(record, error);
     }
     return status;
@@ -351,10 +386,9 @@ enum haul_status source_record_unfrozen(struct source_record *record, struct hau
                : HAUL_OK;
 }
 
-enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
-                                      uint32_t wait_max_ms, struct haul_error *error)
+static enum haul_status give_away(struct source_record *record, const struct plan *plan,
+                                  uint32_t wait_max_ms, struct haul_error *error)
 {
-    const struct haul_hooks *hooks = &record->source->hooks;
     const struct version_move move = {.outcome = VERSION_RELEASED,
                                       .job = record->job,
                                       .peer = record->peer,
@@ -366,13 +400,19 @@ enum haul_status source_record_decide(struct source_record *record, const struct
                                       .wait_max_ms = wait_max_ms,
                                       .records = record->moved.count,
                                       .bytes = record->moved.bytes};
+    return version_record_move(record->source->store, &record->source->hooks, &move, error);
+}
+
+enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
+                                      uint32_t wait_max_ms, struct haul_error *error)
+{
     /* Without a register of the embedder's the change of the ownership record is the decision, and
      * the journal repeats it, which RELEASED makes durable; with one, the journal's record is. */
-    enum haul_status status = version_record_move(record->source->store, hooks, &move, error);
+    enum haul_status status = give_away(record, plan, wait_max_ms, error);
     if (status != HAUL_OK) {
         return status;
     }
-    bool is_the_decision = hooks->version_get != NULL;
+    bool is_the_decision = record->source->hooks.version_get != NULL;
     status = append_decision(record, plan, is_the_decision, error);
     if (status == HAUL_OK || !is_the_decision) {
         return HAUL_OK;
@@ -384,7 +424,8 @@ enum haul_status source_record_decide(struct source_record *record, const struct
 
 bool source_record_is_undecided(const struct source_record *record)
 {
-    return record->journal != NULL && journal_state(record->journal)->outcome != JOURNAL_COMMIT;
+    return record->only_tells || (record->journal != NULL &&
+                                  journal_state(record->journal)->outcome != JOURNAL_COMMIT);
 }
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
@@ -428,6 +469,60 @@ static enum haul_status finish_committed(struct journal *journal, struct haul_er
         return job_journal_finish(journal, error);
     }
     journal_close(journal);
+    return status;
+}
+
+/* A commit never follows an abort in a journal: the ownership record alone says it. */
+static enum haul_status yield_aborted(struct source_record *record, const struct plan *plan,
+                                      struct haul_error *error)
+{
+    if (record->source->hooks.version_get == NULL) {
+        return give_away(record, plan, YIELD_WAIT_MAX_MS, error);
+    }
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "the target owns the ranges by a job that was given up here");
+    haul_error_hint(error, "the embedder's own register has to give them away");
+    return HAUL_MISMATCH;
+}
+
+/* The target has finished, and waits for nothing. */
+static enum haul_status yield_journal(struct source_record *record, uint64_t new_version,
+                                      struct haul_error *error)
+{
+    struct plan plan;
+    enum haul_status status = job_journal_read_plan(record->journal, &plan, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    plan.new_version = new_version;
+    bool aborted = journal_state(record->journal)->phase == JOURNAL_PHASE_ABORTED;
+    status = aborted ? yield_aborted(record, &plan, error)
+                     : source_record_yield(record, &plan, new_version, error);
+    plan_fini(&plan);
+    if (status == HAUL_OK) {
+        struct journal *journal = record->journal;
+        record->journal = NULL;
+        status = aborted ? source_earlier_drop(journal, HAUL_CANCELLED, "", error)
+                         : finish_committed(journal, error);
+    }
+    return status;
+}
+
+enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
+                                          struct haul_error *error)
+{
+    enum haul_status status =
+        source_earlier_take(&record->earlier, record->job, &record->journal, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    record->earlier.told_count = 0; /* the others are told another time */
+    status = job_journal_is_bound_to(record->journal, record->peer)
+                 ? yield_journal(record, new_version, error)
+                 : nothing_to_tell(record, error);
+    record->yielded = status == HAUL_OK;
+    journal_close(record->journal);
+    record->journal = NULL;
     return status;
 }
 

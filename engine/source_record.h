@@ -29,6 +29,8 @@ struct source_record {
     bool peer_differs;                  /* from the one that the job was begun with */
     struct digest moved;                /* of everything, before the decision; for the history */
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
+    bool asks;       /* only_tells, and `job` is open: does its target own already? */
+    bool yielded;    /* only_tells, and it does: the hand-over is recorded here, and finished */
 };
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source);
@@ -38,8 +40,9 @@ void source_record_fini(struct source_record *record);
 enum haul_status source_record_find(struct source_record *record,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* For resolve: take over the job that was decided, and `plan` is filled in; or, when there is none,
- * those that were given up and whose target does not know yet (`only_tells`).
- * Errors: NOT_FOUND (neither), and those of journals. */
+ * those that were given up and whose target does not know yet (`only_tells`); or one that is open,
+ * and has met a target (`asks`): this database may have been set back to before its decision.
+ * Errors: NOT_FOUND (none), and those of journals. */
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -80,13 +83,22 @@ enum haul_status source_record_unfrozen(struct source_record *record,
 enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
                                       uint32_t wait_max_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Has the job a journal without a decision to commit? */
+/* Has the job a journal without a decision to commit? So has each that only tells. */
 bool source_record_is_undecided(const struct source_record *record);
 /* FROZEN and the decision to commit at `new_version`, of a job that its target has finished
  * already. Errors: those of source_record_decide; the job is then undecided, or IN_DOUBT. */
 enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
                                      uint64_t new_version,
                                      struct haul_error *error) HAUL_MUST_CHECK;
+/* For resolve, `only_tells`: the target owns by the job, and does not wait for anything. The
+ * hand-over is recorded at `new_version`, and the journal goes (`yielded`). Errors: MISMATCH (the
+ * job is bound to another database, or was given up, and only the embedder's register can give the
+ * ranges away), and those of source_record_decide and of journals. */
+enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
+/* `asks`, and the target does not own. Returns NOT_FOUND: the job is as it was. */
+enum haul_status source_record_nothing_in_doubt(const struct source_record *record,
+                                                struct haul_error *error);
 /* RELEASED, durably. */
 enum haul_status source_record_released(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;

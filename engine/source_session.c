@@ -43,7 +43,8 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
         memcpy(hello->secret.bytes, options->source.secret.data, hello->secret.size);
     }
     hello->retry_ms = options->retry_max_ms;
-    hello->resume = session->proposed || options->continued || session->decided;
+    hello->resume = session->proposed || options->continued || session->decided ||
+                    options->only_tells; /* what has it of the job? */
     source_enter(session, SOURCE_GREETING, source_answer_deadline(session, now_ns));
 }
 
@@ -180,6 +181,9 @@ static void on_bound(struct source_session *session, const struct source_event *
         source_abort_job(session, &event->error, true, now_ns);
     } else if (session->decided) {
         source_hand_over_on_welcome(session, now_ns);
+    } else if (session->options.only_tells && owned) {
+        memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
+        source_end(session);
     } else if (session->options.only_tells) {
         send_jobs(session, event->jobs);
     } else {

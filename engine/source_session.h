@@ -116,6 +116,7 @@ struct source_session_options {
     bool continued;        /* the job was begun by an earlier run */
     bool decided;          /* resolve: the decision to commit was made by an earlier run */
     bool only_tells;       /* resolve: nothing was decided, the target learns which jobs are over */
+    bool asks;             /* only_tells, and no job is over: does the target own by one? */
 };
 
 struct source_session;

@@ -519,14 +519,42 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
                : HAUL_OK;
 }
 
-/* The embedder is asked first of all, but not for other ranges than it knows the job by. */
+/* A source gives up only what it has not decided, and nothing else makes us own. */
+static enum haul_status check_none_owned(const struct target_record *record,
+                                         struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
+        const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
+        char name[JOURNAL_NAME_BYTES_MAX];
+        bool owned = false;
+        status = was_owned(record, job, &owned, error);
+        if (status == HAUL_OK && owned) {
+            journal_name_format(JOURNAL_SOURCE, job, name);
+            status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                                    "this database owns the ranges of %s: the source was set back "
+                                    "to before its decision, and has given the job up",
+                                    name);
+            haul_error_hint(error, "write to them here only; `haul resolve` on the source records "
+                                   "that; to move them back: `haul send` from here with "
+                                   "--overwrite");
+        }
+    }
+    return status;
+}
+
+/* The embedder is asked before anything is done, but not for other ranges than it knows the job by,
+ * nor for a source that does not know what it gave. */
 static enum haul_status check_plan(struct target_record *record, struct plan *plan,
                                    struct haul_error *error)
 {
     bool same = !record->resumed || plan_equal(&record->plan, plan);
-    enum haul_status status = same ? reserve(record, plan, error)
+    enum haul_status status = same ? check_none_owned(record, error)
                                    : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                                                     "the job's plan is not the one that was begun");
+    if (status == HAUL_OK) {
+        status = reserve(record, plan, error);
+    }
     if (status != HAUL_OK) {
         plan_fini(plan);
         return status;
@@ -625,29 +653,6 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         status = job_journal_finish(record->journal, error);
         record->journal = NULL;
         instance_note(record->target->store);
-    }
-    return status;
-}
-
-/* A source gives up only what it has not decided, and nothing else makes us own. */
-static enum haul_status check_none_owned(const struct target_record *record,
-                                         struct haul_error *error)
-{
-    enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
-        const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
-        char name[JOURNAL_NAME_BYTES_MAX];
-        bool owned = false;
-        status = was_owned(record, job, &owned, error);
-        if (status == HAUL_OK && owned) {
-            journal_name_format(JOURNAL_SOURCE, job, name);
-            status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                                    "this database owns the ranges of %s: the source was set back "
-                                    "to before its decision, and has given the job up",
-                                    name);
-            haul_error_hint(error, "write to them here only; to move them back: `haul send` from "
-                                   "here with --overwrite");
-        }
     }
     return status;
 }

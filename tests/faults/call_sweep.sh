@@ -58,7 +58,7 @@ commands=(
     'status --db source --json'
     'cancel --db source --json'
     'resume --db source --to 127.0.0.1:1 --retry 1ms --json'
-    'resolve --db source --to 127.0.0.1:1 --json'
+    'resolve --db source --to 127.0.0.1:1 --retry 1ms --json'
     'bench link --transport tcp --both 127.0.0.1:0 --seconds 1 --json'
     'send --db source --prefix p --range a:b --cf default --to 127.0.0.1:1 --retry 1ms --overwrite --json'
 )

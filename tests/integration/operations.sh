@@ -780,8 +780,36 @@ test_c6__source_set_back_to_before_its_decision__yields_again() {
     ended "$receiver_pid" 143
 }
 
-test_c7__set_back_and_given_up__the_target_refuses_to_forget() {
-    in_document C7 'haul send --db B --to A:PORT --overwrite'
+# Its target is asked: nobody needs to know that it was set back.
+test_c6__set_back_and_resolved__yields_at_once() {
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    set_back
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .yielded_jobs "$work/out")" 1
+    jq -e '.warning | test("haul verify --to")' "$work/out" >/dev/null || fail 'no warning'
+    no_job source
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'the hand-over is not recorded'
+}
+
+# It is asked too when the job is open and nobody was set back; the receiver waits on.
+test_c6__open_and_resolved__stays_as_it_is() {
+    start_copy
+    kill_and_reap "$sender"
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'not decided: .haul resume. goes on with it'
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_c7__set_back_and_given_up__the_record_says_so_again() {
+    in_document C7 'haul resolve --db A --to B:PORT'
     local journal
     undecided
     run 0 "$haul" resume --db source --to "$front" --transport tcp
@@ -789,14 +817,34 @@ test_c7__set_back_and_given_up__the_target_refuses_to_forget() {
     set_back
     run 0 "$haul" cancel --db source
     receive
-    run 3 "$haul" resolve --db source --to "$front"
-    one_error 'set back to before its decision'
-    kill "$receiver_pid" 2>/dev/null || true
-    wait "$receiver_pid" 2>/dev/null || true
+    # A new job does not make the target forget by what it owns.
+    send 3 --range 0x01:0x02
+    one_error 'set back to before its decision.*haul resolve'
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'two owners'
     receive source
     run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
     ended "$receiver_pid" 0
     same source target
+}
+
+# The record of the hand-over is there, and the journal is older.
+test_c6__journal_older_than_the_record__decided_all_the_same() {
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    cp source/haul/ownership kept
+    set_back
+    cp kept source/haul/ownership
+    run 10 "$haul" cancel --db source
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
 }
 
 # --- the document ---------------------------------------------------------------------------------

@@ -254,6 +254,7 @@ struct haul_result {
     enum haul_lane lane;
     uint32_t retries;
     uint32_t told_count;   /* resolve: jobs that are over, of which the target has nothing left */
+    uint32_t yielded_count; /* resolve: jobs by which the target owns, found out and recorded now */
     uint32_t link_count;   /* data links in use at the end */
     double write_pause_ms; /* freeze to release */
     uint64_t lag_bytes_at_freeze;
@@ -266,6 +267,7 @@ struct haul_result {
     /* What a family of the target keeps of its own. Borrowed from the migration. */
     const struct haul_option_difference *option_differences;
     size_t option_difference_count;
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at, of a job that ended well; or "" */
 };
 
 struct haul_migration;

@@ -430,6 +430,102 @@ static void test_source_record_yield__undecided_job__decided_as_before(void)
     rocks_fixture_close(&source);
 }
 
+/* What `resolve` finds and does when the target says that it owns by job 3. */
+static void yield_left(bool asks)
+{
+    struct plan ignored = {.family_count = 0};
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
+    check(record.only_tells);
+    check_equal(record.asks, asks);
+    check_status(source_record_bind(&record, "id", &ignored, &error), HAUL_OK);
+    check(source_record_is_undecided(&record));
+    check_status(source_record_yield_left(&record, 7, &error), HAUL_OK);
+    check(record.yielded);
+    struct haul_error outcome = {.status = HAUL_OK};
+    source_record_end(&record, &(struct source_ending){.outcome = &outcome, .was_accepted = true});
+    source_record_fini(&record);
+    options.resolve = false;
+    check_equal(job_count(), 0);
+}
+
+static void test_source_record_yield_left__open_or_given_up__recorded_and_finished(void)
+{
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        struct version_claim version;
+        struct plan plan;
+        open_source(&plan);
+        source_record_init(&record, &options);
+        memset(record.job, 3, sizeof(record.job));
+        check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+        check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+        if (given_up != 0) {
+            check_status(source_earlier_abort(record.journal, HAUL_CANCELLED, "", &error), HAUL_OK);
+        }
+        source_record_fini(&record);
+        yield_left(given_up == 0);
+        check_status(version_record_check(source.store, &options.hooks, &plan, &error),
+                     HAUL_MISMATCH);
+        check_status(version_record_get(source.store, &options.hooks, &version, &error), HAUL_OK);
+        check_equal(version.version, 7);
+        plan_fini(&plan);
+        rocks_fixture_close(&source);
+    }
+}
+
+/* Another database answers, which cannot own by a job that it has never met. */
+static void test_source_record_yield_left__of_another_target__not_found_and_stays(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+    source_record_fini(&record);
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "stranger", &plan, &error), HAUL_OK);
+    check_status(source_record_yield_left(&record, 7, &error), HAUL_NOT_FOUND);
+    check(!record.yielded);
+    source_record_fini(&record);
+    options.resolve = false;
+    check_equal(job_count(), 1);
+    check_status(version_record_check(source.store, &options.hooks, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
+/* The ownership record says that the job was decided, and the journal is older than that. */
+static void test_source_record_adopt__journal_was_set_back__decided(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
+    struct plan plan;
+    struct plan adopted = {.family_count = 0};
+    open_source(&plan);
+    begin_and_die(3, &plan, false);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = job,
+                                      .peer = "id",
+                                      .plan = &plan,
+                                      .new_version = 5,
+                                      .epoch = 1};
+    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    check_status(source_record_give_up(source.store, job, &error), HAUL_IN_DOUBT);
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &adopted, &error), HAUL_OK);
+    check(!record.only_tells);
+    check_equal(adopted.new_version, 5);
+    source_record_fini(&record);
+    options.resolve = false;
+    plan_fini(&adopted);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
 /* --- a register of the embedder's: the journal is the decision -------------------------------- */
 
 enum { SEED_COUNT = 20, SWEEP_CALLS_MAX = 64 };
@@ -633,6 +729,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_bind__aborted_without_a_peer__told_of),
     CHECK_TEST(test_source_record_bind__overtaken_and_of_another_target__aborted),
     CHECK_TEST(test_source_record_yield__undecided_job__decided_as_before),
+    CHECK_TEST(test_source_record_yield_left__open_or_given_up__recorded_and_finished),
+    CHECK_TEST(test_source_record_yield_left__of_another_target__not_found_and_stays),
+    CHECK_TEST(test_source_record_adopt__journal_was_set_back__decided),
     CHECK_TEST(test_source_record_bind__only_tells_of_an_overtaken_job__told_of),
     CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),

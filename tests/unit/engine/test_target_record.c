@@ -536,7 +536,7 @@ static void test_target_record_check__records_in_a_family_of_nobody_else__not_em
 
 /* It commits between the look-up of another job and its plan: its source has decided, whatever is
  * said of it now. */
-static void test_target_record_check__over_is_said_of_a_committed_job__busy(void)
+static void test_target_record_check__over_is_said_of_a_committed_job__mismatch(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     start();
@@ -554,8 +554,9 @@ static void test_target_record_check__over_is_said_of_a_committed_job__busy(void
     record = second;
     memset(job, 1, sizeof(job));
     check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check_status(check_range("m", "n", true), HAUL_BUSY);
-    check(strstr(error.text, "COMMITTED") != NULL);
+    check_status(check_range("m", "n", true), HAUL_MISMATCH);
+    check(strstr(error.text, "source-0101") != NULL);
+    check(strstr(error.hint, "haul resolve") != NULL);
     leave();
     check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
     check_equal(job_count(), 1);
@@ -564,7 +565,7 @@ static void test_target_record_check__over_is_said_of_a_committed_job__busy(void
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__records_in_a_family_of_nobody_else__not_empty),
-    CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__busy),
+    CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__mismatch),
     CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
     CHECK_TEST(test_target_record_check__not_empty__nothing_is_touched),
     CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),
