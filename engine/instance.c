@@ -109,6 +109,22 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
     return HAUL_OK;
 }
 
+/* Of a file in which one bit has turned over, what it was: its checksum tells up to four of them
+ * apart. Zeroed: nobody knows. */
+static void mend(uint8_t *data, size_t size, struct instance *instance)
+{
+    enum haul_status status = HAUL_CORRUPT;
+    for (size_t bit = 0; size == INSTANCE_FILE_BYTES && bit < 8 * size; bit++) {
+        data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        status = decode(slice_of(data, size), instance);
+        data[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        if (status == HAUL_OK) {
+            return;
+        }
+    }
+    memset(instance, 0, sizeof(*instance));
+}
+
 static void format_name(const struct instance *instance, char name[HAUL_IDENTITY_BYTES_MAX])
 {
     (void)snprintf(name, HAUL_IDENTITY_BYTES_MAX, "%.*s/%016" PRIx64, IDENTITY_DIGITS_MAX,
@@ -152,6 +168,18 @@ static bool is_moved(const struct file_identity *made, const struct file_identit
     return made->inode != now->inode || born_elsewhere;
 }
 
+/* What is read is what was written; CORRUPT: as far as it can be mended. A newer format is none
+ * that is mended into this one. Errors: CORRUPT, VERSION. */
+static enum haul_status decode_or_mend(uint8_t *data, size_t size, struct instance *instance)
+{
+    enum haul_status status = decode(slice_of(data, size), instance);
+    if (status == HAUL_OK) {
+        return HAUL_OK;
+    }
+    mend(data, size, instance);
+    return instance->id != 0 ? HAUL_CORRUPT : status;
+}
+
 /* The file and what it is now. Errors: NOT_FOUND, CORRUPT, VERSION, NO_MEMORY, IO. */
 static enum haul_status read_file(const struct instance_place *place, struct instance *instance,
                                   struct file_identity *now, struct haul_error *error)
@@ -178,7 +206,7 @@ static enum haul_status read_file(const struct instance_place *place, struct ins
         free(data);
         return haul_error_set(error, status, "read", code, "cannot read %s", path);
     }
-    status = status == HAUL_LIMIT ? HAUL_CORRUPT : decode(slice_of(data, size), instance);
+    status = status == HAUL_LIMIT ? HAUL_CORRUPT : decode_or_mend(data, size, instance);
     free(data);
     if (status == HAUL_VERSION) {
         haul_error_set(error, status, NULL, 0, "%s was written by a newer haul", path);
@@ -241,7 +269,7 @@ static enum instance_state judge(const struct instance_place *place,
     return is_set_back(place, instance) ? INSTANCE_RESET : INSTANCE_SAME;
 }
 
-/* `*instance` is meaningful unless NONE or DAMAGED. */
+/* `*instance` is meaningful unless NONE, or DAMAGED without an id. */
 static enum haul_status look(const struct instance_place *place, struct instance *instance,
                              enum instance_state *state, struct haul_error *error)
 {
@@ -472,12 +500,20 @@ static bool take_progress(const struct instance_place *place, struct instance *i
     return written || listed;
 }
 
+/* What peers know stays, and the rest is found out anew; without an id one is drawn. */
+static void keep_id(struct instance *instance)
+{
+    *instance = (struct instance){.id = instance->id};
+}
+
 /* An instance_change. Where it is called nothing is recorded, unless the state is SAME or NONE. */
 static bool make_or_keep(const struct instance_place *place, enum instance_state state,
                          struct instance *instance)
 {
     /* RESET: another maker was faster, and has seen a later write. */
-    if (state != INSTANCE_SAME && state != INSTANCE_RESET) {
+    if (state == INSTANCE_DAMAGED) {
+        keep_id(instance);
+    } else if (state != INSTANCE_SAME && state != INSTANCE_RESET) {
         memset(instance, 0, sizeof(*instance));
     }
     bool further = take_progress(place, instance);
@@ -498,12 +534,9 @@ static bool note(const struct instance_place *place, enum instance_state state,
 static bool rebind(const struct instance_place *place, enum instance_state state,
                    struct instance *instance)
 {
-    if (state == INSTANCE_DAMAGED || state == INSTANCE_NONE) {
-        memset(instance, 0, sizeof(*instance));
-    }
-    take_identity(place, instance);
-    instance->sequence = 0; /* what it has come to is not known to be durable */
-    instance->manifest = (struct manifest_progress){0};
+    (void)state;
+    keep_id(instance);
+    take_identity(place, instance); /* what it has come to is not known to be durable */
     return true;
 }
 
@@ -511,6 +544,72 @@ enum haul_status instance_adopt(const struct instance_place *place, struct haul_
 {
     struct instance instance;
     return run_change(place, rebind, &instance, error);
+}
+
+/* --- holding and removing --------------------------------------------------------------------- */
+
+/* Errors: those of lock_temporary, and of durable_file_path. */
+static enum haul_status lock_file(const struct instance_place *place, int *lock_fd,
+                                  struct haul_error *error)
+{
+    char temporary[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(place->directory, "instance.tmp", temporary, error);
+    return status == HAUL_OK ? lock_temporary(place, temporary, lock_fd, error) : status;
+}
+
+static void unlock_file(const struct instance_place *place, int lock_fd)
+{
+    const struct file_calls *calls = calls_of(place);
+    char temporary[DURABLE_FILE_PATH_BYTES_MAX];
+    struct haul_error ignored;
+    if (durable_file_path(place->directory, "instance.tmp", temporary, &ignored) == HAUL_OK) {
+        (void)calls->unlink(calls->context, temporary);
+    }
+    (void)calls->close(calls->context, lock_fd);
+}
+
+/* Errors: BUSY (there is one), those of journal_directory_list. */
+static enum haul_status check_no_journal(const struct instance_place *place,
+                                         struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status =
+        journal_directory_list(place->calls, place->directory, &entries, &count, error);
+    free(entries);
+    if (status != HAUL_OK || count == 0) {
+        return status;
+    }
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "a job has begun meanwhile");
+    haul_error_hint(error, "run the command again when it is over");
+    return HAUL_BUSY;
+}
+
+static enum haul_status remove_locked(const struct instance_place *place, struct haul_error *error)
+{
+    const struct file_calls *calls = calls_of(place);
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = check_no_journal(place, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(place->directory, "instance", path, error);
+    }
+    if (status == HAUL_OK && calls->unlink(calls->context, path) != 0 && errno != ENOENT) {
+        int code = errno;
+        status = haul_error_set(error, durable_file_status(code), "unlink", code,
+                                "cannot remove %s", path);
+    }
+    return status == HAUL_OK ? durable_file_sync_directory(calls, place->directory, error) : status;
+}
+
+enum haul_status instance_remove(const struct instance_place *place, struct haul_error *error)
+{
+    int lock_fd = -1;
+    enum haul_status status = lock_file(place, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = remove_locked(place, error);
+        unlock_file(place, lock_fd);
+    }
+    return status;
 }
 
 /* --- stores ----------------------------------------------------------------------------------- */
@@ -594,6 +693,75 @@ void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX])
     }
     const char *identity = store->ops->identity(store);
     (void)snprintf(name, HAUL_IDENTITY_BYTES_MAX, "%s", identity[0] == '\0' ? "unnamed" : identity);
+}
+
+/* Only the folder is of interest. */
+static enum haul_status folder_of(const struct haul_store *store, char directory[PATH_BYTES_MAX],
+                                  struct instance_place *place, struct haul_error *error)
+{
+    *place = (struct instance_place){
+        .calls = haul_files_of(store), .directory = directory, .identity = ""};
+    return haul_directory_of(store, directory, PATH_BYTES_MAX) ? HAUL_OK
+                                                               : haul_directory_too_long(error);
+}
+
+static enum haul_status check_name(const struct instance_place *place, const char *name,
+                                   struct haul_error *error)
+{
+    struct instance instance;
+    struct file_identity ignored;
+    char now[HAUL_IDENTITY_BYTES_MAX] = "";
+    enum haul_status status = read_file(place, &instance, &ignored, error);
+    if (status == HAUL_OK) {
+        format_name(&instance, now);
+    }
+    bool gone = status == HAUL_NOT_FOUND || (status == HAUL_OK && strcmp(now, name) != 0);
+    if (gone) {
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0,
+                                "the records of this database were forgotten meanwhile");
+        haul_error_hint(error, "run the command again");
+    } else if (status == HAUL_CORRUPT) {
+        status = haul_error_set(error, status, NULL, 0, "%s/instance is damaged", place->directory);
+    }
+    return status;
+}
+
+enum haul_status instance_hold(const struct haul_store *store, const char *name, int *lock_fd,
+                               struct haul_error *error)
+{
+    char directory[PATH_BYTES_MAX];
+    struct instance_place place;
+    enum haul_status status = folder_of(store, directory, &place, error);
+    if (status == HAUL_OK) {
+        status = lock_file(&place, lock_fd, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = check_name(&place, name, error);
+    if (status != HAUL_OK) {
+        unlock_file(&place, *lock_fd);
+    }
+    return status;
+}
+
+void instance_release(const struct haul_store *store, int lock_fd)
+{
+    char directory[PATH_BYTES_MAX];
+    struct instance_place place;
+    struct haul_error ignored;
+    if (folder_of(store, directory, &place, &ignored) == HAUL_OK) {
+        unlock_file(&place, lock_fd);
+    }
+}
+
+bool instance_is_current(const struct haul_store *store, const char *name)
+{
+    char directory[PATH_BYTES_MAX];
+    struct instance_place place;
+    struct haul_error ignored;
+    return folder_of(store, directory, &place, &ignored) == HAUL_OK &&
+           check_name(&place, name, &ignored) == HAUL_OK;
 }
 
 void instance_note(struct haul_store *store)

@@ -15,6 +15,8 @@
  * Invariants:
  *   1. A reader sees the old file or the new one, whole.
  *   2. Of several makers at the same time one makes the id, and all have it.
+ *   3. No journal is made under a name that the file does not give any more: whoever makes one
+ *      holds the file meanwhile, and whoever removes the file looks for journals first.
  *
  * Thread: any. */
 #ifndef HAUL_INSTANCE_H
@@ -81,10 +83,26 @@ void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX])
  * state of it is known as such. Without this less is noticed, so a failure is no error. */
 void instance_note(struct haul_store *store);
 
-/* The folder belongs to the database of `place` from here on, under the name that peers know; a
- * damaged file gets a new one. Errors: those of instance_begin but MISMATCH. */
+/* The folder belongs to the database of `place` from here on, under the name that peers know, also
+ * when a bit of the file has rotted; a file that is damaged further gets a new name.
+ * Errors: those of instance_begin but MISMATCH. */
 enum haul_status instance_adopt(const struct instance_place *place,
                                 struct haul_error *error) HAUL_MUST_CHECK;
+
+/* From here to instance_release nobody changes or removes the file, and it gives the name that
+ * instance_begin has given: what a job records in between is this database's. `*lock_fd`: for
+ * instance_release, which has to be called after OK alone.
+ * Errors: BUSY (it was forgotten meanwhile, or is being changed), those of instance_begin. */
+enum haul_status instance_hold(const struct haul_store *store, const char *name, int *lock_fd,
+                               struct haul_error *error) HAUL_MUST_CHECK;
+void instance_release(const struct haul_store *store, int lock_fd);
+/* Do peers still know the store by this name? False also when the file cannot be read. */
+bool instance_is_current(const struct haul_store *store, const char *name);
+
+/* Remove the file, unless a job has begun: without it what the folder holds is whoever's comes
+ * next. Errors: BUSY (a journal is there, or another process changes the file), IO, NO_SPACE. */
+enum haul_status instance_remove(const struct instance_place *place,
+                                 struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Does `recorded` name the database `name`? The id tells, for RocksDB's identity may be a new one;
  * releases without instances have recorded that alone. */

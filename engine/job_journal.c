@@ -46,6 +46,23 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
     return journal_create(&config, journal, error);
 }
 
+enum haul_status job_journal_begin(const struct haul_store *store, const char *name,
+                                   enum journal_role role, const uint8_t job[HAUL_JOB_BYTES],
+                                   struct journal **journal, bool *existed,
+                                   struct haul_error *error)
+{
+    int lock_fd = -1;
+    if (name[0] == '\0') {
+        return job_journal_open(store, role, job, journal, existed, error);
+    }
+    enum haul_status status = instance_hold(store, name, &lock_fd, error);
+    if (status == HAUL_OK) {
+        status = job_journal_open(store, role, job, journal, existed, error);
+        instance_release(store, lock_fd);
+    }
+    return status;
+}
+
 enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
                                            const uint8_t job[HAUL_JOB_BYTES],
                                            struct journal **journal, struct haul_error *error)

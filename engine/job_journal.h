@@ -18,6 +18,13 @@ enum haul_status job_journal_open(const struct haul_store *store, enum journal_r
                                   const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
                                   bool *existed, struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The same of a job that begins under `name`, as instance_begin has given it; "": of no database in
+ * particular. Errors: also those of instance_hold. */
+enum haul_status job_journal_begin(const struct haul_store *store, const char *name,
+                                   enum journal_role role, const uint8_t job[HAUL_JOB_BYTES],
+                                   struct journal **journal, bool *existed,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Only open it. Errors: NOT_FOUND, BUSY (its process is running), and those of journal_open. */
 enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
                                            const uint8_t job[HAUL_JOB_BYTES],

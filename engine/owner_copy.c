@@ -199,10 +199,8 @@ static enum haul_status remove_all(const struct file_calls *calls, const char *d
     if (status == HAUL_OK) {
         status = durable_file_sync_directory(calls, directory, error);
     }
-    if (status == HAUL_OK) {
-        status = remove_file(calls, directory, "instance", error);
-    }
-    return status == HAUL_OK ? durable_file_sync_directory(calls, directory, error) : status;
+    const struct instance_place place = {.calls = calls, .directory = directory, .identity = ""};
+    return status == HAUL_OK ? instance_remove(&place, error) : status;
 }
 
 static enum haul_status forget_all(const struct file_calls *calls, const char *directory,

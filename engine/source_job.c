@@ -204,7 +204,9 @@ static enum haul_status check_owned(const struct source_job *job, struct haul_er
 /* Before anything is promised or told: who we are. */
 static enum haul_status take_name(struct source_job *job, struct haul_error *error)
 {
-    return instance_begin(job->options.store, job->identity, error);
+    enum haul_status status = instance_begin(job->options.store, job->identity, error);
+    memcpy(job->record.name, job->identity, sizeof(job->record.name));
+    return status;
 }
 
 static enum haul_status begin_resolving(struct source_job *job, struct haul_error *error)

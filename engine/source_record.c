@@ -359,8 +359,9 @@ enum haul_status source_record_begin(struct source_record *record, const struct 
                                      uint64_t snapshot_sequence, struct haul_error *error)
 {
     bool existed = false;
-    enum haul_status status = job_journal_open(record->source->store, JOURNAL_SOURCE, record->job,
-                                               &record->journal, &existed, error);
+    enum haul_status status =
+        job_journal_begin(record->source->store, record->name, JOURNAL_SOURCE, record->job,
+                          &record->journal, &existed, error);
     if (status == HAUL_OK) {
         status = job_journal_plan(record->journal, plan, error);
     }

@@ -17,6 +17,7 @@
 
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
+    char name[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database; "": not known yet */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;            /* of this attempt, from 1 */
     bool continued;            /* an earlier process began the job */

@@ -4,16 +4,29 @@
 
 #include <string.h>
 
+#include "instance.h"
 #include "target_fit.h"
 
 /* --- on the call worker ----------------------------------------------------------------------- */
+
+/* A receiver may run for long: the records that it began with can be forgotten meanwhile. */
+static enum haul_status take_name(struct target_calls *calls, struct haul_error *error)
+{
+    struct haul_store *store = calls->target->store;
+    char *name = calls->record.name;
+    return name[0] == '\0' || instance_is_current(store, name) ? HAUL_OK
+                                                               : instance_begin(store, name, error);
+}
 
 static void call_look_up(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
     const struct haul_target_options *target = calls->target;
     calls->record.steps = &calls->steps[TARGET_CALL_LOOK_UP].steps;
-    error->status = version_record_get(target->store, &target->hooks, &calls->version, error);
+    error->status = take_name(calls, error);
+    if (error->status == HAUL_OK) {
+        error->status = version_record_get(target->store, &target->hooks, &calls->version, error);
+    }
     if (error->status == HAUL_OK) {
         error->status = target_record_look_up(&calls->record, target_session_hello(calls->session),
                                               &calls->prepared_version, error);

@@ -68,11 +68,13 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
 {
     job->copy.links.config.epoch = job->calls.record.epoch;
     job->was_known = job->calls.record.phase != JOB_UNKNOWN;
+    memcpy(job->options.identity, job->calls.record.name, HAUL_IDENTITY_BYTES_MAX);
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
                                  .phase = job->calls.record.phase,
                                  .new_version = job->calls.prepared_version,
                                  .epoch = job->calls.record.epoch,
+                                 .identity = job->calls.record.name,
                                  .version = job->calls.version};
     feed(job, &event);
 }
@@ -701,6 +703,7 @@ enum haul_status target_job_create(const struct target_job_options *options, int
     job->options = *options;
     target_calls_init(&job->calls, job, options->target, options->worker);
     job->calls.copy = &job->copy;
+    memcpy(job->calls.record.name, options->identity, HAUL_IDENTITY_BYTES_MAX);
     link_address_format(&options->peer, job->calls.record.peer_address);
     struct link_config config = {
         .options = options->target->link, .clock = options->clock, .log = options->target->log};

@@ -27,7 +27,7 @@ struct target_slot {
 
 struct target_job_options {
     const struct haul_target_options *target; /* resolved; borrowed */
-    const char *identity;                     /* as peers know the database; borrowed */
+    char *identity; /* as peers know the database; borrowed, and kept up to date by its jobs */
     const struct haul_clock *clock;
     struct poll_group *group;
     struct call_worker *worker; /* of all jobs; borrowed, as the next */

@@ -53,7 +53,11 @@ enum haul_status target_others_check_peer(const struct journal *journal, const c
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
     haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s is a job of database %s, not of %s", name,
                    journal_state(journal)->peer, peer);
-    haul_error_hint(error, "a copy of a database cannot go on with the jobs of the original");
+    bool prepared = target_others_phase(journal_state(journal)) != JOB_COPYING;
+    haul_error_hint(error,
+                    "a copy cannot go on with the jobs of the original; when that is lost, or has "
+                    "forgotten them: `haul cancel%s` here gives them up",
+                    prepared ? " --accept-two-owners" : "");
     return HAUL_MISMATCH;
 }
 

@@ -358,7 +358,8 @@ static enum haul_status make_journal(struct target_record *record, struct haul_e
     struct haul_store *store = record->target->store;
     bool existed = false;
     enum haul_status status =
-        job_journal_open(store, JOURNAL_TARGET, record->job, &record->journal, &existed, error);
+        job_journal_begin(store, record->name, JOURNAL_TARGET, record->job, &record->journal,
+                          &existed, error);
     if (status == HAUL_OK && existed) {
         status = haul_error_set(error, HAUL_BUSY, NULL, 0, "a job of this name is here already");
         journal_close(record->journal);

@@ -21,6 +21,7 @@ enum { TARGET_PATH_BYTES_MAX = 1024 };
 
 struct target_record {
     const struct haul_target_options *target; /* borrowed */
+    char name[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database; "": none in particular */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's, by its Hello */

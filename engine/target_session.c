@@ -142,11 +142,26 @@ static void refuse_committed(struct target_session *session)
                        "`haul resolve` on the source tells it");
 }
 
+/* The records of the database may have been forgotten since the receiver began. */
+static void take_identity(struct target_session *session, const char *identity)
+{
+    haul_control_Welcome *welcome = &session->options.welcome.as.welcome;
+    welcome->target_identity.size =
+        (pb_size_t)strnlen(identity, sizeof(welcome->target_identity.bytes));
+    memcpy(welcome->target_identity.bytes, identity, welcome->target_identity.size);
+}
+
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
     if (event->error.status != HAUL_OK) {
         target_refuse(session, &event->error);
+        return;
+    }
+    if (event->identity != NULL) {
+        take_identity(session, event->identity);
+    }
+    if (!check_is_another(session, &session->hello)) {
         return;
     }
     if (!session->options.version.authoritative) {

@@ -49,7 +49,7 @@
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
     TARGET_EVENT_CHANNEL_DOWN, /* error */
-    TARGET_EVENT_LOOKED_UP,    /* error.status; phase, versions and epoch of the records */
+    TARGET_EVENT_LOOKED_UP,    /* error.status; phase, versions, epoch, identity */
     TARGET_EVENT_CHECKED,      /* error.status: OK or why the plan is refused; accepted: taken */
     TARGET_EVENT_APPLIED,      /* delta_batches: applied so far */
     TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before. NULL: more has come
@@ -76,6 +76,7 @@ struct target_event {
     enum job_phase phase;
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
+    const char *identity;         /* as peers know the database now; NULL: as before */
     struct version_claim version; /* as recorded beside the store, or by the embedder */
     uint64_t activity; /* of a TICK: changes whenever links, appliers or calls do something */
     bool idle;         /* of a TICK: all that came is applied */

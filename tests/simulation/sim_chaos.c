@@ -241,7 +241,10 @@ static bool rot(struct sim_host *host)
     if (!host->copied) {
         sim_truth_note_decisions(host->truth, host);
     }
-    return sim_disk_rot(&host->disk, host->directory);
+    bool instance = !host->moved; /* a second bit would be more than can be mended */
+    bool any = sim_disk_rot(&host->disk, host->directory, &instance);
+    host->moved = host->moved || (any && instance);
+    return any;
 }
 
 static bool is_busy(const struct sim_world *world, const struct sim_host *host)

@@ -546,9 +546,10 @@ void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name
     file->platter_size = bytes.size;
 }
 
-bool sim_disk_rot(struct sim_disk *disk, const char *directory)
+bool sim_disk_rot(struct sim_disk *disk, const char *directory, bool *instance)
 {
     int first = (int)sim_random_below(disk->random, (uint32_t)disk->name_count);
+    bool may_be_instance = *instance;
     for (int i = 0; i < disk->name_count; i++) {
         const struct sim_name *name = &disk->names[(first + i) % disk->name_count];
         if (name->file < 0 || name->file != name->platter_file ||
@@ -559,7 +560,8 @@ bool sim_disk_rot(struct sim_disk *disk, const char *directory)
         size_t size = strlen(last);
         bool is_journal = size > 8 && strcmp(last + size - 8, ".journal") == 0;
         struct sim_file *file = &disk->files[name->file];
-        if ((!is_journal && strcmp(last, "ownership") != 0) || file->size < ROT_END) {
+        *instance = may_be_instance && strcmp(last, "instance") == 0;
+        if ((!is_journal && !*instance && strcmp(last, "ownership") != 0) || file->size < ROT_END) {
             continue;
         }
         size_t end = is_journal ? (size_t)ROT_END : file->size;

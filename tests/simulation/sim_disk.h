@@ -81,9 +81,10 @@ void sim_disk_power_failure(struct sim_disk *disk);
 void sim_disk_put(struct sim_disk *disk, const char *directory, const char *name,
                   struct haul_slice bytes);
 
-/* One bit of a record of this directory is another one: of an ownership file, or of the header of a
- * journal, behind magic and version. False: there is no such file. */
-bool sim_disk_rot(struct sim_disk *disk, const char *directory);
+/* One bit of a record of this directory is another one, behind magic and version: of an ownership
+ * file, of the header of a journal, or, if `*instance`, of the instance file. False: there is no
+ * such file. Out: was it that one? */
+bool sim_disk_rot(struct sim_disk *disk, const char *directory, bool *instance);
 /* All files are copies of themselves. */
 void sim_disk_move(struct sim_disk *disk);
 /* `disk` holds what `from` holds, below `path` instead of `from_path`: copies, and durable. */

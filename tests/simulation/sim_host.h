@@ -48,7 +48,7 @@ struct sim_host {
     bool copied;                  /* its database is a copy, and nobody has said so yet */
     bool was_reset;               /* its database was set back, and nobody has said so yet */
     struct sim_store_state *kept; /* NULL: no checkpoint */
-    bool moved;                   /* its directory is another one, and nobody has said so yet */
+    bool moved; /* its directory is another one, or nobody knows which: nobody has said so yet */
     bool forgot;                  /* the jobs that it has had */
     bool is_repaired;             /* its operator has to do that first */
     uint32_t repairs;             /* commands that were typed to get it out of a bad state */

@@ -275,19 +275,29 @@ static void test_instance_note__restored_into_the_same_files__copy(void)
     finish();
 }
 
-static void test_instance_look__every_bit_flipped__damaged_or_newer(void)
+static void test_instance_look__every_bit_flipped__damaged(void)
 {
     start_made();
     for (unsigned bit = 0; bit < 8 * INSTANCE_FILE_BYTES; bit++) {
         struct instance_view view;
         const struct instance_place place = here();
         file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        enum haul_status status = instance_look(&place, &view, &error);
-        bool newer = bit >= 64 && bit < 80 && status == HAUL_VERSION;
-        check(newer || (status == HAUL_OK && view.state == INSTANCE_DAMAGED));
+        check_status(instance_look(&place, &view, &error), HAUL_OK);
+        check_equal(view.state, INSTANCE_DAMAGED);
         file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
+static void test_instance_look__newer_format__version(void)
+{
+    struct instance_view view;
+    start_made();
+    const struct instance_place place = here();
+    file_of("/db/haul/instance")->bytes[8] = 2;
+    file_of("/db/haul/instance")->bytes[100] ^= 1; /* and other bytes in it */
+    check_status(instance_look(&place, &view, &error), HAUL_VERSION);
     finish();
 }
 
@@ -446,6 +456,79 @@ static void test_instance_adopt__copy_reset_or_repaired__same_under_its_name(voi
     finish();
 }
 
+static void test_instance_adopt__any_bit_rotted__the_name_that_peers_know(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    for (unsigned bit = 0; bit < 8 * INSTANCE_FILE_BYTES; bit++) {
+        start_made();
+        add_record();
+        const struct instance_place place = here();
+        file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        check_status(instance_begin(&store, after, &error), HAUL_MISMATCH);
+        check_status(instance_adopt(&place, &error), HAUL_OK);
+        check_status(instance_begin(&store, after, &error), HAUL_OK);
+        check(strcmp(name, after) == 0);
+        finish();
+    }
+}
+
+static void test_instance_adopt__more_than_a_bit_rotted__another_name(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    add_record();
+    const struct instance_place place = here();
+    file_of("/db/haul/instance")->bytes[17] ^= 3;
+    check_status(instance_adopt(&place, &error), HAUL_OK);
+    check_status(instance_begin(&store, after, &error), HAUL_OK);
+    check(strcmp(name, after) != 0);
+    finish();
+}
+
+/* --- holding and removing --------------------------------------------------------------------- */
+
+static void test_instance_hold__forgotten_meanwhile__busy(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    int lock_fd = -1;
+    start_made();
+    const struct instance_place place = here();
+    check(instance_is_current(&store, name));
+    check_status(instance_remove(&place, &error), HAUL_OK);
+    check_equal(state(), INSTANCE_NONE);
+    check(!instance_is_current(&store, name));
+    check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY);
+    check_status(instance_begin(&store, after, &error), HAUL_OK);
+    check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY);
+    check_status(instance_hold(&store, after, &lock_fd, &error), HAUL_OK);
+    instance_release(&store, lock_fd);
+    finish();
+}
+
+static void test_instance_hold__held__nobody_removes_it(void)
+{
+    int lock_fd = -1;
+    start_made();
+    const struct instance_place place = here();
+    check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_OK);
+    check_status(instance_remove(&place, &error), HAUL_BUSY);
+    instance_release(&store, lock_fd);
+    check_equal(state(), INSTANCE_SAME);
+    check(disk.names[fake_disk_name(&disk, "/db/haul/instance.tmp")].inode < 0);
+    check_status(instance_remove(&place, &error), HAUL_OK);
+    finish();
+}
+
+static void test_instance_remove__a_job_has_begun__busy_and_it_stays(void)
+{
+    start_made();
+    const struct instance_place place = here();
+    write_file("/db/haul/source-03030303030303030303030303030303.journal", "x", 1);
+    check_status(instance_remove(&place, &error), HAUL_BUSY);
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
 /* --- names ------------------------------------------------------------------------------------ */
 
 static void test_instance_is__recorded_before_instances__the_identity_alone(void)
@@ -534,7 +617,13 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_instance_note__not_synced__not_written_down),
     CHECK_TEST(test_instance_note__restored_into_the_same_files__copy),
     CHECK_TEST(test_instance_look__list_of_tables_is_an_earlier_one__reset),
-    CHECK_TEST(test_instance_look__every_bit_flipped__damaged_or_newer),
+    CHECK_TEST(test_instance_look__every_bit_flipped__damaged),
+    CHECK_TEST(test_instance_look__newer_format__version),
+    CHECK_TEST(test_instance_adopt__any_bit_rotted__the_name_that_peers_know),
+    CHECK_TEST(test_instance_adopt__more_than_a_bit_rotted__another_name),
+    CHECK_TEST(test_instance_hold__forgotten_meanwhile__busy),
+    CHECK_TEST(test_instance_hold__held__nobody_removes_it),
+    CHECK_TEST(test_instance_remove__a_job_has_begun__busy_and_it_stays),
     CHECK_TEST(test_instance_check__records_of_another__each_state_named),
     CHECK_TEST(test_instance_begin__copy_without_records__a_name_of_its_own),
     CHECK_TEST(test_instance_name__with_and_without_a_file__nothing_is_made),

@@ -11,6 +11,8 @@
 #include "check.h"
 #include "fake_disk.h"
 #include "haul/job.h"
+#include "haul/owner.h"
+#include "instance.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "source_job.h"
@@ -244,6 +246,24 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
     check_equal(record.job[0], 5);
     check_equal(record.earlier.left_over.count, 1);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
+static void test_source_record_begin__records_forgotten_meanwhile__busy_and_no_journal(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
+    check_status(haul_owner_forget(source.path, false, &error), HAUL_OK);
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_BUSY);
+    check_equal(job_count(), 0);
+    check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_equal(job_count(), 1);
     source_record_fini(&record);
     plan_fini(&plan);
     rocks_fixture_close(&source);
@@ -723,6 +743,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_record_find__other_ranges_were_decided__goes_on),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
+    CHECK_TEST(test_source_record_begin__records_forgotten_meanwhile__busy_and_no_journal),
     CHECK_TEST(test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways),
     CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
     CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),

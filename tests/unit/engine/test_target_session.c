@@ -151,6 +151,37 @@ static void feed_hello_with_secret(const void *secret, size_t size)
     feed_message(&message);
 }
 
+/* The receiver began under another name than the one that its records have by now. */
+static void test_target_session_event__records_were_forgotten__welcome_has_the_name_of_now(void)
+{
+    start();
+    walk_to(TARGET_LOOKING);
+    const struct target_event event = {
+        .type = TARGET_EVENT_LOOKED_UP, .epoch = EPOCH, .identity = "target/2"};
+    target_session_event(session, &event, now_ns);
+    if (take_message(MESSAGE_WELCOME)) {
+        const haul_control_Welcome *welcome = &action.message.as.welcome;
+        check_equal(welcome->target_identity.size, 8);
+        check(memcmp(welcome->target_identity.bytes, "target/2", 8) == 0);
+    }
+    finish();
+}
+
+static void test_target_session_event__source_has_the_name_of_now__refused(void)
+{
+    start();
+    struct message message = hello_of(CONFIG_VERSION, true);
+    message.as.hello.source_identity.size = 8;
+    memcpy(message.as.hello.source_identity.bytes, "target/2", 8);
+    feed_message(&message);
+    (void)take(TARGET_ACTION_LOOK_UP);
+    const struct target_event event = {
+        .type = TARGET_EVENT_LOOKED_UP, .epoch = EPOCH, .identity = "target/2"};
+    target_session_event(session, &event, now_ns);
+    check_refused(HAUL_MISMATCH);
+    finish();
+}
+
 static void test_target_session_event__secret_as_expected__goes_on(void)
 {
     start_expecting(slice_of("0123456789abcdef", 16));
@@ -569,6 +600,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__hello_without_an_epoch__refused_protocol),
     CHECK_TEST(test_target_session_event__identity_that_a_journal_would_cut__refused_protocol),
     CHECK_TEST(test_target_session_event__source_is_the_target__refused_before_anything),
+    CHECK_TEST(test_target_session_event__records_were_forgotten__welcome_has_the_name_of_now),
+    CHECK_TEST(test_target_session_event__source_has_the_name_of_now__refused),
     CHECK_TEST(test_target_session_event__secret_as_expected__goes_on),
     CHECK_TEST(test_target_session_event__other_secret__refused_auth),
     CHECK_TEST(test_target_session_event__secret_not_asked_for__goes_on),
