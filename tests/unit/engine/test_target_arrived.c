@@ -20,6 +20,8 @@ static struct rocks_fixture target;
 static struct haul_target_options options;
 static struct target_record record;
 static struct target_left left; /* by the attempt before */
+static const struct haul_range *ranges; /* a stream each; NULL: everything, one stream */
+static size_t range_count;
 static struct haul_error error;
 
 static void start(void)
@@ -28,6 +30,8 @@ static void start(void)
     rocks_fixture_open(&target);
     memset(&error, 0, sizeof(error));
     memset(&left, 0, sizeof(left));
+    ranges = NULL;
+    range_count = 0;
     options = (struct haul_target_options){.store = target.store};
 }
 
@@ -51,10 +55,11 @@ static void come(bool resume)
     check_equal(record.phase, resume ? JOB_COPYING : JOB_UNKNOWN);
 }
 
-/* And its plan: everything, in write batches. */
+/* And its plan, in write batches. */
 static enum haul_status check_plan(void)
 {
-    struct haul_source_options source_options = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct haul_source_options source_options = {
+        .ranges = ranges, .range_count = range_count, .lane = HAUL_LANE_WRITE_BATCH};
     struct plan plan;
     check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
@@ -103,7 +108,7 @@ static void go_on(bool *anew)
     *anew = record.begun_anew[0] != '\0';
     check_equal(record.positions[0].next_batch, *anew ? 0 : 1);
     check_equal(record.positions[0].digest.count == 0, *anew);
-    check_equal(journal_state(record.journal)->stream_count, *anew ? 0 : 1);
+    check_equal(journal_state(record.journal)->stream_count == 0, *anew);
     target_record_fini(&record);
 }
 
@@ -230,6 +235,61 @@ static void test_target_arrived_restore__reverse_family_only_the_empty_key_behin
     finish();
 }
 
+/* Three streams: one stands at b, nothing is recorded of the next, the last has finished. */
+static void bring_three_streams(void)
+{
+    static struct haul_range three[3];
+    struct stream_position positions[] = {
+        {.stream = 0, .next_batch = 1, .last_key_size = 1, .resumable = true},
+        {.stream = 2, .next_batch = 1, .last_key_size = 1, .finished = true, .resumable = true}};
+    static uint8_t keys[] = {'b', 'q'};
+    three[0] = (struct haul_range){.start = text_slice("a"), .end = text_slice("g")};
+    three[1] = (struct haul_range){.start = text_slice("g"), .end = text_slice("p")};
+    three[2] = (struct haul_range){.start = text_slice("p"), .end = text_slice("z")};
+    start();
+    ranges = three;
+    range_count = CHECK_COUNT(three);
+    come(false);
+    check_status(check_plan(), HAUL_OK);
+    for (size_t i = 0; i < CHECK_COUNT(positions); i++) {
+        positions[i].last_key = &keys[i];
+        put(slice_of(&keys[i], 1));
+        digest_add(&positions[i].digest, slice_of(&keys[i], 1), text_slice("v"));
+    }
+    check_status(target_record_positions(&record, positions, CHECK_COUNT(positions), &error),
+                 HAUL_OK);
+    left =
+        (struct target_left){.known = true, .sequence = target.store->ops->sequence(target.store)};
+    target_record_fini(&record);
+}
+
+static void test_target_arrived_restore__last_of_three_streams_finished__others_are_cleared(void)
+{
+    bring_three_streams();
+    put(text_slice("c")); /* behind a position */
+    put(text_slice("h")); /* of a stream without one */
+    goes_on();
+    check(target_has(text_slice("b")) && target_has(text_slice("q")));
+    check_equal(rocks_fixture_count(&target, "default"), 2);
+    finish();
+}
+
+static void test_target_arrived_restore__three_streams_begin_anew__each_keeps_its_number(void)
+{
+    bring_three_streams();
+    rocks_fixture_delete(&target, 0, text_slice("q"));
+    come(true);
+    check_status(check_plan(), HAUL_OK);
+    check(record.begun_anew[0] != '\0');
+    for (uint32_t i = 0; i < 3; i++) {
+        check_equal(record.positions[i].stream, i);
+        check(!record.positions[i].finished);
+    }
+    target_record_fini(&record);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    finish();
+}
+
 /* --- what lies before them -------------------------------------------------------------------- */
 
 static void bring_three(void)
@@ -331,6 +391,42 @@ static void test_target_arrived_restore__another_process__read_back(void)
     finish();
 }
 
+/* Nothing of another process is known, whatever the numbers happen to be. */
+static void test_target_arrived_restore__nothing_known_and_same_sequence__read_back(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    left.known = false;
+    watch_scans(&ops);
+    goes_on();
+    check_equal(scans, 1);
+    finish();
+}
+
+static enum haul_status fail_scan(struct haul_store *store, const struct haul_snapshot *snapshot,
+                                  uint32_t family, struct haul_slice from, struct haul_slice to,
+                                  struct haul_scan **scan, struct haul_error *failed)
+{
+    return from.size == 0 ? haul_error_set(failed, HAUL_IO, "scan", 0, "a disk that fails")
+                          : real_scan_open(store, snapshot, family, from, to, scan, failed);
+}
+
+static void test_target_arrived_restore__cannot_be_read_back__error_and_all_stays(void)
+{
+    struct haul_store_ops ops;
+    bring_three();
+    memset(&left, 0, sizeof(left));
+    watch_scans(&ops);
+    ops.scan_open = fail_scan;
+    come(true);
+    check_status(check_plan(), HAUL_IO);
+    target_record_fini(&record);
+    ops.scan_open = real_scan_open;
+    goes_on();
+    check_equal(rocks_fixture_count(&target, "default"), 3);
+    finish();
+}
+
 static void test_target_arrived_restore__another_jobs_end_is_known__read_back(void)
 {
     struct haul_store_ops ops;
@@ -384,6 +480,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_arrived_restore__stands_at_the_longest_key__only_what_is_behind_goes),
     CHECK_TEST(test_target_arrived_restore__reverse_family__what_is_before_in_bytes_goes),
     CHECK_TEST(test_target_arrived_restore__reverse_family_only_the_empty_key_behind__goes),
+    CHECK_TEST(test_target_arrived_restore__last_of_three_streams_finished__others_are_cleared),
+    CHECK_TEST(test_target_arrived_restore__three_streams_begin_anew__each_keeps_its_number),
     CHECK_TEST(test_target_arrived_restore__record_deleted__begins_anew),
     CHECK_TEST(test_target_arrived_restore__record_added__begins_anew),
     CHECK_TEST(test_target_arrived_restore__record_changed__begins_anew),
@@ -391,6 +489,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_arrived_restore__began_anew__goes_on_from_the_beginning),
     CHECK_TEST(test_target_arrived_restore__open_all_the_time__nothing_is_read),
     CHECK_TEST(test_target_arrived_restore__another_process__read_back),
+    CHECK_TEST(test_target_arrived_restore__nothing_known_and_same_sequence__read_back),
+    CHECK_TEST(test_target_arrived_restore__cannot_be_read_back__error_and_all_stays),
     CHECK_TEST(test_target_arrived_restore__another_jobs_end_is_known__read_back),
     CHECK_TEST(test_target_arrived_restore__embedder_keeps_others_off__nothing_is_read),
     CHECK_TEST(test_target_arrived_restore__all_streams_finished__digest_of_what_is_there),
