@@ -118,7 +118,8 @@ static enum haul_status give_up(const struct cancel_options *options, struct hau
     json_output_job(job->id, id);
     if (!forced) {
         status = haul_job_give_up(store, job, error);
-        forced = status == HAUL_IN_DOUBT && options->accept_two_owners;
+        forced =
+            (status == HAUL_IN_DOUBT || status == HAUL_UNCONFIRMED) && options->accept_two_owners;
     }
     if (forced) {
         return haul_job_force_give_up(store, job, options->accept_two_owners, error);

@@ -70,6 +70,12 @@ static const struct state foreign = {
 static const struct state damaged = {
     .first = {"move the damaged journal aside", "cancel", " --job %s --accept-two-owners"}};
 
+/* Its database was restored, and may have decided the job before that. */
+static const struct state restored = {
+    .first = {"ask its receiver whether it owns the ranges", "resolve", " --to ADDR:PORT"},
+    .second = {"the receiver is lost for good, give it up", "cancel",
+               " --job %s --accept-two-owners"}};
+
 bool job_text_is_over(const struct haul_job *job)
 {
     return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
@@ -92,6 +98,11 @@ static const struct state *find_state(const struct haul_job *job)
 {
     if (job->condition == HAUL_JOB_FOREIGN) {
         return &foreign;
+    }
+    bool open = strcmp(job->phase, "FROZEN") != 0;
+    if (job->role == HAUL_JOB_SOURCE && job->claim == HAUL_JOB_IN_DOUBT && open &&
+        job->condition == HAUL_JOB_SOUND) {
+        return &restored;
     }
     size_t i = 0;
     while (i + 1 < STATE_COUNT &&

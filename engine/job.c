@@ -189,7 +189,7 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
     if (status != HAUL_OK) {
         return status;
     }
-    return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, error)
+    return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, false, error)
                                         : target_record_give_up(store, job->id, NULL, NULL, error);
 }
 
@@ -271,7 +271,9 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
         haul_error_hint(error, "when the source is lost for good: --accept-two-owners");
         return HAUL_UNCONFIRMED;
     }
-    status = haul_job_give_up(store, job, error);
+    status = role == JOURNAL_SOURCE
+                 ? source_record_give_up(store, job->id, accept_two_owners, error)
+                 : haul_job_give_up(store, job, error);
     if (status == HAUL_IN_DOUBT && role == JOURNAL_SOURCE) {
         haul_error_hint(error, "`haul resolve` finishes it; when the target is lost for good: "
                                "`haul owner --reclaim --accept-two-owners` takes the ranges back");

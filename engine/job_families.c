@@ -64,8 +64,7 @@ static enum haul_status add_plan(struct name_set *set, const struct journal *jou
 static enum haul_status add_entry(struct name_set *set, const char *folder,
                                   const struct journal_entry *entry, struct haul_error *error)
 {
-    struct journal_config config = {
-        .directory = folder, .role = JOURNAL_SOURCE, .read_only = true};
+    struct journal_config config = {.directory = folder, .role = JOURNAL_SOURCE, .read_only = true};
     struct journal *journal = NULL;
     struct haul_error ignored;
     memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);

@@ -250,7 +250,7 @@ enum haul_status job_journal_bind(struct journal *journal, const char *identity,
                               identity);
     }
     size_t size = strnlen(address, JOURNAL_ADDRESS_BYTES_MAX);
-    if (state->peer[0] != '\0' && strlen(state->peer_address) == size &&
+    if (state->peer[0] != '\0' && !state->restored && strlen(state->peer_address) == size &&
         memcmp(state->peer_address, address, size) == 0) {
         return HAUL_OK;
     }

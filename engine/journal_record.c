@@ -21,6 +21,7 @@ enum {
     PREPARED_BYTES_MIN = 36,
     FAMILY_DIGEST_BYTES = 4 + DIGEST_BYTES,
     COMMITTED_BYTES = 16,
+    HELD_BYTES = 24,
     DECISION_COMMIT = 1,
     DECISION_ABORT = 2,
 };
@@ -172,7 +173,12 @@ static uint8_t *encode_body(uint8_t *at, const struct journal_record *record)
     case JOURNAL_COMMITTED:
         at = encode_u64(at, record->committed.new_version);
         return encode_u64(at, record->committed.epoch);
+    case JOURNAL_HELD:
+        at = encode_u64(at, record->held.sequence);
+        at = encode_u64(at, record->held.manifest);
+        return encode_u64(at, record->held.manifest_bytes);
     case JOURNAL_DONE:
+    case JOURNAL_RESTORED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:
@@ -258,7 +264,11 @@ static enum haul_status size_body(const struct journal_record *record, size_t *s
     case JOURNAL_COMMITTED:
         *size = COMMITTED_BYTES;
         return HAUL_OK;
+    case JOURNAL_HELD:
+        *size = HELD_BYTES;
+        return HAUL_OK;
     case JOURNAL_DONE:
+    case JOURNAL_RESTORED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:
@@ -424,7 +434,13 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
         record->committed.new_version = cursor_u64(cursor);
         record->committed.epoch = cursor_u64(cursor);
         return;
+    case JOURNAL_HELD:
+        record->held.sequence = cursor_u64(cursor);
+        record->held.manifest = cursor_u64(cursor);
+        record->held.manifest_bytes = cursor_u64(cursor);
+        return;
     case JOURNAL_DONE:
+    case JOURNAL_RESTORED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:

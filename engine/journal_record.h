@@ -47,13 +47,15 @@ enum journal_role {
     X(UNFROZEN, 18, 1)       \
     X(DECISION, 19, 1)       \
     X(RELEASED, 20, 1)       \
+    X(RESTORED, 21, 1)       \
     X(POSITION, 32, 2)       \
     X(DELTA, 33, 2)          \
     X(PREPARED, 34, 2)       \
     X(COMMITTED, 35, 2)      \
     X(CLEARED, 36, 2)        \
     X(EPOCH, 37, 2)          \
-    X(FAMILY, 38, 2)
+    X(FAMILY, 38, 2)         \
+    X(HELD, 39, 2)
 
 enum journal_type {
 #define JOURNAL_TYPE_ENUM(name, value, sides) JOURNAL_##name = value,
@@ -132,6 +134,14 @@ struct journal_committed {
     uint64_t epoch;
 };
 
+/* How far the target's database had come when it held everything: a later look tells whether
+ * something else has changed it since. */
+struct journal_held {
+    uint64_t sequence;       /* the greatest one */
+    uint64_t manifest;       /* number of RocksDB's MANIFEST; 0: not known */
+    uint64_t manifest_bytes; /* of it */
+};
+
 /* Slices and `positions` are borrowed. */
 struct journal_record {
     enum journal_type type;
@@ -149,6 +159,7 @@ struct journal_record {
         struct journal_delta delta;
         const struct journal_prepared *prepared;
         struct journal_committed committed;
+        struct journal_held held;
         uint64_t epoch; /* EPOCH: attempts of the source before this one are fenced; from 1 */
         /* FAMILY: the name of a column family that is made for the job, and goes with it. */
         struct haul_slice family; /* 1 to HAUL_NAME_BYTES_MAX - 1 bytes, none of them 0 */

@@ -233,6 +233,8 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
         return may_finish(state);
     case JOURNAL_PEER:
         return may_name_peer(state, &record->peer);
+    case JOURNAL_RESTORED:
+        return is_moving(state) || state->phase == JOURNAL_PHASE_FROZEN;
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
     case JOURNAL_FROZEN: /* behind another one: the disk did not take the UNFROZEN in between */
@@ -254,6 +256,8 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
                record->epoch > state->epoch;
     case JOURNAL_PREPARED:
         return may_prepare(state, record->prepared);
+    case JOURNAL_HELD:
+        return is_moving(state) || state->phase == JOURNAL_PHASE_PREPARED;
     case JOURNAL_FAMILY:
         return state->phase == JOURNAL_PHASE_NEW && state->made_count < HAUL_FAMILY_COUNT_MAX;
     case JOURNAL_COMMITTED:
@@ -340,6 +344,7 @@ static void on_peer(struct journal_state *state, const struct journal_peer *peer
 {
     copy_text(state->peer, sizeof(state->peer), peer->identity);
     copy_text(state->peer_address, sizeof(state->peer_address), peer->address);
+    state->restored = false; /* it was asked */
 }
 
 static void on_unfrozen(struct journal_state *state)
@@ -392,6 +397,9 @@ static void on_source_record(struct journal_state *state, const struct journal_r
     case JOURNAL_RELEASED:
         state->phase = JOURNAL_PHASE_RELEASED;
         return;
+    case JOURNAL_RESTORED:
+        state->restored = true;
+        return;
     default:
         haul_unreachable();
     }
@@ -406,7 +414,12 @@ static void on_target_record(struct journal_state *state, const struct journal_r
         }
         state->phase = JOURNAL_PHASE_COPYING;
         return;
+    case JOURNAL_HELD:
+        state->has_held = true;
+        state->held = record->held;
+        return;
     case JOURNAL_DELTA:
+        state->has_held = false;
         state->has_delta = true;
         state->delta = record->delta;
         state->phase = JOURNAL_PHASE_COPYING;
@@ -428,6 +441,7 @@ static void on_target_record(struct journal_state *state, const struct journal_r
         return;
     case JOURNAL_EPOCH:
         state->epoch = record->epoch;
+        state->has_held = false;
         if (state->phase == JOURNAL_PHASE_PREPARED) {
             state->phase = JOURNAL_PHASE_COPYING;
         }
@@ -474,7 +488,8 @@ enum journal_claim journal_state_claim(const struct journal_state *state)
     case JOURNAL_OPEN:
         break;
     }
-    if (state->phase == JOURNAL_PHASE_FROZEN || state->phase == JOURNAL_PHASE_PREPARED) {
+    if (state->phase == JOURNAL_PHASE_FROZEN || state->phase == JOURNAL_PHASE_PREPARED ||
+        state->restored) {
         return JOURNAL_IN_DOUBT;
     }
     return is_source ? JOURNAL_SERVES : JOURNAL_YIELDS;

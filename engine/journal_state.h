@@ -91,6 +91,7 @@ struct journal_state {
 
     /* Source. */
     uint32_t snapshot_count; /* attempts so far: the epoch of the last one */
+    bool restored;           /* may be of before its decision: the database was set back */
     bool frozen;             /* writes to the range are to be refused, also after a restart */
     bool decided;
     struct journal_snapshot snapshot;
@@ -109,6 +110,8 @@ struct journal_state {
     struct journal_delta delta;
     struct journal_prepared prepared; /* of the last PREPARED; valid in PREPARED and COMMITTED */
     struct journal_committed committed;
+    bool has_held; /* `held` is of the last PREPARED */
+    struct journal_held held;
 };
 
 void journal_state_init(struct journal_state *state, enum journal_role role);

@@ -45,8 +45,8 @@ static enum haul_status look_at_journal(const struct instance_place *place,
 static enum haul_owner_origin origin_of(const struct instance_view *view)
 {
     static const enum haul_owner_origin origins[] = {
-        [INSTANCE_NONE] = HAUL_OWNER_SAME,  [INSTANCE_SAME] = HAUL_OWNER_SAME,
-        [INSTANCE_COPY] = HAUL_OWNER_COPY,  [INSTANCE_OTHER] = HAUL_OWNER_OTHER,
+        [INSTANCE_NONE] = HAUL_OWNER_SAME,   [INSTANCE_SAME] = HAUL_OWNER_SAME,
+        [INSTANCE_COPY] = HAUL_OWNER_COPY,   [INSTANCE_OTHER] = HAUL_OWNER_OTHER,
         [INSTANCE_RESET] = HAUL_OWNER_RESET, [INSTANCE_DAMAGED] = HAUL_OWNER_OTHER};
     return view->has_records ? origins[view->state] : HAUL_OWNER_SAME;
 }
@@ -256,6 +256,17 @@ enum haul_status owner_forget(const struct instance_place *given, bool accept_tw
 
 /* --- adopt ------------------------------------------------------------------------------------ */
 
+/* What was decided since the copy was made is not in it: only the target of the job knows. */
+static enum haul_status mark_restored(struct journal *journal, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    bool may_be_older = state->role == JOURNAL_SOURCE && state->outcome == JOURNAL_OPEN &&
+                        state->phase != JOURNAL_PHASE_NEW && state->peer[0] != '\0';
+    return may_be_older && !state->restored
+               ? job_journal_mark(journal, JOURNAL_RESTORED, true, error)
+               : HAUL_OK;
+}
+
 static enum haul_status adopt_one(const struct instance_place *place,
                                   const struct journal_entry *entry, struct haul_error *error)
 {
@@ -267,7 +278,10 @@ static enum haul_status adopt_one(const struct instance_place *place,
     struct journal *journal = NULL;
     memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
     enum haul_status status = journal_open(&config, &journal, error);
-    journal_close(status == HAUL_OK ? journal : NULL);
+    if (status == HAUL_OK) {
+        status = mark_restored(journal, error);
+        journal_close(journal);
+    }
     return status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
 }
 

@@ -110,6 +110,21 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
+enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    haul_error_set(
+        error, HAUL_UNCONFIRMED, NULL, 0,
+        "this database was restored or set back while the job was open: it may have been "
+        "decided since, and then database %s owns the ranges, too",
+        state->peer);
+    haul_error_hint(error,
+                    "`haul resolve --db DIR --to %s` asks that one; it is lost for good: `haul "
+                    "cancel --db DIR --accept-two-owners`",
+                    state->peer_address[0] == '\0' ? "ADDR:PORT" : state->peer_address);
+    return HAUL_UNCONFIRMED;
+}
+
 enum haul_status source_earlier_abort(struct journal *journal, enum haul_status reason,
                                       const char *text, struct haul_error *error)
 {
@@ -204,10 +219,13 @@ static enum haul_status bind_one(struct source_earlier *earlier, struct journal 
         tell(earlier, journal_job_id(journal));
         return HAUL_OK;
     }
-    return plan != NULL && (meets(journal, plan) || source_earlier_is_overtaken(earlier, journal))
-               ? source_earlier_abort(journal, HAUL_CANCELLED,
-                                      "another job took its range to another target", error)
-               : HAUL_OK;
+    if (plan == NULL || !(meets(journal, plan) || source_earlier_is_overtaken(earlier, journal))) {
+        return HAUL_OK;
+    }
+    return journal_state(journal)->restored
+               ? source_earlier_restored(journal, error)
+               : source_earlier_abort(journal, HAUL_CANCELLED,
+                                      "another job took its range to another target", error);
 }
 
 enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,

@@ -49,6 +49,9 @@ enum haul_status source_earlier_take(struct source_earlier *earlier,
 bool source_earlier_is_overtaken(const struct source_earlier *earlier,
                                  const struct journal *journal);
 
+/* The job may have been decided before this database was restored: it is not given up. Returns
+ * UNCONFIRMED, and names the risk. */
+enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error);
 /* Write ABORTED, and UNFROZEN where it is due: nothing of the job was decided. */
 enum haul_status source_earlier_abort(struct journal *journal, enum haul_status reason,
                                       const char *text, struct haul_error *error) HAUL_MUST_CHECK;
@@ -60,7 +63,8 @@ void source_earlier_abort_overtaken(struct source_earlier *earlier);
 
 /* The database `identity` is at the other end. Its jobs are listed in `told`; of the others, those
  * that meet `plan` (NULL: none) end here, and their targets are told another time.
- * Errors: NO_MEMORY, LIMIT (more than a message holds: the first ones are told), journals'. */
+ * Errors: UNCONFIRMED (one of these may have been decided), NO_MEMORY, LIMIT (more than a message
+ * holds: the first ones are told), journals'. */
 enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,
                                      const struct plan *plan,
                                      struct haul_error *error) HAUL_MUST_CHECK;

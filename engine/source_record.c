@@ -210,28 +210,33 @@ enum haul_status source_record_accepted(struct source_record *record, struct hau
     return source_earlier_were_told(&record->earlier, error);
 }
 
+/* Errors: IN_DOUBT, UNCONFIRMED, those of the record. */
+static enum haul_status check_may_give_up(struct haul_store *store, const struct journal *journal,
+                                          bool accept_two_owners, struct haul_error *error)
+{
+    bool decided = false;
+    enum haul_status status = source_earlier_look_decided(store, journal, &decided, error);
+    if (status == HAUL_OK && decided) {
+        status = haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
+        haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
+    } else if (status == HAUL_OK && journal_state(journal)->restored && !accept_two_owners) {
+        status = source_earlier_restored(journal, error);
+    }
+    return status;
+}
+
 enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                       struct haul_error *error)
+                                       bool accept_two_owners, struct haul_error *error)
 {
     struct journal *journal = NULL;
     enum haul_status status =
         job_journal_open_existing(store, JOURNAL_SOURCE, job, &journal, error);
-    if (status != HAUL_OK) {
-        return status;
+    if (status == HAUL_OK) {
+        status = check_may_give_up(store, journal, accept_two_owners, error);
     }
-    bool decided = false;
-    status = source_earlier_look_decided(store, journal, &decided, error);
-    if (status != HAUL_OK) {
-        journal_close(journal);
-        return status;
+    if (status == HAUL_OK) {
+        status = source_earlier_abort(journal, HAUL_CANCELLED, "given up by the operator", error);
     }
-    if (decided) {
-        journal_close(journal);
-        haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
-        haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
-        return HAUL_IN_DOUBT;
-    }
-    status = source_earlier_abort(journal, HAUL_CANCELLED, "given up by the operator", error);
     journal_close(journal);
     return status;
 }
@@ -425,8 +430,8 @@ enum haul_status source_record_decide(struct source_record *record, const struct
 
 bool source_record_is_undecided(const struct source_record *record)
 {
-    return record->only_tells || (record->journal != NULL &&
-                                  journal_state(record->journal)->outcome != JOURNAL_COMMIT);
+    return record->only_tells ||
+           (record->journal != NULL && journal_state(record->journal)->outcome != JOURNAL_COMMIT);
 }
 
 enum { YIELD_WAIT_MAX_MS = 2000 };

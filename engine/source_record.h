@@ -104,8 +104,10 @@ enum haul_status source_record_nothing_in_doubt(const struct source_record *reco
 enum haul_status source_record_released(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* End a job that no process runs. Errors: IN_DOUBT (it was decided), and those of journals. */
+/* End a job that no process runs. Errors: IN_DOUBT (it was decided), UNCONFIRMED (without
+ * `accept_two_owners`: it may have been, before the database was restored), those of journals. */
 enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                       bool accept_two_owners,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 struct source_ending {

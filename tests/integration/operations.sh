@@ -831,6 +831,60 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
     same source target
 }
 
+# A backup of mid-job is put back when the job was decided, and adopted: only the target knows.
+restored_and_adopted() {
+    start_copy
+    kill_and_reap "$sender"
+    cp -a source backup
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    rm -r source
+    cp -a backup source
+    run 0 "$haul" owner --db source --adopt --accept-two-owners
+}
+
+test_c8__restored_and_adopted__cancel_asks_first() {
+    in_document C8 'haul resolve --db A --to B:PORT'
+    restored_and_adopted
+    says source 'COPYING \(in doubt\)'
+    says source 'haul resolve --db source --to ADDR:PORT$'
+    run 3 "$haul" cancel --db source
+    one_error 'restored or set back while the job was open.*haul resolve.*accept-two-owners'
+    # Nor does it go to a third database.
+    make_database other 1
+    receive other
+    send 3 --overwrite --range :0x4000000000000000
+    one_error 'restored or set back while the job was open'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'two owners'
+}
+
+test_c8__restored_adopted_and_asked__cancel_needs_no_word() {
+    start_copy
+    kill_and_reap "$sender"
+    cp -a source backup
+    rm -r source
+    cp -a backup source
+    run 0 "$haul" owner --db source --adopt --accept-two-owners
+    run 3 "$haul" cancel --db source
+    start_send --rate 4M
+    sender_reaches '.running != null and .running.records > 2000'
+    kill_and_reap "$sender"
+    run 0 "$haul" cancel --db source
+    kill_and_reap "$receiver_pid"
+}
+
+test_c8__restored_and_the_target_is_lost__cancelled_by_the_operators_word() {
+    restored_and_adopted
+    rm -r target
+    run 0 "$haul" cancel --db source --accept-two-owners
+}
+
 # The record of the hand-over is there, and the journal is older.
 test_c6__journal_older_than_the_record__decided_all_the_same() {
     local journal

@@ -13,6 +13,7 @@
 #include "sim_owner.h"
 #include "sim_records.h"
 #include "sim_report.h"
+#include "sim_truth.h"
 #include "sim_verbs.h"
 
 enum { WAIT_MS = 1 << 30, RESUME_WAIT_MS = 5000 };
@@ -233,6 +234,19 @@ static void run_target(struct sim_command *command)
     sim_command_note_end(command, status, result.error.text);
 }
 
+/* The operator knows of each hand-over of the world: the rest is given up, whatever was restored. */
+static enum haul_status give_up(struct haul_store *store, const struct sim_truth *truth,
+                                const struct haul_job *job, struct haul_error *error)
+{
+    bool handed = false;
+    for (uint32_t i = 0; i < truth->handed_count && i < SIM_HANDED_COUNT; i++) {
+        handed = handed || memcmp(truth->handed[i].job, job->id, HAUL_JOB_BYTES) == 0;
+    }
+    enum haul_status status = haul_job_give_up(store, job, error);
+    return status == HAUL_UNCONFIRMED && !handed ? haul_job_force_give_up(store, job, true, error)
+                                                 : status;
+}
+
 /* The jobs as `haul status` lists them, by their files. What owns is not given up, but finished. */
 static void run_cancel(struct sim_command *command)
 {
@@ -248,7 +262,7 @@ static void run_cancel(struct sim_command *command)
         memcpy(job.id, records.jobs[i].id, sizeof(job.id));
         bool owns = job.role == HAUL_JOB_TARGET && records.jobs[i].phase == JOURNAL_PHASE_COMMITTED;
         status = owns ? haul_job_finish(store, &hooks, &job, &error)
-                      : haul_job_give_up(store, &job, &error);
+                      : give_up(store, command->host->truth, &job, &error);
         sim_yield();
     }
     sim_command_note_end(command, status, status == HAUL_OK ? "" : error.text);

@@ -64,14 +64,17 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **jobs, s
 /* End a job of this store that no process runs: the source keeps the ranges; a target removes what
  * it has of them in every column family, and its staging files.
  * Errors: NOT_FOUND, BUSY (a process runs it), IN_DOUBT (too late: it was decided, or is prepared
- * and only the source's record tells), and those of the store. Thread: one for each store. */
+ * and only the source's record tells), UNCONFIRMED (a source's, which was open when its database
+ * was restored or set back, and adopted: only its target knows, and `resolve` asks it), and those
+ * of the store. Thread: one for each store. */
 enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* End a job that haul_job_give_up refuses with IN_DOUBT, or whose journal is damaged. A prepared
- * target removes what it received; a damaged journal is moved aside, its name with ".damaged-TIME",
- * and what it had received stays. Risk: if the source has decided, the range has no owner until
- * haul_owner_reclaim on the source; if a damaged source journal held the decision, it has two.
+/* End a job that haul_job_give_up refuses with IN_DOUBT or UNCONFIRMED, or whose journal is
+ * damaged. A prepared target removes what it received; a damaged journal is moved aside, its name
+ * with ".damaged-TIME", and what it had received stays. Risk: if the source has decided, the range
+ * has no owner until haul_owner_reclaim on the source; if a damaged or restored source journal held
+ * the decision, it has two.
  * Errors: UNCONFIRMED (without `accept_two_owners`; `error` names the risk), IN_DOUBT (a source
  * that has decided: haul_owner_reclaim or haul_job_end_decided), and those of
  * haul_job_give_up. */

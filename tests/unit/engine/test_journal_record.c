@@ -11,8 +11,11 @@ enum { SEED = 0x5eed1234, FRAME_BYTES_MAX = 1024 };
 
 static struct journal_scratch scratch;
 
-static const struct journal_record sample_others[] = {SAMPLE_ABORTED, SAMPLE_DECISION(false),
-                                                      SAMPLE_FAMILY};
+static const struct journal_record sample_others[] = {SAMPLE_ABORTED,
+                                                      SAMPLE_DECISION(false),
+                                                      SAMPLE_FAMILY,
+                                                      {.type = JOURNAL_RESTORED},
+                                                      {.type = JOURNAL_HELD, .held = {1, 2, 3}}};
 
 /* Encode with number 42; the size. */
 static size_t encode(const struct journal_record *record, uint8_t memory[FRAME_BYTES_MAX])

@@ -42,6 +42,8 @@ static const struct journal_record one_of_each[] = {
     {.type = JOURNAL_EPOCH, .epoch = 2},
     SAMPLE_PEER("host:9"),
     SAMPLE_FAMILY,
+    {.type = JOURNAL_RESTORED},
+    {.type = JOURNAL_HELD, .held = {.sequence = 9, .manifest = 4, .manifest_bytes = 100}},
 };
 
 struct phase_case {
@@ -50,7 +52,7 @@ struct phase_case {
 };
 
 /* Letters in the order of one_of_each. */
-static const char letters[] = "PADSFUCRpdrcxebf";
+static const char letters[] = "PADSFUCRpdrcxebfoh";
 
 static const struct journal_record *by_letter(char letter)
 {
@@ -86,9 +88,10 @@ static void check_phase(enum journal_role role, const struct phase_case *phase)
 static void test_journal_state_reserve__source_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PAb"},    {"P", "ASb"},   {"PS", "ASFb"}, {"PSF", "AFUC"},  {"PSFU", "ASFb"},
-        {"PSFC", "R"},  {"PSFCR", "D"}, {"PSFCRD", ""}, {"PSA", "D"},    {"PSFA", "U"},
-        {"PSFAU", "D"}, {"A", "D"},     {"PSFAUD", ""}, {"PSb", "ASFb"}, {"PSbF", "AFUC"},
+        {"", "PAb"},       {"P", "ASbo"},    {"PS", "ASFbo"},   {"PSF", "AFUCo"},
+        {"PSFU", "ASFbo"}, {"PSFC", "R"},    {"PSFCR", "D"},    {"PSFCRD", ""},
+        {"PSA", "D"},      {"PSFA", "U"},    {"PSFAU", "D"},    {"A", "D"},
+        {"PSFAUD", ""},    {"PSb", "ASFbo"}, {"PSbF", "AFUCo"}, {"PSFo", "AFUCo"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
@@ -112,10 +115,11 @@ static void test_journal_state_apply__snapshot_after_a_restart__counted(void)
 static void test_journal_state_reserve__target_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PAbf"},      {"bf", "PAbf"},  {"P", "Apdrxeb"},   {"Pd", "Apdrxeb"},
-        {"Px", "Apdrxeb"}, {"Pr", "Adrce"}, {"Prd", "Apdrxeb"}, {"Pe", "Apdrxb"},
-        {"Pre", "Apdrxb"}, {"Prc", "D"},    {"PrcD", ""},       {"PA", "x"},
-        {"PrA", "x"},      {"PAx", "D"},    {"A", "Dx"},        {"PAxD", ""},
+        {"", "PAbf"},       {"bf", "PAbf"},    {"P", "Apdrxebh"},   {"Pd", "Apdrxebh"},
+        {"Px", "Apdrxebh"}, {"Pr", "Adrceh"},  {"Prd", "Apdrxebh"}, {"Pe", "Apdrxbh"},
+        {"Pre", "Apdrxbh"}, {"Prc", "D"},      {"PrcD", ""},        {"PA", "x"},
+        {"Ph", "Apdrxebh"}, {"Phr", "Adrceh"}, {"PrA", "x"},        {"PAx", "D"},
+        {"A", "Dx"},        {"PAxD", ""},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_TARGET, &cases[i]);

@@ -118,7 +118,7 @@ static void test_source_record_adopt__ownership_cannot_be_read__error_and_the_jo
     check_status(source_record_find(&record, &error), HAUL_CORRUPT);
     source_record_fini(&record);
     memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_give_up(source.store, record.job, &error), HAUL_CORRUPT);
+    check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_CORRUPT);
     hide_ownership(false);
     check_equal(job_count(), 1);
     source_record_init(&record, &options);
@@ -136,7 +136,7 @@ static void test_source_record_give_up__decided__in_doubt_and_the_job_stays(void
         rocks_fixture_open(&source);
         decide_and_die(&plan, in_journal[i]);
         memset(record.job, 3, sizeof(record.job));
-        check_status(source_record_give_up(source.store, record.job, &error), HAUL_IN_DOUBT);
+        check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_IN_DOUBT);
         check_equal(job_count(), 1);
         source_record_init(&record, &options);
         check_status(find_from(""), HAUL_IN_DOUBT);
@@ -384,8 +384,7 @@ static void test_source_record_bind__overtaken_and_of_another_target__aborted(vo
     check_equal(record.earlier.left_over.count, 1);
     check_status(source_record_bind(&record, "id", &next, &error), HAUL_OK);
     check_equal(record.earlier.told_count, 0);
-    check_equal(journal_state(record.earlier.left_over.journals[0])->phase,
-                JOURNAL_PHASE_ABORTED);
+    check_equal(journal_state(record.earlier.left_over.journals[0])->phase, JOURNAL_PHASE_ABORTED);
     source_record_fini(&record);
     plan_fini(&next);
     plan_fini(&plan);
@@ -533,7 +532,7 @@ static void test_source_record_adopt__journal_was_set_back__decided(void)
                                       .new_version = 5,
                                       .epoch = 1};
     check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
-    check_status(source_record_give_up(source.store, job, &error), HAUL_IN_DOUBT);
+    check_status(source_record_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
     options.resolve = true;
     source_record_init(&record, &options);
     check_status(source_record_adopt(&record, &adopted, &error), HAUL_OK);
