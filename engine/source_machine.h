@@ -43,6 +43,7 @@ struct source_session {
     struct catch_up catch_up;
     uint32_t damages;     /* in a row, without anything that lasts between them */
     uint64_t damage_mark; /* what had lasted at the last one */
+    uint32_t their_damages; /* of the attempts that the target ended for it: heard of */
     bool waits_for_target; /* the lag is small here; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare in the air */

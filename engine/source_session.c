@@ -191,6 +191,44 @@ static void on_bound(struct source_session *session, const struct source_event *
     }
 }
 
+/* So often in a row, and nothing lasting between them: it is no accident of the path. */
+enum { DAMAGES_MAX = 3 };
+
+/* Something arrived damaged here or there. It is sent again over a new connection, and what has
+ * arrived stays: true. False: it is always damaged, and the job has ended. */
+static bool survives_damage(struct source_session *session, const struct haul_error *cause,
+                            uint64_t now_ns)
+{
+    const haul_control_PlanAccepted *accepted = &session->accepted.as.plan_accepted;
+    uint64_t mark = message_durable_mark(accepted) + session->progress.durable_records;
+    session->figures.crc_errors++;
+    session->damages = mark > session->damage_mark ? 1 : session->damages + 1;
+    session->damage_mark = mark > session->damage_mark ? mark : session->damage_mark;
+    bool hopeless = session->damages >= DAMAGES_MAX && !session->decision_asked &&
+                    session->state != SOURCE_ABORTING && session->state != SOURCE_RETRYING;
+    if (!hopeless) {
+        return true;
+    }
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
+                   "what is sent arrives damaged, %d times in a row: %s", DAMAGES_MAX, cause->text);
+    haul_error_hint(&error, "check memory, cards and cables of both hosts and what lies between "
+                            "them; `haul resume` goes on from what has arrived");
+    source_end_kept(session, &error, now_ns);
+    return false;
+}
+
+/* The connection was gone before the target could say that something had come damaged. */
+static bool survives_untold_damage(struct source_session *session, uint64_t now_ns)
+{
+    uint32_t count = session->accepted.as.plan_accepted.damaged_attempts;
+    bool untold = session->accepted_once && count > session->their_damages;
+    const struct haul_error cause = {.status = HAUL_CORRUPT,
+                                     .text = "the target has ended an attempt for it"};
+    session->their_damages = count;
+    return !untold || survives_damage(session, &cause, now_ns);
+}
+
 /* Keep the answer: its parts are the message's, so the message changes hands. */
 static void take_accepted(struct source_session *session, haul_control_PlanAccepted *accepted)
 {
@@ -216,6 +254,9 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
         return;
     }
     take_accepted(session, accepted);
+    if (!survives_untold_damage(session, now_ns)) {
+        return;
+    }
     session->accepted_once = true;
     retry_limit_note_up(&session->retry, message_durable_mark(&session->accepted.as.plan_accepted),
                         now_ns);
@@ -280,33 +321,6 @@ static void on_cancel(struct source_session *session, const struct haul_error *e
     }
 }
 
-/* So often in a row, and nothing lasting between them: it is no accident of the path. */
-enum { DAMAGES_MAX = 3 };
-
-/* Something arrived damaged here or there. It is sent again over a new connection, and what has
- * arrived stays: true. False: it is always damaged, and the job has ended. */
-static bool survives_damage(struct source_session *session, const struct haul_error *cause,
-                            uint64_t now_ns)
-{
-    const haul_control_PlanAccepted *accepted = &session->accepted.as.plan_accepted;
-    uint64_t mark = message_durable_mark(accepted) + session->progress.durable_records;
-    session->figures.crc_errors++;
-    session->damages = mark > session->damage_mark ? 1 : session->damages + 1;
-    session->damage_mark = mark > session->damage_mark ? mark : session->damage_mark;
-    bool hopeless = session->damages >= DAMAGES_MAX && !session->decision_asked &&
-                    session->state != SOURCE_ABORTING && session->state != SOURCE_RETRYING;
-    if (!hopeless) {
-        return true;
-    }
-    struct haul_error error = {0};
-    haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
-                   "what is sent arrives damaged, %d times in a row: %s", DAMAGES_MAX, cause->text);
-    haul_error_hint(&error, "check memory, cards and cables of both hosts and what lies between "
-                            "them; `haul resume` goes on from what has arrived");
-    source_end_kept(session, &error, now_ns);
-    return false;
-}
-
 /* Channel or links are gone. */
 static void on_path_lost(struct source_session *session, const struct haul_error *error,
                          uint64_t now_ns)
@@ -336,6 +350,7 @@ static void on_peer_stop(struct source_session *session, const haul_control_Stop
     haul_error_set(&error, stop->damaged ? HAUL_CORRUPT : HAUL_CLOSED, NULL, 0,
                    "the target has ended its attempt: %s", stop->text);
     haul_error_hint(&error, "start `haul recv` again; `haul resume` goes on with the job");
+    session->their_damages += stop->damaged;
     on_path_lost(session, &error, now_ns);
 }
 

@@ -55,10 +55,34 @@ static void feed_error(struct target_job *job, enum target_event_type type,
     feed(job, &event);
 }
 
+/* A source whose link breaks may have gone before it hears of the damage: it is told when it comes
+ * back, too. */
+static void note_damage(struct target_job *job)
+{
+    struct target_damages *damages = &job->options.slot->damages;
+    const uint8_t *id = target_session_hello(job->session)->job.bytes;
+    if (job->options.slot->holder != job) {
+        return; /* nothing of it has arrived */
+    }
+    if (memcmp(damages->job, id, HAUL_JOB_BYTES) != 0) {
+        memcpy(damages->job, id, HAUL_JOB_BYTES);
+        damages->count = 0;
+    }
+    damages->count++;
+}
+
+static uint32_t damaged_attempts(const struct target_job *job)
+{
+    const struct target_damages *damages = &job->options.slot->damages;
+    const haul_control_Hello *hello = target_session_hello(job->session);
+    return memcmp(damages->job, hello->job.bytes, HAUL_JOB_BYTES) == 0 ? damages->count : 0;
+}
+
 /* A bit was turned over on its way: the source sends the block again. */
 static void feed_damaged(struct target_job *job, const struct haul_error *error)
 {
     job->damaged_blocks++;
+    note_damage(job);
     feed_error(job, TARGET_EVENT_DAMAGED, error);
 }
 
@@ -94,6 +118,7 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     }
     if (event.error.status == HAUL_OK) {
         option_report_put(&job->calls.differences, &job->accepted.as.plan_accepted);
+        job->accepted.as.plan_accepted.damaged_attempts = damaged_attempts(job);
     }
     feed(job, &event);
 }
@@ -419,6 +444,9 @@ static bool poll_channel(struct target_job *job)
             poll_group_remove_control(job->options.group, job->channel);
             control_channel_destroy(job->channel);
             job->channel = NULL;
+            if (event.error.status == HAUL_CORRUPT) {
+                note_damage(job);
+            }
             feed_error(job, TARGET_EVENT_CHANNEL_DOWN, &event.error);
         }
     }

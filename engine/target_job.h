@@ -19,10 +19,17 @@
 
 struct target_job;
 
+/* Attempts of one job that ended because something came damaged. */
+struct target_damages {
+    uint8_t job[HAUL_JOB_BYTES];
+    uint32_t count;
+};
+
 /* For one job at a time. */
 struct target_slot {
     struct target_job *holder; /* NULL: free */
     struct target_left left;   /* by the last job that was kept */
+    struct target_damages damages;
 };
 
 struct target_job_options {

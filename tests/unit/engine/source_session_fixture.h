@@ -169,14 +169,21 @@ static inline void lose_path_and_return(uint64_t now_ns)
     check(does(SOURCE_ACTION_CONNECT));
 }
 
-static inline void feed_accepted(uint64_t now_ns)
+/* Of a target that has ended so many attempts of the job because something came damaged. */
+static inline void feed_accepted_after(uint32_t damaged_attempts, uint64_t now_ns)
 {
     struct message message;
     message_init(&message, MESSAGE_PLAN_ACCEPTED);
+    message.as.plan_accepted.damaged_attempts = damaged_attempts;
     message.as.plan_accepted.family_ids_count = 1;
     message.as.plan_accepted.family_ids = calloc(1, sizeof(uint32_t));
     check_or_stop(message.as.plan_accepted.family_ids != NULL);
     feed_message(&message, now_ns);
+}
+
+static inline void feed_accepted(uint64_t now_ns)
+{
+    feed_accepted_after(0, now_ns);
 }
 
 static inline void feed_progress(uint64_t delta_applied_batches, uint64_t now_ns)

@@ -6,12 +6,13 @@
 #include "source_session_fixture.h"
 
 static uint64_t now_ns;
+static uint32_t their_damages; /* what the target has counted */
 
 /* Up to COPYING, in this connection. */
 static void connect(bool again)
 {
     propose(again, now_ns);
-    feed_accepted(now_ns);
+    feed_accepted_after(their_damages, now_ns);
     check(does(SOURCE_ACTION_OPEN_LINKS));
     feed_type(SOURCE_EVENT_LINKS_UP, HAUL_OK, now_ns);
     check(does(SOURCE_ACTION_START_COPY));
@@ -21,6 +22,7 @@ static void connect(bool again)
 static void open_copying(void)
 {
     now_ns = 1;
+    their_damages = 0;
     open_session();
     connect(false);
 }
@@ -30,10 +32,18 @@ static void feed_damaged_stop(void)
     struct message message;
     message_init(&message, MESSAGE_STOP);
     message.as.stop.damaged = true;
+    their_damages++;
     feed_message(&message, now_ns);
 }
 
-static void come_back(void)
+/* The link is gone before the Stop arrives. */
+static void feed_untold_damage(void)
+{
+    their_damages++;
+    feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CLOSED, now_ns);
+}
+
+static void reconnect(void)
 {
     struct source_event tick = {.type = SOURCE_EVENT_TICK};
     check(does(SOURCE_ACTION_DISCONNECT));
@@ -41,6 +51,11 @@ static void come_back(void)
     now_ns = source_session_deadline_ns(session);
     source_session_event(session, &tick, now_ns);
     check(does(SOURCE_ACTION_CONNECT));
+}
+
+static void come_back(void)
+{
+    reconnect();
     connect(true);
 }
 
@@ -99,6 +114,51 @@ static void test_source_session__lost_without_damage__counts_none(void)
     source_session_destroy(session);
 }
 
+static void test_source_session__damage_told_on_return__counts_once(void)
+{
+    open_copying();
+    feed_untold_damage();
+    come_back();
+    check_equal(crc_errors(), 1);
+    feed_type(SOURCE_EVENT_LINKS_DOWN, HAUL_CLOSED, now_ns);
+    come_back();
+    check_equal(crc_errors(), 1);
+    feed_damaged_stop();
+    come_back();
+    check_equal(crc_errors(), 2);
+    source_session_destroy(session);
+}
+
+/* What was damaged in the time of another process of ours is its own figure. */
+static void test_source_session__damaged_before_it_began__counts_none(void)
+{
+    now_ns = 1;
+    their_damages = 2;
+    open_session();
+    connect(false);
+    check_equal(crc_errors(), 0);
+    feed_untold_damage();
+    come_back();
+    check_equal(crc_errors(), 1);
+    source_session_destroy(session);
+}
+
+static void test_source_session__nothing_but_untold_damage__ends_and_keeps(void)
+{
+    open_copying();
+    feed_untold_damage();
+    come_back();
+    feed_untold_damage();
+    come_back();
+    feed_untold_damage();
+    reconnect();
+    propose(true, now_ns);
+    feed_accepted_after(their_damages, now_ns);
+    check_kept();
+    check_equal(crc_errors(), 3);
+    source_session_destroy(session);
+}
+
 static void test_source_session__nothing_but_damage__ends_and_keeps(void)
 {
     open_copying();
@@ -128,6 +188,9 @@ static void test_source_session__damage_and_progress__goes_on(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__damage_anywhere__comes_back_and_counts),
     CHECK_TEST(test_source_session__lost_without_damage__counts_none),
+    CHECK_TEST(test_source_session__damage_told_on_return__counts_once),
+    CHECK_TEST(test_source_session__damaged_before_it_began__counts_none),
+    CHECK_TEST(test_source_session__nothing_but_untold_damage__ends_and_keeps),
     CHECK_TEST(test_source_session__nothing_but_damage__ends_and_keeps),
     CHECK_TEST(test_source_session__damage_and_progress__goes_on),
 };
