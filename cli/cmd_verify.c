@@ -236,7 +236,8 @@ static void describe_first_key(struct verify_run *run, const struct haul_verify_
                           : difference.in_a     ? "with another value"
                           : run->remote != NULL ? "only on the receiver"
                                                 : "only in --with";
-        (void)snprintf(text, TEXT_BYTES, "; the first key is %.500s, %s", key, how);
+        (void)snprintf(text, TEXT_BYTES, "; the first key is %.500s, %s",
+                       difference.key.size == 0 ? "the empty one" : key, how);
         free((void *)(uintptr_t)difference.key.data);
     } else if (run->reader.differs && strcmp(run->reader.first_family, name) == 0) {
         char last[KEY_TEXT_BYTES_MAX];
@@ -284,6 +285,11 @@ static void print_scan(const char *directory, const struct verify_scan *scan)
         char bytes[HUMAN_TEXT_BYTES_MAX];
         (void)haul_text_escape(family->name, strlen(family->name), name, sizeof(name));
         human_bytes((double)family->bytes, bytes);
+        if (family->digest[0] == '\0') {
+            (void)printf("%s  %s: at least %" PRIu64 " records, %s\n", where, name, family->records,
+                         bytes);
+            continue;
+        }
         (void)printf("%s  %s: %" PRIu64 " records, %s, digest %s\n", where, name, family->records,
                      bytes, family->digest);
     }

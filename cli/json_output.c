@@ -228,11 +228,10 @@ static json_t *owner_job_object(const struct haul_owner_job *job)
 
 void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max)
 {
-    static const char *const origins[] = {
-        [HAUL_OWNER_SAME] = "same",
-        [HAUL_OWNER_COPY] = "copy",
-        [HAUL_OWNER_RESET] = "reset",
-        [HAUL_OWNER_OTHER] = "other"};
+    static const char *const origins[] = {[HAUL_OWNER_SAME] = "same",
+                                          [HAUL_OWNER_COPY] = "copy",
+                                          [HAUL_OWNER_RESET] = "reset",
+                                          [HAUL_OWNER_OTHER] = "other"};
     struct haul_error none = {.status = HAUL_OK};
     json_t *document = begin("owner", &none, EXIT_CODE_OK);
     json_t *jobs = json_array();
@@ -419,14 +418,26 @@ void json_output_ledger(uint64_t checked, const struct haul_error *error, int ex
     end(document);
 }
 
+/* What was counted in part has no digest. */
+static json_t *compared_array(const struct json_output_scan *scan)
+{
+    json_t *array = families_array(scan->families, scan->count);
+    for (size_t i = 0; i < scan->count; i++) {
+        if (scan->families[i].digest[0] == '\0') {
+            set(json_array_get(array, i), "digest", json_null());
+        }
+    }
+    return array;
+}
+
 void json_output_verify(const struct json_output_scan *database,
                         const struct json_output_scan *with, const struct haul_error *error,
                         int exit_code)
 {
     json_t *document = begin("verify", error, exit_code);
     set(document, "equal", json_boolean(exit_code == EXIT_CODE_OK));
-    set(document, "families", families_array(database->families, database->count));
-    set(document, "families_with", families_array(with->families, with->count));
+    set(document, "families", compared_array(database));
+    set(document, "families_with", compared_array(with));
     end(document);
 }
 

@@ -9,6 +9,7 @@
 #include "haul/migration.h"
 #include "journal.h"
 #include "migration_thread.h"
+#include "stall_watch.h"
 
 static uint64_t now_ns(const struct verify_peer *peer)
 {
@@ -73,7 +74,8 @@ enum haul_status verify_peer_open(struct verify_peer *peer, struct haul_error *e
     do {
         status = connect_once(peer, error);
     } while (status != HAUL_OK && link_addresses_next(&peer->addresses));
-    peer->heard_ns = now_ns(peer);
+    peer->opened_ns = now_ns(peer);
+    peer->heard_ns = peer->opened_ns;
     return status;
 }
 
@@ -133,6 +135,15 @@ static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_
                                "manifests: `haul verify --write-manifest`");
         return HAUL_UNSUPPORTED;
     }
+    if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
+        haul_error_set(error, HAUL_VERSION, NULL, 0, "the target speaks another batch format");
+        haul_error_hint(error, "install the same release of haul on both sides");
+        return HAUL_VERSION;
+    }
+    if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target's Welcome does not name its database");
+    }
     control_channel_note_peer_timeout(peer->channel, welcome->peer_timeout_ms);
     peer->greeted = true;
     return HAUL_OK;
@@ -143,7 +154,8 @@ static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_
 static enum haul_status on_refused(const haul_control_Refused *refused, struct haul_error *error)
 {
     enum haul_status status = message_status(refused->status, HAUL_PROTOCOL);
-    haul_error_set(error, status, NULL, 0, "the target refused: %s", refused->text);
+    haul_error_set(error, status, NULL, 0, "the target refused: %s",
+                   refused->text[0] == '\0' ? "it gives no reason" : refused->text);
     if (refused->hint[0] != '\0') {
         haul_error_hint(error, "%s", refused->hint);
     }
@@ -156,14 +168,17 @@ static enum haul_status on_message(struct verify_peer *peer, struct message *mes
 {
     switch (message->type) {
     case MESSAGE_WELCOME:
-        return on_welcome(peer, &message->as.welcome, error);
+        if (!peer->greeted) {
+            return on_welcome(peer, &message->as.welcome, error);
+        }
+        break;
     case MESSAGE_REFUSED:
         return on_refused(&message->as.refused, error);
     case MESSAGE_STOP:
         return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the target ends: %s",
                               message->as.stop.text);
     case MESSAGE_WORKING:
-        return HAUL_AGAIN;
+        return HAUL_OK;
     case MESSAGE_VERIFY_FAMILIES:
     case MESSAGE_VERIFY_PIECES:
         if (peer->greeted) {
@@ -226,8 +241,15 @@ enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *mess
         status = on_event(peer, &event, message, error);
     }
     uint64_t limit_ns = (uint64_t)peer->options.peer_timeout_ms * NS_PER_MS;
-    bool waits = status == HAUL_AGAIN && peer->channel != NULL && peer->answered && !peer->greeted;
-    return waits && now_ns(peer) - peer->heard_ns > limit_ns
-               ? haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the target does not answer Hello")
-               : status;
+    uint64_t silent_ns = now_ns(peer) - peer->heard_ns;
+    uint64_t waited_ns = now_ns(peer) - peer->opened_ns;
+    bool waits = peer->channel != NULL && peer->answered && !peer->greeted &&
+                 (status == HAUL_AGAIN || status == HAUL_OK);
+    if (!waits || (silent_ns <= limit_ns && waited_ns <= STALL_PEER_TIMEOUTS * limit_ns)) {
+        return status;
+    }
+    if (status == HAUL_OK) {
+        message_release(message);
+    }
+    return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the target does not answer Hello");
 }

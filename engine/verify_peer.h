@@ -25,6 +25,7 @@ struct verify_peer {
     struct control_channel *channel; /* NULL: not connected */
     bool answered;                   /* the address leads to somebody */
     bool greeted;                    /* Welcome has come */
+    uint64_t opened_ns;              /* when the connection was begun */
     uint64_t heard_ns;               /* when the last message came */
 };
 
@@ -39,7 +40,8 @@ void verify_peer_close(struct verify_peer *peer);
 enum haul_status verify_peer_open(struct verify_peer *peer,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The next message, which the caller releases: WELCOME once, VERIFY_FAMILIES, VERIFY_PIECES.
+/* The next message, which the caller releases: WELCOME once, VERIFY_FAMILIES, VERIFY_PIECES,
+ * WORKING.
  * Errors: AGAIN (none now); of the path: CLOSED, TIMEOUT, REFUSED, UNREACHABLE, BUSY; UNSUPPORTED
  * (the target does not compare), PROTOCOL, whatever the target refuses with. */
 enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *message,

@@ -18,12 +18,14 @@
 #include "key_range.h"
 #include "retry_limit.h"
 #include "stall_watch.h"
+#include "verify_answers.h"
 #include "verify_compare.h"
 #include "verify_peer.h"
 
 enum {
-    ASKED_MAX = 4,      /* answers asked for in advance */
-    WAITING_MAX = 4096, /* pieces of a side that wait for the other's */
+    ASKED_MAX = 4,        /* answers asked for in advance */
+    WAITING_MAX = 4096,   /* pieces of a side that wait for the other's */
+    MESSAGES_A_TURN = 64, /* whatever else there is to look at comes behind so many */
     LOOP_INTERVAL_MS = 100,
     RETRY_MS_DEFAULT = 30000,
 };
@@ -53,9 +55,11 @@ struct verify_remote {
     struct verify_chunk *chunk;
     struct call call;
     struct call_steps steps;
-    uint32_t scan;
-    uint32_t asked;
-    uint64_t asked_ns; /* when the oldest answer that is owed was asked for, or the last one came */
+    struct verify_answers answers;
+    bool more;         /* messages are left for the next turn */
+    uint64_t waits_ns; /* since when the target owes what it owes */
+    uint64_t alone_ns; /* since when only the target's records are counted; 0: they are not */
+    bool cut;          /* and that has been long enough */
     uint64_t records;  /* of families before this one, on the larger side */
     uint64_t bytes;
 };
@@ -132,18 +136,19 @@ static void end_reading(struct verify_remote *remote)
 
 static enum haul_status ask_on(struct verify_remote *remote, struct haul_error *error)
 {
-    bool begun = remote->family.theirs != NULL && remote->scan > 0;
-    while (begun && remote->asked < ASKED_MAX && !remote->compare.queues[VERIFY_THEIRS].ended &&
+    bool begun = remote->family.theirs != NULL && remote->answers.scan > 0;
+    while (begun && remote->answers.asked < ASKED_MAX &&
+           !remote->compare.queues[VERIFY_THEIRS].ended &&
            verify_compare_waiting(&remote->compare, VERIFY_THEIRS) < WAITING_MAX) {
         struct message message;
         message_init(&message, MESSAGE_VERIFY_NEXT);
-        message.as.verify_next.scan = remote->scan;
+        message.as.verify_next.scan = remote->answers.scan;
         enum haul_status status = verify_peer_send(&remote->peer, &message, error);
         if (status != HAUL_OK) {
             return status;
         }
-        remote->asked_ns = remote->asked == 0 ? now_ns() : remote->asked_ns;
-        remote->asked++;
+        remote->waits_ns = remote->answers.asked == 0 ? now_ns() : remote->waits_ns;
+        remote->answers.asked++;
     }
     return HAUL_OK;
 }
@@ -160,7 +165,6 @@ static enum haul_status take_piece(const haul_control_VerifyPiece *from, struct 
                : HAUL_NO_MEMORY;
 }
 
-/* A chunk of ours has room for what a target of ours sends; others may send more. */
 static enum haul_status put_theirs(struct verify_remote *remote,
                                    const haul_control_VerifyPieces *pieces)
 {
@@ -170,13 +174,7 @@ static enum haul_status put_theirs(struct verify_remote *remote,
         return HAUL_NO_MEMORY;
     }
     for (size_t i = 0; i < pieces->pieces_count && status == HAUL_OK; i++) {
-        if (chunk->count == VERIFY_PIECE_COUNT_MAX) {
-            status = verify_compare_put(&remote->compare, VERIFY_THEIRS, chunk);
-            verify_chunk_clear(chunk);
-        }
-        if (status == HAUL_OK) {
-            status = take_piece(&pieces->pieces[i], &chunk->pieces[chunk->count++]);
-        }
+        status = take_piece(&pieces->pieces[i], &chunk->pieces[chunk->count++]);
     }
     chunk->ended = pieces->ended;
     if (status == HAUL_OK) {
@@ -190,19 +188,37 @@ static enum haul_status put_theirs(struct verify_remote *remote,
 static enum haul_status on_pieces(struct verify_remote *remote,
                                   const haul_control_VerifyPieces *pieces, struct haul_error *error)
 {
-    if (pieces->scan != remote->scan) {
-        return HAUL_OK; /* of one that was left */
+    enum haul_status status = verify_answers_take(&remote->answers, pieces, error);
+    if (status != HAUL_OK) {
+        return status == HAUL_AGAIN ? HAUL_OK : status;
     }
-    if (remote->asked == 0) {
-        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target sends pieces that nobody asked for");
-    }
-    remote->asked--;
-    remote->asked_ns = now_ns();
+    remote->waits_ns = now_ns();
     if (remote->compare.queues[VERIFY_THEIRS].ended) {
         return HAUL_OK; /* asked for before its end was known */
     }
     return put_theirs(remote, pieces) == HAUL_OK ? HAUL_OK : no_memory(error);
+}
+
+/* What another connection need not bring again. */
+static uint64_t lasting_records(const struct verify_remote *remote)
+{
+    const struct verify_compare *compare = &remote->compare;
+    return remote->records + (compare->parted ? 0 : compare->totals[VERIFY_OURS].count);
+}
+
+static enum haul_status on_families(struct verify_remote *remote, struct message *message,
+                                    struct haul_error *error)
+{
+    if (remote->theirs.type == MESSAGE_VERIFY_FAMILIES) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "the target names its column families unasked");
+    }
+    enum haul_status status = verify_answers_check_list(&message->as.verify_families, error);
+    if (status == HAUL_OK) {
+        remote->theirs = *message;
+        memset(message, 0, sizeof(*message));
+    }
+    return status;
 }
 
 static enum haul_status on_peer_message(struct verify_remote *remote, struct message *message,
@@ -210,35 +226,66 @@ static enum haul_status on_peer_message(struct verify_remote *remote, struct mes
 {
     enum haul_status status = HAUL_OK;
     if (message->type == MESSAGE_WELCOME) {
-        retry_limit_note_up(&remote->retry, remote->records, now_ns());
+        retry_limit_note_up(&remote->retry, lasting_records(remote), now_ns());
+        remote->waits_ns = now_ns();
     } else if (message->type == MESSAGE_VERIFY_FAMILIES) {
-        message_release(&remote->theirs);
-        remote->theirs = *message;
-        memset(message, 0, sizeof(*message));
-    } else {
+        status = on_families(remote, message, error);
+    } else if (message->type == MESSAGE_VERIFY_PIECES) {
         status = on_pieces(remote, &message->as.verify_pieces, error);
     }
     message_release(message);
     return status;
 }
 
+/* Does the target owe us a list or pieces? That it lives, and works, is not enough for ever. */
+static bool is_owed(const struct verify_remote *remote)
+{
+    return remote->peer.greeted &&
+           (remote->theirs.type != MESSAGE_VERIFY_FAMILIES || remote->answers.asked > 0);
+}
+
+static uint64_t limit_ns_of(const struct verify_remote *remote)
+{
+    return STALL_PEER_TIMEOUTS * (uint64_t)remote->options.peer_timeout_ms * NS_PER_MS;
+}
+
 static enum haul_status poll_theirs(struct verify_remote *remote, struct haul_error *error)
 {
     struct message message;
-    enum haul_status status;
-    while ((status = verify_peer_poll(&remote->peer, &message, error)) == HAUL_OK) {
-        status = on_peer_message(remote, &message, error);
-        if (status != HAUL_OK) {
-            return status;
+    enum haul_status status = HAUL_OK;
+    int count = 0;
+    while (status == HAUL_OK && count++ < MESSAGES_A_TURN) {
+        status = verify_peer_poll(&remote->peer, &message, error);
+        if (status == HAUL_OK) {
+            status = on_peer_message(remote, &message, error);
         }
     }
-    uint64_t limit_ns = STALL_PEER_TIMEOUTS * (uint64_t)remote->options.peer_timeout_ms * NS_PER_MS;
-    if (status == HAUL_AGAIN && remote->asked > 0 && now_ns() - remote->asked_ns > limit_ns) {
-        return haul_error_set(error, HAUL_TIMEOUT, NULL, 0,
-                              "the target has brought nothing for %" PRIu64 " s",
-                              limit_ns / NS_PER_S);
+    remote->more = status == HAUL_OK;
+    uint64_t limit_ns = limit_ns_of(remote);
+    if (status == HAUL_OK || status == HAUL_AGAIN) {
+        status = HAUL_OK;
+        if (is_owed(remote) && now_ns() - remote->waits_ns > limit_ns) {
+            status = haul_error_set(error, HAUL_TIMEOUT, NULL, 0,
+                                    "the target has brought nothing for %" PRIu64 " s",
+                                    limit_ns / NS_PER_S);
+        }
     }
-    return status == HAUL_AGAIN ? HAUL_OK : status;
+    return status;
+}
+
+/* The databases differ, ours is read, and the target counts on: how much more it has is not worth
+ * any time. */
+static void limit_counting(struct verify_remote *remote)
+{
+    const struct verify_queue *queues = remote->compare.queues;
+    if (!remote->compare.parted || !queues[VERIFY_OURS].ended || queues[VERIFY_THEIRS].ended) {
+        remote->alone_ns = 0;
+    } else if (remote->alone_ns == 0) {
+        remote->alone_ns = now_ns();
+    } else if (now_ns() - remote->alone_ns > limit_ns_of(remote)) {
+        remote->cut = true;
+        verify_compare_end_side(&remote->compare, VERIFY_THEIRS);
+    }
 }
 
 /* --- the loop --------------------------------------------------------------------------------- */
@@ -267,6 +314,7 @@ static enum haul_status turn(struct verify_remote *remote, struct haul_error *er
         status = poll_theirs(remote, error);
     }
     if (status == HAUL_OK) {
+        limit_counting(remote);
         read_on(remote);
         status = ask_on(remote, error);
     }
@@ -276,7 +324,7 @@ static enum haul_status turn(struct verify_remote *remote, struct haul_error *er
 
 static void wait(struct verify_remote *remote)
 {
-    (void)poll_group_wait(remote->group, false,
+    (void)poll_group_wait(remote->group, remote->more,
                           clock_deadline_ns(&clock_monotonic, LOOP_INTERVAL_MS));
 }
 
@@ -301,12 +349,12 @@ static enum haul_status open_peer(struct verify_remote *remote, struct haul_erro
     return status;
 }
 
-/* The path is lost, or the target busy: may there be another attempt, and when? OK: connected. */
+/* The path is lost, or the target busy: may there be another attempt, and when? That the path had
+ * held for long counts for nothing when it brought nothing. OK: connected. */
 static enum haul_status come_back(struct verify_remote *remote, enum haul_status status,
                                   struct haul_error *error)
 {
-    while (is_path_status(status) &&
-           retry_limit_allows(&remote->retry, remote->peer.greeted, now_ns())) {
+    while (is_path_status(status) && retry_limit_allows(&remote->retry, false, now_ns())) {
         uint64_t next_ns = retry_limit_next_ns(&remote->retry, now_ns());
         char line[HAUL_LOG_LINE_BYTES_MAX / 2];
         haul_error_format(error, line, sizeof(line));
@@ -314,8 +362,8 @@ static enum haul_status come_back(struct verify_remote *remote, enum haul_status
             remote->options.log, remote->result->retries++ == 0 ? HAUL_LOG_WARNING : HAUL_LOG_DEBUG,
             "%s; trying again for up to %u s", line, (remote->options.retry_max_ms + 999) / 1000);
         verify_peer_close(&remote->peer);
-        remote->asked = 0;
-        remote->scan = 0;
+        verify_answers_reset(&remote->answers);
+        message_release(&remote->theirs);
         status = HAUL_OK;
         while (status == HAUL_OK && now_ns() < next_ns) {
             wait(remote);
@@ -371,7 +419,7 @@ static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_e
     struct message message;
     message_init(&message, MESSAGE_VERIFY_SCAN);
     haul_control_VerifyScan *scan = &message.as.verify_scan;
-    scan->scan = remote->scan + 1;
+    scan->scan = remote->answers.scan + 1;
     (void)snprintf(scan->family, sizeof(scan->family), "%s", remote->family.theirs->name);
     scan->single = remote->compare.single;
     scan->continues = true;
@@ -388,8 +436,7 @@ static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_e
                               "than %d bytes",
                               MESSAGE_BYTES_MAX);
     }
-    remote->scan++;
-    remote->asked = 0;
+    verify_answers_begin(&remote->answers, scan->single, (uint32_t)range_count_of(remote));
     return verify_peer_send(&remote->peer, &message, error);
 }
 
@@ -481,7 +528,11 @@ static void note_totals(struct verify_remote *remote, const char *name, bool our
         put_result(&result->ours[result->our_count++], name, &totals[VERIFY_OURS]);
     }
     if (theirs) {
-        put_result(&result->theirs[result->their_count++], name, &totals[VERIFY_THEIRS]);
+        put_result(&result->theirs[result->their_count], name, &totals[VERIFY_THEIRS]);
+        if (remote->cut) {
+            result->theirs[result->their_count].digest[0] = '\0';
+        }
+        result->their_count++;
     }
     remote->records += larger->count;
     remote->bytes += larger->bytes;
@@ -510,6 +561,8 @@ static enum haul_status verify_family(struct verify_remote *remote, const struct
     struct remote_family family = {.ours = ours, .theirs = theirs};
     char name[HAUL_NAME_BYTES_MAX];
     (void)snprintf(name, sizeof(name), "%s", ours != NULL ? ours->name : theirs->name);
+    remote->cut = false;
+    remote->alone_ns = 0;
     verify_compare_begin(&remote->compare, false, order_of(&family));
     remote->family = family;
     enum haul_status status = compare_family(remote, name, error);
@@ -559,10 +612,7 @@ static enum haul_status check_names(const struct verify_remote *remote, struct h
                                   name, ours ? " on the target" : "");
         }
     }
-    return remote->theirs.as.verify_families.families_count <= HAUL_FAMILY_COUNT_MAX
-               ? HAUL_OK
-               : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "more than %d column families",
-                                HAUL_FAMILY_COUNT_MAX);
+    return HAUL_OK;
 }
 
 /* Names of families that only the target has; a list of its own, for connections come and go. */

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # strangers.sh — what a peer that breaks the rules, or knows more than it should, can do to a receiver:
-# nothing to a job that is not its own, and nothing that an honest sender notices for long.
+# nothing to a job that is not its own, and nothing that an honest sender notices for long; and what a
+# receiver that lies can do to a comparison: end it, with an exit code that says so.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/harness.sh"
 suite strangers "$@"
@@ -161,6 +162,43 @@ test_recv__batches_that_never_end__the_job_ends_and_the_next_comes_through() {
     send 0
     stop_receiver
     same source target
+}
+
+# --- receivers that lie -------------------------------------------------------------------------------
+
+# lies_to_verify LIE CODE
+lies_to_verify() {
+    local lie=$1 silence=3s
+    [[ $2 != 5 && $lie != pieces-for-ever ]] || silence=100ms
+    timeout "$limit" python3 -B "$here/lying_target.py" "$lie" timeout -k 1 "$limit" "$haul" verify --db source \
+        --to '{}' --peer-timeout $silence --retry 300ms --json >"$work/$lie.out" 2>"$work/$lie.err" || true
+    read -r _ code _ seconds _ mib < <(tail -n 1 "$work/$lie.out") || true
+    [[ $code == "$2" ]] || { cat "$work/$lie.err"; fail "$lie: exit code $code, expected $2"; }
+    [[ $(sed -n 1p "$work/$lie.out" | jq .exit_code) == "$2" ]] || fail "$lie: no JSON document"
+    [[ $(grep -c '^haul: error: ' "$work/$lie.err") == 1 ]] || { cat "$work/$lie.err"; fail "$lie: no error line"; }
+    ! grep -q $'[\001-\011\013-\037\177]' "$work/$lie.err" || fail "$lie: its text reaches the terminal as it is"
+    ((${seconds%.*} < 60)) || fail "$lie: $seconds s"
+    case $(ldd "$haul") in
+    *libasan* | *libtsan*) ;;
+    *) ((mib < 96)) || fail "$lie: $mib MiB" ;;
+    esac
+}
+
+test_verify_to__receiver_lies__ends_with_the_exit_code_of_the_lie() {
+    local lie code lies=() pids=() pid
+    make_database source 2000
+    # Those that only wait come first, all at once.
+    mapfile -t lies < <(python3 -B "$here/lying_target.py" --list | sort -k 2,2 -s)
+    ((${#lies[@]} > 50)) || fail "only ${#lies[@]} lies"
+    for lie in "${lies[@]}"; do
+        read -r lie code <<<"$lie"
+        lies_to_verify "$lie" "$code" &
+        pids+=("$!")
+        [[ $code == 5 ]] || ((${#pids[@]} % 4 != 0)) || wait "${pids[@]: -4}"
+    done
+    for pid in "${pids[@]}"; do
+        wait "$pid" || fail 'a lie was not met as it should'
+    done
 }
 
 run_tests

@@ -34,7 +34,7 @@ test_verify__record_on_one_side_only__the_side_is_named() {
 
 test_verify__difference_at_the_ends__named() {
     pair 'put \e x'
-    differs 'the first key is , only in --with'
+    differs 'the first key is the empty one, only in --with'
     pair 'put zzz x'
     differs 'the first key is zzz, only in --with'
     pair 'delete key00004999'
@@ -203,7 +203,7 @@ test_verify_to__differences__the_first_key_is_named() {
 
 test_verify_to__difference_at_the_ends__named() {
     receive 'put \e x' 'use other' 'delete key00000999'
-    differs_remotely "2 column families, 'default' the first; the first key is , only on the receiver"
+    differs_remotely "2 column families, 'default' the first; the first key is the empty one, only on the receiver"
     differs_remotely "the first key is key00000999, only in --db" --cf other
     end_receiver
 }

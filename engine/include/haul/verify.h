@@ -86,6 +86,8 @@ struct haul_verify_remote_options {
 struct haul_verify_remote_result {
     struct haul_family_result ours[HAUL_FAMILY_COUNT_MAX];
     size_t our_count;
+    /* Without a digest: at least so many records, the rest was not waited for. That is so when the
+     * databases differ, ours is read, and the target counts on for 24 peer timeouts. */
     struct haul_family_result theirs[HAUL_FAMILY_COUNT_MAX];
     size_t their_count;
     /* Of the first family that differs, `a` being ours. No key: none differs, or which it is cannot
@@ -99,8 +101,9 @@ struct haul_verify_remote_result {
  * on either side. Each reads what it has by then: what is written meanwhile to a database in use
  * may count or not. haul_verify_differences judges the result.
  * Errors: INVALID, NOT_FOUND (a family, the name of the host), UNSUPPORTED (the target does not
- * answer comparisons; ranges in a family that is not ordered by bytes), MISMATCH (the target is
- * this database), AUTH, BUSY, TIMEOUT, CLOSED, REFUSED, UNREACHABLE, STOPPED, those of both stores.
+ * answer comparisons; ranges in a family that is not ordered by bytes), VERSION, PROTOCOL, MISMATCH
+ * (the target is this database), AUTH, BUSY, TIMEOUT, CLOSED, REFUSED, UNREACHABLE, STOPPED, those
+ * of both stores.
  * Thread: any; it returns when all is read. */
 enum haul_status haul_verify_remote(struct haul_store *store,
                                     const struct haul_verify_remote_options *options,

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* verify_answers.h — what a target may answer to a comparison. The pieces of a scan are believed
+ * only as far as they keep the rules of docs/PROTOCOL.md: no answer costs more memory than an
+ * honest one, and answers that bring nothing do not go on for ever.
+ *
+ * No clock, no I/O. Thread: its owner's. */
+#ifndef HAUL_VERIFY_ANSWERS_H
+#define HAUL_VERIFY_ANSWERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "haul/status.h"
+#include "message.h"
+
+/* An honest answer without a piece has read a record at least; that so many in a row end no piece
+ * has a probability of e^-64. */
+enum { VERIFY_EMPTY_ANSWERS_MAX = 4096 };
+
+struct verify_answers {
+    uint32_t scan;    /* the one that runs; 0: none */
+    uint32_t asked;   /* answers of it that are owed */
+    uint32_t earlier; /* answers that may still come for scans before it */
+    bool single;
+    uint32_t range_count;
+    uint32_t range; /* of the last piece */
+    uint32_t empty; /* answers without a piece, in a row */
+    uint64_t records;
+    uint64_t bytes;
+};
+
+/* Another connection: nothing is owed. */
+void verify_answers_reset(struct verify_answers *answers);
+/* The next scan takes the place of the one before; its number is `scan` of `answers`. */
+void verify_answers_begin(struct verify_answers *answers, bool single, uint32_t range_count);
+
+/* An answer has come. OK: it is of the scan that runs; AGAIN: of one before. Errors: PROTOCOL. */
+enum haul_status verify_answers_take(struct verify_answers *answers,
+                                     const haul_control_VerifyPieces *pieces,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The list of families, once a connection. Errors: PROTOCOL. */
+enum haul_status verify_answers_check_list(const haul_control_VerifyFamilies *list,
+                                           struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
