@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_failures.c — each call of the store and of the disk fails in its turn in what a
+ * source, or its operator, does about earlier jobs: it is told, and when it is done again nothing
+ * of it is left. */
+#include "failing_store.h"
+#include "haul/owner.h"
+#include "instance.h"
+#include "job_journal.h"
+#include "owner_change.h"
+#include "owner_copy.h"
+#include "source_record.h"
+#include "version_record.h"
+
+enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, NEW = 9, NEW_VERSION = 5 };
+
+static const char here[] = "the target/1";
+static struct haul_source_options options;
+static struct source_record record;
+static struct haul_error error;
+
+/* --- jobs ------------------------------------------------------------------------------------- */
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = slice_of(from, strlen(from)),
+                                     .end = slice_of(to, strlen(to))};
+    struct haul_source_options asked = {
+        .store = &failing.base, .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    unsigned fail_at = failing.fail_at;
+    unsigned call_count = failing.call_count;
+    failing.fail_at = 0;
+    check_or_stop(plan_make(plan, &failing.base, &asked, NEW_VERSION - 1, &error) == HAUL_OK);
+    plan->new_version = NEW_VERSION;
+    failing.fail_at = fail_at;
+    failing.call_count = call_count;
+}
+
+/* A job that has met its target, and whose process is gone. */
+static void leave(uint8_t number, const char *peer, const char *from, const char *to)
+{
+    struct plan plan;
+    make_plan(&plan, from, to);
+    source_record_init(&record, &options);
+    memset(record.job, number, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, failing.sequence, &error), HAUL_OK);
+    check_status(source_record_bind(&record, peer, &plan, &error), HAUL_OK);
+    if (number == DECIDED) {
+        const struct version_move move = {.outcome = VERSION_RELEASED,
+                                          .job = record.job,
+                                          .peer = peer,
+                                          .plan = &plan,
+                                          .new_version = NEW_VERSION,
+                                          .epoch = 1};
+        check_status(source_record_frozen(&record, &error), HAUL_OK);
+        check_status(version_record_move(&failing.base, &options.hooks, &move, &error), HAUL_OK);
+    } else if (number == ABORTED) {
+        check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
+    }
+    plan_fini(&plan);
+    source_record_fini(&record);
+}
+
+static void start(void)
+{
+    failing_store_init(NULL, 0);
+    memset(&error, 0, sizeof(error));
+    options = (struct haul_source_options){.store = &failing.base, .to = "host:1"};
+    failing_store_put(0, "a");
+}
+
+static void all_are_there(void)
+{
+    start();
+    leave(DECIDED, here, "t", "u");
+    leave(COPYING, here, "k", "l");
+    leave(ELSEWHERE, "another/2", "k", "m");
+    leave(ABORTED, here, "p", "q");
+}
+
+static enum journal_phase phase_of(uint8_t number)
+{
+    struct journal *journal = NULL;
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, number, sizeof(job));
+    enum haul_status status =
+        job_journal_look(&failing.base, JOURNAL_SOURCE, job, &journal, &error);
+    enum journal_phase phase =
+        status == HAUL_OK ? journal_state(journal)->phase : JOURNAL_PHASE_DONE;
+    journal_close(journal);
+    return phase;
+}
+
+static size_t journal_count(void)
+{
+    return failing_store_file_count(".journal");
+}
+
+/* --- finding ---------------------------------------------------------------------------------- */
+
+static enum haul_status find(void)
+{
+    source_record_init(&record, &options);
+    enum haul_status status = source_record_find(&record, &error);
+    if (status == HAUL_OK) {
+        check_equal(record.earlier.decided.count, 1);
+        check_equal(record.earlier.left_over.count + record.earlier.left_over.aborted_count, 3);
+    }
+    source_record_fini(&record);
+    return status;
+}
+
+static void check_all_there(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(journal_count(), 4);
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
+    check_equal(phase_of(ELSEWHERE), JOURNAL_PHASE_COPYING);
+    check_equal(phase_of(ABORTED), JOURNAL_PHASE_ABORTED);
+    check_equal(phase_of(DECIDED), JOURNAL_PHASE_FROZEN);
+}
+
+static void test_source_record_find__nth_call_fails__told_and_nothing_changed(void)
+{
+    static const struct failing_step step = {
+        .prepare = all_are_there, .act = find, .look = check_all_there, .disk_calls_min = 15};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+/* --- a new job -------------------------------------------------------------------------------- */
+
+/* It takes the ranges of two jobs, one of which is another target's, and the target learns what is
+ * over. */
+static enum haul_status take_over(void)
+{
+    struct plan plan;
+    static uint8_t number; /* no job comes twice by one name */
+    number = number < NEW ? NEW : (uint8_t)(number + 1);
+    make_plan(&plan, "k", "n");
+    source_record_init(&record, &options);
+    memset(record.job, number, sizeof(record.job));
+    enum haul_status status = source_record_find(&record, &error);
+    if (status == HAUL_OK) {
+        status = source_record_begin(&record, &plan, failing.sequence, &error);
+    }
+    if (status == HAUL_OK) {
+        status = source_record_bind(&record, here, &plan, &error);
+    }
+    if (status == HAUL_OK) {
+        status = source_record_accepted(&record, &error);
+    }
+    plan_fini(&plan);
+    source_record_fini(&record);
+    return status;
+}
+
+static void check_taken_over(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_DONE);
+    check_equal(phase_of(ABORTED), JOURNAL_PHASE_DONE);
+    check_equal(phase_of(ELSEWHERE), JOURNAL_PHASE_ABORTED);
+    check_equal(phase_of(DECIDED), JOURNAL_PHASE_FROZEN);
+    check(journal_count() >= 3);
+}
+
+static void test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end(void)
+{
+    static const struct failing_step step = {.prepare = all_are_there,
+                                             .act = take_over,
+                                             .look = check_taken_over,
+                                             .disk_calls_min = 30,
+                                             .silent = 1};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+/* --- going on --------------------------------------------------------------------------------- */
+
+static void one_is_frozen(void)
+{
+    start();
+    leave(COPYING, here, "k", "l");
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    record.journal = job_journals_take(&record.earlier.left_over, 0);
+    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    source_record_fini(&record);
+    failing_store_put(0, "b");
+}
+
+static enum haul_status go_on(void)
+{
+    struct plan plan;
+    uint64_t log_sequence = 99;
+    make_plan(&plan, "k", "l");
+    source_record_init(&record, &options);
+    enum haul_status status = source_record_find(&record, &error);
+    if (status == HAUL_OK) {
+        status = source_record_continue(&record, &plan, failing.sequence, &log_sequence, &error);
+    }
+    if (status == HAUL_OK) {
+        check(record.continued);
+        check(record.epoch >= 2);
+        check_equal(log_sequence, 1);
+        check(!journal_state(record.journal)->frozen);
+    }
+    plan_fini(&plan);
+    source_record_fini(&record);
+    return status;
+}
+
+static void check_copying(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(journal_count(), 1);
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
+}
+
+static void test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again(void)
+{
+    static const struct failing_step step = {.prepare = one_is_frozen,
+                                             .act = go_on,
+                                             .look = check_copying,
+                                             .disk_calls_min = 10,
+                                             .store_calls_min = 1};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+/* --- resolving -------------------------------------------------------------------------------- */
+
+static enum haul_status resolve(void)
+{
+    struct plan plan = {.family_count = 0};
+    struct haul_source_options resolving = options;
+    resolving.resolve = true;
+    source_record_init(&record, &resolving);
+    enum haul_status status = source_record_adopt(&record, &plan, &error);
+    if (status == HAUL_OK) {
+        check(!record.only_tells);
+        check_equal(plan.new_version, NEW_VERSION);
+        check_equal(record.epoch, 1);
+        status = source_record_released(&record, &error);
+    }
+    plan_fini(&plan);
+    source_record_fini(&record);
+    return status;
+}
+
+static void check_released(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(phase_of(DECIDED), JOURNAL_PHASE_RELEASED);
+    check_equal(journal_count(), 4);
+}
+
+static void test_source_record_adopt__nth_call_fails__told_and_released_when_done_again(void)
+{
+    static const struct failing_step step = {.prepare = all_are_there,
+                                             .act = resolve,
+                                             .look = check_released,
+                                             .disk_calls_min = 20,
+                                             .silent = 1};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+/* --- the operator ----------------------------------------------------------------------------- */
+
+static enum haul_status give_up(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, COPYING, sizeof(job));
+    return source_record_give_up(&failing.base, job, false, &error);
+}
+
+static void check_given_up(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_ABORTED);
+    check(!record.yielded);
+}
+
+static void test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again(void)
+{
+    static const struct failing_step step = {
+        .prepare = one_is_frozen, .act = give_up, .look = check_given_up, .disk_calls_min = 8};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+static const struct haul_owner_selection everything;
+
+/* What was decided ends as taken back: done again, there is nothing more to take. */
+static enum haul_status reclaim(void)
+{
+    enum haul_status status =
+        owner_reclaim(&failing.disk.calls, "/db/haul", &everything, true, &error);
+    return status == HAUL_NOT_FOUND && phase_of(DECIDED) == JOURNAL_PHASE_DONE ? HAUL_OK : status;
+}
+
+static void check_taken_back(bool was_failed)
+{
+    struct plan plan;
+    (void)was_failed;
+    check_equal(phase_of(DECIDED), JOURNAL_PHASE_DONE);
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
+    make_plan(&plan, "t", "u");
+    check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+static void test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again(void)
+{
+    static const struct failing_step step = {
+        .prepare = all_are_there, .act = reclaim, .look = check_taken_back, .disk_calls_min = 40};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+static enum haul_status forget(void)
+{
+    const struct instance_place place = {
+        .calls = &failing.disk.calls, .directory = "/db/haul", .identity = "in memory"};
+    return owner_forget(&place, true, &error);
+}
+
+static void check_forgotten(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(journal_count(), 0);
+    check_equal(failing_store_file_count("/ownership"), 0);
+    check_equal(failing_store_file_count("/instance"), 0);
+}
+
+static void test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again(void)
+{
+    static const struct failing_step step = {.prepare = all_are_there,
+                                             .act = forget,
+                                             .look = check_forgotten,
+                                             .disk_calls_min = 15,
+                                             .silent = 5};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+/* The record of one that was frozen is damaged. */
+static void record_is_damaged(void)
+{
+    all_are_there();
+    struct fake_inode *file = fake_disk_find(&failing.disk, "/db/haul/ownership");
+    check_or_stop(file != NULL);
+    file->bytes[20] ^= 1;
+    file->platter[20] ^= 1;
+}
+
+static enum haul_status rebuild(void)
+{
+    enum haul_status status = owner_rebuild(&failing.disk.calls, "/db/haul", true, &error);
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it is sound: the last time it was done */
+}
+
+static void check_rebuilt(bool was_failed)
+{
+    struct plan plan;
+    (void)was_failed;
+    make_plan(&plan, "t", "u");
+    check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_MISMATCH);
+    plan_fini(&plan);
+    make_plan(&plan, "k", "l");
+    check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+    check_equal(journal_count(), 4);
+}
+
+static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again(void)
+{
+    static const struct failing_step step = {
+        .prepare = record_is_damaged, .act = rebuild, .look = check_rebuilt, .disk_calls_min = 15};
+    failing_sweep(&step);
+    failing_sweep_power(&step);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_record_find__nth_call_fails__told_and_nothing_changed),
+    CHECK_TEST(test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end),
+    CHECK_TEST(test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again),
+    CHECK_TEST(test_source_record_adopt__nth_call_fails__told_and_released_when_done_again),
+    CHECK_TEST(test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again),
+    CHECK_TEST(test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again),
+    CHECK_TEST(test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again),
+    CHECK_TEST(test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again),
+};
+CHECK_MAIN("source_failures", tests)
