@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_calls.c — what the call worker does for a source, in the order of the promises: the
+ * record before the hook, the hook once, the last Welcome, each result as its event. */
+#include "source_calls.h"
+
+#include <poll.h>
+
+#include "clock.h"
+#include "failing_store.h"
+#include "job_journal.h"
+
+enum { FREEZE_MAX_MS = 70, NEW_VERSION = 5, WAIT_MS = 20000, OTHER = 2 };
+
+static struct source_job job;
+static struct source_calls calls;
+static struct source_copy copy;
+static struct digest copied[1];
+static struct source_event event;
+static struct haul_error error;
+static unsigned freezes;
+static unsigned unfreezes;
+static bool was_recorded; /* FROZEN, when the hook was called */
+static uint64_t hook_ns;
+static unsigned warnings;
+
+static enum haul_status hook_freeze(void *context, uint32_t max_ms, struct haul_error *failed)
+{
+    (void)context;
+    (void)failed;
+    freezes++;
+    check_equal(max_ms, FREEZE_MAX_MS);
+    was_recorded = journal_state(job.record.journal)->frozen;
+    hook_ns = clock_now_ns(&clock_monotonic);
+    return HAUL_OK;
+}
+
+static void hook_unfreeze(void *context)
+{
+    (void)context;
+    unfreezes++;
+}
+
+static void write_log(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    (void)line;
+    warnings += level == HAUL_LOG_WARNING;
+}
+
+static const struct haul_log log_of_test = {.write = write_log, .level_max = HAUL_LOG_WARNING};
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = slice_of(from, 1), .end = slice_of(to, 1)};
+    struct haul_source_options asked = {
+        .store = &failing.base, .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    check_or_stop(plan_make(plan, &failing.base, &asked, NEW_VERSION - 1, &error) == HAUL_OK);
+    plan->new_version = NEW_VERSION;
+}
+
+/* A job that an earlier process has left, given up and bound to the database t/1. */
+static void leave_other(void)
+{
+    struct plan plan;
+    struct source_record record;
+    make_plan(&plan, "p", "q");
+    source_record_init(&record, &job.options);
+    memset(record.job, OTHER, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "t/1", &plan, &error), HAUL_OK);
+    check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
+    source_record_fini(&record);
+    plan_fini(&plan);
+}
+
+static void start(void)
+{
+    failing_store_init(NULL, 0);
+    memset(&job, 0, sizeof(job));
+    memset(&copy, 0, sizeof(copy));
+    freezes = 0;
+    unfreezes = 0;
+    warnings = 0;
+    was_recorded = false;
+    job.options =
+        (struct haul_source_options){.store = &failing.base,
+                                     .to = "host:1",
+                                     .log = &log_of_test,
+                                     .freeze_max_ms = FREEZE_MAX_MS,
+                                     .hooks = {.freeze = hook_freeze, .unfreeze = hook_unfreeze}};
+    leave_other();
+    make_plan(&job.plan, "k", "l");
+    source_record_init(&job.record, &job.options);
+    memset(job.record.job, 1, sizeof(job.record.job));
+    check_status(source_record_find(&job.record, &error), HAUL_OK);
+    check_status(source_record_begin(&job.record, &job.plan, 0, &error), HAUL_OK);
+    copied[0] = (struct digest){.count = 3, .bytes = 30};
+    copy.options.plan = &job.plan;
+    copy.family_digests = copied;
+    check_or_stop(source_calls_create(&calls, &job, &copy, &clock_monotonic, &error) == HAUL_OK);
+}
+
+static void finish(void)
+{
+    source_calls_destroy(&calls);
+    source_record_fini(&job.record);
+    plan_fini(&job.plan);
+    failing_store_fini();
+}
+
+static enum source_calls_news next(void)
+{
+    struct pollfd wait = {.fd = call_worker_fd(calls.worker), .events = POLLIN};
+    check_or_stop(poll(&wait, 1, WAIT_MS) == 1);
+    enum source_calls_news news = source_calls_next(&calls, &event);
+    check(news != SOURCE_CALLS_NOTHING);
+    return news;
+}
+
+static enum journal_phase phase(void)
+{
+    return journal_state(job.record.journal)->phase;
+}
+
+static void welcome(const char *identity, bool owns)
+{
+    haul_control_Welcome from = {.config_version = NEW_VERSION,
+                                 .config_version_known = true,
+                                 .job_phase = owns ? JOB_COMMITTED : JOB_UNKNOWN};
+    from.target_identity.size = (pb_size_t)strlen(identity);
+    memcpy(from.target_identity.bytes, identity, strlen(identity));
+    source_calls_bind(&calls, &from);
+}
+
+/* --- freezing --------------------------------------------------------------------------------- */
+
+static void test_source_calls_freeze__works__recorded_before_the_hook(void)
+{
+    start();
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_FROZEN);
+    check_status(event.error.status, HAUL_OK);
+    check(was_recorded);
+    check(event.frozen_ns != 0 && event.frozen_ns <= hook_ns);
+    check_equal(freezes, 1);
+    finish();
+}
+
+static void test_source_calls_freeze__cannot_be_recorded__told_and_no_hook_at_all(void)
+{
+    start();
+    fake_disk_fail(&failing.disk, 1, false);
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_FROZEN);
+    check_status(event.error.status, HAUL_IO);
+    fake_disk_fail(&failing.disk, 0, false);
+    source_calls_unfreeze(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(freezes, 0);
+    check_equal(unfreezes, 0);
+    finish();
+}
+
+/* The next freeze fails: no writer was stopped by it, and none is let go. */
+static void test_source_calls_unfreeze__of_an_earlier_freeze__hook_once(void)
+{
+    start();
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    source_calls_unfreeze(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(unfreezes, 1);
+    check(!journal_state(job.record.journal)->frozen);
+    check(!source_calls_freeze_is_busy(&calls));
+    fake_disk_fail(&failing.disk, 1, true);
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_status(event.error.status, HAUL_IO);
+    check_equal(warnings, 0);
+    source_calls_unfreeze(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(unfreezes, 1);
+    fake_disk_fail(&failing.disk, 0, false);
+    finish();
+}
+
+static void test_source_calls_unfreeze__cannot_be_recorded__a_warning(void)
+{
+    start();
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    fake_disk_fail(&failing.disk, 1, true);
+    source_calls_unfreeze(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(unfreezes, 1);
+    check_equal(warnings, 1);
+    fake_disk_fail(&failing.disk, 0, false);
+    finish();
+}
+
+/* --- binding ---------------------------------------------------------------------------------- */
+
+static void test_source_calls_bind__welcomed__bound_and_told_of_the_other_job(void)
+{
+    uint8_t told[HAUL_JOB_BYTES];
+    start();
+    memset(told, OTHER, sizeof(told));
+    welcome("t/1", false);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_BOUND);
+    check_status(event.error.status, HAUL_OK);
+    check(event.jobs.size == sizeof(told) && memcmp(event.jobs.data, told, sizeof(told)) == 0);
+    check_text(journal_state(job.record.journal)->peer, "t/1");
+    check_equal(phase(), JOURNAL_PHASE_COPYING);
+    finish();
+}
+
+/* A path that is lost at once: what counts is who has answered last. */
+static void test_source_calls_bind__welcomed_again_meanwhile__the_last_one_counts(void)
+{
+    start();
+    welcome("t/1", false);
+    welcome("t/2", false);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_BOUND);
+    check_status(event.error.status, HAUL_MISMATCH);
+    check_text(journal_state(job.record.journal)->peer, "t/1");
+    finish();
+}
+
+static void test_source_calls_bind__owns_already__yielded(void)
+{
+    start();
+    welcome("t/1", true);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_BOUND);
+    check_equal(phase(), JOURNAL_PHASE_COMMITTED);
+    finish();
+}
+
+static void test_source_calls_bind__identity_with_a_nul__nobody_in_particular(void)
+{
+    haul_control_Welcome from = {.job_phase = JOB_UNKNOWN};
+    start();
+    from.target_identity.size = 4;
+    memcpy(from.target_identity.bytes, "t\0/1", 4);
+    source_calls_bind(&calls, &from);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_text(calls.bound.identity, "");
+    finish();
+}
+
+static void test_source_calls_accepted__told__the_other_job_is_gone(void)
+{
+    start();
+    welcome("t/1", false);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(failing_store_file_count(".journal"), 2);
+    source_calls_accepted(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(failing_store_file_count(".journal"), 1);
+    check_equal(warnings, 0);
+    finish();
+}
+
+/* --- the decision ----------------------------------------------------------------------------- */
+
+static void test_source_calls_decide__frozen__decided_and_released_in_their_turn(void)
+{
+    start();
+    welcome("t/1", false);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    source_calls_decide(&calls, clock_now_ns(&clock_monotonic) + 1000000000);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_DECIDED);
+    check_status(event.error.status, HAUL_OK);
+    check_equal(phase(), JOURNAL_PHASE_COMMITTED);
+    check_equal(job.record.moved.count, 3);
+    check_equal(job.record.moved.bytes, 30);
+    source_calls_released(&calls);
+    check_equal(next(), SOURCE_CALLS_TIDIED);
+    check_equal(phase(), JOURNAL_PHASE_RELEASED);
+    finish();
+}
+
+static void test_source_calls_decide__another_change_hangs__busy_when_its_time_is_up(void)
+{
+    start();
+    int fd = -1;
+    welcome("t/1", false);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    source_calls_freeze(&calls);
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    fd = fake_disk_open(&failing.disk, "/db/haul/ownership.lock", O_CREAT | O_RDWR, 0);
+    check_equal(fake_disk_flock(&failing.disk, fd, LOCK_EX), 0);
+    source_calls_decide(&calls, clock_now_ns(&clock_monotonic));
+    check_equal(next(), SOURCE_CALLS_EVENT);
+    check_equal(event.type, SOURCE_EVENT_DECIDED);
+    check_status(event.error.status, HAUL_BUSY);
+    check_equal(phase(), JOURNAL_PHASE_FROZEN);
+    (void)fake_disk_close(&failing.disk, fd);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_calls_freeze__works__recorded_before_the_hook),
+    CHECK_TEST(test_source_calls_freeze__cannot_be_recorded__told_and_no_hook_at_all),
+    CHECK_TEST(test_source_calls_unfreeze__of_an_earlier_freeze__hook_once),
+    CHECK_TEST(test_source_calls_unfreeze__cannot_be_recorded__a_warning),
+    CHECK_TEST(test_source_calls_bind__welcomed__bound_and_told_of_the_other_job),
+    CHECK_TEST(test_source_calls_bind__welcomed_again_meanwhile__the_last_one_counts),
+    CHECK_TEST(test_source_calls_bind__owns_already__yielded),
+    CHECK_TEST(test_source_calls_bind__identity_with_a_nul__nobody_in_particular),
+    CHECK_TEST(test_source_calls_accepted__told__the_other_job_is_gone),
+    CHECK_TEST(test_source_calls_decide__frozen__decided_and_released_in_their_turn),
+    CHECK_TEST(test_source_calls_decide__another_change_hangs__busy_when_its_time_is_up),
+};
+CHECK_MAIN("source_calls", tests)
