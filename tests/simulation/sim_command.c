@@ -234,7 +234,7 @@ static void run_target(struct sim_command *command)
     sim_command_note_end(command, status, result.error.text);
 }
 
-/* The operator knows of each hand-over of the world: the rest is given up, whatever was restored. */
+/* The operator knows of each hand-over of the world: the rest goes, whatever was restored. */
 static enum haul_status give_up(struct haul_store *store, const struct sim_truth *truth,
                                 const struct haul_job *job, struct haul_error *error)
 {
