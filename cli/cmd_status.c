@@ -100,6 +100,10 @@ static void print_job(const struct haul_job *job, const char *directory, bool ru
         human_bytes((double)job->durable_bytes, bytes);
         (void)printf("  safe here: %" PRIu64 " records, %s\n", job->durable_records, bytes);
     }
+    if (job->changed) {
+        (void)printf("  something else has changed the database since everything was here: when it "
+                     "owns the ranges, compare (`haul verify --to` on the source)\n");
+    }
     job_text_ways(job, directory, &ways);
     if (!runs) {
         (void)printf("  %s: %s\n", ways.first.purpose, ways.first.command);

@@ -125,6 +125,7 @@ static json_t *left_job_object(const struct haul_job *job, const char *directory
     set(object, "role", text_of(haul_job_role_name(job->role)));
     set(object, "phase", text_of(job->phase));
     set(object, "claim", text_of(haul_job_claim_name(job->claim)));
+    set(object, "changed", json_boolean(job->changed));
     set_count(object, "epoch", job->epoch);
     set(object, "condition", text_of(haul_job_condition_name(job->condition)));
     set(object, "peer", text_or_null(job->peer));

@@ -59,8 +59,7 @@ static uint64_t of_log(const char *database)
     return sequence;
 }
 
-/* The last one when that is below `wanted`; otherwise some number from `wanted` on. */
-static uint64_t last_sequence(const char *database, uint64_t wanted)
+uint64_t closed_database_sequence(const char *database, uint64_t wanted)
 {
     uint64_t sequence = of_manifest(database);
     if (sequence >= wanted) {
@@ -91,7 +90,7 @@ enum haul_status closed_database_look(const char *database, bool reads_log,
         .directory = closed->directory, .identity = closed->identity, .sequence = UINT64_MAX};
     if (reads_log && instance_look(&closed->place, &view, &ignored) == HAUL_OK &&
         view.state == INSTANCE_SAME && view.sequence > 0) {
-        closed->place.sequence = last_sequence(database, view.sequence);
+        closed->place.sequence = closed_database_sequence(database, view.sequence);
     }
     return HAUL_OK;
 }

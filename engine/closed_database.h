@@ -23,4 +23,8 @@ enum haul_status closed_database_look(const char *database, bool reads_log,
                                       struct closed_database *closed,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The last sequence number when that is below `wanted`, otherwise some number from `wanted` on;
+ * UINT64_MAX: not known. */
+uint64_t closed_database_sequence(const char *database, uint64_t wanted);
+
 #endif

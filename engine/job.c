@@ -15,11 +15,13 @@
 #include "job_journal.h"
 #include "journal.h"
 #include "journal_directory.h"
+#include "manifest_progress.h"
 #include "owner_change.h"
 #include "ownership_file.h"
 #include "source_earlier.h"
 #include "source_record.h"
 #include "target_commit.h"
+#include "target_held.h"
 #include "target_record.h"
 #include "version_record.h"
 #include "wall_clock.h"
@@ -74,6 +76,20 @@ static void describe(const struct journal *journal, struct haul_job *job)
                    journal_phase_sentence(state->phase));
 }
 
+/* By the files: another process may have the database open. */
+static bool has_changed(const char *database, const struct journal_state *state)
+{
+    if (state->phase != JOURNAL_PHASE_PREPARED || !state->has_held) {
+        return false;
+    }
+    const struct manifest_progress listed = manifest_progress_of(database, false);
+    const struct journal_held now = {
+        .sequence = closed_database_sequence(database, state->held.sequence + 1),
+        .manifest = listed.file,
+        .manifest_bytes = listed.bytes};
+    return target_held_compare(state, &now) != TARGET_HELD_SAME;
+}
+
 /* Its journal cannot be read: nothing is known of it, so nothing is done about it. */
 static void describe_damaged(const struct journal_entry *entry, struct haul_job *job)
 {
@@ -88,8 +104,9 @@ static void describe_damaged(const struct journal_entry *entry, struct haul_job 
 }
 
 /* False: it is done, or was removed since it was listed. */
-static bool read_job(const struct closed_database *closed, const struct journal_entry *entry,
-                     struct haul_job *job, enum haul_status *status, struct haul_error *error)
+static bool read_job(const char *database, const struct closed_database *closed,
+                     const struct journal_entry *entry, struct haul_job *job,
+                     enum haul_status *status, struct haul_error *error)
 {
     struct journal_config config = {
         .directory = closed->directory, .role = entry->role, .read_only = true};
@@ -116,13 +133,14 @@ static bool read_job(const struct closed_database *closed, const struct journal_
     bool ours = !journal_is_copy(journal) && journal_is_of(journal, closed->identity);
     job->condition = ours ? HAUL_JOB_SOUND : HAUL_JOB_FOREIGN;
     describe(journal, job);
+    job->changed = ours && has_changed(database, journal_state(journal));
     journal_close(journal);
     return !done;
 }
 
 /* All of them, whosever they are. */
-static enum haul_status read_jobs(const struct closed_database *closed, struct haul_job **out,
-                                  size_t *count, struct haul_error *error)
+static enum haul_status read_jobs(const char *database, const struct closed_database *closed,
+                                  struct haul_job **out, size_t *count, struct haul_error *error)
 {
     struct journal_entry *entries = NULL;
     size_t entry_count = 0;
@@ -133,7 +151,7 @@ static enum haul_status read_jobs(const struct closed_database *closed, struct h
         status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the jobs");
     }
     for (size_t i = 0; i < entry_count && status == HAUL_OK; i++) {
-        *count += read_job(closed, &entries[i], &jobs[*count], &status, error);
+        *count += read_job(database, closed, &entries[i], &jobs[*count], &status, error);
     }
     free(entries);
     if (status != HAUL_OK) {
@@ -169,7 +187,7 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
         status = instance_look(&closed.place, &view, error);
     }
     if (status == HAUL_OK) {
-        status = read_jobs(&closed, out, count, error);
+        status = read_jobs(directory, &closed, out, count, error);
     }
     bool ours = status != HAUL_OK || view.state == INSTANCE_NONE || view.state == INSTANCE_SAME;
     for (size_t i = 0; i < *count; i++) {

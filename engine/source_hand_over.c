@@ -47,6 +47,8 @@ void source_hand_over_on_committed(struct source_session *session,
         source_leave_in_doubt(session, text);
         return;
     }
+    (void)snprintf(session->figures.warning, sizeof(session->figures.warning), "%s",
+                   committed->warning);
     session->committed = true;
     source_end(session);
 }

@@ -487,18 +487,22 @@ static void fill_families(struct source_migration *source, struct haul_result *r
     }
 }
 
-/* This database was set back, and what was written to it since then is nowhere else. */
-static void note_yielded(struct source_migration *source, struct haul_result *result)
+/* This database was set back, and what was written to it since then is nowhere else; or the target
+ * says what it has seen. */
+static void note_warning(struct source_migration *source, const char *theirs,
+                         struct haul_result *result)
 {
-    result->yielded_count = source->job.record.yielded && result->status == HAUL_OK ? 1 : 0;
-    if (result->yielded_count == 0) {
-        return;
+    bool ends_well = result->status == HAUL_OK;
+    result->yielded_count = ends_well && source->job.record.yielded ? 1 : 0;
+    const char *warning =
+        result->yielded_count > 0
+            ? "this database was set back to before it gave the ranges away: what was written here "
+              "since is not at the receiver; compare with `haul verify --to` before `haul drop`"
+            : theirs;
+    if (ends_well && warning[0] != '\0') {
+        (void)snprintf(result->warning, sizeof(result->warning), "%s", warning);
+        haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s", warning);
     }
-    (void)snprintf(result->warning, sizeof(result->warning),
-                   "this database was set back to before it gave the ranges away: what was written "
-                   "here since is not at the receiver; compare with `haul verify --to` before "
-                   "`haul drop`");
-    haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s", result->warning);
 }
 
 static void fill_result(struct source_migration *source)
@@ -519,7 +523,7 @@ static void fill_result(struct source_migration *source)
     result->told_count = source->job.record.only_tells && result->status == HAUL_OK
                              ? (uint32_t)source->job.record.earlier.told_count
                              : 0;
-    note_yielded(source, result);
+    note_warning(source, figures.warning, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
     result->crc_errors = figures.crc_errors;

@@ -156,6 +156,7 @@ struct source_session_figures {
     bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
     uint32_t retries;
     uint64_t crc_errors; /* blocks, credits and messages that came damaged, on either side */
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, of what it owns; or "" */
 };
 void source_session_figures(const struct source_session *session,
                             struct source_session_figures *figures);

@@ -193,6 +193,8 @@ void target_hand_over_on_owned(struct target_session *session, const struct targ
         haul_control_Committed *committed =
             &target_push_message(session, MESSAGE_COMMITTED)->as.committed;
         committed->new_version = session->prepare.as.prepare.new_version;
+        (void)snprintf(committed->warning, sizeof(committed->warning), "%s",
+                       event->warning == NULL ? "" : event->warning);
     }
     target_end(session);
 }

@@ -167,6 +167,8 @@ static void keep(struct target_job *job)
 /* PREPARED stands behind every position that it relies on. */
 static void record_prepared(struct target_job *job)
 {
+    /* This receiver has had the database open since, whoever commits. */
+    memcpy(job->options.slot->left.job, job->calls.record.job, HAUL_JOB_BYTES);
     record_positions(job);
     job->prepared_waits = position_queue_is_busy(&job->copy.positions);
     if (!job->prepared_waits) {
@@ -376,6 +378,7 @@ static void perform(struct target_job *job, struct target_action *action)
         record_prepared(job);
         return;
     case TARGET_ACTION_OWN:
+        job->calls.record.left = job->options.slot->left;
         submit_or_refuse(job, TARGET_CALL_OWN, take_slot(job), TARGET_EVENT_OWNED);
         return;
     case TARGET_ACTION_KEEP:
@@ -475,11 +478,17 @@ static bool poll_links(struct target_job *job)
     return any;
 }
 
+static void on_owned(struct target_job *job, const struct haul_error *error)
+{
+    struct target_event event = {
+        .type = TARGET_EVENT_OWNED, .error = *error, .warning = job->calls.record.warning};
+    feed(job, &event);
+}
+
 void target_job_returned(const struct call *call)
 {
     struct target_job *job = target_calls_job(call);
     static const enum target_event_type events[TARGET_CALL_COUNT] = {
-        [TARGET_CALL_OWN] = TARGET_EVENT_OWNED,
         [TARGET_CALL_CLEAR] = TARGET_EVENT_CLEARED,
         [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,
         [TARGET_CALL_DIGEST] = TARGET_EVENT_FAILED,
@@ -487,6 +496,8 @@ void target_job_returned(const struct call *call)
     enum target_call number = target_calls_number(&job->calls, call);
     if (number == TARGET_CALL_CHECK) {
         on_checked(job, &call->error);
+    } else if (number == TARGET_CALL_OWN) {
+        on_owned(job, &call->error);
     } else if (number == TARGET_CALL_LOOK_UP) {
         on_looked_up(job, &call->error);
     } else if (number == TARGET_CALL_POSITIONS) {
@@ -684,6 +695,8 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
     memcpy(result->job, target_session_hello(job->session)->job.bytes, HAUL_JOB_BYTES);
     result->verified = result->status == HAUL_OK;
     target_copy_result(&job->copy, result);
+    (void)snprintf(result->warning, sizeof(result->warning), "%s",
+                   result->status == HAUL_OK ? job->calls.record.warning : "");
     result->crc_errors = job->damaged_blocks;
     result->link.crc_errors = job->damaged_blocks;
     (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",

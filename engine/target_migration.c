@@ -26,7 +26,7 @@ enum {
 
 struct target_migration {
     struct haul_migration base;
-    struct haul_target_options options; /* resolved */
+    struct haul_target_options options;     /* resolved */
     char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
     const struct haul_clock *clock;
     struct poll_group *group;

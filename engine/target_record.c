@@ -19,6 +19,7 @@
 #include "space_limit.h"
 #include "target_arrived.h"
 #include "target_commit.h"
+#include "target_held.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -249,6 +250,7 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     }
     record->phase = target_others_phase(state);
     record->resumed = record->phase != JOB_UNKNOWN;
+    record->held_before = record->phase == JOB_PREPARED;
     record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
     *new_version = state->prepared.new_version;
     if (record->resumed) {
@@ -357,9 +359,8 @@ static enum haul_status make_journal(struct target_record *record, struct haul_e
 {
     struct haul_store *store = record->target->store;
     bool existed = false;
-    enum haul_status status =
-        job_journal_begin(store, record->name, JOURNAL_TARGET, record->job, &record->journal,
-                          &existed, error);
+    enum haul_status status = job_journal_begin(store, record->name, JOURNAL_TARGET, record->job,
+                                                &record->journal, &existed, error);
     if (status == HAUL_OK && existed) {
         status = haul_error_set(error, HAUL_BUSY, NULL, 0, "a job of this name is here already");
         journal_close(record->journal);
@@ -594,6 +595,7 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         plan_fini(plan);
         return status;
     }
+    record->held_before = false;
     status = check_plan(record, plan, error);
     record->over_count = 0; /* they have ended, or stay as they are */
     if (status != HAUL_OK && !record->resumed) {
@@ -633,9 +635,28 @@ enum haul_status target_record_prepare(struct target_record *record,
             .family_id = record->plan.families[i].target_id, .digest = digests[i]};
     }
     struct journal_record entry = {.type = JOURNAL_PREPARED, .prepared = prepared};
-    enum haul_status status = journal_append(record->journal, &entry, true, error);
+    const struct journal_record held = {.type = JOURNAL_HELD,
+                                        .held = target_held_now(record->target->store)};
+    enum haul_status status = journal_append(record->journal, &held, false, error);
+    if (status == HAUL_OK) {
+        status = journal_append(record->journal, &entry, true, error);
+    }
     free(prepared);
     return status;
+}
+
+/* Of a job that another attempt has prepared. While the same receiver runs, its embedder keeps
+ * everybody off the ranges. */
+static void look_at_held(struct target_record *record)
+{
+    const struct journal_held now = target_held_now(record->target->store);
+    enum target_held held = target_held_compare(journal_state(record->journal), &now);
+    bool same = memcmp(record->left.job, record->job, HAUL_JOB_BYTES) == 0;
+    bool kept_off = same && record->target->hooks.reserve != NULL;
+    if (record->held_before && !kept_off && held != TARGET_HELD_SAME) {
+        target_held_explain(held, record->warning, sizeof(record->warning));
+        haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
+    }
 }
 
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
@@ -644,6 +665,7 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
     struct journal_record committed = {
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = record->epoch}};
+    look_at_held(record);
     enum haul_status status = journal_append(record->journal, &committed, true, error);
     if (status == HAUL_OK) {
         status = target_commit_own(record->target->store, &record->target->hooks, record->journal,

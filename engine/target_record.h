@@ -36,8 +36,10 @@ struct target_record {
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
+    bool held_before; /* an attempt before this one has prepared it, and it was not gone on with */
     uint64_t checked_sequence; /* of the store, when the job's ranges were found fit */
     struct target_left left;   /* by the attempt before this one, as the loop knows it */
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at once it owns; else "" */
     char begun_anew[192];      /* resumed, and nothing that had arrived counts: why; else "" */
     bool reserved;             /* the hook was told */
     enum haul_lane lane;

@@ -76,6 +76,7 @@ struct target_event {
     enum job_phase phase;
     uint64_t new_version; /* of PREPARED */
     uint64_t epoch;
+    const char *warning;          /* of OWNED: for the source; NULL: none */
     const char *identity;         /* as peers know the database now; NULL: as before */
     struct version_claim version; /* as recorded beside the store, or by the embedder */
     uint64_t activity; /* of a TICK: changes whenever links, appliers or calls do something */

@@ -354,6 +354,31 @@ test_t2__written_to_while_prepared__noticed_before_the_decision() {
     same source target
 }
 
+test_t2__written_to_when_decided__owned_with_a_warning_on_both_sides() {
+    decided
+    "$kv" put target intruder value
+    says target 'something else has changed the database'
+    equal "$("$haul" status --db target --json | jq -r '.jobs[0].changed')" true
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    jq -e '.warning | test("haul verify --db DIR --to")' "$work/out" >/dev/null ||
+        fail 'the source does not warn'
+    grep -q 'something else has written to the target, here or elsewhere' "$work/err" || fail 'nothing in the log'
+    grep -q 'something else has written to the target, here or elsewhere' "$work/recv.log" ||
+        fail 'the target does not warn'
+    no_job source
+}
+
+test_t2__left_alone_when_decided__no_warning() {
+    decided
+    equal "$("$haul" status --db target --json | jq -r '.jobs[0].changed')" false
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .warning "$work/out")" null
+}
+
 test_t3__prepared_and_the_source_is_lost__forced_cancel_removes_it() {
     in_document T3 'haul cancel --db B --accept-two-owners'
     prepared

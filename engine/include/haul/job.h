@@ -45,6 +45,8 @@ struct haul_job {
     uint64_t durable_records; /* target: so many are safe here; source: 0 */
     uint64_t durable_bytes;   /* of keys and values of these */
     enum haul_job_condition condition;
+    bool changed; /* a target's that is PREPARED: something else has written to the database since,
+                   * or it was set back; the source's decision stands all the same */
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */

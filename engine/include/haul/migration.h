@@ -121,7 +121,7 @@ struct haul_source_options {
     const char *to; /* ADDR:PORT of the target */
     enum haul_transport_mode mode;
     struct haul_link_options link;
-    uint32_t link_count; /* data links; default 1, over a round trip of 5 ms 4 */
+    uint32_t link_count;         /* data links; default 1, over a round trip of 5 ms 4 */
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
     const char *const *metadata_families; /* those of `families` to copy first */
@@ -221,7 +221,7 @@ struct haul_progress {
     uint64_t pinned_log_bytes;   /* source: files that only the job keeps from being removed */
     uint64_t pinned_table_bytes; /* as above */
     uint32_t rounds;             /* log rounds so far */
-    double seconds;          /* since start (source), since the first block (target) */
+    double seconds;              /* since start (source), since the first block (target) */
 };
 
 enum { HAUL_REASON_BYTES_MAX = 256 };
@@ -253,10 +253,10 @@ struct haul_result {
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
-    uint32_t told_count;   /* resolve: jobs that are over, of which the target has nothing left */
+    uint32_t told_count;    /* resolve: jobs that are over, of which the target has nothing left */
     uint32_t yielded_count; /* resolve: jobs by which the target owns, found out and recorded now */
-    uint32_t link_count;   /* data links in use at the end */
-    double write_pause_ms; /* freeze to release */
+    uint32_t link_count;    /* data links in use at the end */
+    double write_pause_ms;  /* freeze to release */
     uint64_t lag_bytes_at_freeze;
     uint64_t old_version;
     uint64_t new_version;
