@@ -32,7 +32,8 @@ static struct failing_store {
     struct failing_record records[FAILING_RECORDS_MAX];
     size_t count;
     uint64_t sequence;
-    unsigned log_begins; /* the log does not reach back behind it */
+    unsigned log_begins;            /* the log does not reach back behind it */
+    const struct haul_steps *steps; /* of the last range that was cleared */
     unsigned call_count;
     unsigned fail_at; /* the call of the store that fails, from 1; 0: none */
 } failing;
@@ -195,7 +196,7 @@ static inline enum haul_status failing_range_clear(struct haul_store *store, uin
                                                    struct haul_error *error)
 {
     (void)store;
-    (void)steps;
+    failing.steps = steps;
     enum haul_status status = failing_call(error);
     for (size_t i = failing.count; i > 0 && status == HAUL_OK; i--) {
         if (failing_is_inside(&failing.records[i - 1], family_id, start, end)) {
