@@ -11,7 +11,8 @@
 #include "source_record.h"
 #include "version_record.h"
 
-enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, NEW = 9, NEW_VERSION = 5 };
+enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, COMMITTED = 5, NEW = 9 };
+enum { NEW_VERSION = 5, MOVED_VERSION = 8 /* other jobs had moved the counter on */ };
 
 static const char here[] = "the target/1";
 static struct haul_source_options options;
@@ -44,15 +45,18 @@ static void leave(uint8_t number, const char *peer, const char *from, const char
     memset(record.job, number, sizeof(record.job));
     check_status(source_record_begin(&record, &plan, failing.sequence, &error), HAUL_OK);
     check_status(source_record_bind(&record, peer, &plan, &error), HAUL_OK);
-    if (number == DECIDED) {
+    if (number == DECIDED || number == COMMITTED) {
         const struct version_move move = {.outcome = VERSION_RELEASED,
                                           .job = record.job,
                                           .peer = peer,
                                           .plan = &plan,
-                                          .new_version = NEW_VERSION,
+                                          .new_version = MOVED_VERSION,
                                           .epoch = 1};
         check_status(source_record_frozen(&record, &error), HAUL_OK);
-        check_status(version_record_move(&failing.base, &options.hooks, &move, &error), HAUL_OK);
+        check_status(number == DECIDED
+                         ? version_record_move(&failing.base, &options.hooks, &move, &error)
+                         : source_record_decide(&record, &plan, 0, &error),
+                     HAUL_OK);
     } else if (number == ABORTED) {
         check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
     }
@@ -147,6 +151,8 @@ static enum haul_status take_over(void)
         status = source_record_bind(&record, here, &plan, &error);
     }
     if (status == HAUL_OK) {
+        check_text(journal_state(record.journal)->peer, here);
+        check_text(journal_state(record.journal)->peer_address, "host:1");
         status = source_record_accepted(&record, &error);
     }
     plan_fini(&plan);
@@ -173,6 +179,25 @@ static void test_source_record_bind__nth_call_fails__told_and_the_others_end_in_
                                              .silent = 1};
     failing_sweep(&step);
     failing_sweep_power(&step);
+}
+
+/* A job that went to the address of the new one may well be at the other end. */
+static void test_source_record_find__several__those_of_the_address_first(void)
+{
+    start();
+    options.to = "host:2";
+    leave(COPYING, "t/2", "a", "b");
+    options.to = "host:1";
+    leave(ELSEWHERE, "t/1", "c", "d");
+    for (unsigned i = 1; i <= 2; i++) {
+        options.to = i == 1 ? "host:1" : "host:2";
+        source_record_init(&record, &options);
+        check_status(source_record_find(&record, &error), HAUL_OK);
+        check_equal(record.earlier.left_over.count, 2);
+        check_text(journal_state(record.earlier.left_over.journals[0])->peer_address, options.to);
+        source_record_fini(&record);
+    }
+    failing_store_fini();
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
@@ -239,7 +264,7 @@ static enum haul_status resolve(void)
     enum haul_status status = source_record_adopt(&record, &plan, &error);
     if (status == HAUL_OK) {
         check(!record.only_tells);
-        check_equal(plan.new_version, NEW_VERSION);
+        check_equal(plan.new_version, MOVED_VERSION);
         check_equal(record.epoch, 1);
         status = source_record_released(&record, &error);
     }
@@ -292,12 +317,21 @@ static void test_source_record_give_up__nth_call_fails__told_and_given_up_when_d
 
 static const struct haul_owner_selection everything;
 
+static void two_are_decided(void)
+{
+    all_are_there();
+    leave(COMMITTED, here, "w", "x");
+}
+
 /* What was decided ends as taken back: done again, there is nothing more to take. */
 static enum haul_status reclaim(void)
 {
     enum haul_status status =
         owner_reclaim(&failing.disk.calls, "/db/haul", &everything, true, &error);
-    return status == HAUL_NOT_FOUND && phase_of(DECIDED) == JOURNAL_PHASE_DONE ? HAUL_OK : status;
+    if (status == HAUL_NOT_FOUND && phase_of(DECIDED) == JOURNAL_PHASE_DONE) {
+        status = phase_of(COMMITTED) == JOURNAL_PHASE_DONE ? HAUL_OK : HAUL_NOT_FOUND;
+    }
+    return status;
 }
 
 static void check_taken_back(bool was_failed)
@@ -305,8 +339,9 @@ static void check_taken_back(bool was_failed)
     struct plan plan;
     (void)was_failed;
     check_equal(phase_of(DECIDED), JOURNAL_PHASE_DONE);
+    check_equal(phase_of(COMMITTED), JOURNAL_PHASE_DONE);
     check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
-    make_plan(&plan, "t", "u");
+    make_plan(&plan, "t", "x");
     check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
 }
@@ -314,7 +349,7 @@ static void check_taken_back(bool was_failed)
 static void test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again(void)
 {
     static const struct failing_step step = {
-        .prepare = all_are_there, .act = reclaim, .look = check_taken_back, .disk_calls_min = 40};
+        .prepare = two_are_decided, .act = reclaim, .look = check_taken_back, .disk_calls_min = 40};
     failing_sweep(&step);
     failing_sweep_power(&step);
 }
@@ -343,6 +378,49 @@ static void test_owner_forget__nth_call_fails__told_and_forgotten_when_done_agai
                                              .silent = 5};
     failing_sweep(&step);
     failing_sweep_power(&step);
+}
+
+/* What was handed over, and is still there: t..u, of nobody who waits. */
+static void stale_copy_is_there(void)
+{
+    start();
+    leave(DECIDED, here, "t", "u");
+    check_status(resolve(), HAUL_OK);
+    uint8_t job[HAUL_JOB_BYTES];
+    struct journal *journal = NULL;
+    memset(job, DECIDED, sizeof(job));
+    check_or_stop(job_journal_open_existing(&failing.base, JOURNAL_SOURCE, job, &journal, &error) ==
+                  HAUL_OK);
+    check_status(job_journal_finish(journal, &error), HAUL_OK);
+    failing_store_put(0, "t1");
+    failing_store_put(0, "t2");
+    failing_store_put(0, "u");
+}
+
+static enum haul_status drop(void)
+{
+    struct haul_owner_dropped dropped = {.ranges = 99};
+    enum haul_status status = haul_owner_drop(&failing.base, &everything, &dropped, &error);
+    check(status != HAUL_OK || dropped.ranges == 1);
+    return status;
+}
+
+static void check_dropped(bool was_failed)
+{
+    (void)was_failed;
+    check_equal(failing.count, 2);
+    check(failing_store_has(0, "a") && failing_store_has(0, "u"));
+}
+
+static void test_owner_drop__nth_call_fails__told_and_dropped_when_done_again(void)
+{
+    static const struct failing_step step = {.prepare = stale_copy_is_there,
+                                             .act = drop,
+                                             .look = check_dropped,
+                                             .disk_calls_min = 6,
+                                             .store_calls_min = 2,
+                                             .silent_store = 1};
+    failing_sweep(&step);
 }
 
 /* The record of one that was frozen is damaged. */
@@ -385,11 +463,13 @@ static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_find__nth_call_fails__told_and_nothing_changed),
     CHECK_TEST(test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end),
+    CHECK_TEST(test_source_record_find__several__those_of_the_address_first),
     CHECK_TEST(test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again),
     CHECK_TEST(test_source_record_adopt__nth_call_fails__told_and_released_when_done_again),
     CHECK_TEST(test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again),
     CHECK_TEST(test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again),
+    CHECK_TEST(test_owner_drop__nth_call_fails__told_and_dropped_when_done_again),
     CHECK_TEST(test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again),
 };
 CHECK_MAIN("source_failures", tests)
