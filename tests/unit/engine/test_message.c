@@ -144,7 +144,7 @@ static void fill_commit(haul_control_Commit *commit)
 
 static void fill_committed(haul_control_Committed *committed)
 {
-    *committed = (haul_control_Committed){8};
+    *committed = (haul_control_Committed){8, "compare"};
 }
 
 static void fill_abort(haul_control_Abort *abort)
