@@ -48,8 +48,8 @@ static struct haul_slice make_value(struct sim_client *client)
         return slice_of(value_memory, size);
     }
     uint64_t number = sim_random_next(random);
-    for (uint32_t i = 0; i < size; i++) {
-        value_memory[i] = (uint8_t)(number >> (8 * (i % 8)));
+    for (uint32_t i = 0; i < size; i += 8) {
+        put_u64(value_memory + i, number);
     }
     return slice_of(value_memory, size);
 }

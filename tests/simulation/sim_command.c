@@ -137,6 +137,7 @@ void sim_command_note_end(struct sim_command *command, enum haul_status status, 
 {
     command->finished = true;
     command->outcome = status;
+    command->host->told = command->host->told || status == HAUL_MISMATCH;
     (void)snprintf(command->text, sizeof(command->text), "%s", text);
     sim_say("%s of %s ends: %s %s", command->process->name, command->host->name,
             haul_status_name(status), text);
@@ -354,8 +355,10 @@ void sim_command_start(struct sim_command *command)
     command->process->reads_only = reads;
     command->process->on_exit = on_exit_process;
     command->process->on_exit_context = command;
-    char cells[96];
-    sim_cells_format(command->request.cells, cells, sizeof(cells));
+    char cells[96] = "";
+    if (sim_verbose) {
+        sim_cells_format(command->request.cells, cells, sizeof(cells));
+    }
     sim_say("%s starts %s%s%s %s%s%s", command->host->name, command->process->name,
             command->to == NULL ? "" : " to ", command->to == NULL ? "" : command->to->name, cells,
             command->overwrite ? ", overwriting" : "",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +54,10 @@ static int find_name(struct sim_disk *disk, const char *path)
         haul_assert(disk->name_count < SIM_DISK_NAME_COUNT);
         unused = disk->name_count++;
     }
-    haul_assert(strlen(path) < SIM_DISK_PATH_BYTES);
+    size_t size = strlen(path);
+    haul_assert(size < SIM_DISK_PATH_BYTES);
     struct sim_name *name = &disk->names[unused];
-    (void)snprintf(name->path, sizeof(name->path), "%s", path);
+    memcpy(name->path, path, size + 1);
     name->file = -1;
     name->platter_file = -1;
     return unused;
@@ -653,4 +655,35 @@ uint32_t sim_disk_count(const struct sim_disk *disk, const char *part)
         count += disk->names[i].file >= 0 && strstr(disk->names[i].path, part) != NULL;
     }
     return count;
+}
+
+/* --- what the product calls ------------------------------------------------------------------- */
+
+FILE *__wrap_fopen(const char *path, const char *mode);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_getifaddrs(struct ifaddrs **found);
+
+/* There are no files but those of haul's folders, which are asked for by the calls above. */
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+    (void)path;
+    (void)mode;
+    errno = ENOENT;
+    return NULL;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+    (void)path;
+    (void)flags;
+    errno = ENOENT;
+    return -1;
+}
+
+/* What the machine itself looks like is nothing to a simulation. */
+int __wrap_getifaddrs(struct ifaddrs **found)
+{
+    (void)found;
+    errno = ENOSYS;
+    return -1;
 }

@@ -20,19 +20,20 @@ enum { STEP_NS_MAX = 3000, CLOCK_NS = 20, CLOCK_CALLS = 64 };
 
 enum thread_state { THREAD_UNUSED, THREAD_READY, THREAD_COND, THREAD_JOIN, THREAD_NEWS };
 
+/* What is looked at in every step comes first. */
 struct sim_thread {
     enum thread_state state;
+    bool ended;
+    uint64_t deadline_ns;
+    uint64_t seen; /* generation */
     struct sim_process *process;
+    int fd; /* and where there is to be something */
+    uint32_t wanted;
+    const void *waits_for; /* condition, or the thread to join */
     struct sim_fiber *fiber;
     void *(*entry)(void *argument);
     void *argument;
     void (*main_entry)(void *argument);
-    const void *waits_for; /* condition, or the thread to join */
-    uint64_t seen;         /* generation */
-    int fd;                /* and where there is to be something */
-    uint32_t wanted;
-    uint64_t deadline_ns;
-    bool ended;
 };
 
 struct sim_kernel sim_kernel;
@@ -148,44 +149,55 @@ static bool has_news(struct sim_thread *thread)
     return has;
 }
 
-static bool is_ready(struct sim_thread *thread)
+/* When the thread can go on; CLOCK_NEVER: not before another one does something. */
+static uint64_t wakes_at(struct sim_thread *thread)
 {
     switch (thread->state) {
     case THREAD_UNUSED:
-        return false;
+        return CLOCK_NEVER;
     case THREAD_READY:
-        return !thread->ended;
+        return thread->ended ? CLOCK_NEVER : 0;
     case THREAD_COND:
-        return sim_kernel.now_ns >= thread->deadline_ns;
+        return thread->deadline_ns;
     case THREAD_JOIN:
-        return ((const struct sim_thread *)thread->waits_for)->ended;
+        return ((const struct sim_thread *)thread->waits_for)->ended ? 0 : CLOCK_NEVER;
     case THREAD_NEWS:
-        return sim_kernel.now_ns >= thread->deadline_ns || has_news(thread);
+        return sim_kernel.now_ns < thread->deadline_ns && has_news(thread) ? 0
+                                                                           : thread->deadline_ns;
     }
-    return false;
+    return CLOCK_NEVER;
 }
 
-/* The one to go on, by chance; `*next_ns`: the earliest deadline of those that wait. */
-static struct sim_thread *choose(uint64_t *next_ns)
+static uint64_t goes_on_at(struct sim_thread *thread)
+{
+    uint64_t at_ns = wakes_at(thread);
+    if (at_ns == CLOCK_NEVER) {
+        return CLOCK_NEVER;
+    }
+    uint64_t paused_ns = thread->process->paused_until_ns;
+    return paused_ns > at_ns ? paused_ns : at_ns;
+}
+
+static uint64_t earliest(uint64_t next_ns)
+{
+    for (int i = 0; i < thread_count; i++) {
+        uint64_t at_ns = goes_on_at(&threads[i]);
+        next_ns = at_ns < next_ns ? at_ns : next_ns;
+    }
+    return next_ns;
+}
+
+/* The one to go on, by chance; NULL: all of them wait. */
+static struct sim_thread *choose(void)
 {
     struct sim_thread *ready[SIM_THREAD_COUNT];
     uint32_t count = 0;
     for (int i = 0; i < thread_count; i++) {
         struct sim_thread *thread = &threads[i];
-        if (thread->state == THREAD_UNUSED) {
-            continue;
-        }
-        bool paused = thread->process->paused_until_ns > sim_kernel.now_ns;
-        bool wakes = is_ready(thread);
-        if (wakes && !paused) {
+        if (wakes_at(thread) <= sim_kernel.now_ns &&
+            thread->process->paused_until_ns <= sim_kernel.now_ns) {
             ready[count++] = thread;
-            continue;
         }
-        uint64_t at = wakes ? 0 : thread->deadline_ns;
-        at =
-            paused && at < thread->process->paused_until_ns ? thread->process->paused_until_ns : at;
-        bool timed = wakes || thread->state == THREAD_COND || thread->state == THREAD_NEWS;
-        *next_ns = timed && at < *next_ns ? at : *next_ns;
     }
     return count == 0 ? NULL : ready[sim_random_below(sim_kernel.random, count)];
 }
@@ -209,16 +221,16 @@ static void run(struct sim_thread *thread)
 
 bool sim_kernel_step(uint64_t until_ns)
 {
-    uint64_t next_ns = until_ns;
     sim_network_deliver();
     sim_verbs_deliver();
-    struct sim_thread *thread = choose(&next_ns);
+    struct sim_thread *thread = choose();
     if (thread != NULL) {
         sim_kernel.steps++;
         sim_kernel.now_ns += sim_random_below(sim_kernel.random, STEP_NS_MAX);
         run(thread);
         return true;
     }
+    uint64_t next_ns = earliest(until_ns);
     uint64_t network_ns = sim_network_next_ns();
     next_ns = network_ns < next_ns ? network_ns : next_ns;
     uint64_t verbs_ns = sim_verbs_next_ns();

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -89,6 +88,7 @@ static struct connection *connections[CONNECTION_COUNT];
 static int connection_count;
 static struct listener listeners[LISTENER_COUNT];
 static bool healed;
+static uint64_t due_ns; /* nothing happens by itself before; 0: look anew */
 
 static uint32_t draw(uint32_t limit)
 {
@@ -104,6 +104,7 @@ void sim_network_init(void)
 {
     memset(connections, 0, sizeof(connections));
     connection_count = 0;
+    due_ns = 0;
     healed = false;
     memset(&sim_network_figures, 0, sizeof(sim_network_figures));
     for (int i = 0; i < LISTENER_COUNT; i++) {
@@ -168,6 +169,7 @@ static struct connection *make_connection(int to)
 static void reset(struct connection *connection, int error)
 {
     connection->state = CONNECTION_DEAD;
+    due_ns = 0;
     for (int i = 0; i < 2; i++) {
         connection->ends[i].error =
             connection->ends[i].error == 0 ? error : connection->ends[i].error;
@@ -184,6 +186,7 @@ static void push_segment(struct connection *connection, struct flow *flow, enum 
     flow->last_ns = at_ns > flow->last_ns ? at_ns : flow->last_ns;
     flow->segments[(flow->first + flow->count++) % SEGMENT_COUNT] =
         (struct segment){.type = type, .end = flow->written, .at_ns = flow->last_ns};
+    due_ns = 0;
 }
 
 static void append(struct flow *flow, const void *data, size_t size)
@@ -342,31 +345,6 @@ static void check_silence(struct connection *connection)
     }
 }
 
-void sim_network_deliver(void)
-{
-    for (int i = 0; i < connection_count; i++) {
-        struct connection *connection = connections[i];
-        if (connection->replay_ns <= sim_kernel.now_ns) {
-            replay(connection);
-        }
-        if (connection->state == CONNECTION_UNUSED || connection->state == CONNECTION_DEAD) {
-            continue;
-        }
-        if (connection->silent_since_ns != CLOCK_NEVER) {
-            check_silence(connection);
-        }
-        if (connection->silent_since_ns != CLOCK_NEVER) {
-            continue;
-        }
-        if (connection->state == CONNECTION_OPENING && connection->open_ns <= sim_kernel.now_ns) {
-            open_connection(connection);
-        }
-        for (int j = 0; j < 2 && connection->state == CONNECTION_OPEN; j++) {
-            deliver_flow(connection, j);
-        }
-    }
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
     return a < b ? a : b;
@@ -400,13 +378,47 @@ static uint64_t next_of(const struct connection *connection)
     return next_ns;
 }
 
-uint64_t sim_network_next_ns(void)
+static uint64_t look_for_next(void)
 {
     uint64_t next_ns = CLOCK_NEVER;
     for (int i = 0; i < connection_count; i++) {
         next_ns = earlier(next_ns, next_of(connections[i]));
     }
     return next_ns;
+}
+
+void sim_network_deliver(void)
+{
+    if (sim_kernel.now_ns < due_ns) {
+        return;
+    }
+    for (int i = 0; i < connection_count; i++) {
+        struct connection *connection = connections[i];
+        if (connection->replay_ns <= sim_kernel.now_ns) {
+            replay(connection);
+        }
+        if (connection->state == CONNECTION_UNUSED || connection->state == CONNECTION_DEAD) {
+            continue;
+        }
+        if (connection->silent_since_ns != CLOCK_NEVER) {
+            check_silence(connection);
+        }
+        if (connection->silent_since_ns != CLOCK_NEVER) {
+            continue;
+        }
+        if (connection->state == CONNECTION_OPENING && connection->open_ns <= sim_kernel.now_ns) {
+            open_connection(connection);
+        }
+        for (int j = 0; j < 2 && connection->state == CONNECTION_OPEN; j++) {
+            deliver_flow(connection, j);
+        }
+    }
+    due_ns = look_for_next();
+}
+
+uint64_t sim_network_next_ns(void)
+{
+    return due_ns == 0 ? look_for_next() : due_ns;
 }
 
 /* --- faults ----------------------------------------------------------------------------------- */
@@ -430,6 +442,7 @@ static void silence(struct connection *connection, uint32_t ms_max)
 {
     connection->silent_since_ns = sim_kernel.now_ns;
     connection->silent_until_ns = sim_kernel.now_ns + (uint64_t)NS_PER_MS * draw(ms_max);
+    due_ns = 0;
 }
 
 void sim_network_silence(int host)
@@ -456,6 +469,7 @@ void sim_network_power_failure(int host)
 void sim_network_heal(void)
 {
     healed = true;
+    due_ns = 0;
     for (int i = 0; i < connection_count; i++) {
         for (int j = 0; j < 2; j++) {
             struct flow *flow = &connections[i]->flows[j];
@@ -525,6 +539,7 @@ static void close_end(struct connection *connection, int which)
     struct flow *out = &connection->flows[which];
     bool unread = in->delivered > in->read;
     connection->ends[which].fd = FD_CLOSED;
+    due_ns = 0;
     if (connection->state == CONNECTION_OPENING) {
         reset(connection, ECONNRESET);
     } else if (connection->state == CONNECTION_OPEN && !out->fin_sent) {
@@ -573,8 +588,6 @@ int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size);
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **found);
 void __wrap_freeaddrinfo(struct addrinfo *found);
-int __wrap_getifaddrs(struct ifaddrs **found);
-FILE *__wrap_fopen(const char *path, const char *mode);
 
 static int fail(int code)
 {
@@ -606,6 +619,7 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
         int which;
         struct end *end = &connection_of(descriptor, &which)->ends[which];
         end->timeout_ns = descriptor->counter;
+        due_ns = 0;
         end->low_water =
             level == SOL_SOCKET && name == SO_RCVLOWAT ? (size_t)number : end->low_water;
         sim_descriptor_notify(fd);
@@ -638,6 +652,7 @@ int __wrap_connect(int fd, const struct sockaddr *address, socklen_t size)
     made->ends[0].fd = fd;
     made->ends[0].host = descriptor->process->host;
     made->ends[0].timeout_ns = descriptor->counter;
+    due_ns = 0;
     for (int i = 0; i < connection_count; i++) {
         descriptor->network = connections[i] == made ? 2 * i : descriptor->network;
     }
@@ -782,19 +797,4 @@ int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo
 void __wrap_freeaddrinfo(struct addrinfo *found)
 {
     (void)found;
-}
-
-/* What the machine itself looks like is nothing to a simulation. */
-int __wrap_getifaddrs(struct ifaddrs **found)
-{
-    (void)found;
-    return fail(ENOSYS);
-}
-
-FILE *__wrap_fopen(const char *path, const char *mode)
-{
-    (void)path;
-    (void)mode;
-    errno = ENOENT;
-    return NULL;
 }

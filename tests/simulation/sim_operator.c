@@ -273,6 +273,24 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
     }
 }
 
+/* What the refusal advises. */
+static void adopt(struct sim_world *world, struct sim_host *host)
+{
+    bool wanted = host->told && (host->moved || host->was_reset) && !host->copied;
+    host->told = host->told && wanted;
+    if (!wanted || !host->up || sim_command_count(host) > 0) {
+        return;
+    }
+    struct sim_command *command = sim_command_new(host, SIM_VERB_ADOPT);
+    if (command != NULL) {
+        command->is_unwatched = true;
+        command->accepts = true;
+        host->told = false;
+        world->commands++;
+        sim_command_start(command);
+    }
+}
+
 static void operate_host(struct sim_world *world, struct sim_host *host)
 {
     if (host->lost) {
@@ -289,6 +307,9 @@ static void operate_host(struct sim_world *world, struct sim_host *host)
         sim_host_kill(host);
     }
     operate_receiver(world, host);
+    if (!sim_kernel.calm) {
+        adopt(world, host); /* sim_repair.h does it later on */
+    }
 }
 
 static bool are_over(const struct sim_world *world)
