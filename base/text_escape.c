@@ -57,7 +57,9 @@ size_t haul_text_escape(const char *bytes, size_t size, char *text, size_t text_
     size_t character_size = 0;
     for (size_t at = 0; at < size; at += character_size) {
         const uint8_t *from = (const uint8_t *)bytes + at;
-        bool safe = is_safe(decode(from, size - at, &character_size));
+        bool plain = *from >= ' ' && *from < 0x7f; /* nearly all */
+        bool safe = plain || is_safe(decode(from, size - at, &character_size));
+        character_size = plain ? 1 : character_size;
         size_t wanted = safe ? character_size : character_size * ESCAPE_BYTES;
         if (wanted >= text_size_bytes - used) {
             break;

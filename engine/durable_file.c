@@ -43,10 +43,14 @@ enum haul_status durable_file_status(int code)
 enum haul_status durable_file_path(const char *directory, const char *name,
                                    char path[DURABLE_FILE_PATH_BYTES_MAX], struct haul_error *error)
 {
-    int size = snprintf(path, DURABLE_FILE_PATH_BYTES_MAX, "%s/%s", directory, name);
-    if (size < 0 || size >= DURABLE_FILE_PATH_BYTES_MAX) {
+    size_t directory_size = strlen(directory);
+    size_t name_size = strlen(name);
+    if (directory_size + 1 + name_size >= DURABLE_FILE_PATH_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "the path of %s is too long", name);
     }
+    memcpy(path, directory, directory_size);
+    path[directory_size] = '/';
+    memcpy(path + directory_size + 1, name, name_size + 1);
     return HAUL_OK;
 }
 

@@ -81,12 +81,16 @@ void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JO
                          char name[JOURNAL_NAME_BYTES_MAX])
 {
     static const char digits[] = "0123456789abcdef";
-    int at = snprintf(name, JOURNAL_NAME_BYTES_MAX, "%s-", role_name(role));
+    static const char suffix[] = ".journal";
+    const char *prefix = role_name(role);
+    size_t at = strlen(prefix);
+    memcpy(name, prefix, at);
+    name[at++] = '-';
     for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++) {
         name[at++] = digits[job_id[i] >> 4];
         name[at++] = digits[job_id[i] & 15];
     }
-    (void)snprintf(name + at, (size_t)(JOURNAL_NAME_BYTES_MAX - at), ".journal");
+    memcpy(name + at, suffix, sizeof(suffix));
 }
 
 /* The value of a lower-case hexadecimal digit; -1: it is none. */

@@ -102,6 +102,7 @@ static bool has_cut_text(pb_istream_t *stream, const pb_msgdesc_t *fields)
     uint32_t tag;
     bool eof;
     bool found = false;
+    bool any = pb_field_iter_begin(&field, fields, NULL);
     while (!found && pb_decode_tag(stream, &wire_type, &tag, &eof)) {
         pb_istream_t inner;
         if (wire_type != PB_WT_STRING) {
@@ -113,7 +114,7 @@ static bool has_cut_text(pb_istream_t *stream, const pb_msgdesc_t *fields)
         if (!pb_make_string_substream(stream, &inner)) {
             return false;
         }
-        bool known = pb_field_iter_begin(&field, fields, NULL) && pb_field_iter_find(&field, tag);
+        bool known = any && pb_field_iter_find(&field, tag);
         if (known && PB_LTYPE(field.type) == PB_LTYPE_STRING) {
             found = has_nul(&inner);
         } else if (known && PB_LTYPE_IS_SUBMSG(field.type)) {

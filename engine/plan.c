@@ -68,15 +68,17 @@ static enum haul_status make_families(struct plan *plan, struct haul_store *stor
                                       const struct haul_source_options *options,
                                       struct haul_error *error)
 {
-    struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
-    plan->families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*plan->families));
+    size_t count = 0;
     enum haul_status status = HAUL_NO_MEMORY;
+    struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
+    if (families != NULL) {
+        status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+        plan->families = calloc(count + 1, sizeof(*plan->families));
+    }
     if (families == NULL || plan->families == NULL) {
-        haul_error_set(error, status, "calloc", 0, "no memory for the plan");
+        status = haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for the plan");
         goto done;
     }
-    size_t count = 0;
-    status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     if (status == HAUL_OK) {
         status = check_names(families, count, options->families, options->family_count, error);
     }

@@ -69,6 +69,7 @@ struct tcp_listener {
     bool short_of_descriptors; /* and it was logged; until an accept succeeds */
     uint64_t accepted_count;
     struct log_limit refusals;
+    size_t reading_count; /* of `pending` */
     struct pending pending[TCP_PENDING_MAX];
 };
 
@@ -104,6 +105,7 @@ static int detach(struct tcp_listener *listener, struct pending *pending)
 {
     if (pending->state == PENDING_READING) {
         (void)epoll_ctl(listener->epoll_fd, EPOLL_CTL_DEL, pending->fd, NULL);
+        listener->reading_count--;
     }
     pending->state = PENDING_UNUSED;
     return pending->fd;
@@ -204,6 +206,7 @@ static void take_preamble(struct tcp_listener *listener, struct pending *pending
     /* Nobody reads it until the answer: a peer that closes now must not keep the loop awake. */
     (void)epoll_ctl(listener->epoll_fd, EPOLL_CTL_DEL, pending->fd, NULL);
     pending->state = PENDING_READY;
+    listener->reading_count--;
 }
 
 static void read_preamble(struct tcp_listener *listener, struct pending *pending)
@@ -251,6 +254,7 @@ static void admit(struct tcp_listener *listener, int fd)
     pending->deadline_ns =
         clock_deadline_ns(listener->config.clock, preamble_timeout_ms(listener, &peer));
     pending->state = PENDING_READING;
+    listener->reading_count++;
     pending->fd = fd;
     pending->peer = peer;
     pending->number = listener->accepted_count++;
@@ -413,7 +417,7 @@ int tcp_listener_fd(const struct tcp_listener *listener)
 uint64_t tcp_listener_deadline_ns(const struct tcp_listener *listener)
 {
     uint64_t deadline_ns = listener->resume_ns;
-    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+    for (size_t i = 0; i < TCP_PENDING_MAX && listener->reading_count > 0; i++) {
         const struct pending *pending = &listener->pending[i];
         if (pending->state == PENDING_READING && pending->deadline_ns < deadline_ns) {
             deadline_ns = pending->deadline_ns;
