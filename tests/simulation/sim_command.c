@@ -235,13 +235,16 @@ static void run_target(struct sim_command *command)
     sim_command_note_end(command, status, result.error.text);
 }
 
-/* The operator knows of each hand-over of the world: the rest goes, whatever was restored. */
+/* The operator knows of each hand-over of the world: the rest goes, whatever was restored, and so
+ * does what a flag has put at risk before. */
 static enum haul_status give_up(struct haul_store *store, const struct sim_truth *truth,
                                 const struct haul_job *job, struct haul_error *error)
 {
     bool handed = false;
     for (uint32_t i = 0; i < truth->handed_count && i < SIM_HANDED_COUNT; i++) {
-        handed = handed || memcmp(truth->handed[i].job, job->id, HAUL_JOB_BYTES) == 0;
+        const struct sim_handed *one = &truth->handed[i];
+        handed = handed || (memcmp(one->job, job->id, HAUL_JOB_BYTES) == 0 &&
+                            (one->cells & ~truth->contested) != 0);
     }
     enum haul_status status = haul_job_give_up(store, job, error);
     return status == HAUL_UNCONFIRMED && !handed ? haul_job_force_give_up(store, job, true, error)
