@@ -119,9 +119,13 @@ void source_calls_released(struct source_calls *calls)
     call_worker_submit(calls->worker, &calls->released);
 }
 
-bool source_calls_freeze_is_busy(const struct source_calls *calls)
+const char *source_calls_waited_for(const struct source_calls *calls)
 {
-    return freeze_calls_are_busy(&calls->freezes);
+    bool records = calls->bind.under_way || calls->accepted.under_way || calls->decide.under_way ||
+                   calls->released.under_way;
+    return freeze_calls_are_busy(&calls->freezes) ? "the freeze hook, which has not returned"
+           : records                              ? "its records: the disk does not answer"
+                                                  : NULL;
 }
 
 /* --- results ---------------------------------------------------------------------------------- */

@@ -64,7 +64,7 @@ enum source_calls_news {
 };
 enum source_calls_news source_calls_next(struct source_calls *calls, struct source_event *event);
 
-/* Does a freeze or an unfreeze run, or has one to run still? */
-bool source_calls_freeze_is_busy(const struct source_calls *calls);
+/* What runs, or has to run still: for a message; NULL: nothing. */
+const char *source_calls_waited_for(const struct source_calls *calls);
 
 #endif

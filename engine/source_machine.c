@@ -39,6 +39,11 @@ uint64_t source_answer_deadline(const struct source_session *session, uint64_t n
     return now_ns + (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
 }
 
+uint64_t source_stall_deadline(const struct source_session *session, uint64_t now_ns)
+{
+    return now_ns + (uint64_t)session->options.peer_timeout_ms * STALL_PEER_TIMEOUTS * NS_PER_MS;
+}
+
 void source_thaw(struct source_session *session, uint64_t now_ns)
 {
     if (freeze_limit_is_on(&session->freeze)) {
@@ -144,6 +149,37 @@ void source_leave_in_doubt(struct source_session *session, const char *why)
     haul_error_hint(&session->outcome,
                     "the target owns the range; run `haul resolve` when it is reachable");
     source_end(session);
+}
+
+void source_leave_owned(struct source_session *session, const struct haul_error *error)
+{
+    static const char text[] = "the target owns the ranges already, by this very job: this "
+                               "database was set back to an earlier state";
+    struct haul_error *outcome = &session->outcome;
+    if (error->status == HAUL_OK) {
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s, and yields them again", text);
+        haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; what was "
+                                 "written here since then is not at the target");
+    } else {
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; that cannot be recorded: %s", text,
+                       error->text);
+        haul_error_hint(outcome, "nobody may write to them here; run the same command again");
+    }
+    source_end(session);
+}
+
+void source_end_late(struct source_session *session, uint64_t now_ns)
+{
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
+                   "the records of this database were not written within %u s",
+                   session->options.peer_timeout_ms * STALL_PEER_TIMEOUTS / 1000);
+    haul_error_hint(&error, "look at the disk of this host, and at the embedder's hooks");
+    if (session->decided) {
+        source_leave_in_doubt(session, error.text);
+    } else {
+        source_end_kept(session, &error, now_ns);
+    }
 }
 
 void source_start_round(struct source_session *session)

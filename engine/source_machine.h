@@ -41,10 +41,10 @@ struct source_session {
     bool ending;            /* the operator wants the end: no coming back */
     bool copied;
     struct catch_up catch_up;
-    uint32_t damages;     /* in a row, without anything that lasts between them */
-    uint64_t damage_mark; /* what had lasted at the last one */
+    uint32_t damages;       /* in a row, without anything that lasts between them */
+    uint64_t damage_mark;   /* what had lasted at the last one */
     uint32_t their_damages; /* of the attempts that the target ended for it: heard of */
-    bool waits_for_target; /* the lag is small here; the target has yet to apply what was sent */
+    bool waits_for_target;  /* the lag is small here; the target has yet to apply what was sent */
     uint64_t round_sequence;
     uint64_t prepared_sequence; /* frozen sequence of the Prepare in the air */
     uint32_t verified_freeze;   /* number of the freeze whose Prepared was equal */
@@ -61,6 +61,8 @@ struct message *source_push_message(struct source_session *session, enum message
 void source_enter(struct source_session *session, enum source_state state, uint64_t deadline_ns);
 /* When an answer that the peer owes is overdue. */
 uint64_t source_answer_deadline(const struct source_session *session, uint64_t now_ns);
+/* Of a wait without news of what it is for. */
+uint64_t source_stall_deadline(const struct source_session *session, uint64_t now_ns);
 void source_start_round(struct source_session *session);
 /* Writers go on, if they were frozen. */
 void source_thaw(struct source_session *session, uint64_t now_ns);
@@ -77,6 +79,12 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
                      uint64_t now_ns);
 /* The decision stands, and the target has not confirmed it: end with IN_DOUBT. */
 void source_leave_in_doubt(struct source_session *session, const char *why);
+/* Only our decision makes a target own: it was made, and this database knows of it no more.
+ * `error`: of recording it again. */
+void source_leave_owned(struct source_session *session, const struct haul_error *error);
+/* Our own records are not written. What was recorded, or is still being, stays: nothing was agreed
+ * on yet. */
+void source_end_late(struct source_session *session, uint64_t now_ns);
 
 /* Is there time left to come back to a target that is known to be one? */
 bool source_may_wait(const struct source_session *session, const struct haul_error *error,

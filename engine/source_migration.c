@@ -43,7 +43,7 @@ struct source_migration {
     enum migration_request request;            /* what the session was told of */
     bool ended;
     uint64_t ended_ns;
-    bool late_hook_is_told;
+    bool late_call_is_told;
 };
 
 static uint64_t now_ns(const struct source_migration *source)
@@ -539,23 +539,25 @@ static void fill_result(struct source_migration *source)
     fill_families(source, result);
 }
 
-/* Writers are not left frozen: the unfreeze of a freeze that still runs comes behind it. */
+/* Writers are not left frozen: the unfreeze of a freeze that still runs comes behind it. And what
+ * is being written is not left either. */
 static bool is_over(const struct source_migration *source)
 {
-    return source->ended && !source_calls_freeze_is_busy(&source->calls);
+    return source->ended && source_calls_waited_for(&source->calls) == NULL;
 }
 
-enum { LATE_HOOK_MS = 1000 };
+enum { LATE_CALL_MS = 1000 };
 
-/* An embedder that never returns from its hook would see a job that hangs, and not why. */
-static void tell_late_hook(struct source_migration *source)
+/* An embedder that never returns from its hook, or a disk that hangs: a job that seems to hang. */
+static void tell_late_call(struct source_migration *source)
 {
     bool late = source->ended && !is_over(source) &&
-                now_ns(source) - source->ended_ns >= (uint64_t)LATE_HOOK_MS * NS_PER_MS;
-    if (late && !source->late_hook_is_told) {
-        source->late_hook_is_told = true;
+                now_ns(source) - source->ended_ns >= (uint64_t)LATE_CALL_MS * NS_PER_MS;
+    if (late && !source->late_call_is_told) {
+        source->late_call_is_told = true;
         haul_log(source->job.options.log, HAUL_LOG_WARNING,
-                 "the job has ended, and only waits for the freeze hook, which has not returned");
+                 "the job has ended, and only waits for %s",
+                 source_calls_waited_for(&source->calls));
     }
 }
 
@@ -571,7 +573,7 @@ static void run_source(struct haul_migration *migration)
         any = poll_calls(source) || any;
         any = poll_session(source) || any;
         publish(source);
-        tell_late_hook(source);
+        tell_late_call(source);
         (void)poll_group_wait(source->group, any || is_over(source), next_deadline(source));
     }
     fill_result(source);

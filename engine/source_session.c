@@ -55,10 +55,11 @@ static void on_channel_up(struct source_session *session, uint64_t now_ns)
     send_hello(session, now_ns);
 }
 
-static void ask_to_bind(struct source_session *session)
+/* Records are written: a disk or a hook that does not answer is not waited for without an end. */
+static void ask_to_bind(struct source_session *session, uint64_t now_ns)
 {
     (void)source_push(session, SOURCE_ACTION_BIND);
-    source_enter(session, SOURCE_BINDING, CLOCK_NEVER);
+    source_enter(session, SOURCE_BINDING, source_stall_deadline(session, now_ns));
 }
 
 static void on_welcome(struct source_session *session, const haul_control_Welcome *welcome,
@@ -67,7 +68,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
     session->welcome = *welcome;
     stall_watch_note_peer_timeout(&session->stall, welcome->peer_timeout_ms);
     if (session->decided) { /* nothing may abort any more */
-        ask_to_bind(session);
+        ask_to_bind(session, now_ns);
         return;
     }
     if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
@@ -86,7 +87,7 @@ static void on_welcome(struct source_session *session, const haul_control_Welcom
                           "", now_ns);
         return;
     }
-    ask_to_bind(session);
+    ask_to_bind(session, now_ns);
 }
 
 /* False: no memory. */
@@ -123,8 +124,9 @@ static void send_plan(struct source_session *session, struct haul_slice jobs, ui
     source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
 
-/* Nothing is to be done but to tell: it is as if these jobs were aborted now. */
-static void send_jobs(struct source_session *session, struct haul_slice jobs)
+/* Nothing is to be done but to tell: it is as if these jobs were aborted now. Clearing takes the
+ * target its time, and it says that it works. */
+static void send_jobs(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
 {
     struct message *message = source_push_message(session, MESSAGE_ABORT);
     haul_control_Abort *abort_message = &message->as.abort;
@@ -135,7 +137,7 @@ static void send_jobs(struct source_session *session, struct haul_slice jobs)
     if (!put_jobs(jobs, &abort_message->jobs)) {
         haul_error_set(&session->outcome, HAUL_NO_MEMORY, NULL, 0, "no memory for the jobs");
     }
-    source_enter(session, SOURCE_ABORTING, CLOCK_NEVER); /* clearing takes its time */
+    source_enter(session, SOURCE_ABORTING, source_stall_deadline(session, now_ns));
 }
 
 /* Another database answers here. The job stays as it is, for its own target. */
@@ -144,24 +146,6 @@ static void leave_stranger(struct source_session *session, const struct haul_err
     session->outcome = *error;
     haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
     (void)snprintf(stop->text, sizeof(stop->text), "the job is another database's");
-    source_end(session);
-}
-
-/* Only our decision makes a target own: it was made, and this database knows of it no more. */
-static void leave_owned(struct source_session *session, const struct haul_error *error)
-{
-    static const char text[] = "the target owns the ranges already, by this very job: this "
-                               "database was set back to an earlier state";
-    struct haul_error *outcome = &session->outcome;
-    if (error->status == HAUL_OK) {
-        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s, and yields them again", text);
-        haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; what was "
-                                 "written here since then is not at the target");
-    } else {
-        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; that cannot be recorded: %s", text,
-                       error->text);
-        haul_error_hint(outcome, "nobody may write to them here; run the same command again");
-    }
     source_end(session);
 }
 
@@ -176,7 +160,7 @@ static void on_bound(struct source_session *session, const struct source_event *
     } else if (status != HAUL_OK && stranger) {
         leave_stranger(session, &event->error);
     } else if (owned && !session->decided && !stranger) {
-        leave_owned(session, &event->error);
+        source_leave_owned(session, &event->error);
     } else if (status != HAUL_OK) {
         source_abort_job(session, &event->error, true, now_ns);
     } else if (session->decided) {
@@ -185,7 +169,7 @@ static void on_bound(struct source_session *session, const struct source_event *
         memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
         source_end(session);
     } else if (session->options.only_tells) {
-        send_jobs(session, event->jobs);
+        send_jobs(session, event->jobs, now_ns);
     } else {
         send_plan(session, event->jobs, now_ns);
     }
@@ -468,6 +452,8 @@ static void on_working(struct source_session *session, uint64_t done, uint64_t n
     bool grows = stall_watch_note_working(&session->stall, done, now_ns);
     if (grows && session->state == SOURCE_GREETING) {
         session->state_deadline_ns = source_answer_deadline(session, now_ns);
+    } else if (grows && session->state == SOURCE_ABORTING && session->options.only_tells) {
+        session->state_deadline_ns = source_stall_deadline(session, now_ns);
     }
 }
 
@@ -483,6 +469,8 @@ static void on_message(struct source_session *session, struct message *message, 
             note_told(session, message);
             source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
             (void)source_push(session, SOURCE_ACTION_END);
+        } else if (message->type == MESSAGE_WORKING) {
+            on_working(session, message->as.working.done, now_ns);
         }
         return;
     }
@@ -533,6 +521,9 @@ static void on_tick(struct source_session *session, uint64_t now_ns)
         return;
     case SOURCE_FREEZING:
         source_hand_over_on_hook_late(session, now_ns);
+        return;
+    case SOURCE_BINDING:
+        source_end_late(session, now_ns);
         return;
     default:
         on_failure(session, &error, now_ns);

@@ -10,6 +10,7 @@
  *   BINDING --on_bound, only_tells: Abort--------------------> ABORTING --Aborted--> ENDED(OK)
  *   BINDING --on_bound, decided: Commit----------------------> COMMITTING
  *   BINDING --on_bound, not the job's target: Stop-----------> ENDED(MISMATCH)
+ *   BINDING --source_end_late: Stop--------------------------> ENDED(TIMEOUT, or IN_DOUBT)
  *   PLANNING --on_plan_accepted: open links------------------> LINKING
  *   LINKING --links up: start the copy-----------------------> COPYING
  *   COPYING --check_copied: copied here and applied there----> CATCHING_UP

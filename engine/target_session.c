@@ -343,7 +343,7 @@ static void on_message(struct target_session *session, const struct message *mes
                        uint64_t now_ns)
 {
     enum target_state state = session->state;
-    if (message->type == MESSAGE_WORKING && state >= TARGET_CHECKING) {
+    if (message->type == MESSAGE_WORKING && state >= TARGET_CHECKING && state != TARGET_KEEPING) {
         (void)stall_watch_note_working(&session->stall, message->as.working.done, now_ns);
     } else if (session->owned &&
                (message->type == MESSAGE_PLAN || message->type == MESSAGE_ABORT)) {
@@ -375,7 +375,8 @@ static void on_message(struct target_session *session, const struct message *mes
 /* Does the session wait for the source? What it waits for here, it tells the source of. */
 static bool is_watched(const struct target_session *session)
 {
-    return session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
+    return session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED ||
+           session->state == TARGET_KEEPING;
 }
 
 /* A source that works says so, and does not leave a target without work for long. */
@@ -391,6 +392,12 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
         return;
     }
     struct haul_error error = {0};
+    if (session->state == TARGET_KEEPING) { /* what was recorded before stays */
+        haul_error_set(&error, HAUL_TIMEOUT, NULL, 0, "the database has written nothing for %u s",
+                       stall_watch_limit_s(&session->stall, idle));
+        target_fail(session, &error);
+        return;
+    }
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "nothing has moved for %u s, though the source is there; what it sent is kept",
                    stall_watch_limit_s(&session->stall, idle));
@@ -403,11 +410,13 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
     }
 }
 
-/* For the Welcome, while the job that it supersedes is cleared; for the answer to its plan. */
+/* For the Welcome, while the job that it supersedes is cleared; for the answer to its plan; for the
+ * end of the jobs that it has named. */
 static bool has_source_waiting(const struct target_session *session)
 {
     return session->channel_up &&
-           (session->state == TARGET_LOOKING || session->state == TARGET_CHECKING);
+           (session->state == TARGET_LOOKING || session->state == TARGET_CHECKING ||
+            (session->state == TARGET_CLEARING && session->told_of_jobs));
 }
 
 static void on_tick(struct target_session *session, const struct target_event *tick,

@@ -25,6 +25,7 @@
  *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
  *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
  *   RECEIVING --neither side does anything / Stop, keep--> KEEPING
+ *   KEEPING --this side does nothing--> ENDED, with what was recorded before
  *   PREPARED --neither side does anything / Stop--> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):

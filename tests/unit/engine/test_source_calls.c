@@ -173,7 +173,7 @@ static void test_source_calls_unfreeze__of_an_earlier_freeze__hook_once(void)
     check_equal(next(), SOURCE_CALLS_TIDIED);
     check_equal(unfreezes, 1);
     check(!journal_state(job.record.journal)->frozen);
-    check(!source_calls_freeze_is_busy(&calls));
+    check(source_calls_waited_for(&calls) == NULL);
     fake_disk_fail(&failing.disk, 1, true);
     source_calls_freeze(&calls);
     check_equal(next(), SOURCE_CALLS_EVENT);

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "source_session_fixture.h"
+#include "stall_watch.h"
 
 static void test_source_session__path_lost_before_welcome__comes_back(void)
 {
@@ -496,6 +497,45 @@ static void test_source_session__earlier_jobs_are_over__the_plan_names_them(void
     source_session_destroy(session);
 }
 
+/* A target that is there, and clears: as long as it says so it is waited for. */
+static void test_source_session__only_tells_and_nothing_is_said__timeout(void)
+{
+    static const uint64_t limit_ns = STALL_PEER_TIMEOUTS * PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS;
+    struct message working;
+    bool resume = false;
+    open_session_as(&(struct source_session_options){.only_tells = true});
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    check(resume); /* what has it of the job? */
+    feed_welcome(1);
+    bind_to_target(1);
+    check_equal(source_session_deadline_ns(session), 1 + limit_ns);
+    message_init(&working, MESSAGE_WORKING);
+    working.as.working.done = 1;
+    feed_message(&working, limit_ns);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, 2 * limit_ns - 1);
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, 2 * limit_ns);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    source_session_destroy(session);
+}
+
+/* The hand-over is recorded by then: nothing is to be told. */
+static void test_source_session__only_tells_and_owned_there__ok(void)
+{
+    bool resume = false;
+    open_session_as(&(struct source_session_options){.only_tells = true});
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(JOB_COMMITTED, 1);
+    bind_to_target(1);
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check_status(source_session_outcome(session)->status, HAUL_OK);
+    source_session_destroy(session);
+}
+
 static void test_source_session__only_tells__ok_when_the_target_has_cleared(void)
 {
     for (int cleared = 0; cleared < 2; cleared++) {
@@ -540,6 +580,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__path_lost_twice__one_retry),
     CHECK_TEST(test_source_session__bound_to_another_target__nothing_is_given_up),
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
+    CHECK_TEST(test_source_session__only_tells_and_nothing_is_said__timeout),
+    CHECK_TEST(test_source_session__only_tells_and_owned_there__ok),
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
     CHECK_TEST(test_source_session__targets_version_is_too_far__no_plan),

@@ -58,6 +58,28 @@ static void test_source_session__nothing_moves__comes_back_at_the_deadline(void)
     }
 }
 
+/* Its own disk hangs, or a hook: the job is kept, and the target told. */
+static void test_source_session__records_are_not_written__ends_and_keeps(void)
+{
+    bool resume = false;
+    open_session();
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome(1);
+    check(does(SOURCE_ACTION_BIND));
+    check_equal(source_session_deadline_ns(session), 1 + limit_ns);
+    tick(0, limit_ns);
+    check_equal(source_session_state(session), SOURCE_BINDING);
+    tick(0, 1 + limit_ns);
+    check(sends(MESSAGE_STOP, &resume));
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    struct source_session_figures figures;
+    source_session_figures(session, &figures);
+    check(figures.kept);
+    source_session_destroy(session);
+}
+
 /* The path is there: a stall does not count as one that has held, which would begin anew. */
 static void test_source_session__nothing_moves_after_the_return__ends_and_keeps(void)
 {
@@ -146,6 +168,7 @@ static void test_source_session__readers_work__target_is_told(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_session__records_are_not_written__ends_and_keeps),
     CHECK_TEST(test_source_session__nothing_moves__comes_back_at_the_deadline),
     CHECK_TEST(test_source_session__nothing_moves_after_the_return__ends_and_keeps),
     CHECK_TEST(test_source_session__blocks_go_out__deadline_moves),

@@ -107,6 +107,34 @@ static void test_target_session__prepared_and_no_decision__in_doubt(void)
     finish();
 }
 
+/* A database that hangs: what was recorded stays, and the receiver is free. The source has no say
+ * in it any more. */
+static void test_target_session__nothing_is_kept__ends_with_what_was_recorded(void)
+{
+    start();
+    walk_to(TARGET_RECEIVING);
+    now_ns += limit_ns;
+    tick(1);
+    now_ns += limit_ns;
+    tick(1);
+    (void)take_message(MESSAGE_STOP);
+    (void)take(TARGET_ACTION_KEEP);
+    check_equal(target_session_deadline_ns(session), now_ns + limit_ns);
+    now_ns += limit_ns - 1;
+    tick(2); /* a table was written */
+    now_ns += limit_ns - 1;
+    feed_working(9);
+    tick(2);
+    check_equal(state(), TARGET_KEEPING);
+    now_ns += 1;
+    tick(2);
+    take_end();
+    check(strstr(outcome()->hint, "has written nothing for") != NULL);
+    check(target_session_is_resumable(session));
+    feed(TARGET_EVENT_KEPT, HAUL_OK); /* too late: nothing happens */
+    finish();
+}
+
 static void test_target_session__check_takes_long__source_is_told(void)
 {
     start();
@@ -140,6 +168,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session__something_is_applied__deadline_moves),
     CHECK_TEST(test_target_session__source_says_that_it_works__deadline_moves),
     CHECK_TEST(test_target_session__prepared_and_no_decision__in_doubt),
+    CHECK_TEST(test_target_session__nothing_is_kept__ends_with_what_was_recorded),
     CHECK_TEST(test_target_session__check_takes_long__source_is_told),
     CHECK_TEST(test_target_session__working_before_the_plan__out_of_place),
 };
