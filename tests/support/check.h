@@ -12,6 +12,8 @@
 #ifndef HAUL_TESTS_CHECK_H
 #define HAUL_TESTS_CHECK_H
 
+#include <string.h>
+
 #include <CUnit/CUnit.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +41,15 @@ struct check_test {
 #define check_status(actual, expected) check_status_at(actual, expected, __FILE__, __LINE__)
 void check_status_at(enum haul_status actual, enum haul_status expected, const char *file,
                      int line);
+
+/* The call fails with this status, and `error` tells so, in words. */
+#define check_error(call, expected, error)     \
+    do {                                       \
+        memset(&(error), 0, sizeof(error));    \
+        check_status(call, expected);          \
+        check_equal((error).status, expected); \
+        check((error).text[0] != '\0');        \
+    } while (0)
 
 /* Mark the running test as skipped, with the reason. */
 __attribute__((format(printf, 1, 2))) void check_skip(const char *format, ...);

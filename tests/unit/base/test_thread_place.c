@@ -29,14 +29,14 @@ static void test_thread_place_cpus__nonsense__invalid(void)
     static const char *const lists[] = {"",     "x",   "-1", "1-",  "2-1",   "0,", ",0",
                                         "0,,0", "0 1", "0-", "0x1", "99999", "1e3"};
     for (size_t i = 0; i < CHECK_COUNT(lists); i++) {
-        check_status(thread_place_cpus(lists[i], &attributes, &error), HAUL_INVALID);
+        check_error(thread_place_cpus(lists[i], &attributes, &error), HAUL_INVALID, error);
         check(strlen(error.text) > 0);
     }
 }
 
 static void test_thread_place_cpus__a_processor_that_is_not_there__invalid(void)
 {
-    check_status(thread_place_cpus("1023", &attributes, &error), HAUL_INVALID);
+    check_error(thread_place_cpus("1023", &attributes, &error), HAUL_INVALID, error);
     check(strstr(error.text, "may not use") != NULL);
 }
 

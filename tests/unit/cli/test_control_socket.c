@@ -116,7 +116,8 @@ static void test_control_client_ask__another_language__hung_up(void)
     char answer[CONTROL_PACKET_BYTES_MAX];
     begin();
     int fd = come();
-    check_status(control_client_ask(fd, "GET / HTTP/1.1", answer, WAIT_MS, &error), HAUL_CLOSED);
+    check_error(control_client_ask(fd, "GET / HTTP/1.1", answer, WAIT_MS, &error), HAUL_CLOSED,
+                error);
     (void)close(fd);
     end();
 }
@@ -126,7 +127,7 @@ static void test_control_client_open__nobody_there__not_found(void)
     int fd = -1;
     begin();
     end();
-    check_status(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND);
+    check_error(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND, error);
     check_equal(fd, -1);
 }
 

@@ -120,7 +120,7 @@ static void test_database_check__remains_of_either_kind__there(void)
 {
     char name[160];
     begin();
-    check_status(database_check(directory, &error), HAUL_NOT_FOUND);
+    check_error(database_check(directory, &error), HAUL_NOT_FOUND, error);
     (void)snprintf(name, sizeof(name), "%s/haul", directory);
     check_equal(mkdir(name, 0700), 0);
     check_status(database_check(directory, &error), HAUL_OK);

@@ -263,7 +263,7 @@ static void test_load_check__no_such_family__not_found(void)
     begin();
     uint64_t checked = 0;
     const struct load_options options = {.prefix = "k:", .family = "other", .ledger = path};
-    check_status(load_check(&options, &store, &checked, &error), HAUL_NOT_FOUND);
+    check_error(load_check(&options, &store, &checked, &error), HAUL_NOT_FOUND, error);
     check_text(error.text, "no column family 'other'");
     end();
 }

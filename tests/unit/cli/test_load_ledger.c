@@ -163,15 +163,15 @@ static void test_load_ledger_add__disk_full__no_space(void)
 {
     check_or_stop((ledger.fd = open("/dev/full", O_WRONLY)) >= 0);
     const struct load_entry entry = {.version = 1};
-    check_status(load_ledger_add(&ledger, &entry, &error), HAUL_NO_SPACE);
+    check_error(load_ledger_add(&ledger, &entry, &error), HAUL_NO_SPACE, error);
     load_ledger_close(&ledger);
     check_equal(ledger.fd, -1);
 }
 
 static void test_load_ledger_open__directory_is_missing__io(void)
 {
-    check_status(load_ledger_open(&ledger, "/nowhere/ledger", &error), HAUL_IO);
-    check_status(load_ledger_read("/tmp", take, NULL, &error), HAUL_IO);
+    check_error(load_ledger_open(&ledger, "/nowhere/ledger", &error), HAUL_IO, error);
+    check_error(load_ledger_read("/tmp", take, NULL, &error), HAUL_IO, error);
 }
 
 static const struct check_test tests[] = {

@@ -149,7 +149,7 @@ static void test_option_size_u32__size__thirty_two_bits_are_written(void)
 {
     const struct option_rule rule = {.name = "slot", .min = 0, .max = UINT32_MAX};
     uint32_t values[2] = {0, 9};
-    check_status(option_size_u32(&rule, "4G", &values, &error), HAUL_INVALID);
+    check_error(option_size_u32(&rule, "4G", &values, &error), HAUL_INVALID, error);
     check_status(option_size_u32(&rule, "1M", &values, &error), HAUL_OK);
     check_equal(values[0], 1 << 20);
     check_equal(values[1], 9);
@@ -197,7 +197,7 @@ static void test_option_u32__number__thirty_two_bits_are_written(void)
     check_status(option_u32(&rule, "4294967295", &values, &error), HAUL_OK);
     check_equal(values[0], UINT32_MAX);
     check_equal(values[1], 9);
-    check_status(option_u32(&rule, "4294967296", &values, &error), HAUL_INVALID);
+    check_error(option_u32(&rule, "4294967296", &values, &error), HAUL_INVALID, error);
 }
 
 static void test_option_names__names__appended_until_the_list_is_full(void)
@@ -207,8 +207,8 @@ static void test_option_names__names__appended_until_the_list_is_full(void)
     char name[HAUL_NAME_BYTES_MAX + 1];
     memset(name, 'n', sizeof(name));
     name[HAUL_NAME_BYTES_MAX] = '\0';
-    check_status(option_names(&rule, "", &list, &error), HAUL_INVALID);
-    check_status(option_names(&rule, name, &list, &error), HAUL_INVALID);
+    check_error(option_names(&rule, "", &list, &error), HAUL_INVALID, error);
+    check_error(option_names(&rule, name, &list, &error), HAUL_INVALID, error);
     check_equal(list.count, 0);
     name[HAUL_NAME_BYTES_MAX - 1] = '\0';
     for (size_t i = 0; i < HAUL_FAMILY_COUNT_MAX; i++) {
@@ -216,7 +216,7 @@ static void test_option_names__names__appended_until_the_list_is_full(void)
     }
     check_equal(list.count, HAUL_FAMILY_COUNT_MAX);
     check(list.names[HAUL_FAMILY_COUNT_MAX - 1] == name);
-    check_status(option_names(&rule, "more", &list, &error), HAUL_INVALID);
+    check_error(option_names(&rule, "more", &list, &error), HAUL_INVALID, error);
     check_text(error.hint, "names of 1 to 127 bytes, at most 256 of them");
 }
 
@@ -224,7 +224,7 @@ static void test_option_text__empty__invalid(void)
 {
     const struct option_rule rule = {.name = "db"};
     const char *text = NULL;
-    check_status(option_text(&rule, "", &text, &error), HAUL_INVALID);
+    check_error(option_text(&rule, "", &text, &error), HAUL_INVALID, error);
     check(text == NULL);
     check_status(option_text(&rule, "/db", &text, &error), HAUL_OK);
     check_text(text, "/db");
@@ -249,7 +249,7 @@ static void test_option_mode__lane_compression__names_and_nothing_else(void)
     enum haul_compression compression = HAUL_COMPRESSION_AUTO;
     check_status(option_mode(&rule, "tcp", &mode, &error), HAUL_OK);
     check_equal(mode, HAUL_MODE_TCP);
-    check_status(option_mode(&rule, "TCP", &mode, &error), HAUL_INVALID);
+    check_error(option_mode(&rule, "TCP", &mode, &error), HAUL_INVALID, error);
     check_text(error.hint, "auto, rdma or tcp");
     check_status(option_lane(&rule, "ingest", &lane, &error), HAUL_OK);
     check_equal(lane, HAUL_LANE_INGEST);
@@ -257,7 +257,7 @@ static void test_option_mode__lane_compression__names_and_nothing_else(void)
     check_equal(lane, HAUL_LANE_WRITE_BATCH);
     check_status(option_lane(&rule, "auto", &lane, &error), HAUL_OK);
     check_equal(lane, HAUL_LANE_AUTO);
-    check_status(option_lane(&rule, "", &lane, &error), HAUL_INVALID);
+    check_error(option_lane(&rule, "", &lane, &error), HAUL_INVALID, error);
     check_text(error.hint, "auto, ingest or writebatch");
     check_status(option_compression(&rule, "on", &compression, &error), HAUL_OK);
     check_equal(compression, HAUL_COMPRESSION_ON);
@@ -265,7 +265,7 @@ static void test_option_mode__lane_compression__names_and_nothing_else(void)
     check_equal(compression, HAUL_COMPRESSION_OFF);
     check_status(option_compression(&rule, "auto", &compression, &error), HAUL_OK);
     check_equal(compression, HAUL_COMPRESSION_AUTO);
-    check_status(option_compression(&rule, "of", &compression, &error), HAUL_INVALID);
+    check_error(option_compression(&rule, "of", &compression, &error), HAUL_INVALID, error);
     check_text(error.hint, "auto, off or on");
 }
 

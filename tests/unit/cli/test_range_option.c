@@ -82,7 +82,7 @@ static void test_option_range__no_range__invalid(void)
                                         "0xg0:", "a:0x6z", "a\\:b", "b:0x61", "a:b:c"};
     for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
         struct range_list list = {.count = 0};
-        check_status(option_range(NULL, texts[i], &list, &error), HAUL_INVALID);
+        check_error(option_range(NULL, texts[i], &list, &error), HAUL_INVALID, error);
         check_equal(list.count, 0);
         check(strstr(error.text, "is not a range START:END") != NULL);
         check(error.hint[0] != '\0');
@@ -95,7 +95,7 @@ static void test_option_prefix__no_byte_or_half_of_one__invalid(void)
     static const char *const texts[] = {"", "0x", "0x6", "0xzz"};
     for (size_t i = 0; i < CHECK_COUNT(texts); i++) {
         struct range_list list = {.count = 0};
-        check_status(option_prefix(NULL, texts[i], &list, &error), HAUL_INVALID);
+        check_error(option_prefix(NULL, texts[i], &list, &error), HAUL_INVALID, error);
         check_equal(list.count, 0);
         range_list_fini(&list);
     }

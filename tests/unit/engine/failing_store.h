@@ -358,6 +358,7 @@ static inline size_t failing_store_file_count(const char *suffix)
 /* --- sweeps ----------------------------------------------------------------------------------- */
 
 struct failing_step {
+    struct haul_error *error;      /* of the step */
     void (*prepare)(void);         /* a new database as the step finds it */
     enum haul_status (*act)(void); /* what is looked at; it may be done again */
     void (*look)(bool was_failed); /* of what is there in the end */
@@ -377,7 +378,9 @@ static inline bool failing_sweep_one(const struct failing_step *step, bool of_di
     fake_disk_fail(&failing.disk, of_disk ? at : 0, false);
     failing.call_count = 0;
     failing.fail_at = of_disk ? 0 : at;
+    memset(step->error, 0, sizeof(*step->error));
     enum haul_status status = step->act();
+    check(status == HAUL_OK || (step->error->status == status && step->error->text[0] != '\0'));
     bool reached = (of_disk ? failing.disk.call_count : failing.call_count) >= at;
     fake_disk_fail(&failing.disk, 0, false);
     failing.fail_at = 0;

@@ -538,7 +538,7 @@ static void test_apply_stream_init__staging_path_too_long__limit(void)
                                            .stream = &plan.streams[0],
                                            .lane = HAUL_LANE_INGEST,
                                            .staging_stem = stem};
-    check_status(apply_stream_init(&stream, &options, &error), HAUL_LIMIT);
+    check_error(apply_stream_init(&stream, &options, &error), HAUL_LIMIT, error);
     close_all();
 }
 

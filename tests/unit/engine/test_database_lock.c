@@ -118,7 +118,7 @@ static void test_database_lock_acquire__another_process_has_it__busy_names_it(vo
     char expected[400];
     start(false);
     pid_t other = begin_other();
-    check_status(database_lock_acquire(fixture.path, &lock, &error), HAUL_BUSY);
+    check_error(database_lock_acquire(fixture.path, &lock, &error), HAUL_BUSY, error);
     (void)snprintf(expected, sizeof(expected), "the database in %s is in use by process %ld",
                    fixture.path, (long)other);
     check_text(error.text, expected);
@@ -136,7 +136,7 @@ static void check_second_is_refused(void)
     struct haul_error ignored;
     start(false);
     check_status(database_lock_acquire(fixture.path, &lock, &error), HAUL_OK);
-    check_status(database_lock_acquire(fixture.path, &second, &error), HAUL_BUSY);
+    check_error(database_lock_acquire(fixture.path, &second, &error), HAUL_BUSY, error);
     pid_t pid = fork();
     check_or_stop(pid >= 0);
     if (pid == 0) {
@@ -180,7 +180,7 @@ static void test_database_lock_regain__released_by_a_close__held_again_or_false(
 static void test_database_lock_acquire__no_directory__io(void)
 {
     lock = (struct database_lock){.fd = -1};
-    check_status(database_lock_acquire("/nowhere/at/all", &lock, &error), HAUL_IO);
+    check_error(database_lock_acquire("/nowhere/at/all", &lock, &error), HAUL_IO, error);
     check_equal(lock.fd, -1);
 }
 

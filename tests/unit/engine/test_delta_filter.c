@@ -425,12 +425,12 @@ static void test_delta_filter_check__ranges_overlap_or_descend__invalid(void)
     check_status(delta_filter_check(&filter, &error), HAUL_OK);
     descending.ranges = wrong;
     descending.range_count = 2;
-    check_status(delta_filter_check(&descending, &error), HAUL_INVALID);
+    check_error(delta_filter_check(&descending, &error), HAUL_INVALID, error);
     wrong[0] = ranges[2]; /* unbounded, so nothing may follow */
-    check_status(delta_filter_check(&descending, &error), HAUL_INVALID);
+    check_error(delta_filter_check(&descending, &error), HAUL_INVALID, error);
     wrong[0] = ranges[0];
     wrong[1] = ranges[0];
-    check_status(delta_filter_check(&descending, &error), HAUL_INVALID);
+    check_error(delta_filter_check(&descending, &error), HAUL_INVALID, error);
 }
 
 static void test_delta_filter_check__family_twice__invalid(void)
@@ -439,7 +439,7 @@ static void test_delta_filter_check__family_twice__invalid(void)
     struct delta_filter wrong = filter;
     wrong.families = twice;
     wrong.family_count = 3;
-    check_status(delta_filter_check(&wrong, &error), HAUL_INVALID);
+    check_error(delta_filter_check(&wrong, &error), HAUL_INVALID, error);
 }
 
 static const struct check_test tests[] = {

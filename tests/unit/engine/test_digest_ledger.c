@@ -273,7 +273,8 @@ static void test_digest_ledger_batch__all_kinds__as_one_by_one(void)
     now.values[0][4] = 0;
     memset(&now.values[1][10], 0, 40 * sizeof(now.values[1][10]));
     check_agrees(ledger);
-    check_status(digest_ledger_batch(ledger, slice_of(memory, size - 1), &error), HAUL_CORRUPT);
+    check_error(digest_ledger_batch(ledger, slice_of(memory, size - 1), &error), HAUL_CORRUPT,
+                error);
     digest_ledger_destroy(ledger);
 }
 
@@ -282,8 +283,8 @@ static void test_digest_ledger_batch__merge__unsupported_and_broken(void)
     static const uint8_t merge[] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, RAW_MERGE, 1, 'k', 1, 'v'};
     struct digest digest = {.count = 0, .bytes = 0, .low = 0, .high = 0};
     struct digest_ledger *ledger = start(1, &base, 0);
-    check_status(digest_ledger_batch(ledger, slice_of(merge, sizeof(merge)), &error),
-                 HAUL_UNSUPPORTED);
+    check_error(digest_ledger_batch(ledger, slice_of(merge, sizeof(merge)), &error),
+                HAUL_UNSUPPORTED, error);
     check_status(digest_ledger_join(ledger, 0, &digest), HAUL_UNSUPPORTED);
     digest_ledger_destroy(ledger);
 }
@@ -387,8 +388,8 @@ static void take_step(struct digest_ledger *ledger, size_t index, size_t looked_
     struct haul_slice name = key_of(step->number, key);
     enum haul_status status;
     if (step->kind == STEP_DELETE_RANGE) {
-        status = digest_ledger_delete_range(ledger, step->family, name, key_of(step->end, end),
-                                            &error);
+        status =
+            digest_ledger_delete_range(ledger, step->family, name, key_of(step->end, end), &error);
     } else if (value == 0) {
         status = digest_ledger_delete(ledger, step->family, name, &error);
     } else {
@@ -468,7 +469,7 @@ static void test_digest_ledger_succeed__older_is_broken__its_status(void)
     struct digest_ledger *newer = ledger_over(0);
     base.failure = HAUL_IO;
     check_status(put(ledger, 0, 1, 1), HAUL_IO);
-    check_status(digest_ledger_succeed(newer, ledger, &stop, &error), HAUL_IO);
+    check_error(digest_ledger_succeed(newer, ledger, &stop, &error), HAUL_IO, error);
     digest_ledger_destroy(newer);
     digest_ledger_destroy(ledger);
 }

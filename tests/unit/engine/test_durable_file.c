@@ -100,7 +100,7 @@ static void test_durable_file_path__one_byte_longer__invalid(void)
     size_t size = DURABLE_FILE_PATH_BYTES_MAX - sizeof("/name") + 1;
     memset(directory, 'd', size);
     directory[size] = '\0';
-    check_status(durable_file_path(directory, "name", joined, &error), HAUL_INVALID);
+    check_error(durable_file_path(directory, "name", joined, &error), HAUL_INVALID, error);
     check(strstr(error.text, "name") != NULL);
 }
 
@@ -109,7 +109,7 @@ static void test_durable_file_path__one_byte_longer__invalid(void)
 static void test_durable_file_open__missing__not_found(void)
 {
     start();
-    check_status(durable_file_open(&disk.calls, path, O_RDWR, &fd, &error), HAUL_NOT_FOUND);
+    check_error(durable_file_open(&disk.calls, path, O_RDWR, &fd, &error), HAUL_NOT_FOUND, error);
     check_equal(fd, -1);
     check_equal(error.code, ENOENT);
     check(strstr(error.text, path) != NULL);
@@ -120,8 +120,8 @@ static void test_durable_file_open__exists_and_exclusive__exists(void)
 {
     start_with_file();
     int other = -1;
-    check_status(durable_file_open(&disk.calls, path, O_RDWR | O_CREAT | O_EXCL, &other, &error),
-                 HAUL_EXISTS);
+    check_error(durable_file_open(&disk.calls, path, O_RDWR | O_CREAT | O_EXCL, &other, &error),
+                HAUL_EXISTS, error);
     check_equal(other, -1);
     check_status(durable_file_open(&disk.calls, path, O_RDWR, &other, &error), HAUL_OK);
     check(other >= 0 && other != fd);
@@ -134,7 +134,7 @@ static void test_durable_file_lock__somebody_has_it__busy(void)
     int other = -1;
     check_status(durable_file_open(&disk.calls, path, O_RDWR, &other, &error), HAUL_OK);
     check_status(durable_file_lock(&disk.calls, fd, path, &error), HAUL_OK);
-    check_status(durable_file_lock(&disk.calls, other, path, &error), HAUL_BUSY);
+    check_error(durable_file_lock(&disk.calls, other, path, &error), HAUL_BUSY, error);
     (void)disk.calls.close(disk.calls.context, fd);
     check_status(durable_file_lock(&disk.calls, other, path, &error), HAUL_OK);
     finish(1);
@@ -145,7 +145,7 @@ static void test_durable_file_lock__file_lost_its_name__not_found(void)
 {
     start_with_file();
     check_equal(disk.calls.unlink(disk.calls.context, path), 0);
-    check_status(durable_file_lock(&disk.calls, fd, path, &error), HAUL_NOT_FOUND);
+    check_error(durable_file_lock(&disk.calls, fd, path, &error), HAUL_NOT_FOUND, error);
     finish(1);
 }
 
@@ -155,7 +155,7 @@ static void test_durable_file_lock__nth_call_fails__its_error(void)
     for (unsigned call = 1; call <= CHECK_COUNT(calls); call++) {
         start_with_file();
         fake_disk_fail(&disk, call, false);
-        check_status(durable_file_lock(&disk.calls, fd, path, &error), HAUL_IO);
+        check_error(durable_file_lock(&disk.calls, fd, path, &error), HAUL_IO, error);
         check_text(error.call, calls[call - 1]);
         check_equal(error.code, EIO);
         finish(1);
@@ -297,7 +297,8 @@ static void test_durable_file_write__write_of_nothing__io_not_for_ever(void)
 static void test_durable_file_make_directory__parent_missing__not_found(void)
 {
     start();
-    check_status(durable_file_make_directory(&disk.calls, "/nowhere/haul", &error), HAUL_NOT_FOUND);
+    check_error(durable_file_make_directory(&disk.calls, "/nowhere/haul", &error), HAUL_NOT_FOUND,
+                error);
     finish(0);
 }
 
@@ -307,7 +308,7 @@ static void test_durable_file_make_directory__nth_call_fails__told_and_nothing_o
     for (unsigned call = 1; call <= CHECK_COUNT(calls); call++) {
         start();
         fake_disk_fail(&disk, call, false);
-        check_status(durable_file_make_directory(&disk.calls, "/db/haul", &error), HAUL_IO);
+        check_error(durable_file_make_directory(&disk.calls, "/db/haul", &error), HAUL_IO, error);
         check_text(error.call, calls[call - 1]);
         finish(0);
     }
@@ -393,7 +394,8 @@ static void test_durable_file_sync_directory__crash__whole_only_after_both_syncs
 static void test_durable_file_sync_directory__missing__not_found(void)
 {
     start();
-    check_status(durable_file_sync_directory(&disk.calls, "/nowhere", &error), HAUL_NOT_FOUND);
+    check_error(durable_file_sync_directory(&disk.calls, "/nowhere", &error), HAUL_NOT_FOUND,
+                error);
     finish(0);
 }
 
@@ -401,7 +403,7 @@ static void test_durable_file_sync_directory__sync_fails__io_and_closed(void)
 {
     start();
     fake_disk_fail(&disk, 2, false);
-    check_status(durable_file_sync_directory(&disk.calls, "/db", &error), HAUL_IO);
+    check_error(durable_file_sync_directory(&disk.calls, "/db", &error), HAUL_IO, error);
     check_text(error.call, "fsync");
     finish(0);
 }

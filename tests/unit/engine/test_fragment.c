@@ -197,9 +197,9 @@ static void test_fragment_assembly_add__budget_of_several_used_up__protocol(void
     assembly.budget = &budget;
     check_status(add(10, 0, "abc"), HAUL_OK);
     fragment_header_encode(6, 0, payload);
-    check_status(fragment_assembly_add(&other, slice_of(payload, sizeof(payload)), &is_complete,
-                                       &complete, &error),
-                 HAUL_PROTOCOL);
+    check_error(fragment_assembly_add(&other, slice_of(payload, sizeof(payload)), &is_complete,
+                                      &complete, &error),
+                HAUL_PROTOCOL, error);
     check(!fragment_assembly_is_open(&other));
     check_equal(memory_budget_bytes(&budget), 10);
     fragment_assembly_reset(&assembly); /* gives back what was promised, not what came */

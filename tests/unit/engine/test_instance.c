@@ -71,10 +71,8 @@ static struct haul_store store = {.ops = &store_ops};
 
 static struct instance_place here(void)
 {
-    return (struct instance_place){.calls = &disk.calls,
-                                   .directory = "/db/haul",
-                                   .identity = identity,
-                                   .sequence = sequence};
+    return (struct instance_place){
+        .calls = &disk.calls, .directory = "/db/haul", .identity = identity, .sequence = sequence};
 }
 
 static void start(void)
@@ -194,7 +192,7 @@ static void test_instance_begin__another_maker_does_not_end__busy(void)
     check_equal(disk.calls.mkdir(disk.calls.context, "/db/haul", 0700), 0);
     int fd = disk.calls.open(disk.calls.context, "/db/haul/instance.tmp", O_RDWR | O_CREAT, 0600);
     check_equal(disk.calls.flock(disk.calls.context, fd, LOCK_EX | LOCK_NB), 0);
-    check_status(instance_begin(&store, name, &error), HAUL_BUSY);
+    check_error(instance_begin(&store, name, &error), HAUL_BUSY, error);
     check_equal(disk.calls.close(disk.calls.context, fd), 0);
     check_status(instance_begin(&store, name, &error), HAUL_OK);
     finish();
@@ -297,7 +295,7 @@ static void test_instance_look__newer_format__version(void)
     const struct instance_place place = here();
     file_of("/db/haul/instance")->bytes[8] = 2;
     file_of("/db/haul/instance")->bytes[100] ^= 1; /* and other bytes in it */
-    check_status(instance_look(&place, &view, &error), HAUL_VERSION);
+    check_error(instance_look(&place, &view, &error), HAUL_VERSION, error);
     finish();
 }
 
@@ -369,10 +367,10 @@ static void check_refused(const char *word)
     char other[HAUL_IDENTITY_BYTES_MAX];
     const struct instance_place place = here();
     memset(&error, 0, sizeof(error));
-    check_status(instance_check(&place, &error), HAUL_MISMATCH);
+    check_error(instance_check(&place, &error), HAUL_MISMATCH, error);
     check(strstr(error.text, word) != NULL);
     check(strstr(error.hint, "--forget") != NULL && strstr(error.hint, "--adopt") != NULL);
-    check_status(instance_begin(&store, other, &error), HAUL_MISMATCH);
+    check_error(instance_begin(&store, other, &error), HAUL_MISMATCH, error);
 }
 
 static void test_instance_check__records_of_another__each_state_named(void)
@@ -464,7 +462,7 @@ static void test_instance_adopt__any_bit_rotted__the_name_that_peers_know(void)
         add_record();
         const struct instance_place place = here();
         file_of("/db/haul/instance")->bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        check_status(instance_begin(&store, after, &error), HAUL_MISMATCH);
+        check_error(instance_begin(&store, after, &error), HAUL_MISMATCH, error);
         check_status(instance_adopt(&place, &error), HAUL_OK);
         check_status(instance_begin(&store, after, &error), HAUL_OK);
         check(strcmp(name, after) == 0);
@@ -497,9 +495,9 @@ static void test_instance_hold__forgotten_meanwhile__busy(void)
     check_status(instance_remove(&place, &error), HAUL_OK);
     check_equal(state(), INSTANCE_NONE);
     check(!instance_is_current(&store, name));
-    check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY);
+    check_error(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY, error);
     check_status(instance_begin(&store, after, &error), HAUL_OK);
-    check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY);
+    check_error(instance_hold(&store, name, &lock_fd, &error), HAUL_BUSY, error);
     check_status(instance_hold(&store, after, &lock_fd, &error), HAUL_OK);
     instance_release(&store, lock_fd);
     finish();
@@ -511,7 +509,7 @@ static void test_instance_hold__held__nobody_removes_it(void)
     start_made();
     const struct instance_place place = here();
     check_status(instance_hold(&store, name, &lock_fd, &error), HAUL_OK);
-    check_status(instance_remove(&place, &error), HAUL_BUSY);
+    check_error(instance_remove(&place, &error), HAUL_BUSY, error);
     instance_release(&store, lock_fd);
     check_equal(state(), INSTANCE_SAME);
     check(disk.names[fake_disk_name(&disk, "/db/haul/instance.tmp")].inode < 0);
@@ -524,7 +522,7 @@ static void test_instance_remove__a_job_has_begun__busy_and_it_stays(void)
     start_made();
     const struct instance_place place = here();
     write_file("/db/haul/source-03030303030303030303030303030303.journal", "x", 1);
-    check_status(instance_remove(&place, &error), HAUL_BUSY);
+    check_error(instance_remove(&place, &error), HAUL_BUSY, error);
     check_equal(state(), INSTANCE_SAME);
     finish();
 }
@@ -601,7 +599,7 @@ static void test_instance_begin__disk_full__one_that_is_there_serves(void)
     finish();
     start();
     disk.space_bytes = 0;
-    check_status(instance_begin(&store, name, &error), HAUL_NO_SPACE);
+    check_error(instance_begin(&store, name, &error), HAUL_NO_SPACE, error);
     finish();
 }
 

@@ -124,7 +124,7 @@ static void test_journal_create__there_is_one__exists(void)
     journal_close(create(JOURNAL_TARGET));
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
-    check_status(journal_create(&config, &journal, &error), HAUL_EXISTS);
+    check_error(journal_create(&config, &journal, &error), HAUL_EXISTS, error);
     journal_close(create(JOURNAL_SOURCE));
     fake_disk_fini(&disk);
 }
@@ -177,7 +177,7 @@ static void test_journal_create__another_process_is_at_it__busy(void)
     check_equal(fake_disk_flock(&disk, fd, LOCK_EX), 0);
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
-    check_status(journal_create(&config, &journal, &error), HAUL_BUSY);
+    check_error(journal_create(&config, &journal, &error), HAUL_BUSY, error);
     check_equal(error.status, HAUL_BUSY);
     fake_disk_fini(&disk);
 }
@@ -187,7 +187,7 @@ static void test_journal_open__none_there__not_found(void)
     fake_disk_init(&disk, 1);
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
-    check_status(journal_open(&config, &journal, &error), HAUL_NOT_FOUND);
+    check_error(journal_open(&config, &journal, &error), HAUL_NOT_FOUND, error);
     check_equal(fake_disk_open_count(&disk), 0);
     fake_disk_fini(&disk);
 }
@@ -199,7 +199,7 @@ static void test_journal_open__other_database__mismatch(void)
     struct journal_config config = config_of(JOURNAL_TARGET);
     config.identity = "database-two";
     struct journal *journal = NULL;
-    check_status(journal_open(&config, &journal, &error), HAUL_MISMATCH);
+    check_error(journal_open(&config, &journal, &error), HAUL_MISMATCH, error);
     fake_disk_fini(&disk);
 }
 
@@ -209,7 +209,7 @@ static void test_journal_open__open_elsewhere__busy(void)
     struct journal *first = create(JOURNAL_TARGET);
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *second = NULL;
-    check_status(journal_open(&config, &second, &error), HAUL_BUSY);
+    check_error(journal_open(&config, &second, &error), HAUL_BUSY, error);
     journal_close(first);
     check_status(journal_open(&config, &second, &error), HAUL_OK);
     journal_close(second);
@@ -230,7 +230,7 @@ static void test_journal_open__read_only_while_open_elsewhere__sees_the_state(vo
     check_equal(disk.writable_count, writable); /* it may be another user's, or on such a disk */
     check_equal(journal_state(reader)->phase, JOURNAL_PHASE_PLANNED);
     check_text(journal_identity(reader), "database-one");
-    check_status(journal_append(reader, &sample_target[1], true, &error), HAUL_INVALID);
+    check_error(journal_append(reader, &sample_target[1], true, &error), HAUL_INVALID, error);
     journal_close(reader);
     check_status(journal_append(writer, &sample_target[1], true, &error), HAUL_OK);
     journal_close(writer);
@@ -246,7 +246,7 @@ static void test_journal_open__other_format_version__version(void)
     put_u32(header + JOURNAL_HEADER_BYTES - 4, crc32c(header, JOURNAL_HEADER_BYTES - 4));
     struct journal_config config = config_of(JOURNAL_TARGET);
     struct journal *journal = NULL;
-    check_status(journal_open(&config, &journal, &error), HAUL_VERSION);
+    check_error(journal_open(&config, &journal, &error), HAUL_VERSION, error);
     fake_disk_fini(&disk);
 }
 
@@ -258,7 +258,7 @@ static void test_journal_open__header_cut_anywhere__corrupt(void)
     struct journal *journal = NULL;
     for (size_t size = 0; size < JOURNAL_HEADER_BYTES; size++) {
         fake_disk_find(&disk, target_path)->size = size;
-        check_status(journal_open(&config, &journal, &error), HAUL_CORRUPT);
+        check_error(journal_open(&config, &journal, &error), HAUL_CORRUPT, error);
     }
     fake_disk_fini(&disk);
 }
@@ -366,7 +366,7 @@ static void test_journal_open__sound_frame_that_cannot_follow__corrupt(void)
     journal_record_encode(&sample_target[10], &frame, inode->bytes + JOURNAL_HEADER_BYTES);
     inode->size = JOURNAL_HEADER_BYTES + JOURNAL_FRAME_BYTES + 16;
     struct journal_config config = config_of(JOURNAL_TARGET);
-    check_status(journal_open(&config, &journal, &error), HAUL_CORRUPT);
+    check_error(journal_open(&config, &journal, &error), HAUL_CORRUPT, error);
     fake_disk_fini(&disk);
 }
 
@@ -483,12 +483,12 @@ static void test_journal_append__sync_fails__dead_and_never_synced_again(void)
     struct journal *journal = create(JOURNAL_TARGET);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
     fake_disk_fail(&disk, 2, false); /* pwrite, then fdatasync */
-    check_status(journal_append(journal, &sample_target[1], true, &error), HAUL_IO);
+    check_error(journal_append(journal, &sample_target[1], true, &error), HAUL_IO, error);
     check_text(error.call, "fdatasync");
     check_equal(journal_state(journal)->record_count, 1);
     unsigned calls = disk.call_count;
-    check_status(journal_sync(journal, &error), HAUL_IO);
-    check_status(journal_append(journal, &sample_target[1], true, &error), HAUL_IO);
+    check_error(journal_sync(journal, &error), HAUL_IO, error);
+    check_error(journal_append(journal, &sample_target[1], true, &error), HAUL_IO, error);
     check_equal(disk.call_count, calls);
     journal_close(journal);
     fake_disk_fini(&disk);
@@ -501,7 +501,7 @@ static void test_journal_open__after_a_failed_sync__makes_durable_what_it_shows(
         struct journal *journal = create(JOURNAL_TARGET);
         check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
         fake_disk_fail(&disk, 2, false);
-        check_status(journal_append(journal, &sample_target[1], true, &error), HAUL_IO);
+        check_error(journal_append(journal, &sample_target[1], true, &error), HAUL_IO, error);
         journal_close(journal);
         journal = open_again(JOURNAL_TARGET);
         size_t shown = (size_t)journal_state(journal)->record_count;
@@ -519,7 +519,7 @@ static void test_journal_append__disk_full__as_before_and_goes_on_later(void)
     struct journal *journal = create(JOURNAL_TARGET);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
     disk.space_bytes = 30;
-    check_status(journal_append(journal, &sample_target[1], true, &error), HAUL_NO_SPACE);
+    check_error(journal_append(journal, &sample_target[1], true, &error), HAUL_NO_SPACE, error);
     check_equal(error.code, ENOSPC);
     check_is_prefix(journal, 1);
     disk.space_bytes = SIZE_MAX / 2;
@@ -537,9 +537,9 @@ static void test_journal_append__disk_full_and_cut_fails__dead(void)
     struct journal *journal = create(JOURNAL_TARGET);
     disk.space_bytes = 0;
     fake_disk_fail(&disk, 2, false); /* pwrite, then ftruncate */
-    check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_IO);
+    check_error(journal_append(journal, &sample_target[0], true, &error), HAUL_IO, error);
     disk.space_bytes = SIZE_MAX / 2;
-    check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_IO);
+    check_error(journal_append(journal, &sample_target[0], true, &error), HAUL_IO, error);
     journal_close(journal);
     fake_disk_fini(&disk);
 }
@@ -549,7 +549,7 @@ static void test_journal_append__record_that_cannot_follow__invalid_and_nothing_
     fake_disk_init(&disk, 1);
     struct journal *journal = create(JOURNAL_TARGET);
     unsigned calls = disk.call_count;
-    check_status(journal_append(journal, &sample_target[10], true, &error), HAUL_INVALID);
+    check_error(journal_append(journal, &sample_target[10], true, &error), HAUL_INVALID, error);
     check(strstr(error.text, "COMMITTED cannot follow in phase NEW") != NULL);
     check_equal(disk.call_count, calls);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
@@ -578,10 +578,10 @@ static void test_journal_remove__not_done__invalid_and_kept(void)
     fake_disk_init(&disk, 1);
     struct journal *journal = create(JOURNAL_TARGET);
     check_status(journal_append(journal, &sample_target[0], true, &error), HAUL_OK);
-    check_status(journal_remove(journal, &error), HAUL_INVALID);
+    check_error(journal_remove(journal, &error), HAUL_INVALID, error);
     static const struct journal_record aborted = SAMPLE_ABORTED;
     check_status(journal_append(journal, &aborted, true, &error), HAUL_OK);
-    check_status(journal_remove(journal, &error), HAUL_INVALID); /* its target may not know */
+    check_error(journal_remove(journal, &error), HAUL_INVALID, error); /* its target may not know */
     journal_close(journal);
     journal_close(open_again(JOURNAL_TARGET));
     fake_disk_fini(&disk);
@@ -594,7 +594,7 @@ static void test_journal_remove__never_begun__gone(void)
     check_status(journal_remove(journal, &error), HAUL_OK);
     journal_close(journal);
     struct journal_config config = config_of(JOURNAL_TARGET);
-    check_status(journal_open(&config, &journal, &error), HAUL_NOT_FOUND);
+    check_error(journal_open(&config, &journal, &error), HAUL_NOT_FOUND, error);
     fake_disk_fini(&disk);
 }
 
@@ -607,7 +607,7 @@ static void test_journal_remove__done__gone_for_good(void)
     journal_close(journal);
     fake_disk_crash(&disk);
     struct journal_config config = config_of(JOURNAL_TARGET);
-    check_status(journal_open(&config, &journal, &error), HAUL_NOT_FOUND);
+    check_error(journal_open(&config, &journal, &error), HAUL_NOT_FOUND, error);
     fake_disk_fini(&disk);
 }
 
@@ -700,7 +700,7 @@ static void test_file_calls_system__whole_life_of_a_journal__works(void)
     struct journal *journal = NULL;
     struct journal *second = NULL;
     check_status(journal_create(&config, &journal, &error), HAUL_OK);
-    check_status(journal_open(&config, &second, &error), HAUL_BUSY);
+    check_error(journal_open(&config, &second, &error), HAUL_BUSY, error);
     append_all(journal);
     journal_close(journal);
     check_status(journal_open(&config, &journal, &error), HAUL_OK);

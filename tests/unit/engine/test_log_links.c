@@ -212,7 +212,7 @@ static void test_log_rescue__completed_in_vain__the_copy_stays(void)
     begin();
     rescue("/haul/damaged-log-1");
     make_directory("000008.log");
-    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO);
+    check_error(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO, error);
     check_content("haul/damaged-log-1/000004.log", "four");
     check(!is_there("haul/damaged-log-1/000008.log"));
     rocks_fixture_close(&fixture);
@@ -223,7 +223,7 @@ static void test_log_rescue__log_that_cannot_be_read__io_and_nothing_left(void)
     char copy[512];
     begin();
     make_directory("000008.log"); /* whom a read answers EISDIR */
-    check_status(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO);
+    check_error(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO, error);
     check(!is_there("haul/damaged-log-1"));
     rocks_fixture_close(&fixture);
 }

@@ -194,8 +194,8 @@ static void test_log_unpack__no_frame__corrupt(void)
 {
     struct log_unpack unpack = {0};
     struct haul_slice record;
-    check_status(log_unpack(&unpack, slice_of("no frame", 8), &record, &error), HAUL_CORRUPT);
-    check_status(log_unpack(&unpack, slice_of(NULL, 0), &record, &error), HAUL_CORRUPT);
+    check_error(log_unpack(&unpack, slice_of("no frame", 8), &record, &error), HAUL_CORRUPT, error);
+    check_error(log_unpack(&unpack, slice_of(NULL, 0), &record, &error), HAUL_CORRUPT, error);
     log_unpack_fini(&unpack);
 }
 

@@ -119,7 +119,7 @@ static void test_log_tail_rewind__batch_that_was_never_sent__protocol(void)
     (void)round_of(TWO);
     go_back(2);
     log_tail_pause(tail);
-    check_status(log_tail_rewind(tail, 3, &error), HAUL_PROTOCOL);
+    check_error(log_tail_rewind(tail, 3, &error), HAUL_PROTOCOL, error);
     check_status(log_tail_rewind(tail, 2, &error), HAUL_OK);
     check_text(round_of(TWO), "|45|67");
     end();

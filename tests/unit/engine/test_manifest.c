@@ -335,12 +335,12 @@ static void test_manifest_read__no_current_or_no_manifest__not_found_or_corrupt(
     char found[4096];
     begin();
     check_or_stop(fclose(file) == 0 && remove(path) == 0);
-    check_status(manifest_read(fixture.path, &manifest, found, sizeof(found), &error),
-                 HAUL_CORRUPT);
+    check_error(manifest_read(fixture.path, &manifest, found, sizeof(found), &error), HAUL_CORRUPT,
+                error);
     rocks_fixture_close(&fixture);
     rocks_fixture_make_directory(&fixture);
-    check_status(manifest_read(fixture.path, &manifest, found, sizeof(found), &error),
-                 HAUL_NOT_FOUND);
+    check_error(manifest_read(fixture.path, &manifest, found, sizeof(found), &error),
+                HAUL_NOT_FOUND, error);
     check_text(found, "");
     rocks_fixture_close(&fixture);
 }

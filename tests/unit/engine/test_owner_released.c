@@ -96,11 +96,12 @@ static void test_owner__range_of_a_reverse_family__unsupported_and_nothing_chang
     for (size_t i = 0; i < CHECK_COUNT(ranges); i++) {
         const struct haul_owner_selection part = {.ranges = &ranges[i], .range_count = 1};
         struct haul_owner_dropped dropped;
-        check_status(haul_owner_read_released(fixture.path, &part, &owner, &error),
-                     HAUL_UNSUPPORTED);
-        check_status(haul_owner_drop(fixture.store, &part, &dropped, &error), HAUL_UNSUPPORTED);
+        check_error(haul_owner_read_released(fixture.path, &part, &owner, &error), HAUL_UNSUPPORTED,
+                    error);
+        check_error(haul_owner_drop(fixture.store, &part, &dropped, &error), HAUL_UNSUPPORTED,
+                    error);
         check_equal(dropped.ranges, 0);
-        check_status(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_UNSUPPORTED);
+        check_error(haul_owner_reclaim(fixture.path, &part, true, &error), HAUL_UNSUPPORTED, error);
     }
     check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
     check_status(haul_owner_read_released(fixture.path, &everything, &owner, &error), HAUL_OK);
@@ -131,8 +132,10 @@ static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(voi
     check_status(key_range_check_order(key, key, "f", KEY_ORDER_BYTEWISE, &error), HAUL_OK);
     for (size_t i = 0; i < CHECK_COUNT(orders); i++) {
         check_status(key_range_check_order(none, none, "f", orders[i], &error), HAUL_OK);
-        check_status(key_range_check_order(key, none, "f", orders[i], &error), HAUL_UNSUPPORTED);
-        check_status(key_range_check_order(none, key, "f", orders[i], &error), HAUL_UNSUPPORTED);
+        check_error(key_range_check_order(key, none, "f", orders[i], &error), HAUL_UNSUPPORTED,
+                    error);
+        check_error(key_range_check_order(none, key, "f", orders[i], &error), HAUL_UNSUPPORTED,
+                    error);
         check(error.hint[0] != '\0');
     }
 }

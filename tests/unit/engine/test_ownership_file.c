@@ -86,7 +86,8 @@ static void test_ownership_update__change_refuses__file_unchanged(void)
     uint64_t version = 9;
     fake_disk_init(&disk, 1);
     check_status(update(5), HAUL_OK);
-    check_status(ownership_update(&disk.calls, directory, refuse, &version, &error), HAUL_FENCED);
+    check_error(ownership_update(&disk.calls, directory, refuse, &version, &error), HAUL_FENCED,
+                error);
     check_equal(version_now(), 5);
     check(!exists("/db/haul/ownership.tmp"));
     check_equal(fake_disk_open_count(&disk), 0);
@@ -142,12 +143,12 @@ static void test_ownership_update_within__another_change_hangs__busy_in_time(voi
     enum { WAIT_MS = 50 };
     uint64_t version = 2;
     lock_for(1000);
-    check_status(
+    check_error(
         ownership_update_within(&disk.calls, directory, WAIT_MS, move_all, &version, &error),
-        HAUL_BUSY);
+        HAUL_BUSY, error);
     check_equal(pauses_left, 1000 - WAIT_MS / 10);
-    check_status(ownership_update_within(&disk.calls, directory, 0, move_all, &version, &error),
-                 HAUL_BUSY);
+    check_error(ownership_update_within(&disk.calls, directory, 0, move_all, &version, &error),
+                HAUL_BUSY, error);
     check_equal(pauses_left, 1000 - WAIT_MS / 10);
     (void)fake_disk_close(&disk, lock_fd);
     check_status(ownership_update_within(&disk.calls, directory, 0, move_all, &version, &error),
@@ -300,8 +301,8 @@ static void test_ownership_rehearse__would_work__ok_and_nothing_is_there(void)
     check_equal(version_now(), 1);
     check(!exists("/db/haul/ownership.tmp"));
     disk.space_bytes = 10;
-    check_status(ownership_rehearse(&disk.calls, directory, move_all, &version, &error),
-                 HAUL_NO_SPACE);
+    check_error(ownership_rehearse(&disk.calls, directory, move_all, &version, &error),
+                HAUL_NO_SPACE, error);
     check_equal(version_now(), 1);
     fake_disk_fini(&disk);
 }
@@ -329,8 +330,8 @@ static void test_ownership_rebuild__sound__not_found(void)
     uint64_t version = 5;
     fake_disk_init(&disk, 1);
     check_status(update(1), HAUL_OK);
-    check_status(ownership_rebuild(&disk.calls, directory, 1234, move_all, &version, &error),
-                 HAUL_NOT_FOUND);
+    check_error(ownership_rebuild(&disk.calls, directory, 1234, move_all, &version, &error),
+                HAUL_NOT_FOUND, error);
     check_equal(version_now(), 1);
     check_equal(fake_disk_open_count(&disk), 0);
     fake_disk_fini(&disk);

@@ -379,7 +379,7 @@ static haul_control_Plan *sound_message(void)
 
 static void check_refused(void)
 {
-    check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+    check_error(plan_from_message(&other, &message, &error), HAUL_PROTOCOL, error);
     check_equal(error.status, HAUL_PROTOCOL);
     check_empty(&other);
     message_release(&message);
@@ -440,7 +440,7 @@ static void test_plan_from_message__ranges_missing_overlapping_or_unordered__pro
     haul_control_Plan *sent = sound_message();
     pb_size_t count = sent->ranges_count;
     sent->ranges_count = 0;
-    check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+    check_error(plan_from_message(&other, &message, &error), HAUL_PROTOCOL, error);
     sent->ranges_count = count;
     haul_control_Range first = sent->ranges[0];
     sent->ranges[0] = sent->ranges[1];
@@ -459,13 +459,13 @@ static void test_plan_from_message__more_than_allowed_or_none__protocol(void)
     for (size_t i = 0; i < CHECK_COUNT(none_and_too_many); i++) {
         pb_size_t counts[] = {sent->families_count, sent->ranges_count, sent->streams_count};
         sent->families_count = none_and_too_many[i];
-        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        check_error(plan_from_message(&other, &message, &error), HAUL_PROTOCOL, error);
         sent->families_count = counts[0];
         sent->ranges_count = none_and_too_many[i];
-        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        check_error(plan_from_message(&other, &message, &error), HAUL_PROTOCOL, error);
         sent->ranges_count = counts[1];
         sent->streams_count = none_and_too_many[i];
-        check_status(plan_from_message(&other, &message, &error), HAUL_PROTOCOL);
+        check_error(plan_from_message(&other, &message, &error), HAUL_PROTOCOL, error);
         sent->streams_count = counts[2];
     }
     check_or_stop(plan_from_message(&other, &message, &error) == HAUL_OK);

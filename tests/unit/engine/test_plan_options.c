@@ -89,7 +89,7 @@ static void test_plan_options_take__set_that_is_not_there__protocol(void)
     texts[0] = "a=1\n";
     make_plan(1);
     message.as.plan.families[0].option_set = 2;
-    check_status(plan_options_take(&received, &message.as.plan, &error), HAUL_PROTOCOL);
+    check_error(plan_options_take(&received, &message.as.plan, &error), HAUL_PROTOCOL, error);
     close_plan();
 }
 
@@ -100,7 +100,7 @@ static void test_plan_options_take__set_too_long__protocol(void)
     free(message.as.plan.option_sets[0]);
     message.as.plan.option_sets[0] = calloc(1, PLAN_OPTION_SET_BYTES_MAX + 2);
     memset(message.as.plan.option_sets[0], 'x', PLAN_OPTION_SET_BYTES_MAX + 1);
-    check_status(plan_options_take(&received, &message.as.plan, &error), HAUL_PROTOCOL);
+    check_error(plan_options_take(&received, &message.as.plan, &error), HAUL_PROTOCOL, error);
     close_plan();
 }
 

@@ -174,7 +174,7 @@ static void test_haul_rocks_store_attach__identity_missing_or_unreadable__none_o
     check_text(store->ops->identity(store), "");
     haul_store_close(store);
     check_or_stop(symlink("IDENTITY", path) == 0);
-    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_IO);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_IO, error);
     close_database();
 }
 
@@ -183,7 +183,8 @@ static void test_haul_rocks_store_attach__new_family__unsupported(void)
     open_database();
     attach();
     struct haul_family created;
-    check_status(store->ops->family_create(store, "more", &created, &error), HAUL_UNSUPPORTED);
+    check_error(store->ops->family_create(store, "more", &created, &error), HAUL_UNSUPPORTED,
+                error);
     haul_store_close(store);
     close_database();
 }
@@ -192,16 +193,16 @@ static void test_haul_rocks_store_attach__incomplete__invalid(void)
 {
     open_database();
     families[1].options = NULL;
-    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
     families[1].options = options;
     families[1].handle = NULL;
-    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
     families[1].handle = handles[1];
     database.db = NULL;
-    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_INVALID, error);
     database.db = db;
     database.family_count = HAUL_FAMILY_COUNT_MAX + 1;
-    check_status(haul_rocks_store_attach(&database, &store, &error), HAUL_LIMIT);
+    check_error(haul_rocks_store_attach(&database, &store, &error), HAUL_LIMIT, error);
     close_database();
 }
 

@@ -88,8 +88,8 @@ static void test_table_put__hash_index_and_short_key__unsupported(void)
     open_with("prefix_extractor=fixed:4;" HASH_INDEX, LONG);
     (void)snprintf(path, sizeof(path), "%s/table", foreign.path);
     check_or_stop(store->ops->table_create(store, 0, path, &table, &error) == HAUL_OK);
-    check_status(store->ops->table_put(table, slice_of(SHORT, 1), slice_of("value", 5), &error),
-                 HAUL_UNSUPPORTED);
+    check_error(store->ops->table_put(table, slice_of(SHORT, 1), slice_of("value", 5), &error),
+                HAUL_UNSUPPORTED, error);
     store->ops->table_abandon(table);
     close_all();
 }

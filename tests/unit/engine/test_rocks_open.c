@@ -149,7 +149,7 @@ static void test_open__path_too_long__invalid(void)
     memset(path, 'p', sizeof(path) - 1);
     struct haul_store *store = NULL;
     struct haul_rocks_options options = {.create_if_missing = true};
-    check_status(haul_rocks_store_open(path, &options, &store, &error), HAUL_INVALID);
+    check_error(haul_rocks_store_open(path, &options, &store, &error), HAUL_INVALID, error);
 }
 
 /* --- existing --------------------------------------------------------------------------------- */
@@ -204,7 +204,7 @@ static void test_open__read_only__write_fails(void)
     raw_batch_begin(&writer, memory, sizeof(memory));
     check(raw_batch_put(&writer, 0, slice_of("x", 1), slice_of("y", 1)));
     struct haul_slice batch = slice_of(memory, raw_batch_finish(&writer));
-    check_status(store->ops->write(store, batch, 0, &error), HAUL_STORE);
+    check_error(store->ops->write(store, batch, 0, &error), HAUL_STORE, error);
     store->ops->close(store);
     foreign_fini(&foreign);
 }

@@ -63,7 +63,7 @@ static void test_rocks_place_check__directory_replaced__not_found_until_it_is_ba
     start();
     check_status(haul_place_check(fixture.store, &error), HAUL_OK);
     take_the_place();
-    check_status(haul_place_check(fixture.store, &error), HAUL_NOT_FOUND);
+    check_error(haul_place_check(fixture.store, &error), HAUL_NOT_FOUND, error);
     check(strstr(error.text, "no longer the directory of the database that was opened") != NULL);
     put_back();
     check_status(haul_place_check(fixture.store, &error), HAUL_OK);
@@ -76,7 +76,7 @@ static void test_version_record_move__directory_replaced__nothing_is_decided(voi
     start();
     take_the_place();
     check_status(move(), HAUL_NOT_FOUND);
-    check_status(instance_begin(fixture.store, name, &error), HAUL_NOT_FOUND);
+    check_error(instance_begin(fixture.store, name, &error), HAUL_NOT_FOUND, error);
     instance_note(fixture.store);
     put_back(); /* which removes an empty directory only */
     check_status(move(), HAUL_OK);
@@ -97,10 +97,10 @@ static void test_store_flush__directory_replaced__writes_nothing_there(void)
 {
     start();
     take_the_place();
-    check_status(fixture.store->ops->flush(fixture.store, &error), HAUL_NOT_FOUND);
-    check_status(fixture.store->ops->range_clear(fixture.store, 0, text_slice(""), text_slice(""),
-                                                 NULL, &error),
-                 HAUL_NOT_FOUND);
+    check_error(fixture.store->ops->flush(fixture.store, &error), HAUL_NOT_FOUND, error);
+    check_error(fixture.store->ops->range_clear(fixture.store, 0, text_slice(""), text_slice(""),
+                                                NULL, &error),
+                HAUL_NOT_FOUND, error);
     put_back();
     check_equal(rocks_fixture_count(&fixture, "default"), 1);
     finish();

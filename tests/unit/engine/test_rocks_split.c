@@ -164,9 +164,10 @@ static void test_rocks_range_size__unknown_family__not_found(void)
 {
     open_fixture();
     uint64_t bytes = 0;
-    check_status(ops->range_size(fixture.store, 99, none, none, &bytes, &error), HAUL_NOT_FOUND);
-    check_status(ops->range_split(fixture.store, 99, none, none, cuts, 1, &cut_count, &error),
-                 HAUL_NOT_FOUND);
+    check_error(ops->range_size(fixture.store, 99, none, none, &bytes, &error), HAUL_NOT_FOUND,
+                error);
+    check_error(ops->range_split(fixture.store, 99, none, none, cuts, 1, &cut_count, &error),
+                HAUL_NOT_FOUND, error);
     close_fixture();
 }
 
@@ -175,10 +176,10 @@ static void test_rocks_range_size__reverse_family__whole_only(void)
     open_reverse();
     uint64_t bytes = 0;
     check_equal(size_of(none, none), 5 * 6);
-    check_status(ops->range_size(fixture.store, 0, text_slice("a"), none, &bytes, &error),
-                 HAUL_UNSUPPORTED);
-    check_status(ops->range_size(fixture.store, 0, none, text_slice("c"), &bytes, &error),
-                 HAUL_UNSUPPORTED);
+    check_error(ops->range_size(fixture.store, 0, text_slice("a"), none, &bytes, &error),
+                HAUL_UNSUPPORTED, error);
+    check_error(ops->range_size(fixture.store, 0, none, text_slice("c"), &bytes, &error),
+                HAUL_UNSUPPORTED, error);
     close_fixture();
 }
 

@@ -86,7 +86,7 @@ static void test_rocks_stored_read__odd_lines__the_others_stand(void)
 
 static void test_rocks_stored_read__no_such_directory__io(void)
 {
-    check_status(rocks_stored_read("/nonexistent/haul", &stored, &error), HAUL_IO);
+    check_error(rocks_stored_read("/nonexistent/haul", &stored, &error), HAUL_IO, error);
 }
 
 static void check_class(const char *value, const char *expected)

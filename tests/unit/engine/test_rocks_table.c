@@ -102,7 +102,8 @@ static const char *value_of(uint32_t family_id, const char *key)
 static void test_rocks_table_create__unknown_family__not_found(void)
 {
     open_fixture();
-    check_status(ops->table_create(fixture.store, 99, paths[0], &table, &error), HAUL_NOT_FOUND);
+    check_error(ops->table_create(fixture.store, 99, paths[0], &table, &error), HAUL_NOT_FOUND,
+                error);
     check(table == NULL && !is_there(0));
     rocks_fixture_close(&fixture);
 }
@@ -110,8 +111,8 @@ static void test_rocks_table_create__unknown_family__not_found(void)
 static void test_rocks_table_create__no_such_directory__io(void)
 {
     open_fixture();
-    check_status(ops->table_create(fixture.store, 0, "/nonexistent/haul/t.sst", &table, &error),
-                 HAUL_IO);
+    check_error(ops->table_create(fixture.store, 0, "/nonexistent/haul/t.sst", &table, &error),
+                HAUL_IO, error);
     check_equal(error.status, HAUL_IO);
     check(table == NULL);
     rocks_fixture_close(&fixture);

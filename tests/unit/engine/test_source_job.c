@@ -75,7 +75,7 @@ static void test_source_job_check_again__a_part_has_moved__fenced(void)
 {
     start();
     hand_over("kb", "kc");
-    check_status(source_job_check_again(&sent, &error), HAUL_FENCED);
+    check_error(source_job_check_again(&sent, &error), HAUL_FENCED, error);
     check_status(error.status, HAUL_FENCED);
     finish();
 }

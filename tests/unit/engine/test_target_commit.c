@@ -178,7 +178,7 @@ static void test_target_commit_finish_all__hook_fails__committed_stays(void)
     start();
     leave_at(JOURNAL_COMMITTED);
     own_status = HAUL_IO;
-    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_IO);
+    check_error(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_IO, error);
     check_equal(file_count(), 1);
     finish();
 }
@@ -207,7 +207,7 @@ static void test_target_commit_finish_all__sent_on_since__not_owned_again(void)
     check_equal(own_count, 1);
     check_equal(file_count(), 0);
     make_plan(&plan, "k", "l");
-    check_status(version_record_check(fixture.store, &hooks, &plan, &error), HAUL_MISMATCH);
+    check_error(version_record_check(fixture.store, &hooks, &plan, &error), HAUL_MISMATCH, error);
     plan_fini(&plan);
     finish();
 }
@@ -256,7 +256,7 @@ static void test_job_finish__committed__owned_and_over(void)
     check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_OK);
     check(is_imported());
     check_equal(own_count, 0);
-    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_NOT_FOUND);
+    check_error(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_NOT_FOUND, error);
     finish();
 }
 
@@ -265,9 +265,9 @@ static void test_job_finish__prepared_or_a_sources__invalid_and_stays(void)
     start();
     struct haul_job left = the_job();
     leave_at(JOURNAL_PREPARED);
-    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID);
+    check_error(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID, error);
     left.role = HAUL_JOB_SOURCE;
-    check_status(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID);
+    check_error(haul_job_finish(fixture.store, NULL, &left, &error), HAUL_INVALID, error);
     check(!is_imported());
     check_equal(file_count(), 1);
     finish();
@@ -285,7 +285,7 @@ static void test_target_record_check__resumed_and_owning_would_fail__refused(voi
     check_equal(come_back(&record), JOB_COPYING);
     damage_ownership();
     make_plan(&plan, "k", "l");
-    check_status(target_record_check(&record, &plan, &error), HAUL_CORRUPT);
+    check_error(target_record_check(&record, &plan, &error), HAUL_CORRUPT, error);
     target_record_fini(&record);
     check_equal(file_count(), 1);
     finish();
@@ -340,7 +340,7 @@ static void test_source_job_begin__target_job_is_prepared__in_doubt(void)
     options.store = fixture.store;
     leave_at(JOURNAL_PREPARED);
     check_status(source_job_init(&sent, &options, &error), HAUL_OK);
-    check_status(source_job_begin(&sent, &error), HAUL_IN_DOUBT);
+    check_error(source_job_begin(&sent, &error), HAUL_IN_DOUBT, error);
     source_job_fini(&sent);
     check_equal(file_count(), 1);
     finish();

@@ -146,7 +146,8 @@ static void check_begun(bool was_failed)
 
 static void test_target_record_check__nth_call_fails__told_and_begun_when_done_again(void)
 {
-    static const struct failing_step step = {.prepare = others_are_there,
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = others_are_there,
                                              .act = begin_anew,
                                              .look = check_begun,
                                              .disk_calls_min = 80,
@@ -192,7 +193,8 @@ static void check_went_on(bool was_failed)
 
 static void test_target_record_check__resumed_and_nth_call_fails__told_and_as_recorded(void)
 {
-    static const struct failing_step step = {.prepare = stands_in_the_middle,
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = stands_in_the_middle,
                                              .act = go_on,
                                              .look = check_went_on,
                                              .disk_calls_min = 15,
@@ -221,7 +223,8 @@ static void check_anew(bool was_failed)
 
 static void test_target_record_check__begins_anew_and_nth_call_fails__told_and_nothing_counts(void)
 {
-    static const struct failing_step step = {.prepare = stands_on_sand,
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = stands_on_sand,
                                              .act = go_on,
                                              .look = check_anew,
                                              .disk_calls_min = 15,
@@ -275,7 +278,8 @@ static void check_both_own(bool was_failed)
 
 static void test_target_commit_finish_all__nth_call_fails__told_and_both_own_in_the_end(void)
 {
-    static const struct failing_step step = {.prepare = two_are_committed,
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = two_are_committed,
                                              .act = finish_all,
                                              .look = check_both_own,
                                              .disk_calls_min = 30};
@@ -309,8 +313,11 @@ static void check_committed(bool was_failed)
 
 static void test_target_record_look_up__ended_and_nth_call_fails__told(void)
 {
-    static const struct failing_step step = {
-        .prepare = one_has_ended, .act = look_up, .look = check_committed, .disk_calls_min = 3};
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = one_has_ended,
+                                             .act = look_up,
+                                             .look = check_committed,
+                                             .disk_calls_min = 3};
     failing_sweep(&step);
     failing_sweep_power(&step);
 }
@@ -351,7 +358,8 @@ static void check_nothing_left(bool was_failed)
 
 static void test_target_record_clear__nth_call_fails__told_and_nothing_left_when_done_again(void)
 {
-    static const struct failing_step step = {.prepare = two_are_to_end,
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = two_are_to_end,
                                              .act = clear,
                                              .look = check_nothing_left,
                                              .disk_calls_min = 30,
@@ -392,8 +400,11 @@ static void check_untouched(bool was_failed)
 
 static void test_target_commit_check_sent__nth_call_fails__told(void)
 {
-    static const struct failing_step step = {
-        .prepare = one_is_copied, .act = check_sent, .look = check_untouched, .disk_calls_min = 6};
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = one_is_copied,
+                                             .act = check_sent,
+                                             .look = check_untouched,
+                                             .disk_calls_min = 6};
     failing_sweep(&step);
     failing_sweep_power(&step);
 }

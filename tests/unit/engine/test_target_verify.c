@@ -152,7 +152,7 @@ static void test_target_verify_take__no_such_scan_or_too_much__protocol(void)
     struct message message;
     message_init(&message, MESSAGE_VERIFY_SCAN);
     message.as.verify_scan.ranges_count = HAUL_RANGE_COUNT_MAX + 1;
-    check_status(target_verify_take(&verify, &message, &error), HAUL_PROTOCOL);
+    check_error(target_verify_take(&verify, &message, &error), HAUL_PROTOCOL, error);
     finish();
 }
 

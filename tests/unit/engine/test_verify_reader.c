@@ -190,7 +190,7 @@ static void test_verify_reader_next__no_step_is_to_be_taken__stopped(void)
     open_filled();
     const struct haul_steps steps = {.next = take_no_step};
     begin(&(struct verify_reading){.family = "default"});
-    check_status(verify_reader_next(&reader, &steps, &chunk, &error), HAUL_STOPPED);
+    check_error(verify_reader_next(&reader, &steps, &chunk, &error), HAUL_STOPPED, error);
     close_all();
 }
 

@@ -12,9 +12,9 @@ static void test_version_claim_compare__both_authoritative_and_different__refuse
 {
     const struct version_claim old = {4, true};
     const struct version_claim young = {5, true};
-    check_status(version_claim_compare(&young, &old, &error), HAUL_VERSION);
+    check_error(version_claim_compare(&young, &old, &error), HAUL_VERSION, error);
     check(strstr(error.hint, "target's view is stale") != NULL);
-    check_status(version_claim_compare(&old, &young, &error), HAUL_VERSION);
+    check_error(version_claim_compare(&old, &young, &error), HAUL_VERSION, error);
     check(strstr(error.hint, "source's view is stale") != NULL);
     check_status(version_claim_compare(&old, &old, &error), HAUL_OK);
 }
@@ -47,8 +47,8 @@ static void test_version_claim_check__not_above_the_targets__version(void)
 {
     const struct version_claim source = {0, false};
     const struct version_claim target = {5, false};
-    check_status(version_claim_check(&source, &target, 1, &error), HAUL_VERSION);
-    check_status(version_claim_check(&source, &target, 5, &error), HAUL_VERSION);
+    check_error(version_claim_check(&source, &target, 1, &error), HAUL_VERSION, error);
+    check_error(version_claim_check(&source, &target, 5, &error), HAUL_VERSION, error);
     check_status(version_claim_check(&source, &target, 6, &error), HAUL_OK);
 }
 
@@ -59,13 +59,13 @@ static void test_version_claim_check__too_far__version(void)
     const struct version_claim boastful = {UINT64_MAX - 1, false};
     const struct version_claim given = {UINT64_MAX, true};
     const struct version_claim target = {5, false};
-    check_status(version_claim_check(&source, &target, 7, &error), HAUL_VERSION);
-    check_status(version_claim_check(&source, &target, UINT64_MAX, &error), HAUL_VERSION);
-    check_status(version_claim_check(&boastful, &target, UINT64_MAX, &error), HAUL_VERSION);
-    check_status(version_claim_check(&boastful, &target, 6 + VERSION_STEP_MAX, &error),
-                 HAUL_VERSION);
+    check_error(version_claim_check(&source, &target, 7, &error), HAUL_VERSION, error);
+    check_error(version_claim_check(&source, &target, UINT64_MAX, &error), HAUL_VERSION, error);
+    check_error(version_claim_check(&boastful, &target, UINT64_MAX, &error), HAUL_VERSION, error);
+    check_error(version_claim_check(&boastful, &target, 6 + VERSION_STEP_MAX, &error), HAUL_VERSION,
+                error);
     check_status(version_claim_check(&boastful, &target, 5 + VERSION_STEP_MAX, &error), HAUL_OK);
-    check_status(version_claim_check(&given, &given, UINT64_MAX, &error), HAUL_VERSION);
+    check_error(version_claim_check(&given, &given, UINT64_MAX, &error), HAUL_VERSION, error);
     check_equal(version_claim_next(&given, &target), UINT64_MAX);
 }
 
@@ -79,10 +79,10 @@ static void test_version_claim_check_theirs__too_far__version(void)
     const struct version_claim last = {VERSION_MAX, true};
     const struct version_claim end = {UINT64_MAX, true};
     check_status(version_claim_check_theirs(&source, &far, &error), HAUL_OK);
-    check_status(version_claim_check_theirs(&source, &too_far, &error), HAUL_VERSION);
+    check_error(version_claim_check_theirs(&source, &too_far, &error), HAUL_VERSION, error);
     check_status(version_claim_check_theirs(&given, &too_far, &error), HAUL_OK);
-    check_status(version_claim_check_theirs(&given, &last, &error), HAUL_VERSION);
-    check_status(version_claim_check_theirs(&given, &end, &error), HAUL_VERSION);
+    check_error(version_claim_check_theirs(&given, &last, &error), HAUL_VERSION, error);
+    check_error(version_claim_check_theirs(&given, &end, &error), HAUL_VERSION, error);
     check(strstr(error.text, "too far from the source's 5") != NULL);
 }
 

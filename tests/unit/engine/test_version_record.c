@@ -112,7 +112,8 @@ static void test_version_record_move__released__kept_and_range_refused(void)
     check_version(5);
     check(is_released(job));
     check(!is_released(other_job));
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    check_error(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
+                error);
     check(strstr(error.text, "the other database") != NULL);
     finish();
 }
@@ -142,7 +143,8 @@ static void test_version_record_check__second_family_handed_over__mismatch(void)
     options.families = names;
     options.family_count = 2;
     check_or_stop(plan_make(&whole, fixture.store, &options, 0, &error) == HAUL_OK);
-    check_status(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_MISMATCH);
+    check_error(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_MISMATCH,
+                error);
     check(strstr(error.text, "'second'") != NULL);
     plan_fini(&whole);
     options.family_count = 1;
@@ -168,7 +170,8 @@ static void test_version_record_move__two_families__both_are_handed_over(void)
     for (size_t i = 0; i < 2; i++) {
         options.families = &names[i];
         check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
-        check_status(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_MISMATCH);
+        check_error(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_MISMATCH,
+                    error);
         check(strstr(error.text, names[i]) != NULL);
         plan_fini(&part);
     }
@@ -234,7 +237,8 @@ static void test_version_record_check__part_taken_back__mismatch(void)
                                       .epoch = 1};
     check_status(version_record_move(fixture.store, &no_hooks, &back, &error), HAUL_OK);
     check_status(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_OK);
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    check_error(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
+                error);
     key_range_fini(&range);
     finish();
 }
@@ -261,7 +265,7 @@ static void test_version_record_rehearse__would_fail__same_error_and_unchanged(v
     check_status(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_OK);
     check_version(0);
     check_status(move_job(&no_hooks, VERSION_RELEASED, other_job, 5), HAUL_OK);
-    check_status(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_FENCED);
+    check_error(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_FENCED, error);
     check_version(5);
     finish();
 }
@@ -350,7 +354,7 @@ static void test_version_record_move__hook__compared_no_file(void)
         .outcome = VERSION_RELEASED, .job = job, .peer = "", .plan = &plan, .expected = 4};
     hook_version = 5;
     check_status(move_job(&hooks, VERSION_RELEASED, job, 6), HAUL_OK);
-    check_status(version_record_move(fixture.store, &hooks, &late, &error), HAUL_FENCED);
+    check_error(version_record_move(fixture.store, &hooks, &late, &error), HAUL_FENCED, error);
     check_version(0);
     finish();
 }
