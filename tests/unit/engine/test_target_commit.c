@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "haul/job.h"
+#include "haul/owner.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "source_job.h"
@@ -62,7 +63,11 @@ static void append(struct journal *journal, const struct journal_record *record)
 /* A target job over k..l whose process died behind the record `last`. */
 static void leave_at(enum journal_type last)
 {
-    static struct journal_prepared prepared = {.new_version = 1, .epoch = 1};
+    static struct journal_prepared prepared = {
+        .new_version = 1,
+        .epoch = 1,
+        .digest_count = 2,
+        .digests = {{.digest = {.count = 3, .bytes = 30}}, {.digest = {.count = 4, .bytes = 40}}}};
     struct journal *journal = NULL;
     struct plan plan;
     bool existed = false;
@@ -159,6 +164,22 @@ static void test_target_commit_finish_all__committed__owned_and_over(void)
     check_equal(own_count, 1);
     check(is_imported());
     check_equal(file_count(), 0);
+    finish();
+}
+
+/* Of both families together. */
+static void test_target_commit_finish_all__committed__history_has_what_was_prepared(void)
+{
+    struct haul_owner *owner = NULL;
+    start();
+    leave_at(JOURNAL_COMMITTED);
+    check_status(target_commit_finish_all(fixture.store, &hooks, &error), HAUL_OK);
+    check_or_stop(haul_owner_of_store(fixture.store, &owner, &error) == HAUL_OK);
+    check_equal(owner->job_count, 1);
+    check_equal(owner->jobs[0].records, 7);
+    check_equal(owner->jobs[0].bytes, 70);
+    check_text(owner->jobs[0].peer, "the source");
+    haul_owner_free(owner);
     finish();
 }
 
@@ -321,6 +342,28 @@ static void test_source_check__target_job_in_any_state__not_sent_on(void)
     }
 }
 
+/* What an aborted job had brought is gone; of one without a plan nothing has come. */
+static void test_source_check__target_job_has_nothing_here__sent_on(void)
+{
+    struct journal *journal = NULL;
+    bool existed = false;
+    start();
+    leave_at(JOURNAL_ABORTED);
+    check_error(check_sent("k", "kz"), HAUL_BUSY, error);
+    check(strstr(error.text, "target-0102030000000000") != NULL);
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_status(job_journal_mark(journal, JOURNAL_CLEARED, true, &error), HAUL_OK);
+    journal_close(journal);
+    check_status(check_sent("k", "kz"), HAUL_OK);
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check(!existed);
+    journal_close(journal);
+    check_status(check_sent("k", "kz"), HAUL_OK);
+    finish();
+}
+
 static void test_source_check__target_job_has_finished__sent_on(void)
 {
     start();
@@ -348,6 +391,7 @@ static void test_source_job_begin__target_job_is_prepared__in_doubt(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__committed__owned_and_over),
+    CHECK_TEST(test_target_commit_finish_all__committed__history_has_what_was_prepared),
     CHECK_TEST(test_target_commit_finish_all__prepared__stays),
     CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
@@ -358,6 +402,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_finish__prepared_or_a_sources__invalid_and_stays),
     CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
     CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
+    CHECK_TEST(test_source_check__target_job_has_nothing_here__sent_on),
     CHECK_TEST(test_source_check__target_job_has_finished__sent_on),
     CHECK_TEST(test_source_job_begin__target_job_is_prepared__in_doubt),
 };
