@@ -332,12 +332,13 @@ static void on_aborted(struct journal_state *state, const struct journal_aborted
     state->phase = JOURNAL_PHASE_ABORTED;
 }
 
+/* The text may be what lies there already: a record repeats what the state says. */
 static void copy_text(char *to, size_t size_bytes, struct haul_slice text)
 {
-    memset(to, 0, size_bytes);
     if (text.size > 0) {
-        memcpy(to, text.data, text.size);
+        memmove(to, text.data, text.size);
     }
+    memset(to + text.size, 0, size_bytes - text.size);
 }
 
 static void on_peer(struct journal_state *state, const struct journal_peer *peer)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_job_journal.c — positions on their way into a journal that is full, or nearly so. */
+/* test_job_journal.c — positions on their way into a journal that is full, or nearly so, and whom a
+ * job is bound to. */
 #include "job_journal.h"
 
 #include <stdlib.h>
@@ -197,6 +198,23 @@ static void test_job_journals_find__journal_without_a_record__removed(void)
     close_journal();
 }
 
+/* PEER repeats whom the state names, from the state's own memory. */
+static void test_job_journal_bind__target_at_another_address__the_same_database(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {1};
+    open_journal();
+    check_status(job_journal_bind(journal, "db/1", "host:1", &error), HAUL_OK);
+    check_status(job_journal_bind(journal, "db/1", "host:2", &error), HAUL_OK);
+    check_text(journal_state(journal)->peer, "db/1");
+    check_status(job_journal_bind(journal, "db/2", "host:2", &error), HAUL_MISMATCH);
+    journal_close(journal);
+    check_or_stop(job_journal_open_existing(fixture.store, JOURNAL_TARGET, job, &journal, &error) ==
+                  HAUL_OK);
+    check_text(journal_state(journal)->peer, "db/1");
+    check_text(journal_state(journal)->peer_address, "host:2");
+    close_journal();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_job_journals_find__journals_of_both_roles__only_those_asked_for),
     CHECK_TEST(test_job_journal_positions__journal_full__finished_streams_have_room),
@@ -204,6 +222,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_journal_positions__finished_and_not__both_recorded),
     CHECK_TEST(test_job_journal_positions__same_stream_twice__ends_finished),
     CHECK_TEST(test_job_journals_find__journal_without_a_record__removed),
+    CHECK_TEST(test_job_journal_bind__target_at_another_address__the_same_database),
 };
 
 CHECK_MAIN("job_journal", tests)
