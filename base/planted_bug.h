@@ -75,7 +75,9 @@
     X(FORGET_UNASKED, "a database whose ranges others own is forgotten without a word")      \
     X(DROP_RETURNING, "what a job brings back is dropped")                                   \
     X(OWNED_AT_FIRST, "a source that waits does not look again whether its ranges moved")    \
-    X(COPY_TRUSTED, "what a copy of a database records passes for its own")
+    X(COPY_TRUSTED, "what a copy of a database records passes for its own")                  \
+    X(END_UNASKED, "a decided job is ended without its target, and without a word")          \
+    X(NAME_KEPT, "a job begins under a name that was forgotten meanwhile")
 
 enum haul_planted_bug {
 #define HAUL_PLANTED_BUG_ENUM(name, sentence) HAUL_PLANTED_##name,

@@ -18,6 +18,7 @@
 #include "manifest_progress.h"
 #include "owner_change.h"
 #include "ownership_file.h"
+#include "planted_bug.h"
 #include "source_earlier.h"
 #include "source_record.h"
 #include "target_commit.h"
@@ -313,7 +314,7 @@ static enum haul_status check_decided(struct haul_store *store, const struct jou
     if (!decided) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job was not decided");
     }
-    if (accept_two_owners) {
+    if (accept_two_owners || HAUL_PLANTED_BUG(END_UNASKED)) {
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,

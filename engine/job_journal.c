@@ -52,7 +52,7 @@ enum haul_status job_journal_begin(const struct haul_store *store, const char *n
                                    struct haul_error *error)
 {
     int lock_fd = -1;
-    if (name[0] == '\0') {
+    if (name[0] == '\0' || HAUL_PLANTED_BUG(NAME_KEPT)) {
         return job_journal_open(store, role, job, journal, existed, error);
     }
     enum haul_status status = instance_hold(store, name, &lock_fd, error);

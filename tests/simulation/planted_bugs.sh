@@ -74,7 +74,7 @@ suite_of() {
     STOP_CANCELS) echo test_source_session_planted ;;
     LONG_KEY_DROPPED) echo test_apply_stream_planted ;;
     ONE_FAMILY_LOOKED_UP | PART_IS_ALL) echo test_version_record_planted ;;
-    DOUBT_IS_NO | DECISION_UNSYNCED) echo test_source_record_planted ;;
+    DOUBT_IS_NO | DECISION_UNSYNCED | NAME_KEPT) echo test_source_record_planted ;;
     EMPTY_JOURNAL_KEPT) echo test_job_journal_planted ;;
     WRITERS_ASLEEP) echo test_mailbox_planted ;;
     LEAD_UNREPORTED) echo test_credit_planted ;;

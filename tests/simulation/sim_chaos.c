@@ -187,6 +187,10 @@ static uint32_t cells_at_risk(struct sim_host *host, const struct sim_command *c
         bool forced = !job->readable || (job->role == JOURNAL_TARGET && !job->committed);
         cells |= forced ? job->cells : 0;
     }
+    for (uint32_t i = 0; i < records->job_count && command->verb == SIM_VERB_END; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        cells |= job->role == JOURNAL_SOURCE && job->committed ? job->cells : 0;
+    }
     if (command->verb == SIM_VERB_RECLAIM) {
         cells = command->request.cells;
     } else if (command->verb == SIM_VERB_FORGET) {
@@ -201,8 +205,9 @@ static uint32_t cells_at_risk(struct sim_host *host, const struct sim_command *c
 static bool type_risky(struct sim_world *world, struct sim_host *host)
 {
     static const enum sim_verb verbs[] = {SIM_VERB_FORGET,  SIM_VERB_ADOPT, SIM_VERB_REBUILD,
-                                          SIM_VERB_RECLAIM, SIM_VERB_FORCE, SIM_VERB_DROP};
-    enum sim_verb verb = verbs[sim_random_below(&world->random, 6)];
+                                          SIM_VERB_RECLAIM, SIM_VERB_FORCE, SIM_VERB_DROP,
+                                          SIM_VERB_END};
+    enum sim_verb verb = verbs[sim_random_below(&world->random, 7)];
     /* That both go on, a copy and what it was copied from, is too much for any check. */
     bool accepts = sim_random_below(&world->random, 3) == 0 && !host->copied;
     uint32_t released = sim_records_of(host)->released;

@@ -299,6 +299,7 @@ static void run_command(void *argument)
     case SIM_VERB_ADOPT:
     case SIM_VERB_REBUILD:
     case SIM_VERB_DROP:
+    case SIM_VERB_END:
         sim_owner_run(command);
         return;
     case SIM_VERB_STATUS:

@@ -25,7 +25,8 @@
     X(FORGET, "forget", "a database of its own from now on")  \
     X(ADOPT, "adopt", "the original, moved to another place") \
     X(REBUILD, "rebuild", "make a damaged record again")      \
-    X(DROP, "drop", "delete what was handed over")
+    X(DROP, "drop", "delete what was handed over")            \
+    X(END, "end", "end what was decided, without its target")
 
 enum sim_verb {
 #define SIM_VERB_ENUM(name, word, sentence) SIM_VERB_##name,
@@ -46,7 +47,7 @@ struct sim_command {
     struct sim_request request;
     bool overwrite;
     bool accepts;    /* two owners */
-    bool forces_one; /* FORCE: no job but this one */
+    bool forces_one; /* FORCE, END: no job but this one */
     uint8_t job[HAUL_JOB_BYTES];
     bool patient;                     /* its freezes may take longer */
     bool is_unwatched;                /* nobody waits for its result */

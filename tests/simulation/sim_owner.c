@@ -128,6 +128,42 @@ static void run_force(struct sim_command *command)
     end(command, status, &error);
 }
 
+/* --- end -------------------------------------------------------------------------------------- */
+
+static enum haul_status end_one(struct sim_command *command, const struct sim_job_record *record,
+                                struct haul_error *error)
+{
+    struct haul_store *store = &command->host->store.base;
+    struct haul_job job = {.role = HAUL_JOB_SOURCE};
+    memcpy(job.id, record->id, sizeof(job.id));
+    bool decided = record->committed || !record->readable;
+    enum haul_status status = haul_job_end_decided(store, &job, false, error);
+    check_unconfirmed(command, status);
+    if (command->accepts) {
+        status = haul_job_end_decided(store, &job, true, error);
+    }
+    if (status == HAUL_OK && !decided) {
+        sim_fail("I4", "%s ends a job as handed over that nothing has decided",
+                 command->host->name);
+    }
+    return status;
+}
+
+static void run_end(struct sim_command *command)
+{
+    enum haul_status status = HAUL_NOT_FOUND;
+    struct haul_error error = {0};
+    struct sim_records records = *sim_records_of(command->host);
+    for (uint32_t i = 0; i < records.job_count; i++) {
+        const struct sim_job_record *job = &records.jobs[i];
+        bool meant = !command->forces_one || memcmp(job->id, command->job, sizeof(job->id)) == 0;
+        if (job->role == JOURNAL_SOURCE && meant) {
+            status = end_one(command, job, &error);
+        }
+    }
+    end(command, status, &error);
+}
+
 /* --- the rest --------------------------------------------------------------------------------- */
 
 static struct instance_place place_of(struct sim_host *host)
@@ -230,6 +266,9 @@ void sim_owner_run(struct sim_command *command)
         return;
     case SIM_VERB_REBUILD:
         run_rebuild(command);
+        return;
+    case SIM_VERB_END:
+        run_end(command);
         return;
     default:
         run_drop(command);

@@ -60,6 +60,21 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
                                                                 JOURNAL_TARGET, job->id) == NULL);
 }
 
+/* Its target serves, and cannot say so; or nobody does. Two ways lead out, where it does not matter
+ * which: what a flag has contested is not clear before. */
+static struct repair end_or_reclaim(const struct sim_world *world, const struct sim_job_record *job)
+{
+    const struct sim_handed *handed = find_handed(world, job->id);
+    bool contested = (job->cells & world->truth.contested) != 0;
+    if (handed != NULL && handed->owned && !contested) {
+        return (struct repair){.verb = SIM_VERB_END, .job = job};
+    }
+    bool ends = contested && (job->id[0] & 1) == 0;
+    return (struct repair){.verb = ends ? SIM_VERB_END : SIM_VERB_RECLAIM,
+                           .job = job,
+                           .contested = job->cells};
+}
+
 /* `released`: cells that the host's record gives to others. Without one there is nothing to take
  * back, and the target may be told once more. */
 static struct repair needed_for(struct sim_world *world, const struct sim_job_record *job,
@@ -77,7 +92,7 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
             .verb = SIM_VERB_FORCE, .job = job, .contested = decided ? job->cells : 0};
     }
     if ((job->cells & released) != 0 && was_forgotten(world, job)) {
-        return (struct repair){.verb = SIM_VERB_RECLAIM, .job = job, .contested = job->cells};
+        return end_or_reclaim(world, job);
     }
     return none;
 }
