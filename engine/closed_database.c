@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "haul_folder.h"
 #include "manifest.h"
 #include "plain_file.h"
 #include "store_look.h"
@@ -83,6 +84,10 @@ enum haul_status closed_database_look(const char *database, bool reads_log,
     }
     if (stat(database, &found) != 0 || !S_ISDIR(found.st_mode)) {
         return haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s", database);
+    }
+    enum haul_status status = haul_folder_check(database, error);
+    if (status != HAUL_OK) {
+        return status;
     }
     (void)snprintf(closed->directory, sizeof(closed->directory), "%s/haul", database);
     read_identity(database, closed->identity);

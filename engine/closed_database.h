@@ -18,7 +18,8 @@ struct closed_database {
 
 /* `reads_log`: the log may be read for the last sequence number, where an instance has one that it
  * can be held against; otherwise it stays unknown.
- * Errors: NOT_FOUND (no such directory), INVALID (the path is too long). */
+ * Errors: NOT_FOUND (no such directory), INVALID (the path is too long), those of
+ * haul_folder_check. */
 enum haul_status closed_database_look(const char *database, bool reads_log,
                                       struct closed_database *closed,
                                       struct haul_error *error) HAUL_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/file.h>
 
 #include "bytes.h"
+#include "wall_clock.h"
 
 enum { READ_BYTES_FIRST = 16 * 1024 };
 
@@ -65,7 +67,8 @@ enum haul_status durable_file_open(const struct file_calls *calls, const char *p
         haul_error_set(error, status, "open", code,
                        damaged ? "%s is no regular file" : "cannot open %s", path);
         if (damaged) {
-            haul_error_hint(error, "`haul owner` and `haul status` tell how to go on");
+            haul_error_hint(error, "`haul owner` and `haul status` tell how to go on; "
+                                   "docs/OPERATIONS.md, D3");
         }
         return status;
     }
@@ -237,4 +240,40 @@ enum haul_status durable_file_rename(const struct file_calls *calls, const char 
                                 "cannot rename %s", from);
     }
     return status == HAUL_OK ? durable_file_sync_directory(used, directory, error) : status;
+}
+
+enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,
+                                        const char *name, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    char aside[128];
+    struct haul_error ignored;
+    int fd = -1;
+    enum haul_status status = durable_file_path(directory, name, path, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (durable_file_open(calls, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, &fd, &ignored) !=
+        HAUL_OK) {
+        return HAUL_OK;
+    }
+    (void)calls->close(calls->context, fd);
+    (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());
+    return durable_file_rename(calls, directory, name, aside, error);
+}
+
+enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,
+                                     const char *name, struct haul_error *error)
+{
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = durable_file_path(directory, name, path, error);
+    if (status != HAUL_OK || calls->unlink(calls->context, path) == 0 || errno == ENOENT) {
+        return status;
+    }
+    if (errno == EISDIR) {
+        return durable_file_put_aside(calls, directory, name, error);
+    }
+    int code = errno;
+    return haul_error_set(error, durable_file_status(code), "unlink", code, "cannot remove %s",
+                          path);
 }

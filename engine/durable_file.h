@@ -56,4 +56,14 @@ enum haul_status durable_file_rename(const struct file_calls *calls, const char 
 enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Remove a name, if it is there. A directory, which is no record and may hold what somebody wants,
+ * is moved aside: durable_file_put_aside. The caller syncs the directory. Errors: those of the
+ * call, by durable_file_status. */
+enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,
+                                     const char *name, struct haul_error *error) HAUL_MUST_CHECK;
+/* A directory that has the name of a file goes out of the way, its name with ".damaged-TIME";
+ * anything else stays. Errors: those of the rename. */
+enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,
+                                        const char *name, struct haul_error *error) HAUL_MUST_CHECK;
+
 #endif

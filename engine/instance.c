@@ -427,7 +427,11 @@ static enum haul_status publish(const struct instance_place *place, struct insta
         status = durable_file_status(errno);
     }
     if (status == HAUL_OK && calls->rename(calls->context, temporary, path) != 0) {
-        status = durable_file_status(errno);
+        int code = errno;
+        bool aside = code == EISDIR &&
+                     durable_file_put_aside(calls, place->directory, "instance", error) == HAUL_OK;
+        bool again = aside && calls->rename(calls->context, temporary, path) == 0;
+        status = again ? HAUL_OK : durable_file_status(errno = code);
     }
     if (status != HAUL_OK) {
         return haul_error_set(error, status, "write", errno, "cannot write %s", path);
@@ -588,15 +592,9 @@ static enum haul_status check_no_journal(const struct instance_place *place,
 static enum haul_status remove_locked(const struct instance_place *place, struct haul_error *error)
 {
     const struct file_calls *calls = calls_of(place);
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
     enum haul_status status = check_no_journal(place, error);
     if (status == HAUL_OK) {
-        status = durable_file_path(place->directory, "instance", path, error);
-    }
-    if (status == HAUL_OK && calls->unlink(calls->context, path) != 0 && errno != ENOENT) {
-        int code = errno;
-        status = haul_error_set(error, durable_file_status(code), "unlink", code,
-                                "cannot remove %s", path);
+        status = durable_file_remove(calls, place->directory, "instance", error);
     }
     return status == HAUL_OK ? durable_file_sync_directory(calls, place->directory, error) : status;
 }

@@ -497,8 +497,9 @@ enum haul_status journal_open(const struct journal_config *config, struct journa
     if (status != HAUL_OK) {
         return status;
     }
-    status = durable_file_open(journal->calls, journal->path, config->read_only ? O_RDONLY : O_RDWR,
-                               &journal->fd, error);
+    status = durable_file_open(journal->calls, journal->path,
+                               (config->read_only ? O_RDONLY : O_RDWR) | O_NOFOLLOW, &journal->fd,
+                               error);
     if (status == HAUL_OK && !config->read_only) {
         status = durable_file_lock(journal->calls, journal->fd, journal->path, error);
     }

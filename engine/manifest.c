@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "durable_file.h"
 #include "log_file.h"
 #include "plain_file.h"
 
@@ -434,6 +435,11 @@ enum haul_status manifest_find(const char *directory, char *path, size_t path_si
     char name[64] = "";
     (void)snprintf(current, sizeof(current), "%s/CURRENT", directory);
     FILE *file = plain_file_read(current);
+    if (file == NULL && durable_file_status(errno) == HAUL_CORRUPT) {
+        haul_error_set(error, HAUL_CORRUPT, "open", errno, "%s is no regular file", current);
+        haul_error_hint(error, "move it away; then restore a backup or use `ldb repair`");
+        return HAUL_CORRUPT;
+    }
     if (file == NULL) {
         return haul_error_set(error, errno == ENOENT ? HAUL_NOT_FOUND : HAUL_IO, "fopen", errno,
                               "cannot read %s", current);

@@ -2,7 +2,6 @@
 /* owner_copy.c — whose the records of a folder are, forgetting them, and adopting them. */
 #include "owner_copy.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +141,9 @@ static enum haul_status check_forget(const struct instance_place *place,
     return status == HAUL_OK ? check_is_original(place, error) : status;
 }
 
+/* In place of a descriptor: something else than a file has the name. */
+enum { NO_FILE = -2 };
+
 /* All of them or none: `fds` of a journal that is gone meanwhile is -1. Errors: BUSY (a process has
  * one), those of opening. */
 static enum haul_status lock_journals(const struct file_calls *calls, const char *directory,
@@ -156,20 +158,10 @@ static enum haul_status lock_journals(const struct file_calls *calls, const char
         char name[JOURNAL_NAME_BYTES_MAX];
         journal_name_format(entries[i].role, entries[i].job_id, name);
         status = owner_lock_file(calls, directory, name, &fds[i], error);
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status;
-    }
-    return status;
-}
-
-static enum haul_status remove_file(const struct file_calls *calls, const char *directory,
-                                    const char *name, struct haul_error *error)
-{
-    char path[DURABLE_FILE_PATH_BYTES_MAX];
-    enum haul_status status = durable_file_path(directory, name, path, error);
-    if (status == HAUL_OK && calls->unlink(calls->context, path) != 0 && errno != ENOENT) {
-        int code = errno;
-        status = haul_error_set(error, durable_file_status(code), "unlink", code,
-                                "cannot remove %s", path);
+        if (status == HAUL_CORRUPT) { /* no file: nobody can have it */
+            fds[i] = NO_FILE;
+        }
+        status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
     }
     return status;
 }
@@ -184,17 +176,17 @@ static enum haul_status remove_all(const struct file_calls *calls, const char *d
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         char name[JOURNAL_NAME_BYTES_MAX];
         journal_name_format(entries[i].role, entries[i].job_id, name);
-        status = fds[i] >= 0 ? remove_file(calls, directory, name, error) : HAUL_OK;
+        status = fds[i] != -1 ? durable_file_remove(calls, directory, name, error) : HAUL_OK;
     }
     journal_directory_clean(calls, directory);
     if (status == HAUL_OK) {
-        status = remove_file(calls, directory, "ownership.tmp", error);
+        status = durable_file_remove(calls, directory, "ownership.tmp", error);
     }
     if (status == HAUL_OK) {
         status = durable_file_sync_directory(calls, directory, error);
     }
     if (status == HAUL_OK) {
-        status = remove_file(calls, directory, "ownership", error);
+        status = durable_file_remove(calls, directory, "ownership", error);
     }
     if (status == HAUL_OK) {
         status = durable_file_sync_directory(calls, directory, error);

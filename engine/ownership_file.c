@@ -333,7 +333,8 @@ static enum haul_status set_aside(const struct file_calls *calls, const char *di
         status = read_bytes(calls, path, &bytes, &size, error);
     }
     if (status == HAUL_CORRUPT) {
-        return HAUL_OK; /* a FIFO or a link has nothing to keep */
+        /* A FIFO or a link has nothing to keep. */
+        return durable_file_put_aside(calls, directory, "ownership", error);
     }
     if (status == HAUL_OK) {
         status = write_beside(calls, aside, slice_of(bytes, size), error);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "haul_folder.h"
 #include "rocks_store.h"
 
 /* A NULL name means `otherwise`. */
@@ -55,7 +56,7 @@ enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *datab
     store->db = database->db;
     store->features = database->features;
     store->features_context = database->context;
-    enum haul_status status = HAUL_OK;
+    enum haul_status status = haul_folder_check(store->path, error);
     for (size_t i = 0; i < database->family_count && status == HAUL_OK; i++) {
         status = attach_family(store, &database->families[i], error);
     }

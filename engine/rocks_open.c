@@ -17,6 +17,7 @@
 
 #include "feature_gate.h"
 #include "haul/job.h"
+#include "haul_folder.h"
 #include "job_families.h"
 #include "log_links.h"
 #include "log_look.h"
@@ -41,7 +42,7 @@ static enum haul_status look_for_database(const char *path, bool *found, struct 
     char current[ROCKS_PATH_BYTES_MAX];
     (void)snprintf(current, sizeof(current), "%s/CURRENT", path);
     *found = access(current, F_OK) == 0;
-    return *found || errno == ENOENT || errno == ENOTDIR
+    return *found || errno == ENOENT || errno == ENOTDIR || errno == ELOOP
                ? HAUL_OK
                : haul_error_set(error, HAUL_IO, "access", errno, "cannot read %s", path);
 }
@@ -547,6 +548,9 @@ enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_o
     opening->release = this_release();
     bool found = false;
     enum haul_status status = look_for_database(store->path, &found, error);
+    if (status == HAUL_OK && is_guarded(options)) {
+        status = haul_folder_check(store->path, error);
+    }
     if (status == HAUL_OK && found) {
         rocks_place_note(store);
         status = rocks_stored_read(store->path, &store->stored, error);

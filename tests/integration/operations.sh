@@ -541,6 +541,121 @@ test_c4__fifo_or_link_in_place_of_the_instance__adopted() {
     done
 }
 
+# put_in_place PATH KIND: something that is no file has its name.
+put_in_place() {
+    rm -rf "$1"
+    case $2 in
+    directory) mkdir "$1" && touch "$1/something" ;;
+    fifo) mkfifo "$1" ;;
+    link) ln -s "$work/elsewhere" "$1" ;;
+    nowhere) ln -s /nowhere/at/all "$1" ;;
+    esac
+}
+
+kinds=(directory fifo link nowhere)
+
+# all_refuse CODE PATTERN: whatever acts on the source's record.
+all_refuse() {
+    local verb
+    for verb in 'send --to 127.0.0.1:1 --retry 1ms' 'recv --listen 127.0.0.1:0 --once' \
+        'resume --to 127.0.0.1:1 --retry 1ms' 'resolve --to 127.0.0.1:1 --retry 1ms' 'drop --yes'; do
+        # shellcheck disable=SC2086 # words
+        run "$1" "$haul" ${verb%% *} --db source ${verb#* }
+        one_error "$2"
+    done
+}
+
+test_d3__no_file_is_called_instance__adopted_or_forgotten() {
+    moved --range :0x4000000000000000
+    cp source/haul/instance elsewhere
+    local kind
+    for kind in "${kinds[@]}"; do
+        put_in_place source/haul/instance "$kind"
+        all_refuse 3 'instance is damaged.*--adopt --accept-two-owners'
+        run 0 "$haul" owner --db source --adopt --accept-two-owners
+        grep -q 'given away' "$work/out" || fail 'the record is gone'
+        equal "$(origin_of source)" same
+    done
+    put_in_place source/haul/instance directory
+    run 0 "$haul" owner --db source --forget --accept-two-owners
+    equal "$(origin_of source)" same
+    compgen -G 'source/haul/instance.damaged-*/something' >/dev/null || fail 'what lay there is gone'
+}
+
+test_d3__no_file_is_called_ownership__rebuilt_or_forgotten() {
+    moved --range :0x4000000000000000
+    cp source/haul/ownership elsewhere
+    local kind
+    for kind in "${kinds[@]}"; do
+        put_in_place source/haul/ownership "$kind"
+        all_refuse 6 'haul owner'
+        run 6 "$haul" owner --db source
+        one_error 'haul owner --db DIR --rebuild'
+        run 0 "$haul" owner --db source --rebuild --accept-two-owners
+        run 0 "$haul" owner --db source
+    done
+    put_in_place source/haul/ownership directory
+    run 0 "$haul" owner --db source --forget --accept-two-owners
+    run 0 "$haul" owner --db source
+}
+
+test_d3__no_file_is_called_like_a_journal__moved_aside_or_forgotten() {
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    local journal kind id
+    journal=$(echo source/haul/*source*.journal)
+    id=$(basename "$journal" .journal)
+    cp "$journal" elsewhere
+    for kind in "${kinds[@]}"; do
+        put_in_place "$journal" "$kind"
+        says source DAMAGED
+        run 6 "$haul" send --db source --to 127.0.0.1:1 --retry 1ms
+        run 3 "$haul" cancel --db source
+        one_error 'accept-two-owners'
+        run 0 "$haul" cancel --db source --job "${id#source-}" --accept-two-owners
+        no_job source
+        rm -rf "$journal".damaged-*
+    done
+    put_in_place "$journal" directory
+    run 0 "$haul" owner --db source --forget --accept-two-owners
+    no_job source
+}
+
+test_d3__haul_is_no_directory__moved_away() {
+    moved --range :0x4000000000000000
+    cp -a source/haul elsewhere
+    local kind
+    for kind in fifo link nowhere; do
+        put_in_place source/haul "$kind"
+        all_refuse 6 'haul is no directory.*move it away'
+        local verb
+        for verb in status owner 'owner --adopt' 'owner --forget' 'owner --rebuild' cancel; do
+            # shellcheck disable=SC2086 # words
+            run 6 "$haul" ${verb%% *} --db source $([[ $verb == *' '* ]] && echo "${verb#* } --accept-two-owners")
+            one_error 'haul is no directory.*move it away'
+        done
+        [[ -e elsewhere/ownership ]] || fail 'a link was followed'
+    done
+    rm source/haul
+    run 0 "$haul" owner --db source
+}
+
+test_d3__current_is_no_file__repaired_by_rocksdb() {
+    make_database source 100
+    cp source/CURRENT elsewhere
+    local kind
+    for kind in directory fifo; do
+        put_in_place source/CURRENT "$kind"
+        all_refuse 6 'CURRENT is no regular file.*restore a backup'
+        run 6 "$haul" verify --db source --with source
+        one_error 'CURRENT is no regular file.*restore a backup'
+    done
+    rm source/CURRENT
+    cp elsewhere source/CURRENT
+    run 0 "$haul" verify --db source --with source
+}
+
 test_c1__copy_with_a_job__forget_makes_it_its_own() {
     in_document C1 'haul owner --db DIR --forget'
     start_copy
