@@ -4,27 +4,20 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bytes.h"
+#include "captured.h"
 #include "check.h"
 
 enum { PAGE_BYTES_MAX = 4096 };
 
-static char page[PAGE_BYTES_MAX];
+static const char *page;
 
-/* What is printed, into `page`. */
 static void print(const struct haul_owner *owner, const char *directory, size_t job_count_max)
 {
-    FILE *file = tmpfile();
-    check_or_stop(file != NULL && fflush(stdout) == 0);
-    int kept = dup(STDOUT_FILENO);
-    check_or_stop(kept >= 0 && dup2(fileno(file), STDOUT_FILENO) >= 0);
+    captured_begin(stdout);
     owner_text_print(owner, directory, job_count_max);
-    check_or_stop(fflush(stdout) == 0 && dup2(kept, STDOUT_FILENO) >= 0 && close(kept) == 0);
-    rewind(file);
-    page[fread(page, 1, sizeof(page) - 1, file)] = '\0';
-    check_equal(fclose(file), 0);
+    page = captured_end();
 }
 
 static struct haul_slice text(const char *characters)
