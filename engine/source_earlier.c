@@ -181,16 +181,22 @@ static void tell(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTE
     }
 }
 
-static bool meets(const struct journal *journal, const struct plan *plan)
+/* `otherwise`: of a journal whose plan cannot be read. */
+static bool meets_or(const struct journal *journal, const struct plan *plan, bool otherwise)
 {
     struct haul_error error;
     struct plan theirs;
     if (job_journal_read_plan(journal, &theirs, &error) != HAUL_OK) {
-        return false;
+        return otherwise;
     }
     bool meets = plan_overlaps(plan, &theirs);
     plan_fini(&theirs);
     return meets;
+}
+
+static bool meets(const struct journal *journal, const struct plan *plan)
+{
+    return meets_or(journal, plan, false);
 }
 
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
@@ -210,13 +216,34 @@ enum haul_status source_earlier_check_decided(const struct source_earlier *earli
     return HAUL_IN_DOUBT;
 }
 
-/* A job that can go on, at a moment when another one goes to `identity`. */
+/* Nothing of it has arrived anywhere, it is over, or its ranges go with `plan`. */
+static bool ends_with(const struct source_earlier *earlier, const struct journal *journal,
+                      const struct plan *plan)
+{
+    const struct journal_state *state = journal_state(journal);
+    return state->peer[0] == '\0' || state->phase == JOURNAL_PHASE_ABORTED ||
+           meets_or(journal, plan, true) || source_earlier_is_overtaken(earlier, journal);
+}
+
+size_t source_earlier_count_apart(const struct source_earlier *earlier, const struct plan *plan)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < earlier->left_over.count; i++) {
+        count += ends_with(earlier, earlier->left_over.journals[i], plan) ? 0 : 1;
+    }
+    return count;
+}
+
+/* A job that can go on, at a moment when another one goes to `identity`: it still can when that one
+ * moves something else. */
 static enum haul_status bind_one(struct source_earlier *earlier, struct journal *journal,
                                  const char *identity, const struct plan *plan,
                                  struct haul_error *error)
 {
     if (job_journal_is_bound_to(journal, identity)) {
-        tell(earlier, journal_job_id(journal));
+        if (plan == NULL || ends_with(earlier, journal, plan)) {
+            tell(earlier, journal_job_id(journal));
+        }
         return HAUL_OK;
     }
     if (plan == NULL || !(meets(journal, plan) || source_earlier_is_overtaken(earlier, journal))) {

@@ -16,8 +16,8 @@
 
 struct source_earlier {
     const struct haul_source_options *source; /* borrowed */
-    struct job_journals left_over; /* undecided */
-    struct job_journals decided;   /* and their targets have not confirmed it */
+    struct job_journals left_over;            /* undecided */
+    struct job_journals decided;              /* and their targets have not confirmed it */
     uint8_t *told; /* ids of the jobs that the target at hand is told of, HAUL_JOB_BYTES each */
     size_t told_count;
 };
@@ -61,8 +61,12 @@ enum haul_status source_earlier_drop(struct journal *journal, enum haul_status r
 /* Abort those that another job has overtaken. */
 void source_earlier_abort_overtaken(struct source_earlier *earlier);
 
-/* The database `identity` is at the other end. Its jobs are listed in `told`; of the others, those
- * that meet `plan` (NULL: none) end here, and their targets are told another time.
+/* How many jobs that can go on have no range of `plan`? They stay as they are. */
+size_t source_earlier_count_apart(const struct source_earlier *earlier, const struct plan *plan);
+
+/* The database `identity` is at the other end. Listed in `told` are its jobs that are over, have
+ * not begun, or meet `plan` (NULL: all of them). Of the others, those that meet `plan` end here,
+ * and their targets are told another time. What meets nothing stays, and can go on later.
  * Errors: UNCONFIRMED (one of these may have been decided), NO_MEMORY, LIMIT (more than a message
  * holds: the first ones are told), journals'. */
 enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,

@@ -288,7 +288,7 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
     return status == HAUL_OK || status == HAUL_AGAIN;
 }
 
-static const char other_ranges[] = "it was for other ranges or column families";
+static const char other_ranges[] = "it is not for these ranges and column families";
 
 /* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
 static const char *why_not(struct source_record *record, const struct journal *journal,
@@ -316,6 +316,28 @@ static const char *why_not(struct source_record *record, const struct journal *j
     return reason;
 }
 
+/* What becomes of the left-over jobs, none of which goes on as `plan`: the last one's `reason`. */
+static void log_not_continued(const struct source_record *record, const struct plan *plan,
+                              const char *reason)
+{
+    const struct haul_log *log = record->source->log;
+    size_t count = record->earlier.left_over.count;
+    size_t kept = source_earlier_count_apart(&record->earlier, plan);
+    if (kept > 0) {
+        haul_log(log, HAUL_LOG_WARNING,
+                 "%zu earlier job%s of other ranges %s not done: `haul resume` goes on with %s, or "
+                 "the same `haul send`",
+                 kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are", kept == 1 ? "it" : "one");
+    }
+    if (count > kept) {
+        haul_log(log, HAUL_LOG_WARNING, "the earlier job %s: %s",
+                 reason == other_ranges ? "is given up, and what had arrived of it is discarded"
+                                        : "cannot go on, it is copied anew",
+                 reason == other_ranges ? "some of its ranges, not all, are those of this one"
+                                        : reason);
+    }
+}
+
 enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
                                         struct haul_error *error)
@@ -329,12 +351,7 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
         index++;
     }
     if (index == left->count) {
-        if (index > 0) {
-            haul_log(record->source->log, HAUL_LOG_WARNING, "the earlier job %s: %s",
-                     reason == other_ranges ? "is given up, and what had arrived of it is discarded"
-                                            : "cannot go on, it is copied anew",
-                     reason);
-        }
+        log_not_continued(record, plan, reason);
         return HAUL_NOT_FOUND;
     }
     plan_continue(plan, &earlier);
@@ -364,9 +381,8 @@ enum haul_status source_record_begin(struct source_record *record, const struct 
                                      uint64_t snapshot_sequence, struct haul_error *error)
 {
     bool existed = false;
-    enum haul_status status =
-        job_journal_begin(record->source->store, record->name, JOURNAL_SOURCE, record->job,
-                          &record->journal, &existed, error);
+    enum haul_status status = job_journal_begin(record->source->store, record->name, JOURNAL_SOURCE,
+                                                record->job, &record->journal, &existed, error);
     if (status == HAUL_OK) {
         status = job_journal_plan(record->journal, plan, error);
     }

@@ -71,6 +71,36 @@ test_log__whole__goes_on() {
     equal "$(json .resumed)" true
 }
 
+# --- other jobs meanwhile -----------------------------------------------------------------------------
+
+# A job for other ranges leaves the one that was interrupted as it is; one that shares some ends it.
+test_send__other_range_meanwhile__the_interrupted_job_goes_on() {
+    "$maker" source 'fill a 20000 1000' 'fill k 200 100' flush
+    receive
+    send_until '.running.durable_records >= 6000' --rate 6M --prefix a
+    run 0 "$haul" send --db source --to "$address" --transport tcp --prefix k
+    warned '1 earlier job of other ranges is not done: `haul resume` goes on with it'
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | map(.phase) | join(" ")')" COPYING
+    "$maker" source 'put a00000200 other' 'delete a00000300' leave
+    goes_on
+    equal "$(json .resumed)" true
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | length')" 0
+}
+
+test_send__a_part_of_an_interrupted_job__that_one_is_given_up() {
+    "$maker" source 'fill a 20000 1000' 'fill k 200 100' flush
+    receive
+    send_until '.running.durable_records >= 6000' --rate 6M --prefix a
+    run 0 "$haul" send --db source --to "$address" --transport tcp --range a00000100:a00000200
+    warned 'the earlier job is given up, and what had arrived of it is discarded: some of its ranges'
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | length')" 0
+    stop_receiver
+    equal "$(records_of target)" 100
+}
+
 # --- the target's records -------------------------------------------------------------------------
 
 changed='the job is copied anew: the target holds [0-9]+ records where [0-9]+ had arrived'

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_earlier.c — which earlier jobs of a source end with a new one, and which stay. */
+#include "source_earlier.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "source_record.h"
+
+static struct rocks_fixture source;
+static struct haul_source_options options;
+static struct source_record record;
+static struct haul_error error;
+
+/* The new job's plan, bound to the target of the job k to l. */
+static void bind_range(const char *start, const char *end, const struct plan *earlier,
+                       size_t told_count)
+{
+    const struct haul_range range = {.start = text_slice(start), .end = text_slice(end)};
+    struct plan next;
+    options.ranges = &range;
+    check_or_stop(plan_make(&next, source.store, &options, 0, &error) == HAUL_OK);
+    source_record_init(&record, &options);
+    check_status(source_record_find(&record, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "id", &next, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, told_count);
+    check_equal(source_earlier_count_apart(&record.earlier, &next), 1 - told_count);
+    check_equal(journal_state(record.earlier.left_over.journals[0])->phase, JOURNAL_PHASE_COPYING);
+    check(plan_is_same_request(earlier, &next) == (told_count == 1 && strcmp(start, "k") == 0));
+    source_record_fini(&record);
+    plan_fini(&next);
+}
+
+static void test_source_earlier_bind__other_ranges_of_the_same_target__both_stay(void)
+{
+    const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
+    struct plan plan;
+    rocks_fixture_open(&source);
+    options =
+        (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
+    check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+    source_record_fini(&record);
+    bind_range("x", "y", &plan, 0);
+    bind_range("l", "m", &plan, 0);
+    bind_range("k5", "m", &plan, 1);
+    bind_range("k", "l", &plan, 1);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_earlier_bind__other_ranges_of_the_same_target__both_stay),
+};
+
+CHECK_MAIN("source_earlier", tests)
