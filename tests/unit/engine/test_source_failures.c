@@ -8,6 +8,7 @@
 #include "job_journal.h"
 #include "owner_change.h"
 #include "owner_copy.h"
+#include "source_job.h"
 #include "source_record.h"
 #include "version_record.h"
 
@@ -202,6 +203,94 @@ static void test_source_record_find__several__those_of_the_address_first(void)
         source_record_fini(&record);
     }
     failing_store_fini();
+}
+
+/* --- the whole beginning ---------------------------------------------------------------------- */
+
+static struct source_job sent;
+static bool resumes;
+
+/* A new job beside those that are there; or one that goes on. */
+static enum haul_status begin(void)
+{
+    static const struct haul_range range = {.start = {(const uint8_t *)"e", 1},
+                                            .end = {(const uint8_t *)"f", 1}};
+    const struct haul_source_options asked = {.store = &failing.base,
+                                              .to = "127.0.0.1:7447",
+                                              .ranges = resumes ? NULL : &range,
+                                              .range_count = resumes ? 0 : 1,
+                                              .lane = HAUL_LANE_WRITE_BATCH,
+                                              .resume = resumes};
+    sent = (struct source_job){.snapshot = NULL};
+    enum haul_status status = source_job_init(&sent, &asked, &error);
+    if (status == HAUL_OK) {
+        status = source_job_begin(&sent, &error);
+    }
+    if (status == HAUL_OK) {
+        /* What cannot be read keeps a job from going on: the log says so, and another begins. */
+        bool anew = failing.fail_at != 0 || failing.disk.fail_at != 0;
+        check(sent.record.continued || !resumes || anew);
+        check_equal(failing.snapshots, 1);
+        check_equal(failing.pins, 1);
+        check_equal(sent.plan.range_count, 1);
+        check(strncmp(sent.identity, "in memory/", 10) == 0);
+        check_text(sent.record.name, sent.identity);
+        check(sent.log_sequence == 1 || sent.log_sequence == failing.sequence);
+        check_equal(journal_state(sent.record.journal)->phase, JOURNAL_PHASE_COPYING);
+    }
+    source_job_fini(&sent);
+    return status;
+}
+
+static void begins_anew(void)
+{
+    resumes = false;
+    all_are_there();
+}
+
+static void goes_on(void)
+{
+    resumes = true;
+    start();
+    leave(COPYING, here, "k", "l");
+}
+
+/* One more, or more of those that failed; the others are as they were. */
+static void check_begun(bool was_failed)
+{
+    check(was_failed ? journal_count() >= 5 : journal_count() == 5);
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
+    check_equal(phase_of(DECIDED), JOURNAL_PHASE_FROZEN);
+}
+
+static void check_gone_on(bool was_failed)
+{
+    check(was_failed || journal_count() <= 2);
+    check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
+}
+
+static void test_source_job_begin__nth_call_fails__told_and_nothing_stays_open(void)
+{
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = begins_anew,
+                                             .act = begin,
+                                             .look = check_begun,
+                                             .disk_calls_min = 40,
+                                             .store_calls_min = 6,
+                                             .silent_any = true};
+    failing_sweep(&step);
+}
+
+static void test_source_job_begin__resumed_and_nth_call_fails__told_and_goes_on(void)
+{
+    static const struct failing_step step = {.error = &error,
+                                             .prepare = goes_on,
+                                             .act = begin,
+                                             .look = check_gone_on,
+                                             .disk_calls_min = 20,
+                                             .store_calls_min = 6,
+                                             .silent_any = true};
+    failing_sweep(&step);
 }
 
 /* --- going on --------------------------------------------------------------------------------- */
@@ -485,6 +574,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_find__nth_call_fails__told_and_nothing_changed),
     CHECK_TEST(test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end),
     CHECK_TEST(test_source_record_find__several__those_of_the_address_first),
+    CHECK_TEST(test_source_job_begin__nth_call_fails__told_and_nothing_stays_open),
+    CHECK_TEST(test_source_job_begin__resumed_and_nth_call_fails__told_and_goes_on),
     CHECK_TEST(test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again),
     CHECK_TEST(test_source_record_adopt__nth_call_fails__told_and_released_when_done_again),
     CHECK_TEST(test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again),
