@@ -7,6 +7,10 @@
  * unless the same receiver has had the database open since, and nobody else has written to it.
  * Compaction changes no record, and so no digest.
  *
+ * Once all streams are finished, changes follow, which are applied before any record counts them,
+ * also behind PREPARED: a difference then proves nothing, and would have everything copied anew for
+ * a receiver that was only killed. The ranges are read for the digests of the hand-over instead.
+ *
  * Thread: the call worker's. */
 #ifndef HAUL_TARGET_ARRIVED_H
 #define HAUL_TARGET_ARRIVED_H
