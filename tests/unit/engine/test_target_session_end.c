@@ -419,14 +419,14 @@ static void test_target_session_event__silent_resumed_prepared__in_doubt(void)
     finish();
 }
 
-/* From the plan on, the stall watch tells whether the source does anything; what this side does has
- * no deadline of the session's. */
+/* From the plan on, the stall watch tells whether the source does anything, and whether what has
+ * arrived is being kept; what else this side does has no deadline of the session's. */
 static void test_target_session_deadline_ns__after_plan__only_while_it_waits(void)
 {
     for (int at = TARGET_CHECKING; at <= TARGET_ENDED; at++) {
         start();
         walk_to((enum target_state)at);
-        bool waits = at == TARGET_RECEIVING || at == TARGET_PREPARED;
+        bool waits = at == TARGET_RECEIVING || at == TARGET_PREPARED || at == TARGET_KEEPING;
         check_equal(target_session_deadline_ns(session) != CLOCK_NEVER, waits);
         finish();
     }
