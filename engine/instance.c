@@ -610,6 +610,24 @@ enum haul_status instance_remove(const struct instance_place *place, struct haul
     return status;
 }
 
+enum haul_status instance_check_list(const char *directory, struct haul_error *error)
+{
+    const struct instance_place place = {
+        .directory = directory, .identity = "", .sequence = UINT64_MAX};
+    const struct instance_view view = {.state = INSTANCE_RESET};
+    struct haul_error ignored;
+    struct file_identity file;
+    struct instance instance;
+    bool any = false;
+    if (read_file(&place, &instance, &file, &ignored) != HAUL_OK ||
+        !is_set_back(&place, &instance) ||
+        (look_for_records(&place, &any, &ignored) == HAUL_OK && !any)) {
+        return HAUL_OK;
+    }
+    instance_explain(&place, &view, error);
+    return error->status;
+}
+
 /* --- stores ----------------------------------------------------------------------------------- */
 
 static enum haul_status place_of(struct haul_store *store, char directory[PATH_BYTES_MAX],

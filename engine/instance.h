@@ -75,6 +75,12 @@ enum haul_status instance_check_store(struct haul_store *store,
 enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX],
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Before a database is opened for writing, which begins a new list of its tables: is the list an
+ * earlier one than the file knows of? The rest is looked at when it is open.
+ * Errors: MISMATCH (the state and what ends it are named). */
+enum haul_status instance_check_list(const char *directory,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
 /* The name under which peers know the store, for one that leaves nothing behind: a store that has
  * no file goes by its identity alone. */
 void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX]);

@@ -18,6 +18,7 @@
 #include "feature_gate.h"
 #include "haul/job.h"
 #include "haul_folder.h"
+#include "instance.h"
 #include "job_families.h"
 #include "log_links.h"
 #include "log_look.h"
@@ -471,6 +472,15 @@ static bool has_instance(const struct rocks_store *store)
     return access(path, F_OK) == 0;
 }
 
+/* Whoever opens for writing also drops, takes over or gives up by what the folder records. */
+static enum haul_status check_not_set_back(const struct rocks_store *store,
+                                           struct haul_error *error)
+{
+    char folder[ROCKS_PATH_BYTES_MAX + 32];
+    (void)snprintf(folder, sizeof(folder), "%s/haul", store->path);
+    return store->had_instance ? instance_check_list(folder, error) : HAUL_OK;
+}
+
 /* Of a database that exists: what is to be known and done before RocksDB opens it. */
 static enum haul_status prepare(struct opening *opening, struct haul_error *error)
 {
@@ -491,7 +501,12 @@ static enum haul_status prepare(struct opening *opening, struct haul_error *erro
     store->had_instance = has_instance(store);
     store->archives_itself = archives_itself(store);
     keep_options_text(opening);
-    status = keep_damaged_log(opening, error);
+    if (!options->read_only) {
+        status = check_not_set_back(store, error);
+    }
+    if (status == HAUL_OK) {
+        status = keep_damaged_log(opening, error);
+    }
     if (status == HAUL_OK && options->keep_log && !store->archives_itself) {
         status = log_links_make(store->path, store->wal_dir, options->log, error);
     }

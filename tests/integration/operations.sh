@@ -827,6 +827,24 @@ test_c3__set_back_to_an_earlier_state__adopted() {
     same source target
 }
 
+# No write was lost, so only the list of tables tells; and an opening for writing begins a new list.
+test_c3__list_of_tables_set_back__noticed_before_it_is_opened() {
+    "$maker" source 'fill k 200 10' flush
+    cp -a source before
+    "$maker" source compact
+    receive
+    send 0 --range k00000050:k00000100
+    ended "$receiver_pid" 0
+    find source -mindepth 1 -maxdepth 1 -not -name haul -exec rm -r {} +
+    cp -a before/. source/
+    equal "$(origin_of source)" reset
+    run 3 "$haul" drop --db source --yes
+    one_error 'set back to an earlier state'
+    equal "$(origin_of source)" reset
+    equal "$(records_of source)" 200
+    refused_whole source 'set back to an earlier state'
+}
+
 test_c4__identity_is_new__adopted_or_cancelled() {
     in_document C4 'haul owner --db DIR --adopt'
     start_copy
