@@ -144,6 +144,9 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
     if (task->finished && task->outcome == HAUL_UNCONFIRMED) {
         return SIM_VERB_CANCEL; /* of a job that was begun with another target */
     }
+    if (task->finished && strstr(task->text, ".journal is COMMITTED") != NULL) {
+        return SIM_VERB_CANCEL; /* which finishes what came here and is ours */
+    }
     if (task->finished && strstr(task->text, "it was restored from before that") != NULL) {
         return SIM_VERB_FORGET; /* of a database whose record was made again */
     }

@@ -15,7 +15,7 @@
 
 enum {
     LIVENESS_STEPS_MAX = 3000000,
-    LIVENESS_COMMANDS_MAX = 400, /* most of them find another command at work */
+    LIVENESS_COMMANDS_MAX = 200, /* most of them find another command at work */
     LAST_STEPS = 100,            /* of clients and late messages, behind a job that is done */
     CLIENT_WRITES_MAX = 100,     /* a job that never catches up is no news */
 };
