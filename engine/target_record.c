@@ -251,7 +251,9 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
     record->phase = target_others_phase(state);
     record->resumed = record->phase != JOB_UNKNOWN;
     record->held_before = record->phase == JOB_PREPARED;
-    record->delta_next_batch = state->has_delta ? state->delta.next_batch : 0;
+    /* What had arrived of one that was given up is on its way out. */
+    bool counts = record->resumed && state->has_delta;
+    record->delta_next_batch = counts ? state->delta.next_batch : 0;
     *new_version = state->prepared.new_version;
     if (record->resumed) {
         status = read_plan(record->target->store, record->journal, &record->plan, error);

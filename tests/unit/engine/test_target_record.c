@@ -271,9 +271,12 @@ static void test_target_record_check__its_own_journal_aborted__begins_anew(void)
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    const struct stream_position delta = {.stream = PLAN_DELTA_STREAM, .next_batch = 7};
+    check_status(target_record_positions(&record, &delta, 1, &error), HAUL_OK);
     check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
     leave();
     check_equal(come(1, true), JOB_UNKNOWN);
+    check_equal(record.delta_next_batch, 0);
     check_status(check_range("k", "l", false), HAUL_OK);
     check_equal(rocks_fixture_count(&target, "default"), 0);
     check_equal(journal_state(record.journal)->phase, JOURNAL_PHASE_PLANNED);
