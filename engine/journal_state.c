@@ -25,7 +25,13 @@ void journal_state_fini(struct journal_state *state)
     free(state->streams);
     free(state->made);
     free(state->plan);
-    journal_state_init(state, state->role);
+    state->streams = NULL;
+    state->stream_count = 0;
+    state->stream_capacity = 0;
+    state->made = NULL;
+    state->made_count = 0;
+    state->plan = NULL;
+    state->plan_size = 0;
 }
 
 const char *journal_phase_name(enum journal_phase phase)

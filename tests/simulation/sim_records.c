@@ -45,6 +45,9 @@ static uint32_t cells_of_state(const struct ownership *ownership, enum ownership
     return cells;
 }
 
+/* The last answers, one a host. */
+static struct sim_records answers[SIM_HOST_COUNT_MAX];
+
 /* --- reading ---------------------------------------------------------------------------------- */
 
 static void read_file(struct sim_host *host, struct sim_records *records,
@@ -61,6 +64,21 @@ static void read_file(struct sim_host *host, struct sim_records *records,
     records->imported = cells_of_state(ownership, OWNERSHIP_IMPORTED);
 }
 
+/* The other side's journal has the same plan. */
+static bool find_cells(const struct sim_job_record *wanted, uint32_t *cells)
+{
+    for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
+        for (uint32_t j = 0; j < answers[i].job_count; j++) {
+            const struct sim_job_record *job = &answers[i].jobs[j];
+            if (job->planned && memcmp(job->id, wanted->id, sizeof(job->id)) == 0) {
+                *cells = job->cells;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static void read_state(const struct journal *journal, struct sim_job_record *job)
 {
     const struct journal_state *state = journal_state(journal);
@@ -71,6 +89,10 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     job->decided = state->outcome == JOURNAL_COMMIT;
     job->new_version =
         job->role == JOURNAL_SOURCE ? state->decision.new_version : state->committed.new_version;
+    if (job->planned || state->plan_size == 0) {
+        return;
+    }
+    job->planned = find_cells(job, &job->cells);
     if (!job->planned && job_journal_read_plan(journal, &plan, &error) == HAUL_OK) {
         job->planned = true;
         job->cells = cells_of_plan(&plan);
@@ -162,9 +184,6 @@ static void read_all(struct sim_host *host, struct sim_records *records)
     struct sim_process *process = sim_process_current();
     sim_heap_select(process == NULL ? NULL : &process->heap);
 }
-
-/* The last answers, one a host. */
-static struct sim_records answers[SIM_HOST_COUNT_MAX];
 
 void sim_records_reset(void)
 {

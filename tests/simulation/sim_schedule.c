@@ -135,7 +135,7 @@ static bool draw_mistake(struct sim_world *world, struct sim_task *task)
     uint32_t taken = sim_truth_owned(&world->truth, task->target) | busy_cells(world);
     taken |= world->truth.contested;
     stale &= ~owned & ~taken;
-    if (stale == 0 || world->options->registers) {
+    if (stale == 0 || world->options->registers || task->source->forgot) {
         return false;
     }
     sim_request_draw(&task->request, &world->random, (stale | owned) & ~taken, 5000);
