@@ -13,9 +13,9 @@
  *         +- append ---+--- sync failed, cut failed ---> DEAD: every call gives the same answer
  *
  * Why the order of creation: the name appears only over a whole and durable header, so that a torn
- * header is never the trace of a crash. Why opening writes everything again: a page that the
- * kernel failed to write is clean in its cache, we read it as if it were on disk, and the next
- * fsync would say OK without writing it. */
+ * header is never the trace of a crash; who adopts a journal makes a new file, too. Why opening
+ * writes everything again: a page that the kernel failed to write is clean in its cache, we read it
+ * as if it were on disk, and the next fsync would say OK without writing it. */
 #include "journal.h"
 
 #include <errno.h>
@@ -414,10 +414,11 @@ static enum haul_status harden(struct journal *journal, struct haul_slice file,
 }
 
 /* The header names this file and this database from here on; format 1 does not name its file. */
-static void adopt(struct journal *journal, const char *identity, const struct file_identity *now,
-                  uint8_t *header)
+static void name_in(struct journal *journal, const char *identity, const struct file_identity *now,
+                    uint8_t *header)
 {
     size_t size = strlen(identity); /* checked by allocate */
+    journal->is_copy = false;
     memset(journal->identity, 0, sizeof(journal->identity));
     memcpy(journal->identity, identity, size);
     memcpy(header + AT_IDENTITY, journal->identity, sizeof(journal->identity));
@@ -432,7 +433,7 @@ static void adopt(struct journal *journal, const char *identity, const struct fi
 /* Is the file the one that its header names? Birth times tell, too, where the system has them.
  * Errors: MISMATCH (it is not, and may be changed), IO. */
 static enum haul_status check_file(struct journal *journal, const struct journal_config *config,
-                                   uint8_t *header, struct haul_error *error)
+                                   struct haul_error *error)
 {
     struct file_identity now;
     if (journal->calls->identity(journal->calls->context, journal->fd, &now) != 0) {
@@ -443,11 +444,7 @@ static enum haul_status check_file(struct journal *journal, const struct journal
     bool born_elsewhere =
         made->birth_ns != 0 && now.birth_ns != 0 && made->birth_ns != now.birth_ns;
     journal->is_copy = made->inode != 0 && (made->inode != now.inode || born_elsewhere);
-    if (config->adopts) {
-        adopt(journal, config->identity, &now, header);
-        return HAUL_OK;
-    }
-    if (journal->is_copy && !journal->read_only) {
+    if (journal->is_copy && !journal->read_only && !config->adopts) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                        "%s is a copy: its job is the original database's", journal->path);
         haul_error_hint(error, "`haul owner --db DIR --forget --accept-two-owners` makes a copy a "
@@ -456,6 +453,53 @@ static enum haul_status check_file(struct journal *journal, const struct journal
         return HAUL_MISMATCH;
     }
     return HAUL_OK;
+}
+
+/* What was sound, under a header of its own, in the file that has the temporary name.
+ * Errors: NO_SPACE, IO. */
+static enum haul_status write_adopted(struct journal *journal, const struct journal_config *config,
+                                      const char *temporary, uint8_t *data,
+                                      struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    struct file_identity now;
+    if (calls->identity(calls->context, journal->fd, &now) != 0) {
+        return fail_call(journal, HAUL_IO, "statx", error);
+    }
+    name_in(journal, config->identity, &now, data);
+    enum haul_status status =
+        durable_file_write(calls, journal->fd, slice_of(data, (size_t)journal->end), 0);
+    if (status != HAUL_OK) {
+        return fail_call(journal, status, "pwrite", error);
+    }
+    if (calls->fsync(calls->context, journal->fd) != 0) {
+        return fail_call(journal, durable_file_status(errno), "fsync", error);
+    }
+    if (calls->rename(calls->context, temporary, journal->path) != 0) {
+        return fail_call(journal, durable_file_status(errno), "rename", error);
+    }
+    return durable_file_sync_directory(calls, config->directory, error);
+}
+
+/* In a new file, as at its making: a power failure must not tear a header that was whole. The old
+ * one stays locked until the new one has its name. Errors: BUSY, NO_SPACE, IO. */
+static enum haul_status adopt(struct journal *journal, const struct journal_config *config,
+                              uint8_t *data, struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    int old_fd = journal->fd;
+    char temporary[DURABLE_FILE_PATH_BYTES_MAX + 8];
+    (void)snprintf(temporary, sizeof(temporary), "%s.tmp", journal->path);
+    journal->fd = -1;
+    enum haul_status status = open_temporary(journal, temporary, error);
+    if (status == HAUL_OK) {
+        status = write_adopted(journal, config, temporary, data, error);
+    }
+    if (status != HAUL_OK && journal->fd >= 0) {
+        (void)calls->unlink(calls->context, temporary);
+    }
+    (void)calls->close(calls->context, old_fd);
+    return status;
 }
 
 /* Errors: CORRUPT, VERSION, MISMATCH, LIMIT, NO_MEMORY, NO_SPACE, IO. */
@@ -473,7 +517,7 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
     struct haul_slice file = slice_of(data, size);
     status = header_decode(journal, file, config->adopts ? NULL : config->identity, error);
     if (status == HAUL_OK) {
-        status = check_file(journal, config, data, error);
+        status = check_file(journal, config, error);
     }
     if (status == HAUL_OK) {
         size_t sound_size = 0;
@@ -482,7 +526,9 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
         status = journal_state_replay(&journal->state, journal->seed, records, &sound_size, error);
         journal->end = JOURNAL_HEADER_BYTES + sound_size;
     }
-    if (status == HAUL_OK && !journal->read_only) {
+    if (status == HAUL_OK && config->adopts) {
+        status = adopt(journal, config, data, error);
+    } else if (status == HAUL_OK && !journal->read_only) {
         status = harden(journal, file, error);
     }
     free(data);

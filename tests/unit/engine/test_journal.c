@@ -105,6 +105,33 @@ static void test_journal_open__after_each_append__state_equals_memory(void)
     fake_disk_fini(&disk);
 }
 
+/* Whatever is left of it can be adopted, and says what it said. */
+static void test_journal_open__adopting_is_cut_short__header_is_whole(void)
+{
+    bool over = false;
+    for (unsigned at = 1; !over; at++) {
+        struct journal_config config = config_of(JOURNAL_TARGET);
+        struct journal *journal = NULL;
+        fake_disk_init(&disk, at);
+        journal = create(JOURNAL_TARGET);
+        append_all(journal);
+        journal_close(journal);
+        config.identity = "another identity, which is longer than the one before";
+        config.adopts = true;
+        fake_disk_fail(&disk, at, true);
+        enum haul_status status = journal_open(&config, &journal, &error);
+        over = status == HAUL_OK;
+        journal_close(over ? journal : NULL);
+        fake_disk_crash(&disk);
+        check_or_stop(journal_open(&config, &journal, &error) == HAUL_OK);
+        check_is_prefix(journal, CHECK_COUNT(sample_target));
+        check_text(journal_identity(journal), config.identity);
+        check(at < 50);
+        journal_close(journal);
+        fake_disk_fini(&disk);
+    }
+}
+
 static void test_journal_append__short_writes__file_is_whole(void)
 {
     fake_disk_init(&disk, 1);
@@ -718,6 +745,7 @@ static void test_file_calls_system__whole_life_of_a_journal__works(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_journal_open__after_each_append__state_equals_memory),
+    CHECK_TEST(test_journal_open__adopting_is_cut_short__header_is_whole),
     CHECK_TEST(test_journal_append__short_writes__file_is_whole),
     CHECK_TEST(test_journal_create__there_is_one__exists),
     CHECK_TEST(test_journal_create__temporary_left_by_a_crash__is_replaced),
