@@ -55,6 +55,28 @@ static void check_round_trip(const struct journal_record *record)
     check(memcmp(memory, again, size) == 0);
 }
 
+/* Texts of whoever wrote the file: they are printed, and end at a NUL. */
+static void test_journal_record_decode__peer_that_is_no_text__corrupt(void)
+{
+    const struct journal_record peer = SAMPLE_PEER("host:2");
+    uint8_t memory[FRAME_BYTES_MAX];
+    struct journal_record decoded;
+    size_t size = encode(&peer, memory);
+    uint8_t *identity = memmem(memory, size, "id/12", 5);
+    uint8_t *address = memmem(memory, size, "host:2", 6);
+    check_or_stop(identity != NULL && address != NULL);
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t *at = i == 0 ? identity : address;
+        uint8_t kept = at[1];
+        at[1] = 0;
+        seal(memory, size);
+        check_status(decode(memory, size, &decoded), HAUL_CORRUPT);
+        at[1] = kept;
+        seal(memory, size);
+        check_status(decode(memory, size, &decoded), HAUL_OK);
+    }
+}
+
 static void test_journal_record_decode__each_type__encodes_to_the_same_bytes(void)
 {
     for (size_t i = 0; i < CHECK_COUNT(sample_source); i++) {
@@ -242,6 +264,7 @@ static void test_journal_type_is_of__record_of_one_side__not_of_the_other(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_journal_record_decode__peer_that_is_no_text__corrupt),
     CHECK_TEST(test_journal_record_decode__each_type__encodes_to_the_same_bytes),
     CHECK_TEST(test_journal_record_decode__positions__every_field_is_back),
     CHECK_TEST(test_journal_record_encode__delta__bytes_are_as_documented),

@@ -77,6 +77,17 @@ static void test_owner_read_released__a_range__cut_to_it(void)
     finish();
 }
 
+static void test_owner_read_released__two_families_asked_for__the_one_that_is_there(void)
+{
+    const char *const families[] = {"no such", "back"};
+    const struct haul_owner_selection other = {.families = families, .family_count = 2};
+    start();
+    check_status(haul_owner_read_released(fixture.path, &other, &owner, &error), HAUL_OK);
+    check_equal(owner->range_count, 1);
+    check_text(owner->ranges[0].family, "back");
+    finish();
+}
+
 static void test_owner_read_released__unknown_family__none(void)
 {
     const char *family = "no such";
@@ -143,6 +154,7 @@ static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(voi
 static const struct check_test tests[] = {
     CHECK_TEST(test_owner_read_released__everything__each_family_whole),
     CHECK_TEST(test_owner_read_released__a_range__cut_to_it),
+    CHECK_TEST(test_owner_read_released__two_families_asked_for__the_one_that_is_there),
     CHECK_TEST(test_owner_read_released__unknown_family__none),
     CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
     CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),

@@ -68,6 +68,7 @@ static void test_link_connect__no_transport__unsupported(void)
         check_or_stop(link_address_parse("127.0.0.1:1", &address, NULL) == HAUL_OK);
         check_status(link_connect(none[i], &address, &ticket, &config, &link, &error),
                      HAUL_UNSUPPORTED);
+        check_equal(error.status, HAUL_UNSUPPORTED);
         check_status(listener_create(none[i], &address, &config, &listener, &error),
                      HAUL_UNSUPPORTED);
         check(error.hint[0] != '\0');

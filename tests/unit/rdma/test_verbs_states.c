@@ -3,6 +3,7 @@
  * in. Whatever comes: each block comes back once, CLOSED comes once and last, and nothing of the
  * device is left. */
 #include "verbs_fixture.h"
+#include "verbs_sender.h"
 
 enum { BLOCK_COUNT = 2, IMMEDIATE_TYPES = 16, BLOCK_PAYLOAD_BYTES = 100 };
 
@@ -370,7 +371,31 @@ static void test_link_poll__completion_of_a_kind_never_posted__ends_once(void)
     }
 }
 
+/* A turn that finds news comes back at once: without any the loop may sleep. */
+static void test_verbs_sender_has_news__returned_and_freed__only_what_is_to_be_returned(void)
+{
+    static const struct {
+        uint64_t returned;
+        uint64_t freed;
+        uint64_t completed;
+        bool advanced;
+        bool expected;
+    } cases[] = {{1, 1, 1, false, false},
+                 {1, 1, 2, false, false},
+                 {1, 2, 1, false, false},
+                 {1, 2, 2, false, true},
+                 {1, 1, 1, true, true}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        const struct verbs_sender sender = {.returned = cases[i].returned,
+                                            .credit = {.freed = cases[i].freed},
+                                            .completed = cases[i].completed,
+                                            .advanced = cases[i].advanced};
+        check_equal(verbs_sender_has_news(&sender), cases[i].expected);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_verbs_sender_has_news__returned_and_freed__only_what_is_to_be_returned),
     CHECK_TEST(test_link_poll__every_cm_event_in_every_state__ends_once),
     CHECK_TEST(test_link_poll__every_device_event_in_every_state__ends_once),
     CHECK_TEST(test_link_poll__writes_end_with_every_status__ends_once),

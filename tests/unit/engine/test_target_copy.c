@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_copy.c — what a target counts of a job that goes on. */
+#include "target_copy.h"
+
+#include <stdlib.h>
+
+#include "check.h"
+
+static void test_target_copy_count_finished__goes_on__what_the_records_say(void)
+{
+    struct plan_family families[] = {{.metadata = false}, {.metadata = true}};
+    struct plan_stream streams[] = {{.family = 0, .bytes = 10},
+                                    {.family = 1, .bytes = 20},
+                                    {.family = 1, .bytes = 30},
+                                    {.family = 0, .bytes = 40}};
+    struct stream_position positions[] = {{.digest = {.count = 1, .bytes = 5}, .finished = true},
+                                          {.digest = {.count = 2, .bytes = 6}, .finished = true},
+                                          {.digest = {.count = 3, .bytes = 7}},
+                                          {.digest = {.count = 0}}};
+    const struct target_record record = {
+        .plan = {.families = families, .family_count = 2, .streams = streams, .stream_count = 4},
+        .positions = positions,
+        .delta_next_batch = 9};
+    struct target_copy copy = {.record = &record};
+    target_copy_count_finished(&copy);
+    check_equal(copy.durable_records, 6);
+    check_equal(copy.durable_bytes, 18);
+    check_equal(copy.recorded_streams, 2);
+    check_equal(copy.metadata_streams, 2);
+    check_equal(copy.finished_metadata_streams, 1);
+    check_equal(copy.bytes_expected, 100);
+    check_equal(copy.delta_batches, 9);
+    check(copy.progress_due);
+    free(copy.recorded);
+}
+
+static void test_target_copy_count_finished__new_job__nothing_is_done(void)
+{
+    struct plan_family families[] = {{.metadata = false}};
+    struct plan_stream streams[] = {{.family = 0, .bytes = 10}};
+    const struct target_record record = {
+        .plan = {.families = families, .family_count = 1, .streams = streams, .stream_count = 1}};
+    struct target_copy copy = {.record = &record};
+    target_copy_count_finished(&copy);
+    check_equal(copy.durable_records + copy.durable_bytes, 0);
+    check_equal(copy.recorded_streams, 0);
+    check_equal(copy.bytes_expected, 10);
+    free(copy.recorded);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_copy_count_finished__goes_on__what_the_records_say),
+    CHECK_TEST(test_target_copy_count_finished__new_job__nothing_is_done),
+};
+CHECK_MAIN("target_copy", tests)
