@@ -245,6 +245,32 @@ static void test_instance_look__fewer_writes_than_were_durable__reset(void)
     finish();
 }
 
+static char faster_name[HAUL_IDENTITY_BYTES_MAX];
+
+/* Before we have the lock another maker has made the file, and has seen a later write. */
+static int lock_too_late(void *context, int fd, int operation)
+{
+    disk.calls.flock = fake_disk_flock;
+    sequence = 150;
+    check_status(instance_begin(&store, faster_name, &error), HAUL_OK);
+    sequence = 100;
+    return fake_disk_flock(context, fd, operation);
+}
+
+static void test_instance_begin__another_was_faster__its_name_and_its_sequence(void)
+{
+    start();
+    disk.calls.flock = lock_too_late;
+    check_status(instance_begin(&store, name, &error), HAUL_OK);
+    check(faster_name[0] != '\0');
+    check_text(name, faster_name);
+    sequence = 149;
+    check_equal(state(), INSTANCE_RESET);
+    sequence = 150;
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
 /* A power failure takes back what is not synced: that is no earlier state. */
 static void test_instance_note__not_synced__not_written_down(void)
 {
@@ -612,6 +638,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_instance_look__copied_file_or_folder__copy),
     CHECK_TEST(test_instance_look__other_identity__other_unless_none_was_known),
     CHECK_TEST(test_instance_look__fewer_writes_than_were_durable__reset),
+    CHECK_TEST(test_instance_begin__another_was_faster__its_name_and_its_sequence),
     CHECK_TEST(test_instance_note__not_synced__not_written_down),
     CHECK_TEST(test_instance_note__restored_into_the_same_files__copy),
     CHECK_TEST(test_instance_look__list_of_tables_is_an_earlier_one__reset),

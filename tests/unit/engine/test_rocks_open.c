@@ -236,6 +236,26 @@ static void test_open__stored_options__kept(void)
     foreign_fini(&foreign);
 }
 
+static void test_open__unknown_value_in_the_options__unsupported_names_the_file(void)
+{
+    static char text[1 << 16];
+    char path[512];
+    make_database();
+    find_file(path, "OPTIONS-");
+    FILE *file = fopen(path, "rb");
+    check_or_stop(file != NULL);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    check_equal(fclose(file), 0);
+    char *value = strstr(text, "  compression=k");
+    check_or_stop(value != NULL);
+    value[strlen("  compression=")] = 'q';
+    overwrite(path, text);
+    check_error(try_open((struct haul_rocks_options){0}), HAUL_UNSUPPORTED, error);
+    check(strstr(error.text, "OPTIONS-") != NULL);
+    check(strstr(error.hint, "correct the file") != NULL);
+    foreign_fini(&foreign);
+}
+
 static void test_open__no_options_file__reads_with_defaults(void)
 {
     make_database();
@@ -581,6 +601,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_open__locked_read_only__reads),
     CHECK_TEST(test_open__read_only__write_fails),
     CHECK_TEST(test_open__stored_options__kept),
+    CHECK_TEST(test_open__unknown_value_in_the_options__unsupported_names_the_file),
     CHECK_TEST(test_open__no_options_file__reads_with_defaults),
     CHECK_TEST(test_open__copied_directory__own_log),
     CHECK_TEST(test_open__current_is_empty__corrupt),

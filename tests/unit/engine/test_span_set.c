@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_span_set.c — spans of keys: joined where they touch, apart where they do not, on a budget. */
+/* test_span_set.c — spans of keys: joined where they touch, apart where not, on a budget. */
 #include "span_set.h"
 
 #include <string.h>
