@@ -175,12 +175,35 @@ static enum haul_status end_decided(const struct cancel_options *options, struct
     return status;
 }
 
+/* A job that is over ends for good only when it is named: its receiver will never be informed. */
+static bool forgets_over(const struct cancel_options *options)
+{
+    return options->job != NULL && options->accept_two_owners;
+}
+
+static enum haul_status forget_over(struct haul_store *store, const struct haul_job *job,
+                                    struct output *output, struct haul_error *error)
+{
+    char id[2 * HAUL_JOB_BYTES + 1];
+    json_output_job(job->id, id);
+    enum haul_status status = haul_job_forget_over(store, job, true, error);
+    if (status == HAUL_OK) {
+        output_line(output, "job %.8s is forgotten: its receiver will not be informed", id);
+    }
+    return status;
+}
+
 static enum haul_status end_one(const struct cancel_options *options, struct haul_store *store,
                                 const struct haul_job *job, size_t *cancelled,
                                 struct output *output, struct haul_error *error)
 {
     if (is_committed(job)) {
         return finish_committed(store, job, output, error);
+    }
+    if (forgets_over(options) && job_text_is_over(job)) {
+        enum haul_status forgotten = forget_over(store, job, output, error);
+        *cancelled += forgotten == HAUL_OK;
+        return forgotten;
     }
     enum haul_status status = give_up(options, store, job, error);
     if (status == HAUL_IN_DOUBT && job->role == HAUL_JOB_SOURCE) {
@@ -240,8 +263,9 @@ static enum haul_status nothing_to_cancel(const struct cancel_options *options, 
                        "the job is over; its receiver does not know yet");
         haul_error_hint(error,
                         "`haul resolve --db %s --to ADDR:PORT` informs it, and so does the "
-                        "next job that goes there",
-                        word);
+                        "next job that goes there; when it is lost, or has forgotten its jobs: "
+                        "`haul cancel --db %s --job ID --accept-two-owners`",
+                        word, word);
     } else if (options->job != NULL) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job %s on %s", options->job,
                        options->database);
@@ -285,7 +309,7 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
     if (status == HAUL_OK) {
         status = check_selected(options, open_count + over_count, error);
     }
-    if (status == HAUL_OK && open_count == 0) {
+    if (status == HAUL_OK && open_count + (forgets_over(options) ? over_count : 0) == 0) {
         status = nothing_to_cancel(options, over_count, error);
     } else if (status == HAUL_OK) {
         status = give_up_all(options, jobs, count, cancelled, output, error);

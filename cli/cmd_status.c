@@ -16,6 +16,7 @@
 #include "option_value.h"
 #include "output.h"
 #include "running_job.h"
+#include "shell_word.h"
 
 enum { ANSWER_TIMEOUT_MS = 5000 };
 
@@ -117,6 +118,7 @@ static void print_job(const struct haul_job *job, const char *directory, bool ru
 static void print_over(const struct haul_job *jobs, size_t count, const char *directory)
 {
     struct job_text_ways ways;
+    char word[SHELL_WORD_BYTES_MAX];
     size_t over = 0;
     for (size_t i = 0; i < count; i++) {
         if (job_text_is_over(&jobs[i])) {
@@ -127,6 +129,9 @@ static void print_over(const struct haul_job *jobs, size_t count, const char *di
     if (over > 0) {
         (void)printf("%zu job%s over, but the receiver does not know yet:\n  %s: %s\n", over,
                      over == 1 ? " is" : "s are", ways.first.purpose, ways.first.command);
+        (void)printf("  it is lost, or has forgotten them (`haul status --json` has the ids): "
+                     "haul cancel --db %s --job ID --accept-two-owners\n",
+                     shell_word(directory, "DIR", word, sizeof(word)));
     }
 }
 

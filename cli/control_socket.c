@@ -251,6 +251,25 @@ static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
     return result > 0 ? HAUL_OK : HAUL_TIMEOUT;
 }
 
+/* It has taken the connection, or the kernel for it, and does nothing: stopped, or hanging. */
+static enum haul_status no_answer(int fd, struct haul_error *error)
+{
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof(peer);
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) {
+        haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command does not answer");
+        haul_error_hint(error, "it is stopped, or waits for its disk: look at its process");
+        return HAUL_TIMEOUT;
+    }
+    haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command (process %ld) does not answer",
+                   (long)peer.pid);
+    haul_error_hint(error,
+                    "it is stopped (`kill -CONT %ld`), or waits for its disk; `kill -9 %ld` ends "
+                    "it, what has arrived is kept, and this command works on what is left",
+                    (long)peer.pid, (long)peer.pid);
+    return HAUL_TIMEOUT;
+}
+
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error)
@@ -259,7 +278,7 @@ enum haul_status control_client_ask(int fd, const char *request,
         return haul_error_set(error, HAUL_CLOSED, "send", errno, "the command has just ended");
     }
     if (wait_readable(fd, timeout_ms) != HAUL_OK) {
-        return haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command does not answer");
+        return no_answer(fd, error);
     }
     ssize_t size = recv(fd, answer, CONTROL_PACKET_BYTES_MAX - 1, 0);
     if (size <= 0) {

@@ -368,6 +368,34 @@ enum haul_status haul_job_end_decided(struct haul_store *store, const struct hau
     return status;
 }
 
+enum haul_status haul_job_forget_over(struct haul_store *store, const struct haul_job *job,
+                                      bool accept_two_owners, struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    if (!accept_two_owners) {
+        haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
+                       "the job's target does not know that it is over: a prepared one waits on");
+        haul_error_hint(error, "it is lost for good, or has forgotten the job: "
+                               "--accept-two-owners");
+        return HAUL_UNCONFIRMED;
+    }
+    if (job->role != HAUL_JOB_SOURCE) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "only a source informs of its jobs");
+    }
+    enum haul_status status = instance_check_store(store, error);
+    if (status == HAUL_OK) {
+        status = job_journal_open_existing(store, JOURNAL_SOURCE, job->id, &journal, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
+        return source_earlier_drop(journal, HAUL_CANCELLED, "forgotten by the operator", error);
+    }
+    journal_close(journal);
+    return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job is not over");
+}
+
 /* --- finishing -------------------------------------------------------------------------------- */
 
 enum haul_status haul_job_finish(struct haul_store *store, const struct haul_hooks *hooks,

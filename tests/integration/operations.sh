@@ -181,6 +181,29 @@ test_s4__given_up_and_not_told__the_next_job_tells() {
     ! grep -q 'over' "$work/out" || fail 'it is not forgotten'
 }
 
+test_s4__receiver_has_forgotten__the_job_is_forgotten_too() {
+    in_document S4 'haul cancel --db A --job ID --accept-two-owners'
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    run 0 "$haul" cancel --db source
+    run 0 "$haul" owner --db target --forget --accept-two-owners
+    receive
+    run 3 "$haul" resolve --db source --to "$receiver_address"
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" status --db source --json
+    local job
+    job=$(json '.over[0].job')
+    says source 'haul cancel --db source --job ID --accept-two-owners$'
+    run 3 "$haul" cancel --db source --accept-two-owners
+    one_error 'receiver does not know yet.*--job ID --accept-two-owners'
+    run 3 "$haul" cancel --db source --job "$job"
+    run 0 "$haul" cancel --db source --job "$job" --accept-two-owners
+    says source '^no job$'
+    ! grep -q 'over' "$work/out" || fail 'it is not forgotten'
+}
+
 test_s5__handed_over__drop_deletes_the_copy() {
     in_document S5 'haul drop'
     moved --range :0x4000000000000000

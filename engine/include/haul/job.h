@@ -95,6 +95,15 @@ enum haul_status haul_job_end_decided(struct haul_store *store, const struct hau
                                       bool accept_two_owners,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Forget a source's job that is over (phase ABORTED), though its target has not learned of it: that
+ * one is lost, or has forgotten its jobs. What it may hold of the ranges stays there, and when it
+ * is prepared, it waits until its operator gives the job up.
+ * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is no source's, or not over),
+ * UNCONFIRMED (without `accept_two_owners`), journals'. Thread: any. */
+enum haul_status haul_job_forget_over(struct haul_store *store, const struct haul_job *job,
+                                      bool accept_two_owners,
+                                      struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Finish a target's job whose source has decided (phase COMMITTED: this database owns the ranges,
  * and no source is needed for the rest). A receiver does it when it starts. `hooks`: those of the
  * receiver; NULL: it has none.

@@ -173,9 +173,28 @@ static void test_control_server_open__directory_open_to_all__closed(void)
     check_equal(rmdir(directory), 0);
 }
 
+/* It has begun to listen, and its loop does not run. */
+static void test_control_client_ask__command_hangs__its_process_is_named(void)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    char process[32];
+    begin();
+    atomic_store(&stops, true);
+    check_equal(pthread_join(thread, NULL), 0);
+    int fd = come();
+    check_status(control_client_ask(fd, "status", answer, 1, &error), HAUL_TIMEOUT);
+    (void)snprintf(process, sizeof(process), "(process %ld)", (long)getpid());
+    check(strstr(error.text, process) != NULL);
+    check(strstr(error.hint, "kill -CONT") != NULL);
+    check_equal(close(fd), 0);
+    check_or_stop(pthread_create(&thread, NULL, serve, NULL) == 0);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),
+    CHECK_TEST(test_control_client_ask__command_hangs__its_process_is_named),
     CHECK_TEST(test_control_client_open__nobody_there__not_found),
     CHECK_TEST(test_control_server_serve__all_places_taken__the_longest_silent_goes),
     CHECK_TEST(test_control_server_open__directory_open_to_all__closed),
