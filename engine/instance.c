@@ -113,10 +113,9 @@ static enum haul_status decode(struct haul_slice bytes, struct instance *instanc
  * apart. Zeroed: nobody knows. */
 static void mend(uint8_t *data, size_t size, struct instance *instance)
 {
-    enum haul_status status = HAUL_CORRUPT;
     for (size_t bit = 0; size == INSTANCE_FILE_BYTES && bit < 8 * size; bit++) {
         data[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        status = decode(slice_of(data, size), instance);
+        enum haul_status status = decode(slice_of(data, size), instance);
         data[bit / 8] ^= (uint8_t)(1U << bit % 8);
         if (status == HAUL_OK) {
             return;
@@ -350,17 +349,23 @@ void instance_explain(const struct instance_place *place, const struct instance_
                     why);
 }
 
+static enum haul_status check(const struct instance_place *place, struct instance_view *view,
+                              struct haul_error *error)
+{
+    enum haul_status status = instance_look(place, view, error);
+    bool fits = view->state == INSTANCE_NONE || view->state == INSTANCE_SAME ||
+                HAUL_PLANTED_BUG(COPY_TRUSTED);
+    if (status != HAUL_OK || fits || !view->has_records) {
+        return status;
+    }
+    instance_explain(place, view, error);
+    return HAUL_MISMATCH;
+}
+
 enum haul_status instance_check(const struct instance_place *place, struct haul_error *error)
 {
     struct instance_view view;
-    enum haul_status status = instance_look(place, &view, error);
-    bool fits = view.state == INSTANCE_NONE || view.state == INSTANCE_SAME ||
-                HAUL_PLANTED_BUG(COPY_TRUSTED);
-    if (status != HAUL_OK || fits || !view.has_records) {
-        return status;
-    }
-    instance_explain(place, &view, error);
-    return HAUL_MISMATCH;
+    return check(place, &view, error);
 }
 
 /* --- changing --------------------------------------------------------------------------------- */
@@ -676,13 +681,14 @@ enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTIT
         status = place_of(store, directory, &place, error);
     }
     if (status == HAUL_OK) {
-        status = instance_check(&place, error);
+        status = check(&place, &view, error);
     }
     if (status != HAUL_OK) {
         return status;
     }
     sync_first(store, &place);
-    status = run_change(&place, make_or_keep, &instance, error);
+    bool goes_on = view.state == INSTANCE_RESET; /* nothing is recorded that it has lost */
+    status = run_change(&place, goes_on ? rebind : make_or_keep, &instance, error);
     if (status == HAUL_OK) {
         format_name(&instance, name);
         return HAUL_OK;

@@ -271,6 +271,20 @@ static void test_instance_begin__another_was_faster__its_name_and_its_sequence(v
     finish();
 }
 
+/* It is used from there on: what it has lost is nobody's. */
+static void test_instance_begin__set_back_without_records__goes_on_for_good(void)
+{
+    char after[HAUL_IDENTITY_BYTES_MAX];
+    start_made();
+    sequence = 50;
+    check_equal(state(), INSTANCE_RESET);
+    check_status(instance_begin(&store, after, &error), HAUL_OK);
+    check(strcmp(name, after) == 0);
+    add_record();
+    check_equal(state(), INSTANCE_SAME);
+    finish();
+}
+
 /* A power failure takes back what is not synced: that is no earlier state. */
 static void test_instance_note__not_synced__not_written_down(void)
 {
@@ -639,6 +653,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_instance_look__other_identity__other_unless_none_was_known),
     CHECK_TEST(test_instance_look__fewer_writes_than_were_durable__reset),
     CHECK_TEST(test_instance_begin__another_was_faster__its_name_and_its_sequence),
+    CHECK_TEST(test_instance_begin__set_back_without_records__goes_on_for_good),
     CHECK_TEST(test_instance_note__not_synced__not_written_down),
     CHECK_TEST(test_instance_note__restored_into_the_same_files__copy),
     CHECK_TEST(test_instance_look__list_of_tables_is_an_earlier_one__reset),
