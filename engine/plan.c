@@ -146,6 +146,21 @@ static enum haul_status check_range(const struct key_range *range, struct haul_e
     return HAUL_OK;
 }
 
+static enum haul_status refuse_overlap(const struct key_range *a, const struct key_range *b,
+                                       struct haul_error *error)
+{
+    char start[64];
+    char end[64];
+    key_format(key_range_start(b), start, sizeof(start));
+    key_format(key_range_end(a), end, sizeof(end));
+    haul_error_set(error, HAUL_INVALID, NULL, 0,
+                   "two of the ranges overlap: one begins at key %s, and the one before goes %s%s",
+                   start, key_range_end(a).size == 0 ? "on to the end" : "on to key ",
+                   key_range_end(a).size == 0 ? "" : end);
+    haul_error_hint(error, "name each key in one range or prefix only");
+    return HAUL_INVALID;
+}
+
 /* Ranges are sorted and disjoint after this. */
 static enum haul_status sort_ranges(struct plan *plan, struct haul_error *error)
 {
@@ -155,7 +170,7 @@ static enum haul_status sort_ranges(struct plan *plan, struct haul_error *error)
     qsort(plan->ranges, plan->range_count, sizeof(*plan->ranges), compare_ranges);
     for (size_t i = 1; i < plan->range_count; i++) {
         if (key_range_overlaps(&plan->ranges[i - 1], &plan->ranges[i])) {
-            return haul_error_set(error, HAUL_INVALID, NULL, 0, "two of the ranges overlap");
+            return refuse_overlap(&plan->ranges[i - 1], &plan->ranges[i], error);
         }
     }
     return HAUL_OK;
