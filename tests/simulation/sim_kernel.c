@@ -24,7 +24,7 @@ enum thread_state { THREAD_UNUSED, THREAD_READY, THREAD_COND, THREAD_JOIN, THREA
 struct sim_thread {
     enum thread_state state;
     bool ended;
-    uint64_t deadline_ns;
+    uint64_t deadline_ns; /* goes on then; 0: at once; CLOCK_NEVER: when another one lets it */
     uint64_t seen; /* generation */
     struct sim_process *process;
     int fd; /* and where there is to be something */
@@ -92,6 +92,7 @@ static void drop_thread(struct sim_thread *thread)
 {
     sim_fiber_destroy(thread->fiber);
     thread->state = THREAD_UNUSED;
+    thread->deadline_ns = CLOCK_NEVER;
     thread->process->thread_count--;
     while (thread_count > 0 && threads[thread_count - 1].state == THREAD_UNUSED) {
         thread_count--;
@@ -149,39 +150,17 @@ static bool has_news(struct sim_thread *thread)
     return has;
 }
 
-/* When the thread can go on; CLOCK_NEVER: not before another one does something. */
-static uint64_t wakes_at(struct sim_thread *thread)
-{
-    switch (thread->state) {
-    case THREAD_UNUSED:
-        return CLOCK_NEVER;
-    case THREAD_READY:
-        return thread->ended ? CLOCK_NEVER : 0;
-    case THREAD_COND:
-        return thread->deadline_ns;
-    case THREAD_JOIN:
-        return ((const struct sim_thread *)thread->waits_for)->ended ? 0 : CLOCK_NEVER;
-    case THREAD_NEWS:
-        return sim_kernel.now_ns < thread->deadline_ns && has_news(thread) ? 0
-                                                                           : thread->deadline_ns;
-    }
-    return CLOCK_NEVER;
-}
-
-static uint64_t goes_on_at(struct sim_thread *thread)
-{
-    uint64_t at_ns = wakes_at(thread);
-    if (at_ns == CLOCK_NEVER) {
-        return CLOCK_NEVER;
-    }
-    uint64_t paused_ns = thread->process->paused_until_ns;
-    return paused_ns > at_ns ? paused_ns : at_ns;
-}
-
 static uint64_t earliest(uint64_t next_ns)
 {
     for (int i = 0; i < thread_count; i++) {
-        uint64_t at_ns = goes_on_at(&threads[i]);
+        const struct sim_thread *thread = &threads[i];
+        bool has = thread->state == THREAD_NEWS && has_news(&threads[i]);
+        uint64_t at_ns = has ? 0 : thread->deadline_ns;
+        if (at_ns == CLOCK_NEVER) {
+            continue;
+        }
+        uint64_t paused_ns = thread->process->paused_until_ns;
+        at_ns = paused_ns > at_ns ? paused_ns : at_ns;
         next_ns = at_ns < next_ns ? at_ns : next_ns;
     }
     return next_ns;
@@ -194,12 +173,29 @@ static struct sim_thread *choose(void)
     uint32_t count = 0;
     for (int i = 0; i < thread_count; i++) {
         struct sim_thread *thread = &threads[i];
-        if (wakes_at(thread) <= sim_kernel.now_ns &&
-            thread->process->paused_until_ns <= sim_kernel.now_ns) {
+        bool wakes = thread->deadline_ns <= sim_kernel.now_ns ||
+                     (thread->state == THREAD_NEWS && has_news(thread));
+        if (wakes && thread->process->paused_until_ns <= sim_kernel.now_ns) {
             ready[count++] = thread;
         }
     }
     return count == 0 ? NULL : ready[sim_random_below(sim_kernel.random, count)];
+}
+
+static void wake(struct sim_thread *thread)
+{
+    thread->state = THREAD_READY;
+    thread->deadline_ns = 0;
+}
+
+static void note_end(struct sim_thread *ended)
+{
+    ended->deadline_ns = CLOCK_NEVER;
+    for (int i = 0; i < thread_count; i++) {
+        if (threads[i].state == THREAD_JOIN && threads[i].waits_for == ended) {
+            threads[i].deadline_ns = 0;
+        }
+    }
 }
 
 static void run(struct sim_thread *thread)
@@ -211,6 +207,9 @@ static void run(struct sim_thread *thread)
     sim_fiber_run(thread->fiber);
     sim_heap_select(NULL);
     running = NULL;
+    if (thread->ended) {
+        note_end(thread);
+    }
     if (thread->ended && thread->main_entry != NULL) {
         if (process->on_exit != NULL) {
             process->on_exit(process->on_exit_context);
@@ -358,7 +357,7 @@ int __wrap_pthread_cond_signal(pthread_cond_t *condition)
         }
     }
     if (count > 0) {
-        waiting[sim_random_below(sim_kernel.random, count)]->state = THREAD_READY;
+        wake(waiting[sim_random_below(sim_kernel.random, count)]);
     }
     return 0;
 }
@@ -367,7 +366,7 @@ int __wrap_pthread_cond_broadcast(pthread_cond_t *condition)
 {
     for (int i = 0; i < thread_count; i++) {
         if (threads[i].state == THREAD_COND && threads[i].waits_for == condition) {
-            threads[i].state = THREAD_READY;
+            wake(&threads[i]);
         }
     }
     return 0;
