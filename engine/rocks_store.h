@@ -94,7 +94,9 @@ enum haul_status rocks_read_error(const struct rocks_family *family, char *messa
 
 /* The answer of a store that is `lost`. */
 enum haul_status rocks_lost(const struct rocks_store *store, struct haul_error *error);
-/* A family stays where it is while the store is open. Errors: NOT_FOUND. Thread: any. */
+/* A family stays where it is until one is dropped, or the database is made anew. Whoever does that
+ * sees to it that no other thread uses a family: jobs, clearing and comparisons take turns.
+ * Errors: NOT_FOUND. Thread: any. */
 enum haul_status rocks_family(struct rocks_store *store, uint32_t family_id,
                               const struct rocks_family **family,
                               struct haul_error *error) HAUL_MUST_CHECK;
