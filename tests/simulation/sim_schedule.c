@@ -5,6 +5,7 @@
 #include "clock.h"
 #include "sim_gates.h"
 #include "sim_loss.h"
+#include "sim_records.h"
 #include "sim_report.h"
 #include "sim_world.h"
 
@@ -142,6 +143,19 @@ static bool draw_mistake(struct sim_world *world, struct sim_task *task)
     return (task->request.cells & stale) != 0;
 }
 
+/* Cells that came here, and whose source has not said whose they are; it may be lost. */
+static uint32_t cells_in_doubt(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    uint32_t cells = 0;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        bool in_doubt = job->role == JOURNAL_TARGET && job->phase == JOURNAL_PHASE_PREPARED;
+        cells |= in_doubt ? job->cells : 0;
+    }
+    return cells;
+}
+
 static bool draw_task(struct sim_world *world, struct sim_task *task)
 {
     uint32_t source = choose_source(world);
@@ -157,6 +171,7 @@ static bool draw_task(struct sim_world *world, struct sim_task *task)
         task->mistaken = true;
         return true;
     }
+    cells &= sim_loss_is_any(world) ? ~cells_in_doubt(task->source) : UINT32_MAX;
     if (cells == 0) {
         return false;
     }
