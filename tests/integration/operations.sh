@@ -371,6 +371,7 @@ test_t2__written_to_while_prepared__noticed_before_the_decision() {
     one_error 'something else has changed the target.s records since the job began'
     run 0 "$haul" owner --db source
     ! grep -q 'given away' "$work/out" || fail 'the source has given away what the target does not have'
+    ended "$receiver_pid" 6
     receive
     send 0
     ended "$receiver_pid" 0
