@@ -300,6 +300,38 @@ enum haul_status job_journal_read_plan(const struct journal *journal, struct pla
     return status == HAUL_PROTOCOL ? HAUL_CORRUPT : status;
 }
 
+/* --- decision --------------------------------------------------------------------------------- */
+
+bool job_journal_was_decided(const struct journal *journal, bool released)
+{
+    const struct journal_state *state = journal_state(journal);
+    bool decided = state->outcome == JOURNAL_OPEN ? released : state->outcome == JOURNAL_COMMIT;
+    return state->role == JOURNAL_SOURCE && state->phase != JOURNAL_PHASE_DONE && decided;
+}
+
+enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_version,
+                                         uint64_t new_version, struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    const struct journal_record begun = {.type = JOURNAL_SNAPSHOT, .snapshot = state->snapshot};
+    const struct journal_record frozen = {.type = JOURNAL_FROZEN,
+                                          .frozen_sequence = state->snapshot.sequence};
+    enum haul_status status = HAUL_OK;
+    if (state->phase == JOURNAL_PHASE_PLANNED) {
+        status = journal_append(journal, &begun, false, error);
+    }
+    if (status == HAUL_OK && state->phase != JOURNAL_PHASE_FROZEN) {
+        status = journal_append(journal, &frozen, false, error);
+    }
+    const struct journal_record decision = {
+        .type = JOURNAL_DECISION,
+        .decision = {.commit = true,
+                     .old_version = old_version,
+                     .new_version = new_version > old_version ? new_version : old_version + 1,
+                     .epoch = state->snapshot_count}};
+    return status == HAUL_OK ? journal_append(journal, &decision, true, error) : status;
+}
+
 /* --- positions -------------------------------------------------------------------------------- */
 
 static struct journal_position position_of(const struct stream_position *from)

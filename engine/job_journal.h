@@ -82,6 +82,16 @@ enum haul_status job_journal_plan(struct journal *journal, const struct plan *pl
 enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Was the hand-over decided? Only a source decides. `released`: the ownership record says that the
+ * job has moved its ranges. Either record may have been set back to before the decision, and the
+ * other one knows; a job that is over was decided no more. */
+bool job_journal_was_decided(const struct journal *journal, bool released);
+/* The ownership record says so, and the journal is older: what is missing up to DECISION, durably.
+ * Errors: those of journal_append. */
+enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_version,
+                                         uint64_t new_version,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+
 /* POSITION and DELTA records, durably. The store is durable up to them. A full journal (LIMIT) goes
  * without positions inside streams and without deltas, so that a resume repeats more, but never
  * without a finished stream. */

@@ -83,11 +83,8 @@ static bool covers_plan(const struct haul_owner_selection *selection, const stru
 /* The hand-over was decided, by either record. */
 static bool was_decided(const struct journal *journal, const struct ownership *ownership)
 {
-    const struct journal_state *state = journal_state(journal);
-    bool open = state->phase == JOURNAL_PHASE_COMMITTED || state->phase == JOURNAL_PHASE_RELEASED;
-    return state->role == JOURNAL_SOURCE &&
-           (open || (state->phase == JOURNAL_PHASE_FROZEN &&
-                     ownership_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE) != NULL));
+    return job_journal_was_decided(
+        journal, ownership_has_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE));
 }
 
 static enum haul_status mark(struct journal *journal, enum journal_type type,
@@ -97,22 +94,31 @@ static enum haul_status mark(struct journal *journal, enum journal_type type,
     return journal_append(journal, &record, true, error);
 }
 
-enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
-                                   struct haul_error *error)
+/* The versions are the job's, as far as the history goes back. */
+static enum haul_status catch_up(struct journal *journal, const struct ownership *ownership,
+                                 struct haul_error *error)
 {
     const struct ownership_job *moved =
         ownership_moved(ownership, journal_job_id(journal), OWNERSHIP_GAVE);
+    struct plan plan;
+    if (moved != NULL) {
+        return job_journal_decide_late(journal, moved->old_version, moved->new_version, error);
+    }
+    enum haul_status status = job_journal_read_plan(journal, &plan, error);
+    if (status == HAUL_OK) {
+        status = job_journal_decide_late(journal, plan.old_version, plan.new_version, error);
+        plan_fini(&plan);
+    }
+    return status;
+}
+
+enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
+                                   struct haul_error *error)
+{
+    bool decided = was_decided(journal, ownership);
     enum haul_status status = HAUL_OK;
-    if (journal_state(journal)->phase == JOURNAL_PHASE_FROZEN && moved != NULL) {
-        const struct journal_record decision = {
-            .type = JOURNAL_DECISION,
-            .decision = {.commit = true,
-                         .old_version = moved->old_version,
-                         .new_version = moved->new_version > moved->old_version
-                                            ? moved->new_version
-                                            : moved->old_version + 1,
-                         .epoch = journal_state(journal)->snapshot_count}};
-        status = journal_append(journal, &decision, true, error);
+    if (decided && journal_state(journal)->outcome == JOURNAL_OPEN) {
+        status = catch_up(journal, ownership, error);
     }
     if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED) {
         status = mark(journal, JOURNAL_RELEASED, error);
@@ -403,8 +409,8 @@ struct rebuilding {
     const char *directory;
 };
 
-/* Whose the ranges are by one journal. A source that was FROZEN may have decided, which only the
- * record told: its ranges count as handed over, by no job, so that nobody takes it for decided. */
+/* Whose the ranges are by one journal. A source in doubt may have decided, which only the record
+ * told: its ranges count as handed over, by no job, so that nobody takes it for decided. */
 static enum haul_status put_plan(struct ownership *ownership, const struct journal *journal,
                                  const struct plan *plan)
 {
@@ -456,8 +462,9 @@ static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
     }
     const struct journal_state *state = journal_state(journal);
     bool commit = state->outcome == JOURNAL_COMMIT;
-    bool in_doubt = state->role == JOURNAL_SOURCE && state->phase == JOURNAL_PHASE_FROZEN;
-    if (decided ? commit : in_doubt && !commit) {
+    bool in_doubt =
+        state->role == JOURNAL_SOURCE && journal_state_claim(state) == JOURNAL_IN_DOUBT;
+    if (decided ? commit : in_doubt) {
         status = job_journal_read_plan(journal, &plan, error);
         if (status == HAUL_OK) {
             status = put_plan(ownership, journal, &plan);

@@ -71,6 +71,13 @@ enum haul_status owner_look_origin(const struct instance_place *given, struct in
 
 /* --- forget ----------------------------------------------------------------------------------- */
 
+/* Nobody knows yet whether it was decided; or it was, and the other side has not heard it. */
+static bool is_in_doubt(const struct journal_state *state)
+{
+    return journal_state_claim(state) == JOURNAL_IN_DOUBT ||
+           (state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE);
+}
+
 /* Errors: UNCONFIRMED. */
 static enum haul_status check_one_forgotten(const struct file_calls *calls, const char *directory,
                                             const struct journal_entry *entry,
@@ -79,19 +86,17 @@ static enum haul_status check_one_forgotten(const struct file_calls *calls, cons
     struct journal *journal = NULL;
     struct haul_error ignored;
     enum haul_status status = owner_open_journal(calls, directory, entry, true, &journal, &ignored);
-    enum journal_phase phase =
-        status == HAUL_OK ? journal_state(journal)->phase : JOURNAL_PHASE_PREPARED;
+    bool in_doubt = status != HAUL_OK || is_in_doubt(journal_state(journal));
+    const char *phase = status == HAUL_OK ? journal_phase_name(journal_state(journal)->phase)
+                                          : "its journal is damaged";
     journal_close(journal);
-    bool in_doubt = phase == JOURNAL_PHASE_PREPARED || phase == JOURNAL_PHASE_FROZEN ||
-                    phase == JOURNAL_PHASE_COMMITTED || phase == JOURNAL_PHASE_RELEASED;
     if (status == HAUL_NOT_FOUND || !in_doubt) {
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
                    "a %s job of this database is in doubt (%s): this database and another one may "
                    "own the same keys from then on",
-                   entry->role == JOURNAL_SOURCE ? "source" : "target",
-                   status == HAUL_OK ? journal_phase_name(phase) : "its journal is damaged");
+                   entry->role == JOURNAL_SOURCE ? "source" : "target", phase);
     haul_error_hint(error, "for a copy that nobody serves from: --accept-two-owners");
     return HAUL_UNCONFIRMED;
 }
@@ -253,7 +258,7 @@ static enum haul_status mark_restored(struct journal *journal, struct haul_error
 {
     const struct journal_state *state = journal_state(journal);
     bool may_be_older = state->role == JOURNAL_SOURCE && state->outcome == JOURNAL_OPEN &&
-                        state->phase != JOURNAL_PHASE_NEW && state->peer[0] != '\0';
+                        state->phase != JOURNAL_PHASE_NEW;
     return may_be_older && !state->restored
                ? job_journal_mark(journal, JOURNAL_RESTORED, true, error)
                : HAUL_OK;

@@ -235,3 +235,11 @@ const struct ownership_job *ownership_moved(const struct ownership *ownership,
     }
     return NULL;
 }
+
+bool ownership_has_moved(const struct ownership *ownership,
+                         const uint8_t id[OWNERSHIP_JOB_ID_BYTES], enum ownership_act act)
+{
+    return ownership_moved(ownership, id, act) != NULL ||
+           ownership_names(ownership, id,
+                           act == OWNERSHIP_GAVE ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED);
+}

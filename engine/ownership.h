@@ -115,6 +115,9 @@ const struct ownership_job *ownership_moved(const struct ownership *ownership,
 /* Does a part of the map name the job? A history that is full may have lost it. */
 bool ownership_names(const struct ownership *ownership, const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
                      enum ownership_state state);
+/* Has the job moved its ranges, by the history or by the map? */
+bool ownership_has_moved(const struct ownership *ownership,
+                         const uint8_t id[OWNERSHIP_JOB_ID_BYTES], enum ownership_act act);
 /* "": not known. */
 const char *ownership_peer_name(const struct ownership *ownership, uint32_t index);
 

@@ -51,8 +51,10 @@ static void call_bind(void *context, struct haul_error *error)
     struct source_calls *calls = context;
     struct source_job *job = calls->job;
     const struct source_peer *peer = &calls->bound;
-    error->status = source_record_bind(&job->record, peer->identity, &job->plan, error);
-    if (error->status == HAUL_OK && peer->owns && source_record_is_undecided(&job->record)) {
+    bool yields = peer->owns && source_record_is_undecided(&job->record);
+    error->status = yields ? source_record_meet(&job->record, peer->identity, error)
+                           : source_record_bind(&job->record, peer->identity, &job->plan, error);
+    if (error->status == HAUL_OK && yields) {
         error->status = source_job_yield(job, &peer->version, error);
     } else if (error->status == HAUL_OK && job->record.asks) {
         error->status = source_record_nothing_in_doubt(&job->record, error);

@@ -47,12 +47,14 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
                                              struct haul_error *error)
 {
-    const struct journal_state *state = journal_state(journal);
+    bool released = false;
     uint64_t ignored = 0;
-    *decided = state->outcome == JOURNAL_COMMIT && state->phase != JOURNAL_PHASE_DONE;
-    return state->outcome == JOURNAL_OPEN
-               ? version_record_released(store, journal_job_id(journal), decided, &ignored, error)
-               : HAUL_OK;
+    enum haul_status status =
+        journal_state(journal)->outcome == JOURNAL_OPEN
+            ? version_record_released(store, journal_job_id(journal), &released, &ignored, error)
+            : HAUL_OK;
+    *decided = job_journal_was_decided(journal, released);
+    return status;
 }
 
 /* Those that were decided into a list of their own. */
@@ -116,8 +118,8 @@ enum haul_status source_earlier_restored(const struct journal *journal, struct h
     haul_error_set(
         error, HAUL_UNCONFIRMED, NULL, 0,
         "this database was restored or set back while the job was open: it may have been "
-        "decided since, and then database %s owns the ranges, too",
-        state->peer);
+        "decided since, and then %s%s owns the ranges, too",
+        state->peer[0] == '\0' ? "the receiver" : "database ", state->peer);
     haul_error_hint(error,
                     "`haul resolve --db DIR --to %s` asks that one; it is lost for good: `haul "
                     "cancel --db DIR --accept-two-owners`",
@@ -163,7 +165,7 @@ void source_earlier_abort_overtaken(struct source_earlier *earlier)
     for (size_t i = 0; i < earlier->left_over.count; i++) {
         struct journal *journal = earlier->left_over.journals[i];
         struct haul_error error = {.status = HAUL_OK};
-        if (source_earlier_is_overtaken(earlier, journal) &&
+        if (!journal_state(journal)->restored && source_earlier_is_overtaken(earlier, journal) &&
             source_earlier_abort(journal, HAUL_CANCELLED, "its range was handed over", &error) !=
                 HAUL_OK) {
             log_stays(earlier, &error);
@@ -234,25 +236,49 @@ size_t source_earlier_count_apart(const struct source_earlier *earlier, const st
     return count;
 }
 
+bool source_earlier_is_of_nobody(const struct journal *journal)
+{
+    const struct journal_state *state = journal_state(journal);
+    return state->restored && state->outcome == JOURNAL_OPEN && state->peer[0] == '\0';
+}
+
+/* The job goes to `identity`, as far as its journal tells. */
+static bool is_of(const struct journal *journal, const char *identity)
+{
+    return job_journal_is_bound_to(journal, identity) && !source_earlier_is_of_nobody(journal);
+}
+
+/* Nothing is given up before it is known that everything may be. Errors: UNCONFIRMED. */
+static enum haul_status check_restored(const struct source_earlier *earlier, const char *identity,
+                                       const struct plan *plan, struct haul_error *error)
+{
+    for (size_t i = 0; plan != NULL && i < earlier->left_over.count; i++) {
+        const struct journal *journal = earlier->left_over.journals[i];
+        if (journal_state(journal)->restored && !is_of(journal, identity) &&
+            (meets_or(journal, plan, true) || source_earlier_is_overtaken(earlier, journal))) {
+            return source_earlier_restored(journal, error);
+        }
+    }
+    return HAUL_OK;
+}
+
 /* A job that can go on, at a moment when another one goes to `identity`: it still can when that one
  * moves something else. */
 static enum haul_status bind_one(struct source_earlier *earlier, struct journal *journal,
                                  const char *identity, const struct plan *plan,
                                  struct haul_error *error)
 {
-    if (job_journal_is_bound_to(journal, identity)) {
+    if (is_of(journal, identity)) {
         if (plan == NULL || ends_with(earlier, journal, plan)) {
             tell(earlier, journal_job_id(journal));
         }
         return HAUL_OK;
     }
-    if (plan == NULL || !(meets(journal, plan) || source_earlier_is_overtaken(earlier, journal))) {
-        return HAUL_OK;
-    }
-    return journal_state(journal)->restored
-               ? source_earlier_restored(journal, error)
-               : source_earlier_abort(journal, HAUL_CANCELLED,
-                                      "another job took its range to another target", error);
+    bool ends = plan != NULL && !journal_state(journal)->restored &&
+                (meets(journal, plan) || source_earlier_is_overtaken(earlier, journal));
+    return ends ? source_earlier_abort(journal, HAUL_CANCELLED,
+                                       "another job took its range to another target", error)
+                : HAUL_OK;
 }
 
 enum haul_status source_earlier_bind(struct source_earlier *earlier, const char *identity,
@@ -260,7 +286,7 @@ enum haul_status source_earlier_bind(struct source_earlier *earlier, const char 
 {
     const struct job_journals *left = &earlier->left_over;
     size_t most = left->count + left->aborted_count;
-    enum haul_status status = HAUL_OK;
+    enum haul_status status = check_restored(earlier, identity, plan, error);
     free(earlier->told);
     earlier->told_count = 0;
     earlier->told = calloc(most + 1, HAUL_JOB_BYTES);

@@ -52,6 +52,9 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
 /* The job may have been decided before this database was restored: it is not given up. Returns
  * UNCONFIRMED, and names the risk. */
 enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error);
+/* So was it, and its journal is of before it met its target: nobody knows which database may own
+ * the ranges. */
+bool source_earlier_is_of_nobody(const struct journal *journal);
 /* Write ABORTED, and UNFROZEN where it is due: nothing of the job was decided. */
 enum haul_status source_earlier_abort(struct journal *journal, enum haul_status reason,
                                       const char *text, struct haul_error *error) HAUL_MUST_CHECK;

@@ -588,6 +588,7 @@ static void run_source(struct haul_migration *migration)
                                    .kept = figures.kept,
                                    .peer_knows = figures.peer_knows};
     source_record_end(&source->job.record, &ending);
+    source->base.result.status = source->base.result.error.status;
 }
 
 /* --- setting up ------------------------------------------------------------------------------- */

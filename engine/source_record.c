@@ -65,10 +65,12 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
                                          error);
         plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
     }
-    if (status == HAUL_OK && state->phase != JOURNAL_PHASE_FROZEN) {
-        status = source_record_frozen(record, error); /* set back to before it */
+    if (status == HAUL_OK) {
+        status = job_journal_decide_late(record->journal, plan->old_version, plan->new_version,
+                                         error);
+        record->epoch = state->snapshot_count;
     }
-    return status == HAUL_OK ? append_decision(record, plan, true, error) : status;
+    return status;
 }
 
 /* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
@@ -165,6 +167,9 @@ static enum haul_status bind_journal(struct source_record *record, struct haul_e
     if (record->peer[0] == '\0' && !record->peer_differs) {
         return HAUL_OK; /* a store without an identity: nothing to be bound to */
     }
+    if (source_earlier_is_of_nobody(record->journal)) {
+        return source_earlier_restored(record->journal, error);
+    }
     if (record->peer_differs || phase == JOURNAL_PHASE_PLANNED || phase == JOURNAL_PHASE_COPYING) {
         status = job_journal_bind(record->journal, record->peer, record->source->to, error);
     }
@@ -172,6 +177,16 @@ static enum haul_status bind_journal(struct source_record *record, struct haul_e
         haul_error_hint(error, "give the address of that one, or end the job with `haul cancel`");
     }
     return status;
+}
+
+enum haul_status source_record_meet(struct source_record *record, const char *identity,
+                                    struct haul_error *error)
+{
+    (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
+    record->has_met = true;
+    record->peer_differs =
+        record->journal != NULL && !job_journal_is_bound_to(record->journal, record->peer);
+    return record->peer_differs ? bind_journal(record, error) : HAUL_OK; /* which says so */
 }
 
 /* Only to tell, and this is not the one to be told. */
@@ -191,9 +206,10 @@ static enum haul_status nothing_to_tell(const struct source_record *record,
 enum haul_status source_record_bind(struct source_record *record, const char *identity,
                                     const struct plan *plan, struct haul_error *error)
 {
-    (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
-    record->has_met = true;
-    enum haul_status status = record->journal == NULL ? HAUL_OK : bind_journal(record, error);
+    enum haul_status status = source_record_meet(record, identity, error);
+    if (status == HAUL_OK && record->journal != NULL) {
+        status = bind_journal(record, error);
+    }
     bool resolves = record->source->resolve;
     if (status == HAUL_OK) {
         status = source_earlier_bind(&record->earlier, identity, resolves ? NULL : plan, error);
@@ -533,6 +549,9 @@ static enum haul_status yield_journal(struct source_record *record, uint64_t new
 enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
                                           struct haul_error *error)
 {
+    if (record->yielded) {
+        return HAUL_OK; /* for an earlier Welcome */
+    }
     enum haul_status status =
         source_earlier_take(&record->earlier, record->job, &record->journal, error);
     if (status != HAUL_OK) {
@@ -593,6 +612,13 @@ void source_record_end(struct source_record *record, const struct source_ending 
     bool stranger = record->peer_differs ||
                     (record->continued && !record->has_met && outcome != HAUL_CANCELLED);
     if (record->journal == NULL || stands || stranger) {
+        return;
+    }
+    /* Its target was not asked yet: whatever ends this attempt, the job may have been decided. */
+    if (outcome != HAUL_OK && journal_state(record->journal)->restored) {
+        if (outcome == HAUL_CANCELLED) {
+            (void)!source_earlier_restored(record->journal, ending->outcome);
+        }
         return;
     }
     if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {

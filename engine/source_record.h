@@ -69,6 +69,10 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
 enum haul_status source_record_bind(struct source_record *record, const char *identity,
                                     const struct plan *plan,
                                     struct haul_error *error) HAUL_MUST_CHECK;
+/* The same of a target that owns by this very job. Nothing is recorded: until the decision is, the
+ * journal says what it says. Errors: MISMATCH. */
+enum haul_status source_record_meet(struct source_record *record, const char *identity,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The target has accepted the plan, and has nothing left of the jobs that it was told of. */
 enum haul_status source_record_accepted(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;
@@ -111,7 +115,7 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 struct source_ending {
-    const struct haul_error *outcome;
+    struct haul_error *outcome; /* in: how it ended; out: why a job that may not end was kept */
     bool was_accepted; /* the target took Hello: it may have a record of the job */
     bool kept;         /* and keeps it, whatever the outcome is */
     bool peer_knows;   /* and knows that it is over */

@@ -213,13 +213,12 @@ static enum haul_status find_moved(struct haul_store *store, const uint8_t job[H
                                    struct haul_error *error)
 {
     struct ownership ownership;
-    enum ownership_state state = act == OWNERSHIP_GAVE ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
     enum haul_status status = read_file(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
     const struct ownership_job *found = ownership_moved(&ownership, job, act);
-    *moved = found != NULL || ownership_names(&ownership, job, state);
+    *moved = ownership_has_moved(&ownership, job, act);
     *new_version = found == NULL ? 0 : found->new_version;
     ownership_fini(&ownership);
     return HAUL_OK;

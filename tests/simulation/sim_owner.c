@@ -221,8 +221,7 @@ uint32_t sim_owner_rebuild_risk(struct sim_host *host)
     uint32_t cells = host->base & ~sim_truth_owned(host->truth, host);
     for (uint32_t i = 0; i < records->job_count; i++) {
         const struct sim_job_record *job = &records->jobs[i];
-        bool frozen = job->role == JOURNAL_SOURCE && job->phase == JOURNAL_PHASE_FROZEN;
-        cells |= frozen ? job->cells : 0;
+        cells |= job->role == JOURNAL_SOURCE && job->in_doubt ? job->cells : 0;
     }
     return cells;
 }

@@ -86,6 +86,7 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     struct plan plan;
     job->readable = true;
     job->phase = state->phase;
+    job->in_doubt = journal_state_claim(state) == JOURNAL_IN_DOUBT;
     job->decided = state->outcome == JOURNAL_COMMIT;
     job->new_version =
         job->role == JOURNAL_SOURCE ? state->decision.new_version : state->committed.new_version;

@@ -18,6 +18,7 @@ struct sim_job_record {
     enum journal_phase phase;
     uint64_t state; /* of its file, when it was read */
     bool readable;
+    bool in_doubt;  /* its journal alone does not tell who owns */
     bool decided;   /* the journal says so */
     bool released;  /* the ownership file does */
     bool committed; /* source: decided to commit, by either record. Target: owns */

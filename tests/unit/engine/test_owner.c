@@ -248,7 +248,7 @@ static void test_owner_reclaim__a_source_runs__busy_when_it_meets_a_piece(void)
     for (int meets = 0; meets < 2; meets++) {
         start();
         struct journal *journal = make_journal(JOURNAL_SOURCE, meets == 1 ? "b5" : "c", "d");
-        move(VERSION_RELEASED, "b", "c");
+        move_as(other_job, VERSION_RELEASED, "b", "c");
         check_status(haul_owner_reclaim(fixture.path, &everything, true, &error),
                      meets == 1 ? HAUL_BUSY : HAUL_OK);
         check_equal(state_of("b", "c"), meets == 1 ? HAUL_OWNER_RELEASED : HAUL_OWNER_OWN);

@@ -241,6 +241,31 @@ static void test_source_calls_bind__owns_already__yielded(void)
     finish();
 }
 
+enum { SWEEP_CALLS_MAX = 64 };
+
+/* As long as the decision is not recorded, the journal says that somebody has to be asked. */
+static void test_source_calls_bind__owns_and_that_cannot_be_recorded__still_restored(void)
+{
+    unsigned failures = 0;
+    for (unsigned call = 1; call < SWEEP_CALLS_MAX; call++) {
+        start();
+        welcome("t/1", false);
+        check_equal(next(), SOURCE_CALLS_EVENT);
+        check_status(job_journal_mark(job.record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+        fake_disk_fail(&failing.disk, call, true);
+        welcome("t/1", true);
+        check_equal(next(), SOURCE_CALLS_EVENT);
+        fake_disk_fail(&failing.disk, 0, false);
+        const struct journal_state *state = journal_state(job.record.journal);
+        bool recorded = event.error.status == HAUL_OK || state->outcome == JOURNAL_COMMIT;
+        check(recorded || journal_state_claim(state) == JOURNAL_IN_DOUBT);
+        check(recorded || state->restored);
+        failures += event.error.status != HAUL_OK;
+        finish();
+    }
+    check(failures > 3 && failures < SWEEP_CALLS_MAX - 1);
+}
+
 static void test_source_calls_bind__identity_with_a_nul__nobody_in_particular(void)
 {
     haul_control_Welcome from = {.job_phase = JOB_UNKNOWN};
@@ -315,6 +340,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_calls_bind__welcomed__bound_and_told_of_the_other_job),
     CHECK_TEST(test_source_calls_bind__welcomed_again_meanwhile__the_last_one_counts),
     CHECK_TEST(test_source_calls_bind__owns_already__yielded),
+    CHECK_TEST(test_source_calls_bind__owns_and_that_cannot_be_recorded__still_restored),
     CHECK_TEST(test_source_calls_bind__identity_with_a_nul__nobody_in_particular),
     CHECK_TEST(test_source_calls_accepted__told__the_other_job_is_gone),
     CHECK_TEST(test_source_calls_decide__frozen__decided_and_released_in_their_turn),

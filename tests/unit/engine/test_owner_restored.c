@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_owner_restored.c — an operator's commands on a source whose journal is older than what was
+ * decided: the database was restored, or set back. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/job.h"
+#include "haul/owner.h"
+#include "job_journal.h"
+#include "rocks_fixture.h"
+#include "source_record.h"
+#include "version_record.h"
+
+static const uint8_t id[HAUL_JOB_BYTES] = {3};
+static const struct haul_owner_selection everything;
+static struct rocks_fixture fixture;
+static struct haul_source_options options;
+static struct haul_error error;
+
+/* A source's job of k to l that copies, bound to a target. */
+static void start(bool restored)
+{
+    static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
+                                            .end = {(const uint8_t *)"l", 1}};
+    struct source_record record;
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    options =
+        (struct haul_source_options){.store = fixture.store, .ranges = &range, .range_count = 1};
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    source_record_init(&record, &options);
+    memcpy(record.job, id, sizeof(id));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(record.journal, "the target", "host:1", &error), HAUL_OK);
+    if (restored) {
+        check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+    }
+    source_record_fini(&record);
+    plan_fini(&plan);
+}
+
+static size_t job_count(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 99;
+    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+/* The record of the hand-over is there: only the journal is older. */
+static void give_away(void)
+{
+    struct plan plan;
+    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = id,
+                                      .peer = "the target",
+                                      .plan = &plan,
+                                      .new_version = 5,
+                                      .epoch = 1};
+    check_status(version_record_move(fixture.store, &options.hooks, &move, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+static enum haul_owner_state state_of_all(void)
+{
+    struct haul_owner *owner = NULL;
+    check_status(haul_owner_of_store(fixture.store, &owner, &error), HAUL_OK);
+    enum haul_owner_state state = haul_owner_state_of(owner, "default", &options.ranges[0]);
+    haul_owner_free(owner);
+    return state;
+}
+
+static void test_owner_forget__job_of_a_restored_source__asked_first(void)
+{
+    start(true);
+    check_error(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
+    check(strstr(error.text, "in doubt (COPYING)") != NULL);
+    check_equal(job_count(), 1);
+    check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    rocks_fixture_close(&fixture);
+    start(false);
+    check_status(haul_owner_forget(fixture.path, false, &error), HAUL_OK);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_owner_rebuild__job_of_a_restored_source__its_ranges_are_not_ours(void)
+{
+    static const bool restored[] = {false, true};
+    for (size_t i = 0; i < CHECK_COUNT(restored); i++) {
+        char path[600];
+        start(restored[i]);
+        (void)snprintf(path, sizeof(path), "%s/haul/ownership", fixture.path);
+        FILE *file = fopen(path, "w");
+        check_or_stop(file != NULL && fputs("rotten", file) >= 0 && fclose(file) == 0);
+        check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
+        check_equal(state_of_all(), restored[i] ? HAUL_OWNER_RELEASED : HAUL_OWNER_OWN);
+        rocks_fixture_close(&fixture);
+    }
+}
+
+static void test_job_end_decided__journal_is_older_than_the_record__ended(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 0;
+    start(false);
+    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
+    check_or_stop(count == 1);
+    check_status(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_INVALID);
+    give_away();
+    check_status(haul_job_end_decided(fixture.store, &jobs[0], false, &error), HAUL_UNCONFIRMED);
+    check_status(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(state_of_all(), HAUL_OWNER_RELEASED);
+    free(jobs);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_owner_reclaim__journal_is_older_than_the_record__the_job_ends(void)
+{
+    start(false);
+    give_away();
+    check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
+    check_equal(job_count(), 0);
+    check_equal(state_of_all(), HAUL_OWNER_OWN);
+    rocks_fixture_close(&fixture);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_owner_forget__job_of_a_restored_source__asked_first),
+    CHECK_TEST(test_owner_rebuild__job_of_a_restored_source__its_ranges_are_not_ours),
+    CHECK_TEST(test_job_end_decided__journal_is_older_than_the_record__ended),
+    CHECK_TEST(test_owner_reclaim__journal_is_older_than_the_record__the_job_ends),
+};
+CHECK_MAIN("owner_restored", tests)
