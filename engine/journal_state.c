@@ -222,7 +222,9 @@ static bool may_name_peer(const struct journal_state *state, const struct journa
 {
     size_t size = strlen(state->peer);
     bool same = size == peer->identity.size && memcmp(state->peer, peer->identity.data, size) == 0;
-    return (state->phase == JOURNAL_PHASE_NEW || is_moving(state)) && (size == 0 || same);
+    bool open = state->phase == JOURNAL_PHASE_NEW || is_moving(state) ||
+                state->phase == JOURNAL_PHASE_FROZEN;
+    return open && (size == 0 || same);
 }
 
 static bool may_follow(const struct journal_state *state, const struct journal_record *record)

@@ -57,6 +57,9 @@ enum job_phase {
     JOB_COMMITTED = 3, /* it is done */
 };
 
+/* In Hello, of a source that makes no attempt: it only tells and asks. */
+#define MESSAGE_EPOCH_NONE UINT64_MAX
+
 struct message {
     enum message_type type;
     union {

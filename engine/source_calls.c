@@ -46,20 +46,39 @@ static void call_released(void *context, struct haul_error *error)
     error->status = source_job_released(calls->job, error);
 }
 
+/* resolve, and nothing is decided here: the target owns by the job that Hello has named, or by
+ * another one, or has to be told which are over. */
+static enum haul_status settle_left(struct source_calls *calls, struct haul_error *error)
+{
+    const struct source_peer *peer = &calls->bound;
+    struct source_record *record = &calls->job->record;
+    enum haul_status status = source_record_meet(record, peer->identity, peer->returned, error);
+    if (status == HAUL_OK && peer->owns && source_record_is_met(record)) {
+        return source_job_yield(calls->job, &peer->version, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_record_not_owned(record, error);
+    }
+    calls->asks_again = status == HAUL_OK && source_record_ask_next(record);
+    return status == HAUL_OK && !calls->asks_again ? source_record_tell(record, error) : status;
+}
+
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
     struct source_job *job = calls->job;
     const struct source_peer *peer = &calls->bound;
+    calls->asks_again = false;
+    if (job->record.only_tells) {
+        error->status = settle_left(calls, error);
+        return;
+    }
     bool yields = peer->owns && source_record_is_undecided(&job->record);
-    error->status = yields ? source_record_meet(&job->record, peer->identity, error)
+    error->status = yields ? source_record_meet(&job->record, peer->identity, peer->returned, error)
                            : source_record_bind(&job->record, peer->identity, &job->plan, error);
-    if (error->status == HAUL_OK && yields) {
-        error->status = source_job_yield(job, &peer->version, error);
-    } else if (error->status == HAUL_OK && job->record.asks) {
-        error->status = source_record_nothing_in_doubt(&job->record, error);
-    } else if (error->status == HAUL_OK) {
-        error->status = source_job_check_again(job, error);
+    if (error->status == HAUL_OK) {
+        error->status = yields ? source_job_yield(job, &peer->version, error)
+                               : source_job_check_again(job, error);
     }
 }
 
@@ -90,6 +109,8 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     peer->version = (struct version_claim){.version = welcome->config_version,
                                            .authoritative = welcome->config_version_known};
     peer->owns = welcome->job_phase == JOB_COMMITTED;
+    bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release says more */
+    peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
 }
 
@@ -138,7 +159,10 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
         submit_bind(calls);
         return SOURCE_CALLS_TIDIED;
     }
-    const struct source_earlier *earlier = &calls->job->record.earlier;
+    const struct source_record *record = &calls->job->record;
+    const struct source_earlier *earlier = &record->earlier;
+    event->next_job = calls->asks_again ? record->job : NULL;
+    event->next_epoch = record->epoch;
     event->type = SOURCE_EVENT_BOUND;
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
     return SOURCE_CALLS_EVENT;

@@ -17,7 +17,8 @@
 struct source_peer {
     char identity[HAUL_IDENTITY_BYTES_MAX];
     struct version_claim version;
-    bool owns; /* the ranges, by this very job */
+    bool owns;                    /* the ranges, by this very job */
+    enum version_return returned; /* or did, until it gave them back */
 };
 
 struct source_calls {
@@ -32,6 +33,7 @@ struct source_calls {
     struct call released;
     struct source_peer welcomed; /* by this database, at last */
     struct source_peer bound;    /* the one that bind is for; the call worker's */
+    bool asks_again;             /* bind has found another job that a Hello is to name */
     bool bind_again;             /* bind was under way for an earlier Welcome */
     uint64_t decide_until_ns;
     /* The call worker's while a freeze or an unfreeze runs. */

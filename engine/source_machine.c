@@ -141,6 +141,16 @@ void source_go_retry(struct source_session *session, const struct haul_error *lo
     source_enter(session, SOURCE_RETRYING, retry_limit_next_ns(&session->retry, now_ns));
 }
 
+void source_ask_next(struct source_session *session, const struct source_event *event)
+{
+    memcpy(session->options.job, event->next_job, HAUL_JOB_BYTES);
+    session->options.epoch = event->next_epoch;
+    session->channel_up = false;
+    (void)source_push(session, SOURCE_ACTION_DISCONNECT);
+    (void)source_push(session, SOURCE_ACTION_CONNECT);
+    source_enter(session, SOURCE_CONNECTING, CLOCK_NEVER);
+}
+
 void source_leave_in_doubt(struct source_session *session, const char *why)
 {
     haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
@@ -160,6 +170,9 @@ void source_leave_owned(struct source_session *session, const struct haul_error 
         haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s, and yields them again", text);
         haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; what was "
                                  "written here since then is not at the target");
+    } else if (error->status == HAUL_FENCED) { /* which says it all */
+        *outcome = *error;
+        outcome->status = HAUL_IN_DOUBT;
     } else {
         haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; that cannot be recorded: %s", text,
                        error->text);

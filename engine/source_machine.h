@@ -78,6 +78,8 @@ void source_abort_with(struct source_session *session, enum haul_status status, 
 void source_end_kept(struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns);
 /* The decision stands, and the target has not confirmed it: end with IN_DOUBT. */
+/* Hello once more, on a connection of its own: it names another job. */
+void source_ask_next(struct source_session *session, const struct source_event *event);
 void source_leave_in_doubt(struct source_session *session, const char *why);
 /* Only our decision makes a target own: it was made, and this database knows of it no more.
  * `error`: of recording it again. */

@@ -520,8 +520,10 @@ static void fill_result(struct source_migration *source)
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;
-    result->told_count = source->job.record.only_tells && result->status == HAUL_OK
-                             ? (uint32_t)source->job.record.earlier.told_count
+    const struct source_record *record = &source->job.record;
+    memcpy(result->job, record->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
+    result->told_count = record->only_tells && result->status == HAUL_OK
+                             ? (uint32_t)record->earlier.told_count + record->came_back
                              : 0;
     note_warning(source, figures.warning, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "instance.h"
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "version_record.h"
@@ -73,6 +74,79 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     return status;
 }
 
+/* --- jobs that `resolve` may ask about -------------------------------------------------------- */
+
+/* One that is left, and was not decided here. */
+struct left_job {
+    const uint8_t *id;
+    const char *peer;
+    const char *peer_address;
+    uint64_t epoch;
+    struct journal *journal; /* NULL: it was given up by an earlier process */
+    bool over;
+};
+
+/* Number `index` of them, those that were given up first. False: there are not so many. */
+static bool left_at(const struct source_record *record, size_t index, struct left_job *left)
+{
+    const struct job_journals *all = &record->earlier.left_over;
+    if (index < all->aborted_count) {
+        const struct job_left *aborted = &all->aborted[index];
+        *left = (struct left_job){.id = aborted->id,
+                                  .peer = aborted->peer,
+                                  .peer_address = aborted->peer_address,
+                                  .epoch = aborted->epoch,
+                                  .over = true};
+        return true;
+    }
+    index -= all->aborted_count;
+    if (index >= all->count) {
+        return false;
+    }
+    struct journal *journal = all->journals[index];
+    const struct journal_state *state = journal_state(journal);
+    *left = (struct left_job){.id = journal_job_id(journal),
+                              .peer = state->peer,
+                              .peer_address = state->peer_address,
+                              .epoch = state->snapshot_count,
+                              .journal = journal,
+                              .over = state->phase == JOURNAL_PHASE_ABORTED};
+    return true;
+}
+
+/* May its target own by it? One that was never met owns nothing, unless the journal is older. */
+static bool may_be_owned(const struct left_job *left)
+{
+    return left->over || left->peer[0] != '\0' ||
+           (left->journal != NULL && journal_state(left->journal)->restored);
+}
+
+static bool is_job_of(const struct left_job *left, const char *identity)
+{
+    return left->peer[0] == '\0' || instance_is(left->peer, identity);
+}
+
+static bool find_job(const struct source_record *record, struct left_job *left)
+{
+    for (size_t i = 0; left_at(record, i, left); i++) {
+        if (memcmp(left->id, record->job, HAUL_JOB_BYTES) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void take_left(struct source_record *record, const struct left_job *left)
+{
+    memcpy(record->job, left->id, HAUL_JOB_BYTES);
+    if (!record->only_tells) {
+        memcpy(record->first_job, left->id, HAUL_JOB_BYTES);
+    }
+    record->only_tells = true;
+    record->asks = !left->over;
+    record->epoch = left->epoch == 0 ? 1 : left->epoch;
+}
+
 /* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
 static enum haul_status nothing_in_doubt(const struct job_journals *left, struct haul_error *error)
 {
@@ -87,60 +161,22 @@ static enum haul_status nothing_in_doubt(const struct job_journals *left, struct
     return HAUL_NOT_FOUND;
 }
 
-enum haul_status source_record_nothing_in_doubt(const struct source_record *record,
-                                                struct haul_error *error)
+/* The first that is over, whose target may be at the other end. By its own records this database
+ * owns what an open one was to move, and only its target knows whether they are older than the
+ * decision: that comes next. */
+static enum haul_status adopt_left(struct source_record *record, struct haul_error *error)
 {
+    struct left_job left;
+    source_earlier_abort_overtaken(&record->earlier);
+    for (unsigned open = 0; open < 2; open++) {
+        for (size_t i = 0; left_at(record, i, &left); i++) {
+            if (left.over == (open == 0) && may_be_owned(&left)) {
+                take_left(record, &left);
+                return HAUL_OK;
+            }
+        }
+    }
     return nothing_in_doubt(&record->earlier.left_over, error);
-}
-
-static void take_left(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES],
-                      uint64_t epoch)
-{
-    memcpy(record->job, job, HAUL_JOB_BYTES);
-    record->only_tells = true;
-    record->epoch = epoch == 0 ? 1 : epoch;
-}
-
-/* By its own records this database owns what the job was to move. Only its target knows whether
- * they are older than the decision; one that was never met owns nothing. */
-static enum haul_status adopt_open(struct source_record *record, struct haul_error *error)
-{
-    const struct job_journals *left = &record->earlier.left_over;
-    for (size_t i = 0; i < left->count; i++) {
-        const struct journal_state *state = journal_state(left->journals[i]);
-        if (state->peer[0] != '\0') {
-            take_left(record, journal_job_id(left->journals[i]), state->snapshot_count);
-            record->asks = true;
-            return HAUL_OK;
-        }
-    }
-    return nothing_in_doubt(left, error);
-}
-
-/* The first job, of those that were given up, whose target may be at the other end. */
-static enum haul_status adopt_aborted(struct source_record *record, struct haul_error *error)
-{
-    struct source_earlier *earlier = &record->earlier;
-    const struct job_journals *left = &earlier->left_over;
-    const struct journal_state *state = NULL;
-    const uint8_t *job = NULL;
-    source_earlier_abort_overtaken(earlier);
-    for (size_t i = 0; i < left->count; i++) {
-        const struct journal *journal = left->journals[i];
-        if (journal_state(journal)->phase == JOURNAL_PHASE_ABORTED) {
-            state = journal_state(journal);
-            job = journal_job_id(journal);
-        }
-    }
-    if (left->aborted_count > 0) {
-        take_left(record, left->aborted[0].id, left->aborted[0].epoch);
-        return HAUL_OK;
-    }
-    if (job == NULL) {
-        return adopt_open(record, error);
-    }
-    take_left(record, job, state->snapshot_count);
-    return HAUL_OK;
 }
 
 enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
@@ -148,7 +184,7 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 {
     enum haul_status status = source_earlier_find(&record->earlier, error);
     if (status == HAUL_OK && record->earlier.decided.count == 0) {
-        return adopt_aborted(record, error);
+        return adopt_left(record, error);
     }
     if (status == HAUL_OK) {
         record->journal = job_journals_take(&record->earlier.decided, 0);
@@ -180,10 +216,11 @@ static enum haul_status bind_journal(struct source_record *record, struct haul_e
 }
 
 enum haul_status source_record_meet(struct source_record *record, const char *identity,
-                                    struct haul_error *error)
+                                    enum version_return returned, struct haul_error *error)
 {
     (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
     record->has_met = true;
+    record->returned = returned;
     record->peer_differs =
         record->journal != NULL && !job_journal_is_bound_to(record->journal, record->peer);
     return record->peer_differs ? bind_journal(record, error) : HAUL_OK; /* which says so */
@@ -193,20 +230,69 @@ enum haul_status source_record_meet(struct source_record *record, const char *id
 static enum haul_status nothing_to_tell(const struct source_record *record,
                                         struct haul_error *error)
 {
-    const struct job_journals *left = &record->earlier.left_over;
+    struct left_job left;
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database waits for database %s",
                    record->peer);
-    if (left->aborted_count > 0) {
-        haul_error_hint(error, "one waits for database %s, which was at %s", left->aborted[0].peer,
-                        left->aborted[0].peer_address);
+    if (left_at(record, 0, &left) && left.peer[0] != '\0') {
+        haul_error_hint(error, "one waits for database %s, which was at %s", left.peer,
+                        left.peer_address);
     }
     return HAUL_NOT_FOUND;
+}
+
+bool source_record_is_met(const struct source_record *record)
+{
+    struct left_job left;
+    return find_job(record, &left) && is_job_of(&left, record->peer);
+}
+
+enum haul_status source_record_not_owned(struct source_record *record, struct haul_error *error)
+{
+    struct left_job left;
+    bool answers = find_job(record, &left) && !left.over && left.peer[0] != '\0' &&
+                   is_job_of(&left, record->peer);
+    return answers ? job_journal_bind(left.journal, record->peer, record->source->to, error)
+                   : HAUL_OK;
+}
+
+/* The first Hello had to name one before it was known who answers. */
+bool source_record_ask_next(struct source_record *record)
+{
+    struct left_job left;
+    while (left_at(record, record->asked, &left)) {
+        record->asked++;
+        if (may_be_owned(&left) && is_job_of(&left, record->peer) &&
+            memcmp(left.id, record->first_job, HAUL_JOB_BYTES) != 0) {
+            take_left(record, &left);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum haul_status source_record_tell(struct source_record *record, struct haul_error *error)
+{
+    struct left_job left;
+    enum haul_status status = source_earlier_bind(&record->earlier, record->peer, NULL, error);
+    if (status != HAUL_OK || record->earlier.told_count > 0) {
+        return status;
+    }
+    for (size_t i = 0; left_at(record, i, &left); i++) {
+        if (left.peer[0] != '\0' && is_job_of(&left, record->peer)) {
+            return nothing_in_doubt(&record->earlier.left_over, error);
+        }
+        if (left.journal != NULL && source_earlier_is_of_nobody(left.journal)) {
+            return source_earlier_restored(left.journal, error);
+        }
+    }
+    return nothing_to_tell(record, error);
 }
 
 enum haul_status source_record_bind(struct source_record *record, const char *identity,
                                     const struct plan *plan, struct haul_error *error)
 {
-    enum haul_status status = source_record_meet(record, identity, error);
+    enum haul_status status =
+        source_record_meet(record, identity, VERSION_RETURN_UNTOLD, error);
     if (status == HAUL_OK && record->journal != NULL) {
         status = bind_journal(record, error);
     }
@@ -468,12 +554,46 @@ bool source_record_is_undecided(const struct source_record *record)
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
 
+/* What a target has given back is not given away a second time. One that does not tell, of an older
+ * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
+ * record. */
+static enum haul_status check_kept(const struct source_record *record, const struct plan *plan,
+                                   enum haul_status refused, struct haul_error *error)
+{
+    bool has = false;
+    enum haul_status status = HAUL_OK;
+    if (record->returned == VERSION_RETURN_UNTOLD) {
+        status = version_record_has_from(record->source->store, plan, record->peer, &has, error);
+    }
+    if (status != HAUL_OK || record->returned == VERSION_KEPT ||
+        (record->returned == VERSION_RETURN_UNTOLD && !has)) {
+        return status;
+    }
+    if (record->returned == VERSION_RETURNED) {
+        haul_error_set(error, refused, NULL, 0,
+                       "the target has taken the ranges over by this very job, and has given them "
+                       "back since: they are this database's");
+        haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` ends the job");
+        return refused;
+    }
+    haul_error_set(error, refused, NULL, 0,
+                   "the target has taken the ranges over by this very job, and has given ranges to "
+                   "this database since: nobody knows which of the job's it still owns");
+    haul_error_hint(error, "send what it has of them from there (`haul send --overwrite`); then "
+                           "`haul cancel --db DIR --job ID --accept-two-owners` here");
+    return refused;
+}
+
 enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
                                      uint64_t new_version, struct haul_error *error)
 {
     struct plan yielded = *plan; /* which keeps what it points to */
     yielded.new_version = new_version;
-    enum haul_status status = source_record_frozen(record, error);
+    enum haul_status status = check_kept(record, plan, HAUL_FENCED, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = source_record_frozen(record, error);
     if (status == HAUL_OK) {
         status = source_record_decide(record, &yielded, YIELD_WAIT_MAX_MS, error);
     }
@@ -523,6 +643,17 @@ static enum haul_status yield_aborted(struct source_record *record, const struct
     return HAUL_MISMATCH;
 }
 
+/* The ranges are here again, and nobody owns anything by the job. */
+static enum haul_status end_returned(struct source_record *record, struct haul_error *error)
+{
+    struct journal *journal = record->journal;
+    record->journal = NULL;
+    enum haul_status status =
+        source_earlier_drop(journal, HAUL_CANCELLED, "the ranges came back", error);
+    record->came_back = status == HAUL_OK;
+    return status;
+}
+
 /* The target has finished, and waits for nothing. */
 static enum haul_status yield_journal(struct source_record *record, uint64_t new_version,
                                       struct haul_error *error)
@@ -534,8 +665,11 @@ static enum haul_status yield_journal(struct source_record *record, uint64_t new
     }
     plan.new_version = new_version;
     bool aborted = journal_state(record->journal)->phase == JOURNAL_PHASE_ABORTED;
-    status = aborted ? yield_aborted(record, &plan, error)
-                     : source_record_yield(record, &plan, new_version, error);
+    status = check_kept(record, &plan, HAUL_MISMATCH, error);
+    if (status == HAUL_OK) {
+        status = aborted ? yield_aborted(record, &plan, error)
+                         : source_record_yield(record, &plan, new_version, error);
+    }
     plan_fini(&plan);
     if (status == HAUL_OK) {
         struct journal *journal = record->journal;
@@ -549,7 +683,7 @@ static enum haul_status yield_journal(struct source_record *record, uint64_t new
 enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
                                           struct haul_error *error)
 {
-    if (record->yielded) {
+    if (record->yielded || record->came_back) {
         return HAUL_OK; /* for an earlier Welcome */
     }
     enum haul_status status =
@@ -558,10 +692,11 @@ enum haul_status source_record_yield_left(struct source_record *record, uint64_t
         return status;
     }
     record->earlier.told_count = 0; /* the others are told another time */
-    status = job_journal_is_bound_to(record->journal, record->peer)
-                 ? yield_journal(record, new_version, error)
-                 : nothing_to_tell(record, error);
-    record->yielded = status == HAUL_OK;
+    bool bound = job_journal_is_bound_to(record->journal, record->peer);
+    status = !bound                                  ? nothing_to_tell(record, error)
+             : record->returned == VERSION_RETURNED ? end_returned(record, error)
+                                                    : yield_journal(record, new_version, error);
+    record->yielded = status == HAUL_OK && !record->came_back;
     journal_close(record->journal);
     record->journal = NULL;
     return status;

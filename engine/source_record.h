@@ -14,6 +14,7 @@
 #include "job_journal.h"
 #include "plan.h"
 #include "source_earlier.h"
+#include "version_record.h"
 
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
@@ -30,7 +31,11 @@ struct source_record {
     bool peer_differs;                  /* from the one that the job was begun with */
     struct digest moved;                /* of everything, before the decision; for the history */
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
-    bool asks;       /* only_tells, and `job` is open: does its target own already? */
+    bool asks;       /* only_tells, and `job` is open: does the target own already? */
+    uint8_t first_job[HAUL_JOB_BYTES]; /* only_tells: of the first Hello */
+    size_t asked; /* only_tells: of the jobs that are left, how many were looked at */
+    enum version_return returned; /* the target owns by the job, or owned until it gave back */
+    bool came_back;  /* only_tells, and so it was: the job is over on both sides */
     bool yielded;    /* only_tells, and it does: the hand-over is recorded here, and finished */
 };
 
@@ -69,9 +74,23 @@ enum haul_status source_record_continue(struct source_record *record, struct pla
 enum haul_status source_record_bind(struct source_record *record, const char *identity,
                                     const struct plan *plan,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* The same of a target that owns by this very job. Nothing is recorded: until the decision is, the
- * journal says what it says. Errors: MISMATCH. */
+/* The same of a target that owns by this very job, and says what it has given back of it. Nothing
+ * is recorded: until the decision is, the journal says what it says. Errors: MISMATCH. */
 enum haul_status source_record_meet(struct source_record *record, const char *identity,
+                                    enum version_return returned,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* only_tells: may the target that was met own by `job`? Not one that it is not bound to. */
+bool source_record_is_met(const struct source_record *record);
+/* only_tells: it does not. An open job that waits for its answer has it now, durably. Errors: those
+ * of job_journal_bind. */
+enum haul_status source_record_not_owned(struct source_record *record,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* only_tells: take the next job (`job`, `epoch`) that the target which was met may own by, and that
+ * no Hello has named yet. False: there is none. */
+bool source_record_ask_next(struct source_record *record);
+/* only_tells, and the target owns by none: which of its jobs are over (`earlier.told`)? Errors:
+ * NOT_FOUND (none: they are not decided, or wait for another database), NO_MEMORY. */
+enum haul_status source_record_tell(struct source_record *record,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* The target has accepted the plan, and has nothing left of the jobs that it was told of. */
 enum haul_status source_record_accepted(struct source_record *record,
@@ -91,19 +110,18 @@ enum haul_status source_record_decide(struct source_record *record, const struct
 /* Has the job a journal without a decision to commit? So has each that only tells. */
 bool source_record_is_undecided(const struct source_record *record);
 /* FROZEN and the decision to commit at `new_version`, of a job that its target has finished
- * already. Errors: those of source_record_decide; the job is then undecided, or IN_DOUBT. */
+ * already. Errors: FENCED (the target has given the ranges back since, or perhaps some of them:
+ * nothing is released), those of source_record_decide; the job is then undecided, or IN_DOUBT. */
 enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
                                      uint64_t new_version,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 /* For resolve, `only_tells`: the target owns by the job, and does not wait for anything. The
- * hand-over is recorded at `new_version`, and the journal goes (`yielded`). Errors: MISMATCH (the
- * job is bound to another database, or was given up, and only the embedder's register can give the
- * ranges away), and those of source_record_decide and of journals. */
+ * hand-over is recorded at `new_version`, and the journal goes (`yielded`); when the ranges came
+ * back since, only the journal goes (`came_back`). Errors: MISMATCH (perhaps some of them did; or
+ * the job was given up, and only the embedder's register can give the ranges away), NOT_FOUND (the
+ * job is bound to another database), and those of source_record_decide and of journals. */
 enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
                                           struct haul_error *error) HAUL_MUST_CHECK;
-/* `asks`, and the target does not own. Returns NOT_FOUND: the job is as it was. */
-enum haul_status source_record_nothing_in_doubt(const struct source_record *record,
-                                                struct haul_error *error);
 /* RELEASED, durably. */
 enum haul_status source_record_released(struct source_record *record,
                                         struct haul_error *error) HAUL_MUST_CHECK;

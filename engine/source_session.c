@@ -28,7 +28,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     (void)snprintf(hello->software, sizeof(hello->software), "haul %s", HAUL_RELEASE);
     hello->job.size = HAUL_JOB_BYTES;
     memcpy(hello->job.bytes, options->job, HAUL_JOB_BYTES);
-    hello->epoch = options->epoch;
+    hello->epoch = options->only_tells ? MESSAGE_EPOCH_NONE : options->epoch;
     hello->config_version = options->version.version;
     hello->config_version_known = options->version.authoritative;
     size_t size = strnlen(options->identity, sizeof(hello->source_identity.bytes));
@@ -140,12 +140,12 @@ static void send_jobs(struct source_session *session, struct haul_slice jobs, ui
     source_enter(session, SOURCE_ABORTING, source_stall_deadline(session, now_ns));
 }
 
-/* Another database answers here. The job stays as it is, for its own target. */
+/* Another database answers here, or there is nothing to say. The job stays as it is. */
 static void leave_stranger(struct source_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
     haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-    (void)snprintf(stop->text, sizeof(stop->text), "the job is another database's");
+    message_error_text(error, stop->text);
     source_end(session);
 }
 
@@ -155,20 +155,24 @@ static void on_bound(struct source_session *session, const struct source_event *
     enum haul_status status = event->error.status;
     bool stranger = status == HAUL_MISMATCH || session->options.only_tells;
     bool owned = session->welcome.job_phase == JOB_COMMITTED;
+    bool tells = session->options.only_tells;
+    bool unrecorded = tells && owned && status != HAUL_NOT_FOUND && status != HAUL_MISMATCH;
     if (status != HAUL_OK && session->decided) {
         source_leave_in_doubt(session, event->error.text);
-    } else if (status != HAUL_OK && stranger) {
+    } else if (status == HAUL_OK && tells && event->next_job != NULL) {
+        source_ask_next(session, event);
+    } else if (status != HAUL_OK && stranger && !unrecorded) {
         leave_stranger(session, &event->error);
-    } else if (owned && !session->decided && !stranger) {
+    } else if (owned && !session->decided && (!stranger || status != HAUL_OK)) {
         source_leave_owned(session, &event->error);
     } else if (status != HAUL_OK) {
         source_abort_job(session, &event->error, true, now_ns);
     } else if (session->decided) {
         source_hand_over_on_welcome(session, now_ns);
-    } else if (session->options.only_tells && owned) {
+    } else if (tells && owned && event->jobs.size == 0) {
         memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
         source_end(session);
-    } else if (session->options.only_tells) {
+    } else if (tells) {
         send_jobs(session, event->jobs, now_ns);
     } else {
         send_plan(session, event->jobs, now_ns);

@@ -80,6 +80,8 @@ struct source_event {
     const struct digest *digests;
     uint64_t activity;      /* of a TICK: changes whenever readers and links have done something */
     struct haul_slice jobs; /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
+    const uint8_t *next_job; /* of BOUND: Hello is to name this one next; NULL: all were named */
+    uint64_t next_epoch;
 };
 
 enum source_action_type {

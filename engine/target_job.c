@@ -96,6 +96,7 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
                                  .error = *error,
                                  .phase = job->calls.record.phase,
+                                 .returned = job->calls.record.returned,
                                  .new_version = job->calls.prepared_version,
                                  .epoch = job->calls.record.epoch,
                                  .identity = job->calls.record.name,

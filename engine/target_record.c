@@ -243,10 +243,12 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
         return status;
     }
     if (record->epoch < epoch_of(state) && !HAUL_PLANTED_BUG(EPOCH_UNCHECKED)) {
-        return haul_error_set(error, HAUL_FENCED, NULL, 0,
-                              "a newer attempt of this job has been here: %" PRIu64
-                              ", not %" PRIu64,
-                              epoch_of(state), record->epoch);
+        haul_error_set(error, HAUL_FENCED, NULL, 0,
+                       "a newer attempt of this job has been here: %" PRIu64 ", not %" PRIu64,
+                       epoch_of(state), record->epoch);
+        haul_error_hint(error, "was the source set back? `haul resolve` there asks who owns the "
+                               "ranges; then `haul cancel`, and a new `haul send`");
+        return HAUL_FENCED;
     }
     record->phase = target_others_phase(state);
     record->resumed = record->phase != JOB_UNKNOWN;
@@ -263,13 +265,18 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
 }
 
 static enum haul_status was_owned(const struct target_record *record, const uint8_t *job,
-                                  bool *owned, struct haul_error *error)
+                                  bool *owned, enum version_return *returned,
+                                  struct haul_error *error)
 {
+    struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
     uint64_t ignored = 0;
     enum haul_status status =
-        version_record_imported(record->target->store, job, owned, &ignored, error);
-    if (status == HAUL_OK && !*owned && hooks->was_owned != NULL) {
+        version_record_imported(store, job, owned, &ignored, error);
+    *returned = VERSION_KEPT;
+    if (status == HAUL_OK && *owned) {
+        status = version_record_returned(store, job, record->peer, returned, error);
+    } else if (status == HAUL_OK && hooks->was_owned != NULL) {
         *owned = hooks->was_owned(hooks->context, job);
     }
     return status;
@@ -279,7 +286,7 @@ static enum haul_status was_owned(const struct target_record *record, const uint
 static enum haul_status look_owned(struct target_record *record, struct haul_error *error)
 {
     bool owned = false;
-    enum haul_status status = was_owned(record, record->job, &owned, error);
+    enum haul_status status = was_owned(record, record->job, &owned, &record->returned, error);
     record->phase = owned ? JOB_COMMITTED : JOB_UNKNOWN;
     return status;
 }
@@ -313,6 +320,10 @@ enum haul_status target_record_look_up(struct target_record *record,
         struct journal *journal = record->journal;
         record->journal = NULL;
         status = target_commit_finish(store, &record->target->hooks, journal, error);
+        bool ignored = false; /* the journal is the proof, whatever register there is */
+        status = status == HAUL_OK
+                     ? was_owned(record, record->job, &ignored, &record->returned, error)
+                     : status;
     }
     return status;
 }
@@ -523,7 +534,8 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
                : HAUL_OK;
 }
 
-/* A source gives up only what it has not decided, and nothing else makes us own. */
+/* A source gives up only what it has not decided, and nothing else makes us own. What it has back
+ * is its own. */
 static enum haul_status check_none_owned(const struct target_record *record,
                                          struct haul_error *error)
 {
@@ -532,8 +544,9 @@ static enum haul_status check_none_owned(const struct target_record *record,
         const uint8_t *job = record->over + i * HAUL_JOB_BYTES;
         char name[JOURNAL_NAME_BYTES_MAX];
         bool owned = false;
-        status = was_owned(record, job, &owned, error);
-        if (status == HAUL_OK && owned) {
+        enum version_return returned = VERSION_KEPT;
+        status = was_owned(record, job, &owned, &returned, error);
+        if (status == HAUL_OK && owned && returned != VERSION_RETURNED) {
             journal_name_format(JOURNAL_SOURCE, job, name);
             status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                                     "this database owns the ranges of %s: the source was set back "

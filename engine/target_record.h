@@ -16,6 +16,7 @@
 #include "message.h"
 #include "plan.h"
 #include "target_arrived.h"
+#include "version_record.h"
 
 enum { TARGET_PATH_BYTES_MAX = 1024 };
 
@@ -33,6 +34,7 @@ struct target_record {
     size_t over_count;
     struct journal *journal; /* NULL: the job has none yet, or no more */
     enum job_phase phase;    /* as the journal said when the source came */
+    enum version_return returned; /* committed: what the source has got back since */
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;

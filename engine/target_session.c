@@ -188,6 +188,7 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     struct message *message = target_push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
+    message->as.welcome.given_back = session->owned ? (uint32_t)event->returned : 0;
     message->as.welcome.config_version = session->options.version.version;
     message->as.welcome.config_version_known = session->options.version.authoritative;
     target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));

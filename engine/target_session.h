@@ -46,6 +46,7 @@
 #include "message.h"
 #include "target_state.h"
 #include "version_claim.h"
+#include "version_record.h"
 
 enum target_event_type {
     TARGET_EVENT_MESSAGE,      /* message: borrowed */
@@ -75,7 +76,8 @@ struct target_event {
     uint64_t delta_batches;
     const struct digest *digests;
     enum job_phase phase;
-    uint64_t new_version; /* of PREPARED */
+    enum version_return returned; /* of COMMITTED */
+    uint64_t new_version;         /* of PREPARED */
     uint64_t epoch;
     const char *warning;          /* of OWNED: for the source; NULL: none */
     const char *identity;         /* as peers know the database now; NULL: as before */

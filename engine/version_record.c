@@ -238,6 +238,88 @@ enum haul_status version_record_imported(struct haul_store *store,
     return find_moved(store, job, OWNERSHIP_TOOK, moved, new_version, error);
 }
 
+/* --- given back ------------------------------------------------------------------------------- */
+
+static bool is_released_to(const struct ownership *ownership, const struct range_map_part *part,
+                           const char *peer)
+{
+    return part->mark.state == OWNERSHIP_RELEASED && is_peer(ownership, part->mark.peer, peer);
+}
+
+/* How many parts of the map are the peer's now, and how many are not? */
+static void count_released(const struct ownership *ownership, const char *peer, size_t *theirs,
+                           size_t *others)
+{
+    for (size_t i = 0; i < ownership->family_count; i++) {
+        const struct range_map *map = &ownership->families[i].map;
+        for (size_t j = 0; j < map->count; j++) {
+            bool released = is_released_to(ownership, &map->parts[j], peer);
+            *theirs += released ? 1 : 0;
+            *others += released ? 0 : 1;
+        }
+    }
+}
+
+/* Behind the job in the history; in all of it, when that does not reach back so far. */
+static bool gave_since(const struct ownership *ownership, const struct ownership_job *since,
+                       const char *peer)
+{
+    bool gave = false;
+    for (size_t i = ownership->job_count; i > 0 && &ownership->jobs[i - 1] != since; i--) {
+        const struct ownership_job *job = &ownership->jobs[i - 1];
+        gave = gave || (job->act == OWNERSHIP_GAVE && job->result == HAUL_OK &&
+                        is_peer(ownership, job->peer, peer));
+    }
+    return gave;
+}
+
+/* The map does not name the job of each range, for neighbours merge: only when the peer has all of
+ * it is it certain that nothing of the job is left. */
+enum haul_status version_record_returned(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], const char *peer,
+                                         enum version_return *returned, struct haul_error *error)
+{
+    struct ownership ownership;
+    size_t theirs = 0;
+    size_t others = 0;
+    enum haul_status status = read_file(store, &ownership, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct ownership_job *took = ownership_moved(&ownership, job, OWNERSHIP_TOOK);
+    count_released(&ownership, peer, &theirs, &others);
+    bool gave = gave_since(&ownership, took, peer) || (took == NULL && theirs > 0);
+    *returned = !gave                       ? VERSION_KEPT
+                : theirs > 0 && others == 0 ? VERSION_RETURNED
+                                            : VERSION_PERHAPS_RETURNED;
+    ownership_fini(&ownership);
+    return HAUL_OK;
+}
+
+enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
+                                         const char *peer, bool *has, struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = read_file(store, &ownership, error);
+    *has = false;
+    if (status != HAUL_OK) {
+        return status;
+    }
+    for (size_t i = 0; i < plan->family_count; i++) {
+        const struct range_map *map = ownership_map(&ownership, plan->families[i].family.name);
+        for (size_t j = 0; map != NULL && j < map->count; j++) {
+            const struct range_map_part *part = &map->parts[j];
+            bool theirs = part->mark.state == OWNERSHIP_IMPORTED &&
+                          is_peer(&ownership, part->mark.peer, peer);
+            for (size_t k = 0; k < plan->range_count && theirs && !*has; k++) {
+                *has = key_range_overlaps(&plan->ranges[k], &part->range);
+            }
+        }
+    }
+    ownership_fini(&ownership);
+    return HAUL_OK;
+}
+
 /* --- moving ----------------------------------------------------------------------------------- */
 
 enum haul_status version_record_settle(struct haul_store *store, struct haul_error *error)

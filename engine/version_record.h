@@ -60,6 +60,24 @@ enum haul_status version_record_imported(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
+/* What has become of the ranges that the database `peer` gave to this one by a job. Values are part
+ * of the wire. */
+enum version_return {
+    VERSION_RETURN_UNTOLD = 0,
+    VERSION_KEPT = 1,             /* nothing was given to the peer since */
+    VERSION_RETURNED = 2,         /* the peer has everything that was ever moved here */
+    VERSION_PERHAPS_RETURNED = 3, /* the peer got something; the record does not tell which job's */
+};
+/* Errors: those of ownership_read. */
+enum haul_status version_record_returned(struct haul_store *store,
+                                         const uint8_t job[HAUL_JOB_BYTES], const char *peer,
+                                         enum version_return *returned,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* Does this database own a part of the plan that came from `peer`? Errors: those of ownership_read.
+ */
+enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
+                                         const char *peer, bool *has,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* Make the record as it is now durable: a crash cannot undo a change that answered IN_DOUBT any
  * more. Errors: those of ownership_update. */
 enum haul_status version_record_settle(struct haul_store *store,

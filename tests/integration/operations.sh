@@ -1013,6 +1013,53 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
     same source target
 }
 
+# Its target gave the ranges back before it was asked: it does not own them by the old job any more.
+test_c7__given_back_before_it_was_resolved__stay_here() {
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    set_back
+    run 0 "$haul" cancel --db source
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
+    run 0 "$haul" owner --db source
+    ! grep -q 'given away' "$work/out" || fail 'no owner'
+    run 0 "$haul" owner --db target
+    grep -q 'given away' "$work/out" || fail 'two owners'
+}
+
+# It gave something back, and still has something else: it cannot tell of which job. Nothing is released
+# on a guess, and the message names the way out.
+test_c7__a_part_given_back__nothing_is_released() {
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    set_back
+    run 0 "$haul" cancel --db source
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite --range :0x0000000000002000
+    ended "$receiver_pid" 0
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'has given ranges to this database since.*send --overwrite'
+    run 0 "$haul" owner --db source
+    ! grep -q 'given away' "$work/out" || fail 'released on a guess'
+    kill_and_reap "$receiver_pid"
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite --range 0x0000000000002000:
+    ended "$receiver_pid" 0
+    run 0 "$haul" cancel --db source --accept-two-owners \
+        --job "$("$haul" status --db source --json | jq -r '.over[0].job')"
+    no_job source
+}
+
 # A backup of mid-job is put back when the job was decided, and adopted: only the target knows.
 restored_and_adopted() {
     start_copy
@@ -1067,6 +1114,82 @@ test_c8__restored_and_the_target_is_lost__cancelled_by_the_operators_word() {
     run 0 "$haul" cancel --db source --accept-two-owners
 }
 
+# Two jobs of other ranges were open in the backup; the target owns by the second, and not by the first.
+two_restored() {
+    local low=(--range :0x0000000000002000) high=(--range 0x0000000000002000:) # of 20,000
+    start_copy "${low[@]}"
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    receive
+    start_send --rate 4M "${high[@]}"
+    sender_reaches '.running != null and .running.records > 2000'
+    kill_and_reap "$sender"
+    cp -a source backup
+    send 0 "${high[@]}"
+    ended "$receiver_pid" 0
+    rm -r source
+    cp -a backup source
+    run 0 "$haul" owner --db source --adopt --accept-two-owners
+}
+
+# resolve_owned: the one by which the target owns is found, whichever is asked about first.
+resolve_owned() {
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .yielded_jobs "$work/out")" 1
+    run 0 "$haul" owner --db source --json
+    equal "$(jq '[.ranges[] | select(.state == "released")] | length' "$work/out")" 1
+}
+
+test_c8__two_jobs_restored__the_owned_one_is_found_and_the_other_was_asked() {
+    two_restored
+    resolve_owned
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'not decided: .haul resume. goes on with it'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" cancel --db source # without a word: it was asked
+}
+
+test_c7__two_jobs_given_up__the_owned_one_is_found() {
+    two_restored
+    run 0 "$haul" cancel --db source --accept-two-owners
+    resolve_owned
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    kill_and_reap "$receiver_pid"
+    no_job source
+}
+
+# Whose target is lost can be told nothing; it is in nobody's way.
+test_c8__a_job_of_a_lost_target_is_over__the_other_one_is_asked() {
+    make_database source 20000
+    receive other
+    start_send --rate 4M
+    sender_reaches '.running != null and .running.records > 2000'
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    rm -r other
+    run 0 "$haul" cancel --db source
+    receive
+    start_send --rate 4M
+    sender_reaches '.running != null and .running.records > 2000'
+    kill_and_reap "$sender"
+    cp -a source backup
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    rm -r source
+    cp -a backup source
+    run 0 "$haul" owner --db source --adopt --accept-two-owners
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'two owners'
+}
+
 # The record of the hand-over is there, and the journal is older.
 test_c6__journal_older_than_the_record__decided_all_the_same() {
     local journal
@@ -1081,6 +1204,22 @@ test_c6__journal_older_than_the_record__decided_all_the_same() {
     run 0 "$haul" resolve --db source --to "$front"
     ended "$receiver_pid" 0
     no_job source
+}
+
+# So does the operator's word for a target that has lost its record (S8).
+test_s8__journal_older_than_the_record__ends_as_handed_over() {
+    local journal
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+    cp source/haul/ownership kept
+    set_back
+    cp kept source/haul/ownership
+    run 0 "$haul" cancel --db source --accept-two-owners \
+        --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
+    no_job source
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'two owners'
 }
 
 # --- the document ---------------------------------------------------------------------------------

@@ -189,7 +189,217 @@ static void test_source_earlier_abort_overtaken__restored__stays(void)
     rocks_fixture_close(&source);
 }
 
+/* --- what the target has given back ----------------------------------------------------------- */
+
+static enum haul_status yield_left(enum version_return returned)
+{
+    struct plan ignored = {.family_count = 0};
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
+    check_status(source_record_meet(&record, "id", returned, &error), HAUL_OK);
+    enum haul_status status = source_record_yield_left(&record, 7, &error);
+    if (status == HAUL_OK) { /* a second Welcome meanwhile */
+        check_status(source_record_yield_left(&record, 7, &error), HAUL_OK);
+    }
+    options.resolve = false;
+    return status;
+}
+
+static size_t job_count(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 99;
+    check_status(haul_jobs_list(source.path, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+/* A job by which the target owns, and that this side has forgotten: open, or given up. */
+static void leave_forgotten(bool given_up)
+{
+    start();
+    leave(3, "id", !given_up);
+    if (given_up) {
+        uint8_t id[HAUL_JOB_BYTES];
+        memset(id, 3, sizeof(id));
+        check_status(source_record_give_up(source.store, id, false, &error), HAUL_OK);
+    }
+}
+
+static enum haul_status check_ours(void)
+{
+    struct plan plan;
+    make_plan(&plan);
+    enum haul_status status = version_record_check(source.store, &options.hooks, &plan, &error);
+    plan_fini(&plan);
+    return status;
+}
+
+static void test_source_record_yield_left__came_back__only_the_job_goes(void)
+{
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        leave_forgotten(given_up == 1);
+        check_status(yield_left(VERSION_RETURNED), HAUL_OK);
+        check(record.came_back);
+        check(!record.yielded);
+        source_record_fini(&record);
+        check_equal(job_count(), 0);
+        check_status(check_ours(), HAUL_OK);
+        rocks_fixture_close(&source);
+    }
+}
+
+static void test_source_record_yield_left__kept__recorded_once(void)
+{
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        leave_forgotten(given_up == 1);
+        check_status(yield_left(VERSION_KEPT), HAUL_OK);
+        check(record.yielded);
+        source_record_fini(&record);
+        check_equal(job_count(), 0);
+        check_status(check_ours(), HAUL_MISMATCH);
+        rocks_fixture_close(&source);
+    }
+}
+
+/* `untold`: by a target of an older release, from which something is here. */
+static void check_nothing_is_released(bool untold)
+{
+    static const uint8_t back[HAUL_JOB_BYTES] = {9};
+    for (unsigned given_up = 0; given_up < 2; given_up++) {
+        struct plan plan;
+        leave_forgotten(given_up == 1);
+        make_plan(&plan);
+        const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                          .job = back,
+                                          .peer = "id",
+                                          .plan = &plan,
+                                          .new_version = 8,
+                                          .epoch = 1};
+        if (untold) {
+            check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+        }
+        check_status(yield_left(untold ? VERSION_RETURN_UNTOLD : VERSION_PERHAPS_RETURNED),
+                     HAUL_MISMATCH);
+        check(strstr(error.hint, "haul send --overwrite") != NULL);
+        source_record_fini(&record);
+        check_equal(job_count(), 1);
+        check_status(check_ours(), HAUL_OK);
+        plan_fini(&plan);
+        rocks_fixture_close(&source);
+    }
+}
+
+static void test_source_record_yield_left__perhaps_came_back__mismatch_and_stays(void)
+{
+    check_nothing_is_released(false);
+    check_nothing_is_released(true);
+}
+
+/* `resume`: the same, and the job goes on with nobody. */
+static void test_source_record_yield__came_back__fenced_and_undecided(void)
+{
+    static const enum version_return returns[] = {VERSION_RETURNED, VERSION_PERHAPS_RETURNED};
+    for (size_t i = 0; i < CHECK_COUNT(returns); i++) {
+        struct plan plan;
+        start();
+        leave(3, "id", true);
+        go_on(&plan);
+        check_status(source_record_meet(&record, "id", returns[i], &error), HAUL_OK);
+        check_status(source_record_yield(&record, &plan, 7, &error), HAUL_FENCED);
+        check(error.hint[0] != '\0');
+        check(source_record_is_undecided(&record));
+        source_record_fini(&record);
+        check_as_it_was(3);
+        check_status(check_ours(), HAUL_OK);
+        plan_fini(&plan);
+        rocks_fixture_close(&source);
+    }
+}
+
+/* --- whom `resolve` asks about what ----------------------------------------------------------- */
+
+static void abandon(uint8_t number)
+{
+    uint8_t id[HAUL_JOB_BYTES];
+    memset(id, number, sizeof(id));
+    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
+}
+
+/* Only jobs of the target that answers, each of them once, given up or open. */
+static void test_source_record_ask_next__several_left__each_of_this_target(void)
+{
+    struct plan ignored = {.family_count = 0};
+    bool asked[8] = {false};
+    start();
+    leave(1, "another", false);
+    abandon(1);
+    leave(2, "id", false);
+    abandon(2);
+    leave(3, "id", true);
+    leave(4, "another", true);
+    leave(5, "id", false);
+    leave(6, NULL, true);
+    leave(7, NULL, false);
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
+    check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+    asked[record.job[0]] = source_record_is_met(&record);
+    check_status(source_record_not_owned(&record, &error), HAUL_OK);
+    while (source_record_ask_next(&record)) {
+        check(source_record_is_met(&record));
+        check(!asked[record.job[0]]);
+        asked[record.job[0]] = true;
+        check_status(source_record_not_owned(&record, &error), HAUL_OK);
+    }
+    check(!asked[1] && asked[2] && asked[3] && !asked[4] && asked[5] && asked[6] && !asked[7]);
+    check_status(source_record_tell(&record, &error), HAUL_OK);
+    check_equal(record.earlier.told_count, 1);
+    check_equal(record.earlier.told[0], 2);
+    source_record_fini(&record);
+    bool restored = true;
+    check_equal(phase_of(3, &restored), JOURNAL_PHASE_COPYING);
+    check(!restored);   /* it has its answer, */
+    check_as_it_was(4); /* and these have none */
+    check_as_it_was(6);
+    rocks_fixture_close(&source);
+}
+
+/* Also of one that was frozen when its process died. */
+static void test_source_record_not_owned__frozen_and_restored__asked(void)
+{
+    struct plan plan;
+    struct plan ignored = {.family_count = 0};
+    bool restored = true;
+    start();
+    leave(3, "id", false);
+    go_on(&plan);
+    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    options.resolve = true;
+    source_record_init(&record, &options);
+    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
+    check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+    check_status(source_record_not_owned(&record, &error), HAUL_OK);
+    check_status(source_record_tell(&record, &error), HAUL_NOT_FOUND);
+    check(strstr(error.hint, "`haul resume`") != NULL);
+    source_record_fini(&record);
+    check_equal(phase_of(3, &restored), JOURNAL_PHASE_FROZEN);
+    check(!restored);
+    rocks_fixture_close(&source);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_record_yield_left__came_back__only_the_job_goes),
+    CHECK_TEST(test_source_record_yield_left__kept__recorded_once),
+    CHECK_TEST(test_source_record_yield_left__perhaps_came_back__mismatch_and_stays),
+    CHECK_TEST(test_source_record_yield__came_back__fenced_and_undecided),
+    CHECK_TEST(test_source_record_ask_next__several_left__each_of_this_target),
+    CHECK_TEST(test_source_record_not_owned__frozen_and_restored__asked),
     CHECK_TEST(test_source_record_end__restored_and_not_asked__kept_whatever_ends_it),
     CHECK_TEST(test_source_record_end__restored_and_asked__cancelled),
     CHECK_TEST(test_source_record_bind__restored_without_a_peer__unconfirmed_and_not_bound),

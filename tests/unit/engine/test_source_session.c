@@ -536,6 +536,61 @@ static void test_source_session__only_tells_and_owned_there__ok(void)
     source_session_destroy(session);
 }
 
+/* Who answers is known only then: another job is its. */
+static void test_source_session__another_job_is_to_be_asked__hello_names_it(void)
+{
+    static const uint8_t next_job[HAUL_JOB_BYTES] = {7, 7};
+    const struct source_event bound = {
+        .type = SOURCE_EVENT_BOUND, .next_job = next_job, .next_epoch = 3};
+    bool ignored = false;
+    open_session_as(&(struct source_session_options){.only_tells = true});
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &ignored));
+    feed_welcome(1);
+    check(does(SOURCE_ACTION_BIND));
+    source_session_event(session, &bound, 1);
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check(does(SOURCE_ACTION_CONNECT));
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 2);
+    check(does(SOURCE_ACTION_SEND));
+    check(memcmp(action.message.as.hello.job.bytes, next_job, HAUL_JOB_BYTES) == 0);
+    check_equal(action.message.as.hello.epoch, MESSAGE_EPOCH_NONE);
+    message_release(&action.message);
+    feed_welcome_of(JOB_COMMITTED, 2);
+    bind_to_target(2);
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_OK);
+    source_session_destroy(session);
+}
+
+/* The target owns, and this side could not record it: in doubt, whoever asks. What came back since
+ * is named as that. */
+static void test_source_session__owned_and_not_recorded__in_doubt(void)
+{
+    static const enum haul_status causes[] = {HAUL_IO, HAUL_FENCED};
+    for (size_t i = 0; i < CHECK_COUNT(causes); i++) {
+        for (int tells = 0; tells < 2; tells++) {
+            struct source_event bound = {.type = SOURCE_EVENT_BOUND};
+            bool ignored = false;
+            haul_error_set(&bound.error, causes[i], NULL, 0, "the cause");
+            haul_error_hint(&bound.error, "the way out");
+            open_session_as(
+                &(struct source_session_options){.only_tells = tells == 1, .continued = true});
+            feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+            check(sends(MESSAGE_HELLO, &ignored));
+            feed_welcome_of(JOB_COMMITTED, 1);
+            check(does(SOURCE_ACTION_BIND));
+            source_session_event(session, &bound, 1);
+            const struct haul_error *outcome = source_session_outcome(session);
+            check_status(outcome->status, HAUL_IN_DOUBT);
+            bool all = causes[i] == HAUL_FENCED;
+            check((strstr(outcome->text, "cannot be recorded: the cause") == NULL) == all);
+            check((strcmp(outcome->hint, "the way out") == 0) == all);
+            source_session_destroy(session);
+        }
+    }
+}
+
 static void test_source_session__only_tells__ok_when_the_target_has_cleared(void)
 {
     for (int cleared = 0; cleared < 2; cleared++) {
@@ -582,6 +637,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
     CHECK_TEST(test_source_session__only_tells_and_nothing_is_said__timeout),
     CHECK_TEST(test_source_session__only_tells_and_owned_there__ok),
+    CHECK_TEST(test_source_session__another_job_is_to_be_asked__hello_names_it),
+    CHECK_TEST(test_source_session__owned_and_not_recorded__in_doubt),
     CHECK_TEST(test_source_session__only_tells__ok_when_the_target_has_cleared),
     CHECK_TEST(test_source_session__welcome_of_another_format__version),
     CHECK_TEST(test_source_session__targets_version_is_too_far__no_plan),

@@ -464,6 +464,62 @@ static void test_target_record_clear__over_and_owned_here__mismatch(void)
     finish();
 }
 
+/* The source has its ranges back: whatever it says of the old job is right. */
+static void test_target_record_look_up__given_back_since__told_and_not_owned(void)
+{
+    static const uint8_t back[HAUL_JOB_BYTES] = {9};
+    uint8_t job[HAUL_JOB_BYTES];
+    struct haul_error reason = {0};
+    memset(job, 1, sizeof(job));
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = back,
+                                      .peer = "source/1",
+                                      .plan = &record.plan,
+                                      .new_version = 2,
+                                      .epoch = 1};
+    for (unsigned given = 0; given < 2; given++) {
+        if (given == 1) {
+            check_status(version_record_move(target.store, &options.hooks, &move, &error), HAUL_OK);
+        }
+        struct target_record first = record;
+        check_equal(come(1, true), JOB_COMMITTED);
+        check_equal(record.returned, given == 1 ? VERSION_RETURNED : VERSION_KEPT);
+        check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+        check_status(target_record_clear(&record, &reason, &error),
+                     given == 1 ? HAUL_OK : HAUL_MISMATCH);
+        leave();
+        record = first;
+    }
+    leave();
+    finish();
+}
+
+/* It makes no attempt, and fences nobody; a source that was set back may count fewer of them. */
+static void test_target_record_look_up__source_only_asks__whatever_attempt_was_here(void)
+{
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    check_status(come_again(1, EPOCH + 1), HAUL_OK);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    leave();
+    check_error(come_again(1, EPOCH), HAUL_FENCED, error);
+    check(strstr(error.hint, "haul resolve") != NULL);
+    leave();
+    check_status(come_again(1, MESSAGE_EPOCH_NONE), HAUL_OK);
+    check_equal(record.phase, JOB_COPYING);
+    leave();
+    check_status(come_again(1, EPOCH + 1), HAUL_OK);
+    leave();
+    finish();
+}
+
 static void test_target_record_note_over__cut_short__protocol(void)
 {
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
@@ -579,6 +635,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__over_and_owned_here__mismatch),
     CHECK_TEST(test_target_record_note_over__cut_short__protocol),
     CHECK_TEST(test_target_record_look_up__attempt_that_was_given_up__fenced),
+    CHECK_TEST(test_target_record_look_up__given_back_since__told_and_not_owned),
+    CHECK_TEST(test_target_record_look_up__source_only_asks__whatever_attempt_was_here),
     CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
     CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),
     CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),

@@ -346,6 +346,70 @@ static void test_version_record_check_peer__other_ranges__nothing_against_them(v
     finish();
 }
 
+static void move_with(const char *peer, enum version_outcome outcome, const uint8_t *id,
+                      const char *from, const char *to)
+{
+    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    struct plan part;
+    check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
+    const struct version_move moved = {.outcome = outcome,
+                                       .job = id,
+                                       .peer = peer,
+                                       .plan = &part,
+                                       .new_version = 1,
+                                       .epoch = 1};
+    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&part);
+}
+
+static enum version_return returned_to(const char *peer)
+{
+    enum version_return returned = VERSION_RETURN_UNTOLD;
+    check_status(version_record_returned(fixture.store, job, peer, &returned, &error), HAUL_OK);
+    return returned;
+}
+
+/* What it gave away before the job came, or to others, says nothing of the job. */
+static void test_version_record_returned__given_back__all_or_perhaps(void)
+{
+    static const uint8_t ids[4][HAUL_JOB_BYTES] = {{11}, {12}, {13}, {14}};
+    bool has = false;
+    start();
+    move_with("peer/1", VERSION_RELEASED, ids[0], "a", "b");
+    move_with("peer/1", VERSION_IMPORTED, job, "k", "m");
+    check_equal(returned_to("peer/1"), VERSION_KEPT);
+    check_status(version_record_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
+    check(has);
+    check_status(version_record_has_from(fixture.store, &plan, "peer/2", &has, &error), HAUL_OK);
+    check(!has);
+    move_with("peer/2", VERSION_RELEASED, ids[1], "l", "m");
+    check_equal(returned_to("peer/1"), VERSION_KEPT);
+    move_with("peer/1", VERSION_RELEASED, ids[2], "k", "l");
+    check_equal(returned_to("peer/1"), VERSION_PERHAPS_RETURNED);
+    check_status(version_record_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
+    check(!has);
+    move_with("peer/2", VERSION_IMPORTED, ids[3], "l", "m");
+    move_with("peer/1", VERSION_RELEASED, ids[3], "l", "m");
+    check_equal(returned_to("peer/1"), VERSION_RETURNED);
+    finish();
+}
+
+/* A history that does not reach back so far. */
+static void test_version_record_returned__job_is_not_in_the_history__by_the_map(void)
+{
+    static const uint8_t other[HAUL_JOB_BYTES] = {11};
+    start();
+    move_with("peer/1", VERSION_IMPORTED, other, "k", "m");
+    check_equal(returned_to("peer/1"), VERSION_KEPT);
+    move_with("peer/1", VERSION_RELEASED, other, "k", "l");
+    check_equal(returned_to("peer/1"), VERSION_PERHAPS_RETURNED);
+    move_with("peer/1", VERSION_RELEASED, other_job, "l", "m");
+    check_equal(returned_to("peer/1"), VERSION_RETURNED);
+    finish();
+}
+
 static void test_version_record_move__hook__compared_no_file(void)
 {
     start();
@@ -577,6 +641,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_version_record_check_peer__older_than_its_own_hand_over__mismatch),
     CHECK_TEST(test_version_record_check_peer__moved_on__mismatch_unless_to_the_peer),
     CHECK_TEST(test_version_record_check_peer__other_ranges__nothing_against_them),
+    CHECK_TEST(test_version_record_returned__given_back__all_or_perhaps),
+    CHECK_TEST(test_version_record_returned__job_is_not_in_the_history__by_the_map),
     CHECK_TEST(test_version_record_move__hook__compared_no_file),
     CHECK_TEST(test_version_record_move__hook_and_import_at_another_version__moves),
     CHECK_TEST(test_version_record_move__ten_thousand_jobs__bounded),
