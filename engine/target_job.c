@@ -30,6 +30,7 @@ struct target_job {
     uint64_t activity;   /* of links, appliers and calls */
     bool idle;           /* all that came is applied */
     uint64_t damaged_blocks;
+    bool damage_noted; /* where the source is told of it when it comes back */
     bool ended;
     uint64_t words_until_ns; /* ended: the last words are waited for until then */
     struct message accepted;
@@ -55,27 +56,14 @@ static void feed_error(struct target_job *job, enum target_event_type type,
     feed(job, &event);
 }
 
-/* A source whose link breaks may have gone before it hears of the damage: it is told when it comes
- * back, too. */
+/* An attempt counts once, and not at all when nothing of it has arrived. */
 static void note_damage(struct target_job *job)
 {
-    struct target_damages *damages = &job->options.slot->damages;
-    const uint8_t *id = target_session_hello(job->session)->job.bytes;
-    if (job->options.slot->holder != job) {
-        return; /* nothing of it has arrived */
+    struct target_slot *slot = job->options.slot;
+    if (slot->holder == job && !job->damage_noted) {
+        target_damages_add(&slot->damages, target_session_hello(job->session)->job.bytes);
+        job->damage_noted = true;
     }
-    if (memcmp(damages->job, id, HAUL_JOB_BYTES) != 0) {
-        memcpy(damages->job, id, HAUL_JOB_BYTES);
-        damages->count = 0;
-    }
-    damages->count++;
-}
-
-static uint32_t damaged_attempts(const struct target_job *job)
-{
-    const struct target_damages *damages = &job->options.slot->damages;
-    const haul_control_Hello *hello = target_session_hello(job->session);
-    return memcmp(damages->job, hello->job.bytes, HAUL_JOB_BYTES) == 0 ? damages->count : 0;
 }
 
 /* A bit was turned over on its way: the source sends the block again. */
@@ -119,7 +107,9 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     }
     if (event.error.status == HAUL_OK) {
         option_report_put(&job->calls.differences, &job->accepted.as.plan_accepted);
-        job->accepted.as.plan_accepted.damaged_attempts = damaged_attempts(job);
+        job->accepted.as.plan_accepted.damaged_attempts =
+            target_damages_of(&job->options.slot->damages,
+                              target_session_hello(job->session)->job.bytes);
     }
     feed(job, &event);
 }

@@ -15,15 +15,10 @@
 #include "option_report.h"
 #include "poll_group.h"
 #include "target_arrived.h"
+#include "target_damages.h"
 #include "tcp_listener.h"
 
 struct target_job;
-
-/* Attempts of one job that ended because something came damaged. */
-struct target_damages {
-    uint8_t job[HAUL_JOB_BYTES];
-    uint32_t count;
-};
 
 /* For one job at a time. */
 struct target_slot {

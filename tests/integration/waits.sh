@@ -225,4 +225,36 @@ test_cancel__receiver_waits_for_its_sender__discarded() {
     equal "$(json '.jobs | length')" 0
 }
 
+# --- a disk that hangs ----------------------------------------------------------------------------
+
+# A disk of its own for the target; `fsfreeze -f` has its writes wait until thaw_target.
+thaw_target() { ! mountpoint -q "$work/disk" || fsfreeze -u "$work/disk" 2>/dev/null || true; }
+open_disk() {
+    mkdir disk
+    truncate -s 200M image
+    { mkfs.ext4 -q image && mount -o loop image disk; } 2>mount.err || skip "no right to mount: $(tail -n 1 mount.err)"
+    trap 'status=$?; thaw_target; end_processes; wait; umount -l "$work/disk"; exit $status' EXIT
+}
+
+# Its receiver may hang with it; whoever waits for it does not.
+test_recv__disk_hangs__senders_do_not_and_it_goes_on_later() {
+    open_disk
+    make_database source 6000
+    make_database other 100
+    receive_into disk/target "$own_host:0" --peer-timeout 300ms
+    "$haul" send --db source --to "$receiver_address" --transport tcp --rate 1M --batch-min 64K \
+        --batch-max 128K --peer-timeout 300ms --retry 1s >"$work/out" 2>"$work/err" </dev/null &
+    local sender=$!
+    sender_reaches '.running.phase == "copying"'
+    fsfreeze -f "$work/disk"
+    ended "$sender" 5
+    run 5 "$haul" send --db other --to "$receiver_address" --transport tcp --peer-timeout 300ms --retry 1s
+    thaw_target
+    run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --retry "${limit}s" --json
+    equal "$(json .resumed)" true
+    kill -TERM "$receiver_pid"
+    ended "$receiver_pid" 143
+    same source disk/target
+}
+
 run_tests
