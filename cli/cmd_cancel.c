@@ -188,7 +188,10 @@ static enum haul_status forget_over(struct haul_store *store, const struct haul_
     json_output_job(job->id, id);
     enum haul_status status = haul_job_forget_over(store, job, true, error);
     if (status == HAUL_OK) {
-        output_line(output, "job %.8s is forgotten: its receiver will not be informed", id);
+        output_line(
+            output,
+            "job %.8s is forgotten: its receiver will not be informed, nor asked whether it owns",
+            id);
     }
     return status;
 }

@@ -81,6 +81,13 @@ bool job_text_is_over(const struct haul_job *job)
     return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
 }
 
+/* A source in doubt that is not frozen decides nothing: its database was restored. */
+static bool is_restored(const struct haul_job *job)
+{
+    return job->role == HAUL_JOB_SOURCE && job->claim == HAUL_JOB_IN_DOUBT &&
+           job->condition == HAUL_JOB_SOUND && strcmp(job->phase, "FROZEN") != 0;
+}
+
 const char *job_text_claim(const struct haul_job *job)
 {
     switch (job->claim) {
@@ -91,7 +98,9 @@ const char *job_text_claim(const struct haul_job *job)
     case HAUL_JOB_IN_DOUBT:
         break;
     }
-    return "nobody may write to the ranges until the source has decided";
+    return is_restored(job) ? "the receiver may own the ranges: nobody may write to them until it "
+                              "was asked"
+                            : "nobody may write to the ranges until the source has decided";
 }
 
 static const struct state *find_state(const struct haul_job *job)
@@ -99,9 +108,7 @@ static const struct state *find_state(const struct haul_job *job)
     if (job->condition == HAUL_JOB_FOREIGN) {
         return &foreign;
     }
-    bool open = strcmp(job->phase, "FROZEN") != 0;
-    if (job->role == HAUL_JOB_SOURCE && job->claim == HAUL_JOB_IN_DOUBT && open &&
-        job->condition == HAUL_JOB_SOUND) {
+    if (is_restored(job)) {
         return &restored;
     }
     size_t i = 0;

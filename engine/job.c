@@ -374,7 +374,9 @@ enum haul_status haul_job_forget_over(struct haul_store *store, const struct hau
     struct journal *journal = NULL;
     if (!accept_two_owners) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
-                       "the job's target does not know that it is over: a prepared one waits on");
+                       "the job's target does not know that it is over: a prepared one waits on, "
+                       "and one that owns the ranges (this database was set back) is never asked: "
+                       "they have two owners");
         haul_error_hint(error, "it is lost for good, or has forgotten the job: "
                                "--accept-two-owners");
         return HAUL_UNCONFIRMED;

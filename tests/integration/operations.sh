@@ -1108,6 +1108,26 @@ test_c8__restored_adopted_and_asked__cancel_needs_no_word() {
     kill_and_reap "$receiver_pid"
 }
 
+# Nobody had asked its target yet when the command was told to end.
+test_c8__cancelled_before_its_target_answers__stays() {
+    restored_and_adopted
+    receive
+    stall_at control.down.2.0
+    "$haul" resume --db source --to "$front" --transport tcp >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    wait_for test -e "$work/mark"
+    run 0 "$haul" cancel --db source
+    ended "$sender" 3
+    grep -q 'restored or set back while the job was open' "$work/send.err" || { cat "$work/send.err"; fail 'no word of it'; }
+    kill_and_reap "$receiver_pid"
+    says source 'in doubt'
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'two owners'
+}
+
 test_c8__restored_and_the_target_is_lost__cancelled_by_the_operators_word() {
     restored_and_adopted
     rm -r target

@@ -97,7 +97,8 @@ enum haul_status haul_job_end_decided(struct haul_store *store, const struct hau
 
 /* Forget a source's job that is over (phase ABORTED), though its target has not learned of it: that
  * one is lost, or has forgotten its jobs. What it may hold of the ranges stays there, and when it
- * is prepared, it waits until its operator gives the job up.
+ * is prepared, it waits until its operator gives the job up. Risk: it owns them, and this database
+ * was set back to before its decision: the same keys have two owners.
  * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is no source's, or not over),
  * UNCONFIRMED (without `accept_two_owners`), journals'. Thread: any. */
 enum haul_status haul_job_forget_over(struct haul_store *store, const struct haul_job *job,

@@ -95,7 +95,12 @@ static void test_job_text_claim__each__names_the_owner(void)
     job.claim = HAUL_JOB_YIELDS;
     check_text(job_text_claim(&job), "the other database owns the ranges");
     job.claim = HAUL_JOB_IN_DOUBT;
-    check(strstr(job_text_claim(&job), "nobody") != NULL);
+    check(strstr(job_text_claim(&job), "until it was asked") != NULL); /* restored */
+    job = job_in(HAUL_JOB_SOURCE, "FROZEN");
+    job.claim = HAUL_JOB_IN_DOUBT;
+    check(strstr(job_text_claim(&job), "until the source has decided") != NULL);
+    job.role = HAUL_JOB_TARGET;
+    check(strstr(job_text_claim(&job), "until the source has decided") != NULL);
 }
 
 static void test_job_text_ways__directory_with_blanks__one_word_of_the_shell(void)

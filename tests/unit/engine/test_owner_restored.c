@@ -19,8 +19,8 @@ static struct rocks_fixture fixture;
 static struct haul_source_options options;
 static struct haul_error error;
 
-/* A source's job of k to l that copies, bound to a target. */
-static void start(bool restored)
+/* A source's job of k to l that copies. `peer` NULL: it has met no target. */
+static void start_with(const char *peer, bool restored)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
                                             .end = {(const uint8_t *)"l", 1}};
@@ -34,12 +34,19 @@ static void start(bool restored)
     source_record_init(&record, &options);
     memcpy(record.job, id, sizeof(id));
     check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_bind(record.journal, "the target", "host:1", &error), HAUL_OK);
+    if (peer != NULL) {
+        check_status(job_journal_bind(record.journal, peer, "host:1", &error), HAUL_OK);
+    }
     if (restored) {
         check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
     }
     source_record_fini(&record);
     plan_fini(&plan);
+}
+
+static void start(bool restored)
+{
+    start_with("the target", restored);
 }
 
 static size_t job_count(void)
@@ -131,7 +138,47 @@ static void test_owner_reclaim__journal_is_older_than_the_record__the_job_ends(v
     rocks_fixture_close(&fixture);
 }
 
+/* The journal is another file than the one that was made: a copy, or a restored backup. */
+static void restore_journal(void)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    char path[1024];
+    char copy[1024];
+    char bytes[8192];
+    journal_name_format(JOURNAL_SOURCE, id, name);
+    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
+    (void)snprintf(copy, sizeof(copy), "%s/haul/copy", fixture.path);
+    FILE *from = fopen(path, "rb");
+    FILE *to = fopen(copy, "wb");
+    check_or_stop(from != NULL && to != NULL);
+    size_t size = fread(bytes, 1, sizeof(bytes), from);
+    check(size > 0 && size < sizeof(bytes) && fwrite(bytes, 1, size, to) == size);
+    check(fclose(from) == 0 && fclose(to) == 0);
+    check_or_stop(rename(copy, path) == 0);
+}
+
+/* A backup of before the job met its target tells as little of the decision as a later one. */
+static void test_owner_adopt__job_with_or_without_a_peer__in_doubt(void)
+{
+    static const char *const peers[] = {"the target", NULL};
+    for (size_t i = 0; i < CHECK_COUNT(peers); i++) {
+        struct haul_job *jobs = NULL;
+        size_t count = 0;
+        start_with(peers[i], false);
+        restore_journal();
+        check_status(haul_owner_adopt(fixture.path, true, &error), HAUL_OK);
+        check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
+        check_or_stop(count == 1);
+        check_equal(jobs[0].claim, HAUL_JOB_IN_DOUBT);
+        check_error(haul_job_give_up(fixture.store, &jobs[0], &error), HAUL_UNCONFIRMED, error);
+        check_status(haul_job_force_give_up(fixture.store, &jobs[0], true, &error), HAUL_OK);
+        free(jobs);
+        rocks_fixture_close(&fixture);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_owner_adopt__job_with_or_without_a_peer__in_doubt),
     CHECK_TEST(test_owner_forget__job_of_a_restored_source__asked_first),
     CHECK_TEST(test_owner_rebuild__job_of_a_restored_source__its_ranges_are_not_ours),
     CHECK_TEST(test_job_end_decided__journal_is_older_than_the_record__ended),
