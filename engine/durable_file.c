@@ -242,11 +242,42 @@ enum haul_status durable_file_rename(const struct file_calls *calls, const char 
     return status == HAUL_OK ? durable_file_sync_directory(used, directory, error) : status;
 }
 
+static bool is_free(const struct file_calls *calls, const char *path)
+{
+    int fd = calls->open(calls->context, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0);
+    int code = errno;
+    if (fd >= 0) {
+        (void)calls->close(calls->context, fd);
+    }
+    return fd < 0 && code == ENOENT;
+}
+
+enum { ASIDE_TRIES_MAX = 1000 };
+
+enum haul_status durable_file_aside(const struct file_calls *calls, const char *directory,
+                                    const char *name, uint64_t time_s,
+                                    char aside[DURABLE_FILE_ASIDE_BYTES_MAX],
+                                    struct haul_error *error)
+{
+    const struct file_calls *used = file_calls_or_system(calls);
+    char path[DURABLE_FILE_PATH_BYTES_MAX];
+    enum haul_status status = HAUL_OK;
+    for (unsigned i = 0; i < ASIDE_TRIES_MAX; i++) {
+        (void)snprintf(aside, DURABLE_FILE_ASIDE_BYTES_MAX, "%s.damaged-%" PRIu64, name,
+                       time_s + i);
+        status = durable_file_path(directory, aside, path, error);
+        if (status != HAUL_OK || is_free(used, path)) {
+            return status;
+        }
+    }
+    return haul_error_set(error, HAUL_IO, NULL, 0, "no name is free beside %s", path);
+}
+
 enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,
                                         const char *name, struct haul_error *error)
 {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
-    char aside[128];
+    char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
     struct haul_error ignored;
     int fd = -1;
     enum haul_status status = durable_file_path(directory, name, path, error);
@@ -258,8 +289,8 @@ enum haul_status durable_file_put_aside(const struct file_calls *calls, const ch
         return HAUL_OK;
     }
     (void)calls->close(calls->context, fd);
-    (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());
-    return durable_file_rename(calls, directory, name, aside, error);
+    status = durable_file_aside(calls, directory, name, wall_clock_s(), aside, error);
+    return status == HAUL_OK ? durable_file_rename(calls, directory, name, aside, error) : status;
 }
 
 enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,

@@ -61,6 +61,14 @@ enum haul_status durable_file_make_directory(const struct file_calls *calls, con
  * call, by durable_file_status. */
 enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,
                                      const char *name, struct haul_error *error) HAUL_MUST_CHECK;
+enum { DURABLE_FILE_ASIDE_BYTES_MAX = 128 };
+/* The name under which `name` can be put aside: ".damaged-TIME" behind it, in seconds since 1970,
+ * or the next second that is free: nothing that was put aside goes. Errors: those of
+ * durable_file_path, IO (none is free). */
+enum haul_status durable_file_aside(const struct file_calls *calls, const char *directory,
+                                    const char *name, uint64_t time_s,
+                                    char aside[DURABLE_FILE_ASIDE_BYTES_MAX],
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* A directory that has the name of a file goes out of the way, its name with ".damaged-TIME";
  * anything else stays. Errors: those of the rename. */
 enum haul_status durable_file_put_aside(const struct file_calls *calls, const char *directory,

@@ -247,7 +247,7 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
 {
     char directory[TARGET_PATH_BYTES_MAX];
     char name[JOURNAL_NAME_BYTES_MAX];
-    char aside[JOURNAL_NAME_BYTES_MAX + 32];
+    char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
     enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
     if (!accept_two_owners) {
         return name_risk(store, job, error);
@@ -256,9 +256,12 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
         return haul_directory_too_long(error);
     }
     journal_name_format(role, job->id, name);
-    (void)snprintf(aside, sizeof(aside), "%s.damaged-%" PRIu64, name, wall_clock_s());
+    const struct file_calls *calls = haul_files_of(store);
     enum haul_status status =
-        durable_file_rename(haul_files_of(store), directory, name, aside, error);
+        durable_file_aside(calls, directory, name, wall_clock_s(), aside, error);
+    if (status == HAUL_OK) {
+        status = durable_file_rename(calls, directory, name, aside, error);
+    }
     return status == HAUL_OK && role == JOURNAL_TARGET
                ? target_record_remove_staging(store, job->id, error)
                : status;

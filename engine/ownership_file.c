@@ -319,11 +319,14 @@ enum haul_status ownership_settle(const struct file_calls *calls, const char *di
 static enum haul_status set_aside(const struct file_calls *calls, const char *directory,
                                   uint64_t time_s, struct haul_error *error)
 {
-    char name[64];
+    char name[DURABLE_FILE_ASIDE_BYTES_MAX];
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     char aside[DURABLE_FILE_PATH_BYTES_MAX];
-    (void)snprintf(name, sizeof(name), "ownership.damaged-%" PRIu64, time_s);
-    enum haul_status status = durable_file_path(directory, "ownership", path, error);
+    enum haul_status status =
+        durable_file_aside(calls, directory, "ownership", time_s, name, error);
+    if (status == HAUL_OK) {
+        status = durable_file_path(directory, "ownership", path, error);
+    }
     if (status == HAUL_OK) {
         status = durable_file_path(directory, name, aside, error);
     }

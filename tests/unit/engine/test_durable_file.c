@@ -5,8 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "fake_disk.h"
@@ -408,7 +411,40 @@ static void test_durable_file_sync_directory__sync_fails__io_and_closed(void)
     finish(0);
 }
 
+/* Twice within a second, on a real disk, whose directories are not empty: nothing goes. */
+static void test_durable_file_aside__taken__the_next_second(void)
+{
+    char directory[] = "/tmp/haul-durable-XXXXXX";
+    char names[2][DURABLE_FILE_ASIDE_BYTES_MAX];
+    char name[128];
+    struct haul_error failed = {.status = HAUL_OK};
+    check_or_stop(mkdtemp(directory) != NULL);
+    (void)snprintf(name, sizeof(name), "%s/file", directory);
+    for (unsigned i = 0; i < 2; i++) {
+        char inner[160];
+        (void)snprintf(inner, sizeof(inner), "%s/something", name);
+        check_equal(mkdir(name, 0700), 0);
+        check_equal(mkdir(inner, 0700), 0);
+        check_status(
+            durable_file_aside(&file_calls_system, directory, "file", 7, names[i], &failed),
+            HAUL_OK);
+        check_status(durable_file_rename(&file_calls_system, directory, "file", names[i], &failed),
+                     HAUL_OK);
+    }
+    check_text(names[0], "file.damaged-7");
+    check_text(names[1], "file.damaged-8");
+    for (unsigned i = 0; i < 2; i++) {
+        char aside[320];
+        (void)snprintf(aside, sizeof(aside), "%s/%s/something", directory, names[i]);
+        check_equal(rmdir(aside), 0);
+        aside[strlen(aside) - strlen("/something")] = '\0';
+        check_equal(rmdir(aside), 0);
+    }
+    check_equal(rmdir(directory), 0);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_durable_file_aside__taken__the_next_second),
     CHECK_TEST(test_durable_file_status__errnos__their_statuses),
     CHECK_TEST(test_durable_file_path__longest_that_fits__joined),
     CHECK_TEST(test_durable_file_path__one_byte_longer__invalid),
