@@ -338,6 +338,7 @@ static void on_aborted(struct journal_state *state, const struct journal_aborted
                    aborted->text.size == 0 ? "" : (const char *)aborted->text.data);
     state->outcome = JOURNAL_ABORT;
     state->phase = JOURNAL_PHASE_ABORTED;
+    state->restored = false; /* the operator's word, or the target's, has settled it */
 }
 
 /* The text may be what lies there already: a record repeats what the state says. */

@@ -520,6 +520,7 @@ static enum haul_status give_away(struct source_record *record, const struct pla
                                       .expected = record->recorded_version,
                                       .new_version = plan->new_version,
                                       .epoch = record->epoch,
+                                      .is_owned = record->is_owned,
                                       .waits_briefly = true,
                                       .wait_max_ms = wait_max_ms,
                                       .records = record->moved.count,
@@ -557,7 +558,7 @@ enum { YIELD_WAIT_MAX_MS = 2000 };
 /* What a target has given back is not given away a second time. One that does not tell, of an older
  * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
  * record. */
-static enum haul_status check_kept(const struct source_record *record, const struct plan *plan,
+static enum haul_status check_kept(struct source_record *record, const struct plan *plan,
                                    enum haul_status refused, struct haul_error *error)
 {
     bool has = false;
@@ -565,8 +566,10 @@ static enum haul_status check_kept(const struct source_record *record, const str
     if (record->returned == VERSION_RETURN_UNTOLD) {
         status = version_record_has_from(record->source->store, plan, record->peer, &has, error);
     }
-    if (status != HAUL_OK || record->returned == VERSION_KEPT ||
-        (record->returned == VERSION_RETURN_UNTOLD && !has)) {
+    record->is_owned = status == HAUL_OK && !has &&
+                       (record->returned == VERSION_KEPT ||
+                        record->returned == VERSION_RETURN_UNTOLD);
+    if (status != HAUL_OK || record->is_owned) {
         return status;
     }
     if (record->returned == VERSION_RETURNED) {

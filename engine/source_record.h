@@ -35,6 +35,7 @@ struct source_record {
     uint8_t first_job[HAUL_JOB_BYTES]; /* only_tells: of the first Hello */
     size_t asked; /* only_tells: of the jobs that are left, how many were looked at */
     enum version_return returned; /* the target owns by the job, or owned until it gave back */
+    bool is_owned;   /* and it still does: what is decided has happened */
     bool came_back;  /* only_tells, and so it was: the job is over on both sides */
     bool yielded;    /* only_tells, and it does: the hand-over is recorded here, and finished */
 };

@@ -73,6 +73,36 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 
 /* --- whose is it ------------------------------------------------------------------------------ */
 
+/* What was recorded before there were instances may be of a copy of the peer. */
+static bool is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
+{
+    const char *recorded = ownership_peer_name(ownership, index);
+    return strcmp(recorded, peer) == 0 ||
+           (strchr(recorded, '/') != NULL && instance_is(recorded, peer));
+}
+
+/* A part of the plan that was handed over to anybody but `peer`; NULL: there is none. */
+static const struct range_map_part *find_released_to_others(const struct ownership *ownership,
+                                                            const struct plan *plan,
+                                                            const char *peer, const char **family)
+{
+    for (size_t i = 0; i < plan->family_count; i++) {
+        *family = plan->families[i].family.name;
+        const struct range_map *map = ownership_map(ownership, *family);
+        for (size_t j = 0; map != NULL && j < map->count; j++) {
+            const struct range_map_part *part = &map->parts[j];
+            bool others = part->mark.state == OWNERSHIP_RELEASED &&
+                          !is_peer(ownership, part->mark.peer, peer);
+            for (size_t k = 0; k < plan->range_count && others; k++) {
+                if (key_range_overlaps(&plan->ranges[k], &part->range)) {
+                    return part;
+                }
+            }
+        }
+    }
+    return NULL;
+}
+
 /* A part of the plan that was handed over; NULL: there is none. */
 static const struct range_map_part *find_released(const struct ownership *ownership,
                                                   const struct plan *plan, const char **family)
@@ -139,14 +169,6 @@ enum haul_status version_record_names_family(struct haul_store *store, const cha
         ownership_fini(&ownership);
     }
     return status;
-}
-
-/* What was recorded before there were instances may be of a copy of the peer. */
-static bool is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
-{
-    const char *recorded = ownership_peer_name(ownership, index);
-    return strcmp(recorded, peer) == 0 ||
-           (strchr(recorded, '/') != NULL && instance_is(recorded, peer));
 }
 
 /* The greatest version at which the peer gave something to this database. */
@@ -400,7 +422,9 @@ static enum haul_status change_record(void *context, struct ownership *ownership
         return HAUL_OK; /* before; writing the record again makes it sure */
     }
     const struct range_map_part *part =
-        move->outcome == VERSION_RELEASED ? find_released(ownership, move->plan, &family) : NULL;
+        move->outcome != VERSION_RELEASED ? NULL
+        : move->is_owned ? find_released_to_others(ownership, move->plan, move->peer, &family)
+                         : find_released(ownership, move->plan, &family);
     if (part != NULL) {
         return refuse_released(ownership, part, family, HAUL_FENCED, error);
     }

@@ -97,6 +97,7 @@ struct version_move {
     uint64_t expected; /* source, with a hook: the version that must still be in force */
     uint64_t new_version;
     uint64_t epoch;
+    bool is_owned; /* source: the target owns already, and parts that are its are no matter */
     bool waits_briefly; /* for the lock of the record: `wait_max_ms`, and not 2 s */
     uint32_t wait_max_ms;
     uint64_t records; /* for the history */

@@ -141,6 +141,19 @@ static void test_source_record_bind__restored_without_a_peer__unconfirmed_and_no
     rocks_fixture_close(&source);
 }
 
+/* The operator has given his word: nothing is left to ask before the next command. */
+static void test_source_record_give_up__restored_and_over_already__ok(void)
+{
+    uint8_t id[HAUL_JOB_BYTES];
+    memset(id, 3, sizeof(id));
+    start();
+    leave(3, "id", true);
+    check_status(source_record_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_record_give_up(source.store, id, false, &error), HAUL_OK);
+    rocks_fixture_close(&source);
+}
+
 /* --- other jobs ------------------------------------------------------------------------------- */
 
 /* A refused command changes nothing: neither the restored job nor the one beside it. */
@@ -259,6 +272,32 @@ static void test_source_record_yield_left__kept__recorded_once(void)
         source_record_fini(&record);
         check_equal(job_count(), 0);
         check_status(check_ours(), HAUL_MISMATCH);
+        rocks_fixture_close(&source);
+    }
+}
+
+/* A record that was made again counts the ranges as the target's, by no job. */
+static void test_source_record_yield_left__the_peers_already__recorded_all_the_same(void)
+{
+    static const uint8_t nobody[HAUL_JOB_BYTES];
+    static const char *const owners[] = {"id", "a third"};
+    for (size_t i = 0; i < CHECK_COUNT(owners); i++) {
+        struct plan plan;
+        bool same = strcmp(owners[i], "id") == 0;
+        leave_forgotten(false);
+        make_plan(&plan);
+        const struct version_move move = {.outcome = VERSION_RELEASED,
+                                          .job = nobody,
+                                          .peer = owners[i],
+                                          .plan = &plan,
+                                          .new_version = 1,
+                                          .epoch = 1};
+        check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+        check_status(yield_left(VERSION_KEPT), same ? HAUL_OK : HAUL_FENCED);
+        source_record_fini(&record);
+        check_equal(job_count(), same ? 0 : 1);
+        check_status(check_ours(), HAUL_MISMATCH);
+        plan_fini(&plan);
         rocks_fixture_close(&source);
     }
 }
@@ -397,12 +436,14 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_yield_left__came_back__only_the_job_goes),
     CHECK_TEST(test_source_record_yield_left__kept__recorded_once),
     CHECK_TEST(test_source_record_yield_left__perhaps_came_back__mismatch_and_stays),
+    CHECK_TEST(test_source_record_yield_left__the_peers_already__recorded_all_the_same),
     CHECK_TEST(test_source_record_yield__came_back__fenced_and_undecided),
     CHECK_TEST(test_source_record_ask_next__several_left__each_of_this_target),
     CHECK_TEST(test_source_record_not_owned__frozen_and_restored__asked),
     CHECK_TEST(test_source_record_end__restored_and_not_asked__kept_whatever_ends_it),
     CHECK_TEST(test_source_record_end__restored_and_asked__cancelled),
     CHECK_TEST(test_source_record_bind__restored_without_a_peer__unconfirmed_and_not_bound),
+    CHECK_TEST(test_source_record_give_up__restored_and_over_already__ok),
     CHECK_TEST(test_source_record_bind__restored_of_another_meets__nothing_is_given_up),
     CHECK_TEST(test_source_earlier_abort_overtaken__restored__stays),
 };
