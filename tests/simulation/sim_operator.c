@@ -170,7 +170,20 @@ static struct sim_host *target_of_decided(struct sim_host *source)
     return NULL;
 }
 
-/* May a command be typed on this host now? A receiver that has nothing to do makes room. */
+/* Does another host try to reach the receiver of this one? */
+static bool is_awaited(const struct sim_world *world, const struct sim_host *host)
+{
+    bool awaited = false;
+    for (uint32_t i = 0; i < world->task_count; i++) {
+        const struct sim_task *task = &world->tasks[i];
+        awaited = awaited || (task->target == host && task->command != NULL &&
+                              task->command->process != NULL);
+    }
+    return awaited;
+}
+
+/* May a command be typed on this host now? A receiver that has nothing to do makes room; when all
+ * is calm, not one that somebody waits for: two operators could go on like that for ever. */
 static bool has_turn(const struct sim_world *world, const struct sim_host *host)
 {
     struct haul_progress progress;
@@ -183,7 +196,8 @@ static bool has_turn(const struct sim_world *world, const struct sim_host *host)
     }
     if (receiver != NULL && receiver->migration != NULL) {
         haul_migration_progress(receiver->migration, &progress);
-        if (progress.phase == HAUL_PHASE_LISTENING) {
+        bool awaited = sim_kernel.calm && is_awaited(world, host);
+        if (progress.phase == HAUL_PHASE_LISTENING && !awaited) {
             sim_command_stop(receiver);
         }
     }
