@@ -565,7 +565,8 @@ static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again
                                              .prepare = record_is_damaged,
                                              .act = rebuild,
                                              .look = check_rebuilt,
-                                             .disk_calls_min = 15};
+                                             .disk_calls_min = 15,
+                                             .silent = 1}; /* the look for a free name */
     failing_sweep(&step);
     failing_sweep_power(&step);
 }
