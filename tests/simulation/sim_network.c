@@ -557,10 +557,12 @@ void sim_network_close(struct sim_descriptor *descriptor)
     if (descriptor->type == SIM_LISTENER) {
         listeners[descriptor->network].fd = FD_NONE;
         for (int i = 0; i < connection_count; i++) {
-            if (connections[i]->listener == descriptor->network && !connections[i]->accepted &&
-                connections[i]->state == CONNECTION_OPEN) {
-                reset(connections[i], ECONNRESET);
-                connections[i]->ends[1].fd = FD_CLOSED;
+            struct connection *made = connections[i];
+            bool waits = made->listener == descriptor->network && !made->accepted;
+            made->listener = waits ? -1 : made->listener; /* another one may take its place */
+            if (waits && made->state == CONNECTION_OPEN) {
+                reset(made, ECONNRESET);
+                made->ends[1].fd = FD_CLOSED;
             }
         }
         return;
@@ -689,9 +691,7 @@ int __wrap_listen(int fd, int backlog)
 
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
-    (void)address;
-    (void)size;
-    (void)flags;
+    (void)address, (void)size, (void)flags;
     int listener = sim_descriptor_at(fd)->network;
     for (int i = 0; i < connection_count; i++) {
         struct connection *connection = connections[i];
