@@ -322,7 +322,25 @@ static enum haul_status check_absent(const struct journal *journal, struct haul_
                           journal->path);
 }
 
-/* Header, fsync, final name. Errors: NO_SPACE, IO. */
+/* All of the file, fsync, final name; its directory is not durable yet. Errors: NO_SPACE, IO. */
+static enum haul_status write_and_rename(struct journal *journal, const char *temporary,
+                                         struct haul_slice bytes, struct haul_error *error)
+{
+    const struct file_calls *calls = journal->calls;
+    enum haul_status status = durable_file_write(calls, journal->fd, bytes, 0);
+    if (status != HAUL_OK) {
+        return fail_call(journal, status, "pwrite", error);
+    }
+    if (calls->fsync(calls->context, journal->fd) != 0) {
+        return fail_call(journal, durable_file_status(errno), "fsync", error);
+    }
+    if (calls->rename(calls->context, temporary, journal->path) != 0) {
+        return fail_call(journal, durable_file_status(errno), "rename", error);
+    }
+    return HAUL_OK;
+}
+
+/* A new journal: its header, under its final name. Errors: NO_SPACE, IO. */
 static enum haul_status publish(struct journal *journal, const char *temporary,
                                 struct haul_error *error)
 {
@@ -335,19 +353,8 @@ static enum haul_status publish(struct journal *journal, const char *temporary,
     }
     uint8_t header[JOURNAL_HEADER_BYTES];
     header_encode(journal, header);
-    enum haul_status status =
-        durable_file_write(calls, journal->fd, slice_of(header, sizeof(header)), 0);
-    if (status != HAUL_OK) {
-        return fail_call(journal, status, "pwrite", error);
-    }
-    if (calls->fsync(calls->context, journal->fd) != 0) {
-        return fail_call(journal, durable_file_status(errno), "fsync", error);
-    }
-    if (calls->rename(calls->context, temporary, journal->path) != 0) {
-        return fail_call(journal, durable_file_status(errno), "rename", error);
-    }
     journal->end = JOURNAL_HEADER_BYTES;
-    return HAUL_OK;
+    return write_and_rename(journal, temporary, slice_of(header, sizeof(header)), error);
 }
 
 enum haul_status journal_create(const struct journal_config *config, struct journal **out,
@@ -468,17 +475,9 @@ static enum haul_status write_adopted(struct journal *journal, const struct jour
     }
     name_in(journal, config->identity, &now, data);
     enum haul_status status =
-        durable_file_write(calls, journal->fd, slice_of(data, (size_t)journal->end), 0);
-    if (status != HAUL_OK) {
-        return fail_call(journal, status, "pwrite", error);
-    }
-    if (calls->fsync(calls->context, journal->fd) != 0) {
-        return fail_call(journal, durable_file_status(errno), "fsync", error);
-    }
-    if (calls->rename(calls->context, temporary, journal->path) != 0) {
-        return fail_call(journal, durable_file_status(errno), "rename", error);
-    }
-    return durable_file_sync_directory(calls, config->directory, error);
+        write_and_rename(journal, temporary, slice_of(data, (size_t)journal->end), error);
+    return status == HAUL_OK ? durable_file_sync_directory(calls, config->directory, error)
+                             : status;
 }
 
 /* In a new file, as at its making: a power failure must not tear a header that was whole. The old
