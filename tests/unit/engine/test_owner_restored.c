@@ -9,6 +9,7 @@
 #include "haul/job.h"
 #include "haul/owner.h"
 #include "job_journal.h"
+#include "left_job.h"
 #include "rocks_fixture.h"
 #include "source_record.h"
 #include "version_record.h"
@@ -24,38 +25,15 @@ static void start_with(const char *peer, bool restored)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
                                             .end = {(const uint8_t *)"l", 1}};
-    struct source_record record;
-    struct plan plan;
     rocks_fixture_open(&fixture);
     options =
         (struct haul_source_options){.store = fixture.store, .ranges = &range, .range_count = 1};
-    check_or_stop(plan_make(&plan, fixture.store, &options, 0, &error) == HAUL_OK);
-    plan.new_version = 1;
-    source_record_init(&record, &options);
-    memcpy(record.job, id, sizeof(id));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    if (peer != NULL) {
-        check_status(job_journal_bind(record.journal, peer, "host:1", &error), HAUL_OK);
-    }
-    if (restored) {
-        check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
-    }
-    source_record_fini(&record);
-    plan_fini(&plan);
+    left_job_make(&options, id, peer, restored);
 }
 
 static void start(bool restored)
 {
     start_with("the target", restored);
-}
-
-static size_t job_count(void)
-{
-    struct haul_job *jobs = NULL;
-    size_t count = 99;
-    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
-    free(jobs);
-    return count;
 }
 
 /* The record of the hand-over is there: only the journal is older. */
@@ -87,9 +65,9 @@ static void test_owner_forget__job_of_a_restored_source__asked_first(void)
     start(true);
     check_error(haul_owner_forget(fixture.path, false, &error), HAUL_UNCONFIRMED, error);
     check(strstr(error.text, "in doubt (COPYING)") != NULL);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(fixture.path), 1);
     check_status(haul_owner_forget(fixture.path, true, &error), HAUL_OK);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(fixture.path), 0);
     rocks_fixture_close(&fixture);
     start(false);
     check_status(haul_owner_forget(fixture.path, false, &error), HAUL_OK);
@@ -122,7 +100,7 @@ static void test_job_end_decided__journal_is_older_than_the_record__ended(void)
     give_away();
     check_status(haul_job_end_decided(fixture.store, &jobs[0], false, &error), HAUL_UNCONFIRMED);
     check_status(haul_job_end_decided(fixture.store, &jobs[0], true, &error), HAUL_OK);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(fixture.path), 0);
     check_equal(state_of_all(), HAUL_OWNER_RELEASED);
     free(jobs);
     rocks_fixture_close(&fixture);
@@ -133,7 +111,7 @@ static void test_owner_reclaim__journal_is_older_than_the_record__the_job_ends(v
     start(false);
     give_away();
     check_status(haul_owner_reclaim(fixture.path, &everything, true, &error), HAUL_OK);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(fixture.path), 0);
     check_equal(state_of_all(), HAUL_OWNER_OWN);
     rocks_fixture_close(&fixture);
 }

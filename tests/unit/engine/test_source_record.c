@@ -14,6 +14,7 @@
 #include "haul/owner.h"
 #include "instance.h"
 #include "job_journal.h"
+#include "left_job.h"
 #include "rocks_fixture.h"
 #include "source_job.h"
 #include "version_record.h"
@@ -22,15 +23,6 @@ static struct rocks_fixture source;
 static struct haul_source_options options;
 static struct source_record record;
 static struct haul_error error;
-
-static size_t job_count(void)
-{
-    struct haul_job *jobs = NULL;
-    size_t count = 99;
-    check_status(haul_jobs_list(source.path, &jobs, &count, &error), HAUL_OK);
-    free(jobs);
-    return count;
-}
 
 /* What a new job from `start` on finds. */
 static enum haul_status find_from(const char *start)
@@ -91,13 +83,13 @@ static void test_source_record_end__resolved_before_released__journal_is_gone(vo
     struct source_ending ending = {.outcome = &outcome, .was_accepted = true};
     rocks_fixture_open(&source);
     decide_and_die(&plan, true);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     source_record_init(&record, &options);
     check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
     source_record_end(&record, &ending);
     source_record_fini(&record);
     plan_fini(&plan);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(source.path), 0);
     rocks_fixture_close(&source);
 }
 
@@ -120,7 +112,7 @@ static void test_source_record_adopt__ownership_cannot_be_read__error_and_the_jo
     memset(record.job, 3, sizeof(record.job));
     check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_CORRUPT);
     hide_ownership(false);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     source_record_init(&record, &options);
     check_status(find_from(""), HAUL_IN_DOUBT);
     source_record_fini(&record);
@@ -137,7 +129,7 @@ static void test_source_record_give_up__decided__in_doubt_and_the_job_stays(void
         decide_and_die(&plan, in_journal[i]);
         memset(record.job, 3, sizeof(record.job));
         check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_IN_DOUBT);
-        check_equal(job_count(), 1);
+        check_equal(left_job_count(source.path), 1);
         source_record_init(&record, &options);
         check_status(find_from(""), HAUL_IN_DOUBT);
         source_record_fini(&record);
@@ -163,7 +155,7 @@ static void test_source_record_end__resolve_failed__the_job_stays(void)
         source_record_end(&record, &ending);
         plan_fini(&plan);
         source_record_fini(&record);
-        check_equal(job_count(), 1);
+        check_equal(left_job_count(source.path), 1);
     }
     rocks_fixture_close(&source);
 }
@@ -217,7 +209,7 @@ static void test_source_record_find__other_ranges_were_decided__goes_on(void)
     check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
     check_equal(record.earlier.told_count, 0);
     source_record_fini(&record);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
@@ -235,7 +227,7 @@ static void test_source_record_find__several_left_over__all_are_seen(void)
     check_equal(record.earlier.told_count, 2);
     check_status(source_record_accepted(&record, &error), HAUL_OK);
     source_record_fini(&record);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(source.path), 0);
     begin_and_die(3, &plan, false);
     begin_and_die(5, &plan, true); /* behind one that is not decided */
     source_record_init(&record, &options);
@@ -260,10 +252,10 @@ static void test_source_record_begin__records_forgotten_meanwhile__busy_and_no_j
     check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
     check_status(haul_owner_forget(source.path, false, &error), HAUL_OK);
     check_status(source_record_begin(&record, &plan, 0, &error), HAUL_BUSY);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(source.path), 0);
     check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
     check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     source_record_fini(&record);
     plan_fini(&plan);
     rocks_fixture_close(&source);
@@ -283,7 +275,7 @@ static void test_source_record_adopt__job_that_is_not_decided__hint_names_the_wa
     check(strstr(error.hint, "source-0303") != NULL);
     check(strstr(error.hint, "`haul resume`") != NULL);
     source_record_fini(&record);
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
@@ -327,7 +319,7 @@ static void test_source_record_find__journal_is_done__removed_and_nothing_left_o
     check_status(source_record_find(&record, &error), HAUL_OK);
     check_equal(record.earlier.left_over.count, 0);
     source_record_fini(&record);
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(source.path), 0);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
@@ -466,7 +458,7 @@ static void yield_left(bool asks)
     source_record_end(&record, &(struct source_ending){.outcome = &outcome, .was_accepted = true});
     source_record_fini(&record);
     options.resolve = false;
-    check_equal(job_count(), 0);
+    check_equal(left_job_count(source.path), 0);
 }
 
 static void test_source_record_yield_left__open_or_given_up__recorded_and_finished(void)
@@ -511,7 +503,7 @@ static void test_source_record_yield_left__of_another_target__not_found_and_stay
     check(!record.yielded);
     source_record_fini(&record);
     options.resolve = false;
-    check_equal(job_count(), 1);
+    check_equal(left_job_count(source.path), 1);
     check_status(version_record_check(source.store, &options.hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
     rocks_fixture_close(&source);

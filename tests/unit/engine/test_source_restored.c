@@ -7,6 +7,7 @@
 #include "check.h"
 #include "haul/job.h"
 #include "job_journal.h"
+#include "left_job.h"
 #include "rocks_fixture.h"
 #include "source_record.h"
 #include "version_record.h"
@@ -34,19 +35,9 @@ static void make_plan(struct plan *plan)
 /* Job `number` of k to l, left by a process that is gone. `peer` NULL: it has met nobody. */
 static void leave(uint8_t number, const char *peer, bool restored)
 {
-    struct plan plan;
-    make_plan(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, number, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    if (peer != NULL) {
-        check_status(job_journal_bind(record.journal, peer, "host:1", &error), HAUL_OK);
-    }
-    if (restored) {
-        check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
-    }
-    source_record_fini(&record);
-    plan_fini(&plan);
+    uint8_t id[HAUL_JOB_BYTES];
+    memset(id, number, sizeof(id));
+    left_job_make(&options, id, peer, restored);
 }
 
 static enum journal_phase phase_of(uint8_t number, bool *restored)
@@ -219,15 +210,6 @@ static enum haul_status yield_left(enum version_return returned)
     return status;
 }
 
-static size_t job_count(void)
-{
-    struct haul_job *jobs = NULL;
-    size_t count = 99;
-    check_status(haul_jobs_list(source.path, &jobs, &count, &error), HAUL_OK);
-    free(jobs);
-    return count;
-}
-
 /* A job by which the target owns, and that this side has forgotten: open, or given up. */
 static void leave_forgotten(bool given_up)
 {
@@ -257,7 +239,7 @@ static void test_source_record_yield_left__came_back__only_the_job_goes(void)
         check(record.came_back);
         check(!record.yielded);
         source_record_fini(&record);
-        check_equal(job_count(), 0);
+        check_equal(left_job_count(source.path), 0);
         check_status(check_ours(), HAUL_OK);
         rocks_fixture_close(&source);
     }
@@ -270,7 +252,7 @@ static void test_source_record_yield_left__kept__recorded_once(void)
         check_status(yield_left(VERSION_KEPT), HAUL_OK);
         check(record.yielded);
         source_record_fini(&record);
-        check_equal(job_count(), 0);
+        check_equal(left_job_count(source.path), 0);
         check_status(check_ours(), HAUL_MISMATCH);
         rocks_fixture_close(&source);
     }
@@ -295,7 +277,7 @@ static void test_source_record_yield_left__the_peers_already__recorded_all_the_s
         check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
         check_status(yield_left(VERSION_KEPT), same ? HAUL_OK : HAUL_FENCED);
         source_record_fini(&record);
-        check_equal(job_count(), same ? 0 : 1);
+        check_equal(left_job_count(source.path), same ? 0 : 1);
         check_status(check_ours(), HAUL_MISMATCH);
         plan_fini(&plan);
         rocks_fixture_close(&source);
@@ -323,7 +305,7 @@ static void check_nothing_is_released(bool untold)
                      HAUL_MISMATCH);
         check(strstr(error.hint, "haul send --overwrite") != NULL);
         source_record_fini(&record);
-        check_equal(job_count(), 1);
+        check_equal(left_job_count(source.path), 1);
         check_status(check_ours(), HAUL_OK);
         plan_fini(&plan);
         rocks_fixture_close(&source);

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* left_job.h — jobs that a process which is gone has left beside a database, for suites of what
+ * comes after it. */
+#ifndef HAUL_TESTS_LEFT_JOB_H
+#define HAUL_TESTS_LEFT_JOB_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "haul/job.h"
+#include "job_journal.h"
+#include "source_record.h"
+
+/* The job `id` of a source, copying what `options` selects. `peer` NULL: it has met no target. */
+static inline void left_job_make(const struct haul_source_options *options,
+                                 const uint8_t id[HAUL_JOB_BYTES], const char *peer, bool restored)
+{
+    struct source_record record;
+    struct haul_error error;
+    struct plan plan;
+    check_or_stop(plan_make(&plan, options->store, options, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    source_record_init(&record, options);
+    memcpy(record.job, id, HAUL_JOB_BYTES);
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    if (peer != NULL) {
+        check_status(job_journal_bind(record.journal, peer, "host:1", &error), HAUL_OK);
+    }
+    if (restored) {
+        check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+    }
+    source_record_fini(&record);
+    plan_fini(&plan);
+}
+
+static inline size_t left_job_count(const char *database)
+{
+    struct haul_job *jobs = NULL;
+    struct haul_error error;
+    size_t count = 99;
+    check_status(haul_jobs_list(database, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+#endif
