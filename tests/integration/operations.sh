@@ -932,6 +932,13 @@ undecided() {
     ln "$journal" held
 }
 
+# The same job, which its source has gone on with to the end.
+handed_over() {
+    undecided
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+}
+
 set_back() {
     find source/haul -mindepth 1 -not -name instance -delete
     cat early >held
@@ -941,9 +948,7 @@ set_back() {
 test_c6__source_set_back_to_before_its_decision__yields_again() {
     in_document C6 'haul resolve --db A --to B:PORT'
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     set_back
     says source 'haul resume'
     receive
@@ -965,9 +970,7 @@ test_c6__source_set_back_to_before_its_decision__yields_again() {
 # Its target is asked: nobody needs to know that it was set back.
 test_c6__set_back_and_resolved__yields_at_once() {
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     set_back
     receive
     run 0 "$haul" resolve --db source --to "$front" --json
@@ -993,9 +996,7 @@ test_c6__open_and_resolved__stays_as_it_is() {
 test_c7__set_back_and_given_up__the_record_says_so_again() {
     in_document C7 'haul resolve --db A --to B:PORT'
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     set_back
     run 0 "$haul" cancel --db source
     receive
@@ -1016,9 +1017,7 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
 # Its target gave the ranges back before it was asked: it does not own them by the old job any more.
 test_c7__given_back_before_it_was_resolved__stay_here() {
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     set_back
     run 0 "$haul" cancel --db source
     receive source
@@ -1038,9 +1037,7 @@ test_c7__given_back_before_it_was_resolved__stay_here() {
 # on a guess, and the message names the way out.
 test_c7__a_part_given_back__nothing_is_released() {
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     set_back
     run 0 "$haul" cancel --db source
     receive source
@@ -1213,9 +1210,7 @@ test_c8__a_job_of_a_lost_target_is_over__the_other_one_is_asked() {
 # The record of the hand-over is there, and the journal is older.
 test_c6__journal_older_than_the_record__decided_all_the_same() {
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     cp source/haul/ownership kept
     set_back
     cp kept source/haul/ownership
@@ -1229,9 +1224,7 @@ test_c6__journal_older_than_the_record__decided_all_the_same() {
 # So does the operator's word for a target that has lost its record (S8).
 test_s8__journal_older_than_the_record__ends_as_handed_over() {
     local journal
-    undecided
-    run 0 "$haul" resume --db source --to "$front" --transport tcp
-    ended "$receiver_pid" 0
+    handed_over
     cp source/haul/ownership kept
     set_back
     cp kept source/haul/ownership
