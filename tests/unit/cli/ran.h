@@ -69,7 +69,9 @@ static inline int run(const struct command *command, const char *line)
     char *rest = words;
     for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
         check_or_stop(count < RAN_ARGUMENTS_MAX - 1);
-        arguments[count++] = word;
+        if (word[0] != '\0') {
+            arguments[count++] = word;
+        }
     }
     ran_begin();
     ran_end(command->run(command, count, arguments));
