@@ -49,9 +49,36 @@ static void test_haul_text_escape__bytes_that_are_not_utf8__escaped_one_by_one(v
                "\\xffa");
     check_text(escaped("\xc0\x9b"), "\\xc0\\x9b");          /* not the shortest form of ESC */
     check_text(escaped("\xe0\x80\x9b"), "\\xe0\\x80\\x9b"); /* likewise */
-    check_text(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80"); /* a surrogate */
+    check_text(escaped("\xed\xa0\x80"), "\\xed\\xa0\\x80"); /* the first surrogate */
+    check_text(escaped("\xed\xbf\xbf"), "\\xed\\xbf\\xbf"); /* and the last */
     check_text(escaped("\xf4\x90\x80\x80"), "\\xf4\\x90\\x80\\x80");
     check_text(escaped("\xe2\x82"), "\\xe2\\x82"); /* cut short */
+}
+
+/* The neighbours of what is no character, and the last of all. */
+static void test_haul_text_escape__characters_at_each_limit__unchanged(void)
+{
+    static const char *const characters[] = {
+        "\xc2\xa0",
+        "\xdf\xbf",
+        "\xe0\xa0\x80",
+        "\xed\x9f\xbf",
+        "\xee\x80\x80",
+        "\xef\xbf\xbf",
+        "\xf0\x90\x80\x80",
+        "\xf4\x8f\xbf\xbf",
+        "\xe2\x80\x8d",
+        "\xe2\x80\x90",
+        "\xe2\x80\xa7",
+        "\xe2\x80\xaf",
+        "\xe2\x81\xa5",
+        "\xe2\x81\xaa",
+        " ",
+        "~",
+    };
+    for (size_t i = 0; i < CHECK_COUNT(characters); i++) {
+        check_text(escaped(characters[i]), characters[i]);
+    }
 }
 
 static void test_haul_text_escape__escaped_text__unchanged(void)
@@ -78,6 +105,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_text_escape__control_characters__escaped),
     CHECK_TEST(test_haul_text_escape__direction_and_line_separators__escaped),
     CHECK_TEST(test_haul_text_escape__bytes_that_are_not_utf8__escaped_one_by_one),
+    CHECK_TEST(test_haul_text_escape__characters_at_each_limit__unchanged),
     CHECK_TEST(test_haul_text_escape__escaped_text__unchanged),
     CHECK_TEST(test_haul_text_escape__no_room__cut_between_characters),
 };

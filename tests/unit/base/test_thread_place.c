@@ -26,8 +26,8 @@ static int first_cpu(void)
 
 static void test_thread_place_cpus__nonsense__invalid(void)
 {
-    static const char *const lists[] = {"",     "x",   "-1", "1-",  "2-1",   "0,", ",0",
-                                        "0,,0", "0 1", "0-", "0x1", "99999", "1e3"};
+    static const char *const lists[] = {"",     "x",   "-1", "1-",  "2-1",   "0,",  ",0",
+                                        "0,,0", "0 1", "0-", "0x1", "99999", "1e3", "0,1024"};
     for (size_t i = 0; i < CHECK_COUNT(lists); i++) {
         check_error(thread_place_cpus(lists[i], &attributes, &error), HAUL_INVALID, error);
         check(strlen(error.text) > 0);

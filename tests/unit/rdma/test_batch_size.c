@@ -45,6 +45,25 @@ static void test_batch_size_note_sent__ring_of_calm_batches__one_step(void)
     check_equal(size.bytes, MIB + BATCH_SIZE_STEP_BYTES);
 }
 
+/* Each step takes a whole ring of its own. */
+static void test_batch_size_note_sent__two_rings__two_steps(void)
+{
+    init();
+    send_calmly(2 * SLOTS - 1);
+    check_equal(size.bytes, MIB + BATCH_SIZE_STEP_BYTES);
+    send_calmly(1);
+    check_equal(size.bytes, MIB + 2 * BATCH_SIZE_STEP_BYTES);
+}
+
+static void test_batch_size_init__equal_bounds__never_another_size(void)
+{
+    batch_size_init(&size, MIB, MIB, 64 * MIB, SLOTS);
+    send_calmly(3 * SLOTS);
+    check_equal(size.bytes, MIB);
+    batch_size_note_stall(&size);
+    check_equal(size.bytes, MIB);
+}
+
 static void test_batch_size_note_sent__for_long__stops_at_the_upper_bound(void)
 {
     batch_size_init(&size, MIB, 2 * MIB + 7, 64 * MIB, SLOTS);
@@ -90,6 +109,25 @@ static void test_batch_size_note_stall__in_the_next_ring_again__halved_again(voi
     check_equal(size.bytes, MIB);
 }
 
+/* Batches that went well settle the trouble as those do that stalled. */
+static void test_batch_size_note_stall__a_ring_after_the_last__halved_again(void)
+{
+    init();
+    send_calmly(12 * SLOTS);
+    batch_size_note_stall(&size);
+    send_calmly(SLOTS - 2);
+    batch_size_note_stall(&size);
+    check_equal(size.bytes, 2 * MIB);
+    batch_size_note_stall(&size);
+    check_equal(size.bytes, MIB);
+    init();
+    send_calmly(12 * SLOTS);
+    batch_size_note_stall(&size);
+    send_calmly(SLOTS - 1);
+    batch_size_note_stall(&size);
+    check_equal(size.bytes, MIB);
+}
+
 static void test_batch_size_note_stall__in_the_middle_of_a_ring__calm_counts_anew(void)
 {
     init();
@@ -103,11 +141,14 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_batch_size_init__bounds__starts_at_the_lower),
     CHECK_TEST(test_batch_size_init__slot_smaller_than_the_bounds__clamped),
     CHECK_TEST(test_batch_size_note_sent__ring_of_calm_batches__one_step),
+    CHECK_TEST(test_batch_size_note_sent__two_rings__two_steps),
+    CHECK_TEST(test_batch_size_init__equal_bounds__never_another_size),
     CHECK_TEST(test_batch_size_note_sent__for_long__stops_at_the_upper_bound),
     CHECK_TEST(test_batch_size_note_stall__after_growth__halved),
     CHECK_TEST(test_batch_size_note_stall__at_the_lower_bound__stays),
     CHECK_TEST(test_batch_size_note_stall__every_batch_of_one_ring__halved_once),
     CHECK_TEST(test_batch_size_note_stall__in_the_next_ring_again__halved_again),
+    CHECK_TEST(test_batch_size_note_stall__a_ring_after_the_last__halved_again),
     CHECK_TEST(test_batch_size_note_stall__in_the_middle_of_a_ring__calm_counts_anew),
 };
 

@@ -39,6 +39,42 @@ static void test_link_address_format__link_local__with_its_zone(void)
     check_round_trip(longest, AF_INET6);
 }
 
+/* A scope of an address that leads everywhere is noise. */
+static void test_link_address_format__scope_of_another_address__left_out(void)
+{
+    struct link_address address;
+    char formatted[LINK_ADDRESS_TEXT_BYTES_MAX];
+    check_or_stop(link_address_parse("[2001:db8::7]:5", &address, NULL) == HAUL_OK);
+    ((struct sockaddr_in6 *)&address.storage)->sin6_scope_id = 1;
+    link_address_format(&address, formatted);
+    check_text(formatted, "[2001:db8::7]:5");
+}
+
+static void test_link_address_same_host__pairs__only_the_host_counts(void)
+{
+    static const struct {
+        const char *a;
+        const char *b;
+        bool same;
+    } cases[] = {
+        {"10.1.2.3:1", "10.1.2.3:2", true},
+        {"10.1.2.3:1", "10.1.2.4:1", false},
+        {"[2001:db8::7]:1", "[2001:db8::7]:2", true},
+        {"[2001:db8::7]:1", "[2001:db8::8]:1", false},
+        {"127.0.0.1:1", "[::1]:1", false},
+    };
+    struct link_address a;
+    struct link_address b;
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        check_or_stop(link_address_parse(cases[i].a, &a, NULL) == HAUL_OK);
+        check_or_stop(link_address_parse(cases[i].b, &b, NULL) == HAUL_OK);
+        check_equal(link_address_same_host(&a, &b), cases[i].same);
+        check_equal(link_address_same_host(&b, &a), cases[i].same);
+    }
+    a.storage.ss_family = AF_UNIX; /* of which nothing is known */
+    check(!link_address_same_host(&a, &a));
+}
+
 static void test_link_address_parse__link_local_without_zone__invalid_and_told_to_add_it(void)
 {
     struct link_address address;
@@ -161,6 +197,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_address_parse__ipv4__same_text_again),
     CHECK_TEST(test_link_address_parse__ipv6_in_brackets__same_text_again),
     CHECK_TEST(test_link_address_format__link_local__with_its_zone),
+    CHECK_TEST(test_link_address_format__scope_of_another_address__left_out),
+    CHECK_TEST(test_link_address_same_host__pairs__only_the_host_counts),
     CHECK_TEST(test_link_address_parse__link_local_without_zone__invalid_and_told_to_add_it),
     CHECK_TEST(test_link_address_parse__sizes__those_of_the_family),
     CHECK_TEST(test_link_address_parse__no_host__any_address),

@@ -2,6 +2,7 @@
 /* test_link_config.c — the bounds of a link's options, and transports that are none. */
 #include "check.h"
 #include "link.h"
+#include "link_ops.h"
 
 static enum haul_status resolve(struct haul_link_options options, struct haul_link_options *out)
 {
@@ -75,10 +76,58 @@ static void test_link_connect__no_transport__unsupported(void)
     }
 }
 
+/* Each figure into its own sum. */
+static void test_link_stats_join__all_figures__added_each(void)
+{
+    const struct haul_link_stats some = {.blocks_sent = 1,
+                                         .blocks_received = 2,
+                                         .bytes_sent = 3,
+                                         .bytes_received = 4,
+                                         .credit_stalls = 5,
+                                         .credits_sent = 6,
+                                         .credits_received = 7,
+                                         .crc_errors = 8,
+                                         .sleeps = 9};
+    struct haul_link_stats sum = {.blocks_sent = 100};
+    link_stats_join(&sum, &some);
+    link_stats_join(&sum, &some);
+    check_equal(sum.blocks_sent, 102);
+    check_equal(sum.blocks_received, 4);
+    check_equal(sum.bytes_sent, 6);
+    check_equal(sum.bytes_received, 8);
+    check_equal(sum.credit_stalls, 10);
+    check_equal(sum.credits_sent, 12);
+    check_equal(sum.credits_received, 14);
+    check_equal(sum.crc_errors, 16);
+    check_equal(sum.sleeps, 18);
+}
+
+/* A backend that can be away is asked; others are always open. */
+static bool is_away(const struct listener *listener, struct haul_error *error)
+{
+    (void)listener;
+    haul_error_set(error, HAUL_UNREACHABLE, NULL, 0, "the card is away");
+    return false;
+}
+
+static void test_listener_is_open__backend_that_can_be_away__its_answer(void)
+{
+    const struct link_ops away = {.listen_is_open = is_away};
+    const struct link_ops always = {.listen_is_open = NULL};
+    struct listener listener = {.ops = &away};
+    struct haul_error error;
+    check(!listener_is_open(&listener, &error));
+    check_text(error.text, "the card is away");
+    listener.ops = &always;
+    check(listener_is_open(&listener, &error));
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_link_config_resolve__zeroes__defaults),
     CHECK_TEST(test_link_config_resolve__spin_of_ones_own__stays),
     CHECK_TEST(test_link_config_resolve__at_and_beyond_each_bound__taken_and_refused),
+    CHECK_TEST(test_link_stats_join__all_figures__added_each),
+    CHECK_TEST(test_listener_is_open__backend_that_can_be_away__its_answer),
     CHECK_TEST(test_link_connect__no_transport__unsupported),
 };
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -163,6 +164,49 @@ static void test_pages_map__nothing_at_all__no_memory_says_what_for(void)
     pages_unmap(&pages);
 }
 
+static void test_pages_map__whole_huge_pages__no_more_than_these(void)
+{
+    struct pages pages;
+    begin(HUGE_USABLE);
+    check_or_stop(pages_map(&pages, HUGE, "ring", NULL, NULL) == HAUL_OK);
+    check_equal(huge_asked_bytes, HUGE);
+    check_equal(pages.mapping_size_bytes, HUGE);
+    check_usable(&pages, HUGE);
+}
+
+static void test_pages_map__no_pages_of_any_kind__no_memory(void)
+{
+    struct pages pages;
+    struct haul_error error;
+    begin(HUGE_NONE);
+    plain_pages = false;
+    check_error(pages_map(&pages, SIZE, "ring", NULL, &error), HAUL_NO_MEMORY, error);
+    check(pages.data == NULL && pages.mapping == NULL);
+}
+
+static size_t mappings_of(const char *name)
+{
+    char line[512];
+    size_t count = 0;
+    FILE *file = fopen("/proc/self/maps", "re");
+    check_or_stop(file != NULL);
+    while (fgets(line, sizeof(line), file) != NULL) {
+        count += strstr(line, name) != NULL;
+    }
+    (void)fclose(file);
+    return count;
+}
+
+/* Those that could not be touched go, before others are taken in their place. */
+static void test_pages_map__pages_that_were_of_no_use__given_back(void)
+{
+    struct pages pages;
+    begin(HUGE_FORBIDDEN);
+    check_or_stop(pages_map(&pages, SIZE, "ring", NULL, NULL) == HAUL_OK);
+    check_equal(mappings_of("memfd:forbidden"), 0);
+    pages_unmap(&pages);
+}
+
 static void test_pages_map__child_of_the_process__has_none_of_them(void)
 {
     struct pages pages;
@@ -189,6 +233,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_pages_map__no_huge_pages__aligned_ones),
     CHECK_TEST(test_pages_map__less_than_a_huge_page__plain_ones),
     CHECK_TEST(test_pages_map__nothing_at_all__no_memory_says_what_for),
+    CHECK_TEST(test_pages_map__whole_huge_pages__no_more_than_these),
+    CHECK_TEST(test_pages_map__no_pages_of_any_kind__no_memory),
+    CHECK_TEST(test_pages_map__pages_that_were_of_no_use__given_back),
     CHECK_TEST(test_pages_map__child_of_the_process__has_none_of_them),
 };
 CHECK_MAIN("pages", tests)

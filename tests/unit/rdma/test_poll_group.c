@@ -267,7 +267,9 @@ static void test_poll_group_wait__verbs_link__spins_before_it_arms(void)
     fake.now_ns += 1;
     check(poll_group_wait(group, false, far_off()));
     check_equal(link.arm_count, 1);
-    /* Progress begins a new spin. */
+    /* What ended the sleep may be followed by more: a new spin, and so it is after progress. */
+    check(!poll_group_wait(group, false, far_off()));
+    check_equal(link.arm_count, 1);
     check(!poll_group_wait(group, true, far_off()));
     check(!poll_group_wait(group, false, far_off()));
     check_equal(link.arm_count, 1);
@@ -309,6 +311,21 @@ static void test_poll_group_add_fd__one_too_many__limit(void)
     }
 }
 
+/* However often a group is made, joined, left and destroyed: nothing of it stays. */
+static void test_poll_group_destroy__ten_times_over__no_descriptor_is_left(void)
+{
+    int first = eventfd(0, EFD_CLOEXEC);
+    (void)close(first);
+    for (int i = 0; i < 10; i++) {
+        open_group();
+        poll_group_destroy(group);
+    }
+    int last = eventfd(0, EFD_CLOEXEC);
+    check_equal(last, first);
+    (void)close(last);
+    poll_group_destroy(NULL);
+}
+
 /* --- control channels ------------------------------------------------------------------------ */
 
 static struct control_channel *channel;
@@ -333,6 +350,24 @@ static void close_with_channel(void)
     control_channel_destroy(channel);
     poll_group_destroy(group);
     (void)close(peer);
+}
+
+static void test_poll_group_remove__each_kind_over_and_over__its_place_is_free_again(void)
+{
+    open_with_channel();
+    struct fake_link link = make_link(&fake_tcp_ops);
+    int fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    for (int i = 0; i < 2 * POLL_GROUP_MEMBERS_MAX; i++) {
+        poll_group_remove_control(group, channel);
+        check_status(poll_group_add_control(group, channel), HAUL_OK);
+        check_status(poll_group_add_link(group, &link.base), HAUL_OK);
+        check_status(poll_group_add_fd(group, fd), HAUL_OK);
+        poll_group_remove_link(group, &link.base);
+        poll_group_remove_fd(group, fd);
+    }
+    close_with_channel();
+    (void)close(link.fd);
+    (void)close(fd);
 }
 
 static void test_poll_group_wait__control_bytes_arrive__sleep_ends(void)
@@ -424,6 +459,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_poll_group_wait__verbs_link__spins_before_it_arms),
     CHECK_TEST(test_poll_group_remove_link__the_verbs_link__no_more_spinning),
     CHECK_TEST(test_poll_group_add_fd__one_too_many__limit),
+    CHECK_TEST(test_poll_group_destroy__ten_times_over__no_descriptor_is_left),
+    CHECK_TEST(test_poll_group_remove__each_kind_over_and_over__its_place_is_free_again),
     CHECK_TEST(test_poll_group_wait__control_bytes_arrive__sleep_ends),
     CHECK_TEST(test_poll_group_wait__control_queue_not_empty__room_to_write_ends_the_sleep),
     CHECK_TEST(test_poll_group_wait__control_closed__does_not_keep_the_group_awake),
