@@ -76,6 +76,8 @@ static void test_link_connect__control_group_allows_no_more__limit_names_the_fil
         fixture_check_closed(fixture_step(RDMA_CM_EVENT_ROUTE_RESOLVED), HAUL_LIMIT);
         check(strstr(events[0].error.text, "control group") != NULL);
         check(strstr(events[0].error.hint, "rdma.max") != NULL);
+        check_status(events[0].status, HAUL_LIMIT);
+        check_equal(events[0].error.code, EAGAIN);
         fixture_end();
     }
 }

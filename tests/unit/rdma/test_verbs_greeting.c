@@ -53,6 +53,7 @@ static void test_verbs_refusal_decode__encoded_and_padded__same_reason(void)
     verbs_refusal_encode(HAUL_FENCED, bytes);
     check_status(verbs_refusal_decode(bytes, sizeof(bytes), &refusal), HAUL_OK);
     check_status(refusal.status, HAUL_FENCED);
+    check_equal(refusal.version_min, LINK_VERSION_MIN);
     check_equal(refusal.version_max, LINK_VERSION_MAX);
 }
 
