@@ -190,6 +190,50 @@ static void test_log_look__torn_at_its_end__loses_nothing(void)
     foreign_fini(&foreign);
 }
 
+/* Records that haul cannot move, each alone; one of a kind that nobody knows ends the look, where
+ * the file is to be replayed. */
+static void test_log_look__kinds_of_records__noted_or_refused(void)
+{
+    static const struct {
+        enum raw_tag kind;
+        bool persisted;
+    } cases[] = {{RAW_BEGIN_PERSISTED_PREPARE, true},
+                 {RAW_BEGIN_UNPREPARE, true},
+                 {RAW_BEGIN_PREPARE, false}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        foreign_init(&foreign);
+        mark(3, cases[i].kind, "");
+        (void)!log_look(foreign.path, 0, &look, &error);
+        check_equal(look.has_persisted_prepare, cases[i].persisted);
+        (void)!log_look(foreign.path, 4, &look, &error);
+        check_equal(look.has_persisted_prepare, cases[i].persisted);
+        foreign_fini(&foreign);
+    }
+    foreign_init(&foreign);
+    mark(3, (enum raw_tag)99, "a");
+    check_error(log_look(foreign.path, 0, &look, &error), HAUL_VERSION, error);
+    check(strstr(error.text, "000003.log") != NULL);
+    check_status(log_look(foreign.path, 4, &look, &error), HAUL_OK);
+    foreign_fini(&foreign);
+}
+
+static void test_log_look__no_files_or_no_directory__nothing_or_io(void)
+{
+    static const char *const others[] = {"log", ".log", "a1.log", "1.logs", "1.log.1", "LOG"};
+    foreign_init(&foreign);
+    for (size_t i = 0; i < CHECK_COUNT(others); i++) {
+        char path[400];
+        (void)snprintf(path, sizeof(path), "%s/%s", foreign.path, others[i]);
+        FILE *file = fopen(path, "we");
+        check_or_stop(file != NULL && fclose(file) == 0);
+        check(!log_look_is_log(others[i]));
+    }
+    look_again();
+    check_equal(look.file_count + look.record_count + look.last_sequence, 0);
+    foreign_fini(&foreign);
+    check_error(log_look("/nonexistent/haul", 0, &look, &error), HAUL_IO, error);
+}
+
 static void test_log_unpack__no_frame__corrupt(void)
 {
     struct log_unpack unpack = {0};
@@ -206,6 +250,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_log_look__damaged_in_the_middle__loses_records),
     CHECK_TEST(test_log_look__transactions__those_that_have_not_ended),
     CHECK_TEST(test_log_look__torn_at_its_end__loses_nothing),
+    CHECK_TEST(test_log_look__kinds_of_records__noted_or_refused),
+    CHECK_TEST(test_log_look__no_files_or_no_directory__nothing_or_io),
     CHECK_TEST(test_log_unpack__no_frame__corrupt),
 };
 

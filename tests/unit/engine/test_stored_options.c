@@ -69,20 +69,19 @@ static void test_stored_options_read__no_file__empty(void)
 static void test_stored_options_read__names_and_values__unescaped(void)
 {
     begin();
-    write_file("OPTIONS-000005",
-               "[DBOptions]\n"
-               "  wal_dir=/data/a\\:b\n"
-               "  WAL_ttl_seconds=0\n"
-               "  WAL_size_limit_MB=5\n"
-               "  write_identity_file=false\n"
-               "[CFOptions \"de\\nfault\"]\n"
-               "  comparator=leveldb.BytewiseComparator\n"
-               "  merge_operator=nullptr\n"
-               "  inplace_update_support=true\n"
-               "[TableOptions/BlockBasedTable \"de\\nfault\"]\n"
-               "  comparator=of another section\n"
-               "[CFOptions \"a \"quoted\" one\"]\n"
-               "  merge_operator={id=StringAppendOperator;delimiter=,;}\n");
+    write_file("OPTIONS-000005", "[DBOptions]\n"
+                                 "  wal_dir=/data/a\\:b\n"
+                                 "  WAL_ttl_seconds=0\n"
+                                 "  WAL_size_limit_MB=5\n"
+                                 "  write_identity_file=false\n"
+                                 "[CFOptions \"de\\nfault\"]\n"
+                                 "  comparator=leveldb.BytewiseComparator\n"
+                                 "  merge_operator=nullptr\n"
+                                 "  inplace_update_support=true\n"
+                                 "[TableOptions/BlockBasedTable \"de\\nfault\"]\n"
+                                 "  comparator=of another section\n"
+                                 "[CFOptions \"a \"quoted\" one\"]\n"
+                                 "  merge_operator={id=StringAppendOperator;delimiter=,;}\n");
     read_options();
     check_text(options.wal_dir, "/data/a:b");
     check(options.archives_log);
@@ -104,7 +103,75 @@ static void test_stored_options_read__names_and_values__unescaped(void)
     end();
 }
 
+static void test_stored_options_read__each_way_to_archive__known(void)
+{
+    static const struct {
+        const char *text;
+        bool archives;
+    } cases[] = {{"  WAL_ttl_seconds=1\n", true},
+                 {"  WAL_size_limit_MB=1\n", true},
+                 {"  WAL_ttl_seconds=0\n  WAL_size_limit_MB=0\n", false},
+                 {"  WAL_ttl_seconds=nullptr\n", false},
+                 {"  WAL_ttl_secondsX=5\n", false},
+                 {"  WAL_ttl_seconds\n", false},
+                 {"", false}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        char text[256];
+        begin();
+        (void)snprintf(text, sizeof(text), "[DBOptions]\n%s", cases[i].text);
+        write_file("OPTIONS-000005", text);
+        read_options();
+        check_equal(options.archives_log, cases[i].archives);
+        check(!options.writes_no_identity);
+        end();
+    }
+}
+
+/* What stands in a section of another kind is of nobody, and a later line counts. */
+static void test_stored_options_read__sections_that_are_unknown__passed_over(void)
+{
+    begin();
+    write_file("OPTIONS-000005",
+               "  wal_dir=/before\n[DBOptions]\r\n  wal_dir=/first\r\n  wal_dir=/second\r\n"
+               "[Unknown]\n  wal_dir=/other\n[CFOptions \"no end]\n  comparator=c\n"
+               "[Version]\n  rocksdb_version=7\n  wal_dir=/version\n"
+               "[CFOptions \"last\"]\n  table_factory=PlainTable");
+    read_options();
+    check_text(options.wal_dir, "/second");
+    check_text(options.version, "7");
+    check_equal(options.family_count, 2);
+    check_text(options.families[0].name, "");
+    check_text(options.families[0].comparator, "c");
+    check_text(options.families[1].name, "last");
+    check_text(options.families[1].table_factory, "PlainTable");
+    check(!options.families[1].inplace_updates);
+    end();
+    check_error(stored_options_read("/nonexistent/haul", &options, &error), HAUL_IO, error);
+    stored_options_fini(&options);
+}
+
+static void test_stored_options_unescape__room_and_odd_ends__always_ended(void)
+{
+    static const struct {
+        const char *text;
+        size_t room;
+        const char *expected;
+    } cases[] = {
+        {"abc", 4, "abc"},  {"abc", 3, "ab"},   {"abc", 1, ""}, {"a\\nb\\rc", 16, "a\nb\rc"},
+        {"a\\", 16, "a\\"}, {"\\\\", 16, "\\"}, {"", 16, ""}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        char to[17];
+        memset(to, 'x', sizeof(to));
+        stored_options_unescape(cases[i].text, strlen(cases[i].text), to, cases[i].room);
+        check_text(to, cases[i].expected);
+        check_equal(to[cases[i].room], 'x');
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_stored_options_read__each_way_to_archive__known),
+    CHECK_TEST(test_stored_options_read__sections_that_are_unknown__passed_over),
+    CHECK_TEST(test_stored_options_unescape__room_and_odd_ends__always_ended),
     CHECK_TEST(test_stored_options_read__several_files__the_newest),
     CHECK_TEST(test_stored_options_read__no_file__empty),
     CHECK_TEST(test_stored_options_read__names_and_values__unescaped),
