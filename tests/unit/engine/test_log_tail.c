@@ -137,7 +137,106 @@ static void test_log_tail_rewind__to_the_beginning_of_an_adopted_job__all_again(
     end();
 }
 
+/* --- figures and blobs ------------------------------------------------------------------------ */
+
+static void test_log_tail_lag_bytes__before_and_behind_a_round__what_was_not_read(void)
+{
+    begin();
+    go_back(0);
+    check_equal(log_tail_lag_bytes(tail, 10), RECORDS * 10); /* nothing is known but the caller's */
+    check_equal(log_tail_sequence(tail), 0);
+    (void)round_of(TWO);
+    check_equal(log_tail_sequence(tail), RECORDS);
+    check_equal(log_tail_lag_bytes(tail, 10), 0);
+    for (int i = 0; i < 4; i++) {
+        rocks_fixture_put(&fixture, 0, text_slice("k"), text_slice("new"));
+    }
+    /* As large as those that were read: a key, a value and what they take in a batch. */
+    uint64_t lag = log_tail_lag_bytes(tail, 10);
+    check(lag >= 4 * (1 + VALUE_BYTES) && lag < 4 * (VALUE_BYTES + 32));
+    go_back(0);
+    check(log_tail_lag_bytes(tail, 10) >= 3 * lag - 3);
+    end();
+}
+
+static unsigned ingests;
+
+static uint64_t tell_ingests(struct haul_store *store)
+{
+    (void)store;
+    return ingests;
+}
+
+/* Tables that others ingest are not in the log. */
+static void test_log_tail_round__others_have_ingested__gap(void)
+{
+    atomic_bool stop = false;
+    uint64_t bytes = 0;
+    begin();
+    struct haul_store_ops ops = *fixture.store->ops;
+    const struct haul_store_ops *before = fixture.store->ops;
+    ops.foreign_ingests = tell_ingests;
+    fixture.store->ops = &ops;
+    go_back(0);
+    ingests = 0;
+    (void)round_of(TWO);
+    ingests = 1;
+    check_error(log_tail_round(tail, &stop, &bytes, &error), HAUL_GAP, error);
+    check(error.hint[0] != '\0');
+    fixture.store->ops = before;
+    end();
+}
+
+static void test_log_tail_round__is_to_stop__closed(void)
+{
+    atomic_bool stop = true;
+    uint64_t bytes = 1;
+    begin();
+    go_back(0);
+    check_status(log_tail_round(tail, &stop, &bytes, &error), HAUL_CLOSED);
+    check_equal(bytes, 0);
+    check_equal(log_tail_sequence(tail), 0);
+    end();
+}
+
+static unsigned blobs;
+
+static void take_blob(void *context, struct haul_slice blob)
+{
+    check(context == &blobs);
+    check(slice_compare(blob, text_slice("a blob")) == 0);
+    blobs++;
+}
+
+/* What a program writes into the log for others is the hook's. */
+static void test_log_tail_round__blob_in_the_log__passed_to_the_hook(void)
+{
+    const struct haul_hooks hooks = {.context = &blobs, .log_data = take_blob};
+    uint8_t batch[RAW_BATCH_HEADER_BYTES + 8] = {0};
+    begin();
+    log_tail_destroy(tail);
+    const struct log_tail_options tail_options = {
+        .store = fixture.store, .plan = &plan, .outbox = &outbox, .hooks = &hooks};
+    check_or_stop(log_tail_create(&tail_options, &tail, &error) == HAUL_OK);
+    batch[RAW_BATCH_HEADER_BYTES] = RAW_LOG_DATA;
+    batch[RAW_BATCH_HEADER_BYTES + 1] = 6;
+    memcpy(batch + RAW_BATCH_HEADER_BYTES + 2, "a blob", 6);
+    check_status(
+        fixture.store->ops->write(fixture.store, slice_of(batch, sizeof(batch)), 0, &error),
+        HAUL_OK);
+    rocks_fixture_put(&fixture, 0, text_slice("8"), text_slice("behind it"));
+    blobs = 0;
+    go_back(0);
+    check(strchr(round_of(TWO), '8') != NULL);
+    check_equal(blobs, 1);
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_tail_lag_bytes__before_and_behind_a_round__what_was_not_read),
+    CHECK_TEST(test_log_tail_round__others_have_ingested__gap),
+    CHECK_TEST(test_log_tail_round__is_to_stop__closed),
+    CHECK_TEST(test_log_tail_round__blob_in_the_log__passed_to_the_hook),
     CHECK_TEST(test_log_tail_round__records_of_the_log__each_once),
     CHECK_TEST(test_log_tail_rewind__cut_otherwise_each_time__nothing_left_out),
     CHECK_TEST(test_log_tail_rewind__batch_that_was_never_sent__protocol),
