@@ -88,7 +88,13 @@ static enum haul_status apply(const struct log_bytes *log, struct delta_result *
 {
     const struct haul_log_batch batch = log_batch(log);
     const struct delta_memory target = {.data = memory, .capacity_bytes = sizeof(memory)};
-    return delta_filter_apply(&filter, &batch, target, result, &error);
+    memset(&error, 0, sizeof(error));
+    enum haul_status status = delta_filter_apply(&filter, &batch, target, result, &error);
+    bool told = status != HAUL_OK && status != HAUL_AGAIN; /* then the error says the same */
+    check_status(error.status, told ? status : HAUL_OK);
+    check_equal(error.text[0] != '\0', told);
+    check(status != HAUL_UNSUPPORTED || error.hint[0] != '\0');
+    return status;
 }
 
 /* The filtered batch as "P10:key=value D10:key R10:begin-end". */

@@ -153,7 +153,106 @@ static void test_log_file_next__file_ends_within_a_fragment__torn(void)
     end();
 }
 
+/* --- recycled files, and what others write ---------------------------------------------------- */
+
+/* Of the log file of that number, in a file that had another before it. */
+static void recycled_fragment(int type, uint32_t log_number, const char *text)
+{
+    enum { RECYCLED_HEAD_BYTES = HEAD_BYTES + 4 };
+    uint8_t bytes[64] = {0};
+    size_t size = strlen(text);
+    check_or_stop(RECYCLED_HEAD_BYTES + size <= sizeof(bytes));
+    bytes[TYPE_AT] = (uint8_t)type;
+    put_u16(bytes + 4, (uint16_t)size);
+    put_u32(bytes + HEAD_BYTES, log_number);
+    memcpy(bytes + RECYCLED_HEAD_BYTES, text, size);
+    uint32_t crc = crc32c(bytes + TYPE_AT, RECYCLED_HEAD_BYTES - TYPE_AT + size);
+    put_u32(bytes, (crc >> 15 | crc << 17) + 0xa282ead8U);
+    put(bytes, RECYCLED_HEAD_BYTES + size);
+}
+
+/* What the file had in an earlier life is behind its end. */
+static void test_log_file_next__recycled__ends_before_the_earlier_life(void)
+{
+    enum { RECYCLED = 4 };
+    begin();
+    recycled_fragment(WHOLE + RECYCLED, 7, "one");
+    recycled_fragment(FIRST + RECYCLED, 7, "tw");
+    recycled_fragment(LAST + RECYCLED, 7, "o");
+    recycled_fragment(WHOLE + RECYCLED, 6, "of before");
+    recycled_fragment(WHOLE + RECYCLED, 7, "not reached");
+    open_log();
+    expect("one");
+    expect("two");
+    for (int i = 0; i < 2; i++) {
+        check_status(log_file_next(tested, &record, &error), HAUL_NOT_FOUND);
+        check(!log_file_is_torn(tested));
+    }
+    end();
+}
+
+static void test_log_file_next__type_of_a_later_release__version(void)
+{
+    static const struct {
+        int type;
+        bool known;
+    } cases[] = {{8, true}, {9, true}, {12, false}, {99, false}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        begin();
+        fragment(cases[i].type, cases[i].known ? "\0\0\0\0" : "what", true);
+        fragment(WHOLE, "behind", true);
+        open_log();
+        if (!cases[i].known) {
+            check_error(log_file_next(tested, &record, &error), HAUL_VERSION, error);
+            check(strstr(error.text, path) != NULL);
+        }
+        end();
+    }
+}
+
+static void write_whole(const void *bytes, size_t size)
+{
+    begin();
+    put(bytes, size);
+    check_or_stop(fclose(file) == 0);
+}
+
+/* A file of another format: neither zeros nor any sound fragment in its first block. */
+static void test_log_file_is_foreign__files__judged_by_what_they_hold(void)
+{
+    static const uint8_t zeros[100];
+    static uint8_t noise[100];
+    memset(noise, 0x5a, sizeof(noise));
+    write_whole(zeros, sizeof(zeros));
+    check(!log_file_is_foreign(path));
+    rocks_fixture_close(&fixture);
+    write_whole(noise, sizeof(noise));
+    check(log_file_is_foreign(path));
+    rocks_fixture_close(&fixture);
+    write_whole(noise, 0);
+    check(!log_file_is_foreign(path));
+    rocks_fixture_close(&fixture);
+    check(!log_file_is_foreign(path));              /* not there */
+    for (size_t before = 0; before < 3; before++) { /* a fragment that ends with the file */
+        begin();
+        put(noise, before);
+        fragment(WHOLE, "sound", true);
+        check_or_stop(fclose(file) == 0);
+        check(!log_file_is_foreign(path));
+        rocks_fixture_close(&fixture);
+        begin();
+        put(noise, before);
+        fragment(WHOLE, "sound", false);
+        check_or_stop(fclose(file) == 0);
+        check(log_file_is_foreign(path));
+        rocks_fixture_close(&fixture);
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_file_next__recycled__ends_before_the_earlier_life),
+    CHECK_TEST(test_log_file_next__type_of_a_later_release__version),
+    CHECK_TEST(test_log_file_is_foreign__files__judged_by_what_they_hold),
     CHECK_TEST(test_log_file_next__fragments__joined),
     CHECK_TEST(test_log_file_next__first_fragment_is_damaged__told_once_and_the_next_record),
     CHECK_TEST(test_log_file_next__record_without_its_beginning__corrupt),

@@ -24,11 +24,15 @@ static struct fake_link made[LINKS_MAX];
 static unsigned made_count;
 static bool closes_at_once; /* a link that connects ends in the same poll */
 static bool has_credit;
-static bool credit_comes;          /* at the next poll */
-static struct block *done;         /* comes back at the next poll; NULL: none */
+static bool credit_comes;  /* at the next poll */
+static struct block *done; /* comes back at the next poll; NULL: none */
 static struct block *last_taken;
 static bool urgent[SUBMITTED_MAX]; /* of the blocks, as they were submitted */
 static unsigned submitted_count;
+static unsigned failing_connects; /* so many fail, with this: */
+static enum haul_status connect_status;
+static enum haul_status bind_status;
+static uint64_t now; /* of a clock that stands still */
 static struct poll_group *group;
 static struct outbox outbox;
 static struct sender_links links;
@@ -65,8 +69,8 @@ static enum haul_status fake_bind(struct link *link, const uint8_t *description,
     (void)link;
     (void)description;
     (void)size_bytes;
-    (void)error;
-    return HAUL_OK;
+    return bind_status == HAUL_OK ? HAUL_OK
+                                  : haul_error_set(error, bind_status, NULL, 0, "not to be bound");
 }
 
 static size_t fake_poll(struct link *link, struct link_event *events, size_t capacity)
@@ -122,7 +126,10 @@ enum haul_status __wrap_link_connect(enum haul_transport transport,
     (void)transport;
     (void)address;
     (void)ticket;
-    (void)error;
+    if (failing_connects > 0) {
+        failing_connects--;
+        return haul_error_set(error, connect_status, NULL, 0, "not to be had");
+    }
     check_or_stop(made_count < LINKS_MAX);
     struct fake_link *fake = &made[made_count++];
     *fake = (struct fake_link){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -138,7 +145,15 @@ enum haul_status __wrap_link_connect(enum haul_transport transport,
 
 /* --- a source's links ------------------------------------------------------------------------- */
 
-static void begin(void)
+static uint64_t stand_still(void *context)
+{
+    (void)context;
+    return now;
+}
+
+static const struct haul_clock still_clock = {.now_ns = stand_still};
+
+static void reset_fakes(void)
 {
     made_count = 0;
     submitted_count = 0;
@@ -146,6 +161,14 @@ static void begin(void)
     has_credit = true;
     credit_comes = false;
     done = NULL;
+    failing_connects = 0;
+    bind_status = HAUL_OK;
+    now = NS_PER_S;
+}
+
+static void begin(void)
+{
+    reset_fakes();
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
     const struct sender_links_options options = {
@@ -331,7 +354,256 @@ static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without
     end_with_blocks();
 }
 
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/* Links that are not open yet, at most `link_count`. */
+static void begin_closed(enum haul_transport_mode mode, uint32_t link_count, uint64_t rate)
+{
+    reset_fakes();
+    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
+    check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
+    const struct sender_links_options options = {
+        .mode = mode,
+        .config = {.options = {.slot_count = BLOCKS / link_count, .slot_size_bytes = BLOCK_BYTES}},
+        .link_count = link_count,
+        .batch_bytes_min = 1024,
+        .batch_bytes_max = BLOCK_BYTES,
+        .rate_bytes_per_second = rate,
+        .clock = &still_clock,
+        .group = group,
+    };
+    check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
+}
+
+static void open_links(bool rdma_offered)
+{
+    const struct link_ticket ticket = {.index = 0};
+    sender_links_open(&links, &ticket, rdma_offered, "it has no card");
+}
+
+static void describe_link(enum haul_transport transport, uint32_t index)
+{
+    haul_control_LinkDescription description = {.index = index, .transport = (uint32_t)transport};
+    description.description.size = 1;
+    sender_links_describe(&links, &description);
+}
+
+static void test_sender_links_open__modes_and_offers__transport_and_reason(void)
+{
+    static const struct {
+        enum haul_transport_mode mode;
+        bool offered;
+        enum haul_transport transport;
+        enum sender_links_state state;
+        bool refused;
+    } cases[] = {
+        {HAUL_MODE_AUTO, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
+        {HAUL_MODE_AUTO, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, true},
+        {HAUL_MODE_TCP, true, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
+        {HAUL_MODE_TCP, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
+        {HAUL_MODE_RDMA, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
+        {HAUL_MODE_RDMA, false, HAUL_TRANSPORT_VERBS, SENDER_LINKS_DOWN, false},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        begin_closed(cases[i].mode, 1, 0);
+        open_links(cases[i].offered);
+        check_equal(links.transport, cases[i].transport);
+        check_equal(links.state, cases[i].state);
+        check_equal(links.rdma_refused, cases[i].refused);
+        check_equal(strstr(links.fallback_reason, "it has no card") != NULL, cases[i].refused);
+        check_equal(made_count, cases[i].state == SENDER_LINKS_OPENING);
+        if (cases[i].state == SENDER_LINKS_DOWN) {
+            check_status(links.error.status, HAUL_UNSUPPORTED);
+            check(strstr(links.error.text, "it has no card") != NULL);
+        }
+        end();
+    }
+}
+
+/* Memory that cannot be registered is halved, down to a few blocks; another error falls back. */
+static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
+{
+    static const struct {
+        enum haul_status status;
+        unsigned failures;
+        uint32_t blocks;
+        enum haul_transport transport;
+    } cases[] = {
+        {HAUL_LIMIT, 1, BLOCKS / 2, HAUL_TRANSPORT_VERBS},
+        {HAUL_LIMIT, 2, BLOCKS, HAUL_TRANSPORT_TCP},
+        {HAUL_UNREACHABLE, 1, BLOCKS, HAUL_TRANSPORT_TCP},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        begin_closed(HAUL_MODE_AUTO, 1, 0);
+        connect_status = cases[i].status;
+        failing_connects = cases[i].failures;
+        open_links(true);
+        check_equal(block_pool_count(outbox.pool), cases[i].blocks);
+        check_equal(links.transport, cases[i].transport);
+        check_equal(links.state, SENDER_LINKS_OPENING);
+        check_equal(links.fallback_reason[0] != '\0', cases[i].transport == HAUL_TRANSPORT_TCP);
+        end();
+    }
+}
+
+static void test_sender_links_open__second_of_two_fails__the_first_is_gone_too(void)
+{
+    begin_closed(HAUL_MODE_TCP, 2, 0);
+    connect_status = HAUL_REFUSED;
+    open_links(false);
+    check_equal(made_count, 2);
+    sender_links_reset(&links);
+    check(made[0].destroyed && made[1].destroyed);
+    check_equal(links.state, SENDER_LINKS_CLOSED);
+    failing_connects = 1;
+    open_links(false);
+    check_equal(links.state, SENDER_LINKS_DOWN);
+    check_status(links.error.status, HAUL_REFUSED);
+    check_text(links.error.text, "not to be had");
+    end();
+}
+
+/* What is said of links that are not there ends the attempt; of those before, it is nothing. */
+static void test_sender_links_describe__of_what_link__bound_passed_over_or_refused(void)
+{
+    struct message message;
+    begin_closed(HAUL_MODE_TCP, 2, 0);
+    open_links(false);
+    (void)sender_links_poll(&links);
+    describe_link(HAUL_TRANSPORT_VERBS, 0);
+    describe_link(HAUL_TRANSPORT_TCP, link_index(1, 0));
+    check_equal(links.state, SENDER_LINKS_OPENING);
+    check(!made[0].base.bound);
+    describe_link(HAUL_TRANSPORT_TCP, 0);
+    describe_link(HAUL_TRANSPORT_TCP, 1);
+    check(made[0].base.bound && made[1].base.bound);
+    check_equal(links.state, SENDER_LINKS_OPENING); /* our LINK messages have not gone out */
+    for (uint32_t i = 0; i < 2; i++) {
+        check_or_stop(sender_links_next_message(&links, &message));
+        check_equal(message.type, MESSAGE_LINK);
+        check_equal(message.as.link.index, i);
+        check_equal(message.as.link.transport, HAUL_TRANSPORT_TCP);
+        check_equal(message.as.link.description.size, 1);
+    }
+    check(!sender_links_next_message(&links, &message));
+    check_equal(links.state, SENDER_LINKS_UP);
+    describe_link(HAUL_TRANSPORT_TCP, 7); /* they are up: too late for anything */
+    check_equal(links.state, SENDER_LINKS_UP);
+    end();
+    for (uint32_t place = 1; place < 3; place++) { /* bound already, and unknown */
+        begin_closed(HAUL_MODE_TCP, 2, 0);
+        open_links(false);
+        (void)sender_links_poll(&links);
+        describe_link(HAUL_TRANSPORT_TCP, 1);
+        describe_link(HAUL_TRANSPORT_TCP, place);
+        check_equal(links.state, SENDER_LINKS_DOWN);
+        check_status(links.error.status, HAUL_PROTOCOL);
+        end();
+    }
+}
+
+static void test_sender_links_poll__bind_fails_without_another_way__down(void)
+{
+    begin_closed(HAUL_MODE_TCP, 1, 0);
+    open_links(false);
+    bind_status = HAUL_VERSION;
+    (void)sender_links_poll(&links);
+    describe_link(HAUL_TRANSPORT_TCP, 0);
+    check_equal(links.state, SENDER_LINKS_DOWN);
+    check_status(links.error.status, HAUL_VERSION);
+    check_text(links.error.text, "not to be bound");
+    end();
+}
+
+/* --- rate and packing ------------------------------------------------------------------------- */
+
+static void begin_up_with(uint64_t rate)
+{
+    struct message message;
+    begin_closed(HAUL_MODE_TCP, 1, rate);
+    open_links(false);
+    (void)sender_links_poll(&links);
+    describe_link(HAUL_TRANSPORT_TCP, 0);
+    check_or_stop(sender_links_next_message(&links, &message));
+    check_or_stop(links.state == SENDER_LINKS_UP);
+}
+
+static void test_sender_links_poll__rate_limit__the_next_block_at_its_time(void)
+{
+    enum { RATE = 1000000, BURST_MS = 20 };
+    begin_up_with(RATE);
+    uint64_t size = SLOT_HEADER_BYTES + 100;
+    for (int i = 0; i < 4; i++) {
+        emit(LANE_SNAPSHOT, 0);
+    }
+    /* The first second has filled the bucket; it holds more than these four. */
+    check(4 * size < RATE / 1000 * BURST_MS);
+    while (rate_limit_take(&links.rate, size, now)) {
+    }
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 0);
+    check(links.rate_waited);
+    uint64_t due = sender_links_deadline_ns(&links);
+    check(due > now && due <= now + size * NS_PER_S / RATE + 1000);
+    check(!sender_links_is_idle(&links));
+    now = due;
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 1);
+    check(sender_links_deadline_ns(&links) > now);
+    now += NS_PER_S;
+    (void)sender_links_poll(&links);
+    check_equal(submitted_count, 4);
+    check(!links.rate_waited);
+    check(sender_links_deadline_ns(&links) == CLOCK_NEVER);
+    check_equal(links.in_flight_blocks, 4);
+    end_with_blocks();
+}
+
+static void test_sender_links_pack__states__the_outbox_is_told(void)
+{
+    begin_up_with(0);
+    check(!atomic_load(&outbox.packs));
+    sender_links_pack(&links, PACK_ALWAYS, 2);
+    check(atomic_load(&outbox.packs));
+    sender_links_pack(&links, PACK_OFF, 2);
+    check(!atomic_load(&outbox.packs));
+    end();
+}
+
+/* --- ends ------------------------------------------------------------------------------------- */
+
+static void test_sender_links_poll__closed_by_the_target__down_and_why(void)
+{
+    begin_up_with(0);
+    check(sender_links_is_idle(&links));
+    emit(LANE_DELTA, 0);
+    check(!sender_links_is_idle(&links)); /* in the outbox */
+    (void)sender_links_poll(&links);
+    check(!sender_links_is_idle(&links)); /* on its way */
+    made[0].polled = false;
+    closes_at_once = true;
+    check(sender_links_poll(&links));
+    check_equal(links.state, SENDER_LINKS_DOWN);
+    check_status(links.error.status, HAUL_CLOSED);
+    check_text(links.error.text, "the target closed data link 0");
+    check(made[0].destroyed);
+    sender_links_reset(&links);
+    check_equal(links.state, SENDER_LINKS_CLOSED);
+    check_equal(links.in_flight_blocks + links.queued_blocks + links.queued_delta_bytes, 0);
+    check_equal(links.submitted_blocks, 0);
+    check(sender_links_is_idle(&links));
+    end_with_blocks();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_sender_links_open__modes_and_offers__transport_and_reason),
+    CHECK_TEST(test_sender_links_open__connect_fails__smaller_or_tcp),
+    CHECK_TEST(test_sender_links_open__second_of_two_fails__the_first_is_gone_too),
+    CHECK_TEST(test_sender_links_describe__of_what_link__bound_passed_over_or_refused),
+    CHECK_TEST(test_sender_links_poll__bind_fails_without_another_way__down),
+    CHECK_TEST(test_sender_links_poll__rate_limit__the_next_block_at_its_time),
+    CHECK_TEST(test_sender_links_pack__states__the_outbox_is_told),
+    CHECK_TEST(test_sender_links_poll__closed_by_the_target__down_and_why),
     CHECK_TEST(test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit),
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),
     CHECK_TEST(test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_urgent),
