@@ -2,6 +2,7 @@
 /* link_flow_tests.c — blocks on their way: content, order, credits, fences, pools, threads. */
 #include <pthread.h>
 
+#include "credit.h"
 #include "link_conformance.h"
 
 enum { WRAP_BLOCK_COUNT = 64, POOL_BLOCK_COUNT = 12 };
@@ -11,6 +12,16 @@ enum { WRAP_BLOCK_COUNT = 64, POOL_BLOCK_COUNT = 12 };
 static uint32_t varied_payload(uint64_t number)
 {
     return (uint32_t)(number * 2654435761u) % (HAUL_SLOT_SIZE_BYTES_MIN - SLOT_HEADER_BYTES + 1);
+}
+
+/* So many of them, with their headers. */
+static uint64_t varied_frames_bytes(uint64_t count)
+{
+    uint64_t bytes = count * SLOT_HEADER_BYTES;
+    for (uint64_t i = 0; i < count; i++) {
+        bytes += varied_payload(i);
+    }
+    return bytes;
 }
 
 static uint32_t tiny_payload(uint64_t number)
@@ -40,7 +51,12 @@ static void test_link_submit__many_blocks__all_arrive_whole_and_in_order(void)
     check_equal(got.blocks_received, long_block_count());
     check(sent.credits_received > 0);
     check(sent.credits_received <= got.credits_sent);
-    check(sent.bytes_sent >= long_block_count() * SLOT_HEADER_BYTES);
+    check_equal(sent.bytes_sent, varied_frames_bytes(long_block_count()));
+    check_equal(got.bytes_received, sent.bytes_sent);
+    check_equal(sent.bytes_received, sent.credits_received * CREDIT_RECORD_BYTES);
+    check_equal(got.bytes_sent, got.credits_sent * CREDIT_RECORD_BYTES);
+    check_equal(sent.blocks_received + sent.credits_sent + sent.crc_errors, 0);
+    check_equal(got.blocks_sent + got.credits_received + got.crc_errors, 0);
     conformance_pair_end();
 }
 

@@ -280,6 +280,11 @@ static void test_cancel__left_jobs__all_or_the_one_that_is_named(void)
         check_text(ran.out.text, cases[i].out);
         check_equal(closed_count, 1);
     }
+    begin();
+    job_count = 2;
+    check_equal(run(&command_cancel, "--db /a --json"), EXIT_CODE_OK);
+    check_has(ran.out.text, "\"status\":\"ok\",\"exit_code\":0,\"error\":null");
+    check_has(ran.out.text, "\"cancelled\":2");
 }
 
 /* Only sources: nothing is read or written but journals. */

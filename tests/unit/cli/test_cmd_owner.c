@@ -288,6 +288,10 @@ static void test_owner__options_that_exclude_each_other__refused_before_anything
         check_has(ran.err.text, cases[i].message);
         check_text(said, "");
         check_text(ran.out.text, "");
+        char line[128];
+        (void)snprintf(line, sizeof(line), "%s --json", cases[i].line);
+        check_equal(run(&command_owner, line), EXIT_CODE_USAGE);
+        check_has(ran.out.text, "\"code\":\"INVALID\"");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "tcp_socket.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -230,6 +231,27 @@ static void test_tcp_socket_connected__refused__says_what_to_look_at(void)
     (void)close(fd);
 }
 
+static void test_tcp_socket_peer__connected_or_not__both_addresses_or_none(void)
+{
+    struct link_address local;
+    struct link_address peer;
+    open_pair();
+    tcp_socket_local(ends[0], &local);
+    tcp_socket_peer(ends[1], &peer);
+    check(local.size > 0);
+    check_equal(local.size, peer.size);
+    check_equal(memcmp(&local.storage, &peer.storage, local.size), 0);
+    close_pair();
+    memset(&peer, 0xff, sizeof(peer));
+    tcp_socket_peer(-1, &peer);
+    check_equal(peer.size, 0);
+    check_equal(peer.storage.ss_family, AF_UNSPEC);
+    memset(&local, 0xff, sizeof(local));
+    tcp_socket_local(-1, &local);
+    check_equal(local.size, 0);
+    check_equal(local.storage.ss_family, AF_UNSPEC);
+}
+
 /* Not even a socket: every call has to say so, and none to wait. */
 static void test_tcp_socket__no_descriptor__errors(void)
 {
@@ -265,6 +287,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_socket_listen__address_of_nobody_here__invalid),
     CHECK_TEST(test_tcp_socket_listen__port_in_use__busy),
     CHECK_TEST(test_tcp_socket_connected__refused__says_what_to_look_at),
+    CHECK_TEST(test_tcp_socket_peer__connected_or_not__both_addresses_or_none),
     CHECK_TEST(test_tcp_socket__no_descriptor__errors),
 };
 
