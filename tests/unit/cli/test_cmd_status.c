@@ -145,6 +145,7 @@ static void test_status__command_runs_with_jobs__no_way_out_is_named(void)
     check_has(ran.out.text, "job 11111111111111111111111111111111: this is the source, attempt 7, "
                             "COPYING (serves): records go\n");
     check(strstr(ran.out.text, "haul resume") == NULL);
+    check(strstr(ran.out.text, "haul cancel") == NULL);
     check(strstr(ran.out.text, "is over") == NULL);
     check(strstr(ran.out.text, "no job") == NULL);
     check(strstr(ran.out.text, "22222222") == NULL);

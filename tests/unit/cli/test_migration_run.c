@@ -210,14 +210,23 @@ void __wrap_control_server_wait(const struct control_server *server, struct poll
     }
 }
 
+static unsigned serves;
+static bool ends_now;
+
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
                                  struct haul_migration *migration);
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
                                  struct haul_migration *migration)
 {
+    const uint64_t one = 1;
     (void)server;
     (void)waits;
     check((void *)migration == &migration_memory);
+    serves++;
+    if (ends_now) { /* the end comes in the middle of the first turn */
+        check(write(end_fd, &one, sizeof(one)) == (ssize_t)sizeof(one));
+        ends_now = false;
+    }
 }
 
 static int finish(const char *peer, bool with_load)
@@ -359,6 +368,31 @@ static void test_finish__stopped__how_to_go_on_and_the_signal(void)
     check_equal(finish(NULL, false), EXIT_CODE_TEMPORARY);
     check(strstr(ran.err.text, "start it again") == NULL);
     check(strstr(ran.err.text, "the same command") == NULL);
+}
+
+/* Before the end: a line for whoever asks by a signal, and the control socket's turn. */
+static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
+{
+    for (int stopped = 0; stopped < 2; stopped++) {
+        begin("send", &plain);
+        struct migration_watch watch = {.directory = "/a", .peer = "h:1"};
+        watch.signals.wake_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+        end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        check_or_stop(end_fd >= 0 && watch.signals.wake_fd >= 0);
+        signal_number = stopped != 0 ? 15 : 0; /* that one asks for the end, not for a line */
+        serves = 0;
+        ends_now = true;
+        ran_begin();
+        ran_end(migration_run_finish((struct haul_migration *)(void *)&migration_memory, &watch,
+                                     &output));
+        check_equal(ran.exit_code, EXIT_CODE_OK);
+        check(serves >= 1);
+        check_equal(strstr(ran.err.text, "11 records") != NULL, stopped == 0);
+        ends_now = false;
+        (void)close(end_fd);
+        (void)close(watch.signals.wake_fd);
+        output_fini(&output);
+    }
 }
 
 static void test_finish__load__its_figures_and_its_failure(void)
@@ -519,6 +553,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_finish__wait_interrupted__goes_on_until_the_result_is_written),
     CHECK_TEST(test_finish__each_status__its_exit_code_and_one_line),
     CHECK_TEST(test_finish__stopped__how_to_go_on_and_the_signal),
+    CHECK_TEST(test_finish__asked_by_a_signal__a_line_and_it_goes_on),
     CHECK_TEST(test_finish__load__its_figures_and_its_failure),
     CHECK_TEST(test_finish__quiet_or_json__no_summary_or_one_document),
     CHECK_TEST(test_job_ended__receiver_goes_on__summary_document_or_nothing),

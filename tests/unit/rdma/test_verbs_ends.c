@@ -138,6 +138,22 @@ static void test_link_poll__credit__freed_and_applied_are_counted_each(void)
     fixture_end();
 }
 
+/* We have said our end, and a block comes: the peer has not heard it, and the block is lost. */
+static void test_link_close__block_still_comes__cancelled(void)
+{
+    const struct slot_header header = {.type = SLOT_DATA,
+                                       .lane = LANE_DELTA,
+                                       .epoch = EPOCH,
+                                       .sequence = FIRST_SEQUENCE,
+                                       .payload_size_bytes = 10};
+    fixture_open_receiver();
+    describe();
+    link_close(tested);
+    slot_header_encode(&header, memory);
+    fake_arrive(imm_pack(SLOT_DATA, FIRST_SEQUENCE), SLOT_HEADER_BYTES + 10);
+    check_says(fixture_poll(), HAUL_CANCELLED, "closed while the peer had blocks in flight");
+}
+
 /* Two senders, or two receivers, or slots of other sizes: each is told why. */
 static void test_link_bind__peer_that_does_not_fit__refused_in_words(void)
 {
@@ -203,6 +219,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__completion_of_an_arrival_is_lost__timeout),
     CHECK_TEST(test_link_poll__block_with_the_header_of_an_end__protocol),
     CHECK_TEST(test_link_poll__credit__freed_and_applied_are_counted_each),
+    CHECK_TEST(test_link_close__block_still_comes__cancelled),
     CHECK_TEST(test_link_bind__peer_that_does_not_fit__refused_in_words),
     CHECK_TEST(test_link_connect__cm_fails__address_call_and_cause_in_words),
     CHECK_TEST(test_link_poll__disconnected_before_it_was_ready__closed),

@@ -84,6 +84,30 @@ static void test_listener_poll__newer_versions_only__refused_inside(void)
     check_refused_inside(HAUL_VERSION);
 }
 
+/* As many may wait as there are places; the next is told that it is busy here, and comes again. */
+static void test_listener_poll__all_places_taken__busy_until_one_is_answered(void)
+{
+    uint8_t greeting[VERBS_GREETING_BYTES];
+    const struct link_ticket ticket = {.index = 8};
+    struct link_incoming first;
+    struct verbs_refusal refusal;
+    begin_listening();
+    verbs_greeting_encode(&ticket, greeting);
+    for (int i = 0; i < VERBS_LISTENER_PENDING_MAX; i++) {
+        bring_request(greeting, sizeof(greeting));
+        check_or_stop(listener_poll(listening, i == 0 ? &first : &incoming) == HAUL_OK);
+    }
+    bring_request(greeting, sizeof(greeting));
+    check_status(listener_poll(listening, &incoming), HAUL_AGAIN);
+    check_status(verbs_refusal_decode(fake.shown, fake.shown_size, &refusal), HAUL_OK);
+    check_status(refusal.status, HAUL_BUSY);
+    listener_reject(listening, &first, HAUL_AUTH);
+    check(first.handle == NULL);
+    bring_request(greeting, sizeof(greeting));
+    check_status(listener_poll(listening, &incoming), HAUL_OK);
+    end_listening();
+}
+
 static void test_listener_destroy__peer_not_answered__dropped(void)
 {
     uint8_t greeting[VERBS_GREETING_BYTES];
@@ -254,6 +278,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_listener_poll__damaged_greeting__refused_inside),
     CHECK_TEST(test_listener_poll__no_greeting__refused_inside),
     CHECK_TEST(test_listener_poll__newer_versions_only__refused_inside),
+    CHECK_TEST(test_listener_poll__all_places_taken__busy_until_one_is_answered),
     CHECK_TEST(test_listener_destroy__peer_not_answered__dropped),
     CHECK_TEST(test_listener_poll__device_removed__says_so_and_listens_again_when_it_is_back),
     CHECK_TEST(test_listener_poll__address_moved__listens_again),
