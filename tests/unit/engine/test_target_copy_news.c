@@ -149,8 +149,8 @@ static void begin(void)
     const struct link_config config = {.epoch = 1};
     memset(families, 0, sizeof(families));
     families[0].metadata = true;
-    strcpy(families[0].family.name, "meta");
-    strcpy(families[1].family.name, "data");
+    memcpy(families[0].family.name, "meta", sizeof("meta"));
+    memcpy(families[1].family.name, "data", sizeof("data"));
     for (uint32_t i = 0; i < STREAMS; i++) {
         streams[i] = (struct plan_stream){.family = i > 0, .bytes = 10};
     }
