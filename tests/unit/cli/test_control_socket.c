@@ -131,6 +131,31 @@ static void test_control_client_open__nobody_there__not_found(void)
     check_equal(fd, -1);
 }
 
+static int next_descriptor(void)
+{
+    int fd = dup(STDERR_FILENO);
+    (void)close(fd);
+    return fd;
+}
+
+/* However often both ends come and go, or nobody is there: no descriptor stays. */
+static void test_control_socket__ten_times_over__no_descriptor_is_left(void)
+{
+    int before = next_descriptor();
+    for (int i = 0; i < 10; i++) {
+        begin();
+        int fd = come();
+        expect_answer(fd, "status", "77");
+        (void)close(fd);
+        end();
+        check_error(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND, error);
+        check_error(control_server_open(&server, directory, "send", &error), HAUL_IO, error);
+        check_text(error.text, "no directory for the control socket");
+        control_server_close(&server);
+    }
+    check_equal(next_descriptor(), before);
+}
+
 /* Whoever connects and says nothing keeps nobody out; whoever waits for the end of a cancel keeps
  * the place, though it is the oldest. */
 static void test_control_server_serve__all_places_taken__the_longest_silent_goes(void)
@@ -196,6 +221,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_client_ask__another_language__hung_up),
     CHECK_TEST(test_control_client_ask__command_hangs__its_process_is_named),
     CHECK_TEST(test_control_client_open__nobody_there__not_found),
+    CHECK_TEST(test_control_socket__ten_times_over__no_descriptor_is_left),
     CHECK_TEST(test_control_server_serve__all_places_taken__the_longest_silent_goes),
     CHECK_TEST(test_control_server_open__directory_open_to_all__closed),
 };

@@ -318,6 +318,22 @@ static void test_load_writer__store_fails__it_ends_with_that_error(void)
     check_text(result.error.text, "the disk is full");
 }
 
+static uint64_t intents;
+static uint64_t acknowledgements;
+static bool in_turn;
+
+/* The intent of a version, then its acknowledgement, then those of the next. */
+static enum haul_status take_entry(void *context, const struct load_entry *entry)
+{
+    (void)context;
+    in_turn = in_turn && entry->acknowledged == (intents > acknowledgements) &&
+              entry->version == acknowledgements + 1 &&
+              entry->is_delete == (entry->version % 10 == 0) && entry->key < KEYS;
+    intents += entry->acknowledged ? 0 : 1;
+    acknowledgements += entry->acknowledged ? 1 : 0;
+    return HAUL_OK;
+}
+
 /* Each write is noted before and behind; a load that goes on counts on from the last version. */
 static void test_load_writer__ledger__two_entries_a_write_and_the_version_goes_on(void)
 {
@@ -338,6 +354,12 @@ static void test_load_writer__ledger__two_entries_a_write_and_the_version_goes_o
     stop();
     check_equal(result.version, writes);
     check_status(result.error.status, HAUL_OK);
+    intents = acknowledgements = 0;
+    in_turn = true;
+    check_status(load_ledger_read(path, take_entry, NULL, &error), HAUL_OK);
+    check(in_turn);
+    check_equal(intents, writes);
+    check_equal(acknowledgements, writes);
     (void)unlink(path);
 }
 
