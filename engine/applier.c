@@ -390,12 +390,17 @@ static void drop_notes(struct applier *applier)
     }
 }
 
+void applier_stop(struct applier *applier)
+{
+    atomic_store(&applier->stopping, true);
+}
+
 void applier_destroy(struct applier *applier)
 {
     if (applier == NULL) {
         return;
     }
-    atomic_store(&applier->stopping, true);
+    applier_stop(applier);
     if (applier->notes != NULL) {
         mailbox_close(applier->notes);
     }

@@ -90,6 +90,13 @@ static void call_verify(void *context, struct haul_error *error)
                                        &calls->steps[TARGET_CALL_VERIFY].steps, error);
 }
 
+static void call_stop(void *context, struct haul_error *error)
+{
+    struct target_calls *calls = context;
+    target_copy_join(calls->copy);
+    error->status = HAUL_OK;
+}
+
 /* --- for the loop ----------------------------------------------------------------------------- */
 
 void target_calls_submit(struct target_calls *calls, enum target_call number)
@@ -99,6 +106,7 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
         [TARGET_CALL_CLEAR] = call_clear,         [TARGET_CALL_RECORD] = call_record,
         [TARGET_CALL_DIGEST] = call_digest,       [TARGET_CALL_LOOK_UP] = call_look_up,
         [TARGET_CALL_POSITIONS] = call_positions, [TARGET_CALL_VERIFY] = call_verify,
+        [TARGET_CALL_STOP] = call_stop,
     };
     call_steps_begin(&calls->steps[number]);
     calls->calls[number].run = runs[number];

@@ -31,7 +31,10 @@ void target_copy_init(struct target_copy *copy, const struct haul_target_options
 
 void target_copy_fini(struct target_copy *copy)
 {
-    target_copy_stop(copy);
+    if (target_copy_stop(copy)) {
+        target_copy_join(copy);
+    }
+    target_copy_stopped(copy);
     receiver_links_fini(&copy->links);
     position_queue_fini(&copy->positions);
     free(copy->recorded);
@@ -109,15 +112,30 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
     return HAUL_OK;
 }
 
-void target_copy_stop(struct target_copy *copy)
+bool target_copy_stop(struct target_copy *copy)
 {
+    bool stops = copy->applier != NULL;
     copy->started = false;
-    if (copy->applier != NULL) {
+    if (stops) {
         poll_group_remove_fd(copy->group, applier_fd(copy->applier));
-        applier_destroy(copy->applier);
+        applier_stop(copy->applier);
+        copy->stopping = copy->applier;
         copy->applier = NULL;
+    } else if (copy->stopping == NULL) {
+        receiver_links_close(&copy->links);
     }
-    receiver_links_forget_lent(&copy->links);
+    return stops;
+}
+
+void target_copy_join(struct target_copy *copy)
+{
+    applier_destroy(copy->stopping);
+}
+
+void target_copy_stopped(struct target_copy *copy)
+{
+    copy->stopping = NULL;
+    receiver_links_forget_lent(&copy->links); /* not before: appliers read what was lent */
     receiver_links_close(&copy->links);
 }
 

@@ -25,6 +25,7 @@ struct target_copy {
     struct poll_group *group;
     struct receiver_links links;
     struct applier *applier;
+    struct applier *stopping;        /* the same, from target_copy_stop to target_copy_stopped */
     struct position_queue positions; /* durable in the store, not yet in the records */
     bool started;                    /* the plan was accepted, blocks may come */
     uint64_t started_ns;             /* 0: never */
@@ -59,8 +60,12 @@ void target_copy_count_finished(struct target_copy *copy);
 /* Appliers up, links welcome. Errors: NO_MEMORY, LIMIT. */
 enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
                                    uint64_t now_ns, struct haul_error *error) HAUL_MUST_CHECK;
-/* Appliers gone, links closed. */
-void target_copy_stop(struct target_copy *copy);
+/* No more blocks are applied. True: the appliers are to be waited for, which takes as long as the
+ * store does: target_copy_join on any thread, then target_copy_stopped. */
+bool target_copy_stop(struct target_copy *copy);
+void target_copy_join(struct target_copy *copy);
+/* The appliers are gone: links closed. */
+void target_copy_stopped(struct target_copy *copy);
 /* The positions that were taken for the records are there now. */
 void target_copy_recorded(struct target_copy *copy);
 /* Make everything durable; FLUSHED follows. */

@@ -376,7 +376,9 @@ static void perform(struct target_job *job, struct target_action *action)
         keep(job);
         return;
     case TARGET_ACTION_STOP:
-        target_copy_stop(&job->copy);
+        if (target_copy_stop(&job->copy)) {
+            target_calls_submit(&job->calls, TARGET_CALL_STOP);
+        }
         return;
     case TARGET_ACTION_CLEAR:
         submit_or_refuse(job, TARGET_CALL_CLEAR, take_slot(job), TARGET_EVENT_CLEARED);
@@ -495,6 +497,8 @@ void target_job_returned(const struct call *call)
         on_positions_recorded(job, &call->error);
     } else if (number == TARGET_CALL_VERIFY) {
         on_verify_read(job, &call->error);
+    } else if (number == TARGET_CALL_STOP) {
+        target_copy_stopped(&job->copy);
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(job);
     } else {
@@ -762,7 +766,9 @@ void target_job_destroy(struct target_job *job)
     if (job == NULL) {
         return;
     }
-    target_copy_stop(&job->copy);
+    if (target_copy_stop(&job->copy)) {
+        target_copy_join(&job->copy);
+    }
     if (!is_slot_free(job)) {
         job->calls.record.staging[0] = '\0'; /* what lies there is the running job's */
     } else if (job->options.slot->holder == job) {

@@ -236,8 +236,8 @@ open_disk() {
     trap 'status=$?; thaw_target; end_processes; wait; umount -l "$work/disk"; exit $status' EXIT
 }
 
-# Its receiver may hang with it; whoever waits for it does not.
-test_recv__disk_hangs__senders_do_not_and_it_goes_on_later() {
+# The job hangs with it; its sender does not, others are told that it still runs, and it goes on later.
+test_recv__disk_hangs__senders_are_answered_and_it_goes_on_later() {
     open_disk
     make_database source 6000
     make_database other 100
@@ -248,7 +248,8 @@ test_recv__disk_hangs__senders_do_not_and_it_goes_on_later() {
     sender_reaches '.running.phase == "copying"'
     fsfreeze -f "$work/disk"
     ended "$sender" 5
-    run 5 "$haul" send --db other --to "$receiver_address" --transport tcp --peer-timeout 300ms --retry 1s
+    run 5 "$haul" send --db other --to "$receiver_address" --transport tcp --retry 1s --json
+    equal "$(json .error.code)" BUSY
     thaw_target
     run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp --retry "${limit}s" --json
     equal "$(json .resumed)" true
