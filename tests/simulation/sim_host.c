@@ -170,6 +170,7 @@ void sim_host_copy(struct sim_host *host, const struct sim_host *from)
     host->base = 0;
     host->kept = NULL;
     host->copied = true;
+    host->copied_unmarked = sim_disk_state(&host->disk, host->directory, "instance") == 0;
     host->moved = false;
     host->was_reset = false;
     host->forgot = true; /* what it was told before */

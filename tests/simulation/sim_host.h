@@ -46,6 +46,7 @@ struct sim_host {
     uint32_t takes_back;          /* cells that its operator takes back from a lost host */
     uint64_t loss_ns;             /* when the next command for that may be typed */
     bool copied;                  /* its database is a copy, and nobody has said so yet */
+    bool copied_unmarked;         /* and its folder is of a release that cannot tell: C1 at once */
     bool was_reset;               /* its database was set back, and nobody has said so yet */
     struct sim_store_state *kept; /* NULL: no checkpoint */
     bool moved; /* its directory is another one, or nobody knows which: nobody has said so yet */

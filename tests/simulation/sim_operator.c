@@ -376,8 +376,8 @@ void sim_operator_step(struct sim_world *world)
     bool cleans = sim_kernel.calm && are_over(world);
     for (uint32_t i = 0; i < world->options->host_count; i++) {
         struct sim_host *host = &world->hosts[i];
-        host->is_repaired = sim_kernel.calm && !host->lost && !sim_loss_is_any(world) &&
-                            sim_repair_step(world, host);
+        bool repairs = (sim_kernel.calm && !sim_loss_is_any(world)) || host->copied_unmarked;
+        host->is_repaired = repairs && !host->lost && sim_repair_step(world, host);
         operate_host(world, host);
         bool loses = cleans && !host->lost && host->up && sim_loss_is_any(world) &&
                      sim_loss_step(world, host);

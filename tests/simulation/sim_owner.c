@@ -196,6 +196,7 @@ static void run_forget(struct sim_command *command)
         host->base |= cells_owned_for_good(host);
     }
     host->copied = host->copied && status != HAUL_OK;
+    host->copied_unmarked = host->copied_unmarked && host->copied;
     end(command, status, &error);
 }
 

@@ -105,7 +105,8 @@ static struct repair needed(struct sim_world *world, struct sim_host *host)
     struct repair repair = {.verb = host->copied ? SIM_VERB_FORGET
                                     : adopts     ? SIM_VERB_ADOPT
                                                  : SIM_VERB_STATUS};
-    if (repair.verb == SIM_VERB_FORGET) { /* from then on it owns what lies in it */
+    if (repair.verb == SIM_VERB_FORGET && !host->copied_unmarked) {
+        /* from then on it owns what lies in it */
         repair.contested = sim_owner_forget_risk(host);
     }
     for (uint32_t i = 0; i < records->job_count && repair.verb == SIM_VERB_STATUS; i++) {
