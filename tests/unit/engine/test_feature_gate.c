@@ -211,8 +211,9 @@ static void test_feature_gate_explain__version_of_the_writer__later_ones_are_the
     static const struct {
         const char *version;
         bool later;
-    } cases[] = {{"7.8.3", false}, {"7.9.0", true},  {"8.0.0", true}, {"6.29.5", false},
-                 {"7.8.9", false}, {"10.1.2", true}, {"", false},     {"words", false}};
+    } cases[] = {{"7.8.3", false},  {"7.9.0", true},  {"8.0.0", true},
+                 {"6.29.5", false}, {"7.8.9", false}, {"10.1.2", true},
+                 {"", false},       {"words", false}, {"99", false}};
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         begin();
         (void)snprintf(look.options.version, sizeof(look.options.version), "%s", cases[i].version);

@@ -230,6 +230,12 @@ static void test_log_look__no_files_or_no_directory__nothing_or_io(void)
     }
     look_again();
     check_equal(look.file_count + look.record_count + look.last_sequence, 0);
+    char gone[400]; /* between the list and the open */
+    (void)snprintf(gone, sizeof(gone), "%s/000007.log", foreign.path);
+    check_or_stop(symlink("/nonexistent/haul", gone) == 0);
+    look_again();
+    check_equal(look.file_count, 1);
+    check_equal(look.record_count, 0);
     foreign_fini(&foreign);
     check_error(log_look("/nonexistent/haul", 0, &look, &error), HAUL_IO, error);
 }

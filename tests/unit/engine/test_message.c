@@ -210,10 +210,8 @@ static void fill_verify_next(haul_control_VerifyNext *next)
 
 static void fill_verify_pieces(haul_control_VerifyPieces *pieces)
 {
-    *pieces = (haul_control_VerifyPieces){.scan = 7,
-                                          .pieces_count = 2,
-                                          .pieces = zeroed(2, sizeof(*pieces->pieces)),
-                                          .ended = true};
+    *pieces = (haul_control_VerifyPieces){
+        .scan = 7, .pieces_count = 2, .pieces = zeroed(2, sizeof(*pieces->pieces)), .ended = true};
     pieces->pieces[0] = (haul_control_VerifyPiece){
         .records = 1, .bytes = 2, .low = UINT64_MAX, .high = 3, .range = 4, .key_size = 5};
     pieces->pieces[0].key = bytes_of("key");
@@ -578,13 +576,18 @@ static void test_message_decode__family_name_too_long__protocol(void)
 /* A newer peer may send more: its fields are stepped over. */
 static void test_message_decode__unknown_fields__ignored(void)
 {
-    static const char body[] = "\x08\x07"        /* new_version 7 */
-                               "\xf8\x07\x2a"    /* field 127, a number */
-                               "\xfa\x07\x03new" /* field 127, a string */
-                               "\x10\x09";       /* epoch 9 */
+    static const char body[] = "\x08\x07"         /* new_version 7 */
+                               "\xf8\x07\x2a"     /* field 127, a number */
+                               "\xfa\x07\x03n\0w" /* field 127, a string */
+                               "\x10\x09";        /* epoch 9 */
     check_status(decode(MESSAGE_COMMIT, body, sizeof(body) - 1), HAUL_OK);
     check_equal(decoded.as.commit.new_version, 7);
     check_equal(decoded.as.commit.epoch, 9);
+    message_release(&decoded);
+    /* Not a text of ours, though all of the message's own fields are. */
+    static const char stop[] = "\x0a\x03why\xfa\x07\x03n\0w";
+    check_status(decode(MESSAGE_STOP, stop, sizeof(stop) - 1), HAUL_OK);
+    check_text(decoded.as.stop.text, "why");
     message_release(&decoded);
 }
 

@@ -3,6 +3,7 @@
  * say. */
 #include "pinned_disk.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,7 +154,59 @@ static void test_pinned_bytes__table_compacted_away_while_pinned__counted(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Values that lie in files of their own are not pinned because of that. */
+static void test_pinned_bytes__values_outside_of_tables__live(void)
+{
+    struct rocks_fixture fixture;
+    struct haul_family family;
+    uint64_t log_bytes;
+    uint64_t table_bytes;
+    rocks_fixture_open(&fixture);
+    const struct haul_store_ops *ops = fixture.store->ops;
+    check_status(ops->family_create_like(fixture.store, "blobs",
+                                         "enable_blob_files=true\nmin_blob_size=0\n", &family,
+                                         &error),
+                 HAUL_OK);
+    rocks_fixture_fill(&fixture, family.id, "k", 100, 1000);
+    put(&fixture, "a");
+    flush(&fixture);
+    ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
+    check_equal(table_bytes, 0);
+    rocks_fixture_close(&fixture);
+}
+
+static int descriptor_count(void)
+{
+    DIR *entries = opendir("/proc/self/fd");
+    int count = 0;
+    check_or_stop(entries != NULL);
+    while (readdir(entries) != NULL) {
+        count++;
+    }
+    (void)closedir(entries);
+    return count;
+}
+
+static void test_pinned_bytes__ten_times__no_descriptor_is_left(void)
+{
+    struct rocks_fixture fixture;
+    uint64_t log_bytes;
+    uint64_t table_bytes;
+    rocks_fixture_open(&fixture);
+    put(&fixture, "a");
+    flush(&fixture);
+    fixture.store->ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
+    int before = descriptor_count();
+    for (int i = 0; i < 10; i++) {
+        fixture.store->ops->pinned_bytes(fixture.store, &log_bytes, &table_bytes);
+    }
+    check(descriptor_count() < before + 10);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_pinned_bytes__values_outside_of_tables__live),
+    CHECK_TEST(test_pinned_bytes__ten_times__no_descriptor_is_left),
     CHECK_TEST(test_pinned_disk_measure__within_a_second__not_again),
     CHECK_TEST(test_pinned_disk_measure__takes_long__less_often),
     CHECK_TEST(test_pinned_disk_measure__store_that_cannot_say__nothing),

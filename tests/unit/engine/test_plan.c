@@ -486,6 +486,26 @@ static void test_plan_from_message__start_too_long__protocol(void)
     check_refused();
 }
 
+/* The same bounds over the wire as when a plan is made. */
+static void test_plan_from_message__longest_bounds__taken(void)
+{
+    static uint8_t bound[PLAN_RANGE_KEY_BYTES_MAX];
+    static uint8_t behind[PLAN_RANGE_KEY_BYTES_MAX];
+    memset(bound, 'k', sizeof(bound));
+    memset(behind, 'l', sizeof(behind));
+    open_fixture();
+    struct haul_range range = {slice_of(bound, sizeof(bound)), slice_of(behind, sizeof(behind))};
+    struct haul_source_options options = {.ranges = &range, .range_count = 1};
+    check_or_stop(make(&options, 0) == HAUL_OK);
+    plan.new_version = 1;
+    check_or_stop(plan_to_message(&plan, &message) == HAUL_OK);
+    check_status(plan_from_message(&other, &message, &error), HAUL_OK);
+    check(plan_equal(&plan, &other));
+    plan_fini(&other);
+    message_release(&message);
+    close_all();
+}
+
 static void test_plan_from_message__bound_too_long_or_before_its_start__protocol(void)
 {
     static uint8_t bound[PLAN_RANGE_KEY_BYTES_MAX + 1];
@@ -683,6 +703,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_from_message__ranges_missing_overlapping_or_unordered__protocol),
     CHECK_TEST(test_plan_from_message__more_than_allowed_or_none__protocol),
     CHECK_TEST(test_plan_from_message__start_too_long__protocol),
+    CHECK_TEST(test_plan_from_message__longest_bounds__taken),
     CHECK_TEST(test_plan_from_message__bound_too_long_or_before_its_start__protocol),
     CHECK_TEST(test_plan_from_message__stream_outside_the_ranges__protocol),
     CHECK_TEST(test_plan_from_message__stream_of_no_family_or_wrong_id__protocol),
