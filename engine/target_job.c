@@ -596,6 +596,11 @@ bool target_job_has_calls(const struct target_job *job)
     return target_calls_any(&job->calls);
 }
 
+bool target_job_is_ending(const struct target_job *job)
+{
+    return job->ended;
+}
+
 bool target_job_has_ended(const struct target_job *job)
 {
     /* The last words are on their way as long as the channel has bytes of them; but a peer that

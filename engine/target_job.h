@@ -74,6 +74,8 @@ void target_job_refuse_busy(struct target_job *job);
 /* End it, and keep what has arrived; end it, and discard that. */
 void target_job_stop(struct target_job *job);
 void target_job_cancel(struct target_job *job);
+/* Over; its calls or its last words are still waited for? */
+bool target_job_is_ending(const struct target_job *job);
 /* Over, and everything was said to the peer? */
 bool target_job_has_ended(const struct target_job *job);
 /* Lost its source, and can be taken up again by it? Only after the end. */

@@ -221,8 +221,9 @@ static void check_request(struct target_migration *target)
         migration_drain_request(&target->base);
     }
     enum migration_request request = migration_requested(&target->base);
-    if (request == target->request || target->ended) {
-        return;
+    bool ends = target->job != NULL && target_job_is_ending(target->job);
+    if (request == target->request || target->ended || ends) {
+        return; /* whose job is ending asks what comes after it: the next round does */
     }
     target->request = request;
     bool stops = request == MIGRATION_STOPS;
