@@ -338,6 +338,7 @@ static void check_flush_syncs(uint32_t first, uint32_t second)
     }
     free(note.positions);
     expect(APPLIER_FLUSHED);
+    check_equal(applier_written_records(applier), 1); /* the other one is in a table */
     check(has("n") && has("c"));
     close_applier();
 }

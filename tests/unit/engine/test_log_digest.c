@@ -15,8 +15,14 @@ static struct rocks_fixture fixture;
 static struct haul_store_ops watched;
 static enum haul_status (*open_view)(struct haul_store *store, struct haul_snapshot **snapshot,
                                      uint64_t *sequence, struct haul_error *error);
+static enum haul_status (*next_of_log)(struct haul_wal_reader *wal, struct haul_log_batch *batch,
+                                       struct haul_error *error);
+static enum haul_status (*sync_log)(struct haul_store *store, struct haul_error *error);
 static bool writes_meanwhile; /* somebody does, while a view is taken */
 static unsigned view_count;
+static unsigned gaps; /* so many reads of the log find one */
+static unsigned sync_count;
+static enum haul_status sync_status;
 static struct plan plan;
 static struct haul_snapshot *snapshot;
 static struct digest at_view;
@@ -45,6 +51,23 @@ static enum haul_status take_view(struct haul_store *store, struct haul_snapshot
     return status;
 }
 
+static enum haul_status read_log(struct haul_wal_reader *wal, struct haul_log_batch *batch,
+                                 struct haul_error *failed)
+{
+    if (gaps > 0) {
+        gaps--;
+        return haul_error_set(failed, HAUL_GAP, NULL, 0, "the end is not there");
+    }
+    return next_of_log(wal, batch, failed);
+}
+
+static enum haul_status sync_or_fail(struct haul_store *store, struct haul_error *failed)
+{
+    sync_count++;
+    return sync_status == HAUL_OK ? sync_log(store, failed)
+                                  : haul_error_set(failed, sync_status, "fsync", 0, "no sync");
+}
+
 static struct digest scan(const struct haul_snapshot *view)
 {
     const struct haul_slice none = {NULL, 0};
@@ -68,6 +91,13 @@ static void begin(void)
     watched = *fixture.store->ops;
     open_view = watched.snapshot_open;
     watched.snapshot_open = take_view;
+    next_of_log = watched.wal_next;
+    watched.wal_next = read_log;
+    sync_log = watched.sync;
+    watched.sync = sync_or_fail;
+    gaps = 0;
+    sync_count = 0;
+    sync_status = HAUL_OK;
     fixture.store->ops = &watched;
     writes_meanwhile = false;
     view_count = 0;
@@ -178,7 +208,41 @@ static void test_log_digest_follow_ahead__nothing_is_frozen__to_the_end(void)
     end();
 }
 
+/* --- an end of the log that is in memory only ------------------------------------------------- */
+
+static void test_log_digest_follow__end_is_not_on_disk__synced_and_read_again(void)
+{
+    begin();
+    put(1, "new");
+    put(2, "changed");
+    gaps = 1;
+    check_agrees();
+    check_equal(sync_count, 1);
+    check_equal(log_digest_sequence(follower), watched.sequence(fixture.store));
+    check_agrees();
+    check_equal(sync_count, 1);
+    end();
+}
+
+static void test_log_digest_follow__end_cannot_be_had__what_failed(void)
+{
+    begin();
+    put(1, "new");
+    gaps = 2;
+    check_error(log_digest_follow(follower, &never, &error), HAUL_GAP, error);
+    gaps = 2;
+    check_error(log_digest_follow_ahead(follower, &never, &error), HAUL_GAP, error);
+    gaps = 1;
+    sync_status = HAUL_NO_SPACE;
+    check_error(log_digest_follow(follower, &never, &error), HAUL_NO_SPACE, error);
+    check_equal(sync_count, 3);
+    check_agrees();
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_digest_follow__end_is_not_on_disk__synced_and_read_again),
+    CHECK_TEST(test_log_digest_follow__end_cannot_be_had__what_failed),
     CHECK_TEST(test_log_digest_join__written_behind_the_view__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_while_the_view_is_taken__equals_a_scan),
     CHECK_TEST(test_log_digest_renew__writes_are_about_to_be_frozen__no_newer_view),

@@ -163,7 +163,22 @@ static void test_rocks_family_create_like__options_of_its_own__taken_over(void)
     rocks_fixture_close(&fixture);
 }
 
+static void test_rocks_family_create__as_many_as_there_can_be__limit(void)
+{
+    rocks_fixture_open(&fixture);
+    struct rocks_store *store = rocks_of(fixture.store);
+    size_t count = store->family_count;
+    store->family_count = HAUL_FAMILY_COUNT_MAX; /* the rest has no names */
+    check_error(create("one too many"), HAUL_LIMIT, error);
+    check_error(create_like("one too many", ""), HAUL_LIMIT, error);
+    check_error(create("default"), HAUL_EXISTS, error);
+    store->family_count = count;
+    check_status(create("another"), HAUL_OK);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_rocks_family_create__as_many_as_there_can_be__limit),
     CHECK_TEST(test_rocks_family_create__name_that_is_there__exists),
     CHECK_TEST(test_rocks_family_create__lengths_of_a_name__at_their_limits),
     CHECK_TEST(test_rocks_family_drop__made_and_removed_ten_times__gone_each_time),

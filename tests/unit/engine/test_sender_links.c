@@ -570,6 +570,65 @@ static void test_sender_links_pack__states__the_outbox_is_told(void)
     end();
 }
 
+/* Send a block that is done at once, and let a millisecond go by. */
+static void send_one(bool is_out)
+{
+    emit(LANE_SNAPSHOT, 0);
+    submitted_count = 0;
+    (void)sender_links_poll(&links);
+    check_or_stop(submitted_count == 1);
+    done = last_taken;
+    (void)sender_links_poll(&links);
+    made[0].base.stats.blocks_sent += is_out ? 1 : 0;
+    now += NS_PER_MS;
+}
+
+static void send_until_packing_is(bool packs, bool is_out)
+{
+    for (int i = 0; i < 100 && atomic_load(&outbox.packs) != packs; i++) {
+        send_one(is_out);
+    }
+    check_equal(atomic_load(&outbox.packs), packs);
+}
+
+static void test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pays(void)
+{
+    for (int pays = 0; pays < 2; pays++) {
+        begin_up_with(0);
+        sender_links_pack(&links, PACK_WATCHING, 2);
+        check(!atomic_load(&outbox.packs));
+        send_until_packing_is(true, false);
+        check_equal(links.pack.state, PACK_TRYING);
+        atomic_store(&outbox.raw_bytes, 1000000);
+        atomic_store(&outbox.packed_bytes, pays ? 500000 : 1000000);
+        atomic_store(&outbox.pack_ns, NS_PER_MS);
+        if (pays) {
+            for (int i = 0; i < 100 && links.pack.state == PACK_TRYING; i++) {
+                send_one(false);
+            }
+            check_equal(links.pack.state, PACK_PACKING);
+            check(atomic_load(&outbox.packs));
+        } else {
+            send_until_packing_is(false, false);
+            check_equal(links.pack.state, PACK_RESTING);
+        }
+        end();
+    }
+}
+
+static void test_sender_links_pack__everything_is_out__never_tried(void)
+{
+    begin_up_with(0);
+    made[0].base.stats.blocks_sent = 1; /* of the block that is about to go */
+    sender_links_pack(&links, PACK_WATCHING, 2);
+    for (int i = 0; i < 100; i++) {
+        send_one(true);
+        check(!atomic_load(&outbox.packs));
+    }
+    check_equal(links.pack.state, PACK_RESTING);
+    end();
+}
+
 /* --- ends ------------------------------------------------------------------------------------- */
 
 static void test_sender_links_poll__closed_by_the_target__down_and_why(void)
@@ -603,6 +662,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_sender_links_poll__bind_fails_without_another_way__down),
     CHECK_TEST(test_sender_links_poll__rate_limit__the_next_block_at_its_time),
     CHECK_TEST(test_sender_links_pack__states__the_outbox_is_told),
+    CHECK_TEST(test_sender_links_pack__links_are_behind__tried_and_kept_when_it_pays),
+    CHECK_TEST(test_sender_links_pack__everything_is_out__never_tried),
     CHECK_TEST(test_sender_links_poll__closed_by_the_target__down_and_why),
     CHECK_TEST(test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit),
     CHECK_TEST(test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urgent),

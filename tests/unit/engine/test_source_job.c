@@ -6,15 +6,24 @@
 #include <stdio.h>
 
 #include "check.h"
+#include "migration_thread.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
 
 static struct rocks_fixture fixture;
 static struct haul_error error;
 static struct source_job sent;
+static bool no_random;
 
-/* A source of k..l that has begun. */
-static void start(void)
+enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes)
+{
+    return no_random ? HAUL_IO : __real_migration_random(bytes, size_bytes);
+}
+
+/* A source of k..l that has not begun. */
+static void make(void)
 {
     static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
                                             .end = {(const uint8_t *)"l", 1}};
@@ -24,6 +33,12 @@ static void start(void)
     sent = (struct source_job){.snapshot = NULL};
     options.store = fixture.store;
     check_or_stop(source_job_init(&sent, &options, &error) == HAUL_OK);
+}
+
+/* A source of k..l that has begun. */
+static void start(void)
+{
+    make();
     check_or_stop(source_job_begin(&sent, &error) == HAUL_OK);
 }
 
@@ -80,7 +95,19 @@ static void test_source_job_check_again__a_part_has_moved__fenced(void)
     finish();
 }
 
+/* Two jobs of one id would be one. */
+static void test_source_job_begin__no_random_numbers__io(void)
+{
+    make();
+    no_random = true;
+    check_error(source_job_begin(&sent, &error), HAUL_IO, error);
+    check_text(error.call, "getrandom");
+    no_random = false;
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_job_begin__no_random_numbers__io),
     CHECK_TEST(test_source_job_check_again__nothing_has_moved__ok),
     CHECK_TEST(test_source_job_check_again__a_neighbour_has_moved__ok),
     CHECK_TEST(test_source_job_check_again__a_part_has_moved__fenced),

@@ -168,7 +168,20 @@ static void test_stored_options_unescape__room_and_odd_ends__always_ended(void)
     }
 }
 
+static void test_stored_options_family__behind_the_end__none(void)
+{
+    begin();
+    write_file("OPTIONS-000005", "[CFOptions \"default\"]\n  comparator=c\n");
+    read_options();
+    check(stored_options_family(&options, "default") == &options.families[0]);
+    check(stored_options_family(&options, "defaul") == NULL);
+    stored_options_fini(&options);
+    check(stored_options_family(&options, "default") == NULL);
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_stored_options_family__behind_the_end__none),
     CHECK_TEST(test_stored_options_read__each_way_to_archive__known),
     CHECK_TEST(test_stored_options_read__sections_that_are_unknown__passed_over),
     CHECK_TEST(test_stored_options_unescape__room_and_odd_ends__always_ended),

@@ -232,7 +232,32 @@ static void test_verify_compare_put__single_long_keys__compared_as_far_as_they_g
     finish();
 }
 
+/* The next family, or the same one for the record that differs. */
+static void test_verify_compare_begin__again__nothing_of_the_last_time(void)
+{
+    start(true);
+    add_piece("a", 1, 0);
+    put(VERIFY_OURS, false);
+    add_piece("b", 2, 0);
+    put(VERIFY_THEIRS, false);
+    check_difference("a", true, false);
+    verify_compare_begin(&compare, true, VERIFY_ORDER_DESCENDING);
+    check(!compare.found && !compare.parted && !verify_compare_is_over(&compare));
+    check(compare.difference.key.data == NULL);
+    for (int side = 0; side < VERIFY_SIDE_COUNT; side++) {
+        check_equal(verify_compare_waiting(&compare, (enum verify_side)side), 0);
+        check_equal(compare.totals[side].count, 0);
+    }
+    add_piece("b", 1, 0);
+    put(VERIFY_OURS, false);
+    add_piece("a", 2, 0);
+    put(VERIFY_THEIRS, false);
+    check_difference("b", true, false);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_verify_compare_begin__again__nothing_of_the_last_time),
     CHECK_TEST(test_verify_compare_put__equal_in_other_chunks__over_and_not_parted),
     CHECK_TEST(test_verify_compare_put__a_piece_differs__totals_go_on_the_place_stays),
     CHECK_TEST(test_verify_compare_put__one_side_ends_first__parted),

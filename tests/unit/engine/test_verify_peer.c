@@ -13,6 +13,7 @@
 #include "check.h"
 #include "haul/migration.h"
 #include "journal.h"
+#include "migration_thread.h"
 #include "stall_watch.h"
 
 enum { EVENTS_MAX = 8, PEER_TIMEOUT_MS = 100, ADDRESSES = 3 };
@@ -36,6 +37,8 @@ static uint64_t now;
 static struct verify_peer peer;
 static struct message message;
 static struct haul_error error;
+
+static bool no_random;
 
 static uint64_t tell_time(void *context)
 {
@@ -139,6 +142,13 @@ bool __wrap_control_channel_poll(struct control_channel *channel, struct control
     }
     *event = events[event_at++];
     return true;
+}
+
+enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes)
+{
+    return no_random ? HAUL_IO : __real_migration_random(bytes, size_bytes);
 }
 
 /* --- what the target does --------------------------------------------------------------------- */
@@ -463,7 +473,21 @@ static void test_verify_peer_poll__working_instead_of_welcome__timeout_in_the_en
     end();
 }
 
+static void test_verify_peer_poll__no_random_numbers__io(void)
+{
+    begin();
+    check_or_stop(verify_peer_open(&peer, &error) == HAUL_OK);
+    happen(CONTROL_CONNECTED, HAUL_OK);
+    no_random = true;
+    check_error(verify_peer_poll(&peer, &message, &error), HAUL_IO, error);
+    no_random = false;
+    check_text(error.call, "getrandom");
+    check_equal(sent_count, 0);
+    end();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_verify_peer_poll__no_random_numbers__io),
     CHECK_TEST(test_verify_peer_poll__connected__says_hello_of_a_comparison),
     CHECK_TEST(test_verify_peer_poll__welcome__greeted_and_stop_at_the_end),
     CHECK_TEST(test_verify_peer_poll__welcomes_that_do_not_do__status_and_hint),

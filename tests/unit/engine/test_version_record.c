@@ -625,7 +625,43 @@ static void test_version_record_settle__move_in_doubt_then_power_lost__released(
     finish();
 }
 
+/* An ownership_change: each family that there can be, but none of the plan's. */
+static enum haul_status move_all_families(void *context, struct ownership *ownership,
+                                          struct haul_error *failed)
+{
+    struct key_range all = {.start = NULL};
+    enum haul_status status = HAUL_OK;
+    (void)context;
+    (void)failed;
+    check_status(key_range_init(&all, slice_of(NULL, 0), slice_of(NULL, 0)), HAUL_OK);
+    for (int i = 0; status == HAUL_OK && i < OWNERSHIP_FAMILY_COUNT_MAX; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof(name), "family %d", i);
+        const struct ownership_move one = {.family = name,
+                                           .ranges = &all,
+                                           .range_count = 1,
+                                           .mark = {.state = OWNERSHIP_IMPORTED}};
+        status = ownership_put(ownership, &one);
+    }
+    key_range_fini(&all);
+    return status;
+}
+
+static void test_version_record_move__record_is_full__limit_and_unchanged(void)
+{
+    char directory[300];
+    start();
+    check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
+    check_or_stop(ownership_update(NULL, directory, move_all_families, NULL, &error) == HAUL_OK);
+    check_error(move(VERSION_RELEASED, 5), HAUL_LIMIT, error);
+    check(strstr(error.text, "too many separate ranges") != NULL);
+    check(error.hint[0] != '\0');
+    check(!is_released(job));
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_version_record_move__record_is_full__limit_and_unchanged),
     CHECK_TEST(test_version_record_get__no_file__counter_at_0),
     CHECK_TEST(test_version_record_get__hook__its_version),
     CHECK_TEST(test_version_record_move__released__kept_and_range_refused),
