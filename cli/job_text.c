@@ -76,16 +76,17 @@ static const struct state restored = {
     .second = {"the receiver is lost for good, give it up", "cancel",
                " --job %s --accept-two-owners"}};
 
+/* Its target owned the ranges, and has given a part of them back. */
+static const struct state parted = {
+    .first = {"on its receiver, send what that has of the ranges (`haul send --overwrite`); then, "
+              "here",
+              "cancel", " --job %s --accept-two-owners"},
+    .second = {"ask its receiver whether it has given all of them back", "resolve",
+               " --to ADDR:PORT"}};
+
 bool job_text_is_over(const struct haul_job *job)
 {
-    return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0;
-}
-
-/* A source in doubt that is not frozen decides nothing: its database was restored. */
-static bool is_restored(const struct haul_job *job)
-{
-    return job->role == HAUL_JOB_SOURCE && job->claim == HAUL_JOB_IN_DOUBT &&
-           job->condition == HAUL_JOB_SOUND && strcmp(job->phase, "FROZEN") != 0;
+    return job->role == HAUL_JOB_SOURCE && strcmp(job->phase, "ABORTED") == 0 && !job->restored;
 }
 
 const char *job_text_claim(const struct haul_job *job)
@@ -98,9 +99,10 @@ const char *job_text_claim(const struct haul_job *job)
     case HAUL_JOB_IN_DOUBT:
         break;
     }
-    return is_restored(job) ? "the receiver may own the ranges: nobody may write to them until it "
-                              "was asked"
-                            : "nobody may write to the ranges until the source has decided";
+    return job->parted     ? "the receiver owns a part of the ranges, and has given back the rest"
+           : job->restored ? "the receiver may own the ranges: nobody may write to them until it "
+                             "was asked"
+                           : "nobody may write to the ranges until the source has decided";
 }
 
 static const struct state *find_state(const struct haul_job *job)
@@ -108,8 +110,8 @@ static const struct state *find_state(const struct haul_job *job)
     if (job->condition == HAUL_JOB_FOREIGN) {
         return &foreign;
     }
-    if (is_restored(job)) {
-        return &restored;
+    if (job->restored) {
+        return job->parted ? &parted : &restored;
     }
     size_t i = 0;
     while (i + 1 < STATE_COUNT &&

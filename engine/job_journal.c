@@ -150,7 +150,7 @@ static enum haul_status keep_journal(struct job_journals *found, struct journal 
     if (phase == JOURNAL_PHASE_DONE ||
         (phase == JOURNAL_PHASE_NEW && !HAUL_PLANTED_BUG(EMPTY_JOURNAL_KEPT))) {
         status = journal_remove(journal, error);
-    } else if (phase == JOURNAL_PHASE_ABORTED) {
+    } else if (phase == JOURNAL_PHASE_ABORTED && !journal_state(journal)->restored) {
         status = keep_aborted(found, journal, error);
     } else {
         kept = append_item(&found->journals, &found->count, sizeof(*found->journals));
@@ -172,7 +172,8 @@ static enum haul_status look_at(struct job_journals *found, struct journal_confi
     struct journal *journal = NULL;
     config->read_only = true;
     enum haul_status status = journal_open(config, &journal, error);
-    bool aborted = status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
+    const struct journal_state *state = status == HAUL_OK ? journal_state(journal) : NULL;
+    bool aborted = state != NULL && state->phase == JOURNAL_PHASE_ABORTED && !state->restored;
     if (aborted && !journal_is_copy(journal)) { /* a copy is refused below */
         return keep_journal(found, journal, error);
     }

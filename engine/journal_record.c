@@ -179,6 +179,7 @@ static uint8_t *encode_body(uint8_t *at, const struct journal_record *record)
         return encode_u64(at, record->held.manifest_bytes);
     case JOURNAL_DONE:
     case JOURNAL_RESTORED:
+    case JOURNAL_PARTED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:
@@ -269,6 +270,7 @@ static enum haul_status size_body(const struct journal_record *record, size_t *s
         return HAUL_OK;
     case JOURNAL_DONE:
     case JOURNAL_RESTORED:
+    case JOURNAL_PARTED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:
@@ -441,6 +443,7 @@ static void decode_body(struct cursor *cursor, struct journal_scratch *scratch,
         return;
     case JOURNAL_DONE:
     case JOURNAL_RESTORED:
+    case JOURNAL_PARTED:
     case JOURNAL_UNFROZEN:
     case JOURNAL_RELEASED:
     case JOURNAL_CLEARED:

@@ -48,6 +48,7 @@ enum journal_role {
     X(DECISION, 19, 1)       \
     X(RELEASED, 20, 1)       \
     X(RESTORED, 21, 1)       \
+    X(PARTED, 22, 1)         \
     X(POSITION, 32, 2)       \
     X(DELTA, 33, 2)          \
     X(PREPARED, 34, 2)       \

@@ -227,6 +227,13 @@ static bool may_name_peer(const struct journal_state *state, const struct journa
     return open && (size == 0 || same);
 }
 
+/* Its target may own by it, or says so; that it was given up here is no answer to that. */
+static bool may_be_doubted(const struct journal_state *state)
+{
+    return is_moving(state) || state->phase == JOURNAL_PHASE_FROZEN ||
+           state->phase == JOURNAL_PHASE_ABORTED;
+}
+
 static bool may_follow(const struct journal_state *state, const struct journal_record *record)
 {
     if (!journal_type_is_of(record->type, state->role)) {
@@ -242,7 +249,9 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
     case JOURNAL_PEER:
         return may_name_peer(state, &record->peer);
     case JOURNAL_RESTORED:
-        return is_moving(state) || state->phase == JOURNAL_PHASE_FROZEN;
+        return may_be_doubted(state);
+    case JOURNAL_PARTED:
+        return may_be_doubted(state) && state->restored;
     case JOURNAL_SNAPSHOT:
         return is_moving(state);
     case JOURNAL_FROZEN: /* behind another one: the disk did not take the UNFROZEN in between */
@@ -339,6 +348,7 @@ static void on_aborted(struct journal_state *state, const struct journal_aborted
     state->outcome = JOURNAL_ABORT;
     state->phase = JOURNAL_PHASE_ABORTED;
     state->restored = false; /* the operator's word, or the target's, has settled it */
+    state->parted = false;
 }
 
 /* The text may be what lies there already: a record repeats what the state says. */
@@ -355,6 +365,7 @@ static void on_peer(struct journal_state *state, const struct journal_peer *peer
     copy_text(state->peer, sizeof(state->peer), peer->identity);
     copy_text(state->peer_address, sizeof(state->peer_address), peer->address);
     state->restored = false; /* it was asked */
+    state->parted = false;
 }
 
 static void on_unfrozen(struct journal_state *state)
@@ -409,6 +420,9 @@ static void on_source_record(struct journal_state *state, const struct journal_r
         return;
     case JOURNAL_RESTORED:
         state->restored = true;
+        return;
+    case JOURNAL_PARTED:
+        state->parted = true;
         return;
     default:
         haul_unreachable();
@@ -494,7 +508,9 @@ enum journal_claim journal_state_claim(const struct journal_state *state)
     case JOURNAL_COMMIT:
         return is_source ? JOURNAL_YIELDS : JOURNAL_SERVES;
     case JOURNAL_ABORT:
-        return is_source ? JOURNAL_SERVES : JOURNAL_YIELDS;
+        return !is_source        ? JOURNAL_YIELDS
+               : state->restored ? JOURNAL_IN_DOUBT
+                                 : JOURNAL_SERVES;
     case JOURNAL_OPEN:
         break;
     }

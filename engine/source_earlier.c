@@ -112,9 +112,22 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
+enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error)
+{
+    haul_error_set(error, refused, NULL, 0,
+                   "the target has taken the ranges over by this very job, and has given ranges to "
+                   "this database since: nobody knows which of the job's it still owns");
+    haul_error_hint(error, "send what it has of them from there (`haul send --overwrite`); then "
+                           "`haul cancel --db DIR --job ID --accept-two-owners` here");
+    return refused;
+}
+
 enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error)
 {
     const struct journal_state *state = journal_state(journal);
+    if (state->parted) {
+        return source_earlier_parted(HAUL_UNCONFIRMED, error);
+    }
     haul_error_set(
         error, HAUL_UNCONFIRMED, NULL, 0,
         "this database was restored or set back while the job was open: it may have been "

@@ -49,6 +49,9 @@ enum haul_status source_earlier_take(struct source_earlier *earlier,
 bool source_earlier_is_overtaken(const struct source_earlier *earlier,
                                  const struct journal *journal);
 
+/* The target has said that it owned by the job, and gave a part of the ranges back. Returns
+ * `refused`, and names the way out. */
+enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error);
 /* The job may have been decided before this database was restored: it is not given up. Returns
  * UNCONFIRMED, and names the risk. */
 enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error);

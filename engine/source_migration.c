@@ -516,7 +516,7 @@ static void fill_result(struct source_migration *source)
     if (source->has_copy) {
         sender_links_stats(&source->copy.links, &result->link);
     }
-    result->verified = figures.verified;
+    result->verified = figures.verified && !source->job.record.yielded;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;

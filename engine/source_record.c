@@ -53,6 +53,7 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     const struct journal_state *state = journal_state(record->journal);
     bool moved = false;
     uint64_t new_version = 0;
+    record->yielded = state->restored;
     if (status == HAUL_OK && state->outcome == JOURNAL_COMMIT) {
         plan->new_version = state->decision.new_version;
         return HAUL_OK;
@@ -336,8 +337,14 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
     if (status == HAUL_OK) {
         status = check_may_give_up(store, journal, accept_two_owners, error);
     }
+    static const char reason[] = "given up by the operator";
+    const struct journal_state *state = status == HAUL_OK ? journal_state(journal) : NULL;
+    if (state != NULL && state->restored &&
+        (state->parted || state->phase == JOURNAL_PHASE_ABORTED)) {
+        return source_earlier_drop(journal, HAUL_CANCELLED, reason, error); /* the target knows */
+    }
     if (status == HAUL_OK) {
-        status = source_earlier_abort(journal, HAUL_CANCELLED, "given up by the operator", error);
+        status = source_earlier_abort(journal, HAUL_CANCELLED, reason, error);
     }
     journal_close(journal);
     return status;
@@ -350,7 +357,9 @@ static struct journal *first_left_over(const struct source_record *record)
 {
     const struct job_journals *left = &record->earlier.left_over;
     for (size_t i = 0; i < left->count; i++) {
-        if (!source_earlier_is_overtaken(&record->earlier, left->journals[i])) {
+        const struct journal *journal = left->journals[i];
+        if (journal_state(journal)->phase != JOURNAL_PHASE_ABORTED &&
+            !source_earlier_is_overtaken(&record->earlier, journal)) {
             return left->journals[i];
         }
     }
@@ -555,9 +564,25 @@ bool source_record_is_undecided(const struct source_record *record)
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
 
+/* The target owns by the job, or did: whatever comes of that now, from here on the job is in doubt,
+ * and nothing gives it up in silence. */
+static enum haul_status mark_owned(struct source_record *record, bool parted,
+                                   struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(record->journal);
+    enum haul_status status = HAUL_OK;
+    if (!state->restored) {
+        status = job_journal_mark(record->journal, JOURNAL_RESTORED, true, error);
+    }
+    if (status == HAUL_OK && parted && !state->parted) {
+        status = job_journal_mark(record->journal, JOURNAL_PARTED, true, error);
+    }
+    return status;
+}
+
 /* What a target has given back is not given away a second time. One that does not tell, of an older
  * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
- * record. */
+ * record and of the journal. */
 static enum haul_status check_kept(struct source_record *record, const struct plan *plan,
                                    enum haul_status refused, struct haul_error *error)
 {
@@ -570,7 +595,7 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
                        (record->returned == VERSION_KEPT ||
                         record->returned == VERSION_RETURN_UNTOLD);
     if (status != HAUL_OK || record->is_owned) {
-        return status;
+        return status == HAUL_OK ? mark_owned(record, false, error) : status;
     }
     if (record->returned == VERSION_RETURNED) {
         haul_error_set(error, refused, NULL, 0,
@@ -579,12 +604,9 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
         haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` ends the job");
         return refused;
     }
-    haul_error_set(error, refused, NULL, 0,
-                   "the target has taken the ranges over by this very job, and has given ranges to "
-                   "this database since: nobody knows which of the job's it still owns");
-    haul_error_hint(error, "send what it has of them from there (`haul send --overwrite`); then "
-                           "`haul cancel --db DIR --job ID --accept-two-owners` here");
-    return refused;
+    struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
+    (void)!mark_owned(record, true, &second);
+    return source_earlier_parted(refused, error);
 }
 
 enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,

@@ -37,7 +37,7 @@ struct source_record {
     enum version_return returned; /* the target owns by the job, or owned until it gave back */
     bool is_owned;   /* and it still does: what is decided has happened */
     bool came_back;  /* only_tells, and so it was: the job is over on both sides */
-    bool yielded;    /* only_tells, and it does: the hand-over is recorded here, and finished */
+    bool yielded;    /* resolve: it owns, found out by what it said and not by this job's end */
 };
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source);

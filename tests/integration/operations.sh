@@ -957,8 +957,10 @@ test_c6__source_set_back_to_before_its_decision__yields_again() {
     ended "$receiver_pid" 0
     says source 'haul resolve'
     receive
-    run 0 "$haul" resolve --db source --to "$front"
+    run 0 "$haul" resolve --db source --to "$front" --json
     ended "$receiver_pid" 0
+    equal "$(jq -c '[.verified, .yielded_jobs]' "$work/out")" '[false,1]' # as without the resume
+    jq -e '.warning | test("haul verify --to")' "$work/out" >/dev/null || fail 'no warning'
     no_job source
     receive other
     send 3
@@ -1033,6 +1035,13 @@ test_c7__given_back_before_it_was_resolved__stay_here() {
     grep -q 'given away' "$work/out" || fail 'two owners'
 }
 
+# give_back RANGE: S7 for a part.
+give_back() {
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite --range "$1"
+    ended "$receiver_pid" 0
+}
+
 # It gave something back, and still has something else: it cannot tell of which job. Nothing is released
 # on a guess, and the message names the way out.
 test_c7__a_part_given_back__nothing_is_released() {
@@ -1040,21 +1049,48 @@ test_c7__a_part_given_back__nothing_is_released() {
     handed_over
     set_back
     run 0 "$haul" cancel --db source
-    receive source
-    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite --range :0x0000000000002000
-    ended "$receiver_pid" 0
+    give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
     one_error 'has given ranges to this database since.*send --overwrite'
     run 0 "$haul" owner --db source
     ! grep -q 'given away' "$work/out" || fail 'released on a guess'
     kill_and_reap "$receiver_pid"
-    receive source
-    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite --range 0x0000000000002000:
-    ended "$receiver_pid" 0
+    says source 'ABORTED \(in doubt\)'
+    give_back 0x0000000000002000:
     run 0 "$haul" cancel --db source --accept-two-owners \
-        --job "$("$haul" status --db source --json | jq -r '.over[0].job')"
+        --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
     no_job source
+}
+
+# What its target has said stays said: the job is in doubt, and nothing makes a second owner without the
+# operator's word.
+test_c7__a_part_given_back_and_said__asks_for_the_word() {
+    local journal
+    handed_over
+    set_back
+    give_back :0x0000000000002000
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'has given ranges to this database since.*send --overwrite'
+    kill_and_reap "$receiver_pid"
+    says source 'COPYING \(in doubt\)'
+    says source 'haul send --overwrite.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
+    run 3 "$haul" cancel --db source
+    one_error 'has given ranges to this database since.*accept-two-owners'
+    run 3 "$haul" owner --db source --forget
+    one_error 'in doubt'
+    receive other
+    send 3
+    one_error 'has given ranges to this database since'
+    kill_and_reap "$receiver_pid"
+    give_back 0x0000000000002000:
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
+    run 0 "$haul" owner --db source
+    ! grep -q 'given away' "$work/out" || fail 'no owner'
 }
 
 # A backup of mid-job is put back when the job was decided, and adopted: only the target knows.

@@ -47,6 +47,10 @@ struct haul_job {
     enum haul_job_condition condition;
     bool changed; /* a target's that is PREPARED: something else has written to the database since,
                    * or it was set back; the source's decision stands all the same */
+    bool restored; /* a source's: it may have been decided after the state that this database was
+                    * set back to; only its target knows */
+    bool parted;   /* restored, and its target has said that it owned by the job, and that it has
+                    * given a part of the ranges back; which part, nobody knows */
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */
@@ -67,7 +71,7 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **jobs, s
  * it has of them in every column family, and its staging files.
  * Errors: NOT_FOUND, BUSY (a process runs it), IN_DOUBT (too late: it was decided, or is prepared
  * and only the source's record tells), UNCONFIRMED (a source's, which was open when its database
- * was restored or set back, and adopted: only its target knows, and `resolve` asks it), and those
+ * was restored or set back (`restored`): only its target knows, and `resolve` asks it), and those
  * of the store. Thread: one for each store. */
 enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error) HAUL_MUST_CHECK;

@@ -59,6 +59,26 @@ static void test_job_text_ways__damaged__moved_aside_whatever_its_phase(void)
     check_text(ways.second.command, "");
 }
 
+/* Whatever its phase is: only its target knows. */
+static void test_job_text_ways__restored_or_parted__ask_or_take_the_rest(void)
+{
+    static const char *const phases[] = {"COPYING", "FROZEN", "ABORTED"};
+    for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
+        struct haul_job job = job_in(HAUL_JOB_SOURCE, phases[i]);
+        struct job_text_ways ways;
+        job.restored = true;
+        job_text_ways(&job, "/d", &ways);
+        check_text(ways.first.command, "haul resolve --db /d --to ADDR:PORT");
+        check_text(ways.second.command,
+                   "haul cancel --db /d --job abcdef01 --accept-two-owners");
+        job.parted = true;
+        job_text_ways(&job, "/d", &ways);
+        check(strstr(ways.first.purpose, "`haul send --overwrite`") != NULL);
+        check_text(ways.first.command, "haul cancel --db /d --job abcdef01 --accept-two-owners");
+        check_text(ways.second.command, "haul resolve --db /d --to ADDR:PORT");
+    }
+}
+
 static void test_job_text_ways__of_a_copy__forget_or_adopt(void)
 {
     struct haul_job job = job_in(HAUL_JOB_TARGET, "PREPARED");
@@ -83,6 +103,8 @@ static void test_job_text_is_over__aborted_source_only(void)
     struct haul_job target = job_in(HAUL_JOB_TARGET, "ABORTED");
     struct haul_job copying = job_in(HAUL_JOB_SOURCE, "COPYING");
     check(job_text_is_over(&source));
+    source.restored = true; /* its target says that it owns by it */
+    check(!job_text_is_over(&source));
     check(!job_text_is_over(&target));
     check(!job_text_is_over(&copying));
 }
@@ -95,7 +117,10 @@ static void test_job_text_claim__each__names_the_owner(void)
     job.claim = HAUL_JOB_YIELDS;
     check_text(job_text_claim(&job), "the other database owns the ranges");
     job.claim = HAUL_JOB_IN_DOUBT;
-    check(strstr(job_text_claim(&job), "until it was asked") != NULL); /* restored */
+    job.restored = true;
+    check(strstr(job_text_claim(&job), "until it was asked") != NULL);
+    job.parted = true;
+    check(strstr(job_text_claim(&job), "owns a part of the ranges") != NULL);
     job = job_in(HAUL_JOB_SOURCE, "FROZEN");
     job.claim = HAUL_JOB_IN_DOUBT;
     check(strstr(job_text_claim(&job), "until the source has decided") != NULL);
@@ -116,6 +141,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_text_ways__every_state__its_commands),
     CHECK_TEST(test_job_text_ways__directory_with_blanks__one_word_of_the_shell),
     CHECK_TEST(test_job_text_ways__damaged__moved_aside_whatever_its_phase),
+    CHECK_TEST(test_job_text_ways__restored_or_parted__ask_or_take_the_rest),
     CHECK_TEST(test_job_text_ways__of_a_copy__forget_or_adopt),
     CHECK_TEST(test_job_text_ways__name_with_control_characters__escaped),
     CHECK_TEST(test_job_text_is_over__aborted_source_only),

@@ -15,6 +15,7 @@ static const struct journal_record sample_others[] = {SAMPLE_ABORTED,
                                                       SAMPLE_DECISION(false),
                                                       SAMPLE_FAMILY,
                                                       {.type = JOURNAL_RESTORED},
+                                                      {.type = JOURNAL_PARTED},
                                                       {.type = JOURNAL_HELD, .held = {1, 2, 3}}};
 
 /* Encode with number 42; the size. */

@@ -44,6 +44,7 @@ static const struct journal_record one_of_each[] = {
     SAMPLE_FAMILY,
     {.type = JOURNAL_RESTORED},
     {.type = JOURNAL_HELD, .held = {.sequence = 9, .manifest = 4, .manifest_bytes = 100}},
+    {.type = JOURNAL_PARTED},
 };
 
 struct phase_case {
@@ -52,7 +53,7 @@ struct phase_case {
 };
 
 /* Letters in the order of one_of_each. */
-static const char letters[] = "PADSFUCRpdrcxebfoh";
+static const char letters[] = "PADSFUCRpdrcxebfohq";
 
 static const struct journal_record *by_letter(char letter)
 {
@@ -90,8 +91,9 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
     static const struct phase_case cases[] = {
         {"", "PAb"},       {"P", "ASbo"},    {"PS", "ASFbo"},   {"PSF", "AFUCob"},
         {"PSFU", "ASFbo"}, {"PSFC", "R"},    {"PSFCR", "D"},    {"PSFCRD", ""},
-        {"PSA", "D"},      {"PSFA", "U"},    {"PSFAU", "D"},    {"A", "D"},
-        {"PSFAUD", ""},    {"PSb", "ASFbo"}, {"PSbF", "AFUCob"}, {"PSFo", "AFUCob"},
+        {"PSA", "Do"},     {"PSFA", "Uo"},   {"PSFAU", "Do"},   {"A", "Do"},
+        {"PSFAUD", ""},    {"PSb", "ASFbo"}, {"PSbF", "AFUCob"}, {"PSFo", "AFUCobq"},
+        {"PSo", "ASFboq"}, {"PSob", "ASFbo"}, {"PSAo", "Doq"},   {"PSAoq", "Doq"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);
