@@ -398,7 +398,9 @@ bool sim_operator_is_done(struct sim_world *world)
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {
         struct sim_host *host = &world->hosts[i];
-        done = host->lost || (host->up && !host->is_repaired && open_count(host) == 0 &&
+        /* What still runs may have a job whose journal comes later. */
+        bool quiet = open_count(host) == 0 && sim_command_count(host) == 0;
+        done = host->lost || (host->up && !host->is_repaired && quiet &&
                               (!sim_loss_is_any(world) || !sim_loss_is_open(world, host)));
     }
     return done;
