@@ -112,6 +112,20 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
 
 /* --- ending ----------------------------------------------------------------------------------- */
 
+enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,
+                                           struct haul_error *error)
+{
+    const struct journal_state *state = journal_state(journal);
+    enum haul_status status = HAUL_OK;
+    if (!state->restored) {
+        status = job_journal_mark(journal, JOURNAL_RESTORED, true, error);
+    }
+    if (status == HAUL_OK && parted && !state->parted) {
+        status = job_journal_mark(journal, JOURNAL_PARTED, true, error);
+    }
+    return status;
+}
+
 enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error)
 {
     haul_error_set(error, refused, NULL, 0,
@@ -359,4 +373,21 @@ enum haul_status source_earlier_were_told(struct source_earlier *earlier, struct
         }
     }
     return status;
+}
+
+void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
+                             const char *identity)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    struct journal *journal = NULL;
+    enum haul_status status = source_earlier_take(earlier, job, &journal, &error);
+    bool theirs = status == HAUL_OK && job_journal_is_bound_to(journal, identity) &&
+                  journal_state(journal)->outcome != JOURNAL_COMMIT;
+    if (theirs) {
+        status = source_earlier_mark_owned(journal, false, &error);
+    }
+    if (status != HAUL_OK && status != HAUL_NOT_FOUND) {
+        log_stays(earlier, &error);
+    }
+    journal_close(journal);
 }

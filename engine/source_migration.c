@@ -588,7 +588,8 @@ static void run_source(struct haul_migration *migration)
                                    .was_accepted =
                                        source->was_accepted || source->job.record.continued,
                                    .kept = figures.kept,
-                                   .peer_knows = figures.peer_knows};
+                                   .peer_knows = figures.peer_knows,
+                                   .owned_job = figures.was_owned ? figures.owned_job : NULL};
     source_record_end(&source->job.record, &ending);
     source->base.result.status = source->base.result.error.status;
 }

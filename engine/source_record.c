@@ -564,22 +564,6 @@ bool source_record_is_undecided(const struct source_record *record)
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
 
-/* The target owns by the job, or did: whatever comes of that now, from here on the job is in doubt,
- * and nothing gives it up in silence. */
-static enum haul_status mark_owned(struct source_record *record, bool parted,
-                                   struct haul_error *error)
-{
-    const struct journal_state *state = journal_state(record->journal);
-    enum haul_status status = HAUL_OK;
-    if (!state->restored) {
-        status = job_journal_mark(record->journal, JOURNAL_RESTORED, true, error);
-    }
-    if (status == HAUL_OK && parted && !state->parted) {
-        status = job_journal_mark(record->journal, JOURNAL_PARTED, true, error);
-    }
-    return status;
-}
-
 /* What a target has given back is not given away a second time. One that does not tell, of an older
  * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
  * record and of the journal. */
@@ -595,7 +579,8 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
                        (record->returned == VERSION_KEPT ||
                         record->returned == VERSION_RETURN_UNTOLD);
     if (status != HAUL_OK || record->is_owned) {
-        return status == HAUL_OK ? mark_owned(record, false, error) : status;
+        return status == HAUL_OK ? source_earlier_mark_owned(record->journal, false, error)
+                                 : status;
     }
     if (record->returned == VERSION_RETURNED) {
         haul_error_set(error, refused, NULL, 0,
@@ -605,7 +590,7 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
         return refused;
     }
     struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
-    (void)!mark_owned(record, true, &second);
+    (void)!source_earlier_mark_owned(record->journal, true, &second);
     return source_earlier_parted(refused, error);
 }
 
@@ -767,6 +752,9 @@ void source_record_end(struct source_record *record, const struct source_ending 
     bool stands = outcome == HAUL_IN_DOUBT || (record->source->resolve && outcome != HAUL_OK);
     if (record->only_tells && outcome == HAUL_OK) {
         give_up_told(record);
+    }
+    if (ending->owned_job != NULL) {
+        source_earlier_is_owned(&record->earlier, ending->owned_job, record->peer);
     }
     /* Whoever refused a job of an earlier process at once need not have been its target. */
     bool stranger = record->peer_differs ||

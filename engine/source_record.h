@@ -138,6 +138,7 @@ struct source_ending {
     bool was_accepted; /* the target took Hello: it may have a record of the job */
     bool kept;         /* and keeps it, whatever the outcome is */
     bool peer_knows;   /* and knows that it is over */
+    const uint8_t *owned_job; /* NULL, or an earlier one by which the target says that it owns */
 };
 /* The job is over: finish the journal, or leave it for a later run. */
 void source_record_end(struct source_record *record, const struct source_ending *ending);

@@ -157,6 +157,8 @@ struct source_session_figures {
     bool verified;
     bool kept;       /* this attempt ended so that both sides keep what has arrived */
     bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
+    bool was_owned;  /* it was refused: the target owns by `owned_job`, which is said to be over */
+    uint8_t owned_job[HAUL_JOB_BYTES];
     uint32_t retries;
     uint64_t crc_errors; /* blocks, credits and messages that came damaged, on either side */
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, of what it owns; or "" */

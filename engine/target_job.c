@@ -99,8 +99,10 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     if (error->status == HAUL_OK) {
         target_copy_count_finished(&job->copy);
     }
-    struct target_event event = {
-        .type = TARGET_EVENT_CHECKED, .error = *error, .accepted = &job->accepted};
+    struct target_event event = {.type = TARGET_EVENT_CHECKED,
+                                 .error = *error,
+                                 .owned_job = target_record_owned_job(&job->calls.record),
+                                 .accepted = &job->accepted};
     if (error->status == HAUL_OK &&
         target_answer_accepted(&job->calls.record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
@@ -502,7 +504,10 @@ void target_job_returned(const struct call *call)
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(job);
     } else {
-        feed_error(job, events[number], &call->error);
+        struct target_event event = {.type = events[number],
+                                     .error = call->error,
+                                     .owned_job = target_record_owned_job(&job->calls.record)};
+        feed(job, &event);
     }
     perform_all(job);
 }

@@ -53,6 +53,10 @@ void target_refuse(struct target_session *session, const struct haul_error *erro
         refused->status = (uint32_t)error->status;
         message_error_text(error, refused->text);
         (void)snprintf(refused->hint, sizeof(refused->hint), "%s", error->hint);
+        refused->owned_job.size = session->owned_job == NULL ? 0 : HAUL_JOB_BYTES;
+        if (session->owned_job != NULL) {
+            memcpy(refused->owned_job.bytes, session->owned_job, HAUL_JOB_BYTES);
+        }
     }
     target_end(session);
 }

@@ -226,6 +226,11 @@ enum haul_status target_record_note_over(struct target_record *record, struct ha
     return HAUL_OK;
 }
 
+const uint8_t *target_record_owned_job(const struct target_record *record)
+{
+    return record->owns_by_over ? record->owned_job : NULL;
+}
+
 /* The epoch of a job counts its source's attempts, from 1. */
 static uint64_t epoch_of(const struct journal_state *state)
 {
@@ -536,8 +541,7 @@ static enum haul_status record_epoch(struct target_record *record, struct haul_e
 
 /* A source gives up only what it has not decided, and nothing else makes us own. What it has back
  * is its own. */
-static enum haul_status check_none_owned(const struct target_record *record,
-                                         struct haul_error *error)
+static enum haul_status check_none_owned(struct target_record *record, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < record->over_count && status == HAUL_OK; i++) {
@@ -547,6 +551,8 @@ static enum haul_status check_none_owned(const struct target_record *record,
         enum version_return returned = VERSION_KEPT;
         status = was_owned(record, job, &owned, &returned, error);
         if (status == HAUL_OK && owned && returned != VERSION_RETURNED) {
+            record->owns_by_over = true;
+            memcpy(record->owned_job, job, HAUL_JOB_BYTES);
             journal_name_format(JOURNAL_SOURCE, job, name);
             status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                                     "this database owns the ranges of %s: the source was set back "

@@ -32,6 +32,8 @@ struct target_record {
      * The loop sets them while no call runs. */
     uint8_t *over;
     size_t over_count;
+    bool owns_by_over; /* this database owns by `owned_job`, which was said to be one of them */
+    uint8_t owned_job[HAUL_JOB_BYTES];
     struct journal *journal; /* NULL: the job has none yet, or no more */
     enum job_phase phase;    /* as the journal said when the source came */
     enum version_return returned; /* committed: what the source has got back since */
@@ -58,6 +60,9 @@ void target_record_init(struct target_record *record, const struct haul_target_o
 /* Removes staging files; the journal stays where it stands. */
 void target_record_fini(struct target_record *record);
 
+/* The job by which this database turned out to own, though the source says that it is over; NULL:
+ * none. Ownership: the record's. */
+const uint8_t *target_record_owned_job(const struct target_record *record);
 /* Take over what the source says of its other jobs. Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_record_note_over(struct target_record *record, struct haul_slice jobs,
                                          struct haul_error *error) HAUL_MUST_CHECK;

@@ -214,6 +214,7 @@ static void on_plan(struct target_session *session, const struct message *messag
 static void on_checked(struct target_session *session, const struct target_event *event)
 {
     if (event->error.status != HAUL_OK) {
+        session->owned_job = event->owned_job;
         target_refuse(session, &event->error);
         return;
     }
@@ -239,6 +240,7 @@ static void on_cleared(struct target_session *session, const struct target_event
         target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
     if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it always will be */
+        session->owned_job = event->owned_job;
         target_refuse(session, &event->error);
         return;
     }

@@ -79,6 +79,7 @@ struct target_event {
     enum version_return returned; /* of COMMITTED */
     uint64_t new_version;         /* of PREPARED */
     uint64_t epoch;
+    const uint8_t *owned_job;     /* of an error: by which this database owns, not over; or NULL */
     const char *warning;          /* of OWNED: for the source; NULL: none */
     const char *identity;         /* as peers know the database now; NULL: as before */
     struct version_claim version; /* as recorded beside the store, or by the embedder */

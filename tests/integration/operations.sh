@@ -1005,6 +1005,16 @@ test_c7__set_back_and_given_up__the_record_says_so_again() {
     # A new job does not make the target forget by what it owns.
     send 3 --range 0x01:0x02
     one_error 'set back to before its decision.*haul resolve'
+    kill_and_reap "$receiver_pid"
+    # That was an answer: no third database gets the ranges, and nothing ends the job in silence.
+    says source 'ABORTED \(in doubt\)'
+    receive other
+    send 3
+    one_error 'restored or set back while the job was open.*haul resolve'
+    kill_and_reap "$receiver_pid"
+    run 3 "$haul" cancel --db source
+    one_error 'restored or set back while the job was open'
+    receive
     run 0 "$haul" resolve --db source --to "$front"
     ended "$receiver_pid" 0
     no_job source

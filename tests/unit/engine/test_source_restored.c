@@ -59,6 +59,13 @@ static void check_as_it_was(uint8_t number)
     check(restored);
 }
 
+static void abandon(uint8_t number)
+{
+    uint8_t id[HAUL_JOB_BYTES];
+    memset(id, number, sizeof(id));
+    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
+}
+
 /* `resume` or `send` goes on with job 3. */
 static void go_on(struct plan *plan)
 {
@@ -113,6 +120,35 @@ static void test_source_record_end__restored_and_asked__cancelled(void)
     check(!restored);
     plan_fini(&plan);
     rocks_fixture_close(&source);
+}
+
+/* A new job is refused, for the target owns by one that it was told is over: only that one is in
+ * doubt, when it is that target's. */
+static void test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doubt(void)
+{
+    uint8_t owned[HAUL_JOB_BYTES];
+    struct haul_error outcome = {.status = HAUL_MISMATCH};
+    struct source_ending ending = {.outcome = &outcome, .peer_knows = true, .owned_job = owned};
+    for (uint8_t number = 1; number <= 4; number++) { /* 4: there is none */
+        bool restored = false;
+        memset(owned, number, sizeof(owned));
+        start();
+        leave(1, "id", false);
+        leave(2, "id", false);
+        abandon(2);
+        leave(3, "another", false);
+        source_record_init(&record, &options);
+        check_status(source_record_find(&record, &error), HAUL_OK);
+        check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+        source_record_end(&record, &ending);
+        source_record_fini(&record);
+        for (uint8_t i = 1; i <= 3; i++) {
+            enum journal_phase phase = phase_of(i, &restored);
+            check_equal(phase, i == 2 ? JOURNAL_PHASE_ABORTED : JOURNAL_PHASE_COPYING);
+            check_equal(restored, i == number && i != 3);
+        }
+        rocks_fixture_close(&source);
+    }
 }
 
 /* --- before its target was met ---------------------------------------------------------------- */
@@ -360,13 +396,6 @@ static void test_source_record_yield__came_back__fenced_and_undecided(void)
 
 /* --- whom `resolve` asks about what ----------------------------------------------------------- */
 
-static void abandon(uint8_t number)
-{
-    uint8_t id[HAUL_JOB_BYTES];
-    memset(id, number, sizeof(id));
-    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
-}
-
 /* Only jobs of the target that answers, each of them once, given up or open. */
 static void test_source_record_ask_next__several_left__each_of_this_target(void)
 {
@@ -443,6 +472,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_not_owned__frozen_and_restored__asked),
     CHECK_TEST(test_source_record_end__restored_and_not_asked__kept_whatever_ends_it),
     CHECK_TEST(test_source_record_end__restored_and_asked__cancelled),
+    CHECK_TEST(test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doubt),
     CHECK_TEST(test_source_record_bind__restored_without_a_peer__unconfirmed_and_not_bound),
     CHECK_TEST(test_source_record_give_up__restored_and_over_already__ok),
     CHECK_TEST(test_source_record_bind__restored_of_another_meets__nothing_is_given_up),

@@ -459,7 +459,10 @@ static void test_target_record_clear__over_and_owned_here__mismatch(void)
     check_status(version_record_move(record.target->store, &record.target->hooks, &move, &error),
                  HAUL_OK);
     check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check(target_record_owned_job(&record) == NULL);
     check_status(target_record_clear(&record, &reason, &error), HAUL_MISMATCH);
+    check_or_stop(target_record_owned_job(&record) != NULL);
+    check_equal(memcmp(target_record_owned_job(&record), job, sizeof(job)), 0);
     leave();
     finish();
 }
@@ -492,6 +495,7 @@ static void test_target_record_look_up__given_back_since__told_and_not_owned(voi
         check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
         check_status(target_record_clear(&record, &reason, &error),
                      given == 1 ? HAUL_OK : HAUL_MISMATCH);
+        check_equal(target_record_owned_job(&record) == NULL, given == 1);
         leave();
         record = first;
     }
