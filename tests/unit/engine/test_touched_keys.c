@@ -126,7 +126,95 @@ static void test_touched_keys_remove__span__present_keys_of_the_family_once(void
     finish();
 }
 
+/* --- more keys than are looked through one by one --------------------------------------------- */
+
+enum { MANY_FAMILIES = 3, MANY_KEYS = 6000, ROUNDS = 40, KEYS_A_ROUND = 700 };
+
+static bool is_present[MANY_FAMILIES][MANY_KEYS];
+static uint64_t random_state;
+
+static uint32_t random_below(uint32_t bound)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(random_state >> 33) % bound;
+}
+
+static void touch_some(void)
+{
+    for (uint32_t i = 0; i < KEYS_A_ROUND; i++) {
+        uint32_t family = random_below(MANY_FAMILIES);
+        uint32_t number = random_below(MANY_KEYS);
+        const struct digest present = {.count = 1, .low = number};
+        struct touched_key *touched = touched_keys_find(&keys, family, key_of(number));
+        if (touched == NULL) {
+            (void)enter(family, number);
+        } else {
+            check_status(touched_keys_set(&keys, touched, &present), HAUL_OK);
+        }
+        is_present[family][number] = true;
+    }
+}
+
+static void remove_some(void)
+{
+    uint32_t family = random_below(MANY_FAMILIES);
+    uint32_t begin = random_below(MANY_KEYS);
+    uint32_t end = begin + random_below(MANY_KEYS / 4);
+    unsigned count = 0;
+    unsigned sum = 0;
+    for (uint32_t i = begin; i < end && i < MANY_KEYS; i++) {
+        count += is_present[family][i] ? 1 : 0;
+        sum += is_present[family][i] ? i : 0;
+        is_present[family][i] = false;
+    }
+    remove_span(family, begin, end);
+    check_equal(visited_count, count);
+    check_equal(visited_sum, sum);
+}
+
+static void test_touched_keys_remove__thousands_in_any_order__each_present_key_once(void)
+{
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        start(64 << 20);
+        random_state = seed;
+        memset(is_present, 0, sizeof(is_present));
+        for (int round = 0; round < ROUNDS; round++) {
+            touch_some();
+            remove_some();
+            remove_some();
+            check(keys.sorted_count <= keys.listed_count);
+        }
+        check(keys.sorted_count > 0);
+        finish();
+    }
+}
+
+/* What it takes to bring them into order is refused before a key is visited. */
+static void test_touched_keys_remove__no_room_to_sort__limit_and_nothing_visited(void)
+{
+    start(64 << 20);
+    (void)enter(1, 0);
+    remove_span(0, 0, 1); /* from now on they are listed as they come */
+    for (uint32_t i = 0; i < MANY_KEYS; i++) {
+        (void)enter(0, i);
+    }
+    budget.bytes_max = memory_budget_bytes(&budget);
+    char first[KEY_BYTES];
+    memcpy(first, key_of(0).data, KEY_BYTES);
+    visited_count = 0;
+    check_status(
+        touched_keys_remove(&keys, 0, slice_of(first, KEY_BYTES), key_of(MANY_KEYS), visit, NULL),
+        HAUL_LIMIT);
+    check_equal(visited_count, 0);
+    budget.bytes_max = 64 << 20;
+    remove_span(0, 0, MANY_KEYS);
+    check_equal(visited_count, MANY_KEYS);
+    finish();
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_touched_keys_remove__thousands_in_any_order__each_present_key_once),
+    CHECK_TEST(test_touched_keys_remove__no_room_to_sort__limit_and_nothing_visited),
     CHECK_TEST(test_touched_keys_find__entered_and_others__the_key_or_null),
     CHECK_TEST(test_touched_keys_enter__table_grows__only_the_new_one_counts),
     CHECK_TEST(test_touched_keys_enter__no_room__limit_and_nothing_taken),
