@@ -52,6 +52,11 @@ static void list(size_t expected)
     check_or_stop(count == expected);
 }
 
+static void check_has_hint(const char *part)
+{
+    check(strstr(error.hint, part) != NULL);
+}
+
 static void test_jobs_list__no_directory_of_a_database__not_found(void)
 {
     char path[600];
@@ -148,7 +153,55 @@ static void test_job_names__each__its_word(void)
     check_text(haul_job_condition_name(HAUL_JOB_DAMAGED), "damaged");
 }
 
+/* --- what an operator ends -------------------------------------------------------------------- */
+
+/* The only job of the database, as it is listed. */
+static struct haul_job the_job(void)
+{
+    list(1);
+    struct haul_job job = jobs[0];
+    free(jobs);
+    return job;
+}
+
+static void test_job_forget_over__job_of_a_source__only_one_that_is_over_and_accepted(void)
+{
+    rocks_fixture_open(&fixture);
+    journal_close(plan_job(JOURNAL_SOURCE, 3));
+    struct haul_job job = the_job();
+    check_error(haul_job_forget_over(fixture.store, &job, false, &error), HAUL_UNCONFIRMED, error);
+    check_has_hint("--accept-two-owners");
+    check_error(haul_job_forget_over(fixture.store, &job, true, &error), HAUL_INVALID, error);
+    struct journal *journal = open_job(JOURNAL_SOURCE, 3);
+    check_status(job_journal_aborted(journal, HAUL_CANCELLED, "", &error), HAUL_OK);
+    journal_close(journal);
+    check_error(haul_job_forget_over(fixture.store, &job, false, &error), HAUL_UNCONFIRMED, error);
+    check_equal(the_job().id[0], 3);
+    check_status(haul_job_forget_over(fixture.store, &job, true, &error), HAUL_OK);
+    list(0);
+    free(jobs);
+    check_error(haul_job_forget_over(fixture.store, &job, true, &error), HAUL_NOT_FOUND, error);
+    rocks_fixture_close(&fixture);
+}
+
+/* What only one side can do is refused for a job of the other, which stays. */
+static void test_job_calls__job_of_the_other_side__invalid(void)
+{
+    rocks_fixture_open(&fixture);
+    journal_close(plan_job(JOURNAL_TARGET, 4));
+    struct haul_job job = the_job();
+    check_error(haul_job_forget_over(fixture.store, &job, true, &error), HAUL_INVALID, error);
+    check_error(haul_job_end_decided(fixture.store, &job, true, &error), HAUL_INVALID, error);
+    job.role = HAUL_JOB_SOURCE;
+    check_error(haul_job_finish(fixture.store, NULL, &job, &error), HAUL_INVALID, error);
+    check_error(haul_job_end_decided(fixture.store, &job, true, &error), HAUL_NOT_FOUND, error);
+    check_equal(the_job().id[0], 4);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_job_forget_over__job_of_a_source__only_one_that_is_over_and_accepted),
+    CHECK_TEST(test_job_calls__job_of_the_other_side__invalid),
     CHECK_TEST(test_jobs_list__no_directory_of_a_database__not_found),
     CHECK_TEST(test_jobs_list__target_job_with_positions__what_is_durable_of_both_streams),
     CHECK_TEST(test_jobs_list__source_job_in_its_second_attempt__epoch_and_claim),
