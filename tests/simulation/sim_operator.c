@@ -18,7 +18,8 @@ enum {
     PROMPT_MS_MAX = 150,
     ATTEMPTS_MAX = 3,
     DEAD_MS_MAX = 5000,
-    BUSY_MS = 500
+    BUSY_MS = 500,
+    BUSY_DOUBLINGS = 4
 };
 
 /* Mostly at once: time in which nothing happens costs steps, too. */
@@ -112,10 +113,13 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     task->over = task->committed ||
                  (task->mistaken && task->finished && task->attempts >= ATTEMPTS_MAX) ||
                  (task->mistaken && task->outcome == HAUL_MISMATCH);
-    /* Who is told that somebody else is at it has no reason to hurry. */
-    task->next_ns = task->finished && task->outcome == HAUL_BUSY
-                        ? sim_kernel.now_ns + BUSY_MS * NS_PER_MS
-                        : soon(world, RESTART_MS_MAX);
+    /* Who is told that somebody else is at it has no reason to hurry, and the less the more often:
+     * a hook may take half a minute. */
+    bool busy = task->finished && task->outcome == HAUL_BUSY;
+    uint64_t busy_ns = (uint64_t)BUSY_MS * NS_PER_MS << task->busy_doublings;
+    task->next_ns = busy ? sim_kernel.now_ns + busy_ns : soon(world, RESTART_MS_MAX);
+    uint32_t doublings = busy && sim_kernel.calm ? task->busy_doublings + 1 : 0;
+    task->busy_doublings = doublings < BUSY_DOUBLINGS ? doublings : BUSY_DOUBLINGS;
 }
 
 /* `resume` goes on with whatever was left: it would take another task's job to this target. */
