@@ -72,6 +72,9 @@ suite_of() {
     OWNED_AT_FIRST) echo test_source_job_planted ;; # seed 11,500 finds it, too
     RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
     STOP_CANCELS) echo test_source_session_planted ;;
+    MESSAGE_CLOCK_KEPT) echo test_control_channel_planted ;; # a seed of 20,000 finds it, too
+    EMPTY_UNSYNCED) echo test_applier_planted ;;
+    DROP_RETURNING) echo test_owner_released_planted ;; # the simulation, too
     LONG_KEY_DROPPED) echo test_apply_stream_planted ;;
     ONE_FAMILY_LOOKED_UP | PART_IS_ALL) echo test_version_record_planted ;;
     DOUBT_IS_NO | DECISION_UNSYNCED | NAME_KEPT) echo test_source_record_planted ;;

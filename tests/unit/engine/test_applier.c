@@ -349,6 +349,21 @@ static void test_applier_flush__both_lanes__synced_before_they_are_told(void)
     check_flush_syncs(TABLE_STREAM, BATCH_STREAM);
 }
 
+/* What was deleted to make room for a table is in the log alone. */
+static void test_applier_flush__a_table_alone__the_log_is_synced(void)
+{
+    open_applier(1);
+    applier_take(applier, NULL, record_block(0, TABLE_STREAM, "n"));
+    expect(APPLIER_APPLIED);
+    expect(APPLIER_FREED);
+    check_equal(sync_count, 0);
+    applier_flush(applier);
+    expect(APPLIER_DURABLE);
+    check(sync_count >= 1);
+    expect(APPLIER_FLUSHED);
+    close_applier();
+}
+
 static void test_applier_flush__several_threads__each_answers(void)
 {
     open_applier(3);
@@ -421,6 +436,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_applier_take__compressed__unpacked),
     CHECK_TEST(test_applier_take__unpacks_to_more_than_a_slot__protocol),
     CHECK_TEST(test_applier_flush__both_lanes__synced_before_they_are_told),
+    CHECK_TEST(test_applier_flush__a_table_alone__the_log_is_synced),
     CHECK_TEST(test_applier_flush__several_threads__each_answers),
     CHECK_TEST(test_applier_flush__record_still_in_pieces__its_stream_is_not_told),
     CHECK_TEST(test_applier_destroy__notes_and_an_open_table__nothing_is_left),

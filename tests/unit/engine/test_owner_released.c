@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "haul/owner.h"
+#include "job_journal.h"
 #include "key_range.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
@@ -135,6 +136,37 @@ static void test_owner_drop__range_of_the_bytewise_family_alone__exactly_that(vo
     finish();
 }
 
+/* A target that copies, and has been told what. */
+static void leave_returning_job(void)
+{
+    static const uint8_t job[HAUL_JOB_BYTES] = {2};
+    const struct haul_source_options whole = {.lane = HAUL_LANE_WRITE_BATCH};
+    struct journal *journal = NULL;
+    struct plan plan;
+    bool existed = false;
+    check_or_stop(plan_make(&plan, fixture.store, &whole, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
+    check_or_stop(job_journal_open(fixture.store, JOURNAL_TARGET, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
+    check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+    journal_close(journal);
+    plan_fini(&plan);
+}
+
+static void test_owner_drop__a_job_brings_it_back__busy_and_all_stays(void)
+{
+    struct haul_owner_dropped dropped;
+    start();
+    leave_returning_job();
+    uint64_t before = rocks_fixture_count(&fixture, "default");
+    check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_BUSY, error);
+    check(strstr(error.text, "brings a part of these ranges back") != NULL);
+    check_equal(rocks_fixture_count(&fixture, "default"), before);
+    check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
+    finish();
+}
+
 static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(void)
 {
     const struct haul_slice none = {NULL, 0};
@@ -158,6 +190,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_read_released__unknown_family__none),
     CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
     CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),
+    CHECK_TEST(test_owner_drop__a_job_brings_it_back__busy_and_all_stays),
     CHECK_TEST(test_key_range_check_order__orders__bounds_only_in_that_of_bytes),
 };
 

@@ -285,6 +285,48 @@ static void test_target_record_check__its_own_journal_aborted__begins_anew(void)
     finish();
 }
 
+static enum haul_status (*real_sync)(struct haul_store *store, struct haul_error *failed);
+static enum haul_status (*real_clear)(struct haul_store *store, uint32_t family,
+                                      struct haul_slice from, struct haul_slice to,
+                                      const struct haul_steps *steps, struct haul_error *failed);
+static bool is_synced;
+
+static enum haul_status note_sync(struct haul_store *store, struct haul_error *failed)
+{
+    is_synced = true;
+    return real_sync(store, failed);
+}
+
+static enum haul_status clear_unsynced(struct haul_store *store, uint32_t family,
+                                   struct haul_slice from, struct haul_slice to,
+                                   const struct haul_steps *steps, struct haul_error *failed)
+{
+    is_synced = false;
+    return real_clear(store, family, from, to, steps, failed);
+}
+
+/* A power failure in the middle of the job must not bring them back. */
+static void test_target_record_check__records_overwritten__durably(void)
+{
+    start();
+    const struct haul_store_ops *real = target.store->ops;
+    struct haul_store_ops ops = *real;
+    real_sync = ops.sync;
+    real_clear = ops.range_clear;
+    ops.sync = note_sync;
+    ops.range_clear = clear_unsynced;
+    is_synced = true;
+    target.store->ops = &ops;
+    rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", true), HAUL_OK);
+    check_equal(rocks_fixture_count(&target, "default"), 0);
+    check(is_synced);
+    leave();
+    target.store->ops = real;
+    finish();
+}
+
 static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(void)
 {
     start();
@@ -655,6 +697,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
     CHECK_TEST(test_target_record_check__its_own_journal_aborted__begins_anew),
+    CHECK_TEST(test_target_record_check__records_overwritten__durably),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),
     CHECK_TEST(test_target_record_check__ended_in_the_middle__range_empty_and_no_journal),

@@ -370,6 +370,22 @@ static void test_control_channel_poll__size_damaged__timeout_though_the_peer_liv
     close_all();
 }
 
+/* Each message has its own deadline. */
+static void test_control_channel_poll__pieces_long_after_others__message(void)
+{
+    open_adopted();
+    size_t size = make_frame(5, 10);
+    for (int i = 0; i < 3; i++) {
+        check(raw_write(peer, frame, size / 2));
+        check(raw_wait(control_channel_fd(channel), POLLIN));
+        check(!control_channel_poll(channel, &event));
+        fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS - 1);
+        check(raw_write(peer, frame + size / 2, size - size / 2));
+        check_message(5, 10);
+    }
+    close_all();
+}
+
 static void test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life(void)
 {
     open_adopted();
@@ -658,6 +674,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_poll__message_sent_lately__no_keepalive),
     CHECK_TEST(test_control_channel_poll__silent_peer__timeout),
     CHECK_TEST(test_control_channel_poll__size_damaged__timeout_though_the_peer_lives),
+    CHECK_TEST(test_control_channel_poll__pieces_long_after_others__message),
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),
     CHECK_TEST(test_control_channel_poll__late_poll_with_a_message_waiting__message),
     CHECK_TEST(test_control_channel_send__peer_does_not_read__again_when_the_queue_is_full),
