@@ -3,6 +3,7 @@
  * over the wire. */
 #include "target_answer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,7 +158,7 @@ static void test_target_answer_accepted__resumed__where_each_stream_stands(void)
     make_record();
     record.positions = positions;
     record.lane = HAUL_LANE_WRITE_BATCH;
-    (void)strcpy(record.begun_anew, "its staging files are gone");
+    (void)snprintf(record.begun_anew, sizeof(record.begun_anew), "its staging files are gone");
     accept_plan();
     const haul_control_PlanAccepted *accepted = &received.as.plan_accepted;
     check_equal(accepted->lane, HAUL_LANE_WRITE_BATCH);
