@@ -339,6 +339,14 @@ static void check_flush_syncs(uint32_t first, uint32_t second)
     free(note.positions);
     expect(APPLIER_FLUSHED);
     check_equal(applier_written_records(applier), 1); /* the other one is in a table */
+    check_equal(applier_delta_batches(applier), 0);
+    check_equal(applier_thread_count(applier), 1);
+    struct digest digest = {.count = 0};
+    struct digest expected = {.count = 0};
+    digest_add(&expected, text_slice("c"), text_slice("value"));
+    digest_add(&expected, text_slice("n"), text_slice("value"));
+    check_status(applier_family_digest(applier, 0, &digest), HAUL_OK);
+    check(digest_equal(&digest, &expected));
     check(has("n") && has("c"));
     close_applier();
 }
@@ -422,6 +430,10 @@ static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(voi
         expect(APPLIER_FREED);
     }
     check_equal(sync_count, 1);
+    applier_flush(applier);
+    expect(APPLIER_FLUSHED);
+    check_equal(applier_delta_batches(applier), 5);
+    check_equal(applier_written_records(applier), 5);
     close_applier();
 }
 

@@ -272,6 +272,28 @@ static void test_source_copy_start__positions_that_cannot_be__protocol(void)
     end();
 }
 
+/* This process has sent all of it before: nothing is read, or sent, again. */
+static void test_source_copy_start__stream_finished_before__done_and_counted(void)
+{
+    begin();
+    start();
+    expect(SOURCE_EVENT_COPIED);
+    uint64_t batches = copy.histories[0].count;
+    source_copy_close(&copy);
+    check_or_stop(source_copy_open(&copy, &error) == HAUL_OK);
+    stand_at(batches, "k00000199", true);
+    start();
+    check_equal(copy.done_streams, 1);
+    check(copy.stream_done[0]);
+    expect(SOURCE_EVENT_COPIED);
+    check_equal(copy.links.submitted_blocks + copy.running_tasks, 0);
+    source_copy_digest(&copy);
+    expect(SOURCE_EVENT_DIGESTED);
+    check_equal(source_copy_total(&copy).count, RECORDS);
+    free(positions[0].last_key);
+    end();
+}
+
 /* A job of an earlier process: what the target has is scanned, not sent. */
 static void test_source_copy_start__adopted_and_finished__all_are_counted(void)
 {
@@ -284,6 +306,55 @@ static void test_source_copy_start__adopted_and_finished__all_are_counted(void)
     expect(SOURCE_EVENT_DIGESTED);
     check_equal(source_copy_total(&copy).count, RECORDS);
     free(positions[0].last_key);
+    end();
+}
+
+/* --- links, and the log that grows ------------------------------------------------------------ */
+
+static void test_source_copy_event__links_go_up_and_down__each_once(void)
+{
+    begin();
+    check(!source_copy_event(&copy, &event));
+    copy.links.state = SENDER_LINKS_UP;
+    check(source_copy_event(&copy, &event));
+    check_equal(event.type, SOURCE_EVENT_LINKS_UP);
+    check(!source_copy_event(&copy, &event));
+    copy.links.state = SENDER_LINKS_DOWN;
+    haul_error_set(&copy.links.error, HAUL_CLOSED, NULL, 0, "it is gone");
+    check(source_copy_event(&copy, &event));
+    check_equal(event.type, SOURCE_EVENT_LINKS_DOWN);
+    check_status(event.error.status, HAUL_CLOSED);
+    check_text(event.error.text, "it is gone");
+    check_equal(copy.links.state, SENDER_LINKS_CLOSED);
+    check(!source_copy_event(&copy, &event));
+    end();
+}
+
+/* The log is read on for the digests when enough of it is there, but not while writes wait; a round
+ * that is asked for meanwhile comes behind it. */
+static void test_source_copy_poll__log_grows__followed_unless_frozen(void)
+{
+    enum { WRITES = 12000 };
+    begin();
+    start();
+    expect(SOURCE_EVENT_COPIED);
+    (void)source_copy_poll(&copy, true);
+    check(!copy.following);
+    rocks_fixture_fill(&fixture, 0, "kk", WRITES, 10);
+    source_copy_freeze(&copy, true);
+    (void)source_copy_poll(&copy, true);
+    check(copy.frozen && !copy.following);
+    source_copy_freeze(&copy, false);
+    (void)source_copy_poll(&copy, true);
+    check(copy.following && copy.tasks == 1);
+    source_copy_round(&copy);
+    check(!copy.rounding);
+    expect(SOURCE_EVENT_ROUND_DONE);
+    check(!copy.following && !copy.follow_failed);
+    check(event.sequence >= sequence + WRITES);
+    source_copy_digest(&copy);
+    expect(SOURCE_EVENT_DIGESTED);
+    check_equal(source_copy_total(&copy).count, RECORDS + WRITES);
     end();
 }
 
@@ -328,6 +399,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_copy_note_compression__wish_and_offer__packing),
     CHECK_TEST(test_source_copy_start__positions_that_cannot_be__protocol),
     CHECK_TEST(test_source_copy_start__adopted_and_finished__all_are_counted),
+    CHECK_TEST(test_source_copy_start__stream_finished_before__done_and_counted),
+    CHECK_TEST(test_source_copy_event__links_go_up_and_down__each_once),
+    CHECK_TEST(test_source_copy_poll__log_grows__followed_unless_frozen),
     CHECK_TEST(test_source_copy_event__a_whole_copy__each_event_once_and_its_figures),
 };
 CHECK_MAIN("source_copy", tests)
