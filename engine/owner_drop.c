@@ -14,6 +14,7 @@
 #include "owner_pieces.h"
 #include "ownership_file.h"
 #include "planted_bug.h"
+#include "target_held.h"
 #include "version_record.h"
 
 enum { PATH_BYTES_MAX = 1024 };
@@ -250,9 +251,14 @@ enum haul_status haul_owner_drop(struct haul_store *store,
     if (status == HAUL_OK) {
         status = check_jobs(store, &pieces, error);
     }
+    struct target_held_others others = {.looked = false};
+    if (status == HAUL_OK) {
+        status = target_held_others_look(&others, store, NULL, error);
+    }
     if (status == HAUL_OK) {
         status = clear_pieces(store, families, count, &pieces, dropped, error);
     }
+    target_held_others_renew(&others, store);
     owner_pieces_fini(&pieces);
     free(families);
     return status;

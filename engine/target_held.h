@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "haul/migration.h"
 #include "haul/store.h"
 #include "journal_state.h"
 
@@ -27,5 +28,21 @@ enum target_held target_held_compare(const struct journal_state *state,
 
 /* What to do about it; "" for SAME. */
 void target_held_explain(enum target_held held, char *text, size_t text_size_bytes);
+
+/* Jobs that are PREPARED and have noticed nothing else, before haul itself writes to the database
+ * for another one, or for the operator. Zeroed: none. */
+struct target_held_others {
+    bool looked;
+    uint8_t (*jobs)[HAUL_JOB_BYTES]; /* owned */
+    size_t count;
+};
+/* Those of the store, but `except` (NULL: all); once, until they are renewed. A damaged journal is
+ * none of them. Errors: those of journals, NO_MEMORY. */
+enum haul_status target_held_others_look(struct target_held_others *others,
+                                         struct haul_store *store, const uint8_t *except,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+/* haul has written: each of them holds what is there now. One that cannot be renewed warns for
+ * nothing. */
+void target_held_others_renew(struct target_held_others *others, struct haul_store *store);
 
 #endif

@@ -19,7 +19,6 @@
 #include "space_limit.h"
 #include "target_arrived.h"
 #include "target_commit.h"
-#include "target_held.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -125,6 +124,9 @@ void target_record_fini(struct target_record *record)
 {
     remove_staging(record);
     journal_close(record->journal);
+    if (record->others.looked) {
+        target_held_others_renew(&record->others, record->target->store);
+    }
     free_positions(record);
     free(record->base_digests);
     free(record->over);
@@ -172,13 +174,18 @@ static enum haul_status give_up(struct haul_store *store, const uint8_t job[HAUL
     if (status != HAUL_OK) {
         return status;
     }
+    struct target_held_others others = {.looked = false};
     status = check_may_give_up(journal, force, error);
+    if (status == HAUL_OK) {
+        status = target_held_others_look(&others, store, job, error);
+    }
     if (status != HAUL_OK) {
         journal_close(journal);
         return status;
     }
     status =
         target_others_end(store, journal, "given up by the operator", NULL, hooks, steps, error);
+    target_held_others_renew(&others, store);
     return status == HAUL_OK ? target_record_remove_staging(store, job, error) : status;
 }
 
@@ -617,7 +624,13 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         return status;
     }
     record->held_before = false;
-    status = check_plan(record, plan, error);
+    status =
+        target_held_others_look(&record->others, record->target->store, record->job, error);
+    if (status == HAUL_OK) {
+        status = check_plan(record, plan, error);
+    } else {
+        plan_fini(plan);
+    }
     record->over_count = 0; /* they have ended, or stay as they are */
     if (status != HAUL_OK && !record->resumed) {
         struct haul_error second; /* the first one is the answer */
@@ -706,10 +719,14 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
 {
     struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
+    enum haul_status status = target_held_others_look(&record->others, store, record->job, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     struct journal *journal = record->journal;
     record->journal = NULL;
     if (journal != NULL) {
-        enum haul_status status =
+        status =
             target_others_end(store, journal, reason->text, NULL, hooks, record->steps, error);
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
@@ -719,6 +736,6 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     }
     record->reserved = false;
     const struct target_newcomer newcomer = newcomer_of(record);
-    enum haul_status status = target_others_end_over(&newcomer, error);
+    status = target_others_end_over(&newcomer, error);
     return status == HAUL_OK ? check_none_owned(record, error) : status;
 }

@@ -16,6 +16,7 @@
 #include "message.h"
 #include "plan.h"
 #include "target_arrived.h"
+#include "target_held.h"
 #include "version_record.h"
 
 enum { TARGET_PATH_BYTES_MAX = 1024 };
@@ -46,6 +47,7 @@ struct target_record {
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at once it owns; else "" */
     char begun_anew[192];      /* resumed, and nothing that had arrived counts: why; else "" */
     bool reserved;             /* the hook was told */
+    struct target_held_others others; /* whose database this job writes to as well */
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */
     struct stream_position *positions; /* one a stream; NULL: all at their beginning */

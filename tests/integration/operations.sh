@@ -58,12 +58,12 @@ prepared() {
     kill_and_reap "$receiver_pid"
 }
 
-# decided: the source has recorded the decision, and its target has not heard of it.
+# decided ARGUMENT...: the source has recorded the decision, and its target has not heard of it.
 decided() {
     make_database source 500
     receive
     stall_at control.up.9.0
-    start_send
+    start_send "$@"
     wait_for test -e "$work/mark"
     kill_and_reap "$sender"
     kill_and_reap "$receiver_pid"
@@ -392,6 +392,43 @@ test_t2__written_to_when_decided__owned_with_a_warning_on_both_sides() {
     grep -q 'something else has written to the target, here or elsewhere' "$work/recv.log" ||
         fail 'the target does not warn'
     no_job source
+}
+
+# unchanged: haul's own writes to the target are no news of it.
+unchanged() {
+    equal "$("$haul" status --db target --json | jq -r '.jobs[0].changed')" false
+}
+
+# A stale copy is dropped, another job comes, and one is given up.
+test_t2__haul_has_written_when_decided__no_warning() {
+    "$kv" put target p-one 1 p-two 2
+    receive other
+    run 0 "$haul" send --db target --to "$front" --transport tcp --range p:q
+    ended "$receiver_pid" 0
+    decided --range :0x01
+    unchanged
+    run 0 "$haul" drop --db target --yes
+    unchanged
+    "$kv" put third m-one 1 m-two 2
+    receive
+    run 0 "$haul" send --db third --to "$front" --transport tcp --range m:n
+    ended "$receiver_pid" 0
+    unchanged
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .warning "$work/out")" null
+}
+
+# But it does not hide what somebody else has done before it.
+test_t2__haul_has_written_behind_another__warning() {
+    decided --range :0x01
+    "$kv" put target intruder value
+    "$kv" put third m-one 1 m-two 2
+    receive
+    run 0 "$haul" send --db third --to "$front" --transport tcp --range m:n
+    ended "$receiver_pid" 0
+    equal "$("$haul" status --db target --json | jq -r '.jobs[0].changed')" true
 }
 
 test_t2__left_alone_when_decided__no_warning() {

@@ -131,6 +131,49 @@ static void test_target_record_own__owned__no_staging_files_before_the_end(void)
     finish();
 }
 
+static bool has_changed(uint8_t number)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    struct journal *journal = NULL;
+    const struct journal_held now = target_held_now(target.store);
+    memset(job, number, sizeof(job));
+    check_or_stop(job_journal_look(target.store, JOURNAL_TARGET, job, &journal, &error) == HAUL_OK);
+    bool changed = target_held_compare(journal_state(journal), &now) != TARGET_HELD_SAME;
+    journal_close(journal);
+    return changed;
+}
+
+/* `foreign`: somebody else has written before. */
+static void check_held(bool foreign)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 2, sizeof(job));
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    leave();
+    if (foreign) {
+        rocks_fixture_fill(&target, 0, "z", 1, 10);
+    }
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    rocks_fixture_fill(&target, 0, "m", RECORD_COUNT, 10);
+    check(has_changed(1));
+    leave();
+    check_equal(has_changed(1), foreign);
+    check_status(target_record_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_equal(has_changed(1), foreign);
+    finish();
+}
+
+/* What haul itself writes, for another job or to give it up, is no news to one that is prepared. */
+static void test_target_record_fini__another_is_prepared__holds_what_haul_wrote(void)
+{
+    check_held(false);
+    check_held(true);
+}
+
 /* A receiver may run another job at the time. */
 static void test_target_record_give_up__another_job_has_files__only_its_own_go(void)
 {
@@ -688,6 +731,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay),
     CHECK_TEST(test_target_record_own__owned__no_staging_files_before_the_end),
+    CHECK_TEST(test_target_record_fini__another_is_prepared__holds_what_haul_wrote),
     CHECK_TEST(test_target_record_give_up__another_job_has_files__only_its_own_go),
     CHECK_TEST(test_target_record_look_up__embedder_remembers_the_job__committed),
     CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
