@@ -190,8 +190,8 @@ static void run_forget(struct sim_command *command)
     struct haul_error error = {0};
     keep_claims(host);
     const struct instance_place place = place_of(host);
+    host->forgot = true; /* perhaps in part: it may be killed meanwhile */
     enum haul_status status = owner_forget(&place, command->accepts, &error);
-    host->forgot = true;                      /* perhaps in part */
     if (status == HAUL_OK && !host->copied) { /* also what has come since */
         host->base |= cells_owned_for_good(host);
     }
