@@ -3,12 +3,15 @@
  * taken. The migration is a fake (--wrap). */
 #include "control_socket.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -216,7 +219,26 @@ static void test_control_client_ask__command_hangs__its_process_is_named(void)
     end();
 }
 
+/* The kernel knows no process of the other end. */
+static void test_control_client_ask__nobody_answers__timeout(void)
+{
+    char answer[CONTROL_PACKET_BYTES_MAX];
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof(address);
+    int other = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    check_or_stop(bind(other, (struct sockaddr *)&address, size) == 0);
+    check_or_stop(getsockname(other, (struct sockaddr *)&address, &size) == 0);
+    check_or_stop(connect(fd, (struct sockaddr *)&address, size) == 0);
+    check_error(control_client_ask(fd, "status", answer, 1, &error), HAUL_TIMEOUT, error);
+    check(strstr(error.text, "does not answer") != NULL);
+    check(strstr(error.text, "(process") == NULL);
+    check(error.hint[0] != '\0');
+    check_equal(close(fd) + close(other), 0);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_control_client_ask__nobody_answers__timeout),
     CHECK_TEST(test_control_client_ask__status_and_cancel__answered),
     CHECK_TEST(test_control_client_ask__another_language__hung_up),
     CHECK_TEST(test_control_client_ask__command_hangs__its_process_is_named),

@@ -101,6 +101,10 @@ static void test_json_output_migration__result__every_figure(void)
                                         .old_version = 4,
                                         .new_version = 5,
                                         .retries = 2,
+                                        .told_count = 21,
+                                        .yielded_count = 22,
+                                        .write_pause_ms = 1.5,
+                                        .warning = "look at it",
                                         .link_count = 3,
                                         .crc_errors = 1,
                                         .lag_bytes_at_freeze = 77,
@@ -116,6 +120,11 @@ static void test_json_output_migration__result__every_figure(void)
     result.progress.records = 100;
     result.progress.bytes = 200;
     result.progress.wire_bytes = 150;
+    result.progress.durable_records = 90;
+    result.progress.durable_bytes = 180;
+    result.progress.pinned_log_bytes = 23;
+    result.progress.pinned_table_bytes = 24;
+    result.progress.seconds = 2.5;
     result.progress.rounds = 6;
     result.link = (struct haul_link_stats){.blocks_sent = 9,
                                            .blocks_received = 10,
@@ -134,7 +143,11 @@ static void test_json_output_migration__result__every_figure(void)
                  "\"records\":100,\"bytes\":200,\"wire_bytes\":150,");
     check_member("\"fallback_reason\":null,\"lane\":\"ingest\",\"rounds\":6,"
                  "\"lag_bytes_at_freeze\":77,");
-    check_member("\"old_version\":4,\"new_version\":5,\"retries\":2,");
+    check_member("\"durable_records\":90,\"durable_bytes\":180,\"pinned_log_bytes\":23,"
+                 "\"pinned_table_bytes\":24,\"seconds\":2.5,\"transport\":");
+    check_member("\"lag_bytes_at_freeze\":77,\"write_pause_ms\":1.5,\"old_version\":4,"
+                 "\"new_version\":5,\"retries\":2,\"told_jobs\":21,\"yielded_jobs\":22,"
+                 "\"warning\":\"look at it\",\"links\":3,");
     check_member("\"links\":3,\"crc_errors\":1,"
                  "\"load\":null,\"link\":{\"blocks_sent\":9,\"blocks_received\":10,"
                  "\"bytes_sent\":11,\"bytes_received\":12,\"credit_stalls\":13,"

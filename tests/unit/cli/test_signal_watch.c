@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -100,7 +102,58 @@ static void test_signal_watch__status_asked_for__only_awake(void)
     end();
 }
 
+/* --- ended at once, in a process of its own --------------------------------------------------- */
+
+/* What a process does that gets these signals, one behind the other; 0: none. */
+static void get_signals(bool polled, int first, int second)
+{
+    (void)alarm(WAIT_MS / 1000);
+    output_init(&output, "test", &quiet);
+    if (signal_watch_init(&watch, &output, &error) != HAUL_OK) {
+        _exit(1);
+    }
+    if (polled) {
+        signal_watch_set_polled(&watch);
+    }
+    (void)kill(getpid(), first);
+    if (!is_awake(WAIT_MS) || second == 0) {
+        _exit(2);
+    }
+    (void)kill(getpid(), second);
+    (void)poll(NULL, 0, WAIT_MS);
+    _exit(3);
+}
+
+static int exit_code_of_process(bool polled, int first, int second)
+{
+    int status = 0;
+    (void)fflush(stdout);
+    pid_t child = fork();
+    check_or_stop(child >= 0);
+    if (child == 0) {
+        get_signals(polled, first, second);
+    }
+    check_equal(waitpid(child, &status, 0), child);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void test_signal_watch__nothing_to_stop__ended_at_once(void)
+{
+    check_equal(exit_code_of_process(false, SIGINT, 0), 130);
+    check_equal(exit_code_of_process(false, SIGTERM, 0), 143);
+    check_equal(exit_code_of_process(false, SIGHUP, 0), 129);
+}
+
+static void test_signal_watch__another_signal__ended_at_once(void)
+{
+    check_equal(exit_code_of_process(true, SIGTERM, SIGINT), 130);
+    check_equal(exit_code_of_process(true, SIGINT, SIGTERM), 143);
+    check_equal(exit_code_of_process(true, SIGINT, 0), 2);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_signal_watch__nothing_to_stop__ended_at_once),
+    CHECK_TEST(test_signal_watch__another_signal__ended_at_once),
     CHECK_TEST(test_signal_watch__before_the_migration__it_is_stopped_when_it_comes),
     CHECK_TEST(test_signal_watch__while_it_runs__stopped_once),
     CHECK_TEST(test_signal_watch__status_asked_for__only_awake),
