@@ -374,7 +374,151 @@ static void test_source_hand_over_on_decided__stopped_meanwhile__is_finished(voi
     source_session_destroy(session);
 }
 
+static void test_source_hand_over_on_decided__path_lost_meanwhile__comes_back_to_commit(void)
+{
+    bool resume = false;
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, start_ns + 5);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_OK, start_ns + 6);
+    check(does(SOURCE_ACTION_RELEASE));
+    check(does(SOURCE_ACTION_DISCONNECT));
+    check(source_session_is_decided(session));
+    check_equal(source_session_state(session), SOURCE_RETRYING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, source_session_deadline_ns(session));
+    check(does(SOURCE_ACTION_CONNECT));
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, start_ns + NS_PER_S);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(JOB_PREPARED, start_ns + NS_PER_S);
+    bind_to_target(start_ns + NS_PER_S);
+    check(sends(MESSAGE_COMMIT, &resume));
+    check_equal(source_session_state(session), SOURCE_COMMITTING);
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_on_decided__path_lost_and_stopped__in_doubt(void)
+{
+    walk_to_deciding(start_ns + 4);
+    feed_type(SOURCE_EVENT_STOP, HAUL_STOPPED, start_ns + 5);
+    feed_type(SOURCE_EVENT_CHANNEL_DOWN, HAUL_CLOSED, start_ns + 5);
+    feed_type(SOURCE_EVENT_DECIDED, HAUL_OK, start_ns + 6);
+    check(does(SOURCE_ACTION_RELEASE));
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check(source_session_is_decided(session));
+    check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+    check(strstr(source_session_outcome(session)->text, "the path was lost") != NULL);
+    source_session_destroy(session);
+}
+
+/* --- a source that comes back with its decision ----------------------------------------------- */
+
+static void come_back_decided(enum job_phase phase)
+{
+    bool resume = false;
+    open_session_of(true);
+    feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+    check(sends(MESSAGE_HELLO, &resume));
+    feed_welcome_of(phase, 1);
+    bind_to_target(1);
+}
+
+static void test_source_hand_over_on_welcome__committed_there__ended_well(void)
+{
+    come_back_decided(JOB_COMMITTED);
+    check(does(SOURCE_ACTION_STOP));
+    check(does(SOURCE_ACTION_END));
+    check_equal(source_session_state(session), SOURCE_ENDED);
+    check_status(source_session_outcome(session)->status, HAUL_OK);
+    source_session_destroy(session);
+}
+
+/* Another database, or one that has forgotten: nobody else may say who owns. */
+static void test_source_hand_over_on_welcome__not_known_there__in_doubt_and_what_to_do(void)
+{
+    static const enum job_phase phases[] = {JOB_UNKNOWN, JOB_COPYING};
+    for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
+        come_back_decided(phases[i]);
+        check_equal(source_session_state(session), SOURCE_ENDED);
+        check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
+        check(strstr(source_session_outcome(session)->text, "no record of the job") != NULL);
+        check(strstr(source_session_outcome(session)->hint, "--accept-two-owners") != NULL);
+        source_session_destroy(session);
+    }
+}
+
+/* --- no way to a freeze, or from it ----------------------------------------------------------- */
+
+static void test_source_hand_over_on_round_done__log_grows_for_ever__aborted(void)
+{
+    bool resume = false;
+    uint64_t bytes = LAG_BYTES_MAX;
+    open_session();
+    copy_everything();
+    for (uint64_t i = 1; i < 5000; i++) {
+        bytes += LAG_BYTES_MAX;
+        feed_progress(i, i);
+        feed_round_done(bytes, i, i);
+        if (source_session_state(session) != SOURCE_CATCHING_UP) {
+            break;
+        }
+        feed_progress(i, i);
+        check(does(SOURCE_ACTION_ROUND));
+    }
+    check_equal(source_session_state(session), SOURCE_ABORTING);
+    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
+    check(strstr(source_session_outcome(session)->text, "the log grows") != NULL);
+    check(strstr(source_session_outcome(session)->hint, "lag limit") != NULL);
+    check(does(SOURCE_ACTION_STOP));
+    check(sends(MESSAGE_ABORT, &resume));
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_check_deadline__ten_freezes_over__kept_and_what_to_raise(void)
+{
+    uint64_t now_ns = start_ns;
+    open_session();
+    start_freeze(now_ns);
+    for (int i = 1; i <= FREEZE_ATTEMPTS_MAX; i++) {
+        feed_type(SOURCE_EVENT_FROZEN, HAUL_OK, now_ns + 1);
+        check(does(SOURCE_ACTION_ROUND));
+        feed_round_done(0, 0, now_ns + 2);
+        check(does(SOURCE_ACTION_DIGEST));
+        now_ns += limit_ns;
+        feed_type(SOURCE_EVENT_TICK, HAUL_OK, now_ns);
+        check(does(SOURCE_ACTION_UNFREEZE));
+        if (i < FREEZE_ATTEMPTS_MAX) {
+            feed_digested(now_ns); /* too late */
+            check(does(SOURCE_ACTION_ROUND));
+            feed_round_done(0, 0, ++now_ns);
+            check(does(SOURCE_ACTION_FREEZE));
+        }
+    }
+    check_ended_kept(HAUL_TIMEOUT);
+    check(strstr(source_session_outcome(session)->text, "ran into its deadline") != NULL);
+    check(strstr(source_session_outcome(session)->hint, "--freeze-max") != NULL);
+    source_session_destroy(session);
+}
+
+static void test_source_hand_over_on_prepared__of_an_earlier_freeze__nothing(void)
+{
+    walk_to(SOURCE_PREPARING);
+    feed_prepared(0, start_ns + 4);
+    feed_prepared(2, start_ns + 4);
+    check_nothing_more();
+    check_equal(source_session_state(session), SOURCE_PREPARING);
+    feed_prepared(1, start_ns + 5);
+    check(does(SOURCE_ACTION_DECIDE));
+    source_session_destroy(session);
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_source_hand_over_on_decided__path_lost_meanwhile__comes_back_to_commit),
+    CHECK_TEST(test_source_hand_over_on_decided__path_lost_and_stopped__in_doubt),
+    CHECK_TEST(test_source_hand_over_on_welcome__committed_there__ended_well),
+    CHECK_TEST(test_source_hand_over_on_welcome__not_known_there__in_doubt_and_what_to_do),
+    CHECK_TEST(test_source_hand_over_on_round_done__log_grows_for_ever__aborted),
+    CHECK_TEST(test_source_hand_over_check_deadline__ten_freezes_over__kept_and_what_to_raise),
+    CHECK_TEST(test_source_hand_over_on_prepared__of_an_earlier_freeze__nothing),
     CHECK_TEST(test_source_hand_over_on_decided__in_doubt__stays_frozen_and_ends),
     CHECK_TEST(test_source_hand_over_on_decided__database_moved__unfreezes_and_keeps),
     CHECK_TEST(test_source_hand_over_on_decided__stopped_meanwhile__is_finished),
