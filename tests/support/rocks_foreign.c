@@ -147,6 +147,7 @@ void rocks_foreign_make(const char *path, const struct foreign_database *databas
     rocksdb_options_set_create_if_missing(parts.options, 1);
     rocksdb_options_set_create_missing_column_families(parts.options, 1);
     rocksdb_options_set_WAL_ttl_seconds(parts.options, database->wal_ttl_seconds);
+    rocksdb_options_set_WAL_size_limit_MB(parts.options, database->wal_size_limit_mb);
     if (database->tiny_log) {
         rocksdb_options_set_write_buffer_size(parts.options, 64 << 10);
         rocksdb_options_set_max_total_wal_size(parts.options, 64 << 10);

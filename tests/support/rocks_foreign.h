@@ -31,6 +31,7 @@ struct foreign_database {
     bool manual_wal_flush;      /* the log's tail stays in the process */
     uint32_t target_file_bytes; /* of table files; 0: RocksDB's default */
     uint64_t wal_ttl_seconds;   /* old log files are archived for so long */
+    uint64_t wal_size_limit_mb; /* or up to so many bytes */
     uint64_t counter;           /* FOREIGN_UINT64_ADD: merged into "counter" twice */
     uint32_t family_count;      /* further families, "f0000", ... */
 };

@@ -422,6 +422,7 @@ static inline bool failing_sweep_one(const struct failing_step *step, bool of_di
     memset(step->error, 0, sizeof(*step->error));
     enum haul_status status = step->act();
     check(status == HAUL_OK || (step->error->status == status && step->error->text[0] != '\0'));
+    check(step->error->status != HAUL_IO || status == HAUL_OK || step->error->code == EIO);
     bool reached = (of_disk ? failing.disk.call_count : failing.call_count) >= at;
     fake_disk_fail(&failing.disk, 0, false);
     failing.fail_at = 0;

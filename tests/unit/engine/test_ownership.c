@@ -96,6 +96,20 @@ static void test_ownership_put__back_and_forth__size_of_one_range(void)
     ownership_fini(&ownership);
 }
 
+/* What is the family's own is said of it, or it would be as all others are. */
+static void test_ownership_put__own_again_while_all_are_given_away__stays_own(void)
+{
+    ownership_init(&ownership);
+    put("", "a:m", OWNERSHIP_RELEASED, 0);
+    put("users", "a:m", OWNERSHIP_OWN, 0);
+    put("others", "a:c", OWNERSHIP_OWN, 0);
+    check_text(map_of("users"), "");
+    check_text(map_of("others"), "c:m=2/0");
+    check_text(map_of("any"), "a:m=2/0");
+    check_equal(ownership.family_count, 3);
+    ownership_fini(&ownership);
+}
+
 static void test_ownership_put__all_families__also_those_that_come_later(void)
 {
     ownership_init(&ownership);
@@ -372,6 +386,7 @@ static void test_ownership_decode__format_1_cut_or_of_unknown_state__corrupt(voi
 static const struct check_test tests[] = {
     CHECK_TEST(test_ownership_find__part_taken_back__rest_is_released),
     CHECK_TEST(test_ownership_put__back_and_forth__size_of_one_range),
+    CHECK_TEST(test_ownership_put__own_again_while_all_are_given_away__stays_own),
     CHECK_TEST(test_ownership_put__all_families__also_those_that_come_later),
     CHECK_TEST(test_ownership_put__nothing_left__no_family),
     CHECK_TEST(test_ownership_put__too_many_families__limit),

@@ -453,20 +453,23 @@ static void test_rocks_archive_drop__closed__second_names_are_gone(void)
 
 static void test_rocks_archive_keep__database_archives_itself__left_alone(void)
 {
-    struct foreign_database database = {.wal_ttl_seconds = 3600};
-    rocks_fixture_make_directory(&fixture);
-    rocks_foreign_make(fixture.path, &database);
-    open_store_keeping();
-    put("a");
-    flush();
-    put("b");
-    flush();
-    ops->close(fixture.store);
-    check(has_archive());
-    open_store_keeping();
-    open_reader(ops->sequence(fixture.store));
-    check_status(next(), HAUL_OK);
-    close_all();
+    static const struct foreign_database databases[] = {{.wal_ttl_seconds = 3600},
+                                                        {.wal_size_limit_mb = 100}};
+    for (size_t i = 0; i < CHECK_COUNT(databases); i++) {
+        rocks_fixture_make_directory(&fixture);
+        rocks_foreign_make(fixture.path, &databases[i]);
+        open_store_keeping();
+        put("a");
+        flush();
+        put("b");
+        flush();
+        ops->close(fixture.store);
+        check(has_archive());
+        open_store_keeping();
+        open_reader(ops->sequence(fixture.store));
+        check_status(next(), HAUL_OK);
+        close_all();
+    }
 }
 
 static const struct check_test tests[] = {
