@@ -87,8 +87,9 @@ static void print_summary(const struct haul_result *result, const struct migrati
     char reason[2 * sizeof(result->fallback_reason)];
     bool sending = !is_receiver(output);
     if (result->told_count > 0) {
-        (void)printf("the receiver knows of %u job%s that are over, and has nothing left of them\n",
-                     result->told_count, result->told_count == 1 ? "" : "s");
+        bool one = result->told_count == 1;
+        (void)printf("the receiver knows of %u job%s over, and has nothing left of %s\n",
+                     result->told_count, one ? " that is" : "s that are", one ? "it" : "them");
         return;
     }
     if (result->yielded_count > 0) {

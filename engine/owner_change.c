@@ -284,8 +284,36 @@ static enum haul_status look_met(const struct journal *journal, bool held,
     return status;
 }
 
+enum haul_status owner_refuse_returning(const struct journal *journal, bool runs,
+                                        struct haul_error *error)
+{
+    char name[JOURNAL_NAME_BYTES_MAX];
+    enum journal_phase phase = journal_state(journal)->phase;
+    journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
+    if (runs) {
+        haul_error_set(error, HAUL_BUSY, NULL, 0,
+                       "a process runs a job that brings a part of these ranges back here: %s",
+                       name);
+        haul_error_hint(error, "wait for its end, or stop it");
+        return HAUL_BUSY;
+    }
+    haul_error_set(error, HAUL_EXISTS, NULL, 0,
+                   "a job that brings a part of these ranges back here is not finished: %s is %s",
+                   name, journal_phase_name(phase));
+    haul_error_hint(error,
+                    phase == JOURNAL_PHASE_PREPARED
+                        ? "`haul recv --db DIR`, and its source settles it; that is lost for good: "
+                          "`haul cancel --db DIR --job ID --accept-two-owners`"
+                    : phase == JOURNAL_PHASE_COMMITTED
+                        ? "`haul recv --db DIR` or `haul cancel --db DIR --job ID` finishes it"
+                        : "`haul recv --db DIR`, and its source goes on with it; `haul cancel --db "
+                          "DIR --job ID` gives it up");
+    return HAUL_EXISTS;
+}
+
 /* What an unfinished job has brought here goes when that is given up: it must not be ours then. A
- * source that runs goes on as if the ranges were the other's. Errors: BUSY, those of opening. */
+ * source that runs goes on as if the ranges were the other's. Errors: BUSY, EXISTS, those of
+ * opening. */
 static enum haul_status check_job(const struct file_calls *calls, const char *directory,
                                   const struct journal_entry *entry,
                                   const struct owner_pieces *pieces, struct haul_error *error)
@@ -301,6 +329,9 @@ static enum haul_status check_job(const struct file_calls *calls, const char *di
     if (status == HAUL_OK) {
         status = look_met(journal, held, pieces, &meets, error);
     }
+    if (meets && target) {
+        status = owner_refuse_returning(journal, held, error);
+    }
     journal_close(journal);
     if (status == HAUL_NOT_FOUND || (status == HAUL_CORRUPT && !target && !held)) {
         return HAUL_OK; /* over meanwhile; a damaged source's hand-over is in the record */
@@ -308,12 +339,7 @@ static enum haul_status check_job(const struct file_calls *calls, const char *di
     if (status == HAUL_CORRUPT) {
         haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` moves the "
                                "journal aside");
-    } else if (meets && target) {
-        status = haul_error_set(error, HAUL_BUSY, NULL, 0,
-                                "a job that brings a part of these ranges back here is not "
-                                "finished");
-        haul_error_hint(error, "end it with `haul cancel`, or let its source come back");
-    } else if (meets && held) {
+    } else if (meets && held && !target) {
         status = haul_error_set(error, HAUL_BUSY, NULL, 0,
                                 "a process runs a job that gives a part of these ranges away");
         haul_error_hint(error, "wait for its end, or stop it");

@@ -21,6 +21,11 @@ enum haul_status owner_rebuild(const struct file_calls *calls, const char *direc
 enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
+/* A target's unfinished job brings a part of the ranges at hand back: names it, and the way out.
+ * `runs`: a process has the journal. Returns BUSY then, else EXISTS: nothing ends by waiting. */
+enum haul_status owner_refuse_returning(const struct journal *journal, bool runs,
+                                        struct haul_error *error);
+
 /* A journal of whichever database: the operator has named the directory. Errors: those of
  * journal_open. */
 enum haul_status owner_open_journal(const struct file_calls *calls, const char *directory,

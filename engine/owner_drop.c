@@ -11,6 +11,7 @@
 #include "haul/owner.h"
 #include "instance.h"
 #include "job_journal.h"
+#include "owner_change.h"
 #include "owner_pieces.h"
 #include "ownership_file.h"
 #include "planted_bug.h"
@@ -79,25 +80,29 @@ static bool meets(const struct plan *plan, const struct owner_pieces *pieces)
     return meets;
 }
 
+/* Has a process the journal of a target's job? */
+static bool is_held(struct haul_store *store, const struct journal *journal)
+{
+    struct journal *opened = NULL;
+    struct haul_error ignored;
+    enum haul_status status = job_journal_open_existing(store, JOURNAL_TARGET,
+                                                        journal_job_id(journal), &opened, &ignored);
+    journal_close(opened);
+    return status == HAUL_BUSY;
+}
+
 /* A target that waits for its plan may be given one that brings the ranges back. Errors: BUSY. */
 static enum haul_status check_without_plan(struct haul_store *store, const struct journal *journal,
                                            struct haul_error *error)
 {
-    struct journal *opened = NULL;
-    struct haul_error ignored;
-    if (journal_state(journal)->role != JOURNAL_TARGET) {
-        return HAUL_OK; /* it sends nothing that was handed over */
+    if (journal_state(journal)->role != JOURNAL_TARGET || !is_held(store, journal)) {
+        return HAUL_OK; /* a source sends nothing that was handed over */
     }
-    enum haul_status status = job_journal_open_existing(store, JOURNAL_TARGET,
-                                                        journal_job_id(journal), &opened, &ignored);
-    journal_close(opened);
-    return status == HAUL_BUSY ? haul_error_set(error, status, NULL, 0,
-                                                "a process runs a job that may bring these ranges "
-                                                "back")
-                               : HAUL_OK;
+    return haul_error_set(error, HAUL_BUSY, NULL, 0,
+                          "a process runs a job that may bring these ranges back");
 }
 
-/* Errors: IN_DOUBT, BUSY, CORRUPT and NO_MEMORY (what the job moves is not known). */
+/* Errors: IN_DOUBT, BUSY, EXISTS, CORRUPT and NO_MEMORY (what the job moves is not known). */
 static enum haul_status check_journal(struct haul_store *store, const struct journal *journal,
                                       const struct owner_pieces *pieces, struct haul_error *error)
 {
@@ -119,8 +124,7 @@ static enum haul_status check_journal(struct haul_store *store, const struct jou
         return HAUL_OK;
     }
     if (state->role == JOURNAL_TARGET) {
-        return haul_error_set(error, HAUL_BUSY, NULL, 0,
-                              "an unfinished job brings a part of these ranges back");
+        return owner_refuse_returning(journal, is_held(store, journal), error);
     }
     haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
                    "the target has not confirmed that it owns a part of these ranges");

@@ -215,6 +215,16 @@ static enum haul_status begin_resolving(struct source_job *job, struct haul_erro
     return status == HAUL_OK ? take_name(job, error) : status;
 }
 
+/* A family that the left job was begun with is gone: it never goes on. */
+static void hint_dropped(const struct source_job *job, enum haul_status status,
+                         struct haul_error *error)
+{
+    if (status == HAUL_NOT_FOUND && job->options.resume) {
+        haul_error_hint(error, "it was dropped since the job began: `haul send` of what is there "
+                               "begins anew, or `haul cancel --db DIR` gives the job up");
+    }
+}
+
 enum haul_status source_job_begin(struct source_job *job, struct haul_error *error)
 {
     enum haul_status status = instance_check_store(job->options.store, error);
@@ -227,6 +237,7 @@ enum haul_status source_job_begin(struct source_job *job, struct haul_error *err
     }
     if (status == HAUL_OK) {
         status = take_view(job, error);
+        hint_dropped(job, status, error);
     }
     if (status == HAUL_OK) {
         status = read_version(job, error);

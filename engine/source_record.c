@@ -582,14 +582,15 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
         return status == HAUL_OK ? source_earlier_mark_owned(record->journal, false, error)
                                  : status;
     }
+    struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
     if (record->returned == VERSION_RETURNED) {
+        (void)!source_earlier_mark_owned(record->journal, false, &second);
         haul_error_set(error, refused, NULL, 0,
                        "the target has taken the ranges over by this very job, and has given them "
                        "back since: they are this database's");
         haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` ends the job");
         return refused;
     }
-    struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
     (void)!source_earlier_mark_owned(record->journal, true, &second);
     return source_earlier_parted(refused, error);
 }

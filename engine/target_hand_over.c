@@ -96,9 +96,9 @@ static void fail_different(struct target_session *session, size_t number)
 {
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
-                   "column family %zu differs: source has %" PRIu64 " records, target %" PRIu64
+                   "column family '%s' differs: source has %" PRIu64 " records, target %" PRIu64
                    ", or their digests disagree",
-                   number, session->prepare.as.prepare.digests[number].count,
+                   session->family_names[number], session->prepare.as.prepare.digests[number].count,
                    session->digests[number].count);
     if (session->hello.resume) {
         haul_error_hint(&error, "something else has changed the target's records since the job "

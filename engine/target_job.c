@@ -102,7 +102,8 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     struct target_event event = {.type = TARGET_EVENT_CHECKED,
                                  .error = *error,
                                  .owned_job = target_record_owned_job(&job->calls.record),
-                                 .accepted = &job->accepted};
+                                 .accepted = &job->accepted,
+                                 .plan = &job->calls.record.plan};
     if (error->status == HAUL_OK &&
         target_answer_accepted(&job->calls.record, &job->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");

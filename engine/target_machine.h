@@ -38,6 +38,7 @@ struct target_session {
     haul_control_Commit commit;
     struct digest *digests;
     size_t digest_count;
+    char (*family_names)[HAUL_NAME_BYTES_MAX]; /* owned, one a digest */
     haul_control_FamilyDigest *answer; /* owned; of the next Prepared, made before it is recorded */
     struct target_action actions[TARGET_ACTION_COUNT_MAX];
     size_t action_count;

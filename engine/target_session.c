@@ -220,9 +220,13 @@ static void on_checked(struct target_session *session, const struct target_event
     }
     session->digest_count = event->accepted->as.plan_accepted.family_ids_count;
     session->digests = calloc(session->digest_count, sizeof(*session->digests));
-    if (session->digests == NULL) {
+    session->family_names = calloc(session->digest_count, sizeof(*session->family_names));
+    if (session->digests == NULL || session->family_names == NULL) {
         target_refuse_with(session, HAUL_NO_MEMORY, "no memory for the job", "");
         return;
+    }
+    for (size_t i = 0; event->plan != NULL && i < session->digest_count; i++) {
+        memcpy(session->family_names[i], event->plan->families[i].family.name, HAUL_NAME_BYTES_MAX);
     }
     session->delta_batches = event->accepted->as.plan_accepted.delta_next_batch;
     (void)target_push(session, TARGET_ACTION_START);
@@ -589,6 +593,7 @@ void target_session_destroy(struct target_session *session)
     message_release(&session->prepare);
     message_release(&session->next_prepare);
     free(session->digests);
+    free(session->family_names);
     free(session->answer);
     free(session);
 }

@@ -73,6 +73,7 @@ struct target_event {
     struct haul_error error;
     const struct message *message;
     struct message *accepted;
+    const struct plan *plan; /* of `accepted`: for the names of its families */
     uint64_t delta_batches;
     const struct digest *digests;
     enum job_phase phase;

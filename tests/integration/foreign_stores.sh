@@ -319,7 +319,7 @@ test_send__job_of_chosen_families_broke_off__resume_resolve_and_cancel_open_the_
     run 0 "$haul" cancel --db source
     run 3 "$haul" cancel --db source
     run 0 "$haul" resolve --db source --to "$address"
-    grep -q '1 job that are over' "$work/out" || fail 'the receiver was not told'
+    grep -q '1 job that is over' "$work/out" || fail 'the receiver was not told'
     break_off
     run 0 "$haul" resume --db source --to "$address" --transport tcp --json
     equal "$(json .resumed)" true

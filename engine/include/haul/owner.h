@@ -113,9 +113,9 @@ enum haul_status haul_owner_read_released(const char *directory,
  * them. Risk: the target may be alive and own the ranges.
  * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNSUPPORTED (ranges of a family that is
  * not ordered by bytes), UNCONFIRMED, MISMATCH (the origin is not SAME), BUSY (a process runs a job
- * that meets what is taken back, one that brings a part of it here is unfinished: give it up first,
- * or a job has moved ranges meanwhile), CORRUPT (also: the journal of a job that brings something
- * here is damaged), and those of haul_owner_read. Thread: any. */
+ * that meets what is taken back, or a job has moved ranges meanwhile), EXISTS (one that brings a
+ * part of it here is unfinished, and nobody runs it: give it up first), CORRUPT (also: the journal
+ * of a job that brings something here is damaged), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,
@@ -155,8 +155,9 @@ struct haul_owner_dropped {
  * While one range goes, the record is locked: hand-overs, plans and other changes of this database
  * wait for 2 s and are BUSY then.
  * Errors: NOT_FOUND (nothing is), UNSUPPORTED (ranges of a family that is not ordered by bytes:
- * nothing is deleted), BUSY (an unfinished job covers a part of it, or was taken back
- * meanwhile: `dropped` tells what has gone), IN_DOUBT (the target has not confirmed: `haul resolve`
+ * nothing is deleted), BUSY (a process runs a job that brings a part of it back, or it was
+ * taken back meanwhile: `dropped` tells what has gone), EXISTS (such a job is unfinished, and
+ * nobody runs it), IN_DOUBT (the target has not confirmed: `haul resolve`
  * first), CORRUPT (also: a journal is damaged), MISMATCH (the
  * origin is not SAME), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,

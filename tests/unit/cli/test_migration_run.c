@@ -284,7 +284,7 @@ static void test_finish__resolved__what_the_receiver_knows(void)
         uint32_t yielded;
         const char *text;
     } cases[] = {
-        {1, 0, "the receiver knows of 1 job that are over, and has nothing left of them\n"},
+        {1, 0, "the receiver knows of 1 job that is over, and has nothing left of it\n"},
         {2, 0, "the receiver knows of 2 jobs that are over, and has nothing left of them\n"},
         {0, 1, "the receiver owns the ranges of 1 job, and so does the record say now\n"},
         {0, 2, "the receiver owns the ranges of 2 jobs, and so does the record say now\n"},

@@ -154,14 +154,15 @@ static void leave_returning_job(void)
     plan_fini(&plan);
 }
 
-static void test_owner_drop__a_job_brings_it_back__busy_and_all_stays(void)
+static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
 {
     struct haul_owner_dropped dropped;
     start();
     leave_returning_job();
     uint64_t before = rocks_fixture_count(&fixture, "default");
-    check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_BUSY, error);
+    check_error(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_EXISTS, error);
     check(strstr(error.text, "brings a part of these ranges back") != NULL);
+    check(strstr(error.hint, "`haul recv --db DIR`, and its source goes on") != NULL);
     check_equal(rocks_fixture_count(&fixture, "default"), before);
     check_equal(rocks_fixture_count(&fixture, "back"), FOREIGN_RECORD_COUNT);
     finish();
@@ -190,7 +191,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_read_released__unknown_family__none),
     CHECK_TEST(test_owner__range_of_a_reverse_family__unsupported_and_nothing_changes),
     CHECK_TEST(test_owner_drop__range_of_the_bytewise_family_alone__exactly_that),
-    CHECK_TEST(test_owner_drop__a_job_brings_it_back__busy_and_all_stays),
+    CHECK_TEST(test_owner_drop__a_job_brings_it_back__refused_and_all_stays),
     CHECK_TEST(test_key_range_check_order__orders__bounds_only_in_that_of_bytes),
 };
 
