@@ -256,7 +256,23 @@ static void test_verify_compare_begin__again__nothing_of_the_last_time(void)
     finish();
 }
 
+static void test_verify_compare_begin__pieces_wait__forgotten(void)
+{
+    for (int single = 0; single < 2; single++) {
+        start(single);
+        add_piece("a", 1, 0);
+        add_piece("b", 1, 0);
+        put(VERIFY_OURS, true);
+        check_equal(verify_compare_waiting(&compare, VERIFY_OURS), 2);
+        verify_compare_begin(&compare, single, VERIFY_ORDER_ASCENDING);
+        check_equal(verify_compare_waiting(&compare, VERIFY_OURS), 0);
+        check(!verify_compare_is_over(&compare));
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_verify_compare_begin__pieces_wait__forgotten),
     CHECK_TEST(test_verify_compare_begin__again__nothing_of_the_last_time),
     CHECK_TEST(test_verify_compare_put__equal_in_other_chunks__over_and_not_parted),
     CHECK_TEST(test_verify_compare_put__a_piece_differs__totals_go_on_the_place_stays),

@@ -147,6 +147,18 @@ static void test_tcp_link_poll__empty_payloads_read_ahead__each_received(void)
     fixture_end();
 }
 
+/* What a block held before is not in its checksum. */
+static void test_tcp_link_poll__blocks_used_again__each_with_its_own_crc(void)
+{
+    open_receiver();
+    for (uint64_t i = 0; i < 3 * SLOT_COUNT; i++) {
+        write_block(i, (uint32_t)(10 + i));
+        check_received((uint32_t)(10 + i));
+        link_release(fixture.link, fixture.event.block);
+    }
+    fixture_end();
+}
+
 static void test_tcp_link_poll__payload_damaged__received_with_the_other_crc(void)
 {
     open_receiver();
@@ -419,6 +431,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_link_poll__blocks_cut_at_every_byte__all_received),
     CHECK_TEST(test_tcp_link_poll__empty_payloads_read_ahead__each_received),
     CHECK_TEST(test_tcp_link_poll__payload_damaged__received_with_the_other_crc),
+    CHECK_TEST(test_tcp_link_poll__blocks_used_again__each_with_its_own_crc),
     CHECK_TEST(test_tcp_link_poll__any_header_bit_flipped__closed),
     CHECK_TEST(test_tcp_link_poll__other_epoch__fenced),
     CHECK_TEST(test_tcp_link_poll__sequence_skipped__protocol),

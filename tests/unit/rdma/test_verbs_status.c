@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_verbs_status.c — what the error numbers of the RDMA libraries mean to us. */
 #include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "verbs_cm.h"
@@ -60,6 +62,38 @@ static void test_verbs_check__three_ways_to_fail__the_number(void)
     errno = ENODEV;
     check_status(verbs_check_made(NULL, "call", "nothing made", &error), HAUL_UNSUPPORTED);
     check_status(verbs_check_made(&error, "call", "made", &error), HAUL_OK);
+}
+
+/* All are counted, the first is told. */
+static void test_verbs_leak_note__three_ways_to_fail__the_first_and_how_many(void)
+{
+    static const struct {
+        int result;
+        int code;
+    } cases[] = {{-1, EIO}, {-ENODEV, ENODEV}, {ENXIO, ENXIO}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct verbs_leak leak = {.count = 0};
+        verbs_leak_note(&leak, 0, "fine");
+        check_equal(leak.count, 0);
+        check(leak.call == NULL);
+        errno = EIO;
+        verbs_leak_note(&leak, cases[i].result, "first");
+        verbs_leak_note(&leak, ENODEV, "second");
+        verbs_leak_note(&leak, EBUSY, "third");
+        check_equal(leak.count, 3);
+        check_text(leak.call, "first");
+        check_equal(leak.code, cases[i].code);
+    }
+}
+
+static void test_verbs_set_nonblocking__descriptor__set(void)
+{
+    struct haul_error error;
+    int fds[2];
+    check_or_stop(pipe(fds) == 0);
+    check_status(verbs_set_nonblocking(fds[0], &error), HAUL_OK);
+    check((fcntl(fds[0], F_GETFL) & O_NONBLOCK) != 0);
+    check_equal(close(fds[0]) + close(fds[1]), 0);
 }
 
 static void test_verbs_set_nonblocking__no_descriptor__io(void)
@@ -170,6 +204,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_verbs_status__every_known_number__its_status),
     CHECK_TEST(test_verbs_fail__number_that_says_nothing__io),
     CHECK_TEST(test_verbs_check__three_ways_to_fail__the_number),
+    CHECK_TEST(test_verbs_leak_note__three_ways_to_fail__the_first_and_how_many),
+    CHECK_TEST(test_verbs_set_nonblocking__descriptor__set),
     CHECK_TEST(test_verbs_set_nonblocking__no_descriptor__io),
     CHECK_TEST(test_verbs_cm_fail_address__every_known_number__its_status),
     CHECK_TEST(test_verbs_cm_open__no_channel__limit_or_no_device),
