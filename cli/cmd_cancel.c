@@ -126,10 +126,12 @@ static enum haul_status give_up(const struct cancel_options *options, struct hau
     }
     if (status == HAUL_IN_DOUBT && job->role == HAUL_JOB_TARGET) {
         char word[SHELL_WORD_BYTES_MAX];
-        haul_error_hint(error,
-                        "`haul status` on the source names the command that settles it; the source "
-                        "is lost for good: `haul cancel --db %s --job %.8s --accept-two-owners`",
-                        shell_word(options->database, "DIR", word, sizeof(word)), id);
+        haul_error_hint(
+            error,
+            "`haul status` on the source names the command that settles it (no job there: "
+            "`haul resolve`); the source is lost for good: `haul cancel --db %s --job %.8s "
+            "--accept-two-owners`",
+            shell_word(options->database, "DIR", word, sizeof(word)), id);
     }
     return status;
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "source_done.h"
+
 /* --- on the call worker ----------------------------------------------------------------------- */
 
 /* FROZEN first: writers do not wait for the disk. */
@@ -60,7 +62,15 @@ static enum haul_status settle_left(struct source_calls *calls, struct haul_erro
         status = source_record_not_owned(record, error);
     }
     calls->asks_again = status == HAUL_OK && source_record_ask_next(record);
-    return status == HAUL_OK && !calls->asks_again ? source_record_tell(record, error) : status;
+    if (status == HAUL_OK && !calls->asks_again) {
+        status = source_record_tell(record, error);
+    }
+    if (status != HAUL_NOT_FOUND) {
+        return status;
+    }
+    const struct source_done_peer done = {.phase = peer->phase,
+                                          .waiting = slice_of(peer->waiting, peer->waiting_bytes)};
+    return source_done_answer(record, &done, &calls->commit, &calls->asks_again, error);
 }
 
 static void call_bind(void *context, struct haul_error *error)
@@ -69,6 +79,10 @@ static void call_bind(void *context, struct haul_error *error)
     struct source_job *job = calls->job;
     const struct source_peer *peer = &calls->bound;
     calls->asks_again = false;
+    message_release(&calls->commit);
+    if (peer->owns && peer->names_given_back) {
+        source_done_note_lost(&job->record, peer->given_back_by);
+    }
     if (job->record.only_tells) {
         error->status = settle_left(calls, error);
         return;
@@ -109,6 +123,11 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     peer->version = (struct version_claim){.version = welcome->config_version,
                                            .authoritative = welcome->config_version_known};
     peer->owns = welcome->job_phase == JOB_COMMITTED;
+    peer->phase = (enum job_phase)welcome->job_phase;
+    peer->names_given_back = welcome->given_back_by.size == HAUL_JOB_BYTES;
+    memcpy(peer->given_back_by, welcome->given_back_by.bytes, HAUL_JOB_BYTES);
+    peer->waiting_bytes = welcome->waiting.size;
+    memcpy(peer->waiting, welcome->waiting.bytes, welcome->waiting.size);
     bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release says more */
     peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
@@ -163,6 +182,7 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
     const struct source_earlier *earlier = &record->earlier;
     event->next_job = calls->asks_again ? record->job : NULL;
     event->next_epoch = record->epoch;
+    event->commit = calls->commit.type == MESSAGE_COMMIT ? &calls->commit : NULL;
     event->type = SOURCE_EVENT_BOUND;
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
     return SOURCE_CALLS_EVENT;
@@ -239,5 +259,6 @@ void source_calls_destroy(struct source_calls *calls)
     if (calls->worker != NULL) {
         call_worker_destroy(calls->worker);
         calls->worker = NULL;
+        message_release(&calls->commit);
     }
 }

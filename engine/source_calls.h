@@ -13,12 +13,19 @@
 #include "source_job.h"
 #include "source_session.h"
 
+enum { HAUL_WAITING_BYTES_MAX = 256 };
+
 /* What a Welcome says of the database that answers. */
 struct source_peer {
     char identity[HAUL_IDENTITY_BYTES_MAX];
     struct version_claim version;
-    bool owns;                    /* the ranges, by this very job */
-    enum version_return returned; /* or did, until it gave them back */
+    bool owns;                             /* the ranges, by this very job */
+    enum version_return returned;          /* or did, until it gave them back */
+    enum job_phase phase;                  /* what it knows of the job */
+    uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job that gave us something */
+    bool names_given_back;
+    uint8_t waiting[HAUL_WAITING_BYTES_MAX]; /* ids of jobs of this source that are prepared */
+    size_t waiting_bytes;
 };
 
 struct source_calls {
@@ -34,6 +41,7 @@ struct source_calls {
     struct source_peer welcomed; /* by this database, at last */
     struct source_peer bound;    /* the one that bind is for; the call worker's */
     bool asks_again;             /* bind has found another job that a Hello is to name */
+    struct message commit;       /* bind has found that this is to be said; else of no type */
     bool bind_again;             /* bind was under way for an earlier Welcome */
     uint64_t decide_until_ns;
     /* The call worker's while a freeze or an unfreeze runs. */

@@ -110,6 +110,29 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
     return status == HAUL_MISMATCH;
 }
 
+/* A database that has forgotten its jobs has a new name, behind the same identity of RocksDB. */
+static bool has_same_identity(const char *peer, const char *other)
+{
+    size_t size = strcspn(peer, "/");
+    return size > 0 && strcspn(other, "/") == size && memcmp(peer, other, size) == 0;
+}
+
+void source_earlier_hint_stranger(const struct journal *journal, const char *peer,
+                                  struct haul_error *error)
+{
+    bool decided = journal_state(journal)->outcome == JOURNAL_COMMIT;
+    bool forgot = has_same_identity(journal_state(journal)->peer, peer);
+    haul_error_hint(error, "%s",
+                    decided && forgot ? "this one has forgotten its jobs, or is a copy; when it "
+                                        "owns the ranges: `haul cancel --db DIR --job ID "
+                                        "--accept-two-owners` here"
+                    : decided         ? "give the address of that one"
+                    : forgot          ? "this one has forgotten its jobs, or is a copy: end the "
+                                        "job with `haul cancel`, or give that one's address"
+                                      : "give the address of that one, or end the job with "
+                                        "`haul cancel`");
+}
+
 /* --- ending ----------------------------------------------------------------------------------- */
 
 enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,

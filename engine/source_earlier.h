@@ -60,6 +60,9 @@ void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[H
 /* The target has said that it owned by the job, and gave a part of the ranges back. Returns
  * `refused`, and names the way out. */
 enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error);
+/* Another database than the one that the job is bound to has answered: the hint of that error. */
+void source_earlier_hint_stranger(const struct journal *journal, const char *peer,
+                                  struct haul_error *error);
 /* The job may have been decided before this database was restored: it is not given up. Returns
  * UNCONFIRMED, and names the risk. */
 enum haul_status source_earlier_restored(const struct journal *journal, struct haul_error *error);

@@ -20,6 +20,15 @@ static void send_commit(struct source_session *session, uint64_t now_ns)
     source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
 }
 
+void source_hand_over_answer(struct source_session *session, struct message *commit,
+                             uint64_t now_ns)
+{
+    source_push(session, SOURCE_ACTION_SEND)->message = *commit;
+    memset(commit, 0, sizeof(*commit));
+    session->decided = true; /* nothing of it can be given up */
+    source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
+}
+
 /* The decision was made before the path was lost: does the target know it? */
 void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns)
 {
@@ -39,7 +48,8 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
 void source_hand_over_on_committed(struct source_session *session,
                                    const haul_control_Committed *committed)
 {
-    if (committed->new_version != session->options.plan->new_version) {
+    bool answered = session->options.only_tells; /* what it was prepared with is its matter */
+    if (!answered && committed->new_version != session->options.plan->new_version) {
         char text[128];
         (void)snprintf(text, sizeof(text),
                        "it says that it owns as of config version %" PRIu64 ", not %" PRIu64,
@@ -50,6 +60,7 @@ void source_hand_over_on_committed(struct source_session *session,
     (void)snprintf(session->figures.warning, sizeof(session->figures.warning), "%s",
                    committed->warning);
     session->committed = true;
+    memset(&session->outcome, 0, sizeof(session->outcome));
     source_end(session);
 }
 

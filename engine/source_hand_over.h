@@ -31,4 +31,8 @@ void source_hand_over_check_deadline(struct source_session *session, uint64_t no
 /* A TICK at the deadline of FREEZING: the freeze hook is late. */
 void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_ns);
 
+/* The job was done long ago, and the target waits for its decision: `commit` is taken. */
+void source_hand_over_answer(struct source_session *session, struct message *commit,
+                             uint64_t now_ns);
+
 #endif

@@ -17,6 +17,7 @@
 #include "planted_bug.h"
 #include "source_calls.h"
 #include "source_copy.h"
+#include "source_done.h"
 #include "source_job.h"
 #include "source_session.h"
 
@@ -493,14 +494,18 @@ static void note_warning(struct source_migration *source, const char *theirs,
                          struct haul_result *result)
 {
     bool ends_well = result->status == HAUL_OK;
-    result->yielded_count = ends_well && source->job.record.yielded ? 1 : 0;
+    bool yielded = source->job.record.yielded;
+    result->yielded_count = ends_well && (yielded || source->job.record.answered) ? 1 : 0;
     const char *warning =
-        result->yielded_count > 0
+        yielded
             ? "this database was set back to before it gave the ranges away: what was written here "
               "since is not at the receiver; compare with `haul verify --to` before `haul drop`"
-            : theirs;
+        : source->job.record.has_lost ? SOURCE_DONE_LOST /* which was logged */
+                                      : theirs;
     if (ends_well && warning[0] != '\0') {
         (void)snprintf(result->warning, sizeof(result->warning), "%s", warning);
+    }
+    if (result->warning[0] != '\0' && !source->job.record.has_lost) {
         haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s", warning);
     }
 }

@@ -8,6 +8,7 @@
 #include "instance.h"
 #include "job_journal.h"
 #include "planted_bug.h"
+#include "source_done.h"
 #include "version_record.h"
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source)
@@ -68,8 +69,8 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
         plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
     }
     if (status == HAUL_OK) {
-        status = job_journal_decide_late(record->journal, plan->old_version, plan->new_version,
-                                         error);
+        status =
+            job_journal_decide_late(record->journal, plan->old_version, plan->new_version, error);
         record->epoch = state->snapshot_count;
     }
     return status;
@@ -185,7 +186,8 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
 {
     enum haul_status status = source_earlier_find(&record->earlier, error);
     if (status == HAUL_OK && record->earlier.decided.count == 0) {
-        return adopt_left(record, error);
+        status = adopt_left(record, error);
+        return status == HAUL_NOT_FOUND ? source_done_adopt(record, error) : status;
     }
     if (status == HAUL_OK) {
         record->journal = job_journals_take(&record->earlier.decided, 0);
@@ -211,7 +213,7 @@ static enum haul_status bind_journal(struct source_record *record, struct haul_e
         status = job_journal_bind(record->journal, record->peer, record->source->to, error);
     }
     if (record->peer_differs) {
-        haul_error_hint(error, "give the address of that one, or end the job with `haul cancel`");
+        source_earlier_hint_stranger(record->journal, record->peer, error);
     }
     return status;
 }
@@ -292,8 +294,7 @@ enum haul_status source_record_tell(struct source_record *record, struct haul_er
 enum haul_status source_record_bind(struct source_record *record, const char *identity,
                                     const struct plan *plan, struct haul_error *error)
 {
-    enum haul_status status =
-        source_record_meet(record, identity, VERSION_RETURN_UNTOLD, error);
+    enum haul_status status = source_record_meet(record, identity, VERSION_RETURN_UNTOLD, error);
     if (status == HAUL_OK && record->journal != NULL) {
         status = bind_journal(record, error);
     }
@@ -372,7 +373,7 @@ enum haul_status source_record_left_plan(const struct source_record *record, str
     const struct journal *journal = first_left_over(record);
     if (journal == NULL) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
-        haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one");
+        source_done_hint(record, error);
         return HAUL_NOT_FOUND;
     }
     return job_journal_read_plan(journal, plan, error);
@@ -575,9 +576,9 @@ static enum haul_status check_kept(struct source_record *record, const struct pl
     if (record->returned == VERSION_RETURN_UNTOLD) {
         status = version_record_has_from(record->source->store, plan, record->peer, &has, error);
     }
-    record->is_owned = status == HAUL_OK && !has &&
-                       (record->returned == VERSION_KEPT ||
-                        record->returned == VERSION_RETURN_UNTOLD);
+    record->is_owned =
+        status == HAUL_OK && !has &&
+        (record->returned == VERSION_KEPT || record->returned == VERSION_RETURN_UNTOLD);
     if (status != HAUL_OK || record->is_owned) {
         return status == HAUL_OK ? source_earlier_mark_owned(record->journal, false, error)
                                  : status;
@@ -704,7 +705,7 @@ enum haul_status source_record_yield_left(struct source_record *record, uint64_t
     }
     record->earlier.told_count = 0; /* the others are told another time */
     bool bound = job_journal_is_bound_to(record->journal, record->peer);
-    status = !bound                                  ? nothing_to_tell(record, error)
+    status = !bound                                 ? nothing_to_tell(record, error)
              : record->returned == VERSION_RETURNED ? end_returned(record, error)
                                                     : yield_journal(record, new_version, error);
     record->yielded = status == HAUL_OK && !record->came_back;

@@ -18,7 +18,7 @@
 
 struct source_record {
     const struct haul_source_options *source; /* borrowed */
-    char name[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database; "": not known yet */
+    char name[HAUL_IDENTITY_BYTES_MAX];       /* as peers know the database; "": not known yet */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;            /* of this attempt, from 1 */
     bool continued;            /* an earlier process began the job */
@@ -33,11 +33,15 @@ struct source_record {
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
     bool asks;       /* only_tells, and `job` is open: does the target own already? */
     uint8_t first_job[HAUL_JOB_BYTES]; /* only_tells: of the first Hello */
-    size_t asked; /* only_tells: of the jobs that are left, how many were looked at */
+    bool answers;  /* only_tells, and no journal is left: `job` is done by the record */
+    bool has_lost; /* what a target has given back: this database was set back to before that */
+    bool answered; /* a target that was set back was told that a job is decided */
+    unsigned done_asked; /* jobs that such a target has named, and that a Hello was to name */
+    size_t asked;        /* only_tells: of the jobs that are left, how many were looked at */
     enum version_return returned; /* the target owns by the job, or owned until it gave back */
-    bool is_owned;   /* and it still does: what is decided has happened */
-    bool came_back;  /* only_tells, and so it was: the job is over on both sides */
-    bool yielded;    /* resolve: it owns, found out by what it said and not by this job's end */
+    bool is_owned;                /* and it still does: what is decided has happened */
+    bool came_back;               /* only_tells, and so it was: the job is over on both sides */
+    bool yielded; /* resolve: it owns, found out by what it said and not by this job's end */
 };
 
 void source_record_init(struct source_record *record, const struct haul_source_options *source);

@@ -159,15 +159,20 @@ static void on_bound(struct source_session *session, const struct source_event *
     bool unrecorded = tells && owned && status != HAUL_NOT_FOUND && status != HAUL_MISMATCH;
     if (status != HAUL_OK && session->decided) {
         source_leave_in_doubt(session, event->error.text);
+        if (status == HAUL_MISMATCH) {
+            haul_error_hint(&session->outcome, "%s", event->error.hint);
+        }
     } else if (status == HAUL_OK && tells && event->next_job != NULL) {
         source_ask_next(session, event);
+    } else if (status == HAUL_OK && tells && event->commit != NULL) {
+        source_hand_over_answer(session, event->commit, now_ns);
     } else if (status != HAUL_OK && stranger && !unrecorded) {
         leave_stranger(session, &event->error);
     } else if (owned && !session->decided && (!stranger || status != HAUL_OK)) {
         source_leave_owned(session, &event->error);
     } else if (status != HAUL_OK) {
         source_abort_job(session, &event->error, true, now_ns);
-    } else if (session->decided) {
+    } else if (session->decided && !tells) {
         source_hand_over_on_welcome(session, now_ns);
     } else if (tells && owned && event->jobs.size == 0) {
         memset(&session->outcome, 0, sizeof(session->outcome)); /* recorded here, and finished */
@@ -352,6 +357,11 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
     haul_error_set(&error, message_status(status, HAUL_PROTOCOL), NULL, 0, "the target refused: %s",
                    text);
     haul_error_hint(&error, "%s", hint);
+    if (session->decided && session->options.only_tells && error.status == HAUL_MISMATCH) {
+        session->outcome = error; /* nothing of the job that is done is its any more */
+        source_end(session);
+        return;
+    }
     if (session->decided) {
         if (source_may_retry(session, &error, now_ns)) {
             source_go_retry(session, &error, now_ns);

@@ -8,6 +8,7 @@
  *   GREETING --on_welcome: bind------------------------------> BINDING
  *   BINDING --on_bound: Plan---------------------------------> PLANNING
  *   BINDING --on_bound, only_tells: Abort--------------------> ABORTING --Aborted--> ENDED(OK)
+ *   BINDING --on_bound, only_tells, done before: Commit------> COMMITTING
  *   BINDING --on_bound, decided: Commit----------------------> COMMITTING
  *   BINDING --on_bound, not the job's target: Stop-----------> ENDED(MISMATCH)
  *   BINDING --source_end_late: Stop--------------------------> ENDED(TIMEOUT, or IN_DOUBT)
@@ -78,10 +79,11 @@ struct source_event {
     uint64_t batches;   /* of the delta lane, sent since the job began */
     uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
-    uint64_t activity;      /* of a TICK: changes whenever readers and links have done something */
-    struct haul_slice jobs; /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
+    uint64_t activity;       /* of a TICK: changes whenever readers and links have done something */
+    struct haul_slice jobs;  /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
     const uint8_t *next_job; /* of BOUND: Hello is to name this one next; NULL: all were named */
     uint64_t next_epoch;
+    struct message *commit; /* of BOUND: the answer for a job that is done; taken. NULL: none */
 };
 
 enum source_action_type {

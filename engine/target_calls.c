@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "instance.h"
+#include "target_done.h"
 #include "target_fit.h"
 
 /* --- on the call worker ----------------------------------------------------------------------- */
@@ -30,6 +31,10 @@ static void call_look_up(void *context, struct haul_error *error)
     if (error->status == HAUL_OK) {
         error->status = target_record_look_up(&calls->record, target_session_hello(calls->session),
                                               &calls->prepared_version, error);
+    }
+    if (error->status == HAUL_OK) {
+        error->status =
+            target_done_look(&calls->record, target_session_hello(calls->session), error);
     }
 }
 

@@ -10,9 +10,9 @@
 
 /* --- owning ----------------------------------------------------------------------------------- */
 
-/* Count and bytes of everything, as it was prepared. */
-static struct digest total_of(const struct journal_prepared *prepared)
+struct digest target_commit_total(const struct journal *journal)
 {
+    const struct journal_prepared *prepared = &journal_state(journal)->prepared;
     struct digest total = {0};
     for (uint32_t i = 0; i < prepared->digest_count; i++) {
         total.count += prepared->digests[i].digest.count;
@@ -21,18 +21,20 @@ static struct digest total_of(const struct journal_prepared *prepared)
     return total;
 }
 
-static enum haul_status move_version(struct haul_store *store, const struct haul_hooks *hooks,
-                                     const struct journal *journal,
-                                     const struct journal_committed *committed,
-                                     const struct plan *plan, struct haul_error *error)
+enum haul_status target_commit_take(struct haul_store *store, const struct haul_hooks *hooks,
+                                    const struct journal *journal,
+                                    const struct journal_committed *committed,
+                                    const struct plan *plan, const struct ownership *given,
+                                    struct haul_error *error)
 {
-    const struct digest total = total_of(&journal_state(journal)->prepared);
+    const struct digest total = target_commit_total(journal);
     const struct version_move move = {.outcome = VERSION_IMPORTED,
                                       .job = journal_job_id(journal),
                                       .peer = journal_state(journal)->peer,
                                       .plan = plan,
                                       .new_version = committed->new_version,
                                       .epoch = committed->epoch,
+                                      .given = given,
                                       .records = total.count,
                                       .bytes = total.bytes};
     return version_record_move(store, hooks, &move, error);
@@ -49,7 +51,8 @@ enum haul_status target_commit_own(struct haul_store *store, const struct haul_h
                                    const struct journal_committed *committed,
                                    const struct plan *plan, struct haul_error *error)
 {
-    enum haul_status status = move_version(store, hooks, journal, committed, plan, error);
+    enum haul_status status =
+        target_commit_take(store, hooks, journal, committed, plan, NULL, error);
     return status == HAUL_OK ? tell(hooks, committed->new_version, error) : status;
 }
 
@@ -62,7 +65,8 @@ static enum haul_status finish_owning(struct haul_store *store, const struct hau
                                       struct haul_error *error)
 {
     const struct journal_committed committed = journal_state(journal)->committed;
-    enum haul_status status = move_version(store, hooks, journal, &committed, plan, error);
+    enum haul_status status =
+        target_commit_take(store, hooks, journal, &committed, plan, NULL, error);
     if (status != HAUL_OK) {
         return status;
     }

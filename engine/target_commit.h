@@ -10,10 +10,23 @@
 #ifndef HAUL_TARGET_COMMIT_H
 #define HAUL_TARGET_COMMIT_H
 
+#include "digest.h"
 #include "haul/migration.h"
 #include "haul/store.h"
 #include "journal.h"
+#include "ownership.h"
 #include "plan.h"
+
+/* Count and bytes of everything, as it was prepared. */
+struct digest target_commit_total(const struct journal *journal);
+
+/* The version moves, and the record says that the plan's ranges are ours; `given` as in struct
+ * version_move. It may have been done already. Errors: those of version_record_move. */
+enum haul_status target_commit_take(struct haul_store *store, const struct haul_hooks *hooks,
+                                    const struct journal *journal,
+                                    const struct journal_committed *committed,
+                                    const struct plan *plan, const struct ownership *given,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* What follows COMMITTED, before DONE: the version moves, then the hook. Either may have been done
  * already. Errors: those of version_record_move and of the hook. */

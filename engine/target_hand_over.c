@@ -164,21 +164,42 @@ void target_hand_over_on_recorded(struct target_session *session, const struct t
     session->answer = NULL;
 }
 
-void target_hand_over_on_commit(struct target_session *session, const haul_control_Commit *commit)
+void target_hand_over_on_commit(struct target_session *session, const struct message *message)
 {
+    const haul_control_Commit *commit = &message->as.commit;
     const haul_control_Prepare *prepare = &session->prepare.as.prepare;
+    session->was_done =
+        commit->epoch == MESSAGE_EPOCH_NONE && session->hello.epoch == MESSAGE_EPOCH_NONE;
+    if (session->was_done) {
+        target_push(session, TARGET_ACTION_OWN)->message = *message; /* borrowed */
+        target_enter(session, TARGET_OWNING, CLOCK_NEVER);
+        return;
+    }
     if (commit->new_version != prepare->new_version || commit->epoch != prepare->epoch) {
         target_fail_with(session, HAUL_FENCED,
                          "Commit names another version or epoch than Prepare");
         return;
     }
     session->commit = *commit;
+    session->commit.given = NULL;
+    session->commit.given_count = 0;
     (void)target_push(session, TARGET_ACTION_OWN);
     target_enter(session, TARGET_OWNING, CLOCK_NEVER);
 }
 
+/* Nothing was changed, and nothing of the job is decided by it. */
+static bool is_refused(const struct target_session *session, enum haul_status status)
+{
+    return session->was_done && (status == HAUL_MISMATCH || status == HAUL_PROTOCOL ||
+                                 status == HAUL_NO_MEMORY || status == HAUL_BUSY);
+}
+
 void target_hand_over_on_owned(struct target_session *session, const struct target_event *event)
 {
+    if (is_refused(session, event->error.status)) {
+        target_refuse(session, &event->error);
+        return;
+    }
     if (event->error.status != HAUL_OK) {
         haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
                        "the source has handed over, and this side could not record it: %s",

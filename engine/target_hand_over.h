@@ -11,7 +11,7 @@ void target_hand_over_check(struct target_session *session);
 void target_hand_over_on_prepare(struct target_session *session, const struct message *message);
 void target_hand_over_on_flushed(struct target_session *session, const struct target_event *event);
 void target_hand_over_on_recorded(struct target_session *session, const struct target_event *event);
-void target_hand_over_on_commit(struct target_session *session, const haul_control_Commit *commit);
+void target_hand_over_on_commit(struct target_session *session, const struct message *message);
 void target_hand_over_on_owned(struct target_session *session, const struct target_event *event);
 
 #endif

@@ -14,6 +14,7 @@
 #include "target_answer.h"
 #include "target_calls.h"
 #include "target_copy.h"
+#include "target_done.h"
 #include "target_session.h"
 
 struct target_job {
@@ -85,6 +86,8 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
                                  .error = *error,
                                  .phase = job->calls.record.phase,
                                  .returned = job->calls.record.returned,
+                                 .given_back_by = target_done_given_back_by(&job->calls.record),
+                                 .waiting = target_done_waiting(&job->calls.record),
                                  .new_version = job->calls.prepared_version,
                                  .epoch = job->calls.record.epoch,
                                  .identity = job->calls.record.name,
@@ -110,9 +113,8 @@ static void on_checked(struct target_job *job, const struct haul_error *error)
     }
     if (event.error.status == HAUL_OK) {
         option_report_put(&job->calls.differences, &job->accepted.as.plan_accepted);
-        job->accepted.as.plan_accepted.damaged_attempts =
-            target_damages_of(&job->options.slot->damages,
-                              target_session_hello(job->session)->job.bytes);
+        job->accepted.as.plan_accepted.damaged_attempts = target_damages_of(
+            &job->options.slot->damages, target_session_hello(job->session)->job.bytes);
     }
     feed(job, &event);
 }
@@ -373,6 +375,7 @@ static void perform(struct target_job *job, struct target_action *action)
         return;
     case TARGET_ACTION_OWN:
         job->calls.record.left = job->options.slot->left;
+        target_done_note(&job->calls.record, &action->message);
         submit_or_refuse(job, TARGET_CALL_OWN, take_slot(job), TARGET_EVENT_OWNED);
         return;
     case TARGET_ACTION_KEEP:

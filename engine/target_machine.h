@@ -29,13 +29,14 @@ struct target_session {
     bool recorded;               /* a PREPARED record stands for `prepare` */
     bool owned;
     bool channel_up;
-    bool told_to_abort;       /* the source asked; it waits for Aborted */
-    bool told_of_jobs;        /* and named others that are over */
-    bool cleared;             /* clearing was asked for */
-    bool kept;                /* the session ended, and the source may come back */
-    struct stall_watch stall; /* CHECKING to PREPARED */
-    bool idle;                /* all that came is applied */
-    haul_control_Commit commit;
+    bool told_to_abort;         /* the source asked; it waits for Aborted */
+    bool told_of_jobs;          /* and named others that are over */
+    bool cleared;               /* clearing was asked for */
+    bool kept;                  /* the session ended, and the source may come back */
+    struct stall_watch stall;   /* CHECKING to PREPARED */
+    bool idle;                  /* all that came is applied */
+    haul_control_Commit commit; /* without what it points to */
+    bool was_done; /* and it is of a source without an attempt: the job was done before */
     struct digest *digests;
     size_t digest_count;
     char (*family_names)[HAUL_NAME_BYTES_MAX]; /* owned, one a digest */

@@ -61,6 +61,29 @@ enum haul_status target_others_check_peer(const struct journal *journal, const c
     return HAUL_MISMATCH;
 }
 
+enum haul_status target_others_waiting(struct haul_store *store, const char *peer, uint8_t *jobs,
+                                       size_t max, size_t *count, struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t entry_count = 0;
+    *count = 0;
+    enum haul_status status =
+        job_journal_list(store, JOURNAL_TARGET, &entries, &entry_count, error);
+    for (size_t i = 0; i < entry_count && status == HAUL_OK && *count < max; i++) {
+        struct journal *journal = NULL;
+        status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &journal, error);
+        if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_PREPARED &&
+            job_journal_is_bound_to(journal, peer)) {
+            memcpy(jobs + *count * HAUL_JOB_BYTES, entries[i].job_id, HAUL_JOB_BYTES);
+            *count += 1;
+        }
+        status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
+        journal_close(journal);
+    }
+    free(entries);
+    return status;
+}
+
 /* --- families --------------------------------------------------------------------------------- */
 
 static bool names_family(const struct plan *plan, const char *name)

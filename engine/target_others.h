@@ -11,6 +11,12 @@
 #include "message.h"
 #include "plan.h"
 
+/* Jobs of the database `peer` that are prepared here, HAUL_JOB_BYTES each, at most `max`. Errors:
+ * those of journals; a damaged one waits for nothing. */
+enum haul_status target_others_waiting(struct haul_store *store, const char *peer, uint8_t *jobs,
+                                       size_t max, size_t *count,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Jobs that end when the plan at hand is accepted. Zeroed: none. */
 struct target_others {
     struct journal **journals; /* open */

@@ -19,6 +19,7 @@
 #include "space_limit.h"
 #include "target_arrived.h"
 #include "target_commit.h"
+#include "target_done.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -130,6 +131,9 @@ void target_record_fini(struct target_record *record)
     free_positions(record);
     free(record->base_digests);
     free(record->over);
+    if (record->was_done && record->given_error.status == HAUL_OK) {
+        ownership_fini(&record->given);
+    }
     plan_fini(&record->plan);
     memset(record, 0, sizeof(*record));
 }
@@ -262,6 +266,9 @@ static enum haul_status read_journal(struct target_record *record, uint64_t *new
                                "ranges; then `haul cancel`, and a new `haul send`");
         return HAUL_FENCED;
     }
+    if (record->epoch == MESSAGE_EPOCH_NONE) { /* no attempt: what it decides is of the last one */
+        record->epoch = epoch_of(state);
+    }
     record->phase = target_others_phase(state);
     record->resumed = record->phase != JOB_UNKNOWN;
     record->held_before = record->phase == JOB_PREPARED;
@@ -283,8 +290,7 @@ static enum haul_status was_owned(const struct target_record *record, const uint
     struct haul_store *store = record->target->store;
     const struct haul_hooks *hooks = &record->target->hooks;
     uint64_t ignored = 0;
-    enum haul_status status =
-        version_record_imported(store, job, owned, &ignored, error);
+    enum haul_status status = version_record_imported(store, job, owned, &ignored, error);
     *returned = VERSION_KEPT;
     if (status == HAUL_OK && *owned) {
         status = version_record_returned(store, job, record->peer, returned, error);
@@ -700,7 +706,12 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = record->epoch}};
     look_at_held(record);
-    enum haul_status status = journal_append(record->journal, &committed, true, error);
+    /* The journal does not say that only a part is ours: the record does, before it goes on. */
+    enum haul_status status =
+        record->was_done ? target_done_take(record, &committed.committed, error) : HAUL_OK;
+    if (status == HAUL_OK) {
+        status = journal_append(record->journal, &committed, true, error);
+    }
     if (status == HAUL_OK) {
         status = target_commit_own(record->target->store, &record->target->hooks, record->journal,
                                    &committed.committed, &record->plan, error);

@@ -19,7 +19,7 @@
 #include "target_held.h"
 #include "version_record.h"
 
-enum { TARGET_PATH_BYTES_MAX = 1024 };
+enum { TARGET_PATH_BYTES_MAX = 1024, TARGET_WAITING_COUNT_MAX = 16 };
 
 struct target_record {
     const struct haul_target_options *target; /* borrowed */
@@ -38,9 +38,19 @@ struct target_record {
     struct journal *journal; /* NULL: the job has none yet, or no more */
     enum job_phase phase;    /* as the journal said when the source came */
     enum version_return returned; /* committed: what the source has got back since */
+    uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job by which it has */
+    bool has_given_back;
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
+    /* The source has no attempt: what it says that the job has given, and how much that was. */
+    bool was_done;
+    struct ownership given;
+    struct haul_error given_error; /* or why that cannot be read */
+    uint64_t given_records;        /* 0, with 0 bytes: not known */
+    uint64_t given_bytes;
+    uint8_t waiting[TARGET_WAITING_COUNT_MAX * HAUL_JOB_BYTES]; /* for this source's decision */
+    size_t waiting_count;
     bool held_before; /* an attempt before this one has prepared it, and it was not gone on with */
     uint64_t checked_sequence; /* of the store, when the job's ranges were found fit */
     struct target_left left;   /* by the attempt before this one, as the loop knows it */
@@ -114,7 +124,9 @@ enum haul_status target_record_force_give_up(struct haul_store *store,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
- * crash left undone of it is done when this job is looked up, or another one's plan is checked. */
+ * crash left undone of it is done when this job is looked up, or another one's plan is checked.
+ * Errors: MISMATCH (of a job that was done: nothing of it is ours, and nothing was changed), those
+ * of journals and of the record. */
 enum haul_status target_record_own(struct target_record *record, uint64_t new_version,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -151,6 +151,19 @@ static void take_identity(struct target_session *session, const char *identity)
     memcpy(welcome->target_identity.bytes, identity, welcome->target_identity.size);
 }
 
+static void put_jobs(haul_control_Welcome *welcome, struct haul_slice given_back_by,
+                     struct haul_slice jobs)
+{
+    if (given_back_by.size == HAUL_JOB_BYTES) {
+        welcome->given_back_by.size = HAUL_JOB_BYTES;
+        memcpy(welcome->given_back_by.bytes, given_back_by.data, HAUL_JOB_BYTES);
+    }
+    if (jobs.size > 0 && jobs.size <= sizeof(welcome->waiting.bytes)) {
+        welcome->waiting.size = (pb_size_t)jobs.size;
+        memcpy(welcome->waiting.bytes, jobs.data, jobs.size);
+    }
+}
+
 static void on_looked_up(struct target_session *session, const struct target_event *event,
                          uint64_t now_ns)
 {
@@ -189,6 +202,7 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     message->as.welcome = session->options.welcome.as.welcome;
     message->as.welcome.job_phase = (uint32_t)event->phase;
     message->as.welcome.given_back = session->owned ? (uint32_t)event->returned : 0;
+    put_jobs(&message->as.welcome, event->given_back_by, event->waiting);
     message->as.welcome.config_version = session->options.version.version;
     message->as.welcome.config_version_known = session->options.version.authoritative;
     target_enter(session, TARGET_GREETED, target_answer_deadline(session, now_ns));
@@ -368,7 +382,7 @@ static void on_message(struct target_session *session, const struct message *mes
         target_hand_over_on_prepare(session, message);
     } else if (message->type == MESSAGE_COMMIT && session->recorded && !session->prepare_waits &&
                (state == TARGET_PREPARED || state == TARGET_GREETED)) {
-        target_hand_over_on_commit(session, &message->as.commit);
+        target_hand_over_on_commit(session, message);
     } else if (is_verify(message->type) && state == TARGET_VERIFYING) {
         on_verify(session, message, now_ns);
     } else if (state != TARGET_CLEARING && state != TARGET_KEEPING) {
@@ -449,8 +463,8 @@ static void check_invariants(const struct target_session *session)
     const haul_control_Prepare *prepare = &session->prepare.as.prepare;
     if (session->state == TARGET_OWNING) { /* T1 */
         haul_assert(session->recorded && !session->prepare_waits);
-        haul_assert(session->commit.new_version == prepare->new_version);
-        haul_assert(session->commit.epoch == prepare->epoch);
+        haul_assert(session->was_done || session->commit.new_version == prepare->new_version);
+        haul_assert(session->was_done || session->commit.epoch == prepare->epoch);
     }
     haul_assert(session->state != TARGET_PREPARED || session->recorded);            /* T2 */
     haul_assert(!session->cleared || !session->recorded || session->told_to_abort); /* T3 */

@@ -29,7 +29,8 @@
  *   PREPARED --neither side does anything / Stop--> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
- *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch
+ *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch; or of a
+ *      source without an attempt, which had the job done before
  *   T2 Prepared goes out only when everything sent was applied, is durable, equal and recorded
  *   T3 once PREPARED nothing is cleared but on an Abort of the source
  *   T4 ENDED(OK) only after own has succeeded
@@ -77,8 +78,10 @@ struct target_event {
     uint64_t delta_batches;
     const struct digest *digests;
     enum job_phase phase;
-    enum version_return returned; /* of COMMITTED */
-    uint64_t new_version;         /* of PREPARED */
+    enum version_return returned;    /* of COMMITTED */
+    uint64_t new_version;            /* of PREPARED */
+    struct haul_slice given_back_by; /* of COMMITTED: the newest job that did */
+    struct haul_slice waiting; /* jobs of this source that are prepared, HAUL_JOB_BYTES each */
     uint64_t epoch;
     const uint8_t *owned_job;     /* of an error: by which this database owns, not over; or NULL */
     const char *warning;          /* of OWNED: for the source; NULL: none */
@@ -96,7 +99,7 @@ enum target_action_type {
     TARGET_ACTION_START,   /* appliers up, links welcome */
     TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
     TARGET_ACTION_RECORD,  /* write the PREPARED record */
-    TARGET_ACTION_OWN,
+    TARGET_ACTION_OWN,   /* message: the Commit of a source without an attempt, borrowed; or none */
     TARGET_ACTION_KEEP,  /* make durable and record what has arrived */
     TARGET_ACTION_STOP,  /* stop appliers, close links */
     TARGET_ACTION_CLEAR, /* remove what was copied */

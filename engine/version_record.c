@@ -74,7 +74,7 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 /* --- whose is it ------------------------------------------------------------------------------ */
 
 /* What was recorded before there were instances may be of a copy of the peer. */
-static bool is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
+bool version_record_is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
 {
     const char *recorded = ownership_peer_name(ownership, index);
     return strcmp(recorded, peer) == 0 ||
@@ -92,7 +92,7 @@ static const struct range_map_part *find_released_to_others(const struct ownersh
         for (size_t j = 0; map != NULL && j < map->count; j++) {
             const struct range_map_part *part = &map->parts[j];
             bool others = part->mark.state == OWNERSHIP_RELEASED &&
-                          !is_peer(ownership, part->mark.peer, peer);
+                          !version_record_is_peer(ownership, part->mark.peer, peer);
             for (size_t k = 0; k < plan->range_count && others; k++) {
                 if (key_range_overlaps(&plan->ranges[k], &part->range)) {
                     return part;
@@ -171,35 +171,77 @@ enum haul_status version_record_names_family(struct haul_store *store, const cha
     return status;
 }
 
-/* The greatest version at which the peer gave something to this database. */
-static uint64_t given_at(const struct ownership *ownership, const char *peer)
+/* The greatest versions at which the peer gave something to this database, and got something from
+ * it: its own counter has been there. A job that was only found out to be the peer's, of which
+ * nothing was counted, has a version of this side alone. */
+struct peer_versions {
+    uint64_t gave;
+    uint64_t got;
+};
+
+static struct peer_versions versions_of(const struct ownership *ownership, const char *peer)
 {
-    uint64_t version = 0;
+    struct peer_versions versions = {.gave = 0};
     for (size_t i = 0; i < ownership->job_count; i++) {
         const struct ownership_job *job = &ownership->jobs[i];
-        bool gave = job->act == OWNERSHIP_TOOK && job->result == HAUL_OK && job->peer != 0 &&
-                    is_peer(ownership, job->peer, peer);
-        version = gave && job->new_version > version ? job->new_version : version;
+        bool counts = job->act != OWNERSHIP_RECLAIMED && job->result == HAUL_OK && job->peer != 0 &&
+                      version_record_is_peer(ownership, job->peer, peer);
+        bool took = job->act == OWNERSHIP_TOOK;
+        uint64_t *version = took ? &versions.gave : &versions.got;
+        counts = counts && (took || job->records > 0 || job->bytes > 0);
+        *version = counts && job->new_version > *version ? job->new_version : *version;
     }
-    return version;
+    return versions;
 }
 
-/* Is a part of the plan here from the peer, or was it, and has gone on to a third database? */
-static bool came_from(const struct ownership *ownership, const char *peer, const struct plan *plan)
+/* The version before which the peer did not know that the part is not its own, or had not got it
+ * back; 0: neither is so. What it gave, or got back and gave on, may be here from a third database,
+ * or have gone there. */
+static uint64_t suspect_before(const struct ownership *ownership, const struct range_map_part *part,
+                               const char *peer, const struct peer_versions *versions)
 {
-    bool came = false;
+    bool peers = version_record_is_peer(ownership, part->mark.peer, peer);
+    if (part->mark.state == OWNERSHIP_IMPORTED) {
+        return peers ? versions->gave : 0;
+    }
+    bool newest_is_got = peers || versions->got > versions->gave;
+    return newest_is_got ? versions->got : versions->gave;
+}
+
+/* The greatest of these for the parts that the plan meets. */
+static uint64_t plan_suspect_before(const struct ownership *ownership, const char *peer,
+                                    const struct plan *plan)
+{
+    const struct peer_versions versions = versions_of(ownership, peer);
+    uint64_t greatest = 0;
     for (size_t i = 0; i < plan->family_count; i++) {
         const struct range_map *map = ownership_map(ownership, plan->families[i].family.name);
         for (size_t j = 0; map != NULL && j < map->count; j++) {
-            const struct range_map_part *part = &map->parts[j];
-            bool peers = is_peer(ownership, part->mark.peer, peer);
-            bool suspect = part->mark.state == OWNERSHIP_IMPORTED ? peers : !peers;
-            for (size_t k = 0; k < plan->range_count && suspect && !came; k++) {
-                came = key_range_overlaps(&plan->ranges[k], &part->range);
+            uint64_t before = suspect_before(ownership, &map->parts[j], peer, &versions);
+            for (size_t k = 0; k < plan->range_count && before > greatest; k++) {
+                bool meets = key_range_overlaps(&plan->ranges[k], &map->parts[j].range);
+                greatest = meets ? before : greatest;
             }
         }
     }
-    return came;
+    return greatest;
+}
+
+static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint64_t theirs,
+                                        bool gave, struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "database %s %s this one at version %" PRIu64 ", and is at version %" PRIu64
+                   ": it was restored from before that, or set back",
+                   peer, gave ? "gave ranges to" : "got ranges from", version, theirs);
+    haul_error_hint(error,
+                    gave ? "`haul owner --db DIR` on this side tells what it gave; to give it "
+                           "once more: `haul owner --db DIR --forget` on the source, which may "
+                           "ask for --accept-two-owners"
+                         : "the newer copy is here: `haul owner --db DIR --reclaim "
+                           "--accept-two-owners` and `haul send --overwrite` on this side bring it "
+                           "there; to do without: `haul owner --db DIR --forget` on the source");
+    return HAUL_MISMATCH;
 }
 
 enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
@@ -214,16 +256,10 @@ enum haul_status version_record_check_peer(struct haul_store *store, const struc
     if (status != HAUL_OK) {
         return status;
     }
-    uint64_t version = given_at(&ownership, peer);
-    if (version > plan->old_version && came_from(&ownership, peer, plan)) {
-        status = haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                                "database %s gave ranges to this one at version %" PRIu64
-                                ", and is at version %" PRIu64
-                                ": it was restored from before that, or set back",
-                                peer, version, plan->old_version);
-        haul_error_hint(error, "`haul owner --db DIR` on this side tells what it gave; to give it "
-                               "once more: `haul owner --db DIR --forget` on the source, which may "
-                               "ask for --accept-two-owners");
+    uint64_t version = plan_suspect_before(&ownership, peer, plan);
+    if (version > plan->old_version) {
+        bool gave = version == versions_of(&ownership, peer).gave;
+        status = refuse_set_back(peer, version, plan->old_version, gave, error);
     }
     ownership_fini(&ownership);
     return status;
@@ -265,7 +301,8 @@ enum haul_status version_record_imported(struct haul_store *store,
 static bool is_released_to(const struct ownership *ownership, const struct range_map_part *part,
                            const char *peer)
 {
-    return part->mark.state == OWNERSHIP_RELEASED && is_peer(ownership, part->mark.peer, peer);
+    return part->mark.state == OWNERSHIP_RELEASED &&
+           version_record_is_peer(ownership, part->mark.peer, peer);
 }
 
 /* How many parts of the map are the peer's now, and how many are not? */
@@ -290,7 +327,7 @@ static bool gave_since(const struct ownership *ownership, const struct ownership
     for (size_t i = ownership->job_count; i > 0 && &ownership->jobs[i - 1] != since; i--) {
         const struct ownership_job *job = &ownership->jobs[i - 1];
         gave = gave || (job->act == OWNERSHIP_GAVE && job->result == HAUL_OK &&
-                        is_peer(ownership, job->peer, peer));
+                        version_record_is_peer(ownership, job->peer, peer));
     }
     return gave;
 }
@@ -332,7 +369,7 @@ enum haul_status version_record_has_from(struct haul_store *store, const struct 
         for (size_t j = 0; map != NULL && j < map->count; j++) {
             const struct range_map_part *part = &map->parts[j];
             bool theirs = part->mark.state == OWNERSHIP_IMPORTED &&
-                          is_peer(&ownership, part->mark.peer, peer);
+                          version_record_is_peer(&ownership, part->mark.peer, peer);
             for (size_t k = 0; k < plan->range_count && theirs && !*has; k++) {
                 *has = key_range_overlaps(&plan->ranges[k], &part->range);
             }
@@ -363,17 +400,64 @@ static enum haul_status put_ranges(struct ownership *ownership, const struct ver
                                    uint32_t peer)
 {
     const struct plan *plan = move->plan;
-    struct ownership_move to = {.ranges = plan->ranges,
-                                .range_count = plan->range_count,
-                                .mark = {.state = move->outcome == VERSION_RELEASED
-                                                      ? OWNERSHIP_RELEASED
-                                                      : OWNERSHIP_IMPORTED,
-                                         .peer = peer}};
+    bool released = move->outcome == VERSION_RELEASED || move->given != NULL;
+    struct ownership_move to = {
+        .ranges = plan->ranges,
+        .range_count = plan->range_count,
+        .mark = {.state = released ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED, .peer = peer}};
     memcpy(to.mark.job, move->job, RANGE_MARK_JOB_BYTES);
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         to.family = plan->families[i].family.name;
         status = ownership_put(ownership, &to);
+    }
+    return status;
+}
+
+/* What a part of the source's and a range of the plan have in common. */
+static enum haul_status put_common(struct ownership *ownership, struct ownership_move *to,
+                                   const struct key_range *part, const struct key_range *range)
+{
+    struct haul_slice start = key_range_start(part);
+    struct haul_slice end = key_range_end(part);
+    struct haul_slice range_end = key_range_end(range);
+    struct key_range common;
+    if (slice_compare(key_range_start(range), start) > 0) {
+        start = key_range_start(range);
+    }
+    if (range_end.size > 0 && (end.size == 0 || slice_compare(range_end, end) < 0)) {
+        end = range_end;
+    }
+    enum haul_status status = key_range_init(&common, start, end);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    to->ranges = &common;
+    to->range_count = 1;
+    status = ownership_put(ownership, to);
+    key_range_fini(&common);
+    return status;
+}
+
+/* Of the plan, which is the source's otherwise. `*count`: parts that are ours. */
+static enum haul_status put_given(struct ownership *ownership, const struct version_move *move,
+                                  uint32_t peer, size_t *count)
+{
+    const struct plan *plan = move->plan;
+    struct ownership_move to = {.mark = {.state = OWNERSHIP_IMPORTED, .peer = peer}};
+    memcpy(to.mark.job, move->job, RANGE_MARK_JOB_BYTES);
+    enum haul_status status = HAUL_OK;
+    for (size_t i = 0; i < plan->family_count; i++) {
+        to.family = plan->families[i].family.name;
+        const struct range_map *given = ownership_map(move->given, to.family);
+        for (size_t j = 0; given != NULL && j < given->count; j++) {
+            for (size_t k = 0; k < plan->range_count && status == HAUL_OK; k++) {
+                if (key_range_overlaps(&given->parts[j].range, &plan->ranges[k])) {
+                    *count += 1;
+                    status = put_common(ownership, &to, &given->parts[j].range, &plan->ranges[k]);
+                }
+            }
+        }
     }
     return status;
 }
@@ -393,6 +477,11 @@ static enum haul_status record_move(struct ownership *ownership, const struct ve
     if (status == HAUL_OK) {
         status = put_ranges(ownership, move, job.peer);
     }
+    if (status == HAUL_OK && move->given != NULL) {
+        size_t count = 0;
+        status = put_given(ownership, move, job.peer, &count);
+        status = status == HAUL_OK && count == 0 ? HAUL_NOT_FOUND : status;
+    }
     if (status == HAUL_OK) {
         status = ownership_note(ownership, &job);
     }
@@ -400,6 +489,17 @@ static enum haul_status record_move(struct ownership *ownership, const struct ve
     ownership->config_version = move->new_version > next ? move->new_version : next;
     ownership->epoch = move->epoch > ownership->epoch ? move->epoch : ownership->epoch;
     return status;
+}
+
+/* What is prepared here was given by a job that is done, and is the source's again. */
+static enum haul_status given_nothing(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "the job was done, and by the source's record nothing of it is this database's "
+                   "any more: it came back, or was taken back there");
+    haul_error_hint(error, "compare (`haul verify --to` on the source); what is prepared here goes "
+                           "with `haul cancel --db DIR --accept-two-owners` here");
+    return HAUL_MISMATCH;
 }
 
 struct moving {
@@ -433,6 +533,8 @@ static enum haul_status change_record(void *context, struct ownership *ownership
         haul_error_set(error, status, NULL, 0,
                        "the ownership record of this database has too many separate ranges");
         haul_error_hint(error, "move neighbouring ranges, or the whole column family");
+    } else if (status == HAUL_NOT_FOUND) {
+        status = given_nothing(error);
     } else if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "no memory for the ownership record");
     }
@@ -486,7 +588,7 @@ enum haul_status version_record_rehearse(struct haul_store *store, const struct 
         return status;
     }
     status = directory_of(store, directory, error);
-    return status == HAUL_OK ? ownership_rehearse(haul_files_of(store), directory, change_record,
-                                                  &moving, error)
-                             : status;
+    return status == HAUL_OK
+               ? ownership_rehearse(haul_files_of(store), directory, change_record, &moving, error)
+               : status;
 }

@@ -11,6 +11,7 @@
 #include "file_calls.h"
 #include "haul/migration.h"
 #include "haul/store.h"
+#include "ownership.h"
 #include "plan.h"
 #include "version_claim.h"
 
@@ -31,6 +32,9 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
                                     struct version_claim *claim,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Is this peer of the record the database `peer`? */
+bool version_record_is_peer(const struct ownership *ownership, uint32_t index, const char *peer);
+
 /* Does this database own the plan's ranges by its record? Not asked where the embedder has a
  * register of its own. Errors: MISMATCH (a part was handed over), and those of ownership_read. */
 enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
@@ -42,9 +46,9 @@ enum haul_status version_record_names_family(struct haul_store *store, const cha
                                              bool *named, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Can the database `peer`, whose own counter is the plan's old version, still have what it sends? A
- * job of it that has moved ranges to this store took its counter further. Not asked where the
- * embedder has a register of its own. Errors: MISMATCH (its record is older than a hand-over of a
- * part of the plan), and those of ownership_read. */
+ * job of it that has moved ranges to this store, or has got some from it, took its counter further.
+ * Not asked where the embedder has a register of its own. Errors: MISMATCH (its record is older
+ * than a hand-over of a part of the plan, either way), and those of ownership_read. */
 enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
                                            const char *peer, const struct plan *plan,
                                            struct haul_error *error) HAUL_MUST_CHECK;
@@ -97,7 +101,10 @@ struct version_move {
     uint64_t expected; /* source, with a hook: the version that must still be in force */
     uint64_t new_version;
     uint64_t epoch;
-    bool is_owned; /* source: the target owns already, and parts that are its are no matter */
+    /* Target: what the source has given, and did not get back; the rest of the plan is the
+     * source's. NULL: all of the plan. */
+    const struct ownership *given;
+    bool is_owned;      /* source: the target owns already, and parts that are its are no matter */
     bool waits_briefly; /* for the lock of the record: `wait_max_ms`, and not 2 s */
     uint32_t wait_max_ms;
     uint64_t records; /* for the history */

@@ -478,6 +478,99 @@ test_t2__left_alone_when_decided__no_warning() {
     equal "$(jq -r .warning "$work/out")" null
 }
 
+# The backup of a prepared target is put back when the job was done: its source has only its record.
+prepared_again() { # [ARGUMENT...]: of the source's copy of what is handed over
+    prepared
+    cp -a target backup
+    receive
+    run 0 "$haul" resume --db source --to "$front" --transport tcp
+    ended "$receiver_pid" 0
+}
+
+put_back() {
+    rm -r target
+    cp -a backup target
+    run 0 "$haul" owner --db target --adopt --accept-two-owners
+    says target 'PREPARED \(in doubt\)'
+}
+
+test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
+    in_document T7 'haul resolve --db A --to B:PORT'
+    prepared_again
+    local all
+    all=$(records_of target)
+    run 0 "$haul" drop --db source --yes
+    put_back
+    receive
+    run 3 "$haul" resume --db source --to "$front" --transport tcp
+    one_error 'no job to go on with.*haul resolve'
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .yielded_jobs "$work/out")" 1
+    jq -e '.warning | test("was set back to before it owned:.*haul verify --db DIR --to")' "$work/out" >/dev/null ||
+        { cat "$work/out"; fail 'no warning'; }
+    grep -q 'was set back to before it owned' "$work/recv.log" || fail 'the target does not warn'
+    no_job target
+    equal "$(records_of target)" "$all"
+    run 0 "$haul" owner --db target
+    grep -q 'taken over' "$work/out" || { cat "$work/out"; fail 'nobody owns'; }
+    receive # it has nothing to tell a second time
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'no job of this database is in doubt'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+# It has given a part back since, of which the source's record tells: that part does not become its own.
+test_t7__set_back_and_a_part_had_come_back__owns_the_rest() {
+    prepared_again
+    local part=(--range :0x0000000000000080)
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite "${part[@]}"
+    ended "$receiver_pid" 0
+    put_back
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db target --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
+        'released -0x0000000000000080, imported 0x0000000000000080-'
+    run 0 "$haul" owner --db source --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
+        'imported -0x0000000000000080, released 0x0000000000000080-'
+}
+
+# All of it came back: nobody may own it twice, and nothing is removed without a word.
+test_t7__set_back_and_all_had_come_back__refused() {
+    prepared_again
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    put_back
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'gave back since.*haul verify --to.*haul cancel --db DIR --accept-two-owners'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    says target 'PREPARED'
+    run 0 "$haul" cancel --db target --accept-two-owners
+}
+
+# Of before the job: by its record it owns what the source has given away. Nobody serves it.
+test_s3__target_set_back_to_before_the_job__resolve_says_so() {
+    make_database target 1
+    make_database source 500
+    receive
+    send 0 --overwrite --range 0x00000000000010:
+    ended "$receiver_pid" 0
+    find target/haul -mindepth 1 -not -name instance -delete
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'set back to before that.*--reclaim --accept-two-owners'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
 test_t3__prepared_and_the_source_is_lost__forced_cancel_removes_it() {
     in_document T3 'haul cancel --db B --accept-two-owners'
     prepared
@@ -1070,6 +1163,50 @@ test_c6__open_and_resolved__stays_as_it_is() {
     same source target
 }
 
+# It was set back to before it got the ranges back, too: its copy is the older one, and everybody says so.
+set_back_to_before_the_return() {
+    handed_over
+    "$kv" put target newer value
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    set_back
+}
+
+test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
+    in_document C9 'haul owner --db B --reclaim --accept-two-owners'
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 3 "$haul" resume --db source --to "$front" --transport tcp # its log has a hole: anew, then
+    one_error 'got ranges from this one at version'
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    jq -e '.warning | test("set back to before it got ranges back.*haul verify --to")' "$work/out" >/dev/null ||
+        { cat "$work/out"; fail 'resolve does not warn'; }
+    # The newer copy is not replaced.
+    receive
+    send 3 --overwrite
+    one_error 'got ranges from this one at version .*restored from before that, or set back.*--reclaim'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" owner --db target --reclaim --accept-two-owners
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_c9__resolve_comes_first__warned_too() {
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    grep -q 'set back to before it got ranges back' "$work/err" || { cat "$work/err"; fail 'resolve does not warn'; }
+    ended "$receiver_pid" 0
+    no_job source
+}
+
 test_c7__set_back_and_given_up__the_record_says_so_again() {
     in_document C7 'haul resolve --db A --to B:PORT'
     local journal
@@ -1112,6 +1249,7 @@ test_c7__given_back_before_it_was_resolved__stay_here() {
     ended "$receiver_pid" 0
     receive
     run 0 "$haul" resolve --db source --to "$front"
+    ! grep -q 'set back to before it got' "$work/err" || fail 'warned of what it has'
     ended "$receiver_pid" 0
     no_job source
     run 0 "$haul" owner --db source
@@ -1339,6 +1477,26 @@ test_c6__journal_older_than_the_record__decided_all_the_same() {
     receive
     run 0 "$haul" resolve --db source --to "$front"
     ended "$receiver_pid" 0
+    no_job source
+}
+
+# Its target owned, and was told to forget its jobs: it has another name now.
+test_s8__target_has_forgotten_its_jobs__named_by_resolve() {
+    make_database source 500
+    receive
+    stall_at control.down.10.0
+    start_send
+    wait_for test -e "$work/mark"
+    kill_and_reap "$receiver_pid"
+    ended "$sender" 10
+    run 0 "$haul" owner --db target --forget --accept-two-owners
+    receive
+    run 10 "$haul" resolve --db source --to "$front"
+    one_error 'forgotten its jobs.*haul cancel --db DIR --job ID --accept-two-owners'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 0 "$haul" cancel --db source --accept-two-owners \
+        --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
     no_job source
 }
 

@@ -139,7 +139,7 @@ static void fill_prepared(haul_control_Prepared *prepared)
 
 static void fill_commit(haul_control_Commit *commit)
 {
-    *commit = (haul_control_Commit){8, 9};
+    *commit = (haul_control_Commit){.new_version = 8, .epoch = 9};
 }
 
 static void fill_committed(haul_control_Committed *committed)

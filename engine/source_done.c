@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_done.c — answers of the ownership record. */
+#include "source_done.h"
+
+#include <string.h>
+
+#include "given_ranges.h"
+
+enum { DONE_ASKED_MAX = 64 }; /* a target that names ever others is not believed */
+
+static void take(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES])
+{
+    memcpy(record->job, job, HAUL_JOB_BYTES);
+    record->only_tells = true;
+    record->asks = true;
+    record->epoch = 1;
+}
+
+enum haul_status source_done_adopt(struct source_record *record, struct haul_error *error)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    bool found = false;
+    struct haul_error second = {.status = HAUL_OK};
+    enum haul_status status =
+        given_ranges_newest(record->source->store, NULL, job, &found, &second);
+    if (status != HAUL_OK) {
+        *error = second;
+        return status;
+    }
+    if (!found) {
+        return HAUL_NOT_FOUND;
+    }
+    take(record, job);
+    record->answers = true;
+    return HAUL_OK;
+}
+
+/* The first of those that wait which this database has given to the target. */
+static enum haul_status find_waiting(const struct source_record *record, struct haul_slice waiting,
+                                     const uint8_t **job, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    *job = NULL;
+    for (size_t at = 0; at + HAUL_JOB_BYTES <= waiting.size && status == HAUL_OK;) {
+        bool known = false;
+        status = given_ranges_know(record->source->store, waiting.data + at, record->peer, &known,
+                                   error);
+        if (status == HAUL_OK && known) {
+            *job = waiting.data + at;
+            return HAUL_OK;
+        }
+        at += HAUL_JOB_BYTES;
+    }
+    return status;
+}
+
+/* It owned by the job, for otherwise the job were not done. */
+static enum haul_status lost_there(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                   "the target has no record that it owns by the last job that went from here: it "
+                   "was set back to before that, or has lost its record");
+    haul_error_hint(error, "look there (`haul owner`, its data); when it has not got the records: "
+                           "`haul owner --db DIR --reclaim --accept-two-owners` here");
+    return HAUL_NOT_FOUND;
+}
+
+/* The job that Hello has named is done by the record. Did it go to this target, and what does that
+ * one know of it? */
+static enum haul_status judge_named(const struct source_record *record, enum job_phase phase,
+                                    struct haul_error *error)
+{
+    bool known = false;
+    struct haul_error second = {.status = HAUL_OK};
+    if (!record->answers ||
+        given_ranges_know(record->source->store, record->job, record->peer, &known, &second) !=
+            HAUL_OK ||
+        !known) {
+        return error->status;
+    }
+    if (phase != JOB_COMMITTED) {
+        return lost_there(error);
+    }
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
+    haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
+    return HAUL_NOT_FOUND;
+}
+
+enum haul_status source_done_answer(struct source_record *record,
+                                    const struct source_done_peer *peer, struct message *commit,
+                                    bool *asks_again, struct haul_error *error)
+{
+    const uint8_t *job = NULL;
+    struct haul_error second = {.status = HAUL_OK};
+    if (record->answered && peer->phase == JOB_COMMITTED) {
+        return HAUL_OK; /* the answer to Commit was lost on its way */
+    }
+    enum haul_status status = find_waiting(record, peer->waiting, &job, &second);
+    if (status == HAUL_OK && job == NULL) {
+        return judge_named(record, peer->phase, error);
+    }
+    if (status == HAUL_OK && memcmp(job, record->job, HAUL_JOB_BYTES) != 0) {
+        *asks_again = record->done_asked++ < DONE_ASKED_MAX;
+        take(record, job);
+        return *asks_again ? HAUL_OK : error->status;
+    }
+    if (status == HAUL_OK) {
+        status = given_ranges_commit(record->source->store, job, record->peer, commit, &second);
+    }
+    if (status != HAUL_OK) {
+        *error = second;
+        return status;
+    }
+    record->answered = true;
+    return HAUL_OK;
+}
+
+void source_done_note_lost(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES])
+{
+    bool took = false;
+    uint64_t ignored = 0;
+    struct haul_error error;
+    enum haul_status status =
+        version_record_imported(record->source->store, job, &took, &ignored, &error);
+    bool has_register = record->source->hooks.version_get != NULL; /* and no record here */
+    if (status == HAUL_OK && !took && !has_register && !record->has_lost) {
+        record->has_lost = true;
+        haul_log(record->source->log, HAUL_LOG_WARNING, "%s", SOURCE_DONE_LOST);
+    }
+}
+
+void source_done_hint(const struct source_record *record, struct haul_error *error)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    bool found = false;
+    struct haul_error ignored;
+    bool known = given_ranges_newest(record->source->store, NULL, job, &found, &ignored) == HAUL_OK;
+    haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one%s",
+                    known && found ? "; a receiver that was set back and waits for one that is "
+                                     "done: `haul resolve --db DIR --to ADDR:PORT`"
+                                   : "");
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_done.c — what a source that makes no attempt asks, and says. */
+#include "target_done.h"
+
+#include <stdio.h>
+
+#include "given_ranges.h"
+#include "target_commit.h"
+#include "target_others.h"
+
+/* --- asked ------------------------------------------------------------------------------------ */
+
+/* The source that was set back knows by it that it has not got what was given back. */
+static enum haul_status look_given_back(struct target_record *record, struct haul_error *error)
+{
+    bool looks = record->phase == JOB_COMMITTED && record->returned != VERSION_KEPT;
+    return looks ? given_ranges_newest(record->target->store, record->peer, record->given_back_by,
+                                       &record->has_given_back, error)
+                 : HAUL_OK;
+}
+
+enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
+                                  struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    if (hello->epoch == MESSAGE_EPOCH_NONE) {
+        status = target_others_waiting(record->target->store, record->peer, record->waiting,
+                                       TARGET_WAITING_COUNT_MAX, &record->waiting_count, error);
+    }
+    return status == HAUL_OK ? look_given_back(record, error) : status;
+}
+
+struct haul_slice target_done_given_back_by(const struct target_record *record)
+{
+    return slice_of(record->given_back_by, record->has_given_back ? HAUL_JOB_BYTES : 0);
+}
+
+struct haul_slice target_done_waiting(const struct target_record *record)
+{
+    return slice_of(record->waiting, record->waiting_count * HAUL_JOB_BYTES);
+}
+
+/* --- told ------------------------------------------------------------------------------------- */
+
+void target_done_note(struct target_record *record, const struct message *message)
+{
+    const haul_control_Commit *commit = &message->as.commit;
+    if (message->type == MESSAGE_COMMIT && !record->was_done) {
+        record->was_done = true;
+        record->given_records = commit->records;
+        record->given_bytes = commit->bytes;
+        record->given_error.status =
+            given_ranges_read(&record->given, commit, &record->given_error);
+    }
+}
+
+/* The source had the job done: this database owned already, and knows of it no more. */
+static void explain_done(struct target_record *record)
+{
+    const struct digest here = target_commit_total(record->journal);
+    bool known = record->given_records > 0 || record->given_bytes > 0;
+    bool fewer =
+        known && (record->given_records != here.count || record->given_bytes != here.bytes);
+    (void)snprintf(record->warning, sizeof(record->warning),
+                   "the receiver was set back to before it owned%s: what was written to it since "
+                   "is gone; compare, `haul verify --db DIR --to`, before `haul drop`",
+                   fewer ? ", and to before the last changes of the hand-over arrived" : "");
+    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
+}
+
+enum haul_status target_done_take(struct target_record *record,
+                                  const struct journal_committed *committed,
+                                  struct haul_error *error)
+{
+    const struct haul_hooks *hooks = &record->target->hooks;
+    if (record->given_error.status != HAUL_OK) {
+        *error = record->given_error;
+        return error->status;
+    }
+    if (hooks->version_get != NULL && !given_ranges_cover(&record->given, &record->plan)) {
+        haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                       "a part of what the job gave is the source's again");
+        haul_error_hint(error, "the register of the embedder has to tell which");
+        return HAUL_MISMATCH;
+    }
+    enum haul_status status =
+        target_commit_take(record->target->store, hooks, record->journal, committed, &record->plan,
+                           &record->given, error);
+    if (status == HAUL_OK) {
+        explain_done(record);
+    }
+    return status;
+}

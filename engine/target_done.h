@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_done.h — a source without an attempt, whose job is done by its record or by this one's:
+ * what Welcome tells it of jobs that wait for it and of what it has got back, and the Commit of a
+ * job that this database owned by before it was set back. Thread: the call worker's; the loop's
+ * where a function takes or gives a message's parts, while no call runs. */
+#ifndef HAUL_TARGET_DONE_H
+#define HAUL_TARGET_DONE_H
+
+#include "target_record.h"
+
+/* What Welcome is to tell, once the job is looked up. Errors: those of the records. */
+enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* The newest job that gave the source something, when it may be of what was taken; else nothing. */
+struct haul_slice target_done_given_back_by(const struct target_record *record);
+/* Jobs that are prepared, and wait for the source. */
+struct haul_slice target_done_waiting(const struct target_record *record);
+
+/* Take over what a Commit without an attempt says; any other message says nothing. */
+void target_done_note(struct target_record *record, const struct message *message);
+/* The record says what is ours by it. Errors: MISMATCH (nothing, and nothing was changed), those of
+ * given_ranges_read and of target_commit_take. */
+enum haul_status target_done_take(struct target_record *record,
+                                  const struct journal_committed *committed,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif
