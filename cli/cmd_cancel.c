@@ -59,18 +59,21 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
+/* `told`: how the command has ended. Errors: NOT_FOUND (none
+ * runs), TIMEOUT, those of the socket. */
 static enum haul_status cancel_running(const struct cancel_options *options,
-                                       struct haul_error *error)
+                                       struct control_end *told, struct haul_error *error)
 {
     int fd = -1;
     char answer[CONTROL_PACKET_BYTES_MAX];
+    *told = (struct control_end){.error.status = HAUL_AGAIN, .had_job = true};
     enum haul_status status = control_client_open(options->database, &fd, error);
     if (status != HAUL_OK) {
         return status;
     }
     status = control_client_ask(fd, "cancel", answer, ANSWER_TIMEOUT_MS, error);
     uint32_t wait_ms = options->wait_ms == 0 ? (uint32_t)WAIT_MS_DEFAULT : options->wait_ms;
-    if (status == HAUL_OK && control_client_wait_end(fd, wait_ms) != HAUL_OK) {
+    if (status == HAUL_OK && control_client_wait_end(fd, wait_ms, told) != HAUL_OK) {
         status = haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the job has not ended yet");
     }
     (void)close(fd);
@@ -323,14 +326,44 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
     return status;
 }
 
+/* The command has ended, and not by this cancel alone. */
+static enum haul_status look_how_it_ended(const struct cancel_options *options,
+                                          const struct control_end *told, size_t *cancelled,
+                                          struct output *output, struct haul_error *error)
+{
+    char word[SHELL_WORD_BYTES_MAX];
+    *cancelled = told->had_job ? 1 : 0;
+    switch (told->error.status) {
+    case HAUL_AGAIN:
+    case HAUL_CANCELLED:
+        return HAUL_OK;
+    case HAUL_OK:
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
+                       "too late: the job was decided, and has ended well");
+        haul_error_hint(error, "`haul owner --db %s` names the owner of its ranges",
+                        shell_word(options->database, "DIR", word, sizeof(word)));
+        return HAUL_NOT_FOUND;
+    case HAUL_IN_DOUBT:
+    case HAUL_UNCONFIRMED:
+        *error = told->error;
+        return error->status;
+    default:
+        break;
+    }
+    enum haul_status status = cancel_left(options, cancelled, output, error); /* what was kept */
+    *cancelled = 1;
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
 static int cancel(const struct cancel_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
+    struct control_end told;
     size_t cancelled = 0;
     enum haul_status status = is_about_left_jobs(options) ? refuse_running(options, &error)
-                                                          : cancel_running(options, &error);
+                                                          : cancel_running(options, &told, &error);
     if (status == HAUL_OK) {
-        cancelled = 1;
+        status = look_how_it_ended(options, &told, &cancelled, output, &error);
     } else if (status == HAUL_NOT_FOUND) {
         status = cancel_left(options, &cancelled, output, &error);
     }

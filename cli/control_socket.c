@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -215,6 +216,20 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
     }
 }
 
+void control_server_tell_end(const struct control_server *server, const struct control_end *end)
+{
+    char text[CONTROL_PACKET_BYTES_MAX];
+    const struct haul_error *error = &end->error;
+    (void)snprintf(text, sizeof(text), "%d\n%d\n%s\n%s", (int)error->status, end->had_job,
+                   error->text, error->hint);
+    for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
+        const struct control_client *client = &server->clients[i];
+        if (client->fd >= 0 && client->waits_for_end) {
+            (void)!send(client->fd, text, strlen(text), MSG_NOSIGNAL);
+        }
+    }
+}
+
 /* --- client ----------------------------------------------------------------------------------- */
 
 static enum haul_status nobody(const char *database, struct haul_error *error)
@@ -289,13 +304,36 @@ enum haul_status control_client_ask(int fd, const char *request,
     return HAUL_OK;
 }
 
-enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms)
+/* A packet of control_server_tell_end; its texts have no line breaks. */
+static void take_end(char *packet, struct control_end *told)
 {
-    char ignored[CONTROL_PACKET_BYTES_MAX];
+    char *rest = packet;
+    const char *number = strsep(&rest, "\n");
+    const char *had_job = strsep(&rest, "\n");
+    const char *text = strsep(&rest, "\n");
+    const char *hint = strsep(&rest, "\n");
+    unsigned long status = strtoul(number, NULL, 10);
+    if (hint != NULL && status < HAUL_STATUS_COUNT) {
+        haul_error_set(&told->error, (enum haul_status)status, NULL, 0, "%s", text);
+        haul_error_hint(&told->error, "%s", hint);
+        told->had_job = strcmp(had_job, "1") == 0;
+    }
+}
+
+enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms, struct control_end *told)
+{
+    char packet[CONTROL_PACKET_BYTES_MAX];
+    ssize_t size = 0;
+    *told = (struct control_end){.error.status = HAUL_AGAIN, .had_job = true};
     do {
         if (wait_readable(fd, timeout_ms) != HAUL_OK) {
             return HAUL_TIMEOUT;
         }
-    } while (recv(fd, ignored, sizeof(ignored), 0) > 0);
+        size = recv(fd, packet, sizeof(packet) - 1, 0);
+        packet[size > 0 ? size : 0] = '\0';
+        if (size > 0) {
+            take_end(packet, told);
+        }
+    } while (size > 0);
     return HAUL_OK;
 }

@@ -4,7 +4,8 @@
  *
  * The directory and the socket are the owner's alone, and only the owner and root are answered.
  * One packet a request ("status", "cancel"), one packet an answer. The server closes all
- * connections when its job has ended: who waits for that reads until the end. */
+ * connections when its job has ended: who waits for that reads until the end, and is told first how
+ * the job has ended. */
 #ifndef HAUL_CONTROL_SOCKET_H
 #define HAUL_CONTROL_SOCKET_H
 
@@ -52,6 +53,14 @@ void control_server_wait(const struct control_server *server, struct pollfd *wai
 void control_server_serve(struct control_server *server, const struct pollfd *waits,
                           struct haul_migration *migration);
 
+/* How a command has ended. */
+struct control_end {
+    struct haul_error error; /* AGAIN: it has not said so */
+    bool had_job;            /* a receiver may have waited for its first, or for the next one */
+};
+/* Tell those that wait for the end. */
+void control_server_tell_end(const struct control_server *server, const struct control_end *end);
+
 /* Connect to the command that runs on this database. Errors: NOT_FOUND (none runs), IO. */
 enum haul_status control_client_open(const char *database, int *fd,
                                      struct haul_error *error) HAUL_MUST_CHECK;
@@ -59,7 +68,8 @@ enum haul_status control_client_open(const char *database, int *fd,
 enum haul_status control_client_ask(int fd, const char *request,
                                     char answer[CONTROL_PACKET_BYTES_MAX], uint32_t timeout_ms,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Wait until the other end has closed. Errors: TIMEOUT. */
-enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms) HAUL_MUST_CHECK;
+/* Wait until the other end has closed. `told`: how it has ended. Errors: TIMEOUT. */
+enum haul_status control_client_wait_end(int fd, uint32_t timeout_ms,
+                                         struct control_end *told) HAUL_MUST_CHECK;
 
 #endif

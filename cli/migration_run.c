@@ -209,6 +209,11 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
 {
     struct haul_result result = {.status = HAUL_AGAIN};
     wait_for_end(migration, watch, output, &result);
+    static const uint8_t no_job[HAUL_JOB_BYTES];
+    struct control_end end = {.error = result.error,
+                              .had_job = memcmp(result.job, no_job, HAUL_JOB_BYTES) != 0};
+    end.error.status = result.status;
+    control_server_tell_end(&watch->control, &end);
     /* The result borrows them from the migration. */
     struct haul_option_difference *differences =
         calloc(result.option_difference_count + 1, sizeof(*differences));

@@ -20,6 +20,8 @@ static enum haul_status open_answer;
 static enum haul_status client_answer;
 static enum haul_status ask_answer;
 static enum haul_status end_answer;
+static enum haul_status told_status;
+static bool had_job;
 static enum haul_status give_up_answers[4]; /* by job */
 static enum haul_status force_answer;
 static enum haul_status other_answer; /* of the calls that finish, end or forget */
@@ -47,6 +49,8 @@ static void begin(void)
     }
     job_count = 0;
     list_answer = open_answer = ask_answer = end_answer = HAUL_OK;
+    told_status = HAUL_CANCELLED;
+    had_job = true;
     force_answer = other_answer = HAUL_OK;
     client_answer = HAUL_NOT_FOUND;
     memset(&opened, 0, sizeof(opened));
@@ -123,10 +127,14 @@ enum haul_status __wrap_control_client_ask(int fd, const char *request,
     return answer(ask_answer, "no answer", error);
 }
 
-enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms);
-enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms)
+enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms,
+                                                struct control_end *told);
+enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms,
+                                                struct control_end *told)
 {
     check_equal(fd, client_fd);
+    haul_error_set(&told->error, told_status, NULL, 0, "told");
+    told->had_job = had_job;
     waited_ms = timeout_ms;
     return end_answer;
 }
@@ -213,6 +221,42 @@ static void test_cancel__command_runs__asked_waited_for_and_let_go(void)
     check_has(ran.out.text, "\"cancelled\":1");
     check_equal(run(&command_cancel, "--db /a -q"), EXIT_CODE_OK);
     check_text(ran.out.text, "");
+}
+
+/* Only what was cancelled is said to be so. */
+static void test_cancel__command_ends_otherwise__says_how(void)
+{
+    static const struct {
+        enum haul_status told;
+        int exit_code;
+        const char *says;
+    } cases[] = {
+        {HAUL_AGAIN, EXIT_CODE_OK, ""}, /* an older release */
+        {HAUL_CANCELLED, EXIT_CODE_OK, ""},
+        {HAUL_OK, EXIT_CODE_PREFLIGHT, "too late: the job was decided"},
+        {HAUL_IN_DOUBT, EXIT_CODE_IN_DOUBT, "told"},
+        {HAUL_UNCONFIRMED, EXIT_CODE_PREFLIGHT, "told"},
+        {HAUL_IO, EXIT_CODE_OK, ""}, /* and nothing is left of it */
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        begin();
+        client_answer = HAUL_OK;
+        told_status = cases[i].told;
+        check_equal(run(&command_cancel, "--db /a"), cases[i].exit_code);
+        check_has(ran.err.text, cases[i].says);
+        check_text(ran.out.text,
+                   cases[i].exit_code == EXIT_CODE_OK ? "cancelled 1 job\n" : "");
+    }
+}
+
+/* A receiver that waits for the next job has none: the last one may have been committed. */
+static void test_cancel__receiver_without_a_job__none_is_cancelled(void)
+{
+    begin();
+    client_answer = HAUL_OK;
+    had_job = false;
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
+    check_text(ran.out.text, "cancelled 0 jobs\n");
 }
 
 static void test_cancel__command_does_not_end__each_cause(void)
@@ -506,6 +550,8 @@ static void test_cancel__no_database_or_a_wait_beyond_its_limit__usage(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_cancel__command_runs__asked_waited_for_and_let_go),
+    CHECK_TEST(test_cancel__command_ends_otherwise__says_how),
+    CHECK_TEST(test_cancel__receiver_without_a_job__none_is_cancelled),
     CHECK_TEST(test_cancel__command_does_not_end__each_cause),
     CHECK_TEST(test_cancel__left_job_named_while_a_command_runs__refused),
     CHECK_TEST(test_cancel__left_jobs__all_or_the_one_that_is_named),

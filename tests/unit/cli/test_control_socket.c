@@ -108,9 +108,24 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     check_equal(atomic_load(&cancels), 0);
     expect_answer(fd, "cancel", "ok");
     check_equal(atomic_load(&cancels), 1);
-    check_status(control_client_wait_end(fd, 1), HAUL_TIMEOUT);
+    struct control_end told;
+    check_status(control_client_wait_end(fd, 1, &told), HAUL_TIMEOUT);
+    check_status(told.error.status, HAUL_AGAIN);
+    struct control_end ended = {.had_job = false};
+    haul_error_set(&ended.error, HAUL_IN_DOUBT, NULL, 0, "it is");
+    haul_error_hint(&ended.error, "look");
+    int other = come(); /* which asks for no cancel, and is told nothing */
+    control_server_tell_end(&server, &ended);
     end();
-    check_status(control_client_wait_end(fd, WAIT_MS), HAUL_OK);
+    check_status(control_client_wait_end(fd, WAIT_MS, &told), HAUL_OK);
+    check_status(told.error.status, HAUL_IN_DOUBT);
+    check_text(told.error.text, "it is");
+    check_text(told.error.hint, "look");
+    check(!told.had_job);
+    check_status(control_client_wait_end(other, WAIT_MS, &told), HAUL_OK);
+    check_status(told.error.status, HAUL_AGAIN);
+    check(told.had_job);
+    (void)close(other);
     (void)close(fd);
 }
 
@@ -163,6 +178,7 @@ static void test_control_socket__ten_times_over__no_descriptor_is_left(void)
  * the place, though it is the oldest. */
 static void test_control_server_serve__all_places_taken__the_longest_silent_goes(void)
 {
+    struct control_end told;
     int fds[CONTROL_CLIENT_COUNT_MAX];
     begin();
     fds[0] = come();
@@ -173,8 +189,8 @@ static void test_control_server_serve__all_places_taken__the_longest_silent_goes
     }
     int late = come();
     expect_answer(late, "status", "77");
-    check_status(control_client_wait_end(fds[1], WAIT_MS), HAUL_OK);
-    check_status(control_client_wait_end(fds[0], 1), HAUL_TIMEOUT);
+    check_status(control_client_wait_end(fds[1], WAIT_MS, &told), HAUL_OK);
+    check_status(control_client_wait_end(fds[0], 1, &told), HAUL_TIMEOUT);
     expect_answer(fds[2], "status", "77");
     (void)close(late);
     end();
