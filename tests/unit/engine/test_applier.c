@@ -10,6 +10,7 @@
 #include "block_pool.h"
 #include "check.h"
 #include "crc32c.h"
+#include "few_descriptors.h"
 #include "fragment.h"
 #include "payload_codec.h"
 #include "raw_batch.h"
@@ -64,6 +65,20 @@ static void open_streams(void)
     check_status(key_range_init(&range, text_slice("b"), text_slice("y")), HAUL_OK);
 }
 
+static enum haul_status create_applier(uint32_t thread_count)
+{
+    struct applier_options options = {.store = fixture.store,
+                                      .plan = &plan,
+                                      .lane = HAUL_LANE_INGEST,
+                                      .thread_count = thread_count,
+                                      .slot_size_bytes = SLOT_BYTES,
+                                      .block_count_max = BLOCK_COUNT,
+                                      .table_size_bytes = 1 << 20,
+                                      .staging_directory = fixture.path,
+                                      .job = "00"};
+    return applier_create(&options, &applier, &error);
+}
+
 static void open_applier(uint32_t thread_count)
 {
     rocks_fixture_open(&fixture);
@@ -77,16 +92,7 @@ static void open_applier(uint32_t thread_count)
     family = (struct plan_family){
         .family = {.name = "default", .comparator = "leveldb.BytewiseComparator"}};
     open_streams();
-    struct applier_options options = {.store = fixture.store,
-                                      .plan = &plan,
-                                      .lane = HAUL_LANE_INGEST,
-                                      .thread_count = thread_count,
-                                      .slot_size_bytes = SLOT_BYTES,
-                                      .block_count_max = BLOCK_COUNT,
-                                      .table_size_bytes = 1 << 20,
-                                      .staging_directory = fixture.path,
-                                      .job = "00"};
-    check_or_stop(applier_create(&options, &applier, &error) == HAUL_OK);
+    check_or_stop(create_applier(thread_count) == HAUL_OK);
 }
 
 static void close_applier(void)
@@ -177,6 +183,28 @@ static bool has(const char *key)
         fixture.store->ops->get(fixture.store, NULL, 0, text_slice(key), &value, &size, &error);
     free(value);
     return status == HAUL_OK;
+}
+
+static void test_applier_create__too_few_descriptors__limit_and_nothing_left(void)
+{
+    enum haul_status status = HAUL_LIMIT;
+    unsigned spare = 0;
+    open_applier(2);
+    applier_destroy(applier);
+    for (; spare < 20 && status != HAUL_OK; spare++) {
+        memset(&error, 0, sizeof(error));
+        few_descriptors_begin(spare);
+        status = create_applier(2);
+        few_descriptors_end();
+        if (status != HAUL_OK) {
+            check_status(status, HAUL_LIMIT);
+            check_status(error.status, HAUL_LIMIT);
+            check(error.text[0] != '\0');
+        }
+    }
+    check_status(status, HAUL_OK);
+    check(spare > 1);
+    close_applier();
 }
 
 /* --- when a block is free --------------------------------------------------------------------- */
@@ -438,6 +466,7 @@ static void test_applier_take__deltas_and_nothing_waits__synced_each_256_kib(voi
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_applier_create__too_few_descriptors__limit_and_nothing_left),
     CHECK_TEST(test_applier_take__our_own_memory__applied_then_freed),
     CHECK_TEST(test_applier_take__memory_that_the_peer_can_write__freed_first),
     CHECK_TEST(test_applier_take__piece_in_memory_of_the_peer__freed_when_joined),

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "few_descriptors.h"
 
 enum { CALL_COUNT = 40, WAIT_MS = 20000 };
 
@@ -118,7 +119,19 @@ static void test_call_worker_destroy__none__nothing(void)
     check(true);
 }
 
+static void test_call_worker_create__no_descriptor__limit(void)
+{
+    struct haul_error error;
+    few_descriptors_begin(0);
+    enum haul_status status = call_worker_create(&worker, &error);
+    few_descriptors_end();
+    check_status(status, HAUL_LIMIT);
+    check_status(error.status, HAUL_LIMIT);
+    check_text(error.call, "eventfd");
+}
+
 static const struct check_test tests[] = {
+    CHECK_TEST(test_call_worker_create__no_descriptor__limit),
     CHECK_TEST(test_call_worker_result__nothing_submitted__none),
     CHECK_TEST(test_call_worker_submit__one_call__result_and_error_come_back),
     CHECK_TEST(test_call_worker_submit__many_behind_one_that_blocks__all_run_in_order),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "few_descriptors.h"
 
 enum { RECORDS = 77, WAIT_MS = 20000 };
 
@@ -152,6 +153,18 @@ static void test_migration_start__processors_that_are_none__invalid(void)
     finish();
 }
 
+static void test_migration_init__too_few_descriptors__limit(void)
+{
+    for (unsigned spare = 0; spare < 3; spare++) {
+        memset(&migration, 0, sizeof(migration));
+        few_descriptors_begin(spare);
+        enum haul_status status = migration_init(&migration, &error);
+        few_descriptors_end();
+        check_status(status, spare < 2 ? HAUL_LIMIT : HAUL_OK);
+        migration_fini(&migration);
+    }
+}
+
 static void test_migration_report_options__twice__the_later_ones(void)
 {
     begin();
@@ -210,6 +223,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_migration_destroy__while_it_runs__stopped_first),
     CHECK_TEST(test_migration_destroy__never_started__only_freed),
     CHECK_TEST(test_migration_start__processors_that_are_none__invalid),
+    CHECK_TEST(test_migration_init__too_few_descriptors__limit),
     CHECK_TEST(test_migration_report_options__twice__the_later_ones),
     CHECK_TEST(test_migration_place_near__processors_were_named__stays),
     CHECK_TEST(test_migration_random__twice__not_the_same),
