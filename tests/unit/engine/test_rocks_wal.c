@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "check.h"
+#include "log_links.h"
 #include "haul/store.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
@@ -445,6 +446,7 @@ static void test_rocks_archive_drop__closed__second_names_are_gone(void)
     ops->close(fixture.store);
     open_store_keeping();
     check(has_archive());
+    check(log_links_exist(fixture.path));
     ops->close(fixture.store);
     check(!has_archive());
     open_store_keeping();
@@ -466,6 +468,7 @@ static void test_rocks_archive_keep__database_archives_itself__left_alone(void)
         ops->close(fixture.store);
         check(has_archive());
         open_store_keeping();
+        check(!log_links_exist(fixture.path));
         open_reader(ops->sequence(fixture.store));
         check_status(next(), HAUL_OK);
         close_all();
