@@ -378,9 +378,11 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         source_go_retry(session, &error, now_ns);
         return;
     }
-    /* A disk that is full now may have room later: what has arrived is worth the wait. */
+    /* A disk that is full now may have room later, and options that do not suit can be changed: what
+     * has arrived is worth the wait. */
     bool stands = session->accepted_once || session->options.continued;
-    if (stands && error.status == HAUL_NO_SPACE && session->state <= SOURCE_PLANNING) {
+    bool mends = error.status == HAUL_NO_SPACE || error.status == HAUL_UNSUPPORTED;
+    if (stands && mends && session->state <= SOURCE_PLANNING) {
         source_end_kept(session, &error, now_ns);
         return;
     }

@@ -219,6 +219,21 @@ static void make_unwritten(struct haul_store *store, const struct plan *plan)
     }
 }
 
+enum haul_status target_plan_check_names(struct haul_store *store, const struct plan *plan,
+                                         struct haul_error *error)
+{
+    struct haul_family *families = NULL;
+    size_t count = 0;
+    enum haul_status status = list_families(store, &families, &count, error);
+    for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
+        const struct plan_family *wanted = &plan->families[i];
+        const struct haul_family *found = find_family(families, count, wanted->family.name);
+        status = found == NULL ? HAUL_OK : check_names(wanted, found, error);
+    }
+    free(families);
+    return status;
+}
+
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error)
 {

@@ -26,6 +26,10 @@ enum haul_status target_plan_check_empty(struct haul_store *store, const struct 
 enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
                                   const struct plan *others, size_t other_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* Do the target's families that are there still compare and merge as those of a job that goes on?
+ * Errors: MISMATCH, NO_MEMORY, and those of the store. */
+enum haul_status target_plan_check_names(struct haul_store *store, const struct plan *plan,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* Make the families that are missing, and fill in the target ids. Errors: MISMATCH (what was made
  * does not fit: the family stays, empty), LIMIT, and those of the store. */
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,

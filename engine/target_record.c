@@ -20,6 +20,7 @@
 #include "target_arrived.h"
 #include "target_commit.h"
 #include "target_done.h"
+#include "target_fit.h"
 #include "target_others.h"
 #include "target_plan.h"
 #include "version_record.h"
@@ -373,15 +374,26 @@ static enum haul_status rehearse(const struct target_record *record, struct haul
 static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
                                       struct haul_error *error)
 {
+    struct haul_store *store = record->target->store;
     /* Agreed on anew: other jobs may have moved either side's on. */
     record->plan.old_version = plan->old_version;
     record->plan.new_version = plan->new_version;
-    plan_fini(plan);
-    enum haul_status status = rehearse(record, error);
+    /* So are the options, which either side may have changed since. */
+    enum haul_status status = target_fit_check(store, plan, error);
+    if (status == HAUL_OK) {
+        status = rehearse(record, error);
+    }
     if (status == HAUL_OK) {
         /* A journal that failed may hold a plan whose families went when the job was refused. */
-        status = target_plan_make(record->target->store, &record->plan, error);
+        status = target_plan_make(store, &record->plan, error);
     }
+    if (status == HAUL_OK) {
+        status = target_plan_check_names(store, plan, error);
+    }
+    if (status == HAUL_MISMATCH) { /* they did fit: whoever has changed them can change them back */
+        status = error->status = HAUL_UNSUPPORTED;
+    }
+    plan_fini(plan);
     return status == HAUL_OK ? target_arrived_restore(record, error) : status;
 }
 
@@ -630,8 +642,7 @@ enum haul_status target_record_check(struct target_record *record, struct plan *
         return status;
     }
     record->held_before = false;
-    status =
-        target_held_others_look(&record->others, record->target->store, record->job, error);
+    status = target_held_others_look(&record->others, record->target->store, record->job, error);
     if (status == HAUL_OK) {
         status = check_plan(record, plan, error);
     } else {
@@ -737,8 +748,7 @@ enum haul_status target_record_clear(struct target_record *record, const struct 
     struct journal *journal = record->journal;
     record->journal = NULL;
     if (journal != NULL) {
-        status =
-            target_others_end(store, journal, reason->text, NULL, hooks, record->steps, error);
+        status = target_others_end(store, journal, reason->text, NULL, hooks, record->steps, error);
         if (status != HAUL_OK) {
             return status; /* what is left there is not to be mixed with other writes */
         }

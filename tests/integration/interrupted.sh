@@ -101,6 +101,39 @@ test_send__a_part_of_an_interrupted_job__that_one_is_given_up() {
     equal "$(records_of target)" 100
 }
 
+# --- options that somebody changes meanwhile ------------------------------------------------------
+
+# refused_until DATABASE CHANGED ORIGINAL PATTERN: as long as its family has these options; what has
+# arrived stays.
+refused_until() {
+    interrupted
+    "$maker" "$1" "family default $2" 'say changed' >/dev/null
+    receive
+    run 3 "$haul" resume --db source --to "$address" --transport tcp
+    one_error "$4"
+    stop_receiver
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs | map(.phase) | join(" ")')" COPYING
+    "$maker" "$1" "family default $3" 'say changed back' >/dev/null
+    receive
+    goes_on
+    equal "$(json .resumed)" true
+    silent 'anew'
+}
+
+test_options__target_would_drop_records__refused_until_they_are_changed() {
+    refused_until target 'compaction_style=kCompactionStyleFIFO' \
+        'compaction_style=kCompactionStyleLevel' 'FIFO compaction'
+}
+
+test_options__target_merges_otherwise__refused_until_they_are_changed() {
+    refused_until target 'merge_operator=stringappend' 'merge_operator=nullptr' "merge operator is 'none'"
+}
+
+test_options__source_merges_otherwise__refused_until_they_are_changed() {
+    refused_until source 'merge_operator=stringappend' 'merge_operator=nullptr' "the target's 'none'"
+}
+
 # --- the target's records -------------------------------------------------------------------------
 
 changed='the job is copied anew: the target holds [0-9]+ records where [0-9]+ had arrived'
