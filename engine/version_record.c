@@ -578,16 +578,36 @@ enum haul_status version_record_move(struct haul_store *store, const struct haul
                                : ownership_update(calls, directory, change_record, &moving, error);
 }
 
+/* The register may have moved on since both sides compared theirs: a job that was left COMMITTED
+ * has come to own meanwhile, and the plan is of a source from before that. */
+static enum haul_status rehearse_hook(const struct haul_hooks *hooks,
+                                      const struct version_move *move, struct haul_error *error)
+{
+    uint64_t version = 0;
+    enum haul_status status = hooks->version_get(hooks->context, &version, error);
+    if (status == HAUL_OK && move->new_version <= version) {
+        status = haul_error_set(error, HAUL_VERSION, NULL, 0,
+                                "the target's config version has moved on: it is %" PRIu64
+                                ", and the job would set %" PRIu64,
+                                version, move->new_version);
+        haul_error_hint(error, "another job has ended meanwhile: bring the source's view up to "
+                               "date, and see whether it owns the ranges still");
+    }
+    return status;
+}
+
 enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
                                          const struct version_move *move, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
     struct moving moving = {.store = store, .move = move};
     enum haul_status status = haul_place_check(store, error);
-    if (status != HAUL_OK || hooks->version_get != NULL) {
-        return status;
+    if (status == HAUL_OK && hooks->version_get != NULL) {
+        return rehearse_hook(hooks, move, error);
     }
-    status = directory_of(store, directory, error);
+    if (status == HAUL_OK) {
+        status = directory_of(store, directory, error);
+    }
     return status == HAUL_OK
                ? ownership_rehearse(haul_files_of(store), directory, change_record, &moving, error)
                : status;

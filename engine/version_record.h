@@ -119,7 +119,8 @@ struct version_move {
 enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
                                      const struct version_move *move,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Would version_record_move succeed? Changes nothing. Errors: its own. */
+/* Would version_record_move succeed? Changes nothing. Errors: its own; on the target VERSION (its
+ * register by the hook has come as far as the job would set it), and those of the hook. */
 enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
                                          const struct version_move *move,
                                          struct haul_error *error) HAUL_MUST_CHECK;

@@ -254,6 +254,33 @@ static void test_target_record_check__other_job_died_while_owning__keeps_its_rec
     }
 }
 
+static enum haul_status read_register(void *context, uint64_t *version, struct haul_error *failed)
+{
+    (void)context;
+    (void)failed;
+    *version = owned_version;
+    return HAUL_OK;
+}
+
+/* The plan is of a source from before it handed these ranges over: they are the target's now. */
+static void test_target_record_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
+{
+    static const enum haul_status statuses[] = {HAUL_MISMATCH, HAUL_VERSION};
+    for (int has_register = 0; has_register < 2; has_register++) {
+        start();
+        die_while_owning();
+        owned_version = 0;
+        options.hooks.version_get = has_register ? read_register : NULL;
+        check_equal(come(2, false), JOB_UNKNOWN);
+        check_error(check_range("k", "l", true), statuses[has_register], error);
+        check_equal(own_count, 1);
+        check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
+        leave();
+        check_equal(job_count(), 0);
+        finish();
+    }
+}
+
 static void test_target_record_check__other_job_prepared__busy(void)
 {
     start();
@@ -737,6 +764,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
     CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
     CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
+    CHECK_TEST(test_target_record_check__ranges_of_a_job_left_owning__refused_and_all_stays),
     CHECK_TEST(test_target_record_check__other_job_prepared__busy),
     CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
