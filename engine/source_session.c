@@ -378,8 +378,8 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         source_go_retry(session, &error, now_ns);
         return;
     }
-    /* A disk that is full now may have room later, and options that do not suit can be changed: what
-     * has arrived is worth the wait. */
+    /* A disk that is full now may have room later, and options that do not suit can be changed:
+     * what has arrived is worth the wait. */
     bool stands = session->accepted_once || session->options.continued;
     bool mends = error.status == HAUL_NO_SPACE || error.status == HAUL_UNSUPPORTED;
     if (stands && mends && session->state <= SOURCE_PLANNING) {
