@@ -507,8 +507,9 @@ static void settle_log_number(struct manifest *manifest)
         uint64_t number = manifest->families[i].log_number;
         lowest = number < lowest ? number : lowest;
     }
-    if (manifest->min_log_number == 0 && lowest != UINT64_MAX) {
-        manifest->min_log_number = lowest;
+    manifest->unflushed_log_number = lowest == UINT64_MAX ? 0 : lowest;
+    if (manifest->min_log_number == 0) {
+        manifest->min_log_number = manifest->unflushed_log_number;
     }
 }
 

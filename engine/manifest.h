@@ -37,7 +37,9 @@ struct manifest {
     struct manifest_file *tables; /* live ones, in no order */
     size_t table_count;
     uint64_t blob_file_count;
-    uint64_t min_log_number; /* log files below this one are obsolete */
+    uint64_t min_log_number;       /* log files below this one are obsolete */
+    uint64_t unflushed_log_number; /* those below it hold nothing that no table has, but perhaps
+                                    * transactions that are prepared */
     uint64_t last_sequence;
     bool has_rocksdb_fields; /* at least one that LevelDB does not write */
 };

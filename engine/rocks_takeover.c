@@ -15,6 +15,7 @@
 #include "feature_gate.h"
 #include "rocks_store.h"
 #include "rocks_stored.h"
+#include "stored_options.h"
 
 enum {
     TEXT_BYTES_MAX = 8 << 10,
@@ -203,8 +204,9 @@ static bool format_option(const struct family_option *option, char *text, size_t
     }
     (void)snprintf(name, sizeof(name), "%.*s", (int)option->name.size,
                    (const char *)option->name.data);
-    (void)snprintf(value, sizeof(value), "%.*s", (int)option->value.size,
-                   (const char *)option->value.data);
+    /* As stored it has escapes, which this way into RocksDB's parser does not take. */
+    stored_options_unescape((const char *)option->value.data, option->value.size, value,
+                            sizeof(value));
     bool table = starts_with(name, TABLE_PREFIX);
     const char *bare = table ? name + strlen(TABLE_PREFIX) : name;
     bool known = false;

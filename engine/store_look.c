@@ -299,6 +299,16 @@ static bool looks_like_leveldb(const struct store_look *look)
            !look->manifest.has_rocksdb_fields;
 }
 
+/* The first file that RocksDB replays. Only for transactions does it read one that no family needs:
+ * such as that of a family that was dropped. */
+static uint64_t first_log_number(const struct store_look *look)
+{
+    const struct manifest *manifest = &look->manifest;
+    bool is_flushed =
+        !look->options.two_phase && manifest->unflushed_log_number > manifest->min_log_number;
+    return is_flushed ? manifest->unflushed_log_number : manifest->min_log_number;
+}
+
 enum haul_status store_look_open(const struct store_look_options *options, struct store_look *look,
                                  struct haul_error *error)
 {
@@ -320,7 +330,7 @@ enum haul_status store_look_open(const struct store_look_options *options, struc
         look_at_tables(look);
     }
     if (status == HAUL_OK && options->with_log && look->wal_place != WAL_UNSURE) {
-        status = log_look(look->wal_dir, look->manifest.min_log_number, &look->log, error);
+        status = log_look(look->wal_dir, first_log_number(look), &look->log, error);
     }
     return status;
 }

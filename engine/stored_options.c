@@ -125,6 +125,7 @@ static void take_database(struct stored_options *options, const char *line)
     (void)take(line, "wal_dir", options->wal_dir, sizeof(options->wal_dir));
     (void)take_flag(line, "write_identity_file", &writes_identity);
     options->writes_no_identity = !writes_identity;
+    (void)take_flag(line, "allow_2pc", &options->two_phase);
     options->archives_log = options->archives_log || is_positive(line, "WAL_ttl_seconds") ||
                             is_positive(line, "WAL_size_limit_MB");
 }

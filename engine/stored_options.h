@@ -33,6 +33,7 @@ struct stored_options {
     char wal_dir[STORED_PATH_BYTES_MAX];
     bool writes_no_identity; /* a missing IDENTITY file means nothing */
     bool archives_log;       /* WAL_ttl_seconds or WAL_size_limit_MB */
+    bool two_phase;          /* allow_2pc */
     struct stored_family *families;
     size_t family_count;
 };

@@ -146,6 +146,10 @@ test_send__merge_operators_that_options_tell__moved() {
         'put t a' flush 'merge t b' 'merge t c' 'merge new d' 'create max merge_operator=max' 'merge m a' 'merge m c' 'merge m b'
     moves
     grep -q =612D2D622D2D63 <("$reader" target) || fail 'not merged as the operator does'
+    rm -rf source target
+    "$maker" source 'options merge_operator={id=StringAppendOperator;delimiter=:;}' 'put a 1' 'merge a 2' flush
+    grep -q 'delimiter=\\:' source/OPTIONS-* || fail 'the stored options have no escapes'
+    moves
 }
 
 test_send__reverse_order__moved() {
@@ -575,6 +579,18 @@ with open(sys.argv[1], 'r+b') as log:
     log.seek(os.path.getsize(sys.argv[1]) // 2)
     log.write(b'damage!!' * 8)
 P
+}
+
+# RocksDB does not replay a log that no family needs.
+test_send__last_records_of_the_log_are_of_a_dropped_family__moved() {
+    "$maker" source 'put k 1' flush 'create y' 'use y' 'put a b' leave
+    ldb --db=source drop_column_family y >/dev/null
+    moves
+    receive_into source "$own_host:0" # which opens it for writing
+    kill -TERM "$receiver_pid"
+    end_process "$receiver_pid" || true
+    rm -rf target
+    moves
 }
 
 test_send__log_torn_at_its_end__moved_without_a_warning() {

@@ -236,6 +236,7 @@ static void test_manifest_read__log_numbers__written_down_or_the_lowest_family(v
     end_edit();
     check_status(read_it(), HAUL_OK);
     check_equal(manifest.min_log_number, 20);
+    check_equal(manifest.unflushed_log_number, 20);
     end();
     begin();
     number(LOG_NUMBER);
@@ -248,6 +249,7 @@ static void test_manifest_read__log_numbers__written_down_or_the_lowest_family(v
     end_edit();
     check_status(read_it(), HAUL_OK);
     check_equal(manifest.min_log_number, 25);
+    check_equal(manifest.unflushed_log_number, 30);
     end();
 }
 

@@ -74,6 +74,7 @@ static void test_stored_options_read__names_and_values__unescaped(void)
                                  "  WAL_ttl_seconds=0\n"
                                  "  WAL_size_limit_MB=5\n"
                                  "  write_identity_file=false\n"
+                                 "  allow_2pc=true\n"
                                  "[CFOptions \"de\\nfault\"]\n"
                                  "  comparator=leveldb.BytewiseComparator\n"
                                  "  merge_operator=nullptr\n"
@@ -86,6 +87,7 @@ static void test_stored_options_read__names_and_values__unescaped(void)
     check_text(options.wal_dir, "/data/a:b");
     check(options.archives_log);
     check(options.writes_no_identity);
+    check(options.two_phase);
     check_equal(options.family_count, 2);
     const struct stored_family *first = stored_options_family(&options, "de\nfault");
     check_or_stop(first != NULL);
@@ -123,6 +125,7 @@ static void test_stored_options_read__each_way_to_archive__known(void)
         read_options();
         check_equal(options.archives_log, cases[i].archives);
         check(!options.writes_no_identity);
+        check(!options.two_phase);
         end();
     }
 }
