@@ -332,7 +332,11 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
                                           struct output *output, struct haul_error *error)
 {
     char word[SHELL_WORD_BYTES_MAX];
-    *cancelled = told->had_job ? 1 : 0;
+    if (!told->had_job) { /* a receiver that only listened: what is left there is what is meant */
+        output_line(output, "the receiver has ended");
+        return cancel_left(options, cancelled, output, error);
+    }
+    *cancelled = 1;
     switch (told->error.status) {
     case HAUL_AGAIN:
     case HAUL_CANCELLED:
@@ -402,7 +406,8 @@ const struct command command_cancel = {
         "A running job is asked to end, and waited for: before its decision the source keeps\n"
         "the ranges and the receiver removes what it has of them; after it the job is\n"
         "finished. Jobs that were left by a process that is gone are given up the same way; a\n"
-        "receiver's job that is committed needs no source, and is finished.\n"
+        "receiver's job that is committed needs no source, and is finished. A receiver that only\n"
+        "listens ends as well, and then those that are left there are meant.\n"
         "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
         "the other side is lost for good, --accept-two-owners ends the job all the same. A\n"
         "sender's job that is decided and named (--job) ends as handed over then: for a receiver\n"

@@ -291,7 +291,7 @@ test_signal__ignored_at_the_start__stays_ignored() {
     kill -USR1 "$receiver_pid"
     timeout "$limit" grep -q -m 1 'haul: status: listening' <(tail -n +1 -f "$work/recv.log" \
         --pid="$receiver_pid")
-    run 0 "$haul" cancel --db b
+    run 3 "$haul" cancel --db b
     local code=0
     end_process "$receiver_pid" || code=$?
     equal "$code" 9

@@ -367,6 +367,31 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     equal "$(records_of target)" 0
 }
 
+# Beside a receiver that only listens `cancel` means what is left there, and says what became of it.
+test_t1__receiver_listens_again__cancel_removes_what_arrived() {
+    start_copy
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    receive_into target "$own_host:0"
+    run 0 "$haul" cancel --db target --json
+    equal "$(jq -r .cancelled "$work/out")" 1
+    reap "$receiver_pid" || true
+    no_job target
+    equal "$(records_of target)" 0
+    receive_into target "$own_host:0"
+    run 3 "$haul" cancel --db target
+    one_error 'there is no job on target'
+    reap "$receiver_pid" || true
+}
+
+test_t2__receiver_listens_again__cancel_is_too_late() {
+    prepared
+    receive_into target "$own_host:0"
+    run 10 "$haul" cancel --db target
+    one_error 'too late: everything is here'
+    reap "$receiver_pid" || true
+}
+
 test_t1__target_has_other_records_now__overwrite_replaces_them() {
     start_copy
     kill "$sender"

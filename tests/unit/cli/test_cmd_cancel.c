@@ -249,14 +249,21 @@ static void test_cancel__command_ends_otherwise__says_how(void)
     }
 }
 
-/* A receiver that waits for the next job has none: the last one may have been committed. */
-static void test_cancel__receiver_without_a_job__none_is_cancelled(void)
+/* A receiver that only listens has none: those that are left there are meant. */
+static void test_cancel__receiver_without_a_job__what_is_left_is_given_up(void)
 {
     begin();
     client_answer = HAUL_OK;
     had_job = false;
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PREFLIGHT);
+    check_has(ran.err.text, "the receiver has ended");
+    check_has(ran.err.text, "there is no job on /a");
+    begin();
+    client_answer = HAUL_OK;
+    had_job = false;
+    job_count = 1;
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
-    check_text(ran.out.text, "cancelled 0 jobs\n");
+    check_has(ran.out.text, "cancelled 1 job\n");
 }
 
 static void test_cancel__command_does_not_end__each_cause(void)
@@ -551,7 +558,7 @@ static void test_cancel__no_database_or_a_wait_beyond_its_limit__usage(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_cancel__command_runs__asked_waited_for_and_let_go),
     CHECK_TEST(test_cancel__command_ends_otherwise__says_how),
-    CHECK_TEST(test_cancel__receiver_without_a_job__none_is_cancelled),
+    CHECK_TEST(test_cancel__receiver_without_a_job__what_is_left_is_given_up),
     CHECK_TEST(test_cancel__command_does_not_end__each_cause),
     CHECK_TEST(test_cancel__left_job_named_while_a_command_runs__refused),
     CHECK_TEST(test_cancel__left_jobs__all_or_the_one_that_is_named),
