@@ -166,6 +166,32 @@ static enum haul_status read_jobs(const char *database, const struct closed_data
     return HAUL_OK;
 }
 
+/* The change of the ownership record is the decision, and the journal may not have come to repeat
+ * it. A record that cannot be read says nothing here: `haul owner` names the way out of that. */
+static void note_decided(const struct closed_database *closed, struct haul_job *jobs, size_t count)
+{
+    struct ownership ownership;
+    struct haul_error ignored;
+    if (count == 0 || ownership_read(NULL, closed->directory, &ownership, &ignored) != HAUL_OK) {
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct haul_job *job = &jobs[i];
+        bool open = job->role == HAUL_JOB_SOURCE && job->condition == HAUL_JOB_SOUND &&
+                    job->claim != HAUL_JOB_YIELDS && strcmp(job->phase, "ABORTED") != 0;
+        if (open && ownership_has_moved(&ownership, job->id, OWNERSHIP_GAVE)) {
+            job->claim = HAUL_JOB_YIELDS;
+            job->restored = false;
+            job->parted = false;
+            (void)snprintf(job->phase, sizeof(job->phase), "%s",
+                           journal_phase_name(JOURNAL_PHASE_COMMITTED));
+            (void)snprintf(job->sentence, sizeof(job->sentence), "%s",
+                           journal_phase_sentence(JOURNAL_PHASE_COMMITTED));
+        }
+    }
+    ownership_fini(&ownership);
+}
+
 enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, size_t *count,
                                 struct haul_error *error)
 {
@@ -191,6 +217,9 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **out, si
     }
     if (status == HAUL_OK) {
         status = read_jobs(directory, &closed, out, count, error);
+    }
+    if (status == HAUL_OK) {
+        note_decided(&closed, *out, *count);
     }
     bool ours = status != HAUL_OK || view.state == INSTANCE_NONE || view.state == INSTANCE_SAME;
     for (size_t i = 0; i < *count; i++) {

@@ -1499,6 +1499,8 @@ test_c6__journal_older_than_the_record__decided_all_the_same() {
     cp source/haul/ownership kept
     set_back
     cp kept source/haul/ownership
+    says source 'COMMITTED \(yields\)'
+    says source '^  inform the receiver, which owns the ranges: haul resolve --db source --to ADDR:PORT$'
     run 10 "$haul" cancel --db source
     receive
     run 0 "$haul" resolve --db source --to "$front"
