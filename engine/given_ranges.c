@@ -70,6 +70,24 @@ enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[H
     return status;
 }
 
+enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                    struct digest *moved, struct haul_error *error)
+{
+    struct ownership ownership;
+    enum haul_status status = read_record(store, &ownership, error);
+    memset(moved, 0, sizeof(*moved));
+    if (status != HAUL_OK) {
+        return status;
+    }
+    const struct ownership_job *gave = ownership_moved(&ownership, job, OWNERSHIP_GAVE);
+    if (gave != NULL) {
+        moved->count = gave->records;
+        moved->bytes = gave->bytes;
+    }
+    ownership_fini(&ownership);
+    return HAUL_OK;
+}
+
 /* Has anything come to this database since? What the job gave may be among it. */
 static bool came_something(const struct ownership *ownership, const struct ownership_job *since)
 {

@@ -129,6 +129,43 @@ void source_done_note_lost(struct source_record *record, const uint8_t job[HAUL_
     }
 }
 
+enum haul_status source_done_recall(struct source_record *record, struct haul_error *error)
+{
+    return given_ranges_moved(record->source->store, record->job, &record->moved, error);
+}
+
+uint64_t source_done_frozen_at(const struct source_record *record)
+{
+    const struct journal_state *state =
+        record->journal == NULL ? NULL : journal_state(record->journal);
+    bool known = state != NULL && state->outcome == JOURNAL_COMMIT && !state->restored;
+    return known ? state->frozen_sequence : 0;
+}
+
+enum haul_status source_done_take_back(struct source_record *record, const struct plan *plan,
+                                       const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
+{
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = job,
+                                      .peer = record->peer,
+                                      .plan = plan,
+                                      .new_version = plan->new_version,
+                                      .epoch = record->epoch};
+    if (record->returned != VERSION_RETURNED) {
+        haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                       "it has given ranges back since, of which this database knows nothing, for "
+                       "it was set back: nobody knows which of the job's it still owns");
+        haul_error_hint(error, "`haul owner` there tells; those that it gave back: `haul owner "
+                               "--reclaim --accept-two-owners --range R` here, then `haul cancel "
+                               "--job ID --accept-two-owners`");
+        return HAUL_MISMATCH;
+    }
+    enum haul_status status =
+        version_record_move(record->source->store, &record->source->hooks, &move, error);
+    record->takes_back = status == HAUL_OK;
+    return status;
+}
+
 void source_done_hint(const struct source_record *record, struct haul_error *error)
 {
     uint8_t job[HAUL_JOB_BYTES];

@@ -33,6 +33,18 @@ void source_done_note_lost(struct source_record *record, const uint8_t job[HAUL_
 #define SOURCE_DONE_LOST                                                                           \
     "this database was set back to before it got ranges back: what the receiver gave back is not " \
     "complete here, and the copy there is the newer one; compare with `haul verify --to`"
+/* Of a decided job, before its target is asked: how much that was (`moved`). Errors: those of the
+ * record. */
+enum haul_status source_done_recall(struct source_record *record,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* The sequence number at which the job was frozen to be decided; 0: not known. */
+uint64_t source_done_frozen_at(const struct source_record *record);
+/* The job is decided here, and the target, which owned, has given everything back by `job`, of
+ * which this database does not know: it records that as well. Errors: MISMATCH (a part of it:
+ * nobody knows which), those of version_record_move. */
+enum haul_status source_done_take_back(struct source_record *record, const struct plan *plan,
+                                       const uint8_t job[HAUL_JOB_BYTES],
+                                       struct haul_error *error) HAUL_MUST_CHECK;
 /* What to do where there is no job to go on with. */
 void source_done_hint(const struct source_record *record, struct haul_error *error);
 

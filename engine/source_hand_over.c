@@ -15,6 +15,14 @@
 static void send_commit(struct source_session *session, uint64_t now_ns)
 {
     haul_control_Commit *commit = &source_push_message(session, MESSAGE_COMMIT)->as.commit;
+    commit->records = session->options.moved_records;
+    commit->bytes = session->options.moved_bytes;
+    commit->frozen_sequence =
+        session->options.decided ? session->options.frozen_sequence : session->prepared_sequence;
+    for (size_t i = 0; !session->options.decided && i < session->options.plan->family_count; i++) {
+        commit->records += session->digests[i].count;
+        commit->bytes += session->digests[i].bytes;
+    }
     commit->new_version = session->options.plan->new_version;
     commit->epoch = session->options.epoch;
     source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
@@ -37,6 +45,11 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
         source_end(session);
     } else if (session->welcome.job_phase == JOB_PREPARED) {
         send_commit(session, now_ns);
+    } else if (session->welcome.job_phase == JOB_COPYING) {
+        source_leave_in_doubt(session, "it has only a part of the job's records: it was set back "
+                                       "to before the decision");
+        haul_error_hint(&session->outcome, "the copy here is whole: `haul owner --db DIR --reclaim "
+                                           "--accept-two-owners` takes the ranges back");
     } else {
         source_leave_in_doubt(session, "the target has no record of the job; is it the right one?");
         haul_error_hint(&session->outcome,

@@ -161,6 +161,14 @@ void source_leave_in_doubt(struct source_session *session, const char *why)
     source_end(session);
 }
 
+void source_leave_hinted(struct source_session *session, const char *why, const char *hint)
+{
+    source_leave_in_doubt(session, why);
+    if (hint[0] != '\0') {
+        haul_error_hint(&session->outcome, "%s", hint);
+    }
+}
+
 void source_leave_owned(struct source_session *session, const struct haul_error *error)
 {
     static const char text[] = "the target owns the ranges already, by this very job: this "

@@ -81,6 +81,8 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
 /* Hello once more, on a connection of its own: it names another job. */
 void source_ask_next(struct source_session *session, const struct source_event *event);
 void source_leave_in_doubt(struct source_session *session, const char *why);
+/* The same with another hint than that to resolve it; "": with that. */
+void source_leave_hinted(struct source_session *session, const char *why, const char *hint);
 /* Only our decision makes a target own: it was made, and this database knows of it no more.
  * `error`: of recording it again. */
 void source_leave_owned(struct source_session *session, const struct haul_error *error);

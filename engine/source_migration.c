@@ -521,7 +521,8 @@ static void fill_result(struct source_migration *source)
     if (source->has_copy) {
         sender_links_stats(&source->copy.links, &result->link);
     }
-    result->verified = figures.verified && !source->job.record.yielded;
+    result->verified =
+        figures.verified && !source->job.record.yielded && !source->job.record.takes_back;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;
@@ -529,7 +530,7 @@ static void fill_result(struct source_migration *source)
     memcpy(result->job, record->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
     result->told_count = record->only_tells && result->status == HAUL_OK
                              ? (uint32_t)record->earlier.told_count + record->came_back
-                             : 0;
+                             : record->takes_back && result->status == HAUL_OK;
     note_warning(source, figures.warning, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;
@@ -653,6 +654,9 @@ static enum haul_status create_session(struct source_migration *source, struct h
         .version = source->job.version,
         .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
         .retry_max_ms = source->job.options.retry_max_ms,
+        .moved_records = source->job.record.moved.count,
+        .moved_bytes = source->job.record.moved.bytes,
+        .frozen_sequence = source_done_frozen_at(&source->job.record),
         .continued = source->job.record.continued,
         .decided = source->job.options.resolve && !source->job.record.only_tells,
         .only_tells = source->job.record.only_tells,

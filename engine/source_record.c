@@ -193,6 +193,9 @@ enum haul_status source_record_adopt(struct source_record *record, struct plan *
         record->journal = job_journals_take(&record->earlier.decided, 0);
         status = adopt_decided(record, plan, error);
     }
+    if (status == HAUL_OK) {
+        status = source_done_recall(record, error);
+    }
     return status;
 }
 

@@ -158,10 +158,8 @@ static void on_bound(struct source_session *session, const struct source_event *
     bool tells = session->options.only_tells;
     bool unrecorded = tells && owned && status != HAUL_NOT_FOUND && status != HAUL_MISMATCH;
     if (status != HAUL_OK && session->decided) {
-        source_leave_in_doubt(session, event->error.text);
-        if (status == HAUL_MISMATCH) {
-            haul_error_hint(&session->outcome, "%s", event->error.hint);
-        }
+        bool hints = status == HAUL_MISMATCH || status == HAUL_FENCED;
+        source_leave_hinted(session, event->error.text, hints ? event->error.hint : "");
     } else if (status == HAUL_OK && tells && event->next_job != NULL) {
         source_ask_next(session, event);
     } else if (status == HAUL_OK && tells && event->commit != NULL) {
@@ -366,7 +364,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         if (source_may_retry(session, &error, now_ns)) {
             source_go_retry(session, &error, now_ns);
         } else {
-            source_leave_in_doubt(session, text);
+            source_leave_hinted(session, text, hint);
         }
         return;
     }

@@ -119,6 +119,10 @@ struct source_session_options {
     uint32_t peer_timeout_ms;
     uint32_t retry_max_ms; /* keep trying to come back for so long; 0: never */
     bool continued;        /* the job was begun by an earlier run */
+    /* Of a decided job: what was decided on (0 and 0: not known), and the freeze's sequence. */
+    uint64_t moved_records;
+    uint64_t moved_bytes;
+    uint64_t frozen_sequence;
     bool decided;          /* resolve: the decision to commit was made by an earlier run */
     bool only_tells;       /* resolve: nothing was decided, the target learns which jobs are over */
     bool asks;             /* only_tells, and no job is over: does the target own by one? */

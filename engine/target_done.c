@@ -2,6 +2,7 @@
 /* target_done.c — what a source that makes no attempt asks, and says. */
 #include "target_done.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "given_ranges.h"
@@ -30,14 +31,11 @@ enum haul_status target_done_look(struct target_record *record, const haul_contr
     return status == HAUL_OK ? look_given_back(record, error) : status;
 }
 
-struct haul_slice target_done_given_back_by(const struct target_record *record)
+void target_done_tell(const struct target_record *record, struct target_event *event)
 {
-    return slice_of(record->given_back_by, record->has_given_back ? HAUL_JOB_BYTES : 0);
-}
-
-struct haul_slice target_done_waiting(const struct target_record *record)
-{
-    return slice_of(record->waiting, record->waiting_count * HAUL_JOB_BYTES);
+    event->given_back_by =
+        slice_of(record->given_back_by, record->has_given_back ? HAUL_JOB_BYTES : 0);
+    event->waiting = slice_of(record->waiting, record->waiting_count * HAUL_JOB_BYTES);
 }
 
 /* --- told ------------------------------------------------------------------------------------- */
@@ -45,25 +43,65 @@ struct haul_slice target_done_waiting(const struct target_record *record)
 void target_done_note(struct target_record *record, const struct message *message)
 {
     const haul_control_Commit *commit = &message->as.commit;
-    if (message->type == MESSAGE_COMMIT && !record->was_done) {
-        record->was_done = true;
-        record->given_records = commit->records;
-        record->given_bytes = commit->bytes;
+    if (message->type != MESSAGE_COMMIT || record->was_done) {
+        return;
+    }
+    record->given_records = commit->records;
+    record->given_bytes = commit->bytes;
+    record->given_sequence = commit->frozen_sequence;
+    record->was_done = commit->epoch == MESSAGE_EPOCH_NONE;
+    if (record->was_done) {
         record->given_error.status =
             given_ranges_read(&record->given, commit, &record->given_error);
     }
+}
+
+static bool is_known(const struct target_record *record)
+{
+    return record->given_records > 0 || record->given_bytes > 0;
+}
+
+static enum haul_status refuse_earlier(struct target_record *record, uint64_t count,
+                                       struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "this database was set back to before the decision: %" PRIu64
+                   " records of attempt %" PRIu64 " are prepared, and not what attempt %" PRIu64
+                   " has decided on",
+                   count, journal_state(record->journal)->prepared.epoch, record->epoch);
+    haul_error_hint(error, "the source's copy is whole: `haul owner --db DIR --reclaim "
+                           "--accept-two-owners` there takes the ranges back; then `haul cancel "
+                           "--accept-two-owners` here");
+    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", error->text);
+    return HAUL_MISMATCH;
+}
+
+enum haul_status target_done_check(struct target_record *record, struct haul_error *error)
+{
+    const struct journal_prepared *prepared = &journal_state(record->journal)->prepared;
+    const uint64_t count = target_commit_total(record->journal).count;
+    bool differs = is_known(record) && record->given_records != count;
+    if (!record->was_done && (prepared->epoch != record->epoch || differs)) {
+        return refuse_earlier(record, count, error);
+    }
+    if (!record->was_done && prepared->frozen_sequence < record->given_sequence) {
+        (void)snprintf(record->warning, sizeof(record->warning),
+                       "the receiver was set back to before the last freeze: changes of the source "
+                       "may be missing; compare, `haul verify --db DIR --to`, before `haul drop`");
+        haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
+    }
+    return HAUL_OK;
 }
 
 /* The source had the job done: this database owned already, and knows of it no more. */
 static void explain_done(struct target_record *record)
 {
     const struct digest here = target_commit_total(record->journal);
-    bool known = record->given_records > 0 || record->given_bytes > 0;
-    bool fewer =
-        known && (record->given_records != here.count || record->given_bytes != here.bytes);
+    bool fewer = is_known(record) && record->given_records != here.count;
     (void)snprintf(record->warning, sizeof(record->warning),
                    "the receiver was set back to before it owned%s: what was written to it since "
-                   "is gone; compare, `haul verify --db DIR --to`, before `haul drop`",
+                   "is gone, what it gave on has two owners; compare, `haul verify --db DIR --to`, "
+                   "before `haul drop`",
                    fewer ? ", and to before the last changes of the hand-over arrived" : "");
     haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
 }
@@ -83,9 +121,8 @@ enum haul_status target_done_take(struct target_record *record,
         haul_error_hint(error, "the register of the embedder has to tell which");
         return HAUL_MISMATCH;
     }
-    enum haul_status status =
-        target_commit_take(record->target->store, hooks, record->journal, committed, &record->plan,
-                           &record->given, error);
+    enum haul_status status = target_commit_take(record->target->store, hooks, record->journal,
+                                                 committed, &record->plan, &record->given, error);
     if (status == HAUL_OK) {
         explain_done(record);
     }

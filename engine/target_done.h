@@ -7,17 +7,21 @@
 #define HAUL_TARGET_DONE_H
 
 #include "target_record.h"
+#include "target_session.h"
 
 /* What Welcome is to tell, once the job is looked up. Errors: those of the records. */
 enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* The newest job that gave the source something, when it may be of what was taken; else nothing. */
-struct haul_slice target_done_given_back_by(const struct target_record *record);
-/* Jobs that are prepared, and wait for the source. */
-struct haul_slice target_done_waiting(const struct target_record *record);
+/* What it has found, into the event of the session; borrowed. */
+void target_done_tell(const struct target_record *record, struct target_event *event);
 
-/* Take over what a Commit without an attempt says; any other message says nothing. */
+/* Take over what Commit says; any other message says nothing. */
 void target_done_note(struct target_record *record, const struct message *message);
+/* Is what is prepared here what the source has decided on? This database may have been set back to
+ * an earlier freeze or attempt; one that is earlier, and as large, is owned with a warning. Errors:
+ * MISMATCH. */
+enum haul_status target_done_check(struct target_record *record,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
 /* The record says what is ours by it. Errors: MISMATCH (nothing, and nothing was changed), those of
  * given_ranges_read and of target_commit_take. */
 enum haul_status target_done_take(struct target_record *record,

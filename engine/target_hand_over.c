@@ -171,7 +171,7 @@ void target_hand_over_on_commit(struct target_session *session, const struct mes
     session->was_done =
         commit->epoch == MESSAGE_EPOCH_NONE && session->hello.epoch == MESSAGE_EPOCH_NONE;
     if (session->was_done) {
-        target_push(session, TARGET_ACTION_OWN)->message = *message; /* borrowed */
+        target_push(session, TARGET_ACTION_OWN)->message = *message;
         target_enter(session, TARGET_OWNING, CLOCK_NEVER);
         return;
     }
@@ -183,20 +183,13 @@ void target_hand_over_on_commit(struct target_session *session, const struct mes
     session->commit = *commit;
     session->commit.given = NULL;
     session->commit.given_count = 0;
-    (void)target_push(session, TARGET_ACTION_OWN);
+    target_push(session, TARGET_ACTION_OWN)->message = *message;
     target_enter(session, TARGET_OWNING, CLOCK_NEVER);
-}
-
-/* Nothing was changed, and nothing of the job is decided by it. */
-static bool is_refused(const struct target_session *session, enum haul_status status)
-{
-    return session->was_done && (status == HAUL_MISMATCH || status == HAUL_PROTOCOL ||
-                                 status == HAUL_NO_MEMORY || status == HAUL_BUSY);
 }
 
 void target_hand_over_on_owned(struct target_session *session, const struct target_event *event)
 {
-    if (is_refused(session, event->error.status)) {
+    if (event->refused) {
         target_refuse(session, &event->error);
         return;
     }

@@ -86,12 +86,11 @@ static void on_looked_up(struct target_job *job, const struct haul_error *error)
                                  .error = *error,
                                  .phase = job->calls.record.phase,
                                  .returned = job->calls.record.returned,
-                                 .given_back_by = target_done_given_back_by(&job->calls.record),
-                                 .waiting = target_done_waiting(&job->calls.record),
                                  .new_version = job->calls.prepared_version,
                                  .epoch = job->calls.record.epoch,
                                  .identity = job->calls.record.name,
                                  .version = job->calls.version};
+    target_done_tell(&job->calls.record, &event);
     feed(job, &event);
 }
 
@@ -479,8 +478,9 @@ static bool poll_links(struct target_job *job)
 
 static void on_owned(struct target_job *job, const struct haul_error *error)
 {
-    struct target_event event = {
-        .type = TARGET_EVENT_OWNED, .error = *error, .warning = job->calls.record.warning};
+    struct target_event event = {.type = TARGET_EVENT_OWNED, .error = *error};
+    event.refused = job->calls.record.refused;
+    event.warning = job->calls.record.warning;
     feed(job, &event);
 }
 

@@ -718,8 +718,11 @@ enum haul_status target_record_own(struct target_record *record, uint64_t new_ve
         .committed = {.new_version = new_version, .epoch = record->epoch}};
     look_at_held(record);
     /* The journal does not say that only a part is ours: the record does, before it goes on. */
-    enum haul_status status =
-        record->was_done ? target_done_take(record, &committed.committed, error) : HAUL_OK;
+    enum haul_status status = target_done_check(record, error);
+    if (status == HAUL_OK && record->was_done) {
+        status = target_done_take(record, &committed.committed, error);
+    }
+    record->refused = status != HAUL_OK && status != HAUL_IN_DOUBT;
     if (status == HAUL_OK) {
         status = journal_append(record->journal, &committed, true, error);
     }

@@ -43,7 +43,9 @@ struct target_record {
     struct plan plan;
     bool has_plan; /* of the journal, or of the source */
     bool resumed;
-    /* The source has no attempt: what it says that the job has given, and how much that was. */
+    uint64_t given_sequence; /* what was decided on, as Commit has it; 0: not known */
+    bool refused;            /* that is not here, and nothing was changed */
+    /* The source has no attempt: what it says that the job has given. */
     bool was_done;
     struct ownership given;
     struct haul_error given_error; /* or why that cannot be read */

@@ -84,6 +84,7 @@ struct target_event {
     struct haul_slice waiting; /* jobs of this source that are prepared, HAUL_JOB_BYTES each */
     uint64_t epoch;
     const uint8_t *owned_job;     /* of an error: by which this database owns, not over; or NULL */
+    bool refused;                 /* of OWNED: what was decided is not here; nothing was changed */
     const char *warning;          /* of OWNED: for the source; NULL: none */
     const char *identity;         /* as peers know the database now; NULL: as before */
     struct version_claim version; /* as recorded beside the store, or by the embedder */
@@ -99,7 +100,7 @@ enum target_action_type {
     TARGET_ACTION_START,   /* appliers up, links welcome */
     TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
     TARGET_ACTION_RECORD,  /* write the PREPARED record */
-    TARGET_ACTION_OWN,   /* message: the Commit of a source without an attempt, borrowed; or none */
+    TARGET_ACTION_OWN,   /* message: the Commit, borrowed; of no type: a planted bug's */
     TARGET_ACTION_KEEP,  /* make durable and record what has arrived */
     TARGET_ACTION_STOP,  /* stop appliers, close links */
     TARGET_ACTION_CLEAR, /* remove what was copied */

@@ -340,6 +340,99 @@ test_s8__target_lost_its_record__ends_as_handed_over() {
     equal "$(records_of source)" 0
 }
 
+# The source has a decided job in its journal, and the target is set back to before what was decided on.
+test_s2__target_set_back_to_an_earlier_attempt__not_believed() {
+    prepared
+    cp -a target backup
+    rm "$work/mark"
+    receive
+    stall_at control.up.9.0
+    "$haul" resume --db source --to "$front" --transport tcp --json >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    wait_for test -e "$work/mark"
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    put_back
+    receive
+    run 10 "$haul" resolve --db source --to "$front"
+    one_error 'was set back to before the decision.*--reclaim --accept-two-owners'
+    kill_and_reap "$receiver_pid"
+    says target 'PREPARED'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    run 0 "$haul" cancel --db target --accept-two-owners
+    receive
+    send 0
+    ended "$receiver_pid" 0
+    same source target
+}
+
+test_s2__target_set_back_to_before_it_was_prepared__named() {
+    start_copy
+    kill_and_reap "$sender"
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    cp -a target backup
+    receive
+    stall_at control.up.9.0
+    "$haul" resume --db source --to "$front" --transport tcp --json >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    wait_for test -e "$work/mark"
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+    rm -r target
+    cp -a backup target
+    run 0 "$haul" owner --db target --adopt --accept-two-owners
+    receive
+    run 10 "$haul" resolve --db source --to "$front"
+    one_error 'only a part of the job.s records: it was set back.*--reclaim --accept-two-owners'
+    kill_and_reap "$receiver_pid"
+}
+
+# decided_and_given_back [ARGUMENT...]: the source is set back to its decision; the target owned by it, and
+# has given it back since.
+decided_and_given_back() {
+    decided
+    journal=$(echo source/haul/*source*.journal)
+    cp "$journal" early
+    cp source/haul/ownership early-ownership
+    ln "$journal" held
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    "$kv" put target newer value
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite "$@"
+    ended "$receiver_pid" 0
+    find source/haul -mindepth 1 -not -name instance -delete
+    cat early >held
+    mv held "$journal"
+    mv early-ownership source/haul/ownership
+}
+
+test_c9__set_back_to_its_decision_and_all_came_back__owns_again() {
+    local journal
+    decided_and_given_back
+    receive
+    run 0 "$haul" resolve --db source --to "$front" --json
+    ended "$receiver_pid" 0
+    equal "$(jq -r .verified "$work/out")" false
+    jq -e '.warning | test("set back to before it got ranges back")' "$work/out" >/dev/null || fail 'no warning'
+    no_job source
+    run 0 "$haul" owner --db source
+    ! grep -q 'given away' "$work/out" || fail 'nobody owns'
+    run 3 "$haul" drop --db source --yes
+}
+
+test_c9__set_back_to_its_decision_and_a_part_came_back__not_taken_for_done() {
+    local journal
+    decided_and_given_back --range :0x0000000000000080
+    receive
+    run 10 "$haul" resolve --db source --to "$front" --json
+    jq -e '.error.message + .error.hint | test("nobody knows which.*--reclaim --accept-two-owners")' "$work/out" >/dev/null ||
+        { cat "$work/out"; fail 'the way out is not named'; }
+    kill_and_reap "$receiver_pid"
+}
+
 # --- the target -----------------------------------------------------------------------------------
 
 test_t1__receiver_was_killed__started_again_it_goes_on() {

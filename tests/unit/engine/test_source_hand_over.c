@@ -432,15 +432,21 @@ static void test_source_hand_over_on_welcome__committed_there__ended_well(void)
     source_session_destroy(session);
 }
 
-/* Another database, or one that has forgotten: nobody else may say who owns. */
+/* Another database, one that has forgotten, or was set back: nobody else may say who owns. */
 static void test_source_hand_over_on_welcome__not_known_there__in_doubt_and_what_to_do(void)
 {
-    static const enum job_phase phases[] = {JOB_UNKNOWN, JOB_COPYING};
-    for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
-        come_back_decided(phases[i]);
+    static const struct {
+        enum job_phase phase;
+        const char *text;
+        const char *hint;
+    } cases[] = {{JOB_UNKNOWN, "no record of the job", "haul cancel"},
+                 {JOB_COPYING, "set back to before the decision", "--reclaim"}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        come_back_decided(cases[i].phase);
         check_equal(source_session_state(session), SOURCE_ENDED);
         check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
-        check(strstr(source_session_outcome(session)->text, "no record of the job") != NULL);
+        check(strstr(source_session_outcome(session)->text, cases[i].text) != NULL);
+        check(strstr(source_session_outcome(session)->hint, cases[i].hint) != NULL);
         check(strstr(source_session_outcome(session)->hint, "--accept-two-owners") != NULL);
         source_session_destroy(session);
     }
