@@ -87,6 +87,18 @@ static void type(struct sim_world *world, struct sim_host *host, enum sim_verb v
     }
 }
 
+/* What clears what it has brought sooner or later; also one that is aborted and could not yet. */
+static bool may_clear(struct sim_host *host)
+{
+    const struct sim_records *records = sim_records_of(host);
+    bool any = false;
+    for (uint32_t i = 0; i < records->job_count; i++) {
+        const struct sim_job_record *job = &records->jobs[i];
+        any = any || (job->role == JOURNAL_TARGET && job->phase != JOURNAL_PHASE_DONE);
+    }
+    return any;
+}
+
 bool sim_loss_step(struct sim_world *world, struct sim_host *host)
 {
     bool runs = sim_command_find(host, SIM_VERB_RECLAIM) != NULL ||
@@ -98,8 +110,7 @@ bool sim_loss_step(struct sim_world *world, struct sim_host *host)
         host->takes_back = cells_to_take(world, host);
     }
     const struct sim_job_record *job = job_in_doubt(world, host);
-    bool receives = sim_records_open_count(sim_records_of(host), JOURNAL_TARGET) > 0;
-    if (host->takes_back != 0 && receives && job == NULL) {
+    if (host->takes_back != 0 && may_clear(host) && job == NULL) {
         type(world, host, SIM_VERB_CANCEL); /* what it clears must not be ours again */
     } else if (host->takes_back != 0 && job == NULL) {
         sim_truth_give(&world->truth, host, host->takes_back);
