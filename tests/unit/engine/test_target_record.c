@@ -15,6 +15,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
+#include "target_done.h"
 #include "target_record_fixture.h"
 #include "version_record.h"
 
@@ -127,6 +128,22 @@ static void test_target_record_own__owned__no_staging_files_before_the_end(void)
     prepare();
     check_status(target_record_own(&record, 1, &error), HAUL_OK);
     check_equal(access(directory, F_OK), -1);
+    leave();
+    finish();
+}
+
+static void test_target_record_own__other_records_decided_on__refused(void)
+{
+    struct message commit;
+    message_init(&commit, MESSAGE_COMMIT);
+    commit.as.commit.records = 1 << 20;
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    target_done_note(&record, &commit);
+    check_status(target_record_own(&record, 1, &error), HAUL_MISMATCH);
+    check(record.refused && journal_state(record.journal)->phase == JOURNAL_PHASE_PREPARED);
     leave();
     finish();
 }
@@ -769,6 +786,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
     CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
     CHECK_TEST(test_target_record_check__its_own_journal_aborted__begins_anew),
+    CHECK_TEST(test_target_record_own__other_records_decided_on__refused),
     CHECK_TEST(test_target_record_check__records_overwritten__durably),
     CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
     CHECK_TEST(test_target_record_check__not_reserved__no_journal),

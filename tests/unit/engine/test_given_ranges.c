@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_given_ranges.c — what another database has to own by a record, and what that one takes. */
+#include "given_ranges.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "rocks_fixture.h"
+#include "version_record.h"
+
+static const uint8_t job[HAUL_JOB_BYTES] = {1};
+static const uint8_t other_job[HAUL_JOB_BYTES] = {2};
+static const struct haul_hooks no_hooks;
+static struct rocks_fixture fixture;
+static struct haul_error error;
+
+static struct haul_slice slice(const char *text)
+{
+    return slice_of((const uint8_t *)text, strlen(text));
+}
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = slice(from), .end = slice(to)};
+    const struct haul_source_options options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    check_or_stop(plan_make(plan, fixture.store, &options, 0, &error) == HAUL_OK);
+}
+
+static enum haul_status move(enum version_outcome outcome, const uint8_t *id, const char *from,
+                             const char *to, const struct ownership *given)
+{
+    struct plan plan;
+    make_plan(&plan, from, to);
+    const struct version_move moved = {.outcome = outcome,
+                                       .job = id,
+                                       .peer = "peer/1",
+                                       .plan = &plan,
+                                       .new_version = 5,
+                                       .epoch = 1,
+                                       .given = given,
+                                       .records = 10,
+                                       .bytes = 100};
+    enum haul_status status = version_record_move(fixture.store, &no_hooks, &moved, &error);
+    plan_fini(&plan);
+    return status;
+}
+
+/* Are all of these keys in what Commit names? */
+static bool covers(const struct message *message, const char *from, const char *to)
+{
+    struct plan plan;
+    struct ownership given;
+    make_plan(&plan, from, to);
+    check_or_stop(given_ranges_read(&given, &message->as.commit, &error) == HAUL_OK);
+    bool all = given_ranges_cover(&given, &plan);
+    ownership_fini(&given);
+    plan_fini(&plan);
+    return all;
+}
+
+static void test_given_ranges_commit__a_part_came_back__names_the_rest(void)
+{
+    struct message message;
+    uint8_t newest[HAUL_JOB_BYTES];
+    bool found = true;
+    rocks_fixture_open(&fixture);
+    check_status(given_ranges_newest(fixture.store, NULL, newest, &found, &error), HAUL_OK);
+    check(!found);
+    check_status(move(VERSION_RELEASED, job, "b", "y", NULL), HAUL_OK);
+    check_status(move(VERSION_IMPORTED, other_job, "k", "m", NULL), HAUL_OK);
+    check_status(given_ranges_newest(fixture.store, "peer/1", newest, &found, &error), HAUL_OK);
+    check(found && memcmp(newest, job, HAUL_JOB_BYTES) == 0);
+    check_status(given_ranges_newest(fixture.store, "peer/2", newest, &found, &error), HAUL_OK);
+    check(!found);
+    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_OK);
+    check_equal(message.as.commit.epoch, MESSAGE_EPOCH_NONE);
+    check_equal(message.as.commit.records, 10);
+    check(covers(&message, "b", "k"));
+    check(covers(&message, "m", "y"));
+    check(!covers(&message, "k", "m"));
+    check(!covers(&message, "a", "c"));
+    message_release(&message);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_given_ranges_commit__nothing_is_left__mismatch(void)
+{
+    struct message message;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "y", NULL), HAUL_OK);
+    check_status(given_ranges_commit(fixture.store, job, "peer/2", &message, &error),
+                 HAUL_MISMATCH);
+    check_status(given_ranges_commit(fixture.store, other_job, "peer/1", &message, &error),
+                 HAUL_MISMATCH);
+    check_status(move(VERSION_IMPORTED, other_job, "a", "z", NULL), HAUL_OK);
+    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
+                 HAUL_MISMATCH);
+    check(strstr(error.hint, "haul verify --to") != NULL);
+    rocks_fixture_close(&fixture);
+}
+
+static void test_given_ranges_read__a_range_that_is_none__protocol(void)
+{
+    struct ownership given;
+    haul_control_Range range = {.start = message_bytes(slice("b")),
+                                .end = message_bytes(slice("a"))};
+    haul_control_Given from = {.family = "default", .ranges_count = 1, .ranges = &range};
+    const haul_control_Commit commit = {.given_count = 1, .given = &from};
+    check_status(given_ranges_read(&given, &commit, &error), HAUL_PROTOCOL);
+    free(range.start);
+    free(range.end);
+}
+
+/* The target's side: what the source has back is the source's. */
+static void test_version_record_move__a_part_is_given__the_rest_is_the_peers(void)
+{
+    struct message message;
+    struct ownership given;
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "k", NULL), HAUL_OK);
+    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_OK);
+    check_or_stop(given_ranges_read(&given, &message.as.commit, &error) == HAUL_OK);
+    check_status(move(VERSION_IMPORTED, other_job, "m", "z", &given), HAUL_MISMATCH);
+    check_status(move(VERSION_IMPORTED, other_job, "c", "z", &given), HAUL_OK);
+    make_plan(&plan, "c", "k");
+    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    plan_fini(&plan);
+    make_plan(&plan, "k", "l");
+    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    plan_fini(&plan);
+    ownership_fini(&given);
+    message_release(&message);
+    rocks_fixture_close(&fixture);
+}
+
+/* It got ranges at a version that its counter has not come to: it was set back. */
+static void test_version_record_check_peer__older_than_what_it_got__mismatch(void)
+{
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "k", NULL), HAUL_OK);
+    make_plan(&plan, "c", "d");
+    plan.old_version = 4;
+    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                 HAUL_MISMATCH);
+    check(strstr(error.text, "got ranges from this one at version 5") != NULL);
+    plan.old_version = 5;
+    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                 HAUL_OK);
+    plan_fini(&plan);
+    rocks_fixture_close(&fixture);
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_given_ranges_commit__a_part_came_back__names_the_rest),
+    CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
+    CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
+    CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),
+    CHECK_TEST(test_version_record_check_peer__older_than_what_it_got__mismatch),
+};
+
+CHECK_MAIN("given_ranges", tests)
