@@ -508,6 +508,11 @@ static enum haul_status check(const struct verify_options *options, struct haul_
 {
     bool selects = options->families.count > 0 || options->ranges.count > 0;
     bool compares = options->with != NULL || options->manifest != NULL;
+    if (options->output.json && is_on_stdout(options)) {
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "--json goes without --write-manifest -");
+        haul_error_hint(error, "write the manifest to a file: both go to stdout");
+        return HAUL_INVALID;
+    }
     if (options->target.to != NULL &&
         (compares || options->write_manifest != NULL || options->load.ledger != NULL)) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
@@ -556,7 +561,6 @@ static int run_verify(const struct command *command, int argc, char **argv)
     struct output output;
     int exit_code = 0;
     if (command_parse(command, argc, argv, &options, &exit_code)) {
-        options.output.json = options.output.json && !is_on_stdout(&options);
         output_init(&output, command->name, &options.output);
         exit_code = verify(&options, &output);
         output_fini(&output);

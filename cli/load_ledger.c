@@ -99,6 +99,29 @@ static enum haul_status read_records(int fd, const char *path, off_t *end,
     }
 }
 
+/* A crash tears what is written last. What has whole records behind the tear, or none before it, is
+ * damaged, or was never a ledger. */
+static enum haul_status check_end(int fd, const char *path, off_t end, struct haul_error *error)
+{
+    uint8_t record[RECORD_BYTES];
+    off_t at = end;
+    bool behind = false;
+    while (!behind && pread(fd, record, sizeof(record), at) == (ssize_t)sizeof(record)) {
+        struct load_entry ignored;
+        behind = decode(record, &ignored);
+        at += RECORD_BYTES;
+    }
+    if (behind) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                              "the ledger %s is damaged at byte %lld: whole records lie behind it",
+                              path, (long long)end);
+    }
+    if (end == 0 && at > 0) {
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no ledger of --load", path);
+    }
+    return HAUL_OK;
+}
+
 static enum haul_status take_version(void *context, const struct load_entry *entry)
 {
     uint64_t *version = context;
@@ -116,6 +139,9 @@ enum haul_status load_ledger_open(struct load_ledger *ledger, const char *path,
     }
     enum haul_status status =
         read_records(ledger->fd, path, &end, take_version, &ledger->version, error);
+    if (status == HAUL_OK) {
+        status = check_end(ledger->fd, path, end, error);
+    }
     if (status == HAUL_OK &&
         (ftruncate(ledger->fd, end) != 0 || lseek(ledger->fd, end, SEEK_SET) != end)) {
         status = io_error("ftruncate", path, error);
@@ -162,6 +188,14 @@ enum haul_status load_ledger_read(const char *path,
                               "the ledger %s", path);
     }
     enum haul_status status = read_records(fd, path, &end, take, context, error);
+    if (status == HAUL_OK) {
+        status = check_end(fd, path, end, error);
+    }
+    if (status == HAUL_OK && end == 0) {
+        status =
+            haul_error_set(error, HAUL_CORRUPT, NULL, 0,
+                           "the ledger %s has no whole record: there is nothing to check", path);
+    }
     (void)close(fd);
     return status;
 }

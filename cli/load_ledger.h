@@ -28,7 +28,8 @@ struct load_entry {
     bool acknowledged;
 };
 
-/* Open or make; goes on behind the last sound record. Errors: IO, NO_SPACE. */
+/* Open or make; goes on behind the last sound record. Errors: IO, NO_SPACE, CORRUPT (a file that is
+ * no ledger, or one that is damaged before its end: it is left as it is). */
 enum haul_status load_ledger_open(struct load_ledger *ledger, const char *path,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status load_ledger_add(struct load_ledger *ledger, const struct load_entry *entry,
@@ -38,7 +39,8 @@ enum haul_status load_ledger_sync(struct load_ledger *ledger,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void load_ledger_close(struct load_ledger *ledger);
 
-/* Call `take` for every sound record. Errors: NOT_FOUND, IO, and what `take` answers. */
+/* Call `take` for every sound record. Errors: NOT_FOUND, IO, CORRUPT (as above, or no record at
+ * all), and what `take` answers. */
 enum haul_status load_ledger_read(const char *path,
                                   enum haul_status (*take)(void *context,
                                                            const struct load_entry *entry),

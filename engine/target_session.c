@@ -212,6 +212,10 @@ static void on_plan(struct target_session *session, const struct message *messag
 {
     const struct version_claim theirs = claim_of(&session->hello);
     struct haul_error error = {0};
+    /* Of a job that goes on it was not asked before: its source could have been decided. */
+    if (!check_config_versions(session, &session->hello)) {
+        return;
+    }
     if (version_claim_check(&theirs, &session->options.version, message->as.plan.new_version,
                             &error) != HAUL_OK) {
         target_refuse(session, &error);

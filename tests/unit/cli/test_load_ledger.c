@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "check.h"
@@ -122,16 +123,51 @@ static void test_load_ledger_open__torn_tail__cut_off(void)
     (void)unlink(path);
 }
 
-/* Every byte that a record's check covers, and the check itself. */
-static void test_load_ledger_read__damaged_record__what_stands_before_it(void)
+/* Every byte that a record's check covers,
+ * and the check itself: in the last record it is a tear. */
+static void test_load_ledger_read__damaged_record__a_tear_only_at_the_end(void)
 {
     for (off_t at = 0; at < 20; at++) {
         make_three();
-        change_byte(RECORD_BYTES + at, 0x10);
+        change_byte(2 * RECORD_BYTES + at, 0x10);
         check_status(read_all(), HAUL_OK);
-        check_equal(entry_count, 1);
+        check_equal(entry_count, 2);
+        change_byte(at, 0x10);
+        check_error(read_all(), HAUL_CORRUPT, error);
+        check_equal(entry_count, 0);
+        check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
+        check(strstr(error.text, "whole records lie behind it") != NULL);
+        struct stat file;
+        check(stat(path, &file) == 0 && file.st_size == 3 * RECORD_BYTES);
         (void)unlink(path);
     }
+}
+
+static void write_bytes(const char *bytes, size_t size)
+{
+    make_path();
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    check_or_stop(fd >= 0 && write(fd, bytes, size) == (ssize_t)size);
+    (void)close(fd);
+}
+
+/* Nor is it cut as one. */
+static void test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_it_is(void)
+{
+    static const char text[] = "a letter to somebody else, which is longer than a record is";
+    struct stat file;
+    write_bytes(text, sizeof(text));
+    check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
+    check(strstr(error.text, "is no ledger of --load") != NULL);
+    check(stat(path, &file) == 0 && file.st_size == (off_t)sizeof(text));
+    check_error(read_all(), HAUL_CORRUPT, error);
+    write_bytes(text, 10); /* a record that was torn as it was written: nothing to go by */
+    check_error(read_all(), HAUL_CORRUPT, error);
+    check(strstr(error.text, "there is nothing to check") != NULL);
+    check_status(load_ledger_open(&ledger, path, &error), HAUL_OK);
+    load_ledger_close(&ledger);
+    check_error(read_all(), HAUL_CORRUPT, error); /* empty by now */
+    (void)unlink(path);
 }
 
 /* More than is read at once; the call that takes them may end it. */
@@ -178,7 +214,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load_ledger_read__what_was_added__in_order),
     CHECK_TEST(test_load_ledger_open__ledger_of_before__goes_on_behind_it),
     CHECK_TEST(test_load_ledger_open__torn_tail__cut_off),
-    CHECK_TEST(test_load_ledger_read__damaged_record__what_stands_before_it),
+    CHECK_TEST(test_load_ledger_read__damaged_record__a_tear_only_at_the_end),
+    CHECK_TEST(test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_it_is),
     CHECK_TEST(test_load_ledger_read__many_records__until_the_taker_has_enough),
     CHECK_TEST(test_load_ledger_read__no_file__not_found),
     CHECK_TEST(test_load_ledger_add__disk_full__no_space),

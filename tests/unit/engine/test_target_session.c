@@ -273,6 +273,25 @@ static void test_target_session_event__resumed_unknown_older_version__refused(vo
     finish();
 }
 
+/* A source that is not decided sends its plan, and has to agree by then. */
+static void test_target_session_event__resumed_with_another_version__plan_refused(void)
+{
+    static const enum job_phase phases[] = {JOB_COPYING, JOB_PREPARED};
+    for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION - 1, true);
+        message.as.hello.resume = true;
+        feed_message(&message);
+        (void)take(TARGET_ACTION_LOOK_UP);
+        feed_looked_up(phases[i]);
+        (void)take_message(MESSAGE_WELCOME);
+        feed_plan();
+        check_refused(HAUL_VERSION);
+        check(strstr(outcome()->hint, "source's view is stale") != NULL);
+        finish();
+    }
+}
+
 static void test_target_session_event__stale_epoch_in_records__refused_fenced(void)
 {
     start();
@@ -609,6 +628,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__config_version_of_source_older__refused),
     CHECK_TEST(test_target_session_event__one_config_version_unknown__goes_on),
     CHECK_TEST(test_target_session_event__resumed_with_older_config_version__goes_on),
+    CHECK_TEST(test_target_session_event__resumed_with_another_version__plan_refused),
     CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused),
     CHECK_TEST(test_target_session_event__stale_epoch_in_records__refused_fenced),
     CHECK_TEST(test_target_session_event__resumed_prepared_commit__owned),
