@@ -311,8 +311,13 @@ void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_
         source_enter(session, SOURCE_FREEZING, last_ns);
         return;
     }
-    source_abort_with(session, HAUL_TIMEOUT, "the freeze hook has not returned by its deadline",
-                      "it has to fail with TIMEOUT when it cannot freeze in time", now_ns);
+    /* A disk that hangs may be well again: what has arrived is worth the wait. */
+    struct haul_error error = {0};
+    haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
+                   "writes were not frozen, and recorded so, by the deadline");
+    haul_error_hint(&error, "does the source's disk hang? a freeze hook has to fail with TIMEOUT when "
+                            "it cannot freeze in time");
+    source_end_kept(session, &error, now_ns);
 }
 
 /* Before any event: an answer that comes late finds the freeze given up. */

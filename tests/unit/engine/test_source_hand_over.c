@@ -162,27 +162,6 @@ static void test_source_hand_over_on_frozen__hook_failed__unfreezes(void)
     source_session_destroy(session);
 }
 
-static void test_source_hand_over_on_hook_late__hook_never_returns__ends_with_timeout(void)
-{
-    bool resume = false;
-    uint64_t last_ns = start_ns + limit_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS;
-    walk_to(SOURCE_FREEZING);
-    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
-    check_equal(source_session_deadline_ns(session), last_ns);
-    feed_type(SOURCE_EVENT_TICK, HAUL_OK, last_ns);
-    check(does(SOURCE_ACTION_UNFREEZE));
-    check(does(SOURCE_ACTION_STOP));
-    check(sends(MESSAGE_ABORT, &resume));
-    check_status(source_session_outcome(session)->status, HAUL_TIMEOUT);
-    source_session_destroy(session);
-}
-
-static void fail_one_freeze(uint64_t now_ns)
-{
-    feed_type(SOURCE_EVENT_FROZEN, HAUL_TIMEOUT, now_ns);
-    check(does(SOURCE_ACTION_UNFREEZE));
-}
-
 /* With the cause, and what has arrived stays. */
 static void check_ended_kept(enum haul_status status)
 {
@@ -192,6 +171,24 @@ static void check_ended_kept(enum haul_status status)
     check(does(SOURCE_ACTION_END));
     check_equal(source_session_state(session), SOURCE_ENDED);
     check_status(source_session_outcome(session)->status, status);
+}
+
+static void test_source_hand_over_on_hook_late__hook_never_returns__kept_with_timeout(void)
+{
+    uint64_t last_ns = start_ns + limit_ns + (uint64_t)PEER_TIMEOUT_MS * NS_PER_MS;
+    walk_to(SOURCE_FREEZING);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, start_ns + limit_ns);
+    check_equal(source_session_deadline_ns(session), last_ns);
+    feed_type(SOURCE_EVENT_TICK, HAUL_OK, last_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
+    check_ended_kept(HAUL_TIMEOUT);
+    source_session_destroy(session);
+}
+
+static void fail_one_freeze(uint64_t now_ns)
+{
+    feed_type(SOURCE_EVENT_FROZEN, HAUL_TIMEOUT, now_ns);
+    check(does(SOURCE_ACTION_UNFREEZE));
 }
 
 static void test_source_hand_over_on_frozen__ten_freezes_failed__kept_with_the_cause(void)
@@ -539,7 +536,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_hand_over_on_frozen__too_late__unfreezes_at_once),
     CHECK_TEST(test_source_hand_over_on_frozen__nearly_late__the_deadline_stays),
     CHECK_TEST(test_source_hand_over_on_frozen__hook_failed__unfreezes),
-    CHECK_TEST(test_source_hand_over_on_hook_late__hook_never_returns__ends_with_timeout),
+    CHECK_TEST(test_source_hand_over_on_hook_late__hook_never_returns__kept_with_timeout),
     CHECK_TEST(test_source_hand_over_on_frozen__ten_freezes_failed__kept_with_the_cause),
     CHECK_TEST(test_source_hand_over_on_frozen__journal_or_hook_cannot__kept_at_once),
     CHECK_TEST(test_source_hand_over_on_decided__not_now__unfreezes_and_another_freeze),
