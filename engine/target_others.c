@@ -95,7 +95,17 @@ static bool names_family(const struct plan *plan, const char *name)
     return named;
 }
 
-/* Does the job of a journal put records into the family? One that cannot be read may. */
+static bool names_made(const struct journal_state *state, const char *name)
+{
+    bool made = false;
+    for (size_t i = 0; i < state->made_count; i++) {
+        made = made || strcmp(state->made[i], name) == 0;
+    }
+    return made;
+}
+
+/* Does the job of a journal put records into the family? One that cannot be read may, and one that
+ * is being let in has named its families before its plan. */
 static bool may_need(const struct journal *journal, const char *name)
 {
     struct haul_error ignored;
@@ -103,7 +113,9 @@ static bool may_need(const struct journal *journal, const char *name)
     bool over = journal_state(journal)->phase == JOURNAL_PHASE_ABORTED;
     enum haul_status status =
         over ? HAUL_NOT_FOUND : job_journal_read_plan(journal, &plan, &ignored);
-    bool needs = status == HAUL_OK ? names_family(&plan, name) : status != HAUL_NOT_FOUND;
+    bool names = !over && names_made(journal_state(journal), name);
+    bool needs = names || (status == HAUL_OK ? names_family(&plan, name)
+                                             : status != HAUL_NOT_FOUND);
     if (status == HAUL_OK) {
         plan_fini(&plan);
     }
@@ -133,15 +145,6 @@ static enum haul_status look_needed(struct haul_store *store, const struct journ
     }
     free(entries);
     return status;
-}
-
-static bool names_made(const struct journal_state *state, const char *name)
-{
-    bool made = false;
-    for (size_t i = 0; i < state->made_count; i++) {
-        made = made || strcmp(state->made[i], name) == 0;
-    }
-    return made;
 }
 
 enum haul_status target_others_lock(struct haul_store *store, int *lock_fd,

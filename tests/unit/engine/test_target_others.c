@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "job_journal.h"
 #include "rocks_fixture.h"
 #include "target_record_fixture.h"
 
@@ -162,6 +163,27 @@ static void test_target_record_clear__another_job_needs_its_families__they_stay(
     finish();
 }
 
+/* Job 2 has looked up the families of job 1, and its plan is not recorded yet. */
+static void test_target_record_clear__another_job_is_being_let_in__its_family_stays(void)
+{
+    const struct journal_record named = {.type = JOURNAL_FAMILY, .family = text_slice("one")};
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    struct journal *journal = NULL;
+    bool existed = false;
+    uint8_t job[HAUL_JOB_BYTES];
+    start();
+    make_two_families();
+    memset(job, 2, sizeof(job));
+    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed,
+                                   &error) == HAUL_OK);
+    check_status(journal_append(journal, &named, true, &error), HAUL_OK);
+    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    leave();
+    check_equal(family_count(), 2);
+    journal_close(journal);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
     CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
@@ -170,6 +192,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
     CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
+    CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),
 };
 
 CHECK_MAIN("target_others", tests)
