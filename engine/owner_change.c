@@ -217,7 +217,9 @@ static enum haul_status check_reclaim(const struct ownership *ownership,
                                 "database %s owns these ranges: if it is still there, the same "
                                 "keys have two owners from then on, and their writes part ways",
                                 peer[0] == '\0' ? "(not recorded)" : peer);
-        haul_error_hint(error, "when it is lost for good: --accept-two-owners");
+        haul_error_hint(error,
+                        "when it is lost for good: --accept-two-owners; what `haul drop` has "
+                        "deleted here does not come back");
     }
     owner_pieces_fini(&pieces);
     return status;
@@ -488,8 +490,7 @@ static enum haul_status tell_by_journal(const struct rebuilding *rebuilding,
     }
     const struct journal_state *state = journal_state(journal);
     bool commit = state->outcome == JOURNAL_COMMIT;
-    bool in_doubt =
-        state->role == JOURNAL_SOURCE && journal_state_claim(state) == JOURNAL_IN_DOUBT;
+    bool in_doubt = state->role == JOURNAL_SOURCE && journal_state_claim(state) == JOURNAL_IN_DOUBT;
     if (decided ? commit : in_doubt) {
         status = job_journal_read_plan(journal, &plan, error);
         if (status == HAUL_OK) {

@@ -57,7 +57,10 @@ static enum haul_status adopt_decided(struct source_record *record, struct plan 
     record->yielded = state->restored;
     if (status == HAUL_OK && state->outcome == JOURNAL_COMMIT) {
         plan->new_version = state->decision.new_version;
-        return HAUL_OK;
+        /* The journal goes when the target has confirmed: not while the record is damaged, which is
+         * made anew from it. */
+        return version_record_released(record->source->store, record->job, &moved, &new_version,
+                                       error);
     }
     if (status == HAUL_OK) {
         /* The record says that the job is decided: first of all it has to stay so. */

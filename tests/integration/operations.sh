@@ -788,6 +788,8 @@ test_d1__damaged_journal__moved_aside() {
     local id
     run 0 "$haul" status --db source --json
     id=$(json '.jobs[0].job')
+    run 6 "$haul" resume --db source --to 127.0.0.1:1
+    one_error "source-$id.journal is damaged.*haul cancel --job ID --accept-two-owners"
     run 3 "$haul" cancel --db source --job "$id"
     run 0 "$haul" cancel --db source --job "$id" --accept-two-owners
     no_job source
@@ -822,6 +824,21 @@ test_d2__damaged_record__rebuilt() {
     run 3 "$haul" owner --db source --rebuild
     run 0 "$haul" owner --db source --rebuild --accept-two-owners
     run 0 "$haul" owner --db source
+}
+
+# The journal of a decided job is what the record is made anew of: it stays until then.
+test_d2__damaged_record_of_a_decided_job__resolved_when_it_is_rebuilt() {
+    decided
+    printf 'rotten' | dd of=source/haul/ownership bs=1 seek=20 conv=notrunc status=none
+    receive
+    run 6 "$haul" resolve --db source --to "$front"
+    one_error 'the ownership record source/haul/ownership is damaged.*--rebuild'
+    run 0 "$haul" owner --db source --rebuild --accept-two-owners
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    no_job source
+    run 0 "$haul" owner --db source
+    grep -q 'given away' "$work/out" || fail 'the ranges are not given away'
 }
 
 # Who opens a FIFO waits, and a link that leads nowhere looks like no record.
