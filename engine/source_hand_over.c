@@ -315,8 +315,8 @@ void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "writes were not frozen, and recorded so, by the deadline");
-    haul_error_hint(&error, "does the source's disk hang? a freeze hook has to fail with TIMEOUT when "
-                            "it cannot freeze in time");
+    haul_error_hint(&error, "does the source's disk hang? a freeze hook has to fail with TIMEOUT "
+                            "when it cannot freeze in time");
     source_end_kept(session, &error, now_ns);
 }
 
