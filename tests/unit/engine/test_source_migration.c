@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_migration.c — the loop of a giving end, its target a socket in this process, which
+ * answers whenever the loop waits. No data links: the job comes as far as its accepted plan. */
+#include <string.h>
+
+#include "control_peer.h"
+#include "haul/job.h"
+#include "haul/migration.h"
+#include "journal.h"
+#include "migration_thread.h"
+#include "poll_group.h"
+#include "rocks_fixture.h"
+#include "sender_links.h"
+#include "source_session.h"
+
+enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500, WAITS_MAX = 4000, LATER_MS = 1 };
+
+/* What the target does on a message. */
+enum answer { ANSWER_AS_IT_SHOULD, ANSWER_NOTHING, ANSWER_REFUSED, ANSWER_GARBAGE, ANSWER_HANG_UP };
+
+static struct rocks_fixture fixture;
+static struct haul_migration *migration;
+static struct haul_error error;
+static struct control_peer peer;
+static struct control_channel *theirs; /* the source's end */
+static bool connected_is_told;
+static unsigned connects;
+static unsigned failing_connects;
+static enum answer on_hello;
+static enum answer on_plan;
+static unsigned heard[MESSAGE_VERIFY_PIECES + 1]; /* by type */
+static haul_control_Hello hello;
+static haul_control_Plan plan;        /* only its numbers */
+static enum message_type stop_behind; /* the operator stops when this was heard; 0: not */
+static enum message_type cancel_behind;
+static unsigned waits;
+static unsigned events[SOURCE_EVENT_TICK + 1];
+static unsigned opened_links;
+static unsigned warnings;
+
+/* --- the target ------------------------------------------------------------------------------- */
+
+static void say_welcome(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_WELCOME);
+    said.as.welcome.wire_version = MESSAGE_WIRE_VERSION;
+    said.as.welcome.journal_version = JOURNAL_FORMAT_VERSION;
+    said.as.welcome.slot_count = 8;
+    said.as.welcome.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_DEFAULT;
+    said.as.welcome.peer_timeout_ms = PEER_TIMEOUT_MS;
+    said.as.welcome.session.size = LINK_SESSION_BYTES;
+    said.as.welcome.token.size = LINK_TOKEN_BYTES;
+    memset(said.as.welcome.token.bytes, 7, LINK_TOKEN_BYTES);
+    said.as.welcome.target_identity.size = 8;
+    memcpy(said.as.welcome.target_identity.bytes, "target/1", 8);
+    control_peer_say(&peer, &said);
+}
+
+static void say_accepted(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_PLAN_ACCEPTED);
+    said.as.plan_accepted.lane = HAUL_LANE_WRITE_BATCH;
+    said.as.plan_accepted.family_ids_count = 1;
+    said.as.plan_accepted.family_ids = calloc(1, sizeof(uint32_t));
+    check_or_stop(said.as.plan_accepted.family_ids != NULL);
+    control_peer_say(&peer, &said);
+}
+
+static void answer(enum answer how, void (*properly)(void))
+{
+    struct message said;
+    switch (how) {
+    case ANSWER_AS_IT_SHOULD:
+        properly();
+        return;
+    case ANSWER_NOTHING:
+        return;
+    case ANSWER_REFUSED:
+        message_init(&said, MESSAGE_REFUSED);
+        said.as.refused.status = HAUL_MISMATCH;
+        memcpy(said.as.refused.text, "not here", sizeof("not here"));
+        control_peer_say(&peer, &said);
+        return;
+    case ANSWER_GARBAGE:
+        check_status(control_channel_send(peer.channel, 9999, "x", 1), HAUL_OK);
+        return;
+    case ANSWER_HANG_UP:
+        control_peer_close(&peer);
+        return;
+    }
+}
+
+static void say_aborted(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_ABORTED);
+    control_peer_say(&peer, &said);
+}
+
+static void take(const struct message *message)
+{
+    heard[message->type]++;
+    if (message->type == MESSAGE_HELLO) {
+        hello = message->as.hello;
+        answer(on_hello, say_welcome);
+    } else if (message->type == MESSAGE_PLAN) {
+        plan = message->as.plan;
+        answer(on_plan, say_accepted);
+    } else if (message->type == MESSAGE_ABORT) {
+        say_aborted();
+    }
+    if (message->type == stop_behind) {
+        haul_migration_stop(migration);
+    } else if (message->type == cancel_behind) {
+        haul_migration_cancel(migration);
+    }
+}
+
+/* --- what is not the loop's ------------------------------------------------------------------- */
+
+enum haul_status __wrap_migration_start(struct haul_migration *started, struct haul_error *failed);
+enum haul_status __wrap_migration_start(struct haul_migration *started, struct haul_error *failed)
+{
+    (void)started;
+    (void)failed;
+    return HAUL_OK; /* the test runs it */
+}
+
+enum haul_status __wrap_control_channel_connect(const struct link_address *address,
+                                                const struct link_ticket *ticket,
+                                                const struct link_config *config,
+                                                struct control_channel **channel,
+                                                struct haul_error *failed);
+enum haul_status __wrap_control_channel_connect(const struct link_address *address,
+                                                const struct link_ticket *ticket,
+                                                const struct link_config *config,
+                                                struct control_channel **channel,
+                                                struct haul_error *failed)
+{
+    (void)address;
+    check_equal(ticket->version_min, 0);
+    connects++;
+    if (failing_connects > 0) {
+        failing_connects--;
+        return haul_error_set(failed, HAUL_UNREACHABLE, NULL, 0, "no way there");
+    }
+    control_peer_close(&peer);
+    enum haul_status status =
+        control_channel_adopt(control_peer_open(&peer), config, &theirs, failed);
+    *channel = theirs;
+    connected_is_told = false;
+    return status;
+}
+
+bool __real_control_channel_poll(struct control_channel *channel, struct control_event *event);
+bool __wrap_control_channel_poll(struct control_channel *channel, struct control_event *event);
+bool __wrap_control_channel_poll(struct control_channel *channel, struct control_event *event)
+{
+    if (channel != theirs || connected_is_told) {
+        return __real_control_channel_poll(channel, event);
+    }
+    connected_is_told = true;
+    *event = (struct control_event){.type = CONTROL_CONNECTED};
+    return true;
+}
+
+void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                              bool rdma_offered, const char *rdma_refusal);
+void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
+                              bool rdma_offered, const char *rdma_refusal)
+{
+    (void)links;
+    (void)rdma_refusal;
+    check(!rdma_offered);
+    check_equal(ticket->token[0], 7);
+    check_equal(ticket->token[LINK_TOKEN_BYTES - 1], 7);
+    opened_links++;
+    haul_migration_stop(migration); /* no further without them */
+}
+
+void __real_source_session_event(struct source_session *session, const struct source_event *event,
+                                 uint64_t now_ns);
+void __wrap_source_session_event(struct source_session *session, const struct source_event *event,
+                                 uint64_t now_ns);
+void __wrap_source_session_event(struct source_session *session, const struct source_event *event,
+                                 uint64_t now_ns)
+{
+    events[event->type]++;
+    __real_source_session_event(session, event, now_ns);
+}
+
+bool __real_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
+bool __wrap_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
+bool __wrap_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns)
+{
+    struct message message;
+    check_or_stop(waits++ < WAITS_MAX);
+    while (peer.channel != NULL && control_peer_hear(&peer, &message)) {
+        take(&message);
+        message_release(&message);
+    }
+    uint64_t soon = clock_deadline_ns(&clock_monotonic, LATER_MS);
+    return __real_poll_group_wait(group, progress, soon < deadline_ns ? soon : deadline_ns);
+}
+
+static void write_log(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    (void)line;
+    warnings += level == HAUL_LOG_WARNING;
+}
+
+static const struct haul_log log_of_test = {.write = write_log, .level_max = HAUL_LOG_WARNING};
+
+/* --- fixture ---------------------------------------------------------------------------------- */
+
+static void begin(void)
+{
+    rocks_fixture_open(&fixture);
+    memset(heard, 0, sizeof(heard));
+    memset(events, 0, sizeof(events));
+    memset(&error, 0, sizeof(error));
+    peer = (struct control_peer){.channel = NULL};
+    connects = failing_connects = waits = opened_links = warnings = 0;
+    on_hello = on_plan = ANSWER_AS_IT_SHOULD;
+    stop_behind = cancel_behind = 0;
+    migration = NULL;
+}
+
+static enum haul_status start(void)
+{
+    static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
+                                            .end = {(const uint8_t *)"l", 1}};
+    struct haul_source_options options = {.store = fixture.store,
+                                          .to = "127.0.0.1:7",
+                                          .ranges = &range,
+                                          .range_count = 1,
+                                          .lane = HAUL_LANE_WRITE_BATCH,
+                                          .retry_max_ms = RETRY_MS,
+                                          .link = {.peer_timeout_ms = PEER_TIMEOUT_MS},
+                                          .log = &log_of_test};
+    return haul_source_start(&options, &migration, &error);
+}
+
+static const struct haul_result *run(void)
+{
+    check_or_stop(start() == HAUL_OK);
+    migration->run(migration);
+    return &migration->result;
+}
+
+static size_t job_count(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 99;
+    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+static void finish(void)
+{
+    haul_migration_destroy(migration);
+    control_peer_close(&peer);
+    rocks_fixture_close(&fixture);
+}
+
+/* --- starting --------------------------------------------------------------------------------- */
+
+static void test_haul_source_start__no_way_to_the_target__unreachable_and_nothing_left(void)
+{
+    begin();
+    failing_connects = 1;
+    check_error(start(), HAUL_UNREACHABLE, error);
+    check(migration == NULL);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_run_source__connected__says_hello_of_this_database(void)
+{
+    begin();
+    on_hello = ANSWER_REFUSED;
+    const struct haul_result *result = run();
+    check_equal(heard[MESSAGE_HELLO], 1);
+    check_equal(hello.wire_version, MESSAGE_WIRE_VERSION);
+    check_equal(hello.journal_version, JOURNAL_FORMAT_VERSION);
+    check_equal(hello.epoch, 1);
+    check_equal(hello.peer_timeout_ms, PEER_TIMEOUT_MS);
+    check_equal(hello.retry_ms, RETRY_MS);
+    check(memcmp(hello.job.bytes, result->job, HAUL_JOB_BYTES) == 0);
+    check(hello.source_identity.size > 0);
+    finish();
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+static void test_run_source__target_refuses__as_it_says_and_nothing_left(void)
+{
+    for (int greeted = 0; greeted < 2; greeted++) {
+        begin();
+        *(greeted ? &on_plan : &on_hello) = ANSWER_REFUSED;
+        const struct haul_result *result = run();
+        check_status(result->status, HAUL_MISMATCH);
+        check(strstr(result->error.text, "not here") != NULL);
+        check_equal(heard[MESSAGE_PLAN], greeted);
+        check_equal(opened_links, 0);
+        check_equal(job_count(), 0);
+        check(!result->verified);
+        finish();
+    }
+}
+
+static void test_run_source__body_that_is_no_message__protocol(void)
+{
+    begin();
+    on_hello = ANSWER_GARBAGE;
+    const struct haul_result *result = run();
+    check_status(result->status, HAUL_PROTOCOL);
+    check_equal(events[SOURCE_EVENT_FAILED], 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_run_source__plan_is_accepted__links_are_opened_once(void)
+{
+    begin();
+    const struct haul_result *result = run();
+    check_equal(heard[MESSAGE_PLAN], 1);
+    check_equal(plan.new_version, 1);
+    check_equal(opened_links, 1);
+    check_status(result->status, HAUL_STOPPED);
+    finish();
+}
+
+/* --- the operator ----------------------------------------------------------------------------- */
+
+/* Asked for once, told to the session once, however many turns there are until the end. */
+static void test_run_source__stop__told_once_and_kept(void)
+{
+    begin();
+    on_plan = ANSWER_NOTHING;
+    stop_behind = MESSAGE_PLAN;
+    const struct haul_result *result = run();
+    check_status(result->status, HAUL_STOPPED);
+    check_equal(events[SOURCE_EVENT_STOP], 1);
+    check_equal(events[SOURCE_EVENT_CANCEL], 0);
+    check_equal(heard[MESSAGE_ABORT], 0);
+    finish();
+}
+
+static void test_run_source__cancel__told_once_and_nothing_left(void)
+{
+    begin();
+    on_plan = ANSWER_NOTHING;
+    cancel_behind = MESSAGE_PLAN;
+    const struct haul_result *result = run();
+    check_status(result->status, HAUL_CANCELLED);
+    check_equal(events[SOURCE_EVENT_CANCEL], 1);
+    check_equal(events[SOURCE_EVENT_STOP], 0);
+    check_equal(heard[MESSAGE_ABORT], 1);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+/* --- the path --------------------------------------------------------------------------------- */
+
+static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
+{
+    begin();
+    on_plan = ANSWER_HANG_UP;
+    const struct haul_result *result = run();
+    check(connects >= 2);
+    check_equal(heard[MESSAGE_HELLO], connects);
+    check_status(result->status, HAUL_CLOSED);
+    check_equal(result->retries, connects - 1);
+    check_equal(warnings, 1);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_haul_source_start__no_way_to_the_target__unreachable_and_nothing_left),
+    CHECK_TEST(test_run_source__connected__says_hello_of_this_database),
+    CHECK_TEST(test_run_source__target_refuses__as_it_says_and_nothing_left),
+    CHECK_TEST(test_run_source__body_that_is_no_message__protocol),
+    CHECK_TEST(test_run_source__plan_is_accepted__links_are_opened_once),
+    CHECK_TEST(test_run_source__stop__told_once_and_kept),
+    CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
+    CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
+};
+CHECK_MAIN("source_migration", tests)

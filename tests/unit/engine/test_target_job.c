@@ -1,0 +1,607 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_job.c — a job on the taking end, its source a socket in this process: what each
+ * message does to the records, and what the source hears of it. */
+#include "target_job.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "control_peer.h"
+#include "haul/job.h"
+#include "journal.h"
+#include "migration_thread.h"
+#include "plan.h"
+#include "rocks_fixture.h"
+#include "target_copy.h"
+#include "target_state.h"
+
+enum { PEER_TIMEOUT_MS = 5000, TURNS_MAX = 4000, TURN_MS = 5 };
+
+static struct rocks_fixture source;
+static struct rocks_fixture target;
+static struct haul_target_options options;
+static char identity[HAUL_IDENTITY_BYTES_MAX];
+static struct poll_group *group;
+static struct call_worker *worker;
+static struct target_slot slot;
+static struct control_peer peer;
+static struct target_job *job;
+static struct message heard;
+static haul_control_Welcome welcome;
+static struct haul_error error;
+static enum haul_status own_status;
+static uint32_t own_count;
+
+/* --- what fails ------------------------------------------------------------------------------- */
+
+static bool no_random;
+static bool no_copy;
+static const struct haul_error *news; /* what the appliers bring once; NULL: nothing */
+static uint64_t crc_errors;
+
+enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
+enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes)
+{
+    return no_random ? HAUL_IO : __real_migration_random(bytes, size_bytes);
+}
+
+enum haul_status __real_target_copy_start(struct target_copy *copy, const uint8_t *id,
+                                          uint64_t now_ns, struct haul_error *failed);
+enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
+                                          uint64_t now_ns, struct haul_error *failed);
+enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
+                                          uint64_t now_ns, struct haul_error *failed)
+{
+    return no_copy ? haul_error_set(failed, HAUL_LIMIT, NULL, 0, "no threads")
+                   : __real_target_copy_start(copy, id, now_ns, failed);
+}
+
+enum target_copy_news __real_target_copy_next(struct target_copy *copy, struct haul_error *failed);
+enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed);
+enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed)
+{
+    if (news == NULL) {
+        return __real_target_copy_next(copy, failed);
+    }
+    *failed = *news;
+    news = NULL;
+    return TARGET_COPY_FAILED;
+}
+
+uint64_t __wrap_target_copy_crc_errors(const struct target_copy *copy);
+uint64_t __wrap_target_copy_crc_errors(const struct target_copy *copy)
+{
+    (void)copy;
+    return crc_errors;
+}
+
+static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
+{
+    (void)context;
+    (void)new_version;
+    own_count++;
+    return own_status == HAUL_OK ? HAUL_OK : haul_error_set(failed, own_status, NULL, 0, "not yet");
+}
+
+/* --- fixture ---------------------------------------------------------------------------------- */
+
+static enum haul_status connect_to(struct control_peer *whose, struct target_job **made)
+{
+    const struct target_job_options job_options = {.target = &options,
+                                                   .identity = identity,
+                                                   .clock = &clock_monotonic,
+                                                   .group = group,
+                                                   .worker = worker,
+                                                   .slot = &slot};
+    memset(&error, 0, sizeof(error));
+    return target_job_create(&job_options, control_peer_open(whose), made, &error);
+}
+
+static void open_target(void)
+{
+    rocks_fixture_open(&source);
+    rocks_fixture_open(&target);
+    options = (struct haul_target_options){
+        .store = target.store,
+        .applier_count = 1,
+        .table_size_bytes = 1 << 20,
+        .answers_verify = true,
+        .hooks = {.own = own},
+        .link = {.slot_count = 8, .slot_size_bytes = 64 << 10, .peer_timeout_ms = PEER_TIMEOUT_MS}};
+    memcpy(identity, "target/1", sizeof("target/1"));
+    own_status = HAUL_OK;
+    own_count = 0;
+    slot = (struct target_slot){.holder = NULL};
+    check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
+    check_or_stop(call_worker_create(&worker, &error) == HAUL_OK);
+    check_or_stop(poll_group_add_fd(group, call_worker_fd(worker)) == HAUL_OK);
+}
+
+static void begin(void)
+{
+    open_target();
+    check_or_stop(connect_to(&peer, &job) == HAUL_OK);
+}
+
+static void close_target(void)
+{
+    poll_group_remove_fd(group, call_worker_fd(worker));
+    call_worker_destroy(worker);
+    poll_group_destroy(group);
+    rocks_fixture_close(&source);
+    rocks_fixture_close(&target);
+}
+
+/* Of one job, and of the calls of all. */
+static void turn(struct target_job *whose)
+{
+    struct call *returned;
+    bool any = target_job_poll(whose);
+    while ((returned = call_worker_result(worker)) != NULL) {
+        target_job_returned(returned);
+        any = true;
+    }
+    (void)poll_group_wait(group, any, clock_deadline_ns(&clock_monotonic, TURN_MS));
+}
+
+static bool hear_of(struct control_peer *whom, struct target_job *whose)
+{
+    message_release(&heard);
+    for (int i = 0; i < TURNS_MAX; i++) {
+        if (control_peer_hear(whom, &heard)) {
+            if (heard.type != MESSAGE_WORKING && heard.type != MESSAGE_PROGRESS) {
+                return true;
+            }
+            message_release(&heard);
+        }
+        if (whom->lost || target_job_has_ended(whose)) {
+            return control_peer_hear(whom, &heard);
+        }
+        turn(whose);
+    }
+    return false;
+}
+
+static bool hear(enum message_type type)
+{
+    bool any = hear_of(&peer, job);
+    check(any);
+    if (any) {
+        check_text(message_name(heard.type), message_name(type));
+    }
+    return any && heard.type == type;
+}
+
+/* The job comes to its end, and so. */
+static void end_with(enum haul_status status)
+{
+    struct haul_result result = {.status = HAUL_OK};
+    for (int i = 0; i < TURNS_MAX && !target_job_has_ended(job); i++) {
+        turn(job);
+    }
+    check(target_job_has_ended(job));
+    target_job_result(job, &result);
+    check_status(result.status, status);
+}
+
+static void finish(void)
+{
+    for (int i = 0; i < TURNS_MAX && target_job_has_calls(job); i++) {
+        turn(job);
+    }
+    message_release(&heard);
+    target_job_destroy(job);
+    control_peer_close(&peer);
+    check(slot.holder == NULL);
+    close_target();
+}
+
+static size_t job_count(void)
+{
+    struct haul_job *jobs = NULL;
+    size_t count = 99;
+    check_status(haul_jobs_list(target.path, &jobs, &count, &error), HAUL_OK);
+    free(jobs);
+    return count;
+}
+
+/* --- what the source says --------------------------------------------------------------------- */
+
+static void say_hello(struct control_peer *whom, uint8_t number, bool resume)
+{
+    struct message said;
+    message_init(&said, MESSAGE_HELLO);
+    said.as.hello.wire_version = MESSAGE_WIRE_VERSION;
+    said.as.hello.journal_version = JOURNAL_FORMAT_VERSION;
+    said.as.hello.epoch = resume ? 2 : 1;
+    said.as.hello.resume = resume;
+    said.as.hello.peer_timeout_ms = PEER_TIMEOUT_MS;
+    said.as.hello.job.size = HAUL_JOB_BYTES;
+    memset(said.as.hello.job.bytes, number, HAUL_JOB_BYTES);
+    said.as.hello.source_identity.size = 8;
+    memcpy(said.as.hello.source_identity.bytes, "source/1", 8);
+    control_peer_say(whom, &said);
+}
+
+static void greet(void)
+{
+    say_hello(&peer, 1, false);
+    if (hear(MESSAGE_WELCOME)) {
+        welcome = heard.as.welcome;
+    }
+}
+
+static void say_plan(struct control_peer *whom, const char *from, const char *to)
+{
+    struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
+    struct haul_source_options source_options = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    struct plan plan;
+    struct message said;
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    plan.new_version = 1;
+    check_or_stop(plan_to_message(&plan, &said) == HAUL_OK);
+    control_peer_say(whom, &said);
+    plan_fini(&plan);
+}
+
+static void begin_receiving(void)
+{
+    begin();
+    greet();
+    say_plan(&peer, "k", "l");
+    check_or_stop(hear(MESSAGE_PLAN_ACCEPTED));
+}
+
+/* Of nothing at all, which is what the empty source has. */
+static void say_prepare(uint64_t records)
+{
+    struct message said;
+    message_init(&said, MESSAGE_PREPARE);
+    said.as.prepare.new_version = 1;
+    said.as.prepare.epoch = 1;
+    said.as.prepare.digests_count = 1;
+    said.as.prepare.digests = calloc(1, sizeof(*said.as.prepare.digests));
+    check_or_stop(said.as.prepare.digests != NULL);
+    said.as.prepare.digests[0].count = records;
+    control_peer_say(&peer, &said);
+}
+
+static void begin_prepared(void)
+{
+    begin_receiving();
+    say_prepare(0);
+    check_or_stop(hear(MESSAGE_PREPARED));
+}
+
+static void say_commit(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_COMMIT);
+    said.as.commit = (haul_control_Commit){.new_version = 1, .epoch = 1};
+    control_peer_say(&peer, &said);
+}
+
+static void say_abort(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_ABORT);
+    said.as.abort.status = HAUL_CANCELLED;
+    control_peer_say(&peer, &said);
+}
+
+/* --- greeting --------------------------------------------------------------------------------- */
+
+static void test_target_job_create__no_random_numbers__io_and_socket_is_closed(void)
+{
+    open_target();
+    no_random = true;
+    check_error(connect_to(&peer, &job), HAUL_IO, error);
+    check_text(error.call, "getrandom");
+    no_random = false;
+    check(!control_peer_hear(&peer, &heard) && peer.lost);
+    control_peer_close(&peer);
+    close_target();
+}
+
+static void test_target_job_poll__hello__welcome_of_this_database(void)
+{
+    static const uint8_t nothing[LINK_TOKEN_BYTES];
+    begin();
+    check(target_job_is_silent(job));
+    greet();
+    check(!target_job_is_silent(job));
+    check_equal(welcome.target_identity.size, strlen(identity));
+    check(memcmp(welcome.target_identity.bytes, identity, strlen(identity)) == 0);
+    check_equal(welcome.slot_count, 8);
+    check_equal(welcome.peer_timeout_ms, PEER_TIMEOUT_MS);
+    check(memcmp(welcome.token.bytes, nothing, sizeof(nothing)) != 0);
+    check(slot.holder == NULL);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_job_poll__body_that_is_no_message__refused(void)
+{
+    begin();
+    check_status(control_channel_send(peer.channel, 9999, "x", 1), HAUL_OK);
+    if (hear(MESSAGE_REFUSED)) {
+        check_status((enum haul_status)heard.as.refused.status, HAUL_PROTOCOL);
+    }
+    end_with(HAUL_PROTOCOL);
+    finish();
+}
+
+static void test_target_job_poll__plan_without_families__refused_and_slot_is_free(void)
+{
+    struct message said;
+    begin();
+    greet();
+    message_init(&said, MESSAGE_PLAN);
+    said.as.plan.new_version = 1;
+    control_peer_say(&peer, &said);
+    if (hear(MESSAGE_REFUSED)) {
+        check_status((enum haul_status)heard.as.refused.status, HAUL_PROTOCOL);
+    }
+    check(slot.holder == NULL);
+    end_with(HAUL_PROTOCOL);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+/* Another job took the slot between this one's Welcome and its Plan, or before its Hello. */
+static void test_target_job_poll__another_job_runs__busy(void)
+{
+    struct control_peer late;
+    struct target_job *second;
+    for (int greeted = 0; greeted < 2; greeted++) {
+        begin();
+        greet();
+        check_or_stop(connect_to(&late, &second) == HAUL_OK);
+        if (greeted) {
+            say_hello(&late, 2, false);
+            check(hear_of(&late, second) && heard.type == MESSAGE_WELCOME);
+        }
+        say_plan(&peer, "k", "l");
+        (void)hear(MESSAGE_PLAN_ACCEPTED);
+        check(slot.holder == job);
+        if (greeted) {
+            say_plan(&late, "m", "n");
+        } else {
+            say_hello(&late, 2, false);
+        }
+        check(hear_of(&late, second) && heard.type == MESSAGE_REFUSED);
+        check_status((enum haul_status)heard.as.refused.status, HAUL_BUSY);
+        check(heard.as.refused.hint[0] != '\0');
+        target_job_destroy(second);
+        control_peer_close(&late);
+        check(slot.holder == job);
+        finish();
+    }
+}
+
+/* --- receiving -------------------------------------------------------------------------------- */
+
+static void test_target_job_admits__tickets__of_this_job_once_its_plan_is_accepted(void)
+{
+    struct link_ticket ticket = {.index = 0};
+    begin();
+    greet();
+    memcpy(ticket.session, welcome.session.bytes, LINK_SESSION_BYTES);
+    memcpy(ticket.token, welcome.token.bytes, LINK_TOKEN_BYTES);
+    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    say_plan(&peer, "k", "l");
+    (void)hear(MESSAGE_PLAN_ACCEPTED);
+    check_status(target_job_admits(job, &ticket), HAUL_OK);
+    ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
+    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
+    ticket.session[0] ^= 1;
+    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    ticket.session[0] ^= 1;
+    ticket.index = HAUL_LINK_COUNT_MAX;
+    check_status(target_job_admits(job, &ticket), HAUL_BUSY);
+    finish();
+}
+
+/* The source is told why, and nothing of the job is left. */
+static void check_aborted(enum haul_status status)
+{
+    if (hear(MESSAGE_ABORT)) {
+        check_status((enum haul_status)heard.as.abort.status, status);
+    }
+    end_with(status);
+    check(!target_job_is_resumable(job));
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_job_poll__copy_cannot_start__aborted(void)
+{
+    begin();
+    greet();
+    no_copy = true;
+    say_plan(&peer, "k", "l");
+    bool told = hear_of(&peer, job);
+    if (told && heard.type == MESSAGE_PLAN_ACCEPTED) {
+        told = hear_of(&peer, job);
+    }
+    no_copy = false;
+    check(told && heard.type == MESSAGE_ABORT);
+    check_status((enum haul_status)heard.as.abort.status, HAUL_LIMIT);
+    check_text(heard.as.abort.text, "no threads");
+    end_with(HAUL_LIMIT);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_job_poll__appliers_fail__aborted(void)
+{
+    const struct haul_error broken = {.status = HAUL_IO, .text = "no disk"};
+    begin_receiving();
+    news = &broken;
+    check_aborted(HAUL_IO);
+}
+
+/* Damaged on its way: the source sends it again. Damaged before: nobody can. */
+static void test_target_job_poll__appliers_find_damage__kept_if_of_the_wire(void)
+{
+    const struct haul_error damage = {.status = HAUL_CORRUPT, .text = "a bit"};
+    begin_receiving();
+    news = &damage;
+    check_aborted(HAUL_CORRUPT);
+    begin_receiving();
+    crc_errors = 1;
+    news = &damage;
+    (void)hear(MESSAGE_STOP);
+    check(heard.type == MESSAGE_STOP && heard.as.stop.damaged);
+    end_with(HAUL_CORRUPT);
+    crc_errors = 0;
+    struct haul_result result = {.status = HAUL_OK};
+    target_job_result(job, &result);
+    check_equal(result.crc_errors, 1);
+    check_equal(target_damages_of(&slot.damages, target_job_hello(job)->job.bytes), 1);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_job_stop__while_receiving__kept_and_source_is_told(void)
+{
+    begin_receiving();
+    target_job_stop(job);
+    (void)hear(MESSAGE_STOP);
+    check(heard.as.stop.text[0] != '\0');
+    end_with(HAUL_STOPPED);
+    check(slot.left.known);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+static void test_target_job_cancel__while_receiving__removed_and_source_is_told(void)
+{
+    begin_receiving();
+    target_job_cancel(job);
+    check_aborted(HAUL_CANCELLED);
+}
+
+static void test_target_job_poll__source_aborts__cleared_and_said(void)
+{
+    begin_receiving();
+    say_abort();
+    (void)hear(MESSAGE_ABORTED);
+    end_with(HAUL_CANCELLED);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_job_poll__source_hangs_up__kept_for_it(void)
+{
+    begin_receiving();
+    control_peer_close(&peer);
+    end_with(HAUL_CLOSED);
+    check(target_job_is_resumable(job));
+    check_equal(job_count(), 1);
+    finish();
+}
+
+/* --- handing over ----------------------------------------------------------------------------- */
+
+static void test_target_job_poll__prepare_and_commit__owned(void)
+{
+    begin_prepared();
+    check_equal(own_count, 0);
+    check_equal(heard.as.prepared.digests_count, 1);
+    say_commit();
+    if (hear(MESSAGE_COMMITTED)) {
+        check_equal(heard.as.committed.new_version, 1);
+    }
+    end_with(HAUL_OK);
+    check_equal(own_count, 1);
+    check(target_job_was_real(job));
+    finish();
+}
+
+static void test_target_job_poll__digests_differ__aborted(void)
+{
+    begin_receiving();
+    say_prepare(1);
+    check_aborted(HAUL_CORRUPT);
+}
+
+static void test_target_job_poll__prepared_and_aborted__cleared_and_said(void)
+{
+    begin_prepared();
+    say_abort();
+    (void)hear(MESSAGE_ABORTED);
+    end_with(HAUL_CANCELLED);
+    check_equal(own_count, 0);
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static void test_target_job_poll__prepared_and_hung_up__in_doubt(void)
+{
+    begin_prepared();
+    control_peer_close(&peer);
+    end_with(HAUL_IN_DOUBT);
+    check_equal(own_count, 0);
+    check_equal(job_count(), 1);
+    finish();
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static void test_target_job_poll__source_compares__families_and_nothing_changes(void)
+{
+    struct message said;
+    uint64_t records = 99;
+    begin();
+    message_init(&said, MESSAGE_HELLO);
+    said.as.hello.wire_version = MESSAGE_WIRE_VERSION;
+    said.as.hello.verify = true;
+    said.as.hello.job.size = HAUL_JOB_BYTES;
+    said.as.hello.source_identity.size = 1;
+    said.as.hello.source_identity.bytes[0] = 's';
+    control_peer_say(&peer, &said);
+    (void)hear(MESSAGE_WELCOME);
+    message_init(&said, MESSAGE_VERIFY_LIST);
+    control_peer_say(&peer, &said);
+    if (hear(MESSAGE_VERIFY_FAMILIES)) {
+        check_equal(heard.as.verify_families.families_count, 1);
+    }
+    check(target_job_compared(job, &records));
+    check_equal(records, 0);
+    check(slot.holder == NULL);
+    slot.holder = (struct target_job *)(void *)&slot; /* another job begins */
+    message_init(&said, MESSAGE_VERIFY_LIST);
+    control_peer_say(&peer, &said);
+    if (hear(MESSAGE_REFUSED)) {
+        check_status((enum haul_status)heard.as.refused.status, HAUL_BUSY);
+    }
+    slot.holder = NULL;
+    check_equal(job_count(), 0);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_job_create__no_random_numbers__io_and_socket_is_closed),
+    CHECK_TEST(test_target_job_poll__hello__welcome_of_this_database),
+    CHECK_TEST(test_target_job_poll__body_that_is_no_message__refused),
+    CHECK_TEST(test_target_job_poll__plan_without_families__refused_and_slot_is_free),
+    CHECK_TEST(test_target_job_poll__another_job_runs__busy),
+    CHECK_TEST(test_target_job_admits__tickets__of_this_job_once_its_plan_is_accepted),
+    CHECK_TEST(test_target_job_poll__copy_cannot_start__aborted),
+    CHECK_TEST(test_target_job_poll__appliers_fail__aborted),
+    CHECK_TEST(test_target_job_poll__appliers_find_damage__kept_if_of_the_wire),
+    CHECK_TEST(test_target_job_stop__while_receiving__kept_and_source_is_told),
+    CHECK_TEST(test_target_job_cancel__while_receiving__removed_and_source_is_told),
+    CHECK_TEST(test_target_job_poll__source_aborts__cleared_and_said),
+    CHECK_TEST(test_target_job_poll__source_hangs_up__kept_for_it),
+    CHECK_TEST(test_target_job_poll__prepare_and_commit__owned),
+    CHECK_TEST(test_target_job_poll__digests_differ__aborted),
+    CHECK_TEST(test_target_job_poll__prepared_and_aborted__cleared_and_said),
+    CHECK_TEST(test_target_job_poll__prepared_and_hung_up__in_doubt),
+    CHECK_TEST(test_target_job_poll__source_compares__families_and_nothing_changes),
+};
+CHECK_MAIN("target_job", tests)
