@@ -3,17 +3,16 @@
  * answers whenever the loop waits. No data links: the job comes as far as its accepted plan. */
 #include <string.h>
 
-#include "control_peer.h"
+#include "connected_peer.h"
 #include "haul/job.h"
 #include "haul/migration.h"
 #include "journal.h"
 #include "migration_thread.h"
-#include "poll_group.h"
 #include "rocks_fixture.h"
 #include "sender_links.h"
 #include "source_session.h"
 
-enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500, WAITS_MAX = 4000, LATER_MS = 1 };
+enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500 };
 
 /* What the target does on a message. */
 enum answer { ANSWER_AS_IT_SHOULD, ANSWER_NOTHING, ANSWER_REFUSED, ANSWER_GARBAGE, ANSWER_HANG_UP };
@@ -21,11 +20,6 @@ enum answer { ANSWER_AS_IT_SHOULD, ANSWER_NOTHING, ANSWER_REFUSED, ANSWER_GARBAG
 static struct rocks_fixture fixture;
 static struct haul_migration *migration;
 static struct haul_error error;
-static struct control_peer peer;
-static struct control_channel *theirs; /* the source's end */
-static bool connected_is_told;
-static unsigned connects;
-static unsigned failing_connects;
 static enum answer on_hello;
 static enum answer on_plan;
 static unsigned heard[MESSAGE_VERIFY_PIECES + 1]; /* by type */
@@ -33,7 +27,6 @@ static haul_control_Hello hello;
 static haul_control_Plan plan;        /* only its numbers */
 static enum message_type stop_behind; /* the operator stops when this was heard; 0: not */
 static enum message_type cancel_behind;
-static unsigned waits;
 static unsigned events[SOURCE_EVENT_TICK + 1];
 static unsigned opened_links;
 static unsigned warnings;
@@ -99,7 +92,7 @@ static void say_aborted(void)
     control_peer_say(&peer, &said);
 }
 
-static void take(const struct message *message)
+static void connected_peer_take(struct message *message)
 {
     heard[message->type]++;
     if (message->type == MESSAGE_HELLO) {
@@ -128,44 +121,6 @@ enum haul_status __wrap_migration_start(struct haul_migration *started, struct h
     return HAUL_OK; /* the test runs it */
 }
 
-enum haul_status __wrap_control_channel_connect(const struct link_address *address,
-                                                const struct link_ticket *ticket,
-                                                const struct link_config *config,
-                                                struct control_channel **channel,
-                                                struct haul_error *failed);
-enum haul_status __wrap_control_channel_connect(const struct link_address *address,
-                                                const struct link_ticket *ticket,
-                                                const struct link_config *config,
-                                                struct control_channel **channel,
-                                                struct haul_error *failed)
-{
-    (void)address;
-    check_equal(ticket->version_min, 0);
-    connects++;
-    if (failing_connects > 0) {
-        failing_connects--;
-        return haul_error_set(failed, HAUL_UNREACHABLE, NULL, 0, "no way there");
-    }
-    control_peer_close(&peer);
-    enum haul_status status =
-        control_channel_adopt(control_peer_open(&peer), config, &theirs, failed);
-    *channel = theirs;
-    connected_is_told = false;
-    return status;
-}
-
-bool __real_control_channel_poll(struct control_channel *channel, struct control_event *event);
-bool __wrap_control_channel_poll(struct control_channel *channel, struct control_event *event);
-bool __wrap_control_channel_poll(struct control_channel *channel, struct control_event *event)
-{
-    if (channel != theirs || connected_is_told) {
-        return __real_control_channel_poll(channel, event);
-    }
-    connected_is_told = true;
-    *event = (struct control_event){.type = CONTROL_CONNECTED};
-    return true;
-}
-
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               bool rdma_offered, const char *rdma_refusal);
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
@@ -191,20 +146,6 @@ void __wrap_source_session_event(struct source_session *session, const struct so
     __real_source_session_event(session, event, now_ns);
 }
 
-bool __real_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
-bool __wrap_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
-bool __wrap_poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns)
-{
-    struct message message;
-    check_or_stop(waits++ < WAITS_MAX);
-    while (peer.channel != NULL && control_peer_hear(&peer, &message)) {
-        take(&message);
-        message_release(&message);
-    }
-    uint64_t soon = clock_deadline_ns(&clock_monotonic, LATER_MS);
-    return __real_poll_group_wait(group, progress, soon < deadline_ns ? soon : deadline_ns);
-}
-
 static void write_log(void *context, enum haul_log_level level, const char *line)
 {
     (void)context;
@@ -222,8 +163,8 @@ static void begin(void)
     memset(heard, 0, sizeof(heard));
     memset(events, 0, sizeof(events));
     memset(&error, 0, sizeof(error));
-    peer = (struct control_peer){.channel = NULL};
-    connects = failing_connects = waits = opened_links = warnings = 0;
+    connected_peer_begin();
+    opened_links = warnings = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = 0;
     migration = NULL;

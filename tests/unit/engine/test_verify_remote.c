@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_verify_remote.c — a comparison with the database behind a target, which is a socket in this
+ * process: what is asked for, what is made of the answers, and what is done again. */
+#include <string.h>
+
+#include "connected_peer.h"
+#include "few_descriptors.h"
+#include "haul/verify.h"
+#include "rocks_fixture.h"
+#include "target_verify.h"
+
+enum { RECORDS = 300, VALUE_BYTES = 20, PEER_TIMEOUT_MS = 1000, RETRY_MS = 400 };
+
+/* What the target does when it is asked for `misbehaves_at`, for the n-th time. */
+enum misdeed { BEHAVES, HANGS_UP, SAYS_GARBAGE, REFUSES, REPEATS_LIST, SAYS_NOTHING };
+
+static struct rocks_fixture ours;
+static struct rocks_fixture theirs;
+static struct target_verify verify;
+static struct call_steps steps;
+static struct haul_verify_remote_options options;
+static struct haul_verify_remote_result result;
+static struct haul_error error;
+static unsigned heard[MESSAGE_VERIFY_PIECES + 1]; /* by type */
+static haul_control_Hello hello;
+static enum misdeed misdeed;
+static enum message_type misbehaves_at;
+static unsigned misbehaves_from; /* so many times it behaves before */
+static unsigned misbehaves_for;  /* so many times it does not */
+static enum haul_status refusal;
+static unsigned stops_behind; /* NEXT: the operator stops behind so many; 0: never */
+static unsigned told;         /* on_progress */
+static uint64_t told_records;
+
+/* --- the target ------------------------------------------------------------------------------- */
+
+static void say_welcome(void)
+{
+    struct message said;
+    message_init(&said, MESSAGE_WELCOME);
+    said.as.welcome.wire_version = MESSAGE_WIRE_VERSION;
+    said.as.welcome.verify = true;
+    said.as.welcome.peer_timeout_ms = PEER_TIMEOUT_MS;
+    said.as.welcome.target_identity.size = 1;
+    said.as.welcome.target_identity.bytes[0] = 't';
+    control_peer_say(&peer, &said);
+}
+
+static void answer(const struct message *message)
+{
+    struct message said;
+    check_or_stop(target_verify_take(&verify, message, &error) == HAUL_OK);
+    while (target_verify_begin(&verify)) {
+        call_steps_begin(&steps);
+        check_status(target_verify_read(&verify, theirs.store, &steps.steps, &error), HAUL_OK);
+        if (target_verify_answer(&verify, &said)) {
+            control_peer_say(&peer, &said);
+        }
+    }
+}
+
+static void misbehave(void)
+{
+    struct message said;
+    switch (misdeed) {
+    case HANGS_UP:
+        control_peer_close(&peer);
+        target_verify_fini(&verify);
+        memset(&verify, 0, sizeof(verify));
+        return;
+    case SAYS_GARBAGE:
+        check_status(control_channel_send(peer.channel, 9999, "x", 1), HAUL_OK);
+        return;
+    case REFUSES:
+        message_init(&said, MESSAGE_REFUSED);
+        said.as.refused.status = (uint32_t)refusal;
+        memcpy(said.as.refused.text, "not now", sizeof("not now"));
+        control_peer_say(&peer, &said);
+        return;
+    case REPEATS_LIST:
+        message_init(&said, MESSAGE_VERIFY_LIST);
+        answer(&said);
+        return;
+    case BEHAVES:
+    case SAYS_NOTHING:
+        return;
+    }
+}
+
+static void connected_peer_take(struct message *message)
+{
+    unsigned count = heard[message->type]++;
+    bool bad = message->type == misbehaves_at && count >= misbehaves_from &&
+               count < misbehaves_from + misbehaves_for;
+    if (message->type == MESSAGE_HELLO) {
+        hello = message->as.hello;
+    }
+    if (bad) {
+        misbehave();
+    }
+    if (bad && misdeed != REPEATS_LIST) {
+        return;
+    }
+    if (message->type == MESSAGE_HELLO) {
+        say_welcome();
+    } else if (message->type != MESSAGE_STOP) {
+        answer(message);
+    }
+}
+
+/* --- fixture ---------------------------------------------------------------------------------- */
+
+static bool is_cancelled(void *context)
+{
+    (void)context;
+    return stops_behind > 0 && heard[MESSAGE_VERIFY_NEXT] >= stops_behind;
+}
+
+static void on_progress(void *context, uint64_t records, uint64_t bytes)
+{
+    (void)context;
+    check(bytes >= records);
+    check(records >= told_records);
+    told++;
+    told_records = records;
+}
+
+static void begin(void)
+{
+    rocks_fixture_open(&ours);
+    rocks_fixture_open(&theirs);
+    rocks_fixture_fill(&ours, 0, "k", RECORDS, VALUE_BYTES);
+    rocks_fixture_fill(&theirs, 0, "k", RECORDS, VALUE_BYTES);
+    connected_peer_begin();
+    memset(heard, 0, sizeof(heard));
+    memset(&verify, 0, sizeof(verify));
+    memset(&error, 0, sizeof(error));
+    misdeed = BEHAVES;
+    misbehaves_at = 0;
+    misbehaves_from = stops_behind = told = 0;
+    misbehaves_for = 1;
+    told_records = 0;
+    options = (struct haul_verify_remote_options){
+        .to = "127.0.0.1:7",
+        .peer_timeout_ms = PEER_TIMEOUT_MS,
+        .retry_max_ms = RETRY_MS,
+        .what = {.is_cancelled = is_cancelled, .on_progress = on_progress}};
+}
+
+static enum haul_status run(void)
+{
+    return haul_verify_remote(ours.store, &options, &result, &error);
+}
+
+/* Each family of one database, and the same of the other. */
+static void check_same(size_t count)
+{
+    check_equal(result.our_count, count);
+    check_equal(result.their_count, count);
+    for (size_t i = 0; i < count; i++) {
+        check_text(result.ours[i].name, result.theirs[i].name);
+        check_text(result.ours[i].digest, result.theirs[i].digest);
+        check_equal(result.ours[i].records, result.theirs[i].records);
+        check(result.ours[i].digest[0] != '\0');
+    }
+    check(!result.has_difference);
+}
+
+static void finish(void)
+{
+    free((void *)(uintptr_t)result.difference.key.data);
+    memset(&result, 0, sizeof(result));
+    control_peer_close(&peer);
+    target_verify_fini(&verify);
+    rocks_fixture_close(&ours);
+    rocks_fixture_close(&theirs);
+}
+
+static void misbehaving(enum misdeed how, enum message_type at, unsigned from)
+{
+    begin();
+    misdeed = how;
+    misbehaves_at = at;
+    misbehaves_from = from;
+}
+
+/* --- comparing -------------------------------------------------------------------------------- */
+
+static void test_haul_verify_remote__equal__all_families_counted(void)
+{
+    begin();
+    uint32_t a = rocks_fixture_family(&ours, "more");
+    uint32_t b = rocks_fixture_family(&theirs, "more");
+    rocks_fixture_fill(&ours, a, "m", 5, VALUE_BYTES);
+    rocks_fixture_fill(&theirs, b, "m", 5, VALUE_BYTES);
+    check_status(run(), HAUL_OK);
+    check_same(2);
+    check_equal(result.ours[0].records, RECORDS);
+    check_equal(result.ours[1].records, 5);
+    check_equal(result.retries, 0);
+    check(hello.verify);
+    check_equal(heard[MESSAGE_VERIFY_LIST], 1);
+    check_equal(heard[MESSAGE_VERIFY_SCAN], 2);
+    check(told > 0);
+    finish();
+}
+
+static void test_haul_verify_remote__ranges__these_only(void)
+{
+    const struct haul_range ranges[] = {
+        {.start = text_slice("k00000010"), .end = text_slice("k00000020")},
+        {.start = text_slice("k00000100"), .end = {NULL, 0}}};
+    begin();
+    rocks_fixture_delete(&theirs, 0, text_slice("k00000050"));
+    options.what.ranges = ranges;
+    options.what.range_count = 2;
+    check_status(run(), HAUL_OK);
+    check_same(1);
+    check_equal(result.ours[0].records, 10 + RECORDS - 100);
+    finish();
+}
+
+static void test_haul_verify_remote__differ__first_key_named(void)
+{
+    begin();
+    rocks_fixture_delete(&theirs, 0, text_slice("k00000123"));
+    rocks_fixture_delete(&ours, 0, text_slice("k00000200"));
+    check_status(run(), HAUL_OK);
+    check(result.has_difference);
+    check(result.difference.in_a && !result.difference.in_b);
+    check_equal(result.difference.key.size, 9);
+    check(memcmp(result.difference.key.data, "k00000123", 9) == 0);
+    check_equal(result.ours[0].records, RECORDS - 1);
+    check_equal(result.theirs[0].records, RECORDS - 1);
+    check(strcmp(result.ours[0].digest, result.theirs[0].digest) != 0);
+    finish();
+}
+
+static void test_haul_verify_remote__family_of_one_side__counted_there(void)
+{
+    begin();
+    rocks_fixture_fill(&ours, rocks_fixture_family(&ours, "here"), "h", 3, VALUE_BYTES);
+    rocks_fixture_fill(&theirs, rocks_fixture_family(&theirs, "there"), "t", 4, VALUE_BYTES);
+    check_status(run(), HAUL_OK);
+    check_equal(result.our_count, 2);
+    check_equal(result.their_count, 2);
+    check_text(result.ours[1].name, "here");
+    check_equal(result.ours[1].records, 3);
+    check_text(result.theirs[1].name, "there");
+    check_equal(result.theirs[1].records, 4);
+    check(result.has_difference && result.difference.in_a);
+    finish();
+}
+
+static void test_haul_verify_remote__named_families__these_or_not_found(void)
+{
+    static const char *const names[] = {"here"};
+    begin();
+    (void)rocks_fixture_family(&ours, "here");
+    options.what.families = names;
+    options.what.family_count = 1;
+    check_error(run(), HAUL_NOT_FOUND, error);
+    check(strstr(error.text, "'here' on the target") != NULL);
+    (void)rocks_fixture_family(&theirs, "here");
+    target_verify_fini(&verify);
+    memset(&verify, 0, sizeof(verify));
+    check_status(run(), HAUL_OK);
+    check_same(1);
+    check_text(result.ours[0].name, "here");
+    finish();
+}
+
+/* --- the path --------------------------------------------------------------------------------- */
+
+static void test_haul_verify_remote__hangs_up_anywhere__comes_back(void)
+{
+    static const enum message_type places[] = {MESSAGE_HELLO, MESSAGE_VERIFY_LIST,
+                                               MESSAGE_VERIFY_SCAN, MESSAGE_VERIFY_NEXT};
+    for (size_t i = 0; i < CHECK_COUNT(places); i++) {
+        misbehaving(HANGS_UP, places[i], 0);
+        check_status(run(), HAUL_OK);
+        check_same(1);
+        check_equal(result.ours[0].records, RECORDS);
+        check_equal(result.retries, 1);
+        check_equal(connects, 2);
+        finish();
+    }
+}
+
+static void test_haul_verify_remote__busy__tried_again(void)
+{
+    misbehaving(REFUSES, MESSAGE_HELLO, 0);
+    refusal = HAUL_BUSY;
+    check_status(run(), HAUL_OK);
+    check_same(1);
+    check_equal(result.retries, 1);
+    finish();
+}
+
+static void test_haul_verify_remote__no_way_there__unreachable_in_the_end(void)
+{
+    begin();
+    failing_connects = UINT32_MAX;
+    check_error(run(), HAUL_UNREACHABLE, error);
+    check(result.retries > 0);
+    check_equal(connects, 1 + result.retries);
+    finish();
+}
+
+/* That it lives is not enough: it owes an answer. */
+static void test_haul_verify_remote__no_answer__not_for_ever(void)
+{
+    misbehaving(SAYS_NOTHING, MESSAGE_HELLO, 0);
+    misbehaves_for = UINT32_MAX;
+    options.peer_timeout_ms = 200;
+    check_error(run(), HAUL_TIMEOUT, error);
+    finish();
+}
+
+/* --- what ends it ----------------------------------------------------------------------------- */
+
+static void test_haul_verify_remote__answers_that_do_not_do__status_at_once(void)
+{
+    static const struct {
+        enum misdeed misdeed;
+        enum message_type at;
+        enum haul_status status;
+    } cases[] = {{REFUSES, MESSAGE_HELLO, HAUL_AUTH},
+                 {SAYS_GARBAGE, MESSAGE_HELLO, HAUL_PROTOCOL},
+                 {SAYS_GARBAGE, MESSAGE_VERIFY_NEXT, HAUL_PROTOCOL},
+                 {REPEATS_LIST, MESSAGE_VERIFY_SCAN, HAUL_PROTOCOL}};
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        misbehaving(cases[i].misdeed, cases[i].at, 0);
+        refusal = HAUL_AUTH;
+        check_error(run(), cases[i].status, error);
+        check_equal(result.retries, 0);
+        check_equal(connects, 1);
+        finish();
+    }
+}
+
+static void test_haul_verify_remote__operator_stops__stopped(void)
+{
+    begin();
+    stops_behind = 1;
+    check_error(run(), HAUL_STOPPED, error);
+    finish();
+}
+
+static void test_haul_verify_remote__secret_is_too_long__invalid(void)
+{
+    static const uint8_t secret[HAUL_SECRET_BYTES_MAX + 1] = {1};
+    begin();
+    options.secret = slice_of(secret, HAUL_SECRET_BYTES_MAX);
+    check_status(run(), HAUL_OK);
+    check_equal(hello.secret.size, HAUL_SECRET_BYTES_MAX);
+    options.secret = slice_of(secret, sizeof(secret));
+    connects = 0;
+    check_error(run(), HAUL_INVALID, error);
+    check_equal(connects, 0);
+    finish();
+}
+
+static void test_haul_verify_remote__few_descriptors__limit(void)
+{
+    for (unsigned spare = 0; spare < 3; spare++) {
+        begin();
+        few_descriptors_begin(spare);
+        check_error(run(), HAUL_LIMIT, error);
+        few_descriptors_end();
+        finish();
+    }
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_haul_verify_remote__equal__all_families_counted),
+    CHECK_TEST(test_haul_verify_remote__ranges__these_only),
+    CHECK_TEST(test_haul_verify_remote__differ__first_key_named),
+    CHECK_TEST(test_haul_verify_remote__family_of_one_side__counted_there),
+    CHECK_TEST(test_haul_verify_remote__named_families__these_or_not_found),
+    CHECK_TEST(test_haul_verify_remote__hangs_up_anywhere__comes_back),
+    CHECK_TEST(test_haul_verify_remote__busy__tried_again),
+    CHECK_TEST(test_haul_verify_remote__no_way_there__unreachable_in_the_end),
+    CHECK_TEST(test_haul_verify_remote__no_answer__not_for_ever),
+    CHECK_TEST(test_haul_verify_remote__answers_that_do_not_do__status_at_once),
+    CHECK_TEST(test_haul_verify_remote__operator_stops__stopped),
+    CHECK_TEST(test_haul_verify_remote__secret_is_too_long__invalid),
+    CHECK_TEST(test_haul_verify_remote__few_descriptors__limit),
+};
+CHECK_MAIN("verify_remote", tests)
