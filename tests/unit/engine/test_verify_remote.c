@@ -2,6 +2,7 @@
 /* test_verify_remote.c — a comparison with the database behind a target, which is a socket in this
  * process: what is asked for, what is made of the answers, and what is done again. */
 #include <string.h>
+#include <time.h>
 
 #include "connected_peer.h"
 #include "few_descriptors.h"
@@ -12,7 +13,7 @@
 enum { RECORDS = 300, VALUE_BYTES = 20, PEER_TIMEOUT_MS = 1000, RETRY_MS = 400 };
 
 /* What the target does when it is asked for `misbehaves_at`, for the n-th time. */
-enum misdeed { BEHAVES, HANGS_UP, SAYS_GARBAGE, REFUSES, REPEATS_LIST, SAYS_NOTHING };
+enum misdeed { BEHAVES, HANGS_UP, SAYS_GARBAGE, REFUSES, REPEATS_LIST, SAYS_NOTHING, COUNTS_ON };
 
 static struct rocks_fixture ours;
 static struct rocks_fixture theirs;
@@ -59,7 +60,23 @@ static void answer(const struct message *message)
     }
 }
 
-static void misbehave(void)
+/* One more record, and no end. */
+static void count_on(uint32_t scan)
+{
+    const struct timespec pause = {.tv_nsec = 2 * NS_PER_MS};
+    struct message said;
+    message_init(&said, MESSAGE_VERIFY_PIECES);
+    said.as.verify_pieces.scan = scan;
+    said.as.verify_pieces.pieces_count = 1;
+    said.as.verify_pieces.pieces = calloc(1, sizeof(*said.as.verify_pieces.pieces));
+    check_or_stop(said.as.verify_pieces.pieces != NULL);
+    said.as.verify_pieces.pieces[0].records = 1;
+    said.as.verify_pieces.pieces[0].bytes = 1;
+    (void)nanosleep(&pause, NULL);
+    control_peer_say(&peer, &said);
+}
+
+static void misbehave(const struct message *message)
 {
     struct message said;
     switch (misdeed) {
@@ -77,6 +94,9 @@ static void misbehave(void)
         memcpy(said.as.refused.text, "not now", sizeof("not now"));
         control_peer_say(&peer, &said);
         return;
+    case COUNTS_ON:
+        count_on(message->as.verify_next.scan);
+        return;
     case REPEATS_LIST:
         message_init(&said, MESSAGE_VERIFY_LIST);
         answer(&said);
@@ -90,13 +110,17 @@ static void misbehave(void)
 static void connected_peer_take(struct message *message)
 {
     unsigned count = heard[message->type]++;
-    bool bad = message->type == misbehaves_at && count >= misbehaves_from &&
+    if (message->type == MESSAGE_VERIFY_SCAN && misdeed == COUNTS_ON &&
+        message->as.verify_scan.single) {
+        misdeed = BEHAVES; /* the closer look */
+    }
+    bool bad = misdeed != BEHAVES && message->type == misbehaves_at && count >= misbehaves_from &&
                count < misbehaves_from + misbehaves_for;
     if (message->type == MESSAGE_HELLO) {
         hello = message->as.hello;
     }
     if (bad) {
-        misbehave();
+        misbehave(message);
     }
     if (bad && misdeed != REPEATS_LIST) {
         return;
@@ -317,6 +341,23 @@ static void test_haul_verify_remote__no_answer__not_for_ever(void)
     finish();
 }
 
+/* The databases differ, and ours is read: how much more they have is not waited for. */
+static void test_haul_verify_remote__they_count_on_and_on__cut_without_a_digest(void)
+{
+    misbehaving(COUNTS_ON, MESSAGE_VERIFY_NEXT, 0);
+    misbehaves_for = UINT32_MAX;
+    options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_MIN;
+    rocks_fixture_delete(&theirs, 0, text_slice("k00000007"));
+    check_status(run(), HAUL_OK);
+    check_text(result.theirs[0].digest, "");
+    check(result.theirs[0].records > 1);
+    check(result.ours[0].digest[0] != '\0');
+    check_equal(result.ours[0].records, RECORDS);
+    check(result.has_difference);
+    check(memcmp(result.difference.key.data, "k00000007", 9) == 0);
+    finish();
+}
+
 /* --- what ends it ----------------------------------------------------------------------------- */
 
 static void test_haul_verify_remote__answers_that_do_not_do__status_at_once(void)
@@ -382,6 +423,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_haul_verify_remote__busy__tried_again),
     CHECK_TEST(test_haul_verify_remote__no_way_there__unreachable_in_the_end),
     CHECK_TEST(test_haul_verify_remote__no_answer__not_for_ever),
+    CHECK_TEST(test_haul_verify_remote__they_count_on_and_on__cut_without_a_digest),
     CHECK_TEST(test_haul_verify_remote__answers_that_do_not_do__status_at_once),
     CHECK_TEST(test_haul_verify_remote__operator_stops__stopped),
     CHECK_TEST(test_haul_verify_remote__secret_is_too_long__invalid),

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "check.h"
+#include "credit.h"
 #include "loopback_hub.h"
 #include "raw_peer.h"
 
@@ -316,6 +317,31 @@ static void test_link_poll__room_for_one_event__one_after_the_other(void)
     close_hub();
 }
 
+/* The sender is no further than so many blocks ahead of what was applied: it waits for this one. */
+static void test_link_note_applied__sender_is_as_far_ahead_as_it_may_be__credit_at_once(void)
+{
+    struct haul_link_stats stats;
+    open_links(0);
+    bind_links();
+    for (int i = 0; i < CREDIT_APPLIED_LEAD * 2; i++) {
+        submit();
+        check_or_stop(link_poll(receiver, &event, 1) == 1 && event.type == LINK_RECEIVED);
+        link_release(receiver, event.block);
+        while (link_poll(sender, &event, 1) == 1) {
+            if (event.type == LINK_DONE) {
+                block_pool_release(link_pool(sender), event.block);
+            }
+        }
+    }
+    link_stats(receiver, &stats);
+    uint64_t before = stats.credits_sent;
+    link_note_applied(receiver, 1);
+    link_stats(receiver, &stats);
+    check_equal(stats.credits_sent, before + 1);
+    check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_CREDIT);
+    close_hub();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_listener_create__port_in_use__busy),
     CHECK_TEST(test_listener_create__free_port_after_one_that_was_asked_for__another),
@@ -332,6 +358,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_poll__no_answer__timeout),
     CHECK_TEST(test_link_poll__end_that_the_peer_never_says__timeout),
     CHECK_TEST(test_link_poll__room_for_one_event__one_after_the_other),
+    CHECK_TEST(test_link_note_applied__sender_is_as_far_ahead_as_it_may_be__credit_at_once),
 };
 
 CHECK_MAIN("loopback_link", tests)
