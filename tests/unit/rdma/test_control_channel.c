@@ -370,6 +370,24 @@ static void test_control_channel_poll__size_damaged__timeout_though_the_peer_liv
     close_all();
 }
 
+/* Each byte counts as life, and so a head could take as many timeouts as it has bytes. */
+static void test_control_channel_poll__head_that_trickles__timeout(void)
+{
+    open_adopted();
+    make_frame(9, 0);
+    check(raw_write(peer, frame, 1));
+    check(raw_wait(control_channel_fd(channel), POLLIN));
+    check(!control_channel_poll(channel, &event));
+    fake_clock_advance_ms(&fake, PEER_TIMEOUT_MS - 1);
+    check(raw_write(peer, frame + 1, 1));
+    check(raw_wait(control_channel_fd(channel), POLLIN));
+    check(!control_channel_poll(channel, &event));
+    fake_clock_advance_ms(&fake, 1);
+    check(control_channel_deadline_ns(channel) <= fake.now_ns);
+    check_closed(HAUL_TIMEOUT);
+    close_all();
+}
+
 /* Each message has its own deadline. */
 static void test_control_channel_poll__pieces_long_after_others__message(void)
 {
@@ -674,6 +692,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_poll__message_sent_lately__no_keepalive),
     CHECK_TEST(test_control_channel_poll__silent_peer__timeout),
     CHECK_TEST(test_control_channel_poll__size_damaged__timeout_though_the_peer_lives),
+    CHECK_TEST(test_control_channel_poll__head_that_trickles__timeout),
     CHECK_TEST(test_control_channel_poll__pieces_long_after_others__message),
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),
     CHECK_TEST(test_control_channel_poll__late_poll_with_a_message_waiting__message),
