@@ -98,16 +98,22 @@ static bool came_something(const struct ownership *ownership, const struct owner
     return came;
 }
 
-/* Is the part the peer's by this job? Neighbours of different jobs merge, and have the newest one's
- * id; but a range is not given twice before it came back. */
-static bool is_given(const struct ownership *ownership, const struct range_map_part *part,
+static bool is_peers(const struct ownership *ownership, const struct range_map_part *part,
                      const struct ownership_job *gave)
 {
     const char *peer = ownership_peer_name(ownership, gave->peer);
-    bool by_it = memcmp(part->mark.job, gave->id, RANGE_MARK_JOB_BYTES) == 0 ||
-                 !came_something(ownership, gave);
-    return by_it && part->mark.state == OWNERSHIP_RELEASED &&
+    return part->mark.state == OWNERSHIP_RELEASED &&
            version_record_is_peer(ownership, part->mark.peer, peer);
+}
+
+/* Is a part of the peer's surely its own by this job, as far as the job gave it? Neighbours of
+ * different jobs merge, and have the newest one's id; but a range is not given twice before it came
+ * back. */
+static bool is_sure(const struct ownership *ownership, const struct range_map_part *part,
+                    const struct ownership_job *gave)
+{
+    return memcmp(part->mark.job, gave->id, RANGE_MARK_JOB_BYTES) == 0 ||
+           !came_something(ownership, gave);
 }
 
 static enum haul_status put_range(haul_control_Given *given, const struct key_range *range)
@@ -124,7 +130,7 @@ static enum haul_status put_range(haul_control_Given *given, const struct key_ra
     return to->start != NULL && to->end != NULL ? HAUL_OK : HAUL_NO_MEMORY;
 }
 
-/* Errors: NO_MEMORY, LIMIT. */
+/* Errors: NO_MEMORY, LIMIT, MISMATCH (a part is not sure). */
 static enum haul_status put_family(haul_control_Given *given, const struct ownership *ownership,
                                    const struct ownership_family *family,
                                    const struct ownership_job *gave, size_t *count)
@@ -134,16 +140,19 @@ static enum haul_status put_family(haul_control_Given *given, const struct owner
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < family->map.count && status == HAUL_OK; i++) {
         const struct range_map_part *part = &family->map.parts[i];
-        if (is_given(ownership, part, gave)) {
-            *count += 1;
-            status = *count > RANGE_COUNT_MAX ? HAUL_LIMIT : put_range(given, &part->range);
+        if (!is_peers(ownership, part, gave)) {
+            continue;
         }
+        *count += 1;
+        status = !is_sure(ownership, part, gave) ? HAUL_MISMATCH
+                 : *count > RANGE_COUNT_MAX      ? HAUL_LIMIT
+                                                 : put_range(given, &part->range);
     }
     return status;
 }
 
 /* A family without ranges is named where others are not: what holds for all does not hold for it.
- * Errors: NO_MEMORY, LIMIT. */
+ * Errors: NO_MEMORY, LIMIT, MISMATCH. */
 static enum haul_status put_families(haul_control_Commit *commit, const struct ownership *ownership,
                                      const struct ownership_job *gave, size_t *count)
 {
@@ -174,6 +183,19 @@ static enum haul_status given_back(struct haul_error *error)
     return HAUL_MISMATCH;
 }
 
+/* What is not sure is not the source's for that: it would have no owner. */
+static enum haul_status not_sure(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "the target was set back, and the record does not tell which of its ranges it "
+                   "owns by the job that it waits for: others went to it since, and something came "
+                   "back");
+    haul_error_hint(error, "compare (`haul verify --to`); `haul owner --db DIR --reclaim "
+                           "--accept-two-owners` takes the ranges back; then `haul cancel "
+                           "--accept-two-owners` there");
+    return HAUL_MISMATCH;
+}
+
 static enum haul_status make_commit(const struct ownership *ownership,
                                     const struct ownership_job *gave, struct message *message,
                                     struct haul_error *error)
@@ -188,6 +210,8 @@ static enum haul_status make_commit(const struct ownership *ownership,
     enum haul_status status = put_families(commit, ownership, gave, &count);
     if (status == HAUL_OK && count == 0) {
         status = given_back(error);
+    } else if (status == HAUL_MISMATCH) {
+        status = not_sure(error);
     } else if (status == HAUL_LIMIT) {
         haul_error_set(error, status, NULL, 0, "the target has more than %d separate ranges",
                        RANGE_COUNT_MAX);

@@ -101,6 +101,27 @@ static void test_given_ranges_commit__nothing_is_left__mismatch(void)
     rocks_fixture_close(&fixture);
 }
 
+/* Ranges of two jobs that are one in the record, after something came: nobody knows which is whose. */
+static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
+{
+    static const uint8_t later_job[HAUL_JOB_BYTES] = {3};
+    struct message message;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "m", NULL), HAUL_OK);
+    check_status(move(VERSION_RELEASED, later_job, "m", "y", NULL), HAUL_OK);
+    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error), HAUL_OK);
+    check(covers(&message, "b", "m"));
+    message_release(&message);
+    check_status(move(VERSION_IMPORTED, other_job, "z", "zz", NULL), HAUL_OK);
+    check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
+                 HAUL_MISMATCH);
+    check(strstr(error.text, "does not tell") != NULL);
+    check_status(given_ranges_commit(fixture.store, later_job, "peer/1", &message, &error),
+                 HAUL_OK); /* its id is the one that stays */
+    message_release(&message);
+    rocks_fixture_close(&fixture);
+}
+
 static void test_given_ranges_read__a_range_that_is_none__protocol(void)
 {
     struct ownership given;
@@ -157,6 +178,7 @@ static void test_version_record_check_peer__older_than_what_it_got__mismatch(voi
 static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__a_part_came_back__names_the_rest),
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
+    CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),
     CHECK_TEST(test_version_record_check_peer__older_than_what_it_got__mismatch),
