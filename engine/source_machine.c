@@ -74,6 +74,14 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
         (void)source_push(session, SOURCE_ACTION_END);
         return;
     }
+    if (session->options.only_tells) {
+        /* It has made no attempt: what the target has of the job that Hello names is not its to end. */
+        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
+        message_error_text(error, stop->text);
+        source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
+        (void)source_push(session, SOURCE_ACTION_END);
+        return;
+    }
     struct message *message = source_push_message(session, MESSAGE_ABORT);
     message->as.abort.status = (uint32_t)error->status;
     message_error_text(error, message->as.abort.text);

@@ -306,6 +306,10 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
         target_fail_with(session, HAUL_PROTOCOL, "Abort names other jobs out of place");
         return;
     }
+    if (!names_jobs && session->hello.epoch == MESSAGE_EPOCH_NONE) {
+        on_stop(session, &error); /* it has made no attempt that it could end */
+        return;
+    }
     session->told_of_jobs = names_jobs;
     session->begun = session->begun || names_jobs; /* there is something to clear */
     if (session->state == TARGET_CLEARING) {

@@ -521,6 +521,36 @@ static void test_source_session__only_tells_and_nothing_is_said__timeout(void)
     source_session_destroy(session);
 }
 
+/* What the target has of the job that Hello names is not this session's to end: it says Stop. */
+static void test_source_session__only_tells_and_is_cancelled_or_fails__nothing_is_aborted(void)
+{
+    static const enum source_event_type events[] = {SOURCE_EVENT_CANCEL, SOURCE_EVENT_FAILED,
+                                                    SOURCE_EVENT_TICK};
+    const uint64_t late_ns = 100 * PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS;
+    for (size_t i = 0; i < CHECK_COUNT(events); i++) {
+        for (int greeted = 0; greeted < 2; greeted++) {
+            bool ignored = false;
+            open_session_as(&(struct source_session_options){.only_tells = true, .asks = true});
+            feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
+            check(sends(MESSAGE_HELLO, &ignored));
+            if (greeted == 1) {
+                feed_welcome_of(JOB_PREPARED, 1);
+                check(does(SOURCE_ACTION_BIND));
+            }
+            feed_type(events[i], HAUL_CANCELLED, late_ns);
+            while (source_session_action(session, &action)) {
+                check(action.type != SOURCE_ACTION_SEND || action.message.type == MESSAGE_STOP);
+                if (action.type == SOURCE_ACTION_SEND) {
+                    message_release(&action.message);
+                }
+            }
+            check(source_session_state(session) == SOURCE_ENDED ||
+                  source_session_state(session) == SOURCE_RETRYING);
+            source_session_destroy(session);
+        }
+    }
+}
+
 /* The hand-over is recorded by then: nothing is to be told. */
 static void test_source_session__only_tells_and_owned_there__ok(void)
 {
@@ -636,6 +666,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_session__bound_to_another_target__nothing_is_given_up),
     CHECK_TEST(test_source_session__earlier_jobs_are_over__the_plan_names_them),
     CHECK_TEST(test_source_session__only_tells_and_nothing_is_said__timeout),
+    CHECK_TEST(test_source_session__only_tells_and_is_cancelled_or_fails__nothing_is_aborted),
     CHECK_TEST(test_source_session__only_tells_and_owned_there__ok),
     CHECK_TEST(test_source_session__another_job_is_to_be_asked__hello_names_it),
     CHECK_TEST(test_source_session__owned_and_not_recorded__in_doubt),

@@ -292,6 +292,35 @@ static void test_target_session_event__resumed_with_another_version__plan_refuse
     }
 }
 
+/* Whoever makes no attempt has none to end: what is prepared stays. */
+static void test_target_session_event__abort_of_a_source_without_an_attempt__kept(void)
+{
+    for (int looked_up = 0; looked_up < 2; looked_up++) {
+        start();
+        struct message message = hello_of(CONFIG_VERSION, true);
+        message.as.hello.resume = true;
+        message.as.hello.epoch = MESSAGE_EPOCH_NONE;
+        feed_message(&message);
+        (void)take(TARGET_ACTION_LOOK_UP);
+        if (looked_up == 1) {
+            feed_looked_up(JOB_PREPARED);
+            (void)take_message(MESSAGE_WELCOME);
+        }
+        feed_abort(HAUL_CANCELLED);
+        if (looked_up == 0) {
+            feed_looked_up(JOB_PREPARED);
+        }
+        while (target_session_action(session, &action)) {
+            check(action.type != TARGET_ACTION_CLEAR);
+            if (action.type == TARGET_ACTION_SEND) {
+                check_equal(action.message.type, MESSAGE_STOP);
+                message_release(&action.message);
+            }
+        }
+        finish();
+    }
+}
+
 static void test_target_session_event__stale_epoch_in_records__refused_fenced(void)
 {
     start();
@@ -629,6 +658,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_session_event__one_config_version_unknown__goes_on),
     CHECK_TEST(test_target_session_event__resumed_with_older_config_version__goes_on),
     CHECK_TEST(test_target_session_event__resumed_with_another_version__plan_refused),
+    CHECK_TEST(test_target_session_event__abort_of_a_source_without_an_attempt__kept),
     CHECK_TEST(test_target_session_event__resumed_unknown_older_version__refused),
     CHECK_TEST(test_target_session_event__stale_epoch_in_records__refused_fenced),
     CHECK_TEST(test_target_session_event__resumed_prepared_commit__owned),
