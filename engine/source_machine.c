@@ -75,7 +75,7 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
         return;
     }
     if (session->options.only_tells) {
-        /* It has made no attempt: what the target has of the job that Hello names is not its to end. */
+        /* It has made no attempt: what the target has of the job in Hello is not its to end. */
         haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
         message_error_text(error, stop->text);
         source_enter(session, SOURCE_ENDED, CLOCK_NEVER);

@@ -101,7 +101,7 @@ static void test_given_ranges_commit__nothing_is_left__mismatch(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Ranges of two jobs that are one in the record, after something came: nobody knows which is whose. */
+/* Ranges of two jobs that are one in the record, after something came: whose is which? */
 static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
 {
     static const uint8_t later_job[HAUL_JOB_BYTES] = {3};
