@@ -99,24 +99,46 @@ static enum haul_status read_records(int fd, const char *path, off_t *end,
     }
 }
 
+/* Less than a record, and nothing before it: the beginning of a first one, of which a crash may
+ * have left zeros, or a file of somebody else. */
+static bool may_be_torn(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t largest[RECORD_BYTES] = {
+        1,    0,    0,    0,    0, 0, 0, 0, /* version */
+        0xff, 0xff, 0xff, 0xff,             /* key */
+        2,    0,    1,    0,                /* kind, flags */
+        0xff, 0xff, 0xff, 0xff,             /* check */
+    };
+    bool torn = true;
+    for (size_t i = 0; i < size; i++) {
+        torn = torn && bytes[i] <= largest[i];
+    }
+    return torn;
+}
+
 /* A crash tears what is written last. What has whole records behind the tear, or none before it, is
  * damaged, or was never a ledger. */
 static enum haul_status check_end(int fd, const char *path, off_t end, struct haul_error *error)
 {
     uint8_t record[RECORD_BYTES];
     off_t at = end;
+    ssize_t size = 0;
     bool behind = false;
-    while (!behind && pread(fd, record, sizeof(record), at) == (ssize_t)sizeof(record)) {
+    while (!behind &&
+           (size = pread(fd, record, sizeof(record), at)) == (ssize_t)sizeof(record)) {
         struct load_entry ignored;
         behind = decode(record, &ignored);
         at += RECORD_BYTES;
+    }
+    if (size < 0) {
+        return io_error("pread", path, error);
     }
     if (behind) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
                               "the ledger %s is damaged at byte %lld: whole records lie behind it",
                               path, (long long)end);
     }
-    if (end == 0 && at > 0) {
+    if (end == 0 && (at > 0 || !may_be_torn(record, (size_t)size))) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no ledger of --load", path);
     }
     return HAUL_OK;

@@ -161,7 +161,32 @@ static void test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_i
     check(strstr(error.text, "is no ledger of --load") != NULL);
     check(stat(path, &file) == 0 && file.st_size == (off_t)sizeof(text));
     check_error(read_all(), HAUL_CORRUPT, error);
-    write_bytes(text, 10); /* a record that was torn as it was written: nothing to go by */
+    (void)unlink(path);
+    for (off_t size = 1; size < RECORD_BYTES; size++) {
+        write_bytes(text, (size_t)size);
+        check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
+        check(strstr(error.text, "is no ledger of --load") != NULL);
+        check(stat(path, &file) == 0 && file.st_size == size);
+        check_error(read_all(), HAUL_CORRUPT, error);
+        (void)unlink(path);
+    }
+}
+
+/* Of a first record, whole or with zeros where nothing was written: nothing to go by. */
+static void test_load_ledger_open__first_record_torn__begins_anew(void)
+{
+    for (off_t size = 1; size < RECORD_BYTES; size++) {
+        make_three();
+        check_or_stop(truncate(path, size) == 0);
+        check_error(read_all(), HAUL_CORRUPT, error);
+        check(strstr(error.text, "there is nothing to check") != NULL);
+        check_status(load_ledger_open(&ledger, path, &error), HAUL_OK);
+        check_equal(ledger.version, 0);
+        load_ledger_close(&ledger);
+        (void)unlink(path);
+    }
+    static const char zeros[RECORD_BYTES - 1];
+    write_bytes(zeros, sizeof(zeros));
     check_error(read_all(), HAUL_CORRUPT, error);
     check(strstr(error.text, "there is nothing to check") != NULL);
     check_status(load_ledger_open(&ledger, path, &error), HAUL_OK);
@@ -216,6 +241,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_load_ledger_open__torn_tail__cut_off),
     CHECK_TEST(test_load_ledger_read__damaged_record__a_tear_only_at_the_end),
     CHECK_TEST(test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_it_is),
+    CHECK_TEST(test_load_ledger_open__first_record_torn__begins_anew),
     CHECK_TEST(test_load_ledger_read__many_records__until_the_taker_has_enough),
     CHECK_TEST(test_load_ledger_read__no_file__not_found),
     CHECK_TEST(test_load_ledger_add__disk_full__no_space),
