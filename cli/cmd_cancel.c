@@ -326,6 +326,22 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
     return status;
 }
 
+/* What the command that ran has kept of its own job; those that others left there are not meant. */
+static enum haul_status cancel_kept(const struct cancel_options *options,
+                                    const struct control_end *told, size_t *cancelled,
+                                    struct output *output, struct haul_error *error)
+{
+    struct cancel_options its = *options;
+    its.job = told->job;
+    if (told->job[0] == '\0') { /* an older release, which does not name it */
+        *error = told->error;
+        return error->status;
+    }
+    enum haul_status status = cancel_left(&its, cancelled, output, error);
+    *cancelled = 1;
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
+}
+
 /* The command has ended, and not by this cancel alone. */
 static enum haul_status look_how_it_ended(const struct cancel_options *options,
                                           const struct control_end *told, size_t *cancelled,
@@ -352,11 +368,8 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
         *error = told->error;
         return error->status;
     default:
-        break;
+        return cancel_kept(options, told, cancelled, output, error);
     }
-    enum haul_status status = cancel_left(options, cancelled, output, error); /* what was kept */
-    *cancelled = 1;
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
 static int cancel(const struct cancel_options *options, struct output *output)
@@ -405,9 +418,10 @@ const struct command command_cancel = {
     .details =
         "A running job is asked to end, and waited for: before its decision the source keeps\n"
         "the ranges and the receiver removes what it has of them; after it the job is\n"
-        "finished. Jobs that were left by a process that is gone are given up the same way; a\n"
-        "receiver's job that is committed needs no source, and is finished. A receiver that only\n"
-        "listens ends as well, and then those that are left there are meant.\n"
+        "finished. What other jobs left there stays. Jobs that were left by a process that is\n"
+        "gone are given up the same way; a receiver's job that is committed needs no source, and\n"
+        "is finished. A receiver that only listens ends as well, and then those that are left\n"
+        "there are meant.\n"
         "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
         "the other side is lost for good, --accept-two-owners ends the job all the same. A\n"
         "sender's job that is decided and named (--job) ends as handed over then: for a receiver\n"

@@ -220,8 +220,8 @@ void control_server_tell_end(const struct control_server *server, const struct c
 {
     char text[CONTROL_PACKET_BYTES_MAX];
     const struct haul_error *error = &end->error;
-    (void)snprintf(text, sizeof(text), "%d\n%d\n%s\n%s", (int)error->status, end->had_job,
-                   error->text, error->hint);
+    (void)snprintf(text, sizeof(text), "%d\n%d\n%s\n%s\n%s", (int)error->status, end->had_job,
+                   error->text, error->hint, end->job);
     for (size_t i = 0; i < CONTROL_CLIENT_COUNT_MAX; i++) {
         const struct control_client *client = &server->clients[i];
         if (client->fd >= 0 && client->waits_for_end) {
@@ -312,11 +312,13 @@ static void take_end(char *packet, struct control_end *told)
     const char *had_job = strsep(&rest, "\n");
     const char *text = strsep(&rest, "\n");
     const char *hint = strsep(&rest, "\n");
+    const char *job = strsep(&rest, "\n");
     unsigned long status = strtoul(number, NULL, 10);
     if (hint != NULL && status < HAUL_STATUS_COUNT) {
         haul_error_set(&told->error, (enum haul_status)status, NULL, 0, "%s", text);
         haul_error_hint(&told->error, "%s", hint);
         told->had_job = strcmp(had_job, "1") == 0;
+        (void)snprintf(told->job, sizeof(told->job), "%s", job == NULL ? "" : job);
     }
 }
 

@@ -57,6 +57,7 @@ void control_server_serve(struct control_server *server, const struct pollfd *wa
 struct control_end {
     struct haul_error error; /* AGAIN: it has not said so */
     bool had_job;            /* a receiver may have waited for its first, or for the next one */
+    char job[2 * HAUL_JOB_BYTES + 1]; /* its id, hexadecimal; "": not known */
 };
 /* Tell those that wait for the end. */
 void control_server_tell_end(const struct control_server *server, const struct control_end *end);

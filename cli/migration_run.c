@@ -213,6 +213,9 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
     struct control_end end = {.error = result.error,
                               .had_job = memcmp(result.job, no_job, HAUL_JOB_BYTES) != 0};
     end.error.status = result.status;
+    if (end.had_job) {
+        json_output_job(result.job, end.job);
+    }
     control_server_tell_end(&watch->control, &end);
     /* The result borrows them from the migration. */
     struct haul_option_difference *differences =

@@ -22,6 +22,7 @@ static enum haul_status ask_answer;
 static enum haul_status end_answer;
 static enum haul_status told_status;
 static bool had_job;
+static char told_job[2 * HAUL_JOB_BYTES + 1];
 static enum haul_status give_up_answers[4]; /* by job */
 static enum haul_status force_answer;
 static enum haul_status other_answer; /* of the calls that finish, end or forget */
@@ -51,6 +52,7 @@ static void begin(void)
     list_answer = open_answer = ask_answer = end_answer = HAUL_OK;
     told_status = HAUL_CANCELLED;
     had_job = true;
+    (void)snprintf(told_job, sizeof(told_job), "22222222222222222222222222222222");
     force_answer = other_answer = HAUL_OK;
     client_answer = HAUL_NOT_FOUND;
     memset(&opened, 0, sizeof(opened));
@@ -135,6 +137,7 @@ enum haul_status __wrap_control_client_wait_end(int fd, uint32_t timeout_ms,
     check_equal(fd, client_fd);
     haul_error_set(&told->error, told_status, NULL, 0, "told");
     told->had_job = had_job;
+    (void)snprintf(told->job, sizeof(told->job), "%s", told_job);
     waited_ms = timeout_ms;
     return end_answer;
 }
@@ -247,6 +250,32 @@ static void test_cancel__command_ends_otherwise__says_how(void)
         check_text(ran.out.text,
                    cases[i].exit_code == EXIT_CODE_OK ? "cancelled 1 job\n" : "");
     }
+}
+
+/* Whatever else was left there is not what was asked to end. */
+static void test_cancel__command_fails_by_itself__only_its_own_job_is_given_up(void)
+{
+    begin();
+    client_answer = HAUL_OK;
+    told_status = HAUL_IO;
+    job_count = 3;
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
+    check_text(said, "ask00 give-up22");
+    check_text(ran.out.text, "cancelled 1 job\n");
+    begin();
+    client_answer = HAUL_OK;
+    told_status = HAUL_IO;
+    job_count = 1; /* of another; its own left nothing */
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
+    check_text(said, "ask00");
+    begin();
+    client_answer = HAUL_OK;
+    told_status = HAUL_IO;
+    told_job[0] = '\0'; /* an older release */
+    job_count = 1;
+    check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_PERMANENT);
+    check_text(said, "ask00");
+    check_has(ran.err.text, "told");
 }
 
 /* A receiver that only listens has none: those that are left there are meant. */
@@ -558,6 +587,7 @@ static void test_cancel__no_database_or_a_wait_beyond_its_limit__usage(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_cancel__command_runs__asked_waited_for_and_let_go),
     CHECK_TEST(test_cancel__command_ends_otherwise__says_how),
+    CHECK_TEST(test_cancel__command_fails_by_itself__only_its_own_job_is_given_up),
     CHECK_TEST(test_cancel__receiver_without_a_job__what_is_left_is_given_up),
     CHECK_TEST(test_cancel__command_does_not_end__each_cause),
     CHECK_TEST(test_cancel__left_job_named_while_a_command_runs__refused),

@@ -111,7 +111,7 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     struct control_end told;
     check_status(control_client_wait_end(fd, 1, &told), HAUL_TIMEOUT);
     check_status(told.error.status, HAUL_AGAIN);
-    struct control_end ended = {.had_job = false};
+    struct control_end ended = {.had_job = false, .job = "5e1f"};
     haul_error_set(&ended.error, HAUL_IN_DOUBT, NULL, 0, "it is");
     haul_error_hint(&ended.error, "look");
     int other = come(); /* which asks for no cancel, and is told nothing */
@@ -121,10 +121,12 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     check_status(told.error.status, HAUL_IN_DOUBT);
     check_text(told.error.text, "it is");
     check_text(told.error.hint, "look");
+    check_text(told.job, "5e1f");
     check(!told.had_job);
     check_status(control_client_wait_end(other, WAIT_MS, &told), HAUL_OK);
     check_status(told.error.status, HAUL_AGAIN);
     check(told.had_job);
+    check_text(told.job, "");
     (void)close(other);
     (void)close(fd);
 }
