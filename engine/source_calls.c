@@ -90,11 +90,11 @@ static void call_bind(void *context, struct haul_error *error)
     bool yields = peer->owns && source_record_is_undecided(&job->record);
     error->status = yields ? source_record_meet(&job->record, peer->identity, peer->returned, error)
                            : source_record_bind(&job->record, peer->identity, &job->plan, error);
-    bool gave_back = peer->owns && !yields && job->record.has_lost;
-    if (error->status == HAUL_OK && gave_back) {
-        job->record.returned = peer->returned;
-        error->status = source_done_take_back(&job->record, &job->plan, peer->given_back_by, error);
-    } else if (error->status == HAUL_OK) {
+    if (error->status == HAUL_OK && peer->owns && !yields) {
+        error->status = source_done_check_returned(&job->record, &job->plan, peer->returned,
+                                                   peer->names_given_back, error);
+    }
+    if (error->status == HAUL_OK) {
         error->status = yields ? source_job_yield(job, &peer->version, error)
                                : source_job_check_again(job, error);
     }

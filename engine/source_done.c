@@ -142,28 +142,43 @@ uint64_t source_done_frozen_at(const struct source_record *record)
     return known ? state->frozen_sequence : 0;
 }
 
-enum haul_status source_done_take_back(struct source_record *record, const struct plan *plan,
-                                       const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
+static enum haul_status refuse_returned(enum version_return returned, struct haul_error *error)
 {
-    const struct version_move move = {.outcome = VERSION_IMPORTED,
-                                      .job = job,
-                                      .peer = record->peer,
-                                      .plan = plan,
-                                      .new_version = plan->new_version,
-                                      .epoch = record->epoch};
-    if (record->returned != VERSION_RETURNED) {
+    if (returned == VERSION_RETURNED) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "it has given ranges back since, of which this database knows nothing, for "
-                       "it was set back: nobody knows which of the job's it still owns");
-        haul_error_hint(error, "`haul owner` there tells; those that it gave back: `haul owner "
-                               "--reclaim --accept-two-owners --range R` here, then `haul cancel "
-                               "--job ID --accept-two-owners`");
+                       "it has given everything back since, of which this database knows nothing, "
+                       "for it was set back: by the records nobody owns the ranges");
+        haul_error_hint(error, "when nobody else has got them from here since: `haul owner --db "
+                               "DIR --reclaim --accept-two-owners` here; what was written there "
+                               "is only in that copy, compare with `haul verify --to`");
         return HAUL_MISMATCH;
     }
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "it has given ranges back since, of which this database knows nothing, for it "
+                   "was set back: nobody knows which of the job's it still owns");
+    haul_error_hint(error, "`haul owner` there tells; those that it gave back: `haul owner "
+                           "--reclaim --accept-two-owners --range R` here, then `haul cancel "
+                           "--job ID --accept-two-owners`");
+    return HAUL_MISMATCH;
+}
+
+/* Which job the target has given something back by, one of an older release does not say. */
+enum haul_status source_done_check_returned(const struct source_record *record,
+                                            const struct plan *plan, enum version_return returned,
+                                            bool is_named, struct haul_error *error)
+{
+    bool came = returned == VERSION_RETURNED || returned == VERSION_PERHAPS_RETURNED;
+    bool has_given = false;
+    struct haul_store *store = record->source->store;
+    if (!came || record->source->hooks.version_get != NULL) {
+        return HAUL_OK;
+    }
+    if (is_named && !record->has_lost) {
+        return version_record_settle(store, error); /* the journal is to go for what it says */
+    }
     enum haul_status status =
-        version_record_move(record->source->store, &record->source->hooks, &move, error);
-    record->takes_back = status == HAUL_OK;
-    return status;
+        version_record_has_given(store, plan, record->peer, &has_given, error);
+    return status == HAUL_OK && has_given ? refuse_returned(returned, error) : status;
 }
 
 void source_done_hint(const struct source_record *record, struct haul_error *error)

@@ -39,12 +39,15 @@ enum haul_status source_done_recall(struct source_record *record,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* The sequence number at which the job was frozen to be decided; 0: not known. */
 uint64_t source_done_frozen_at(const struct source_record *record);
-/* The job is decided here, and the target, which owned, has given everything back by `job`, of
- * which this database does not know: it records that as well. Errors: MISMATCH (a part of it:
- * nobody knows which), those of version_record_move. */
-enum haul_status source_done_take_back(struct source_record *record, const struct plan *plan,
-                                       const uint8_t job[HAUL_JOB_BYTES],
-                                       struct haul_error *error) HAUL_MUST_CHECK;
+/* The job is decided here, and the target, which owned by it, has given something back since. Does
+ * this database know that (`is_named`: source_done_note_lost has looked)? What it got may have gone
+ * on to others before it was set back, so it takes nothing by itself. Errors: MISMATCH (by its
+ * record the target owns a part of the plan still: nobody does, or nobody knows), those of the
+ * record. */
+enum haul_status source_done_check_returned(const struct source_record *record,
+                                            const struct plan *plan, enum version_return returned,
+                                            bool is_named,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
 /* What to do where there is no job to go on with. */
 void source_done_hint(const struct source_record *record, struct haul_error *error);
 

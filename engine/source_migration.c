@@ -521,8 +521,7 @@ static void fill_result(struct source_migration *source)
     if (source->has_copy) {
         sender_links_stats(&source->copy.links, &result->link);
     }
-    result->verified =
-        figures.verified && !source->job.record.yielded && !source->job.record.takes_back;
+    result->verified = figures.verified && !source->job.record.yielded;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = source->job.plan.old_version;
     result->new_version = source->job.plan.new_version;
@@ -530,7 +529,7 @@ static void fill_result(struct source_migration *source)
     memcpy(result->job, record->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
     result->told_count = record->only_tells && result->status == HAUL_OK
                              ? (uint32_t)record->earlier.told_count + record->came_back
-                             : record->takes_back && result->status == HAUL_OK;
+                             : 0;
     note_warning(source, figures.warning, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
     result->retries = figures.retries;

@@ -29,7 +29,6 @@ struct source_record {
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* the target's, once it has answered */
     bool has_met;                       /* a target, in this process */
     bool peer_differs;                  /* from the one that the job was begun with */
-    bool takes_back;      /* decided, and the target has given all of it back */
     struct digest moved;                /* of everything, before the decision; for the history */
     bool only_tells; /* resolve: nothing was decided, a target learns which jobs are over */
     bool asks;       /* only_tells, and `job` is open: does the target own already? */

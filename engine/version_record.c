@@ -355,8 +355,10 @@ enum haul_status version_record_returned(struct haul_store *store,
     return HAUL_OK;
 }
 
-enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
-                                         const char *peer, bool *has, struct haul_error *error)
+/* Has a part of the plan this state, by a job of `peer`? */
+static enum haul_status has_part(struct haul_store *store, const struct plan *plan,
+                                 const char *peer, enum ownership_state state, bool *has,
+                                 struct haul_error *error)
 {
     struct ownership ownership;
     enum haul_status status = read_file(store, &ownership, error);
@@ -368,7 +370,7 @@ enum haul_status version_record_has_from(struct haul_store *store, const struct 
         const struct range_map *map = ownership_map(&ownership, plan->families[i].family.name);
         for (size_t j = 0; map != NULL && j < map->count; j++) {
             const struct range_map_part *part = &map->parts[j];
-            bool theirs = part->mark.state == OWNERSHIP_IMPORTED &&
+            bool theirs = part->mark.state == state &&
                           version_record_is_peer(&ownership, part->mark.peer, peer);
             for (size_t k = 0; k < plan->range_count && theirs && !*has; k++) {
                 *has = key_range_overlaps(&plan->ranges[k], &part->range);
@@ -377,6 +379,18 @@ enum haul_status version_record_has_from(struct haul_store *store, const struct 
     }
     ownership_fini(&ownership);
     return HAUL_OK;
+}
+
+enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
+                                         const char *peer, bool *has, struct haul_error *error)
+{
+    return has_part(store, plan, peer, OWNERSHIP_IMPORTED, has, error);
+}
+
+enum haul_status version_record_has_given(struct haul_store *store, const struct plan *plan,
+                                          const char *peer, bool *has, struct haul_error *error)
+{
+    return has_part(store, plan, peer, OWNERSHIP_RELEASED, has, error);
 }
 
 /* --- moving ----------------------------------------------------------------------------------- */

@@ -82,6 +82,11 @@ enum haul_status version_record_returned(struct haul_store *store,
 enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
                                          const char *peer, bool *has,
                                          struct haul_error *error) HAUL_MUST_CHECK;
+/* Has it, by its record, given a part of the plan to `peer`, which owns that still?
+ * Errors: those of ownership_read. */
+enum haul_status version_record_has_given(struct haul_store *store, const struct plan *plan,
+                                          const char *peer, bool *has,
+                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* Make the record as it is now durable: a crash cannot undo a change that answered IN_DOUBT any
  * more. Errors: those of ownership_update. */
 enum haul_status version_record_settle(struct haul_store *store,

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_source_done.c — answers of a source's record: to a target that has given something back of
+ * which the source does not know, and to one that waits for jobs that are done. */
+#include "source_done.h"
+
+#include <string.h>
+
+#include "failing_store.h"
+
+static const uint8_t job[HAUL_JOB_BYTES] = {1};
+static const uint8_t second_job[HAUL_JOB_BYTES] = {2};
+static const uint8_t return_job[HAUL_JOB_BYTES] = {3};
+static const struct haul_hooks no_hooks;
+static struct haul_source_options options;
+static struct source_record record;
+static struct haul_error error;
+static char last_warning[512];
+
+static void write_log(void *context, enum haul_log_level level, const char *line)
+{
+    (void)context;
+    (void)level;
+    (void)snprintf(last_warning, sizeof(last_warning), "%s", line);
+}
+
+static const struct haul_log log_of_test = {.write = write_log, .level_max = HAUL_LOG_WARNING};
+
+static void start(void)
+{
+    failing_store_init(NULL, 0);
+    options = (struct haul_source_options){.store = &failing.base, .log = &log_of_test};
+    source_record_init(&record, &options);
+    (void)snprintf(record.peer, sizeof(record.peer), "peer/1");
+    last_warning[0] = '\0';
+    memset(&error, 0, sizeof(error));
+}
+
+static void finish(void)
+{
+    source_record_fini(&record);
+    failing_store_fini();
+}
+
+static void make_plan(struct plan *plan, const char *from, const char *to)
+{
+    const struct haul_range range = {.start = slice_of(from, 1), .end = slice_of(to, 1)};
+    const struct haul_source_options asked = {
+        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    check_or_stop(plan_make(plan, &failing.base, &asked, 0, &error) == HAUL_OK);
+}
+
+static void move(enum version_outcome outcome, const uint8_t *id, const char *from, const char *to)
+{
+    struct plan plan;
+    make_plan(&plan, from, to);
+    const struct version_move moved = {.outcome = outcome,
+                                       .job = id,
+                                       .peer = "peer/1",
+                                       .plan = &plan,
+                                       .new_version = 5,
+                                       .epoch = 1};
+    check_status(version_record_move(&failing.base, &no_hooks, &moved, &error), HAUL_OK);
+    plan_fini(&plan);
+}
+
+static enum haul_status returned(const char *from, const char *to, enum version_return how,
+                                 bool is_named)
+{
+    struct plan plan;
+    make_plan(&plan, from, to);
+    if (is_named) {
+        source_done_note_lost(&record, return_job);
+    }
+    enum haul_status status = source_done_check_returned(&record, &plan, how, is_named, &error);
+    plan_fini(&plan);
+    return status;
+}
+
+/* --- given back ------------------------------------------------------------------------------- */
+
+/* Two jobs that are decided: the answer to one does not make the other one end without an owner. */
+static void test_source_done_check_returned__not_known_here__each_job_is_in_doubt(void)
+{
+    bool moved = true;
+    uint64_t version = 0;
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_RELEASED, second_job, "m", "y");
+    check_status(returned("b", "k", VERSION_RETURNED, true), HAUL_MISMATCH);
+    check(strstr(error.text, "nobody owns") != NULL);
+    check(strstr(error.hint, "--reclaim --accept-two-owners") != NULL);
+    check(strstr(last_warning, "set back") != NULL);
+    check_status(returned("m", "y", VERSION_RETURNED, true), HAUL_MISMATCH);
+    check_status(returned("b", "k", VERSION_RETURNED, true), HAUL_MISMATCH);
+    check_status(version_record_imported(&failing.base, return_job, &moved, &version, &error),
+                 HAUL_OK);
+    check(!moved);
+    finish();
+}
+
+static void test_source_done_check_returned__a_part_not_known_here__nobody_knows_which(void)
+{
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    check_status(returned("b", "k", VERSION_PERHAPS_RETURNED, true), HAUL_MISMATCH);
+    check(strstr(error.text, "nobody knows which") != NULL);
+    finish();
+}
+
+/* An older release says that all came back, and not by which job. */
+static void test_source_done_check_returned__not_named__the_map_tells(void)
+{
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    check_status(returned("b", "k", VERSION_RETURNED, false), HAUL_MISMATCH);
+    check_status(returned("b", "k", VERSION_KEPT, false), HAUL_OK);
+    check_status(returned("b", "k", VERSION_RETURN_UNTOLD, false), HAUL_OK);
+    move(VERSION_IMPORTED, return_job, "b", "k");
+    check_status(returned("b", "k", VERSION_RETURNED, false), HAUL_OK);
+    finish();
+}
+
+/* What is believed is durable first: the journal goes for it. */
+static void test_source_done_check_returned__known_here__settled_and_no_matter(void)
+{
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_IMPORTED, return_job, "b", "d");
+    check_status(returned("b", "k", VERSION_PERHAPS_RETURNED, true), HAUL_OK);
+    check_text(last_warning, "");
+    source_done_note_lost(&record, return_job);
+    fake_disk_fail(&failing.disk, 1, true);
+    struct plan plan;
+    make_plan(&plan, "b", "k");
+    check(source_done_check_returned(&record, &plan, VERSION_RETURNED, true, &error) != HAUL_OK);
+    plan_fini(&plan);
+    fake_disk_fail(&failing.disk, 0, false);
+    finish();
+}
+
+/* The operator has taken it back meanwhile: nothing is left that had no owner. */
+static void test_source_done_check_returned__not_known_and_owned_here__no_matter(void)
+{
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_IMPORTED, second_job, "b", "k");
+    check_status(returned("b", "k", VERSION_RETURNED, true), HAUL_OK);
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_source_done_check_returned__not_known_here__each_job_is_in_doubt),
+    CHECK_TEST(test_source_done_check_returned__a_part_not_known_here__nobody_knows_which),
+    CHECK_TEST(test_source_done_check_returned__not_named__the_map_tells),
+    CHECK_TEST(test_source_done_check_returned__known_here__settled_and_no_matter),
+    CHECK_TEST(test_source_done_check_returned__not_known_and_owned_here__no_matter),
+};
+
+CHECK_MAIN("source_done", tests)
