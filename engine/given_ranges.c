@@ -269,10 +269,25 @@ static enum haul_status read_family(struct ownership *given, const haul_control_
     return status;
 }
 
+/* The source names no more (put_family, put_families); each costs a place in the maps. */
+static bool are_too_many(const haul_control_Commit *commit)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < commit->given_count; i++) {
+        count += commit->given[i].ranges_count;
+    }
+    return count > RANGE_COUNT_MAX || commit->given_count > FAMILY_COUNT_MAX;
+}
+
 enum haul_status given_ranges_read(struct ownership *given, const haul_control_Commit *commit,
                                    struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
+    if (are_too_many(commit)) {
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                              "Commit names more than %d ranges, or than %d families",
+                              RANGE_COUNT_MAX, FAMILY_COUNT_MAX);
+    }
     ownership_init(given);
     for (unsigned named = 0; named < 2; named++) { /* what holds for all comes first */
         for (size_t i = 0; i < commit->given_count && status == HAUL_OK; i++) {
@@ -284,6 +299,10 @@ enum haul_status given_ranges_read(struct ownership *given, const haul_control_C
         return HAUL_OK;
     }
     ownership_fini(given);
+    if (status == HAUL_LIMIT) {
+        return haul_error_set(error, status, NULL, 0,
+                              "Commit names more ranges than an ownership record can have");
+    }
     return status == HAUL_NO_MEMORY
                ? haul_error_set(error, status, "malloc", 0, "no memory for the ranges")
                : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "Commit names ranges that are none");

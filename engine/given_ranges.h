@@ -35,7 +35,8 @@ enum haul_status given_ranges_commit(struct haul_store *store, const uint8_t job
                                      const char *peer, struct message *message,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* What a Commit names, into a struct that was not initialised. Errors: PROTOCOL, NO_MEMORY. */
+/* What a Commit names, into a struct that was not initialised. Errors: PROTOCOL (also more ranges
+ * than given_ranges_commit names), LIMIT (more than a record can have), NO_MEMORY. */
 enum haul_status given_ranges_read(struct ownership *given, const haul_control_Commit *commit,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* Is that all of the plan? */

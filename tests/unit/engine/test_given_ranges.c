@@ -134,6 +134,49 @@ static void test_given_ranges_read__a_range_that_is_none__protocol(void)
     free(range.end);
 }
 
+/* `family_count` families, with so many ranges each. */
+static enum haul_status read_many(size_t family_count, size_t range_count)
+{
+    struct ownership given;
+    haul_control_Given *families = calloc(family_count, sizeof(*families));
+    haul_control_Range *ranges = calloc(range_count + 1, sizeof(*ranges));
+    check_or_stop(families != NULL && ranges != NULL);
+    for (size_t i = 0; i < range_count; i++) {
+        const uint8_t start[] = {(uint8_t)(i >> 8), (uint8_t)i, 0};
+        const uint8_t end[] = {(uint8_t)(i >> 8), (uint8_t)i, 1};
+        ranges[i].start = message_bytes(slice_of(start, sizeof(start)));
+        ranges[i].end = message_bytes(slice_of(end, sizeof(end)));
+    }
+    for (size_t i = 0; i < family_count; i++) {
+        families[i].ranges_count = (pb_size_t)range_count;
+        families[i].ranges = ranges;
+        (void)snprintf(families[i].family, sizeof(families[i].family), "f%zu", i);
+    }
+    const haul_control_Commit commit = {.given_count = (pb_size_t)family_count, .given = families};
+    enum haul_status status = given_ranges_read(&given, &commit, &error);
+    if (status == HAUL_OK) {
+        ownership_fini(&given);
+    }
+    for (size_t i = 0; i < range_count; i++) {
+        free(ranges[i].start);
+        free(ranges[i].end);
+    }
+    free(ranges);
+    free(families);
+    return status;
+}
+
+/* As many as a source names, and one more. */
+static void test_given_ranges_read__more_than_a_source_names__protocol(void)
+{
+    check_status(read_many(2, 1024), HAUL_OK);
+    check_error(read_many(1, 2049), HAUL_PROTOCOL, error);
+    check_error(read_many(3, 1024), HAUL_PROTOCOL, error);
+    check_status(read_many(512, 4), HAUL_OK);
+    check_error(read_many(513, 1), HAUL_PROTOCOL, error);
+    check(strstr(error.text, "more than 2048 ranges, or than 512 families") != NULL);
+}
+
 /* The target's side: what the source has back is the source's. */
 static void test_version_record_move__a_part_is_given__the_rest_is_the_peers(void)
 {
@@ -180,6 +223,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
     CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
+    CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
     CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),
     CHECK_TEST(test_version_record_check_peer__older_than_what_it_got__mismatch),
 };
