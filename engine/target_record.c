@@ -371,6 +371,12 @@ static enum haul_status rehearse(const struct target_record *record, struct haul
     return version_record_rehearse(store, hooks, &move, error);
 }
 
+/* They did fit: whoever has changed them can change them back. */
+static enum haul_status as_changed_since(enum haul_status status, struct haul_error *error)
+{
+    return status == HAUL_MISMATCH ? (error->status = HAUL_UNSUPPORTED) : status;
+}
+
 static enum haul_status check_resumed(struct target_record *record, struct plan *plan,
                                       struct haul_error *error)
 {
@@ -379,7 +385,7 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
     record->plan.old_version = plan->old_version;
     record->plan.new_version = plan->new_version;
     /* So are the options, which either side may have changed since. */
-    enum haul_status status = target_fit_check(store, plan, error);
+    enum haul_status status = as_changed_since(target_fit_check(store, plan, error), error);
     if (status == HAUL_OK) {
         status = rehearse(record, error);
     }
@@ -388,10 +394,7 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
         status = target_plan_make(store, &record->plan, error);
     }
     if (status == HAUL_OK) {
-        status = target_plan_check_names(store, plan, error);
-    }
-    if (status == HAUL_MISMATCH) { /* they did fit: whoever has changed them can change them back */
-        status = error->status = HAUL_UNSUPPORTED;
+        status = as_changed_since(target_plan_check_names(store, plan, error), error);
     }
     plan_fini(plan);
     return status == HAUL_OK ? target_arrived_restore(record, error) : status;

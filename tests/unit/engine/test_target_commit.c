@@ -312,6 +312,30 @@ static void test_target_record_check__resumed_and_owning_would_fail__refused(voi
     finish();
 }
 
+/* Its source was set back to before a hand-over that is recorded here: no option, changed back,
+ * mends that. */
+static void test_target_record_check__resumed_and_the_source_was_set_back__mismatch(void)
+{
+    struct target_record record;
+    struct plan plan;
+    start();
+    leave_at(JOURNAL_PLAN);
+    make_plan(&plan, "k", "l");
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = other_job,
+                                      .peer = "the source",
+                                      .plan = &plan,
+                                      .new_version = 7,
+                                      .epoch = 1};
+    check_status(version_record_move(fixture.store, &hooks, &move, &error), HAUL_OK);
+    check_equal(come_back(&record), JOB_COPYING);
+    check_error(target_record_check(&record, &plan, &error), HAUL_MISMATCH, error);
+    check(strstr(error.text, "set back") != NULL);
+    target_record_fini(&record);
+    check_equal(file_count(), 1);
+    finish();
+}
+
 /* --- sending on ------------------------------------------------------------------------------- */
 
 /* Would a job send from..to, which asks before it begins? */
@@ -401,6 +425,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_job_finish__committed__owned_and_over),
     CHECK_TEST(test_job_finish__prepared_or_a_sources__invalid_and_stays),
     CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
+    CHECK_TEST(test_target_record_check__resumed_and_the_source_was_set_back__mismatch),
     CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
     CHECK_TEST(test_source_check__target_job_has_nothing_here__sent_on),
     CHECK_TEST(test_source_check__target_job_has_finished__sent_on),
