@@ -72,8 +72,9 @@ enum haul_status target_others_waiting(struct haul_store *store, const char *pee
     for (size_t i = 0; i < entry_count && status == HAUL_OK && *count < max; i++) {
         struct journal *journal = NULL;
         status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &journal, error);
-        if (status == HAUL_OK && journal_state(journal)->phase == JOURNAL_PHASE_PREPARED &&
-            job_journal_is_bound_to(journal, peer)) {
+        bool theirs = status == HAUL_OK && journal_state(journal)->peer[0] != '\0' &&
+                      job_journal_is_bound_to(journal, peer);
+        if (theirs && journal_state(journal)->phase == JOURNAL_PHASE_PREPARED) {
             memcpy(jobs + *count * HAUL_JOB_BYTES, entries[i].job_id, HAUL_JOB_BYTES);
             *count += 1;
         }

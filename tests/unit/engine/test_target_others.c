@@ -184,6 +184,39 @@ static void test_target_record_clear__another_job_is_being_let_in__its_family_st
     finish();
 }
 
+/* Jobs 1 and 2 are prepared; 2 has no PEER, and 3 is not prepared. */
+static void test_target_others_waiting__prepared_and_bound__only_these(void)
+{
+    uint8_t waiting[2 * HAUL_JOB_BYTES];
+    size_t count = 9;
+    struct journal_prepared prepared = {.new_version = 1, .epoch = EPOCH, .digest_count = 0};
+    start();
+    for (uint8_t number = 1; number <= 3; number++) {
+        uint8_t job[HAUL_JOB_BYTES];
+        struct journal *journal = NULL;
+        bool existed = false;
+        memset(job, number, sizeof(job));
+        check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed,
+                                       &error) == HAUL_OK);
+        if (number != 2) {
+            check_status(job_journal_bind(journal, "source/1", "host:1", &error), HAUL_OK);
+        }
+        const struct journal_record last = {.type = JOURNAL_PREPARED, .prepared = &prepared};
+        if (number != 3) {
+            check_status(journal_append(journal, &last, true, &error), HAUL_OK);
+        }
+        journal_close(journal);
+    }
+    check_status(target_others_waiting(target.store, "source/1", waiting, 2, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 1);
+    check_equal(waiting[0], 1);
+    check_status(target_others_waiting(target.store, "source/2", waiting, 2, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 0);
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
     CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
@@ -193,6 +226,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),
+    CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
 };
 
 CHECK_MAIN("target_others", tests)
