@@ -398,11 +398,23 @@ enum haul_status source_earlier_were_told(struct source_earlier *earlier, struct
     return status;
 }
 
+static bool was_told(const struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES])
+{
+    bool told = false;
+    for (size_t i = 0; i < earlier->told_count && !told; i++) {
+        told = memcmp(earlier->told + i * HAUL_JOB_BYTES, job, HAUL_JOB_BYTES) == 0;
+    }
+    return told;
+}
+
 void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
                              const char *identity)
 {
     struct haul_error error = {.status = HAUL_OK};
     struct journal *journal = NULL;
+    if (!was_told(earlier, job)) {
+        return;
+    }
     enum haul_status status = source_earlier_take(earlier, job, &journal, &error);
     bool theirs = status == HAUL_OK && job_journal_is_bound_to(journal, identity) &&
                   journal_state(journal)->outcome != JOURNAL_COMMIT;

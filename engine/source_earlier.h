@@ -53,8 +53,8 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
  * in doubt, durably, and nothing gives it up in silence. Errors: those of journal_append. */
 enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,
                                            struct haul_error *error) HAUL_MUST_CHECK;
-/* So says the database `identity` of one of the jobs that it was told are over: the same, when the
- * job is bound to it; what fails is logged. */
+/* So says the database `identity` of one of the jobs that it was told are over: the same, when it
+ * was told that, and the job is bound to no other one; what fails is logged. */
 void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
                              const char *identity);
 /* The target has said that it owned by the job, and gave a part of the ranges back. Returns

@@ -430,7 +430,8 @@ static void note_refused(struct source_session *session, const haul_control_Refu
                 !end_reason_may_lack_record((enum haul_status)refused->status);
     session->figures.peer_knows = gone;
     session->proposed = session->proposed && !gone;
-    session->figures.was_owned = refused->owned_job.size == HAUL_JOB_BYTES;
+    session->figures.was_owned = refused->owned_job.size == HAUL_JOB_BYTES &&
+                                 session->welcome.session.size > 0; /* whoever it is */
     memcpy(session->figures.owned_job, refused->owned_job.bytes, HAUL_JOB_BYTES);
 }
 

@@ -240,6 +240,32 @@ static void test_source_session__targets_disk_fails__is_not_believed_to_know(voi
     }
 }
 
+/* By whom it is refused is known only behind Welcome: of this connection, too. */
+static void test_source_session__owned_job_of_a_refusal__believed_behind_welcome(void)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct source_session_figures figures;
+        struct message message;
+        open_session();
+        if (i > 0) {
+            propose(false, 1);
+        }
+        if (i == 2) {
+            lose_path_and_return(2);
+        }
+        if (i != 1) {
+            feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 2);
+        }
+        message_init(&message, MESSAGE_REFUSED);
+        message.as.refused.status = HAUL_MISMATCH;
+        message.as.refused.owned_job.size = HAUL_JOB_BYTES;
+        feed_message(&message, 3);
+        source_session_figures(session, &figures);
+        check_equal(figures.was_owned, i == 1);
+        source_session_destroy(session);
+    }
+}
+
 /* What has arrived stays on both sides, until there is room again. */
 static void test_source_session__targets_disk_is_full_after_the_return__kept(void)
 {
@@ -685,6 +711,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(
         test_source_session__cancelled_and_refused_after_the_return__is_not_believed_to_know),
     CHECK_TEST(test_source_session__targets_disk_fails__is_not_believed_to_know),
+    CHECK_TEST(test_source_session__owned_job_of_a_refusal__believed_behind_welcome),
     CHECK_TEST(test_source_session__targets_disk_is_full_after_the_return__kept),
     CHECK_TEST(test_source_session__busy_at_first__tries_again_within_its_limit),
     CHECK_TEST(test_source_session__connection_refused_as_busy__tries_again),
