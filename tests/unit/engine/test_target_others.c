@@ -189,8 +189,12 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
 {
     uint8_t waiting[2 * HAUL_JOB_BYTES];
     size_t count = 9;
-    struct journal_prepared prepared = {.new_version = 1, .epoch = EPOCH, .digest_count = 0};
+    const struct haul_source_options everything = {.lane = HAUL_LANE_WRITE_BATCH};
+    static struct journal_prepared prepared = {.new_version = 1, .epoch = EPOCH, .digest_count = 1};
+    struct plan plan;
     start();
+    check_or_stop(plan_make(&plan, source.store, &everything, 0, &error) == HAUL_OK);
+    plan.new_version = plan.old_version + 1;
     for (uint8_t number = 1; number <= 3; number++) {
         uint8_t job[HAUL_JOB_BYTES];
         struct journal *journal = NULL;
@@ -201,12 +205,14 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
         if (number != 2) {
             check_status(job_journal_bind(journal, "source/1", "host:1", &error), HAUL_OK);
         }
+        check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
         const struct journal_record last = {.type = JOURNAL_PREPARED, .prepared = &prepared};
         if (number != 3) {
             check_status(journal_append(journal, &last, true, &error), HAUL_OK);
         }
         journal_close(journal);
     }
+    plan_fini(&plan);
     check_status(target_others_waiting(target.store, "source/1", waiting, 2, &count, &error),
                  HAUL_OK);
     check_equal(count, 1);
