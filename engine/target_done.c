@@ -56,9 +56,28 @@ void target_done_note(struct target_record *record, const struct message *messag
     }
 }
 
-static bool is_known(const struct target_record *record)
+/* Is it known that something else was decided on? */
+static bool differs(const struct target_record *record, const struct digest *prepared)
 {
-    return record->given_records > 0 || record->given_bytes > 0;
+    bool is_known = record->given_records > 0 || record->given_bytes > 0;
+    return (is_known && record->given_records != prepared->count) ||
+           (record->given_bytes > 0 && record->given_bytes != prepared->bytes);
+}
+
+/* The source's copy may be gone, and this one the last: it is neither owned nor removed. */
+static enum haul_status refuse_done(struct target_record *record, uint64_t count,
+                                    struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                   "this database was set back to before the decision: the %" PRIu64
+                   " records that are prepared are not the %" PRIu64 " of the hand-over",
+                   count, record->given_records);
+    haul_error_hint(error, "the source has its copy: `haul owner --db DIR --reclaim "
+                           "--accept-two-owners` there, then `haul cancel --accept-two-owners` "
+                           "here; it has dropped it: `haul owner --db DIR --forget "
+                           "--accept-two-owners` here keeps what is prepared");
+    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", error->text);
+    return HAUL_MISMATCH;
 }
 
 static enum haul_status refuse_earlier(struct target_record *record, uint64_t count,
@@ -79,12 +98,15 @@ static enum haul_status refuse_earlier(struct target_record *record, uint64_t co
 enum haul_status target_done_check(struct target_record *record, struct haul_error *error)
 {
     const struct journal_prepared *prepared = &journal_state(record->journal)->prepared;
-    const uint64_t count = target_commit_total(record->journal).count;
-    bool differs = is_known(record) && record->given_records != count;
-    if (!record->was_done && (prepared->epoch != record->epoch || differs)) {
-        return refuse_earlier(record, count, error);
+    const struct digest total = target_commit_total(record->journal);
+    bool is_other = differs(record, &total);
+    if (record->was_done) {
+        return is_other ? refuse_done(record, total.count, error) : HAUL_OK;
     }
-    if (!record->was_done && prepared->frozen_sequence < record->given_sequence) {
+    if (prepared->epoch != record->epoch || is_other) {
+        return refuse_earlier(record, total.count, error);
+    }
+    if (prepared->frozen_sequence < record->given_sequence) {
         (void)snprintf(record->warning, sizeof(record->warning),
                        "the receiver was set back to before the last freeze: changes of the source "
                        "may be missing; compare, `haul verify --db DIR --to`, before `haul drop`");
@@ -96,13 +118,10 @@ enum haul_status target_done_check(struct target_record *record, struct haul_err
 /* The source had the job done: this database owned already, and knows of it no more. */
 static void explain_done(struct target_record *record)
 {
-    const struct digest here = target_commit_total(record->journal);
-    bool fewer = is_known(record) && record->given_records != here.count;
     (void)snprintf(record->warning, sizeof(record->warning),
-                   "the receiver was set back to before it owned%s: what was written to it since "
-                   "is gone, what it gave on has two owners; compare, `haul verify --db DIR --to`, "
-                   "before `haul drop`",
-                   fewer ? ", and to before the last changes of the hand-over arrived" : "");
+                   "the receiver was set back to before it owned: what was written to it since is "
+                   "gone, what it gave on has two owners; compare, `haul verify --db DIR --to`, "
+                   "before `haul drop`");
     haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
 }
 

@@ -18,8 +18,8 @@ void target_done_tell(const struct target_record *record, struct target_event *e
 /* Take over what Commit says; any other message says nothing. */
 void target_done_note(struct target_record *record, const struct message *message);
 /* Is what is prepared here what the source has decided on? This database may have been set back to
- * an earlier freeze or attempt; one that is earlier, and as large, is owned with a warning. Errors:
- * MISMATCH. */
+ * an earlier freeze or attempt; one that is earlier, and as large, is owned with a warning. So is
+ * what a job has prepared that is done. Errors: MISMATCH. */
 enum haul_status target_done_check(struct target_record *record,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The record says what is ours by it. Errors: MISMATCH (nothing, and nothing was changed), those of

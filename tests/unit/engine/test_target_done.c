@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* test_target_done.c — is what is prepared what its source has decided on? */
+#include "target_done.h"
+
+#include "target_record_fixture.h"
+
+enum { BYTE_COUNT = 100 };
+
+static void prepare_bytes(void)
+{
+    haul_control_Prepare message = {.new_version = 1, .epoch = EPOCH};
+    const struct digest digests[HAUL_FAMILY_COUNT_MAX] = {
+        {.count = RECORD_COUNT, .bytes = BYTE_COUNT}};
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
+}
+
+static enum haul_status told(uint64_t epoch, uint64_t records, uint64_t bytes)
+{
+    struct message commit;
+    message_init(&commit, MESSAGE_COMMIT);
+    commit.as.commit.epoch = epoch;
+    commit.as.commit.records = records;
+    commit.as.commit.bytes = bytes;
+    record.was_done = false;
+    target_done_note(&record, &commit);
+    enum haul_status status = target_done_check(&record, &error);
+    if (record.was_done) {
+        ownership_fini(&record.given);
+        ownership_init(&record.given);
+    }
+    return status;
+}
+
+/* Earlier than what was handed over, for sure: nobody owns that by a message. */
+static void test_target_done_check__done_and_others_were_decided_on__refused(void)
+{
+    start();
+    prepare_bytes();
+    check_status(told(MESSAGE_EPOCH_NONE, RECORD_COUNT + 1, BYTE_COUNT), HAUL_MISMATCH);
+    check(strstr(error.text, "10 records that are prepared are not the 11") != NULL);
+    check(strstr(error.hint, "--reclaim --accept-two-owners") != NULL);
+    check(strstr(error.hint, "--forget --accept-two-owners") != NULL);
+    check_status(told(MESSAGE_EPOCH_NONE, RECORD_COUNT, BYTE_COUNT + 1), HAUL_MISMATCH);
+    check_status(told(MESSAGE_EPOCH_NONE, RECORD_COUNT, BYTE_COUNT), HAUL_OK);
+    check_status(told(MESSAGE_EPOCH_NONE, RECORD_COUNT, 0), HAUL_OK); /* not recorded */
+    check_status(told(MESSAGE_EPOCH_NONE, 0, 0), HAUL_OK);
+    leave();
+    finish();
+}
+
+static void test_target_done_check__decided_on_as_many_of_other_bytes__refused(void)
+{
+    start();
+    prepare_bytes();
+    check_status(told(EPOCH, RECORD_COUNT, BYTE_COUNT - 1), HAUL_MISMATCH);
+    check(strstr(error.text, "set back to before the decision") != NULL);
+    check_status(told(EPOCH, RECORD_COUNT, BYTE_COUNT), HAUL_OK);
+    leave();
+    finish();
+}
+
+static const struct check_test tests[] = {
+    CHECK_TEST(test_target_done_check__done_and_others_were_decided_on__refused),
+    CHECK_TEST(test_target_done_check__decided_on_as_many_of_other_bytes__refused),
+};
+
+CHECK_MAIN("target_done", tests)
