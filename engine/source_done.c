@@ -35,21 +35,56 @@ enum haul_status source_done_adopt(struct source_record *record, struct haul_err
     return HAUL_OK;
 }
 
-/* The first of those that wait which this database has given to the target. */
+/* Of those that wait: the first that can be answered, with what to say to it. */
+struct waiting_job {
+    const uint8_t *job;       /* NULL: none */
+    unsigned others;          /* that this database has given to the target, too */
+    enum haul_status refused; /* why the first that cannot be answered is not */
+    struct haul_error why;
+};
+
+/* Errors: those of the record, NO_MEMORY. */
+static enum haul_status look_at_waiting(const struct source_record *record, const uint8_t *job,
+                                        struct waiting_job *found, struct message *commit,
+                                        struct haul_error *error)
+{
+    struct haul_store *store = record->source->store;
+    bool known = false;
+    enum haul_status status = given_ranges_know(store, job, record->peer, &known, error);
+    if (status != HAUL_OK || !known) {
+        return status;
+    }
+    if (found->job != NULL) {
+        found->others++;
+        return HAUL_OK;
+    }
+    status = given_ranges_commit(store, job, record->peer, commit, error);
+    if (status == HAUL_OK) {
+        found->job = job;
+    } else if (status == HAUL_MISMATCH || status == HAUL_LIMIT) {
+        found->others++;
+        found->why = found->refused == HAUL_OK ? *error : found->why;
+        found->refused = found->refused == HAUL_OK ? status : found->refused;
+        return HAUL_OK;
+    }
+    return status;
+}
+
 static enum haul_status find_waiting(const struct source_record *record, struct haul_slice waiting,
-                                     const uint8_t **job, struct haul_error *error)
+                                     struct waiting_job *found, struct message *commit,
+                                     struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
-    *job = NULL;
+    memset(found, 0, sizeof(*found));
     for (size_t at = 0; at + HAUL_JOB_BYTES <= waiting.size && status == HAUL_OK;) {
-        bool known = false;
-        status = given_ranges_know(record->source->store, waiting.data + at, record->peer, &known,
-                                   error);
-        if (status == HAUL_OK && known) {
-            *job = waiting.data + at;
-            return HAUL_OK;
-        }
+        status = look_at_waiting(record, waiting.data + at, found, commit, error);
         at += HAUL_JOB_BYTES;
+    }
+    if (status != HAUL_OK) {
+        message_release(commit);
+    } else if (found->job == NULL && found->refused != HAUL_OK) {
+        *error = found->why;
+        status = found->refused;
     }
     return status;
 }
@@ -90,26 +125,29 @@ enum haul_status source_done_answer(struct source_record *record,
                                     const struct source_done_peer *peer, struct message *commit,
                                     bool *asks_again, struct haul_error *error)
 {
-    const uint8_t *job = NULL;
+    struct waiting_job found;
     struct haul_error second = {.status = HAUL_OK};
     if (record->answered && peer->phase == JOB_COMMITTED) {
         return HAUL_OK; /* the answer to Commit was lost on its way */
     }
-    enum haul_status status = find_waiting(record, peer->waiting, &job, &second);
-    if (status == HAUL_OK && job == NULL) {
-        return judge_named(record, peer->phase, error);
-    }
-    if (status == HAUL_OK && memcmp(job, record->job, HAUL_JOB_BYTES) != 0) {
-        *asks_again = record->done_asked++ < DONE_ASKED_MAX;
-        take(record, job);
-        return *asks_again ? HAUL_OK : error->status;
-    }
-    if (status == HAUL_OK) {
-        status = given_ranges_commit(record->source->store, job, record->peer, commit, &second);
-    }
+    enum haul_status status = find_waiting(record, peer->waiting, &found, commit, &second);
     if (status != HAUL_OK) {
         *error = second;
         return status;
+    }
+    if (found.job == NULL) {
+        return judge_named(record, peer->phase, error);
+    }
+    if (memcmp(found.job, record->job, HAUL_JOB_BYTES) != 0) {
+        message_release(commit);
+        *asks_again = record->done_asked++ < DONE_ASKED_MAX;
+        take(record, found.job);
+        return *asks_again ? HAUL_OK : error->status;
+    }
+    if (found.others > 0) {
+        haul_log(record->source->log, HAUL_LOG_WARNING,
+                 "the receiver waits for more jobs that are done (%u): `haul resolve` once more",
+                 found.others);
     }
     record->answered = true;
     return HAUL_OK;

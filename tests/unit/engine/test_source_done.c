@@ -148,12 +148,65 @@ static void test_source_done_check_returned__not_known_and_owned_here__no_matter
     finish();
 }
 
+/* --- waiting ---------------------------------------------------------------------------------- */
+
+static enum haul_status answer(const uint8_t *waiting, size_t count, struct message *commit,
+                               bool *asks_again)
+{
+    const struct source_done_peer peer = {.phase = JOB_PREPARED,
+                                          .waiting = slice_of(waiting, count * HAUL_JOB_BYTES)};
+    memset(commit, 0, sizeof(*commit));
+    *asks_again = false;
+    error = (struct haul_error){.status = HAUL_NOT_FOUND};
+    return source_done_answer(&record, &peer, commit, asks_again, &error);
+}
+
+/* The target waits for one of which nothing is left, and for another one. */
+static void test_source_done_answer__first_one_came_back__the_other_one_is_answered(void)
+{
+    struct message commit;
+    uint8_t waiting[2 * HAUL_JOB_BYTES];
+    bool asks_again = false;
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_RELEASED, second_job, "m", "y");
+    move(VERSION_IMPORTED, return_job, "b", "k");
+    memcpy(waiting, job, HAUL_JOB_BYTES);
+    memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
+    check_status(source_done_adopt(&record, &error), HAUL_OK);
+    memcpy(record.job, job, HAUL_JOB_BYTES); /* as the last Hello had it */
+    check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
+    check(asks_again && commit.type != MESSAGE_COMMIT);
+    check(memcmp(record.job, second_job, HAUL_JOB_BYTES) == 0);
+    check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
+    check(!asks_again && record.answered && commit.type == MESSAGE_COMMIT);
+    check(strstr(last_warning, "more jobs that are done (1)") != NULL);
+    message_release(&commit);
+    finish();
+}
+
+static void test_source_done_answer__all_came_back__the_first_ones_reason(void)
+{
+    struct message commit;
+    bool asks_again = true;
+    start();
+    move(VERSION_RELEASED, job, "b", "k");
+    move(VERSION_IMPORTED, return_job, "b", "k");
+    check_status(answer(job, 1, &commit, &asks_again), HAUL_MISMATCH);
+    check(strstr(error.hint, "haul verify --to") != NULL);
+    check(!asks_again && !record.answered && commit.type != MESSAGE_COMMIT);
+    check_status(answer(second_job, 1, &commit, &asks_again), HAUL_NOT_FOUND); /* not known */
+    finish();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_done_check_returned__not_known_here__each_job_is_in_doubt),
     CHECK_TEST(test_source_done_check_returned__a_part_not_known_here__nobody_knows_which),
     CHECK_TEST(test_source_done_check_returned__not_named__the_map_tells),
     CHECK_TEST(test_source_done_check_returned__known_here__settled_and_no_matter),
     CHECK_TEST(test_source_done_check_returned__not_known_and_owned_here__no_matter),
+    CHECK_TEST(test_source_done_answer__first_one_came_back__the_other_one_is_answered),
+    CHECK_TEST(test_source_done_answer__all_came_back__the_first_ones_reason),
 };
 
 CHECK_MAIN("source_done", tests)
