@@ -129,5 +129,8 @@ enum haul_status ownership_encode(const struct ownership *ownership, uint8_t **b
  * LIMIT. */
 enum haul_status ownership_decode(struct ownership *ownership,
                                   struct haul_slice bytes) HAUL_MUST_CHECK;
+/* The config version that the head of a damaged file names; 0: it is no head, or no counter has
+ * ever come so far. It may have rotted all the same. */
+uint64_t ownership_damaged_version(struct haul_slice bytes);
 
 #endif

@@ -16,6 +16,7 @@ static const char ownership_magic[8] = {'H', 'A', 'U', 'L', 'O', 'W', 'N', 'R'};
 
 enum {
     AT_FORMAT = 8,     /* behind the magic */
+    AT_VERSION = 16,   /* of either format */
     PREFIX_BYTES = 12, /* magic, format, zeros: of every format */
     HEADER_BYTES_1 = 32,
     HEADER_BYTES = 48,
@@ -461,4 +462,13 @@ enum haul_status ownership_decode(struct ownership *out, struct haul_slice bytes
     }
     *out = ownership;
     return HAUL_OK;
+}
+
+uint64_t ownership_damaged_version(struct haul_slice bytes)
+{
+    const uint64_t beyond = UINT64_C(1) << 48; /* one for each hand-over */
+    bool is_head = bytes.size >= HEADER_BYTES_1 &&
+                   memcmp(bytes.data, ownership_magic, sizeof(ownership_magic)) == 0;
+    uint64_t version = is_head ? get_u64(bytes.data + AT_VERSION) : 0;
+    return version < beyond ? version : 0;
 }

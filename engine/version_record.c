@@ -238,9 +238,10 @@ static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint
                     gave ? "`haul owner --db DIR` on this side tells what it gave; to give it "
                            "once more: `haul owner --db DIR --forget` on the source, which may "
                            "ask for --accept-two-owners"
-                         : "the newer copy is here: `haul owner --db DIR --reclaim "
+                         : "it was: the newer copy is here, `haul owner --db DIR --reclaim "
                            "--accept-two-owners` and `haul send --overwrite` on this side bring it "
-                           "there; to do without: `haul owner --db DIR --forget` on the source");
+                           "there; but if its record was rebuilt, its copy is newer: after that "
+                           "--reclaim here, send it again");
     return HAUL_MISMATCH;
 }
 

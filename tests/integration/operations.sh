@@ -831,6 +831,33 @@ test_d2__damaged_record__rebuilt() {
     run 0 "$haul" owner --db source
 }
 
+# rebuild_owner AT: the record of the receiver, which owns, rots from this byte on.
+rebuild_owner() {
+    moved
+    printf 'rotten' | dd of=target/haul/ownership bs=1 seek="$1" conv=notrunc status=none
+    run 0 "$haul" owner --db target --rebuild --accept-two-owners
+    receive source
+}
+
+test_d2__owner_rebuilt__gives_its_newer_copy_back() {
+    rebuild_owner 24
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
+# Its counter begins anew, as if it were set back.
+test_d2__owner_rebuilt_without_its_counter__the_way_keeps_the_newer_copy() {
+    in_document C9 'haul owner --db B --reclaim --accept-two-owners`, then the same `haul send --db A` again'
+    rebuild_owner 20
+    run 3 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    one_error 'if its record was rebuilt, its copy is newer: after that --reclaim here, send it again'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+}
+
 # The journal of a decided job is what the record is made anew of: it stays until then.
 test_d2__damaged_record_of_a_decided_job__resolved_when_it_is_rebuilt() {
     decided

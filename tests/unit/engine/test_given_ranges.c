@@ -211,6 +211,8 @@ static void test_version_record_check_peer__older_than_what_it_got__mismatch(voi
     check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_MISMATCH);
     check(strstr(error.text, "got ranges from this one at version 5") != NULL);
+    check(strstr(error.hint, "if its record was rebuilt, its copy is newer") != NULL);
+    check(strstr(error.hint, "send it again") != NULL); /* it is whole */
     plan.old_version = 5;
     check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_OK);

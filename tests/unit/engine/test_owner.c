@@ -145,7 +145,7 @@ static void damage(const char *name)
     (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
     FILE *file = fopen(path, "r+");
     check_or_stop(file != NULL);
-    check_equal(fseek(file, 12, SEEK_SET), 0);
+    check_equal(fseek(file, 24, SEEK_SET), 0);
     check(fputs("damage", file) >= 0);
     check_equal(fclose(file), 0);
 }

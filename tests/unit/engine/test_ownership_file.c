@@ -315,7 +315,7 @@ static void test_ownership_rebuild__damaged__set_aside_and_replaced(void)
     fake_disk_init(&disk, 1);
     check_status(update(1), HAUL_OK);
     struct fake_inode *damaged = fake_disk_find(&disk, "/db/haul/ownership");
-    damaged->bytes[20] ^= 1;
+    damaged->bytes[26] ^= 1;
     size_t size = damaged->size;
     check_status(ownership_rebuild(&disk.calls, directory, 1234, move_all, &version, &error),
                  HAUL_OK);
@@ -323,6 +323,31 @@ static void test_ownership_rebuild__damaged__set_aside_and_replaced(void)
     check_equal(fake_disk_find(&disk, "/db/haul/ownership.damaged-1234")->size, size);
     check_equal(fake_disk_open_count(&disk), 0);
     fake_disk_fini(&disk);
+}
+
+/* What a peer has got at a version is no sign of a set-back then. */
+static void test_ownership_rebuild__head_is_there__the_counter_goes_on(void)
+{
+    static const struct {
+        size_t at; /* of the byte that has rotted */
+        uint64_t before;
+        uint64_t after;
+    } cases[] = {
+        {26, 9, 9}, {26, 3, 5}, /* what the journals tell is more */
+        {3, 9, 5},              /* no head */
+        {23, 9, 5},             /* no counter */
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        uint64_t version = 5;
+        fake_disk_init(&disk, 1);
+        check_status(update(cases[i].before), HAUL_OK);
+        fake_disk_find(&disk, "/db/haul/ownership")->bytes[cases[i].at] ^= 1;
+        check_status(ownership_rebuild(&disk.calls, directory, 1234, move_all, &version, &error),
+                     HAUL_OK);
+        check_equal(version_now(), cases[i].after);
+        check_equal(fake_disk_open_count(&disk), 0);
+        fake_disk_fini(&disk);
+    }
 }
 
 static void test_ownership_rebuild__sound__not_found(void)
@@ -347,7 +372,7 @@ static void test_ownership_rebuild__power_lost_at_nth_call__never_without_a_reco
             fake_disk_init(&disk, seed);
             check_status(update(1), HAUL_OK);
             fake_disk_find(&disk, "/db/haul/ownership")->platter[20] ^= 1;
-            fake_disk_find(&disk, "/db/haul/ownership")->bytes[20] ^= 1;
+            fake_disk_find(&disk, "/db/haul/ownership")->bytes[26] ^= 1;
             fake_disk_fail(&disk, n, true);
             enum haul_status status =
                 ownership_rebuild(&disk.calls, directory, 7, move_all, &version, &error);
@@ -378,6 +403,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_ownership_update__rename_fails_and_file_unreadable__in_doubt),
     CHECK_TEST(test_ownership_rehearse__would_work__ok_and_nothing_is_there),
     CHECK_TEST(test_ownership_rebuild__damaged__set_aside_and_replaced),
+    CHECK_TEST(test_ownership_rebuild__head_is_there__the_counter_goes_on),
     CHECK_TEST(test_ownership_rebuild__sound__not_found),
     CHECK_TEST(test_ownership_rebuild__power_lost_at_nth_call__never_without_a_record),
 };
