@@ -124,8 +124,7 @@ static enum haul_status check_end(int fd, const char *path, off_t end, struct ha
     off_t at = end;
     ssize_t size = 0;
     bool behind = false;
-    while (!behind &&
-           (size = pread(fd, record, sizeof(record), at)) == (ssize_t)sizeof(record)) {
+    while (!behind && (size = pread(fd, record, sizeof(record), at)) == (ssize_t)sizeof(record)) {
         struct load_entry ignored;
         behind = decode(record, &ignored);
         at += RECORD_BYTES;

@@ -347,23 +347,26 @@ static enum haul_status set_aside(const struct file_calls *calls, const char *di
 }
 
 /* Peers know how far the counter was: one that starts anew would look like a database that was set
- * back. What cannot be read has no counter. */
-static void keep_version(const struct file_calls *calls, const char *directory,
-                         struct ownership *ownership)
+ * back. A FIFO or a link has none. Errors: those of read_bytes. */
+static enum haul_status keep_version(const struct file_calls *calls, const char *directory,
+                                     struct ownership *ownership, struct haul_error *error)
 {
     char path[DURABLE_FILE_PATH_BYTES_MAX];
     uint8_t *bytes = NULL;
     size_t size = 0;
-    struct haul_error ignored;
-    if (durable_file_path(directory, "ownership", path, &ignored) != HAUL_OK ||
-        read_bytes(calls, path, &bytes, &size, &ignored) != HAUL_OK) {
-        return;
+    enum haul_status status = durable_file_path(directory, "ownership", path, error);
+    if (status == HAUL_OK) {
+        status = read_bytes(calls, path, &bytes, &size, error);
+    }
+    if (status != HAUL_OK) {
+        return status == HAUL_CORRUPT ? HAUL_OK : status;
     }
     uint64_t version = ownership_damaged_version(slice_of(bytes, size));
     if (version > ownership->config_version) {
         ownership->config_version = version;
     }
     free(bytes);
+    return HAUL_OK;
 }
 
 static enum haul_status rebuild_locked(const struct file_calls *calls, const char *directory,
@@ -383,7 +386,9 @@ static enum haul_status rebuild_locked(const struct file_calls *calls, const cha
     ownership_init(&ownership);
     status = update->change(update->context, &ownership, error);
     if (status == HAUL_OK) {
-        keep_version(calls, directory, &ownership);
+        status = keep_version(calls, directory, &ownership, error);
+    }
+    if (status == HAUL_OK) {
         status = set_aside(calls, directory, time_s, error);
     }
     if (status == HAUL_OK) {

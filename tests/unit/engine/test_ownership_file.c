@@ -333,9 +333,10 @@ static void test_ownership_rebuild__head_is_there__the_counter_goes_on(void)
         uint64_t before;
         uint64_t after;
     } cases[] = {
-        {26, 9, 9}, {26, 3, 5}, /* what the journals tell is more */
-        {3, 9, 5},              /* no head */
-        {23, 9, 5},             /* no counter */
+        {26, 9, 9},
+        {26, 3, 5}, /* what the journals tell is more */
+        {3, 9, 5},  /* no head */
+        {23, 9, 5}, /* no counter */
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         uint64_t version = 5;
