@@ -62,7 +62,8 @@ enum haul_status applier_create(const struct applier_options *options, struct ap
                                 struct haul_error *error) HAUL_MUST_CHECK;
 /* The threads apply no more, and end when the store lets them. */
 void applier_stop(struct applier *applier);
-/* Stop the threads and wait for them; blocks not yet applied are dropped (their links are the caller's). */
+/* Stop the threads and wait for them; blocks not yet applied are dropped (their links are the
+ * caller's). */
 void applier_destroy(struct applier *applier);
 
 /* Hand a received block over. There is always room for `block_count_max`. */

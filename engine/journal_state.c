@@ -508,9 +508,7 @@ enum journal_claim journal_state_claim(const struct journal_state *state)
     case JOURNAL_COMMIT:
         return is_source ? JOURNAL_YIELDS : JOURNAL_SERVES;
     case JOURNAL_ABORT:
-        return !is_source        ? JOURNAL_YIELDS
-               : state->restored ? JOURNAL_IN_DOUBT
-                                 : JOURNAL_SERVES;
+        return !is_source ? JOURNAL_YIELDS : state->restored ? JOURNAL_IN_DOUBT : JOURNAL_SERVES;
     case JOURNAL_OPEN:
         break;
     }

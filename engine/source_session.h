@@ -123,9 +123,9 @@ struct source_session_options {
     uint64_t moved_records;
     uint64_t moved_bytes;
     uint64_t frozen_sequence;
-    bool decided;          /* resolve: the decision to commit was made by an earlier run */
-    bool only_tells;       /* resolve: nothing was decided, the target learns which jobs are over */
-    bool asks;             /* only_tells, and no job is over: does the target own by one? */
+    bool decided;    /* resolve: the decision to commit was made by an earlier run */
+    bool only_tells; /* resolve: nothing was decided, the target learns which jobs are over */
+    bool asks;       /* only_tells, and no job is over: does the target own by one? */
 };
 
 struct source_session;

@@ -115,8 +115,8 @@ static bool may_need(const struct journal *journal, const char *name)
     enum haul_status status =
         over ? HAUL_NOT_FOUND : job_journal_read_plan(journal, &plan, &ignored);
     bool names = !over && names_made(journal_state(journal), name);
-    bool needs = names || (status == HAUL_OK ? names_family(&plan, name)
-                                             : status != HAUL_NOT_FOUND);
+    bool needs =
+        names || (status == HAUL_OK ? names_family(&plan, name) : status != HAUL_NOT_FOUND);
     if (status == HAUL_OK) {
         plan_fini(&plan);
     }

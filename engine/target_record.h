@@ -35,9 +35,9 @@ struct target_record {
     size_t over_count;
     bool owns_by_over; /* this database owns by `owned_job`, which was said to be one of them */
     uint8_t owned_job[HAUL_JOB_BYTES];
-    struct journal *journal; /* NULL: the job has none yet, or no more */
-    enum job_phase phase;    /* as the journal said when the source came */
-    enum version_return returned; /* committed: what the source has got back since */
+    struct journal *journal;               /* NULL: the job has none yet, or no more */
+    enum job_phase phase;                  /* as the journal said when the source came */
+    enum version_return returned;          /* committed: what the source has got back since */
     uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job by which it has */
     bool has_given_back;
     struct plan plan;
@@ -57,8 +57,8 @@ struct target_record {
     uint64_t checked_sequence; /* of the store, when the job's ranges were found fit */
     struct target_left left;   /* by the attempt before this one, as the loop knows it */
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at once it owns; else "" */
-    char begun_anew[192];      /* resumed, and nothing that had arrived counts: why; else "" */
-    bool reserved;             /* the hook was told */
+    char begun_anew[192]; /* resumed, and nothing that had arrived counts: why; else "" */
+    bool reserved;        /* the hook was told */
     struct target_held_others others; /* whose database this job writes to as well */
     enum haul_lane lane;
     /* Resumed: where each stream stands, and from where deltas go on. */

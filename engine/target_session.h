@@ -100,10 +100,10 @@ enum target_action_type {
     TARGET_ACTION_START,   /* appliers up, links welcome */
     TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
     TARGET_ACTION_RECORD,  /* write the PREPARED record */
-    TARGET_ACTION_OWN,   /* message: the Commit, borrowed; of no type: a planted bug's */
-    TARGET_ACTION_KEEP,  /* make durable and record what has arrived */
-    TARGET_ACTION_STOP,  /* stop appliers, close links */
-    TARGET_ACTION_CLEAR, /* remove what was copied */
+    TARGET_ACTION_OWN,     /* message: the Commit, borrowed; of no type: a planted bug's */
+    TARGET_ACTION_KEEP,    /* make durable and record what has arrived */
+    TARGET_ACTION_STOP,    /* stop appliers, close links */
+    TARGET_ACTION_CLEAR,   /* remove what was copied */
     TARGET_ACTION_END,
 };
 

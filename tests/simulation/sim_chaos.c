@@ -134,8 +134,8 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
     const struct sim_host *to =
         &world->hosts[sim_random_below(&world->random, world->options->host_count)];
     bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
-    bool taken = host->copied_unmarked ||
-                 (world->options->exclusive && sim_command_count(host) > 0);
+    bool taken =
+        host->copied_unmarked || (world->options->exclusive && sim_command_count(host) > 0);
     /* With several jobs it would take one of them to another task's target. */
     bool astray = verb == SIM_VERB_RESUME && world->options->tasks_at_once > 1 &&
                   world->options->host_count > 2;
@@ -213,8 +213,8 @@ static bool type_risky(struct sim_world *world, struct sim_host *host)
     bool accepts = sim_random_below(&world->random, 3) == 0 && !host->copied;
     uint32_t released = sim_records_of(host)->released;
     uint32_t some_cells = released & (uint32_t)sim_random_next(&world->random);
-    bool taken = host->copied_unmarked ||
-                 (world->options->exclusive && sim_command_count(host) > 0);
+    bool taken =
+        host->copied_unmarked || (world->options->exclusive && sim_command_count(host) > 0);
     struct sim_command *command = taken ? NULL : sim_command_new(host, verb);
     if (command == NULL) {
         return false;

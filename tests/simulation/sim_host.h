@@ -49,11 +49,11 @@ struct sim_host {
     bool copied_unmarked;         /* and its folder is of a release that cannot tell: C1 at once */
     bool was_reset;               /* its database was set back, and nobody has said so yet */
     struct sim_store_state *kept; /* NULL: no checkpoint */
-    bool moved; /* its directory is another one, or nobody knows which: nobody has said so yet */
-    bool told;                    /* a command was refused for one of these */
-    bool forgot;                  /* the jobs that it has had */
-    bool is_repaired;             /* its operator has to do that first */
-    uint32_t repairs;             /* commands that were typed to get it out of a bad state */
+    bool moved;  /* its directory is another one, or nobody knows which: nobody has said so yet */
+    bool told;   /* a command was refused for one of these */
+    bool forgot; /* the jobs that it has had */
+    bool is_repaired; /* its operator has to do that first */
+    uint32_t repairs; /* commands that were typed to get it out of a bad state */
 };
 
 void sim_host_init(struct sim_host *host, int number, const struct sim_options *options,

@@ -180,8 +180,8 @@ static bool is_awaited(const struct sim_world *world, const struct sim_host *hos
     bool awaited = false;
     for (uint32_t i = 0; i < world->task_count; i++) {
         const struct sim_task *task = &world->tasks[i];
-        awaited = awaited || (task->target == host && task->command != NULL &&
-                              task->command->process != NULL);
+        awaited = awaited ||
+                  (task->target == host && task->command != NULL && task->command->process != NULL);
     }
     return awaited;
 }

@@ -70,9 +70,8 @@ static struct repair end_or_reclaim(const struct sim_world *world, const struct 
         return (struct repair){.verb = SIM_VERB_END, .job = job};
     }
     bool ends = contested && (job->id[0] & 1) == 0;
-    return (struct repair){.verb = ends ? SIM_VERB_END : SIM_VERB_RECLAIM,
-                           .job = job,
-                           .contested = job->cells};
+    return (struct repair){
+        .verb = ends ? SIM_VERB_END : SIM_VERB_RECLAIM, .job = job, .contested = job->cells};
 }
 
 /* `released`: cells that the host's record gives to others. Without one there is nothing to take

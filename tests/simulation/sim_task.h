@@ -21,7 +21,7 @@ struct sim_task {
     uint64_t next_ns;            /* when the next one is typed */
     uint32_t attempts;
     uint32_t busy_doublings; /* of the time until then: its target was busy, again and again */
-    uint32_t handed_before; /* decisions of the world when it began */
+    uint32_t handed_before;  /* decisions of the world when it began */
     bool overwrite;
     bool over;
     bool committed;

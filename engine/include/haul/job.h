@@ -45,7 +45,7 @@ struct haul_job {
     uint64_t durable_records; /* target: so many are safe here; source: 0 */
     uint64_t durable_bytes;   /* of keys and values of these */
     enum haul_job_condition condition;
-    bool changed; /* a target's that is PREPARED: something else has written to the database since,
+    bool changed;  /* a target's that is PREPARED: something else has written to the database since,
                    * or it was set back; the source's decision stands all the same */
     bool restored; /* a source's: it may have been decided after the state that this database was
                     * set back to; only its target knows */

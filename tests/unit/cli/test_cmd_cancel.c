@@ -247,8 +247,7 @@ static void test_cancel__command_ends_otherwise__says_how(void)
         told_status = cases[i].told;
         check_equal(run(&command_cancel, "--db /a"), cases[i].exit_code);
         check_has(ran.err.text, cases[i].says);
-        check_text(ran.out.text,
-                   cases[i].exit_code == EXIT_CODE_OK ? "cancelled 1 job\n" : "");
+        check_text(ran.out.text, cases[i].exit_code == EXIT_CODE_OK ? "cancelled 1 job\n" : "");
     }
 }
 

@@ -69,8 +69,7 @@ static void test_job_text_ways__restored_or_parted__ask_or_take_the_rest(void)
         job.restored = true;
         job_text_ways(&job, "/d", &ways);
         check_text(ways.first.command, "haul resolve --db /d --to ADDR:PORT");
-        check_text(ways.second.command,
-                   "haul cancel --db /d --job abcdef01 --accept-two-owners");
+        check_text(ways.second.command, "haul cancel --db /d --job abcdef01 --accept-two-owners");
         job.parted = true;
         job_text_ways(&job, "/d", &ways);
         check(strstr(ways.first.purpose, "`haul send --overwrite`") != NULL);

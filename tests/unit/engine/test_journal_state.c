@@ -89,11 +89,11 @@ static void check_phase(enum journal_role role, const struct phase_case *phase)
 static void test_journal_state_reserve__source_phases__only_listed_records_follow(void)
 {
     static const struct phase_case cases[] = {
-        {"", "PAb"},       {"P", "ASbo"},    {"PS", "ASFbo"},   {"PSF", "AFUCob"},
-        {"PSFU", "ASFbo"}, {"PSFC", "R"},    {"PSFCR", "D"},    {"PSFCRD", ""},
-        {"PSA", "Do"},     {"PSFA", "Uo"},   {"PSFAU", "Do"},   {"A", "Do"},
-        {"PSFAUD", ""},    {"PSb", "ASFbo"}, {"PSbF", "AFUCob"}, {"PSFo", "AFUCobq"},
-        {"PSo", "ASFboq"}, {"PSob", "ASFbo"}, {"PSAo", "Doq"},   {"PSAoq", "Doq"},
+        {"", "PAb"},       {"P", "ASbo"},     {"PS", "ASFbo"},    {"PSF", "AFUCob"},
+        {"PSFU", "ASFbo"}, {"PSFC", "R"},     {"PSFCR", "D"},     {"PSFCRD", ""},
+        {"PSA", "Do"},     {"PSFA", "Uo"},    {"PSFAU", "Do"},    {"A", "Do"},
+        {"PSFAUD", ""},    {"PSb", "ASFbo"},  {"PSbF", "AFUCob"}, {"PSFo", "AFUCobq"},
+        {"PSo", "ASFboq"}, {"PSob", "ASFbo"}, {"PSAo", "Doq"},    {"PSAoq", "Doq"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         check_phase(JOURNAL_SOURCE, &cases[i]);

@@ -9,8 +9,8 @@
 
 #include "assertion.h"
 #include "check.h"
-#include "log_links.h"
 #include "haul/store.h"
+#include "log_links.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"

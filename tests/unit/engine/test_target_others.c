@@ -174,8 +174,8 @@ static void test_target_record_clear__another_job_is_being_let_in__its_family_st
     start();
     make_two_families();
     memset(job, 2, sizeof(job));
-    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed,
-                                   &error) == HAUL_OK);
+    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed, &error) ==
+                  HAUL_OK);
     check_status(journal_append(journal, &named, true, &error), HAUL_OK);
     check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
     leave();

@@ -385,8 +385,8 @@ static enum haul_status note_sync(struct haul_store *store, struct haul_error *f
 }
 
 static enum haul_status clear_unsynced(struct haul_store *store, uint32_t family,
-                                   struct haul_slice from, struct haul_slice to,
-                                   const struct haul_steps *steps, struct haul_error *failed)
+                                       struct haul_slice from, struct haul_slice to,
+                                       const struct haul_steps *steps, struct haul_error *failed)
 {
     is_synced = false;
     return real_clear(store, family, from, to, steps, failed);

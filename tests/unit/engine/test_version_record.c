@@ -354,12 +354,8 @@ static void move_with(const char *peer, enum version_outcome outcome, const uint
         .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
     struct plan part;
     check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
-    const struct version_move moved = {.outcome = outcome,
-                                       .job = id,
-                                       .peer = peer,
-                                       .plan = &part,
-                                       .new_version = 1,
-                                       .epoch = 1};
+    const struct version_move moved = {
+        .outcome = outcome, .job = id, .peer = peer, .plan = &part, .new_version = 1, .epoch = 1};
     check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan_fini(&part);
 }
