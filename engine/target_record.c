@@ -391,7 +391,7 @@ static enum haul_status check_resumed(struct target_record *record, struct plan 
     }
     if (status == HAUL_OK) {
         /* A journal that failed may hold a plan whose families went when the job was refused. */
-        status = target_plan_make(store, &record->plan, error);
+        status = as_changed_since(target_plan_make(store, &record->plan, error), error);
     }
     if (status == HAUL_OK) {
         status = as_changed_since(target_plan_check_names(store, plan, error), error);

@@ -67,17 +67,28 @@ static void begin(void)
     check_or_stop(pthread_create(&thread, NULL, serve, NULL) == 0);
 }
 
-/* The command ends. */
-static void end(void)
+/* The command's loop ends: its end is told, and the server closed, by nobody else. */
+static void end_loop(void)
 {
-    char path[80];
     atomic_store(&stops, true);
     check_equal(pthread_join(thread, NULL), 0);
+}
+
+static void end_server(void)
+{
+    char path[80];
     check_status(control_server_hide(&server, &error), HAUL_OK);
     control_server_close(&server);
     (void)snprintf(path, sizeof(path), "%s/haul", directory);
     check_equal(rmdir(path), 0); /* the socket is gone */
     check_equal(rmdir(directory), 0);
+}
+
+/* The command ends. */
+static void end(void)
+{
+    end_loop();
+    end_server();
 }
 
 static int come(void)
@@ -115,8 +126,9 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     haul_error_set(&ended.error, HAUL_IN_DOUBT, NULL, 0, "it is");
     haul_error_hint(&ended.error, "look");
     int other = come(); /* which asks for no cancel, and is told nothing */
+    end_loop();
     control_server_tell_end(&server, &ended);
-    end();
+    end_server();
     check_status(control_client_wait_end(fd, WAIT_MS, &told), HAUL_OK);
     check_status(told.error.status, HAUL_IN_DOUBT);
     check_text(told.error.text, "it is");
