@@ -11,6 +11,7 @@
 #include "assertion.h"
 #include "bytes.h"
 #include "crc32c.h"
+#include "version_claim.h"
 
 static const char ownership_magic[8] = {'H', 'A', 'U', 'L', 'O', 'W', 'N', 'R'};
 
@@ -466,7 +467,7 @@ enum haul_status ownership_decode(struct ownership *out, struct haul_slice bytes
 
 uint64_t ownership_damaged_version(struct haul_slice bytes)
 {
-    const uint64_t beyond = UINT64_C(1) << 48; /* one for each hand-over */
+    const uint64_t beyond = VERSION_STEP_MAX / 2; /* others follow no farther than one step */
     bool is_head = bytes.size >= HEADER_BYTES_1 &&
                    memcmp(bytes.data, ownership_magic, sizeof(ownership_magic)) == 0;
     uint64_t version = is_head ? get_u64(bytes.data + AT_VERSION) : 0;
