@@ -59,8 +59,7 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* `told`: how the command has ended. Errors: NOT_FOUND (none
- * runs), TIMEOUT, those of the socket. */
+/* `told`: how the command ended. Errors: NOT_FOUND (none runs), TIMEOUT, those of the socket. */
 static enum haul_status cancel_running(const struct cancel_options *options,
                                        struct control_end *told, struct haul_error *error)
 {

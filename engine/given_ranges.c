@@ -6,23 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ownership_file.h"
 #include "version_record.h"
 
 enum {
-    PATH_BYTES_MAX = 1024,
     RANGE_COUNT_MAX = MESSAGE_FIELD_COUNT_MAX / 4, /* each a submessage with two bounds */
     FAMILY_COUNT_MAX = MESSAGE_FIELD_COUNT_MAX / 16,
 };
-
-static enum haul_status read_record(struct haul_store *store, struct ownership *ownership,
-                                    struct haul_error *error)
-{
-    char directory[PATH_BYTES_MAX];
-    return haul_directory_of(store, directory, sizeof(directory))
-               ? ownership_read(haul_files_of(store), directory, ownership, error)
-               : haul_directory_too_long(error);
-}
 
 /* --- the source ------------------------------------------------------------------------------- */
 
@@ -38,7 +27,7 @@ enum haul_status given_ranges_newest(struct haul_store *store, const char *peer,
                                      struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_record(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     *found = false;
     if (status != HAUL_OK) {
         return status;
@@ -62,7 +51,7 @@ enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[H
                                    const char *peer, bool *known, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_record(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *known = knows(&ownership, job, peer);
         ownership_fini(&ownership);
@@ -74,7 +63,7 @@ enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[
                                     struct digest *moved, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_record(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     memset(moved, 0, sizeof(*moved));
     if (status != HAUL_OK) {
         return status;
@@ -229,7 +218,7 @@ enum haul_status given_ranges_commit(struct haul_store *store, const uint8_t job
                                      struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_record(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -187,6 +187,19 @@ bool key_range_overlaps(const struct key_range *a, const struct key_range *b)
     return !a_before_b && !b_before_a;
 }
 
+bool key_range_clip(const struct key_range *range, struct haul_slice *start, struct haul_slice *end)
+{
+    struct haul_slice first = key_range_start(range);
+    struct haul_slice last = key_range_end(range);
+    if (slice_compare(first, *start) > 0) {
+        *start = first;
+    }
+    if (last.size > 0 && (end->size == 0 || slice_compare(last, *end) < 0)) {
+        *end = last;
+    }
+    return end->size == 0 || slice_compare(*start, *end) < 0;
+}
+
 enum haul_status key_range_check_order(struct haul_slice start, struct haul_slice end,
                                        const char *family, const char *comparator,
                                        struct haul_error *error)

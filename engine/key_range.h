@@ -36,6 +36,10 @@ struct haul_slice key_range_start(const struct key_range *range);
 struct haul_slice key_range_end(const struct key_range *range);
 bool key_range_contains(const struct key_range *range, struct haul_slice key);
 bool key_range_overlaps(const struct key_range *a, const struct key_range *b);
+/* Cut [*start, *end) down to what the range has of it; `*end` of size 0: unbounded. False: nothing.
+ * Ownership: both point into the range then, or where they did. */
+bool key_range_clip(const struct key_range *range, struct haul_slice *start,
+                    struct haul_slice *end);
 
 /* May [start, end) be cut out of a column family? Bounds are byte strings in memcmp order: a family
  * of another order is taken whole, without bounds. What sends, compares, deletes or takes back a

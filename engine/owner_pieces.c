@@ -40,16 +40,9 @@ static enum haul_status add_piece(struct owner_pieces *pieces, const char *famil
 static enum haul_status add_common(struct owner_pieces *pieces, const char *family,
                                    const struct key_range *part, const struct haul_range *range)
 {
-    struct haul_slice start = key_range_start(part);
-    struct haul_slice end = key_range_end(part);
-    if (slice_compare(range->start, start) > 0) {
-        start = range->start;
-    }
-    if (range->end.size > 0 && (end.size == 0 || slice_compare(range->end, end) < 0)) {
-        end = range->end;
-    }
-    bool common = end.size == 0 || slice_compare(start, end) < 0;
-    return common ? add_piece(pieces, family, start, end) : HAUL_OK;
+    struct haul_slice start = range->start;
+    struct haul_slice end = range->end;
+    return key_range_clip(part, &start, &end) ? add_piece(pieces, family, start, end) : HAUL_OK;
 }
 
 enum haul_status owner_pieces_add(struct owner_pieces *pieces, const struct ownership *ownership,

@@ -59,6 +59,12 @@ void source_end(struct source_session *session)
     (void)source_push(session, SOURCE_ACTION_END);
 }
 
+void source_say_stop(struct source_session *session, const struct haul_error *error)
+{
+    haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
+    message_error_text(error, stop->text);
+}
+
 /* Before the decision: give everything back, tell the peer, end with `error`. */
 void source_abort_job(struct source_session *session, const struct haul_error *error,
                       bool tell_peer, uint64_t now_ns)
@@ -69,15 +75,12 @@ void source_abort_job(struct source_session *session, const struct haul_error *e
     }
     source_thaw(session, now_ns);
     (void)source_push(session, SOURCE_ACTION_STOP);
-    if (!tell_peer || !session->channel_up) {
-        source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
-        (void)source_push(session, SOURCE_ACTION_END);
-        return;
-    }
-    if (session->options.only_tells) {
+    bool tells = tell_peer && session->channel_up;
+    if (tells && session->options.only_tells) {
         /* It has made no attempt: what the target has of the job in Hello is not its to end. */
-        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-        message_error_text(error, stop->text);
+        source_say_stop(session, error);
+    }
+    if (!tells || session->options.only_tells) {
         source_enter(session, SOURCE_ENDED, CLOCK_NEVER);
         (void)source_push(session, SOURCE_ACTION_END);
         return;
@@ -108,8 +111,7 @@ void source_end_kept(struct source_session *session, const struct haul_error *er
     session->figures.kept = true;
     source_thaw(session, now_ns);
     if (session->channel_up) {
-        haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-        message_error_text(error, stop->text);
+        source_say_stop(session, error);
     }
     source_end(session);
 }

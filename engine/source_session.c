@@ -144,8 +144,7 @@ static void send_jobs(struct source_session *session, struct haul_slice jobs, ui
 static void leave_stranger(struct source_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
-    haul_control_Stop *stop = &source_push_message(session, MESSAGE_STOP)->as.stop;
-    message_error_text(error, stop->text);
+    source_say_stop(session, error);
     source_end(session);
 }
 

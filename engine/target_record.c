@@ -415,7 +415,6 @@ static enum haul_status make_journal(struct target_record *record, struct haul_e
     return status;
 }
 
-/* The families that go when the job goes stand in the journal before they are made. */
 /* Whatever of the plan's families goes when no job names it any more is named by this one. */
 static enum haul_status name_families(struct target_record *record, struct haul_error *error)
 {
@@ -437,6 +436,7 @@ static enum haul_status name_families(struct target_record *record, struct haul_
     return status == HAUL_OK ? journal_sync(record->journal, error) : status;
 }
 
+/* The families that go when the job goes stand in the journal before they are made. */
 static enum haul_status make_families(struct target_record *record, struct haul_error *error)
 {
     struct haul_store *store = record->target->store;

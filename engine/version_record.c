@@ -46,8 +46,8 @@ static enum haul_status directory_of(const struct haul_store *store, char *direc
                                                                : haul_directory_too_long(error);
 }
 
-static enum haul_status read_file(struct haul_store *store, struct ownership *ownership,
-                                  struct haul_error *error)
+enum haul_status version_record_read(struct haul_store *store, struct ownership *ownership,
+                                     struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
     enum haul_status status = directory_of(store, directory, error);
@@ -63,7 +63,7 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
         return hooks->version_get(hooks->context, &claim->version, error);
     }
     struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *claim = (struct version_claim){.version = ownership.config_version};
         ownership_fini(&ownership);
@@ -147,7 +147,7 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
     if (hooks->version_get != NULL) {
         return HAUL_OK;
     }
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -163,7 +163,7 @@ enum haul_status version_record_names_family(struct haul_store *store, const cha
                                              bool *named, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *named = ownership_map(&ownership, family) != NULL;
         ownership_fini(&ownership);
@@ -253,7 +253,7 @@ enum haul_status version_record_check_peer(struct haul_store *store, const struc
     if (hooks->version_get != NULL || peer[0] == '\0') {
         return HAUL_OK;
     }
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -272,7 +272,7 @@ static enum haul_status find_moved(struct haul_store *store, const uint8_t job[H
                                    struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -342,7 +342,7 @@ enum haul_status version_record_returned(struct haul_store *store,
     struct ownership ownership;
     size_t theirs = 0;
     size_t others = 0;
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -362,7 +362,7 @@ static enum haul_status has_part(struct haul_store *store, const struct plan *pl
                                  struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = read_file(store, &ownership, error);
+    enum haul_status status = version_record_read(store, &ownership, error);
     *has = false;
     if (status != HAUL_OK) {
         return status;
@@ -429,20 +429,18 @@ static enum haul_status put_ranges(struct ownership *ownership, const struct ver
     return status;
 }
 
-/* What a part of the source's and a range of the plan have in common. */
+/* What a part of the source's and a range of the plan have in common, if anything. */
 static enum haul_status put_common(struct ownership *ownership, struct ownership_move *to,
-                                   const struct key_range *part, const struct key_range *range)
+                                   const struct key_range *part, const struct key_range *range,
+                                   size_t *count)
 {
-    struct haul_slice start = key_range_start(part);
-    struct haul_slice end = key_range_end(part);
-    struct haul_slice range_end = key_range_end(range);
+    struct haul_slice start = key_range_start(range);
+    struct haul_slice end = key_range_end(range);
     struct key_range common;
-    if (slice_compare(key_range_start(range), start) > 0) {
-        start = key_range_start(range);
+    if (!key_range_clip(part, &start, &end)) {
+        return HAUL_OK;
     }
-    if (range_end.size > 0 && (end.size == 0 || slice_compare(range_end, end) < 0)) {
-        end = range_end;
-    }
+    *count += 1;
     enum haul_status status = key_range_init(&common, start, end);
     if (status != HAUL_OK) {
         return status;
@@ -467,10 +465,8 @@ static enum haul_status put_given(struct ownership *ownership, const struct vers
         const struct range_map *given = ownership_map(move->given, to.family);
         for (size_t j = 0; given != NULL && j < given->count; j++) {
             for (size_t k = 0; k < plan->range_count && status == HAUL_OK; k++) {
-                if (key_range_overlaps(&given->parts[j].range, &plan->ranges[k])) {
-                    *count += 1;
-                    status = put_common(ownership, &to, &given->parts[j].range, &plan->ranges[k]);
-                }
+                status =
+                    put_common(ownership, &to, &given->parts[j].range, &plan->ranges[k], count);
             }
         }
     }

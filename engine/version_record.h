@@ -32,6 +32,10 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
                                     struct version_claim *claim,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
+/* The whole record. Errors: those of ownership_read. Ownership: the caller's (ownership_fini). */
+enum haul_status version_record_read(struct haul_store *store, struct ownership *ownership,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
+
 /* Is this peer of the record the database `peer`? */
 bool version_record_is_peer(const struct ownership *ownership, uint32_t index, const char *peer);
 

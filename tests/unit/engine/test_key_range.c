@@ -142,6 +142,34 @@ static void test_key_range_overlaps__pairs__symmetric(void)
     }
 }
 
+static void test_key_range_clip__pairs__what_both_have(void)
+{
+    static const struct {
+        const char *range;
+        const char *start;
+        const char *end;
+        bool any;
+        const char *common_start;
+        const char *common_end;
+    } cases[] = {
+        {"b:d", "a", "c", true, "b", "c"},    {"b:d", "c", "e", true, "c", "d"},
+        {"b:d", "a", "e", true, "b", "d"},    {"a:e", "b", "d", true, "b", "d"},
+        {"b:", "a", "", true, "b", ""},       {":", "", "", true, "", ""},
+        {":b", "a", "", true, "a", "b"},      {"b:c", "c", "d", false, NULL, NULL},
+        {"c:d", "b", "c", false, NULL, NULL},
+    };
+    for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
+        struct haul_slice start = slice(cases[i].start);
+        struct haul_slice end = slice(cases[i].end);
+        parse(cases[i].range);
+        bool any = key_range_clip(&range, &start, &end);
+        check_equal(any, cases[i].any);
+        check(!any || slice_compare(start, slice(cases[i].common_start)) == 0);
+        check(!any || slice_compare(end, slice(cases[i].common_end)) == 0);
+    }
+    key_range_fini(&range);
+}
+
 static void test_key_format__keys__text_or_hexadecimal_cut_to_fit(void)
 {
     char text[32];
@@ -166,6 +194,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_key_range_parse_prefix__empty_or_malformed__invalid),
     CHECK_TEST(test_key_range_contains__bounds__start_in_end_out),
     CHECK_TEST(test_key_range_overlaps__pairs__symmetric),
+    CHECK_TEST(test_key_range_clip__pairs__what_both_have),
     CHECK_TEST(test_key_format__keys__text_or_hexadecimal_cut_to_fit),
 };
 
