@@ -46,6 +46,13 @@ start_copy() {
     sender_reaches '.running != null and .running.records > 2000'
 }
 
+# killed_at_the_mark: both sides, when the line is held up where the test wants it.
+killed_at_the_mark() {
+    wait_for test -e "$work/mark"
+    kill_and_reap "$sender"
+    kill_and_reap "$receiver_pid"
+}
+
 # Messages of the control channel by number: 8 is Prepared, 9 Commit, 10 Committed.
 # prepared: the target holds everything and waits; the sender was killed before it heard so.
 prepared() {
@@ -53,9 +60,7 @@ prepared() {
     receive
     stall_at control.down.8.0
     start_send --freeze-max 1m
-    wait_for test -e "$work/mark"
-    kill_and_reap "$sender"
-    kill_and_reap "$receiver_pid"
+    killed_at_the_mark
 }
 
 # decided ARGUMENT...: the source has recorded the decision, and its target has not heard of it.
@@ -64,9 +69,16 @@ decided() {
     receive
     stall_at control.up.9.0
     start_send "$@"
-    wait_for test -e "$work/mark"
-    kill_and_reap "$sender"
-    kill_and_reap "$receiver_pid"
+    killed_at_the_mark
+}
+
+# The job goes on, up to the decision.
+resumed_and_decided() {
+    receive
+    stall_at control.up.9.0
+    "$haul" resume --db source --to "$front" --transport tcp --json >"$work/send.json" 2>"$work/send.err" </dev/null &
+    sender=$!
+    killed_at_the_mark
 }
 
 moved() { # ARGUMENT...: a range was handed over
@@ -345,13 +357,7 @@ test_s2__target_set_back_to_an_earlier_attempt__not_believed() {
     prepared
     cp -a target backup
     rm "$work/mark"
-    receive
-    stall_at control.up.9.0
-    "$haul" resume --db source --to "$front" --transport tcp --json >"$work/send.json" 2>"$work/send.err" </dev/null &
-    sender=$!
-    wait_for test -e "$work/mark"
-    kill_and_reap "$sender"
-    kill_and_reap "$receiver_pid"
+    resumed_and_decided
     put_back
     receive
     run 10 "$haul" resolve --db source --to "$front"
@@ -372,13 +378,7 @@ test_s2__target_set_back_to_before_it_was_prepared__named() {
     kill "$receiver_pid"
     ended "$receiver_pid" 143
     cp -a target backup
-    receive
-    stall_at control.up.9.0
-    "$haul" resume --db source --to "$front" --transport tcp --json >"$work/send.json" 2>"$work/send.err" </dev/null &
-    sender=$!
-    wait_for test -e "$work/mark"
-    kill_and_reap "$sender"
-    kill_and_reap "$receiver_pid"
+    resumed_and_decided
     rm -r target
     cp -a backup target
     run 0 "$haul" owner --db target --adopt --accept-two-owners
