@@ -103,6 +103,56 @@ static void test_thread_place_cpus__created__is_there_at_once(void)
     (void)pthread_join(thread, NULL);
 }
 
+/* --- a machine of two nodes ------------------------------------------------------------------- */
+
+static int last_node; /* 0: as this machine is */
+static int refused_node = -1;
+static int preferred_node;
+
+int __real_numa_available(void);
+int __wrap_numa_available(void);
+int __wrap_numa_available(void)
+{
+    return last_node > 0 ? 0 : __real_numa_available();
+}
+
+int __real_numa_max_node(void);
+int __wrap_numa_max_node(void);
+int __wrap_numa_max_node(void)
+{
+    return last_node > 0 ? last_node : __real_numa_max_node();
+}
+
+int __wrap_numa_run_on_node(int node);
+int __wrap_numa_run_on_node(int node)
+{
+    return node == refused_node ? -1 : 0;
+}
+
+void __wrap_numa_set_preferred(int node);
+void __wrap_numa_set_preferred(int node)
+{
+    preferred_node = node;
+}
+
+/* Memory is taken where the thread runs, and nowhere else. */
+static void test_thread_place_node__two_nodes__run_and_memory_there_or_as_before(void)
+{
+    last_node = 1;
+    preferred_node = -1;
+    refused_node = 1;
+    check(!thread_place_node(1));
+    check_equal(preferred_node, -1);
+    check(!thread_place_node(2));
+    check_equal(preferred_node, -1);
+    refused_node = -1;
+    check(thread_place_node(1));
+    check_equal(preferred_node, 1);
+    check(thread_place_node(0));
+    check_equal(preferred_node, 0);
+    last_node = 0;
+}
+
 static void test_thread_place_node__none__nothing_changes(void)
 {
     check(!thread_place_node(-1));
@@ -114,6 +164,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_thread_place_cpus__a_processor_that_is_not_there__invalid),
     CHECK_TEST(test_thread_place_cpus__one__threads_started_from_there_have_it),
     CHECK_TEST(test_thread_place_cpus__created__is_there_at_once),
+    CHECK_TEST(test_thread_place_node__two_nodes__run_and_memory_there_or_as_before),
     CHECK_TEST(test_thread_place_node__none__nothing_changes),
 };
 

@@ -220,6 +220,32 @@ static void test_version_record_check_peer__older_than_what_it_got__mismatch(voi
     rocks_fixture_close(&fixture);
 }
 
+/* Nor has it what went from here to a third database, when it was set back to before that. */
+static void test_version_record_check_peer__rest_went_to_another__mismatch_as_well(void)
+{
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    check_status(move(VERSION_RELEASED, job, "b", "k", NULL), HAUL_OK);
+    make_plan(&plan, "x", "y");
+    const struct version_move moved = {.outcome = VERSION_RELEASED,
+                                       .job = other_job,
+                                       .peer = "peer/2",
+                                       .plan = &plan,
+                                       .new_version = 6,
+                                       .epoch = 1,
+                                       .records = 1,
+                                       .bytes = 1};
+    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    plan.old_version = 4;
+    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                 HAUL_MISMATCH);
+    plan.old_version = 5;
+    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+                 HAUL_OK);
+    plan_fini(&plan);
+    rocks_fixture_close(&fixture);
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__a_part_came_back__names_the_rest),
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
@@ -228,6 +254,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
     CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),
     CHECK_TEST(test_version_record_check_peer__older_than_what_it_got__mismatch),
+    CHECK_TEST(test_version_record_check_peer__rest_went_to_another__mismatch_as_well),
 };
 
 CHECK_MAIN("given_ranges", tests)

@@ -74,6 +74,26 @@ static void look_again(void)
     check_status(log_look(foreign.path, 0, &look, &error), HAUL_OK);
 }
 
+static bool no_memory;
+
+void *__real_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size);
+void *__wrap_realloc(void *memory, size_t size)
+{
+    return no_memory ? NULL : __real_realloc(memory, size);
+}
+
+static void test_log_look__no_memory_for_the_names__told(void)
+{
+    open_with("");
+    foreign_put(&foreign, "a", "1");
+    foreign_close(&foreign);
+    no_memory = true;
+    check_error(log_look(foreign.path, 0, &look, &error), HAUL_NO_MEMORY, error);
+    no_memory = false;
+    foreign_fini(&foreign);
+}
+
 static void test_log_look__plain_records__counted(void)
 {
     open_with("");
@@ -250,6 +270,7 @@ static void test_log_unpack__no_frame__corrupt(void)
 }
 
 static const struct check_test tests[] = {
+    CHECK_TEST(test_log_look__no_memory_for_the_names__told),
     CHECK_TEST(test_log_look__plain_records__counted),
     CHECK_TEST(test_log_look__merges__family_noted_once),
     CHECK_TEST(test_log_look__compressed__looked_into),

@@ -20,12 +20,16 @@ enum {
     LOG_NUMBER = 2,
     NEXT_FILE = 3,
     LAST_SEQUENCE = 4,
+    COMPACT_CURSOR = 5,
     DELETED_FILE = 6,
     NEW_FILE = 7,
     MIN_LOG = 10,
     NEW_FILE2 = 100,
     NEW_FILE3 = 102,
     NEW_FILE4 = 103,
+    PREVIOUS_LOG = 9,
+    MAX_FAMILY = 203,
+    ATOMIC_GROUP = 300,
     FAMILY = 200,
     FAMILY_ADD = 201,
     FAMILY_DROP = 202,
@@ -283,6 +287,33 @@ static void test_manifest_read__field_of_a_later_release__skipped_or_version(voi
     end();
 }
 
+/* What is behind them is read as if they were not there. */
+static void test_manifest_read__fields_of_no_use__skipped_whole(void)
+{
+    static const struct {
+        unsigned tag;
+        bool has_text;
+    } fields[] = {{NEXT_FILE, false},
+                  {PREVIOUS_LOG, false},
+                  {COMPACT_CURSOR, true},
+                  {MAX_FAMILY, false},
+                  {ATOMIC_GROUP, false}};
+    for (size_t i = 0; i < CHECK_COUNT(fields); i++) {
+        begin();
+        number(fields[i].tag);
+        number(2);
+        if (fields[i].has_text) {
+            text("a key of a compaction");
+        }
+        number(LAST_SEQUENCE);
+        number(77);
+        end_edit();
+        check_status(read_it(), HAUL_OK);
+        check_equal(manifest.last_sequence, 77);
+        end();
+    }
+}
+
 static void test_manifest_read__blob_files__counted(void)
 {
     begin();
@@ -403,6 +434,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_manifest_read__families_come_and_go__with_their_files),
     CHECK_TEST(test_manifest_read__log_numbers__written_down_or_the_lowest_family),
     CHECK_TEST(test_manifest_read__field_of_a_later_release__skipped_or_version),
+    CHECK_TEST(test_manifest_read__fields_of_no_use__skipped_whole),
     CHECK_TEST(test_manifest_read__blob_files__counted),
     CHECK_TEST(test_manifest_read__fields_that_leveldb_writes__not_taken_for_rocksdb),
     CHECK_TEST(test_manifest_read__record_torn_within__corrupt),

@@ -2,6 +2,7 @@
 /* test_owner_released.c — what of a selection was handed over, and what cannot be selected. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "haul/owner.h"
@@ -60,6 +61,20 @@ static void test_owner_read_released__everything__each_family_whole(void)
         check_equal(owner->ranges[i].range.start.size + owner->ranges[i].range.end.size, 0);
         check_text(owner->ranges[i].peer, "the other");
     }
+    finish();
+}
+
+/* A database of another kind: the record alone tells of families. */
+static void test_owner_read_released__no_manifest__what_the_record_names(void)
+{
+    char path[sizeof(fixture.path) + sizeof("/CURRENT")];
+    start();
+    fixture.store->ops->close(fixture.store);
+    fixture.store = NULL;
+    (void)snprintf(path, sizeof(path), "%s/CURRENT", fixture.path);
+    check_or_stop(unlink(path) == 0);
+    check_status(haul_owner_read_released(fixture.path, &everything, &owner, &error), HAUL_OK);
+    check(owner != NULL && owner->range_count >= 2);
     finish();
 }
 
@@ -186,6 +201,7 @@ static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(voi
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_owner_read_released__everything__each_family_whole),
+    CHECK_TEST(test_owner_read_released__no_manifest__what_the_record_names),
     CHECK_TEST(test_owner_read_released__a_range__cut_to_it),
     CHECK_TEST(test_owner_read_released__two_families_asked_for__the_one_that_is_there),
     CHECK_TEST(test_owner_read_released__unknown_family__none),

@@ -476,6 +476,34 @@ static void test_plan_from_message__more_than_allowed_or_none__protocol(void)
     close_all();
 }
 
+/* As many families as a job may have, each with a stream, and one more. */
+static void test_plan_from_message__families_at_the_limit__taken_and_not_beyond(void)
+{
+    for (pb_size_t more = 0; more < 2; more++) {
+        const pb_size_t count = HAUL_FAMILY_COUNT_MAX + more;
+        struct message many;
+        message_init(&many, MESSAGE_PLAN);
+        haul_control_Plan *sent = &many.as.plan;
+        sent->new_version = 1;
+        sent->families = calloc(count, sizeof(*sent->families));
+        sent->streams = calloc(count, sizeof(*sent->streams));
+        sent->ranges = calloc(1, sizeof(*sent->ranges));
+        check_or_stop(sent->families != NULL && sent->streams != NULL && sent->ranges != NULL);
+        sent->families_count = sent->streams_count = count;
+        sent->ranges_count = 1;
+        for (pb_size_t i = 0; i < count; i++) {
+            (void)snprintf(sent->families[i].name, sizeof(sent->families[i].name), "f%u",
+                           (unsigned)i);
+            (void)snprintf(sent->families[i].comparator, sizeof(sent->families[i].comparator),
+                           "leveldb.BytewiseComparator");
+            sent->streams[i].id = sent->streams[i].family = i;
+        }
+        check_status(plan_from_message(&other, &many, &error), more ? HAUL_PROTOCOL : HAUL_OK);
+        plan_fini(&other);
+        message_release(&many);
+    }
+}
+
 static void test_plan_from_message__start_too_long__protocol(void)
 {
     static uint8_t bound[PLAN_RANGE_KEY_BYTES_MAX + 1];
@@ -702,6 +730,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_plan_from_message__families_missing_twice_or_nameless__protocol),
     CHECK_TEST(test_plan_from_message__ranges_missing_overlapping_or_unordered__protocol),
     CHECK_TEST(test_plan_from_message__more_than_allowed_or_none__protocol),
+    CHECK_TEST(test_plan_from_message__families_at_the_limit__taken_and_not_beyond),
     CHECK_TEST(test_plan_from_message__start_too_long__protocol),
     CHECK_TEST(test_plan_from_message__longest_bounds__taken),
     CHECK_TEST(test_plan_from_message__bound_too_long_or_before_its_start__protocol),

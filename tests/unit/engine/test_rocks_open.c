@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bytes.h"
@@ -11,6 +12,23 @@
 #include "foreign_database.h"
 #include "haul/store.h"
 #include "raw_batch.h"
+
+static off_t synced_bytes; /* of the last new text of the options, when it was synced; -1: none */
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    char link[64];
+    char path[512] = "";
+    struct stat status;
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    if (readlink(link, path, sizeof(path) - 1) > 0 && strstr(path, "/OPTIONS-") != NULL &&
+        fstat(fd, &status) == 0) {
+        synced_bytes = status.st_size;
+    }
+    return __real_fsync(fd);
+}
 
 static struct foreign_database foreign;
 static struct haul_error error;
@@ -253,6 +271,24 @@ static void test_open__unknown_value_in_the_options__unsupported_names_the_file(
     check_error(try_open((struct haul_rocks_options){0}), HAUL_UNSUPPORTED, error);
     check(strstr(error.text, "OPTIONS-") != NULL);
     check(strstr(error.hint, "correct the file") != NULL);
+    foreign_fini(&foreign);
+}
+
+/* The old text takes the new file's place when all of it is on the disk. */
+static void test_open__options__text_is_whole_before_it_takes_the_place(void)
+{
+    char path[512];
+    struct stat before;
+    struct stat after;
+    make_database();
+    find_file(path, "OPTIONS-");
+    check_or_stop(stat(path, &before) == 0);
+    synced_bytes = -1;
+    check_status(try_open((struct haul_rocks_options){0}), HAUL_OK);
+    check_equal(synced_bytes, before.st_size);
+    find_file(path, "OPTIONS-");
+    check_or_stop(stat(path, &after) == 0);
+    check_equal(after.st_size, before.st_size);
     foreign_fini(&foreign);
 }
 
@@ -602,6 +638,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_open__read_only__write_fails),
     CHECK_TEST(test_open__stored_options__kept),
     CHECK_TEST(test_open__unknown_value_in_the_options__unsupported_names_the_file),
+    CHECK_TEST(test_open__options__text_is_whole_before_it_takes_the_place),
     CHECK_TEST(test_open__no_options_file__reads_with_defaults),
     CHECK_TEST(test_open__copied_directory__own_log),
     CHECK_TEST(test_open__current_is_empty__corrupt),

@@ -80,6 +80,7 @@ static void test_family_create_like__value_that_leaves_its_option__left_out(void
                              "table.block_size=16384};disable_auto_compactions=true;{a=b\n"
                              "write_buffer_size=1\ncompaction_style=kCompactionStyleFIFO\n"
                              "compaction_filter=RemoveEmptyValueCompactionFilter\n"
+                             "table.filter_policy=rocksdb.internal.Standard128RibbonFilter:9\n"
                              "prefix_extractor=test.Strange\nmerge_operator=MergeSortOperator\n"),
                  HAUL_OK);
     check_text(option_of(family.id, "num_levels"), "7");
@@ -87,6 +88,7 @@ static void test_family_create_like__value_that_leaves_its_option__left_out(void
     check_text(option_of(family.id, "compaction_style"), "kCompactionStyleLevel");
     check_text(option_of(family.id, "compaction_filter"), "nullptr");
     check_text(option_of(family.id, "prefix_extractor"), "nullptr");
+    check_text(option_of(family.id, "table.filter_policy"), "nullptr");
     check_text(family.merge_operator, "");
     rocks_fixture_close(&fixture);
 }

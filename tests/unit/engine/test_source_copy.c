@@ -392,6 +392,24 @@ static void test_source_copy_event__a_whole_copy__each_event_once_and_its_figure
     end();
 }
 
+/* The scans that a lost path has ended are owed by nobody. */
+static void test_source_copy_digest__closed_before_it_came__the_next_one_comes(void)
+{
+    begin();
+    source.read_back = true;
+    start();
+    expect(SOURCE_EVENT_COPIED);
+    source_copy_digest(&copy);
+    source_copy_close(&copy);
+    check_or_stop(source_copy_open(&copy, &error) == HAUL_OK);
+    start();
+    expect(SOURCE_EVENT_COPIED);
+    source_copy_digest(&copy);
+    expect(SOURCE_EVENT_DIGESTED);
+    check_equal(event.digests[0].count, RECORDS);
+    end();
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_copy_close__ten_times__nothing_is_left),
     CHECK_TEST(test_source_copy_stop__readers_are_at_work__ends_and_can_be_closed),
@@ -403,5 +421,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_copy_event__links_go_up_and_down__each_once),
     CHECK_TEST(test_source_copy_poll__log_grows__followed_unless_frozen),
     CHECK_TEST(test_source_copy_event__a_whole_copy__each_event_once_and_its_figures),
+    CHECK_TEST(test_source_copy_digest__closed_before_it_came__the_next_one_comes),
 };
 CHECK_MAIN("source_copy", tests)

@@ -10,6 +10,7 @@
 #include "migration_thread.h"
 #include "rocks_fixture.h"
 #include "sender_links.h"
+#include "source_record.h"
 #include "source_session.h"
 
 enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500 };
@@ -30,6 +31,9 @@ static enum message_type cancel_behind;
 static unsigned events[SOURCE_EVENT_TICK + 1];
 static unsigned opened_links;
 static unsigned warnings;
+static unsigned releases;
+static uint64_t released_version;
+static bool resolves;
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -155,6 +159,13 @@ static void write_log(void *context, enum haul_log_level level, const char *line
 
 static const struct haul_log log_of_test = {.write = write_log, .level_max = HAUL_LOG_WARNING};
 
+static void hook_release(void *context, uint64_t new_version)
+{
+    (void)context;
+    releases++;
+    released_version = new_version;
+}
+
 /* --- fixture ---------------------------------------------------------------------------------- */
 
 static void begin(void)
@@ -164,7 +175,9 @@ static void begin(void)
     memset(events, 0, sizeof(events));
     memset(&error, 0, sizeof(error));
     connected_peer_begin();
-    opened_links = warnings = 0;
+    opened_links = warnings = releases = 0;
+    released_version = 0;
+    resolves = false;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = 0;
     migration = NULL;
@@ -179,6 +192,8 @@ static enum haul_status start(void)
                                           .ranges = &range,
                                           .range_count = 1,
                                           .lane = HAUL_LANE_WRITE_BATCH,
+                                          .resolve = resolves,
+                                          .hooks = {.release = hook_release},
                                           .retry_max_ms = RETRY_MS,
                                           .link = {.peer_timeout_ms = PEER_TIMEOUT_MS},
                                           .log = &log_of_test};
@@ -306,6 +321,46 @@ static void test_run_source__cancel__told_once_and_nothing_left(void)
     finish();
 }
 
+/* --- a job that was decided ------------------------------------------------------------------- */
+
+/* Its process died behind the decision, and may not have told the embedder. */
+static void leave_decided(void)
+{
+    static const struct haul_range range = {.start = {(const uint8_t *)"k", 1},
+                                            .end = {(const uint8_t *)"l", 1}};
+    const struct haul_source_options options = {.store = fixture.store,
+                                                .to = "127.0.0.1:7",
+                                                .ranges = &range,
+                                                .range_count = 1,
+                                                .lane = HAUL_LANE_WRITE_BATCH};
+    struct source_record record;
+    struct plan decided;
+    check_or_stop(plan_make(&decided, fixture.store, &options, 0, &error) == HAUL_OK);
+    decided.new_version = 5;
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &decided, 0, &error), HAUL_OK);
+    check_status(source_record_bind(&record, "target/1", &decided, &error), HAUL_OK);
+    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    check_status(source_record_decide(&record, &decided, 1000, &error), HAUL_OK);
+    source_record_fini(&record);
+    plan_fini(&decided);
+}
+
+static void test_run_source__resolve__released_again(void)
+{
+    begin();
+    leave_decided();
+    resolves = true;
+    on_hello = ANSWER_GARBAGE;
+    (void)run();
+    check_equal(releases, 1);
+    check_equal(released_version, 5);
+    check_equal(heard[MESSAGE_HELLO], 1);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 /* --- the path --------------------------------------------------------------------------------- */
 
 static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
@@ -329,6 +384,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__plan_is_accepted__links_are_opened_once),
     CHECK_TEST(test_run_source__stop__told_once_and_kept),
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
+    CHECK_TEST(test_run_source__resolve__released_again),
     CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
 };
 CHECK_MAIN("source_migration", tests)

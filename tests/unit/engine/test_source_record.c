@@ -15,6 +15,7 @@
 #include "instance.h"
 #include "job_journal.h"
 #include "left_job.h"
+#include "ownership_file.h"
 #include "rocks_fixture.h"
 #include "source_job.h"
 #include "version_record.h"
@@ -23,6 +24,24 @@ static struct rocks_fixture source;
 static struct haul_source_options options;
 static struct source_record record;
 static struct haul_error error;
+static uint32_t within_ms; /* as the lock of the ownership record was last waited for */
+
+enum haul_status __real_ownership_update_within(const struct file_calls *calls,
+                                                const char *directory, uint32_t wait_max_ms,
+                                                ownership_change *change, void *context,
+                                                struct haul_error *failed);
+enum haul_status __wrap_ownership_update_within(const struct file_calls *calls,
+                                                const char *directory, uint32_t wait_max_ms,
+                                                ownership_change *change, void *context,
+                                                struct haul_error *failed);
+enum haul_status __wrap_ownership_update_within(const struct file_calls *calls,
+                                                const char *directory, uint32_t wait_max_ms,
+                                                ownership_change *change, void *context,
+                                                struct haul_error *failed)
+{
+    within_ms = wait_max_ms;
+    return __real_ownership_update_within(calls, directory, wait_max_ms, change, context, failed);
+}
 
 /* What a new job from `start` on finds. */
 static enum haul_status find_from(const char *start)
@@ -183,6 +202,23 @@ static void open_source(struct plan *plan)
         (struct haul_source_options){.store = source.store, .ranges = &whole, .range_count = 1};
     check_or_stop(plan_make(plan, source.store, &options, 0, &error) == HAUL_OK);
     plan->new_version = 1;
+}
+
+/* Writers are frozen meanwhile: the lock is waited for as long as they may be, and no longer. */
+static void test_source_record_decide__time_that_is_left__waits_no_longer(void)
+{
+    struct plan plan;
+    open_source(&plan);
+    within_ms = 0;
+    source_record_init(&record, &options);
+    memset(record.job, 3, sizeof(record.job));
+    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    check_status(source_record_decide(&record, &plan, 123, &error), HAUL_OK);
+    check_equal(within_ms, 123);
+    source_record_fini(&record);
+    plan_fini(&plan);
+    rocks_fixture_close(&source);
 }
 
 /* Only what was decided waits for its target. */
@@ -732,6 +768,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
     CHECK_TEST(test_source_record_give_up__decided__in_doubt_and_the_job_stays),
     CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
+    CHECK_TEST(test_source_record_decide__time_that_is_left__waits_no_longer),
     CHECK_TEST(test_source_record_find__other_ranges_were_decided__goes_on),
     CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
     CHECK_TEST(test_source_record_begin__records_forgotten_meanwhile__busy_and_no_journal),

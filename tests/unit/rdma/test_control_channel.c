@@ -370,6 +370,20 @@ static void test_control_channel_poll__size_damaged__timeout_though_the_peer_liv
     close_all();
 }
 
+static void test_control_channel_adopt__options_that_cannot_be__invalid_and_socket_closed(void)
+{
+    struct haul_error error = {.status = HAUL_OK};
+    int fds[2];
+    init_config();
+    config.options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_MIN - 1;
+    check_or_stop(raw_pair(fds));
+    check_error(control_channel_adopt(fds[1], &config, &channel, &error), HAUL_INVALID, error);
+    check(channel == NULL);
+    check(raw_ends(fds[0]));
+    peer = fds[0];
+    close_all();
+}
+
 /* Each byte counts as life, and so a head could take as many timeouts as it has bytes. */
 static void test_control_channel_poll__head_that_trickles__timeout(void)
 {
@@ -692,6 +706,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_control_channel_poll__message_sent_lately__no_keepalive),
     CHECK_TEST(test_control_channel_poll__silent_peer__timeout),
     CHECK_TEST(test_control_channel_poll__size_damaged__timeout_though_the_peer_lives),
+    CHECK_TEST(test_control_channel_adopt__options_that_cannot_be__invalid_and_socket_closed),
     CHECK_TEST(test_control_channel_poll__head_that_trickles__timeout),
     CHECK_TEST(test_control_channel_poll__pieces_long_after_others__message),
     CHECK_TEST(test_control_channel_poll__keepalive_from_peer__not_reported_but_counts_as_life),

@@ -294,6 +294,23 @@ static void test_link_poll__end_that_the_peer_never_says__timeout(void)
     close_hub();
 }
 
+/* Whoever sleeps is woken by the other one's end. */
+static void test_link_close__either_end__the_other_one_wakes(void)
+{
+    for (int sending = 0; sending < 2; sending++) {
+        open_links(0);
+        bind_links();
+        struct link *sleeping = sending ? sender : receiver;
+        check_equal(link_poll(sleeping, &event, 1), 0);
+        check(link_arm(sleeping));
+        struct pollfd watched = {.fd = link_fd(sleeping), .events = POLLIN};
+        check_equal(poll(&watched, 1, 0), 0);
+        link_close(sending ? receiver : sender);
+        check_equal(poll(&watched, 1, 0), 1);
+        close_hub();
+    }
+}
+
 static void test_link_poll__room_for_one_event__one_after_the_other(void)
 {
     open_links(0);
@@ -357,6 +374,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_close__before_the_answer__cancelled),
     CHECK_TEST(test_link_poll__no_answer__timeout),
     CHECK_TEST(test_link_poll__end_that_the_peer_never_says__timeout),
+    CHECK_TEST(test_link_close__either_end__the_other_one_wakes),
     CHECK_TEST(test_link_poll__room_for_one_event__one_after_the_other),
     CHECK_TEST(test_link_note_applied__sender_is_as_far_ahead_as_it_may_be__credit_at_once),
 };

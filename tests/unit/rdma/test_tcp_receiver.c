@@ -414,6 +414,29 @@ static void test_link_close__receiver_and_silent_sender__timeout_at_the_deadline
     fixture_end();
 }
 
+/* Behind our end nobody looks for blocks, and still what is none is not waited out. */
+static void test_link_close__receiver_and_sender_of_another_epoch__fenced_at_once(void)
+{
+    open_receiver();
+    link_close(fixture.link);
+    read_record(TCP_RECORD_END, 0);
+    struct slot_header header = make_header(0, 10);
+    header.epoch++;
+    write_header(&header);
+    fixture_check_closed(HAUL_FENCED);
+    fixture_end();
+}
+
+static void test_link_close__receiver_and_sender_that_vanishes__closed_at_once(void)
+{
+    open_receiver();
+    link_close(fixture.link);
+    read_record(TCP_RECORD_END, 0);
+    fixture_close_peer();
+    fixture_check_closed(HAUL_CLOSED);
+    fixture_end();
+}
+
 static void test_link_close__receiver_while_a_block_is_on_its_way__cancelled(void)
 {
     open_receiver();
@@ -452,6 +475,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_link_poll__sender_vanishes_between_blocks__closed),
     CHECK_TEST(test_tcp_link_poll__sender_vanishes_in_a_block__closed),
     CHECK_TEST(test_link_close__receiver_and_silent_sender__timeout_at_the_deadline),
+    CHECK_TEST(test_link_close__receiver_and_sender_of_another_epoch__fenced_at_once),
+    CHECK_TEST(test_link_close__receiver_and_sender_that_vanishes__closed_at_once),
     CHECK_TEST(test_link_close__receiver_while_a_block_is_on_its_way__cancelled),
 };
 CHECK_MAIN("tcp_receiver", tests)

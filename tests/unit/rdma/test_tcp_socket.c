@@ -198,7 +198,7 @@ static void test_tcp_socket_listen__address_of_nobody_here__invalid(void)
     struct haul_error error;
     int fd = -1;
     check_or_stop(link_address_parse("192.0.2.1:0", &address, NULL) == HAUL_OK);
-    check_status(tcp_socket_listen(&address, &fd, &error), HAUL_INVALID);
+    check_error(tcp_socket_listen(&address, &fd, &error), HAUL_INVALID, error);
     check(strstr(error.hint, "interface") != NULL);
     check_equal(fd, -1);
 }
@@ -209,7 +209,7 @@ static void test_tcp_socket_listen__port_in_use__busy(void)
     struct haul_error error;
     int fd = -1;
     int listening = raw_listen(&address);
-    check_status(tcp_socket_listen(&address, &fd, &error), HAUL_BUSY);
+    check_error(tcp_socket_listen(&address, &fd, &error), HAUL_BUSY, error);
     check(strstr(error.text, "in use") != NULL);
     (void)close(listening);
 }
