@@ -28,8 +28,9 @@ list(JOIN haul_symbols "\n" haul_symbols_lines)
 set(keep_list ${PROJECT_BINARY_DIR}/libhaul.keep)
 file(CONFIGURE OUTPUT ${keep_list} @ONLY CONTENT "@haul_symbols_lines@\n")
 
-set(haul_objects $<TARGET_OBJECTS:haul_base> $<TARGET_OBJECTS:haul_rdma>
-    $<TARGET_OBJECTS:haul_engine> $<TARGET_OBJECTS:haul_control>)
+get_property(haul_parts GLOBAL PROPERTY HAUL_PARTS)
+list(TRANSFORM haul_parts REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE haul_objects)
+list(APPEND haul_objects $<TARGET_OBJECTS:haul_base> $<TARGET_OBJECTS:haul_control>)
 
 # --- shared ---
 if(NOT HAUL_ROCKSDB_INCLUDE)

@@ -10,7 +10,7 @@
 # shellcheck shell=bash disable=SC2154 # variables of ci/bench.sh
 
 memory_slots=16 memory_slot_mib=4 memory_rest_mib=64
-# The block cache a database gets when it is opened with its stored options (engine/rocks_open.c);
+# The block cache a database gets when it is opened with its stored options (engine/store/rocks_open.c);
 # RocksDB's default for a new one has the same size.
 memory_cache_mib=8
 

@@ -80,17 +80,17 @@ door() {
 
 rule_doors() {
     local root=$1
-    door "$root" '(infiniband|rdma)/' '^rdma/verbs_'
-    door "$root" 'rocksdb/' '^engine/rocks_'
-    door "$root" 'rocksdb/([^c]|c[^.])' '^engine/rocks_door\.cc$'
-    c_files "$root" | sed -nE "s|^$root/||; /\.cc$/ { \#^(engine/rocks_door|cli/exception_end)\.cc\$#! s|$|: C++; the product has two files of it| p }"
+    door "$root" '(infiniband|rdma)/' '^rdma/verbs/'
+    door "$root" 'rocksdb/' '^engine/store/rocks_'
+    door "$root" 'rocksdb/([^c]|c[^.])' '^engine/store/rocks_door\.cc$'
+    c_files "$root" | sed -nE "s|^$root/||; /\.cc$/ { \#^(engine/store/rocks_door|cli/exception_end)\.cc\$#! s|$|: C++; the product has two files of it| p }"
     door "$root" '(sys/socket\.h|netinet/|netdb\.h|arpa/)' \
-        '^(rdma/(tcp_|verbs_|control_channel\.|link|loopback_)|cli/control_socket\.)'
-    door "$root" 'zstd\.h' '^engine/(payload_codec|log_unpack)\.c$'
+        '^(rdma/(tcp/|verbs/|control/|link/link|loopback/|bench/)|cli/control_socket\.)'
+    door "$root" 'zstd\.h' '^engine/(wire/payload_codec|look/log_unpack)\.c$'
     door "$root" 'numa\.h' '^base/thread_place\.c$'
     door "$root" 'isa-l' '^base/crc32c\.c$'
-    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/(digest_hash\.h|touched_keys\.c)$'
-    door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/message\.[ch]$'
+    door "$root" 'xxh(ash|_x86dispatch)\.h' '^engine/digest/(digest_hash\.h|touched_keys\.c)$'
+    door "$root" '(pb[a-z_]*\.h|control\.pb\.h)' '^engine/wire/message\.[ch]$'
     door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
@@ -102,10 +102,10 @@ rule_doors() {
 # compile_header COMPILER STANDARD ROOT HEADER: prints its first complaint. C++17 has no
 # <stdatomic.h>: private headers that need it are for C alone.
 compile_header() {
-    local language=c includes=() layer output
-    for layer in base rdma engine cli; do
-        includes+=("-I$3/$layer/include" "-I$3/$layer")
-    done
+    local language=c includes=() folder output
+    while IFS= read -r folder; do
+        includes+=("-I$folder")
+    done < <(find "$3"/{base,rdma,engine,cli} -type d ! -name haul 2>/dev/null)
     includes+=(-isystem "${HAUL_STRUCTURE_GENERATED:-$3}" "-I$3/tests/support")
     if [[ $2 == c++* ]]; then
         language=c++

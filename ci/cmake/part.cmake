@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# part.cmake — the folders of a layer.
+#
+# haul_part(LAYER FOLDER [USES part...] [LIBS library...]): the files of FOLDER become an object library
+# haul_LAYER_FOLDER. It sees the headers of its own folder, of the parts that it uses (LAYER_FOLDER),
+# and of those that these use. No others: an include against the order of the folders does not
+# compile, and tests/structure proves it. LIBS are the foreign libraries behind its doors.
+#
+# haul_layer(LAYER part...): what the parts of a layer are linked into. Whoever links it sees the public
+# headers alone; haul_private_headers, for tests, is all of them.
+# What a target can include, for tests/structure: a directory a line.
+function(haul_write_include_path part target)
+    file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/parts/${part} CONTENT
+        "$<JOIN:$<REMOVE_DUPLICATES:$<TARGET_PROPERTY:${target},INCLUDE_DIRECTORIES>>,\n>\n")
+endfunction()
+
+function(haul_part layer folder)
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES;LIBS;EXCLUDE")
+    set(name haul_${layer}_${folder})
+    set(home ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
+    file(GLOB sources CONFIGURE_DEPENDS ${home}/*.c ${home}/*.cc)
+    add_library(${name}_headers INTERFACE)
+    target_include_directories(${name}_headers INTERFACE ${home})
+    foreach(used IN LISTS arg_USES)
+        target_link_libraries(${name}_headers INTERFACE haul_${used}_headers)
+    endforeach()
+    add_library(${name} OBJECT ${sources})
+    target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include)
+    target_link_libraries(${name} PRIVATE ${name}_headers haul_base_headers haul_base ${arg_LIBS})
+    haul_write_include_path(${layer}_${folder} ${name})
+    set_property(GLOBAL APPEND PROPERTY HAUL_PARTS ${name})
+    set_property(GLOBAL APPEND PROPERTY HAUL_PARTS_OF_${layer} ${name})
+endfunction()
+
+function(haul_layer layer)
+    get_property(parts GLOBAL PROPERTY HAUL_PARTS_OF_${layer})
+    list(TRANSFORM parts REPLACE "(.+)" "$<TARGET_OBJECTS:\\1>" OUTPUT_VARIABLE objects)
+    add_library(haul_${layer} STATIC ${objects} ${ARGN})
+    set_target_properties(haul_${layer} PROPERTIES LINKER_LANGUAGE CXX)
+    target_include_directories(haul_${layer} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR}/include)
+    foreach(part IN LISTS parts)
+        target_link_libraries(haul_private_headers INTERFACE ${part}_headers)
+    endforeach()
+endfunction()
+
+add_library(haul_private_headers INTERFACE)
+foreach(layer base rdma engine)
+    target_include_directories(haul_private_headers INTERFACE ${PROJECT_SOURCE_DIR}/${layer}/include)
+endforeach()
+target_include_directories(haul_private_headers INTERFACE ${PROJECT_SOURCE_DIR}/base)

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* stream_position.h — how far the records of a stream are durable on the target. Thread: one
+ * at a time for each position. */
+#ifndef HAUL_STREAM_POSITION_H
+#define HAUL_STREAM_POSITION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "digest.h"
+
+/* What of a stream is durable: the point to go on from after a crash. */
+struct stream_position {
+    uint32_t stream;
+    uint64_t next_batch;
+    bool finished;        /* its last batch is in */
+    struct digest digest; /* of the records up to here */
+    uint8_t *last_key;    /* malloc; NULL: the empty key, or none; a finished stream has none */
+    size_t last_key_size;
+    /* A resume can go on from here. Not so from a key that is longer than a position may carry, nor
+     * from the empty key where it is not the first one: as the start of a scan it means the
+     * beginning of the family. */
+    bool resumable;
+};
+
+/* PlanAccepted carries one position of each stream under way, of which there are as many as readers
+ * at most: longer keys would not all fit a control message. */
+enum { POSITION_KEY_BYTES_MAX = 8 << 10 };
+
+/* Is there a record up to here, and last_key its key? The empty key is one like any other. */
+static inline bool stream_position_has_key(const struct stream_position *position)
+{
+    return position->digest.count > 0;
+}
+void stream_position_fini(struct stream_position *position);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* haul_folder.c — what has the name of haul's directory. */
+#include "haul_folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "haul/limits.h"
+
+enum haul_status haul_folder_check(const char *database, struct haul_error *error)
+{
+    char path[HAUL_DIRECTORY_BYTES_MAX + 8];
+    struct stat found;
+    (void)snprintf(path, sizeof(path), "%s/haul", database);
+    if (lstat(path, &found) != 0) {
+        return errno == ENOENT || errno == ENOTDIR
+                   ? HAUL_OK
+                   : haul_error_set(error, HAUL_IO, "lstat", errno, "cannot look at %s", path);
+    }
+    if (S_ISDIR(found.st_mode)) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no directory: haul keeps its records there",
+                   path);
+    haul_error_hint(error, "move it away (`mv`); where it was a link, put the directory that it "
+                           "named in its place");
+    return HAUL_CORRUPT;
+}
+
+bool haul_directory_of(const struct haul_store *store, char *path, size_t path_size_bytes)
+{
+    int length = snprintf(path, path_size_bytes, "%s/haul", store->ops->directory(store));
+    return length > 0 && (size_t)length < path_size_bytes;
+}
+
+enum haul_status haul_directory_too_long(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_INVALID, NULL, 0,
+                   "the path of the database is too long: haul takes up to %d bytes",
+                   HAUL_DIRECTORY_BYTES_MAX - 1);
+    haul_error_hint(error, "use a shorter path, or a symbolic link to the directory");
+    return HAUL_INVALID;
+}
+
+enum haul_status haul_place_check(struct haul_store *store, struct haul_error *error)
+{
+    return store->ops->place_check == NULL ? HAUL_OK : store->ops->place_check(store, error);
+}
+
+const struct file_calls *haul_files_of(const struct haul_store *store)
+{
+    return store->ops->files == NULL ? NULL : store->ops->files(store);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* job_journal.h — the records of a migration in the order its driver makes them: journal.h with the
+ * plan encoded, positions cut to size, and the file found beside the store. */
+#ifndef HAUL_JOB_JOURNAL_H
+#define HAUL_JOB_JOURNAL_H
+
+#include <stdbool.h>
+
+#include "haul/migration.h"
+#include "journal.h"
+#include "journal_directory.h"
+#include "plan.h"
+#include "stream_position.h"
+
+/* Open the journal of a job, or make one. `*existed`: it was there, with what it says.
+ * Errors: those of journal_open and journal_create. */
+enum haul_status job_journal_open(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  bool *existed, struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The same of a job that begins under `name`, as instance_begin has given it; "": of no database in
+ * particular. Errors: also those of instance_hold. */
+enum haul_status job_journal_begin(const struct haul_store *store, const char *name,
+                                   enum journal_role role, const uint8_t job[HAUL_JOB_BYTES],
+                                   struct journal **journal, bool *existed,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Only open it. Errors: NOT_FOUND, BUSY (its process is running), and those of journal_open. */
+enum haul_status job_journal_open_existing(const struct haul_store *store, enum journal_role role,
+                                           const uint8_t job[HAUL_JOB_BYTES],
+                                           struct journal **journal,
+                                           struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Open it only to read, also while its process runs. Errors: NOT_FOUND, those of journal_open. */
+enum haul_status job_journal_look(const struct haul_store *store, enum journal_role role,
+                                  const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* The journals of a store and role. Ownership: `*entries` is the caller's (free). Errors: those of
+ * journal_directory_list. */
+enum haul_status job_journal_list(const struct haul_store *store, enum journal_role role,
+                                  struct journal_entry **entries, size_t *count,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A job that was given up here. Its target may not know yet. */
+struct job_left {
+    uint8_t id[HAUL_JOB_BYTES];
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": not recorded */
+    char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
+    uint64_t epoch; /* attempts of the source */
+};
+
+/* All jobs of a store and role that are not DONE. Zeroed: none. */
+struct job_journals {
+    struct journal **journals; /* open: those that can go on or were decided */
+    size_t count;
+    struct job_left *aborted;
+    size_t aborted_count;
+};
+
+/* Find them; jobs that are DONE, or have promised nothing (NEW), are removed on the way. Errors:
+ * BUSY (the process of one is running), NO_MEMORY, and those of journal_open; nothing is open then.
+ */
+enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
+                                   struct job_journals *found,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+/* One of them for the caller, who closes it. */
+struct journal *job_journals_take(struct job_journals *found, size_t index);
+void job_journals_close(struct job_journals *found);
+
+/* PEER, durably, unless it stands there. Errors: MISMATCH (the job is bound to another database),
+ * INVALID (no identity can be so), and those of journal_append. */
+enum haul_status job_journal_bind(struct journal *journal, const char *identity,
+                                  const char *address, struct haul_error *error) HAUL_MUST_CHECK;
+/* Is this the database that the job is bound to? True for a job that is bound to none. */
+bool job_journal_is_bound_to(const struct journal *journal, const char *identity);
+
+/* PLAN, durably. */
+enum haul_status job_journal_plan(struct journal *journal, const struct plan *plan,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+/* The plan that the journal has. Errors: NOT_FOUND (none), CORRUPT. */
+enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Was the hand-over decided? Only a source decides. `released`: the ownership record says that the
+ * job has moved its ranges. Either record may have been set back to before the decision, and the
+ * other one knows; a job that is over was decided no more. */
+bool job_journal_was_decided(const struct journal *journal, bool released);
+/* The ownership record says so, and the journal is older: what is missing up to DECISION, durably.
+ * Errors: those of journal_append. */
+enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_version,
+                                         uint64_t new_version,
+                                         struct haul_error *error) HAUL_MUST_CHECK;
+
+/* POSITION and DELTA records, durably. The store is durable up to them. A full journal (LIMIT) goes
+ * without positions inside streams and without deltas, so that a resume repeats more, but never
+ * without a finished stream. */
+enum haul_status job_journal_positions(struct journal *journal,
+                                       const struct stream_position *positions, size_t count,
+                                       struct haul_error *error) HAUL_MUST_CHECK;
+
+/* A record without a body. */
+enum haul_status job_journal_mark(struct journal *journal, enum journal_type type, bool sync,
+                                  struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status job_journal_aborted(struct journal *journal, enum haul_status reason,
+                                     const char *text, struct haul_error *error) HAUL_MUST_CHECK;
+/* DONE, unless nothing was promised (NEW), and the file away. Closes the journal in any case. */
+enum haul_status job_journal_finish(struct journal *journal,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* apply_stream.h — the receiving end of one stream: trusts nothing, applies everything once.
+ *
+ * For every batch, in this order and before the store sees a byte:
+ *   A1 its number is the next one of the stream (an earlier one is a repetition: dropped, counted)
+ *   A2 fragments are joined; only a complete batch goes on
+ *   A3 the walk of the representation is sound to the last byte, and its count is the header's
+ *   A4 every record is one that this lane may carry (snapshot: Put; delta: Put, Delete,
+ *      DeleteRange), of a family of the plan, with its keys inside the announced range
+ *   A5 keys of a snapshot stream ascend strictly, over batches too (descend in families that are
+ *      ordered backwards; other orders are not known here; of the last key of a batch only the
+ *      first POSITION_KEY_BYTES_MAX bytes are kept)
+ *
+ * The checksum was compared by the caller, on memory that the peer cannot write (applier.c).
+ * Thread: the applier that owns the stream. */
+#ifndef HAUL_APPLY_STREAM_H
+#define HAUL_APPLY_STREAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "digest.h"
+#include "fragment.h"
+#include "haul/migration.h"
+#include "ledger_base.h"
+#include "memory_budget.h"
+#include "plan.h"
+#include "slot_header.h"
+#include "stream_position.h"
+#include "table_lane.h"
+
+/* What the streams of a session may hold together, whatever a peer sends. */
+struct apply_limits {
+    struct memory_budget fragments;
+    struct memory_budget tables; /* counts open table files, each with buffers of its own */
+};
+
+/* Twice as many as a source has readers: streams of several links end in any order. */
+enum { APPLY_TABLE_COUNT_MAX = 128 };
+
+void apply_limits_init(struct apply_limits *limits);
+
+struct apply_stream {
+    struct haul_store *store;
+    const struct plan *plan;
+    const struct plan_stream *stream; /* NULL: the delta lane */
+    int order;                        /* of its keys: 1 ascending, -1 descending, 0 not known */
+    enum haul_lane lane;
+    struct table_lane tables;
+    struct fragment_assembly fragments;
+    uint64_t next_batch;
+    bool finished;
+    struct digest digest;
+    bool has_key; /* there was a record, and last_key is its key */
+    /* Of a key that is longer than a position may carry only the beginning: behind it are those
+     * that begin alike, too. */
+    uint8_t *last_key;
+    size_t last_key_size;
+    size_t last_key_capacity;
+    bool last_key_is_cut;
+    uint64_t repeated_batches;
+    uint64_t written_records; /* sequence numbers of the store that were used up */
+    uint64_t unsynced_bytes;  /* write-batch lane: applied since the last sync */
+    bool dirty;               /* moved on since the last position was taken */
+    /* Delta lane: what the deltas have changed of the digests. */
+    struct ledger_base base;
+    struct digest_ledger *ledger;
+};
+
+struct apply_stream_options {
+    struct haul_store *store;
+    const struct plan *plan;
+    const struct plan_stream *stream; /* NULL: the delta lane */
+    enum haul_lane lane;              /* INGEST or WRITE_BATCH */
+    uint64_t table_size_bytes;
+    const char *staging_stem;               /* ingest lane: path without number and suffix */
+    const struct stream_position *position; /* go on from here; NULL: from the start */
+    struct apply_limits *limits;            /* shared by the streams of a session; NULL: none */
+};
+
+/* Errors: NO_MEMORY, LIMIT. Thread: any, before the owner takes it. */
+enum haul_status apply_stream_init(struct apply_stream *stream,
+                                   const struct apply_stream_options *options,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+void apply_stream_fini(struct apply_stream *stream);
+
+/* Apply one block's payload, whose checksum is good. `*records` gets the records that took effect
+ * (0 for a fragment or a repetition). Errors: PROTOCOL, CORRUPT, STORE, NO_SPACE, IO. */
+enum haul_status apply_stream_take(struct apply_stream *stream, const struct slot_header *header,
+                                   struct haul_slice payload, uint64_t *records,
+                                   struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Is it time to make what was applied durable? `pauses`: nothing else is to be done. */
+bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses);
+/* Make the ingest lane's part durable (the write-batch lane is synced by the store as a whole). */
+enum haul_status apply_stream_flush(struct apply_stream *stream,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
+/* A copy of where the stream stands; durable if flushed or synced just before. Clears `dirty`.
+ * Errors: NO_MEMORY. */
+enum haul_status apply_stream_position(struct apply_stream *stream,
+                                       struct stream_position *position) HAUL_MUST_CHECK;
+
+#endif

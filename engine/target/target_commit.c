@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* target_commit.c — owning, and what a crash left undone of it. */
+#include "target_commit.h"
+
+#include <stdlib.h>
+
+#include "job_journal.h"
+#include "target_others.h"
+#include "version_record.h"
+
+/* --- owning ----------------------------------------------------------------------------------- */
+
+struct digest target_commit_total(const struct journal *journal)
+{
+    const struct journal_prepared *prepared = &journal_state(journal)->prepared;
+    struct digest total = {0};
+    for (uint32_t i = 0; i < prepared->digest_count; i++) {
+        total.count += prepared->digests[i].digest.count;
+        total.bytes += prepared->digests[i].digest.bytes;
+    }
+    return total;
+}
+
+enum haul_status target_commit_take(struct haul_store *store, const struct haul_hooks *hooks,
+                                    const struct journal *journal,
+                                    const struct journal_committed *committed,
+                                    const struct plan *plan, const struct ownership *given,
+                                    struct haul_error *error)
+{
+    const struct digest total = target_commit_total(journal);
+    const struct version_move move = {.outcome = VERSION_IMPORTED,
+                                      .job = journal_job_id(journal),
+                                      .peer = journal_state(journal)->peer,
+                                      .plan = plan,
+                                      .new_version = committed->new_version,
+                                      .epoch = committed->epoch,
+                                      .given = given,
+                                      .records = total.count,
+                                      .bytes = total.bytes};
+    return version_record_move(store, hooks, &move, error);
+}
+
+static enum haul_status tell(const struct haul_hooks *hooks, uint64_t new_version,
+                             struct haul_error *error)
+{
+    return hooks->own == NULL ? HAUL_OK : hooks->own(hooks->context, new_version, error);
+}
+
+enum haul_status target_commit_own(struct haul_store *store, const struct haul_hooks *hooks,
+                                   const struct journal *journal,
+                                   const struct journal_committed *committed,
+                                   const struct plan *plan, struct haul_error *error)
+{
+    enum haul_status status =
+        target_commit_take(store, hooks, journal, committed, plan, NULL, error);
+    return status == HAUL_OK ? tell(hooks, committed->new_version, error) : status;
+}
+
+/* --- finishing -------------------------------------------------------------------------------- */
+
+/* The move may be an old one. Then a part that was handed over says that the hook was called: no
+ * database sends what an unfinished job brings to it. */
+static enum haul_status finish_owning(struct haul_store *store, const struct haul_hooks *hooks,
+                                      const struct journal *journal, const struct plan *plan,
+                                      struct haul_error *error)
+{
+    const struct journal_committed committed = journal_state(journal)->committed;
+    enum haul_status status =
+        target_commit_take(store, hooks, journal, &committed, plan, NULL, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    status = version_record_check(store, hooks, plan, error);
+    return status == HAUL_OK         ? tell(hooks, committed.new_version, error)
+           : status == HAUL_MISMATCH ? HAUL_OK
+                                     : status;
+}
+
+enum haul_status target_commit_finish(struct haul_store *store, const struct haul_hooks *hooks,
+                                      struct journal *journal, struct haul_error *error)
+{
+    enum haul_status status = HAUL_OK;
+    struct plan plan;
+    if (journal_state(journal)->phase == JOURNAL_PHASE_DONE) {
+        return job_journal_finish(journal, error);
+    }
+    status = job_journal_read_plan(journal, &plan, error);
+    if (status == HAUL_OK) {
+        status = finish_owning(store, hooks, journal, &plan, error);
+        plan_fini(&plan);
+    }
+    if (status != HAUL_OK) {
+        journal_close(journal);
+        return status;
+    }
+    return job_journal_finish(journal, error);
+}
+
+/* One job of the list; those that are not decided stay as they are. */
+static enum haul_status finish_due(struct haul_store *store, const struct haul_hooks *hooks,
+                                   const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status = job_journal_look(store, JOURNAL_TARGET, job, &journal, error);
+    bool due = status == HAUL_OK && target_others_phase(journal_state(journal)) == JOB_COMMITTED;
+    journal_close(journal);
+    if (due) {
+        status = job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
+    }
+    if (due && status == HAUL_OK) {
+        status = target_commit_finish(store, hooks, journal, error);
+    }
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+}
+
+enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,
+                                          struct haul_error *error)
+{
+    struct journal_entry *entries = NULL;
+    size_t count = 0;
+    enum haul_status status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
+    for (size_t i = 0; i < count; i++) {
+        struct haul_error second = {.status = HAUL_OK};
+        struct haul_error *answer = status == HAUL_OK ? error : &second;
+        enum haul_status one = finish_due(store, hooks, entries[i].job_id, answer);
+        status = status == HAUL_OK ? one : status;
+    }
+    free(entries);
+    return status;
+}
+
+enum haul_status target_commit_finish_job(struct haul_store *store, const struct haul_hooks *hooks,
+                                          const uint8_t job[HAUL_JOB_BYTES],
+                                          struct haul_error *error)
+{
+    struct journal *journal = NULL;
+    enum haul_status status =
+        job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
+    if (status == HAUL_OK && target_others_phase(journal_state(journal)) != JOB_COMMITTED) {
+        journal_close(journal);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job is not committed");
+    }
+    return status == HAUL_OK ? target_commit_finish(store, hooks, journal, error) : status;
+}

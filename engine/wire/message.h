@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* message.h — the control messages as C unions: encode, decode, release. The only door to nanopb.
+ */
+#ifndef HAUL_MESSAGE_H
+#define HAUL_MESSAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "control.pb.h"
+#include "format_version.h"
+#include "haul/limits.h"
+#include "haul/slice.h"
+#include "haul/status.h"
+
+enum {
+    MESSAGE_TOKEN_BYTES = 16,
+    MESSAGE_SESSION_BYTES = 16,
+    MESSAGE_BYTES_MAX = UINT16_MAX, /* of one byte string */
+};
+
+/* Type of the control frame, member of the union, protobuf message. Append only. */
+#define MESSAGE_LIST(X)                                     \
+    X(HELLO, 1, hello, Hello)                               \
+    X(WELCOME, 2, welcome, Welcome)                         \
+    X(PLAN, 3, plan, Plan)                                  \
+    X(PLAN_ACCEPTED, 4, plan_accepted, PlanAccepted)        \
+    X(LINK, 5, link, LinkDescription)                       \
+    X(PROGRESS, 6, progress, Progress)                      \
+    X(PREPARE, 7, prepare, Prepare)                         \
+    X(PREPARED, 8, prepared, Prepared)                      \
+    X(COMMIT, 9, commit, Commit)                            \
+    X(COMMITTED, 10, committed, Committed)                  \
+    X(ABORT, 11, abort, Abort)                              \
+    X(ABORTED, 12, aborted, Aborted)                        \
+    X(REFUSED, 13, refused, Refused)                        \
+    X(STOP, 14, stop, Stop)                                 \
+    X(WORKING, 15, working, Working)                        \
+    X(VERIFY_LIST, 16, verify_list, VerifyList)             \
+    X(VERIFY_FAMILIES, 17, verify_families, VerifyFamilies) \
+    X(VERIFY_SCAN, 18, verify_scan, VerifyScan)             \
+    X(VERIFY_NEXT, 19, verify_next, VerifyNext)             \
+    X(VERIFY_PIECES, 20, verify_pieces, VerifyPieces)
+
+enum message_type {
+#define MESSAGE_ENUM(name, value, member, proto) MESSAGE_##name = value,
+    MESSAGE_LIST(MESSAGE_ENUM)
+#undef MESSAGE_ENUM
+};
+
+/* What the target's records say of a job when its source comes (back). */
+enum job_phase {
+    JOB_UNKNOWN = 0,   /* nothing: it is a new one */
+    JOB_COPYING = 1,   /* it can go on where it was */
+    JOB_PREPARED = 2,  /* it waits for the decision */
+    JOB_COMMITTED = 3, /* it is done */
+};
+
+/* In Hello, of a source that makes no attempt: it only tells and asks. */
+#define MESSAGE_EPOCH_NONE UINT64_MAX
+
+struct message {
+    enum message_type type;
+    union {
+#define MESSAGE_MEMBER(name, value, member, proto) haul_control_##proto member;
+        MESSAGE_LIST(MESSAGE_MEMBER)
+#undef MESSAGE_MEMBER
+    } as;
+};
+
+/* "HELLO", ...; "?" for an unknown type. */
+const char *message_name(unsigned type);
+
+/* Zero the message and set its type. */
+void message_init(struct message *message, enum message_type type);
+
+/* Encode into `*bytes` (malloc; the caller frees). Errors: NO_MEMORY, INVALID. */
+enum haul_status message_encode(const struct message *message, uint8_t **bytes,
+                                size_t *size_bytes) HAUL_MUST_CHECK;
+
+/* Fields of one message, repeated ones counted each: more than the largest plan has. An empty
+ * submessage takes two bytes of a body and hundreds of memory. */
+enum { MESSAGE_FIELD_COUNT_MAX = 8192 };
+
+/* Decode a body of `type`; on OK release it later. Errors: PROTOCOL (unknown type, malformed, more
+ * fields than a message has, a text with a NUL byte). */
+enum haul_status message_decode(unsigned type, struct haul_slice body, struct message *message,
+                                struct haul_error *error) HAUL_MUST_CHECK;
+
+/* Free what the message points to (decoded ones, and those built from malloc'ed parts). */
+void message_release(struct message *message);
+
+/* Can this be the identity of a database: 1 to HAUL_IDENTITY_BYTES_MAX - 1 printable characters?
+ * Anything else would not be in the journals as it came. */
+bool message_is_identity(const uint8_t *bytes, size_t size);
+
+/* A malloc'ed protobuf byte string; NULL: no memory, or longer than MESSAGE_BYTES_MAX. */
+pb_bytes_array_t *message_bytes(struct haul_slice bytes);
+/* The bytes of one; NULL is the empty string. */
+struct haul_slice message_slice(const pb_bytes_array_t *bytes);
+
+/* A status that came over the wire; one that is unknown, or OK, is `otherwise`. */
+enum haul_status message_status(uint32_t value, enum haul_status otherwise);
+
+/* What is told of an error: its text and the system's reason, which is not in the text. */
+void message_error_text(const struct haul_error *error, char text[HAUL_ERROR_TEXT_BYTES_MAX]);
+
+/* Batches that the target holds durably; grows when an attempt has brought something. */
+uint64_t message_durable_mark(const haul_control_PlanAccepted *accepted);
+
+#endif
