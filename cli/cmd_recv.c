@@ -13,7 +13,7 @@ struct recv_options {
     const char *database;
     const char *wal_dir;
     const char *listen;
-    enum haul_transport_mode mode;
+    struct haul_transport_list transports;
     bool once;
     uint32_t resume_wait_ms;
     const char *cpu_list;
@@ -44,9 +44,9 @@ static const struct option_rule rules[] = {
      .help = "where to listen (default [::]:7447); port 0: a free one, as printed",
      AT(option_text, listen)},
     {.name = "transport",
-     .value_name = "MODE",
-     .help = "auto (default), rdma or tcp: what is offered to senders",
-     AT(option_mode, mode)},
+     .value_name = "LIST",
+     .help = "auto (default), or of rdma,tcp: what is offered to senders",
+     AT(option_transports, transports)},
     {.name = "once",
      .help = "end after the first job that ends; a job that is refused does not count",
      .group = "How",
@@ -131,7 +131,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
     struct haul_target_options options = {
         .store = store,
         .listen = given->listen,
-        .mode = given->mode,
+        .transports = given->transports,
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},

@@ -53,7 +53,7 @@ static int resolve_from(struct haul_store *store, const void *work, struct migra
     struct haul_source_options options = {
         .store = store,
         .to = given->to,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = {.peer_timeout_ms = given->peer_timeout_ms},
         .retry_max_ms = given->retry_max_ms,
         .resolve = true,

@@ -13,7 +13,7 @@ struct resume_options {
     const char *database;
     const char *wal_dir;
     const char *to;
-    enum haul_transport_mode mode;
+    struct haul_transport_list transports;
     const char *cpu_list;
     enum haul_compression compression;
     uint32_t reader_count;
@@ -41,9 +41,9 @@ static const struct option_rule rules[] = {
      .help = "where 'haul recv' listens for the other one",
      AT(option_text, to)},
     {.name = "transport",
-     .value_name = "MODE",
-     .help = "auto (default), rdma or tcp; auto takes tcp where there is no rdma",
-     AT(option_mode, mode)},
+     .value_name = "LIST",
+     .help = "auto (default), or of rdma,tcp in the order to try; auto is rdma,tcp",
+     AT(option_transports, transports)},
     SOURCE_LIMIT_RULES(struct resume_options),
     {.name = "retry",
      .value_name = "TIME",
@@ -78,7 +78,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
     struct haul_source_options options = {
         .store = store,
         .to = given->to,
-        .mode = given->mode,
+        .transports = given->transports,
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},

@@ -23,7 +23,7 @@ struct send_options {
     const char *database;
     const char *wal_dir;
     const char *to;
-    enum haul_transport_mode mode;
+    struct haul_transport_list transports;
     struct name_list families;
     struct name_list metadata_families;
     struct range_list ranges;
@@ -62,9 +62,9 @@ static const struct option_rule rules[] = {
      .help = "where 'haul recv' listens",
      AT(option_text, to)},
     {.name = "transport",
-     .value_name = "MODE",
-     .help = "auto (default), rdma or tcp; auto takes tcp where there is no rdma",
-     AT(option_mode, mode)},
+     .value_name = "LIST",
+     .help = "auto (default), or of rdma,tcp in the order to try; auto is rdma,tcp",
+     AT(option_transports, transports)},
     SELECTION_OPTION_RULES(struct send_options),
     {.name = "metadata-cf",
      .value_name = "NAME",
@@ -240,7 +240,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     struct haul_source_options options = {
         .store = store,
         .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to nobody */
-        .mode = given->mode,
+        .transports = given->transports,
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,
                  .peer_timeout_ms = given->peer_timeout_ms},

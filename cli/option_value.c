@@ -198,16 +198,14 @@ enum haul_status option_duration(const struct option_rule *rule, const char *tex
     return HAUL_OK;
 }
 
-enum haul_status option_mode(const struct option_rule *rule, const char *text, void *target,
-                             struct haul_error *error)
+enum haul_status option_transports(const struct option_rule *rule, const char *text, void *target,
+                                   struct haul_error *error)
 {
-    enum haul_transport_mode mode = HAUL_MODE_AUTO;
-    if (haul_transport_mode_parse(text, &mode) != HAUL_OK) {
+    if (haul_transport_list_parse(text, target) != HAUL_OK) {
         bad_value(rule, text, error);
-        haul_error_hint(error, "auto, rdma or tcp");
+        haul_error_hint(error, "auto, rdma, tcp, or both with a comma between them");
         return HAUL_INVALID;
     }
-    *(enum haul_transport_mode *)target = mode;
     return HAUL_OK;
 }
 

@@ -31,7 +31,7 @@ OPTION_PARSER(option_size_u32);    /* uint32_t: bytes, with K, M, G (powers of 1
 OPTION_PARSER(option_size_u64);    /* uint64_t: likewise */
 OPTION_PARSER(option_duration);    /* uint32_t: milliseconds, from 500ms, 5s, 2m; seconds if bare */
 OPTION_PARSER(option_verify);      /* bool: "count" or "read" */
-OPTION_PARSER(option_mode);        /* enum haul_transport_mode */
+OPTION_PARSER(option_transports);  /* struct haul_transport_list */
 OPTION_PARSER(option_compression); /* enum haul_compression */
 OPTION_PARSER(option_lane);        /* enum haul_lane */
 

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # part.cmake — the folders of a layer.
 #
-# haul_part(LAYER FOLDER [USES part...] [LIBS library...]): the files of FOLDER become an object library
-# haul_LAYER_FOLDER. It sees the headers of its own folder, of the parts that it uses (LAYER_FOLDER),
-# and of those that these use. No others: an include against the order of the folders does not
-# compile, and tests/structure proves it. LIBS are the foreign libraries behind its doors.
+# haul_part(LAYER FOLDER [USES part...] [HIDES part...] [LIBS library...]): the files of FOLDER become an
+# object library haul_LAYER_FOLDER. It sees the headers of its own folder, of the parts that it uses
+# or hides (LAYER_FOLDER), and of those that these use. No others: an include against the order of
+# the folders does not compile, and tests/structure proves it. Whoever uses the part does not see
+# what it hides. LIBS are the foreign libraries behind its doors.
+#
+# haul_transport(NAME [ABSENT]): the table NAME_link_ops is part of this build, or is not. A folder
+# rdma/*/transport.cmake says it and calls haul_part; see rdma/link/link_ops.h.
 #
 # haul_layer(LAYER part...): what the parts of a layer are linked into. Whoever links it sees the public
 # headers alone; haul_private_headers, for tests, is all of them.
@@ -15,7 +19,7 @@ function(haul_write_include_path part target)
 endfunction()
 
 function(haul_part layer folder)
-    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES;LIBS;EXCLUDE")
+    cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "USES;HIDES;LIBS")
     set(name haul_${layer}_${folder})
     set(home ${CMAKE_CURRENT_SOURCE_DIR}/${folder})
     file(GLOB sources CONFIGURE_DEPENDS ${home}/*.c ${home}/*.cc)
@@ -25,11 +29,28 @@ function(haul_part layer folder)
         target_link_libraries(${name}_headers INTERFACE haul_${used}_headers)
     endforeach()
     add_library(${name} OBJECT ${sources})
+    foreach(hidden IN LISTS arg_HIDES)
+        target_link_libraries(${name} PRIVATE haul_${hidden}_headers)
+    endforeach()
     target_include_directories(${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}/include)
     target_link_libraries(${name} PRIVATE ${name}_headers haul_base_headers haul_base ${arg_LIBS})
     haul_write_include_path(${layer}_${folder} ${name})
     set_property(GLOBAL APPEND PROPERTY HAUL_PARTS ${name})
     set_property(GLOBAL APPEND PROPERTY HAUL_PARTS_OF_${layer} ${name})
+endfunction()
+
+function(haul_transport name)
+    set(value table)
+    if(ARGN STREQUAL ABSENT)
+        set(value NULL)
+    endif()
+    set_property(GLOBAL APPEND_STRING PROPERTY HAUL_TRANSPORTS_BUILT
+        "#define BUILT_${name}(table) ${value}\n")
+endfunction()
+
+function(haul_write_transports file)
+    get_property(lines GLOBAL PROPERTY HAUL_TRANSPORTS_BUILT)
+    file(CONFIGURE OUTPUT ${file} CONTENT "/* Made by rdma/CMakeLists.txt. */\n${lines}" @ONLY)
 endfunction()
 
 function(haul_layer layer)

@@ -35,7 +35,6 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
     memcpy(hello->source_identity.bytes, options->identity, size);
     hello->link_count = options->source.link_count;
     hello->slot_size_bytes = options->source.link.slot_size_bytes;
-    hello->transport_mode = (uint32_t)options->source.mode;
     hello->peer_timeout_ms = options->peer_timeout_ms;
     hello->secret.size = (pb_size_t)options->source.secret.size;
     if (hello->secret.size > 0) {

@@ -36,6 +36,7 @@ enum haul_status sender_links_init(struct sender_links *links,
 {
     memset(links, 0, sizeof(*links));
     links->options = *options;
+    links->options.transports = transport_list_resolve(&options->transports);
     links->outbox = outbox;
     links->active_count = options->link_count;
     uint64_t burst = options->rate_bytes_per_second / 1000 * RATE_BURST_MS;
@@ -128,7 +129,7 @@ static bool shrink(struct sender_links *links, const struct haul_error *error)
 {
     uint32_t half = block_pool_count(links->outbox->pool) / 2;
     struct haul_error ignored;
-    if (error->status != HAUL_LIMIT || links->transport != HAUL_TRANSPORT_VERBS ||
+    if (error->status != HAUL_LIMIT || !link_pins_memory(links->transport) ||
         half < BLOCK_COUNT_MIN || outbox_resize(links->outbox, half, &ignored) != HAUL_OK) {
         return false;
     }
@@ -154,60 +155,77 @@ void sender_links_use(struct sender_links *links, uint32_t link_count)
     resize_pool(links);
 }
 
+/* The next transport of the list; false: this was the last one. */
+static bool choose_next(struct sender_links *links, const struct haul_error *error)
+{
+    const struct haul_transport_list *list = &links->options.transports;
+    if (links->choice + 1 >= transport_list_count(list)) {
+        return false;
+    }
+    links->choice++;
+    /* Where there is no RDMA, TCP is what `auto` means; RDMA that does not work is worth a look. */
+    enum haul_log_level level =
+        error->status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING;
+    haul_error_format(error, links->fallback_reason, sizeof(links->fallback_reason));
+    haul_log(links->options.log, level, "no %s, falling back to %s: %s",
+             haul_transport_name(links->transport), haul_transport_name(list->items[links->choice]),
+             links->fallback_reason);
+    links->attempt_count = 0; /* the transport tells them apart */
+    resize_pool(links);       /* or stay small */
+    return true;
+}
+
 /* An attempt failed while the links were being opened. */
 static void fall_back(struct sender_links *links, const struct haul_error *error)
 {
     for (uint32_t i = 0; i < links->options.link_count; i++) {
         drop_link(links, &links->links[i]);
     }
-    if (shrink(links, error)) {
+    if (shrink(links, error) || choose_next(links, error)) {
         connect_all(links);
-        return;
-    }
-    if (links->transport != HAUL_TRANSPORT_VERBS || links->options.mode != HAUL_MODE_AUTO) {
+    } else {
         go_down(links, error);
-        return;
     }
-    /* Where there is no RDMA, TCP is what `auto` means; RDMA that does not work is worth a look. */
-    enum haul_log_level level =
-        error->status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING;
-    haul_error_format(error, links->fallback_reason, sizeof(links->fallback_reason));
-    haul_log(links->options.log, level, "no RDMA, falling back to TCP: %s", links->fallback_reason);
-    links->rdma_refused = true;
-    links->attempt_count = 0; /* the transport tells them apart */
-    resize_pool(links);       /* or stay small */
-    connect_all(links);
+}
+
+/* Does the peer take links of the transport? Errors: UNSUPPORTED. */
+static enum haul_status check_offer(const struct sender_links *links, struct haul_error *error)
+{
+    const char *name = haul_transport_name(links->transport);
+    for (size_t i = 0; i < links->offer_count; i++) {
+        const haul_control_TransportOffer *offer = &links->offers[i];
+        if (offer->transport == (uint32_t)links->transport) {
+            return offer->refusal[0] == '\0'
+                       ? HAUL_OK
+                       : haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
+                                        "the target offers no %s: %s", name, offer->refusal);
+        }
+    }
+    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "the target knows no %s links", name);
 }
 
 static void connect_all(struct sender_links *links)
 {
-    bool tcp = links->options.mode == HAUL_MODE_TCP || links->rdma_refused;
-    links->transport = tcp ? HAUL_TRANSPORT_TCP : HAUL_TRANSPORT_VERBS;
+    struct haul_error error = {0};
+    links->transport = links->options.transports.items[links->choice];
     links->state = SENDER_LINKS_OPENING;
     links->attempt_count++;
-    for (uint32_t i = 0; i < links->active_count; i++) {
-        struct haul_error error = {0};
-        if (connect_one(links, &links->links[i], &error) != HAUL_OK) {
-            fall_back(links, &error);
-            return;
-        }
+    enum haul_status status = check_offer(links, &error);
+    for (uint32_t i = 0; status == HAUL_OK && i < links->active_count; i++) {
+        status = connect_one(links, &links->links[i], &error);
+    }
+    if (status != HAUL_OK) {
+        fall_back(links, &error);
     }
 }
 
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                       bool rdma_offered, const char *rdma_refusal)
+                       const haul_control_TransportOffer *offers, size_t offer_count)
 {
     links->ticket = *ticket;
+    links->offers = offers;
+    links->offer_count = offer_count;
     links->attempt_count = 0;
-    bool wanted = links->options.mode != HAUL_MODE_TCP && !links->rdma_refused;
-    if (wanted && !rdma_offered) {
-        struct haul_error error = {0};
-        haul_error_set(&error, HAUL_UNSUPPORTED, NULL, 0, "the target offers no RDMA: %s",
-                       rdma_refusal);
-        links->transport = HAUL_TRANSPORT_VERBS;
-        fall_back(links, &error);
-        return;
-    }
     connect_all(links);
 }
 
@@ -519,8 +537,6 @@ void sender_links_reset(struct sender_links *links)
     links->queued_blocks = 0;
     links->queued_delta_bytes = 0;
     links->rate_ready_ns = 0;
-    /* RDMA that worked may come back; RDMA that never did is not tried again. */
-    links->rdma_refused = links->rdma_refused && links->transport != HAUL_TRANSPORT_VERBS;
     links->state = SENDER_LINKS_CLOSED;
 }
 

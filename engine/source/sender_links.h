@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sender_links.h — the data links of a source: choosing RDMA or TCP, opening them together, falling
+/* sender_links.h — the data links of a source: choosing a transport, opening them together, falling
  * back, queueing blocks for each, and counting what is on the way.
  *
  *   CLOSED --sender_links_open--> OPENING --all bound--> UP --failure--> DOWN
  *   OPENING --memory cannot be registered--> OPENING with half the blocks, down to 4
- *   OPENING --an RDMA link fails, mode AUTO--> OPENING (TCP), with the reason kept
- *   OPENING --a TCP link fails--> DOWN      any --sender_links_close--> CLOSING --> CLOSED
+ *   OPENING --a link fails--> OPENING by the next transport of the list, with the reason kept
+ *   OPENING --a link of the last one fails--> DOWN   any --sender_links_close--> CLOSING --> CLOSED
  *
  * Blocks of one stream always take the same link, so that their order is the stream's.
  * Thread: the loop's. */
@@ -24,7 +24,6 @@
 #include "poll_group.h"
 #include "rate_limit.h"
 
-
 enum sender_links_state {
     SENDER_LINKS_CLOSED,
     SENDER_LINKS_OPENING,
@@ -34,9 +33,9 @@ enum sender_links_state {
 
 struct sender_links_options {
     struct link_address address;
-    enum haul_transport_mode mode;
-    struct link_config config; /* the pool is the outbox's */
-    uint32_t link_count;       /* at most; see sender_links_use */
+    struct haul_transport_list transports; /* to try, in this order; zero: auto */
+    struct link_config config;             /* the pool is the outbox's */
+    uint32_t link_count;                   /* at most; see sender_links_use */
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
     uint64_t rate_bytes_per_second; /* 0: unlimited */
@@ -53,7 +52,10 @@ struct sender_links {
     enum haul_transport transport;
     struct link_ticket ticket;
     uint32_t attempt_count; /* to open links in this session, over this transport */
-    bool rdma_refused;      /* tried, or not offered: TCP from now on */
+    size_t choice;          /* `transport` in the list; those before it were tried in vain, or not
+                             * offered, and are not tried again */
+    const haul_control_TransportOffer *offers; /* of the peer; borrowed while links are opened */
+    size_t offer_count;
     char fallback_reason[HAUL_REASON_BYTES_MAX];
     struct haul_error error;
     struct outbox *outbox;
@@ -88,9 +90,9 @@ void sender_links_use(struct sender_links *links, uint32_t link_count);
 /* How payloads are packed, from now on. */
 void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count);
 
-/* Begin to open. `rdma_offered` false: the peer cannot, for `rdma_refusal`. */
+/* Begin to open. `offers`: what the peer says of its transports; borrowed while links are open. */
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                       bool rdma_offered, const char *rdma_refusal);
+                       const haul_control_TransportOffer *offers, size_t offer_count);
 /* A LINK message of the peer. */
 void sender_links_describe(struct sender_links *links,
                            const haul_control_LinkDescription *description);

@@ -41,7 +41,7 @@ static enum haul_status init_links(struct source_copy *copy, struct haul_error *
     const struct haul_source_options *source = copy->options.source;
     struct sender_links_options links = {
         .address = copy->options.address,
-        .mode = source->mode,
+        .transports = source->transports,
         .config = {.options = source->link,
                    .epoch = copy->options.epoch,
                    .clock = copy->options.clock,

@@ -180,7 +180,7 @@ static void open_links(struct source_migration *source)
     memcpy(ticket.token, welcome->token.bytes, LINK_TOKEN_BYTES);
     source_copy_note_distance(&source->copy, control_channel_round_trip_us(source->channel));
     source_copy_note_compression(&source->copy, (welcome->compression & PAYLOAD_ZSTD) != 0);
-    sender_links_open(&source->copy.links, &ticket, welcome->rdma_offered, welcome->rdma_refusal);
+    sender_links_open(&source->copy.links, &ticket, welcome->transports, welcome->transports_count);
 }
 
 static void start_copy(struct source_migration *source)

@@ -62,8 +62,8 @@ static void replace(struct receiver_links *links, uint32_t index)
     }
 }
 
-void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp,
-                          struct listener *verbs, struct link_incoming *incoming)
+void receiver_links_admit(struct receiver_links *links, struct listener *listener,
+                          struct link_incoming *incoming)
 {
     uint32_t index = incoming->ticket.index;
     struct haul_error error = {0};
@@ -71,14 +71,10 @@ void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp
     replace(links, index);
     struct receiver_link *entry = free_entry(links);
     enum haul_status status = HAUL_LIMIT;
-    if (entry == NULL && tcp != NULL) {
-        tcp_listener_reject(tcp, incoming, HAUL_BUSY);
-    } else if (entry == NULL) {
-        listener_reject(verbs, incoming, HAUL_BUSY);
-    } else if (tcp != NULL) {
-        status = tcp_listener_accept_link(tcp, incoming, &links->config, &link, &error);
+    if (entry == NULL) {
+        listener_reject(listener, incoming, HAUL_BUSY);
     } else {
-        status = listener_accept(verbs, incoming, &links->config, &link, &error);
+        status = listener_accept(listener, incoming, &links->config, &link, &error);
     }
     if (status == HAUL_OK) {
         status = poll_group_add_link(links->group, link);

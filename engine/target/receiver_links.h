@@ -13,7 +13,6 @@
 #include "link.h"
 #include "message.h"
 #include "poll_group.h"
-#include "tcp_listener.h"
 
 /* Open ones, and those of given-up attempts that still wait for their blocks. */
 enum { RECEIVER_LINK_COUNT_MAX = 32 };
@@ -45,9 +44,9 @@ void receiver_links_init(struct receiver_links *links, struct poll_group *group,
 /* Tears down what is left; the appliers must be gone. */
 void receiver_links_fini(struct receiver_links *links);
 
-/* Take a peer in. Exactly one of the listeners is given. A link of the same place is replaced. */
-void receiver_links_admit(struct receiver_links *links, struct tcp_listener *tcp,
-                          struct listener *verbs, struct link_incoming *incoming);
+/* Take a peer in that has come to `listener`. A link of the same place is replaced. */
+void receiver_links_admit(struct receiver_links *links, struct listener *listener,
+                          struct link_incoming *incoming);
 /* A LINK message of the peer. */
 void receiver_links_describe(struct receiver_links *links,
                              const haul_control_LinkDescription *description);

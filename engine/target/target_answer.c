@@ -25,9 +25,10 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     memcpy(welcome->token.bytes, greeting->token, MESSAGE_TOKEN_BYTES);
     welcome->session.size = MESSAGE_SESSION_BYTES;
     memcpy(welcome->session.bytes, greeting->session_id, MESSAGE_SESSION_BYTES);
-    welcome->rdma_offered = greeting->rdma_offered;
-    (void)snprintf(welcome->rdma_refusal, sizeof(welcome->rdma_refusal), "%s",
-                   greeting->rdma_refusal);
+    welcome->transports_count = (pb_size_t)greeting->offer_count;
+    for (size_t i = 0; i < greeting->offer_count; i++) {
+        welcome->transports[i] = greeting->offers[i];
+    }
     welcome->slot_count = target->link.slot_count;
     welcome->slot_size_bytes = target->link.slot_size_bytes;
     welcome->compression = PAYLOAD_ZSTD;

@@ -12,11 +12,11 @@
 /* What a Welcome tells apart from the target's options. */
 struct target_greeting {
     const struct haul_target_options *target;
-    const char *identity;      /* as peers know the database */
-    const uint8_t *token;      /* MESSAGE_TOKEN_BYTES, for the data links */
-    const uint8_t *session_id; /* MESSAGE_SESSION_BYTES */
-    bool rdma_offered;
-    const char *rdma_refusal;
+    const char *identity;                      /* as peers know the database */
+    const uint8_t *token;                      /* MESSAGE_TOKEN_BYTES, for the data links */
+    const uint8_t *session_id;                 /* MESSAGE_SESSION_BYTES */
+    const haul_control_TransportOffer *offers; /* at most HAUL_TRANSPORT_LIST_MAX */
+    size_t offer_count;
     struct version_claim version;
 };
 

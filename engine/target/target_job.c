@@ -677,10 +677,10 @@ enum haul_status target_job_admits(const struct target_job *job, const struct li
     return link_index_place(ticket->index) < HAUL_LINK_COUNT_MAX ? HAUL_OK : HAUL_BUSY;
 }
 
-void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct listener *verbs,
+void target_job_admit(struct target_job *job, struct listener *listener,
                       struct link_incoming *incoming)
 {
-    receiver_links_admit(&job->copy.links, tcp, verbs, incoming);
+    receiver_links_admit(&job->copy.links, listener, incoming);
 }
 
 /* --- reporting -------------------------------------------------------------------------------- */
@@ -708,8 +708,11 @@ void target_job_result(const struct target_job *job, struct haul_result *result)
                    result->status == HAUL_OK ? job->calls.record.warning : "");
     result->crc_errors = job->damaged_blocks;
     result->link.crc_errors = job->damaged_blocks;
-    (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
-                   job->options.rdma_refusal);
+    const haul_control_TransportOffer *best = job->options.offers;
+    if (job->options.offer_count > 0 && best->transport != (uint32_t)result->progress.transport) {
+        (void)snprintf(result->fallback_reason, sizeof(result->fallback_reason), "%s",
+                       best->refusal);
+    }
 }
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -732,8 +735,8 @@ static enum haul_status create_session(struct target_job *job, struct haul_error
         .identity = job->options.identity,
         .token = job->token,
         .session_id = job->session_id,
-        .rdma_offered = job->options.rdma_offered,
-        .rdma_refusal = job->options.rdma_refusal,
+        .offers = job->options.offers,
+        .offer_count = job->options.offer_count,
         .version = options.version,
     };
     target_answer_welcome(&greeting, &options.welcome);

@@ -16,7 +16,6 @@
 #include "poll_group.h"
 #include "target_arrived.h"
 #include "target_damages.h"
-#include "tcp_listener.h"
 
 struct target_job;
 
@@ -35,8 +34,8 @@ struct target_job_options {
     struct call_worker *worker; /* of all jobs; borrowed, as the next */
     struct target_slot *slot;
     struct link_address peer;
-    bool rdma_offered;
-    const char *rdma_refusal;
+    const haul_control_TransportOffer *offers; /* borrowed */
+    size_t offer_count;
 };
 
 /* Take over the socket of a control connection, also on error. */
@@ -56,8 +55,8 @@ bool target_job_is_silent(const struct target_job *job);
 /* May a data link with this ticket come in? OK, AUTH or BUSY. */
 enum haul_status target_job_admits(const struct target_job *job,
                                    const struct link_ticket *ticket) HAUL_MUST_CHECK;
-/* Take it; exactly one of the listeners is given. */
-void target_job_admit(struct target_job *job, struct tcp_listener *tcp, struct listener *verbs,
+/* Take it. */
+void target_job_admit(struct target_job *job, struct listener *listener,
                       struct link_incoming *incoming);
 
 /* Do what there is to do. True: something happened. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acceptor.h"
 #include "assertion.h"
 #include "awaited_job.h"
 #include "call_steps.h"
@@ -17,7 +18,6 @@
 #include "target_commit.h"
 #include "target_job.h"
 #include "target_record.h"
-#include "tcp_listener.h"
 
 enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
@@ -30,9 +30,8 @@ struct target_migration {
     char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
     const struct haul_clock *clock;
     struct poll_group *group;
-    struct tcp_listener *tcp;
-    struct listener *verbs; /* NULL: no RDMA, for `rdma_refusal` */
-    char rdma_refusal[HAUL_REASON_BYTES_MAX];
+    struct acceptor *acceptor;
+    haul_control_TransportOffer offers[HAUL_TRANSPORT_LIST_MAX]; /* as of the last caller */
     struct call_worker *worker;
     struct target_slot slot; /* its holder is `job`, or is about to be */
     struct target_job *job;  /* NULL: none */
@@ -50,15 +49,17 @@ struct target_migration {
 
 /* --- incoming --------------------------------------------------------------------------------- */
 
-/* Does the RDMA listener have a device right now? */
-static bool offers_rdma(struct target_migration *target)
+/* What links can come in right now. Returns how many transports are listed. */
+static size_t list_offers(struct target_migration *target)
 {
-    struct haul_error reason = {0};
-    bool open = target->verbs != NULL && listener_is_open(target->verbs, &reason);
-    if (target->verbs != NULL && !open) {
-        haul_error_format(&reason, target->rdma_refusal, sizeof(target->rdma_refusal));
+    const struct haul_transport_list every = {{HAUL_TRANSPORT_NONE}};
+    const struct haul_transport_list list = transport_list_resolve(&every);
+    size_t count = transport_list_count(&list);
+    for (size_t i = 0; i < count; i++) {
+        target->offers[i].transport = (uint32_t)list.items[i];
+        (void)acceptor_offers(target->acceptor, list.items[i], target->offers[i].refusal);
     }
-    return open;
+    return count;
 }
 
 /* A refusal, which anybody can cause as often as they like. */
@@ -78,12 +79,12 @@ static void log_refusal(struct target_migration *target, const struct link_addre
     }
 }
 
-static void take_control(struct target_migration *target, struct link_incoming *incoming)
+static void take_control(struct target_migration *target, struct acceptor_arrival *arrival)
 {
-    if (target->request != MIGRATION_GOES_ON ||
-        !target_callers_make_room(&target->callers, &incoming->peer)) {
-        log_refusal(target, &incoming->peer, "too many callers, or about to end");
-        tcp_listener_reject(target->tcp, incoming, HAUL_BUSY);
+    const struct link_address *peer = &arrival->incoming.peer;
+    if (target->request != MIGRATION_GOES_ON || !target_callers_make_room(&target->callers, peer)) {
+        log_refusal(target, peer, "too many callers, or about to end");
+        listener_reject(arrival->listener, &arrival->incoming, HAUL_BUSY);
         return;
     }
     struct target_job_options options = {
@@ -93,13 +94,13 @@ static void take_control(struct target_migration *target, struct link_incoming *
         .group = target->group,
         .worker = target->worker,
         .slot = &target->slot,
-        .peer = incoming->peer,
-        .rdma_offered = offers_rdma(target),
-        .rdma_refusal = target->rdma_refusal,
+        .peer = *peer,
+        .offers = target->offers,
+        .offer_count = list_offers(target),
     };
     struct haul_error error = {0};
     struct target_job *caller = NULL;
-    int fd = tcp_listener_take(target->tcp, incoming);
+    int fd = acceptor_take(arrival);
     if (target_job_create(&options, fd, &caller, &error) != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX / 2];
         haul_error_format(&error, line, sizeof(line));
@@ -115,51 +116,23 @@ static enum haul_status admits(const struct target_migration *target,
     return target->job == NULL ? HAUL_AUTH : target_job_admits(target->job, &incoming->ticket);
 }
 
-static bool poll_tcp(struct target_migration *target)
+static void take_link(struct target_migration *target, struct acceptor_arrival *arrival)
 {
-    enum tcp_purpose purpose;
-    struct link_incoming incoming;
-    bool any = false;
-    if (!poll_group_take_ready(target->group, tcp_listener_fd(target->tcp))) {
-        return false;
+    enum haul_status status = admits(target, &arrival->incoming);
+    if (status != HAUL_OK) {
+        listener_reject(arrival->listener, &arrival->incoming, status);
+    } else {
+        target_job_admit(target->job, arrival->listener, &arrival->incoming);
     }
-    while (tcp_listener_poll(target->tcp, &purpose, &incoming) == HAUL_OK) {
-        any = true;
-        enum haul_status status = admits(target, &incoming);
-        if (purpose == TCP_CONTROL) {
-            take_control(target, &incoming);
-        } else if (status != HAUL_OK) {
-            tcp_listener_reject(target->tcp, &incoming, status);
-        } else {
-            target_job_admit(target->job, target->tcp, NULL, &incoming);
-        }
-    }
-    return any;
 }
 
-/* An event has arrived, or it is time to look for a device that went away. */
-static bool verbs_has_work(struct target_migration *target)
+static bool poll_arrivals(struct target_migration *target)
 {
-    uint64_t deadline = listener_deadline_ns(target->verbs);
-    bool ready = poll_group_take_ready(target->group, listener_fd(target->verbs));
-    return ready || (deadline != CLOCK_NEVER && clock_now_ns(target->clock) >= deadline);
-}
-
-static bool poll_verbs(struct target_migration *target)
-{
-    struct link_incoming incoming;
+    struct acceptor_arrival arrival;
     bool any = false;
-    if (target->verbs == NULL || !verbs_has_work(target)) {
-        return false;
-    }
-    while (listener_poll(target->verbs, &incoming) == HAUL_OK) {
+    while (acceptor_poll(target->acceptor, &arrival) == HAUL_OK) {
         any = true;
-        enum haul_status status = admits(target, &incoming);
-        if (status != HAUL_OK) {
-            listener_reject(target->verbs, &incoming, status);
-        } else {
-            target_job_admit(target->job, NULL, target->verbs, &incoming);
-        }
+        (arrival.incoming.control ? take_control : take_link)(target, &arrival);
     }
     return any;
 }
@@ -282,9 +255,6 @@ static void fill_result(const struct target_job *job, struct haul_result *result
 {
     memset(result, 0, sizeof(*result));
     target_job_result(job, result);
-    if (result->progress.transport == HAUL_TRANSPORT_VERBS) {
-        result->fallback_reason[0] = '\0';
-    }
 }
 
 /* The migration goes on: it does not keep the result of this job. */
@@ -403,12 +373,8 @@ static void publish(struct target_migration *target)
 static uint64_t next_deadline(const struct target_migration *target)
 {
     uint64_t deadline = clock_deadline_ns(target->clock, LOOP_INTERVAL_MS);
-    uint64_t tcp = tcp_listener_deadline_ns(target->tcp);
-    deadline = tcp < deadline ? tcp : deadline;
-    if (target->verbs != NULL) {
-        uint64_t verbs = listener_deadline_ns(target->verbs);
-        deadline = verbs < deadline ? verbs : deadline;
-    }
+    uint64_t arrivals = acceptor_deadline_ns(target->acceptor);
+    deadline = arrivals < deadline ? arrivals : deadline;
     uint64_t callers = target_callers_deadline_ns(&target->callers);
     deadline = callers < deadline ? callers : deadline;
     if (target->job != NULL) {
@@ -437,8 +403,7 @@ static void run_target(struct haul_migration *migration)
     struct target_migration *target = (struct target_migration *)migration;
     uint64_t published_ns = 0;
     while (!target->ended) {
-        bool any = poll_tcp(target);
-        any = poll_verbs(target) || any;
+        bool any = poll_arrivals(target);
         any = poll_jobs(target) || any;
         check_request(target);
         check_awaited(target);
@@ -475,12 +440,7 @@ static void destroy_target(struct haul_migration *migration)
     }
     target_callers_fini(&target->callers);
     target_job_destroy(target->job);
-    if (target->verbs != NULL) {
-        listener_destroy(target->verbs);
-    }
-    if (target->tcp != NULL) {
-        tcp_listener_destroy(target->tcp);
-    }
+    acceptor_destroy(target->acceptor);
     poll_group_destroy(target->group);
     migration_fini(&target->base);
     free(target);
@@ -517,79 +477,25 @@ static enum haul_status resolve_options(struct target_migration *target,
     return link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
 }
 
-/* RDMA is listened for on the same address and port number; its port space is another one. */
-static enum haul_status listen_verbs(struct target_migration *target,
-                                     const struct link_address *address,
-                                     const struct link_config *config, struct haul_error *error)
-{
-    if (target->options.mode == HAUL_MODE_TCP) {
-        (void)snprintf(target->rdma_refusal, sizeof(target->rdma_refusal),
-                       "the target runs with --transport tcp");
-        return HAUL_OK;
-    }
-    struct haul_error reason = {0};
-    enum haul_status status =
-        listener_create(HAUL_TRANSPORT_VERBS, address, config, &target->verbs, &reason);
-    if (status == HAUL_OK) {
-        return poll_group_add_fd(target->group, listener_fd(target->verbs));
-    }
-    target->verbs = NULL;
-    if (target->options.mode == HAUL_MODE_RDMA) {
-        if (error != NULL) {
-            *error = reason;
-        }
-        return status;
-    }
-    char text[2 * HAUL_REASON_BYTES_MAX];
-    haul_error_format(&reason, text, sizeof(text));
-    haul_log(target->options.log, status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
-             "no RDMA here, TCP only: %s", text);
-    reason.hint[0] = '\0'; /* for this side's operator, not for every sender's */
-    haul_error_format(&reason, target->rdma_refusal, sizeof(target->rdma_refusal));
-    return HAUL_OK;
-}
-
-static enum haul_status listen_tcp(struct target_migration *target, const char *listen,
-                                   const struct link_config *config, struct haul_error *error)
-{
-    struct link_address address;
-    enum haul_status status = link_address_parse(listen, &address, error);
-    return status == HAUL_OK ? tcp_listener_create(&address, config, &target->tcp, error) : status;
-}
-
-/* On every address of the host, of both families where it has both. */
-static enum haul_status listen_everywhere(struct target_migration *target,
-                                          const struct link_config *config,
-                                          struct haul_error *error)
-{
-    char any[32];
-    (void)snprintf(any, sizeof(any), "[::]:%d", HAUL_PORT_DEFAULT);
-    enum haul_status status = listen_tcp(target, any, config, error);
-    if (status == HAUL_OK || status == HAUL_BUSY) {
-        return status;
-    }
-    (void)snprintf(any, sizeof(any), "0.0.0.0:%d", HAUL_PORT_DEFAULT);
-    return listen_tcp(target, any, config, error);
-}
-
 static enum haul_status listen_all(struct target_migration *target, struct haul_error *error)
 {
-    struct link_config config = {
-        .options = target->options.link, .clock = target->clock, .log = target->options.log};
+    const struct acceptor_options options = {
+        .listen = target->options.listen,
+        .port = HAUL_PORT_DEFAULT,
+        .transports = target->options.transports,
+        .config = {.options = target->options.link,
+                   .clock = target->clock,
+                   .log = target->options.log},
+        .group = target->group,
+    };
     struct link_address address;
-    enum haul_status status = target->options.listen == NULL
-                                  ? listen_everywhere(target, &config, error)
-                                  : listen_tcp(target, target->options.listen, &config, error);
-    if (status != HAUL_OK) {
-        return status;
-    }
-    tcp_listener_address(target->tcp, &address);
-    link_address_format(&address, target->base.address);
-    status = poll_group_add_fd(target->group, tcp_listener_fd(target->tcp));
+    enum haul_status status = acceptor_create(&options, &target->acceptor, error);
     if (status == HAUL_OK) {
+        acceptor_address(target->acceptor, &address);
+        link_address_format(&address, target->base.address);
         status = poll_group_add_fd(target->group, target->base.request_fd);
     }
-    return status == HAUL_OK ? listen_verbs(target, &address, &config, error) : status;
+    return status;
 }
 
 enum haul_status haul_target_start(const struct haul_target_options *options,

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acceptor.h"
 #include "assertion.h"
 #include "bytes.h"
 #include "crc32c.h"
 #include "link_bench_wire.h"
-#include "tcp_listener.h"
 
 enum { EVENT_COUNT = 32 };
 
@@ -25,8 +25,7 @@ struct server {
     const struct bench_context *context;
     const struct haul_link_bench_options *options;
     struct poll_group *group;
-    struct tcp_listener *tcp;
-    struct listener *other; /* verbs or loopback; NULL: TCP only */
+    struct acceptor *acceptor;
     struct control_channel *channel;
     struct bench_start start;
     bool started;
@@ -236,15 +235,15 @@ static void keep_link(struct server *server, uint32_t index, struct link *link)
     }
 }
 
-static void take_control(struct server *server, struct link_incoming *incoming)
+static void take_control(struct server *server, struct acceptor_arrival *arrival)
 {
     struct link_config config = make_config(server);
     struct haul_error error = {0};
     if (server->channel != NULL) {
-        tcp_listener_reject(server->tcp, incoming, HAUL_BUSY);
+        listener_reject(arrival->listener, &arrival->incoming, HAUL_BUSY);
         return;
     }
-    int fd = tcp_listener_take(server->tcp, incoming);
+    int fd = acceptor_take(arrival);
     if (control_channel_adopt(fd, &config, &server->channel, &error) != HAUL_OK) {
         server->channel = NULL;
     } else if (poll_group_add_control(server->group, server->channel) != HAUL_OK) {
@@ -253,53 +252,29 @@ static void take_control(struct server *server, struct link_incoming *incoming)
     }
 }
 
-static bool poll_tcp(struct server *server)
+static void take_link(struct server *server, struct acceptor_arrival *arrival)
 {
-    enum tcp_purpose purpose;
-    struct link_incoming incoming;
+    uint32_t index = arrival->incoming.ticket.index;
+    struct link_config config = make_config(server);
     struct link *link = NULL;
     struct haul_error error = {0};
-    bool any = false;
-    if (!poll_group_take_ready(server->group, tcp_listener_fd(server->tcp))) {
-        return false;
+    if (!may_admit(server, &arrival->incoming)) {
+        listener_reject(arrival->listener, &arrival->incoming, HAUL_AUTH);
+    } else if (listener_accept(arrival->listener, &arrival->incoming, &config, &link, &error) ==
+               HAUL_OK) {
+        keep_link(server, index, link);
+    } else {
+        haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
     }
-    while (tcp_listener_poll(server->tcp, &purpose, &incoming) == HAUL_OK) {
-        any = true;
-        uint32_t index = incoming.ticket.index;
-        struct link_config config = make_config(server);
-        if (purpose == TCP_CONTROL) {
-            take_control(server, &incoming);
-        } else if (!may_admit(server, &incoming)) {
-            tcp_listener_reject(server->tcp, &incoming, HAUL_AUTH);
-        } else if (tcp_listener_accept_link(server->tcp, &incoming, &config, &link, &error) ==
-                   HAUL_OK) {
-            keep_link(server, index, link);
-        }
-    }
-    return any;
 }
 
-static bool poll_other(struct server *server)
+static bool poll_arrivals(struct server *server)
 {
-    struct link_incoming incoming;
-    struct link *link = NULL;
-    struct haul_error error = {0};
+    struct acceptor_arrival arrival;
     bool any = false;
-    if (server->other == NULL ||
-        !poll_group_take_ready(server->group, listener_fd(server->other))) {
-        return false;
-    }
-    while (listener_poll(server->other, &incoming) == HAUL_OK) {
+    while (acceptor_poll(server->acceptor, &arrival) == HAUL_OK) {
         any = true;
-        uint32_t index = incoming.ticket.index;
-        struct link_config config = make_config(server);
-        if (!may_admit(server, &incoming)) {
-            listener_reject(server->other, &incoming, HAUL_AUTH);
-        } else if (listener_accept(server->other, &incoming, &config, &link, &error) == HAUL_OK) {
-            keep_link(server, index, link);
-        } else {
-            haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
-        }
+        (arrival.incoming.control ? take_control : take_link)(server, &arrival);
     }
     return any;
 }
@@ -308,31 +283,19 @@ static bool poll_other(struct server *server)
 
 static enum haul_status listen_all(struct server *server, struct haul_error *error)
 {
-    struct link_config config = make_config(server);
-    struct link_address address;
-    enum haul_status status = link_address_parse(
-        server->options->address == NULL ? "127.0.0.1:0" : server->options->address, &address,
-        error);
-    if (status == HAUL_OK) {
-        status = tcp_listener_create(&address, &config, &server->tcp, error);
-    }
-    if (status != HAUL_OK) {
-        return status;
-    }
-    tcp_listener_address(server->tcp, &address);
-    if (server->options->transport != HAUL_TRANSPORT_TCP) {
-        status =
-            listener_create(server->options->transport, &address, &config, &server->other, error);
-    }
-    if (status == HAUL_OK && server->other != NULL) {
-        status = poll_group_add_fd(server->group, listener_fd(server->other));
-    }
-    if (status == HAUL_OK) {
-        status = poll_group_add_fd(server->group, tcp_listener_fd(server->tcp));
-    }
+    const char *address = server->options->address;
+    const struct acceptor_options options = {
+        .listen = address == NULL ? "127.0.0.1:0" : address,
+        .transports = {{server->options->transport}},
+        .config = make_config(server),
+        .group = server->group,
+    };
+    enum haul_status status = acceptor_create(&options, &server->acceptor, error);
     if (status == HAUL_OK && server->options->on_listening != NULL) {
+        struct link_address bound;
         char text[LINK_ADDRESS_TEXT_BYTES_MAX];
-        link_address_format(&address, text);
+        acceptor_address(server->acceptor, &bound);
+        link_address_format(&bound, text);
         server->options->on_listening(server->options->context, text);
     }
     return status;
@@ -349,13 +312,12 @@ static void run(struct server *server)
 {
     while (!is_over(server)) {
         server->now_ns = clock_now_ns(&clock_monotonic);
-        bool any = poll_tcp(server);
-        any = poll_other(server) || any;
+        bool any = poll_arrivals(server);
         any = poll_channel(server) || any;
         any = poll_links(server) || any;
         uint64_t deadline = server->now_ns + BENCH_WAIT_MS * (uint64_t)NS_PER_MS;
-        uint64_t tcp = tcp_listener_deadline_ns(server->tcp);
-        (void)poll_group_wait(server->group, any, tcp < deadline ? tcp : deadline);
+        uint64_t arrivals = acceptor_deadline_ns(server->acceptor);
+        (void)poll_group_wait(server->group, any, arrivals < deadline ? arrivals : deadline);
     }
 }
 
@@ -385,12 +347,7 @@ enum haul_status bench_server_run(const struct bench_context *context,
         end_run(&server);
         fill_result(&server, result);
     }
-    if (server.other != NULL) {
-        listener_destroy(server.other);
-    }
-    if (server.tcp != NULL) {
-        tcp_listener_destroy(server.tcp);
-    }
+    acceptor_destroy(server.acceptor);
     poll_group_destroy(server.group);
     result->cpu_seconds = bench_cpu_seconds() - cpu;
     return status;

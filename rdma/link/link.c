@@ -59,28 +59,11 @@ enum haul_status link_config_resolve(const struct link_config *config, struct li
     return HAUL_OK;
 }
 
-static const struct link_ops *find_ops(enum haul_transport transport)
-{
-    switch (transport) {
-    case HAUL_TRANSPORT_TCP:
-        return &tcp_link_ops;
-    case HAUL_TRANSPORT_LOOPBACK:
-        return &loopback_link_ops;
-    case HAUL_TRANSPORT_VERBS:
-#ifdef HAUL_RDMA
-        return &verbs_link_ops;
-#endif
-    case HAUL_TRANSPORT_NONE:
-        break;
-    }
-    return NULL;
-}
-
 static enum haul_status choose(enum haul_transport transport, const struct link_config *config,
                                struct link_config *resolved, const struct link_ops **ops,
                                struct haul_error *error)
 {
-    *ops = find_ops(transport);
+    *ops = transport_table(transport);
     if (*ops == NULL) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "this build has no %s links",
                        haul_transport_name(transport));
@@ -222,6 +205,17 @@ enum haul_transport link_transport(const struct link *link)
     return link->ops->transport;
 }
 
+bool link_spins(const struct link *link)
+{
+    return link->ops->spins;
+}
+
+bool link_pins_memory(enum haul_transport transport)
+{
+    const struct link_ops *ops = transport_table(transport);
+    return ops != NULL && ops->pins_memory;
+}
+
 uint32_t link_slot_count(const struct link *link)
 {
     return link->slot_count;
@@ -269,12 +263,12 @@ enum haul_status listener_create(enum haul_transport transport, const struct lin
 
 void listener_address(const struct listener *listener, struct link_address *address)
 {
-    listener->ops->listen_address(listener, address);
+    listener->ops->address(listener, address);
 }
 
 enum haul_status listener_poll(struct listener *listener, struct link_incoming *incoming)
 {
-    return listener->ops->listen_poll(listener, incoming);
+    return listener->ops->poll(listener, incoming);
 }
 
 enum haul_status listener_accept(struct listener *listener, struct link_incoming *incoming,
@@ -287,34 +281,41 @@ enum haul_status listener_accept(struct listener *listener, struct link_incoming
         listener_reject(listener, incoming, status);
         return status;
     }
-    return listener->ops->listen_accept(listener, incoming, &resolved, link, error);
+    return listener->ops->accept(listener, incoming, &resolved, link, error);
 }
 
 void listener_reject(struct listener *listener, struct link_incoming *incoming,
                      enum haul_status reason)
 {
     haul_assert(reason != HAUL_OK);
-    listener->ops->listen_reject(listener, incoming, reason);
+    listener->ops->reject(listener, incoming, reason);
 }
 
 bool listener_is_open(const struct listener *listener, struct haul_error *error)
 {
-    return listener->ops->listen_is_open == NULL || listener->ops->listen_is_open(listener, error);
+    return listener->ops->is_open(listener, error);
+}
+
+bool listener_always_open(const struct listener *listener, struct haul_error *error)
+{
+    (void)listener;
+    (void)error;
+    return true;
 }
 
 int listener_fd(const struct listener *listener)
 {
-    return listener->ops->listen_fd(listener);
+    return listener->ops->fd(listener);
 }
 
 uint64_t listener_deadline_ns(const struct listener *listener)
 {
-    return listener->ops->listen_deadline_ns(listener);
+    return listener->ops->deadline_ns(listener);
 }
 
 void listener_destroy(struct listener *listener)
 {
     if (listener != NULL) {
-        listener->ops->listen_destroy(listener);
+        listener->ops->destroy(listener);
     }
 }

@@ -182,6 +182,10 @@ void link_close(struct link *link);
 void link_destroy(struct link *link);
 
 enum haul_transport link_transport(const struct link *link);
+/* Does a loop with this link gain by spinning before it sleeps? */
+bool link_spins(const struct link *link);
+/* Can LIMIT of this transport mean that less memory would do? */
+bool link_pins_memory(enum haul_transport transport);
 /* Slots of the smaller of both rings, bytes of payload that fit a slot (clamped to the port's
  * largest message). Valid after bind. */
 uint32_t link_slot_count(const struct link *link);
@@ -195,13 +199,14 @@ bool link_is_bound(const struct link *link);
 
 /* A peer that showed a ticket and waits for an answer. */
 struct link_incoming {
+    bool control; /* it wants a control connection, not a link; only acceptor.h knows what to do */
     struct link_ticket ticket;
     struct link_address peer;
     void *handle; /* the backend's own */
 };
 
 /* Listen on `address` (port 0: any). Errors: BUSY (port in use), INVALID, UNSUPPORTED, LIMIT.
- * TCP listeners are created by tcp_listener.h: they also take control connections. */
+ * Whoever takes control connections, too, uses acceptor.h. */
 enum haul_status listener_create(enum haul_transport transport, const struct link_address *address,
                                  const struct link_config *config, struct listener **listener,
                                  struct haul_error *error) HAUL_MUST_CHECK;
@@ -230,6 +235,13 @@ int listener_fd(const struct listener *listener);
 uint64_t listener_deadline_ns(const struct listener *listener);
 /* Pending peers are dropped. Accepted links live on. */
 void listener_destroy(struct listener *listener);
+
+/* --- lists of transports --------------------------------------------------------------------- */
+
+/* The transports that a list stands for: `auto` becomes those that it means. */
+struct haul_transport_list transport_list_resolve(const struct haul_transport_list *list);
+size_t transport_list_count(const struct haul_transport_list *list);
+bool transport_list_has(const struct haul_transport_list *list, enum haul_transport transport);
 
 /* --- addresses ------------------------------------------------------------------------------ */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_ops.h — the table a link backend fills; link.c calls through it after the common checks.
+/* link_ops.h — the tables of a transport; link.c calls through them after the common checks.
  *
- * A backend is one .c file (or a group verbs_*.c) whose only exported symbol is its table. Its
- * link struct begins with `struct link`, which link.c owns; the backend never calls upward.
- * Every slot is mandatory, except listen_is_open. The contract of each slot is that of the link_*
- * function of link.h, plus: */
+ * A transport is a folder of rdma/ whose only exported symbol is NAME_link_ops, a row of
+ * HAUL_TRANSPORTS (haul/transport.h), and a file transport.cmake that builds it. Its link struct
+ * begins with `struct link`, which link.c owns; it never calls upward. Every slot is mandatory. The
+ * contract of each slot is that of the link_* or listener_* function of link.h, plus: */
 #ifndef HAUL_LINK_OPS_H
 #define HAUL_LINK_OPS_H
 
@@ -25,12 +25,15 @@ struct link {
 };
 
 struct listener {
-    const struct link_ops *ops;
+    const struct listener_ops *ops;
     struct link_config config;
 };
 
 struct link_ops {
     enum haul_transport transport;
+    bool local;       /* leads to no other host: only who names it gets it */
+    bool spins;       /* polling it before sleeping saves a wake-up that costs more */
+    bool pins_memory; /* its blocks count against a limit of pinned memory */
 
     /* Allocate and start; `config` has its defaults resolved. On error everything is undone. */
     enum haul_status (*connect)(const struct link_address *address,
@@ -50,26 +53,34 @@ struct link_ops {
     void (*close)(struct link *link);
     void (*destroy)(struct link *link);
 
+    /* As `connect`; the listener's table is the transport's own. */
     enum haul_status (*listen)(const struct link_address *address, const struct link_config *config,
                                struct listener **listener, struct haul_error *error);
-    void (*listen_address)(const struct listener *listener, struct link_address *address);
-    enum haul_status (*listen_poll)(struct listener *listener, struct link_incoming *incoming);
-    enum haul_status (*listen_accept)(struct listener *listener, struct link_incoming *incoming,
-                                      const struct link_config *config, struct link **link,
-                                      struct haul_error *error);
-    void (*listen_reject)(struct listener *listener, struct link_incoming *incoming,
-                          enum haul_status reason);
-    /* NULL: the listener is open as long as it exists. */
-    bool (*listen_is_open)(const struct listener *listener, struct haul_error *error);
-    int (*listen_fd)(const struct listener *listener);
-    uint64_t (*listen_deadline_ns)(const struct listener *listener);
-    void (*listen_destroy)(struct listener *listener);
 };
 
-/* The backends; verbs_link_ops is absent when built without HAUL_RDMA (link.c then answers
- * UNSUPPORTED). */
-extern const struct link_ops tcp_link_ops;
-extern const struct link_ops loopback_link_ops;
-extern const struct link_ops verbs_link_ops;
+struct listener_ops {
+    void (*address)(const struct listener *listener, struct link_address *address);
+    enum haul_status (*poll)(struct listener *listener, struct link_incoming *incoming);
+    enum haul_status (*accept)(struct listener *listener, struct link_incoming *incoming,
+                               const struct link_config *config, struct link **link,
+                               struct haul_error *error);
+    void (*reject)(struct listener *listener, struct link_incoming *incoming,
+                   enum haul_status reason);
+    bool (*is_open)(const struct listener *listener, struct haul_error *error);
+    int (*fd)(const struct listener *listener);
+    uint64_t (*deadline_ns)(const struct listener *listener);
+    void (*destroy)(struct listener *listener);
+};
+
+/* `is_open` of a listener that depends on no device. */
+bool listener_always_open(const struct listener *listener, struct haul_error *error);
+
+/* NULL: this build has no such transport. */
+const struct link_ops *transport_table(enum haul_transport transport);
+
+#define HAUL_TRANSPORT_TABLE(name, number, text, prefix) \
+    extern const struct link_ops prefix##_link_ops;
+HAUL_TRANSPORTS(HAUL_TRANSPORT_TABLE)
+#undef HAUL_TRANSPORT_TABLE
 
 #endif

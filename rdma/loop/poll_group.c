@@ -41,7 +41,7 @@ struct poll_group {
     const struct haul_clock *clock;
     uint64_t spin_ns;
     uint64_t spin_ends_ns; /* 0: the next fruitless wait begins a new spin */
-    unsigned verbs_count;
+    unsigned spinning_count;
     unsigned waits_since_look;
     int epoll_fd;
     int wake_fd;
@@ -129,8 +129,8 @@ enum haul_status poll_group_add_link(struct poll_group *group, struct link *link
 {
     const struct member member = {.type = MEMBER_LINK, .link = link, .fd = link_fd(link)};
     enum haul_status status = add(group, &member, EPOLLIN);
-    if (status == HAUL_OK && link_transport(link) == HAUL_TRANSPORT_VERBS) {
-        group->verbs_count++;
+    if (status == HAUL_OK && link_spins(link)) {
+        group->spinning_count++;
     }
     return status;
 }
@@ -152,7 +152,7 @@ void poll_group_remove_link(struct poll_group *group, struct link *link)
 {
     for (size_t i = 0; i < group->member_count; i++) {
         if (group->members[i].type == MEMBER_LINK && group->members[i].link == link) {
-            group->verbs_count -= link_transport(link) == HAUL_TRANSPORT_VERBS ? 1 : 0;
+            group->spinning_count -= link_spins(link) ? 1 : 0;
             remove_at(group, i);
             return;
         }
@@ -210,7 +210,7 @@ static void mark_ready(struct poll_group *group, int fd)
 /* Only completions on a queue pair come so fast that waiting for them awake pays. */
 static bool spins(struct poll_group *group)
 {
-    if (group->verbs_count == 0 || group->spin_ns == 0) {
+    if (group->spinning_count == 0 || group->spin_ns == 0) {
         return false;
     }
     uint64_t now = clock_now_ns(group->clock);

@@ -37,9 +37,9 @@ void poll_group_remove_link(struct poll_group *group, struct link *link);
 void poll_group_remove_control(struct poll_group *group, struct control_channel *channel);
 void poll_group_remove_fd(struct poll_group *group, int fd);
 
-/* Return at once after progress or while spinning (only verbs links make spinning useful; without
- * one the group sleeps at once); otherwise sleep until a member is ready, a member's own
- * deadline, or `deadline_ns`. Returns true when it slept. */
+/* Return at once after progress or while spinning (for links of which link_spins is true; without
+ * one the group sleeps at once); otherwise sleep until a member is ready, a member's own deadline,
+ * or `deadline_ns`. Returns true when it slept. */
 bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
 
 /* Should the owner of the member with this descriptor look at it? Looking costs a system call, and

@@ -532,6 +532,7 @@ static void loopback_destroy(struct link *base)
 
 const struct link_ops loopback_link_ops = {
     .transport = HAUL_TRANSPORT_LOOPBACK,
+    .local = true,
     .connect = loopback_connect,
     .pool = loopback_pool,
     .submit = loopback_submit,
@@ -546,11 +547,4 @@ const struct link_ops loopback_link_ops = {
     .close = loopback_close,
     .destroy = loopback_destroy,
     .listen = loopback_listen,
-    .listen_address = loopback_listen_address,
-    .listen_poll = loopback_listen_poll,
-    .listen_accept = loopback_listen_accept,
-    .listen_reject = loopback_listen_reject,
-    .listen_fd = loopback_listen_fd,
-    .listen_deadline_ns = loopback_listen_deadline_ns,
-    .listen_destroy = loopback_listen_destroy,
 };

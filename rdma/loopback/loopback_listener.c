@@ -119,43 +119,7 @@ static bool take_port(struct loopback_hub *hub, struct loopback_listener *listen
     return find_listener(hub, listener->port) == NULL;
 }
 
-enum haul_status loopback_listen(const struct link_address *address,
-                                 const struct link_config *config, struct listener **out,
-                                 struct haul_error *error)
-{
-    struct loopback_hub *hub = config->hub;
-    haul_assert(hub != NULL);
-    struct loopback_listener *listener = calloc(1, sizeof(*listener));
-    if (listener == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
-    }
-    listener->base.ops = &loopback_link_ops;
-    listener->base.config = *config;
-    listener->port = port_of(address);
-    listener->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (listener->fd < 0) {
-        int code = errno;
-        free(listener);
-        return haul_error_set(error, HAUL_LIMIT, "eventfd", code, "no descriptor for a listener");
-    }
-    (void)pthread_mutex_lock(&hub->lock);
-    bool taken = take_port(hub, listener);
-    if (taken) {
-        listener->next = hub->listeners;
-        hub->listeners = listener;
-    }
-    (void)pthread_mutex_unlock(&hub->lock);
-    if (!taken) {
-        (void)close(listener->fd);
-        free(listener);
-        return haul_error_set(error, HAUL_BUSY, NULL, 0, "loopback port %u is in use",
-                              port_of(address));
-    }
-    *out = &listener->base;
-    return HAUL_OK;
-}
-
-void loopback_listen_address(const struct listener *base, struct link_address *address)
+static void show_address(const struct listener *base, struct link_address *address)
 {
     *address = address_of(listener_of(base)->port);
 }
@@ -187,7 +151,7 @@ static void resolve_versions(struct link_ticket *ticket)
     ticket->version_max = ticket->version_max == 0 ? LINK_VERSION_MAX : ticket->version_max;
 }
 
-enum haul_status loopback_listen_poll(struct listener *base, struct link_incoming *incoming)
+static enum haul_status poll_listener(struct listener *base, struct link_incoming *incoming)
 {
     struct loopback_pipe *pipe = take_pending(listener_of(base));
     while (pipe != NULL) {
@@ -208,8 +172,8 @@ enum haul_status loopback_listen_poll(struct listener *base, struct link_incomin
     return HAUL_AGAIN;
 }
 
-void loopback_listen_reject(struct listener *base, struct link_incoming *incoming,
-                            enum haul_status reason)
+static void reject_peer(struct listener *base, struct link_incoming *incoming,
+                        enum haul_status reason)
 {
     (void)base;
     loopback_pipe_answer(incoming->handle, reason);
@@ -217,13 +181,13 @@ void loopback_listen_reject(struct listener *base, struct link_incoming *incomin
     incoming->handle = NULL;
 }
 
-enum haul_status loopback_listen_accept(struct listener *base, struct link_incoming *incoming,
-                                        const struct link_config *config, struct link **link,
-                                        struct haul_error *error)
+static enum haul_status accept_peer(struct listener *base, struct link_incoming *incoming,
+                                    const struct link_config *config, struct link **link,
+                                    struct haul_error *error)
 {
     enum haul_status status = loopback_link_adopt(incoming->handle, config, link, error);
     if (status != HAUL_OK) {
-        loopback_listen_reject(base, incoming, HAUL_BUSY);
+        reject_peer(base, incoming, HAUL_BUSY);
         return status;
     }
     loopback_pipe_answer(incoming->handle, HAUL_OK);
@@ -231,18 +195,18 @@ enum haul_status loopback_listen_accept(struct listener *base, struct link_incom
     return HAUL_OK;
 }
 
-int loopback_listen_fd(const struct listener *base)
+static int fd_of(const struct listener *base)
 {
     return listener_of(base)->fd;
 }
 
-uint64_t loopback_listen_deadline_ns(const struct listener *base)
+static uint64_t deadline_ns_of(const struct listener *base)
 {
     (void)base;
     return CLOCK_NEVER;
 }
 
-void loopback_listen_destroy(struct listener *base)
+static void destroy(struct listener *base)
 {
     struct loopback_listener *listener = listener_of(base);
     struct loopback_hub *hub = base->config.hub;
@@ -259,4 +223,51 @@ void loopback_listen_destroy(struct listener *base)
     }
     (void)close(listener->fd);
     free(listener);
+}
+
+static const struct listener_ops loopback_listener_ops = {
+    .address = show_address,
+    .poll = poll_listener,
+    .accept = accept_peer,
+    .reject = reject_peer,
+    .is_open = listener_always_open,
+    .fd = fd_of,
+    .deadline_ns = deadline_ns_of,
+    .destroy = destroy,
+};
+
+enum haul_status loopback_listen(const struct link_address *address,
+                                 const struct link_config *config, struct listener **out,
+                                 struct haul_error *error)
+{
+    struct loopback_hub *hub = config->hub;
+    haul_assert(hub != NULL);
+    struct loopback_listener *listener = calloc(1, sizeof(*listener));
+    if (listener == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
+    }
+    listener->base.ops = &loopback_listener_ops;
+    listener->base.config = *config;
+    listener->port = port_of(address);
+    listener->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (listener->fd < 0) {
+        int code = errno;
+        free(listener);
+        return haul_error_set(error, HAUL_LIMIT, "eventfd", code, "no descriptor for a listener");
+    }
+    (void)pthread_mutex_lock(&hub->lock);
+    bool taken = take_port(hub, listener);
+    if (taken) {
+        listener->next = hub->listeners;
+        hub->listeners = listener;
+    }
+    (void)pthread_mutex_unlock(&hub->lock);
+    if (!taken) {
+        (void)close(listener->fd);
+        free(listener);
+        return haul_error_set(error, HAUL_BUSY, NULL, 0, "loopback port %u is in use",
+                              port_of(address));
+    }
+    *out = &listener->base;
+    return HAUL_OK;
 }

@@ -31,7 +31,7 @@
 #include "link_ops.h"
 #include "tcp_description.h"
 #include "tcp_handshake.h"
-#include "tcp_link_listener.h"
+#include "tcp_listener.h"
 #include "tcp_preamble.h"
 #include "tcp_receiver.h"
 #include "tcp_sender.h"
@@ -664,12 +664,5 @@ const struct link_ops tcp_link_ops = {
     .deadline_ns = tcp_deadline_ns,
     .close = tcp_close,
     .destroy = tcp_destroy,
-    .listen = tcp_link_listen,
-    .listen_address = tcp_link_listen_address,
-    .listen_poll = tcp_link_listen_poll,
-    .listen_accept = tcp_link_listen_accept,
-    .listen_reject = tcp_link_listen_reject,
-    .listen_fd = tcp_link_listen_fd,
-    .listen_deadline_ns = tcp_link_listen_deadline_ns,
-    .listen_destroy = tcp_link_listen_destroy,
+    .listen = tcp_listen,
 };

@@ -5,7 +5,7 @@
  *
  *   UNUSED --accept_one--> READING --read_preamble: 64 sound bytes--> READY
  *   READING --read_preamble: foreign, damaged, other version; expire--> UNUSED (closed)
- *   READY --tcp_listener_poll--> ANSWERING --accept_link, take, reject--> UNUSED
+ *   READY --poll_listener--> ANSWERING --accept_peer, reject_peer, tcp_listener_take--> UNUSED
  *
  * Invariants:
  *  1. At most TCP_PENDING_MAX connections are held; one more drops the one that has been READING
@@ -32,6 +32,7 @@
 #include "link_ops.h"
 #include "log_limit.h"
 #include "tcp_link.h"
+#include "tcp_preamble.h"
 #include "tcp_socket.h"
 
 enum {
@@ -61,7 +62,7 @@ struct pending {
 };
 
 struct tcp_listener {
-    struct link_config config;
+    struct listener base;
     struct link_address local;
     int fd;
     int epoll_fd;
@@ -78,11 +79,12 @@ static void log_refusal(struct tcp_listener *listener, const struct link_address
 {
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     uint64_t unsaid = 0;
-    if (!log_limit_allows(&listener->refusals, clock_now_ns(listener->config.clock), &unsaid)) {
+    if (!log_limit_allows(&listener->refusals, clock_now_ns(listener->base.config.clock),
+                          &unsaid)) {
         return;
     }
     link_address_format(peer, name);
-    haul_log(listener->config.log, HAUL_LOG_WARNING,
+    haul_log(listener->base.config.log, HAUL_LOG_WARNING,
              unsaid == 0 ? "refused a connection from %s: %s"
                          : "refused a connection from %s: %s (and %" PRIu64 " others before it)",
              name, why, unsaid);
@@ -170,17 +172,17 @@ static void pause_accepting(struct tcp_listener *listener, int code)
         (void)haul_error_set(&error, tcp_socket_status(code), "accept4", code,
                              "cannot accept connections for now");
         haul_error_format(&error, line, sizeof(line));
-        haul_log(listener->config.log, HAUL_LOG_WARNING, "%s", line);
+        haul_log(listener->base.config.log, HAUL_LOG_WARNING, "%s", line);
     }
     listener->short_of_descriptors = true;
     (void)watch_listening(listener, false);
-    listener->resume_ns = clock_deadline_ns(listener->config.clock, ACCEPT_PAUSE_MS);
+    listener->resume_ns = clock_deadline_ns(listener->base.config.clock, ACCEPT_PAUSE_MS);
 }
 
 static void resume_accepting(struct tcp_listener *listener)
 {
     if (listener->resume_ns != CLOCK_NEVER &&
-        clock_now_ns(listener->config.clock) >= listener->resume_ns) {
+        clock_now_ns(listener->base.config.clock) >= listener->resume_ns) {
         (void)watch_listening(listener, true);
         listener->resume_ns = CLOCK_NEVER;
     }
@@ -245,14 +247,15 @@ static void admit(struct tcp_listener *listener, int fd)
     }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = pending};
     struct haul_error error;
-    if (tcp_socket_configure(fd, listener->config.options.peer_timeout_ms, &error) != HAUL_OK ||
+    if (tcp_socket_configure(fd, listener->base.config.options.peer_timeout_ms, &error) !=
+            HAUL_OK ||
         epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         log_refusal(listener, &peer, "the socket cannot be set up");
         (void)close(fd);
         return;
     }
     pending->deadline_ns =
-        clock_deadline_ns(listener->config.clock, preamble_timeout_ms(listener, &peer));
+        clock_deadline_ns(listener->base.config.clock, preamble_timeout_ms(listener, &peer));
     pending->state = PENDING_READING;
     listener->reading_count++;
     pending->fd = fd;
@@ -297,7 +300,7 @@ static void accept_waiting(struct tcp_listener *listener)
 
 static void expire(struct tcp_listener *listener)
 {
-    uint64_t now = clock_now_ns(listener->config.clock);
+    uint64_t now = clock_now_ns(listener->base.config.clock);
     for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
         struct pending *pending = &listener->pending[i];
         if (pending->state == PENDING_READING && now >= pending->deadline_ns) {
@@ -341,22 +344,133 @@ static struct pending *pending_of(const struct link_incoming *incoming)
     return pending;
 }
 
-enum haul_status tcp_listener_create(const struct link_address *address,
-                                     const struct link_config *config,
-                                     struct tcp_listener **listener, struct haul_error *error)
+/* --- as a listener ---------------------------------------------------------------------------- */
+
+static struct tcp_listener *tcp_of(const struct listener *base)
+{
+    return (struct tcp_listener *)(uintptr_t)base;
+}
+
+static void destroy(struct listener *base)
+{
+    struct tcp_listener *listener = tcp_of(base);
+    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
+        if (listener->pending[i].state != PENDING_UNUSED) {
+            drop(listener, &listener->pending[i]);
+        }
+    }
+    if (listener->fd >= 0) {
+        (void)close(listener->fd);
+    }
+    if (listener->epoll_fd >= 0) {
+        (void)close(listener->epoll_fd);
+    }
+    free(listener);
+}
+
+static void show_address(const struct listener *base, struct link_address *address)
+{
+    *address = tcp_of(base)->local;
+}
+
+static int fd_of(const struct listener *base)
+{
+    return tcp_of(base)->epoll_fd;
+}
+
+static uint64_t deadline_ns_of(const struct listener *base)
+{
+    const struct tcp_listener *listener = tcp_of(base);
+    uint64_t deadline_ns = listener->resume_ns;
+    for (size_t i = 0; i < TCP_PENDING_MAX && listener->reading_count > 0; i++) {
+        const struct pending *pending = &listener->pending[i];
+        if (pending->state == PENDING_READING && pending->deadline_ns < deadline_ns) {
+            deadline_ns = pending->deadline_ns;
+        }
+    }
+    return deadline_ns;
+}
+
+static enum haul_status poll_listener(struct listener *base, struct link_incoming *incoming)
+{
+    struct tcp_listener *listener = tcp_of(base);
+    work(listener);
+    struct pending *pending = find_ready(listener);
+    if (pending == NULL) {
+        return HAUL_AGAIN;
+    }
+    pending->state = PENDING_ANSWERING;
+    *incoming = (struct link_incoming){.control = pending->purpose == TCP_CONTROL,
+                                       .ticket = pending->ticket,
+                                       .peer = pending->peer,
+                                       .handle = pending};
+    return HAUL_OK;
+}
+
+static void reject_peer(struct listener *base, struct link_incoming *incoming,
+                        enum haul_status reason)
+{
+    struct tcp_listener *listener = tcp_of(base);
+    struct pending *pending = pending_of(incoming);
+    log_refusal(listener, &pending->peer, haul_status_sentence(reason));
+    answer(pending->fd, reason);
+    drop(listener, pending);
+    incoming->handle = NULL;
+}
+
+static enum haul_status accept_peer(struct listener *base, struct link_incoming *incoming,
+                                    const struct link_config *config, struct link **link,
+                                    struct haul_error *error)
+{
+    struct tcp_listener *listener = tcp_of(base);
+    struct pending *pending = pending_of(incoming);
+    haul_assert(!incoming->control);
+    enum haul_status status = tcp_link_adopt(pending->fd, config, link, error);
+    answer(pending->fd, status);
+    if (status == HAUL_OK) {
+        (void)detach(listener, pending);
+    } else {
+        drop(listener, pending);
+    }
+    incoming->handle = NULL;
+    return status;
+}
+
+int tcp_listener_take(struct listener *base, struct link_incoming *incoming)
+{
+    struct pending *pending = pending_of(incoming);
+    haul_assert(incoming->control);
+    answer(pending->fd, HAUL_OK);
+    incoming->handle = NULL;
+    return detach(tcp_of(base), pending);
+}
+
+static const struct listener_ops tcp_listener_ops = {
+    .address = show_address,
+    .poll = poll_listener,
+    .accept = accept_peer,
+    .reject = reject_peer,
+    .is_open = listener_always_open,
+    .fd = fd_of,
+    .deadline_ns = deadline_ns_of,
+    .destroy = destroy,
+};
+
+/* --- making ----------------------------------------------------------------------------------- */
+
+enum haul_status tcp_listen(const struct link_address *address, const struct link_config *config,
+                            struct listener **listener, struct haul_error *error)
 {
     struct tcp_listener *made = calloc(1, sizeof(*made));
     if (made == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
     }
+    made->base.ops = &tcp_listener_ops;
+    made->base.config = *config;
     made->fd = -1;
     made->epoll_fd = -1;
     made->resume_ns = CLOCK_NEVER;
-    enum haul_status status = link_config_resolve(config, &made->config, error);
-    if (status != HAUL_OK) {
-        goto fail;
-    }
-    status = tcp_socket_listen(address, &made->fd, error);
+    enum haul_status status = tcp_socket_listen(address, &made->fd, error);
     if (status != HAUL_OK) {
         goto fail;
     }
@@ -378,104 +492,9 @@ enum haul_status tcp_listener_create(const struct link_address *address,
                                 "cannot create a listener");
         goto fail;
     }
-    *listener = made;
+    *listener = &made->base;
     return HAUL_OK;
 fail:
-    tcp_listener_destroy(made);
+    destroy(&made->base);
     return status;
-}
-
-void tcp_listener_destroy(struct tcp_listener *listener)
-{
-    if (listener == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
-        if (listener->pending[i].state != PENDING_UNUSED) {
-            drop(listener, &listener->pending[i]);
-        }
-    }
-    if (listener->fd >= 0) {
-        (void)close(listener->fd);
-    }
-    if (listener->epoll_fd >= 0) {
-        (void)close(listener->epoll_fd);
-    }
-    free(listener);
-}
-
-void tcp_listener_address(const struct tcp_listener *listener, struct link_address *address)
-{
-    *address = listener->local;
-}
-
-int tcp_listener_fd(const struct tcp_listener *listener)
-{
-    return listener->epoll_fd;
-}
-
-uint64_t tcp_listener_deadline_ns(const struct tcp_listener *listener)
-{
-    uint64_t deadline_ns = listener->resume_ns;
-    for (size_t i = 0; i < TCP_PENDING_MAX && listener->reading_count > 0; i++) {
-        const struct pending *pending = &listener->pending[i];
-        if (pending->state == PENDING_READING && pending->deadline_ns < deadline_ns) {
-            deadline_ns = pending->deadline_ns;
-        }
-    }
-    return deadline_ns;
-}
-
-enum haul_status tcp_listener_poll(struct tcp_listener *listener, enum tcp_purpose *purpose,
-                                   struct link_incoming *incoming)
-{
-    work(listener);
-    struct pending *pending = find_ready(listener);
-    if (pending == NULL) {
-        return HAUL_AGAIN;
-    }
-    pending->state = PENDING_ANSWERING;
-    *purpose = pending->purpose;
-    *incoming =
-        (struct link_incoming){.ticket = pending->ticket, .peer = pending->peer, .handle = pending};
-    return HAUL_OK;
-}
-
-void tcp_listener_reject(struct tcp_listener *listener, struct link_incoming *incoming,
-                         enum haul_status reason)
-{
-    struct pending *pending = pending_of(incoming);
-    log_refusal(listener, &pending->peer, haul_status_sentence(reason));
-    answer(pending->fd, reason);
-    drop(listener, pending);
-    incoming->handle = NULL;
-}
-
-enum haul_status tcp_listener_accept_link(struct tcp_listener *listener,
-                                          struct link_incoming *incoming,
-                                          const struct link_config *config, struct link **link,
-                                          struct haul_error *error)
-{
-    struct pending *pending = pending_of(incoming);
-    struct link_config resolved;
-    enum haul_status status = link_config_resolve(config, &resolved, error);
-    if (status == HAUL_OK) {
-        status = tcp_link_adopt(pending->fd, &resolved, link, error);
-    }
-    answer(pending->fd, status);
-    if (status == HAUL_OK) {
-        (void)detach(listener, pending);
-    } else {
-        drop(listener, pending);
-    }
-    incoming->handle = NULL;
-    return status;
-}
-
-int tcp_listener_take(struct tcp_listener *listener, struct link_incoming *incoming)
-{
-    struct pending *pending = pending_of(incoming);
-    answer(pending->fd, HAUL_OK);
-    incoming->handle = NULL;
-    return detach(listener, pending);
 }

@@ -6,10 +6,7 @@
 #ifndef HAUL_TCP_LISTENER_H
 #define HAUL_TCP_LISTENER_H
 
-#include <stdint.h>
-
 #include "link.h"
-#include "tcp_preamble.h"
 
 enum {
     TCP_PENDING_MAX = 64, /* connections without a full preamble; one more drops the oldest */
@@ -20,30 +17,13 @@ enum {
     TCP_PREAMBLE_SHORT_TIMEOUT_MS = 500,
 };
 
-struct tcp_listener;
+/* The contract is that of listener_create. `config` is resolved; its peer_timeout_ms is that of the
+ * connections. An incoming with `control` set is for tcp_listener_take, or is rejected. */
+enum haul_status tcp_listen(const struct link_address *address, const struct link_config *config,
+                            struct listener **listener, struct haul_error *error) HAUL_MUST_CHECK;
 
-enum haul_status tcp_listener_create(const struct link_address *address,
-                                     const struct link_config *config,
-                                     struct tcp_listener **listener,
-                                     struct haul_error *error) HAUL_MUST_CHECK;
-void tcp_listener_destroy(struct tcp_listener *listener);
-void tcp_listener_address(const struct tcp_listener *listener, struct link_address *address);
-int tcp_listener_fd(const struct tcp_listener *listener);
-uint64_t tcp_listener_deadline_ns(const struct tcp_listener *listener);
-
-/* The next connection with a sound preamble of a version we speak. Errors: AGAIN. */
-enum haul_status tcp_listener_poll(struct tcp_listener *listener, enum tcp_purpose *purpose,
-                                   struct link_incoming *incoming) HAUL_MUST_CHECK;
-void tcp_listener_reject(struct tcp_listener *listener, struct link_incoming *incoming,
-                         enum haul_status reason);
-
-/* Answer OK and make a receiving data link of it. Consumes `incoming` also on error. */
-enum haul_status tcp_listener_accept_link(struct tcp_listener *listener,
-                                          struct link_incoming *incoming,
-                                          const struct link_config *config, struct link **link,
-                                          struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Answer OK and hand out the connected, non-blocking socket (for control_channel_adopt). */
-int tcp_listener_take(struct tcp_listener *listener, struct link_incoming *incoming);
+/* Answer OK and hand out the connected, non-blocking socket (for control_channel_adopt). The
+ * listener is one of tcp_listen. */
+int tcp_listener_take(struct listener *listener, struct link_incoming *incoming);
 
 #endif

@@ -432,6 +432,8 @@ static void verbs_close(struct link *base)
 
 const struct link_ops verbs_link_ops = {
     .transport = HAUL_TRANSPORT_VERBS,
+    .spins = true,
+    .pins_memory = true,
     .connect = verbs_connect,
     .pool = verbs_pool,
     .submit = verbs_submit,
@@ -446,12 +448,4 @@ const struct link_ops verbs_link_ops = {
     .close = verbs_close,
     .destroy = verbs_destroy,
     .listen = verbs_listen,
-    .listen_address = verbs_listen_address,
-    .listen_poll = verbs_listen_poll,
-    .listen_accept = verbs_listen_accept,
-    .listen_reject = verbs_listen_reject,
-    .listen_is_open = verbs_listen_is_open,
-    .listen_fd = verbs_listen_fd,
-    .listen_deadline_ns = verbs_listen_deadline_ns,
-    .listen_destroy = verbs_listen_destroy,
 };

@@ -111,8 +111,7 @@ static bool on_request(struct verbs_listener *listener, const struct verbs_cm_ev
         return false;
     }
     listener->pending[listener->pending_count++] = event->id;
-    incoming->ticket = ticket;
-    incoming->handle = event->id;
+    *incoming = (struct link_incoming){.ticket = ticket, .handle = event->id};
     verbs_cm_peer(event->id, &incoming->peer);
     return true;
 }
@@ -205,7 +204,7 @@ static void on_other_event(struct verbs_listener *listener, const struct verbs_c
     }
 }
 
-enum haul_status verbs_listen_poll(struct listener *base, struct link_incoming *incoming)
+static enum haul_status poll_listener(struct listener *base, struct link_incoming *incoming)
 {
     struct verbs_listener *listener = verbs_listener_of(base);
     if (listener->retry_ns != CLOCK_NEVER &&
@@ -232,17 +231,17 @@ enum haul_status verbs_listen_poll(struct listener *base, struct link_incoming *
     }
 }
 
-enum haul_status verbs_listen_accept(struct listener *base, struct link_incoming *incoming,
-                                     const struct link_config *config, struct link **link,
-                                     struct haul_error *error)
+static enum haul_status accept_peer(struct listener *base, struct link_incoming *incoming,
+                                    const struct link_config *config, struct link **link,
+                                    struct haul_error *error)
 {
     struct verbs_listener *listener = verbs_listener_of(base);
     struct rdma_cm_id *id = forget(listener, incoming);
     return verbs_link_accept(listener->api, id, config, link, error);
 }
 
-void verbs_listen_reject(struct listener *base, struct link_incoming *incoming,
-                         enum haul_status reason)
+static void reject_peer(struct listener *base, struct link_incoming *incoming,
+                        enum haul_status reason)
 {
     struct verbs_listener *listener = verbs_listener_of(base);
     struct rdma_cm_id *id = forget(listener, incoming);
@@ -347,35 +346,7 @@ static enum haul_status start(struct verbs_listener *listener, const struct link
     return status;
 }
 
-enum haul_status verbs_listener_create(const struct verbs_api *api,
-                                       const struct link_address *address,
-                                       const struct link_config *config, struct listener **listener,
-                                       struct haul_error *error)
-{
-    struct verbs_listener *made = calloc(1, sizeof(*made));
-    if (made == NULL) {
-        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
-    }
-    made->base.ops = &verbs_link_ops;
-    made->base.config = *config;
-    made->api = api;
-    made->retry_ns = CLOCK_NEVER;
-    enum haul_status status = start(made, address, error);
-    if (status != HAUL_OK) {
-        verbs_listen_destroy(&made->base);
-        return status;
-    }
-    *listener = &made->base;
-    return HAUL_OK;
-}
-
-enum haul_status verbs_listen(const struct link_address *address, const struct link_config *config,
-                              struct listener **listener, struct haul_error *error)
-{
-    return verbs_listener_create(&verbs_api_system, address, config, listener, error);
-}
-
-void verbs_listen_destroy(struct listener *base)
+static void destroy(struct listener *base)
 {
     struct verbs_listener *listener = verbs_listener_of(base);
     for (size_t i = 0; i < listener->pending_count; i++) {
@@ -392,12 +363,12 @@ void verbs_listen_destroy(struct listener *base)
     free(listener);
 }
 
-void verbs_listen_address(const struct listener *base, struct link_address *address)
+static void address_of(const struct listener *base, struct link_address *address)
 {
     *address = const_verbs_listener_of(base)->address;
 }
 
-bool verbs_listen_is_open(const struct listener *base, struct haul_error *error)
+static bool is_open(const struct listener *base, struct haul_error *error)
 {
     const struct verbs_listener *listener = const_verbs_listener_of(base);
     for (size_t i = 0; i < listener->ear_count; i++) {
@@ -411,13 +382,52 @@ bool verbs_listen_is_open(const struct listener *base, struct haul_error *error)
     return false;
 }
 
-int verbs_listen_fd(const struct listener *base)
+static int fd_of(const struct listener *base)
 {
     return const_verbs_listener_of(base)->channel->fd;
 }
 
 /* A request arrives complete, so that the listener waits for nothing but a lost device. */
-uint64_t verbs_listen_deadline_ns(const struct listener *base)
+static uint64_t deadline_ns_of(const struct listener *base)
 {
     return const_verbs_listener_of(base)->retry_ns;
+}
+
+static const struct listener_ops verbs_listener_ops = {
+    .address = address_of,
+    .poll = poll_listener,
+    .accept = accept_peer,
+    .reject = reject_peer,
+    .is_open = is_open,
+    .fd = fd_of,
+    .deadline_ns = deadline_ns_of,
+    .destroy = destroy,
+};
+
+enum haul_status verbs_listener_create(const struct verbs_api *api,
+                                       const struct link_address *address,
+                                       const struct link_config *config, struct listener **listener,
+                                       struct haul_error *error)
+{
+    struct verbs_listener *made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a listener");
+    }
+    made->base.ops = &verbs_listener_ops;
+    made->base.config = *config;
+    made->api = api;
+    made->retry_ns = CLOCK_NEVER;
+    enum haul_status status = start(made, address, error);
+    if (status != HAUL_OK) {
+        destroy(&made->base);
+        return status;
+    }
+    *listener = &made->base;
+    return HAUL_OK;
+}
+
+enum haul_status verbs_listen(const struct link_address *address, const struct link_config *config,
+                              struct listener **listener, struct haul_error *error)
+{
+    return verbs_listener_create(&verbs_api_system, address, config, listener, error);
 }

@@ -148,7 +148,7 @@ Status RdmaImport::startTarget() {
   haul_target_options options{};
   options.store = store_->Get();
   options.listen = state_.endpoint.c_str();
-  options.mode = RdmaTransportMode(srv_);
+  options.transports = RdmaTransports(srv_);
   options.once = true;
   options.resume_wait_ms = kResumeWaitMs;
   options.lane = RdmaLaneMode(srv_);

@@ -106,7 +106,7 @@ void RdmaMigrator::fillOptions(haul_source_options *options) {
   range_ = keys_.Get();
   *options = {};
   options->to = to_.c_str();
-  options->mode = RdmaTransportMode(srv_);
+  options->transports = RdmaTransports(srv_);
   options->families = kRdmaFamilies;
   options->family_count = std::size(kRdmaFamilies);
   options->metadata_families = kRdmaMetadataFamilies;
@@ -351,7 +351,7 @@ bool RdmaMigrator::tellDecision() {
     fillOptions(&options);
     options.store = (*store)->Get();
     options.log = (*store)->Log();
-    options.mode = HAUL_MODE_TCP;
+    options.transports = {{HAUL_TRANSPORT_TCP}};
     options.retry_max_ms = kResolveRetryMs;
     options.resolve = true;
     status = haul_source_start(&options, &migration, &error);

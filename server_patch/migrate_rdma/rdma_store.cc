@@ -127,14 +127,14 @@ bool RdmaTopologyHasReplicas(Server *srv) {
   return replicas && !replicas->empty();
 }
 
-haul_transport_mode RdmaTransportMode(Server *srv) {
+haul_transport_list RdmaTransports(Server *srv) {
   switch (srv->GetConfig()->migrate_rdma.transport) {
     case RdmaTransport::kRdma:
-      return HAUL_MODE_RDMA;
+      return {{HAUL_TRANSPORT_VERBS}};
     case RdmaTransport::kTcp:
-      return HAUL_MODE_TCP;
+      return {{HAUL_TRANSPORT_TCP}};
     default:
-      return HAUL_MODE_AUTO;
+      return {};
   }
 }
 

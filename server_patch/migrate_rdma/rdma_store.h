@@ -63,7 +63,7 @@ struct RdmaKeyRange {
 // Replicas in the topology: they would miss files that are ingested beside the write-ahead log. Call it under a
 // guard of the server.
 bool RdmaTopologyHasReplicas(Server *srv);
-haul_transport_mode RdmaTransportMode(Server *srv);
+haul_transport_list RdmaTransports(Server *srv);
 haul_lane RdmaLaneMode(Server *srv);
 std::string RdmaErrorText(const haul_error &error);
 double RdmaRateMb(const haul_progress &progress);

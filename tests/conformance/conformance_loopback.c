@@ -27,7 +27,6 @@ static const struct conformance_backend backend = {
                .block_count = 3000,
                .peer_timeout_ms = 3000,
                .peers_are_processes = false},
-    .listening = &conformance_common_listening,
     .missing = missing_hub,
     .address = any_port,
     .prepare = set_hub,

@@ -28,7 +28,6 @@ static const struct conformance_backend backend = {
                .block_count = 500,
                .peer_timeout_ms = 5000,
                .peers_are_processes = true},
-    .listening = &conformance_common_listening,
     .missing = missing_device,
     .address = rig_address,
 };

@@ -197,8 +197,12 @@ static bool is_live(const struct conformance_end *end)
 
 static bool poll_listener(struct conformance_party *party)
 {
-    if (party->listener == NULL || party->incoming_count % 2 != 0 ||
-        running_backend->listening->poll(party->listener, &party->incoming) != HAUL_OK) {
+    if (party->listener == NULL || party->incoming_count % 2 != 0) {
+        return false;
+    }
+    memset(&party->incoming, 0xff,
+           sizeof(party->incoming)); /* all of it is the listener's to set */
+    if (listener_poll(party->listener, &party->incoming) != HAUL_OK) {
         return false;
     }
     party->incoming_count++;
@@ -248,10 +252,9 @@ static void sleep_party(const struct conformance_party *party, uint64_t deadline
         }
     }
     if (party->listener != NULL && party->incoming_count % 2 == 0) {
-        uint64_t own_ns = running_backend->listening->deadline_ns(party->listener);
+        uint64_t own_ns = listener_deadline_ns(party->listener);
         deadline_ns = own_ns < deadline_ns ? own_ns : deadline_ns;
-        fds[count++] = (struct pollfd){.fd = running_backend->listening->fd(party->listener),
-                                       .events = POLLIN};
+        fds[count++] = (struct pollfd){.fd = listener_fd(party->listener), .events = POLLIN};
     }
     if (party->message_fd >= 0) {
         fds[count++] = (struct pollfd){.fd = party->message_fd, .events = POLLIN};
@@ -294,8 +297,8 @@ bool conformance_listen(struct conformance_party *party)
     struct link_address address;
     struct link_config config = conformance_config();
     return running_backend->address(&address) &&
-           running_backend->listening->listen(running_backend->transport, &address, &config,
-                                              &party->listener) == HAUL_OK;
+           listener_create(running_backend->transport, &address, &config, &party->listener, NULL) ==
+               HAUL_OK;
 }
 
 bool conformance_take_incoming(struct conformance_party *party)
@@ -306,14 +309,14 @@ bool conformance_take_incoming(struct conformance_party *party)
 bool conformance_accept(struct conformance_party *party, struct conformance_end *end)
 {
     party->incoming_count++;
-    return running_backend->listening->accept(party->listener, &party->incoming, &end->config,
-                                              &end->link) == HAUL_OK;
+    return listener_accept(party->listener, &party->incoming, &end->config, &end->link, NULL) ==
+           HAUL_OK;
 }
 
 void conformance_reject(struct conformance_party *party, enum haul_status reason)
 {
     party->incoming_count++;
-    running_backend->listening->reject(party->listener, &party->incoming, reason);
+    listener_reject(party->listener, &party->incoming, reason);
 }
 
 void conformance_unlisten(struct conformance_party *party)
@@ -322,7 +325,7 @@ void conformance_unlisten(struct conformance_party *party)
         if (party->incoming_count % 2 != 0) {
             conformance_reject(party, HAUL_BUSY);
         }
-        running_backend->listening->destroy(party->listener);
+        listener_destroy(party->listener);
         party->listener = NULL;
     }
 }
@@ -388,7 +391,7 @@ void conformance_pair_begin(void)
     conformance_party_add(&pair.party, &pair.sender);
     conformance_party_add(&pair.party, &pair.receiver);
     check_or_stop(conformance_listen(&pair.party));
-    running_backend->listening->address(pair.party.listener, &pair.address);
+    listener_address(pair.party.listener, &pair.address);
 }
 
 void conformance_pair_await(const uint64_t *counter, uint64_t value)
@@ -430,65 +433,6 @@ void conformance_pair_open(void)
     conformance_pair_connect();
     conformance_pair_bind();
 }
-
-/* --- listener_create and its family ----------------------------------------------------------- */
-
-static enum haul_status common_listen(enum haul_transport transport,
-                                      const struct link_address *address,
-                                      const struct link_config *config, void **out)
-{
-    struct listener *listener = NULL;
-    enum haul_status status = listener_create(transport, address, config, &listener, NULL);
-    *out = listener;
-    return status;
-}
-
-static void common_address(void *listener, struct link_address *address)
-{
-    listener_address(listener, address);
-}
-
-static int common_fd(void *listener)
-{
-    return listener_fd(listener);
-}
-
-static uint64_t common_deadline_ns(void *listener)
-{
-    return listener_deadline_ns(listener);
-}
-
-static enum haul_status common_poll(void *listener, struct link_incoming *incoming)
-{
-    return listener_poll(listener, incoming);
-}
-
-static enum haul_status common_accept(void *listener, struct link_incoming *incoming,
-                                      const struct link_config *config, struct link **link)
-{
-    return listener_accept(listener, incoming, config, link, NULL);
-}
-
-static void common_reject(void *listener, struct link_incoming *incoming, enum haul_status reason)
-{
-    listener_reject(listener, incoming, reason);
-}
-
-static void common_destroy(void *listener)
-{
-    listener_destroy(listener);
-}
-
-const struct conformance_listener_ops conformance_common_listening = {
-    .listen = common_listen,
-    .address = common_address,
-    .fd = common_fd,
-    .deadline_ns = common_deadline_ns,
-    .poll = common_poll,
-    .accept = common_accept,
-    .reject = common_reject,
-    .destroy = common_destroy,
-};
 
 /* --- the program ------------------------------------------------------------------------------ */
 

@@ -26,20 +26,6 @@ enum {
 
 /* --- the backend ------------------------------------------------------------------------------ */
 
-/* How this backend listens; `listener` is its own. Contracts as listener_* of link.h. */
-struct conformance_listener_ops {
-    enum haul_status (*listen)(enum haul_transport transport, const struct link_address *address,
-                               const struct link_config *config, void **listener);
-    void (*address)(void *listener, struct link_address *address);
-    int (*fd)(void *listener);
-    uint64_t (*deadline_ns)(void *listener);
-    enum haul_status (*poll)(void *listener, struct link_incoming *incoming);
-    enum haul_status (*accept)(void *listener, struct link_incoming *incoming,
-                               const struct link_config *config, struct link **link);
-    void (*reject)(void *listener, struct link_incoming *incoming, enum haul_status reason);
-    void (*destroy)(void *listener);
-};
-
 /* What a backend, or the machine it is tested on, can bear. */
 struct conformance_limits {
     uint32_t slot_size_bytes; /* the largest slot tried */
@@ -52,14 +38,10 @@ struct conformance_backend {
     const char *suite;
     enum haul_transport transport;
     struct conformance_limits limits;
-    const struct conformance_listener_ops *listening;
     const char *(*missing)(void);                  /* why nothing can run here; NULL: it can */
     bool (*address)(struct link_address *address); /* where to listen; port 0 */
     void (*prepare)(struct link_config *config);
 };
-
-/* listener_create and its family. */
-extern const struct conformance_listener_ops conformance_common_listening;
 
 /* The whole program: the suite, or with `--peer PHASE ADDRESS` the peer that gets killed. */
 int conformance_main(const struct conformance_backend *backend, int argc, char **argv);
@@ -95,7 +77,7 @@ struct conformance_end {
 struct conformance_party {
     struct conformance_end *ends[CONFORMANCE_ENDS_MAX];
     size_t end_count;
-    void *listener;
+    struct listener *listener;
     struct link_incoming incoming; /* taken while `incoming_count` is odd */
     uint64_t incoming_count;
     int message_fd;     /* to the peer process; -1: none */

@@ -74,7 +74,7 @@ static bool peer_begin(bool sends, const char *address_text)
     if (!conformance_listen(&peer_party)) {
         return false;
     }
-    conformance_backend()->listening->address(peer_party.listener, &address);
+    listener_address(peer_party.listener, &address);
     link_address_format(&address, text);
     return conformance_message_send(PEER_MESSAGE_FD, MESSAGE_BYTES, text, sizeof(text)) &&
            conformance_take_incoming(&peer_party);

@@ -36,6 +36,7 @@ static void test_listener_poll__peer_with_ticket__ticket_arrives_whole(void)
     check_or_stop(conformance_connect(&pair.sender, &pair.address) == HAUL_OK);
     check_or_stop(conformance_take_incoming(&pair.party));
     const struct link_ticket *ticket = &pair.party.incoming.ticket;
+    check(!pair.party.incoming.control);
     check_equal(ticket->index, 2);
     check(memcmp(ticket->session, "session-of-test", LINK_SESSION_BYTES) == 0);
     check(memcmp(ticket->token, "token\0\0\0\0\0\0\0\0\0\0\0", LINK_TOKEN_BYTES) == 0);

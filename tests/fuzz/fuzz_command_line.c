@@ -76,13 +76,13 @@ static void try_word(const char *text)
     struct haul_error error;
     struct name_list names = {.count = 0};
     const char *word = NULL;
-    enum haul_transport_mode mode = HAUL_MODE_AUTO;
+    struct haul_transport_list transports = {{HAUL_TRANSPORT_NONE}};
     enum haul_lane lane = HAUL_LANE_AUTO;
     check_answer(option_names(&rule, text, &names, &error), &error);
     check_answer(option_text(&rule, text, &word, &error), &error);
-    check_answer(option_mode(&rule, text, &mode, &error), &error);
+    check_answer(option_transports(&rule, text, &transports, &error), &error);
     check_answer(option_lane(&rule, text, &lane, &error), &error);
-    haul_assert(lane <= HAUL_LANE_WRITE_BATCH && mode <= HAUL_MODE_TCP);
+    haul_assert(lane <= HAUL_LANE_WRITE_BATCH && transports.items[2] == HAUL_TRANSPORT_NONE);
     haul_assert(names.count == 0 || names.names[0] == text);
 }
 

@@ -284,7 +284,6 @@ static void greet(struct attack *attack)
     hello->source_identity.size = 7;
     hello->link_count = 1;
     hello->slot_size_bytes = BLOCK_BYTES_MAX;
-    hello->transport_mode = HAUL_MODE_TCP;
     bool faulty = attack->fault >= FAULT_FRAME_MAGIC && attack->fault <= FAULT_FRAME_OVERSIZED;
     send_message(attack, &message, faulty);
     if (attack->fault == FAULT_FRAME_TRUNCATED) {

@@ -183,7 +183,7 @@ test_send__auto_without_device__falls_back_and_says_why() {
     received
     equal "$(json .transport)" tcp
     [[ $(json .fallback_reason) != null ]]
-    grep -q 'info: no RDMA, falling back to TCP' "$work/err"
+    grep -q 'info: no rdma, falling back to tcp' "$work/err"
 }
 
 test_send__rdma_without_device__refused_and_says_why() {

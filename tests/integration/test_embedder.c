@@ -183,7 +183,7 @@ static struct haul_migration *listen_at(struct server *server)
     struct haul_target_options options = {
         .store = server->store,
         .listen = "127.0.0.1:0",
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = {.peer_timeout_ms = 10000},
         .once = true,
         .secret = right_secret,
@@ -202,7 +202,7 @@ static enum haul_status send_to(struct server *server, struct haul_migration *ta
     struct haul_source_options options = {
         .store = server->store,
         .to = haul_migration_address(target),
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = {.peer_timeout_ms = 10000},
         .families = family_names,
         .family_count = 2,

@@ -88,11 +88,11 @@ static enum haul_status migrate(void (*disturb)(void))
     struct haul_link_options link = {.slot_size_bytes = 64 << 10, .peer_timeout_ms = 5000};
     struct haul_target_options target_options = {.store = target.store,
                                                  .listen = "127.0.0.1:0",
-                                                 .mode = HAUL_MODE_TCP,
+                                                 .transports = {{HAUL_TRANSPORT_TCP}},
                                                  .link = link,
                                                  .once = true};
     struct haul_source_options source_options = {.store = source.store,
-                                                 .mode = HAUL_MODE_TCP,
+                                                 .transports = {{HAUL_TRANSPORT_TCP}},
                                                  .link = link,
                                                  .batch_size_bytes_min = 16 << 10,
                                                  .batch_size_bytes_max = 32 << 10,

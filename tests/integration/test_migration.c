@@ -33,7 +33,7 @@ static void open_world(void)
     struct haul_link_options link = {.slot_size_bytes = SLOT_BYTES, .peer_timeout_ms = 10000};
     world.source_options = (struct haul_source_options){
         .store = world.source.store,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link,
         .batch_size_bytes_min = 16 << 10,
         .batch_size_bytes_max = 32 << 10,
@@ -41,7 +41,7 @@ static void open_world(void)
     world.target_options = (struct haul_target_options){
         .store = world.target.store,
         .listen = "127.0.0.1:0",
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link,
         .once = true,
     };

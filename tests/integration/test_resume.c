@@ -45,7 +45,7 @@ static int run_target(const char *path, const char *address)
     struct haul_target_options options = {
         .store = open_store(path, false),
         .listen = address,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link_options(),
         .once = true,
         .table_size_bytes = 2 << 20,
@@ -70,7 +70,7 @@ static struct haul_source_options source_options(struct haul_store *store, const
     return (struct haul_source_options){
         .store = store,
         .to = address,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link_options(),
         .batch_size_bytes_min = 32 << 10,
         .batch_size_bytes_max = 128 << 10,

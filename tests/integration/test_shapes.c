@@ -32,7 +32,7 @@ static void move(uint32_t thread_count, enum haul_compression compression)
 {
     struct haul_target_options take = {.store = target.store,
                                        .listen = "127.0.0.1:0",
-                                       .mode = HAUL_MODE_TCP,
+                                       .transports = {{HAUL_TRANSPORT_TCP}},
                                        .link = {.peer_timeout_ms = 20000},
                                        .applier_count = thread_count,
                                        .lane = HAUL_LANE_INGEST,
@@ -44,7 +44,7 @@ static void move(uint32_t thread_count, enum haul_compression compression)
     check_or_stop(haul_target_start(&take, &taker, &error) == HAUL_OK);
     struct haul_source_options give = {.store = source.store,
                                        .to = haul_migration_address(taker),
-                                       .mode = HAUL_MODE_TCP,
+                                       .transports = {{HAUL_TRANSPORT_TCP}},
                                        .link = {.peer_timeout_ms = 20000},
                                        .link_count = thread_count,
                                        .reader_count = thread_count,

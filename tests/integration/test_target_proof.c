@@ -54,7 +54,7 @@ static void open_world(enum haul_lane lane)
     struct haul_link_options link = {.slot_size_bytes = SLOT_BYTES, .peer_timeout_ms = 10000};
     world.source_options = (struct haul_source_options){
         .store = world.source.store,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link,
         .batch_size_bytes_min = 16 << 10,
         .batch_size_bytes_max = 32 << 10,
@@ -63,7 +63,7 @@ static void open_world(enum haul_lane lane)
     world.target_options = (struct haul_target_options){
         .store = world.target.store,
         .listen = "127.0.0.1:0",
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = link,
         .once = true,
         .lane = lane,

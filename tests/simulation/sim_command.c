@@ -152,7 +152,7 @@ static void fill_source_options(struct sim_command *command, struct haul_source_
     *source = (struct haul_source_options){
         .store = &command->host->store.base,
         .to = command->to->address,
-        .mode = options->mode,
+        .transports = options->transports,
         .link = options->link,
         .link_count = options->link_count,
         .families = request->families,
@@ -209,7 +209,7 @@ static void run_target(struct sim_command *command)
     struct haul_target_options target = {
         .store = &command->host->store.base,
         .listen = command->host->address,
-        .mode = options->mode,
+        .transports = options->transports,
         .link = options->link,
         .once = options->once,
         .resume_wait_ms = RESUME_WAIT_MS,

@@ -18,6 +18,10 @@ const char *sim_fault_name(enum sim_fault fault)
     return names[fault];
 }
 
+static const struct haul_transport_list automatic = {{HAUL_TRANSPORT_NONE}};
+static const struct haul_transport_list rdma_only = {{HAUL_TRANSPORT_VERBS}};
+static const struct haul_transport_list tcp_only = {{HAUL_TRANSPORT_TCP}};
+
 static const char *shape_name(enum sim_shape shape)
 {
     static const char *const names[] = {
@@ -88,7 +92,7 @@ static void draw_job(struct sim_options *options, struct sim_random *random)
     }
     options->reserve_hook = sim_random_below(random, 2) == 0;
     options->once = sim_random_below(random, 3) == 0;
-    options->mode = HAUL_MODE_TCP;
+    options->transports = tcp_only;
 }
 
 static void draw_network(struct sim_options *options, struct sim_random *random)
@@ -177,7 +181,7 @@ static void draw_verbs(struct sim_options *options)
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x7e4b50fae7e4b50f)};
     struct sim_verbs_options *verbs = &options->verbs;
     uint32_t kind = sim_random_below(&random, 24);
-    options->mode = kind >= 4 ? HAUL_MODE_TCP : kind == 0 ? HAUL_MODE_AUTO : HAUL_MODE_RDMA;
+    options->transports = kind >= 4 ? tcp_only : kind == 0 ? automatic : rdma_only;
     bool faulty = options->network.flip_parts + options->network.cut_parts > 0;
     verbs->fault_parts = faulty ? PICK(&random, 1000, 3000, 8000) : PICK(&random, 0, 0, 2000);
     verbs->fault_max = PICK(&random, 3, 20, 100);
@@ -187,12 +191,13 @@ static void draw_verbs(struct sim_options *options)
         verbs->call_parts = 0;
     }
     uint32_t absent = sim_random_below(&random, 6);
-    for (uint32_t i = 0; i < SIM_HOST_COUNT_MAX && options->mode == HAUL_MODE_AUTO; i++) {
+    for (uint32_t i = 0;
+         i < SIM_HOST_COUNT_MAX && options->transports.items[0] == HAUL_TRANSPORT_NONE; i++) {
         verbs->absent[i] = i % 3 == absent;
     }
-#ifndef HAUL_RDMA
-    options->mode = HAUL_MODE_TCP;
-#endif
+    if (!haul_transport_is_built(HAUL_TRANSPORT_VERBS)) {
+        options->transports = tcp_only;
+    }
 }
 
 /* From a stream of its own, too. Only payloads of 4 KiB are compressed: larger slots, batches that
@@ -220,10 +225,10 @@ static void draw_compression(struct sim_options *options)
     options->dense_values = sim_random_below(&random, 3) == 0;
 }
 
-void sim_options_force(struct sim_options *options, enum haul_transport_mode mode)
+void sim_options_force(struct sim_options *options, const struct haul_transport_list *transports)
 {
-    options->mode = mode;
-    if (mode == HAUL_MODE_RDMA) {
+    options->transports = *transports;
+    if (transports->items[0] == HAUL_TRANSPORT_VERBS) {
         memset(options->verbs.absent, 0, sizeof(options->verbs.absent));
     }
 }
@@ -278,9 +283,9 @@ void sim_options_print(const struct sim_options *options)
            options->targets_dirty ? ", targets not empty" : "");
     printf("  job      %s, %u links, %u slots, peer timeout %u ms, %u readers, %u appliers, "
            "batches %u to %u%s, rate %" PRIu64 ", lane %d\n",
-           options->mode == HAUL_MODE_TCP    ? "tcp"
-           : options->mode == HAUL_MODE_AUTO ? "auto"
-                                             : "rdma",
+           options->transports.items[0] == HAUL_TRANSPORT_TCP    ? "tcp"
+           : options->transports.items[0] == HAUL_TRANSPORT_NONE ? "auto"
+                                                                 : "rdma",
            options->link_count, options->link.slot_count, options->link.peer_timeout_ms,
            options->reader_count, options->applier_count, options->batch_bytes_min,
            options->batch_bytes_max,
@@ -300,7 +305,7 @@ void sim_options_print(const struct sim_options *options)
            network->cut_parts, network->silence_parts, network->refuse_parts, network->flip_parts,
            network->replay_parts, network->cut_bytes_max);
     const struct sim_verbs_options *verbs = &options->verbs;
-    if (options->mode != HAUL_MODE_TCP) {
+    if (options->transports.items[0] != HAUL_TRANSPORT_TCP) {
         printf("  rdma     faults %u, calls fail %u of 10000, within %u writes%s%s\n",
                verbs->fault_parts, verbs->call_parts, verbs->fault_max,
                verbs->absent[0] ? ", no card in a" : "", verbs->absent[1] ? ", none in b" : "");

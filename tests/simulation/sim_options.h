@@ -104,7 +104,7 @@ struct sim_options {
     bool reserve_hook;
     bool once;
     bool read_back;
-    enum haul_transport_mode mode;
+    struct haul_transport_list transports;
     enum haul_compression compression;
     /* Clients: a batch about every so many steps; 0: none. */
     uint32_t client_steps;
@@ -124,7 +124,7 @@ struct sim_options {
 
 void sim_options_draw(struct sim_options *options, uint64_t seed);
 /* Links of another kind than the seed has drawn. */
-void sim_options_force(struct sim_options *options, enum haul_transport_mode mode);
+void sim_options_force(struct sim_options *options, const struct haul_transport_list *transports);
 void sim_options_print(const struct sim_options *options);
 
 #endif

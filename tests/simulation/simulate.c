@@ -21,7 +21,7 @@ struct arguments {
     uint64_t seeds;
     double seconds; /* 0: no limit */
     bool forced;
-    enum haul_transport_mode mode;
+    struct haul_transport_list transports;
 };
 
 static void usage(void)
@@ -48,7 +48,7 @@ static bool parse(struct arguments *arguments, int argc, char **argv)
             arguments->seconds = strtod(argv[++i], NULL);
         } else if (strcmp(argv[i], "--transport") == 0 && more) {
             arguments->forced = true;
-            if (haul_transport_mode_parse(argv[++i], &arguments->mode) != HAUL_OK) {
+            if (haul_transport_list_parse(argv[++i], &arguments->transports) != HAUL_OK) {
                 return false;
             }
         } else if (strcmp(argv[i], "--verbose") == 0) {
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
         struct sim_options options;
         sim_options_draw(&options, arguments.seed + i);
         if (arguments.forced) {
-            sim_options_force(&options, arguments.mode);
+            sim_options_force(&options, &arguments.transports);
         }
         if (sim_verbose) {
             sim_options_print(&options);

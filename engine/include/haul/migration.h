@@ -118,8 +118,8 @@ struct haul_hooks {
  * haul_migration_destroy. */
 struct haul_source_options {
     struct haul_store *store;
-    const char *to; /* ADDR:PORT of the target */
-    enum haul_transport_mode mode;
+    const char *to;                        /* ADDR:PORT of the target */
+    struct haul_transport_list transports; /* to try, in this order; zero: auto */
     struct haul_link_options link;
     uint32_t link_count;         /* data links; default 1, over a round trip of 5 ms 4 */
     const char *const *families; /* names; none: every family of the store */
@@ -160,8 +160,8 @@ struct haul_source_options {
 
 struct haul_target_options {
     struct haul_store *store;
-    const char *listen; /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
-    enum haul_transport_mode mode;
+    const char *listen;                    /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
+    struct haul_transport_list transports; /* that senders may use; zero: auto */
     struct haul_link_options link;
     /* End after the first job that ends. Whoever is refused is no job, nor is one whose plan was
      * accepted and that opened no data link. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* transport.h — which wire a session uses, and the options and counters of its links. */
+/* transport.h — the transports, and the options and counters of links. */
 #ifndef HAUL_TRANSPORT_H
 #define HAUL_TRANSPORT_H
 
@@ -12,27 +12,39 @@
 extern "C" {
 #endif
 
-/* What the user asks for. AUTO tries RDMA and falls back to TCP, saying why. */
-enum haul_transport_mode {
-    HAUL_MODE_AUTO = 0,
-    HAUL_MODE_RDMA = 1,
-    HAUL_MODE_TCP = 2,
-};
+/* Every transport: its name in C, its number (part of the wire), its name for people, and PREFIX of
+ * its table, PREFIX_link_ops, which a folder of rdma/ defines. The order is that of `auto`. */
+#define HAUL_TRANSPORTS(X)     \
+    X(VERBS, 1, "rdma", verbs) \
+    X(TCP, 2, "tcp", tcp)      \
+    X(LOOPBACK, 3, "loopback", loopback)
 
-/* What a link really is. Values are part of the wire. */
+/* What a link is. */
 enum haul_transport {
     HAUL_TRANSPORT_NONE = 0,
-    HAUL_TRANSPORT_VERBS = 1,
-    HAUL_TRANSPORT_TCP = 2,
-    HAUL_TRANSPORT_LOOPBACK = 3,
+#define HAUL_TRANSPORT_VALUE(name, number, text, prefix) HAUL_TRANSPORT_##name = (number),
+    HAUL_TRANSPORTS(HAUL_TRANSPORT_VALUE)
+#undef HAUL_TRANSPORT_VALUE
 };
 
-/* "none", "rdma", "tcp", "loopback": the names in results and on the command line. */
+/* The names in results and on the command line; "none" for a number that is no transport. */
 const char *haul_transport_name(enum haul_transport transport);
 
-/* Parse "auto", "rdma" or "tcp". Errors: INVALID. */
-enum haul_status haul_transport_mode_parse(const char *text,
-                                           enum haul_transport_mode *mode) HAUL_MUST_CHECK;
+/* Is it part of this build? */
+bool haul_transport_is_built(enum haul_transport transport);
+
+enum { HAUL_TRANSPORT_LIST_MAX = 8 };
+
+/* Transports to try, in this order; NONE ends a list that is shorter. All zero is `auto`: every
+ * transport of this build that leads to another host, the fastest first. */
+struct haul_transport_list {
+    enum haul_transport items[HAUL_TRANSPORT_LIST_MAX];
+};
+
+/* Parse "auto", or names with commas between them, such as "rdma,tcp". Errors: INVALID (unknown
+ * name, a name twice, or one that leads to no other host). */
+enum haul_status haul_transport_list_parse(const char *text,
+                                           struct haul_transport_list *list) HAUL_MUST_CHECK;
 
 enum {
     HAUL_SLOT_COUNT_DEFAULT = 16,

@@ -270,7 +270,7 @@ static void test_send__each_option__in_what_is_asked_for(void)
     check_equal(work.family_count, 2);
     check(source.store == &store);
     check_text(source.to, "h:1");
-    check_equal(source.mode, HAUL_MODE_TCP);
+    check_equal(source.transports.items[0], HAUL_TRANSPORT_TCP);
     check_text(selected, "one two two!k:m;user\\::user;;");
     check(source.overwrite && source.read_back && source.keep_versions);
     check(!source.resume && !source.resolve);
@@ -300,7 +300,7 @@ static void test_send__no_option__the_defaults_of_the_library(void)
     begin();
     check_equal(run(&command_send, "--db /a --to h:1"), RUN_EXIT_CODE);
     check(!source.overwrite && !source.read_back && !source.keep_versions);
-    check_equal(source.mode, HAUL_MODE_AUTO);
+    check_equal(source.transports.items[0], HAUL_TRANSPORT_NONE);
     check_equal(source.compression, HAUL_COMPRESSION_AUTO);
     check_equal(source.lane, HAUL_LANE_AUTO);
     check_equal(source.family_count + source.metadata_family_count + source.range_count, 0);
@@ -415,7 +415,7 @@ static void test_resume__each_option__in_what_is_asked_for(void)
     check(source.store == &store && source.log != NULL);
     check(source.resume && !source.resolve && source.keep_versions);
     check_text(source.to, "h:1");
-    check_equal(source.mode, HAUL_MODE_RDMA);
+    check_equal(source.transports.items[0], HAUL_TRANSPORT_VERBS);
     check_equal(source.rate_bytes_per_second, 5120);
     check_equal(source.pinned_bytes_max, 6144);
     check_equal(source.retry_max_ms, 7000);
@@ -443,7 +443,7 @@ static void test_resolve__each_option__in_what_is_asked_for(void)
     check_text(work.families[0], "default");
     check(source.store == &store && source.log != NULL);
     check(source.resolve && !source.resume);
-    check_equal(source.mode, HAUL_MODE_TCP);
+    check_equal(source.transports.items[0], HAUL_TRANSPORT_TCP);
     check_equal(source.link.peer_timeout_ms, 1000);
     check_equal(source.retry_max_ms, 7000);
     check_equal(calls.finishes, 1);
@@ -477,7 +477,7 @@ static void test_recv__each_option__in_what_is_asked_for(void)
     check(!work.keep_log && !work.read_only && !work.families_of_jobs);
     check(target.store == &store && target.log != NULL);
     check_text(target.listen, "h:1");
-    check_equal(target.mode, HAUL_MODE_TCP);
+    check_equal(target.transports.items[0], HAUL_TRANSPORT_TCP);
     check(target.once && target.read_back && target.keep_versions && target.answers_verify);
     check_equal(target.resume_wait_ms, 7000);
     check_equal(target.lane, HAUL_LANE_WRITE_BATCH);

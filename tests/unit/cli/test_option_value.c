@@ -241,16 +241,25 @@ static void test_option_count__given_again__counts(void)
     check(flag);
 }
 
-static void test_option_mode__lane_compression__names_and_nothing_else(void)
+static void test_option_transports__lane_compression__names_and_nothing_else(void)
 {
     const struct option_rule rule = {.name = "choice"};
-    enum haul_transport_mode mode = HAUL_MODE_AUTO;
+    struct haul_transport_list transports = {{HAUL_TRANSPORT_NONE}};
     enum haul_lane lane = HAUL_LANE_AUTO;
     enum haul_compression compression = HAUL_COMPRESSION_AUTO;
-    check_status(option_mode(&rule, "tcp", &mode, &error), HAUL_OK);
-    check_equal(mode, HAUL_MODE_TCP);
-    check_error(option_mode(&rule, "TCP", &mode, &error), HAUL_INVALID, error);
-    check_text(error.hint, "auto, rdma or tcp");
+    check_status(option_transports(&rule, "tcp,rdma", &transports, &error), HAUL_OK);
+    check_equal(transports.items[0], HAUL_TRANSPORT_TCP);
+    check_equal(transports.items[1], HAUL_TRANSPORT_VERBS);
+    check_equal(transports.items[2], HAUL_TRANSPORT_NONE);
+    static const char *const none[] = {"TCP",      "",     "tcp,",    "tcp,tcp",
+                                       "loopback", "none", "auto,tcp"};
+    for (size_t i = 0; i < CHECK_COUNT(none); i++) {
+        check_error(option_transports(&rule, none[i], &transports, &error), HAUL_INVALID, error);
+        check_text(error.hint, "auto, rdma, tcp, or both with a comma between them");
+    }
+    check_equal(transports.items[0], HAUL_TRANSPORT_TCP);
+    check_status(option_transports(&rule, "auto", &transports, &error), HAUL_OK);
+    check_equal(transports.items[0], HAUL_TRANSPORT_NONE);
     check_status(option_lane(&rule, "ingest", &lane, &error), HAUL_OK);
     check_equal(lane, HAUL_LANE_INGEST);
     check_status(option_lane(&rule, "writebatch", &lane, &error), HAUL_OK);
@@ -285,6 +294,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_option_names__names__appended_until_the_list_is_full),
     CHECK_TEST(test_option_text__empty__invalid),
     CHECK_TEST(test_option_count__given_again__counts),
-    CHECK_TEST(test_option_mode__lane_compression__names_and_nothing_else),
+    CHECK_TEST(test_option_transports__lane_compression__names_and_nothing_else),
 };
 CHECK_MAIN("option_value", tests)

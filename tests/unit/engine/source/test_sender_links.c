@@ -166,13 +166,24 @@ static void reset_fakes(void)
     now = NS_PER_S;
 }
 
+/* A target that takes TCP, and RDMA or not. */
+static void open_links(bool rdma_offered)
+{
+    static haul_control_TransportOffer offers[] = {{.transport = HAUL_TRANSPORT_VERBS},
+                                                   {.transport = HAUL_TRANSPORT_TCP}};
+    const struct link_ticket ticket = {.index = 0};
+    (void)snprintf(offers[0].refusal, sizeof(offers[0].refusal), "%s",
+                   rdma_offered ? "" : "it has no card");
+    sender_links_open(&links, &ticket, offers, CHECK_COUNT(offers));
+}
+
 static void begin(void)
 {
     reset_fakes();
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
     const struct sender_links_options options = {
-        .mode = HAUL_MODE_AUTO,
+        .transports = {{HAUL_TRANSPORT_NONE}},
         .config = {.options = {.slot_count = BLOCKS, .slot_size_bytes = BLOCK_BYTES}},
         .link_count = 1,
         .batch_bytes_min = 1024,
@@ -181,8 +192,7 @@ static void begin(void)
         .group = group,
     };
     check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
-    const struct link_ticket ticket = {.index = 0};
-    sender_links_open(&links, &ticket, true, "");
+    open_links(true);
 }
 
 /* The peer's description of the link of this attempt. */
@@ -302,8 +312,7 @@ static void test_sender_links_stats__link_is_gone__its_figures_stay(void)
     check_equal(stats.blocks_sent, 3);
     sender_links_reset(&links);
     check(made[0].destroyed);
-    const struct link_ticket ticket = {.index = 0};
-    sender_links_open(&links, &ticket, true, "");
+    open_links(true);
     made[1].base.stats.blocks_sent = 4;
     sender_links_stats(&links, &stats);
     check_equal(stats.blocks_sent, 7);
@@ -357,13 +366,14 @@ static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without
 /* --- opening ---------------------------------------------------------------------------------- */
 
 /* Links that are not open yet, at most `link_count`. */
-static void begin_closed(enum haul_transport_mode mode, uint32_t link_count, uint64_t rate)
+static void begin_closed(const struct haul_transport_list *transports, uint32_t link_count,
+                         uint64_t rate)
 {
     reset_fakes();
     check_or_stop(poll_group_create(0, &clock_monotonic, &group) == HAUL_OK);
     check_or_stop(outbox_init(&outbox, BLOCKS, BLOCK_BYTES, 1, NULL) == HAUL_OK);
     const struct sender_links_options options = {
-        .mode = mode,
+        .transports = *transports,
         .config = {.options = {.slot_count = BLOCKS / link_count, .slot_size_bytes = BLOCK_BYTES}},
         .link_count = link_count,
         .batch_bytes_min = 1024,
@@ -375,12 +385,6 @@ static void begin_closed(enum haul_transport_mode mode, uint32_t link_count, uin
     check_or_stop(sender_links_init(&links, &options, &outbox) == HAUL_OK);
 }
 
-static void open_links(bool rdma_offered)
-{
-    const struct link_ticket ticket = {.index = 0};
-    sender_links_open(&links, &ticket, rdma_offered, "it has no card");
-}
-
 static void describe_link(enum haul_transport transport, uint32_t index)
 {
     haul_control_LinkDescription description = {.index = index, .transport = (uint32_t)transport};
@@ -388,28 +392,33 @@ static void describe_link(enum haul_transport transport, uint32_t index)
     sender_links_describe(&links, &description);
 }
 
-static void test_sender_links_open__modes_and_offers__transport_and_reason(void)
+static const struct haul_transport_list automatic = {{HAUL_TRANSPORT_NONE}};
+static const struct haul_transport_list rdma_only = {{HAUL_TRANSPORT_VERBS}};
+static const struct haul_transport_list tcp_only = {{HAUL_TRANSPORT_TCP}};
+static const struct haul_transport_list tcp_first = {{HAUL_TRANSPORT_TCP, HAUL_TRANSPORT_VERBS}};
+
+static void test_sender_links_open__lists_and_offers__transport_and_reason(void)
 {
     static const struct {
-        enum haul_transport_mode mode;
+        const struct haul_transport_list *transports;
         bool offered;
         enum haul_transport transport;
         enum sender_links_state state;
         bool refused;
     } cases[] = {
-        {HAUL_MODE_AUTO, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
-        {HAUL_MODE_AUTO, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, true},
-        {HAUL_MODE_TCP, true, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
-        {HAUL_MODE_TCP, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
-        {HAUL_MODE_RDMA, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
-        {HAUL_MODE_RDMA, false, HAUL_TRANSPORT_VERBS, SENDER_LINKS_DOWN, false},
+        {&automatic, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
+        {&automatic, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, true},
+        {&tcp_only, true, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
+        {&tcp_only, false, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
+        {&tcp_first, true, HAUL_TRANSPORT_TCP, SENDER_LINKS_OPENING, false},
+        {&rdma_only, true, HAUL_TRANSPORT_VERBS, SENDER_LINKS_OPENING, false},
+        {&rdma_only, false, HAUL_TRANSPORT_VERBS, SENDER_LINKS_DOWN, false},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-        begin_closed(cases[i].mode, 1, 0);
+        begin_closed(cases[i].transports, 1, 0);
         open_links(cases[i].offered);
         check_equal(links.transport, cases[i].transport);
         check_equal(links.state, cases[i].state);
-        check_equal(links.rdma_refused, cases[i].refused);
         check_equal(strstr(links.fallback_reason, "it has no card") != NULL, cases[i].refused);
         check_equal(made_count, cases[i].state == SENDER_LINKS_OPENING);
         if (cases[i].state == SENDER_LINKS_DOWN) {
@@ -418,6 +427,30 @@ static void test_sender_links_open__modes_and_offers__transport_and_reason(void)
         }
         end();
     }
+}
+
+/* A list that ends with TCP ends there, whatever was tried before. */
+static void test_sender_links_open__every_transport_fails__down_with_the_last_error(void)
+{
+    begin_closed(&tcp_first, 1, 0);
+    connect_status = HAUL_UNREACHABLE;
+    failing_connects = 2;
+    open_links(true);
+    check_equal(links.state, SENDER_LINKS_DOWN);
+    check_equal(links.transport, HAUL_TRANSPORT_VERBS);
+    check_status(links.error.status, HAUL_UNREACHABLE);
+    end();
+}
+
+static void test_sender_links_open__target_lists_nothing__unsupported(void)
+{
+    const struct link_ticket ticket = {.index = 0};
+    begin_closed(&tcp_only, 1, 0);
+    sender_links_open(&links, &ticket, NULL, 0);
+    check_equal(links.state, SENDER_LINKS_DOWN);
+    check_status(links.error.status, HAUL_UNSUPPORTED);
+    check_text(links.error.text, "the target knows no tcp links");
+    end();
 }
 
 /* Memory that cannot be registered is halved, down to a few blocks; another error falls back. */
@@ -434,7 +467,7 @@ static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
         {HAUL_UNREACHABLE, 1, BLOCKS, HAUL_TRANSPORT_TCP},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-        begin_closed(HAUL_MODE_AUTO, 1, 0);
+        begin_closed(&automatic, 1, 0);
         connect_status = cases[i].status;
         failing_connects = cases[i].failures;
         open_links(true);
@@ -448,7 +481,7 @@ static void test_sender_links_open__connect_fails__smaller_or_tcp(void)
 
 static void test_sender_links_open__second_of_two_fails__the_first_is_gone_too(void)
 {
-    begin_closed(HAUL_MODE_TCP, 2, 0);
+    begin_closed(&tcp_only, 2, 0);
     connect_status = HAUL_REFUSED;
     open_links(false);
     check_equal(made_count, 2);
@@ -467,7 +500,7 @@ static void test_sender_links_open__second_of_two_fails__the_first_is_gone_too(v
 static void test_sender_links_describe__of_what_link__bound_passed_over_or_refused(void)
 {
     struct message message;
-    begin_closed(HAUL_MODE_TCP, 2, 0);
+    begin_closed(&tcp_only, 2, 0);
     open_links(false);
     (void)sender_links_poll(&links);
     describe_link(HAUL_TRANSPORT_VERBS, 0);
@@ -491,7 +524,7 @@ static void test_sender_links_describe__of_what_link__bound_passed_over_or_refus
     check_equal(links.state, SENDER_LINKS_UP);
     end();
     for (uint32_t place = 1; place < 3; place++) { /* bound already, and unknown */
-        begin_closed(HAUL_MODE_TCP, 2, 0);
+        begin_closed(&tcp_only, 2, 0);
         open_links(false);
         (void)sender_links_poll(&links);
         describe_link(HAUL_TRANSPORT_TCP, 1);
@@ -504,7 +537,7 @@ static void test_sender_links_describe__of_what_link__bound_passed_over_or_refus
 
 static void test_sender_links_poll__bind_fails_without_another_way__down(void)
 {
-    begin_closed(HAUL_MODE_TCP, 1, 0);
+    begin_closed(&tcp_only, 1, 0);
     open_links(false);
     bind_status = HAUL_VERSION;
     (void)sender_links_poll(&links);
@@ -520,7 +553,7 @@ static void test_sender_links_poll__bind_fails_without_another_way__down(void)
 static void begin_up_with(uint64_t rate)
 {
     struct message message;
-    begin_closed(HAUL_MODE_TCP, 1, rate);
+    begin_closed(&tcp_only, 1, rate);
     open_links(false);
     (void)sender_links_poll(&links);
     describe_link(HAUL_TRANSPORT_TCP, 0);
@@ -655,7 +688,9 @@ static void test_sender_links_poll__closed_by_the_target__down_and_why(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_sender_links_open__modes_and_offers__transport_and_reason),
+    CHECK_TEST(test_sender_links_open__lists_and_offers__transport_and_reason),
+    CHECK_TEST(test_sender_links_open__every_transport_fails__down_with_the_last_error),
+    CHECK_TEST(test_sender_links_open__target_lists_nothing__unsupported),
     CHECK_TEST(test_sender_links_open__connect_fails__smaller_or_tcp),
     CHECK_TEST(test_sender_links_open__second_of_two_fails__the_first_is_gone_too),
     CHECK_TEST(test_sender_links_describe__of_what_link__bound_passed_over_or_refused),

@@ -39,7 +39,7 @@ static void begin_as(bool adopted)
     rocks_fixture_fill(&fixture, 0, "k", RECORDS, 10);
     source = (struct haul_source_options){
         .lane = HAUL_LANE_WRITE_BATCH,
-        .mode = HAUL_MODE_TCP,
+        .transports = {{HAUL_TRANSPORT_TCP}},
         .link = {.slot_count = SLOTS, .slot_size_bytes = SLOT_BYTES},
         .link_count = LINKS_MAX,
         .reader_count = 2,

@@ -127,21 +127,6 @@ static enum haul_status accept_fake(struct link **link, struct haul_error *error
     return HAUL_OK;
 }
 
-enum haul_status __wrap_tcp_listener_accept_link(struct tcp_listener *listener,
-                                                 struct link_incoming *incoming,
-                                                 const struct link_config *config,
-                                                 struct link **link, struct haul_error *error);
-enum haul_status __wrap_tcp_listener_accept_link(struct tcp_listener *listener,
-                                                 struct link_incoming *incoming,
-                                                 const struct link_config *config,
-                                                 struct link **link, struct haul_error *error)
-{
-    (void)listener;
-    (void)incoming;
-    check_equal(config->epoch, 7);
-    return accept_fake(link, error);
-}
-
 enum haul_status __wrap_listener_accept(struct listener *listener, struct link_incoming *incoming,
                                         const struct link_config *config, struct link **link,
                                         struct haul_error *error);
@@ -153,16 +138,6 @@ enum haul_status __wrap_listener_accept(struct listener *listener, struct link_i
     (void)incoming;
     check_equal(config->epoch, 7);
     return accept_fake(link, error);
-}
-
-void __wrap_tcp_listener_reject(struct tcp_listener *listener, struct link_incoming *incoming,
-                                enum haul_status reason);
-void __wrap_tcp_listener_reject(struct tcp_listener *listener, struct link_incoming *incoming,
-                                enum haul_status reason)
-{
-    (void)incoming;
-    check(listener != NULL);
-    rejected = reason;
 }
 
 void __wrap_listener_reject(struct listener *listener, struct link_incoming *incoming,
@@ -232,7 +207,7 @@ static void admit(uint32_t index)
 {
     static char somebody;
     struct link_incoming incoming = {.ticket = {.index = index}};
-    receiver_links_admit(&links, (struct tcp_listener *)(void *)&somebody, NULL, &incoming);
+    receiver_links_admit(&links, (struct listener *)(void *)&somebody, &incoming);
 }
 
 static bool poll_once(bool applies)
@@ -294,11 +269,6 @@ static void test_receiver_links_admit__no_entry_is_free__busy(void)
     admit(RECEIVER_LINK_COUNT_MAX);
     check_status(rejected, HAUL_BUSY);
     check_equal(made_count, RECEIVER_LINK_COUNT_MAX);
-    rejected = HAUL_OK;
-    static char somebody;
-    struct link_incoming incoming = {.ticket = {.index = RECEIVER_LINK_COUNT_MAX}};
-    receiver_links_admit(&links, NULL, (struct listener *)(void *)&somebody, &incoming);
-    check_status(rejected, HAUL_BUSY);
     check(strstr(said, "data link 32 not accepted") != NULL);
     end();
 }

@@ -249,7 +249,8 @@ static void test_target_record_look_up__done__committed_and_not_owned_again(void
 /* A receiver starts, and nobody comes. */
 static void test_target_start__committed_job_was_left__finished_without_its_source(void)
 {
-    struct haul_target_options options = {.listen = "127.0.0.1:0", .mode = HAUL_MODE_TCP};
+    struct haul_target_options options = {.listen = "127.0.0.1:0",
+                                          .transports = {{HAUL_TRANSPORT_TCP}}};
     struct haul_migration *migration = NULL;
     start();
     options.store = fixture.store;

@@ -45,7 +45,6 @@ static void fill_hello(haul_control_Hello *hello)
                                   .config_version_known = true,
                                   .link_count = 16,
                                   .slot_size_bytes = 4 << 20,
-                                  .transport_mode = 1,
                                   .resume = true};
     FILL(hello->software, 's');
     FILL_BYTES(hello->job, 'j');
@@ -58,12 +57,15 @@ static void fill_welcome(haul_control_Welcome *welcome)
                                       .journal_version = 2,
                                       .config_version = 3,
                                       .config_version_known = true,
-                                      .rdma_offered = true,
+                                      .transports_count = 8,
                                       .slot_count = 64,
                                       .slot_size_bytes = 1 << 20,
                                       .job_phase = JOB_PREPARED};
     FILL(welcome->software, 's');
-    FILL(welcome->rdma_refusal, 'r');
+    for (size_t i = 0; i < CHECK_COUNT(welcome->transports); i++) {
+        welcome->transports[i].transport = UINT32_MAX;
+        FILL(welcome->transports[i].refusal, 'r');
+    }
     FILL_BYTES(welcome->target_identity, 'i');
     FILL_BYTES(welcome->token, 0xff);
     FILL_BYTES(welcome->session, 'n');

@@ -102,7 +102,7 @@ static void test_link_stats_join__all_figures__added_each(void)
     check_equal(sum.sleeps, 18);
 }
 
-/* A backend that can be away is asked; others are always open. */
+/* A transport that can be away is asked; others are always open. */
 static bool is_away(const struct listener *listener, struct haul_error *error)
 {
     (void)listener;
@@ -110,10 +110,10 @@ static bool is_away(const struct listener *listener, struct haul_error *error)
     return false;
 }
 
-static void test_listener_is_open__backend_that_can_be_away__its_answer(void)
+static void test_listener_is_open__transport_that_can_be_away__its_answer(void)
 {
-    const struct link_ops away = {.listen_is_open = is_away};
-    const struct link_ops always = {.listen_is_open = NULL};
+    const struct listener_ops away = {.is_open = is_away};
+    const struct listener_ops always = {.is_open = listener_always_open};
     struct listener listener = {.ops = &away};
     struct haul_error error;
     check(!listener_is_open(&listener, &error));
@@ -127,7 +127,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_link_config_resolve__spin_of_ones_own__stays),
     CHECK_TEST(test_link_config_resolve__at_and_beyond_each_bound__taken_and_refused),
     CHECK_TEST(test_link_stats_join__all_figures__added_each),
-    CHECK_TEST(test_listener_is_open__backend_that_can_be_away__its_answer),
+    CHECK_TEST(test_listener_is_open__transport_that_can_be_away__its_answer),
     CHECK_TEST(test_link_connect__no_transport__unsupported),
 };
 

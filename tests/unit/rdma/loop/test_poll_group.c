@@ -48,6 +48,7 @@ static const struct link_ops fake_tcp_ops = {.transport = HAUL_TRANSPORT_TCP,
                                              .fd = fake_fd,
                                              .deadline_ns = fake_deadline_ns};
 static const struct link_ops fake_verbs_ops = {.transport = HAUL_TRANSPORT_VERBS,
+                                               .spins = true,
                                                .arm = fake_arm,
                                                .fd = fake_fd,
                                                .deadline_ns = fake_deadline_ns};

@@ -10,6 +10,7 @@
 #include "log_limit.h"
 #include "raw_peer.h"
 #include "tcp_listener.h"
+#include "tcp_preamble.h"
 
 enum { TEXT_BYTES = 256, PEERS_MAX = TCP_PENDING_MAX + 1 };
 
@@ -23,7 +24,7 @@ static struct fake_clock fake;
 static struct line_log lines;
 static struct haul_log log_sink;
 static struct link_config config;
-static struct tcp_listener *listener;
+static struct listener *listener;
 static struct link_address address;
 
 static void keep_line(void *context, enum haul_log_level level, const char *line)
@@ -43,14 +44,21 @@ static void open_listener(void)
     config = (struct link_config){.clock = &fake.clock, .log = &log_sink};
     config.options.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN;
     const struct link_address any = raw_loopback();
-    check_or_stop(tcp_listener_create(&any, &config, &listener, NULL) == HAUL_OK);
-    tcp_listener_address(listener, &address);
+    check_or_stop(listener_create(HAUL_TRANSPORT_TCP, &any, &config, &listener, NULL) == HAUL_OK);
+    listener_address(listener, &address);
 }
 
 static void close_listener(void)
 {
-    tcp_listener_destroy(listener);
+    listener_destroy(listener);
     listener = NULL;
+}
+
+static enum haul_status poll_listener(enum tcp_purpose *purpose, struct link_incoming *incoming)
+{
+    enum haul_status status = listener_poll(listener, incoming);
+    *purpose = status == HAUL_OK && incoming->control ? TCP_CONTROL : TCP_DATA;
+    return status;
 }
 
 static int connect_peer(void)
@@ -71,10 +79,10 @@ static void make_preamble(enum tcp_purpose purpose, uint16_t version, uint8_t *b
 static enum haul_status poll_until(enum tcp_purpose *purpose, struct link_incoming *incoming,
                                    unsigned line_count)
 {
-    enum haul_status status = tcp_listener_poll(listener, purpose, incoming);
+    enum haul_status status = poll_listener(purpose, incoming);
     while (status == HAUL_AGAIN && lines.count < line_count &&
-           raw_wait(tcp_listener_fd(listener), POLLIN)) {
-        status = tcp_listener_poll(listener, purpose, incoming);
+           raw_wait(listener_fd(listener), POLLIN)) {
+        status = poll_listener(purpose, incoming);
     }
     return status;
 }
@@ -110,7 +118,7 @@ static void check_still_open(void)
     make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
     check(raw_write(fd, bytes, sizeof(bytes)));
     check_status(poll_until(&purpose, &incoming, UINT32_MAX), HAUL_OK);
-    tcp_listener_reject(listener, &incoming, HAUL_FENCED);
+    listener_reject(listener, &incoming, HAUL_FENCED);
     check_status(read_answer(fd), HAUL_FENCED);
     (void)close(fd);
 }
@@ -150,13 +158,13 @@ static void test_tcp_listener_poll__preamble_byte_by_byte__taken_once_complete(v
     make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         check(raw_write(fd, bytes + i, 1));
-        (void)raw_wait(tcp_listener_fd(listener), POLLIN);
-        check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+        (void)raw_wait(listener_fd(listener), POLLIN);
+        check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     }
     check(raw_write(fd, bytes + sizeof(bytes) - 1, 1));
     check_status(poll_until(&purpose, &incoming, 1), HAUL_OK);
     check_equal(purpose, TCP_DATA);
-    tcp_listener_reject(listener, &incoming, HAUL_AUTH);
+    listener_reject(listener, &incoming, HAUL_AUTH);
     check_status(read_answer(fd), HAUL_AUTH);
     check(raw_ends(fd));
     (void)close(fd);
@@ -219,7 +227,7 @@ static void test_tcp_listener_poll__peer_leaves_early__forgotten(void)
     (void)close(fd);
     poll_until_refusal();
     check(strstr(lines.last, "left before") != NULL);
-    check_equal(tcp_listener_deadline_ns(listener), CLOCK_NEVER);
+    check_equal(listener_deadline_ns(listener), CLOCK_NEVER);
     check_still_open();
     close_listener();
 }
@@ -230,15 +238,15 @@ static void test_tcp_listener_poll__silent_peer__closed_at_the_deadline(void)
     enum tcp_purpose purpose;
     struct link_incoming incoming;
     int fd = connect_peer();
-    (void)raw_wait(tcp_listener_fd(listener), POLLIN);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
-    check_equal(tcp_listener_deadline_ns(listener),
+    (void)raw_wait(listener_fd(listener), POLLIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
+    check_equal(listener_deadline_ns(listener),
                 fake.now_ns + TCP_PREAMBLE_TIMEOUT_MS * (uint64_t)NS_PER_MS);
     fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - 1);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_equal(lines.count, 0);
     fake_clock_advance_ms(&fake, 1);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_equal(lines.count, 1);
     check(raw_ends(fd));
     (void)close(fd);
@@ -252,8 +260,8 @@ static void connect_all(int *fds, size_t count)
     struct link_incoming incoming;
     for (size_t i = 0; i < count; i++) {
         fds[i] = connect_peer();
-        (void)raw_wait(tcp_listener_fd(listener), POLLIN);
-        check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+        (void)raw_wait(listener_fd(listener), POLLIN);
+        check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     }
 }
 
@@ -289,9 +297,9 @@ static void test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in(void)
     fds[TCP_PENDING_MAX] = connect_peer();
     make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
     check(raw_write(fds[TCP_PENDING_MAX], bytes, sizeof(bytes)));
-    check(raw_wait(tcp_listener_fd(listener), POLLIN));
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_OK);
-    tcp_listener_reject(listener, &incoming, HAUL_FENCED);
+    check(raw_wait(listener_fd(listener), POLLIN));
+    check_status(poll_listener(&purpose, &incoming), HAUL_OK);
+    listener_reject(listener, &incoming, HAUL_FENCED);
     check_status(read_answer(fds[TCP_PENDING_MAX]), HAUL_FENCED);
     close_all(fds, PEERS_MAX);
     close_listener();
@@ -305,12 +313,12 @@ static void test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick(
     open_listener();
     connect_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
     fake_clock_advance_ms(&fake, TCP_PREAMBLE_SHORT_TIMEOUT_MS);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_equal(lines.count, 2);
     check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX]));
     check(raw_ends(fds[TCP_PENDING_OF_HOST_MAX + 1]));
     fake_clock_advance_ms(&fake, TCP_PREAMBLE_TIMEOUT_MS - TCP_PREAMBLE_SHORT_TIMEOUT_MS);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_equal(lines.count, LOG_LIMIT_LINES);
     check(raw_ends(fds[0]));
     close_all(fds, TCP_PENDING_OF_HOST_MAX + 2);
@@ -326,29 +334,29 @@ static void test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later
     int fd = connect_peer();
     make_preamble(TCP_CONTROL, LINK_VERSION_MAX, bytes);
     check(raw_write(fd, bytes, sizeof(bytes)));
-    check(raw_wait(tcp_listener_fd(listener), POLLIN));
+    check(raw_wait(listener_fd(listener), POLLIN));
     struct rlimit limit;
     check_or_stop(getrlimit(RLIMIT_NOFILE, &limit) == 0);
     const struct rlimit none = {.rlim_cur = 3, .rlim_max = limit.rlim_max};
     check_or_stop(setrlimit(RLIMIT_NOFILE, &none) == 0);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     check_or_stop(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 
     check_equal(lines.count, 1);
-    struct pollfd quiet = {.fd = tcp_listener_fd(listener), .events = POLLIN};
+    struct pollfd quiet = {.fd = listener_fd(listener), .events = POLLIN};
     check_equal(poll(&quiet, 1, 0), 0);
-    check(tcp_listener_deadline_ns(listener) > fake.now_ns);
-    check(tcp_listener_deadline_ns(listener) != CLOCK_NEVER);
+    check(listener_deadline_ns(listener) > fake.now_ns);
+    check(listener_deadline_ns(listener) != CLOCK_NEVER);
 
-    fake.now_ns = tcp_listener_deadline_ns(listener);
+    fake.now_ns = listener_deadline_ns(listener);
     check_status(poll_until(&purpose, &incoming, UINT32_MAX), HAUL_OK);
-    tcp_listener_reject(listener, &incoming, HAUL_BUSY);
+    listener_reject(listener, &incoming, HAUL_BUSY);
     check_status(read_answer(fd), HAUL_BUSY);
     (void)close(fd);
     close_listener();
 }
 
-static void test_tcp_listener_accept_link__data_peer__link_reports_connected(void)
+static void test_tcp_listener_accept__data_peer__link_reports_connected(void)
 {
     open_listener();
     uint8_t bytes[TCP_PREAMBLE_BYTES];
@@ -360,7 +368,7 @@ static void test_tcp_listener_accept_link__data_peer__link_reports_connected(voi
     make_preamble(TCP_DATA, LINK_VERSION_MAX, bytes);
     check(raw_write(fd, bytes, sizeof(bytes)));
     check_or_stop(poll_until(&purpose, &incoming, 1) == HAUL_OK);
-    check_or_stop(tcp_listener_accept_link(listener, &incoming, &config, &link, NULL) == HAUL_OK);
+    check_or_stop(listener_accept(listener, &incoming, &config, &link, NULL) == HAUL_OK);
     check_status(read_answer(fd), HAUL_OK);
     check_equal(link_poll(link, &event, 1), 1);
     check_equal(event.type, LINK_CONNECTED);
@@ -379,8 +387,8 @@ static void test_tcp_listener_destroy__peers_pending__dropped(void)
     enum tcp_purpose purpose;
     struct link_incoming incoming;
     int fd = connect_peer();
-    (void)raw_wait(tcp_listener_fd(listener), POLLIN);
-    check_status(tcp_listener_poll(listener, &purpose, &incoming), HAUL_AGAIN);
+    (void)raw_wait(listener_fd(listener), POLLIN);
+    check_status(poll_listener(&purpose, &incoming), HAUL_AGAIN);
     close_listener();
     check(raw_ends(fd));
     (void)close(fd);
@@ -389,9 +397,10 @@ static void test_tcp_listener_destroy__peers_pending__dropped(void)
 static void test_tcp_listener_create__port_in_use__busy_with_hint(void)
 {
     open_listener();
-    struct tcp_listener *second = NULL;
+    struct listener *second = NULL;
     struct haul_error error;
-    check_status(tcp_listener_create(&address, &config, &second, &error), HAUL_BUSY);
+    check_status(listener_create(HAUL_TRANSPORT_TCP, &address, &config, &second, &error),
+                 HAUL_BUSY);
     check(strstr(error.text, "127.0.0.1:") != NULL);
     check(error.hint[0] != '\0');
     check(second == NULL);
@@ -405,12 +414,12 @@ static void test_tcp_listener_create__any_ipv6__takes_ipv4_too(void)
     config = (struct link_config){.clock = &fake.clock};
     struct link_address any;
     check_or_stop(link_address_parse("[::]:0", &any, NULL) == HAUL_OK);
-    if (tcp_listener_create(&any, &config, &listener, NULL) != HAUL_OK) {
+    if (listener_create(HAUL_TRANSPORT_TCP, &any, &config, &listener, NULL) != HAUL_OK) {
         check_skip("no IPv6 here");
         return;
     }
     struct link_address bound;
-    tcp_listener_address(listener, &bound);
+    listener_address(listener, &bound);
     address = raw_loopback();
     ((struct sockaddr_in *)&address.storage)->sin_port =
         ((struct sockaddr_in6 *)&bound.storage)->sin6_port;
@@ -430,7 +439,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in),
     CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
-    CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
+    CHECK_TEST(test_tcp_listener_accept__data_peer__link_reports_connected),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
     CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
     CHECK_TEST(test_tcp_listener_create__any_ipv6__takes_ipv4_too),
