@@ -312,19 +312,6 @@ static json_t *link_object(const struct haul_link_stats *stats)
     return link;
 }
 
-static const char *lane_name(enum haul_lane lane)
-{
-    switch (lane) {
-    case HAUL_LANE_AUTO:
-        return "auto";
-    case HAUL_LANE_INGEST:
-        return "ingest";
-    case HAUL_LANE_WRITE_BATCH:
-        return "writebatch";
-    }
-    return "auto";
-}
-
 static json_t *latencies_object(const struct load_latencies *latencies)
 {
     json_t *object = json_object();
@@ -373,7 +360,7 @@ void json_output_migration(const char *command, const struct haul_result *result
     set(document, "seconds", json_real(figures->seconds));
     set(document, "transport", text_of(haul_transport_name(figures->transport)));
     set(document, "fallback_reason", text_or_null(result->fallback_reason));
-    set(document, "lane", text_of(lane_name(result->lane)));
+    set(document, "lane", text_of(haul_lane_name(result->lane)));
     set_count(document, "rounds", figures->rounds);
     set_count(document, "lag_bytes_at_freeze", result->lag_bytes_at_freeze);
     set(document, "write_pause_ms", json_real(result->write_pause_ms));

@@ -225,16 +225,8 @@ enum haul_status option_verify(const struct option_rule *rule, const char *text,
 enum haul_status option_lane(const struct option_rule *rule, const char *text, void *target,
                              struct haul_error *error)
 {
-    static const char *const names[] = {
-        [HAUL_LANE_AUTO] = "auto",
-        [HAUL_LANE_INGEST] = "ingest",
-        [HAUL_LANE_WRITE_BATCH] = "writebatch",
-    };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *(enum haul_lane *)target = (enum haul_lane)i;
-            return HAUL_OK;
-        }
+    if (haul_lane_parse(text, target) == HAUL_OK) {
+        return HAUL_OK;
     }
     bad_value(rule, text, error);
     haul_error_hint(error, "auto, ingest or writebatch");

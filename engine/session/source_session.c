@@ -231,8 +231,8 @@ static void on_plan_accepted(struct source_session *session, struct message *mes
 {
     haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
     struct plan *plan = session->options.plan;
-    bool sound =
-        accepted->family_ids_count == plan->family_count && accepted->lane <= HAUL_LANE_WRITE_BATCH;
+    bool sound = accepted->family_ids_count == plan->family_count &&
+                 haul_lane_name((enum haul_lane)accepted->lane) != NULL;
     for (size_t i = 0; sound && i < plan->family_count; i++) {
         plan->families[i].target_id = accepted->family_ids[i];
     }

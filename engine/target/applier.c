@@ -15,10 +15,6 @@
 #include "payload_codec.h"
 #include "planted_bug.h"
 
-/* Streams that are expected to be smaller are applied as write batches: a file each would be worse.
- */
-enum { INGEST_BYTES_MIN = 4 << 20 };
-
 enum work_type { WORK_BLOCK, WORK_FLUSH };
 
 struct work {
@@ -161,14 +157,14 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
                 !HAUL_PLANTED_BUG(EMPTY_UNSYNCED);
     for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
         struct apply_stream *stream = &applier->streams[i];
-        bool batches = stream->lane == HAUL_LANE_WRITE_BATCH;
-        /* A single ingest leaves the other streams alone; a sync serves all write-batch ones. */
-        bool wanted = only == NULL || stream == only || (batches && only->lane == stream->lane);
+        bool by_log = stream->lane->ops->syncs_log;
+        /* A lane that needs no sync leaves the other streams alone; a sync serves all of the rest. */
+        bool wanted = only == NULL || stream == only || (by_log && only->lane->ops->syncs_log);
         if (!stream->dirty || !wanted || status != HAUL_OK ||
             fragment_assembly_is_open(&stream->fragments)) {
             continue;
         }
-        sync = sync || batches;
+        sync = sync || by_log;
         status = apply_stream_flush(stream, error);
         if (status == HAUL_OK) {
             status = apply_stream_position(stream, &note.positions[note.position_count++]);
@@ -295,30 +291,21 @@ static enum haul_status start_threads(struct applier *applier, uint32_t block_co
 
 /* --- streams ---------------------------------------------------------------------------------- */
 
-static enum haul_lane choose_lane(const struct applier_options *options,
-                                  const struct plan_stream *stream)
-{
-    bool small = stream->bytes < INGEST_BYTES_MIN;
-    bool bytewise =
-        strcmp(options->plan->families[stream->family].family.comparator, KEY_ORDER_BYTEWISE) == 0;
-    return options->lane == HAUL_LANE_INGEST && !small && bytewise ? HAUL_LANE_INGEST
-                                                                   : HAUL_LANE_WRITE_BATCH;
-}
-
 static enum haul_status init_streams(struct applier *applier, const struct applier_options *options,
                                      struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < applier->stream_count && status == HAUL_OK; i++) {
         const struct plan_stream *planned = &applier->plan->streams[i];
-        char stem[TABLE_LANE_PATH_BYTES_MAX];
+        char stem[APPLY_LANE_PATH_BYTES_MAX];
         (void)snprintf(stem, sizeof(stem), "%s/%s-%u", options->staging_directory, options->job,
                        planned->id);
         struct apply_stream_options stream = {
             .store = applier->store,
             .plan = applier->plan,
             .stream = planned,
-            .lane = choose_lane(options, planned),
+            .lane = apply_lane_for_stream(options->lane, &applier->plan->families[planned->family],
+                                          planned),
             .table_size_bytes = options->table_size_bytes,
             .staging_stem = stem,
             .position = options->positions == NULL || HAUL_PLANTED_BUG(NO_RESUME_POSITION)
@@ -332,7 +319,8 @@ static enum haul_status init_streams(struct applier *applier, const struct appli
         struct stream_position position = {.next_batch = options->delta_next_batch};
         struct apply_stream_options delta = {.store = applier->store,
                                              .plan = applier->plan,
-                                             .lane = HAUL_LANE_WRITE_BATCH,
+                                             .lane = apply_lane_table(HAUL_LANE_WRITE_BATCH),
+                                             .staging_stem = "",
                                              .position = &position,
                                              .limits = &applier->limits};
         status = apply_stream_init(&applier->streams[applier->stream_count], &delta, error);
@@ -465,7 +453,7 @@ uint64_t applier_written_records(const struct applier *applier)
 {
     uint64_t records = 0;
     for (size_t i = 0; i <= applier->stream_count; i++) {
-        records += applier->streams[i].written_records;
+        records += applier->streams[i].lane->written_records;
     }
     return records;
 }

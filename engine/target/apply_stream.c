@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply_stream.c — the checks A1..A5 and the two lanes behind them. */
+/* apply_stream.c — the checks A1..A5 before the lane. */
 #include "apply_stream.h"
 
 #include <stdlib.h>
@@ -8,9 +8,6 @@
 #include "assertion.h"
 #include "planted_bug.h"
 #include "raw_batch.h"
-
-/* Sync the log after so much: a resume repeats at most this of a stream. In a pause sooner. */
-enum { SYNC_BYTES = 32 << 20, SYNC_IN_PAUSE_BYTES = 256 << 10 };
 
 /* --- life ------------------------------------------------------------------------------------- */
 
@@ -43,7 +40,6 @@ static enum haul_status remember_key(struct apply_stream *stream, struct haul_sl
 
 static enum haul_status init_delta(struct apply_stream *stream, struct haul_error *error)
 {
-    haul_assert(stream->lane == HAUL_LANE_WRITE_BATCH);
     stream->base = (struct ledger_base){.store = stream->store};
     struct digest_ledger_base base = ledger_base_callbacks(&stream->base);
     enum haul_status status = digest_ledger_create(&base, 0, &stream->ledger);
@@ -60,8 +56,6 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
     stream->store = options->store;
     stream->plan = options->plan;
     stream->stream = options->stream;
-    stream->lane = options->lane;
-    haul_assert(stream->lane == HAUL_LANE_INGEST || stream->lane == HAUL_LANE_WRITE_BATCH);
     struct apply_limits *limits = options->limits;
     stream->fragments.budget = limits == NULL ? NULL : &limits->fragments;
     const struct stream_position *position = options->position;
@@ -74,27 +68,26 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
             return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a stream");
         }
     }
+    struct apply_lane_options lane = {.store = stream->store,
+                                      .table_size_bytes = options->table_size_bytes,
+                                      .staging_stem = options->staging_stem,
+                                      .tables = limits == NULL ? NULL : &limits->tables};
     if (stream->stream == NULL) {
-        return init_delta(stream, error);
+        enum haul_status status = init_delta(stream, error);
+        return status == HAUL_OK ? options->lane->create(&lane, &stream->lane, error) : status;
     }
     const struct plan_family *family = &stream->plan->families[stream->stream->family];
     bool reverse = strcmp(family->family.comparator, KEY_ORDER_REVERSE) == 0;
     bool bytewise = strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
     stream->order = bytewise ? 1 : reverse ? -1 : 0;
-    if (stream->lane == HAUL_LANE_WRITE_BATCH) {
-        return HAUL_OK;
-    }
-    enum haul_status status = table_lane_init(&stream->tables, stream->store, family->target_id,
-                                              options->staging_stem, error);
-    stream->tables.table_size_bytes = options->table_size_bytes;
-    stream->tables.budget = limits == NULL ? NULL : &limits->tables;
-    return status;
+    lane.family_id = family->target_id;
+    return options->lane->create(&lane, &stream->lane, error);
 }
 
 void apply_stream_fini(struct apply_stream *stream)
 {
-    if (stream->lane == HAUL_LANE_INGEST && stream->tables.store != NULL) {
-        table_lane_fini(&stream->tables);
+    if (stream->lane != NULL) {
+        stream->lane->ops->destroy(stream->lane);
     }
     fragment_assembly_reset(&stream->fragments);
     digest_ledger_destroy(stream->ledger);
@@ -241,11 +234,10 @@ static enum haul_status check_end(const struct apply_stream *stream, enum haul_s
     return HAUL_OK;
 }
 
-/* --- lanes ------------------------------------------------------------------------------------ */
+/* --- batches ---------------------------------------------------------------------------------- */
 
-/* Walk a snapshot batch: check every record, add up its digest and, in the ingest lane, put it
- * into the open table file (which is worth nothing until it is ingested: a bad record further on
- * ends the job, and with it the file). */
+/* Walk a snapshot batch: check every record, add up its digest and give it to the lane (a bad record
+ * further on ends the job, and with it what the lane has). */
 static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_slice batch,
                                       uint32_t record_count, struct digest *digest,
                                       struct haul_error *error)
@@ -261,12 +253,10 @@ static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_s
             return refuse(stream, HAUL_PROTOCOL, why, &record, error);
         }
         digest_add(digest, record.key, record.value);
-        if (stream->lane == HAUL_LANE_INGEST) {
-            enum haul_status status =
-                table_lane_put(&stream->tables, record.key, record.value, error);
-            if (status != HAUL_OK) {
-                return status;
-            }
+        enum haul_status status =
+            stream->lane->ops->put(stream->lane, record.key, record.value, error);
+        if (status != HAUL_OK) {
+            return status;
         }
         last = record.key;
         before = &last;
@@ -311,10 +301,8 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
         }
         (void)!digest_ledger_batch(stream->ledger, batch, &ledger_error);
     }
-    if (stream->lane == HAUL_LANE_WRITE_BATCH && record_count > 0) {
-        status = stream->store->ops->write(stream->store, batch, 0, error);
-        stream->unsynced_bytes += batch.size;
-        stream->written_records += record_count;
+    if (record_count > 0) {
+        status = stream->lane->ops->commit(stream->lane, batch, record_count, error);
     }
     if (status == HAUL_OK) {
         digest_join(&stream->digest, &digest);
@@ -374,16 +362,12 @@ bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses)
     if (fragment_assembly_is_open(&stream->fragments)) {
         return false;
     }
-    if (stream->lane == HAUL_LANE_INGEST) {
-        return stream->finished ? stream->dirty : table_lane_is_full(&stream->tables);
-    }
-    return stream->unsynced_bytes >= (pauses ? SYNC_IN_PAUSE_BYTES : SYNC_BYTES) ||
-           (stream->finished && stream->dirty);
+    return stream->finished ? stream->dirty : stream->lane->ops->is_full(stream->lane, pauses);
 }
 
 enum haul_status apply_stream_flush(struct apply_stream *stream, struct haul_error *error)
 {
-    return stream->lane == HAUL_LANE_INGEST ? table_lane_flush(&stream->tables, error) : HAUL_OK;
+    return stream->lane->ops->flush(stream->lane, error);
 }
 
 enum haul_status apply_stream_position(struct apply_stream *stream,
@@ -414,7 +398,6 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
     position->next_batch = stream->next_batch;
     position->finished = stream->finished;
     position->digest = stream->digest;
-    stream->unsynced_bytes = 0;
     stream->dirty = false;
     return HAUL_OK;
 }

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "apply_lane.h"
 #include "digest.h"
 #include "fragment.h"
 #include "haul/migration.h"
@@ -27,7 +28,6 @@
 #include "plan.h"
 #include "slot_header.h"
 #include "stream_position.h"
-#include "table_lane.h"
 
 /* What the streams of a session may hold together, whatever a peer sends. */
 struct apply_limits {
@@ -45,8 +45,7 @@ struct apply_stream {
     const struct plan *plan;
     const struct plan_stream *stream; /* NULL: the delta lane */
     int order;                        /* of its keys: 1 ascending, -1 descending, 0 not known */
-    enum haul_lane lane;
-    struct table_lane tables;
+    struct apply_lane *lane;
     struct fragment_assembly fragments;
     uint64_t next_batch;
     bool finished;
@@ -59,9 +58,7 @@ struct apply_stream {
     size_t last_key_capacity;
     bool last_key_is_cut;
     uint64_t repeated_batches;
-    uint64_t written_records; /* sequence numbers of the store that were used up */
-    uint64_t unsynced_bytes;  /* write-batch lane: applied since the last sync */
-    bool dirty;               /* moved on since the last position was taken */
+    bool dirty; /* moved on since the last position was taken */
     /* Delta lane: what the deltas have changed of the digests. */
     struct ledger_base base;
     struct digest_ledger *ledger;
@@ -71,9 +68,9 @@ struct apply_stream_options {
     struct haul_store *store;
     const struct plan *plan;
     const struct plan_stream *stream; /* NULL: the delta lane */
-    enum haul_lane lane;              /* INGEST or WRITE_BATCH */
+    const struct apply_lane_ops *lane;
     uint64_t table_size_bytes;
-    const char *staging_stem;               /* ingest lane: path without number and suffix */
+    const char *staging_stem;               /* for lanes that stage files */
     const struct stream_position *position; /* go on from here; NULL: from the start */
     struct apply_limits *limits;            /* shared by the streams of a session; NULL: none */
 };
@@ -92,7 +89,7 @@ enum haul_status apply_stream_take(struct apply_stream *stream, const struct slo
 
 /* Is it time to make what was applied durable? `pauses`: nothing else is to be done. */
 bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses);
-/* Make the ingest lane's part durable (the write-batch lane is synced by the store as a whole). */
+/* Durable after this and, where the lane syncs the log, a sync of the store. */
 enum haul_status apply_stream_flush(struct apply_stream *stream,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* A copy of where the stream stands; durable if flushed or synced just before. Clears `dirty`.

@@ -399,20 +399,3 @@ void target_plan_forget_tables(struct haul_store *store, const struct plan *plan
         }
     }
 }
-
-enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
-                                  enum haul_lane target, enum haul_lane *lane,
-                                  struct haul_error *error)
-{
-    uint32_t features = store->ops->features(store);
-    bool safe = (features & HAUL_STORE_INGEST) != 0 && (features & HAUL_STORE_FOLLOWERS) == 0;
-    enum haul_lane wanted = target != HAUL_LANE_AUTO ? target : source;
-    if (wanted == HAUL_LANE_INGEST && !safe) {
-        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "the target cannot ingest table files: its followers read the log");
-        haul_error_hint(error, "use --lane auto or writebatch");
-        return HAUL_UNSUPPORTED;
-    }
-    *lane = wanted == HAUL_LANE_AUTO ? (safe ? HAUL_LANE_INGEST : HAUL_LANE_WRITE_BATCH) : wanted;
-    return HAUL_OK;
-}

@@ -51,11 +51,6 @@ enum haul_status target_plan_tables(struct haul_store *store, const struct plan 
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Those of an earlier job need not be there. */
 void target_plan_forget_tables(struct haul_store *store, const struct plan *plan);
-/* The lane for the job: what both sides want, and what the store allows. Errors: UNSUPPORTED. */
-enum haul_status target_plan_lane(const struct haul_store *store, enum haul_lane source,
-                                  enum haul_lane target, enum haul_lane *lane,
-                                  struct haul_error *error) HAUL_MUST_CHECK;
-
 /* Remove every record of the plan's ranges from every family of it that there is. */
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
                                    const struct haul_steps *steps,

@@ -615,7 +615,7 @@ static enum haul_status check_plan(struct target_record *record, struct plan *pl
     if (status == HAUL_OK) {
         status = record_epoch(record, error);
     }
-    if (status == HAUL_OK && record->lane == HAUL_LANE_INGEST) {
+    if (status == HAUL_OK && apply_lane_table(record->lane)->stages_files) {
         status = make_staging(record, error);
         remove_staging_files(record, "");
     }
@@ -636,8 +636,9 @@ static enum haul_status check_space(const struct target_record *record, const st
 enum haul_status target_record_check(struct target_record *record, struct plan *plan,
                                      struct haul_error *error)
 {
-    enum haul_status status = target_plan_lane(record->target->store, plan->lane,
-                                               record->target->lane, &record->lane, error);
+    const struct haul_target_options *target = record->target;
+    enum haul_lane wanted = target->lane != HAUL_LANE_AUTO ? target->lane : plan->lane;
+    enum haul_status status = apply_lane_choose(target->store, wanted, &record->lane, error);
     if (status == HAUL_OK) {
         status = check_space(record, plan, error);
     }

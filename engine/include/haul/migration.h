@@ -45,12 +45,25 @@ extern "C" {
 
 enum { HAUL_JOB_BYTES = 16 };
 
+/* Every lane: its name in C, its number (part of the wire), its name for people, and PREFIX of its
+ * table, PREFIX_lane_ops, which a file engine/target/lane_PREFIX.c defines. The order is that of
+ * `auto`: the first that the store allows, and for a stream that it does not suit the last. */
+#define HAUL_LANES(X)                                                              \
+    X(INGEST, 1, "ingest", ingest)         /* build table files and ingest them */ \
+    X(WRITE_BATCH, 2, "writebatch", batch) /* atomic batches with the write-ahead log */
+
 /* How the target applies what it receives. */
 enum haul_lane {
-    HAUL_LANE_AUTO = 0,        /* ingest where it is safe and pays, else write batches */
-    HAUL_LANE_INGEST = 1,      /* build table files and ingest them */
-    HAUL_LANE_WRITE_BATCH = 2, /* atomic batches with the write-ahead log */
+    HAUL_LANE_AUTO = 0, /* ingest where it is safe and pays, else write batches */
+#define HAUL_LANE_VALUE(name, number, text, prefix) HAUL_LANE_##name = (number),
+    HAUL_LANES(HAUL_LANE_VALUE)
+#undef HAUL_LANE_VALUE
 };
+
+/* "auto", "ingest", "writebatch"; NULL for a number that is no lane. */
+const char *haul_lane_name(enum haul_lane lane);
+/* Errors: INVALID. */
+enum haul_status haul_lane_parse(const char *text, enum haul_lane *lane) HAUL_MUST_CHECK;
 
 struct haul_range {
     struct haul_slice start; /* inclusive */

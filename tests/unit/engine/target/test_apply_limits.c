@@ -23,8 +23,10 @@ static void begin(void)
     struct haul_source_options planned = {.lane = HAUL_LANE_WRITE_BATCH};
     rocks_fixture_open(&fixture);
     check_or_stop(plan_make(&plan, fixture.store, &planned, 0, &error) == HAUL_OK);
-    struct apply_stream_options options = {
-        .store = fixture.store, .plan = &plan, .lane = HAUL_LANE_WRITE_BATCH, .staging_stem = ""};
+    struct apply_stream_options options = {.store = fixture.store,
+                                           .plan = &plan,
+                                           .lane = apply_lane_table(HAUL_LANE_WRITE_BATCH),
+                                           .staging_stem = ""};
     check_or_stop(apply_stream_init(&stream, &options, &error) == HAUL_OK);
     key = malloc(HAUL_KEY_BYTES_MAX + 1);
     memory = malloc(BATCH_BYTES_MAX);

@@ -34,7 +34,7 @@ static void open_stream(enum haul_lane lane, bool delta)
         .store = fixture.store,
         .plan = &plan,
         .stream = delta ? NULL : &plan.streams[0],
-        .lane = lane,
+        .lane = apply_lane_table(lane),
         .table_size_bytes = 4096,
         .staging_stem = stem,
         .position = position.next_batch > 0 ? &position : NULL,
@@ -531,12 +531,12 @@ static void test_apply_stream_take__ingest_refused_in_the_middle__nothing_reache
 static void test_apply_stream_init__staging_path_too_long__limit(void)
 {
     open_plan();
-    static char stem[TABLE_LANE_PATH_BYTES_MAX + 1];
-    memset(stem, 's', TABLE_LANE_PATH_BYTES_MAX);
+    static char stem[APPLY_LANE_PATH_BYTES_MAX + 1];
+    memset(stem, 's', APPLY_LANE_PATH_BYTES_MAX);
     struct apply_stream_options options = {.store = fixture.store,
                                            .plan = &plan,
                                            .stream = &plan.streams[0],
-                                           .lane = HAUL_LANE_INGEST,
+                                           .lane = apply_lane_table(HAUL_LANE_INGEST),
                                            .staging_stem = stem};
     check_error(apply_stream_init(&stream, &options, &error), HAUL_LIMIT, error);
     close_all();
@@ -634,6 +634,7 @@ static void test_apply_stream_wants_flush__32_mib_written__true(void)
         check_status(take(number, 0, batch, 1), HAUL_OK);
     }
     check(apply_stream_wants_flush(&stream, false));
+    check_status(apply_stream_flush(&stream, &error), HAUL_OK);
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
     check(!apply_stream_wants_flush(&stream, false));
     close_all();
