@@ -60,12 +60,10 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
         }
         control_server_serve(&watch->control, &waits[WAIT_CONTROL], migration);
     }
-    /* TIMEOUT may be the result, or a wait that was interrupted: only then it is not written. */
-    result->status = HAUL_AGAIN;
-    while (haul_migration_wait(migration, UINT32_MAX, result) == HAUL_TIMEOUT &&
-           result->status == HAUL_AGAIN) {
+    while (!haul_migration_ended(migration, UINT32_MAX)) {
         /* The descriptor is readable: the end is only a moment away. */
     }
+    *result = *haul_migration_result(migration);
     signal_watch_set(&watch->signals, NULL);
     output_bar_clear(output);
 }

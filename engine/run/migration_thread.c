@@ -166,20 +166,21 @@ int haul_migration_fd(const struct haul_migration *migration)
     return migration->ended_fd;
 }
 
-enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
-                                     struct haul_result *result)
+bool haul_migration_ended(struct haul_migration *migration, uint32_t timeout_ms)
 {
     struct pollfd wait = {.fd = migration->ended_fd, .events = POLLIN};
     int limit = timeout_ms > INT32_MAX ? INT32_MAX : (int)timeout_ms;
-    if (!migration->joined && poll(&wait, 1, limit) <= 0) {
-        return HAUL_TIMEOUT;
-    }
-    if (!migration->joined) {
+    if (!migration->joined && poll(&wait, 1, limit) > 0) {
         (void)pthread_join(migration->thread, NULL);
         migration->joined = true;
     }
-    *result = migration->result;
-    return migration->result.status;
+    return migration->joined;
+}
+
+const struct haul_result *haul_migration_result(const struct haul_migration *migration)
+{
+    haul_assert(migration->joined);
+    return &migration->result;
 }
 
 void haul_migration_destroy(struct haul_migration *migration)

@@ -158,7 +158,7 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
     for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
         struct apply_stream *stream = &applier->streams[i];
         bool by_log = stream->lane->ops->syncs_log;
-        /* A lane that needs no sync leaves the other streams alone; a sync serves all of the rest. */
+        /* A lane without a sync leaves the other streams alone; a sync serves all of the rest. */
         bool wanted = only == NULL || stream == only || (by_log && only->lane->ops->syncs_log);
         if (!stream->dirty || !wanted || status != HAUL_OK ||
             fragment_assembly_is_open(&stream->fragments)) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* apply_lane.h — how the records of one stream get into the store: a table of lanes.
  *
- * A lane is a file lane_NAME.c, whose only exported symbol is NAME_lane_ops, and a row of HAUL_LANES
- * (haul/migration.h). Records come checked: sound, inside the range, in order. Every slot is
- * mandatory. Thread: the applier that owns the stream. */
+ * A lane is a file lane_NAME.c, whose only exported symbol is NAME_lane_ops, and a row of
+ * HAUL_LANES (haul/migration.h). Records come checked: sound, inside the range, in order. Every
+ * slot is mandatory. Thread: the applier that owns the stream. */
 #ifndef HAUL_APPLY_LANE_H
 #define HAUL_APPLY_LANE_H
 
@@ -67,7 +67,7 @@ const struct apply_lane_ops *apply_lane_table(enum haul_lane lane);
  * UNSUPPORTED. */
 enum haul_status apply_lane_choose(const struct haul_store *store, enum haul_lane wanted,
                                    enum haul_lane *lane, struct haul_error *error) HAUL_MUST_CHECK;
-/* The lane for a stream of that job: another one, where the job's does not pay or cannot take it. */
+/* The lane for a stream of that job: another one where the job's does not pay. */
 const struct apply_lane_ops *apply_lane_for_stream(enum haul_lane lane,
                                                    const struct plan_family *family,
                                                    const struct plan_stream *stream);

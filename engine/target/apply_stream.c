@@ -236,8 +236,8 @@ static enum haul_status check_end(const struct apply_stream *stream, enum haul_s
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-/* Walk a snapshot batch: check every record, add up its digest and give it to the lane (a bad record
- * further on ends the job, and with it what the lane has). */
+/* Walk a snapshot batch: check every record, add up its digest and give it to the lane (a bad
+ * record further on ends the job, and with it what the lane has). */
 static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_slice batch,
                                       uint32_t record_count, struct digest *digest,
                                       struct haul_error *error)

@@ -253,8 +253,8 @@ void target_copy_leave(const struct target_copy *copy, struct target_left *left)
 
 static bool has_tables(const struct target_copy *copy)
 {
-    return apply_lane_table(copy->record->lane)->stages_files &&
-           copy->target->store->ops->tables_check != NULL;
+    const struct apply_lane_ops *lane = apply_lane_table(copy->record->lane);
+    return lane != NULL && lane->stages_files && copy->target->store->ops->tables_check != NULL;
 }
 
 bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepare *prepare)

@@ -123,8 +123,10 @@ enum haul_status acceptor_create(const struct acceptor_options *options, struct 
     }
     made->group = options->group;
     made->transports = transport_list_resolve(&options->transports);
-    made->config = options->config;
-    enum haul_status status = open_all(made, options, error);
+    enum haul_status status = link_config_resolve(&options->config, &made->config, error);
+    if (status == HAUL_OK) {
+        status = open_all(made, options, error);
+    }
     if (status != HAUL_OK) {
         acceptor_destroy(made);
         return status;

@@ -255,10 +255,9 @@ void RdmaImport::run() {
 }
 
 haul_result RdmaImport::waitForEnd() {
-  haul_result result{};
   uint64_t waited_ms = 0;
   bool contacted = false;
-  while (haul_migration_wait(migration_, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+  while (!haul_migration_ended(migration_, kPollMs)) {
     haul_progress progress{};
     haul_migration_progress(migration_, &progress);
     contacted = contacted || progress.phase != HAUL_PHASE_LISTENING;
@@ -267,7 +266,7 @@ haul_result RdmaImport::waitForEnd() {
     if (srv_->storage->ReachedDBSizeLimit()) Cancel("the size limit of the database is reached");
     if (!contacted && waited_ms > kFirstContactMs) Cancel("the source did not come");
   }
-  return result;
+  return *haul_migration_result(migration_);
 }
 
 // A source that may have decided is waited for as long as it takes: only its record tells who owns the slots.

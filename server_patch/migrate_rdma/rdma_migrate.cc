@@ -162,10 +162,9 @@ Status RdmaMigrator::Run() {
 }
 
 haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
-  haul_result result{};
   bool cancelled = false;
   uint64_t released_at = 0;
-  while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+  while (!haul_migration_ended(migration, kPollMs)) {
     if (cancelled) continue;
     if (released_ && released_at == 0) released_at = util::GetTimeStampMS();
     if (isUnwanted()) {
@@ -177,7 +176,7 @@ haul_result RdmaMigrator::waitForEnd(haul_migration *migration) {
     }
     if (cancelled) haul_migration_cancel(migration);
   }
-  return result;
+  return *haul_migration_result(migration);
 }
 
 Status RdmaMigrator::conclude(haul_result result) {
@@ -357,12 +356,11 @@ bool RdmaMigrator::tellDecision() {
     status = haul_source_start(&options, &migration, &error);
   }
   if (status == HAUL_OK) {
-    haul_result result{};
-    while (haul_migration_wait(migration, kPollMs, &result) == HAUL_TIMEOUT && result.status != HAUL_TIMEOUT) {
+    while (!haul_migration_ended(migration, kPollMs)) {
       if (isStopping()) haul_migration_cancel(migration);
     }
-    status = result.status;
-    error = result.error;
+    status = haul_migration_result(migration)->status;
+    error = haul_migration_result(migration)->error;
     haul_migration_destroy(migration);
   }
   if (status == HAUL_OK || status == HAUL_NOT_FOUND) return true;

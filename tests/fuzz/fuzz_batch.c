@@ -62,8 +62,9 @@ static void open_stream(struct rig *rig, size_t index, const struct stream_posit
         .store = &rig->store.base,
         .plan = &rig->plan,
         .stream = index == STREAM_COUNT ? NULL : &rig->planned[index],
-        .lane = index < STREAM_COUNT && (rig->flags & INGEST) != 0 ? HAUL_LANE_INGEST
-                                                                   : HAUL_LANE_WRITE_BATCH,
+        .lane = apply_lane_table(index < STREAM_COUNT && (rig->flags & INGEST) != 0
+                                     ? HAUL_LANE_INGEST
+                                     : HAUL_LANE_WRITE_BATCH),
         .table_size_bytes = TABLE_BYTES,
         .staging_stem = "staged",
         .position = position,
@@ -225,7 +226,8 @@ static bool take(struct rig *rig, const struct slot_header *header, struct haul_
         haul_assert(records == 0 && rig->store.applied == before);
         return false;
     }
-    haul_assert(stream->lane == HAUL_LANE_INGEST || rig->store.applied == before + records);
+    haul_assert(stream->lane->ops->lane == HAUL_LANE_INGEST ||
+                rig->store.applied == before + records);
     if (apply_stream_wants_flush(stream, false)) {
         flush(rig, index);
     }

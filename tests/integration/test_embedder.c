@@ -10,6 +10,7 @@
 #include "check.h"
 #include "haul/migration.h"
 #include "haul/verify.h"
+#include "migration_wait.h"
 #include "rocks_fixture.h"
 
 enum { WAIT_MS = 60000, VERSION = 5, KEY_COUNT = 2000 };
@@ -221,14 +222,14 @@ static enum haul_status send_to(struct server *server, struct haul_migration *ta
     struct haul_migration *source = NULL;
     struct haul_error error;
     check_or_stop(haul_source_start(&options, &source, &error) == HAUL_OK);
-    enum haul_status status = haul_migration_wait(source, WAIT_MS, &source_result);
+    enum haul_status status = migration_wait(source, WAIT_MS, &source_result);
     haul_migration_destroy(source);
     return status;
 }
 
 static void finish_target(struct haul_migration *target)
 {
-    (void)haul_migration_wait(target, WAIT_MS, &target_result);
+    (void)migration_wait(target, WAIT_MS, &target_result);
     haul_migration_destroy(target);
 }
 

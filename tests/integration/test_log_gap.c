@@ -13,6 +13,7 @@
 #include "check.h"
 #include "haul/job.h"
 #include "haul/migration.h"
+#include "migration_wait.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
@@ -114,11 +115,11 @@ static enum haul_status migrate(void (*disturb)(void))
     check_equal(progress.phase, HAUL_PHASE_COPYING);
     disturb();
     (void)sem_post(&disturbed);
-    enum haul_status status = haul_migration_wait(sender, WAIT_MS, &result);
+    enum haul_status status = migration_wait(sender, WAIT_MS, &result);
     haul_migration_destroy(sender);
     haul_migration_cancel(receiver);
     struct haul_result ignored;
-    (void)haul_migration_wait(receiver, WAIT_MS, &ignored);
+    (void)migration_wait(receiver, WAIT_MS, &ignored);
     haul_migration_destroy(receiver);
     (void)sem_destroy(&disturbed);
     return status;

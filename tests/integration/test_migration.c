@@ -9,6 +9,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "migration_wait.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
 
@@ -66,7 +67,7 @@ static enum haul_status migrate(void)
     world.source_options.to = haul_migration_address(target);
     enum haul_status status = haul_source_start(&world.source_options, &source, &error);
     if (status == HAUL_OK) {
-        status = haul_migration_wait(source, WAIT_MS, &world.source_result);
+        status = migration_wait(source, WAIT_MS, &world.source_result);
         haul_migration_destroy(source);
     } else {
         world.source_result.error = error;
@@ -74,7 +75,7 @@ static enum haul_status migrate(void)
     if (status != HAUL_OK) {
         haul_migration_cancel(target);
     }
-    (void)haul_migration_wait(target, WAIT_MS, &world.target_result);
+    (void)migration_wait(target, WAIT_MS, &world.target_result);
     haul_migration_destroy(target);
     return status;
 }
@@ -300,7 +301,7 @@ static void test_migration__nobody_listens__refused(void)
     struct haul_error error = {0};
     world.source_options.to = "127.0.0.1:1";
     check_status(haul_source_start(&world.source_options, &source, &error), HAUL_OK);
-    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_REFUSED);
+    check_status(migration_wait(source, WAIT_MS, &world.source_result), HAUL_REFUSED);
     haul_migration_destroy(source);
     close_world();
 }
@@ -328,8 +329,8 @@ static void test_haul_migration_cancel__while_it_runs__target_cleared(void)
     open_world();
     start_copy(&source, &target);
     haul_migration_cancel(source);
-    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_CANCELLED);
-    check_status(haul_migration_wait(target, WAIT_MS, &world.target_result), HAUL_CANCELLED);
+    check_status(migration_wait(source, WAIT_MS, &world.source_result), HAUL_CANCELLED);
+    check_status(migration_wait(target, WAIT_MS, &world.target_result), HAUL_CANCELLED);
     haul_migration_destroy(source);
     haul_migration_destroy(target);
     check_equal(rocks_fixture_count(&world.target, "default"), 0);
@@ -348,9 +349,9 @@ static void test_haul_migration_destroy__while_it_runs__kept_and_the_next_goes_o
     check_equal(rocks_fixture_count(&world.source, "default"), 20000);
     world.source_options.rate_bytes_per_second = 0;
     check_or_stop(haul_source_start(&world.source_options, &source, &error) == HAUL_OK);
-    check_status(haul_migration_wait(source, WAIT_MS, &world.source_result), HAUL_OK);
+    check_status(migration_wait(source, WAIT_MS, &world.source_result), HAUL_OK);
     check(world.source_result.resumed);
-    check_status(haul_migration_wait(target, WAIT_MS, &world.target_result), HAUL_OK);
+    check_status(migration_wait(target, WAIT_MS, &world.target_result), HAUL_OK);
     haul_migration_destroy(source);
     haul_migration_destroy(target);
     check_equal(rocks_fixture_count(&world.target, "default"), 20000);

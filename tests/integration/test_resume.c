@@ -14,6 +14,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "migration_wait.h"
 #include "raw_batch.h"
 #include "rocks_fixture.h"
 
@@ -58,7 +59,7 @@ static int run_target(const char *path, const char *address)
         return 3;
     }
     (void)dprintf(3, "%s\n", haul_migration_address(target));
-    enum haul_status status = haul_migration_wait(target, WAIT_MS, result);
+    enum haul_status status = migration_wait(target, WAIT_MS, result);
     haul_migration_destroy(target);
     options.store->ops->close(options.store);
     free(result);
@@ -113,7 +114,7 @@ static int run_source(const char *path, const char *address, bool writing)
     for (uint64_t round = 0; writing; round++) {
         change_records(options.store, round);
     }
-    enum haul_status status = haul_migration_wait(source, WAIT_MS, result);
+    enum haul_status status = migration_wait(source, WAIT_MS, result);
     haul_migration_destroy(source);
     return status == HAUL_OK ? 0 : 1;
 }
@@ -221,7 +222,7 @@ static void test_resume__target_killed_again_and_again__commits(void)
         kill_child(&receiver);
         receiver = start_child("--target", target.path, address);
     }
-    check_status(haul_migration_wait(migration, WAIT_MS, &result), HAUL_OK);
+    check_status(migration_wait(migration, WAIT_MS, &result), HAUL_OK);
     check(result.retries >= 3);
     check(result.resumed && result.verified);
     haul_migration_destroy(migration);
@@ -249,7 +250,7 @@ static void kill_and_restart_source(const char *role, bool keep_log)
     /* The target may not have noticed yet that its source is gone. */
     for (int i = 0; i < 100 && status == HAUL_BUSY; i++) {
         migration = start_source(&options);
-        status = haul_migration_wait(migration, WAIT_MS, &result);
+        status = migration_wait(migration, WAIT_MS, &result);
         haul_migration_destroy(migration);
         (void)poll(NULL, 0, status == HAUL_BUSY ? 50 : 0);
     }
@@ -301,7 +302,7 @@ static void test_resume__target_killed_at_the_decision__commits_when_it_is_back(
         haul_migration_progress(migration, &progress);
     }
     receiver = start_child("--target", target.path, address);
-    check_status(haul_migration_wait(migration, WAIT_MS, &result), HAUL_OK);
+    check_status(migration_wait(migration, WAIT_MS, &result), HAUL_OK);
     haul_migration_destroy(migration);
     check_equal(wait_child(&receiver), 0);
     check_equal_and_close();
@@ -315,7 +316,7 @@ static void test_resume__source_gives_up_behind_the_decision__resolve_finishes(v
     options.retry_max_ms = 1;
     options.hooks.release = kill_receiver;
     struct haul_migration *migration = start_source(&options);
-    check_status(haul_migration_wait(migration, WAIT_MS, &result), HAUL_IN_DOUBT);
+    check_status(migration_wait(migration, WAIT_MS, &result), HAUL_IN_DOUBT);
     haul_migration_destroy(migration);
 
     struct haul_error error = {0};
@@ -324,13 +325,13 @@ static void test_resume__source_gives_up_behind_the_decision__resolve_finishes(v
     struct haul_source_options resolve = source_options(source.store, receiver.line);
     resolve.resolve = true;
     migration = start_source(&resolve);
-    check_status(haul_migration_wait(migration, WAIT_MS, &result), HAUL_OK);
+    check_status(migration_wait(migration, WAIT_MS, &result), HAUL_OK);
     haul_migration_destroy(migration);
     check_equal(wait_child(&receiver), 0);
     /* There is no journal any more; the record would answer, if somebody asked. */
     resolve.retry_max_ms = 1;
     migration = start_source(&resolve);
-    check_status(haul_migration_wait(migration, WAIT_MS, &result), HAUL_REFUSED);
+    check_status(migration_wait(migration, WAIT_MS, &result), HAUL_REFUSED);
     haul_migration_destroy(migration);
     check_equal_and_close();
 }

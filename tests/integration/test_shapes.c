@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "migration_wait.h"
 #include "rocks_fixture.h"
 
 enum { WAIT_MS = 100000, MIB = 1 << 20, LARGE_BYTES_MAX = 33 * MIB };
@@ -50,10 +51,10 @@ static void move(uint32_t thread_count, enum haul_compression compression)
                                        .reader_count = thread_count,
                                        .compression = compression};
     check_or_stop(haul_source_start(&give, &giver, &error) == HAUL_OK);
-    check_status(haul_migration_wait(giver, WAIT_MS, &result), HAUL_OK);
+    check_status(migration_wait(giver, WAIT_MS, &result), HAUL_OK);
     haul_migration_destroy(giver);
     struct haul_result taken;
-    check_status(haul_migration_wait(taker, WAIT_MS, &taken), HAUL_OK);
+    check_status(migration_wait(taker, WAIT_MS, &taken), HAUL_OK);
     haul_migration_destroy(taker);
     check(result.verified);
     check_equal(result.link_count, thread_count);

@@ -7,6 +7,7 @@
 
 #include "check.h"
 #include "haul/migration.h"
+#include "migration_wait.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 
@@ -87,12 +88,12 @@ static enum haul_status migrate(void)
     world.source_options.to = haul_migration_address(target);
     enum haul_status status = haul_source_start(&world.source_options, &source, &error);
     check_or_stop(status == HAUL_OK);
-    status = haul_migration_wait(source, WAIT_MS, &world.source_result);
+    status = migration_wait(source, WAIT_MS, &world.source_result);
     haul_migration_destroy(source);
     if (status != HAUL_OK) {
         haul_migration_cancel(target);
     }
-    (void)haul_migration_wait(target, WAIT_MS, &world.target_result);
+    (void)migration_wait(target, WAIT_MS, &world.target_result);
     haul_migration_destroy(target);
     return status;
 }

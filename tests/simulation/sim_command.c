@@ -192,8 +192,11 @@ static void run_source(struct sim_command *command)
         return;
     }
     command->migration = migration;
-    struct haul_result result;
-    status = haul_migration_wait(migration, WAIT_MS, &result);
+    struct haul_result result = {.status = HAUL_TIMEOUT};
+    if (haul_migration_ended(migration, WAIT_MS)) {
+        result = *haul_migration_result(migration);
+    }
+    status = result.status;
     command->migration = NULL;
     haul_migration_destroy(migration);
     command->verified = result.verified;
@@ -227,8 +230,11 @@ static void run_target(struct sim_command *command)
         return;
     }
     command->migration = migration;
-    struct haul_result result;
-    status = haul_migration_wait(migration, WAIT_MS, &result);
+    struct haul_result result = {.status = HAUL_TIMEOUT};
+    if (haul_migration_ended(migration, WAIT_MS)) {
+        result = *haul_migration_result(migration);
+    }
+    status = result.status;
     command->migration = NULL;
     haul_migration_destroy(migration);
     command->verified = result.verified;

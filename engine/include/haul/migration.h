@@ -4,14 +4,14 @@
  *   source process                                  target process
  *   haul_source_start(store, to, ranges, hooks)     haul_target_start(store, listen, hooks)
  *   haul_migration_progress / stop / cancel         haul_migration_progress / stop / cancel
- *   haul_migration_wait -> result                   haul_migration_wait -> result
+ *   haul_migration_ended, _result                   haul_migration_ended, _result
  *   haul_migration_destroy                          haul_migration_destroy
  *
  * The library makes its own threads (one loop, some readers or appliers); hooks are called from
  * them, one at a time for each migration. It installs no signal handler, prints nothing, and reads
  * no environment. Every wait has a deadline.
  *
- * Promise: HAUL_OK from haul_migration_wait on the source means that the target owns the ranges,
+ * Promise: HAUL_OK as the result of the source means that the target owns the ranges,
  * that everything in them is durable there, and that count and digest were equal on both sides.
  * After every other status the source owns them still, except IN_DOUBT: then the decision record
  * tells, and the ranges stay frozen until it was read. After STOPPED, BUSY, TIMEOUT and a lost
@@ -122,7 +122,7 @@ struct haul_hooks {
     /* Source: a LogData blob in the log within the job's time. */
     void (*log_data)(void *context, struct haul_slice blob);
     /* Target: a job has ended, and the next may come: its result, borrowed for the call. That of
-     * the last one is haul_migration_wait's. The loop waits for it, and another hook may run at
+     * the last one is haul_migration_result's. The loop waits for it, and another hook may run at
      * the same time: return at once. */
     void (*job_ended)(void *context, const struct haul_result *result);
 };
@@ -323,12 +323,11 @@ void haul_migration_stop(struct haul_migration *migration);
  * Thread: any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
-/* Wait until the end or `timeout_ms`. Errors: TIMEOUT, also as the status of a job that has ended
- * so: then, and only then, `result` is written. Who has to tell them apart sets result->status to
- * AGAIN before, or looks whether haul_migration_fd is readable.
- * Ownership: `result` is the caller's. Thread: one. */
-enum haul_status haul_migration_wait(struct haul_migration *migration, uint32_t timeout_ms,
-                                     struct haul_result *result);
+/* Has it ended? Waits for that, `timeout_ms` at most. Thread: one. */
+bool haul_migration_ended(struct haul_migration *migration, uint32_t timeout_ms);
+
+/* What became of it. Only once haul_migration_ended was true. Ownership: the migration's. */
+const struct haul_result *haul_migration_result(const struct haul_migration *migration);
 
 /* Readable when the migration has ended, for event loops. Owned by the migration. */
 int haul_migration_fd(const struct haul_migration *migration);

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "few_descriptors.h"
+#include "migration_wait.h"
 
 enum { RECORDS = 77, WAIT_MS = 20000 };
 
@@ -78,17 +79,17 @@ static void wait_until_copying(void)
     check_equal(progress.records, RECORDS);
 }
 
-static void test_migration_wait__while_it_runs__timeout_then_its_result(void)
+static void test_migration_ended__while_it_runs__timeout_then_its_result(void)
 {
     struct haul_result result = {.status = HAUL_OK};
     struct haul_progress progress;
     start();
     wait_until_copying();
-    check_status(haul_migration_wait(&migration, 1, &result), HAUL_TIMEOUT);
-    check_status(haul_migration_wait(&migration, 0, &result), HAUL_TIMEOUT);
+    check_status(migration_wait(&migration, 1, &result), HAUL_TIMEOUT);
+    check_status(migration_wait(&migration, 0, &result), HAUL_TIMEOUT);
     check(!is_readable(haul_migration_fd(&migration), 0));
     haul_migration_stop(&migration);
-    check_status(haul_migration_wait(&migration, UINT32_MAX, &result), HAUL_STOPPED);
+    check_status(migration_wait(&migration, UINT32_MAX, &result), HAUL_STOPPED);
     check_equal(ended_by, MIGRATION_STOPS);
     check_equal(result.progress.records, RECORDS);
     haul_migration_progress(&migration, &progress);
@@ -97,7 +98,7 @@ static void test_migration_wait__while_it_runs__timeout_then_its_result(void)
     for (int i = 0; i < 2; i++) { /* for ever after */
         check(is_readable(haul_migration_fd(&migration), 0));
         memset(&result, 0, sizeof(result));
-        check_status(haul_migration_wait(&migration, 0, &result), HAUL_STOPPED);
+        check_status(migration_wait(&migration, 0, &result), HAUL_STOPPED);
         check_status(result.status, HAUL_STOPPED);
     }
     finish();
@@ -123,7 +124,7 @@ static void test_migration_cancel__before_and_behind_a_stop__discards(void)
     check(is_readable(migration.request_fd, 0));
     check_or_stop(migration_start(&migration, &error) == HAUL_OK);
     struct haul_result result;
-    check_status(haul_migration_wait(&migration, WAIT_MS, &result), HAUL_STOPPED);
+    check_status(migration_wait(&migration, WAIT_MS, &result), HAUL_STOPPED);
     check_equal(ended_by, MIGRATION_CANCELS);
     finish();
 }
@@ -218,7 +219,7 @@ static void test_phase_name__each__its_word(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_migration_wait__while_it_runs__timeout_then_its_result),
+    CHECK_TEST(test_migration_ended__while_it_runs__timeout_then_its_result),
     CHECK_TEST(test_migration_cancel__before_and_behind_a_stop__discards),
     CHECK_TEST(test_migration_destroy__while_it_runs__stopped_first),
     CHECK_TEST(test_migration_destroy__never_started__only_freed),

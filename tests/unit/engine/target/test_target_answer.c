@@ -34,6 +34,10 @@ static void send_it(void)
 
 /* --- Welcome ---------------------------------------------------------------------------------- */
 
+static const haul_control_TransportOffer offers[] = {
+    {.transport = HAUL_TRANSPORT_VERBS, .refusal = "it has no card"},
+    {.transport = HAUL_TRANSPORT_TCP}};
+
 static void greet(void)
 {
     memset(token, 't', sizeof(token));
@@ -44,8 +48,8 @@ static void greet(void)
                                         .identity = "store/instance",
                                         .token = token,
                                         .session_id = session_id,
-                                        .rdma_offered = true,
-                                        .rdma_refusal = ""};
+                                        .offers = offers,
+                                        .offer_count = CHECK_COUNT(offers)};
 }
 
 static void test_target_answer_welcome__options_and_names__each_is_told(void)
@@ -64,8 +68,11 @@ static void test_target_answer_welcome__options_and_names__each_is_told(void)
     check(memcmp(welcome->token.bytes, token, sizeof(token)) == 0);
     check_equal(welcome->session.size, sizeof(session_id));
     check(memcmp(welcome->session.bytes, session_id, sizeof(session_id)) == 0);
-    check(welcome->rdma_offered);
-    check_text(welcome->rdma_refusal, "");
+    check_equal(welcome->transports_count, 2);
+    check_equal(welcome->transports[0].transport, HAUL_TRANSPORT_VERBS);
+    check_text(welcome->transports[0].refusal, "it has no card");
+    check_equal(welcome->transports[1].transport, HAUL_TRANSPORT_TCP);
+    check_text(welcome->transports[1].refusal, "");
     check_equal(welcome->slot_count, 12);
     check_equal(welcome->slot_size_bytes, 65536);
     check_equal(welcome->compression, PAYLOAD_ZSTD);
@@ -73,19 +80,17 @@ static void test_target_answer_welcome__options_and_names__each_is_told(void)
     message_release(&received);
 }
 
-static void test_target_answer_welcome__versions_and_refusals__as_they_are(void)
+static void test_target_answer_welcome__versions_and_no_transport__as_they_are(void)
 {
     for (int known = 0; known < 2; known++) {
         greet();
         greeting.version = (struct version_claim){.version = 7, .authoritative = known};
-        greeting.rdma_offered = false;
-        greeting.rdma_refusal = "it has no card";
+        greeting.offer_count = 0;
         target_answer_welcome(&greeting, &message);
         send_it();
         check_equal(received.as.welcome.config_version, 7);
         check_equal(received.as.welcome.config_version_known, known);
-        check(!received.as.welcome.rdma_offered);
-        check_text(received.as.welcome.rdma_refusal, "it has no card");
+        check_equal(received.as.welcome.transports_count, 0);
         message_release(&received);
     }
 }
@@ -178,7 +183,7 @@ static void test_target_answer_accepted__resumed__where_each_stream_stands(void)
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_answer_welcome__options_and_names__each_is_told),
-    CHECK_TEST(test_target_answer_welcome__versions_and_refusals__as_they_are),
+    CHECK_TEST(test_target_answer_welcome__versions_and_no_transport__as_they_are),
     CHECK_TEST(test_target_answer_welcome__long_identity__as_much_as_goes),
     CHECK_TEST(test_target_answer_accepted__new_job__lane_and_families),
     CHECK_TEST(test_target_answer_accepted__resumed__where_each_stream_stands),

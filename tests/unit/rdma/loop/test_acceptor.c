@@ -33,7 +33,7 @@ static enum haul_status open_at(const char *listen, enum haul_transport first,
     const struct acceptor_options options = {
         .listen = listen,
         .transports = {{first, second}},
-        .config = {.log = &log_sink, .clock = &clock_monotonic, .hub = hub},
+        .config = {.log = &log_sink, .hub = hub},
         .group = group,
     };
     return acceptor_create(&options, &acceptor, error);
