@@ -396,7 +396,7 @@ static void on_cleared(struct journal_state *state)
     }
 }
 
-static void on_source_record(struct journal_state *state, const struct journal_record *record)
+static void on_source_journal(struct journal_state *state, const struct journal_record *record)
 {
     switch (record->type) {
     case JOURNAL_SNAPSHOT:
@@ -429,7 +429,7 @@ static void on_source_record(struct journal_state *state, const struct journal_r
     }
 }
 
-static void on_target_record(struct journal_state *state, const struct journal_record *record)
+static void on_target_journal(struct journal_state *state, const struct journal_record *record)
 {
     switch (record->type) {
     case JOURNAL_POSITION:
@@ -493,9 +493,9 @@ void journal_state_apply(struct journal_state *state, const struct journal_recor
         break;
     default:
         if (state->role == JOURNAL_SOURCE) {
-            on_source_record(state, record);
+            on_source_journal(state, record);
         } else {
-            on_target_record(state, record);
+            on_target_journal(state, record);
         }
     }
     state->record_count++;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "closed_database.h"
+#include "config_version.h"
 #include "durable_file.h"
 #include "haul_folder.h"
 #include "instance.h"
@@ -21,11 +22,10 @@
 #include "ownership_file.h"
 #include "planted_bug.h"
 #include "source_earlier.h"
-#include "source_record.h"
+#include "source_journal.h"
 #include "target_commit.h"
 #include "target_held.h"
-#include "target_record.h"
-#include "version_record.h"
+#include "target_journal.h"
 #include "wall_clock.h"
 
 const char *haul_job_role_name(enum haul_job_role role)
@@ -240,8 +240,8 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
     if (status != HAUL_OK) {
         return status;
     }
-    return job->role == HAUL_JOB_SOURCE ? source_record_give_up(store, job->id, false, error)
-                                        : target_record_give_up(store, job->id, NULL, NULL, error);
+    return job->role == HAUL_JOB_SOURCE ? source_journal_give_up(store, job->id, false, error)
+                                        : target_journal_give_up(store, job->id, NULL, NULL, error);
 }
 
 /* The ownership record may know what the journal does not tell any more. Errors: UNCONFIRMED. */
@@ -253,8 +253,8 @@ static enum haul_status name_risk(struct haul_store *store, const struct haul_jo
     uint64_t new_version = 0;
     struct haul_error ignored;
     enum haul_status status =
-        source ? version_record_released(store, job->id, &moved, &new_version, &ignored)
-               : version_record_imported(store, job->id, &moved, &new_version, &ignored);
+        source ? config_version_released(store, job->id, &moved, &new_version, &ignored)
+               : config_version_imported(store, job->id, &moved, &new_version, &ignored);
     if (status == HAUL_OK && moved && source) {
         haul_error_set(
             error, HAUL_UNCONFIRMED, NULL, 0,
@@ -295,7 +295,7 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
         status = durable_file_rename(calls, directory, name, aside, error);
     }
     return status == HAUL_OK && role == JOURNAL_TARGET
-               ? target_record_remove_staging(store, job->id, error)
+               ? target_journal_remove_staging(store, job->id, error)
                : status;
 }
 
@@ -316,7 +316,7 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
         return set_aside(store, job, accept_two_owners, error);
     }
     if (prepared && accept_two_owners) {
-        return target_record_force_give_up(store, job->id, error);
+        return target_journal_force_give_up(store, job->id, error);
     }
     if (prepared) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
@@ -326,7 +326,7 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
         return HAUL_UNCONFIRMED;
     }
     status = role == JOURNAL_SOURCE
-                 ? source_record_give_up(store, job->id, accept_two_owners, error)
+                 ? source_journal_give_up(store, job->id, accept_two_owners, error)
                  : haul_job_give_up(store, job, error);
     if (status == HAUL_IN_DOUBT && role == JOURNAL_SOURCE) {
         haul_error_hint(error, "`haul resolve` finishes it; when the target is lost for good: "
@@ -367,7 +367,7 @@ static enum haul_status end_decided(struct haul_store *store, struct journal *jo
     char directory[TARGET_PATH_BYTES_MAX];
     struct ownership ownership;
     enum haul_status status = haul_directory_of(store, directory, sizeof(directory))
-                                  ? version_record_settle(store, error)
+                                  ? config_version_settle(store, error)
                                   : haul_directory_too_long(error);
     if (status == HAUL_OK) {
         status = ownership_read(haul_files_of(store), directory, &ownership, error);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "version_record.h"
+#include "config_version.h"
 
 enum {
     RANGE_COUNT_MAX = MESSAGE_FIELD_COUNT_MAX / 4, /* each a submessage with two bounds */
@@ -19,7 +19,7 @@ static bool has_given(const struct ownership *ownership, const struct ownership_
                       const char *peer)
 {
     return job->act == OWNERSHIP_GAVE && job->result == HAUL_OK &&
-           (peer == NULL || version_record_is_peer(ownership, job->peer, peer));
+           (peer == NULL || config_version_is_peer(ownership, job->peer, peer));
 }
 
 enum haul_status given_ranges_newest(struct haul_store *store, const char *peer,
@@ -27,7 +27,7 @@ enum haul_status given_ranges_newest(struct haul_store *store, const char *peer,
                                      struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     *found = false;
     if (status != HAUL_OK) {
         return status;
@@ -44,14 +44,14 @@ static bool knows(const struct ownership *ownership, const uint8_t job[HAUL_JOB_
                   const char *peer)
 {
     const struct ownership_job *gave = ownership_moved(ownership, job, OWNERSHIP_GAVE);
-    return gave != NULL && version_record_is_peer(ownership, gave->peer, peer);
+    return gave != NULL && config_version_is_peer(ownership, gave->peer, peer);
 }
 
 enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                    const char *peer, bool *known, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *known = knows(&ownership, job, peer);
         ownership_fini(&ownership);
@@ -63,7 +63,7 @@ enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[
                                     struct digest *moved, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     memset(moved, 0, sizeof(*moved));
     if (status != HAUL_OK) {
         return status;
@@ -92,7 +92,7 @@ static bool is_peers(const struct ownership *ownership, const struct range_map_p
 {
     const char *peer = ownership_peer_name(ownership, gave->peer);
     return part->mark.state == OWNERSHIP_RELEASED &&
-           version_record_is_peer(ownership, part->mark.peer, peer);
+           config_version_is_peer(ownership, part->mark.peer, peer);
 }
 
 /* Is a part of the peer's surely its own by this job, as far as the job gave it? Neighbours of
@@ -218,7 +218,7 @@ enum haul_status given_ranges_commit(struct haul_store *store, const uint8_t job
                                      struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }

@@ -181,9 +181,9 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     if (!session->options.version.authoritative) {
         session->options.version = event->version; /* the operator has given none */
     }
-    session->recorded = event->phase == JOB_PREPARED;
-    session->owned = event->phase == JOB_COMMITTED;
-    session->begun = session->recorded || event->phase == JOB_COPYING;
+    session->recorded = event->knowledge == JOB_PREPARED;
+    session->owned = event->knowledge == JOB_COMMITTED;
+    session->begun = session->recorded || event->knowledge == JOB_COPYING;
     if (session->told_to_abort && session->owned) {
         refuse_committed(session);
         return;
@@ -193,7 +193,7 @@ static void on_looked_up(struct target_session *session, const struct target_eve
         return;
     }
     /* Also of a source that comes back: other jobs may have moved ours on before it came at all. */
-    bool unknown = event->phase == JOB_UNKNOWN && !HAUL_PLANTED_BUG(RETURN_UNCHECKED);
+    bool unknown = event->knowledge == JOB_UNKNOWN && !HAUL_PLANTED_BUG(RETURN_UNCHECKED);
     if (unknown && !check_config_versions(session, &session->hello)) {
         return;
     }
@@ -201,7 +201,7 @@ static void on_looked_up(struct target_session *session, const struct target_eve
     session->prepare.as.prepare.epoch = event->epoch;
     struct message *message = target_push_message(session, MESSAGE_WELCOME);
     message->as.welcome = session->options.welcome.as.welcome;
-    message->as.welcome.job_phase = (uint32_t)event->phase;
+    message->as.welcome.job_phase = (uint32_t)event->knowledge;
     message->as.welcome.given_back = session->owned ? (uint32_t)event->returned : 0;
     put_jobs(&message->as.welcome, event->given_back_by, event->waiting);
     message->as.welcome.config_version = session->options.version.version;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_session.h — the life of a job on the side that takes: events and time in, actions out.
  *
- * No I/O, no clock, no threads: target_job.c performs the actions in the product, the
+ * No I/O, no clock, no threads: target_driver.c performs the actions in the product, the
  * simulator in the tests.
  *
  *   WAITING --Hello / look up--> LOOKING --records read / Welcome--> GREETED
@@ -76,7 +76,7 @@ struct target_event {
     const struct plan *plan; /* of `accepted`: for the names of its families */
     uint64_t delta_batches;
     const struct digest *digests;
-    enum job_phase phase;
+    enum job_knowledge knowledge;
     enum version_return returned;    /* of COMMITTED */
     uint64_t new_version;            /* of PREPARED */
     struct haul_slice given_back_by; /* of COMMITTED: the newest job that did */

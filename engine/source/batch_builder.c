@@ -12,12 +12,12 @@
 #include "record_limit.h"
 
 void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
-                        enum slot_lane lane, uint64_t next_batch)
+                        enum slot_kind kind, uint64_t next_batch)
 {
     memset(builder, 0, sizeof(*builder));
     builder->outbox = outbox;
     builder->stream = stream;
-    builder->lane = lane;
+    builder->kind = kind;
     builder->next_batch = next_batch;
 }
 
@@ -64,7 +64,7 @@ static void pack(struct batch_builder *builder, struct block *block)
 static enum haul_status emit(struct batch_builder *builder, struct block *block, size_t size,
                              uint32_t record_count, uint32_t flags)
 {
-    block->header.lane = (uint8_t)builder->lane;
+    block->header.kind = (uint8_t)builder->kind;
     block->header.stream = builder->stream;
     block->header.batch = builder->next_batch++;
     block->header.flags = flags;

@@ -17,7 +17,7 @@
 struct batch_builder {
     struct outbox *outbox;
     uint32_t stream;
-    enum slot_lane lane;
+    enum slot_kind kind;
     uint64_t next_batch;
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
@@ -27,7 +27,7 @@ struct batch_builder {
 };
 
 void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
-                        enum slot_lane lane, uint64_t next_batch);
+                        enum slot_kind kind, uint64_t next_batch);
 /* Gives an unsent block back. */
 void batch_builder_fini(struct batch_builder *builder);
 

@@ -43,7 +43,7 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
     }
     tail->options = *options;
     atomic_init(&tail->read_sequence, options->sequence);
-    batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, LANE_DELTA, 0);
+    batch_builder_init(&tail->builder, options->outbox, PLAN_DELTA_STREAM, SLOT_KIND_DELTA, 0);
     status = log_reader_init(&tail->reader, options->store, options->plan, options->sequence);
     if (status != HAUL_OK) {
         log_tail_destroy(tail);
@@ -188,7 +188,7 @@ enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
                                        : tail->batch_sequences[next_batch - tail->batch_base - 1]);
     atomic_store_explicit(&tail->read_sequence, tail->reader.sequence, memory_order_relaxed);
     tail->batch_count = next_batch;
-    batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, LANE_DELTA,
+    batch_builder_init(&tail->builder, tail->options.outbox, PLAN_DELTA_STREAM, SLOT_KIND_DELTA,
                        next_batch);
     return HAUL_OK;
 }

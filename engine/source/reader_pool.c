@@ -141,7 +141,8 @@ static enum haul_status send_stream(struct reader_pool *pool, const struct reade
         return status;
     }
     struct batch_builder builder;
-    batch_builder_init(&builder, pool->options.outbox, stream->id, LANE_SNAPSHOT, task->next_batch);
+    batch_builder_init(&builder, pool->options.outbox, stream->id, SLOT_KIND_SNAPSHOT,
+                       task->next_batch);
     builder.history = &pool->options.histories[task->index];
     builder.digest = batch_history_at(builder.history, task->next_batch);
     uint32_t sent_id = HAUL_PLANTED_BUG(WRONG_FAMILY) ? family->family.id : family->target_id;
@@ -203,7 +204,7 @@ static enum haul_status run_follow(struct reader_pool *pool, struct reader_resul
 static void run_task(struct reader_pool *pool, const struct reader_task *task)
 {
     struct reader_result result = {.type = task->type, .index = task->index};
-    enum haul_status status = is_stopped(pool)             ? HAUL_CLOSED
+    enum haul_status status = is_stopped(pool)              ? HAUL_CLOSED
                               : task->type == READER_COPY   ? run_copy(pool, task, &result)
                               : task->type == READER_DIGEST ? run_digest(pool, task, &result)
                               : task->type == READER_ROUND  ? run_round(pool, &result)

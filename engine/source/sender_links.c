@@ -375,7 +375,7 @@ static bool poll_one(struct sender_links *links, struct sender_link *sender)
 /* Filled blocks into the queues of their links. */
 static uint64_t delta_bytes(const struct block *block)
 {
-    return block->header.lane == LANE_DELTA ? block->header.raw_size_bytes : 0;
+    return block->header.kind == SLOT_KIND_DELTA ? block->header.raw_size_bytes : 0;
 }
 
 static bool drain_outbox(struct sender_links *links)
@@ -473,7 +473,7 @@ static void rate_charge(struct sender_links *links, const struct block *block)
 static bool is_urgent(const struct sender_link *sender, const struct block *block)
 {
     bool last = (block->header.flags & SLOT_LAST) != 0;
-    return last || (block->header.lane == LANE_DELTA && sender->count == 1);
+    return last || (block->header.kind == SLOT_KIND_DELTA && sender->count == 1);
 }
 
 static bool submit_queue(struct sender_links *links, struct sender_link *sender)

@@ -13,39 +13,39 @@
 static void call_freeze(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    const struct haul_hooks *hooks = &calls->job->options.hooks;
-    error->status = source_record_frozen(&calls->job->record, error);
+    const struct haul_hooks *hooks = &calls->intent->options.hooks;
+    error->status = source_journal_frozen(&calls->intent->journal, error);
     calls->frozen_ns = clock_now_ns(calls->clock);
     calls->hook_called = error->status == HAUL_OK;
     if (calls->hook_called && hooks->freeze != NULL) {
-        error->status = hooks->freeze(hooks->context, calls->job->options.freeze_max_ms, error);
+        error->status = hooks->freeze(hooks->context, calls->intent->options.freeze_max_ms, error);
     }
 }
 
 static void call_unfreeze(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    const struct haul_hooks *hooks = &calls->job->options.hooks;
+    const struct haul_hooks *hooks = &calls->intent->options.hooks;
     if (calls->hook_called && hooks->unfreeze != NULL) {
         hooks->unfreeze(hooks->context);
     }
     calls->hook_called = false;
-    error->status = source_record_unfrozen(&calls->job->record, error);
+    error->status = source_journal_unfrozen(&calls->intent->journal, error);
 }
 
 static void call_decide(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
     int left_ms = clock_ms_until(calls->clock, calls->decide_until_ns, 1 << 30);
-    calls->job->record.moved = source_copy_total(calls->copy);
-    error->status =
-        source_record_decide(&calls->job->record, &calls->job->plan, (uint32_t)left_ms, error);
+    calls->intent->journal.moved = source_copy_total(calls->copy);
+    error->status = source_journal_decide(&calls->intent->journal, &calls->intent->plan,
+                                          (uint32_t)left_ms, error);
 }
 
 static void call_released(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    error->status = source_job_released(calls->job, error);
+    error->status = source_intent_released(calls->intent, error);
 }
 
 /* resolve, and nothing is decided here: the target owns by the job that Hello has named, or by
@@ -53,57 +53,58 @@ static void call_released(void *context, struct haul_error *error)
 static enum haul_status settle_left(struct source_calls *calls, struct haul_error *error)
 {
     const struct source_peer *peer = &calls->bound;
-    struct source_record *record = &calls->job->record;
-    enum haul_status status = source_record_meet(record, peer->identity, peer->returned, error);
-    if (status == HAUL_OK && peer->owns && source_record_is_met(record)) {
-        return source_job_yield(calls->job, &peer->version, error);
+    struct source_journal *journal = &calls->intent->journal;
+    enum haul_status status = source_journal_meet(journal, peer->identity, peer->returned, error);
+    if (status == HAUL_OK && peer->owns && source_journal_is_met(journal)) {
+        return source_intent_yield(calls->intent, &peer->version, error);
     }
     if (status == HAUL_OK) {
-        status = source_record_not_owned(record, error);
+        status = source_journal_not_owned(journal, error);
     }
-    calls->asks_again = status == HAUL_OK && source_record_ask_next(record);
+    calls->asks_again = status == HAUL_OK && source_journal_ask_next(journal);
     if (status == HAUL_OK && !calls->asks_again) {
-        status = source_record_tell(record, error);
+        status = source_journal_tell(journal, error);
     }
     if (status != HAUL_NOT_FOUND) {
         return status;
     }
-    const struct source_done_peer done = {.phase = peer->phase,
+    const struct source_done_peer done = {.knowledge = peer->knowledge,
                                           .waiting = slice_of(peer->waiting, peer->waiting_bytes)};
-    return source_done_answer(record, &done, &calls->commit, &calls->asks_again, error);
+    return source_done_answer(journal, &done, &calls->commit, &calls->asks_again, error);
 }
 
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    struct source_job *job = calls->job;
+    struct source_intent *intent = calls->intent;
     const struct source_peer *peer = &calls->bound;
     calls->asks_again = false;
     message_release(&calls->commit);
     if (peer->owns && peer->names_given_back) {
-        source_done_note_lost(&job->record, peer->given_back_by);
+        source_done_note_lost(&intent->journal, peer->given_back_by);
     }
-    if (job->record.only_tells) {
+    if (intent->journal.only_tells) {
         error->status = settle_left(calls, error);
         return;
     }
-    bool yields = peer->owns && source_record_is_undecided(&job->record);
-    error->status = yields ? source_record_meet(&job->record, peer->identity, peer->returned, error)
-                           : source_record_bind(&job->record, peer->identity, &job->plan, error);
+    bool yields = peer->owns && source_journal_is_undecided(&intent->journal);
+    error->status =
+        yields ? source_journal_meet(&intent->journal, peer->identity, peer->returned, error)
+               : source_journal_bind(&intent->journal, peer->identity, &intent->plan, error);
     if (error->status == HAUL_OK && peer->owns && !yields) {
-        error->status = source_done_check_returned(&job->record, &job->plan, peer->returned,
+        error->status = source_done_check_returned(&intent->journal, &intent->plan, peer->returned,
                                                    peer->names_given_back, error);
     }
     if (error->status == HAUL_OK) {
-        error->status = yields ? source_job_yield(job, &peer->version, error)
-                               : source_job_check_again(job, error);
+        error->status = yields ? source_intent_yield(intent, &peer->version, error)
+                               : source_intent_check_again(intent, error);
     }
 }
 
 static void call_accepted(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
-    error->status = source_record_accepted(&calls->job->record, error);
+    error->status = source_journal_accepted(&calls->intent->journal, error);
 }
 
 /* --- for the loop ----------------------------------------------------------------------------- */
@@ -127,7 +128,7 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     peer->version = (struct version_claim){.version = welcome->config_version,
                                            .authoritative = welcome->config_version_known};
     peer->owns = welcome->job_phase == JOB_COMMITTED;
-    peer->phase = (enum job_phase)welcome->job_phase;
+    peer->knowledge = (enum job_knowledge)welcome->job_phase;
     peer->names_given_back = welcome->given_back_by.size == HAUL_JOB_BYTES;
     memcpy(peer->given_back_by, welcome->given_back_by.bytes, HAUL_JOB_BYTES);
     peer->waiting_bytes = welcome->waiting.size;
@@ -182,10 +183,10 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
         submit_bind(calls);
         return SOURCE_CALLS_TIDIED;
     }
-    const struct source_record *record = &calls->job->record;
-    const struct source_earlier *earlier = &record->earlier;
-    event->next_job = calls->asks_again ? record->job : NULL;
-    event->next_epoch = record->epoch;
+    const struct source_journal *journal = &calls->intent->journal;
+    const struct source_earlier *earlier = &journal->earlier;
+    event->next_job = calls->asks_again ? journal->job : NULL;
+    event->next_epoch = journal->epoch;
     event->commit = calls->commit.type == MESSAGE_COMMIT ? &calls->commit : NULL;
     event->type = SOURCE_EVENT_BOUND;
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
@@ -196,7 +197,7 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
 static void note_failure(const struct source_calls *calls, const struct call *call)
 {
     if (call->error.status != HAUL_OK) {
-        haul_log(calls->job->options.log, HAUL_LOG_WARNING, "journal: %s", call->error.text);
+        haul_log(calls->intent->options.log, HAUL_LOG_WARNING, "journal: %s", call->error.text);
     }
 }
 
@@ -239,12 +240,12 @@ enum source_calls_news source_calls_next(struct source_calls *calls, struct sour
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-enum haul_status source_calls_create(struct source_calls *calls, struct source_job *job,
+enum haul_status source_calls_create(struct source_calls *calls, struct source_intent *intent,
                                      const struct source_copy *copy, const struct haul_clock *clock,
                                      struct haul_error *error)
 {
     memset(calls, 0, sizeof(*calls));
-    calls->job = job;
+    calls->intent = intent;
     calls->copy = copy;
     calls->clock = clock;
     calls->bind = (struct call){.run = call_bind, .context = calls};

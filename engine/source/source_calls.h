@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "freeze_calls.h"
 #include "source_copy.h"
-#include "source_job.h"
+#include "source_intent.h"
 #include "source_session.h"
 
 enum { HAUL_WAITING_BYTES_MAX = 256 };
@@ -21,7 +21,7 @@ struct source_peer {
     struct version_claim version;
     bool owns;                             /* the ranges, by this very job */
     enum version_return returned;          /* or did, until it gave them back */
-    enum job_phase phase;                  /* what it knows of the job */
+    enum job_knowledge knowledge;          /* what it knows of the job */
     uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job that gave us something */
     bool names_given_back;
     uint8_t waiting[HAUL_WAITING_BYTES_MAX]; /* ids of jobs of this source that are prepared */
@@ -29,7 +29,7 @@ struct source_peer {
 };
 
 struct source_calls {
-    struct source_job *job; /* borrowed, as the next two */
+    struct source_intent *intent; /* borrowed, as the next two */
     const struct source_copy *copy;
     const struct haul_clock *clock;
     struct call_worker *worker; /* NULL: not created, or finished */
@@ -50,7 +50,7 @@ struct source_calls {
 };
 
 /* Errors: those of call_worker_create. */
-enum haul_status source_calls_create(struct source_calls *calls, struct source_job *job,
+enum haul_status source_calls_create(struct source_calls *calls, struct source_intent *intent,
                                      const struct source_copy *copy, const struct haul_clock *clock,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 /* What was submitted runs to its end first. Again: nothing. */

@@ -8,21 +8,21 @@
 
 enum { DONE_ASKED_MAX = 64 }; /* a target that names ever others is not believed */
 
-static void take(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES])
+static void take(struct source_journal *journal, const uint8_t job[HAUL_JOB_BYTES])
 {
-    memcpy(record->job, job, HAUL_JOB_BYTES);
-    record->only_tells = true;
-    record->asks = true;
-    record->epoch = 1;
+    memcpy(journal->job, job, HAUL_JOB_BYTES);
+    journal->only_tells = true;
+    journal->asks = true;
+    journal->epoch = 1;
 }
 
-enum haul_status source_done_adopt(struct source_record *record, struct haul_error *error)
+enum haul_status source_done_adopt(struct source_journal *journal, struct haul_error *error)
 {
     uint8_t job[HAUL_JOB_BYTES];
     bool found = false;
     struct haul_error second = {.status = HAUL_OK};
     enum haul_status status =
-        given_ranges_newest(record->source->store, NULL, job, &found, &second);
+        given_ranges_newest(journal->source->store, NULL, job, &found, &second);
     if (status != HAUL_OK) {
         *error = second;
         return status;
@@ -30,8 +30,8 @@ enum haul_status source_done_adopt(struct source_record *record, struct haul_err
     if (!found) {
         return HAUL_NOT_FOUND;
     }
-    take(record, job);
-    record->answers = true;
+    take(journal, job);
+    journal->answers = true;
     return HAUL_OK;
 }
 
@@ -44,13 +44,13 @@ struct waiting_job {
 };
 
 /* Errors: those of the record, NO_MEMORY. */
-static enum haul_status look_at_waiting(const struct source_record *record, const uint8_t *job,
+static enum haul_status look_at_waiting(const struct source_journal *journal, const uint8_t *job,
                                         struct waiting_job *found, struct message *commit,
                                         struct haul_error *error)
 {
-    struct haul_store *store = record->source->store;
+    struct haul_store *store = journal->source->store;
     bool known = false;
-    enum haul_status status = given_ranges_know(store, job, record->peer, &known, error);
+    enum haul_status status = given_ranges_know(store, job, journal->peer, &known, error);
     if (status != HAUL_OK || !known) {
         return status;
     }
@@ -58,7 +58,7 @@ static enum haul_status look_at_waiting(const struct source_record *record, cons
         found->others++;
         return HAUL_OK;
     }
-    status = given_ranges_commit(store, job, record->peer, commit, error);
+    status = given_ranges_commit(store, job, journal->peer, commit, error);
     if (status == HAUL_OK) {
         found->job = job;
     } else if (status == HAUL_MISMATCH || status == HAUL_LIMIT) {
@@ -70,14 +70,14 @@ static enum haul_status look_at_waiting(const struct source_record *record, cons
     return status;
 }
 
-static enum haul_status find_waiting(const struct source_record *record, struct haul_slice waiting,
-                                     struct waiting_job *found, struct message *commit,
-                                     struct haul_error *error)
+static enum haul_status find_waiting(const struct source_journal *journal,
+                                     struct haul_slice waiting, struct waiting_job *found,
+                                     struct message *commit, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     memset(found, 0, sizeof(*found));
     for (size_t at = 0; at + HAUL_JOB_BYTES <= waiting.size && status == HAUL_OK;) {
-        status = look_at_waiting(record, waiting.data + at, found, commit, error);
+        status = look_at_waiting(journal, waiting.data + at, found, commit, error);
         at += HAUL_JOB_BYTES;
     }
     if (status != HAUL_OK) {
@@ -102,18 +102,18 @@ static enum haul_status lost_there(struct haul_error *error)
 
 /* The job that Hello has named is done by the record. Did it go to this target, and what does that
  * one know of it? */
-static enum haul_status judge_named(const struct source_record *record, enum job_phase phase,
-                                    struct haul_error *error)
+static enum haul_status judge_named(const struct source_journal *journal,
+                                    enum job_knowledge knowledge, struct haul_error *error)
 {
     bool known = false;
     struct haul_error second = {.status = HAUL_OK};
-    if (!record->answers ||
-        given_ranges_know(record->source->store, record->job, record->peer, &known, &second) !=
+    if (!journal->answers ||
+        given_ranges_know(journal->source->store, journal->job, journal->peer, &known, &second) !=
             HAUL_OK ||
         !known) {
         return error->status;
     }
-    if (phase != JOB_COMMITTED) {
+    if (knowledge != JOB_COMMITTED) {
         return lost_there(error);
     }
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
@@ -121,61 +121,60 @@ static enum haul_status judge_named(const struct source_record *record, enum job
     return HAUL_NOT_FOUND;
 }
 
-enum haul_status source_done_answer(struct source_record *record,
+enum haul_status source_done_answer(struct source_journal *journal,
                                     const struct source_done_peer *peer, struct message *commit,
                                     bool *asks_again, struct haul_error *error)
 {
     struct waiting_job found;
     struct haul_error second = {.status = HAUL_OK};
-    if (record->answered && peer->phase == JOB_COMMITTED) {
+    if (journal->answered && peer->knowledge == JOB_COMMITTED) {
         return HAUL_OK; /* the answer to Commit was lost on its way */
     }
-    enum haul_status status = find_waiting(record, peer->waiting, &found, commit, &second);
+    enum haul_status status = find_waiting(journal, peer->waiting, &found, commit, &second);
     if (status != HAUL_OK) {
         *error = second;
         return status;
     }
     if (found.job == NULL) {
-        return judge_named(record, peer->phase, error);
+        return judge_named(journal, peer->knowledge, error);
     }
-    if (memcmp(found.job, record->job, HAUL_JOB_BYTES) != 0) {
+    if (memcmp(found.job, journal->job, HAUL_JOB_BYTES) != 0) {
         message_release(commit);
-        *asks_again = record->done_asked++ < DONE_ASKED_MAX;
-        take(record, found.job);
+        *asks_again = journal->done_asked++ < DONE_ASKED_MAX;
+        take(journal, found.job);
         return *asks_again ? HAUL_OK : error->status;
     }
     if (found.others > 0) {
-        haul_log(record->source->log, HAUL_LOG_WARNING,
+        haul_log(journal->source->log, HAUL_LOG_WARNING,
                  "the receiver waits for more jobs that are done (%u): `haul resolve` once more",
                  found.others);
     }
-    record->answered = true;
+    journal->answered = true;
     return HAUL_OK;
 }
 
-void source_done_note_lost(struct source_record *record, const uint8_t job[HAUL_JOB_BYTES])
+void source_done_note_lost(struct source_journal *journal, const uint8_t job[HAUL_JOB_BYTES])
 {
     bool took = false;
     uint64_t ignored = 0;
     struct haul_error error;
     enum haul_status status =
-        version_record_imported(record->source->store, job, &took, &ignored, &error);
-    bool has_register = record->source->hooks.version_get != NULL; /* and no record here */
-    if (status == HAUL_OK && !took && !has_register && !record->has_lost) {
-        record->has_lost = true;
-        haul_log(record->source->log, HAUL_LOG_WARNING, "%s", SOURCE_DONE_LOST);
+        config_version_imported(journal->source->store, job, &took, &ignored, &error);
+    bool has_register = journal->source->hooks.version_get != NULL; /* and no record here */
+    if (status == HAUL_OK && !took && !has_register && !journal->has_lost) {
+        journal->has_lost = true;
+        haul_log(journal->source->log, HAUL_LOG_WARNING, "%s", SOURCE_DONE_LOST);
     }
 }
 
-enum haul_status source_done_recall(struct source_record *record, struct haul_error *error)
+enum haul_status source_done_recall(struct source_journal *journal, struct haul_error *error)
 {
-    return given_ranges_moved(record->source->store, record->job, &record->moved, error);
+    return given_ranges_moved(journal->source->store, journal->job, &journal->moved, error);
 }
 
-uint64_t source_done_frozen_at(const struct source_record *record)
+uint64_t source_done_frozen_at(const struct source_journal *journal)
 {
-    const struct journal_state *state =
-        record->journal == NULL ? NULL : journal_state(record->journal);
+    const struct journal_state *state = journal->file == NULL ? NULL : journal_state(journal->file);
     bool known = state != NULL && state->outcome == JOURNAL_COMMIT && !state->restored;
     return known ? state->frozen_sequence : 0;
 }
@@ -201,30 +200,31 @@ static enum haul_status refuse_returned(enum version_return returned, struct hau
 }
 
 /* Which job the target has given something back by, one of an older release does not say. */
-enum haul_status source_done_check_returned(const struct source_record *record,
+enum haul_status source_done_check_returned(const struct source_journal *journal,
                                             const struct plan *plan, enum version_return returned,
                                             bool is_named, struct haul_error *error)
 {
     bool came = returned == VERSION_RETURNED || returned == VERSION_PERHAPS_RETURNED;
     bool has_given = false;
-    struct haul_store *store = record->source->store;
-    if (!came || record->source->hooks.version_get != NULL) {
+    struct haul_store *store = journal->source->store;
+    if (!came || journal->source->hooks.version_get != NULL) {
         return HAUL_OK;
     }
-    if (is_named && !record->has_lost) {
-        return version_record_settle(store, error); /* the journal is to go for what it says */
+    if (is_named && !journal->has_lost) {
+        return config_version_settle(store, error); /* the journal is to go for what it says */
     }
     enum haul_status status =
-        version_record_has_given(store, plan, record->peer, &has_given, error);
+        config_version_has_given(store, plan, journal->peer, &has_given, error);
     return status == HAUL_OK && has_given ? refuse_returned(returned, error) : status;
 }
 
-void source_done_hint(const struct source_record *record, struct haul_error *error)
+void source_done_hint(const struct source_journal *journal, struct haul_error *error)
 {
     uint8_t job[HAUL_JOB_BYTES];
     bool found = false;
     struct haul_error ignored;
-    bool known = given_ranges_newest(record->source->store, NULL, job, &found, &ignored) == HAUL_OK;
+    bool known =
+        given_ranges_newest(journal->source->store, NULL, job, &found, &ignored) == HAUL_OK;
     haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one%s",
                     known && found ? "; a receiver that was set back and waits for one that is "
                                      "done: `haul resolve --db DIR --to ADDR:PORT`"

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_version.h"
 #include "instance.h"
 #include "message.h"
-#include "version_record.h"
 
 enum { TOLD_COUNT_MAX = MESSAGE_BYTES_MAX / HAUL_JOB_BYTES };
 
@@ -51,7 +51,7 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
     uint64_t ignored = 0;
     enum haul_status status =
         journal_state(journal)->outcome == JOURNAL_OPEN
-            ? version_record_released(store, journal_job_id(journal), &released, &ignored, error)
+            ? config_version_released(store, journal_job_id(journal), &released, &ignored, error)
             : HAUL_OK;
     *decided = job_journal_was_decided(journal, released);
     return status;
@@ -105,7 +105,7 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
         return false;
     }
     enum haul_status status =
-        version_record_check(earlier->source->store, &earlier->source->hooks, &plan, &error);
+        config_version_check(earlier->source->store, &earlier->source->hooks, &plan, &error);
     plan_fini(&plan);
     return status == HAUL_MISMATCH;
 }

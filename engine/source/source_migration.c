@@ -18,7 +18,7 @@
 #include "source_calls.h"
 #include "source_copy.h"
 #include "source_done.h"
-#include "source_job.h"
+#include "source_intent.h"
 #include "source_session.h"
 
 enum { PROGRESS_INTERVAL_MS = 100 };
@@ -26,7 +26,7 @@ enum { PROGRESS_INTERVAL_MS = 100 };
 struct source_migration {
     struct haul_migration base;
     const struct haul_clock *clock;
-    struct source_job job;
+    struct source_intent intent;
     struct source_copy copy;
     bool has_copy; /* not when a decided job is only resolved */
     struct source_calls calls;
@@ -63,8 +63,8 @@ static void note_loss(struct source_migration *source)
     (void)snprintf(source->loss_text, sizeof(source->loss_text), "%s", loss->text);
     char line[HAUL_LOG_LINE_BYTES_MAX / 2];
     haul_error_format(loss, line, sizeof(line));
-    haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s; trying again for up to %u s", line,
-             (source->job.options.retry_max_ms + 999) / 1000);
+    haul_log(source->intent.options.log, HAUL_LOG_WARNING, "%s; trying again for up to %u s", line,
+             (source->intent.options.retry_max_ms + 999) / 1000);
 }
 
 static void feed(struct source_migration *source, struct source_event *event)
@@ -101,14 +101,14 @@ static void send_message(struct source_migration *source, struct message *messag
 
 static const struct link_address *address_of(const struct source_migration *source)
 {
-    return &source->job.addresses.items[source->job.addresses.at];
+    return &source->intent.addresses.items[source->intent.addresses.at];
 }
 
 static enum haul_status connect_channel(struct source_migration *source, struct haul_error *error)
 {
-    struct link_config config = {.options = source->job.options.link,
+    struct link_config config = {.options = source->intent.options.link,
                                  .clock = source->clock,
-                                 .log = source->job.options.log};
+                                 .log = source->intent.options.log};
     struct link_ticket ticket = {.version_min = 0};
     memcpy(ticket.session, source->base.result.job, LINK_SESSION_BYTES);
     enum haul_status status =
@@ -126,7 +126,7 @@ static enum haul_status open_channel(struct source_migration *source, struct hau
     enum haul_status status;
     do {
         status = connect_channel(source, error);
-    } while (status != HAUL_OK && link_addresses_next(&source->job.addresses));
+    } while (status != HAUL_OK && link_addresses_next(&source->intent.addresses));
     return status;
 }
 
@@ -167,7 +167,7 @@ static void report_options(struct source_migration *source)
     struct option_report report = {.items = NULL};
     if (source->base.options.total == 0) {
         option_report_take(&report, source_session_accepted(source->session));
-        option_report_log(&report, source->job.options.log);
+        option_report_log(&report, source->intent.options.log);
         migration_report_options(&source->base, &report);
     }
 }
@@ -194,9 +194,9 @@ static void start_copy(struct source_migration *source)
 
 static void release(struct source_migration *source)
 {
-    const struct haul_hooks *hooks = &source->job.options.hooks;
+    const struct haul_hooks *hooks = &source->intent.options.hooks;
     if (hooks->release != NULL) {
-        hooks->release(hooks->context, source->job.plan.new_version);
+        hooks->release(hooks->context, source->intent.plan.new_version);
     }
     source_calls_released(&source->calls);
 }
@@ -297,7 +297,7 @@ static void on_channel_down(struct source_migration *source, struct haul_error *
 {
     bool answered = source->answered;
     close_channel(source);
-    if (!answered && link_addresses_next(&source->job.addresses) &&
+    if (!answered && link_addresses_next(&source->intent.addresses) &&
         open_channel(source, error) == HAUL_OK) {
         return;
     }
@@ -312,12 +312,12 @@ static bool poll_channel(struct source_migration *source)
         any = true;
         if (event.type == CONTROL_CONNECTED) {
             control_channel_trust(source->channel);
-            link_addresses_found(&source->job.addresses);
+            link_addresses_found(&source->intent.addresses);
             source->copy.links.options.address = *address_of(source);
             source->answered = true;
             struct link_address local;
             control_channel_local(source->channel, &local);
-            migration_place_near(&source->base, &local, source->job.options.log);
+            migration_place_near(&source->base, &local, source->intent.options.log);
             struct source_event up = {.type = SOURCE_EVENT_CHANNEL_UP};
             feed(source, &up);
         } else if (event.type == CONTROL_MESSAGE) {
@@ -425,7 +425,7 @@ static void fill_progress(struct source_migration *source, struct haul_progress 
         .transport = source->copy.links.transport,
         .records = source->copy.links.submitted_records,
         .bytes = source->copy.links.submitted_bytes,
-        .bytes_expected = source->job.bytes_expected,
+        .bytes_expected = source->intent.bytes_expected,
         .wire_bytes = stats.bytes_sent,
         .lag_bytes = source->has_copy ? source_copy_lag_bytes(&source->copy) : figures.lag_bytes,
         .durable_records = source_session_progress(source->session)->durable_records,
@@ -443,8 +443,8 @@ static void check_pinned(struct source_migration *source)
     if (source->copy.frozen) {
         return;
     }
-    source->pinned.bytes_max = source->job.options.pinned_bytes_max;
-    pinned_disk_measure(&source->pinned, source->job.options.store, source->clock);
+    source->pinned.bytes_max = source->intent.options.pinned_bytes_max;
+    pinned_disk_measure(&source->pinned, source->intent.options.store, source->clock);
     if (!pinned_disk_is_over(&source->pinned) || source->stops_for_disk ||
         source_session_is_decided(source->session)) {
         return;
@@ -470,13 +470,13 @@ static void publish(struct source_migration *source)
 
 static void fill_families(struct source_migration *source, struct haul_result *result)
 {
-    result->family_count = source->job.plan.family_count;
-    for (size_t i = 0; i < source->job.plan.family_count; i++) {
+    result->family_count = source->intent.plan.family_count;
+    for (size_t i = 0; i < source->intent.plan.family_count; i++) {
         const struct digest none = {0};
         const struct digest *digest = source->has_copy ? &source->copy.family_digests[i] : &none;
         struct haul_family_result *family = &result->families[i];
         (void)snprintf(family->name, sizeof(family->name), "%s",
-                       source->job.plan.families[i].family.name);
+                       source->intent.plan.families[i].family.name);
         family->records = digest->count;
         family->bytes = digest->bytes;
         digest_format(digest, family->digest);
@@ -494,19 +494,19 @@ static void note_warning(struct source_migration *source, const char *theirs,
                          struct haul_result *result)
 {
     bool ends_well = result->status == HAUL_OK;
-    bool yielded = source->job.record.yielded;
-    result->yielded_count = ends_well && (yielded || source->job.record.answered) ? 1 : 0;
+    bool yielded = source->intent.journal.yielded;
+    result->yielded_count = ends_well && (yielded || source->intent.journal.answered) ? 1 : 0;
     const char *warning =
         yielded
             ? "this database was set back to before it gave the ranges away: what was written here "
               "since is not at the receiver; compare with `haul verify --to` before `haul drop`"
-        : source->job.record.has_lost ? SOURCE_DONE_LOST /* which was logged */
-                                      : theirs;
+        : source->intent.journal.has_lost ? SOURCE_DONE_LOST /* which was logged */
+                                          : theirs;
     if (ends_well && warning[0] != '\0') {
         (void)snprintf(result->warning, sizeof(result->warning), "%s", warning);
     }
-    if (result->warning[0] != '\0' && !source->job.record.has_lost) {
-        haul_log(source->job.options.log, HAUL_LOG_WARNING, "%s", warning);
+    if (result->warning[0] != '\0' && !source->intent.journal.has_lost) {
+        haul_log(source->intent.options.log, HAUL_LOG_WARNING, "%s", warning);
     }
 }
 
@@ -521,14 +521,14 @@ static void fill_result(struct source_migration *source)
     if (source->has_copy) {
         sender_links_stats(&source->copy.links, &result->link);
     }
-    result->verified = figures.verified && !source->job.record.yielded;
+    result->verified = figures.verified && !source->intent.journal.yielded;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
-    result->old_version = source->job.plan.old_version;
-    result->new_version = source->job.plan.new_version;
-    const struct source_record *record = &source->job.record;
-    memcpy(result->job, record->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
-    result->told_count = record->only_tells && result->status == HAUL_OK
-                             ? (uint32_t)record->earlier.told_count + record->came_back
+    result->old_version = source->intent.plan.old_version;
+    result->new_version = source->intent.plan.new_version;
+    const struct source_journal *journal = &source->intent.journal;
+    memcpy(result->job, journal->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
+    result->told_count = journal->only_tells && result->status == HAUL_OK
+                             ? (uint32_t)journal->earlier.told_count + journal->came_back
                              : 0;
     note_warning(source, figures.warning, result);
     result->lane = (enum haul_lane)source_session_accepted(source->session)->lane;
@@ -536,7 +536,7 @@ static void fill_result(struct source_migration *source)
     result->crc_errors = figures.crc_errors;
     result->link.crc_errors = figures.crc_errors;
     result->link_count = source->has_copy ? source->copy.links.active_count : 0;
-    result->resumed = figures.retries > 0 || source->job.record.continued;
+    result->resumed = figures.retries > 0 || source->intent.journal.continued;
     if (figures.freeze_ended_ns > figures.freeze_started_ns) {
         result->write_pause_ms =
             (double)(figures.freeze_ended_ns - figures.freeze_started_ns) / NS_PER_MS;
@@ -562,7 +562,7 @@ static void tell_late_call(struct source_migration *source)
                 now_ns(source) - source->ended_ns >= (uint64_t)LATE_CALL_MS * NS_PER_MS;
     if (late && !source->late_call_is_told) {
         source->late_call_is_told = true;
-        haul_log(source->job.options.log, HAUL_LOG_WARNING,
+        haul_log(source->intent.options.log, HAUL_LOG_WARNING,
                  "the job has ended, and only waits for %s",
                  source_calls_waited_for(&source->calls));
     }
@@ -571,7 +571,7 @@ static void tell_late_call(struct source_migration *source)
 static void run_source(struct haul_migration *migration)
 {
     struct source_migration *source = (struct source_migration *)migration;
-    if (source->job.options.resolve && !source->job.record.only_tells) {
+    if (source->intent.options.resolve && !source->intent.journal.only_tells) {
         release(source); /* the process that decided may not have come so far */
     }
     while (!is_over(source)) {
@@ -591,11 +591,11 @@ static void run_source(struct haul_migration *migration)
     source_session_figures(source->session, &figures);
     struct source_ending ending = {.outcome = &source->base.result.error,
                                    .was_accepted =
-                                       source->was_accepted || source->job.record.continued,
+                                       source->was_accepted || source->intent.journal.continued,
                                    .kept = figures.kept,
                                    .peer_knows = figures.peer_knows,
                                    .owned_job = figures.was_owned ? figures.owned_job : NULL};
-    source_record_end(&source->job.record, &ending);
+    source_journal_end(&source->intent.journal, &ending);
     source->base.result.status = source->base.result.error.status;
 }
 
@@ -614,29 +614,29 @@ static void destroy_source(struct haul_migration *migration)
     close_channel(source);
     source_session_destroy(source->session);
     poll_group_destroy(source->group);
-    source_job_fini(&source->job);
+    source_intent_fini(&source->intent);
     migration_fini(&source->base);
     free(source);
 }
 
 static enum haul_status create_copy(struct source_migration *source, struct haul_error *error)
 {
-    struct source_job *job = &source->job;
-    struct source_copy_options copy = {.store = job->options.store,
-                                       .source = &job->options,
-                                       .plan = &job->plan,
-                                       .snapshot = job->snapshot,
-                                       .snapshot_sequence = job->snapshot_sequence,
-                                       .log_sequence = job->log_sequence,
+    struct source_intent *intent = &source->intent;
+    struct source_copy_options copy = {.store = intent->options.store,
+                                       .source = &intent->options,
+                                       .plan = &intent->plan,
+                                       .snapshot = intent->snapshot,
+                                       .snapshot_sequence = intent->snapshot_sequence,
+                                       .log_sequence = intent->log_sequence,
                                        /* Continued: none may have come since the database was
                                         * opened, for the job's first view is older. */
                                        .foreign_ingests =
-                                           job->record.continued ? 0 : job->foreign_ingests,
-                                       .adopted = job->record.continued,
-                                       .epoch = job->record.epoch,
-                                       .address = job->addresses.items[0],
-                                       .chooses_links = job->chooses_links,
-                                       .chooses_readers = job->chooses_readers,
+                                           intent->journal.continued ? 0 : intent->foreign_ingests,
+                                       .adopted = intent->journal.continued,
+                                       .epoch = intent->journal.epoch,
+                                       .address = intent->addresses.items[0],
+                                       .chooses_links = intent->chooses_links,
+                                       .chooses_readers = intent->chooses_readers,
                                        .clock = source->clock,
                                        .group = source->group};
     source->has_copy = true;
@@ -646,23 +646,23 @@ static enum haul_status create_copy(struct source_migration *source, struct haul
 static enum haul_status create_session(struct source_migration *source, struct haul_error *error)
 {
     struct source_session_options options = {
-        .plan = &source->job.plan,
-        .source = source->job.options,
-        .epoch = source->job.record.epoch,
-        .identity = source->job.identity,
-        .version = source->job.version,
-        .peer_timeout_ms = source->job.options.link.peer_timeout_ms,
-        .retry_max_ms = source->job.options.retry_max_ms,
-        .moved_records = source->job.record.moved.count,
-        .moved_bytes = source->job.record.moved.bytes,
-        .frozen_sequence = source_done_frozen_at(&source->job.record),
-        .continued = source->job.record.continued,
-        .decided = source->job.options.resolve && !source->job.record.only_tells,
-        .only_tells = source->job.record.only_tells,
-        .asks = source->job.record.asks,
+        .plan = &source->intent.plan,
+        .source = source->intent.options,
+        .epoch = source->intent.journal.epoch,
+        .identity = source->intent.identity,
+        .version = source->intent.version,
+        .peer_timeout_ms = source->intent.options.link.peer_timeout_ms,
+        .retry_max_ms = source->intent.options.retry_max_ms,
+        .moved_records = source->intent.journal.moved.count,
+        .moved_bytes = source->intent.journal.moved.bytes,
+        .frozen_sequence = source_done_frozen_at(&source->intent.journal),
+        .continued = source->intent.journal.continued,
+        .decided = source->intent.options.resolve && !source->intent.journal.only_tells,
+        .only_tells = source->intent.journal.only_tells,
+        .asks = source->intent.journal.asks,
     };
-    memcpy(options.job, source->job.record.job, HAUL_JOB_BYTES);
-    memcpy(source->base.result.job, source->job.record.job, HAUL_JOB_BYTES);
+    memcpy(options.job, source->intent.journal.job, HAUL_JOB_BYTES);
+    memcpy(source->base.result.job, source->intent.journal.job, HAUL_JOB_BYTES);
     enum haul_status status = source_session_create(&options, &source->session);
     return status == HAUL_OK ? status
                              : haul_error_set(error, status, NULL, 0, "no memory for the session");
@@ -670,15 +670,15 @@ static enum haul_status create_session(struct source_migration *source, struct h
 
 static enum haul_status create_loop(struct source_migration *source, struct haul_error *error)
 {
-    enum haul_status status =
-        poll_group_create(link_spin_us(&source->job.options.link), source->clock, &source->group);
+    enum haul_status status = poll_group_create(link_spin_us(&source->intent.options.link),
+                                                source->clock, &source->group);
     if (status != HAUL_OK) {
         return haul_error_set(error, status, NULL, 0, "cannot create the loop");
     }
     status = poll_group_add_fd(source->group, source->base.request_fd);
     if (status == HAUL_OK) {
-        status =
-            source_calls_create(&source->calls, &source->job, &source->copy, source->clock, error);
+        status = source_calls_create(&source->calls, &source->intent, &source->copy, source->clock,
+                                     error);
     }
     return status == HAUL_OK
                ? poll_group_add_fd(source->group, call_worker_fd(source->calls.worker))
@@ -688,7 +688,7 @@ static enum haul_status create_loop(struct source_migration *source, struct haul
 static enum haul_status set_up(struct source_migration *source,
                                const struct haul_source_options *options, struct haul_error *error)
 {
-    enum haul_status status = source_job_init(&source->job, options, error);
+    enum haul_status status = source_intent_init(&source->intent, options, error);
     if (status == HAUL_OK) {
         status = migration_init(&source->base, error);
     }
@@ -696,7 +696,7 @@ static enum haul_status set_up(struct source_migration *source,
         status = create_loop(source, error);
     }
     if (status == HAUL_OK) {
-        status = source_job_begin(&source->job, error);
+        status = source_intent_begin(&source->intent, error);
     }
     if (status == HAUL_OK && !options->resolve) {
         status = create_copy(source, error);
@@ -711,8 +711,8 @@ static enum haul_status set_up(struct source_migration *source,
         struct haul_error outcome = *error;
         outcome.status = status;
         struct source_ending ending = {.outcome = &outcome,
-                                       .was_accepted = source->job.record.continued};
-        source_record_end(&source->job.record, &ending);
+                                       .was_accepted = source->intent.journal.continued};
+        source_journal_end(&source->intent.journal, &ending);
     }
     return status;
 }

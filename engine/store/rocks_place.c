@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config_version.h"
 #include "rocks_store.h"
-#include "version_record.h"
 
 /* Is any part of the path a symbolic link? */
 static bool has_link(const char *path)

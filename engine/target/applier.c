@@ -187,7 +187,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     /* The slot may be given back, and written again, before we are done: keep the header. */
     struct slot_header header = work->block->header;
     struct apply_stream *stream = find_stream(thread->applier, header.stream);
-    bool lane_fits = stream != NULL && (stream->stream == NULL) == (header.lane == LANE_DELTA);
+    bool lane_fits = stream != NULL && (stream->stream == NULL) == (header.kind == SLOT_KIND_DELTA);
     if (!lane_fits) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch of the unknown stream %u",
                               header.stream);

@@ -35,16 +35,16 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
     welcome->peer_timeout_ms = target->link.peer_timeout_ms;
 }
 
-static enum haul_status add_positions(const struct target_record *record,
+static enum haul_status add_positions(const struct target_journal *journal,
                                       haul_control_PlanAccepted *accepted)
 {
-    size_t count = record->positions == NULL ? 0 : record->plan.stream_count;
+    size_t count = journal->positions == NULL ? 0 : journal->plan.stream_count;
     accepted->positions = calloc(count + 1, sizeof(*accepted->positions));
     if (accepted->positions == NULL) {
         return HAUL_NO_MEMORY;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct stream_position *from = &record->positions[i];
+        const struct stream_position *from = &journal->positions[i];
         haul_control_StreamPosition *to = &accepted->positions[accepted->positions_count++];
         to->stream = from->stream;
         to->next_batch = from->next_batch;
@@ -54,23 +54,24 @@ static enum haul_status add_positions(const struct target_record *record,
             return HAUL_NO_MEMORY;
         }
     }
-    accepted->delta_next_batch = record->delta_next_batch;
+    accepted->delta_next_batch = journal->delta_next_batch;
     return HAUL_OK;
 }
 
-enum haul_status target_answer_accepted(const struct target_record *record, struct message *message)
+enum haul_status target_answer_accepted(const struct target_journal *journal,
+                                        struct message *message)
 {
     message_init(message, MESSAGE_PLAN_ACCEPTED);
     haul_control_PlanAccepted *accepted = &message->as.plan_accepted;
-    accepted->lane = (uint32_t)record->lane;
-    (void)snprintf(accepted->begun_anew, sizeof(accepted->begun_anew), "%s", record->begun_anew);
-    accepted->family_ids = calloc(record->plan.family_count, sizeof(*accepted->family_ids));
-    if (accepted->family_ids == NULL || add_positions(record, accepted) != HAUL_OK) {
+    accepted->lane = (uint32_t)journal->lane;
+    (void)snprintf(accepted->begun_anew, sizeof(accepted->begun_anew), "%s", journal->begun_anew);
+    accepted->family_ids = calloc(journal->plan.family_count, sizeof(*accepted->family_ids));
+    if (accepted->family_ids == NULL || add_positions(journal, accepted) != HAUL_OK) {
         return HAUL_NO_MEMORY;
     }
-    accepted->family_ids_count = (pb_size_t)record->plan.family_count;
-    for (size_t i = 0; i < record->plan.family_count; i++) {
-        accepted->family_ids[i] = record->plan.families[i].target_id;
+    accepted->family_ids_count = (pb_size_t)journal->plan.family_count;
+    for (size_t i = 0; i < journal->plan.family_count; i++) {
+        accepted->family_ids[i] = journal->plan.families[i].target_id;
     }
     return HAUL_OK;
 }

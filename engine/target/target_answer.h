@@ -6,7 +6,7 @@
 
 #include "haul/migration.h"
 #include "message.h"
-#include "target_record.h"
+#include "target_journal.h"
 #include "version_claim.h"
 
 /* What a Welcome tells apart from the target's options. */
@@ -24,7 +24,7 @@ void target_answer_welcome(const struct target_greeting *greeting, struct messag
 
 /* PlanAccepted: lane, family ids and, for a source that comes back, where the streams stand.
  * Errors: NO_MEMORY. */
-enum haul_status target_answer_accepted(const struct target_record *record,
+enum haul_status target_answer_accepted(const struct target_journal *journal,
                                         struct message *message) HAUL_MUST_CHECK;
 
 #endif

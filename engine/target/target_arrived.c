@@ -9,22 +9,22 @@
 
 #include "job_journal.h"
 #include "planted_bug.h"
+#include "target_journal.h"
 #include "target_plan.h"
-#include "target_record.h"
 
 /* Positions of the journal, in the plan's order. */
-static enum haul_status read_positions(struct target_record *record, bool *complete,
+static enum haul_status read_positions(struct target_journal *journal, bool *complete,
                                        struct haul_error *error)
 {
-    record->positions = calloc(record->plan.stream_count, sizeof(*record->positions));
-    if (record->positions == NULL) {
+    journal->positions = calloc(journal->plan.stream_count, sizeof(*journal->positions));
+    if (journal->positions == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for positions");
     }
     *complete = true;
-    for (size_t i = 0; i < record->plan.stream_count; i++) {
-        struct stream_position *to = &record->positions[i];
+    for (size_t i = 0; i < journal->plan.stream_count; i++) {
+        struct stream_position *to = &journal->positions[i];
         const struct journal_position *from =
-            journal_state_position(journal_state(record->journal), (uint32_t)i);
+            journal_state_position(journal_state(journal->file), (uint32_t)i);
         to->stream = (uint32_t)i;
         *complete = *complete && from != NULL && from->finished;
         if (from == NULL) {
@@ -48,37 +48,37 @@ static enum haul_status read_positions(struct target_record *record, bool *compl
 
 /* Deltas may have been applied already: what was accumulated does not hold, the range is scanned.
  */
-static enum haul_status scan_base(struct target_record *record, struct haul_error *error)
+static enum haul_status scan_base(struct target_journal *journal, struct haul_error *error)
 {
-    record->base_digests = calloc(record->plan.family_count, sizeof(*record->base_digests));
-    if (record->base_digests == NULL) {
+    journal->base_digests = calloc(journal->plan.family_count, sizeof(*journal->base_digests));
+    if (journal->base_digests == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for digests");
     }
     enum haul_status status = HAUL_OK;
-    for (uint32_t i = 0; i < record->plan.family_count && status == HAUL_OK; i++) {
-        status = target_plan_digest(record->target->store, &record->plan, i,
-                                    &record->base_digests[i], record->steps, error);
+    for (uint32_t i = 0; i < journal->plan.family_count && status == HAUL_OK; i++) {
+        status = target_plan_digest(journal->target->store, &journal->plan, i,
+                                    &journal->base_digests[i], journal->steps, error);
     }
     return status;
 }
 
-static struct target_span span_of(const struct target_record *record, size_t stream)
+static struct target_span span_of(const struct target_journal *journal, size_t stream)
 {
-    const struct plan_stream *from = &record->plan.streams[stream];
-    return (struct target_span){.family = record->plan.families[from->family].target_id,
+    const struct plan_stream *from = &journal->plan.streams[stream];
+    return (struct target_span){.family = journal->plan.families[from->family].target_id,
                                 .start = key_range_start(&from->range),
                                 .end = key_range_end(&from->range)};
 }
 
 /* What was applied behind the recorded positions is in no digest, and a source that was restarted
  * may not send it again: it goes. Deltas come only when every stream is recorded as finished. */
-static enum haul_status clear_behind(struct target_record *record, struct haul_error *error)
+static enum haul_status clear_behind(struct target_journal *journal, struct haul_error *error)
 {
-    struct haul_store *store = record->target->store;
+    struct haul_store *store = journal->target->store;
     enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < record->plan.stream_count && status == HAUL_OK; i++) {
-        const struct stream_position *position = &record->positions[i];
-        struct target_span behind = span_of(record, i);
+    for (size_t i = 0; i < journal->plan.stream_count && status == HAUL_OK; i++) {
+        const struct stream_position *position = &journal->positions[i];
+        struct target_span behind = span_of(journal, i);
         if (position->finished) {
             continue;
         }
@@ -86,10 +86,10 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
                        (position->last_key_size > 0 || !HAUL_PLANTED_BUG(EMPTY_KEY_IS_NONE));
         if (has_key) {
             behind.start = slice_of(position->last_key, position->last_key_size);
-            status = target_plan_clear_behind(store, &behind, record->steps, error);
+            status = target_plan_clear_behind(store, &behind, journal->steps, error);
         } else {
             status = store->ops->range_clear(store, behind.family, behind.start, behind.end,
-                                             record->steps, error);
+                                             journal->steps, error);
         }
     }
     return status;
@@ -98,27 +98,27 @@ static enum haul_status clear_behind(struct target_record *record, struct haul_e
 /* --- is it still there? ----------------------------------------------------------------------- */
 
 /* Has nobody but this receiver had the database since, and nobody else written to it? */
-static bool is_undisturbed(const struct target_record *record)
+static bool is_undisturbed(const struct target_journal *journal)
 {
-    const struct target_left *left = &record->left;
-    struct haul_store *store = record->target->store;
-    bool same = left->known && memcmp(left->job, record->job, HAUL_JOB_BYTES) == 0;
-    bool kept_off = record->target->hooks.reserve != NULL; /* by the embedder */
+    const struct target_left *left = &journal->left;
+    struct haul_store *store = journal->target->store;
+    bool same = left->known && memcmp(left->job, journal->job, HAUL_JOB_BYTES) == 0;
+    bool kept_off = journal->target->hooks.reserve != NULL; /* by the embedder */
     return same && (kept_off || store->ops->sequence(store) == left->sequence);
 }
 
 /* Nothing lies behind the positions any more: a stream's records are what had arrived of it. */
-static enum haul_status compare(struct target_record *record, struct haul_error *error)
+static enum haul_status compare(struct target_journal *journal, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
-    for (size_t i = 0; i < record->plan.stream_count && status == HAUL_OK; i++) {
-        const struct digest *arrived = &record->positions[i].digest;
-        const struct target_span span = span_of(record, i);
+    for (size_t i = 0; i < journal->plan.stream_count && status == HAUL_OK; i++) {
+        const struct digest *arrived = &journal->positions[i].digest;
+        const struct target_span span = span_of(journal, i);
         struct digest there = {0};
         status =
-            target_plan_digest_span(record->target->store, &span, &there, record->steps, error);
+            target_plan_digest_span(journal->target->store, &span, &there, journal->steps, error);
         if (status == HAUL_OK && !digest_equal(&there, arrived)) {
-            (void)snprintf(record->begun_anew, sizeof(record->begun_anew),
+            (void)snprintf(journal->begun_anew, sizeof(journal->begun_anew),
                            "the target holds %" PRIu64 " records where %" PRIu64
                            " had arrived, or others: something else has changed them",
                            there.count, arrived->count);
@@ -128,41 +128,42 @@ static enum haul_status compare(struct target_record *record, struct haul_error 
     return status;
 }
 
-static enum haul_status begin_anew(struct target_record *record, struct haul_error *error)
+static enum haul_status begin_anew(struct target_journal *journal, struct haul_error *error)
 {
-    struct haul_store *store = record->target->store;
-    haul_log(record->target->log, HAUL_LOG_WARNING, "the job is copied anew: %s",
-             record->begun_anew);
-    for (size_t i = 0; i < record->plan.stream_count; i++) {
-        stream_position_fini(&record->positions[i]);
-        record->positions[i] = (struct stream_position){.stream = (uint32_t)i};
+    struct haul_store *store = journal->target->store;
+    haul_log(journal->target->log, HAUL_LOG_WARNING, "the job is copied anew: %s",
+             journal->begun_anew);
+    for (size_t i = 0; i < journal->plan.stream_count; i++) {
+        stream_position_fini(&journal->positions[i]);
+        journal->positions[i] = (struct stream_position){.stream = (uint32_t)i};
     }
-    record->delta_next_batch = 0;
-    enum haul_status status = target_plan_clear(store, &record->plan, record->steps, error);
-    target_plan_forget_tables(store, &record->plan);
+    journal->delta_next_batch = 0;
+    enum haul_status status = target_plan_clear(store, &journal->plan, journal->steps, error);
+    target_plan_forget_tables(store, &journal->plan);
     if (status == HAUL_OK) {
         status = store->ops->sync(store, error);
     }
-    return status == HAUL_OK ? job_journal_mark(record->journal, JOURNAL_CLEARED, true, error)
+    return status == HAUL_OK ? job_journal_mark(journal->file, JOURNAL_CLEARED, true, error)
                              : status;
 }
 
-enum haul_status target_arrived_restore(struct target_record *record, struct haul_error *error)
+enum haul_status target_arrived_restore(struct target_journal *journal, struct haul_error *error)
 {
-    struct haul_store *store = record->target->store;
+    struct haul_store *store = journal->target->store;
     bool complete = false;
-    bool undisturbed = is_undisturbed(record) || HAUL_PLANTED_BUG(ARRIVED_BELIEVED);
-    enum haul_status status = read_positions(record, &complete, error);
+    bool undisturbed = is_undisturbed(journal) || HAUL_PLANTED_BUG(ARRIVED_BELIEVED);
+    enum haul_status status = read_positions(journal, &complete, error);
     if (status == HAUL_OK && !complete) {
-        status = clear_behind(record, error);
+        status = clear_behind(journal, error);
     }
-    record->checked_sequence =
+    journal->checked_sequence =
         store->ops->sequence(store); /* the writes of others come behind it */
     if (status == HAUL_OK && complete) {
-        return scan_base(record, error);
+        return scan_base(journal, error);
     }
     if (status == HAUL_OK && !undisturbed) {
-        status = compare(record, error);
+        status = compare(journal, error);
     }
-    return status == HAUL_OK && record->begun_anew[0] != '\0' ? begin_anew(record, error) : status;
+    return status == HAUL_OK && journal->begun_anew[0] != '\0' ? begin_anew(journal, error)
+                                                               : status;
 }

@@ -20,7 +20,7 @@
 
 #include "haul/migration.h"
 
-struct target_record;
+struct target_journal;
 
 /* What the last attempt on this receiver has left behind. Zeroed: not known. */
 struct target_left {
@@ -34,7 +34,7 @@ struct target_left {
  * the ranges are cleared, CLEARED stands in the journal, and the job begins anew:
  * `record->begun_anew` says why.
  * Errors: NO_MEMORY, CLOSED (a step was not to be taken), those of journal and store. */
-enum haul_status target_arrived_restore(struct target_record *record,
+enum haul_status target_arrived_restore(struct target_journal *journal,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -10,13 +10,13 @@
 void target_callers_fini(struct target_callers *callers)
 {
     while (callers->count > 0) {
-        target_job_destroy(callers->callers[--callers->count]);
+        target_driver_destroy(callers->callers[--callers->count]);
     }
 }
 
-static bool is_of_host(const struct target_job *caller, const struct link_address *peer)
+static bool is_of_host(const struct target_driver *caller, const struct link_address *peer)
 {
-    return peer == NULL || link_address_same_host(target_job_peer(caller), peer);
+    return peer == NULL || link_address_same_host(target_driver_peer(caller), peer);
 }
 
 /* Drop the oldest caller of the host (NULL: of any); one with a call under way cannot go. */
@@ -24,11 +24,11 @@ static bool drop_oldest(struct target_callers *callers, const struct link_addres
                         bool silent)
 {
     for (size_t i = 0; i < callers->count; i++) {
-        struct target_job *caller = callers->callers[i];
-        bool may_go = silent ? target_job_is_silent(caller) : !target_job_has_calls(caller);
+        struct target_driver *caller = callers->callers[i];
+        bool may_go = silent ? target_driver_is_silent(caller) : !target_driver_has_calls(caller);
         if (may_go && is_of_host(caller, peer)) {
             target_callers_remove(callers, i);
-            target_job_destroy(caller);
+            target_driver_destroy(caller);
             return true;
         }
     }
@@ -48,10 +48,10 @@ bool target_callers_make_room(struct target_callers *callers, const struct link_
            drop_oldest(callers, NULL, false);
 }
 
-void target_callers_add(struct target_callers *callers, struct target_job *job)
+void target_callers_add(struct target_callers *callers, struct target_driver *driver)
 {
     haul_assert(callers->count < TARGET_CALLERS_MAX);
-    callers->callers[callers->count++] = job;
+    callers->callers[callers->count++] = driver;
 }
 
 void target_callers_remove(struct target_callers *callers, size_t index)
@@ -66,7 +66,7 @@ bool target_callers_poll(struct target_callers *callers)
 {
     bool any = false;
     for (size_t i = 0; i < callers->count; i++) {
-        any = target_job_poll(callers->callers[i]) || any;
+        any = target_driver_poll(callers->callers[i]) || any;
     }
     return any;
 }
@@ -75,7 +75,7 @@ uint64_t target_callers_deadline_ns(const struct target_callers *callers)
 {
     uint64_t deadline = CLOCK_NEVER;
     for (size_t i = 0; i < callers->count; i++) {
-        uint64_t one = target_job_deadline_ns(callers->callers[i]);
+        uint64_t one = target_driver_deadline_ns(callers->callers[i]);
         deadline = one < deadline ? one : deadline;
     }
     return deadline;

@@ -12,13 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "target_job.h"
+#include "target_driver.h"
 
 enum { TARGET_CALLERS_MAX = 64, TARGET_CALLERS_OF_HOST_MAX = 8 };
 
 /* Zeroed: none. */
 struct target_callers {
-    struct target_job *callers[TARGET_CALLERS_MAX]; /* the oldest first */
+    struct target_driver *callers[TARGET_CALLERS_MAX]; /* the oldest first */
     size_t count;
 };
 
@@ -27,7 +27,7 @@ void target_callers_fini(struct target_callers *callers);
 /* False: there is no room for one more from this host, and nobody who could make room. */
 bool target_callers_make_room(struct target_callers *callers, const struct link_address *peer);
 /* There is room. */
-void target_callers_add(struct target_callers *callers, struct target_job *job);
+void target_callers_add(struct target_callers *callers, struct target_driver *driver);
 void target_callers_remove(struct target_callers *callers, size_t index);
 
 /* Let each do what it has to do. True: something happened. */

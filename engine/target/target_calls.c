@@ -14,7 +14,7 @@
 static enum haul_status take_name(struct target_calls *calls, struct haul_error *error)
 {
     struct haul_store *store = calls->target->store;
-    char *name = calls->record.name;
+    char *name = calls->journal.name;
     return name[0] == '\0' || instance_is_current(store, name) ? HAUL_OK
                                                                : instance_begin(store, name, error);
 }
@@ -23,30 +23,30 @@ static void call_look_up(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
     const struct haul_target_options *target = calls->target;
-    calls->record.steps = &calls->steps[TARGET_CALL_LOOK_UP].steps;
+    calls->journal.steps = &calls->steps[TARGET_CALL_LOOK_UP].steps;
     error->status = take_name(calls, error);
     if (error->status == HAUL_OK) {
-        error->status = version_record_get(target->store, &target->hooks, &calls->version, error);
+        error->status = config_version_get(target->store, &target->hooks, &calls->version, error);
     }
     if (error->status == HAUL_OK) {
-        error->status = target_record_look_up(&calls->record, target_session_hello(calls->session),
-                                              &calls->prepared_version, error);
+        error->status = target_journal_look_up(
+            &calls->journal, target_session_hello(calls->session), &calls->prepared_version, error);
     }
     if (error->status == HAUL_OK) {
         error->status =
-            target_done_look(&calls->record, target_session_hello(calls->session), error);
+            target_done_look(&calls->journal, target_session_hello(calls->session), error);
     }
 }
 
 static void call_check(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
-    calls->record.steps = &calls->steps[TARGET_CALL_CHECK].steps;
-    error->status = target_record_check(&calls->record, &calls->incoming_plan, error);
+    calls->journal.steps = &calls->steps[TARGET_CALL_CHECK].steps;
+    error->status = target_journal_check(&calls->journal, &calls->incoming_plan, error);
     memset(&calls->incoming_plan, 0, sizeof(calls->incoming_plan));
     if (error->status == HAUL_OK) {
         option_report_fini(&calls->differences);
-        target_fit_report(calls->target->store, &calls->record.plan, &calls->differences);
+        target_fit_report(calls->target->store, &calls->journal.plan, &calls->differences);
         option_report_log(&calls->differences, calls->target->log);
     }
 }
@@ -56,36 +56,36 @@ static void call_positions(void *context, struct haul_error *error)
     struct target_calls *calls = context;
     const struct position_queue *positions = &calls->copy->positions;
     error->status =
-        target_record_positions(&calls->record, positions->taken, positions->taken_count, error);
+        target_journal_positions(&calls->journal, positions->taken, positions->taken_count, error);
 }
 
 static void call_digest(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
-    calls->record.steps = &calls->steps[TARGET_CALL_DIGEST].steps;
+    calls->journal.steps = &calls->steps[TARGET_CALL_DIGEST].steps;
     error->status = target_copy_scan_digests(calls->copy, error);
 }
 
 static void call_record(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
-    error->status = target_record_prepare(&calls->record, target_session_prepare(calls->session),
-                                          calls->copy->digests, error);
+    error->status = target_journal_prepare(&calls->journal, target_session_prepare(calls->session),
+                                           calls->copy->digests, error);
 }
 
 static void call_own(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
     uint64_t new_version = target_session_prepare(calls->session)->new_version;
-    error->status = target_record_own(&calls->record, new_version, error);
+    error->status = target_journal_own(&calls->journal, new_version, error);
 }
 
 static void call_clear(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
-    calls->record.steps = &calls->steps[TARGET_CALL_CLEAR].steps;
+    calls->journal.steps = &calls->steps[TARGET_CALL_CLEAR].steps;
     error->status =
-        target_record_clear(&calls->record, target_session_outcome(calls->session), error);
+        target_journal_clear(&calls->journal, target_session_outcome(calls->session), error);
 }
 
 static void call_verify(void *context, struct haul_error *error)
@@ -119,9 +119,9 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
     call_worker_submit(calls->worker, &calls->calls[number]);
 }
 
-struct target_job *target_calls_job(const struct call *call)
+struct target_driver *target_calls_job(const struct call *call)
 {
-    return ((const struct target_calls *)call->context)->job;
+    return ((const struct target_calls *)call->context)->driver;
 }
 
 enum target_call target_calls_number(const struct target_calls *calls, const struct call *call)
@@ -177,20 +177,20 @@ void target_calls_end_stale(struct target_calls *calls)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-void target_calls_init(struct target_calls *calls, struct target_job *job,
+void target_calls_init(struct target_calls *calls, struct target_driver *driver,
                        const struct haul_target_options *target, struct call_worker *worker)
 {
     memset(calls, 0, sizeof(*calls));
-    calls->job = job;
+    calls->driver = driver;
     calls->target = target;
     calls->worker = worker;
-    target_record_init(&calls->record, target);
+    target_journal_init(&calls->journal, target);
 }
 
 void target_calls_fini(struct target_calls *calls)
 {
     plan_fini(&calls->incoming_plan);
     target_verify_fini(&calls->verify);
-    target_record_fini(&calls->record);
+    target_journal_fini(&calls->journal);
     option_report_fini(&calls->differences);
 }

@@ -9,14 +9,14 @@
 
 #include "call_steps.h"
 #include "call_worker.h"
+#include "config_version.h"
 #include "haul/migration.h"
 #include "option_report.h"
 #include "plan.h"
 #include "target_copy.h"
-#include "target_record.h"
+#include "target_journal.h"
 #include "target_session.h"
 #include "target_verify.h"
-#include "version_record.h"
 
 /* Each is under way at most once. */
 enum target_call {
@@ -32,10 +32,10 @@ enum target_call {
     TARGET_CALL_COUNT,
 };
 
-struct target_job;
+struct target_driver;
 
 struct target_calls {
-    struct target_job *job; /* whose calls they are; borrowed, as the next four */
+    struct target_driver *driver; /* whose calls they are; borrowed, as the next four */
     const struct haul_target_options *target;
     struct call_worker *worker;
     struct target_copy *copy;
@@ -43,7 +43,7 @@ struct target_calls {
     struct call calls[TARGET_CALL_COUNT];
     struct call_steps steps[TARGET_CALL_COUNT];
     /* The call worker's while a call runs. */
-    struct target_record record;
+    struct target_journal journal;
     struct plan incoming_plan;        /* on its way to the check */
     struct version_claim version;     /* as recorded */
     uint64_t prepared_version;        /* of the records, when the source came back */
@@ -52,14 +52,14 @@ struct target_calls {
 };
 
 /* The session and the copy are set by the job when it has them. */
-void target_calls_init(struct target_calls *calls, struct target_job *job,
+void target_calls_init(struct target_calls *calls, struct target_driver *driver,
                        const struct haul_target_options *target, struct call_worker *worker);
 /* No call may be under way. */
 void target_calls_fini(struct target_calls *calls);
 
 void target_calls_submit(struct target_calls *calls, enum target_call number);
 /* Of a call that has returned: whose it is, and which. */
-struct target_job *target_calls_job(const struct call *call);
+struct target_driver *target_calls_job(const struct call *call);
 enum target_call target_calls_number(const struct target_calls *calls, const struct call *call);
 bool target_calls_any(const struct target_calls *calls);
 /* Steps done so far by all of them: as long as it grows, they make progress. */

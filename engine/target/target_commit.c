@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
+#include "config_version.h"
 #include "job_journal.h"
 #include "target_others.h"
-#include "version_record.h"
 
 /* --- owning ----------------------------------------------------------------------------------- */
 
@@ -37,7 +37,7 @@ enum haul_status target_commit_take(struct haul_store *store, const struct haul_
                                       .given = given,
                                       .records = total.count,
                                       .bytes = total.bytes};
-    return version_record_move(store, hooks, &move, error);
+    return config_version_move(store, hooks, &move, error);
 }
 
 static enum haul_status tell(const struct haul_hooks *hooks, uint64_t new_version,
@@ -70,7 +70,7 @@ static enum haul_status finish_owning(struct haul_store *store, const struct hau
     if (status != HAUL_OK) {
         return status;
     }
-    status = version_record_check(store, hooks, plan, error);
+    status = config_version_check(store, hooks, plan, error);
     return status == HAUL_OK         ? tell(hooks, committed.new_version, error)
            : status == HAUL_MISMATCH ? HAUL_OK
                                      : status;
@@ -102,7 +102,8 @@ static enum haul_status finish_due(struct haul_store *store, const struct haul_h
 {
     struct journal *journal = NULL;
     enum haul_status status = job_journal_look(store, JOURNAL_TARGET, job, &journal, error);
-    bool due = status == HAUL_OK && target_others_phase(journal_state(journal)) == JOB_COMMITTED;
+    bool due =
+        status == HAUL_OK && target_others_knowledge(journal_state(journal)) == JOB_COMMITTED;
     journal_close(journal);
     if (due) {
         status = job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
@@ -136,7 +137,7 @@ enum haul_status target_commit_finish_job(struct haul_store *store, const struct
     struct journal *journal = NULL;
     enum haul_status status =
         job_journal_open_existing(store, JOURNAL_TARGET, job, &journal, error);
-    if (status == HAUL_OK && target_others_phase(journal_state(journal)) != JOB_COMMITTED) {
+    if (status == HAUL_OK && target_others_knowledge(journal_state(journal)) != JOB_COMMITTED) {
         journal_close(journal);
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "the job is not committed");
     }

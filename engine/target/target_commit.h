@@ -21,7 +21,7 @@
 struct digest target_commit_total(const struct journal *journal);
 
 /* The version moves, and the record says that the plan's ranges are ours; `given` as in struct
- * version_move. It may have been done already. Errors: those of version_record_move. */
+ * version_move. It may have been done already. Errors: those of config_version_move. */
 enum haul_status target_commit_take(struct haul_store *store, const struct haul_hooks *hooks,
                                     const struct journal *journal,
                                     const struct journal_committed *committed,
@@ -29,7 +29,7 @@ enum haul_status target_commit_take(struct haul_store *store, const struct haul_
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* What follows COMMITTED, before DONE: the version moves, then the hook. Either may have been done
- * already. Errors: those of version_record_move and of the hook. */
+ * already. Errors: those of config_version_move and of the hook. */
 enum haul_status target_commit_own(struct haul_store *store, const struct haul_hooks *hooks,
                                    const struct journal *journal,
                                    const struct journal_committed *committed,

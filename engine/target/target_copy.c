@@ -19,12 +19,12 @@ enum {
 };
 
 void target_copy_init(struct target_copy *copy, const struct haul_target_options *target,
-                      const struct target_record *record, struct poll_group *group,
+                      const struct target_journal *journal, struct poll_group *group,
                       const struct link_config *config)
 {
     memset(copy, 0, sizeof(*copy));
     copy->target = target;
-    copy->record = record;
+    copy->journal = journal;
     copy->group = group;
     receiver_links_init(&copy->links, group, config, target->log);
 }
@@ -43,7 +43,7 @@ void target_copy_fini(struct target_copy *copy)
 /* The journal has so much of the stream now. */
 static void note_recorded(struct target_copy *copy, uint32_t stream, const struct digest *digest)
 {
-    if (copy->recorded != NULL && stream < copy->record->plan.stream_count) {
+    if (copy->recorded != NULL && stream < copy->journal->plan.stream_count) {
         struct digest *before = &copy->recorded[stream];
         copy->durable_records += digest->count - before->count;
         copy->durable_bytes += digest->bytes - before->bytes;
@@ -53,21 +53,21 @@ static void note_recorded(struct target_copy *copy, uint32_t stream, const struc
 
 void target_copy_count_finished(struct target_copy *copy)
 {
-    const struct plan *plan = &copy->record->plan;
+    const struct plan *plan = &copy->journal->plan;
     free(copy->recorded);
     copy->recorded = calloc(plan->stream_count, sizeof(*copy->recorded));
-    for (uint32_t i = 0; copy->record->positions != NULL && i < plan->stream_count; i++) {
-        note_recorded(copy, i, &copy->record->positions[i].digest);
+    for (uint32_t i = 0; copy->journal->positions != NULL && i < plan->stream_count; i++) {
+        note_recorded(copy, i, &copy->journal->positions[i].digest);
     }
     for (size_t i = 0; i < plan->stream_count; i++) {
         bool metadata = plan->families[plan->streams[i].family].metadata;
-        bool finished = copy->record->positions != NULL && copy->record->positions[i].finished;
+        bool finished = copy->journal->positions != NULL && copy->journal->positions[i].finished;
         copy->metadata_streams += metadata;
         copy->recorded_streams += finished;
         copy->finished_metadata_streams += finished && metadata;
         copy->bytes_expected += plan->streams[i].bytes;
     }
-    copy->delta_batches = copy->record->delta_next_batch;
+    copy->delta_batches = copy->journal->delta_next_batch;
     copy->progress_due = true;
 }
 
@@ -75,7 +75,7 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
                                    uint64_t now_ns, struct haul_error *error)
 {
     const struct haul_target_options *target = copy->target;
-    const struct target_record *record = copy->record;
+    const struct target_journal *journal = copy->journal;
     const struct haul_link_options *link = &copy->links.config.options;
     char text[JOB_TEXT_BYTES];
     for (size_t i = 0; i < HAUL_JOB_BYTES; i++) {
@@ -83,17 +83,17 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
     }
     struct applier_options options = {
         .store = target->store,
-        .plan = &record->plan,
-        .lane = record->lane,
+        .plan = &journal->plan,
+        .lane = journal->lane,
         .thread_count = target->applier_count,
         .slot_size_bytes = link->slot_size_bytes,
         .block_count_max = link->slot_count * RECEIVER_LINK_COUNT_MAX,
         .table_size_bytes = target->table_size_bytes,
-        .staging_directory = record->staging,
+        .staging_directory = journal->staging,
         .job = text,
-        .positions = record->positions,
-        .base_digests = record->base_digests,
-        .delta_next_batch = record->delta_next_batch,
+        .positions = journal->positions,
+        .base_digests = journal->base_digests,
+        .delta_next_batch = journal->delta_next_batch,
         .log = target->log,
     };
     enum haul_status status = applier_create(&options, &copy->applier, error);
@@ -103,11 +103,11 @@ enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[H
     if (status != HAUL_OK) {
         return status;
     }
-    if (!record->resumed) {
-        target_plan_forget_tables(target->store, &record->plan);
+    if (!journal->resumed) {
+        target_plan_forget_tables(target->store, &journal->plan);
     }
     copy->started = true;
-    copy->started_sequence = record->checked_sequence;
+    copy->started_sequence = journal->checked_sequence;
     copy->started_ns = now_ns;
     return HAUL_OK;
 }
@@ -161,7 +161,7 @@ static enum target_copy_news on_applied(struct target_copy *copy, const struct a
         return TARGET_COPY_DELTA;
     }
     if (note->stream_finished) {
-        const struct plan *plan = &copy->record->plan;
+        const struct plan *plan = &copy->journal->plan;
         copy->finished_metadata_streams +=
             plan->families[plan->streams[note->stream].family].metadata;
         target_copy_hurry_progress(copy);
@@ -248,12 +248,12 @@ void target_copy_leave(const struct target_copy *copy, struct target_left *left)
     struct haul_store *store = copy->target->store;
     left->sequence = store->ops->sequence(store);
     left->known = foreign_writes(copy) == 0;
-    memcpy(left->job, copy->record->job, HAUL_JOB_BYTES);
+    memcpy(left->job, copy->journal->job, HAUL_JOB_BYTES);
 }
 
 static bool has_tables(const struct target_copy *copy)
 {
-    const struct apply_lane_ops *lane = apply_lane_table(copy->record->lane);
+    const struct apply_lane_ops *lane = apply_lane_table(copy->journal->lane);
     return lane != NULL && lane->stages_files && copy->target->store->ops->tables_check != NULL;
 }
 
@@ -263,7 +263,7 @@ bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepa
         (copy->target->read_back || prepare->read_back) && !HAUL_PLANTED_BUG(READ_BACK_SKIPPED);
     bool complete = !has_tables(copy);
     bool foreign = has_foreign_writes(copy);
-    for (uint32_t i = 0; i < copy->record->plan.family_count; i++) {
+    for (uint32_t i = 0; i < copy->journal->plan.family_count; i++) {
         copy->scan_wanted[i] =
             read_back || foreign ||
             applier_family_digest(copy->applier, i, &copy->digests[i]) != HAUL_OK;
@@ -276,7 +276,7 @@ bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepa
 static enum haul_status check_tables(struct target_copy *copy, uint32_t family,
                                      struct haul_error *error)
 {
-    const struct plan *plan = &copy->record->plan;
+    const struct plan *plan = &copy->journal->plan;
     bool sure = true;
     enum haul_status status = target_plan_tables(copy->target->store, plan, family, &sure, error);
     if (status == HAUL_OK && !sure) {
@@ -290,7 +290,7 @@ static enum haul_status check_tables(struct target_copy *copy, uint32_t family,
 
 enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_error *error)
 {
-    const struct plan *plan = &copy->record->plan;
+    const struct plan *plan = &copy->journal->plan;
     enum haul_status status = HAUL_OK;
     for (uint32_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         if (!copy->scan_wanted[i] && has_tables(copy)) {
@@ -298,7 +298,7 @@ enum haul_status target_copy_scan_digests(struct target_copy *copy, struct haul_
         }
         if (status == HAUL_OK && copy->scan_wanted[i]) {
             status = target_plan_digest(copy->target->store, plan, i, &copy->digests[i],
-                                        copy->record->steps, error);
+                                        copy->journal->steps, error);
         }
     }
     return status;
@@ -353,7 +353,7 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
         .applied_records = copy->records,
         .applied_bytes = copy->bytes,
         /* Deltas come behind it: a resume has to know that all streams lie under them. */
-        .snapshot_complete = copy->recorded_streams == copy->record->plan.stream_count,
+        .snapshot_complete = copy->recorded_streams == copy->journal->plan.stream_count,
         .metadata_complete = copy->finished_metadata_streams == copy->metadata_streams,
         .delta_applied_batches = copy->delta_batches,
         .durable_records = copy->durable_records,
@@ -381,11 +381,11 @@ uint64_t target_copy_crc_errors(const struct target_copy *copy)
 
 void target_copy_result(const struct target_copy *copy, struct haul_result *result)
 {
-    const struct plan *plan = &copy->record->plan;
+    const struct plan *plan = &copy->journal->plan;
     struct digest total = {0};
     receiver_links_stats(&copy->links, &result->link);
-    result->resumed = copy->record->resumed;
-    result->lane = copy->record->lane;
+    result->resumed = copy->journal->resumed;
+    result->lane = copy->journal->lane;
     result->old_version = plan->old_version;
     result->new_version = plan->new_version;
     result->family_count = plan->family_count;

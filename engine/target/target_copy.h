@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_copy.h — the blocks of a job on the side that takes: data links, appliers, and what these
- * have reported. The counterpart of source_copy.h; the session and the records are target_job's.
+ * have reported. The counterpart of source_copy.h; the session and the records are target_driver's.
  *
  *   links --blocks--> applier threads --notes--> loop: slots given back, counters, news for the job
  *
@@ -17,11 +17,11 @@
 #include "poll_group.h"
 #include "position_queue.h"
 #include "receiver_links.h"
-#include "target_record.h"
+#include "target_journal.h"
 
 struct target_copy {
     const struct haul_target_options *target; /* borrowed, as the next two */
-    const struct target_record *record;
+    const struct target_journal *journal;
     struct poll_group *group;
     struct receiver_links links;
     struct applier *applier;
@@ -51,7 +51,7 @@ struct target_copy {
 };
 
 void target_copy_init(struct target_copy *copy, const struct haul_target_options *target,
-                      const struct target_record *record, struct poll_group *group,
+                      const struct target_journal *journal, struct poll_group *group,
                       const struct link_config *config);
 void target_copy_fini(struct target_copy *copy);
 

@@ -12,138 +12,138 @@
 /* --- asked ------------------------------------------------------------------------------------ */
 
 /* The source that was set back knows by it that it has not got what was given back. */
-static enum haul_status look_given_back(struct target_record *record, struct haul_error *error)
+static enum haul_status look_given_back(struct target_journal *journal, struct haul_error *error)
 {
-    bool looks = record->phase == JOB_COMMITTED && record->returned != VERSION_KEPT;
-    return looks ? given_ranges_newest(record->target->store, record->peer, record->given_back_by,
-                                       &record->has_given_back, error)
+    bool looks = journal->knowledge == JOB_COMMITTED && journal->returned != VERSION_KEPT;
+    return looks ? given_ranges_newest(journal->target->store, journal->peer,
+                                       journal->given_back_by, &journal->has_given_back, error)
                  : HAUL_OK;
 }
 
-enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
+enum haul_status target_done_look(struct target_journal *journal, const haul_control_Hello *hello,
                                   struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
     if (hello->epoch == MESSAGE_EPOCH_NONE) {
-        status = target_others_waiting(record->target->store, record->peer, record->waiting,
-                                       TARGET_WAITING_COUNT_MAX, &record->waiting_count, error);
+        status = target_others_waiting(journal->target->store, journal->peer, journal->waiting,
+                                       TARGET_WAITING_COUNT_MAX, &journal->waiting_count, error);
     }
-    return status == HAUL_OK ? look_given_back(record, error) : status;
+    return status == HAUL_OK ? look_given_back(journal, error) : status;
 }
 
-void target_done_tell(const struct target_record *record, struct target_event *event)
+void target_done_tell(const struct target_journal *journal, struct target_event *event)
 {
     event->given_back_by =
-        slice_of(record->given_back_by, record->has_given_back ? HAUL_JOB_BYTES : 0);
-    event->waiting = slice_of(record->waiting, record->waiting_count * HAUL_JOB_BYTES);
+        slice_of(journal->given_back_by, journal->has_given_back ? HAUL_JOB_BYTES : 0);
+    event->waiting = slice_of(journal->waiting, journal->waiting_count * HAUL_JOB_BYTES);
 }
 
 /* --- told ------------------------------------------------------------------------------------- */
 
-void target_done_note(struct target_record *record, const struct message *message)
+void target_done_note(struct target_journal *journal, const struct message *message)
 {
     const haul_control_Commit *commit = &message->as.commit;
-    if (message->type != MESSAGE_COMMIT || record->was_done) {
+    if (message->type != MESSAGE_COMMIT || journal->was_done) {
         return;
     }
-    record->given_records = commit->records;
-    record->given_bytes = commit->bytes;
-    record->given_sequence = commit->frozen_sequence;
-    record->was_done = commit->epoch == MESSAGE_EPOCH_NONE;
-    if (record->was_done) {
-        record->given_error.status =
-            given_ranges_read(&record->given, commit, &record->given_error);
+    journal->given_records = commit->records;
+    journal->given_bytes = commit->bytes;
+    journal->given_sequence = commit->frozen_sequence;
+    journal->was_done = commit->epoch == MESSAGE_EPOCH_NONE;
+    if (journal->was_done) {
+        journal->given_error.status =
+            given_ranges_read(&journal->given, commit, &journal->given_error);
     }
 }
 
 /* Is it known that something else was decided on? */
-static bool differs(const struct target_record *record, const struct digest *prepared)
+static bool differs(const struct target_journal *journal, const struct digest *prepared)
 {
-    bool is_known = record->given_records > 0 || record->given_bytes > 0;
-    return (is_known && record->given_records != prepared->count) ||
-           (record->given_bytes > 0 && record->given_bytes != prepared->bytes);
+    bool is_known = journal->given_records > 0 || journal->given_bytes > 0;
+    return (is_known && journal->given_records != prepared->count) ||
+           (journal->given_bytes > 0 && journal->given_bytes != prepared->bytes);
 }
 
 /* The source's copy may be gone, and this one the last: it is neither owned nor removed. */
-static enum haul_status refuse_done(struct target_record *record, uint64_t count,
+static enum haul_status refuse_done(struct target_journal *journal, uint64_t count,
                                     struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "this database was set back to before the decision: the %" PRIu64
                    " records that are prepared are not the %" PRIu64 " of the hand-over",
-                   count, record->given_records);
+                   count, journal->given_records);
     haul_error_hint(error, "the source has its copy: `haul owner --db DIR --reclaim "
                            "--accept-two-owners` there, then `haul cancel --accept-two-owners` "
                            "here; it has dropped it: `haul owner --db DIR --forget "
                            "--accept-two-owners` here keeps what is prepared");
-    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", error->text);
+    haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", error->text);
     return HAUL_MISMATCH;
 }
 
-static enum haul_status refuse_earlier(struct target_record *record, uint64_t count,
+static enum haul_status refuse_earlier(struct target_journal *journal, uint64_t count,
                                        struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "this database was set back to before the decision: %" PRIu64
                    " records of attempt %" PRIu64 " are prepared, and not what attempt %" PRIu64
                    " has decided on",
-                   count, journal_state(record->journal)->prepared.epoch, record->epoch);
+                   count, journal_state(journal->file)->prepared.epoch, journal->epoch);
     haul_error_hint(error, "the source's copy is whole: `haul owner --db DIR --reclaim "
                            "--accept-two-owners` there takes the ranges back; then `haul cancel "
                            "--accept-two-owners` here");
-    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", error->text);
+    haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", error->text);
     return HAUL_MISMATCH;
 }
 
-enum haul_status target_done_check(struct target_record *record, struct haul_error *error)
+enum haul_status target_done_check(struct target_journal *journal, struct haul_error *error)
 {
-    const struct journal_prepared *prepared = &journal_state(record->journal)->prepared;
-    const struct digest total = target_commit_total(record->journal);
-    bool is_other = differs(record, &total);
-    if (record->was_done) {
-        return is_other ? refuse_done(record, total.count, error) : HAUL_OK;
+    const struct journal_prepared *prepared = &journal_state(journal->file)->prepared;
+    const struct digest total = target_commit_total(journal->file);
+    bool is_other = differs(journal, &total);
+    if (journal->was_done) {
+        return is_other ? refuse_done(journal, total.count, error) : HAUL_OK;
     }
-    if (prepared->epoch != record->epoch || is_other) {
-        return refuse_earlier(record, total.count, error);
+    if (prepared->epoch != journal->epoch || is_other) {
+        return refuse_earlier(journal, total.count, error);
     }
-    if (prepared->frozen_sequence < record->given_sequence) {
-        (void)snprintf(record->warning, sizeof(record->warning),
+    if (prepared->frozen_sequence < journal->given_sequence) {
+        (void)snprintf(journal->warning, sizeof(journal->warning),
                        "the receiver was set back to before the last freeze: changes of the source "
                        "may be missing; compare, `haul verify --db DIR --to`, before `haul drop`");
-        haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
+        haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", journal->warning);
     }
     return HAUL_OK;
 }
 
 /* The source had the job done: this database owned already, and knows of it no more. */
-static void explain_done(struct target_record *record)
+static void explain_done(struct target_journal *journal)
 {
-    (void)snprintf(record->warning, sizeof(record->warning),
+    (void)snprintf(journal->warning, sizeof(journal->warning),
                    "the receiver was set back to before it owned: what was written to it since is "
                    "gone, what it gave on has two owners; compare, `haul verify --db DIR --to`, "
                    "before `haul drop`");
-    haul_log(record->target->log, HAUL_LOG_WARNING, "%s", record->warning);
+    haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", journal->warning);
 }
 
-enum haul_status target_done_take(struct target_record *record,
+enum haul_status target_done_take(struct target_journal *journal,
                                   const struct journal_committed *committed,
                                   struct haul_error *error)
 {
-    const struct haul_hooks *hooks = &record->target->hooks;
-    if (record->given_error.status != HAUL_OK) {
-        *error = record->given_error;
+    const struct haul_hooks *hooks = &journal->target->hooks;
+    if (journal->given_error.status != HAUL_OK) {
+        *error = journal->given_error;
         return error->status;
     }
-    if (hooks->version_get != NULL && !given_ranges_cover(&record->given, &record->plan)) {
+    if (hooks->version_get != NULL && !given_ranges_cover(&journal->given, &journal->plan)) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                        "a part of what the job gave is the source's again");
         haul_error_hint(error, "the register of the embedder has to tell which");
         return HAUL_MISMATCH;
     }
-    enum haul_status status = target_commit_take(record->target->store, hooks, record->journal,
-                                                 committed, &record->plan, &record->given, error);
+    enum haul_status status = target_commit_take(journal->target->store, hooks, journal->file,
+                                                 committed, &journal->plan, &journal->given, error);
     if (status == HAUL_OK) {
-        explain_done(record);
+        explain_done(journal);
     }
     return status;
 }

@@ -6,25 +6,25 @@
 #ifndef HAUL_TARGET_DONE_H
 #define HAUL_TARGET_DONE_H
 
-#include "target_record.h"
+#include "target_journal.h"
 #include "target_session.h"
 
 /* What Welcome is to tell, once the job is looked up. Errors: those of the records. */
-enum haul_status target_done_look(struct target_record *record, const haul_control_Hello *hello,
+enum haul_status target_done_look(struct target_journal *journal, const haul_control_Hello *hello,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 /* What it has found, into the event of the session; borrowed. */
-void target_done_tell(const struct target_record *record, struct target_event *event);
+void target_done_tell(const struct target_journal *journal, struct target_event *event);
 
 /* Take over what Commit says; any other message says nothing. */
-void target_done_note(struct target_record *record, const struct message *message);
+void target_done_note(struct target_journal *journal, const struct message *message);
 /* Is what is prepared here what the source has decided on? This database may have been set back to
  * an earlier freeze or attempt; one that is earlier, and as large, is owned with a warning. So is
  * what a job has prepared that is done. Errors: MISMATCH. */
-enum haul_status target_done_check(struct target_record *record,
+enum haul_status target_done_check(struct target_journal *journal,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The record says what is ours by it. Errors: MISMATCH (nothing, and nothing was changed), those of
  * given_ranges_read and of target_commit_take. */
-enum haul_status target_done_take(struct target_record *record,
+enum haul_status target_done_take(struct target_journal *journal,
                                   const struct journal_committed *committed,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -16,8 +16,8 @@
 #include "poll_group.h"
 #include "target_callers.h"
 #include "target_commit.h"
-#include "target_job.h"
-#include "target_record.h"
+#include "target_driver.h"
+#include "target_journal.h"
 
 enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
@@ -33,8 +33,8 @@ struct target_migration {
     struct acceptor *acceptor;
     haul_control_TransportOffer offers[HAUL_TRANSPORT_LIST_MAX]; /* as of the last caller */
     struct call_worker *worker;
-    struct target_slot slot; /* its holder is `job`, or is about to be */
-    struct target_job *job;  /* NULL: none */
+    struct target_slot slot;      /* its holder is `job`, or is about to be */
+    struct target_driver *driver; /* NULL: none */
     struct target_callers callers;
     struct log_limit refusals;
     struct haul_result job_result; /* of whoever ended last */
@@ -87,7 +87,7 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
         listener_reject(arrival->listener, &arrival->incoming, HAUL_BUSY);
         return;
     }
-    struct target_job_options options = {
+    struct target_driver_options options = {
         .target = &target->options,
         .identity = target->identity,
         .clock = target->clock,
@@ -99,9 +99,9 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
         .offer_count = list_offers(target),
     };
     struct haul_error error = {0};
-    struct target_job *caller = NULL;
+    struct target_driver *caller = NULL;
     int fd = acceptor_take(arrival);
-    if (target_job_create(&options, fd, &caller, &error) != HAUL_OK) {
+    if (target_driver_create(&options, fd, &caller, &error) != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX / 2];
         haul_error_format(&error, line, sizeof(line));
         log_refusal(target, &options.peer, line);
@@ -113,7 +113,8 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
 static enum haul_status admits(const struct target_migration *target,
                                const struct link_incoming *incoming)
 {
-    return target->job == NULL ? HAUL_AUTH : target_job_admits(target->job, &incoming->ticket);
+    return target->driver == NULL ? HAUL_AUTH
+                                  : target_driver_admits(target->driver, &incoming->ticket);
 }
 
 static void take_link(struct target_migration *target, struct acceptor_arrival *arrival)
@@ -122,7 +123,7 @@ static void take_link(struct target_migration *target, struct acceptor_arrival *
     if (status != HAUL_OK) {
         listener_reject(arrival->listener, &arrival->incoming, status);
     } else {
-        target_job_admit(target->job, arrival->listener, &arrival->incoming);
+        target_driver_admit(target->driver, arrival->listener, &arrival->incoming);
     }
 }
 
@@ -153,8 +154,8 @@ static void call_give_up(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
     const struct haul_target_options *options = &target->options;
-    error->status = target_record_give_up(options->store, target->awaited.hello.job.bytes,
-                                          &options->hooks, &target->give_up_steps.steps, error);
+    error->status = target_journal_give_up(options->store, target->awaited.hello.job.bytes,
+                                           &options->hooks, &target->give_up_steps.steps, error);
 }
 
 /* Runs before the first Hello is answered. */
@@ -194,17 +195,17 @@ static void check_request(struct target_migration *target)
         migration_drain_request(&target->base);
     }
     enum migration_request request = migration_requested(&target->base);
-    bool ends = target->job != NULL && target_job_is_ending(target->job);
+    bool ends = target->driver != NULL && target_driver_is_ending(target->driver);
     if (request == target->request || target->ended || ends) {
         return; /* whose job is ending asks what comes after it: the next round does */
     }
     target->request = request;
     bool stops = request == MIGRATION_STOPS;
     for (size_t i = 0; i < target->callers.count; i++) {
-        target_job_stop(target->callers.callers[i]);
+        target_driver_stop(target->callers.callers[i]);
     }
-    if (target->job != NULL) {
-        (stops ? target_job_stop : target_job_cancel)(target->job);
+    if (target->driver != NULL) {
+        (stops ? target_driver_stop : target_driver_cancel)(target->driver);
     } else if (!target->awaited.waits) {
         end_listening(target, "listening");
     } else if (stops) {
@@ -228,18 +229,18 @@ static void format_outcome(const struct haul_result *result, char *line, size_t 
 
 /* `once`: a job is over that counts. Its result stays; the migration ends, unless its source may
  * come back. */
-static void note_result(struct target_migration *target, const struct target_job *job,
+static void note_result(struct target_migration *target, const struct target_driver *driver,
                         const struct haul_result *result)
 {
-    const haul_control_Hello *hello = target_job_hello(job);
-    if (!target->options.once || !target_job_was_real(job) ||
+    const haul_control_Hello *hello = target_driver_hello(driver);
+    if (!target->options.once || !target_driver_was_real(driver) ||
         !awaited_job_is(&target->awaited, hello)) {
         return;
     }
     target->crc_errors += result->crc_errors;
     target->base.result = *result;
     target->base.result.crc_errors = target->crc_errors;
-    if (!target_job_is_resumable(job)) {
+    if (!target_driver_is_resumable(driver)) {
         awaited_job_end(&target->awaited);
         target->ended = true;
         return;
@@ -251,10 +252,10 @@ static void note_result(struct target_migration *target, const struct target_job
              (wait_ms + 999) / 1000);
 }
 
-static void fill_result(const struct target_job *job, struct haul_result *result)
+static void fill_result(const struct target_driver *driver, struct haul_result *result)
 {
     memset(result, 0, sizeof(*result));
-    target_job_result(job, result);
+    target_driver_result(driver, result);
 }
 
 /* The migration goes on: it does not keep the result of this job. */
@@ -271,60 +272,60 @@ static void end_job(struct target_migration *target)
 {
     struct haul_result *result = &target->job_result;
     char line[HAUL_LOG_LINE_BYTES_MAX / 2];
-    fill_result(target->job, result);
+    fill_result(target->driver, result);
     format_outcome(result, line, sizeof(line));
     haul_log(target->options.log, result->status == HAUL_OK ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
              "job ended: %s", line);
-    note_result(target, target->job, result);
-    migration_report_options(&target->base, target_job_differences(target->job));
+    note_result(target, target->driver, result);
+    migration_report_options(&target->base, target_driver_differences(target->driver));
     result->option_differences = target->base.result.option_differences;
     result->option_difference_count = target->base.result.option_difference_count;
     if (target->request != MIGRATION_GOES_ON) {
         target->base.result = *result;
         target->ended = true;
     }
-    if (target_job_was_real(target->job)) {
+    if (target_driver_was_real(target->driver)) {
         tell_ended(target, result);
     }
-    target_job_destroy(target->job);
-    target->job = NULL;
+    target_driver_destroy(target->driver);
+    target->driver = NULL;
 }
 
 /* It never was the job; but it may have learned here that its job is committed. */
-static void end_caller(struct target_migration *target, struct target_job *caller)
+static void end_caller(struct target_migration *target, struct target_driver *caller)
 {
     struct haul_result *result = &target->job_result;
     char line[HAUL_LOG_LINE_BYTES_MAX / 2];
     fill_result(caller, result);
     format_outcome(result, line, sizeof(line));
     uint64_t records = 0;
-    if (target_job_compared(caller, &records) && result->status == HAUL_CLOSED) {
+    if (target_driver_compared(caller, &records) && result->status == HAUL_CLOSED) {
         char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
-        link_address_format(target_job_peer(caller), peer);
+        link_address_format(target_driver_peer(caller), peer);
         haul_log(target->options.log, HAUL_LOG_INFO,
                  "%s has compared its records with %" PRIu64 " of ours", peer, records);
     } else if (result->status != HAUL_OK) {
-        log_refusal(target, target_job_peer(caller), line);
+        log_refusal(target, target_driver_peer(caller), line);
     }
     note_result(target, caller, result);
-    if (target_job_was_real(caller)) {
+    if (target_driver_was_real(caller)) {
         tell_ended(target, result);
     }
-    target_job_destroy(caller);
+    target_driver_destroy(caller);
 }
 
 /* A caller has taken the slot. All others have to wait for the end of its job. */
-static void begin_job(struct target_migration *target, struct target_job *caller)
+static void begin_job(struct target_migration *target, struct target_driver *caller)
 {
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
     struct link_address local;
-    link_address_format(target_job_peer(caller), peer);
-    target_job_address(caller, &local);
+    link_address_format(target_driver_peer(caller), peer);
+    target_driver_address(caller, &local);
     migration_place_near(&target->base, &local, target->options.log);
     haul_log(target->options.log, HAUL_LOG_INFO, "a job begins, from %s", peer);
-    target->job = caller;
+    target->driver = caller;
     for (size_t i = 0; i < target->callers.count; i++) {
-        target_job_refuse_busy(target->callers.callers[i]);
+        target_driver_refuse_busy(target->callers.callers[i]);
     }
 }
 
@@ -338,23 +339,23 @@ static bool poll_jobs(struct target_migration *target)
         } else if (call == &target->finish_call) {
             on_finished(target);
         } else {
-            target_job_returned(call);
+            target_driver_returned(call);
         }
         any = true;
     }
     for (size_t i = target->callers.count; i-- > 0;) {
-        struct target_job *caller = target->callers.callers[i];
+        struct target_driver *caller = target->callers.callers[i];
         if (target->slot.holder == caller) {
             target_callers_remove(&target->callers, i);
             begin_job(target, caller);
-        } else if (target_job_has_ended(caller)) {
+        } else if (target_driver_has_ended(caller)) {
             target_callers_remove(&target->callers, i);
             end_caller(target, caller);
         }
     }
-    if (target->job != NULL) {
-        any = target_job_poll(target->job) || any;
-        if (target_job_has_ended(target->job)) {
+    if (target->driver != NULL) {
+        any = target_driver_poll(target->driver) || any;
+        if (target_driver_has_ended(target->driver)) {
             end_job(target);
         }
     }
@@ -364,8 +365,8 @@ static bool poll_jobs(struct target_migration *target)
 static void publish(struct target_migration *target)
 {
     struct haul_progress progress = {.phase = HAUL_PHASE_LISTENING};
-    if (target->job != NULL) {
-        target_job_progress(target->job, &progress);
+    if (target->driver != NULL) {
+        target_driver_progress(target->driver, &progress);
     }
     migration_publish(&target->base, &progress);
 }
@@ -377,8 +378,8 @@ static uint64_t next_deadline(const struct target_migration *target)
     deadline = arrivals < deadline ? arrivals : deadline;
     uint64_t callers = target_callers_deadline_ns(&target->callers);
     deadline = callers < deadline ? callers : deadline;
-    if (target->job != NULL) {
-        uint64_t job = target_job_deadline_ns(target->job);
+    if (target->driver != NULL) {
+        uint64_t job = target_driver_deadline_ns(target->driver);
         deadline = job < deadline ? job : deadline;
     }
     return deadline;
@@ -387,11 +388,11 @@ static uint64_t next_deadline(const struct target_migration *target)
 /* The source that `once` waits for has not come back; one that is just saying Hello may still. */
 static void check_awaited(struct target_migration *target)
 {
-    bool busy = target->job != NULL || target->give_up_call.under_way;
+    bool busy = target->driver != NULL || target->give_up_call.under_way;
     for (size_t i = 0; i < target->callers.count && !busy; i++) {
-        const struct target_job *caller = target->callers.callers[i];
-        busy = !target_job_is_silent(caller) &&
-               awaited_job_is(&target->awaited, target_job_hello(caller));
+        const struct target_driver *caller = target->callers.callers[i];
+        busy = !target_driver_is_silent(caller) &&
+               awaited_job_is(&target->awaited, target_driver_hello(caller));
     }
     if (!busy && awaited_job_is_over(&target->awaited, clock_now_ns(target->clock))) {
         target->ended = true;
@@ -423,10 +424,10 @@ static void end_calls(struct target_migration *target)
 {
     call_steps_end(&target->give_up_steps);
     for (size_t i = 0; i < target->callers.count; i++) {
-        target_job_end_calls(target->callers.callers[i]);
+        target_driver_end_calls(target->callers.callers[i]);
     }
-    if (target->job != NULL) {
-        target_job_end_calls(target->job);
+    if (target->driver != NULL) {
+        target_driver_end_calls(target->driver);
     }
 }
 
@@ -439,7 +440,7 @@ static void destroy_target(struct haul_migration *migration)
         call_worker_destroy(target->worker); /* the calls of jobs have returned then */
     }
     target_callers_fini(&target->callers);
-    target_job_destroy(target->job);
+    target_driver_destroy(target->driver);
     acceptor_destroy(target->acceptor);
     poll_group_destroy(target->group);
     migration_fini(&target->base);

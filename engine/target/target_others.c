@@ -5,15 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_version.h"
 #include "durable_file.h"
 #include "haul_folder.h"
 #include "job_journal.h"
 #include "ownership_file.h"
 #include "planted_bug.h"
 #include "target_plan.h"
-#include "version_record.h"
 
-enum job_phase target_others_phase(const struct journal_state *state)
+enum job_knowledge target_others_knowledge(const struct journal_state *state)
 {
     switch (state->phase) {
     case JOURNAL_PHASE_PREPARED:
@@ -33,7 +33,7 @@ enum job_phase target_others_phase(const struct journal_state *state)
 static enum haul_status busy(const struct journal *journal, struct haul_error *error)
 {
     char name[JOURNAL_NAME_BYTES_MAX];
-    bool prepared = target_others_phase(journal_state(journal)) != JOB_COPYING;
+    bool prepared = target_others_knowledge(journal_state(journal)) != JOB_COPYING;
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
     haul_error_set(error, HAUL_BUSY, NULL, 0, "another job has its hand on this range: %s is %s",
                    name, journal_phase_name(journal_state(journal)->phase));
@@ -54,7 +54,7 @@ enum haul_status target_others_check_peer(const struct journal *journal, const c
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
     haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s is a job of database %s, not of %s", name,
                    journal_state(journal)->peer, peer);
-    bool prepared = target_others_phase(journal_state(journal)) != JOB_COPYING;
+    bool prepared = target_others_knowledge(journal_state(journal)) != JOB_COPYING;
     haul_error_hint(error,
                     "a copy cannot go on with the jobs of the original; when that is lost, or has "
                     "forgotten them: `haul cancel%s` here gives them up",
@@ -130,7 +130,7 @@ static enum haul_status look_needed(struct haul_store *store, const struct journ
 {
     struct journal_entry *entries = NULL;
     size_t count = 0;
-    enum haul_status status = version_record_names_family(store, name, needed, error);
+    enum haul_status status = config_version_names_family(store, name, needed, error);
     if (status == HAUL_OK) {
         status = job_journal_list(store, JOURNAL_TARGET, &entries, &count, error);
     }
@@ -327,7 +327,7 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
                               const struct journal *other, bool *ends, struct haul_error *error)
 {
     struct plan theirs;
-    enum job_phase phase = target_others_phase(journal_state(other));
+    enum job_knowledge knowledge = target_others_knowledge(journal_state(other));
     enum haul_status status = job_journal_read_plan(other, &theirs, error);
     bool meets = status == HAUL_OK && plan != NULL && plan_overlaps(plan, &theirs);
     if (status == HAUL_OK) {
@@ -338,13 +338,13 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
     if (is_said_to_be_over(newcomer, journal_job_id(other))) {
         *ends = true;
         status = target_others_check_peer(other, newcomer->peer, error);
-        return status == HAUL_OK && phase == JOB_COMMITTED ? busy(other, error) : status;
+        return status == HAUL_OK && knowledge == JOB_COMMITTED ? busy(other, error) : status;
     }
     /* One that is aborted is over, and only could not be cleared; its source may have forgotten
      * it. What does not meet the plan stays for its own source. */
-    bool over = plan != NULL && phase == JOB_UNKNOWN;
-    *ends = phase != JOB_COMMITTED && (over || meets);
-    bool stays = phase == JOB_PREPARED && !HAUL_PLANTED_BUG(PREPARED_GIVEN_UP);
+    bool over = plan != NULL && knowledge == JOB_UNKNOWN;
+    *ends = knowledge != JOB_COMMITTED && (over || meets);
+    bool stays = knowledge == JOB_PREPARED && !HAUL_PLANTED_BUG(PREPARED_GIVEN_UP);
     return *ends && !over && (stays || !plan->overwrite) ? busy(other, error) : HAUL_OK;
 }
 

@@ -37,7 +37,7 @@ struct target_newcomer {
     const struct haul_steps *steps; /* of what takes long; NULL: to the end */
 };
 
-enum job_phase target_others_phase(const struct journal_state *state);
+enum job_knowledge target_others_knowledge(const struct journal_state *state);
 
 /* Is the job of this journal one of the database `peer`? Errors: MISMATCH. */
 enum haul_status target_others_check_peer(const struct journal *journal, const char *peer,

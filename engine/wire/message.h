@@ -50,7 +50,7 @@ enum message_type {
 };
 
 /* What the target's records say of a job when its source comes (back). */
-enum job_phase {
+enum job_knowledge {
     JOB_UNKNOWN = 0,   /* nothing: it is a new one */
     JOB_COPYING = 1,   /* it can go on where it was */
     JOB_PREPARED = 2,  /* it waits for the decision */

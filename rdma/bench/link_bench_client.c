@@ -215,7 +215,7 @@ static struct block *make_block(struct client *client, struct client_link *sende
     if (block_pool_acquire(link_pool(sender->link), 0, &block) != HAUL_OK) {
         return NULL;
     }
-    block->header.lane = LANE_SNAPSHOT;
+    block->header.kind = SLOT_KIND_SNAPSHOT;
     block->header.payload_size_bytes = client->options->size_bytes;
     if (!client->options->without_crc) {
         block->header.payload_crc = crc32c(block_payload(block), client->options->size_bytes);

@@ -9,15 +9,15 @@
 #include "crc32c.h"
 #include "planted_bug.h"
 
-/* --- record ----------------------------------------------------------------------------------- */
+/* --- frame ------------------------------------------------------------------------------------ */
 
 enum { RECORD_MAGIC_AT = 24, RECORD_CRC_AT = 28 };
 
-void credit_record_encode(const struct credit_record *record, uint8_t *at)
+void credit_frame_encode(const struct credit_frame *frame, uint8_t *at)
 {
-    put_u64(at, record->epoch);
-    put_u64(at + 8, record->freed);
-    put_u64(at + 16, record->applied);
+    put_u64(at, frame->epoch);
+    put_u64(at + 8, frame->freed);
+    put_u64(at + 16, frame->applied);
     put_u32(at + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
     put_u32(at + RECORD_CRC_AT, crc32c(at, RECORD_CRC_AT));
 }
@@ -25,13 +25,13 @@ void credit_record_encode(const struct credit_record *record, uint8_t *at)
 /* It was one of ours, and a bit of its magic was turned over on its way. */
 static bool is_sound_but_for_magic(const uint8_t *at)
 {
-    uint8_t mended[CREDIT_RECORD_BYTES];
+    uint8_t mended[CREDIT_FRAME_BYTES];
     memcpy(mended, at, sizeof(mended));
     put_u32(mended + RECORD_MAGIC_AT, CREDIT_RECORD_MAGIC);
     return get_u32(at + RECORD_CRC_AT) == crc32c(mended, RECORD_CRC_AT);
 }
 
-enum haul_status credit_record_decode(const uint8_t *at, struct credit_record *record)
+enum haul_status credit_frame_decode(const uint8_t *at, struct credit_frame *frame)
 {
     if (get_u32(at + RECORD_MAGIC_AT) != CREDIT_RECORD_MAGIC) {
         return is_sound_but_for_magic(at) ? HAUL_CORRUPT : HAUL_PROTOCOL;
@@ -39,9 +39,9 @@ enum haul_status credit_record_decode(const uint8_t *at, struct credit_record *r
     if (get_u32(at + RECORD_CRC_AT) != crc32c(at, RECORD_CRC_AT)) {
         return HAUL_CORRUPT;
     }
-    record->epoch = get_u64(at);
-    record->freed = get_u64(at + 8);
-    record->applied = get_u64(at + 16);
+    frame->epoch = get_u64(at);
+    frame->freed = get_u64(at + 8);
+    frame->applied = get_u64(at + 16);
     return HAUL_OK;
 }
 
@@ -66,22 +66,22 @@ void credit_sender_note_submitted(struct credit_sender *sender)
     sender->submitted++;
 }
 
-enum haul_status credit_sender_take(struct credit_sender *sender,
-                                    const struct credit_record *record, bool *advanced)
+enum haul_status credit_sender_take(struct credit_sender *sender, const struct credit_frame *frame,
+                                    bool *advanced)
 {
     *advanced = false;
-    if (record->epoch != sender->epoch) {
+    if (frame->epoch != sender->epoch) {
         return HAUL_FENCED;
     }
-    if (record->freed > sender->submitted || record->applied > sender->submitted) {
+    if (frame->freed > sender->submitted || frame->applied > sender->submitted) {
         return HAUL_PROTOCOL;
     }
-    if (record->freed > sender->freed) {
-        sender->freed = record->freed;
+    if (frame->freed > sender->freed) {
+        sender->freed = frame->freed;
         *advanced = true;
     }
-    if (record->applied > sender->applied) {
-        sender->applied = record->applied;
+    if (frame->applied > sender->applied) {
+        sender->applied = frame->applied;
         *advanced = true;
     }
     return HAUL_OK;
@@ -146,9 +146,9 @@ bool credit_receiver_due(const struct credit_receiver *receiver, bool idle)
     return freed >= quarter || exhausted || (behind && !HAUL_PLANTED_BUG(LEAD_UNREPORTED)) || idle;
 }
 
-void credit_receiver_report(struct credit_receiver *receiver, struct credit_record *record)
+void credit_receiver_report(struct credit_receiver *receiver, struct credit_frame *frame)
 {
-    *record = (struct credit_record){
+    *frame = (struct credit_frame){
         .epoch = receiver->epoch, .freed = receiver->freed, .applied = receiver->applied};
     receiver->reported_freed = receiver->freed;
     receiver->reported_applied = receiver->applied;

@@ -2,15 +2,15 @@
 /* credit.h — receiver-owned, cumulative flow control: pure arithmetic, no I/O, no time.
  *
  * The receiver counts blocks: `freed` is how many of the first blocks, without a hole, have given
- * their slot back; `applied` is how many took effect. Both only grow. A record {epoch, freed,
+ * their slot back; `applied` is how many took effect. Both only grow. A frame {epoch, freed,
  * applied} therefore may be lost, repeated or late without harm: the newest wins.
  *
  * The sender may have at most `slot_count` blocks between freed and submitted, so that the slot
  * sequence % slot_count is free by construction when it is written.
  *
- * How many records can wait unread at the sender: each one advances freed or applied, freed by at
+ * How many frames can wait unread at the sender: each one advances freed or applied, freed by at
  * most slot_count beyond what the sender has seen, applied by at most CREDIT_APPLIED_LEAD x
- * slot_count (the sender submits nothing beyond that lead). credit_records_max() is that bound:
+ * slot_count (the sender submits nothing beyond that lead). credit_frames_max() is that bound:
  * a sender that keeps so many receives posted can never be not-ready. */
 #ifndef HAUL_CREDIT_H
 #define HAUL_CREDIT_H
@@ -21,32 +21,31 @@
 #include "haul/status.h"
 
 enum {
-    CREDIT_RECORD_BYTES = 32, /* u64 epoch, u64 freed, u64 applied, u32 magic, u32 CRC32C */
+    CREDIT_FRAME_BYTES = 32, /* u64 epoch, u64 freed, u64 applied, u32 magic, u32 CRC32C */
     CREDIT_APPLIED_LEAD = 4,
 };
 #define CREDIT_RECORD_MAGIC UINT32_C(0x54445243) /* "CRDT" */
 
-/* A quarter of the ring: so many freed slots are worth a record, and so many blocks a wake-up. */
+/* A quarter of the ring: so many freed slots are worth a frame, and so many blocks a wake-up. */
 static inline uint32_t credit_quarter(uint32_t slot_count)
 {
     return slot_count / 4 > 0 ? slot_count / 4 : 1;
 }
 
-static inline uint32_t credit_records_max(uint32_t slot_count)
+static inline uint32_t credit_frames_max(uint32_t slot_count)
 {
     return slot_count * (1 + CREDIT_APPLIED_LEAD);
 }
 
-struct credit_record {
+struct credit_frame {
     uint64_t epoch;
     uint64_t freed;
     uint64_t applied;
 };
 
-void credit_record_encode(const struct credit_record *record, uint8_t *at);
+void credit_frame_encode(const struct credit_frame *frame, uint8_t *at);
 /* Errors: PROTOCOL (magic), CORRUPT (CRC). */
-enum haul_status credit_record_decode(const uint8_t *at,
-                                      struct credit_record *record) HAUL_MUST_CHECK;
+enum haul_status credit_frame_decode(const uint8_t *at, struct credit_frame *frame) HAUL_MUST_CHECK;
 
 /* --- sender --------------------------------------------------------------------------------- */
 
@@ -62,10 +61,9 @@ void credit_sender_init(struct credit_sender *sender, uint32_t slot_count, uint6
 /* May one more block be submitted? */
 bool credit_sender_can_submit(const struct credit_sender *sender);
 void credit_sender_note_submitted(struct credit_sender *sender);
-/* Take a record. Old ones are ignored. Errors: FENCED (other epoch), PROTOCOL (more than was
+/* Take a frame. Old ones are ignored. Errors: FENCED (other epoch), PROTOCOL (more than was
  * sent, applied beyond freed's or submitted's reach). `advanced` tells whether anything moved. */
-enum haul_status credit_sender_take(struct credit_sender *sender,
-                                    const struct credit_record *record,
+enum haul_status credit_sender_take(struct credit_sender *sender, const struct credit_frame *frame,
                                     bool *advanced) HAUL_MUST_CHECK;
 
 /* --- receiver ------------------------------------------------------------------------------- */
@@ -90,10 +88,10 @@ enum haul_status credit_receiver_note_received(struct credit_receiver *receiver)
 /* Block number `ordinal` (0: the first of the link) gave its slot back. Asserts it was lent. */
 void credit_receiver_release(struct credit_receiver *receiver, uint64_t ordinal);
 void credit_receiver_note_applied(struct credit_receiver *receiver, uint64_t count);
-/* Is a record due: a quarter of the ring was freed since the last, or the sender may be out of
+/* Is a frame due: a quarter of the ring was freed since the last, or the sender may be out of
  * credits, or `idle` (nothing else to do) and anything has moved? */
 bool credit_receiver_due(const struct credit_receiver *receiver, bool idle);
-/* The record to send now; counts as reported. */
-void credit_receiver_report(struct credit_receiver *receiver, struct credit_record *record);
+/* The frame to send now; counts as reported. */
+void credit_receiver_report(struct credit_receiver *receiver, struct credit_frame *frame);
 
 #endif

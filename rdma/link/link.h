@@ -130,7 +130,7 @@ enum haul_status link_connect(enum haul_transport transport, const struct link_a
 /* The blocks to fill; valid from CONNECTED on until link_destroy. NULL on the receiving side. */
 struct block_pool *link_pool(struct link *link);
 
-/* Send a filled block: header.{lane,batch,stream,flags,payload_size_bytes,record_count,
+/* Send a filled block: header.{kind,batch,stream,flags,payload_size_bytes,record_count,
  * raw_size_bytes,payload_crc} are the caller's, the rest is set here.
  * Errors: AGAIN (no credit or queue full; a LINK_CREDIT or LINK_DONE event tells when to retry),
  * CLOSED. Ownership: takes the block on OK until its DONE event. */
@@ -150,7 +150,7 @@ void link_note_applied(struct link *link, uint64_t count);
 
 /* --- both ----------------------------------------------------------------------------------- */
 
-/* Opaque bytes for the peer's link_bind: ring address, rkey, slot count and size, credit record.
+/* Opaque bytes for the peer's link_bind: ring address, rkey, slot count and size, credit frame.
  * Valid from CONNECTED on; at most LINK_DESCRIPTION_BYTES_MAX. */
 size_t link_describe(const struct link *link, uint8_t *description);
 

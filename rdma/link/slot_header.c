@@ -12,7 +12,7 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at)
     put_u32(at, SLOT_HEADER_MAGIC);
     put_u16(at + 4, SLOT_HEADER_VERSION);
     at[6] = header->type;
-    at[7] = header->lane;
+    at[7] = header->kind;
     put_u64(at + 8, header->epoch);
     put_u64(at + 16, header->sequence);
     put_u64(at + 24, header->batch);
@@ -55,7 +55,7 @@ enum haul_status slot_header_decode(const uint8_t *at, struct slot_header *heade
     }
     *header = (struct slot_header){
         .type = at[6],
-        .lane = at[7],
+        .kind = at[7],
         .epoch = get_u64(at + 8),
         .sequence = get_u64(at + 16),
         .batch = get_u64(at + 24),

@@ -3,7 +3,7 @@
  *
  * The same header travels in an RDMA ring slot and in a TCP frame. All fields little-endian:
  *
- *   0 u32 magic "HAUL"     4 u16 version       6 u8 type       7 u8 lane
+ *   0 u32 magic "HAUL"     4 u16 version       6 u8 type       7 u8 kind
  *   8 u64 epoch           16 u64 sequence     24 u64 batch    32 u32 stream
  *  36 u32 flags           40 u32 payload size 44 u32 records  48 u32 raw size
  *  52 u32 reserved (0)    56 u32 CRC32C of the payload        60 u32 CRC32C of bytes 0..59
@@ -29,14 +29,14 @@ enum {
 
 enum slot_type {
     SLOT_DATA = 1,   /* a payload for the upper layer; takes a ring slot and a credit */
-    SLOT_CREDIT = 2, /* a credit record; has its own reserved lane */
+    SLOT_CREDIT = 2, /* a credit frame; has its own way back */
     SLOT_CLOSE = 3,  /* orderly end of this direction; nothing follows */
 };
 
 /* Which consumer of the upper layer a block is for; opaque to the links. */
-enum slot_lane {
-    LANE_SNAPSHOT = 1,
-    LANE_DELTA = 2,
+enum slot_kind {
+    SLOT_KIND_SNAPSHOT = 1,
+    SLOT_KIND_DELTA = 2,
 };
 
 enum slot_flags {
@@ -47,7 +47,7 @@ enum slot_flags {
 
 struct slot_header {
     uint8_t type;
-    uint8_t lane;
+    uint8_t kind;
     uint64_t epoch;    /* fence: the job's epoch */
     uint64_t sequence; /* of the link, set by it; +1 a block */
     uint64_t batch;    /* of the stream, +1 a batch */

@@ -221,7 +221,7 @@ static void send_credit(struct loopback_link *link, bool idle)
     loopback_pipe_wake(pipe->sender_fd);
     (void)pthread_mutex_unlock(&pipe->lock);
     link->base.stats.credits_sent++;
-    link->base.stats.bytes_sent += CREDIT_RECORD_BYTES;
+    link->base.stats.bytes_sent += CREDIT_FRAME_BYTES;
 }
 
 static void loopback_release(struct link *base, struct block *block)
@@ -305,7 +305,7 @@ static void take_answer(struct loopback_link *link, struct link_event *events, s
     (void)add(events, count, LINK_CONNECTED);
 }
 
-/* Newest credit record. Pipe lock held. */
+/* Newest credit frame. Pipe lock held. */
 static void take_credit(struct loopback_link *link, struct link_event *events, size_t *count)
 {
     const struct loopback_pipe *pipe = link->pipe;
@@ -315,10 +315,10 @@ static void take_credit(struct loopback_link *link, struct link_event *events, s
     }
     link->credits_seen = pipe->credits;
     link->base.stats.credits_received++;
-    link->base.stats.bytes_received += CREDIT_RECORD_BYTES;
+    link->base.stats.bytes_received += CREDIT_FRAME_BYTES;
     enum haul_status status = credit_sender_take(&link->sender_credit, &pipe->credit, &advanced);
     if (status != HAUL_OK) {
-        fail(link, status, "a credit record that does not fit");
+        fail(link, status, "a credit frame that does not fit");
     } else if (advanced) {
         link->base.freed_count = link->sender_credit.freed;
         link->base.applied_count = link->sender_credit.applied;

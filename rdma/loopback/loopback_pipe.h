@@ -35,7 +35,7 @@ struct loopback_pipe {
     struct link_ticket ticket;
     struct block_pool *ring; /* the receiver's; set before the answer OK, then constant */
     uint64_t arrived;        /* blocks placed in the ring since the beginning */
-    struct credit_record credit;
+    struct credit_frame credit;
     uint64_t credits; /* records sent; `credit` is the last */
 };
 

@@ -10,7 +10,7 @@
  *   ENDED      --on_ended: all blocks are back--------------> CLOSED
  *
  * The way forward carries 64-byte slot headers with their payloads and ends with a SLOT_CLOSE
- * header; the way back carries the 32-byte records of tcp_record.h. An end is orderly when both
+ * header; the way back carries the 32-byte records of tcp_frame.h. An end is orderly when both
  * sides said so: the peer of one who closes answers by itself. A stream that just stops is
  * CLOSED, as is a peer that closes with blocks in flight.
  *

@@ -247,11 +247,11 @@ static enum haul_status write_record(struct tcp_receiver *receiver, struct haul_
     return HAUL_OK;
 }
 
-static void put_record(struct tcp_receiver *receiver, enum tcp_record_kind kind)
+static void put_record(struct tcp_receiver *receiver, enum tcp_frame_kind kind)
 {
-    struct credit_record record;
+    struct credit_frame record;
     credit_receiver_report(&receiver->credit, &record);
-    tcp_record_encode(kind, &record, receiver->record);
+    tcp_frame_encode(kind, &record, receiver->record);
     receiver->record_bytes_left = sizeof(receiver->record);
     receiver->stats->credits_sent++;
 }
@@ -264,10 +264,10 @@ enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
         return status;
     }
     if (receiver->ending) {
-        put_record(receiver, TCP_RECORD_END);
+        put_record(receiver, TCP_FRAME_END);
         receiver->ended = true;
     } else if (credit_receiver_due(&receiver->credit, idle)) {
-        put_record(receiver, TCP_RECORD_CREDIT);
+        put_record(receiver, TCP_FRAME_CREDIT);
     }
     return write_record(receiver, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_receiver.h — the receiving half of a TCP link: blocks in, credit records out.
+/* tcp_receiver.h — the receiving half of a TCP link: blocks in, credit frames out.
  *
  * The stream is headers and payloads in turn; enum tcp_receiver_state says where it stands.
  * Thread: the link's owner. */
@@ -16,7 +16,7 @@
 #include "haul/transport.h"
 #include "link.h"
 #include "slot_header.h"
-#include "tcp_record.h"
+#include "tcp_frame.h"
 
 enum tcp_receiver_state {
     TCP_RECEIVER_HEADER,  /* the 64 bytes of the next header are coming */
@@ -46,7 +46,7 @@ struct tcp_receiver {
     bool ending; /* the end record is to be sent */
     bool ended;  /* it is in `record` or already sent */
     size_t record_bytes_left;
-    uint8_t record[TCP_RECORD_BYTES];
+    uint8_t record[TCP_FRAME_BYTES];
 };
 
 /* Errors: NO_MEMORY. */

@@ -68,17 +68,17 @@ static void note_written(struct tcp_sender *sender, size_t bytes)
 static enum haul_status fail_record(enum haul_status status, struct haul_error *error)
 {
     const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
-                      : status == HAUL_CORRUPT ? "a credit record is damaged"
-                                               : "a credit record makes no sense";
+                      : status == HAUL_CORRUPT ? "a credit frame is damaged"
+                                               : "a credit frame makes no sense";
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
 static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at,
                                     struct haul_error *error)
 {
-    enum tcp_record_kind kind;
-    struct credit_record record;
-    enum haul_status status = tcp_record_decode(at, &kind, &record);
+    enum tcp_frame_kind kind;
+    struct credit_frame record;
+    enum haul_status status = tcp_frame_decode(at, &kind, &record);
     if (status != HAUL_OK) {
         return fail_record(status, error);
     }
@@ -92,7 +92,7 @@ static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at
         return fail_record(status, error);
     }
     sender->advanced = sender->advanced || advanced;
-    sender->peer_ended = kind == TCP_RECORD_END;
+    sender->peer_ended = kind == TCP_FRAME_END;
     sender->stats->credits_received++;
     return HAUL_OK;
 }
@@ -101,9 +101,9 @@ static enum haul_status take_records(struct tcp_sender *sender, struct haul_erro
 {
     size_t at = 0;
     enum haul_status status = HAUL_OK;
-    while (status == HAUL_OK && sender->record_bytes - at >= TCP_RECORD_BYTES) {
+    while (status == HAUL_OK && sender->record_bytes - at >= TCP_FRAME_BYTES) {
         status = take_record(sender, sender->records + at, error);
-        at += TCP_RECORD_BYTES;
+        at += TCP_FRAME_BYTES;
     }
     sender->record_bytes -= at;
     memmove(sender->records, sender->records + at, sender->record_bytes);

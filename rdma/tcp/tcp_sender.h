@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_sender.h — the sending half of a TCP link: blocks out in order, credit records in.
+/* tcp_sender.h — the sending half of a TCP link: blocks out in order, credit frames in.
  *
  * A block passes three counts, all since the link began:
  *
@@ -22,7 +22,7 @@
 #include "haul/transport.h"
 #include "link.h"
 #include "slot_header.h"
-#include "tcp_record.h"
+#include "tcp_frame.h"
 
 enum {
     /* Records read by one call. They are cumulative, so more than a few are seldom waiting. */
@@ -51,7 +51,7 @@ struct tcp_sender {
     bool peer_ended; /* the end record came: nothing follows */
     bool advanced;   /* credits moved on, and the owner was not told yet */
     size_t record_bytes;
-    uint8_t records[TCP_SENDER_RECORDS_PER_READ * TCP_RECORD_BYTES];
+    uint8_t records[TCP_SENDER_RECORDS_PER_READ * TCP_FRAME_BYTES];
 };
 
 /* Errors: NO_MEMORY. */

@@ -58,9 +58,9 @@ static enum haul_status check_numbers(const struct verbs_description *descriptio
                               description->message_bytes_max);
     }
     if (description->sending &&
-        description->record_count < credit_records_max(description->slot_count)) {
+        description->record_count < credit_frames_max(description->slot_count)) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer's description has room for only %u credit records",
+                              "the peer's description has room for only %u credit frames",
                               description->record_count);
     }
     return HAUL_OK;

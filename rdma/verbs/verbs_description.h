@@ -6,7 +6,7 @@
  *  24 u32 rkey           28 u32 records     32 u32 largest message
  *  36 u32 CRC32C of bytes 0..35
  *
- * The address is that of the ring (a receiver's) or of the credit records (a sender's); `records`
+ * The address is that of the ring (a receiver's) or of the credit frames (a sender's); `records`
  * is how many of these there are, 0 for a receiver. */
 #ifndef HAUL_VERBS_DESCRIPTION_H
 #define HAUL_VERBS_DESCRIPTION_H

@@ -6,7 +6,7 @@
  *   The receiver of a link posts slot_count + 8 receives. Each block takes one; the sender has at
  *   most slot_count blocks without a credit, and a receive is posted again before its slot's
  *   credit goes out. The end of the link takes one of the other eight.
- *   The sender of a link posts credit_records_max(slot_count) + 8. More records than that cannot
+ *   The sender of a link posts credit_frames_max(slot_count) + 8. More records than that cannot
  *   be unread (credit.h); each is posted again as it is read.
  *   Send queues: a sender has at most slot_count blocks not yet completed (checked apart from the
  *   credits, which may be faster) and the end; a receiver has one record or the end.
@@ -34,13 +34,13 @@
 enum verbs_work_kind {
     VERBS_WORK_RECEIVE = 1, /* an empty receive, for the immediate of a write */
     VERBS_WORK_BLOCK = 2,   /* a block's write; index: its place in the sender's queue */
-    VERBS_WORK_CREDIT = 3,  /* a credit record's write */
+    VERBS_WORK_CREDIT = 3,  /* a credit frame's write */
     VERBS_WORK_CLOSE = 4,   /* the orderly end */
 };
 
 enum {
     VERBS_QUEUE_SPARE = 8,
-    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit record, where the device takes any */
+    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit frame, where the device takes any */
     VERBS_QUEUE_BATCH = 16,        /* completions taken by one call */
 };
 

@@ -73,12 +73,12 @@ static enum haul_status make_record(struct verbs_receiver *receiver, const struc
                                     struct haul_error *error)
 {
     enum haul_status status =
-        pages_map(&receiver->record, CREDIT_RECORD_BYTES, "credit record", log, error);
+        pages_map(&receiver->record, CREDIT_FRAME_BYTES, "credit frame", log, error);
     if (status != HAUL_OK) {
         return status;
     }
     const struct verbs_memory memory = {.data = receiver->record.data,
-                                        .size_bytes = CREDIT_RECORD_BYTES};
+                                        .size_bytes = CREDIT_FRAME_BYTES};
     return verbs_device_register(&receiver->endpoint->device, &memory, &receiver->record_region,
                                  error);
 }
@@ -260,10 +260,10 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
         !credit_receiver_due(&receiver->credit, idle)) {
         return HAUL_OK;
     }
-    struct credit_record record;
-    uint8_t bytes[CREDIT_RECORD_BYTES];
+    struct credit_frame record;
+    uint8_t bytes[CREDIT_FRAME_BYTES];
     credit_receiver_report(&receiver->credit, &record);
-    credit_record_encode(&record, bytes);
+    credit_frame_encode(&record, bytes);
     bool inlined = receiver->record_region == NULL;
     if (!inlined) {
         memcpy(receiver->record.data, bytes, sizeof(bytes)); /* the one before has arrived */
@@ -276,7 +276,7 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
         .urgent = true,
         .inlined = inlined,
         .remote_address = receiver->record_address +
-                          receiver->next_record % receiver->record_count * CREDIT_RECORD_BYTES,
+                          receiver->next_record % receiver->record_count * CREDIT_FRAME_BYTES,
         .rkey = receiver->record_rkey,
         .immediate = imm_pack(SLOT_CREDIT, receiver->next_record),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_receiver.h — the receiving half of a verbs link: a ring that the peer writes into, and
- * credit records that we write into the peer's memory.
+ * credit frames that we write into the peer's memory.
  *
  * Block number n lies in slot n % slot_count of the ring. Only the completion that carries its
  * immediate says that it is there; the ring itself is never polled, and nothing in it is believed

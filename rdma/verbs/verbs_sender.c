@@ -42,12 +42,12 @@ enum haul_status verbs_sender_init(struct verbs_sender *sender, struct verbs_end
         .next_sequence = config->first_sequence,
         .slot_count = config->options.slot_count,
         .slot_size_bytes = config->options.slot_size_bytes,
-        .record_count = credit_records_max(config->options.slot_count),
+        .record_count = credit_frames_max(config->options.slot_count),
     };
     credit_sender_init(&sender->credit, sender->slot_count, config->epoch);
     enum haul_status status =
-        pages_map(&sender->records, (uint64_t)sender->record_count * CREDIT_RECORD_BYTES,
-                  "set of credit records", config->log, error);
+        pages_map(&sender->records, (uint64_t)sender->record_count * CREDIT_FRAME_BYTES,
+                  "set of credit frames", config->log, error);
     return status == HAUL_OK ? take_pool(sender, config, error) : status;
 }
 
@@ -74,7 +74,7 @@ enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_er
     /* Written in order, unlike the ring: a record must not be seen before the one before it. */
     const struct verbs_memory records = {
         .data = sender->records.data,
-        .size_bytes = (uint64_t)sender->record_count * CREDIT_RECORD_BYTES,
+        .size_bytes = (uint64_t)sender->record_count * CREDIT_FRAME_BYTES,
         .access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE,
     };
     status = verbs_device_register(device, &records, &sender->record_region, error);
@@ -175,31 +175,31 @@ static enum haul_status on_written(struct verbs_sender *sender, uint32_t index,
 static enum haul_status fail_record(enum haul_status status, struct haul_error *error)
 {
     const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
-                      : status == HAUL_CORRUPT ? "a credit record is damaged"
-                                               : "a credit record makes no sense";
+                      : status == HAUL_CORRUPT ? "a credit frame is damaged"
+                                               : "a credit frame makes no sense";
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
 static uint8_t *next_record(const struct verbs_sender *sender)
 {
-    return sender->records.data + sender->next_record % sender->record_count * CREDIT_RECORD_BYTES;
+    return sender->records.data + sender->next_record % sender->record_count * CREDIT_FRAME_BYTES;
 }
 
 /* Its place is cleared before the record counts: the peer has leave to write there again after
  * that, and anything but zeros means that it did. */
-static enum haul_status take_next_record(struct verbs_sender *sender, struct credit_record *record)
+static enum haul_status take_next_record(struct verbs_sender *sender, struct credit_frame *record)
 {
     /* The peer can write here at any time: believe a private copy only. */
-    uint8_t bytes[CREDIT_RECORD_BYTES];
+    uint8_t bytes[CREDIT_FRAME_BYTES];
     memcpy(bytes, next_record(sender), sizeof(bytes));
     memset(next_record(sender), 0, sizeof(bytes));
     sender->next_record++;
-    return credit_record_decode(bytes, record);
+    return credit_frame_decode(bytes, record);
 }
 
 bool verbs_sender_has_arrival(const struct verbs_sender *sender)
 {
-    static const uint8_t cleared[CREDIT_RECORD_BYTES];
+    static const uint8_t cleared[CREDIT_FRAME_BYTES];
     return sender->records.data != NULL &&
            memcmp(next_record(sender), cleared, sizeof(cleared)) != 0;
 }
@@ -210,11 +210,11 @@ static enum haul_status on_record(struct verbs_sender *sender,
 {
     if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_CREDIT ||
         imm_distance(completion->immediate, sender->next_record) != 0 ||
-        completion->size_bytes != CREDIT_RECORD_BYTES) {
+        completion->size_bytes != CREDIT_FRAME_BYTES) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer wrote something that is not the next credit record");
+                              "the peer wrote something that is not the next credit frame");
     }
-    struct credit_record record;
+    struct credit_frame record;
     enum haul_status status = take_next_record(sender, &record);
     bool advanced = false;
     if (status == HAUL_OK) {
@@ -225,7 +225,7 @@ static enum haul_status on_record(struct verbs_sender *sender,
     }
     sender->advanced = sender->advanced || advanced;
     sender->stats->credits_received++;
-    sender->stats->bytes_received += CREDIT_RECORD_BYTES;
+    sender->stats->bytes_received += CREDIT_FRAME_BYTES;
     return HAUL_OK;
 }
 

@@ -55,7 +55,7 @@ enum haul_status conformance_submit(struct conformance_end *sender, uint32_t pay
     for (uint32_t i = 0; i < payload_size_bytes; i++) {
         block_payload(block)[i] = pattern_byte(sender->submitted, i);
     }
-    block->header.lane = LANE_DELTA;
+    block->header.kind = SLOT_KIND_DELTA;
     block->header.batch = sender->submitted;
     block->header.stream = 3;
     block->header.flags = SLOT_LAST;
@@ -81,8 +81,9 @@ static void check_received(struct conformance_end *end, const struct block *bloc
     note_defect(end, header->batch == end->received, "a block out of order");
     note_defect(end, header->epoch == end->config.epoch, "another epoch");
     note_defect(end,
-                header->lane == LANE_DELTA && header->stream == 3 && header->flags == SLOT_LAST &&
-                    header->record_count == size + 1 && header->raw_size_bytes == size + 2,
+                header->kind == SLOT_KIND_DELTA && header->stream == 3 &&
+                    header->flags == SLOT_LAST && header->record_count == size + 1 &&
+                    header->raw_size_bytes == size + 2,
                 "a header field of the caller's is changed");
     note_defect(end, has_pattern(block_payload(block), size, header->batch),
                 "a payload is changed");

@@ -53,8 +53,8 @@ static void test_link_submit__many_blocks__all_arrive_whole_and_in_order(void)
     check(sent.credits_received <= got.credits_sent);
     check_equal(sent.bytes_sent, varied_frames_bytes(long_block_count()));
     check_equal(got.bytes_received, sent.bytes_sent);
-    check_equal(sent.bytes_received, sent.credits_received * CREDIT_RECORD_BYTES);
-    check_equal(got.bytes_sent, got.credits_sent * CREDIT_RECORD_BYTES);
+    check_equal(sent.bytes_received, sent.credits_received * CREDIT_FRAME_BYTES);
+    check_equal(got.bytes_sent, got.credits_sent * CREDIT_FRAME_BYTES);
     check_equal(sent.blocks_received + sent.credits_sent + sent.crc_errors, 0);
     check_equal(got.blocks_sent + got.credits_received + got.crc_errors, 0);
     conformance_pair_end();

@@ -8,7 +8,7 @@
  *   KIND       control, or data
  *   DIRECTION  up (from the source), or down
  *   FRAME      preamble; of control: a message type, its first frame; of data: the n-th block or
- *              credit record; `stream`: OFFSET counts from the connection's first byte
+ *              credit frame; `stream`: OFFSET counts from the connection's first byte
  *   OFFSET     so many bytes of the frame are passed on before the harm is done (all but one, if it
  *              is shorter)
  * HARM:

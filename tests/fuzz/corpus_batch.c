@@ -43,7 +43,8 @@ static void add_payload(uint32_t stream, uint64_t batch, uint32_t flags, struct 
 {
     uint8_t head[SLOT_HEADER_BYTES];
     struct slot_header header = {.type = SLOT_DATA,
-                                 .lane = stream == PLAN_DELTA_STREAM ? LANE_DELTA : LANE_SNAPSHOT,
+                                 .kind = stream == PLAN_DELTA_STREAM ? SLOT_KIND_DELTA
+                                                                     : SLOT_KIND_SNAPSHOT,
                                  .epoch = 3,
                                  .batch = batch,
                                  .stream = stream,

@@ -63,7 +63,7 @@ void corpus_verbs_opening(void)
                                             .slot_size_bytes = 1 << 20,
                                             .address = 0x7f0000001000,
                                             .rkey = 77,
-                                            .record_count = (uint32_t)credit_records_max(64),
+                                            .record_count = (uint32_t)credit_frames_max(64),
                                             .message_bytes_max = 1 << 30};
     verbs_description_encode(&description, bytes);
     write_case("verbs_opening", DESCRIPTION, bytes, VERBS_DESCRIPTION_BYTES, "sender");

@@ -210,7 +210,7 @@ static bool take(struct rig *rig, const struct slot_header *header, struct haul_
     bool is_delta = header->stream == PLAN_DELTA_STREAM;
     size_t index = is_delta ? STREAM_COUNT : header->stream;
     if (index > STREAM_COUNT || (index == STREAM_COUNT) != is_delta ||
-        is_delta != (header->lane == LANE_DELTA) ||
+        is_delta != (header->kind == SLOT_KIND_DELTA) ||
         crc32c(payload.data, payload.size) != header->payload_crc) {
         return false;
     }
@@ -239,7 +239,7 @@ static void mend(struct slot_header *header, const uint8_t *at, struct haul_slic
 {
     uint32_t size = get_u32(at + 40);
     *header = (struct slot_header){.type = SLOT_DATA,
-                                   .lane = at[7],
+                                   .kind = at[7],
                                    .epoch = get_u64(at + 8),
                                    .sequence = get_u64(at + 16),
                                    .batch = get_u64(at + 24),

@@ -292,14 +292,14 @@ static bool was_asked(struct script *script, enum target_action_type type)
 static void answer_look_up(struct script *script, struct target_event *event)
 {
     event->type = TARGET_EVENT_LOOKED_UP;
-    event->phase = (enum job_phase)(script->a % 4);
-    event->new_version = event->phase == JOB_PREPARED ? version_of(script->b >> 2) : 0;
+    event->knowledge = (enum job_knowledge)(script->a % 4);
+    event->new_version = event->knowledge == JOB_PREPARED ? version_of(script->b >> 2) : 0;
     event->epoch = EPOCH;
     if (target_session_state(script->session) == TARGET_LOOKING && event->error.status == HAUL_OK) {
-        script->prepared = event->phase == JOB_PREPARED;
+        script->prepared = event->knowledge == JOB_PREPARED;
         script->prepared_version = event->new_version;
         script->prepared_epoch = event->epoch;
-        script->committed = event->phase == JOB_COMMITTED;
+        script->committed = event->knowledge == JOB_COMMITTED;
     }
     feed(script, event);
 }

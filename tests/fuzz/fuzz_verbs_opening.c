@@ -66,7 +66,7 @@ static void try_description(const struct opening *opening)
     }
     haul_assert(description.slot_count > 0 && description.slot_count <= HAUL_SLOT_COUNT_MAX);
     haul_assert(!description.sending ||
-                description.record_count >= credit_records_max(description.slot_count));
+                description.record_count >= credit_frames_max(description.slot_count));
     verbs_description_encode(&description, bytes);
     expect_status(verbs_description_decode(bytes, sizeof(bytes), &again, &error), HAUL_OK);
     haul_assert(memcmp(bytes, opening->bytes, VERBS_DESCRIPTION_BYTES) == 0 ||

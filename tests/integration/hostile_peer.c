@@ -372,7 +372,7 @@ static void send_block(const struct attack *attack)
     size_t size = make_payload(attack, payload);
     struct slot_header header = {
         .type = SLOT_DATA,
-        .lane = LANE_SNAPSHOT,
+        .kind = SLOT_KIND_SNAPSHOT,
         .epoch = fault == FAULT_BLOCK_EPOCH ? 9 : 1,
         .sequence = fault == FAULT_BLOCK_SEQUENCE ? 5 : 0,
         .stream = fault == FAULT_BLOCK_STREAM ? 99 : 0,

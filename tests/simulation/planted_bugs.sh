@@ -67,17 +67,17 @@ suite_of() {
     SKIP_CRC | SLOT_CRC) echo test_bit_flips_planted ;;
     STALE_WORK) echo test_verbs_queue_planted ;;
     STALE_FREEZE) echo test_freeze_calls_planted ;;
-    EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_record_planted ;;
-    UNSETTLED_SWAP) echo test_version_record_planted ;; # a seed of 100,000 finds it, too
-    OWNED_AT_FIRST) echo test_source_job_planted ;; # seed 11,500 finds it, too
+    EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_journal_planted ;;
+    UNSETTLED_SWAP) echo test_config_version_planted ;; # a seed of 100,000 finds it, too
+    OWNED_AT_FIRST) echo test_source_intent_planted ;; # seed 11,500 finds it, too
     RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
     STOP_CANCELS) echo test_source_session_planted ;;
     MESSAGE_CLOCK_KEPT) echo test_control_channel_planted ;; # a seed of 20,000 finds it, too
     EMPTY_UNSYNCED) echo test_applier_planted ;;
     DROP_RETURNING) echo test_owner_released_planted ;; # the simulation, too
     LONG_KEY_DROPPED) echo test_apply_stream_planted ;;
-    ONE_FAMILY_LOOKED_UP | PART_IS_ALL) echo test_version_record_planted ;;
-    DOUBT_IS_NO | DECISION_UNSYNCED | NAME_KEPT) echo test_source_record_planted ;;
+    ONE_FAMILY_LOOKED_UP | PART_IS_ALL) echo test_config_version_planted ;;
+    DOUBT_IS_NO | DECISION_UNSYNCED | NAME_KEPT) echo test_source_journal_planted ;;
     EMPTY_JOURNAL_KEPT) echo test_job_journal_planted ;;
     WRITERS_ASLEEP) echo test_mailbox_planted ;;
     LEAD_UNREPORTED) echo test_credit_planted ;;
@@ -86,7 +86,7 @@ suite_of() {
     RENAME_BELIEVED) echo test_ownership_file_planted ;;
     PREFIX_ORDER) echo test_rocks_prefix_planted ;;
     SEQUENCE_LATE | FILTER_FORGOTTEN) echo test_rocks_view_planted ;;
-    PREPARED_GIVEN_UP) echo test_target_record_planted ;;
+    PREPARED_GIVEN_UP) echo test_target_journal_planted ;;
     EMPTY_KEY_IS_NONE | ARRIVED_BELIEVED) echo test_target_arrived_planted ;;
     ANY_STEP) echo test_version_claim_planted ;;
     COLUMNS_DROPPED) echo test_wide_column_planted ;;

@@ -55,7 +55,7 @@ static void make_block(bool peer_writable)
     size_t size = raw_batch_finish(&writer);
     block.header =
         (struct slot_header){.type = SLOT_DATA,
-                             .lane = LANE_SNAPSHOT,
+                             .kind = SLOT_KIND_SNAPSHOT,
                              .epoch = 1,
                              .payload_size_bytes = (uint32_t)size,
                              .raw_size_bytes = (uint32_t)size,

@@ -66,7 +66,7 @@ for header in link_ops.h block_pool.h control_channel.h poll_group.h tcp_link.h 
     may_not engine_session "$header"
 done
 # The wings do not see each other, and no transport sees another one.
-may_not engine_source target_job.h
+may_not engine_source target_driver.h
 may_not engine_target source_copy.h
 may_not rdma_tcp loopback_link.h
 [[ ! -e $parts/rdma_verbs ]] || { may_not rdma_verbs tcp_link.h && may_not rdma_tcp verbs_link.h; }

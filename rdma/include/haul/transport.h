@@ -77,7 +77,7 @@ struct haul_link_stats {
     uint64_t bytes_sent; /* headers and payloads of blocks, credits and frames */
     uint64_t bytes_received;
     uint64_t credit_stalls; /* submits refused for want of a credit */
-    uint64_t credits_sent;  /* credit records */
+    uint64_t credits_sent;  /* credit frames */
     uint64_t credits_received;
     uint64_t crc_errors;
     uint64_t sleeps; /* times the poll group armed and slept */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane_dummy.c — a lane that is added to a copy of the tree by additions.sh: each batch as an atomic
- * write, as lane_batch.c. */
+/* lane_dummy.c — a lane that additions.sh adds to a copy of the tree: each batch an atomic write,
+ * as in lane_batch.c. */
 #include <stdlib.h>
 
 #include "apply_lane.h"

@@ -10,27 +10,27 @@
 #include "check.h"
 #include "haul/job.h"
 #include "job_journal.h"
-#include "source_record.h"
+#include "source_journal.h"
 
 /* The job `id` of a source, copying what `options` selects. `peer` NULL: it has met no target. */
 static inline void left_job_make(const struct haul_source_options *options,
                                  const uint8_t id[HAUL_JOB_BYTES], const char *peer, bool restored)
 {
-    struct source_record record;
+    struct source_journal journal;
     struct haul_error error;
     struct plan plan;
     check_or_stop(plan_make(&plan, options->store, options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
-    source_record_init(&record, options);
-    memcpy(record.job, id, HAUL_JOB_BYTES);
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    source_journal_init(&journal, options);
+    memcpy(journal.job, id, HAUL_JOB_BYTES);
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
     if (peer != NULL) {
-        check_status(job_journal_bind(record.journal, peer, "host:1", &error), HAUL_OK);
+        check_status(job_journal_bind(journal.file, peer, "host:1", &error), HAUL_OK);
     }
     if (restored) {
-        check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+        check_status(job_journal_mark(journal.file, JOURNAL_RESTORED, true, &error), HAUL_OK);
     }
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     plan_fini(&plan);
 }
 

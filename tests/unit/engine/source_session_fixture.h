@@ -40,18 +40,17 @@ static inline void open_session_as(const struct source_session_options *kind)
                          .stream_count = 1,
                          .streams = &stream,
                          .new_version = 1};
-    struct source_session_options options = {
-        .plan = &plan,
-        .epoch = 1,
-        .identity = "test",
-        .source = {.lag_bytes_max = LAG_BYTES_MAX,
-                   .freeze_max_ms = FREEZE_MAX_MS,
-                   .read_back = kind->source.read_back},
-        .peer_timeout_ms = PEER_TIMEOUT_MS,
-        .retry_max_ms = RETRY_MAX_MS,
-        .decided = kind->decided,
-        .continued = kind->continued,
-        .only_tells = kind->only_tells};
+    struct source_session_options options = {.plan = &plan,
+                                             .epoch = 1,
+                                             .identity = "test",
+                                             .source = {.lag_bytes_max = LAG_BYTES_MAX,
+                                                        .freeze_max_ms = FREEZE_MAX_MS,
+                                                        .read_back = kind->source.read_back},
+                                             .peer_timeout_ms = PEER_TIMEOUT_MS,
+                                             .retry_max_ms = RETRY_MAX_MS,
+                                             .decided = kind->decided,
+                                             .continued = kind->continued,
+                                             .only_tells = kind->only_tells};
     memset(options.job, 7, sizeof(options.job));
     check_or_stop(source_session_create(&options, &session) == HAUL_OK);
 }
@@ -82,7 +81,7 @@ static inline void feed_message(struct message *message, uint64_t now_ns)
     message_release(message);
 }
 
-static inline struct message welcome_message(enum job_phase phase)
+static inline struct message welcome_message(enum job_knowledge knowledge)
 {
     struct message message;
     message_init(&message, MESSAGE_WELCOME);
@@ -91,13 +90,13 @@ static inline struct message welcome_message(enum job_phase phase)
     message.as.welcome.token.size = MESSAGE_TOKEN_BYTES;
     message.as.welcome.target_identity.size = 8;
     memcpy(message.as.welcome.target_identity.bytes, "target/1", 8);
-    message.as.welcome.job_phase = (uint32_t)phase;
+    message.as.welcome.job_phase = (uint32_t)knowledge;
     return message;
 }
 
-static inline void feed_welcome_of(enum job_phase phase, uint64_t now_ns)
+static inline void feed_welcome_of(enum job_knowledge knowledge, uint64_t now_ns)
 {
-    struct message message = welcome_message(phase);
+    struct message message = welcome_message(knowledge);
     feed_message(&message, now_ns);
 }
 

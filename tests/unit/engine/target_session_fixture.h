@@ -173,11 +173,11 @@ static inline void feed_hello(void)
     feed_message(&message);
 }
 
-static inline void feed_looked_up(enum job_phase phase)
+static inline void feed_looked_up(enum job_knowledge knowledge)
 {
     struct target_event event = {.type = TARGET_EVENT_LOOKED_UP,
-                                 .phase = phase,
-                                 .new_version = phase == JOB_PREPARED ? NEW_VERSION : 0,
+                                 .knowledge = knowledge,
+                                 .new_version = knowledge == JOB_PREPARED ? NEW_VERSION : 0,
                                  .epoch = EPOCH};
     target_session_event(session, &event, now_ns);
 }
@@ -310,15 +310,15 @@ static inline void walk_to(enum target_state goal)
 }
 
 /* As far as Welcome, of a job that was here before. */
-static inline void walk_to_resumed(enum job_phase phase)
+static inline void walk_to_resumed(enum job_knowledge knowledge)
 {
     struct message message = hello_of(CONFIG_VERSION, true);
     message.as.hello.resume = true;
     feed_message(&message);
     (void)take(TARGET_ACTION_LOOK_UP);
-    feed_looked_up(phase);
+    feed_looked_up(knowledge);
     if (take_message(MESSAGE_WELCOME)) {
-        check_equal(action.message.as.welcome.job_phase, (uint32_t)phase);
+        check_equal(action.message.as.welcome.job_phase, (uint32_t)knowledge);
     }
     take_nothing();
     check_equal(state(), TARGET_GREETED);

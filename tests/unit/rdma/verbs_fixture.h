@@ -100,7 +100,7 @@ static inline void fixture_bind(void)
         .slot_size_bytes = SLOT_BYTES,
         .address = PEER_ADDRESS,
         .rkey = PEER_RKEY,
-        .record_count = tested->sending ? 0 : credit_records_max(fixture_peer_slots),
+        .record_count = tested->sending ? 0 : credit_frames_max(fixture_peer_slots),
         .message_bytes_max = 1 << 20,
     };
     verbs_description_encode(&peer, bytes);

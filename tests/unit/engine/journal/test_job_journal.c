@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "rocks_fixture.h"
-#include "version_record.h"
 
 enum { KEY_BYTES = 8 << 10 };
 

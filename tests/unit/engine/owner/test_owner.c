@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_owner.c — the ownership record in an operator's hands: reading it, taking ranges back,
- * forgetting, making a damaged one again, deleting what was handed over, and ending jobs whose
- * other side is lost. */
+ * forgetting, making a damaged one again, and ending jobs whose other side is lost. */
 #include "haul/owner.h"
 
 #include <stdio.h>
@@ -11,152 +10,15 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/job.h"
 #include "haul_folder.h"
 #include "job_journal.h"
 #include "owner_change.h"
 #include "owner_copy.h"
+#include "owner_fixture.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
-#include "version_record.h"
-
-enum { RECORD_COUNT = 10 };
-
-static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
-static const uint8_t other_job[HAUL_JOB_BYTES] = {4, 5, 6};
-static const struct haul_owner_selection everything;
-static struct rocks_fixture fixture;
-static struct haul_error error;
-
-static void start(void)
-{
-    rocks_fixture_open(&fixture);
-    memset(&error, 0, sizeof(error));
-    rocks_fixture_fill(&fixture, 0, "a", RECORD_COUNT, 10);
-    rocks_fixture_fill(&fixture, 0, "b", RECORD_COUNT, 10);
-    rocks_fixture_fill(&fixture, 0, "c", RECORD_COUNT, 10);
-}
-
-static void finish(void)
-{
-    rocks_fixture_close(&fixture);
-}
-
-static void make_plan(struct plan *plan, const char *from, const char *to)
-{
-    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
-    struct haul_source_options options = {
-        .ranges = &range, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
-    check_or_stop(plan_make(plan, fixture.store, &options, 0, &error) == HAUL_OK);
-    plan->new_version = plan->old_version + 1;
-}
-
-static void move_as(const uint8_t id[HAUL_JOB_BYTES], enum version_outcome outcome,
-                    const char *from, const char *to)
-{
-    const struct haul_hooks no_hooks = {.context = NULL};
-    struct plan plan;
-    make_plan(&plan, from, to);
-    const struct version_move moved = {.outcome = outcome,
-                                       .job = id,
-                                       .peer = "the other",
-                                       .plan = &plan,
-                                       .new_version = 1,
-                                       .epoch = 1,
-                                       .records = RECORD_COUNT};
-    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
-    plan_fini(&plan);
-}
-
-static void move(enum version_outcome outcome, const char *from, const char *to)
-{
-    move_as(job, outcome, from, to);
-}
-
-static enum haul_owner_state state_of(const char *from, const char *to)
-{
-    const struct haul_range range = {.start = text_slice(from), .end = text_slice(to)};
-    struct haul_owner *owner = NULL;
-    check_status(haul_owner_of_store(fixture.store, &owner, &error), HAUL_OK);
-    enum haul_owner_state state = haul_owner_state_of(owner, "default", &range);
-    haul_owner_free(owner);
-    return state;
-}
-
-/* A journal of this database: PEER, PLAN, and what `types` names. */
-static struct journal *make_journal(enum journal_role role, const char *from, const char *to)
-{
-    struct journal *journal = NULL;
-    struct plan plan;
-    bool existed = false;
-    make_plan(&plan, from, to);
-    check_or_stop(job_journal_open(fixture.store, role, job, &journal, &existed, &error) ==
-                  HAUL_OK);
-    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
-    check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
-    plan_fini(&plan);
-    return journal;
-}
-
-static void append(struct journal *journal, const struct journal_record *record)
-{
-    check_status(journal_append(journal, record, true, &error), HAUL_OK);
-}
-
-/* A source that died behind its decision. */
-static void leave_decided(void)
-{
-    struct journal *journal = make_journal(JOURNAL_SOURCE, "b", "c");
-    append(journal, &(struct journal_record){.type = JOURNAL_SNAPSHOT,
-                                             .snapshot = {.sequence = 1, .wal_sequence = 1}});
-    append(journal, &(struct journal_record){.type = JOURNAL_FROZEN, .frozen_sequence = 2});
-    journal_close(journal);
-    move(VERSION_RELEASED, "b", "c");
-}
-
-static void leave_prepared(void)
-{
-    static struct journal_prepared prepared = {.new_version = 1, .epoch = 1};
-    struct journal *journal = make_journal(JOURNAL_TARGET, "b", "c");
-    append(journal, &(struct journal_record){.type = JOURNAL_PREPARED, .prepared = &prepared});
-    journal_close(journal);
-}
-
-static size_t list_jobs(struct haul_job *first)
-{
-    struct haul_job *jobs = NULL;
-    size_t count = 0;
-    check_status(haul_jobs_list(fixture.path, &jobs, &count, &error), HAUL_OK);
-    if (count > 0) {
-        *first = jobs[0];
-    }
-    free(jobs);
-    return count;
-}
-
-static size_t job_count(void)
-{
-    struct haul_job ignored;
-    return list_jobs(&ignored);
-}
-
-static void damage(const char *name)
-{
-    char path[1024];
-    (void)snprintf(path, sizeof(path), "%s/haul/%s", fixture.path, name);
-    FILE *file = fopen(path, "r+");
-    check_or_stop(file != NULL);
-    check_equal(fseek(file, 24, SEEK_SET), 0);
-    check(fputs("damage", file) >= 0);
-    check_equal(fclose(file), 0);
-}
-
-static void damage_journal(enum journal_role role)
-{
-    char name[JOURNAL_NAME_BYTES_MAX];
-    journal_name_format(role, job, name);
-    damage(name);
-}
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
@@ -371,12 +233,6 @@ static void test_owner_forget__the_second_job_runs__busy_and_the_first_stays(voi
     finish();
 }
 
-static void do_not_pause(void *context, unsigned pause_ms)
-{
-    (void)context;
-    (void)pause_ms;
-}
-
 /* A change that has read the record would put it back. */
 static void test_owner_forget__the_record_is_being_changed__busy_and_unchanged(void)
 {
@@ -436,7 +292,7 @@ static void test_owner_rebuild__a_source_was_frozen__released_and_not_decided(vo
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
     check_equal(state_of("b", "c"), HAUL_OWNER_RELEASED);
     check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
-    check_status(version_record_released(fixture.store, job, &moved, &new_version, &error),
+    check_status(config_version_released(fixture.store, job, &moved, &new_version, &error),
                  HAUL_OK);
     check(!moved);
     check_status(haul_owner_reclaim(fixture.path, &everything, false, &error), HAUL_UNCONFIRMED);
@@ -457,145 +313,6 @@ static void test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_as
     check_equal(list_jobs(&left), 1);
     check_status(haul_job_force_give_up(fixture.store, &left, true, &error), HAUL_OK);
     check_status(haul_owner_rebuild(fixture.path, true, &error), HAUL_OK);
-    finish();
-}
-
-/* --- deleting --------------------------------------------------------------------------------- */
-
-static void test_owner_drop__handed_over__exactly_that(void)
-{
-    struct haul_owner_dropped dropped;
-    start();
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_NOT_FOUND);
-    move(VERSION_RELEASED, "b", "c");
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_OK);
-    check_equal(dropped.ranges, 1);
-    check_equal(rocks_fixture_count(&fixture, "default"), 2 * RECORD_COUNT);
-    finish();
-}
-
-static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
-{
-    struct haul_owner_dropped dropped;
-    start();
-    leave_decided();
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_IN_DOUBT);
-    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
-    finish();
-}
-
-/* What an operator does while drop works: taking the second piece back, when drop asks for the
- * size of the `reclaim_at`-th piece or clears that one. */
-static const struct haul_store_ops *real_ops;
-static unsigned reclaim_at;
-static enum haul_status reclaimed;
-
-static void reclaim_second(void)
-{
-    const struct haul_range range = {.start = text_slice("c"), .end = text_slice("d")};
-    const struct haul_owner_selection second = {.ranges = &range, .range_count = 1};
-    char directory[1024];
-    struct haul_error ignored;
-    struct file_calls calls = file_calls_system;
-    calls.pause = do_not_pause;
-    check(haul_directory_of(fixture.store, directory, sizeof(directory)));
-    if (reclaim_at > 0 && --reclaim_at == 0) {
-        reclaimed = owner_reclaim(&calls, directory, &second, true, &ignored);
-    }
-}
-
-static enum haul_status size_and_reclaim(struct haul_store *store, uint32_t family,
-                                         struct haul_slice from, struct haul_slice to,
-                                         uint64_t *bytes, struct haul_error *failed)
-{
-    reclaim_second();
-    return real_ops->range_size(store, family, from, to, bytes, failed);
-}
-
-static enum haul_status clear_and_reclaim(struct haul_store *store, uint32_t family,
-                                          struct haul_slice from, struct haul_slice to,
-                                          const struct haul_steps *steps, struct haul_error *failed)
-{
-    reclaim_second();
-    return real_ops->range_clear(store, family, from, to, steps, failed);
-}
-
-static enum haul_status drop_and_reclaim(bool while_it_clears, struct haul_owner_dropped *dropped)
-{
-    real_ops = fixture.store->ops;
-    struct haul_store_ops ops = *real_ops;
-    ops.range_size = while_it_clears ? ops.range_size : size_and_reclaim;
-    ops.range_clear = while_it_clears ? clear_and_reclaim : ops.range_clear;
-    reclaim_at = 2;
-    fixture.store->ops = &ops;
-    enum haul_status status = haul_owner_drop(fixture.store, &everything, dropped, &error);
-    fixture.store->ops = real_ops;
-    check_equal(reclaim_at, 0);
-    return status;
-}
-
-static void test_owner_drop__taken_back_before_its_turn__busy_and_it_stays(void)
-{
-    struct haul_owner_dropped dropped;
-    start();
-    move(VERSION_RELEASED, "a", "b");
-    move_as(other_job, VERSION_RELEASED, "c", "d");
-    check_status(drop_and_reclaim(false, &dropped), HAUL_BUSY);
-    check_status(reclaimed, HAUL_OK);
-    check_equal(dropped.ranges, 1);
-    check_equal(state_of("c", "d"), HAUL_OWNER_OWN);
-    check_equal(rocks_fixture_count(&fixture, "default"), 2 * RECORD_COUNT);
-    finish();
-}
-
-static void test_owner_drop__taken_back_while_it_goes__that_is_busy(void)
-{
-    struct haul_owner_dropped dropped;
-    start();
-    move(VERSION_RELEASED, "a", "b");
-    move_as(other_job, VERSION_RELEASED, "c", "d");
-    check_status(drop_and_reclaim(true, &dropped), HAUL_OK);
-    check_status(reclaimed, HAUL_BUSY);
-    check_equal(dropped.ranges, 2);
-    check_equal(state_of("c", "d"), HAUL_OWNER_RELEASED);
-    check_equal(rocks_fixture_count(&fixture, "default"), RECORD_COUNT);
-    finish();
-}
-
-static void test_owner_drop__a_target_waits_for_its_plan__busy_and_all_stays(void)
-{
-    struct haul_owner_dropped dropped;
-    struct journal *journal = NULL;
-    bool existed = false;
-    start();
-    move(VERSION_RELEASED, "b", "c");
-    check_status(
-        job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed, &error),
-        HAUL_OK);
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_BUSY);
-    journal_close(journal);
-    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_OK);
-    finish();
-}
-
-static void test_owner_drop__a_plan_cannot_be_read__all_stays(void)
-{
-    static const uint8_t rotten[] = {0xff, 0xff, 0xff};
-    struct haul_owner_dropped dropped;
-    struct journal *journal = NULL;
-    bool existed = false;
-    start();
-    move(VERSION_RELEASED, "b", "c");
-    check_status(
-        job_journal_open(fixture.store, JOURNAL_TARGET, other_job, &journal, &existed, &error),
-        HAUL_OK);
-    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
-    append(journal, &(struct journal_record){.type = JOURNAL_PLAN,
-                                             .plan = slice_of(rotten, sizeof(rotten))});
-    journal_close(journal);
-    check_status(haul_owner_drop(fixture.store, &everything, &dropped, &error), HAUL_CORRUPT);
-    check_equal(rocks_fixture_count(&fixture, "default"), 3 * RECORD_COUNT);
     finish();
 }
 
@@ -786,12 +503,6 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_owner_rebuild__damaged__what_the_journals_tell),
     CHECK_TEST(test_owner_rebuild__a_source_was_frozen__released_and_not_decided),
     CHECK_TEST(test_owner_rebuild__a_journal_is_damaged_too__corrupt_until_it_is_aside),
-    CHECK_TEST(test_owner_drop__handed_over__exactly_that),
-    CHECK_TEST(test_owner_drop__not_confirmed__in_doubt_and_all_stays),
-    CHECK_TEST(test_owner_drop__taken_back_before_its_turn__busy_and_it_stays),
-    CHECK_TEST(test_owner_drop__taken_back_while_it_goes__that_is_busy),
-    CHECK_TEST(test_owner_drop__a_target_waits_for_its_plan__busy_and_all_stays),
-    CHECK_TEST(test_owner_drop__a_plan_cannot_be_read__all_stays),
     CHECK_TEST(test_job_force_give_up__prepared__only_with_the_risk_accepted),
     CHECK_TEST(test_job_force_give_up__damaged_journal__moved_aside),
     CHECK_TEST(test_job_force_give_up__damaged_and_decided__the_record_is_asked),

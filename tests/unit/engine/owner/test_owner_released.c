@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/owner.h"
 #include "job_journal.h"
 #include "key_range.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
-#include "version_record.h"
 
 enum { FOREIGN_RECORD_COUNT = 5 };
 
@@ -40,7 +40,7 @@ static void start(void)
                                        .plan = &plan,
                                        .new_version = 1,
                                        .epoch = 1};
-    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan_fini(&plan);
     owner = NULL;
 }

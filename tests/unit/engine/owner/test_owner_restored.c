@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/job.h"
 #include "haul/owner.h"
 #include "job_journal.h"
 #include "left_job.h"
 #include "rocks_fixture.h"
-#include "source_record.h"
-#include "version_record.h"
+#include "source_journal.h"
 
 static const uint8_t id[HAUL_JOB_BYTES] = {3};
 static const struct haul_owner_selection everything;
@@ -47,7 +47,7 @@ static void give_away(void)
                                       .plan = &plan,
                                       .new_version = 5,
                                       .epoch = 1};
-    check_status(version_record_move(fixture.store, &options.hooks, &move, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &options.hooks, &move, &error), HAUL_OK);
     plan_fini(&plan);
 }
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "rocks_fixture.h"
-#include "version_record.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1};
 static const uint8_t other_job[HAUL_JOB_BYTES] = {2};
@@ -42,7 +42,7 @@ static enum haul_status move(enum version_outcome outcome, const uint8_t *id, co
                                        .given = given,
                                        .records = 10,
                                        .bytes = 100};
-    enum haul_status status = version_record_move(fixture.store, &no_hooks, &moved, &error);
+    enum haul_status status = config_version_move(fixture.store, &no_hooks, &moved, &error);
     plan_fini(&plan);
     return status;
 }
@@ -178,7 +178,7 @@ static void test_given_ranges_read__more_than_a_source_names__protocol(void)
 }
 
 /* The target's side: what the source has back is the source's. */
-static void test_version_record_move__a_part_is_given__the_rest_is_the_peers(void)
+static void test_config_version_move__a_part_is_given__the_rest_is_the_peers(void)
 {
     struct message message;
     struct ownership given;
@@ -190,10 +190,10 @@ static void test_version_record_move__a_part_is_given__the_rest_is_the_peers(voi
     check_status(move(VERSION_IMPORTED, other_job, "m", "z", &given), HAUL_MISMATCH);
     check_status(move(VERSION_IMPORTED, other_job, "c", "z", &given), HAUL_OK);
     make_plan(&plan, "c", "k");
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
     make_plan(&plan, "k", "l");
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
+    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH);
     plan_fini(&plan);
     ownership_fini(&given);
     message_release(&message);
@@ -201,27 +201,27 @@ static void test_version_record_move__a_part_is_given__the_rest_is_the_peers(voi
 }
 
 /* It got ranges at a version that its counter has not come to: it was set back. */
-static void test_version_record_check_peer__older_than_what_it_got__mismatch(void)
+static void test_config_version_check_peer__older_than_what_it_got__mismatch(void)
 {
     struct plan plan;
     rocks_fixture_open(&fixture);
     check_status(move(VERSION_RELEASED, job, "b", "k", NULL), HAUL_OK);
     make_plan(&plan, "c", "d");
     plan.old_version = 4;
-    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_MISMATCH);
     check(strstr(error.text, "got ranges from this one at version 5") != NULL);
     check(strstr(error.hint, "if its record was rebuilt, its copy is newer") != NULL);
     check(strstr(error.hint, "send it again") != NULL); /* it is whole */
     plan.old_version = 5;
-    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_OK);
     plan_fini(&plan);
     rocks_fixture_close(&fixture);
 }
 
 /* Nor has it what went from here to a third database, when it was set back to before that. */
-static void test_version_record_check_peer__rest_went_to_another__mismatch_as_well(void)
+static void test_config_version_check_peer__rest_went_to_another__mismatch_as_well(void)
 {
     struct plan plan;
     rocks_fixture_open(&fixture);
@@ -235,12 +235,12 @@ static void test_version_record_check_peer__rest_went_to_another__mismatch_as_we
                                        .epoch = 1,
                                        .records = 1,
                                        .bytes = 1};
-    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan.old_version = 4;
-    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_MISMATCH);
     plan.old_version = 5;
-    check_status(version_record_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
+    check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_OK);
     plan_fini(&plan);
     rocks_fixture_close(&fixture);
@@ -252,9 +252,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
-    CHECK_TEST(test_version_record_move__a_part_is_given__the_rest_is_the_peers),
-    CHECK_TEST(test_version_record_check_peer__older_than_what_it_got__mismatch),
-    CHECK_TEST(test_version_record_check_peer__rest_went_to_another__mismatch_as_well),
+    CHECK_TEST(test_config_version_move__a_part_is_given__the_rest_is_the_peers),
+    CHECK_TEST(test_config_version_check_peer__older_than_what_it_got__mismatch),
+    CHECK_TEST(test_config_version_check_peer__rest_went_to_another__mismatch_as_well),
 };
 
 CHECK_MAIN("given_ranges", tests)

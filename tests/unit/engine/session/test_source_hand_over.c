@@ -409,13 +409,13 @@ static void test_source_hand_over_on_decided__path_lost_and_stopped__in_doubt(vo
 
 /* --- a source that comes back with its decision ----------------------------------------------- */
 
-static void come_back_decided(enum job_phase phase)
+static void come_back_decided(enum job_knowledge knowledge)
 {
     bool resume = false;
     open_session_of(true);
     feed_type(SOURCE_EVENT_CHANNEL_UP, HAUL_OK, 1);
     check(sends(MESSAGE_HELLO, &resume));
-    feed_welcome_of(phase, 1);
+    feed_welcome_of(knowledge, 1);
     bind_to_target(1);
 }
 
@@ -433,13 +433,13 @@ static void test_source_hand_over_on_welcome__committed_there__ended_well(void)
 static void test_source_hand_over_on_welcome__not_known_there__in_doubt_and_what_to_do(void)
 {
     static const struct {
-        enum job_phase phase;
+        enum job_knowledge knowledge;
         const char *text;
         const char *hint;
     } cases[] = {{JOB_UNKNOWN, "no record of the job", "haul cancel"},
                  {JOB_COPYING, "set back to before the decision", "--reclaim"}};
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
-        come_back_decided(cases[i].phase);
+        come_back_decided(cases[i].knowledge);
         check_equal(source_session_state(session), SOURCE_ENDED);
         check_status(source_session_outcome(session)->status, HAUL_IN_DOUBT);
         check(strstr(source_session_outcome(session)->text, cases[i].text) != NULL);

@@ -276,7 +276,7 @@ static void test_target_session_event__resumed_unknown_older_version__refused(vo
 /* A source that is not decided sends its plan, and has to agree by then. */
 static void test_target_session_event__resumed_with_another_version__plan_refused(void)
 {
-    static const enum job_phase phases[] = {JOB_COPYING, JOB_PREPARED};
+    static const enum job_knowledge phases[] = {JOB_COPYING, JOB_PREPARED};
     for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
         start();
         struct message message = hello_of(CONFIG_VERSION - 1, true);
@@ -377,7 +377,7 @@ static void test_target_session_event__resumed_prepared_plan__commit_needs_prepa
 
 static void test_target_session_event__resumed_copying_or_new__commit_refused(void)
 {
-    static const enum job_phase phases[] = {JOB_UNKNOWN, JOB_COPYING, JOB_COMMITTED};
+    static const enum job_knowledge phases[] = {JOB_UNKNOWN, JOB_COPYING, JOB_COMMITTED};
     for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
         start();
         walk_to_resumed(phases[i]);
@@ -403,7 +403,7 @@ static void test_target_session_event__resumed_copying_plan__goes_on_receiving(v
 /* Aborted says that nothing is left, and the source forgets the job when it hears that. */
 static void test_target_session_event__resumed_then_abort__cleared_before_aborted(void)
 {
-    static const enum job_phase phases[] = {JOB_COPYING, JOB_PREPARED};
+    static const enum job_knowledge phases[] = {JOB_COPYING, JOB_PREPARED};
     for (size_t i = 0; i < CHECK_COUNT(phases); i++) {
         start();
         walk_to_resumed(phases[i]);

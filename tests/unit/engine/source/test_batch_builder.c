@@ -40,7 +40,7 @@ static void open_builder_of(uint32_t payload_bytes)
     enum haul_status status =
         outbox_init(&outbox, BLOCK_COUNT, SLOT_HEADER_BYTES + payload_bytes, EPOCH, &error);
     haul_assert(status == HAUL_OK);
-    batch_builder_init(&builder, &outbox, STREAM, LANE_SNAPSHOT, FIRST_BATCH);
+    batch_builder_init(&builder, &outbox, STREAM, SLOT_KIND_SNAPSHOT, FIRST_BATCH);
     for (size_t i = 0; i < LARGE_BYTES; i++) {
         large[i] = (uint8_t)(i * 31 + 7);
     }
@@ -87,7 +87,7 @@ static const struct block *taken(void)
     memcpy(data, block->data, sizeof(data));
     outbox_give_back(&outbox, block);
     check_equal(copy.header.stream, STREAM);
-    check_equal(copy.header.lane, LANE_SNAPSHOT);
+    check_equal(copy.header.kind, SLOT_KIND_SNAPSHOT);
     check_equal(copy.header.epoch, EPOCH);
     check_equal(copy.header.raw_size_bytes, copy.header.payload_size_bytes);
     check_equal(copy.header.payload_crc,
@@ -540,7 +540,7 @@ static void test_batch_builder_flush__packing_wanted__packed_and_header_says_so(
     static uint8_t value[ROOM / 2];
     check_or_stop(outbox_init(&outbox, BLOCK_COUNT, SLOT_HEADER_BYTES + ROOM, EPOCH, &error) ==
                   HAUL_OK);
-    batch_builder_init(&builder, &outbox, STREAM, LANE_SNAPSHOT, FIRST_BATCH);
+    batch_builder_init(&builder, &outbox, STREAM, SLOT_KIND_SNAPSHOT, FIRST_BATCH);
     for (int packs = 0; packs <= 1; packs++) {
         atomic_store(&outbox.packs, packs == 1);
         struct haul_slice bytes = slice_of(value, sizeof(value));

@@ -223,11 +223,11 @@ static void end(void)
     }
 }
 
-static void emit(enum slot_lane lane, uint32_t flags)
+static void emit(enum slot_kind kind, uint32_t flags)
 {
     struct block *block;
     check_or_stop(outbox_acquire(&outbox, &block) == HAUL_OK);
-    block->header.lane = (uint8_t)lane;
+    block->header.kind = (uint8_t)kind;
     block->header.flags = flags;
     block->header.payload_size_bytes = 100;
     check_or_stop(outbox_emit(&outbox, block) == HAUL_OK);
@@ -246,7 +246,7 @@ static void test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urge
 {
     begin_up();
     for (int i = 0; i < 3; i++) {
-        emit(LANE_DELTA, 0);
+        emit(SLOT_KIND_DELTA, 0);
     }
     (void)sender_links_poll(&links);
     check_equal(submitted_count, 3);
@@ -257,9 +257,9 @@ static void test_sender_links_poll__deltas__the_one_that_nothing_follows_is_urge
 static void test_sender_links_poll__view_streams__only_the_last_of_a_stream_is_urgent(void)
 {
     begin_up();
-    emit(LANE_SNAPSHOT, 0);
-    emit(LANE_SNAPSHOT, SLOT_LAST);
-    emit(LANE_SNAPSHOT, 0);
+    emit(SLOT_KIND_SNAPSHOT, 0);
+    emit(SLOT_KIND_SNAPSHOT, SLOT_LAST);
+    emit(SLOT_KIND_SNAPSHOT, 0);
     (void)sender_links_poll(&links);
     check_equal(submitted_count, 3);
     check(!urgent[0] && urgent[1] && !urgent[2]);
@@ -271,10 +271,10 @@ static void test_sender_links_poll__delta_waits_and_another_follows__not_urgent(
 {
     begin_up();
     has_credit = false;
-    emit(LANE_DELTA, 0);
+    emit(SLOT_KIND_DELTA, 0);
     (void)sender_links_poll(&links);
     check_equal(submitted_count, 0);
-    emit(LANE_DELTA, 0);
+    emit(SLOT_KIND_DELTA, 0);
     has_credit = true;
     credit_comes = true;
     (void)sender_links_poll(&links);
@@ -349,11 +349,11 @@ static void test_sender_links_use__fewer_links_and_more_again__blocks_for_these(
 static void test_sender_links_poll__stalled_and_a_block_is_done__goes_on_without_a_credit(void)
 {
     begin_up();
-    emit(LANE_DELTA, 0);
+    emit(SLOT_KIND_DELTA, 0);
     (void)sender_links_poll(&links);
     check_equal(submitted_count, 1);
     has_credit = false;
-    emit(LANE_DELTA, 0);
+    emit(SLOT_KIND_DELTA, 0);
     (void)sender_links_poll(&links);
     check_equal(submitted_count, 1);
     has_credit = true;
@@ -567,7 +567,7 @@ static void test_sender_links_poll__rate_limit__the_next_block_at_its_time(void)
     begin_up_with(RATE);
     uint64_t size = SLOT_HEADER_BYTES + 100;
     for (int i = 0; i < 4; i++) {
-        emit(LANE_SNAPSHOT, 0);
+        emit(SLOT_KIND_SNAPSHOT, 0);
     }
     /* The first second has filled the bucket; it holds more than these four. */
     check(4 * size < RATE / 1000 * BURST_MS);
@@ -606,7 +606,7 @@ static void test_sender_links_pack__states__the_outbox_is_told(void)
 /* Send a block that is done at once, and let a millisecond go by. */
 static void send_one(bool is_out)
 {
-    emit(LANE_SNAPSHOT, 0);
+    emit(SLOT_KIND_SNAPSHOT, 0);
     submitted_count = 0;
     (void)sender_links_poll(&links);
     check_or_stop(submitted_count == 1);
@@ -668,7 +668,7 @@ static void test_sender_links_poll__closed_by_the_target__down_and_why(void)
 {
     begin_up_with(0);
     check(sender_links_is_idle(&links));
-    emit(LANE_DELTA, 0);
+    emit(SLOT_KIND_DELTA, 0);
     check(!sender_links_is_idle(&links)); /* in the outbox */
     (void)sender_links_poll(&links);
     check(!sender_links_is_idle(&links)); /* on its way */

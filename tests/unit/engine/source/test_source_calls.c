@@ -11,7 +11,7 @@
 
 enum { FREEZE_MAX_MS = 70, NEW_VERSION = 5, WAIT_MS = 20000, OTHER = 2 };
 
-static struct source_job job;
+static struct source_intent intent;
 static struct source_calls calls;
 static struct source_copy copy;
 static struct digest copied[1];
@@ -29,7 +29,7 @@ static enum haul_status hook_freeze(void *context, uint32_t max_ms, struct haul_
     (void)failed;
     freezes++;
     check_equal(max_ms, FREEZE_MAX_MS);
-    was_recorded = journal_state(job.record.journal)->frozen;
+    was_recorded = journal_state(intent.journal.file)->frozen;
     hook_ns = clock_now_ns(&clock_monotonic);
     return HAUL_OK;
 }
@@ -62,49 +62,49 @@ static void make_plan(struct plan *plan, const char *from, const char *to)
 static void leave_other(void)
 {
     struct plan plan;
-    struct source_record record;
+    struct source_journal journal;
     make_plan(&plan, "p", "q");
-    source_record_init(&record, &job.options);
-    memset(record.job, OTHER, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(source_record_bind(&record, "t/1", &plan, &error), HAUL_OK);
-    check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &intent.options);
+    memset(journal.job, OTHER, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, "t/1", &plan, &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_CANCELLED, "no", &error), HAUL_OK);
+    source_journal_fini(&journal);
     plan_fini(&plan);
 }
 
 static void start(void)
 {
     failing_store_init(NULL, 0);
-    memset(&job, 0, sizeof(job));
+    memset(&intent, 0, sizeof(intent));
     memset(&copy, 0, sizeof(copy));
     freezes = 0;
     unfreezes = 0;
     warnings = 0;
     was_recorded = false;
-    job.options =
+    intent.options =
         (struct haul_source_options){.store = &failing.base,
                                      .to = "host:1",
                                      .log = &log_of_test,
                                      .freeze_max_ms = FREEZE_MAX_MS,
                                      .hooks = {.freeze = hook_freeze, .unfreeze = hook_unfreeze}};
     leave_other();
-    make_plan(&job.plan, "k", "l");
-    source_record_init(&job.record, &job.options);
-    memset(job.record.job, 1, sizeof(job.record.job));
-    check_status(source_record_find(&job.record, &error), HAUL_OK);
-    check_status(source_record_begin(&job.record, &job.plan, 0, &error), HAUL_OK);
+    make_plan(&intent.plan, "k", "l");
+    source_journal_init(&intent.journal, &intent.options);
+    memset(intent.journal.job, 1, sizeof(intent.journal.job));
+    check_status(source_journal_find(&intent.journal, &error), HAUL_OK);
+    check_status(source_journal_begin(&intent.journal, &intent.plan, 0, &error), HAUL_OK);
     copied[0] = (struct digest){.count = 3, .bytes = 30};
-    copy.options.plan = &job.plan;
+    copy.options.plan = &intent.plan;
     copy.family_digests = copied;
-    check_or_stop(source_calls_create(&calls, &job, &copy, &clock_monotonic, &error) == HAUL_OK);
+    check_or_stop(source_calls_create(&calls, &intent, &copy, &clock_monotonic, &error) == HAUL_OK);
 }
 
 static void finish(void)
 {
     source_calls_destroy(&calls);
-    source_record_fini(&job.record);
-    plan_fini(&job.plan);
+    source_journal_fini(&intent.journal);
+    plan_fini(&intent.plan);
     failing_store_fini();
 }
 
@@ -119,7 +119,7 @@ static enum source_calls_news next(void)
 
 static enum journal_phase phase(void)
 {
-    return journal_state(job.record.journal)->phase;
+    return journal_state(intent.journal.file)->phase;
 }
 
 static void welcome(const char *identity, bool owns)
@@ -172,7 +172,7 @@ static void test_source_calls_unfreeze__of_an_earlier_freeze__hook_once(void)
     source_calls_unfreeze(&calls);
     check_equal(next(), SOURCE_CALLS_TIDIED);
     check_equal(unfreezes, 1);
-    check(!journal_state(job.record.journal)->frozen);
+    check(!journal_state(intent.journal.file)->frozen);
     check(source_calls_waited_for(&calls) == NULL);
     fake_disk_fail(&failing.disk, 1, true);
     source_calls_freeze(&calls);
@@ -212,7 +212,7 @@ static void test_source_calls_bind__welcomed__bound_and_told_of_the_other_job(vo
     check_equal(event.type, SOURCE_EVENT_BOUND);
     check_status(event.error.status, HAUL_OK);
     check(event.jobs.size == sizeof(told) && memcmp(event.jobs.data, told, sizeof(told)) == 0);
-    check_text(journal_state(job.record.journal)->peer, "t/1");
+    check_text(journal_state(intent.journal.file)->peer, "t/1");
     check_equal(phase(), JOURNAL_PHASE_COPYING);
     finish();
 }
@@ -227,7 +227,7 @@ static void test_source_calls_bind__welcomed_again_meanwhile__the_last_one_count
     check_equal(next(), SOURCE_CALLS_EVENT);
     check_equal(event.type, SOURCE_EVENT_BOUND);
     check_status(event.error.status, HAUL_MISMATCH);
-    check_text(journal_state(job.record.journal)->peer, "t/1");
+    check_text(journal_state(intent.journal.file)->peer, "t/1");
     finish();
 }
 
@@ -251,12 +251,13 @@ static void test_source_calls_bind__owns_and_that_cannot_be_recorded__still_rest
         start();
         welcome("t/1", false);
         check_equal(next(), SOURCE_CALLS_EVENT);
-        check_status(job_journal_mark(job.record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
+        check_status(job_journal_mark(intent.journal.file, JOURNAL_RESTORED, true, &error),
+                     HAUL_OK);
         fake_disk_fail(&failing.disk, call, true);
         welcome("t/1", true);
         check_equal(next(), SOURCE_CALLS_EVENT);
         fake_disk_fail(&failing.disk, 0, false);
-        const struct journal_state *state = journal_state(job.record.journal);
+        const struct journal_state *state = journal_state(intent.journal.file);
         bool recorded = event.error.status == HAUL_OK || state->outcome == JOURNAL_COMMIT;
         check(recorded || journal_state_claim(state) == JOURNAL_IN_DOUBT);
         check(recorded || state->restored);
@@ -305,8 +306,8 @@ static void test_source_calls_decide__frozen__decided_and_released_in_their_turn
     check_equal(event.type, SOURCE_EVENT_DECIDED);
     check_status(event.error.status, HAUL_OK);
     check_equal(phase(), JOURNAL_PHASE_COMMITTED);
-    check_equal(job.record.moved.count, 3);
-    check_equal(job.record.moved.bytes, 30);
+    check_equal(intent.journal.moved.count, 3);
+    check_equal(intent.journal.moved.bytes, 30);
     source_calls_released(&calls);
     check_equal(next(), SOURCE_CALLS_TIDIED);
     check_equal(phase(), JOURNAL_PHASE_RELEASED);

@@ -12,7 +12,7 @@ static const uint8_t second_job[HAUL_JOB_BYTES] = {2};
 static const uint8_t return_job[HAUL_JOB_BYTES] = {3};
 static const struct haul_hooks no_hooks;
 static struct haul_source_options options;
-static struct source_record record;
+static struct source_journal journal;
 static struct haul_error error;
 static char last_warning[512];
 
@@ -29,15 +29,15 @@ static void start(void)
 {
     failing_store_init(NULL, 0);
     options = (struct haul_source_options){.store = &failing.base, .log = &log_of_test};
-    source_record_init(&record, &options);
-    (void)snprintf(record.peer, sizeof(record.peer), "peer/1");
+    source_journal_init(&journal, &options);
+    (void)snprintf(journal.peer, sizeof(journal.peer), "peer/1");
     last_warning[0] = '\0';
     memset(&error, 0, sizeof(error));
 }
 
 static void finish(void)
 {
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     failing_store_fini();
 }
 
@@ -59,7 +59,7 @@ static void move(enum version_outcome outcome, const uint8_t *id, const char *fr
                                        .plan = &plan,
                                        .new_version = 5,
                                        .epoch = 1};
-    check_status(version_record_move(&failing.base, &no_hooks, &moved, &error), HAUL_OK);
+    check_status(config_version_move(&failing.base, &no_hooks, &moved, &error), HAUL_OK);
     plan_fini(&plan);
 }
 
@@ -69,9 +69,9 @@ static enum haul_status returned(const char *from, const char *to, enum version_
     struct plan plan;
     make_plan(&plan, from, to);
     if (is_named) {
-        source_done_note_lost(&record, return_job);
+        source_done_note_lost(&journal, return_job);
     }
-    enum haul_status status = source_done_check_returned(&record, &plan, how, is_named, &error);
+    enum haul_status status = source_done_check_returned(&journal, &plan, how, is_named, &error);
     plan_fini(&plan);
     return status;
 }
@@ -92,7 +92,7 @@ static void test_source_done_check_returned__not_known_here__each_job_is_in_doub
     check(strstr(last_warning, "set back") != NULL);
     check_status(returned("m", "y", VERSION_RETURNED, true), HAUL_MISMATCH);
     check_status(returned("b", "k", VERSION_RETURNED, true), HAUL_MISMATCH);
-    check_status(version_record_imported(&failing.base, return_job, &moved, &version, &error),
+    check_status(config_version_imported(&failing.base, return_job, &moved, &version, &error),
                  HAUL_OK);
     check(!moved);
     finish();
@@ -128,11 +128,11 @@ static void test_source_done_check_returned__known_here__settled_and_no_matter(v
     move(VERSION_IMPORTED, return_job, "b", "d");
     check_status(returned("b", "k", VERSION_PERHAPS_RETURNED, true), HAUL_OK);
     check_text(last_warning, "");
-    source_done_note_lost(&record, return_job);
+    source_done_note_lost(&journal, return_job);
     fake_disk_fail(&failing.disk, 1, true);
     struct plan plan;
     make_plan(&plan, "b", "k");
-    check(source_done_check_returned(&record, &plan, VERSION_RETURNED, true, &error) != HAUL_OK);
+    check(source_done_check_returned(&journal, &plan, VERSION_RETURNED, true, &error) != HAUL_OK);
     plan_fini(&plan);
     fake_disk_fail(&failing.disk, 0, false);
     finish();
@@ -153,12 +153,12 @@ static void test_source_done_check_returned__not_known_and_owned_here__no_matter
 static enum haul_status answer(const uint8_t *waiting, size_t count, struct message *commit,
                                bool *asks_again)
 {
-    const struct source_done_peer peer = {.phase = JOB_PREPARED,
+    const struct source_done_peer peer = {.knowledge = JOB_PREPARED,
                                           .waiting = slice_of(waiting, count * HAUL_JOB_BYTES)};
     memset(commit, 0, sizeof(*commit));
     *asks_again = false;
     error = (struct haul_error){.status = HAUL_NOT_FOUND};
-    return source_done_answer(&record, &peer, commit, asks_again, &error);
+    return source_done_answer(&journal, &peer, commit, asks_again, &error);
 }
 
 /* The target waits for one of which nothing is left, and for another one. */
@@ -173,13 +173,13 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     move(VERSION_IMPORTED, return_job, "b", "k");
     memcpy(waiting, job, HAUL_JOB_BYTES);
     memcpy(waiting + HAUL_JOB_BYTES, second_job, HAUL_JOB_BYTES);
-    check_status(source_done_adopt(&record, &error), HAUL_OK);
-    memcpy(record.job, job, HAUL_JOB_BYTES); /* as the last Hello had it */
+    check_status(source_done_adopt(&journal, &error), HAUL_OK);
+    memcpy(journal.job, job, HAUL_JOB_BYTES); /* as the last Hello had it */
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
     check(asks_again && commit.type != MESSAGE_COMMIT);
-    check(memcmp(record.job, second_job, HAUL_JOB_BYTES) == 0);
+    check(memcmp(journal.job, second_job, HAUL_JOB_BYTES) == 0);
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
-    check(!asks_again && record.answered && commit.type == MESSAGE_COMMIT);
+    check(!asks_again && journal.answered && commit.type == MESSAGE_COMMIT);
     check(strstr(last_warning, "more jobs that are done (1)") != NULL);
     message_release(&commit);
     finish();
@@ -194,7 +194,7 @@ static void test_source_done_answer__all_came_back__the_first_ones_reason(void)
     move(VERSION_IMPORTED, return_job, "b", "k");
     check_status(answer(job, 1, &commit, &asks_again), HAUL_MISMATCH);
     check(strstr(error.hint, "haul verify --to") != NULL);
-    check(!asks_again && !record.answered && commit.type != MESSAGE_COMMIT);
+    check(!asks_again && !journal.answered && commit.type != MESSAGE_COMMIT);
     check_status(answer(second_job, 1, &commit, &asks_again), HAUL_NOT_FOUND); /* not known */
     finish();
 }

@@ -2,22 +2,22 @@
 /* test_source_failures.c — each call of the store and of the disk fails in its turn in what a
  * source, or its operator, does about earlier jobs: it is told, and when it is done again nothing
  * of it is left. */
+#include "config_version.h"
 #include "failing_store.h"
 #include "haul/owner.h"
 #include "instance.h"
 #include "job_journal.h"
 #include "owner_change.h"
 #include "owner_copy.h"
-#include "source_job.h"
-#include "source_record.h"
-#include "version_record.h"
+#include "source_intent.h"
+#include "source_journal.h"
 
 enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, COMMITTED = 5, NEW = 9 };
 enum { NEW_VERSION = 5, MOVED_VERSION = 8 /* other jobs had moved the counter on */ };
 
 static const char here[] = "the target/1";
 static struct haul_source_options options;
-static struct source_record record;
+static struct source_journal journal;
 static struct haul_error error;
 
 /* --- jobs ------------------------------------------------------------------------------------- */
@@ -42,27 +42,27 @@ static void leave(uint8_t number, const char *peer, const char *from, const char
 {
     struct plan plan;
     make_plan(&plan, from, to);
-    source_record_init(&record, &options);
-    memset(record.job, number, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, failing.sequence, &error), HAUL_OK);
-    check_status(source_record_bind(&record, peer, &plan, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, number, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, failing.sequence, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, peer, &plan, &error), HAUL_OK);
     if (number == DECIDED || number == COMMITTED) {
         const struct version_move move = {.outcome = VERSION_RELEASED,
-                                          .job = record.job,
+                                          .job = journal.job,
                                           .peer = peer,
                                           .plan = &plan,
                                           .new_version = MOVED_VERSION,
                                           .epoch = 1};
-        check_status(source_record_frozen(&record, &error), HAUL_OK);
+        check_status(source_journal_frozen(&journal, &error), HAUL_OK);
         check_status(number == DECIDED
-                         ? version_record_move(&failing.base, &options.hooks, &move, &error)
-                         : source_record_decide(&record, &plan, 0, &error),
+                         ? config_version_move(&failing.base, &options.hooks, &move, &error)
+                         : source_journal_decide(&journal, &plan, 0, &error),
                      HAUL_OK);
     } else if (number == ABORTED) {
-        check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "no", &error), HAUL_OK);
+        check_status(job_journal_aborted(journal.file, HAUL_CANCELLED, "no", &error), HAUL_OK);
     }
     plan_fini(&plan);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
 }
 
 static void start(void)
@@ -84,14 +84,12 @@ static void all_are_there(void)
 
 static enum journal_phase phase_of(uint8_t number)
 {
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, number, sizeof(job));
-    enum haul_status status =
-        job_journal_look(&failing.base, JOURNAL_SOURCE, job, &journal, &error);
-    enum journal_phase phase =
-        status == HAUL_OK ? journal_state(journal)->phase : JOURNAL_PHASE_DONE;
-    journal_close(journal);
+    enum haul_status status = job_journal_look(&failing.base, JOURNAL_SOURCE, job, &file, &error);
+    enum journal_phase phase = status == HAUL_OK ? journal_state(file)->phase : JOURNAL_PHASE_DONE;
+    journal_close(file);
     return phase;
 }
 
@@ -104,13 +102,13 @@ static size_t journal_count(void)
 
 static enum haul_status find(void)
 {
-    source_record_init(&record, &options);
-    enum haul_status status = source_record_find(&record, &error);
+    source_journal_init(&journal, &options);
+    enum haul_status status = source_journal_find(&journal, &error);
     if (status == HAUL_OK) {
-        check_equal(record.earlier.decided.count, 1);
-        check_equal(record.earlier.left_over.count + record.earlier.left_over.aborted_count, 3);
+        check_equal(journal.earlier.decided.count, 1);
+        check_equal(journal.earlier.left_over.count + journal.earlier.left_over.aborted_count, 3);
     }
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     return status;
 }
 
@@ -124,7 +122,7 @@ static void check_all_there(bool was_failed)
     check_equal(phase_of(DECIDED), JOURNAL_PHASE_FROZEN);
 }
 
-static void test_source_record_find__nth_call_fails__told_and_nothing_changed(void)
+static void test_source_journal_find__nth_call_fails__told_and_nothing_changed(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
@@ -145,22 +143,22 @@ static enum haul_status take_over(void)
     static uint8_t number; /* no job comes twice by one name */
     number = number < NEW ? NEW : (uint8_t)(number + 1);
     make_plan(&plan, "k", "n");
-    source_record_init(&record, &options);
-    memset(record.job, number, sizeof(record.job));
-    enum haul_status status = source_record_find(&record, &error);
+    source_journal_init(&journal, &options);
+    memset(journal.job, number, sizeof(journal.job));
+    enum haul_status status = source_journal_find(&journal, &error);
     if (status == HAUL_OK) {
-        status = source_record_begin(&record, &plan, failing.sequence, &error);
+        status = source_journal_begin(&journal, &plan, failing.sequence, &error);
     }
     if (status == HAUL_OK) {
-        status = source_record_bind(&record, here, &plan, &error);
+        status = source_journal_bind(&journal, here, &plan, &error);
     }
     if (status == HAUL_OK) {
-        check_text(journal_state(record.journal)->peer, here);
-        check_text(journal_state(record.journal)->peer_address, "host:1");
-        status = source_record_accepted(&record, &error);
+        check_text(journal_state(journal.file)->peer, here);
+        check_text(journal_state(journal.file)->peer_address, "host:1");
+        status = source_journal_accepted(&journal, &error);
     }
     plan_fini(&plan);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     return status;
 }
 
@@ -174,7 +172,7 @@ static void check_taken_over(bool was_failed)
     check(journal_count() >= 3);
 }
 
-static void test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end(void)
+static void test_source_journal_bind__nth_call_fails__told_and_the_others_end_in_the_end(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
@@ -187,7 +185,7 @@ static void test_source_record_bind__nth_call_fails__told_and_the_others_end_in_
 }
 
 /* A job that went to the address of the new one may well be at the other end. */
-static void test_source_record_find__several__those_of_the_address_first(void)
+static void test_source_journal_find__several__those_of_the_address_first(void)
 {
     start();
     options.to = "host:2";
@@ -196,18 +194,18 @@ static void test_source_record_find__several__those_of_the_address_first(void)
     leave(ELSEWHERE, "t/1", "c", "d");
     for (unsigned i = 1; i <= 2; i++) {
         options.to = i == 1 ? "host:1" : "host:2";
-        source_record_init(&record, &options);
-        check_status(source_record_find(&record, &error), HAUL_OK);
-        check_equal(record.earlier.left_over.count, 2);
-        check_text(journal_state(record.earlier.left_over.journals[0])->peer_address, options.to);
-        source_record_fini(&record);
+        source_journal_init(&journal, &options);
+        check_status(source_journal_find(&journal, &error), HAUL_OK);
+        check_equal(journal.earlier.left_over.count, 2);
+        check_text(journal_state(journal.earlier.left_over.journals[0])->peer_address, options.to);
+        source_journal_fini(&journal);
     }
     failing_store_fini();
 }
 
 /* --- the whole beginning ---------------------------------------------------------------------- */
 
-static struct source_job sent;
+static struct source_intent sent;
 static bool resumes;
 
 /* A new job beside those that are there; or one that goes on. */
@@ -221,24 +219,24 @@ static enum haul_status begin(void)
                                               .range_count = resumes ? 0 : 1,
                                               .lane = HAUL_LANE_WRITE_BATCH,
                                               .resume = resumes};
-    sent = (struct source_job){.snapshot = NULL};
-    enum haul_status status = source_job_init(&sent, &asked, &error);
+    sent = (struct source_intent){.snapshot = NULL};
+    enum haul_status status = source_intent_init(&sent, &asked, &error);
     if (status == HAUL_OK) {
-        status = source_job_begin(&sent, &error);
+        status = source_intent_begin(&sent, &error);
     }
     if (status == HAUL_OK) {
         /* What cannot be read keeps a job from going on: the log says so, and another begins. */
         bool anew = failing.fail_at != 0 || failing.disk.fail_at != 0;
-        check(sent.record.continued || !resumes || anew);
+        check(sent.journal.continued || !resumes || anew);
         check_equal(failing.snapshots, 1);
         check_equal(failing.pins, 1);
         check_equal(sent.plan.range_count, 1);
         check(strncmp(sent.identity, "in memory/", 10) == 0);
-        check_text(sent.record.name, sent.identity);
+        check_text(sent.journal.name, sent.identity);
         check(sent.log_sequence == 1 || sent.log_sequence == failing.sequence);
-        check_equal(journal_state(sent.record.journal)->phase, JOURNAL_PHASE_COPYING);
+        check_equal(journal_state(sent.journal.file)->phase, JOURNAL_PHASE_COPYING);
     }
-    source_job_fini(&sent);
+    source_intent_fini(&sent);
     return status;
 }
 
@@ -269,7 +267,7 @@ static void check_gone_on(bool was_failed)
     check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
 }
 
-static void test_source_job_begin__nth_call_fails__told_and_nothing_stays_open(void)
+static void test_source_intent_begin__nth_call_fails__told_and_nothing_stays_open(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = begins_anew,
@@ -281,7 +279,7 @@ static void test_source_job_begin__nth_call_fails__told_and_nothing_stays_open(v
     failing_sweep(&step);
 }
 
-static void test_source_job_begin__resumed_and_nth_call_fails__told_and_goes_on(void)
+static void test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_on(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = goes_on,
@@ -299,11 +297,11 @@ static void one_is_frozen(void)
 {
     start();
     leave(COPYING, here, "k", "l");
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    record.journal = job_journals_take(&record.earlier.left_over, 0);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    journal.file = job_journals_take(&journal.earlier.left_over, 0);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+    source_journal_fini(&journal);
     failing_store_put(0, "b");
 }
 
@@ -312,22 +310,22 @@ static enum haul_status go_on(void)
     struct plan plan;
     uint64_t log_sequence = 99;
     make_plan(&plan, "k", "l");
-    source_record_init(&record, &options);
-    enum haul_status status = source_record_find(&record, &error);
+    source_journal_init(&journal, &options);
+    enum haul_status status = source_journal_find(&journal, &error);
     if (status == HAUL_OK) {
-        status = source_record_continue(&record, &plan, failing.sequence, &log_sequence, &error);
+        status = source_journal_continue(&journal, &plan, failing.sequence, &log_sequence, &error);
     }
     if (status == HAUL_OK) {
-        check(record.continued);
-        check(record.epoch >= 2);
+        check(journal.continued);
+        check(journal.epoch >= 2);
         check_equal(log_sequence, 1);
-        check(!journal_state(record.journal)->frozen);
+        check(!journal_state(journal.file)->frozen);
     }
     if (status == HAUL_NOT_FOUND) { /* a new job begins; the log has the reason */
         error.status = status;
     }
     plan_fini(&plan);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     return status;
 }
 
@@ -338,7 +336,7 @@ static void check_copying(bool was_failed)
     check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
 }
 
-static void test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again(void)
+static void test_source_journal_continue__nth_call_fails__told_and_goes_on_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
@@ -357,16 +355,16 @@ static enum haul_status resolve(void)
     struct plan plan = {.family_count = 0};
     struct haul_source_options resolving = options;
     resolving.resolve = true;
-    source_record_init(&record, &resolving);
-    enum haul_status status = source_record_adopt(&record, &plan, &error);
+    source_journal_init(&journal, &resolving);
+    enum haul_status status = source_journal_adopt(&journal, &plan, &error);
     if (status == HAUL_OK) {
-        check(!record.only_tells);
+        check(!journal.only_tells);
         check_equal(plan.new_version, MOVED_VERSION);
-        check_equal(record.epoch, 1);
-        status = source_record_released(&record, &error);
+        check_equal(journal.epoch, 1);
+        status = source_journal_released(&journal, &error);
     }
     plan_fini(&plan);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     return status;
 }
 
@@ -377,7 +375,7 @@ static void check_released(bool was_failed)
     check_equal(journal_count(), 4);
 }
 
-static void test_source_record_adopt__nth_call_fails__told_and_released_when_done_again(void)
+static void test_source_journal_adopt__nth_call_fails__told_and_released_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = all_are_there,
@@ -395,17 +393,17 @@ static enum haul_status give_up(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, COPYING, sizeof(job));
-    return source_record_give_up(&failing.base, job, false, &error);
+    return source_journal_give_up(&failing.base, job, false, &error);
 }
 
 static void check_given_up(bool was_failed)
 {
     (void)was_failed;
     check_equal(phase_of(COPYING), JOURNAL_PHASE_ABORTED);
-    check(!record.yielded);
+    check(!journal.yielded);
 }
 
-static void test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again(void)
+static void test_source_journal_give_up__nth_call_fails__told_and_given_up_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
@@ -443,7 +441,7 @@ static void check_taken_back(bool was_failed)
     check_equal(phase_of(COMMITTED), JOURNAL_PHASE_DONE);
     check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
     make_plan(&plan, "t", "x");
-    check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
 }
 
@@ -492,11 +490,11 @@ static void stale_copy_is_there(void)
     leave(DECIDED, here, "t", "u");
     check_status(resolve(), HAUL_OK);
     uint8_t job[HAUL_JOB_BYTES];
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     memset(job, DECIDED, sizeof(job));
-    check_or_stop(job_journal_open_existing(&failing.base, JOURNAL_SOURCE, job, &journal, &error) ==
+    check_or_stop(job_journal_open_existing(&failing.base, JOURNAL_SOURCE, job, &file, &error) ==
                   HAUL_OK);
-    check_status(job_journal_finish(journal, &error), HAUL_OK);
+    check_status(job_journal_finish(file, &error), HAUL_OK);
     failing_store_put(0, "t1");
     failing_store_put(0, "t2");
     failing_store_put(0, "u");
@@ -550,11 +548,11 @@ static void check_rebuilt(bool was_failed)
     struct plan plan;
     (void)was_failed;
     make_plan(&plan, "t", "u");
-    check_error(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_MISMATCH,
+    check_error(config_version_check(&failing.base, &options.hooks, &plan, &error), HAUL_MISMATCH,
                 error);
     plan_fini(&plan);
     make_plan(&plan, "k", "l");
-    check_status(version_record_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(&failing.base, &options.hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
     check_equal(journal_count(), 4);
 }
@@ -572,14 +570,14 @@ static void test_owner_rebuild__nth_call_fails__told_and_rebuilt_when_done_again
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_source_record_find__nth_call_fails__told_and_nothing_changed),
-    CHECK_TEST(test_source_record_bind__nth_call_fails__told_and_the_others_end_in_the_end),
-    CHECK_TEST(test_source_record_find__several__those_of_the_address_first),
-    CHECK_TEST(test_source_job_begin__nth_call_fails__told_and_nothing_stays_open),
-    CHECK_TEST(test_source_job_begin__resumed_and_nth_call_fails__told_and_goes_on),
-    CHECK_TEST(test_source_record_continue__nth_call_fails__told_and_goes_on_when_done_again),
-    CHECK_TEST(test_source_record_adopt__nth_call_fails__told_and_released_when_done_again),
-    CHECK_TEST(test_source_record_give_up__nth_call_fails__told_and_given_up_when_done_again),
+    CHECK_TEST(test_source_journal_find__nth_call_fails__told_and_nothing_changed),
+    CHECK_TEST(test_source_journal_bind__nth_call_fails__told_and_the_others_end_in_the_end),
+    CHECK_TEST(test_source_journal_find__several__those_of_the_address_first),
+    CHECK_TEST(test_source_intent_begin__nth_call_fails__told_and_nothing_stays_open),
+    CHECK_TEST(test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_on),
+    CHECK_TEST(test_source_journal_continue__nth_call_fails__told_and_goes_on_when_done_again),
+    CHECK_TEST(test_source_journal_adopt__nth_call_fails__told_and_released_when_done_again),
+    CHECK_TEST(test_source_journal_give_up__nth_call_fails__told_and_given_up_when_done_again),
     CHECK_TEST(test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again),
     CHECK_TEST(test_owner_drop__nth_call_fails__told_and_dropped_when_done_again),

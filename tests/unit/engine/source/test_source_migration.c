@@ -10,7 +10,7 @@
 #include "migration_thread.h"
 #include "rocks_fixture.h"
 #include "sender_links.h"
-#include "source_record.h"
+#include "source_journal.h"
 #include "source_session.h"
 
 enum { PEER_TIMEOUT_MS = 5000, RETRY_MS = 500 };
@@ -333,17 +333,17 @@ static void leave_decided(void)
                                                 .ranges = &range,
                                                 .range_count = 1,
                                                 .lane = HAUL_LANE_WRITE_BATCH};
-    struct source_record record;
+    struct source_journal journal;
     struct plan decided;
     check_or_stop(plan_make(&decided, fixture.store, &options, 0, &error) == HAUL_OK);
     decided.new_version = 5;
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &decided, 0, &error), HAUL_OK);
-    check_status(source_record_bind(&record, "target/1", &decided, &error), HAUL_OK);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
-    check_status(source_record_decide(&record, &decided, 1000, &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &decided, 0, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, "target/1", &decided, &error), HAUL_OK);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+    check_status(source_journal_decide(&journal, &decided, 1000, &error), HAUL_OK);
+    source_journal_fini(&journal);
     plan_fini(&decided);
 }
 

@@ -5,16 +5,16 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/job.h"
 #include "job_journal.h"
 #include "left_job.h"
 #include "rocks_fixture.h"
-#include "source_record.h"
-#include "version_record.h"
+#include "source_journal.h"
 
 static struct rocks_fixture source;
 static struct haul_source_options options;
-static struct source_record record;
+static struct source_journal journal;
 static struct haul_error error;
 
 static void start(void)
@@ -43,12 +43,12 @@ static void leave(uint8_t number, const char *peer, bool restored)
 static enum journal_phase phase_of(uint8_t number, bool *restored)
 {
     uint8_t id[HAUL_JOB_BYTES];
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     memset(id, number, sizeof(id));
-    check_or_stop(job_journal_look(source.store, JOURNAL_SOURCE, id, &journal, &error) == HAUL_OK);
-    enum journal_phase phase = journal_state(journal)->phase;
-    *restored = journal_state(journal)->restored;
-    journal_close(journal);
+    check_or_stop(job_journal_look(source.store, JOURNAL_SOURCE, id, &file, &error) == HAUL_OK);
+    enum journal_phase phase = journal_state(file)->phase;
+    *restored = journal_state(file)->restored;
+    journal_close(file);
     return phase;
 }
 
@@ -63,7 +63,7 @@ static void abandon(uint8_t number)
 {
     uint8_t id[HAUL_JOB_BYTES];
     memset(id, number, sizeof(id));
-    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
 }
 
 /* `resume` or `send` goes on with job 3. */
@@ -71,14 +71,14 @@ static void go_on(struct plan *plan)
 {
     uint64_t log_sequence = 0;
     make_plan(plan);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_status(source_record_continue(&record, plan, 0, &log_sequence, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(source_journal_continue(&journal, plan, 0, &log_sequence, &error), HAUL_OK);
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-static void test_source_record_end__restored_and_not_asked__kept_whatever_ends_it(void)
+static void test_source_journal_end__restored_and_not_asked__kept_whatever_ends_it(void)
 {
     static const enum haul_status outcomes[] = {HAUL_CANCELLED, HAUL_IO, HAUL_MISMATCH};
     for (size_t i = 0; i < CHECK_COUNT(outcomes); i++) {
@@ -90,11 +90,11 @@ static void test_source_record_end__restored_and_not_asked__kept_whatever_ends_i
             start();
             leave(3, "id", true);
             go_on(&plan);
-            record.has_met = met == 1;
-            source_record_end(&record, &ending);
+            journal.has_met = met == 1;
+            source_journal_end(&journal, &ending);
             check_status(outcome.status,
                          outcomes[i] == HAUL_CANCELLED ? HAUL_UNCONFIRMED : outcomes[i]);
-            source_record_fini(&record);
+            source_journal_fini(&journal);
             check_as_it_was(3);
             plan_fini(&plan);
             rocks_fixture_close(&source);
@@ -103,7 +103,7 @@ static void test_source_record_end__restored_and_not_asked__kept_whatever_ends_i
 }
 
 /* Its target has answered, and owns nothing: whoever cancels means it. */
-static void test_source_record_end__restored_and_asked__cancelled(void)
+static void test_source_journal_end__restored_and_asked__cancelled(void)
 {
     struct haul_error outcome = {.status = HAUL_CANCELLED};
     struct source_ending ending = {.outcome = &outcome, .was_accepted = true};
@@ -112,10 +112,10 @@ static void test_source_record_end__restored_and_asked__cancelled(void)
     start();
     leave(3, "id", true);
     go_on(&plan);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
-    source_record_end(&record, &ending);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_OK);
+    source_journal_end(&journal, &ending);
     check_status(outcome.status, HAUL_CANCELLED);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     check_equal(phase_of(3, &restored), JOURNAL_PHASE_ABORTED);
     check(!restored);
     plan_fini(&plan);
@@ -124,7 +124,7 @@ static void test_source_record_end__restored_and_asked__cancelled(void)
 
 /* A new job is refused, for the target owns by one that it was told is over: only that one is in
  * doubt, when it is that target's. */
-static void test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doubt(void)
+static void test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_doubt(void)
 {
     uint8_t owned[HAUL_JOB_BYTES];
     struct haul_error outcome = {.status = HAUL_MISMATCH};
@@ -139,14 +139,14 @@ static void test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doub
         leave(2, "id", false);
         abandon(2);
         leave(3, "another", false);
-        source_record_init(&record, &options);
-        check_status(source_record_find(&record, &error), HAUL_OK);
-        check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+        source_journal_init(&journal, &options);
+        check_status(source_journal_find(&journal, &error), HAUL_OK);
+        check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
         if (told == 1) {
-            check_status(source_record_tell(&record, &error), HAUL_OK);
+            check_status(source_journal_tell(&journal, &error), HAUL_OK);
         }
-        source_record_end(&record, &ending);
-        source_record_fini(&record);
+        source_journal_end(&journal, &ending);
+        source_journal_fini(&journal);
         for (uint8_t i = 1; i <= 3; i++) {
             enum journal_phase phase = phase_of(i, &restored);
             check_equal(phase, i == 2 ? JOURNAL_PHASE_ABORTED : JOURNAL_PHASE_COPYING);
@@ -159,37 +159,37 @@ static void test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doub
 /* --- before its target was met ---------------------------------------------------------------- */
 
 /* Whoever answers need not be the one that it was decided with. */
-static void test_source_record_bind__restored_without_a_peer__unconfirmed_and_not_bound(void)
+static void test_source_journal_bind__restored_without_a_peer__unconfirmed_and_not_bound(void)
 {
     struct plan plan;
     start();
     leave(3, NULL, true);
     go_on(&plan);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_UNCONFIRMED);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED);
     check(strstr(error.text, "then the receiver owns the ranges") != NULL);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     check_as_it_was(3);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* The operator has given his word: nothing is left to ask before the next command. */
-static void test_source_record_give_up__restored_and_over_already__ok(void)
+static void test_source_journal_give_up__restored_and_over_already__ok(void)
 {
     uint8_t id[HAUL_JOB_BYTES];
     memset(id, 3, sizeof(id));
     start();
     leave(3, "id", true);
-    check_status(source_record_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
-    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
-    check_status(source_record_give_up(source.store, id, false, &error), HAUL_OK);
+    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_OK);
     rocks_fixture_close(&source);
 }
 
 /* --- other jobs ------------------------------------------------------------------------------- */
 
 /* A refused command changes nothing: neither the restored job nor the one beside it. */
-static void test_source_record_bind__restored_of_another_meets__nothing_is_given_up(void)
+static void test_source_journal_bind__restored_of_another_meets__nothing_is_given_up(void)
 {
     static const char *const peers[] = {"another", NULL};
     for (size_t i = 0; i < CHECK_COUNT(peers); i++) {
@@ -199,10 +199,10 @@ static void test_source_record_bind__restored_of_another_meets__nothing_is_given
         leave(2, "a third", false);
         leave(3, peers[i], true);
         make_plan(&plan);
-        source_record_init(&record, &options);
-        check_status(source_record_find(&record, &error), HAUL_OK);
-        check_status(source_record_bind(&record, "id", &plan, &error), HAUL_UNCONFIRMED);
-        source_record_fini(&record);
+        source_journal_init(&journal, &options);
+        check_status(source_journal_find(&journal, &error), HAUL_OK);
+        check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_UNCONFIRMED);
+        source_journal_fini(&journal);
         check_as_it_was(3);
         check_equal(phase_of(2, &restored), JOURNAL_PHASE_COPYING);
         plan_fini(&plan);
@@ -224,11 +224,11 @@ static void test_source_earlier_abort_overtaken__restored__stays(void)
                                       .plan = &plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    source_earlier_abort_overtaken(&record.earlier);
-    source_record_fini(&record);
+    check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    source_earlier_abort_overtaken(&journal.earlier);
+    source_journal_fini(&journal);
     check_as_it_was(3);
     plan_fini(&plan);
     rocks_fixture_close(&source);
@@ -240,12 +240,12 @@ static enum haul_status yield_left(enum version_return returned)
 {
     struct plan ignored = {.family_count = 0};
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
-    check_status(source_record_meet(&record, "id", returned, &error), HAUL_OK);
-    enum haul_status status = source_record_yield_left(&record, 7, &error);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
+    check_status(source_journal_meet(&journal, "id", returned, &error), HAUL_OK);
+    enum haul_status status = source_journal_yield_left(&journal, 7, &error);
     if (status == HAUL_OK) { /* a second Welcome meanwhile */
-        check_status(source_record_yield_left(&record, 7, &error), HAUL_OK);
+        check_status(source_journal_yield_left(&journal, 7, &error), HAUL_OK);
     }
     options.resolve = false;
     return status;
@@ -259,7 +259,7 @@ static void leave_forgotten(bool given_up)
     if (given_up) {
         uint8_t id[HAUL_JOB_BYTES];
         memset(id, 3, sizeof(id));
-        check_status(source_record_give_up(source.store, id, false, &error), HAUL_OK);
+        check_status(source_journal_give_up(source.store, id, false, &error), HAUL_OK);
     }
 }
 
@@ -267,32 +267,32 @@ static enum haul_status check_ours(void)
 {
     struct plan plan;
     make_plan(&plan);
-    enum haul_status status = version_record_check(source.store, &options.hooks, &plan, &error);
+    enum haul_status status = config_version_check(source.store, &options.hooks, &plan, &error);
     plan_fini(&plan);
     return status;
 }
 
-static void test_source_record_yield_left__came_back__only_the_job_goes(void)
+static void test_source_journal_yield_left__came_back__only_the_job_goes(void)
 {
     for (unsigned given_up = 0; given_up < 2; given_up++) {
         leave_forgotten(given_up == 1);
         check_status(yield_left(VERSION_RETURNED), HAUL_OK);
-        check(record.came_back);
-        check(!record.yielded);
-        source_record_fini(&record);
+        check(journal.came_back);
+        check(!journal.yielded);
+        source_journal_fini(&journal);
         check_equal(left_job_count(source.path), 0);
         check_status(check_ours(), HAUL_OK);
         rocks_fixture_close(&source);
     }
 }
 
-static void test_source_record_yield_left__kept__recorded_once(void)
+static void test_source_journal_yield_left__kept__recorded_once(void)
 {
     for (unsigned given_up = 0; given_up < 2; given_up++) {
         leave_forgotten(given_up == 1);
         check_status(yield_left(VERSION_KEPT), HAUL_OK);
-        check(record.yielded);
-        source_record_fini(&record);
+        check(journal.yielded);
+        source_journal_fini(&journal);
         check_equal(left_job_count(source.path), 0);
         check_status(check_ours(), HAUL_MISMATCH);
         rocks_fixture_close(&source);
@@ -300,7 +300,7 @@ static void test_source_record_yield_left__kept__recorded_once(void)
 }
 
 /* A record that was made again counts the ranges as the target's, by no job. */
-static void test_source_record_yield_left__the_peers_already__recorded_all_the_same(void)
+static void test_source_journal_yield_left__the_peers_already__recorded_all_the_same(void)
 {
     static const uint8_t nobody[HAUL_JOB_BYTES];
     static const char *const owners[] = {"id", "a third"};
@@ -315,9 +315,9 @@ static void test_source_record_yield_left__the_peers_already__recorded_all_the_s
                                           .plan = &plan,
                                           .new_version = 1,
                                           .epoch = 1};
-        check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+        check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
         check_status(yield_left(VERSION_KEPT), same ? HAUL_OK : HAUL_FENCED);
-        source_record_fini(&record);
+        source_journal_fini(&journal);
         check_equal(left_job_count(source.path), same ? 0 : 1);
         check_status(check_ours(), HAUL_MISMATCH);
         plan_fini(&plan);
@@ -331,15 +331,15 @@ static void check_parted(void)
     uint8_t id[HAUL_JOB_BYTES];
     struct plan plan;
     memset(id, 3, sizeof(id));
-    check_status(source_record_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
     check(strstr(error.hint, "haul send --overwrite") != NULL);
     make_plan(&plan);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_status(source_record_bind(&record, "a third", &plan, &error), HAUL_UNCONFIRMED);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, "a third", &plan, &error), HAUL_UNCONFIRMED);
+    source_journal_fini(&journal);
     plan_fini(&plan);
-    check_status(source_record_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
     check_equal(left_job_count(source.path), 0);
 }
 
@@ -358,12 +358,12 @@ static void check_nothing_is_released(bool untold)
                                           .new_version = 8,
                                           .epoch = 1};
         if (untold) {
-            check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+            check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
         }
         check_status(yield_left(untold ? VERSION_RETURN_UNTOLD : VERSION_PERHAPS_RETURNED),
                      HAUL_MISMATCH);
         check(strstr(error.hint, "haul send --overwrite") != NULL);
-        source_record_fini(&record);
+        source_journal_fini(&journal);
         check_equal(left_job_count(source.path), 1);
         check_status(check_ours(), HAUL_OK);
         check_parted();
@@ -372,14 +372,14 @@ static void check_nothing_is_released(bool untold)
     }
 }
 
-static void test_source_record_yield_left__perhaps_came_back__mismatch_and_stays(void)
+static void test_source_journal_yield_left__perhaps_came_back__mismatch_and_stays(void)
 {
     check_nothing_is_released(false);
     check_nothing_is_released(true);
 }
 
 /* `resume`: the same, and the job goes on with nobody. */
-static void test_source_record_yield__came_back__fenced_and_undecided(void)
+static void test_source_journal_yield__came_back__fenced_and_undecided(void)
 {
     static const enum version_return returns[] = {VERSION_RETURNED, VERSION_PERHAPS_RETURNED};
     for (size_t i = 0; i < CHECK_COUNT(returns); i++) {
@@ -387,11 +387,11 @@ static void test_source_record_yield__came_back__fenced_and_undecided(void)
         start();
         leave(3, "id", true);
         go_on(&plan);
-        check_status(source_record_meet(&record, "id", returns[i], &error), HAUL_OK);
-        check_status(source_record_yield(&record, &plan, 7, &error), HAUL_FENCED);
+        check_status(source_journal_meet(&journal, "id", returns[i], &error), HAUL_OK);
+        check_status(source_journal_yield(&journal, &plan, 7, &error), HAUL_FENCED);
         check(error.hint[0] != '\0');
-        check(source_record_is_undecided(&record));
-        source_record_fini(&record);
+        check(source_journal_is_undecided(&journal));
+        source_journal_fini(&journal);
         check_as_it_was(3);
         check_status(check_ours(), HAUL_OK);
         plan_fini(&plan);
@@ -402,7 +402,7 @@ static void test_source_record_yield__came_back__fenced_and_undecided(void)
 /* --- whom `resolve` asks about what ----------------------------------------------------------- */
 
 /* Only jobs of the target that answers, each of them once, given up or open. */
-static void test_source_record_ask_next__several_left__each_of_this_target(void)
+static void test_source_journal_ask_next__several_left__each_of_this_target(void)
 {
     struct plan ignored = {.family_count = 0};
     bool asked[8] = {false};
@@ -417,22 +417,22 @@ static void test_source_record_ask_next__several_left__each_of_this_target(void)
     leave(6, NULL, true);
     leave(7, NULL, false);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
-    check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
-    asked[record.job[0]] = source_record_is_met(&record);
-    check_status(source_record_not_owned(&record, &error), HAUL_OK);
-    while (source_record_ask_next(&record)) {
-        check(source_record_is_met(&record));
-        check(!asked[record.job[0]]);
-        asked[record.job[0]] = true;
-        check_status(source_record_not_owned(&record, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
+    check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+    asked[journal.job[0]] = source_journal_is_met(&journal);
+    check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
+    while (source_journal_ask_next(&journal)) {
+        check(source_journal_is_met(&journal));
+        check(!asked[journal.job[0]]);
+        asked[journal.job[0]] = true;
+        check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
     }
     check(!asked[1] && asked[2] && asked[3] && !asked[4] && asked[5] && asked[6] && !asked[7]);
-    check_status(source_record_tell(&record, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 1);
-    check_equal(record.earlier.told[0], 2);
-    source_record_fini(&record);
+    check_status(source_journal_tell(&journal, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 1);
+    check_equal(journal.earlier.told[0], 2);
+    source_journal_fini(&journal);
     bool restored = true;
     check_equal(phase_of(3, &restored), JOURNAL_PHASE_COPYING);
     check(!restored);   /* it has its answer, */
@@ -442,7 +442,7 @@ static void test_source_record_ask_next__several_left__each_of_this_target(void)
 }
 
 /* Also of one that was frozen when its process died. */
-static void test_source_record_not_owned__frozen_and_restored__asked(void)
+static void test_source_journal_not_owned__frozen_and_restored__asked(void)
 {
     struct plan plan;
     struct plan ignored = {.family_count = 0};
@@ -450,37 +450,37 @@ static void test_source_record_not_owned__frozen_and_restored__asked(void)
     start();
     leave(3, "id", false);
     go_on(&plan);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
-    check_status(job_journal_mark(record.journal, JOURNAL_RESTORED, true, &error), HAUL_OK);
-    source_record_fini(&record);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+    check_status(job_journal_mark(journal.file, JOURNAL_RESTORED, true, &error), HAUL_OK);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
-    check_status(source_record_meet(&record, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
-    check_status(source_record_not_owned(&record, &error), HAUL_OK);
-    check_status(source_record_tell(&record, &error), HAUL_NOT_FOUND);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
+    check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
+    check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
+    check_status(source_journal_tell(&journal, &error), HAUL_NOT_FOUND);
     check(strstr(error.hint, "`haul resume`") != NULL);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     check_equal(phase_of(3, &restored), JOURNAL_PHASE_FROZEN);
     check(!restored);
     rocks_fixture_close(&source);
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_source_record_yield_left__came_back__only_the_job_goes),
-    CHECK_TEST(test_source_record_yield_left__kept__recorded_once),
-    CHECK_TEST(test_source_record_yield_left__perhaps_came_back__mismatch_and_stays),
-    CHECK_TEST(test_source_record_yield_left__the_peers_already__recorded_all_the_same),
-    CHECK_TEST(test_source_record_yield__came_back__fenced_and_undecided),
-    CHECK_TEST(test_source_record_ask_next__several_left__each_of_this_target),
-    CHECK_TEST(test_source_record_not_owned__frozen_and_restored__asked),
-    CHECK_TEST(test_source_record_end__restored_and_not_asked__kept_whatever_ends_it),
-    CHECK_TEST(test_source_record_end__restored_and_asked__cancelled),
-    CHECK_TEST(test_source_record_end__owned_by_an_earlier_one__that_one_is_in_doubt),
-    CHECK_TEST(test_source_record_bind__restored_without_a_peer__unconfirmed_and_not_bound),
-    CHECK_TEST(test_source_record_give_up__restored_and_over_already__ok),
-    CHECK_TEST(test_source_record_bind__restored_of_another_meets__nothing_is_given_up),
+    CHECK_TEST(test_source_journal_yield_left__came_back__only_the_job_goes),
+    CHECK_TEST(test_source_journal_yield_left__kept__recorded_once),
+    CHECK_TEST(test_source_journal_yield_left__perhaps_came_back__mismatch_and_stays),
+    CHECK_TEST(test_source_journal_yield_left__the_peers_already__recorded_all_the_same),
+    CHECK_TEST(test_source_journal_yield__came_back__fenced_and_undecided),
+    CHECK_TEST(test_source_journal_ask_next__several_left__each_of_this_target),
+    CHECK_TEST(test_source_journal_not_owned__frozen_and_restored__asked),
+    CHECK_TEST(test_source_journal_end__restored_and_not_asked__kept_whatever_ends_it),
+    CHECK_TEST(test_source_journal_end__restored_and_asked__cancelled),
+    CHECK_TEST(test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_doubt),
+    CHECK_TEST(test_source_journal_bind__restored_without_a_peer__unconfirmed_and_not_bound),
+    CHECK_TEST(test_source_journal_give_up__restored_and_over_already__ok),
+    CHECK_TEST(test_source_journal_bind__restored_of_another_meets__nothing_is_given_up),
     CHECK_TEST(test_source_earlier_abort_overtaken__restored__stays),
 };
 CHECK_MAIN("source_restored", tests)

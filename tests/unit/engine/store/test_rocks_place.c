@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul_folder.h"
 #include "instance.h"
 #include "plan.h"
 #include "rocks_fixture.h"
-#include "version_record.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
 static struct rocks_fixture fixture;
@@ -56,7 +56,7 @@ static enum haul_status move(void)
                                       .plan = &plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    return version_record_move(fixture.store, &no_hooks, &move, &error);
+    return config_version_move(fixture.store, &no_hooks, &move, &error);
 }
 
 static void test_rocks_place_check__directory_replaced__not_found_until_it_is_back(void)
@@ -71,7 +71,7 @@ static void test_rocks_place_check__directory_replaced__not_found_until_it_is_ba
     finish();
 }
 
-static void test_version_record_move__directory_replaced__nothing_is_decided(void)
+static void test_config_version_move__directory_replaced__nothing_is_decided(void)
 {
     char name[HAUL_IDENTITY_BYTES_MAX];
     start();
@@ -84,7 +84,7 @@ static void test_version_record_move__directory_replaced__nothing_is_decided(voi
     finish();
 }
 
-static void test_version_record_move__directory_gone__nothing_is_decided(void)
+static void test_config_version_move__directory_gone__nothing_is_decided(void)
 {
     start();
     check_or_stop(rename(fixture.path, away) == 0);
@@ -129,8 +129,8 @@ static void test_haul_rocks_store_open__link_switched__stays_with_what_it_opened
 
 static const struct check_test tests[] = {
     CHECK_TEST(test_rocks_place_check__directory_replaced__not_found_until_it_is_back),
-    CHECK_TEST(test_version_record_move__directory_replaced__nothing_is_decided),
-    CHECK_TEST(test_version_record_move__directory_gone__nothing_is_decided),
+    CHECK_TEST(test_config_version_move__directory_replaced__nothing_is_decided),
+    CHECK_TEST(test_config_version_move__directory_gone__nothing_is_decided),
     CHECK_TEST(test_store_flush__directory_replaced__writes_nothing_there),
     CHECK_TEST(test_haul_rocks_store_open__link_switched__stays_with_what_it_opened),
 };

@@ -111,7 +111,7 @@ static struct block *prepare(uint32_t index, uint32_t stream, size_t size, uint3
 {
     struct block *block = &blocks[index];
     *block = (struct block){.data = memory[index], .index = index, .state = BLOCK_LENT};
-    block->header = (struct slot_header){.lane = LANE_SNAPSHOT,
+    block->header = (struct slot_header){.kind = SLOT_KIND_SNAPSHOT,
                                          .stream = stream,
                                          .payload_size_bytes = (uint32_t)size,
                                          .raw_size_bytes = (uint32_t)size,
@@ -279,7 +279,7 @@ static void test_applier_take__lane_of_another_stream__protocol(void)
 {
     open_applier(1);
     struct block *block = record_block(0, BATCH_STREAM, "c");
-    block->header.lane = LANE_DELTA;
+    block->header.kind = SLOT_KIND_DELTA;
     applier_take(applier, NULL, block);
     expect(APPLIER_FREED);
     expect_failure(HAUL_PROTOCOL);
@@ -439,7 +439,7 @@ static struct block *delta_block(uint32_t index, uint64_t batch)
     raw_batch_begin(&writer, memory[index] + SLOT_HEADER_BYTES, SLOT_BYTES - SLOT_HEADER_BYTES);
     check(raw_batch_put(&writer, 0, text_slice("c"), slice_of(zeros, sizeof(zeros))));
     struct block *block = prepare(index, PLAN_DELTA_STREAM, raw_batch_finish(&writer), 1);
-    block->header.lane = LANE_DELTA;
+    block->header.kind = SLOT_KIND_DELTA;
     block->header.batch = batch;
     return block;
 }

@@ -117,27 +117,27 @@ static struct plan_family families[FAMILIES];
 static struct plan_stream streams[STREAMS];
 static uint8_t last_key[] = "key";
 static struct stream_position positions[STREAMS];
-static struct target_record record;
+static struct target_journal journal;
 
 static void make_record(void)
 {
-    memset(&record, 0, sizeof(record));
+    memset(&journal, 0, sizeof(journal));
     families[0].target_id = 5;
     families[1].target_id = 3;
-    record.plan = (struct plan){.family_count = FAMILIES,
-                                .families = families,
-                                .stream_count = STREAMS,
-                                .streams = streams};
+    journal.plan = (struct plan){.family_count = FAMILIES,
+                                 .families = families,
+                                 .stream_count = STREAMS,
+                                 .streams = streams};
     positions[0] = (struct stream_position){
         .stream = 0, .next_batch = 9, .finished = true, .last_key = last_key, .last_key_size = 3};
     positions[1] = (struct stream_position){.stream = 1, .next_batch = 0};
-    record.lane = HAUL_LANE_INGEST;
-    record.delta_next_batch = 77;
+    journal.lane = HAUL_LANE_INGEST;
+    journal.delta_next_batch = 77;
 }
 
 static void accept_plan(void)
 {
-    check_or_stop(target_answer_accepted(&record, &message) == HAUL_OK);
+    check_or_stop(target_answer_accepted(&journal, &message) == HAUL_OK);
     check_equal(message.type, MESSAGE_PLAN_ACCEPTED);
     send_it();
 }
@@ -145,7 +145,7 @@ static void accept_plan(void)
 static void test_target_answer_accepted__new_job__lane_and_families(void)
 {
     make_record();
-    record.delta_next_batch = 0;
+    journal.delta_next_batch = 0;
     accept_plan();
     const haul_control_PlanAccepted *accepted = &received.as.plan_accepted;
     check_equal(accepted->lane, HAUL_LANE_INGEST);
@@ -161,9 +161,9 @@ static void test_target_answer_accepted__new_job__lane_and_families(void)
 static void test_target_answer_accepted__resumed__where_each_stream_stands(void)
 {
     make_record();
-    record.positions = positions;
-    record.lane = HAUL_LANE_WRITE_BATCH;
-    (void)snprintf(record.begun_anew, sizeof(record.begun_anew), "its staging files are gone");
+    journal.positions = positions;
+    journal.lane = HAUL_LANE_WRITE_BATCH;
+    (void)snprintf(journal.begun_anew, sizeof(journal.begun_anew), "its staging files are gone");
     accept_plan();
     const haul_control_PlanAccepted *accepted = &received.as.plan_accepted;
     check_equal(accepted->lane, HAUL_LANE_WRITE_BATCH);

@@ -11,15 +11,15 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
-#include "target_record.h"
+#include "target_journal.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
 
 static struct rocks_fixture source;
 static struct rocks_fixture target;
 static struct haul_target_options options;
-static struct target_record record;
-static struct target_left left; /* by the attempt before */
+static struct target_journal journal;
+static struct target_left left;         /* by the attempt before */
 static const struct haul_range *ranges; /* a stream each; NULL: everything, one stream */
 static size_t range_count;
 static struct haul_error error;
@@ -50,9 +50,9 @@ static void come(bool resume)
     uint64_t new_version = 0;
     hello.source_identity.size = 1;
     hello.source_identity.bytes[0] = 's';
-    target_record_init(&record, &options);
-    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
-    check_equal(record.phase, resume ? JOB_COPYING : JOB_UNKNOWN);
+    target_journal_init(&journal, &options);
+    check_status(target_journal_look_up(&journal, &hello, &new_version, &error), HAUL_OK);
+    check_equal(journal.knowledge, resume ? JOB_COPYING : JOB_UNKNOWN);
 }
 
 /* And its plan, in write batches. */
@@ -63,8 +63,8 @@ static enum haul_status check_plan(void)
     struct plan plan;
     check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
-    record.left = left;
-    return target_record_check(&record, &plan, &error);
+    journal.left = left;
+    return target_journal_check(&journal, &plan, &error);
 }
 
 static void put(struct haul_slice key)
@@ -85,10 +85,10 @@ static void bring(const struct haul_slice *keys, size_t count, bool finished)
     }
     position.last_key = (uint8_t *)(uintptr_t)keys[count - 1].data;
     position.last_key_size = keys[count - 1].size;
-    check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
+    check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
     left =
         (struct target_left){.known = true, .sequence = target.store->ops->sequence(target.store)};
-    target_record_fini(&record);
+    target_journal_fini(&journal);
 }
 
 static void bring_texts(const char *const *keys, size_t count, bool finished)
@@ -105,11 +105,11 @@ static void go_on(bool *anew)
 {
     come(true);
     check_status(check_plan(), HAUL_OK);
-    *anew = record.begun_anew[0] != '\0';
-    check_equal(record.positions[0].next_batch, *anew ? 0 : 1);
-    check_equal(record.positions[0].digest.count == 0, *anew);
-    check_equal(journal_state(record.journal)->stream_count == 0, *anew);
-    target_record_fini(&record);
+    *anew = journal.begun_anew[0] != '\0';
+    check_equal(journal.positions[0].next_batch, *anew ? 0 : 1);
+    check_equal(journal.positions[0].digest.count == 0, *anew);
+    check_equal(journal_state(journal.file)->stream_count == 0, *anew);
+    target_journal_fini(&journal);
 }
 
 static void goes_on(void)
@@ -256,11 +256,11 @@ static void bring_three_streams(void)
         put(slice_of(&keys[i], 1));
         digest_add(&positions[i].digest, slice_of(&keys[i], 1), text_slice("v"));
     }
-    check_status(target_record_positions(&record, positions, CHECK_COUNT(positions), &error),
+    check_status(target_journal_positions(&journal, positions, CHECK_COUNT(positions), &error),
                  HAUL_OK);
     left =
         (struct target_left){.known = true, .sequence = target.store->ops->sequence(target.store)};
-    target_record_fini(&record);
+    target_journal_fini(&journal);
 }
 
 static void test_target_arrived_restore__last_of_three_streams_finished__others_are_cleared(void)
@@ -280,12 +280,12 @@ static void test_target_arrived_restore__three_streams_begin_anew__each_keeps_it
     rocks_fixture_delete(&target, 0, text_slice("q"));
     come(true);
     check_status(check_plan(), HAUL_OK);
-    check(record.begun_anew[0] != '\0');
+    check(journal.begun_anew[0] != '\0');
     for (uint32_t i = 0; i < 3; i++) {
-        check_equal(record.positions[i].stream, i);
-        check(!record.positions[i].finished);
+        check_equal(journal.positions[i].stream, i);
+        check(!journal.positions[i].finished);
     }
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     check_equal(rocks_fixture_count(&target, "default"), 0);
     finish();
 }
@@ -338,10 +338,10 @@ static void test_target_arrived_restore__began_anew__goes_on_from_the_beginning(
     begins_anew();
     come(true);
     check_status(check_plan(), HAUL_OK);
-    anew = record.begun_anew[0] != '\0';
+    anew = journal.begun_anew[0] != '\0';
     check(!anew);
-    check_equal(record.positions[0].next_batch, 0);
-    target_record_fini(&record);
+    check_equal(journal.positions[0].next_batch, 0);
+    target_journal_fini(&journal);
     finish();
 }
 
@@ -420,7 +420,7 @@ static void test_target_arrived_restore__cannot_be_read_back__error_and_all_stay
     ops.scan_open = fail_scan;
     come(true);
     check_status(check_plan(), HAUL_IO);
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     ops.scan_open = real_scan_open;
     goes_on();
     check_equal(rocks_fixture_count(&target, "default"), 3);
@@ -468,10 +468,10 @@ static void test_target_arrived_restore__all_streams_finished__digest_of_what_is
     rocks_fixture_delete(&target, 0, text_slice("b"));
     come(true);
     check_status(check_plan(), HAUL_OK);
-    check(record.begun_anew[0] == '\0');
-    check_or_stop(record.base_digests != NULL);
-    check_equal(record.base_digests[0].count, 2);
-    target_record_fini(&record);
+    check(journal.begun_anew[0] == '\0');
+    check_or_stop(journal.base_digests != NULL);
+    check_equal(journal.base_digests[0].count, 2);
+    target_journal_fini(&journal);
     finish();
 }
 

@@ -8,7 +8,7 @@
 
 #include "check.h"
 
-struct target_job {
+struct target_driver {
     struct link_address peer;
     bool silent;
     bool calling;
@@ -18,46 +18,46 @@ struct target_job {
     uint64_t deadline_ns;
 };
 
-static struct target_job jobs[TARGET_CALLERS_MAX];
+static struct target_driver jobs[TARGET_CALLERS_MAX];
 static struct target_callers callers;
 
-void __wrap_target_job_destroy(struct target_job *job);
-const struct link_address *__wrap_target_job_peer(const struct target_job *job);
-bool __wrap_target_job_is_silent(const struct target_job *job);
-bool __wrap_target_job_has_calls(const struct target_job *job);
-bool __wrap_target_job_poll(struct target_job *job);
-uint64_t __wrap_target_job_deadline_ns(const struct target_job *job);
+void __wrap_target_driver_destroy(struct target_driver *driver);
+const struct link_address *__wrap_target_driver_peer(const struct target_driver *driver);
+bool __wrap_target_driver_is_silent(const struct target_driver *driver);
+bool __wrap_target_driver_has_calls(const struct target_driver *driver);
+bool __wrap_target_driver_poll(struct target_driver *driver);
+uint64_t __wrap_target_driver_deadline_ns(const struct target_driver *driver);
 
-void __wrap_target_job_destroy(struct target_job *job)
+void __wrap_target_driver_destroy(struct target_driver *driver)
 {
-    check(!job->destroyed);
-    job->destroyed = true;
+    check(!driver->destroyed);
+    driver->destroyed = true;
 }
 
-const struct link_address *__wrap_target_job_peer(const struct target_job *job)
+const struct link_address *__wrap_target_driver_peer(const struct target_driver *driver)
 {
-    return &job->peer;
+    return &driver->peer;
 }
 
-bool __wrap_target_job_is_silent(const struct target_job *job)
+bool __wrap_target_driver_is_silent(const struct target_driver *driver)
 {
-    return job->silent;
+    return driver->silent;
 }
 
-bool __wrap_target_job_has_calls(const struct target_job *job)
+bool __wrap_target_driver_has_calls(const struct target_driver *driver)
 {
-    return job->calling;
+    return driver->calling;
 }
 
-bool __wrap_target_job_poll(struct target_job *job)
+bool __wrap_target_driver_poll(struct target_driver *driver)
 {
-    job->polls++;
-    return job->active;
+    driver->polls++;
+    return driver->active;
 }
 
-uint64_t __wrap_target_job_deadline_ns(const struct target_job *job)
+uint64_t __wrap_target_driver_deadline_ns(const struct target_driver *driver)
 {
-    return job->deadline_ns;
+    return driver->deadline_ns;
 }
 
 /* --- fakes ------------------------------------------------------------------------------------ */

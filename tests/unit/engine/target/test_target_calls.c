@@ -93,18 +93,18 @@ static void test_target_calls_submit__a_whole_job__records_in_their_order(void)
     struct stream_position position = {.next_batch = 3, .finished = true, .resumable = true};
     start();
     copy_all();
-    check_equal(journal_state(calls.record.journal)->phase, JOURNAL_PHASE_PLANNED);
+    check_equal(journal_state(calls.journal.file)->phase, JOURNAL_PHASE_PLANNED);
     check_equal(calls.incoming_plan.range_count, 0); /* the record has it */
     copy.positions.taken = &position;
     copy.positions.taken_count = 1;
     check_status(run(TARGET_CALL_POSITIONS), HAUL_OK);
-    check_equal(journal_state_position(journal_state(calls.record.journal), 0)->next_batch, 3);
+    check_equal(journal_state_position(journal_state(calls.journal.file), 0)->next_batch, 3);
     session.prepare.as.prepare.new_version = NEW_VERSION;
     session.prepare.as.prepare.epoch = 1;
     copy.digests[0] = (struct digest){.count = 7, .bytes = 70};
     check_status(run(TARGET_CALL_RECORD), HAUL_OK);
-    check_equal(journal_state(calls.record.journal)->phase, JOURNAL_PHASE_PREPARED);
-    check_equal(journal_state(calls.record.journal)->prepared.digests[0].digest.count, 7);
+    check_equal(journal_state(calls.journal.file)->phase, JOURNAL_PHASE_PREPARED);
+    check_equal(journal_state(calls.journal.file)->prepared.digests[0].digest.count, 7);
     check_equal(owned_version, 0);
     check_status(run(TARGET_CALL_OWN), HAUL_OK);
     check_equal(owned_version, NEW_VERSION);

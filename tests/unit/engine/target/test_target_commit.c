@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/job.h"
 #include "haul/owner.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
-#include "source_job.h"
-#include "target_record.h"
-#include "version_record.h"
+#include "source_intent.h"
+#include "target_journal.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
 static const uint8_t other_job[HAUL_JOB_BYTES] = {9};
@@ -107,7 +107,7 @@ static bool is_imported(void)
 {
     bool moved = false;
     uint64_t ignored = 0;
-    check_status(version_record_imported(fixture.store, job, &moved, &ignored, &error), HAUL_OK);
+    check_status(config_version_imported(fixture.store, job, &moved, &ignored, &error), HAUL_OK);
     return moved;
 }
 
@@ -122,12 +122,12 @@ static void send_on(void)
                                       .plan = &plan,
                                       .new_version = 2,
                                       .epoch = 1};
-    check_status(version_record_move(fixture.store, &hooks, &move, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &hooks, &move, &error), HAUL_OK);
     plan_fini(&plan);
 }
 
 /* The job's source comes back. */
-static enum job_phase come_back(struct target_record *record)
+static enum job_knowledge come_back(struct target_journal *journal)
 {
     static const char source[] = "the source";
     static struct haul_target_options options;
@@ -138,9 +138,9 @@ static enum job_phase come_back(struct target_record *record)
     memcpy(hello.job.bytes, job, HAUL_JOB_BYTES);
     hello.source_identity.size = sizeof(source) - 1;
     memcpy(hello.source_identity.bytes, source, sizeof(source) - 1);
-    target_record_init(record, &options);
-    check_status(target_record_look_up(record, &hello, &new_version, &error), HAUL_OK);
-    return record->phase;
+    target_journal_init(journal, &options);
+    check_status(target_journal_look_up(journal, &hello, &new_version, &error), HAUL_OK);
+    return journal->knowledge;
 }
 
 static void damage_ownership(void)
@@ -229,20 +229,20 @@ static void test_target_commit_finish_all__sent_on_since__not_owned_again(void)
     check_equal(own_count, 1);
     check_equal(file_count(), 0);
     make_plan(&plan, "k", "l");
-    check_error(version_record_check(fixture.store, &hooks, &plan, &error), HAUL_MISMATCH, error);
+    check_error(config_version_check(fixture.store, &hooks, &plan, &error), HAUL_MISMATCH, error);
     plan_fini(&plan);
     finish();
 }
 
-static void test_target_record_look_up__done__committed_and_not_owned_again(void)
+static void test_target_journal_look_up__done__committed_and_not_owned_again(void)
 {
-    struct target_record record;
+    struct target_journal journal;
     start();
     leave_at(JOURNAL_DONE);
-    check_equal(come_back(&record), JOB_COMMITTED);
+    check_equal(come_back(&journal), JOB_COMMITTED);
     check_equal(own_count, 0);
     check_equal(file_count(), 0);
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     finish();
 }
 
@@ -299,26 +299,26 @@ static void test_job_finish__prepared_or_a_sources__invalid_and_stays(void)
 /* --- going on --------------------------------------------------------------------------------- */
 
 /* What owning needs is looked at again: here the record, which cannot be read any more. */
-static void test_target_record_check__resumed_and_owning_would_fail__refused(void)
+static void test_target_journal_check__resumed_and_owning_would_fail__refused(void)
 {
-    struct target_record record;
+    struct target_journal journal;
     struct plan plan;
     start();
     leave_at(JOURNAL_PLAN);
-    check_equal(come_back(&record), JOB_COPYING);
+    check_equal(come_back(&journal), JOB_COPYING);
     damage_ownership();
     make_plan(&plan, "k", "l");
-    check_error(target_record_check(&record, &plan, &error), HAUL_CORRUPT, error);
-    target_record_fini(&record);
+    check_error(target_journal_check(&journal, &plan, &error), HAUL_CORRUPT, error);
+    target_journal_fini(&journal);
     check_equal(file_count(), 1);
     finish();
 }
 
 /* Its source was set back to before a hand-over that is recorded here: no option, changed back,
  * mends that. */
-static void test_target_record_check__resumed_and_the_source_was_set_back__mismatch(void)
+static void test_target_journal_check__resumed_and_the_source_was_set_back__mismatch(void)
 {
-    struct target_record record;
+    struct target_journal journal;
     struct plan plan;
     start();
     leave_at(JOURNAL_PLAN);
@@ -329,11 +329,11 @@ static void test_target_record_check__resumed_and_the_source_was_set_back__misma
                                       .plan = &plan,
                                       .new_version = 7,
                                       .epoch = 1};
-    check_status(version_record_move(fixture.store, &hooks, &move, &error), HAUL_OK);
-    check_equal(come_back(&record), JOB_COPYING);
-    check_error(target_record_check(&record, &plan, &error), HAUL_MISMATCH, error);
+    check_status(config_version_move(fixture.store, &hooks, &move, &error), HAUL_OK);
+    check_equal(come_back(&journal), JOB_COPYING);
+    check_error(target_journal_check(&journal, &plan, &error), HAUL_MISMATCH, error);
     check(strstr(error.text, "set back") != NULL);
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     check_equal(file_count(), 1);
     finish();
 }
@@ -399,18 +399,18 @@ static void test_source_check__target_job_has_finished__sent_on(void)
     finish();
 }
 
-static void test_source_job_begin__target_job_is_prepared__in_doubt(void)
+static void test_source_intent_begin__target_job_is_prepared__in_doubt(void)
 {
     const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
     struct haul_source_options options = {
         .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
-    struct source_job sent = {.snapshot = NULL};
+    struct source_intent sent = {.snapshot = NULL};
     start();
     options.store = fixture.store;
     leave_at(JOURNAL_PREPARED);
-    check_status(source_job_init(&sent, &options, &error), HAUL_OK);
-    check_error(source_job_begin(&sent, &error), HAUL_IN_DOUBT, error);
-    source_job_fini(&sent);
+    check_status(source_intent_init(&sent, &options, &error), HAUL_OK);
+    check_error(source_intent_begin(&sent, &error), HAUL_IN_DOUBT, error);
+    source_intent_fini(&sent);
     check_equal(file_count(), 1);
     finish();
 }
@@ -422,15 +422,15 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_commit_finish_all__hook_fails__committed_stays),
     CHECK_TEST(test_target_commit_finish_all__done__only_its_file_goes),
     CHECK_TEST(test_target_commit_finish_all__sent_on_since__not_owned_again),
-    CHECK_TEST(test_target_record_look_up__done__committed_and_not_owned_again),
+    CHECK_TEST(test_target_journal_look_up__done__committed_and_not_owned_again),
     CHECK_TEST(test_target_start__committed_job_was_left__finished_without_its_source),
     CHECK_TEST(test_job_finish__committed__owned_and_over),
     CHECK_TEST(test_job_finish__prepared_or_a_sources__invalid_and_stays),
-    CHECK_TEST(test_target_record_check__resumed_and_owning_would_fail__refused),
-    CHECK_TEST(test_target_record_check__resumed_and_the_source_was_set_back__mismatch),
+    CHECK_TEST(test_target_journal_check__resumed_and_owning_would_fail__refused),
+    CHECK_TEST(test_target_journal_check__resumed_and_the_source_was_set_back__mismatch),
     CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
     CHECK_TEST(test_source_check__target_job_has_nothing_here__sent_on),
     CHECK_TEST(test_source_check__target_job_has_finished__sent_on),
-    CHECK_TEST(test_source_job_begin__target_job_is_prepared__in_doubt),
+    CHECK_TEST(test_source_intent_begin__target_job_is_prepared__in_doubt),
 };
 CHECK_MAIN("target_commit", tests)

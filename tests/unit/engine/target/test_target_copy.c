@@ -17,11 +17,11 @@ static void test_target_copy_count_finished__goes_on__what_the_records_say(void)
                                           {.digest = {.count = 2, .bytes = 6}, .finished = true},
                                           {.digest = {.count = 3, .bytes = 7}},
                                           {.digest = {.count = 0}}};
-    const struct target_record record = {
+    const struct target_journal journal = {
         .plan = {.families = families, .family_count = 2, .streams = streams, .stream_count = 4},
         .positions = positions,
         .delta_next_batch = 9};
-    struct target_copy copy = {.record = &record};
+    struct target_copy copy = {.journal = &journal};
     target_copy_count_finished(&copy);
     check_equal(copy.durable_records, 6);
     check_equal(copy.durable_bytes, 18);
@@ -38,9 +38,9 @@ static void test_target_copy_count_finished__new_job__nothing_is_done(void)
 {
     struct plan_family families[] = {{.metadata = false}};
     struct plan_stream streams[] = {{.family = 0, .bytes = 10}};
-    const struct target_record record = {
+    const struct target_journal journal = {
         .plan = {.families = families, .family_count = 1, .streams = streams, .stream_count = 1}};
-    struct target_copy copy = {.record = &record};
+    struct target_copy copy = {.journal = &journal};
     target_copy_count_finished(&copy);
     check_equal(copy.durable_records + copy.durable_bytes, 0);
     check_equal(copy.recorded_streams, 0);

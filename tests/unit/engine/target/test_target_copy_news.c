@@ -14,7 +14,7 @@ enum { FAMILIES = 2, STREAMS = 3, THREADS = 2, NS_PER_PROGRESS = 50 * 1000000 };
 
 static struct plan_family families[FAMILIES];
 static struct plan_stream streams[STREAMS];
-static struct target_record record;
+static struct target_journal journal;
 static struct haul_target_options target;
 static struct haul_store_ops ops;
 static struct haul_store store = {&ops};
@@ -157,14 +157,14 @@ static void begin(void)
     ops = (struct haul_store_ops){.sequence = tell_sequence, .space = tell_space};
     memset(&target, 0, sizeof(target));
     target.store = &store;
-    memset(&record, 0, sizeof(record));
-    record.plan = (struct plan){.families = families,
-                                .family_count = FAMILIES,
-                                .streams = streams,
-                                .stream_count = STREAMS,
-                                .old_version = 3,
-                                .new_version = 4};
-    target_copy_init(&copy, &target, &record, NULL, &config);
+    memset(&journal, 0, sizeof(journal));
+    journal.plan = (struct plan){.families = families,
+                                 .family_count = FAMILIES,
+                                 .streams = streams,
+                                 .stream_count = STREAMS,
+                                 .old_version = 3,
+                                 .new_version = 4};
+    target_copy_init(&copy, &target, &journal, NULL, &config);
     target_copy_count_finished(&copy);
     copy.applier = (struct applier *)(void *)&fake_link;
     copy.started = true;
@@ -397,7 +397,7 @@ static void test_target_copy_take_digests__each_reason_to_scan__alone(void)
 static void test_target_copy_scan_digests__tables_have_changed__that_family_alone(void)
 {
     begin();
-    record.lane = HAUL_LANE_INGEST;
+    journal.lane = HAUL_LANE_INGEST;
     check(take_digests(false)); /* a store that forgets no tables */
     ops.tables_check = check_tables;
     check(!take_digests(false)); /* they have to be looked for */
@@ -408,7 +408,7 @@ static void test_target_copy_scan_digests__tables_have_changed__that_family_alon
     check_equal(scanned, 2);
     check_equal(copy.digests[0].count, 10);
     check_equal(copy.digests[1].count, 1001);
-    record.lane = HAUL_LANE_WRITE_BATCH;
+    journal.lane = HAUL_LANE_WRITE_BATCH;
     scanned = 0;
     check(take_digests(false));
     check_status(target_copy_scan_digests(&copy, &error), HAUL_OK);
@@ -432,7 +432,7 @@ static void test_target_copy_leave__others_wrote__not_known(void)
 {
     struct target_left left;
     begin();
-    record.job[0] = 9;
+    journal.job[0] = 9;
     sequence = 60;
     written_by_us = 10;
     target_copy_leave(&copy, &left);
@@ -452,8 +452,8 @@ static void test_target_copy_result__ended_well__each_field(void)
     static struct haul_result result;
     struct haul_progress figures;
     begin();
-    record.resumed = true;
-    record.lane = HAUL_LANE_INGEST;
+    journal.resumed = true;
+    journal.lane = HAUL_LANE_INGEST;
     copy.digests[0] = (struct digest){.count = 3, .bytes = 30};
     copy.digests[1] = (struct digest){.count = 4, .bytes = 40, .low = 1};
     memset(&result, 0, sizeof(result));

@@ -2,7 +2,7 @@
 /* test_target_done.c — is what is prepared what its source has decided on? */
 #include "target_done.h"
 
-#include "target_record_fixture.h"
+#include "target_journal_fixture.h"
 
 enum { BYTE_COUNT = 100 };
 
@@ -13,7 +13,7 @@ static void prepare_bytes(void)
         {.count = RECORD_COUNT, .bytes = BYTE_COUNT}};
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
-    check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
+    check_status(target_journal_prepare(&journal, &message, digests, &error), HAUL_OK);
 }
 
 static enum haul_status told(uint64_t epoch, uint64_t records, uint64_t bytes)
@@ -23,12 +23,12 @@ static enum haul_status told(uint64_t epoch, uint64_t records, uint64_t bytes)
     commit.as.commit.epoch = epoch;
     commit.as.commit.records = records;
     commit.as.commit.bytes = bytes;
-    record.was_done = false;
-    target_done_note(&record, &commit);
-    enum haul_status status = target_done_check(&record, &error);
-    if (record.was_done) {
-        ownership_fini(&record.given);
-        ownership_init(&record.given);
+    journal.was_done = false;
+    target_done_note(&journal, &commit);
+    enum haul_status status = target_done_check(&journal, &error);
+    if (journal.was_done) {
+        ownership_fini(&journal.given);
+        ownership_init(&journal.given);
     }
     return status;
 }

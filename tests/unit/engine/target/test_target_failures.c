@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_target_failures.c — each call of the store and of the disk fails in its turn in what a
  * target does for its jobs: it is told, and when it is done again nothing of it is left. */
+#include "config_version.h"
 #include "failing_store.h"
-#include "job_journal.h"
 #include "incoming_jobs.h"
+#include "job_journal.h"
 #include "target_commit.h"
+#include "target_journal.h"
 #include "target_others.h"
-#include "target_record.h"
-#include "version_record.h"
 
 enum { NEW_VERSION = 5, FAMILY_ONE = 1 };
 
 static struct haul_target_options options;
-static struct target_record record;
+static struct target_journal journal;
 static struct haul_error error;
 static unsigned own_count;
 static bool came_before; /* the source, to what is looked at */
@@ -35,8 +35,8 @@ static enum haul_status greet(uint8_t number, bool resume)
     memset(hello.job.bytes, number, HAUL_JOB_BYTES);
     hello.source_identity.size = 1;
     hello.source_identity.bytes[0] = 's';
-    target_record_init(&record, &options);
-    return target_record_look_up(&record, &hello, &new_version, &error);
+    target_journal_init(&journal, &options);
+    return target_journal_look_up(&journal, &hello, &new_version, &error);
 }
 
 /* A plan of these ranges, a stream each, in the families "default" and "one". */
@@ -79,14 +79,14 @@ static enum haul_status check_plan(const char *from, const char *to)
     make_plan_of(&plan, from, to);
     failing.fail_at = fail_at;
     failing.call_count = call_count;
-    return target_record_check(&record, &plan, &error);
+    return target_journal_check(&journal, &plan, &error);
 }
 
 static enum haul_status prepare(void)
 {
     haul_control_Prepare message = {.new_version = NEW_VERSION, .epoch = 1};
     struct digest digests[2] = {{.count = 0}};
-    return target_record_prepare(&record, &message, digests, &error);
+    return target_journal_prepare(&journal, &message, digests, &error);
 }
 
 /* Job `number` has copied its range. */
@@ -95,8 +95,8 @@ static void copy(uint8_t number, const char *from, const char *to)
     check_status(greet(number, false), HAUL_OK);
     check_status(check_plan(from, to), HAUL_OK);
     failing_store_put(0, from);
-    failing_store_put(record.plan.families[1].target_id, from);
-    target_record_fini(&record);
+    failing_store_put(journal.plan.families[1].target_id, from);
+    target_journal_fini(&journal);
 }
 
 static void start(void)
@@ -130,7 +130,7 @@ static enum haul_status begin_anew(void)
     enum haul_status status = greet(1, came_before);
     came_before = true;
     status = status == HAUL_OK ? check_plan("k", "m") : status;
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     return status;
 }
 
@@ -141,11 +141,11 @@ static void check_begun(bool was_failed)
     check_equal(failing.count, 3); /* both of job 3, and z */
     check(failing_store_has(0, "t") && failing_store_has(0, "z"));
     check_status(greet(1, true), HAUL_OK);
-    check_equal(record.phase, JOB_COPYING);
-    target_record_fini(&record);
+    check_equal(journal.knowledge, JOB_COPYING);
+    target_journal_fini(&journal);
 }
 
-static void test_target_record_check__nth_call_fails__told_and_begun_when_done_again(void)
+static void test_target_journal_check__nth_call_fails__told_and_begun_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = others_are_there,
@@ -170,17 +170,17 @@ static void stands_in_the_middle(void)
     check_status(check_plan("k", "m"), HAUL_OK);
     failing_store_put(0, "kb");
     failing_store_put(0, "kc");
-    failing_store_put(record.plan.families[1].target_id, "kd");
+    failing_store_put(journal.plan.families[1].target_id, "kd");
     digest_add(&position.digest, slice_of(key, sizeof(key)), slice_of("v", 1));
-    check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
-    target_record_fini(&record);
+    check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
+    target_journal_fini(&journal);
 }
 
 static enum haul_status go_on(void)
 {
     enum haul_status status = greet(1, true);
     status = status == HAUL_OK ? check_plan("k", "m") : status;
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     return status;
 }
 
@@ -192,7 +192,7 @@ static void check_went_on(bool was_failed)
     check_equal(journal_count(), 1);
 }
 
-static void test_target_record_check__resumed_and_nth_call_fails__told_and_as_recorded(void)
+static void test_target_journal_check__resumed_and_nth_call_fails__told_and_as_recorded(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = stands_in_the_middle,
@@ -218,11 +218,11 @@ static void check_anew(bool was_failed)
     (void)was_failed;
     check_equal(failing.count, 0);
     check_status(greet(1, true), HAUL_OK);
-    check_equal(journal_state(record.journal)->stream_count, 0);
-    target_record_fini(&record);
+    check_equal(journal_state(journal.file)->stream_count, 0);
+    target_journal_fini(&journal);
 }
 
-static void test_target_record_check__begins_anew_and_nth_call_fails__told_and_nothing_counts(void)
+static void test_target_journal_check__begins_anew_and_nth_call_fails__told_and_nothing_counts(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = stands_on_sand,
@@ -245,8 +245,8 @@ static void leave_committed(uint8_t number, const char *from, const char *to)
     check_status(greet(number, false), HAUL_OK);
     check_status(check_plan(from, to), HAUL_OK);
     check_status(prepare(), HAUL_OK);
-    check_status(journal_append(record.journal, &committed, true, &error), HAUL_OK);
-    target_record_fini(&record);
+    check_status(journal_append(journal.file, &committed, true, &error), HAUL_OK);
+    target_journal_fini(&journal);
 }
 
 static void two_are_committed(void)
@@ -271,7 +271,7 @@ static void check_both_own(bool was_failed)
         uint64_t ignored = 0;
         bool moved = false;
         memset(job, number, sizeof(job));
-        check_status(version_record_imported(&failing.base, job, &moved, &ignored, &error),
+        check_status(config_version_imported(&failing.base, job, &moved, &ignored, &error),
                      HAUL_OK);
         check(moved);
     }
@@ -299,7 +299,7 @@ static void one_has_ended(void)
 static enum haul_status look_up(void)
 {
     enum haul_status status = greet(1, true);
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     return status;
 }
 
@@ -307,12 +307,12 @@ static void check_committed(bool was_failed)
 {
     (void)was_failed;
     check_status(greet(1, true), HAUL_OK);
-    check_equal(record.phase, JOB_COMMITTED);
-    target_record_fini(&record);
+    check_equal(journal.knowledge, JOB_COMMITTED);
+    target_journal_fini(&journal);
     check_equal(own_count, 1);
 }
 
-static void test_target_record_look_up__ended_and_nth_call_fails__told(void)
+static void test_target_journal_look_up__ended_and_nth_call_fails__told(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_has_ended,
@@ -340,12 +340,12 @@ static enum haul_status clear(void)
     memset(over, 2, sizeof(over));
     enum haul_status status = greet(1, true);
     if (status == HAUL_OK) {
-        status = target_record_note_over(&record, slice_of(over, sizeof(over)), &error);
+        status = target_journal_note_over(&journal, slice_of(over, sizeof(over)), &error);
     }
     if (status == HAUL_OK) {
-        status = target_record_clear(&record, &reason, &error);
+        status = target_journal_clear(&journal, &reason, &error);
     }
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     return status;
 }
 
@@ -357,7 +357,7 @@ static void check_nothing_left(bool was_failed)
     check_equal(failing_store_family_count(), 1);
 }
 
-static void test_target_record_clear__nth_call_fails__told_and_nothing_left_when_done_again(void)
+static void test_target_journal_clear__nth_call_fails__told_and_nothing_left_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = two_are_to_end,
@@ -411,12 +411,12 @@ static void test_incoming_jobs_check__nth_call_fails__told(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_check__nth_call_fails__told_and_begun_when_done_again),
-    CHECK_TEST(test_target_record_check__resumed_and_nth_call_fails__told_and_as_recorded),
-    CHECK_TEST(test_target_record_check__begins_anew_and_nth_call_fails__told_and_nothing_counts),
+    CHECK_TEST(test_target_journal_check__nth_call_fails__told_and_begun_when_done_again),
+    CHECK_TEST(test_target_journal_check__resumed_and_nth_call_fails__told_and_as_recorded),
+    CHECK_TEST(test_target_journal_check__begins_anew_and_nth_call_fails__told_and_nothing_counts),
     CHECK_TEST(test_target_commit_finish_all__nth_call_fails__told_and_both_own_in_the_end),
-    CHECK_TEST(test_target_record_look_up__ended_and_nth_call_fails__told),
-    CHECK_TEST(test_target_record_clear__nth_call_fails__told_and_nothing_left_when_done_again),
+    CHECK_TEST(test_target_journal_look_up__ended_and_nth_call_fails__told),
+    CHECK_TEST(test_target_journal_clear__nth_call_fails__told_and_nothing_left_when_done_again),
     CHECK_TEST(test_incoming_jobs_check__nth_call_fails__told),
 };
 CHECK_MAIN("target_failures", tests)

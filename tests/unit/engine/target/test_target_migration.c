@@ -10,6 +10,7 @@
 #include "haul/migration.h"
 #include "journal.h"
 #include "message.h"
+#include "migration_wait.h"
 #include "plan.h"
 #include "rocks_fixture.h"
 
@@ -28,7 +29,7 @@ static void start(bool once)
     rocks_fixture_open(&target);
     const struct haul_target_options options = {.store = target.store,
                                                 .listen = "127.0.0.1:0",
-                                                .mode = HAUL_MODE_TCP,
+                                                .transports = {{HAUL_TRANSPORT_TCP}},
                                                 .once = once,
                                                 .link = {.peer_timeout_ms = PEER_TIMEOUT_MS}};
     memset(&error, 0, sizeof(error));
@@ -162,7 +163,7 @@ static void test_target_migration__stopped_with_a_job__kept_and_source_is_told(v
     plan_it();
     haul_migration_stop(migration);
     hear(MESSAGE_STOP);
-    check_status(haul_migration_wait(migration, TURNS_MAX, &result), HAUL_STOPPED);
+    check_status(migration_wait(migration, TURNS_MAX, &result), HAUL_STOPPED);
     check_status(result.status, HAUL_STOPPED);
     finish();
 }
@@ -175,7 +176,7 @@ static void test_target_migration__cancelled_with_a_job__source_is_told(void)
     plan_it();
     haul_migration_cancel(migration);
     hear(MESSAGE_ABORT);
-    check_status(haul_migration_wait(migration, TURNS_MAX, &result), HAUL_CANCELLED);
+    check_status(migration_wait(migration, TURNS_MAX, &result), HAUL_CANCELLED);
     check_equal(result.job[0], 1);
     finish();
 }

@@ -11,7 +11,7 @@
 #include "check.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
-#include "target_record_fixture.h"
+#include "target_journal_fixture.h"
 
 static void make_two_families(void)
 {
@@ -22,12 +22,12 @@ static void make_two_families(void)
     check_equal(family_count(), 3);
 }
 
-static void test_target_record_clear__families_made_for_the_job__gone_with_it(void)
+static void test_target_journal_clear__families_made_for_the_job__gone_with_it(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
     make_two_families();
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 1);
     rocks_fixture_reopen(&target);
@@ -35,16 +35,16 @@ static void test_target_record_clear__families_made_for_the_job__gone_with_it(vo
     finish();
 }
 
-static void test_target_record_clear__family_has_records_of_others__stays(void)
+static void test_target_journal_clear__family_has_records_of_others__stays(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
     make_two_families();
-    rocks_fixture_fill(&target, record.plan.families[1].target_id, "x", RECORD_COUNT, 10);
-    const char *name = record.plan.families[1].family.name;
+    rocks_fixture_fill(&target, journal.plan.families[1].target_id, "x", RECORD_COUNT, 10);
+    const char *name = journal.plan.families[1].family.name;
     char kept[HAUL_NAME_BYTES_MAX];
     (void)snprintf(kept, sizeof(kept), "%s", name);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 2);
     check_equal(rocks_fixture_count(&target, kept), RECORD_COUNT);
@@ -52,7 +52,7 @@ static void test_target_record_clear__family_has_records_of_others__stays(void)
 }
 
 /* Job 2 needs what job 1 had made, and is the last to end. */
-static void test_target_record_clear__family_made_for_a_job_that_ended_before__goes(void)
+static void test_target_journal_clear__family_made_for_a_job_that_ended_before__goes(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
@@ -62,11 +62,11 @@ static void test_target_record_clear__family_made_for_a_job_that_ended_before__g
     check_status(check_range("m", "n", false), HAUL_OK);
     leave();
     check_equal(come(1, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 3);
     check_equal(come(2, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 1);
     check_equal(job_count(), 0);
@@ -74,7 +74,7 @@ static void test_target_record_clear__family_made_for_a_job_that_ended_before__g
 }
 
 /* Job 1 has brought nothing, and owns; job 2 came when it was under way, and ends without. */
-static void test_target_record_clear__family_of_a_range_that_is_owned__stays(void)
+static void test_target_journal_clear__family_of_a_range_that_is_owned__stays(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
@@ -85,10 +85,10 @@ static void test_target_record_clear__family_of_a_range_that_is_owned__stays(voi
     leave();
     check_equal(come(1, true), JOB_COPYING);
     prepare();
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
     leave();
     check_equal(come(2, true), JOB_COPYING);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 3);
     finish();
@@ -107,7 +107,7 @@ static void damage_journal(uint8_t number)
     check(file >= 0 && pwrite(file, "x", 1, 20) == 1 && close(file) == 0);
 }
 
-static void test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays(void)
+static void test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
@@ -116,14 +116,14 @@ static void test_target_record_clear__another_journal_is_damaged__ends_and_the_f
     check_equal(come(2, false), JOB_UNKNOWN);
     check_status(check_range("m", "n", false), HAUL_OK);
     damage_journal(1);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 3);
     check_equal(job_count(), 1);
     finish();
 }
 
-static void test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next(void)
+static void test_target_journal_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     uint8_t job[HAUL_JOB_BYTES];
@@ -132,10 +132,10 @@ static void test_target_record_check__families_of_a_job_that_is_over__belong_to_
     leave();
     memset(job, 1, sizeof(job));
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
     check_status(check_range("m", "n", false), HAUL_OK);
     check_equal(family_count(), 3);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 1);
     check_equal(job_count(), 0);
@@ -143,7 +143,7 @@ static void test_target_record_check__families_of_a_job_that_is_over__belong_to_
 }
 
 /* The families of job 1 are those of job 2 as well, which has put nothing into them yet. */
-static void test_target_record_clear__another_job_needs_its_families__they_stay(void)
+static void test_target_journal_clear__another_job_needs_its_families__they_stay(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     uint8_t job[HAUL_JOB_BYTES];
@@ -155,8 +155,8 @@ static void test_target_record_clear__another_job_needs_its_families__they_stay(
     leave();
     memset(job, 1, sizeof(job));
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(job_count(), 1);
     check_equal(family_count(), 3);
@@ -164,23 +164,23 @@ static void test_target_record_clear__another_job_needs_its_families__they_stay(
 }
 
 /* Job 2 has looked up the families of job 1, and its plan is not recorded yet. */
-static void test_target_record_clear__another_job_is_being_let_in__its_family_stays(void)
+static void test_target_journal_clear__another_job_is_being_let_in__its_family_stays(void)
 {
     const struct journal_record named = {.type = JOURNAL_FAMILY, .family = text_slice("one")};
     struct haul_error reason = {.status = HAUL_CANCELLED};
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     bool existed = false;
     uint8_t job[HAUL_JOB_BYTES];
     start();
     make_two_families();
     memset(job, 2, sizeof(job));
-    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed, &error) ==
+    check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &file, &existed, &error) ==
                   HAUL_OK);
-    check_status(journal_append(journal, &named, true, &error), HAUL_OK);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(journal_append(file, &named, true, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(family_count(), 2);
-    journal_close(journal);
+    journal_close(file);
     finish();
 }
 
@@ -197,20 +197,20 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
     plan.new_version = plan.old_version + 1;
     for (uint8_t number = 1; number <= 3; number++) {
         uint8_t job[HAUL_JOB_BYTES];
-        struct journal *journal = NULL;
+        struct journal *file = NULL;
         bool existed = false;
         memset(job, number, sizeof(job));
-        check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &journal, &existed,
+        check_or_stop(job_journal_open(target.store, JOURNAL_TARGET, job, &file, &existed,
                                        &error) == HAUL_OK);
         if (number != 2) {
-            check_status(job_journal_bind(journal, "source/1", "host:1", &error), HAUL_OK);
+            check_status(job_journal_bind(file, "source/1", "host:1", &error), HAUL_OK);
         }
-        check_status(job_journal_plan(journal, &plan, &error), HAUL_OK);
+        check_status(job_journal_plan(file, &plan, &error), HAUL_OK);
         const struct journal_record last = {.type = JOURNAL_PREPARED, .prepared = &prepared};
         if (number != 3) {
-            check_status(journal_append(journal, &last, true, &error), HAUL_OK);
+            check_status(journal_append(file, &last, true, &error), HAUL_OK);
         }
-        journal_close(journal);
+        journal_close(file);
     }
     plan_fini(&plan);
     check_status(target_others_waiting(target.store, "source/1", waiting, 2, &count, &error),
@@ -224,14 +224,14 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_clear__families_made_for_the_job__gone_with_it),
-    CHECK_TEST(test_target_record_clear__family_has_records_of_others__stays),
-    CHECK_TEST(test_target_record_clear__family_made_for_a_job_that_ended_before__goes),
-    CHECK_TEST(test_target_record_clear__family_of_a_range_that_is_owned__stays),
-    CHECK_TEST(test_target_record_clear__another_journal_is_damaged__ends_and_the_family_stays),
-    CHECK_TEST(test_target_record_check__families_of_a_job_that_is_over__belong_to_the_next),
-    CHECK_TEST(test_target_record_clear__another_job_needs_its_families__they_stay),
-    CHECK_TEST(test_target_record_clear__another_job_is_being_let_in__its_family_stays),
+    CHECK_TEST(test_target_journal_clear__families_made_for_the_job__gone_with_it),
+    CHECK_TEST(test_target_journal_clear__family_has_records_of_others__stays),
+    CHECK_TEST(test_target_journal_clear__family_made_for_a_job_that_ended_before__goes),
+    CHECK_TEST(test_target_journal_clear__family_of_a_range_that_is_owned__stays),
+    CHECK_TEST(test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays),
+    CHECK_TEST(test_target_journal_check__families_of_a_job_that_is_over__belong_to_the_next),
+    CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
+    CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "fake_disk.h"
 #include "rocks_fixture.h"
-#include "target_record.h"
-#include "version_record.h"
+#include "target_journal.h"
 
 enum { SEED_COUNT = 4, SWEEP_CALLS_MAX = 128, NEW_VERSION = 5 };
 
@@ -16,7 +16,7 @@ static struct rocks_fixture fixture; /* the records of keys; journals lie on the
 static struct haul_store_ops ops;
 static struct fake_disk disk;
 static struct haul_target_options options;
-static struct target_record record;
+static struct target_journal journal;
 static struct haul_error error;
 
 /* The embedder's register, which keeps what it was told. */
@@ -80,15 +80,15 @@ static void greet(bool resume)
     uint64_t new_version = 0;
     hello.job.size = HAUL_JOB_BYTES;
     memset(hello.job.bytes, 1, HAUL_JOB_BYTES);
-    target_record_init(&record, &options);
-    check_status(target_record_look_up(&record, &hello, &new_version, &error), HAUL_OK);
+    target_journal_init(&journal, &options);
+    check_status(target_journal_look_up(&journal, &hello, &new_version, &error), HAUL_OK);
 }
 
 static enum haul_status prepare(void)
 {
     haul_control_Prepare message = {.new_version = NEW_VERSION, .epoch = 1};
     struct digest digests[1] = {{.count = 0}};
-    return target_record_prepare(&record, &message, digests, &error);
+    return target_journal_prepare(&journal, &message, digests, &error);
 }
 
 /* A job that has copied everything, on a new disk. */
@@ -102,22 +102,22 @@ static void copy_all(unsigned seed)
     greet(false);
     check_or_stop(plan_make(&plan, fixture.store, &source, NEW_VERSION - 1, &error) == HAUL_OK);
     plan.new_version = NEW_VERSION;
-    check_status(target_record_check(&record, &plan, &error), HAUL_OK);
+    check_status(target_journal_check(&journal, &plan, &error), HAUL_OK);
 }
 
 /* Where the job stands for a process that comes after the power was lost. */
-static enum job_phase look_after_power_loss(void)
+static enum job_knowledge look_after_power_loss(void)
 {
     fake_disk_fail(&disk, 0, false);
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     fake_disk_crash(&disk);
     greet(true);
-    return record.phase;
+    return journal.knowledge;
 }
 
 static void finish_disk(void)
 {
-    target_record_fini(&record);
+    target_journal_fini(&journal);
     fake_disk_fini(&disk);
 }
 
@@ -126,8 +126,8 @@ static enum haul_status prepare_with_fault(unsigned call, unsigned seed)
     copy_all(seed);
     fake_disk_fail(&disk, call, false);
     enum haul_status status = prepare();
-    enum job_phase phase = look_after_power_loss();
-    check(phase == JOB_PREPARED || (status != HAUL_OK && phase == JOB_COPYING));
+    enum job_knowledge knowledge = look_after_power_loss();
+    check(knowledge == JOB_PREPARED || (status != HAUL_OK && knowledge == JOB_COPYING));
     finish_disk();
     return status;
 }
@@ -140,15 +140,16 @@ static enum haul_status own_with_fault(unsigned call, unsigned seed)
     copy_all(seed);
     check_status(prepare(), HAUL_OK);
     fake_disk_fail(&disk, call, false);
-    enum haul_status status = target_record_own(&record, NEW_VERSION, &error);
+    enum haul_status status = target_journal_own(&journal, NEW_VERSION, &error);
     bool was_told = embedder_owns;
-    enum job_phase phase = look_after_power_loss();
-    check(phase == JOB_COMMITTED || (phase == JOB_PREPARED && status != HAUL_OK && !was_told));
-    check_status(version_record_imported(fixture.store, record.job, &moved, &new_version, &error),
+    enum job_knowledge knowledge = look_after_power_loss();
+    check(knowledge == JOB_COMMITTED ||
+          (knowledge == JOB_PREPARED && status != HAUL_OK && !was_told));
+    check_status(config_version_imported(fixture.store, journal.job, &moved, &new_version, &error),
                  HAUL_OK);
     bool has_register = options.hooks.version_get != NULL;
-    check(has_register ? embedder_owns == (phase == JOB_COMMITTED)
-                       : moved == (phase == JOB_COMMITTED));
+    check(has_register ? embedder_owns == (knowledge == JOB_COMMITTED)
+                       : moved == (knowledge == JOB_COMMITTED));
     finish_disk();
     return status;
 }
@@ -169,21 +170,21 @@ static void sweep(enum haul_status (*step)(unsigned call, unsigned seed), unsign
     check(call >= calls_min && call < SWEEP_CALLS_MAX);
 }
 
-static void test_target_record_prepare__power_loss__prepared_when_it_said_so(void)
+static void test_target_journal_prepare__power_loss__prepared_when_it_said_so(void)
 {
     start(true);
     sweep(prepare_with_fault, 2);
     rocks_fixture_close(&fixture);
 }
 
-static void test_target_record_own__embedders_register_and_power_loss__told_only_when_durable(void)
+static void test_target_journal_own__embedders_register_and_power_loss__told_only_when_durable(void)
 {
     start(true);
     sweep(own_with_fault, 2);
     rocks_fixture_close(&fixture);
 }
 
-static void test_target_record_own__own_record_and_power_loss__owned_for_good(void)
+static void test_target_journal_own__own_record_and_power_loss__owned_for_good(void)
 {
     start(false);
     sweep(own_with_fault, 2);
@@ -191,18 +192,18 @@ static void test_target_record_own__own_record_and_power_loss__owned_for_good(vo
 }
 
 /* A source sends nothing again that its target has called durable. */
-static void test_target_record_positions__power_loss__positions_stay(void)
+static void test_target_journal_positions__power_loss__positions_stay(void)
 {
     const struct stream_position position = {
         .stream = 0, .next_batch = 7, .finished = true, .resumable = true};
     start(true);
     for (unsigned seed = 0; seed < SEED_COUNT; seed++) {
         copy_all(seed);
-        check_status(target_record_positions(&record, &position, 1, &error), HAUL_OK);
+        check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
         check_equal(look_after_power_loss(), JOB_COPYING);
         const struct journal_stream *found = NULL;
-        for (size_t i = 0; i < journal_state(record.journal)->stream_count; i++) {
-            found = &journal_state(record.journal)->streams[i];
+        for (size_t i = 0; i < journal_state(journal.file)->stream_count; i++) {
+            found = &journal_state(journal.file)->streams[i];
         }
         check(found != NULL && found->position.next_batch == 7 && found->position.finished);
         finish_disk();
@@ -211,9 +212,9 @@ static void test_target_record_positions__power_loss__positions_stay(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_positions__power_loss__positions_stay),
-    CHECK_TEST(test_target_record_prepare__power_loss__prepared_when_it_said_so),
-    CHECK_TEST(test_target_record_own__embedders_register_and_power_loss__told_only_when_durable),
-    CHECK_TEST(test_target_record_own__own_record_and_power_loss__owned_for_good),
+    CHECK_TEST(test_target_journal_positions__power_loss__positions_stay),
+    CHECK_TEST(test_target_journal_prepare__power_loss__prepared_when_it_said_so),
+    CHECK_TEST(test_target_journal_own__embedders_register_and_power_loss__told_only_when_durable),
+    CHECK_TEST(test_target_journal_own__own_record_and_power_loss__owned_for_good),
 };
 CHECK_MAIN("target_power_loss", tests)

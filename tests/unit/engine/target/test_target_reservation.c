@@ -7,7 +7,7 @@
 #include "check.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
-#include "target_record_fixture.h"
+#include "target_journal_fixture.h"
 
 enum { JOB_COUNT = 4 };
 
@@ -47,11 +47,11 @@ static void keep_one(void)
 static void clear_with(const uint8_t *over, size_t size)
 {
     const struct haul_error reason = {.status = HAUL_CANCELLED};
-    check_status(target_record_note_over(&record, slice_of(over, size), &error), HAUL_OK);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(over, size), &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
 }
 
-static void test_target_record_clear__kept_job_is_aborted_by_its_source__unreserved(void)
+static void test_target_journal_clear__kept_job_is_aborted_by_its_source__unreserved(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
@@ -61,7 +61,7 @@ static void test_target_record_clear__kept_job_is_aborted_by_its_source__unreser
     finish();
 }
 
-static void test_target_record_clear__source_only_tells_of_its_job__unreserved(void)
+static void test_target_journal_clear__source_only_tells_of_its_job__unreserved(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
@@ -74,7 +74,7 @@ static void test_target_record_clear__source_only_tells_of_its_job__unreserved(v
 }
 
 /* The one that comes has its own reservation, and keeps it. */
-static void test_target_record_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
+static void test_target_journal_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
 {
     keep_one();
     check_equal(come(2, false), JOB_UNKNOWN);
@@ -85,7 +85,7 @@ static void test_target_record_check__another_job_comes_over_it__only_the_old_is
     finish();
 }
 
-static void test_target_record_check__another_plan_is_refused__only_that_is_unreserved(void)
+static void test_target_journal_check__another_plan_is_refused__only_that_is_unreserved(void)
 {
     keep_one();
     check_equal(come(2, false), JOB_UNKNOWN);
@@ -96,18 +96,18 @@ static void test_target_record_check__another_plan_is_refused__only_that_is_unre
     finish();
 }
 
-static void test_target_record_give_up__kept_job__unreserved(void)
+static void test_target_journal_give_up__kept_job__unreserved(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
     keep_one();
-    check_status(target_record_give_up(target.store, job, &options.hooks, NULL, &error), HAUL_OK);
+    check_status(target_journal_give_up(target.store, job, &options.hooks, NULL, &error), HAUL_OK);
     check(!reserved[1]);
     finish();
 }
 
 /* The owner knows the job by its ranges: it is not asked for others by the same name. */
-static void test_target_record_check__resumed_with_other_ranges__not_asked_and_stays(void)
+static void test_target_journal_check__resumed_with_other_ranges__not_asked_and_stays(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
@@ -120,11 +120,11 @@ static void test_target_record_check__resumed_with_other_ranges__not_asked_and_s
 }
 
 /* What an attempt of the same job had left is removed, and the job goes on. */
-static void test_target_record_check__own_rest_is_cleared__stays_reserved(void)
+static void test_target_journal_check__own_rest_is_cleared__stays_reserved(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
-    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_IO, "test", &error), HAUL_OK);
     leave();
     check_equal(come(1, true), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
@@ -134,27 +134,27 @@ static void test_target_record_check__own_rest_is_cleared__stays_reserved(void)
     finish();
 }
 
-static void test_target_record_own__prepared__stays_reserved(void)
+static void test_target_journal_own__prepared__stays_reserved(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
     check_status(check_range("k", "l", false), HAUL_OK);
     prepare();
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
     check(reserved[1]);
     leave();
     finish();
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_clear__kept_job_is_aborted_by_its_source__unreserved),
-    CHECK_TEST(test_target_record_clear__source_only_tells_of_its_job__unreserved),
-    CHECK_TEST(test_target_record_check__another_job_comes_over_it__only_the_old_is_unreserved),
-    CHECK_TEST(test_target_record_check__another_plan_is_refused__only_that_is_unreserved),
-    CHECK_TEST(test_target_record_give_up__kept_job__unreserved),
-    CHECK_TEST(test_target_record_check__resumed_with_other_ranges__not_asked_and_stays),
-    CHECK_TEST(test_target_record_check__own_rest_is_cleared__stays_reserved),
-    CHECK_TEST(test_target_record_own__prepared__stays_reserved),
+    CHECK_TEST(test_target_journal_clear__kept_job_is_aborted_by_its_source__unreserved),
+    CHECK_TEST(test_target_journal_clear__source_only_tells_of_its_job__unreserved),
+    CHECK_TEST(test_target_journal_check__another_job_comes_over_it__only_the_old_is_unreserved),
+    CHECK_TEST(test_target_journal_check__another_plan_is_refused__only_that_is_unreserved),
+    CHECK_TEST(test_target_journal_give_up__kept_job__unreserved),
+    CHECK_TEST(test_target_journal_check__resumed_with_other_ranges__not_asked_and_stays),
+    CHECK_TEST(test_target_journal_check__own_rest_is_cleared__stays_reserved),
+    CHECK_TEST(test_target_journal_own__prepared__stays_reserved),
 };
 
 CHECK_MAIN("target_reservation", tests)

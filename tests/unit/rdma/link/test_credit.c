@@ -28,7 +28,7 @@ static void submit(uint32_t count)
 
 static bool take(uint64_t epoch, uint64_t freed, uint64_t applied, enum haul_status expected)
 {
-    const struct credit_record record = {.epoch = epoch, .freed = freed, .applied = applied};
+    const struct credit_frame record = {.epoch = epoch, .freed = freed, .applied = applied};
     bool advanced = true;
     check_status(credit_sender_take(&sender, &record, &advanced), expected);
     return advanced;
@@ -36,27 +36,27 @@ static bool take(uint64_t epoch, uint64_t freed, uint64_t applied, enum haul_sta
 
 /* --- record ----------------------------------------------------------------------------------- */
 
-static void test_credit_record_decode__encoded__same_values(void)
+static void test_credit_frame_decode__encoded__same_values(void)
 {
-    const struct credit_record record = {.epoch = 1, .freed = UINT64_MAX, .applied = 2};
-    struct credit_record decoded;
-    uint8_t bytes[CREDIT_RECORD_BYTES];
-    credit_record_encode(&record, bytes);
-    check_status(credit_record_decode(bytes, &decoded), HAUL_OK);
+    const struct credit_frame record = {.epoch = 1, .freed = UINT64_MAX, .applied = 2};
+    struct credit_frame decoded;
+    uint8_t bytes[CREDIT_FRAME_BYTES];
+    credit_frame_encode(&record, bytes);
+    check_status(credit_frame_decode(bytes, &decoded), HAUL_OK);
     check_equal(decoded.epoch, 1);
     check_equal(decoded.freed, UINT64_MAX);
     check_equal(decoded.applied, 2);
 }
 
-static void test_credit_record_decode__any_bit_flipped__damaged(void)
+static void test_credit_frame_decode__any_bit_flipped__damaged(void)
 {
-    const struct credit_record record = {.epoch = 1, .freed = 2, .applied = 3};
-    for (size_t bit = 0; bit < CREDIT_RECORD_BYTES * 8; bit++) {
-        struct credit_record decoded;
-        uint8_t bytes[CREDIT_RECORD_BYTES];
-        credit_record_encode(&record, bytes);
+    const struct credit_frame record = {.epoch = 1, .freed = 2, .applied = 3};
+    for (size_t bit = 0; bit < CREDIT_FRAME_BYTES * 8; bit++) {
+        struct credit_frame decoded;
+        uint8_t bytes[CREDIT_FRAME_BYTES];
+        credit_frame_encode(&record, bytes);
         bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
-        check_status(credit_record_decode(bytes, &decoded), HAUL_CORRUPT);
+        check_status(credit_frame_decode(bytes, &decoded), HAUL_CORRUPT);
     }
 }
 
@@ -204,7 +204,7 @@ static void test_credit_receiver_due__lead_used_up__true_for_one_applied(void)
 {
     init(SLOTS);
     while (credit_sender_can_submit(&sender)) {
-        struct credit_record record;
+        struct credit_frame record;
         submit(1);
         credit_receiver_release(&receiver, receiver.freed);
         credit_receiver_report(&receiver, &record);
@@ -218,7 +218,7 @@ static void test_credit_receiver_due__lead_used_up__true_for_one_applied(void)
 
 static void test_credit_receiver_report__moved__record_once(void)
 {
-    struct credit_record record;
+    struct credit_frame record;
     init(SLOTS);
     submit(2);
     credit_receiver_release(&receiver, 0);
@@ -239,7 +239,7 @@ static void check_long_run(uint32_t slot_count)
 {
     uint32_t state = slot_count;
     uint32_t unread = 0;
-    struct credit_record newest = {.epoch = EPOCH};
+    struct credit_frame newest = {.epoch = EPOCH};
     init(slot_count);
     for (int round = 0; round < ROUND_COUNT; round++) {
         state = state * 1664525 + 1013904223;
@@ -256,7 +256,7 @@ static void check_long_run(uint32_t slot_count)
         }
         if (credit_receiver_due(&receiver, (state >> 9) % 4 == 0)) {
             credit_receiver_report(&receiver, &newest);
-            check(++unread <= credit_records_max(slot_count));
+            check(++unread <= credit_frames_max(slot_count));
         }
     }
     check(sender.submitted > ROUND_COUNT / 50);
@@ -281,7 +281,7 @@ static void test_credit_receiver_due__never_idle__the_sender_goes_on(void)
                 submit(1);
             }
             while (receiver.freed < receiver.received) {
-                struct credit_record record;
+                struct credit_frame record;
                 credit_receiver_note_applied(&receiver, 1);
                 credit_receiver_release(&receiver, receiver.freed);
                 if (credit_receiver_due(&receiver, false)) {
@@ -295,8 +295,8 @@ static void test_credit_receiver_due__never_idle__the_sender_goes_on(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_credit_record_decode__encoded__same_values),
-    CHECK_TEST(test_credit_record_decode__any_bit_flipped__damaged),
+    CHECK_TEST(test_credit_frame_decode__encoded__same_values),
+    CHECK_TEST(test_credit_frame_decode__any_bit_flipped__damaged),
     CHECK_TEST(test_credit_sender_can_submit__ring_full__false_until_freed),
     CHECK_TEST(test_credit_sender_can_submit__all_freed_none_applied__false_at_the_lead),
     CHECK_TEST(test_credit_sender_take__old_or_repeated_record__ignored),

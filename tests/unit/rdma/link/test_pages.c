@@ -146,7 +146,7 @@ static void test_pages_map__less_than_a_huge_page__plain_ones(void)
 {
     struct pages pages;
     begin(HUGE_USABLE);
-    check_or_stop(pages_map(&pages, SMALL, "credit records", NULL, NULL) == HAUL_OK);
+    check_or_stop(pages_map(&pages, SMALL, "credit frames", NULL, NULL) == HAUL_OK);
     check_equal(huge_asked_bytes, 0);
     check_usable(&pages, SMALL);
 }

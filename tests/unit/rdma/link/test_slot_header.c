@@ -10,7 +10,7 @@
 
 static const struct slot_header sample = {
     .type = SLOT_DATA,
-    .lane = LANE_DELTA,
+    .kind = SLOT_KIND_DELTA,
     .epoch = UINT64_C(0x1112131415161718),
     .sequence = UINT64_C(0x2122232425262728),
     .batch = UINT64_C(0x3132333435363738),
@@ -56,7 +56,7 @@ static void test_slot_header_decode__encoded__same_fields(void)
     check_status(slot_header_decode(bytes, &header, &why), HAUL_OK);
     check(why == NULL);
     check_equal(header.type, sample.type);
-    check_equal(header.lane, sample.lane);
+    check_equal(header.kind, sample.kind);
     check_equal(header.payload_crc, sample.payload_crc);
     slot_header_encode(&header, again); /* every other field */
     check(memcmp(bytes, again, sizeof(bytes)) == 0);

@@ -5,8 +5,8 @@
 
 #include "crc32c.h"
 #include "slot_header.h"
+#include "tcp_frame.h"
 #include "tcp_link_fixture.h"
-#include "tcp_record.h"
 
 static void open_receiver(void)
 {
@@ -17,7 +17,7 @@ static void open_receiver(void)
 static struct slot_header make_header(uint64_t number, uint32_t size)
 {
     return (struct slot_header){.type = SLOT_DATA,
-                                .lane = LANE_DELTA,
+                                .kind = SLOT_KIND_DELTA,
                                 .epoch = EPOCH,
                                 .sequence = FIRST_SEQUENCE + number,
                                 .payload_size_bytes = size,
@@ -55,13 +55,13 @@ static void check_received(uint32_t size)
     check(!fixture.event.block->peer_writable);
 }
 
-static void read_record(enum tcp_record_kind kind, uint64_t freed)
+static void read_record(enum tcp_frame_kind kind, uint64_t freed)
 {
-    uint8_t bytes[TCP_RECORD_BYTES];
-    enum tcp_record_kind seen;
-    struct credit_record record = {.freed = UINT64_MAX};
+    uint8_t bytes[TCP_FRAME_BYTES];
+    enum tcp_frame_kind seen;
+    struct credit_frame record = {.freed = UINT64_MAX};
     check_or_stop(raw_read(fixture.peer, bytes, sizeof(bytes)));
-    check_status(tcp_record_decode(bytes, &seen, &record), HAUL_OK);
+    check_status(tcp_frame_decode(bytes, &seen, &record), HAUL_OK);
     check_equal(seen, kind);
     check_equal(record.epoch, EPOCH);
     check_equal(record.freed, freed);
@@ -345,7 +345,7 @@ static void test_link_release__ring_released_out_of_order__credit_for_what_is_co
     link_release(fixture.link, blocks[0]);
     check(!link_arm(fixture.link));
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
-    read_record(TCP_RECORD_CREDIT, 2);
+    read_record(TCP_FRAME_CREDIT, 2);
     fixture_check_quiet();
     fixture_end();
 }
@@ -357,12 +357,12 @@ static void test_tcp_link_poll__sender_ends_orderly__end_record_and_ok(void)
     check_received(10);
     link_release(fixture.link, fixture.event.block);
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
-    read_record(TCP_RECORD_CREDIT, 1);
+    read_record(TCP_FRAME_CREDIT, 1);
     struct slot_header header = make_header(1, 0);
     header.type = SLOT_CLOSE;
     write_header(&header);
     fixture_check_closed(HAUL_OK);
-    read_record(TCP_RECORD_END, 1);
+    read_record(TCP_FRAME_END, 1);
     check(raw_ends(fixture.peer));
     fixture_end();
 }
@@ -405,7 +405,7 @@ static void test_link_close__receiver_and_silent_sender__timeout_at_the_deadline
 {
     open_receiver();
     link_close(fixture.link);
-    read_record(TCP_RECORD_END, 0);
+    read_record(TCP_FRAME_END, 0);
     check_equal(link_deadline_ns(fixture.link),
                 fixture.fake.now_ns + PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS);
     fixture_check_quiet();
@@ -419,7 +419,7 @@ static void test_link_close__receiver_and_sender_of_another_epoch__fenced_at_onc
 {
     open_receiver();
     link_close(fixture.link);
-    read_record(TCP_RECORD_END, 0);
+    read_record(TCP_FRAME_END, 0);
     struct slot_header header = make_header(0, 10);
     header.epoch++;
     write_header(&header);
@@ -431,7 +431,7 @@ static void test_link_close__receiver_and_sender_that_vanishes__closed_at_once(v
 {
     open_receiver();
     link_close(fixture.link);
-    read_record(TCP_RECORD_END, 0);
+    read_record(TCP_FRAME_END, 0);
     fixture_close_peer();
     fixture_check_closed(HAUL_CLOSED);
     fixture_end();
@@ -443,7 +443,7 @@ static void test_link_close__receiver_while_a_block_is_on_its_way__cancelled(voi
     link_close(fixture.link);
     write_block(0, 10);
     fixture_check_closed(HAUL_CANCELLED);
-    read_record(TCP_RECORD_END, 0);
+    read_record(TCP_FRAME_END, 0);
     fixture_end();
 }
 

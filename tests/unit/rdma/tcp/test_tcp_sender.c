@@ -5,9 +5,9 @@
 
 #include "crc32c.h"
 #include "slot_header.h"
+#include "tcp_frame.h"
 #include "tcp_link_fixture.h"
 #include "tcp_preamble.h"
-#include "tcp_record.h"
 #include "tcp_socket.h"
 
 enum {
@@ -80,11 +80,11 @@ static struct block *submit_block(uint32_t size)
     return block;
 }
 
-static void write_record(enum tcp_record_kind kind, uint64_t epoch, uint64_t freed)
+static void write_record(enum tcp_frame_kind kind, uint64_t epoch, uint64_t freed)
 {
-    uint8_t bytes[TCP_RECORD_BYTES];
-    const struct credit_record record = {.epoch = epoch, .freed = freed, .applied = 0};
-    tcp_record_encode(kind, &record, bytes);
+    uint8_t bytes[TCP_FRAME_BYTES];
+    const struct credit_frame record = {.epoch = epoch, .freed = freed, .applied = 0};
+    tcp_frame_encode(kind, &record, bytes);
     check(raw_write(fixture.peer, bytes, sizeof(bytes)));
 }
 
@@ -118,7 +118,7 @@ static void test_link_submit__one_block__frame_on_the_wire_and_done_after_its_cr
     check(raw_read(fixture.peer, received, sizeof(received)));
     check(memcmp(received, fixture.payload, sizeof(received)) == 0);
     fixture_check_quiet();
-    write_record(TCP_RECORD_CREDIT, EPOCH, 1);
+    write_record(TCP_FRAME_CREDIT, EPOCH, 1);
     check_done(block, HAUL_OK);
     fixture_check_next(LINK_CREDIT);
     check_equal(link_freed_count(fixture.link), 1);
@@ -134,7 +134,7 @@ static void test_link_submit__kernel_takes_few_bytes_at_a_time__whole_frames_and
         open_sender();
         send_bytes_max = bytes;
         struct block *blocks[] = {submit_block(100), submit_block(0)};
-        write_record(TCP_RECORD_END, EPOCH, 0);
+        write_record(TCP_FRAME_END, EPOCH, 0);
         check_done(blocks[0], HAUL_CANCELLED);
         check_done(blocks[1], HAUL_CANCELLED);
         fixture_check_closed(HAUL_CLOSED);
@@ -148,7 +148,7 @@ static void test_link_submit__kernel_takes_few_bytes_at_a_time__whole_frames_and
         fixture_end();
         open_sender();
         send_bytes_max = bytes;
-        write_record(TCP_RECORD_END, EPOCH, 0);
+        write_record(TCP_FRAME_END, EPOCH, 0);
         fixture_check_closed(HAUL_OK);
         read_header(&header);
         check_equal(header.type, SLOT_CLOSE);
@@ -163,9 +163,9 @@ static void test_tcp_link_poll__credit_byte_by_byte__done_once_complete(void)
 {
     open_sender();
     struct block *block = submit_block(10);
-    uint8_t bytes[TCP_RECORD_BYTES];
-    const struct credit_record record = {.epoch = EPOCH, .freed = 1};
-    tcp_record_encode(TCP_RECORD_CREDIT, &record, bytes);
+    uint8_t bytes[TCP_FRAME_BYTES];
+    const struct credit_frame record = {.epoch = EPOCH, .freed = 1};
+    tcp_frame_encode(TCP_FRAME_CREDIT, &record, bytes);
     for (size_t i = 0; i + 1 < sizeof(bytes); i++) {
         check(raw_write(fixture.peer, bytes + i, 1));
         check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
@@ -179,7 +179,7 @@ static void test_tcp_link_poll__credit_for_more_than_was_sent__protocol(void)
 {
     open_sender();
     struct block *block = submit_block(10);
-    write_record(TCP_RECORD_CREDIT, EPOCH, 2);
+    write_record(TCP_FRAME_CREDIT, EPOCH, 2);
     check_done(block, HAUL_CANCELLED);
     fixture_check_closed(HAUL_PROTOCOL);
     fixture_end();
@@ -194,7 +194,7 @@ static void test_tcp_link_poll__credit_for_a_block_half_written__protocol(void)
         blocks[i]->header.payload_size_bytes = LARGE_SLOT_BYTES - SLOT_HEADER_BYTES;
         check_or_stop(link_submit(fixture.link, blocks[i]) == HAUL_OK);
     }
-    write_record(TCP_RECORD_CREDIT, EPOCH, SLOT_COUNT);
+    write_record(TCP_FRAME_CREDIT, EPOCH, SLOT_COUNT);
     for (size_t i = 0; i < SLOT_COUNT; i++) {
         check_done(blocks[i], HAUL_CANCELLED);
     }
@@ -232,7 +232,7 @@ static void test_tcp_link_poll__credit_of_another_epoch__fenced(void)
 {
     open_sender();
     struct block *block = submit_block(10);
-    write_record(TCP_RECORD_CREDIT, EPOCH + 1, 1);
+    write_record(TCP_FRAME_CREDIT, EPOCH + 1, 1);
     check_done(block, HAUL_CANCELLED);
     fixture_check_closed(HAUL_FENCED);
     fixture_end();
@@ -241,9 +241,9 @@ static void test_tcp_link_poll__credit_of_another_epoch__fenced(void)
 static void test_tcp_link_poll__damaged_credit__corrupt(void)
 {
     open_sender();
-    uint8_t bytes[TCP_RECORD_BYTES];
-    const struct credit_record record = {.epoch = EPOCH};
-    tcp_record_encode(TCP_RECORD_CREDIT, &record, bytes);
+    uint8_t bytes[TCP_FRAME_BYTES];
+    const struct credit_frame record = {.epoch = EPOCH};
+    tcp_frame_encode(TCP_FRAME_CREDIT, &record, bytes);
     bytes[8] ^= 1;
     check(raw_write(fixture.peer, bytes, sizeof(bytes)));
     fixture_check_closed(HAUL_CORRUPT);
@@ -256,7 +256,7 @@ test_tcp_link_poll__receiver_ends_with_a_block_in_flight__freed_done_rest_cancel
     open_sender();
     struct block *first = submit_block(10);
     struct block *second = submit_block(10);
-    write_record(TCP_RECORD_END, EPOCH, 1);
+    write_record(TCP_FRAME_END, EPOCH, 1);
     check_done(first, HAUL_OK);
     fixture_check_next(LINK_CREDIT);
     check_done(second, HAUL_CANCELLED);
@@ -268,7 +268,7 @@ static void test_tcp_link_poll__receiver_ends_idle__close_header_and_ok(void)
 {
     open_sender();
     struct slot_header header;
-    write_record(TCP_RECORD_END, EPOCH, 0);
+    write_record(TCP_FRAME_END, EPOCH, 0);
     fixture_check_closed(HAUL_OK);
     read_header(&header);
     check_equal(header.type, SLOT_CLOSE);

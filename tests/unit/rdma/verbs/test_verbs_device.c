@@ -88,7 +88,7 @@ static const struct fake_write *report_one(void)
     struct verbs_description ours;
     uint8_t bytes[LINK_DESCRIPTION_BYTES_MAX];
     const struct slot_header header = {.type = SLOT_DATA,
-                                       .lane = LANE_DELTA,
+                                       .kind = SLOT_KIND_DELTA,
                                        .epoch = EPOCH,
                                        .sequence = FIRST_SEQUENCE,
                                        .payload_size_bytes = 10};
@@ -105,9 +105,9 @@ static const struct fake_write *report_one(void)
 
 static void check_record(const struct fake_write *write)
 {
-    struct credit_record record;
-    check_equal(write->size_bytes, CREDIT_RECORD_BYTES);
-    check_status(credit_record_decode(write->data, &record), HAUL_OK);
+    struct credit_frame record;
+    check_equal(write->size_bytes, CREDIT_FRAME_BYTES);
+    check_status(credit_frame_decode(write->data, &record), HAUL_OK);
     check_equal(record.freed, 1);
 }
 

@@ -30,7 +30,7 @@ static void open_sender(unsigned blocks)
 static void bring_block(uint8_t type)
 {
     const struct slot_header header = {.type = type,
-                                       .lane = LANE_DELTA,
+                                       .kind = SLOT_KIND_DELTA,
                                        .epoch = EPOCH,
                                        .sequence = FIRST_SEQUENCE,
                                        .payload_size_bytes = 10};
@@ -42,9 +42,9 @@ static void bring_block(uint8_t type)
 
 static void bring_credit(uint64_t number, uint64_t freed, uint64_t applied)
 {
-    const struct credit_record record = {.epoch = EPOCH, .freed = freed, .applied = applied};
-    credit_record_encode(&record, memory + number * CREDIT_RECORD_BYTES);
-    fake_arrive(imm_pack(SLOT_CREDIT, number), CREDIT_RECORD_BYTES);
+    const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = applied};
+    credit_frame_encode(&record, memory + number * CREDIT_FRAME_BYTES);
+    fake_arrive(imm_pack(SLOT_CREDIT, number), CREDIT_FRAME_BYTES);
 }
 
 static void check_says(size_t count, enum haul_status status, const char *words)
@@ -101,7 +101,7 @@ static void test_link_poll__completion_of_an_arrival_is_lost__timeout(void)
     fake_complete_write(IBV_WC_SUCCESS);
     (void)fixture_poll();
     const struct slot_header header = {.type = SLOT_DATA,
-                                       .lane = LANE_DELTA,
+                                       .kind = SLOT_KIND_DELTA,
                                        .epoch = EPOCH,
                                        .sequence = FIRST_SEQUENCE + 1,
                                        .payload_size_bytes = 10};
@@ -142,7 +142,7 @@ static void test_link_poll__credit__freed_and_applied_are_counted_each(void)
 static void test_link_close__block_still_comes__cancelled(void)
 {
     const struct slot_header header = {.type = SLOT_DATA,
-                                       .lane = LANE_DELTA,
+                                       .kind = SLOT_KIND_DELTA,
                                        .epoch = EPOCH,
                                        .sequence = FIRST_SEQUENCE,
                                        .payload_size_bytes = 10};
@@ -176,7 +176,7 @@ static void test_link_bind__peer_that_does_not_fit__refused_in_words(void)
             .slot_size_bytes = cases[i].slot_bytes,
             .address = PEER_ADDRESS,
             .rkey = PEER_RKEY,
-            .record_count = cases[i].same_role ? 0 : credit_records_max(PEER_SLOT_COUNT),
+            .record_count = cases[i].same_role ? 0 : credit_frames_max(PEER_SLOT_COUNT),
             .message_bytes_max = 1 << 20,
         };
         verbs_description_encode(&peer, bytes);

@@ -77,7 +77,7 @@ static struct verbs_description make_description(void)
                                       .slot_size_bytes = 65536,
                                       .address = UINT64_C(0x123456789abc),
                                       .rkey = 0xdeadbeef,
-                                      .record_count = credit_records_max(8),
+                                      .record_count = credit_frames_max(8),
                                       .message_bytes_max = 1 << 23};
 }
 

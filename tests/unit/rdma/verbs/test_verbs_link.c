@@ -43,16 +43,16 @@ static void submit_blocks(unsigned count)
 
 static uint8_t *put_record(uint64_t freed, uint64_t applied)
 {
-    const struct credit_record record = {.epoch = EPOCH, .freed = freed, .applied = applied};
-    uint64_t place = record_number % credit_records_max(SLOT_COUNT);
-    uint8_t *at = records_of_sender + place * CREDIT_RECORD_BYTES;
-    credit_record_encode(&record, at);
+    const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = applied};
+    uint64_t place = record_number % credit_frames_max(SLOT_COUNT);
+    uint8_t *at = records_of_sender + place * CREDIT_FRAME_BYTES;
+    credit_frame_encode(&record, at);
     return at;
 }
 
 static void announce_record(void)
 {
-    fake_arrive(imm_pack(SLOT_CREDIT, record_number), CREDIT_RECORD_BYTES);
+    fake_arrive(imm_pack(SLOT_CREDIT, record_number), CREDIT_FRAME_BYTES);
     record_number++;
 }
 
@@ -358,9 +358,9 @@ static void test_link_poll__damaged_record__corrupt(void)
 
 static void test_link_poll__record_of_another_epoch__fenced(void)
 {
-    const struct credit_record record = {.epoch = EPOCH + 1};
+    const struct credit_frame record = {.epoch = EPOCH + 1};
     open_sender();
-    credit_record_encode(&record, records_of_sender);
+    credit_frame_encode(&record, records_of_sender);
     announce_record();
     check_closes(HAUL_FENCED);
 }
@@ -384,7 +384,7 @@ static void test_link_poll__record_out_of_turn__protocol(void)
 static void test_link_poll__block_at_a_sender__protocol(void)
 {
     open_sender();
-    fake_arrive(imm_pack(SLOT_DATA, 0), CREDIT_RECORD_BYTES);
+    fake_arrive(imm_pack(SLOT_DATA, 0), CREDIT_FRAME_BYTES);
     check_closes(HAUL_PROTOCOL);
 }
 
@@ -411,7 +411,7 @@ static void open_receiver(void)
 static struct slot_header make_header(uint64_t number)
 {
     return (struct slot_header){.type = SLOT_DATA,
-                                .lane = LANE_DELTA,
+                                .kind = SLOT_KIND_DELTA,
                                 .epoch = EPOCH,
                                 .sequence = FIRST_SEQUENCE + number,
                                 .payload_size_bytes = 200};
@@ -469,7 +469,7 @@ static void test_link_poll__block_before_the_bind__received_after_it(void)
 
 static void test_link_release__block__receive_posted_and_record_written(void)
 {
-    struct credit_record record;
+    struct credit_frame record;
     open_receiver();
     unsigned posted = fake.receive_count;
     bring_block(0);
@@ -481,7 +481,7 @@ static void test_link_release__block__receive_posted_and_record_written(void)
     check_equal(fake.write_count, 1);
     check_equal(fake.writes[0].remote_address, PEER_ADDRESS);
     check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));
-    check_status(credit_record_decode(fake.writes[0].data, &record), HAUL_OK);
+    check_status(credit_frame_decode(fake.writes[0].data, &record), HAUL_OK);
     check_equal(record.epoch, EPOCH);
     check_equal(record.freed, 1);
     check_equal(record.applied, 1);
@@ -490,7 +490,7 @@ static void test_link_release__block__receive_posted_and_record_written(void)
 
 static void test_link_release__record_on_its_way__next_one_waits_and_tells_all(void)
 {
-    struct credit_record record;
+    struct credit_frame record;
     open_receiver();
     for (uint64_t n = 0; n < 3; n++) {
         bring_block(n);
@@ -502,8 +502,8 @@ static void test_link_release__record_on_its_way__next_one_waits_and_tells_all(v
     fake_complete_write(IBV_WC_SUCCESS);
     check_equal(fixture_poll(), 0);
     check_equal(fake.write_count, 2);
-    check_equal(fake.writes[1].remote_address, PEER_ADDRESS + CREDIT_RECORD_BYTES);
-    check_status(credit_record_decode(fake.writes[1].data, &record), HAUL_OK);
+    check_equal(fake.writes[1].remote_address, PEER_ADDRESS + CREDIT_FRAME_BYTES);
+    check_status(credit_frame_decode(fake.writes[1].data, &record), HAUL_OK);
     check_equal(record.freed, 3);
     fixture_end();
 }

@@ -43,7 +43,7 @@ static bool readable(void)
 static uint32_t place_block(uint64_t number)
 {
     const struct slot_header header = {.type = SLOT_DATA,
-                                       .lane = LANE_DELTA,
+                                       .kind = SLOT_KIND_DELTA,
                                        .epoch = EPOCH,
                                        .sequence = FIRST_SEQUENCE + number,
                                        .payload_size_bytes = 200};
@@ -82,14 +82,14 @@ static void stream_two_blocks(void)
 
 static void place_credit(uint64_t freed)
 {
-    const struct credit_record record = {.epoch = EPOCH, .freed = freed, .applied = freed};
-    credit_record_encode(&record, peer_writes_at);
+    const struct credit_frame record = {.epoch = EPOCH, .freed = freed, .applied = freed};
+    credit_frame_encode(&record, peer_writes_at);
 }
 
 static void bring_credit(uint64_t freed)
 {
     place_credit(freed);
-    fake_arrive(imm_pack(SLOT_CREDIT, 0), CREDIT_RECORD_BYTES);
+    fake_arrive(imm_pack(SLOT_CREDIT, 0), CREDIT_FRAME_BYTES);
 }
 
 static void submit_blocks(unsigned count)
@@ -191,8 +191,8 @@ static void test_link_arm__stream_ends__deadline_soon_and_all_is_told(void)
     fake_complete_write(IBV_WC_SUCCESS); /* of the record that the first block brought about */
     (void)link_arm(tested);
     check_equal(fake.write_count, written + 1);
-    struct credit_record record;
-    check_status(credit_record_decode(fake.writes[written].data, &record), HAUL_OK);
+    struct credit_frame record;
+    check_status(credit_frame_decode(fake.writes[written].data, &record), HAUL_OK);
     check_equal(record.freed, 2);
     bring_block(2, false);
     check(readable());
@@ -389,7 +389,7 @@ static void check_lost_record(uint8_t damage)
     fake_complete_write(IBV_WC_SUCCESS);
     release_done(0);
     place_credit(1);
-    peer_writes_at[CREDIT_RECORD_BYTES - 1] ^= damage;
+    peer_writes_at[CREDIT_FRAME_BYTES - 1] ^= damage;
     sleep_on();
     size_t count = fixture_wake();
     check_or_stop(count == 2 && events[0].type == LINK_DONE);

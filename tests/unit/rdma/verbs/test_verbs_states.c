@@ -190,7 +190,7 @@ static void test_link_poll__writes_end_with_every_status__ends_once(void)
 /* Lawful and lawless ones. */
 static void test_link_poll__every_immediate_in_every_state__ends_once(void)
 {
-    static const uint32_t sizes[] = {0, CREDIT_RECORD_BYTES, SLOT_HEADER_BYTES, SLOT_BYTES + 1};
+    static const uint32_t sizes[] = {0, CREDIT_FRAME_BYTES, SLOT_HEADER_BYTES, SLOT_BYTES + 1};
     static const uint64_t sequences[] = {0, 1, FIRST_SEQUENCE, FIRST_SEQUENCE + 1};
     for (size_t state = 0; state < CHECK_COUNT(states); state++) {
         for (unsigned i = 0; i < IMMEDIATE_TYPES * CHECK_COUNT(sequences); i++) {

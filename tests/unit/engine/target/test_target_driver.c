@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_job.c — a job on the taking end, its source a socket in this process: what each
+/* test_target_driver.c — a job on the taking end, its source a socket in this process: what each
  * message does to the records, and what the source hears of it. */
-#include "target_job.h"
+#include "target_driver.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ static struct poll_group *group;
 static struct call_worker *worker;
 static struct target_slot slot;
 static struct control_peer peer;
-static struct target_job *job;
+static struct target_driver *driver;
 static struct message heard;
 static haul_control_Welcome welcome;
 static struct haul_error error;
@@ -86,16 +86,16 @@ static enum haul_status own(void *context, uint64_t new_version, struct haul_err
 
 /* --- fixture ---------------------------------------------------------------------------------- */
 
-static enum haul_status connect_to(struct control_peer *whose, struct target_job **made)
+static enum haul_status connect_to(struct control_peer *whose, struct target_driver **made)
 {
-    const struct target_job_options job_options = {.target = &options,
-                                                   .identity = identity,
-                                                   .clock = &clock_monotonic,
-                                                   .group = group,
-                                                   .worker = worker,
-                                                   .slot = &slot};
+    const struct target_driver_options job_options = {.target = &options,
+                                                      .identity = identity,
+                                                      .clock = &clock_monotonic,
+                                                      .group = group,
+                                                      .worker = worker,
+                                                      .slot = &slot};
     memset(&error, 0, sizeof(error));
-    return target_job_create(&job_options, control_peer_open(whose), made, &error);
+    return target_driver_create(&job_options, control_peer_open(whose), made, &error);
 }
 
 static void open_target(void)
@@ -121,7 +121,7 @@ static void open_target(void)
 static void begin(void)
 {
     open_target();
-    check_or_stop(connect_to(&peer, &job) == HAUL_OK);
+    check_or_stop(connect_to(&peer, &driver) == HAUL_OK);
 }
 
 static void close_target(void)
@@ -134,18 +134,18 @@ static void close_target(void)
 }
 
 /* Of one job, and of the calls of all. */
-static void turn(struct target_job *whose)
+static void turn(struct target_driver *whose)
 {
     struct call *returned;
-    bool any = target_job_poll(whose);
+    bool any = target_driver_poll(whose);
     while ((returned = call_worker_result(worker)) != NULL) {
-        target_job_returned(returned);
+        target_driver_returned(returned);
         any = true;
     }
     (void)poll_group_wait(group, any, clock_deadline_ns(&clock_monotonic, TURN_MS));
 }
 
-static bool hear_of(struct control_peer *whom, struct target_job *whose)
+static bool hear_of(struct control_peer *whom, struct target_driver *whose)
 {
     message_release(&heard);
     for (int i = 0; i < TURNS_MAX; i++) {
@@ -155,7 +155,7 @@ static bool hear_of(struct control_peer *whom, struct target_job *whose)
             }
             message_release(&heard);
         }
-        if (whom->lost || target_job_has_ended(whose)) {
+        if (whom->lost || target_driver_has_ended(whose)) {
             return control_peer_hear(whom, &heard);
         }
         turn(whose);
@@ -165,7 +165,7 @@ static bool hear_of(struct control_peer *whom, struct target_job *whose)
 
 static bool hear(enum message_type type)
 {
-    bool any = hear_of(&peer, job);
+    bool any = hear_of(&peer, driver);
     check(any);
     if (any) {
         check_text(message_name(heard.type), message_name(type));
@@ -177,21 +177,21 @@ static bool hear(enum message_type type)
 static void end_with(enum haul_status status)
 {
     struct haul_result result = {.status = HAUL_OK};
-    for (int i = 0; i < TURNS_MAX && !target_job_has_ended(job); i++) {
-        turn(job);
+    for (int i = 0; i < TURNS_MAX && !target_driver_has_ended(driver); i++) {
+        turn(driver);
     }
-    check(target_job_has_ended(job));
-    target_job_result(job, &result);
+    check(target_driver_has_ended(driver));
+    target_driver_result(driver, &result);
     check_status(result.status, status);
 }
 
 static void finish(void)
 {
-    for (int i = 0; i < TURNS_MAX && target_job_has_calls(job); i++) {
-        turn(job);
+    for (int i = 0; i < TURNS_MAX && target_driver_has_calls(driver); i++) {
+        turn(driver);
     }
     message_release(&heard);
-    target_job_destroy(job);
+    target_driver_destroy(driver);
     control_peer_close(&peer);
     check(slot.holder == NULL);
     close_target();
@@ -293,11 +293,11 @@ static void say_abort(void)
 
 /* --- greeting --------------------------------------------------------------------------------- */
 
-static void test_target_job_create__no_random_numbers__io_and_socket_is_closed(void)
+static void test_target_driver_create__no_random_numbers__io_and_socket_is_closed(void)
 {
     open_target();
     no_random = true;
-    check_error(connect_to(&peer, &job), HAUL_IO, error);
+    check_error(connect_to(&peer, &driver), HAUL_IO, error);
     check_text(error.call, "getrandom");
     no_random = false;
     check(!control_peer_hear(&peer, &heard) && peer.lost);
@@ -305,13 +305,13 @@ static void test_target_job_create__no_random_numbers__io_and_socket_is_closed(v
     close_target();
 }
 
-static void test_target_job_poll__hello__welcome_of_this_database(void)
+static void test_target_driver_poll__hello__welcome_of_this_database(void)
 {
     static const uint8_t nothing[LINK_TOKEN_BYTES];
     begin();
-    check(target_job_is_silent(job));
+    check(target_driver_is_silent(driver));
     greet();
-    check(!target_job_is_silent(job));
+    check(!target_driver_is_silent(driver));
     check_equal(welcome.target_identity.size, strlen(identity));
     check(memcmp(welcome.target_identity.bytes, identity, strlen(identity)) == 0);
     check_equal(welcome.slot_count, 8);
@@ -322,7 +322,7 @@ static void test_target_job_poll__hello__welcome_of_this_database(void)
     finish();
 }
 
-static void test_target_job_poll__body_that_is_no_message__refused(void)
+static void test_target_driver_poll__body_that_is_no_message__refused(void)
 {
     begin();
     check_status(control_channel_send(peer.channel, 9999, "x", 1), HAUL_OK);
@@ -333,7 +333,7 @@ static void test_target_job_poll__body_that_is_no_message__refused(void)
     finish();
 }
 
-static void test_target_job_poll__plan_without_families__refused_and_slot_is_free(void)
+static void test_target_driver_poll__plan_without_families__refused_and_slot_is_free(void)
 {
     struct message said;
     begin();
@@ -351,10 +351,10 @@ static void test_target_job_poll__plan_without_families__refused_and_slot_is_fre
 }
 
 /* Another job took the slot between this one's Welcome and its Plan, or before its Hello. */
-static void test_target_job_poll__another_job_runs__busy(void)
+static void test_target_driver_poll__another_job_runs__busy(void)
 {
     struct control_peer late;
-    struct target_job *second;
+    struct target_driver *second;
     for (int greeted = 0; greeted < 2; greeted++) {
         begin();
         greet();
@@ -365,7 +365,7 @@ static void test_target_job_poll__another_job_runs__busy(void)
         }
         say_plan(&peer, "k", "l");
         (void)hear(MESSAGE_PLAN_ACCEPTED);
-        check(slot.holder == job);
+        check(slot.holder == driver);
         if (greeted) {
             say_plan(&late, "m", "n");
         } else {
@@ -374,34 +374,34 @@ static void test_target_job_poll__another_job_runs__busy(void)
         check(hear_of(&late, second) && heard.type == MESSAGE_REFUSED);
         check_status((enum haul_status)heard.as.refused.status, HAUL_BUSY);
         check(heard.as.refused.hint[0] != '\0');
-        target_job_destroy(second);
+        target_driver_destroy(second);
         control_peer_close(&late);
-        check(slot.holder == job);
+        check(slot.holder == driver);
         finish();
     }
 }
 
 /* --- receiving -------------------------------------------------------------------------------- */
 
-static void test_target_job_admits__tickets__of_this_job_once_its_plan_is_accepted(void)
+static void test_target_driver_admits__tickets__of_this_job_once_its_plan_is_accepted(void)
 {
     struct link_ticket ticket = {.index = 0};
     begin();
     greet();
     memcpy(ticket.session, welcome.session.bytes, LINK_SESSION_BYTES);
     memcpy(ticket.token, welcome.token.bytes, LINK_TOKEN_BYTES);
-    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
     say_plan(&peer, "k", "l");
     (void)hear(MESSAGE_PLAN_ACCEPTED);
-    check_status(target_job_admits(job, &ticket), HAUL_OK);
+    check_status(target_driver_admits(driver, &ticket), HAUL_OK);
     ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
-    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
     ticket.token[LINK_TOKEN_BYTES - 1] ^= 1;
     ticket.session[0] ^= 1;
-    check_status(target_job_admits(job, &ticket), HAUL_AUTH);
+    check_status(target_driver_admits(driver, &ticket), HAUL_AUTH);
     ticket.session[0] ^= 1;
     ticket.index = HAUL_LINK_COUNT_MAX;
-    check_status(target_job_admits(job, &ticket), HAUL_BUSY);
+    check_status(target_driver_admits(driver, &ticket), HAUL_BUSY);
     finish();
 }
 
@@ -412,20 +412,20 @@ static void check_aborted(enum haul_status status)
         check_status((enum haul_status)heard.as.abort.status, status);
     }
     end_with(status);
-    check(!target_job_is_resumable(job));
+    check(!target_driver_is_resumable(driver));
     check_equal(job_count(), 0);
     finish();
 }
 
-static void test_target_job_poll__copy_cannot_start__aborted(void)
+static void test_target_driver_poll__copy_cannot_start__aborted(void)
 {
     begin();
     greet();
     no_copy = true;
     say_plan(&peer, "k", "l");
-    bool told = hear_of(&peer, job);
+    bool told = hear_of(&peer, driver);
     if (told && heard.type == MESSAGE_PLAN_ACCEPTED) {
-        told = hear_of(&peer, job);
+        told = hear_of(&peer, driver);
     }
     no_copy = false;
     check(told && heard.type == MESSAGE_ABORT);
@@ -436,7 +436,7 @@ static void test_target_job_poll__copy_cannot_start__aborted(void)
     finish();
 }
 
-static void test_target_job_poll__appliers_fail__aborted(void)
+static void test_target_driver_poll__appliers_fail__aborted(void)
 {
     const struct haul_error broken = {.status = HAUL_IO, .text = "no disk"};
     begin_receiving();
@@ -445,7 +445,7 @@ static void test_target_job_poll__appliers_fail__aborted(void)
 }
 
 /* Damaged on its way: the source sends it again. Damaged before: nobody can. */
-static void test_target_job_poll__appliers_find_damage__kept_if_of_the_wire(void)
+static void test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire(void)
 {
     const struct haul_error damage = {.status = HAUL_CORRUPT, .text = "a bit"};
     begin_receiving();
@@ -459,17 +459,17 @@ static void test_target_job_poll__appliers_find_damage__kept_if_of_the_wire(void
     end_with(HAUL_CORRUPT);
     crc_errors = 0;
     struct haul_result result = {.status = HAUL_OK};
-    target_job_result(job, &result);
+    target_driver_result(driver, &result);
     check_equal(result.crc_errors, 1);
-    check_equal(target_damages_of(&slot.damages, target_job_hello(job)->job.bytes), 1);
+    check_equal(target_damages_of(&slot.damages, target_driver_hello(driver)->job.bytes), 1);
     check_equal(job_count(), 1);
     finish();
 }
 
-static void test_target_job_stop__while_receiving__kept_and_source_is_told(void)
+static void test_target_driver_stop__while_receiving__kept_and_source_is_told(void)
 {
     begin_receiving();
-    target_job_stop(job);
+    target_driver_stop(driver);
     (void)hear(MESSAGE_STOP);
     check(heard.as.stop.text[0] != '\0');
     end_with(HAUL_STOPPED);
@@ -478,14 +478,14 @@ static void test_target_job_stop__while_receiving__kept_and_source_is_told(void)
     finish();
 }
 
-static void test_target_job_cancel__while_receiving__removed_and_source_is_told(void)
+static void test_target_driver_cancel__while_receiving__removed_and_source_is_told(void)
 {
     begin_receiving();
-    target_job_cancel(job);
+    target_driver_cancel(driver);
     check_aborted(HAUL_CANCELLED);
 }
 
-static void test_target_job_poll__source_aborts__cleared_and_said(void)
+static void test_target_driver_poll__source_aborts__cleared_and_said(void)
 {
     begin_receiving();
     say_abort();
@@ -495,19 +495,19 @@ static void test_target_job_poll__source_aborts__cleared_and_said(void)
     finish();
 }
 
-static void test_target_job_poll__source_hangs_up__kept_for_it(void)
+static void test_target_driver_poll__source_hangs_up__kept_for_it(void)
 {
     begin_receiving();
     control_peer_close(&peer);
     end_with(HAUL_CLOSED);
-    check(target_job_is_resumable(job));
+    check(target_driver_is_resumable(driver));
     check_equal(job_count(), 1);
     finish();
 }
 
 /* --- handing over ----------------------------------------------------------------------------- */
 
-static void test_target_job_poll__prepare_and_commit__owned(void)
+static void test_target_driver_poll__prepare_and_commit__owned(void)
 {
     begin_prepared();
     check_equal(own_count, 0);
@@ -518,18 +518,18 @@ static void test_target_job_poll__prepare_and_commit__owned(void)
     }
     end_with(HAUL_OK);
     check_equal(own_count, 1);
-    check(target_job_was_real(job));
+    check(target_driver_was_real(driver));
     finish();
 }
 
-static void test_target_job_poll__digests_differ__aborted(void)
+static void test_target_driver_poll__digests_differ__aborted(void)
 {
     begin_receiving();
     say_prepare(1);
     check_aborted(HAUL_CORRUPT);
 }
 
-static void test_target_job_poll__prepared_and_aborted__cleared_and_said(void)
+static void test_target_driver_poll__prepared_and_aborted__cleared_and_said(void)
 {
     begin_prepared();
     say_abort();
@@ -540,7 +540,7 @@ static void test_target_job_poll__prepared_and_aborted__cleared_and_said(void)
     finish();
 }
 
-static void test_target_job_poll__prepared_and_hung_up__in_doubt(void)
+static void test_target_driver_poll__prepared_and_hung_up__in_doubt(void)
 {
     begin_prepared();
     control_peer_close(&peer);
@@ -552,7 +552,7 @@ static void test_target_job_poll__prepared_and_hung_up__in_doubt(void)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-static void test_target_job_poll__source_compares__families_and_nothing_changes(void)
+static void test_target_driver_poll__source_compares__families_and_nothing_changes(void)
 {
     struct message said;
     uint64_t records = 99;
@@ -570,10 +570,10 @@ static void test_target_job_poll__source_compares__families_and_nothing_changes(
     if (hear(MESSAGE_VERIFY_FAMILIES)) {
         check_equal(heard.as.verify_families.families_count, 1);
     }
-    check(target_job_compared(job, &records));
+    check(target_driver_compared(driver, &records));
     check_equal(records, 0);
     check(slot.holder == NULL);
-    slot.holder = (struct target_job *)(void *)&slot; /* another job begins */
+    slot.holder = (struct target_driver *)(void *)&slot; /* another job begins */
     message_init(&said, MESSAGE_VERIFY_LIST);
     control_peer_say(&peer, &said);
     if (hear(MESSAGE_REFUSED)) {
@@ -585,23 +585,23 @@ static void test_target_job_poll__source_compares__families_and_nothing_changes(
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_job_create__no_random_numbers__io_and_socket_is_closed),
-    CHECK_TEST(test_target_job_poll__hello__welcome_of_this_database),
-    CHECK_TEST(test_target_job_poll__body_that_is_no_message__refused),
-    CHECK_TEST(test_target_job_poll__plan_without_families__refused_and_slot_is_free),
-    CHECK_TEST(test_target_job_poll__another_job_runs__busy),
-    CHECK_TEST(test_target_job_admits__tickets__of_this_job_once_its_plan_is_accepted),
-    CHECK_TEST(test_target_job_poll__copy_cannot_start__aborted),
-    CHECK_TEST(test_target_job_poll__appliers_fail__aborted),
-    CHECK_TEST(test_target_job_poll__appliers_find_damage__kept_if_of_the_wire),
-    CHECK_TEST(test_target_job_stop__while_receiving__kept_and_source_is_told),
-    CHECK_TEST(test_target_job_cancel__while_receiving__removed_and_source_is_told),
-    CHECK_TEST(test_target_job_poll__source_aborts__cleared_and_said),
-    CHECK_TEST(test_target_job_poll__source_hangs_up__kept_for_it),
-    CHECK_TEST(test_target_job_poll__prepare_and_commit__owned),
-    CHECK_TEST(test_target_job_poll__digests_differ__aborted),
-    CHECK_TEST(test_target_job_poll__prepared_and_aborted__cleared_and_said),
-    CHECK_TEST(test_target_job_poll__prepared_and_hung_up__in_doubt),
-    CHECK_TEST(test_target_job_poll__source_compares__families_and_nothing_changes),
+    CHECK_TEST(test_target_driver_create__no_random_numbers__io_and_socket_is_closed),
+    CHECK_TEST(test_target_driver_poll__hello__welcome_of_this_database),
+    CHECK_TEST(test_target_driver_poll__body_that_is_no_message__refused),
+    CHECK_TEST(test_target_driver_poll__plan_without_families__refused_and_slot_is_free),
+    CHECK_TEST(test_target_driver_poll__another_job_runs__busy),
+    CHECK_TEST(test_target_driver_admits__tickets__of_this_job_once_its_plan_is_accepted),
+    CHECK_TEST(test_target_driver_poll__copy_cannot_start__aborted),
+    CHECK_TEST(test_target_driver_poll__appliers_fail__aborted),
+    CHECK_TEST(test_target_driver_poll__appliers_find_damage__kept_if_of_the_wire),
+    CHECK_TEST(test_target_driver_stop__while_receiving__kept_and_source_is_told),
+    CHECK_TEST(test_target_driver_cancel__while_receiving__removed_and_source_is_told),
+    CHECK_TEST(test_target_driver_poll__source_aborts__cleared_and_said),
+    CHECK_TEST(test_target_driver_poll__source_hangs_up__kept_for_it),
+    CHECK_TEST(test_target_driver_poll__prepare_and_commit__owned),
+    CHECK_TEST(test_target_driver_poll__digests_differ__aborted),
+    CHECK_TEST(test_target_driver_poll__prepared_and_aborted__cleared_and_said),
+    CHECK_TEST(test_target_driver_poll__prepared_and_hung_up__in_doubt),
+    CHECK_TEST(test_target_driver_poll__source_compares__families_and_nothing_changes),
 };
-CHECK_MAIN("target_job", tests)
+CHECK_MAIN("target_driver", tests)

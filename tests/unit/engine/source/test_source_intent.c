@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_job.c — a source that waits for its turn looks again whether its ranges are still
+/* test_source_intent.c — a source that waits for its turn looks again whether its ranges are still
  * this database's. */
-#include "source_job.h"
+#include "source_intent.h"
 
 #include <stdio.h>
 
@@ -12,7 +12,7 @@
 
 static struct rocks_fixture fixture;
 static struct haul_error error;
-static struct source_job sent;
+static struct source_intent sent;
 static bool no_random;
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
@@ -30,21 +30,21 @@ static void make(void)
     struct haul_source_options options = {
         .to = "127.0.0.1:7447", .ranges = &range, .range_count = 1};
     rocks_fixture_open(&fixture);
-    sent = (struct source_job){.snapshot = NULL};
+    sent = (struct source_intent){.snapshot = NULL};
     options.store = fixture.store;
-    check_or_stop(source_job_init(&sent, &options, &error) == HAUL_OK);
+    check_or_stop(source_intent_init(&sent, &options, &error) == HAUL_OK);
 }
 
 /* A source of k..l that has begun. */
 static void start(void)
 {
     make();
-    check_or_stop(source_job_begin(&sent, &error) == HAUL_OK);
+    check_or_stop(source_intent_begin(&sent, &error) == HAUL_OK);
 }
 
 static void finish(void)
 {
-    source_job_fini(&sent);
+    source_intent_fini(&sent);
     rocks_fixture_close(&fixture);
 }
 
@@ -71,45 +71,45 @@ static void hand_over(const char *from, const char *to)
     key_range_fini(&range);
 }
 
-static void test_source_job_check_again__nothing_has_moved__ok(void)
+static void test_source_intent_check_again__nothing_has_moved__ok(void)
 {
     start();
-    check_status(source_job_check_again(&sent, &error), HAUL_OK);
+    check_status(source_intent_check_again(&sent, &error), HAUL_OK);
     finish();
 }
 
-static void test_source_job_check_again__a_neighbour_has_moved__ok(void)
+static void test_source_intent_check_again__a_neighbour_has_moved__ok(void)
 {
     start();
     hand_over("l", "m");
-    check_status(source_job_check_again(&sent, &error), HAUL_OK);
+    check_status(source_intent_check_again(&sent, &error), HAUL_OK);
     finish();
 }
 
-static void test_source_job_check_again__a_part_has_moved__fenced(void)
+static void test_source_intent_check_again__a_part_has_moved__fenced(void)
 {
     start();
     hand_over("kb", "kc");
-    check_error(source_job_check_again(&sent, &error), HAUL_FENCED, error);
+    check_error(source_intent_check_again(&sent, &error), HAUL_FENCED, error);
     check_status(error.status, HAUL_FENCED);
     finish();
 }
 
 /* Two jobs of one id would be one. */
-static void test_source_job_begin__no_random_numbers__io(void)
+static void test_source_intent_begin__no_random_numbers__io(void)
 {
     make();
     no_random = true;
-    check_error(source_job_begin(&sent, &error), HAUL_IO, error);
+    check_error(source_intent_begin(&sent, &error), HAUL_IO, error);
     check_text(error.call, "getrandom");
     no_random = false;
     finish();
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_source_job_begin__no_random_numbers__io),
-    CHECK_TEST(test_source_job_check_again__nothing_has_moved__ok),
-    CHECK_TEST(test_source_job_check_again__a_neighbour_has_moved__ok),
-    CHECK_TEST(test_source_job_check_again__a_part_has_moved__fenced),
+    CHECK_TEST(test_source_intent_begin__no_random_numbers__io),
+    CHECK_TEST(test_source_intent_check_again__nothing_has_moved__ok),
+    CHECK_TEST(test_source_intent_check_again__a_neighbour_has_moved__ok),
+    CHECK_TEST(test_source_intent_check_again__a_part_has_moved__fenced),
 };
-CHECK_MAIN("source_job", tests)
+CHECK_MAIN("source_intent", tests)

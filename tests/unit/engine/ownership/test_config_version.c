@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_version_record.c — the version in force: of the file beside a database, or of the hooks. */
+/* test_config_version.c — the version in force: of the file beside a database, or of the hooks. */
+#include "config_version.h"
 #include "haul_folder.h"
-#include "version_record.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,7 @@ static enum haul_status move_job(const struct haul_hooks *hooks, enum version_ou
                                       .expected = hook_version,
                                       .new_version = new_version,
                                       .epoch = 1};
-    return version_record_move(fixture.store, hooks, &move, &error);
+    return config_version_move(fixture.store, hooks, &move, &error);
 }
 
 static enum haul_status move(enum version_outcome outcome, uint64_t new_version)
@@ -69,7 +69,7 @@ static enum haul_status move(enum version_outcome outcome, uint64_t new_version)
 static void check_version(uint64_t expected)
 {
     struct version_claim claim = {.version = UINT64_MAX, .authoritative = true};
-    check_status(version_record_get(fixture.store, &no_hooks, &claim, &error), HAUL_OK);
+    check_status(config_version_get(fixture.store, &no_hooks, &claim, &error), HAUL_OK);
     check_equal(claim.version, expected);
     check(!claim.authoritative);
 }
@@ -78,59 +78,59 @@ static bool is_released(const uint8_t *of)
 {
     bool released = false;
     uint64_t new_version = 0;
-    check_status(version_record_released(fixture.store, of, &released, &new_version, &error),
+    check_status(config_version_released(fixture.store, of, &released, &new_version, &error),
                  HAUL_OK);
     check(!released || new_version == 5);
     return released;
 }
 
-static void test_version_record_get__no_file__counter_at_0(void)
+static void test_config_version_get__no_file__counter_at_0(void)
 {
     start();
     check_version(0);
     finish();
 }
 
-static void test_version_record_get__hook__its_version(void)
+static void test_config_version_get__hook__its_version(void)
 {
     start();
     struct haul_hooks hooks = version_hooks();
     struct version_claim claim = {.version = 0};
     hook_version = 77;
-    check_status(version_record_get(fixture.store, &hooks, &claim, &error), HAUL_OK);
+    check_status(config_version_get(fixture.store, &hooks, &claim, &error), HAUL_OK);
     check_equal(claim.version, 77);
     check(claim.authoritative);
     finish();
 }
 
-static void test_version_record_move__released__kept_and_range_refused(void)
+static void test_config_version_move__released__kept_and_range_refused(void)
 {
     start();
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     check(!is_released(job));
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
     rocks_fixture_reopen(&fixture);
     check_version(5);
     check(is_released(job));
     check(!is_released(other_job));
-    check_error(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
+    check_error(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
                 error);
     check(strstr(error.text, "the other database") != NULL);
     finish();
 }
 
-static void test_version_record_move__imported__ours_to_send(void)
+static void test_config_version_move__imported__ours_to_send(void)
 {
     start();
     check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
     check_version(5);
     check(!is_released(job));
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     finish();
 }
 
 /* Any part that was handed over counts, in whichever family and range of the plan. */
-static void test_version_record_check__second_family_handed_over__mismatch(void)
+static void test_config_version_check__second_family_handed_over__mismatch(void)
 {
     static const char *const names[] = {"default", "second"};
     struct plan whole;
@@ -144,19 +144,19 @@ static void test_version_record_check__second_family_handed_over__mismatch(void)
     options.families = names;
     options.family_count = 2;
     check_or_stop(plan_make(&whole, fixture.store, &options, 0, &error) == HAUL_OK);
-    check_error(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_MISMATCH,
+    check_error(config_version_check(fixture.store, &no_hooks, &whole, &error), HAUL_MISMATCH,
                 error);
     check(strstr(error.text, "'second'") != NULL);
     plan_fini(&whole);
     options.family_count = 1;
     check_or_stop(plan_make(&whole, fixture.store, &options, 0, &error) == HAUL_OK);
-    check_status(version_record_check(fixture.store, &no_hooks, &whole, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &whole, &error), HAUL_OK);
     plan_fini(&whole);
     finish();
 }
 
 /* What moves are all families of the plan. */
-static void test_version_record_move__two_families__both_are_handed_over(void)
+static void test_config_version_move__two_families__both_are_handed_over(void)
 {
     static const char *const names[] = {"default", "second"};
     struct plan part;
@@ -171,7 +171,7 @@ static void test_version_record_move__two_families__both_are_handed_over(void)
     for (size_t i = 0; i < 2; i++) {
         options.families = &names[i];
         check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
-        check_error(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_MISMATCH,
+        check_error(config_version_check(fixture.store, &no_hooks, &part, &error), HAUL_MISMATCH,
                     error);
         check(strstr(error.text, names[i]) != NULL);
         plan_fini(&part);
@@ -180,7 +180,7 @@ static void test_version_record_move__two_families__both_are_handed_over(void)
 }
 
 /* Every attempt of a job has a later epoch; the first of the next job begins at 1 again. */
-static void test_version_record_move__after_a_job_of_many_attempts__moves(void)
+static void test_config_version_move__after_a_job_of_many_attempts__moves(void)
 {
     struct version_move to = {
         .outcome = VERSION_IMPORTED, .job = job, .peer = "", .plan = &plan, .new_version = 1};
@@ -188,10 +188,10 @@ static void test_version_record_move__after_a_job_of_many_attempts__moves(void)
     char directory[300];
     start();
     to.epoch = 3;
-    check_status(version_record_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
     to.job = other_job;
     to.epoch = 1;
-    check_status(version_record_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &to, &error), HAUL_OK);
     check_version(2);
     check_or_stop(haul_directory_of(fixture.store, directory, sizeof(directory)));
     check_or_stop(ownership_read(NULL, directory, &ownership, &error) == HAUL_OK);
@@ -201,7 +201,7 @@ static void test_version_record_move__after_a_job_of_many_attempts__moves(void)
 }
 
 /* Other jobs have come further while this one ran: nothing of it fails any more. */
-static void test_version_record_move__version_went_on__one_later(void)
+static void test_config_version_move__version_went_on__one_later(void)
 {
     start();
     check_status(move(VERSION_IMPORTED, 5), HAUL_OK);
@@ -210,7 +210,7 @@ static void test_version_record_move__version_went_on__one_later(void)
     finish();
 }
 
-static void test_version_record_move__another_job_moved_a_part__fenced_unchanged(void)
+static void test_config_version_move__another_job_moved_a_part__fenced_unchanged(void)
 {
     start();
     check_status(move_job(&no_hooks, VERSION_RELEASED, other_job, 5), HAUL_OK);
@@ -221,7 +221,7 @@ static void test_version_record_move__another_job_moved_a_part__fenced_unchanged
 }
 
 /* What is back is ours; the rest is not. */
-static void test_version_record_check__part_taken_back__mismatch(void)
+static void test_config_version_check__part_taken_back__mismatch(void)
 {
     struct key_range range;
     start();
@@ -236,15 +236,15 @@ static void test_version_record_check__part_taken_back__mismatch(void)
                                       .plan = &part,
                                       .new_version = 2,
                                       .epoch = 1};
-    check_status(version_record_move(fixture.store, &no_hooks, &back, &error), HAUL_OK);
-    check_status(version_record_check(fixture.store, &no_hooks, &part, &error), HAUL_OK);
-    check_error(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
+    check_status(config_version_move(fixture.store, &no_hooks, &back, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &part, &error), HAUL_OK);
+    check_error(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_MISMATCH,
                 error);
     key_range_fini(&range);
     finish();
 }
 
-static void test_version_record_move__moved_before__nothing_moves(void)
+static void test_config_version_move__moved_before__nothing_moves(void)
 {
     start();
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
@@ -253,20 +253,20 @@ static void test_version_record_move__moved_before__nothing_moves(void)
     /* It came back: what the job did is not done again. */
     check_status(move_job(&no_hooks, VERSION_IMPORTED, other_job, 6), HAUL_OK);
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
-    check_status(version_record_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
     check_version(6);
     finish();
 }
 
-static void test_version_record_rehearse__would_fail__same_error_and_unchanged(void)
+static void test_config_version_rehearse__would_fail__same_error_and_unchanged(void)
 {
     const struct version_move to = {
         .outcome = VERSION_RELEASED, .job = job, .peer = "", .plan = &plan, .new_version = 9};
     start();
-    check_status(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_OK);
+    check_status(config_version_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_OK);
     check_version(0);
     check_status(move_job(&no_hooks, VERSION_RELEASED, other_job, 5), HAUL_OK);
-    check_error(version_record_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_FENCED, error);
+    check_error(config_version_rehearse(fixture.store, &no_hooks, &to, &error), HAUL_FENCED, error);
     check_version(5);
     finish();
 }
@@ -278,12 +278,12 @@ static enum haul_status peer_at(const char *peer, uint64_t version)
     plan.old_version = version;
     memset(&error, 0, sizeof(error));
     enum haul_status status =
-        version_record_check_peer(fixture.store, &no_hooks, peer, &plan, &error);
+        config_version_check_peer(fixture.store, &no_hooks, peer, &plan, &error);
     plan.old_version = 0;
     return status;
 }
 
-static void test_version_record_check_peer__older_than_its_own_hand_over__mismatch(void)
+static void test_config_version_check_peer__older_than_its_own_hand_over__mismatch(void)
 {
     start();
     check_status(peer_at("the other database", 0), HAUL_OK);
@@ -296,13 +296,13 @@ static void test_version_record_check_peer__older_than_its_own_hand_over__mismat
     hook_version = 4;
     const struct haul_hooks hooks = version_hooks();
     check_status(
-        version_record_check_peer(fixture.store, &hooks, "the other database", &plan, &error),
+        config_version_check_peer(fixture.store, &hooks, "the other database", &plan, &error),
         HAUL_OK);
     finish();
 }
 
 /* What has gone on to a third database is not the first one's either; what was given back is. */
-static void test_version_record_check_peer__moved_on__mismatch_unless_to_the_peer(void)
+static void test_config_version_check_peer__moved_on__mismatch_unless_to_the_peer(void)
 {
     for (int back = 0; back < 2; back++) {
         start();
@@ -313,14 +313,14 @@ static void test_version_record_check_peer__moved_on__mismatch_unless_to_the_pee
                                         .plan = &plan,
                                         .new_version = 6,
                                         .epoch = 1};
-        check_status(version_record_move(fixture.store, &no_hooks, &on, &error), HAUL_OK);
+        check_status(config_version_move(fixture.store, &no_hooks, &on, &error), HAUL_OK);
         check_status(peer_at("the other database", 4), back == 1 ? HAUL_OK : HAUL_MISMATCH);
         check_status(peer_at("a third", 4), HAUL_OK);
         finish();
     }
 }
 
-static void test_version_record_check_peer__other_ranges__nothing_against_them(void)
+static void test_config_version_check_peer__other_ranges__nothing_against_them(void)
 {
     struct plan part;
     const struct haul_range range = {.start = text_slice("x"), .end = text_slice("y")};
@@ -334,7 +334,7 @@ static void test_version_record_check_peer__other_ranges__nothing_against_them(v
                                       .plan = &part,
                                       .new_version = 5,
                                       .epoch = 1};
-    check_status(version_record_move(fixture.store, &no_hooks, &took, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &took, &error), HAUL_OK);
     check_status(peer_at("the other database", 4), HAUL_MISMATCH);
     struct plan whole = plan;
     const struct haul_range after = {.start = text_slice("y"), .end = text_slice("z")};
@@ -357,19 +357,19 @@ static void move_with(const char *peer, enum version_outcome outcome, const uint
     check_or_stop(plan_make(&part, fixture.store, &options, 0, &error) == HAUL_OK);
     const struct version_move moved = {
         .outcome = outcome, .job = id, .peer = peer, .plan = &part, .new_version = 1, .epoch = 1};
-    check_status(version_record_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &no_hooks, &moved, &error), HAUL_OK);
     plan_fini(&part);
 }
 
 static enum version_return returned_to(const char *peer)
 {
     enum version_return returned = VERSION_RETURN_UNTOLD;
-    check_status(version_record_returned(fixture.store, job, peer, &returned, &error), HAUL_OK);
+    check_status(config_version_returned(fixture.store, job, peer, &returned, &error), HAUL_OK);
     return returned;
 }
 
 /* What it gave away before the job came, or to others, says nothing of the job. */
-static void test_version_record_returned__given_back__all_or_perhaps(void)
+static void test_config_version_returned__given_back__all_or_perhaps(void)
 {
     static const uint8_t ids[4][HAUL_JOB_BYTES] = {{11}, {12}, {13}, {14}};
     bool has = false;
@@ -377,15 +377,15 @@ static void test_version_record_returned__given_back__all_or_perhaps(void)
     move_with("peer/1", VERSION_RELEASED, ids[0], "a", "b");
     move_with("peer/1", VERSION_IMPORTED, job, "k", "m");
     check_equal(returned_to("peer/1"), VERSION_KEPT);
-    check_status(version_record_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
+    check_status(config_version_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
     check(has);
-    check_status(version_record_has_from(fixture.store, &plan, "peer/2", &has, &error), HAUL_OK);
+    check_status(config_version_has_from(fixture.store, &plan, "peer/2", &has, &error), HAUL_OK);
     check(!has);
     move_with("peer/2", VERSION_RELEASED, ids[1], "l", "m");
     check_equal(returned_to("peer/1"), VERSION_KEPT);
     move_with("peer/1", VERSION_RELEASED, ids[2], "k", "l");
     check_equal(returned_to("peer/1"), VERSION_PERHAPS_RETURNED);
-    check_status(version_record_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
+    check_status(config_version_has_from(fixture.store, &plan, "peer/1", &has, &error), HAUL_OK);
     check(!has);
     move_with("peer/2", VERSION_IMPORTED, ids[3], "l", "m");
     move_with("peer/1", VERSION_RELEASED, ids[3], "l", "m");
@@ -394,7 +394,7 @@ static void test_version_record_returned__given_back__all_or_perhaps(void)
 }
 
 /* A history that does not reach back so far. */
-static void test_version_record_returned__job_is_not_in_the_history__by_the_map(void)
+static void test_config_version_returned__job_is_not_in_the_history__by_the_map(void)
 {
     static const uint8_t other[HAUL_JOB_BYTES] = {11};
     start();
@@ -407,7 +407,7 @@ static void test_version_record_returned__job_is_not_in_the_history__by_the_map(
     finish();
 }
 
-static void test_version_record_move__hook__compared_no_file(void)
+static void test_config_version_move__hook__compared_no_file(void)
 {
     start();
     struct haul_hooks hooks = version_hooks();
@@ -415,20 +415,20 @@ static void test_version_record_move__hook__compared_no_file(void)
         .outcome = VERSION_RELEASED, .job = job, .peer = "", .plan = &plan, .expected = 4};
     hook_version = 5;
     check_status(move_job(&hooks, VERSION_RELEASED, job, 6), HAUL_OK);
-    check_error(version_record_move(fixture.store, &hooks, &late, &error), HAUL_FENCED, error);
+    check_error(config_version_move(fixture.store, &hooks, &late, &error), HAUL_FENCED, error);
     check_version(0);
     finish();
 }
 
 /* The decision was the source's: the embedder's register may have moved on meanwhile. */
-static void test_version_record_move__hook_and_import_at_another_version__moves(void)
+static void test_config_version_move__hook_and_import_at_another_version__moves(void)
 {
     start();
     struct haul_hooks hooks = version_hooks();
     const struct version_move late = {
         .outcome = VERSION_IMPORTED, .job = job, .peer = "", .plan = &plan, .new_version = 5};
     hook_version = 7;
-    check_status(version_record_move(fixture.store, &hooks, &late, &error), HAUL_OK);
+    check_status(config_version_move(fixture.store, &hooks, &late, &error), HAUL_OK);
     finish();
 }
 
@@ -529,11 +529,11 @@ static void move_one_of_many(uint32_t number)
                                     .plan = &one,
                                     .new_version = number + 1,
                                     .epoch = 1};
-    check_status(version_record_move(&many, &no_hooks, &to, &error), HAUL_OK);
+    check_status(config_version_move(&many, &no_hooks, &to, &error), HAUL_OK);
     key_range_fini(&range);
 }
 
-static void test_version_record_move__ten_thousand_jobs__bounded(void)
+static void test_config_version_move__ten_thousand_jobs__bounded(void)
 {
     char path[600];
     struct stat file;
@@ -589,17 +589,17 @@ static bool settle_after(unsigned call)
                                     .new_version = 1,
                                     .epoch = 1};
     fake_disk_fail(&disk, call, false);
-    enum haul_status status = version_record_move(&on_disk, &no_hooks, &to, &error);
+    enum haul_status status = config_version_move(&on_disk, &no_hooks, &to, &error);
     fake_disk_fail(&disk, 0, false);
     if (status != HAUL_IN_DOUBT) {
         return false;
     }
-    check_status(version_record_settle(&on_disk, &error), HAUL_OK);
+    check_status(config_version_settle(&on_disk, &error), HAUL_OK);
     fake_disk_crash(&disk);
     return true;
 }
 
-static void test_version_record_settle__move_in_doubt_then_power_lost__released(void)
+static void test_config_version_settle__move_in_doubt_then_power_lost__released(void)
 {
     unsigned doubts = 0;
     start();
@@ -610,7 +610,7 @@ static void test_version_record_settle__move_in_doubt_then_power_lost__released(
             fake_disk_init(&disk, seed);
             if (settle_after(call)) {
                 check_status(
-                    version_record_released(&on_disk, job, &released, &new_version, &error),
+                    config_version_released(&on_disk, job, &released, &new_version, &error),
                     HAUL_OK);
                 check(released);
                 doubts++;
@@ -644,7 +644,7 @@ static enum haul_status move_all_families(void *context, struct ownership *owner
     return status;
 }
 
-static void test_version_record_move__record_is_full__limit_and_unchanged(void)
+static void test_config_version_move__record_is_full__limit_and_unchanged(void)
 {
     char directory[300];
     start();
@@ -658,28 +658,28 @@ static void test_version_record_move__record_is_full__limit_and_unchanged(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_version_record_move__record_is_full__limit_and_unchanged),
-    CHECK_TEST(test_version_record_get__no_file__counter_at_0),
-    CHECK_TEST(test_version_record_get__hook__its_version),
-    CHECK_TEST(test_version_record_move__released__kept_and_range_refused),
-    CHECK_TEST(test_version_record_move__imported__ours_to_send),
-    CHECK_TEST(test_version_record_check__second_family_handed_over__mismatch),
-    CHECK_TEST(test_version_record_move__two_families__both_are_handed_over),
-    CHECK_TEST(test_version_record_move__after_a_job_of_many_attempts__moves),
-    CHECK_TEST(test_version_record_move__version_went_on__one_later),
-    CHECK_TEST(test_version_record_move__another_job_moved_a_part__fenced_unchanged),
-    CHECK_TEST(test_version_record_check__part_taken_back__mismatch),
-    CHECK_TEST(test_version_record_move__moved_before__nothing_moves),
-    CHECK_TEST(test_version_record_rehearse__would_fail__same_error_and_unchanged),
-    CHECK_TEST(test_version_record_check_peer__older_than_its_own_hand_over__mismatch),
-    CHECK_TEST(test_version_record_check_peer__moved_on__mismatch_unless_to_the_peer),
-    CHECK_TEST(test_version_record_check_peer__other_ranges__nothing_against_them),
-    CHECK_TEST(test_version_record_returned__given_back__all_or_perhaps),
-    CHECK_TEST(test_version_record_returned__job_is_not_in_the_history__by_the_map),
-    CHECK_TEST(test_version_record_move__hook__compared_no_file),
-    CHECK_TEST(test_version_record_move__hook_and_import_at_another_version__moves),
-    CHECK_TEST(test_version_record_move__ten_thousand_jobs__bounded),
-    CHECK_TEST(test_version_record_settle__move_in_doubt_then_power_lost__released),
+    CHECK_TEST(test_config_version_move__record_is_full__limit_and_unchanged),
+    CHECK_TEST(test_config_version_get__no_file__counter_at_0),
+    CHECK_TEST(test_config_version_get__hook__its_version),
+    CHECK_TEST(test_config_version_move__released__kept_and_range_refused),
+    CHECK_TEST(test_config_version_move__imported__ours_to_send),
+    CHECK_TEST(test_config_version_check__second_family_handed_over__mismatch),
+    CHECK_TEST(test_config_version_move__two_families__both_are_handed_over),
+    CHECK_TEST(test_config_version_move__after_a_job_of_many_attempts__moves),
+    CHECK_TEST(test_config_version_move__version_went_on__one_later),
+    CHECK_TEST(test_config_version_move__another_job_moved_a_part__fenced_unchanged),
+    CHECK_TEST(test_config_version_check__part_taken_back__mismatch),
+    CHECK_TEST(test_config_version_move__moved_before__nothing_moves),
+    CHECK_TEST(test_config_version_rehearse__would_fail__same_error_and_unchanged),
+    CHECK_TEST(test_config_version_check_peer__older_than_its_own_hand_over__mismatch),
+    CHECK_TEST(test_config_version_check_peer__moved_on__mismatch_unless_to_the_peer),
+    CHECK_TEST(test_config_version_check_peer__other_ranges__nothing_against_them),
+    CHECK_TEST(test_config_version_returned__given_back__all_or_perhaps),
+    CHECK_TEST(test_config_version_returned__job_is_not_in_the_history__by_the_map),
+    CHECK_TEST(test_config_version_move__hook__compared_no_file),
+    CHECK_TEST(test_config_version_move__hook_and_import_at_another_version__moves),
+    CHECK_TEST(test_config_version_move__ten_thousand_jobs__bounded),
+    CHECK_TEST(test_config_version_settle__move_in_doubt_then_power_lost__released),
 };
 
-CHECK_MAIN("version_record", tests)
+CHECK_MAIN("config_version", tests)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_target_record.c — the target's records: what a refused check leaves, what a crash between
+/* test_target_journal.c — the target's records: what a refused check leaves, what a crash between
  * COMMITTED and DONE leaves, and that no other job touches either. */
-#include "target_record.h"
+#include "target_journal.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "haul/job.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
 #include "target_done.h"
-#include "target_record_fixture.h"
-#include "version_record.h"
+#include "target_journal_fixture.h"
 
 static unsigned unreserved;
 
@@ -50,13 +50,13 @@ static void die_while_owning(void)
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
     prepare();
     own_status = HAUL_IO;
-    check_status(target_record_own(&record, 1, &error), HAUL_IO);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_IO);
     leave();
     own_status = HAUL_OK;
     own_count = 0;
 }
 
-static void test_target_record_look_up__died_while_owning__owned_now(void)
+static void test_target_journal_look_up__died_while_owning__owned_now(void)
 {
     start();
     die_while_owning();
@@ -70,7 +70,7 @@ static void test_target_record_look_up__died_while_owning__owned_now(void)
     finish();
 }
 
-static void test_target_record_look_up__owned_long_ago__committed(void)
+static void test_target_journal_look_up__owned_long_ago__committed(void)
 {
     start();
     die_while_owning();
@@ -82,7 +82,7 @@ static void test_target_record_look_up__owned_long_ago__committed(void)
     finish();
 }
 
-static void test_target_record_look_up__died_while_owning__no_staging_files_stay(void)
+static void test_target_journal_look_up__died_while_owning__no_staging_files_stay(void)
 {
     char directory[512];
     char file[544];
@@ -100,7 +100,7 @@ static void test_target_record_look_up__died_while_owning__no_staging_files_stay
 }
 
 /* Its table files were made by a process that died behind PREPARED: there is no other plan. */
-static void test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay(void)
+static void test_target_journal_own__prepared_by_an_earlier_process__no_staging_files_stay(void)
 {
     char directory[512];
     start();
@@ -111,13 +111,13 @@ static void test_target_record_own__prepared_by_an_earlier_process__no_staging_f
     (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
     check_equal(mkdir(directory, 0755), 0);
     check_equal(come(1, true), JOB_PREPARED);
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
     leave();
     check_equal(access(directory, F_OK), -1);
     finish();
 }
 
-static void test_target_record_own__owned__no_staging_files_before_the_end(void)
+static void test_target_journal_own__owned__no_staging_files_before_the_end(void)
 {
     char directory[512];
     start();
@@ -126,13 +126,13 @@ static void test_target_record_own__owned__no_staging_files_before_the_end(void)
     (void)snprintf(directory, sizeof(directory), "%s/haul/staging", target.path);
     check_equal(mkdir(directory, 0755), 0);
     prepare();
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
     check_equal(access(directory, F_OK), -1);
     leave();
     finish();
 }
 
-static void test_target_record_own__other_records_decided_on__refused(void)
+static void test_target_journal_own__other_records_decided_on__refused(void)
 {
     struct message commit;
     message_init(&commit, MESSAGE_COMMIT);
@@ -141,9 +141,9 @@ static void test_target_record_own__other_records_decided_on__refused(void)
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     prepare();
-    target_done_note(&record, &commit);
-    check_status(target_record_own(&record, 1, &error), HAUL_MISMATCH);
-    check(record.refused && journal_state(record.journal)->phase == JOURNAL_PHASE_PREPARED);
+    target_done_note(&journal, &commit);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_MISMATCH);
+    check(journal.refused && journal_state(journal.file)->phase == JOURNAL_PHASE_PREPARED);
     leave();
     finish();
 }
@@ -151,12 +151,12 @@ static void test_target_record_own__other_records_decided_on__refused(void)
 static bool has_changed(uint8_t number)
 {
     uint8_t job[HAUL_JOB_BYTES];
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     const struct journal_held now = target_held_now(target.store);
     memset(job, number, sizeof(job));
-    check_or_stop(job_journal_look(target.store, JOURNAL_TARGET, job, &journal, &error) == HAUL_OK);
-    bool changed = target_held_compare(journal_state(journal), &now) != TARGET_HELD_SAME;
-    journal_close(journal);
+    check_or_stop(job_journal_look(target.store, JOURNAL_TARGET, job, &file, &error) == HAUL_OK);
+    bool changed = target_held_compare(journal_state(file), &now) != TARGET_HELD_SAME;
+    journal_close(file);
     return changed;
 }
 
@@ -179,20 +179,20 @@ static void check_held(bool foreign)
     check(has_changed(1));
     leave();
     check_equal(has_changed(1), foreign);
-    check_status(target_record_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
     check_equal(has_changed(1), foreign);
     finish();
 }
 
 /* What haul itself writes, for another job or to give it up, is no news to one that is prepared. */
-static void test_target_record_fini__another_is_prepared__holds_what_haul_wrote(void)
+static void test_target_journal_fini__another_is_prepared__holds_what_haul_wrote(void)
 {
     check_held(false);
     check_held(true);
 }
 
 /* A receiver may run another job at the time. */
-static void test_target_record_give_up__another_job_has_files__only_its_own_go(void)
+static void test_target_journal_give_up__another_job_has_files__only_its_own_go(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     char directory[512];
@@ -211,7 +211,7 @@ static void test_target_record_give_up__another_job_has_files__only_its_own_go(v
     check_equal(close(creat(own_file, 0644)), 0);
     check_equal(close(creat(other_file, 0644)), 0);
     memset(job, 1, sizeof(job));
-    check_status(target_record_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
     check_equal(access(own_file, F_OK), -1);
     check_equal(access(other_file, F_OK), 0);
     finish();
@@ -223,7 +223,7 @@ static bool was_owned(void *context, const uint8_t job[HAUL_JOB_BYTES])
     return job[0] == 7;
 }
 
-static void test_target_record_look_up__embedder_remembers_the_job__committed(void)
+static void test_target_journal_look_up__embedder_remembers_the_job__committed(void)
 {
     start();
     options.hooks.was_owned = was_owned;
@@ -234,7 +234,7 @@ static void test_target_record_look_up__embedder_remembers_the_job__committed(vo
     finish();
 }
 
-static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(void)
+static void test_target_journal_look_up__hook_still_fails__error_and_all_is_kept(void)
 {
     start();
     die_while_owning();
@@ -246,7 +246,7 @@ static void test_target_record_look_up__hook_still_fails__error_and_all_is_kept(
     finish();
 }
 
-static void test_target_record_look_up__never_heard_of__unknown_and_no_journal(void)
+static void test_target_journal_look_up__never_heard_of__unknown_and_no_journal(void)
 {
     start();
     check_equal(come(1, true), JOB_UNKNOWN);
@@ -255,7 +255,7 @@ static void test_target_record_look_up__never_heard_of__unknown_and_no_journal(v
     finish();
 }
 
-static void test_target_record_check__other_job_died_while_owning__keeps_its_records(void)
+static void test_target_journal_check__other_job_died_while_owning__keeps_its_records(void)
 {
     static const bool overwrite[] = {false, true};
     for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
@@ -280,7 +280,7 @@ static enum haul_status read_register(void *context, uint64_t *version, struct h
 }
 
 /* The plan is of a source from before it handed these ranges over: they are the target's now. */
-static void test_target_record_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
+static void test_target_journal_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
 {
     static const enum haul_status statuses[] = {HAUL_MISMATCH, HAUL_VERSION};
     for (int has_register = 0; has_register < 2; has_register++) {
@@ -298,7 +298,7 @@ static void test_target_record_check__ranges_of_a_job_left_owning__refused_and_a
     }
 }
 
-static void test_target_record_check__other_job_prepared__busy(void)
+static void test_target_journal_check__other_job_prepared__busy(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -313,7 +313,7 @@ static void test_target_record_check__other_job_prepared__busy(void)
 }
 
 /* Its source may have decided: whatever the new job is told, the prepared one stays as it is. */
-static void test_target_record_check__other_ranges_prepared__it_is_kept(void)
+static void test_target_journal_check__other_ranges_prepared__it_is_kept(void)
 {
     static const bool overwrite[] = {false, true};
     for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
@@ -334,13 +334,13 @@ static void test_target_record_check__other_ranges_prepared__it_is_kept(void)
 }
 
 /* Its disk failed when it was to be cleared, and its source was told that it is over. */
-static void test_target_record_check__other_job_aborted__its_rest_is_cleared(void)
+static void test_target_journal_check__other_job_aborted__its_rest_is_cleared(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
-    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_IO, "test", &error), HAUL_OK);
     leave();
     check_equal(job_count(), 1);
     check_equal(come(2, false), JOB_UNKNOWN);
@@ -352,21 +352,21 @@ static void test_target_record_check__other_job_aborted__its_rest_is_cleared(voi
 }
 
 /* Its Abort was lost, and its process died before it had cleared: the source knows of no end. */
-static void test_target_record_check__its_own_journal_aborted__begins_anew(void)
+static void test_target_journal_check__its_own_journal_aborted__begins_anew(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
     const struct stream_position delta = {.stream = PLAN_DELTA_STREAM, .next_batch = 7};
-    check_status(target_record_positions(&record, &delta, 1, &error), HAUL_OK);
-    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
+    check_status(target_journal_positions(&journal, &delta, 1, &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_IO, "test", &error), HAUL_OK);
     leave();
     check_equal(come(1, true), JOB_UNKNOWN);
-    check_equal(record.delta_next_batch, 0);
+    check_equal(journal.delta_next_batch, 0);
     check_status(check_range("k", "l", false), HAUL_OK);
     check_equal(rocks_fixture_count(&target, "default"), 0);
-    check_equal(journal_state(record.journal)->phase, JOURNAL_PHASE_PLANNED);
+    check_equal(journal_state(journal.file)->phase, JOURNAL_PHASE_PLANNED);
     leave();
     check_equal(job_count(), 1);
     finish();
@@ -393,7 +393,7 @@ static enum haul_status clear_unsynced(struct haul_store *store, uint32_t family
 }
 
 /* A power failure in the middle of the job must not bring them back. */
-static void test_target_record_check__records_overwritten__durably(void)
+static void test_target_journal_check__records_overwritten__durably(void)
 {
     start();
     const struct haul_store_ops *real = target.store->ops;
@@ -414,7 +414,7 @@ static void test_target_record_check__records_overwritten__durably(void)
     finish();
 }
 
-static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(void)
+static void test_target_journal_check__not_empty__no_journal_and_nothing_cleared(void)
 {
     start();
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
@@ -426,7 +426,7 @@ static void test_target_record_check__not_empty__no_journal_and_nothing_cleared(
     finish();
 }
 
-static void test_target_record_check__not_reserved__no_journal(void)
+static void test_target_journal_check__not_reserved__no_journal(void)
 {
     start();
     options.hooks.reserve = refuse_to_reserve;
@@ -448,13 +448,13 @@ static bool no_further(void *context)
 }
 
 /* The source has hung up while its plan was checked. */
-static void test_target_record_check__ended_in_the_middle__range_empty_and_no_journal(void)
+static void test_target_journal_check__ended_in_the_middle__range_empty_and_no_journal(void)
 {
     static const struct haul_steps steps = {.next = no_further};
     start();
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
     check_equal(come(1, false), JOB_UNKNOWN);
-    record.steps = &steps;
+    journal.steps = &steps;
     check_status(check_range("k", "l", true), HAUL_CLOSED);
     leave();
     check_equal(job_count(), 0);
@@ -462,7 +462,7 @@ static void test_target_record_check__ended_in_the_middle__range_empty_and_no_jo
     finish();
 }
 
-static void test_target_record_clear__copied__range_empty_and_no_journal(void)
+static void test_target_journal_clear__copied__range_empty_and_no_journal(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     start();
@@ -470,14 +470,14 @@ static void test_target_record_clear__copied__range_empty_and_no_journal(void)
     check_status(check_range("k", "l", false), HAUL_OK);
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
     rocks_fixture_fill(&target, 0, "m", RECORD_COUNT, 10);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(job_count(), 0);
     check_equal(rocks_fixture_count(&target, "default"), RECORD_COUNT);
     finish();
 }
 
-static void test_target_record_look_up__attempt_that_was_given_up__fenced(void)
+static void test_target_journal_look_up__attempt_that_was_given_up__fenced(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -510,13 +510,13 @@ static enum haul_status say_that_it_is_over(const char *from, const char *to)
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
     enum haul_status status = check_range(from, to, false);
     leave();
     return status;
 }
 
-static void test_target_record_look_up__job_of_another_database__mismatch(void)
+static void test_target_journal_look_up__job_of_another_database__mismatch(void)
 {
     start();
     copy_and_leave();
@@ -531,7 +531,7 @@ static void test_target_record_look_up__job_of_another_database__mismatch(void)
     finish();
 }
 
-static void test_target_record_check__over_says_its_source__cleared(void)
+static void test_target_journal_check__over_says_its_source__cleared(void)
 {
     start();
     copy_and_leave();
@@ -541,7 +541,7 @@ static void test_target_record_check__over_says_its_source__cleared(void)
     finish();
 }
 
-static void test_target_record_check__over_says_another_database__mismatch_and_all_stays(void)
+static void test_target_journal_check__over_says_another_database__mismatch_and_all_stays(void)
 {
     start();
     copy_and_leave();
@@ -553,7 +553,7 @@ static void test_target_record_check__over_says_another_database__mismatch_and_a
 }
 
 /* `haul resolve` comes by the name of the job that it tells of. */
-static void test_target_record_clear__source_only_tells_of_its_job__ended(void)
+static void test_target_journal_clear__source_only_tells_of_its_job__ended(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     struct haul_error reason = {0};
@@ -562,8 +562,8 @@ static void test_target_record_clear__source_only_tells_of_its_job__ended(void)
     check_equal(job_count(), 1);
     memset(job, 1, sizeof(job));
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_OK);
     leave();
     check_equal(rocks_fixture_count(&target, "default"), 0);
     check_equal(job_count(), 0);
@@ -571,7 +571,7 @@ static void test_target_record_clear__source_only_tells_of_its_job__ended(void)
 }
 
 /* Its source was set back to before its decision, and has given the job up. */
-static void test_target_record_clear__over_and_owned_here__mismatch(void)
+static void test_target_journal_clear__over_and_owned_here__mismatch(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     struct haul_error reason = {0};
@@ -582,22 +582,22 @@ static void test_target_record_clear__over_and_owned_here__mismatch(void)
     const struct version_move move = {.outcome = VERSION_IMPORTED,
                                       .job = job,
                                       .peer = "source/1",
-                                      .plan = &record.plan,
+                                      .plan = &journal.plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(version_record_move(record.target->store, &record.target->hooks, &move, &error),
+    check_status(config_version_move(journal.target->store, &journal.target->hooks, &move, &error),
                  HAUL_OK);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-    check(target_record_owned_job(&record) == NULL);
-    check_status(target_record_clear(&record, &reason, &error), HAUL_MISMATCH);
-    check_or_stop(target_record_owned_job(&record) != NULL);
-    check_equal(memcmp(target_record_owned_job(&record), job, sizeof(job)), 0);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check(target_journal_owned_job(&journal) == NULL);
+    check_status(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH);
+    check_or_stop(target_journal_owned_job(&journal) != NULL);
+    check_equal(memcmp(target_journal_owned_job(&journal), job, sizeof(job)), 0);
     leave();
     finish();
 }
 
 /* The source has its ranges back: whatever it says of the old job is right. */
-static void test_target_record_look_up__given_back_since__told_and_not_owned(void)
+static void test_target_journal_look_up__given_back_since__told_and_not_owned(void)
 {
     static const uint8_t back[HAUL_JOB_BYTES] = {9};
     uint8_t job[HAUL_JOB_BYTES];
@@ -607,33 +607,34 @@ static void test_target_record_look_up__given_back_since__told_and_not_owned(voi
     check_equal(come(1, false), JOB_UNKNOWN);
     check_status(check_range("k", "l", false), HAUL_OK);
     prepare();
-    check_status(target_record_own(&record, 1, &error), HAUL_OK);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
     const struct version_move move = {.outcome = VERSION_RELEASED,
                                       .job = back,
                                       .peer = "source/1",
-                                      .plan = &record.plan,
+                                      .plan = &journal.plan,
                                       .new_version = 2,
                                       .epoch = 1};
     for (unsigned given = 0; given < 2; given++) {
         if (given == 1) {
-            check_status(version_record_move(target.store, &options.hooks, &move, &error), HAUL_OK);
+            check_status(config_version_move(target.store, &options.hooks, &move, &error), HAUL_OK);
         }
-        struct target_record first = record;
+        struct target_journal first = journal;
         check_equal(come(1, true), JOB_COMMITTED);
-        check_equal(record.returned, given == 1 ? VERSION_RETURNED : VERSION_KEPT);
-        check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
-        check_status(target_record_clear(&record, &reason, &error),
+        check_equal(journal.returned, given == 1 ? VERSION_RETURNED : VERSION_KEPT);
+        check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error),
+                     HAUL_OK);
+        check_status(target_journal_clear(&journal, &reason, &error),
                      given == 1 ? HAUL_OK : HAUL_MISMATCH);
-        check_equal(target_record_owned_job(&record) == NULL, given == 1);
+        check_equal(target_journal_owned_job(&journal) == NULL, given == 1);
         leave();
-        record = first;
+        journal = first;
     }
     leave();
     finish();
 }
 
 /* It makes no attempt, and fences nobody; a source that was set back may count fewer of them. */
-static void test_target_record_look_up__source_only_asks__whatever_attempt_was_here(void)
+static void test_target_journal_look_up__source_only_asks__whatever_attempt_was_here(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -646,21 +647,21 @@ static void test_target_record_look_up__source_only_asks__whatever_attempt_was_h
     check(strstr(error.hint, "haul resolve") != NULL);
     leave();
     check_status(come_again(1, MESSAGE_EPOCH_NONE), HAUL_OK);
-    check_equal(record.phase, JOB_COPYING);
+    check_equal(journal.knowledge, JOB_COPYING);
     leave();
     check_status(come_again(1, EPOCH + 1), HAUL_OK);
     leave();
     finish();
 }
 
-static void test_target_record_note_over__cut_short__protocol(void)
+static void test_target_journal_note_over__cut_short__protocol(void)
 {
     static const uint8_t jobs[HAUL_JOB_BYTES + 1];
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(jobs, sizeof(jobs)), &error),
+    check_status(target_journal_note_over(&journal, slice_of(jobs, sizeof(jobs)), &error),
                  HAUL_PROTOCOL);
-    check_equal(record.over_count, 0);
+    check_equal(journal.over_count, 0);
     leave();
     finish();
 }
@@ -674,7 +675,7 @@ static void refuse_everything(enum haul_status expected, bool overwrite)
     size_t jobs = job_count();
     memset(job, 1, sizeof(job));
     check_equal(come(2, false), JOB_UNKNOWN);
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
     check_status(check_range("k", "n", overwrite), expected);
     leave();
     check_equal(target.store->ops->sequence(target.store), sequence);
@@ -682,7 +683,7 @@ static void refuse_everything(enum haul_status expected, bool overwrite)
     check_equal(job_count(), jobs);
 }
 
-static void test_target_record_check__not_reserved__nothing_is_touched(void)
+static void test_target_journal_check__not_reserved__nothing_is_touched(void)
 {
     start();
     copy_and_leave();
@@ -693,7 +694,7 @@ static void test_target_record_check__not_reserved__nothing_is_touched(void)
     finish();
 }
 
-static void test_target_record_check__not_empty__nothing_is_touched(void)
+static void test_target_journal_check__not_empty__nothing_is_touched(void)
 {
     start();
     copy_and_leave();
@@ -703,7 +704,7 @@ static void test_target_record_check__not_empty__nothing_is_touched(void)
     finish();
 }
 
-static void test_target_record_check__only_records_of_a_job_that_is_over__accepted(void)
+static void test_target_journal_check__only_records_of_a_job_that_is_over__accepted(void)
 {
     start();
     copy_and_leave();
@@ -714,7 +715,7 @@ static void test_target_record_check__only_records_of_a_job_that_is_over__accept
 }
 
 /* What it has brought to one family says nothing about another one. */
-static void test_target_record_check__records_in_a_family_of_nobody_else__not_empty(void)
+static void test_target_journal_check__records_in_a_family_of_nobody_else__not_empty(void)
 {
     start();
     copy_and_leave();
@@ -728,7 +729,7 @@ static void test_target_record_check__records_in_a_family_of_nobody_else__not_em
 
 /* It commits between the look-up of another job and its plan: its source has decided, whatever is
  * said of it now. */
-static void test_target_record_check__over_is_said_of_a_committed_job__mismatch(void)
+static void test_target_journal_check__over_is_said_of_a_committed_job__mismatch(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     start();
@@ -738,14 +739,14 @@ static void test_target_record_check__over_is_said_of_a_committed_job__mismatch(
     prepare();
     leave();
     check_equal(come(2, false), JOB_UNKNOWN);
-    struct target_record second = record;
+    struct target_journal second = journal;
     check_equal(come(1, true), JOB_PREPARED);
     own_status = HAUL_IO;
-    check_status(target_record_own(&record, 1, &error), HAUL_IO);
+    check_status(target_journal_own(&journal, 1, &error), HAUL_IO);
     leave();
-    record = second;
+    journal = second;
     memset(job, 1, sizeof(job));
-    check_status(target_record_note_over(&record, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
     check_status(check_range("m", "n", true), HAUL_MISMATCH);
     check(strstr(error.text, "source-0101") != NULL);
     check(strstr(error.hint, "haul resolve") != NULL);
@@ -756,42 +757,42 @@ static void test_target_record_check__over_is_said_of_a_committed_job__mismatch(
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_record_check__records_in_a_family_of_nobody_else__not_empty),
-    CHECK_TEST(test_target_record_check__over_is_said_of_a_committed_job__mismatch),
-    CHECK_TEST(test_target_record_check__not_reserved__nothing_is_touched),
-    CHECK_TEST(test_target_record_check__not_empty__nothing_is_touched),
-    CHECK_TEST(test_target_record_check__only_records_of_a_job_that_is_over__accepted),
-    CHECK_TEST(test_target_record_look_up__job_of_another_database__mismatch),
-    CHECK_TEST(test_target_record_check__over_says_its_source__cleared),
-    CHECK_TEST(test_target_record_check__over_says_another_database__mismatch_and_all_stays),
-    CHECK_TEST(test_target_record_clear__source_only_tells_of_its_job__ended),
-    CHECK_TEST(test_target_record_clear__over_and_owned_here__mismatch),
-    CHECK_TEST(test_target_record_note_over__cut_short__protocol),
-    CHECK_TEST(test_target_record_look_up__attempt_that_was_given_up__fenced),
-    CHECK_TEST(test_target_record_look_up__given_back_since__told_and_not_owned),
-    CHECK_TEST(test_target_record_look_up__source_only_asks__whatever_attempt_was_here),
-    CHECK_TEST(test_target_record_look_up__died_while_owning__owned_now),
-    CHECK_TEST(test_target_record_look_up__owned_long_ago__committed),
-    CHECK_TEST(test_target_record_look_up__died_while_owning__no_staging_files_stay),
-    CHECK_TEST(test_target_record_own__prepared_by_an_earlier_process__no_staging_files_stay),
-    CHECK_TEST(test_target_record_own__owned__no_staging_files_before_the_end),
-    CHECK_TEST(test_target_record_fini__another_is_prepared__holds_what_haul_wrote),
-    CHECK_TEST(test_target_record_give_up__another_job_has_files__only_its_own_go),
-    CHECK_TEST(test_target_record_look_up__embedder_remembers_the_job__committed),
-    CHECK_TEST(test_target_record_look_up__hook_still_fails__error_and_all_is_kept),
-    CHECK_TEST(test_target_record_look_up__never_heard_of__unknown_and_no_journal),
-    CHECK_TEST(test_target_record_check__other_job_died_while_owning__keeps_its_records),
-    CHECK_TEST(test_target_record_check__ranges_of_a_job_left_owning__refused_and_all_stays),
-    CHECK_TEST(test_target_record_check__other_job_prepared__busy),
-    CHECK_TEST(test_target_record_check__other_ranges_prepared__it_is_kept),
-    CHECK_TEST(test_target_record_check__other_job_aborted__its_rest_is_cleared),
-    CHECK_TEST(test_target_record_check__its_own_journal_aborted__begins_anew),
-    CHECK_TEST(test_target_record_own__other_records_decided_on__refused),
-    CHECK_TEST(test_target_record_check__records_overwritten__durably),
-    CHECK_TEST(test_target_record_check__not_empty__no_journal_and_nothing_cleared),
-    CHECK_TEST(test_target_record_check__not_reserved__no_journal),
-    CHECK_TEST(test_target_record_check__ended_in_the_middle__range_empty_and_no_journal),
-    CHECK_TEST(test_target_record_clear__copied__range_empty_and_no_journal),
+    CHECK_TEST(test_target_journal_check__records_in_a_family_of_nobody_else__not_empty),
+    CHECK_TEST(test_target_journal_check__over_is_said_of_a_committed_job__mismatch),
+    CHECK_TEST(test_target_journal_check__not_reserved__nothing_is_touched),
+    CHECK_TEST(test_target_journal_check__not_empty__nothing_is_touched),
+    CHECK_TEST(test_target_journal_check__only_records_of_a_job_that_is_over__accepted),
+    CHECK_TEST(test_target_journal_look_up__job_of_another_database__mismatch),
+    CHECK_TEST(test_target_journal_check__over_says_its_source__cleared),
+    CHECK_TEST(test_target_journal_check__over_says_another_database__mismatch_and_all_stays),
+    CHECK_TEST(test_target_journal_clear__source_only_tells_of_its_job__ended),
+    CHECK_TEST(test_target_journal_clear__over_and_owned_here__mismatch),
+    CHECK_TEST(test_target_journal_note_over__cut_short__protocol),
+    CHECK_TEST(test_target_journal_look_up__attempt_that_was_given_up__fenced),
+    CHECK_TEST(test_target_journal_look_up__given_back_since__told_and_not_owned),
+    CHECK_TEST(test_target_journal_look_up__source_only_asks__whatever_attempt_was_here),
+    CHECK_TEST(test_target_journal_look_up__died_while_owning__owned_now),
+    CHECK_TEST(test_target_journal_look_up__owned_long_ago__committed),
+    CHECK_TEST(test_target_journal_look_up__died_while_owning__no_staging_files_stay),
+    CHECK_TEST(test_target_journal_own__prepared_by_an_earlier_process__no_staging_files_stay),
+    CHECK_TEST(test_target_journal_own__owned__no_staging_files_before_the_end),
+    CHECK_TEST(test_target_journal_fini__another_is_prepared__holds_what_haul_wrote),
+    CHECK_TEST(test_target_journal_give_up__another_job_has_files__only_its_own_go),
+    CHECK_TEST(test_target_journal_look_up__embedder_remembers_the_job__committed),
+    CHECK_TEST(test_target_journal_look_up__hook_still_fails__error_and_all_is_kept),
+    CHECK_TEST(test_target_journal_look_up__never_heard_of__unknown_and_no_journal),
+    CHECK_TEST(test_target_journal_check__other_job_died_while_owning__keeps_its_records),
+    CHECK_TEST(test_target_journal_check__ranges_of_a_job_left_owning__refused_and_all_stays),
+    CHECK_TEST(test_target_journal_check__other_job_prepared__busy),
+    CHECK_TEST(test_target_journal_check__other_ranges_prepared__it_is_kept),
+    CHECK_TEST(test_target_journal_check__other_job_aborted__its_rest_is_cleared),
+    CHECK_TEST(test_target_journal_check__its_own_journal_aborted__begins_anew),
+    CHECK_TEST(test_target_journal_own__other_records_decided_on__refused),
+    CHECK_TEST(test_target_journal_check__records_overwritten__durably),
+    CHECK_TEST(test_target_journal_check__not_empty__no_journal_and_nothing_cleared),
+    CHECK_TEST(test_target_journal_check__not_reserved__no_journal),
+    CHECK_TEST(test_target_journal_check__ended_in_the_middle__range_empty_and_no_journal),
+    CHECK_TEST(test_target_journal_clear__copied__range_empty_and_no_journal),
 };
 
-CHECK_MAIN("target_record", tests)
+CHECK_MAIN("target_journal", tests)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version_record.c — version and ownership, from hooks or from the record beside the database. */
-#include "version_record.h"
+/* config_version.c — version and ownership, from hooks or from the record beside the database. */
+#include "config_version.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@ static enum haul_status directory_of(const struct haul_store *store, char *direc
                                                                : haul_directory_too_long(error);
 }
 
-enum haul_status version_record_read(struct haul_store *store, struct ownership *ownership,
+enum haul_status config_version_read(struct haul_store *store, struct ownership *ownership,
                                      struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
@@ -31,7 +31,7 @@ enum haul_status version_record_read(struct haul_store *store, struct ownership 
                              : status;
 }
 
-enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_get(struct haul_store *store, const struct haul_hooks *hooks,
                                     struct version_claim *claim, struct haul_error *error)
 {
     if (hooks->version_get != NULL) {
@@ -39,7 +39,7 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
         return hooks->version_get(hooks->context, &claim->version, error);
     }
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *claim = (struct version_claim){.version = ownership.config_version};
         ownership_fini(&ownership);
@@ -50,7 +50,7 @@ enum haul_status version_record_get(struct haul_store *store, const struct haul_
 /* --- whose is it ------------------------------------------------------------------------------ */
 
 /* What was recorded before there were instances may be of a copy of the peer. */
-bool version_record_is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
+bool config_version_is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
 {
     const char *recorded = ownership_peer_name(ownership, index);
     return strcmp(recorded, peer) == 0 ||
@@ -68,7 +68,7 @@ static const struct range_map_part *find_released_to_others(const struct ownersh
         for (size_t j = 0; map != NULL && j < map->count; j++) {
             const struct range_map_part *part = &map->parts[j];
             bool others = part->mark.state == OWNERSHIP_RELEASED &&
-                          !version_record_is_peer(ownership, part->mark.peer, peer);
+                          !config_version_is_peer(ownership, part->mark.peer, peer);
             for (size_t k = 0; k < plan->range_count && others; k++) {
                 if (key_range_overlaps(&plan->ranges[k], &part->range)) {
                     return part;
@@ -115,7 +115,7 @@ static enum haul_status refuse_released(const struct ownership *ownership,
     return status;
 }
 
-enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan, struct haul_error *error)
 {
     struct ownership ownership;
@@ -123,7 +123,7 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
     if (hooks->version_get != NULL) {
         return HAUL_OK;
     }
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -135,11 +135,11 @@ enum haul_status version_record_check(struct haul_store *store, const struct hau
     return status;
 }
 
-enum haul_status version_record_names_family(struct haul_store *store, const char *family,
+enum haul_status config_version_names_family(struct haul_store *store, const char *family,
                                              bool *named, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status == HAUL_OK) {
         *named = ownership_map(&ownership, family) != NULL;
         ownership_fini(&ownership);
@@ -161,7 +161,7 @@ static struct peer_versions versions_of(const struct ownership *ownership, const
     for (size_t i = 0; i < ownership->job_count; i++) {
         const struct ownership_job *job = &ownership->jobs[i];
         bool counts = job->act != OWNERSHIP_RECLAIMED && job->result == HAUL_OK && job->peer != 0 &&
-                      version_record_is_peer(ownership, job->peer, peer);
+                      config_version_is_peer(ownership, job->peer, peer);
         bool took = job->act == OWNERSHIP_TOOK;
         uint64_t *version = took ? &versions.gave : &versions.got;
         counts = counts && (took || job->records > 0 || job->bytes > 0);
@@ -176,7 +176,7 @@ static struct peer_versions versions_of(const struct ownership *ownership, const
 static uint64_t suspect_before(const struct ownership *ownership, const struct range_map_part *part,
                                const char *peer, const struct peer_versions *versions)
 {
-    bool peers = version_record_is_peer(ownership, part->mark.peer, peer);
+    bool peers = config_version_is_peer(ownership, part->mark.peer, peer);
     if (part->mark.state == OWNERSHIP_IMPORTED) {
         return peers ? versions->gave : 0;
     }
@@ -221,7 +221,7 @@ static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint
     return HAUL_MISMATCH;
 }
 
-enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
                                            const char *peer, const struct plan *plan,
                                            struct haul_error *error)
 {
@@ -229,7 +229,7 @@ enum haul_status version_record_check_peer(struct haul_store *store, const struc
     if (hooks->version_get != NULL || peer[0] == '\0') {
         return HAUL_OK;
     }
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -248,7 +248,7 @@ static enum haul_status find_moved(struct haul_store *store, const uint8_t job[H
                                    struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -259,14 +259,14 @@ static enum haul_status find_moved(struct haul_store *store, const uint8_t job[H
     return HAUL_OK;
 }
 
-enum haul_status version_record_released(struct haul_store *store,
+enum haul_status config_version_released(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version, struct haul_error *error)
 {
     return find_moved(store, job, OWNERSHIP_GAVE, moved, new_version, error);
 }
 
-enum haul_status version_record_imported(struct haul_store *store,
+enum haul_status config_version_imported(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version, struct haul_error *error)
 {
@@ -279,7 +279,7 @@ static bool is_released_to(const struct ownership *ownership, const struct range
                            const char *peer)
 {
     return part->mark.state == OWNERSHIP_RELEASED &&
-           version_record_is_peer(ownership, part->mark.peer, peer);
+           config_version_is_peer(ownership, part->mark.peer, peer);
 }
 
 /* How many parts of the map are the peer's now, and how many are not? */
@@ -304,21 +304,21 @@ static bool gave_since(const struct ownership *ownership, const struct ownership
     for (size_t i = ownership->job_count; i > 0 && &ownership->jobs[i - 1] != since; i--) {
         const struct ownership_job *job = &ownership->jobs[i - 1];
         gave = gave || (job->act == OWNERSHIP_GAVE && job->result == HAUL_OK &&
-                        version_record_is_peer(ownership, job->peer, peer));
+                        config_version_is_peer(ownership, job->peer, peer));
     }
     return gave;
 }
 
 /* The map does not name the job of each range, for neighbours merge: only when the peer has all of
  * it is it certain that nothing of the job is left. */
-enum haul_status version_record_returned(struct haul_store *store,
+enum haul_status config_version_returned(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], const char *peer,
                                          enum version_return *returned, struct haul_error *error)
 {
     struct ownership ownership;
     size_t theirs = 0;
     size_t others = 0;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -338,7 +338,7 @@ static enum haul_status has_part(struct haul_store *store, const struct plan *pl
                                  struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = version_record_read(store, &ownership, error);
+    enum haul_status status = config_version_read(store, &ownership, error);
     *has = false;
     if (status != HAUL_OK) {
         return status;
@@ -348,7 +348,7 @@ static enum haul_status has_part(struct haul_store *store, const struct plan *pl
         for (size_t j = 0; map != NULL && j < map->count; j++) {
             const struct range_map_part *part = &map->parts[j];
             bool theirs = part->mark.state == state &&
-                          version_record_is_peer(&ownership, part->mark.peer, peer);
+                          config_version_is_peer(&ownership, part->mark.peer, peer);
             for (size_t k = 0; k < plan->range_count && theirs && !*has; k++) {
                 *has = key_range_overlaps(&plan->ranges[k], &part->range);
             }
@@ -358,13 +358,13 @@ static enum haul_status has_part(struct haul_store *store, const struct plan *pl
     return HAUL_OK;
 }
 
-enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
+enum haul_status config_version_has_from(struct haul_store *store, const struct plan *plan,
                                          const char *peer, bool *has, struct haul_error *error)
 {
     return has_part(store, plan, peer, OWNERSHIP_IMPORTED, has, error);
 }
 
-enum haul_status version_record_has_given(struct haul_store *store, const struct plan *plan,
+enum haul_status config_version_has_given(struct haul_store *store, const struct plan *plan,
                                           const char *peer, bool *has, struct haul_error *error)
 {
     return has_part(store, plan, peer, OWNERSHIP_RELEASED, has, error);
@@ -372,7 +372,7 @@ enum haul_status version_record_has_given(struct haul_store *store, const struct
 
 /* --- moving ----------------------------------------------------------------------------------- */
 
-enum haul_status version_record_settle(struct haul_store *store, struct haul_error *error)
+enum haul_status config_version_settle(struct haul_store *store, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
     enum haul_status status = directory_of(store, directory, error);
@@ -542,7 +542,7 @@ static enum haul_status compare_hook(const struct haul_hooks *hooks,
     return status;
 }
 
-enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_move(struct haul_store *store, const struct haul_hooks *hooks,
                                      const struct version_move *move, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];
@@ -583,7 +583,7 @@ static enum haul_status rehearse_hook(const struct haul_hooks *hooks,
     return status;
 }
 
-enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
                                          const struct version_move *move, struct haul_error *error)
 {
     char directory[PATH_BYTES_MAX];

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_job.h — what a source moves, apart from the moving: resolved options, the view of the
+/* source_intent.h — what a source moves, apart from the moving: resolved options, the view of the
  * store, the plan over it, and the records of the job, new or left by an earlier process.
  * Thread: the records are the call worker's while it runs, all else the loop's. */
-#ifndef HAUL_SOURCE_JOB_H
-#define HAUL_SOURCE_JOB_H
+#ifndef HAUL_SOURCE_INTENT_H
+#define HAUL_SOURCE_INTENT_H
 
 #include <stdbool.h>
 
 #include "haul/migration.h"
 #include "link.h"
 #include "plan.h"
-#include "source_record.h"
+#include "source_journal.h"
 #include "source_request.h"
 #include "version_claim.h"
 
 /* Zeroed is empty. */
-struct source_job {
+struct source_intent {
     struct haul_source_options options; /* resolved */
     bool chooses_links;                 /* their number was left to us; link_count is the most */
     bool chooses_readers;
@@ -28,31 +28,34 @@ struct source_job {
     bool wal_pinned;
     char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database */
     struct version_claim version;           /* in force, or given */
-    uint64_t left_version;        /* with `resume`: at which the earlier process began */
-    struct source_record record;
+    uint64_t left_version;                  /* with `resume`: at which the earlier process began */
+    struct source_journal journal;
     struct source_request request; /* of a job that is resumed */
     uint64_t bytes_expected;
 };
 
 /* Check the options, fill in the defaults. Errors: INVALID, LIMIT. */
-enum haul_status source_job_init(struct source_job *job, const struct haul_source_options *options,
-                                 struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status source_intent_init(struct source_intent *intent,
+                                    const struct haul_source_options *options,
+                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* View, plan, records: from here on the job exists. With the option `resolve` only the records of
  * a job that was decided. Errors: those of haul_source_start. */
-enum haul_status source_job_begin(struct source_job *job, struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status source_intent_begin(struct source_intent *intent,
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* Once more, before the plan is sent: another job may have moved a part of the ranges since the job
  * began. Errors: FENCED (it has), BUSY and IN_DOUBT (one brings a part here), those of records. */
-enum haul_status source_job_check_again(const struct source_job *job,
-                                        struct haul_error *error) HAUL_MUST_CHECK;
+enum haul_status source_intent_check_again(const struct source_intent *intent,
+                                           struct haul_error *error) HAUL_MUST_CHECK;
 /* The target owns the ranges by this job, which is not decided here: this database was set back to
  * an earlier state, for only its decision makes a target own. The decision is recorded again;
  * `resolve` does the rest; while it runs, the job is finished.
- * Errors: those of source_record_yield or source_record_yield_left, and VERSION. */
-enum haul_status source_job_yield(struct source_job *job, const struct version_claim *theirs,
-                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* The hand-over is at its end. Errors: those of source_record_released. */
-enum haul_status source_job_released(struct source_job *job,
+ * Errors: those of source_journal_yield or source_journal_yield_left, and VERSION. */
+enum haul_status source_intent_yield(struct source_intent *intent,
+                                     const struct version_claim *theirs,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-void source_job_fini(struct source_job *job);
+/* The hand-over is at its end. Errors: those of source_journal_released. */
+enum haul_status source_intent_released(struct source_intent *intent,
+                                        struct haul_error *error) HAUL_MUST_CHECK;
+void source_intent_fini(struct source_intent *intent);
 
 #endif

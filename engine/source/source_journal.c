@@ -1,80 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_record.c — the source's records. */
-#include "source_record.h"
+/* source_journal.c — the source's records. */
+#include "source_journal.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "config_version.h"
 #include "instance.h"
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "source_done.h"
-#include "version_record.h"
 
-void source_record_init(struct source_record *record, const struct haul_source_options *source)
+void source_journal_init(struct source_journal *journal, const struct haul_source_options *source)
 {
-    memset(record, 0, sizeof(*record));
-    record->source = source;
-    source_earlier_init(&record->earlier, source);
+    memset(journal, 0, sizeof(*journal));
+    journal->source = source;
+    source_earlier_init(&journal->earlier, source);
 }
 
-void source_record_fini(struct source_record *record)
+void source_journal_fini(struct source_journal *journal)
 {
-    journal_close(record->journal);
-    source_earlier_fini(&record->earlier);
-    memset(record, 0, sizeof(*record));
+    journal_close(journal->file);
+    source_earlier_fini(&journal->earlier);
+    memset(journal, 0, sizeof(*journal));
 }
 
 /* --- earlier jobs ----------------------------------------------------------------------------- */
 
-static enum haul_status append_decision(struct source_record *record, const struct plan *plan,
+static enum haul_status append_decision(struct source_journal *journal, const struct plan *plan,
                                         bool sync, struct haul_error *error)
 {
     struct journal_record decision = {.type = JOURNAL_DECISION,
                                       .decision = {.commit = true,
                                                    .old_version = plan->old_version,
                                                    .new_version = plan->new_version,
-                                                   .epoch = record->epoch}};
-    return journal_append(record->journal, &decision, sync && !HAUL_PLANTED_BUG(DECISION_UNSYNCED),
+                                                   .epoch = journal->epoch}};
+    return journal_append(journal->file, &decision, sync && !HAUL_PLANTED_BUG(DECISION_UNSYNCED),
                           error);
 }
 
-enum haul_status source_record_find(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_find(struct source_journal *journal, struct haul_error *error)
 {
-    return source_earlier_find(&record->earlier, error);
+    return source_earlier_find(&journal->earlier, error);
 }
 
 /* Take over what the journal of a decided job says. */
-static enum haul_status adopt_decided(struct source_record *record, struct plan *plan,
+static enum haul_status adopt_decided(struct source_journal *journal, struct plan *plan,
                                       struct haul_error *error)
 {
-    enum haul_status status = job_journal_read_plan(record->journal, plan, error);
-    memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
-    record->epoch = journal_state(record->journal)->snapshot_count;
-    const struct journal_state *state = journal_state(record->journal);
+    enum haul_status status = job_journal_read_plan(journal->file, plan, error);
+    memcpy(journal->job, journal_job_id(journal->file), HAUL_JOB_BYTES);
+    journal->epoch = journal_state(journal->file)->snapshot_count;
+    const struct journal_state *state = journal_state(journal->file);
     bool moved = false;
     uint64_t new_version = 0;
-    record->yielded = state->restored;
+    journal->yielded = state->restored;
     if (status == HAUL_OK && state->outcome == JOURNAL_COMMIT) {
         plan->new_version = state->decision.new_version;
         /* The journal goes when the target has confirmed: not while the record is damaged, which is
          * made anew from it. */
-        return version_record_released(record->source->store, record->job, &moved, &new_version,
+        return config_version_released(journal->source->store, journal->job, &moved, &new_version,
                                        error);
     }
     if (status == HAUL_OK) {
         /* The record says that the job is decided: first of all it has to stay so. */
-        status = version_record_settle(record->source->store, error);
+        status = config_version_settle(journal->source->store, error);
     }
     if (status == HAUL_OK) {
-        status = version_record_released(record->source->store, record->job, &moved, &new_version,
+        status = config_version_released(journal->source->store, journal->job, &moved, &new_version,
                                          error);
         plan->new_version = new_version > plan->old_version ? new_version : plan->new_version;
     }
     if (status == HAUL_OK) {
         status =
-            job_journal_decide_late(record->journal, plan->old_version, plan->new_version, error);
-        record->epoch = state->snapshot_count;
+            job_journal_decide_late(journal->file, plan->old_version, plan->new_version, error);
+        journal->epoch = state->snapshot_count;
     }
     return status;
 }
@@ -92,9 +92,9 @@ struct left_job {
 };
 
 /* Number `index` of them, those that were given up first. False: there are not so many. */
-static bool left_at(const struct source_record *record, size_t index, struct left_job *left)
+static bool left_at(const struct source_journal *journal, size_t index, struct left_job *left)
 {
-    const struct job_journals *all = &record->earlier.left_over;
+    const struct job_journals *all = &journal->earlier.left_over;
     if (index < all->aborted_count) {
         const struct job_left *aborted = &all->aborted[index];
         *left = (struct left_job){.id = aborted->id,
@@ -108,13 +108,13 @@ static bool left_at(const struct source_record *record, size_t index, struct lef
     if (index >= all->count) {
         return false;
     }
-    struct journal *journal = all->journals[index];
-    const struct journal_state *state = journal_state(journal);
-    *left = (struct left_job){.id = journal_job_id(journal),
+    struct journal *file = all->journals[index];
+    const struct journal_state *state = journal_state(file);
+    *left = (struct left_job){.id = journal_job_id(file),
                               .peer = state->peer,
                               .peer_address = state->peer_address,
                               .epoch = state->snapshot_count,
-                              .journal = journal,
+                              .journal = file,
                               .over = state->phase == JOURNAL_PHASE_ABORTED};
     return true;
 }
@@ -131,25 +131,25 @@ static bool is_job_of(const struct left_job *left, const char *identity)
     return left->peer[0] == '\0' || instance_is(left->peer, identity);
 }
 
-static bool find_job(const struct source_record *record, struct left_job *left)
+static bool find_job(const struct source_journal *journal, struct left_job *left)
 {
-    for (size_t i = 0; left_at(record, i, left); i++) {
-        if (memcmp(left->id, record->job, HAUL_JOB_BYTES) == 0) {
+    for (size_t i = 0; left_at(journal, i, left); i++) {
+        if (memcmp(left->id, journal->job, HAUL_JOB_BYTES) == 0) {
             return true;
         }
     }
     return false;
 }
 
-static void take_left(struct source_record *record, const struct left_job *left)
+static void take_left(struct source_journal *journal, const struct left_job *left)
 {
-    memcpy(record->job, left->id, HAUL_JOB_BYTES);
-    if (!record->only_tells) {
-        memcpy(record->first_job, left->id, HAUL_JOB_BYTES);
+    memcpy(journal->job, left->id, HAUL_JOB_BYTES);
+    if (!journal->only_tells) {
+        memcpy(journal->first_job, left->id, HAUL_JOB_BYTES);
     }
-    record->only_tells = true;
-    record->asks = !left->over;
-    record->epoch = left->epoch == 0 ? 1 : left->epoch;
+    journal->only_tells = true;
+    journal->asks = !left->over;
+    journal->epoch = left->epoch == 0 ? 1 : left->epoch;
 }
 
 /* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
@@ -169,155 +169,155 @@ static enum haul_status nothing_in_doubt(const struct job_journals *left, struct
 /* The first that is over, whose target may be at the other end. By its own records this database
  * owns what an open one was to move, and only its target knows whether they are older than the
  * decision: that comes next. */
-static enum haul_status adopt_left(struct source_record *record, struct haul_error *error)
+static enum haul_status adopt_left(struct source_journal *journal, struct haul_error *error)
 {
     struct left_job left;
-    source_earlier_abort_overtaken(&record->earlier);
+    source_earlier_abort_overtaken(&journal->earlier);
     for (unsigned open = 0; open < 2; open++) {
-        for (size_t i = 0; left_at(record, i, &left); i++) {
+        for (size_t i = 0; left_at(journal, i, &left); i++) {
             if (left.over == (open == 0) && may_be_owned(&left)) {
-                take_left(record, &left);
+                take_left(journal, &left);
                 return HAUL_OK;
             }
         }
     }
-    return nothing_in_doubt(&record->earlier.left_over, error);
+    return nothing_in_doubt(&journal->earlier.left_over, error);
 }
 
-enum haul_status source_record_adopt(struct source_record *record, struct plan *plan,
-                                     struct haul_error *error)
+enum haul_status source_journal_adopt(struct source_journal *journal, struct plan *plan,
+                                      struct haul_error *error)
 {
-    enum haul_status status = source_earlier_find(&record->earlier, error);
-    if (status == HAUL_OK && record->earlier.decided.count == 0) {
-        status = adopt_left(record, error);
-        return status == HAUL_NOT_FOUND ? source_done_adopt(record, error) : status;
+    enum haul_status status = source_earlier_find(&journal->earlier, error);
+    if (status == HAUL_OK && journal->earlier.decided.count == 0) {
+        status = adopt_left(journal, error);
+        return status == HAUL_NOT_FOUND ? source_done_adopt(journal, error) : status;
     }
     if (status == HAUL_OK) {
-        record->journal = job_journals_take(&record->earlier.decided, 0);
-        status = adopt_decided(record, plan, error);
+        journal->file = job_journals_take(&journal->earlier.decided, 0);
+        status = adopt_decided(journal, plan, error);
     }
     if (status == HAUL_OK) {
-        status = source_done_recall(record, error);
+        status = source_done_recall(journal, error);
     }
     return status;
 }
 
 /* --- the target ------------------------------------------------------------------------------- */
 
-static enum haul_status bind_journal(struct source_record *record, struct haul_error *error)
+static enum haul_status bind_journal(struct source_journal *journal, struct haul_error *error)
 {
-    enum journal_phase phase = journal_state(record->journal)->phase;
+    enum journal_phase phase = journal_state(journal->file)->phase;
     enum haul_status status = HAUL_OK;
-    record->peer_differs = !job_journal_is_bound_to(record->journal, record->peer);
-    if (record->peer[0] == '\0' && !record->peer_differs) {
+    journal->peer_differs = !job_journal_is_bound_to(journal->file, journal->peer);
+    if (journal->peer[0] == '\0' && !journal->peer_differs) {
         return HAUL_OK; /* a store without an identity: nothing to be bound to */
     }
-    if (source_earlier_is_of_nobody(record->journal)) {
-        return source_earlier_restored(record->journal, error);
+    if (source_earlier_is_of_nobody(journal->file)) {
+        return source_earlier_restored(journal->file, error);
     }
-    if (record->peer_differs || phase == JOURNAL_PHASE_PLANNED || phase == JOURNAL_PHASE_COPYING) {
-        status = job_journal_bind(record->journal, record->peer, record->source->to, error);
+    if (journal->peer_differs || phase == JOURNAL_PHASE_PLANNED || phase == JOURNAL_PHASE_COPYING) {
+        status = job_journal_bind(journal->file, journal->peer, journal->source->to, error);
     }
-    if (record->peer_differs) {
-        source_earlier_hint_stranger(record->journal, record->peer, error);
+    if (journal->peer_differs) {
+        source_earlier_hint_stranger(journal->file, journal->peer, error);
     }
     return status;
 }
 
-enum haul_status source_record_meet(struct source_record *record, const char *identity,
-                                    enum version_return returned, struct haul_error *error)
+enum haul_status source_journal_meet(struct source_journal *journal, const char *identity,
+                                     enum version_return returned, struct haul_error *error)
 {
-    (void)snprintf(record->peer, sizeof(record->peer), "%s", identity);
-    record->has_met = true;
-    record->returned = returned;
-    record->peer_differs =
-        record->journal != NULL && !job_journal_is_bound_to(record->journal, record->peer);
-    return record->peer_differs ? bind_journal(record, error) : HAUL_OK; /* which says so */
+    (void)snprintf(journal->peer, sizeof(journal->peer), "%s", identity);
+    journal->has_met = true;
+    journal->returned = returned;
+    journal->peer_differs =
+        journal->file != NULL && !job_journal_is_bound_to(journal->file, journal->peer);
+    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* which says so */
 }
 
 /* Only to tell, and this is not the one to be told. */
-static enum haul_status nothing_to_tell(const struct source_record *record,
+static enum haul_status nothing_to_tell(const struct source_journal *journal,
                                         struct haul_error *error)
 {
     struct left_job left;
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database waits for database %s",
-                   record->peer);
-    if (left_at(record, 0, &left) && left.peer[0] != '\0') {
+                   journal->peer);
+    if (left_at(journal, 0, &left) && left.peer[0] != '\0') {
         haul_error_hint(error, "one waits for database %s, which was at %s", left.peer,
                         left.peer_address);
     }
     return HAUL_NOT_FOUND;
 }
 
-bool source_record_is_met(const struct source_record *record)
+bool source_journal_is_met(const struct source_journal *journal)
 {
     struct left_job left;
-    return find_job(record, &left) && is_job_of(&left, record->peer);
+    return find_job(journal, &left) && is_job_of(&left, journal->peer);
 }
 
-enum haul_status source_record_not_owned(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_not_owned(struct source_journal *journal, struct haul_error *error)
 {
     struct left_job left;
-    bool answers = find_job(record, &left) && !left.over && left.peer[0] != '\0' &&
-                   is_job_of(&left, record->peer);
-    return answers ? job_journal_bind(left.journal, record->peer, record->source->to, error)
+    bool answers = find_job(journal, &left) && !left.over && left.peer[0] != '\0' &&
+                   is_job_of(&left, journal->peer);
+    return answers ? job_journal_bind(left.journal, journal->peer, journal->source->to, error)
                    : HAUL_OK;
 }
 
 /* The first Hello had to name one before it was known who answers. */
-bool source_record_ask_next(struct source_record *record)
+bool source_journal_ask_next(struct source_journal *journal)
 {
     struct left_job left;
-    while (left_at(record, record->asked, &left)) {
-        record->asked++;
-        if (may_be_owned(&left) && is_job_of(&left, record->peer) &&
-            memcmp(left.id, record->first_job, HAUL_JOB_BYTES) != 0) {
-            take_left(record, &left);
+    while (left_at(journal, journal->asked, &left)) {
+        journal->asked++;
+        if (may_be_owned(&left) && is_job_of(&left, journal->peer) &&
+            memcmp(left.id, journal->first_job, HAUL_JOB_BYTES) != 0) {
+            take_left(journal, &left);
             return true;
         }
     }
     return false;
 }
 
-enum haul_status source_record_tell(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_tell(struct source_journal *journal, struct haul_error *error)
 {
     struct left_job left;
-    enum haul_status status = source_earlier_bind(&record->earlier, record->peer, NULL, error);
-    if (status != HAUL_OK || record->earlier.told_count > 0) {
+    enum haul_status status = source_earlier_bind(&journal->earlier, journal->peer, NULL, error);
+    if (status != HAUL_OK || journal->earlier.told_count > 0) {
         return status;
     }
-    for (size_t i = 0; left_at(record, i, &left); i++) {
-        if (left.peer[0] != '\0' && is_job_of(&left, record->peer)) {
-            return nothing_in_doubt(&record->earlier.left_over, error);
+    for (size_t i = 0; left_at(journal, i, &left); i++) {
+        if (left.peer[0] != '\0' && is_job_of(&left, journal->peer)) {
+            return nothing_in_doubt(&journal->earlier.left_over, error);
         }
         if (left.journal != NULL && source_earlier_is_of_nobody(left.journal)) {
             return source_earlier_restored(left.journal, error);
         }
     }
-    return nothing_to_tell(record, error);
+    return nothing_to_tell(journal, error);
 }
 
-enum haul_status source_record_bind(struct source_record *record, const char *identity,
-                                    const struct plan *plan, struct haul_error *error)
+enum haul_status source_journal_bind(struct source_journal *journal, const char *identity,
+                                     const struct plan *plan, struct haul_error *error)
 {
-    enum haul_status status = source_record_meet(record, identity, VERSION_RETURN_UNTOLD, error);
-    if (status == HAUL_OK && record->journal != NULL) {
-        status = bind_journal(record, error);
+    enum haul_status status = source_journal_meet(journal, identity, VERSION_RETURN_UNTOLD, error);
+    if (status == HAUL_OK && journal->file != NULL) {
+        status = bind_journal(journal, error);
     }
-    bool resolves = record->source->resolve;
+    bool resolves = journal->source->resolve;
     if (status == HAUL_OK) {
-        status = source_earlier_bind(&record->earlier, identity, resolves ? NULL : plan, error);
+        status = source_earlier_bind(&journal->earlier, identity, resolves ? NULL : plan, error);
     }
-    bool tells = record->only_tells && !record->asks;
-    if (status == HAUL_OK && tells && record->earlier.told_count == 0) {
-        status = nothing_to_tell(record, error);
+    bool tells = journal->only_tells && !journal->asks;
+    if (status == HAUL_OK && tells && journal->earlier.told_count == 0) {
+        status = nothing_to_tell(journal, error);
     }
     return status;
 }
 
-enum haul_status source_record_accepted(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_accepted(struct source_journal *journal, struct haul_error *error)
 {
-    return source_earlier_were_told(&record->earlier, error);
+    return source_earlier_were_told(&journal->earlier, error);
 }
 
 /* Errors: IN_DOUBT, UNCONFIRMED, those of the record. */
@@ -335,8 +335,8 @@ static enum haul_status check_may_give_up(struct haul_store *store, const struct
     return status;
 }
 
-enum haul_status source_record_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                       bool accept_two_owners, struct haul_error *error)
+enum haul_status source_journal_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
+                                        bool accept_two_owners, struct haul_error *error)
 {
     struct journal *journal = NULL;
     enum haul_status status =
@@ -360,29 +360,29 @@ enum haul_status source_record_give_up(struct haul_store *store, const uint8_t j
 /* --- going on after a restart ----------------------------------------------------------------- */
 
 /* The first one is what goes on, if any does. */
-static struct journal *first_left_over(const struct source_record *record)
+static struct journal *first_left_over(const struct source_journal *journal)
 {
-    const struct job_journals *left = &record->earlier.left_over;
+    const struct job_journals *left = &journal->earlier.left_over;
     for (size_t i = 0; i < left->count; i++) {
-        const struct journal *journal = left->journals[i];
-        if (journal_state(journal)->phase != JOURNAL_PHASE_ABORTED &&
-            !source_earlier_is_overtaken(&record->earlier, journal)) {
+        const struct journal *file = left->journals[i];
+        if (journal_state(file)->phase != JOURNAL_PHASE_ABORTED &&
+            !source_earlier_is_overtaken(&journal->earlier, file)) {
             return left->journals[i];
         }
     }
     return NULL;
 }
 
-enum haul_status source_record_left_plan(const struct source_record *record, struct plan *plan,
-                                         struct haul_error *error)
+enum haul_status source_journal_left_plan(const struct source_journal *journal, struct plan *plan,
+                                          struct haul_error *error)
 {
-    const struct journal *journal = first_left_over(record);
-    if (journal == NULL) {
+    const struct journal *file = first_left_over(journal);
+    if (file == NULL) {
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
-        source_done_hint(record, error);
+        source_done_hint(journal, error);
         return HAUL_NOT_FOUND;
     }
-    return job_journal_read_plan(journal, plan, error);
+    return job_journal_read_plan(file, plan, error);
 }
 
 /* Is the log whole from `sequence` + 1 on? All of it is read: a hole that is found when the copy
@@ -409,23 +409,23 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
 static const char other_ranges[] = "it is not for these ranges and column families";
 
 /* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
-static const char *why_not(struct source_record *record, const struct journal *journal,
+static const char *why_not(struct source_journal *journal, const struct journal *file,
                            const struct plan *plan, struct plan *earlier, struct haul_error *error)
 {
-    const struct journal_state *state = journal_state(journal);
+    const struct journal_state *state = journal_state(file);
     bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
     if (!is_moving) {
         return "it had not begun to copy";
     }
-    if (job_journal_read_plan(journal, earlier, error) != HAUL_OK) {
+    if (job_journal_read_plan(file, earlier, error) != HAUL_OK) {
         return "its plan cannot be read";
     }
     const char *reason = NULL;
     if (!plan_is_same_request(earlier, plan)) {
         reason = other_ranges;
-    } else if (record->version_is_given && earlier->old_version != plan->old_version) {
+    } else if (journal->version_is_given && earlier->old_version != plan->old_version) {
         reason = "it was for another config version";
-    } else if (!log_reaches_back(record->source->store, state->snapshot.wal_sequence - 1, error)) {
+    } else if (!log_reaches_back(journal->source->store, state->snapshot.wal_sequence - 1, error)) {
         reason = error->text;
     }
     if (reason != NULL) {
@@ -435,12 +435,12 @@ static const char *why_not(struct source_record *record, const struct journal *j
 }
 
 /* What becomes of the left-over jobs, none of which goes on as `plan`: the last one's `reason`. */
-static void log_not_continued(const struct source_record *record, const struct plan *plan,
+static void log_not_continued(const struct source_journal *journal, const struct plan *plan,
                               const char *reason)
 {
-    const struct haul_log *log = record->source->log;
-    size_t count = record->earlier.left_over.count;
-    size_t kept = source_earlier_count_apart(&record->earlier, plan);
+    const struct haul_log *log = journal->source->log;
+    size_t count = journal->earlier.left_over.count;
+    size_t kept = source_earlier_count_apart(&journal->earlier, plan);
     if (kept > 0) {
         haul_log(log, HAUL_LOG_WARNING,
                  "%zu earlier job%s of other ranges %s not done: `haul resume` goes on with %s, or "
@@ -456,105 +456,106 @@ static void log_not_continued(const struct source_record *record, const struct p
     }
 }
 
-enum haul_status source_record_continue(struct source_record *record, struct plan *plan,
-                                        uint64_t snapshot_sequence, uint64_t *log_sequence,
-                                        struct haul_error *error)
+enum haul_status source_journal_continue(struct source_journal *journal, struct plan *plan,
+                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
+                                         struct haul_error *error)
 {
     struct plan earlier;
     const char *reason = "";
-    struct job_journals *left = &record->earlier.left_over;
+    struct job_journals *left = &journal->earlier.left_over;
     size_t index = 0;
     while (index < left->count &&
-           (reason = why_not(record, left->journals[index], plan, &earlier, error)) != NULL) {
+           (reason = why_not(journal, left->journals[index], plan, &earlier, error)) != NULL) {
         index++;
     }
     if (index == left->count) {
-        log_not_continued(record, plan, reason);
+        log_not_continued(journal, plan, reason);
         return HAUL_NOT_FOUND;
     }
     plan_continue(plan, &earlier);
     plan_fini(&earlier);
-    record->journal = job_journals_take(left, index);
-    record->continued = true;
-    memcpy(record->job, journal_job_id(record->journal), HAUL_JOB_BYTES);
-    const struct journal_state *state = journal_state(record->journal);
+    journal->file = job_journals_take(left, index);
+    journal->continued = true;
+    memcpy(journal->job, journal_job_id(journal->file), HAUL_JOB_BYTES);
+    const struct journal_state *state = journal_state(journal->file);
     struct journal_record snapshot = {
         .type = JOURNAL_SNAPSHOT,
         .snapshot = {.sequence = snapshot_sequence, .wal_sequence = state->snapshot.wal_sequence}};
     *log_sequence = state->snapshot.wal_sequence - 1;
     enum haul_status status = HAUL_OK;
     if (state->frozen) {
-        status = job_journal_mark(record->journal, JOURNAL_UNFROZEN, false, error);
+        status = job_journal_mark(journal->file, JOURNAL_UNFROZEN, false, error);
     }
     if (status == HAUL_OK) {
-        status = journal_append(record->journal, &snapshot, true, error);
+        status = journal_append(journal->file, &snapshot, true, error);
     }
-    record->epoch = journal_state(record->journal)->snapshot_count;
+    journal->epoch = journal_state(journal->file)->snapshot_count;
     return status;
 }
 
 /* --- records in their order ------------------------------------------------------------------- */
 
-enum haul_status source_record_begin(struct source_record *record, const struct plan *plan,
-                                     uint64_t snapshot_sequence, struct haul_error *error)
+enum haul_status source_journal_begin(struct source_journal *journal, const struct plan *plan,
+                                      uint64_t snapshot_sequence, struct haul_error *error)
 {
     bool existed = false;
-    enum haul_status status = job_journal_begin(record->source->store, record->name, JOURNAL_SOURCE,
-                                                record->job, &record->journal, &existed, error);
+    enum haul_status status =
+        job_journal_begin(journal->source->store, journal->name, JOURNAL_SOURCE, journal->job,
+                          &journal->file, &existed, error);
     if (status == HAUL_OK) {
-        status = job_journal_plan(record->journal, plan, error);
+        status = job_journal_plan(journal->file, plan, error);
     }
     struct journal_record snapshot = {
         .type = JOURNAL_SNAPSHOT,
         .snapshot = {.sequence = snapshot_sequence, .wal_sequence = snapshot_sequence + 1}};
-    record->epoch = 1;
-    return status == HAUL_OK ? journal_append(record->journal, &snapshot, true, error) : status;
+    journal->epoch = 1;
+    return status == HAUL_OK ? journal_append(journal->file, &snapshot, true, error) : status;
 }
 
-enum haul_status source_record_frozen(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_frozen(struct source_journal *journal, struct haul_error *error)
 {
-    struct haul_store *store = record->source->store;
+    struct haul_store *store = journal->source->store;
     struct journal_record frozen = {.type = JOURNAL_FROZEN,
                                     .frozen_sequence = store->ops->sequence(store)};
-    return journal_append(record->journal, &frozen, true, error);
+    return journal_append(journal->file, &frozen, true, error);
 }
 
-enum haul_status source_record_unfrozen(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_unfrozen(struct source_journal *journal, struct haul_error *error)
 {
-    return journal_state(record->journal)->frozen
-               ? job_journal_mark(record->journal, JOURNAL_UNFROZEN, false, error)
+    return journal_state(journal->file)->frozen
+               ? job_journal_mark(journal->file, JOURNAL_UNFROZEN, false, error)
                : HAUL_OK;
 }
 
-static enum haul_status give_away(struct source_record *record, const struct plan *plan,
+static enum haul_status give_away(struct source_journal *journal, const struct plan *plan,
                                   uint32_t wait_max_ms, struct haul_error *error)
 {
     const struct version_move move = {.outcome = VERSION_RELEASED,
-                                      .job = record->job,
-                                      .peer = record->peer,
+                                      .job = journal->job,
+                                      .peer = journal->peer,
                                       .plan = plan,
-                                      .expected = record->recorded_version,
+                                      .expected = journal->recorded_version,
                                       .new_version = plan->new_version,
-                                      .epoch = record->epoch,
-                                      .is_owned = record->is_owned,
+                                      .epoch = journal->epoch,
+                                      .is_owned = journal->is_owned,
                                       .waits_briefly = true,
                                       .wait_max_ms = wait_max_ms,
-                                      .records = record->moved.count,
-                                      .bytes = record->moved.bytes};
-    return version_record_move(record->source->store, &record->source->hooks, &move, error);
+                                      .records = journal->moved.count,
+                                      .bytes = journal->moved.bytes};
+    return config_version_move(journal->source->store, &journal->source->hooks, &move, error);
 }
 
-enum haul_status source_record_decide(struct source_record *record, const struct plan *plan,
-                                      uint32_t wait_max_ms, struct haul_error *error)
+enum haul_status source_journal_decide(struct source_journal *journal, const struct plan *plan,
+                                       uint32_t wait_max_ms, struct haul_error *error)
 {
     /* Without a register of the embedder's the change of the ownership record is the decision, and
      * the journal repeats it, which RELEASED makes durable; with one, the journal's record is. */
-    enum haul_status status = give_away(record, plan, wait_max_ms, error);
+    enum haul_status status = give_away(journal, plan, wait_max_ms, error);
     if (status != HAUL_OK) {
         return status;
     }
-    bool is_the_decision = record->source->hooks.version_get != NULL;
-    status = append_decision(record, plan, is_the_decision, error);
+    bool is_the_decision = journal->source->hooks.version_get != NULL;
+    status = append_decision(journal, plan, is_the_decision, error);
     if (status == HAUL_OK || !is_the_decision) {
         return HAUL_OK;
     }
@@ -563,10 +564,10 @@ enum haul_status source_record_decide(struct source_record *record, const struct
     return not_written || HAUL_PLANTED_BUG(DOUBT_IS_NO) ? status : HAUL_IN_DOUBT;
 }
 
-bool source_record_is_undecided(const struct source_record *record)
+bool source_journal_is_undecided(const struct source_journal *journal)
 {
-    return record->only_tells ||
-           (record->journal != NULL && journal_state(record->journal)->outcome != JOURNAL_COMMIT);
+    return journal->only_tells ||
+           (journal->file != NULL && journal_state(journal->file)->outcome != JOURNAL_COMMIT);
 }
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
@@ -574,50 +575,49 @@ enum { YIELD_WAIT_MAX_MS = 2000 };
 /* What a target has given back is not given away a second time. One that does not tell, of an older
  * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
  * record and of the journal. */
-static enum haul_status check_kept(struct source_record *record, const struct plan *plan,
+static enum haul_status check_kept(struct source_journal *journal, const struct plan *plan,
                                    enum haul_status refused, struct haul_error *error)
 {
     bool has = false;
     enum haul_status status = HAUL_OK;
-    if (record->returned == VERSION_RETURN_UNTOLD) {
-        status = version_record_has_from(record->source->store, plan, record->peer, &has, error);
+    if (journal->returned == VERSION_RETURN_UNTOLD) {
+        status = config_version_has_from(journal->source->store, plan, journal->peer, &has, error);
     }
-    record->is_owned =
+    journal->is_owned =
         status == HAUL_OK && !has &&
-        (record->returned == VERSION_KEPT || record->returned == VERSION_RETURN_UNTOLD);
-    if (status != HAUL_OK || record->is_owned) {
-        return status == HAUL_OK ? source_earlier_mark_owned(record->journal, false, error)
-                                 : status;
+        (journal->returned == VERSION_KEPT || journal->returned == VERSION_RETURN_UNTOLD);
+    if (status != HAUL_OK || journal->is_owned) {
+        return status == HAUL_OK ? source_earlier_mark_owned(journal->file, false, error) : status;
     }
     struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
-    if (record->returned == VERSION_RETURNED) {
-        (void)!source_earlier_mark_owned(record->journal, false, &second);
+    if (journal->returned == VERSION_RETURNED) {
+        (void)!source_earlier_mark_owned(journal->file, false, &second);
         haul_error_set(error, refused, NULL, 0,
                        "the target has taken the ranges over by this very job, and has given them "
                        "back since: they are this database's");
         haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` ends the job");
         return refused;
     }
-    (void)!source_earlier_mark_owned(record->journal, true, &second);
+    (void)!source_earlier_mark_owned(journal->file, true, &second);
     return source_earlier_parted(refused, error);
 }
 
-enum haul_status source_record_yield(struct source_record *record, const struct plan *plan,
-                                     uint64_t new_version, struct haul_error *error)
+enum haul_status source_journal_yield(struct source_journal *journal, const struct plan *plan,
+                                      uint64_t new_version, struct haul_error *error)
 {
     struct plan yielded = *plan; /* which keeps what it points to */
     yielded.new_version = new_version;
-    enum haul_status status = check_kept(record, plan, HAUL_FENCED, error);
+    enum haul_status status = check_kept(journal, plan, HAUL_FENCED, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = source_record_frozen(record, error);
+    status = source_journal_frozen(journal, error);
     if (status == HAUL_OK) {
-        status = source_record_decide(record, &yielded, YIELD_WAIT_MAX_MS, error);
+        status = source_journal_decide(journal, &yielded, YIELD_WAIT_MAX_MS, error);
     }
     if (status != HAUL_OK && status != HAUL_IN_DOUBT) {
         struct haul_error second; /* the first one is the answer */
-        (void)!source_record_unfrozen(record, &second);
+        (void)!source_journal_unfrozen(journal, &second);
     }
     return status;
 }
@@ -631,9 +631,9 @@ static enum haul_status mark_released(struct journal *journal, struct haul_error
                : HAUL_OK;
 }
 
-enum haul_status source_record_released(struct source_record *record, struct haul_error *error)
+enum haul_status source_journal_released(struct source_journal *journal, struct haul_error *error)
 {
-    return mark_released(record->journal, error);
+    return mark_released(journal->file, error);
 }
 
 /* The target owns. Nobody may have come to RELEASED: a crash behind the decision, and then a
@@ -649,11 +649,11 @@ static enum haul_status finish_committed(struct journal *journal, struct haul_er
 }
 
 /* A commit never follows an abort in a journal: the ownership record alone says it. */
-static enum haul_status yield_aborted(struct source_record *record, const struct plan *plan,
+static enum haul_status yield_aborted(struct source_journal *journal, const struct plan *plan,
                                       struct haul_error *error)
 {
-    if (record->source->hooks.version_get == NULL) {
-        return give_away(record, plan, YIELD_WAIT_MAX_MS, error);
+    if (journal->source->hooks.version_get == NULL) {
+        return give_away(journal, plan, YIELD_WAIT_MAX_MS, error);
     }
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "the target owns the ranges by a job that was given up here");
@@ -662,74 +662,74 @@ static enum haul_status yield_aborted(struct source_record *record, const struct
 }
 
 /* The ranges are here again, and nobody owns anything by the job. */
-static enum haul_status end_returned(struct source_record *record, struct haul_error *error)
+static enum haul_status end_returned(struct source_journal *journal, struct haul_error *error)
 {
-    struct journal *journal = record->journal;
-    record->journal = NULL;
+    struct journal *file = journal->file;
+    journal->file = NULL;
     enum haul_status status =
-        source_earlier_drop(journal, HAUL_CANCELLED, "the ranges came back", error);
-    record->came_back = status == HAUL_OK;
+        source_earlier_drop(file, HAUL_CANCELLED, "the ranges came back", error);
+    journal->came_back = status == HAUL_OK;
     return status;
 }
 
 /* The target has finished, and waits for nothing. */
-static enum haul_status yield_journal(struct source_record *record, uint64_t new_version,
+static enum haul_status yield_journal(struct source_journal *journal, uint64_t new_version,
                                       struct haul_error *error)
 {
     struct plan plan;
-    enum haul_status status = job_journal_read_plan(record->journal, &plan, error);
+    enum haul_status status = job_journal_read_plan(journal->file, &plan, error);
     if (status != HAUL_OK) {
         return status;
     }
     plan.new_version = new_version;
-    bool aborted = journal_state(record->journal)->phase == JOURNAL_PHASE_ABORTED;
-    status = check_kept(record, &plan, HAUL_MISMATCH, error);
+    bool aborted = journal_state(journal->file)->phase == JOURNAL_PHASE_ABORTED;
+    status = check_kept(journal, &plan, HAUL_MISMATCH, error);
     if (status == HAUL_OK) {
-        status = aborted ? yield_aborted(record, &plan, error)
-                         : source_record_yield(record, &plan, new_version, error);
+        status = aborted ? yield_aborted(journal, &plan, error)
+                         : source_journal_yield(journal, &plan, new_version, error);
     }
     plan_fini(&plan);
     if (status == HAUL_OK) {
-        struct journal *journal = record->journal;
-        record->journal = NULL;
-        status = aborted ? source_earlier_drop(journal, HAUL_CANCELLED, "", error)
-                         : finish_committed(journal, error);
+        struct journal *file = journal->file;
+        journal->file = NULL;
+        status = aborted ? source_earlier_drop(file, HAUL_CANCELLED, "", error)
+                         : finish_committed(file, error);
     }
     return status;
 }
 
-enum haul_status source_record_yield_left(struct source_record *record, uint64_t new_version,
-                                          struct haul_error *error)
+enum haul_status source_journal_yield_left(struct source_journal *journal, uint64_t new_version,
+                                           struct haul_error *error)
 {
-    if (record->yielded || record->came_back) {
+    if (journal->yielded || journal->came_back) {
         return HAUL_OK; /* for an earlier Welcome */
     }
     enum haul_status status =
-        source_earlier_take(&record->earlier, record->job, &record->journal, error);
+        source_earlier_take(&journal->earlier, journal->job, &journal->file, error);
     if (status != HAUL_OK) {
         return status;
     }
-    record->earlier.told_count = 0; /* the others are told another time */
-    bool bound = job_journal_is_bound_to(record->journal, record->peer);
-    status = !bound                                 ? nothing_to_tell(record, error)
-             : record->returned == VERSION_RETURNED ? end_returned(record, error)
-                                                    : yield_journal(record, new_version, error);
-    record->yielded = status == HAUL_OK && !record->came_back;
-    journal_close(record->journal);
-    record->journal = NULL;
+    journal->earlier.told_count = 0; /* the others are told another time */
+    bool bound = job_journal_is_bound_to(journal->file, journal->peer);
+    status = !bound                                  ? nothing_to_tell(journal, error)
+             : journal->returned == VERSION_RETURNED ? end_returned(journal, error)
+                                                     : yield_journal(journal, new_version, error);
+    journal->yielded = status == HAUL_OK && !journal->came_back;
+    journal_close(journal->file);
+    journal->file = NULL;
     return status;
 }
 
 /* What could not be dropped when the target had: a disk that was full may be so no more, and no job
  * of this range comes after one that has moved it. */
-static void give_up_told(struct source_record *record)
+static void give_up_told(struct source_journal *journal)
 {
     struct haul_error error = {.status = HAUL_OK};
-    (void)!source_earlier_were_told(&record->earlier, &error); /* which logs what stays */
+    (void)!source_earlier_were_told(&journal->earlier, &error); /* which logs what stays */
 }
 
 /* What becomes of the journal; the first that fits. */
-static enum haul_status end_journal(struct source_record *record, struct journal *journal,
+static enum haul_status end_journal(struct source_journal *journal, struct journal *file,
                                     const struct source_ending *ending, struct haul_error *error)
 {
     enum haul_status outcome = ending->outcome->status;
@@ -738,47 +738,47 @@ static enum haul_status end_journal(struct source_record *record, struct journal
                 outcome == HAUL_STOPPED;
     bool target_may_hold_a_part = ending->was_accepted && !ending->peer_knows;
     if (outcome == HAUL_OK) {
-        record->journal = NULL;
-        give_up_told(record);
-        return finish_committed(journal, error);
+        journal->file = NULL;
+        give_up_told(journal);
+        return finish_committed(file, error);
     }
     if (kept && target_may_hold_a_part) {
         return HAUL_OK; /* the next job of this store goes on with it, or supersedes it */
     }
     if (target_may_hold_a_part) {
-        return source_earlier_abort(journal, outcome, ending->outcome->text, error);
+        return source_earlier_abort(file, outcome, ending->outcome->text, error);
     }
-    record->journal = NULL;
-    return source_earlier_drop(journal, outcome, ending->outcome->text, error);
+    journal->file = NULL;
+    return source_earlier_drop(file, outcome, ending->outcome->text, error);
 }
 
-void source_record_end(struct source_record *record, const struct source_ending *ending)
+void source_journal_end(struct source_journal *journal, const struct source_ending *ending)
 {
     struct haul_error error = {0};
     enum haul_status outcome = ending->outcome->status;
     /* What is to be resolved was decided by another process: it ends well, or another time. */
-    bool stands = outcome == HAUL_IN_DOUBT || (record->source->resolve && outcome != HAUL_OK);
-    if (record->only_tells && outcome == HAUL_OK) {
-        give_up_told(record);
+    bool stands = outcome == HAUL_IN_DOUBT || (journal->source->resolve && outcome != HAUL_OK);
+    if (journal->only_tells && outcome == HAUL_OK) {
+        give_up_told(journal);
     }
     if (ending->owned_job != NULL) {
-        source_earlier_is_owned(&record->earlier, ending->owned_job, record->peer);
+        source_earlier_is_owned(&journal->earlier, ending->owned_job, journal->peer);
     }
     /* Whoever refused a job of an earlier process at once need not have been its target. */
-    bool stranger = record->peer_differs ||
-                    (record->continued && !record->has_met && outcome != HAUL_CANCELLED);
-    if (record->journal == NULL || stands || stranger) {
+    bool stranger = journal->peer_differs ||
+                    (journal->continued && !journal->has_met && outcome != HAUL_CANCELLED);
+    if (journal->file == NULL || stands || stranger) {
         return;
     }
     /* Its target was not asked yet: whatever ends this attempt, the job may have been decided. */
-    if (outcome != HAUL_OK && journal_state(record->journal)->restored) {
+    if (outcome != HAUL_OK && journal_state(journal->file)->restored) {
         if (outcome == HAUL_CANCELLED) {
-            (void)!source_earlier_restored(record->journal, ending->outcome);
+            (void)!source_earlier_restored(journal->file, ending->outcome);
         }
         return;
     }
-    if (end_journal(record, record->journal, ending, &error) != HAUL_OK) {
-        haul_log(record->source->log, HAUL_LOG_WARNING, "the journal could not be finished: %s",
+    if (end_journal(journal, journal->file, ending, &error) != HAUL_OK) {
+        haul_log(journal->source->log, HAUL_LOG_WARNING, "the journal could not be finished: %s",
                  error.text);
     }
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_record_fixture.h — jobs of a source as they come to the records of a target: greeted,
+/* target_journal_fixture.h — jobs of a source as they come to the records of a target: greeted,
  * their plan checked, prepared, and left again. */
-#ifndef HAUL_TARGET_RECORD_FIXTURE_H
-#define HAUL_TARGET_RECORD_FIXTURE_H
+#ifndef HAUL_TARGET_JOURNAL_FIXTURE_H
+#define HAUL_TARGET_JOURNAL_FIXTURE_H
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,14 +10,14 @@
 #include "check.h"
 #include "haul/job.h"
 #include "rocks_fixture.h"
-#include "target_record.h"
+#include "target_journal.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
 
 static struct rocks_fixture source;
 static struct rocks_fixture target;
 static struct haul_target_options options;
-static struct target_record record;
+static struct target_journal journal;
 static struct haul_error error;
 static enum haul_status own_status;
 static uint32_t own_count;
@@ -59,20 +59,20 @@ static inline enum haul_status greet(uint8_t number, uint64_t epoch, bool resume
     memset(hello.job.bytes, number, HAUL_JOB_BYTES);
     hello.source_identity.size = (pb_size_t)strlen(identity);
     memcpy(hello.source_identity.bytes, identity, strlen(identity));
-    target_record_init(&record, &options);
-    return target_record_look_up(&record, &hello, &new_version, &error);
+    target_journal_init(&journal, &options);
+    return target_journal_look_up(&journal, &hello, &new_version, &error);
 }
 
 /* The records as a source of job `number` finds them. */
-static inline enum job_phase come(uint8_t number, bool resume)
+static inline enum job_knowledge come(uint8_t number, bool resume)
 {
     check_status(greet(number, EPOCH, resume), HAUL_OK);
-    return record.phase;
+    return journal.knowledge;
 }
 
 static inline void leave(void)
 {
-    target_record_fini(&record);
+    target_journal_fini(&journal);
 }
 
 static inline enum haul_status check_range(const char *from, const char *to, bool overwrite)
@@ -83,14 +83,14 @@ static inline enum haul_status check_range(const char *from, const char *to, boo
     struct plan plan;
     check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
-    return target_record_check(&record, &plan, &error);
+    return target_journal_check(&journal, &plan, &error);
 }
 
 static inline void prepare(void)
 {
     haul_control_Prepare message = {.new_version = 1, .epoch = EPOCH};
     struct digest digests[HAUL_FAMILY_COUNT_MAX] = {{.count = RECORD_COUNT}}; /* one a family */
-    check_status(target_record_prepare(&record, &message, digests, &error), HAUL_OK);
+    check_status(target_journal_prepare(&journal, &message, digests, &error), HAUL_OK);
 }
 
 static inline size_t job_count(void)

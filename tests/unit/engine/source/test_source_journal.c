@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_record.c — the source's records: what is left of a job that a crash interrupted. */
-#include "source_record.h"
+/* test_source_journal.c — the source's records: what is left of a job that a crash interrupted. */
+#include "source_journal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "fake_disk.h"
 #include "haul/job.h"
 #include "haul/owner.h"
@@ -17,12 +18,11 @@
 #include "left_job.h"
 #include "ownership_file.h"
 #include "rocks_fixture.h"
-#include "source_job.h"
-#include "version_record.h"
+#include "source_intent.h"
 
 static struct rocks_fixture source;
 static struct haul_source_options options;
-static struct source_record record;
+static struct source_journal journal;
 static struct haul_error error;
 static uint32_t within_ms; /* as the lock of the ownership record was last waited for */
 
@@ -49,10 +49,10 @@ static enum haul_status find_from(const char *start)
     const struct haul_range range = {.start = text_slice(start)};
     struct haul_source_options asked = {.store = options.store, .ranges = &range, .range_count = 1};
     struct plan plan;
-    enum haul_status status = source_record_find(&record, &error);
+    enum haul_status status = source_journal_find(&journal, &error);
     if (status == HAUL_OK) {
         check_or_stop(plan_make(&plan, options.store, &asked, 0, &error) == HAUL_OK);
-        status = source_earlier_check_decided(&record.earlier, &plan, &error);
+        status = source_earlier_check_decided(&journal.earlier, &plan, &error);
         plan_fini(&plan);
     }
     return status;
@@ -67,21 +67,21 @@ static void decide_and_die(struct plan *plan, bool in_journal)
         (struct haul_source_options){.store = source.store, .ranges = &whole, .range_count = 1};
     check_or_stop(plan_make(plan, source.store, &options, 0, &error) == HAUL_OK);
     plan->new_version = 1;
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, plan, 0, &error), HAUL_OK);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
     const struct version_move move = {.outcome = VERSION_RELEASED,
-                                      .job = record.job,
+                                      .job = journal.job,
                                       .peer = "",
                                       .plan = plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(in_journal ? source_record_decide(&record, plan, 1000, &error)
-                            : version_record_move(source.store, &options.hooks, &move, &error),
+    check_status(in_journal ? source_journal_decide(&journal, plan, 1000, &error)
+                            : config_version_move(source.store, &options.hooks, &move, &error),
                  HAUL_OK);
     plan_fini(plan);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
 }
 
 /* The ownership file cannot be read for a while. */
@@ -95,7 +95,7 @@ static void hide_ownership(bool hide)
                : rmdir(file) == 0 && rename(aside, file) == 0);
 }
 
-static void test_source_record_end__resolved_before_released__journal_is_gone(void)
+static void test_source_journal_end__resolved_before_released__journal_is_gone(void)
 {
     struct plan plan;
     struct haul_error outcome = {.status = HAUL_OK};
@@ -103,16 +103,16 @@ static void test_source_record_end__resolved_before_released__journal_is_gone(vo
     rocks_fixture_open(&source);
     decide_and_die(&plan, true);
     check_equal(left_job_count(source.path), 1);
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
-    source_record_end(&record, &ending);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_OK);
+    source_journal_end(&journal, &ending);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     check_equal(left_job_count(source.path), 0);
     rocks_fixture_close(&source);
 }
 
-static void test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays(void)
+static void test_source_journal_adopt__ownership_cannot_be_read__error_and_the_job_stays(void)
 {
     struct plan plan = {.family_count = 0};
     struct source_ending ending = {.outcome = &error};
@@ -120,45 +120,46 @@ static void test_source_record_adopt__ownership_cannot_be_read__error_and_the_jo
     decide_and_die(&plan, false);
     hide_ownership(true);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_CORRUPT);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_CORRUPT);
     error.status = HAUL_CORRUPT;
-    source_record_end(&record, &ending);
-    source_record_fini(&record);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_CORRUPT);
-    source_record_fini(&record);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_CORRUPT);
+    source_journal_end(&journal, &ending);
+    source_journal_fini(&journal);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_CORRUPT);
+    source_journal_fini(&journal);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_give_up(source.store, journal.job, false, &error), HAUL_CORRUPT);
     hide_ownership(false);
     check_equal(left_job_count(source.path), 1);
-    source_record_init(&record, &options);
+    source_journal_init(&journal, &options);
     check_status(find_from(""), HAUL_IN_DOUBT);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     rocks_fixture_close(&source);
 }
 
 /* Decided is decided, whether the journal repeats it or only the ownership record says so. */
-static void test_source_record_give_up__decided__in_doubt_and_the_job_stays(void)
+static void test_source_journal_give_up__decided__in_doubt_and_the_job_stays(void)
 {
     static const bool in_journal[] = {true, false};
     for (size_t i = 0; i < CHECK_COUNT(in_journal); i++) {
         struct plan plan = {.family_count = 0};
         rocks_fixture_open(&source);
         decide_and_die(&plan, in_journal[i]);
-        memset(record.job, 3, sizeof(record.job));
-        check_status(source_record_give_up(source.store, record.job, false, &error), HAUL_IN_DOUBT);
+        memset(journal.job, 3, sizeof(journal.job));
+        check_status(source_journal_give_up(source.store, journal.job, false, &error),
+                     HAUL_IN_DOUBT);
         check_equal(left_job_count(source.path), 1);
-        source_record_init(&record, &options);
+        source_journal_init(&journal, &options);
         check_status(find_from(""), HAUL_IN_DOUBT);
-        source_record_fini(&record);
+        source_journal_fini(&journal);
         rocks_fixture_close(&source);
     }
 }
 
 /* No memory, nobody there, cancelled: whatever ends a `resolve`, the decision is there for the
  * next. */
-static void test_source_record_end__resolve_failed__the_job_stays(void)
+static void test_source_journal_end__resolve_failed__the_job_stays(void)
 {
     static const enum haul_status outcomes[] = {HAUL_NO_MEMORY, HAUL_UNREACHABLE, HAUL_CANCELLED};
     rocks_fixture_open(&source);
@@ -168,12 +169,12 @@ static void test_source_record_end__resolve_failed__the_job_stays(void)
     for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
         struct haul_error outcome = {.status = outcomes[i]};
         struct source_ending ending = {.outcome = &outcome};
-        source_record_init(&record, &options);
-        check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
-        check_equal(journal_state(record.journal)->outcome, JOURNAL_COMMIT);
-        source_record_end(&record, &ending);
+        source_journal_init(&journal, &options);
+        check_status(source_journal_adopt(&journal, &plan, &error), HAUL_OK);
+        check_equal(journal_state(journal.file)->outcome, JOURNAL_COMMIT);
+        source_journal_end(&journal, &ending);
         plan_fini(&plan);
-        source_record_fini(&record);
+        source_journal_fini(&journal);
         check_equal(left_job_count(source.path), 1);
     }
     rocks_fixture_close(&source);
@@ -183,14 +184,14 @@ static void test_source_record_end__resolve_failed__the_job_stays(void)
  * target had heard of it: both are there, whichever is the older. */
 static void begin_and_die(uint8_t job, struct plan *plan, bool decides)
 {
-    source_record_init(&record, &options);
-    memset(record.job, job, sizeof(record.job));
-    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, job, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, plan, 0, &error), HAUL_OK);
     if (decides) {
-        check_status(source_record_frozen(&record, &error), HAUL_OK);
-        check_status(source_record_decide(&record, plan, 1000, &error), HAUL_OK);
+        check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+        check_status(source_journal_decide(&journal, plan, 1000, &error), HAUL_OK);
     }
-    source_record_fini(&record);
+    source_journal_fini(&journal);
 }
 
 /* A store, and the plan of a job that moves all of it. */
@@ -205,24 +206,24 @@ static void open_source(struct plan *plan)
 }
 
 /* Writers are frozen meanwhile: the lock is waited for as long as they may be, and no longer. */
-static void test_source_record_decide__time_that_is_left__waits_no_longer(void)
+static void test_source_journal_decide__time_that_is_left__waits_no_longer(void)
 {
     struct plan plan;
     open_source(&plan);
     within_ms = 0;
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
-    check_status(source_record_decide(&record, &plan, 123, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+    check_status(source_journal_decide(&journal, &plan, 123, &error), HAUL_OK);
     check_equal(within_ms, 123);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* Only what was decided waits for its target. */
-static void test_source_record_find__other_ranges_were_decided__goes_on(void)
+static void test_source_journal_find__other_ranges_were_decided__goes_on(void)
 {
     const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
     struct plan plan;
@@ -231,93 +232,93 @@ static void test_source_record_find__other_ranges_were_decided__goes_on(void)
         (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
     check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
     plan.new_version = 1;
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
-    check_status(source_record_decide(&record, &plan, 1000, &error), HAUL_OK);
-    source_record_fini(&record);
-    source_record_init(&record, &options);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
+    check_status(source_journal_decide(&journal, &plan, 1000, &error), HAUL_OK);
+    source_journal_fini(&journal);
+    source_journal_init(&journal, &options);
     check_status(find_from("k5"), HAUL_IN_DOUBT);
-    source_record_fini(&record);
-    source_record_init(&record, &options);
+    source_journal_fini(&journal);
+    source_journal_init(&journal, &options);
     check_status(find_from("l"), HAUL_OK);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 0);
-    source_record_fini(&record);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 0);
+    source_journal_fini(&journal);
     check_equal(left_job_count(source.path), 1);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
-static void test_source_record_find__several_left_over__all_are_seen(void)
+static void test_source_journal_find__several_left_over__all_are_seen(void)
 {
     struct plan plan;
     open_source(&plan);
     begin_and_die(3, &plan, false);
     begin_and_die(5, &plan, false);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_equal(record.earlier.left_over.count, 2);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 2);
-    check_status(source_record_accepted(&record, &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_equal(journal.earlier.left_over.count, 2);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 2);
+    check_status(source_journal_accepted(&journal, &error), HAUL_OK);
+    source_journal_fini(&journal);
     check_equal(left_job_count(source.path), 0);
     begin_and_die(3, &plan, false);
     begin_and_die(5, &plan, true); /* behind one that is not decided */
-    source_record_init(&record, &options);
+    source_journal_init(&journal, &options);
     check_status(find_from(""), HAUL_IN_DOUBT);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     plan_fini(&plan);
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
-    check_equal(record.job[0], 5);
-    check_equal(record.earlier.left_over.count, 1);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_OK);
+    check_equal(journal.job[0], 5);
+    check_equal(journal.earlier.left_over.count, 1);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
-static void test_source_record_begin__records_forgotten_meanwhile__busy_and_no_journal(void)
+static void test_source_journal_begin__records_forgotten_meanwhile__busy_and_no_journal(void)
 {
     struct plan plan;
     open_source(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(instance_begin(source.store, journal.name, &error), HAUL_OK);
     check_status(haul_owner_forget(source.path, false, &error), HAUL_OK);
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_BUSY);
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_BUSY);
     check_equal(left_job_count(source.path), 0);
-    check_status(instance_begin(source.store, record.name, &error), HAUL_OK);
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
+    check_status(instance_begin(source.store, journal.name, &error), HAUL_OK);
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
     check_equal(left_job_count(source.path), 1);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
-static void test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways(void)
+static void test_source_journal_adopt__job_that_is_not_decided__hint_names_the_ways(void)
 {
     struct plan plan;
     open_source(&plan);
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_NOT_FOUND);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_NOT_FOUND);
     check(strstr(error.hint, "there is nothing to resolve") != NULL);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     begin_and_die(3, &plan, false);
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_NOT_FOUND);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_NOT_FOUND);
     check(strstr(error.hint, "source-0303") != NULL);
     check(strstr(error.hint, "`haul resume`") != NULL);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     check_equal(left_job_count(source.path), 1);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* The path may come back, or the target be free again: what has arrived there is worth keeping. */
-static void test_source_record_end__ended_for_now__the_journal_can_go_on(void)
+static void test_source_journal_end__ended_for_now__the_journal_can_go_on(void)
 {
     static const enum haul_status outcomes[] = {HAUL_CLOSED,      HAUL_TIMEOUT, HAUL_REFUSED,
                                                 HAUL_UNREACHABLE, HAUL_BUSY,    HAUL_STOPPED};
@@ -326,62 +327,62 @@ static void test_source_record_end__ended_for_now__the_journal_can_go_on(void)
         struct haul_error outcome = {.status = outcomes[i]};
         struct source_ending ending = {.outcome = &outcome, .was_accepted = true};
         open_source(&plan);
-        source_record_init(&record, &options);
-        memset(record.job, 3, sizeof(record.job));
-        check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-        source_record_end(&record, &ending);
-        source_record_fini(&record);
-        source_record_init(&record, &options);
-        check_status(source_record_find(&record, &error), HAUL_OK);
-        check_equal(record.earlier.left_over.count, 1); /* none that was given up */
-        source_record_fini(&record);
+        source_journal_init(&journal, &options);
+        memset(journal.job, 3, sizeof(journal.job));
+        check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+        source_journal_end(&journal, &ending);
+        source_journal_fini(&journal);
+        source_journal_init(&journal, &options);
+        check_status(source_journal_find(&journal, &error), HAUL_OK);
+        check_equal(journal.earlier.left_over.count, 1); /* none that was given up */
+        source_journal_fini(&journal);
         plan_fini(&plan);
         rocks_fixture_close(&source);
     }
 }
 
 /* Of a crash between DONE and the removal. */
-static void test_source_record_find__journal_is_done__removed_and_nothing_left_over(void)
+static void test_source_journal_find__journal_is_done__removed_and_nothing_left_over(void)
 {
     struct plan plan;
     open_source(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_aborted(record.journal, HAUL_IO, "test", &error), HAUL_OK);
-    check_status(job_journal_mark(record.journal, JOURNAL_DONE, true, &error), HAUL_OK);
-    source_record_fini(&record);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_equal(record.earlier.left_over.count, 0);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_IO, "test", &error), HAUL_OK);
+    check_status(job_journal_mark(journal.file, JOURNAL_DONE, true, &error), HAUL_OK);
+    source_journal_fini(&journal);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_equal(journal.earlier.left_over.count, 0);
+    source_journal_fini(&journal);
     check_equal(left_job_count(source.path), 0);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* It had not met a target when it was given up: whoever is there may have its records. */
-static void test_source_record_bind__aborted_without_a_peer__told_of(void)
+static void test_source_journal_bind__aborted_without_a_peer__told_of(void)
 {
     struct plan plan;
     open_source(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_aborted(record.journal, HAUL_CANCELLED, "test", &error), HAUL_OK);
-    source_record_fini(&record);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 1);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_aborted(journal.file, HAUL_CANCELLED, "test", &error), HAUL_OK);
+    source_journal_fini(&journal);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 1);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* Its range was handed over meanwhile: it goes on with nobody, and the next job ends it, though it
  * goes elsewhere with other ranges. */
-static void test_source_record_bind__overtaken_and_of_another_target__aborted(void)
+static void test_source_journal_bind__overtaken_and_of_another_target__aborted(void)
 {
     const struct haul_range range = {.start = text_slice("k"), .end = text_slice("l")};
     const struct haul_range other = {.start = text_slice("x"), .end = text_slice("y")};
@@ -392,11 +393,11 @@ static void test_source_record_bind__overtaken_and_of_another_target__aborted(vo
         (struct haul_source_options){.store = source.store, .ranges = &range, .range_count = 1};
     check_or_stop(plan_make(&plan, source.store, &options, 0, &error) == HAUL_OK);
     plan.new_version = 1;
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_bind(record.journal, "another", "host:1", &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(journal.file, "another", "host:1", &error), HAUL_OK);
+    source_journal_fini(&journal);
     const uint8_t mover[HAUL_JOB_BYTES] = {9};
     const struct version_move move = {.outcome = VERSION_RELEASED,
                                       .job = mover,
@@ -404,32 +405,32 @@ static void test_source_record_bind__overtaken_and_of_another_target__aborted(vo
                                       .plan = &plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
     options.ranges = &other;
     check_or_stop(plan_make(&next, source.store, &options, 0, &error) == HAUL_OK);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_equal(record.earlier.left_over.count, 1);
-    check_status(source_record_bind(&record, "id", &next, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 0);
-    check_equal(journal_state(record.earlier.left_over.journals[0])->phase, JOURNAL_PHASE_ABORTED);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_equal(journal.earlier.left_over.count, 1);
+    check_status(source_journal_bind(&journal, "id", &next, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 0);
+    check_equal(journal_state(journal.earlier.left_over.journals[0])->phase, JOURNAL_PHASE_ABORTED);
+    source_journal_fini(&journal);
     plan_fini(&next);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* `haul resolve`: nothing is decided, and the target of a job that was overtaken is there. */
-static void test_source_record_bind__only_tells_of_an_overtaken_job__told_of(void)
+static void test_source_journal_bind__only_tells_of_an_overtaken_job__told_of(void)
 {
     struct plan plan;
     struct plan ignored = {.family_count = 0};
     open_source(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(journal.file, "id", "host:1", &error), HAUL_OK);
+    source_journal_fini(&journal);
     const uint8_t mover[HAUL_JOB_BYTES] = {9};
     const struct version_move move = {.outcome = VERSION_RELEASED,
                                       .job = mover,
@@ -437,41 +438,42 @@ static void test_source_record_bind__only_tells_of_an_overtaken_job__told_of(voi
                                       .plan = &plan,
                                       .new_version = 1,
                                       .epoch = 1};
-    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
-    check(record.only_tells);
-    check_status(source_record_bind(&record, "id", &plan, &error), HAUL_OK);
-    check_equal(record.earlier.told_count, 1);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
+    check(journal.only_tells);
+    check_status(source_journal_bind(&journal, "id", &plan, &error), HAUL_OK);
+    check_equal(journal.earlier.told_count, 1);
+    source_journal_fini(&journal);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* The target owns by this job, and this database was set back: nothing makes it own again. */
-static void test_source_record_yield__undecided_job__decided_as_before(void)
+static void test_source_journal_yield__undecided_job__decided_as_before(void)
 {
     struct plan plan;
     struct plan adopted = {.family_count = 0};
     open_source(&plan);
     begin_and_die(3, &plan, false);
     uint64_t log_sequence = 0;
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_status(source_record_continue(&record, &plan, 0, &log_sequence, &error), HAUL_OK);
-    check(source_record_is_undecided(&record));
-    check_status(source_record_yield(&record, &plan, 7, &error), HAUL_OK);
-    check(!source_record_is_undecided(&record));
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(source_journal_continue(&journal, &plan, 0, &log_sequence, &error), HAUL_OK);
+    check(source_journal_is_undecided(&journal));
+    check_status(source_journal_yield(&journal, &plan, 7, &error), HAUL_OK);
+    check(!source_journal_is_undecided(&journal));
     struct haul_error outcome = {.status = HAUL_IN_DOUBT};
-    source_record_end(&record, &(struct source_ending){.outcome = &outcome, .was_accepted = true});
-    source_record_fini(&record);
-    check_status(version_record_check(source.store, &options.hooks, &plan, &error), HAUL_MISMATCH);
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &adopted, &error), HAUL_OK);
+    source_journal_end(&journal,
+                       &(struct source_ending){.outcome = &outcome, .was_accepted = true});
+    source_journal_fini(&journal);
+    check_status(config_version_check(source.store, &options.hooks, &plan, &error), HAUL_MISMATCH);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &adopted, &error), HAUL_OK);
     check_equal(adopted.new_version, 7);
-    check(!record.only_tells);
-    source_record_fini(&record);
+    check(!journal.only_tells);
+    source_journal_fini(&journal);
     plan_fini(&adopted);
     plan_fini(&plan);
     rocks_fixture_close(&source);
@@ -482,39 +484,40 @@ static void yield_left(bool asks)
 {
     struct plan ignored = {.family_count = 0};
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &ignored, &error), HAUL_OK);
-    check(record.only_tells);
-    check_equal(record.asks, asks);
-    check_status(source_record_bind(&record, "id", &ignored, &error), HAUL_OK);
-    check(source_record_is_undecided(&record));
-    check_status(source_record_yield_left(&record, 7, &error), HAUL_OK);
-    check(record.yielded);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
+    check(journal.only_tells);
+    check_equal(journal.asks, asks);
+    check_status(source_journal_bind(&journal, "id", &ignored, &error), HAUL_OK);
+    check(source_journal_is_undecided(&journal));
+    check_status(source_journal_yield_left(&journal, 7, &error), HAUL_OK);
+    check(journal.yielded);
     struct haul_error outcome = {.status = HAUL_OK};
-    source_record_end(&record, &(struct source_ending){.outcome = &outcome, .was_accepted = true});
-    source_record_fini(&record);
+    source_journal_end(&journal,
+                       &(struct source_ending){.outcome = &outcome, .was_accepted = true});
+    source_journal_fini(&journal);
     options.resolve = false;
     check_equal(left_job_count(source.path), 0);
 }
 
-static void test_source_record_yield_left__open_or_given_up__recorded_and_finished(void)
+static void test_source_journal_yield_left__open_or_given_up__recorded_and_finished(void)
 {
     for (unsigned given_up = 0; given_up < 2; given_up++) {
         struct version_claim version;
         struct plan plan;
         open_source(&plan);
-        source_record_init(&record, &options);
-        memset(record.job, 3, sizeof(record.job));
-        check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-        check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
+        source_journal_init(&journal, &options);
+        memset(journal.job, 3, sizeof(journal.job));
+        check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+        check_status(job_journal_bind(journal.file, "id", "host:1", &error), HAUL_OK);
         if (given_up != 0) {
-            check_status(source_earlier_abort(record.journal, HAUL_CANCELLED, "", &error), HAUL_OK);
+            check_status(source_earlier_abort(journal.file, HAUL_CANCELLED, "", &error), HAUL_OK);
         }
-        source_record_fini(&record);
+        source_journal_fini(&journal);
         yield_left(given_up == 0);
-        check_status(version_record_check(source.store, &options.hooks, &plan, &error),
+        check_status(config_version_check(source.store, &options.hooks, &plan, &error),
                      HAUL_MISMATCH);
-        check_status(version_record_get(source.store, &options.hooks, &version, &error), HAUL_OK);
+        check_status(config_version_get(source.store, &options.hooks, &version, &error), HAUL_OK);
         check_equal(version.version, 7);
         plan_fini(&plan);
         rocks_fixture_close(&source);
@@ -522,31 +525,31 @@ static void test_source_record_yield_left__open_or_given_up__recorded_and_finish
 }
 
 /* Another database answers, which cannot own by a job that it has never met. */
-static void test_source_record_yield_left__of_another_target__not_found_and_stays(void)
+static void test_source_journal_yield_left__of_another_target__not_found_and_stays(void)
 {
     struct plan plan;
     open_source(&plan);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    check_status(source_record_begin(&record, &plan, 0, &error), HAUL_OK);
-    check_status(job_journal_bind(record.journal, "id", "host:1", &error), HAUL_OK);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    check_status(source_journal_begin(&journal, &plan, 0, &error), HAUL_OK);
+    check_status(job_journal_bind(journal.file, "id", "host:1", &error), HAUL_OK);
+    source_journal_fini(&journal);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &plan, &error), HAUL_OK);
-    check_status(source_record_bind(&record, "stranger", &plan, &error), HAUL_OK);
-    check_status(source_record_yield_left(&record, 7, &error), HAUL_NOT_FOUND);
-    check(!record.yielded);
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &plan, &error), HAUL_OK);
+    check_status(source_journal_bind(&journal, "stranger", &plan, &error), HAUL_OK);
+    check_status(source_journal_yield_left(&journal, 7, &error), HAUL_NOT_FOUND);
+    check(!journal.yielded);
+    source_journal_fini(&journal);
     options.resolve = false;
     check_equal(left_job_count(source.path), 1);
-    check_status(version_record_check(source.store, &options.hooks, &plan, &error), HAUL_OK);
+    check_status(config_version_check(source.store, &options.hooks, &plan, &error), HAUL_OK);
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 /* The ownership record says that the job was decided, and the journal is older than that. */
-static void test_source_record_adopt__journal_was_set_back__decided(void)
+static void test_source_journal_adopt__journal_was_set_back__decided(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
     struct plan plan;
@@ -559,14 +562,14 @@ static void test_source_record_adopt__journal_was_set_back__decided(void)
                                       .plan = &plan,
                                       .new_version = 5,
                                       .epoch = 1};
-    check_status(version_record_move(source.store, &options.hooks, &move, &error), HAUL_OK);
-    check_status(source_record_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
+    check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
+    check_status(source_journal_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
     options.resolve = true;
-    source_record_init(&record, &options);
-    check_status(source_record_adopt(&record, &adopted, &error), HAUL_OK);
-    check(!record.only_tells);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_adopt(&journal, &adopted, &error), HAUL_OK);
+    check(!journal.only_tells);
     check_equal(adopted.new_version, 5);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     options.resolve = false;
     plan_fini(&adopted);
     plan_fini(&plan);
@@ -622,21 +625,21 @@ static enum haul_status version_of_embedder(void *context, uint64_t *version,
 static void freeze_on_disk(const struct plan *plan, unsigned seed)
 {
     fake_disk_init(&disk, seed);
-    source_record_init(&record, &options);
-    memset(record.job, 3, sizeof(record.job));
-    record.recorded_version = 4;
-    check_status(source_record_begin(&record, plan, 0, &error), HAUL_OK);
-    check_status(source_record_frozen(&record, &error), HAUL_OK);
+    source_journal_init(&journal, &options);
+    memset(journal.job, 3, sizeof(journal.job));
+    journal.recorded_version = 4;
+    check_status(source_journal_begin(&journal, plan, 0, &error), HAUL_OK);
+    check_status(source_journal_frozen(&journal, &error), HAUL_OK);
 }
 
 /* Nobody closes a file or anything else when the power fails. */
 static enum haul_status find_after_power_loss(void)
 {
     fake_disk_crash(&disk);
-    source_record_init(&record, &options);
-    enum haul_status status = source_record_find(&record, &error);
-    status = status == HAUL_OK && record.earlier.decided.count > 0 ? HAUL_IN_DOUBT : status;
-    source_record_fini(&record);
+    source_journal_init(&journal, &options);
+    enum haul_status status = source_journal_find(&journal, &error);
+    status = status == HAUL_OK && journal.earlier.decided.count > 0 ? HAUL_IN_DOUBT : status;
+    source_journal_fini(&journal);
     return status;
 }
 
@@ -646,9 +649,9 @@ static enum haul_status decide_with_fault(const struct plan *plan, unsigned call
 {
     freeze_on_disk(plan, seed);
     fake_disk_fail(&disk, call, false);
-    enum haul_status decided = source_record_decide(&record, plan, 1000, &error);
+    enum haul_status decided = source_journal_decide(&journal, plan, 1000, &error);
     fake_disk_fail(&disk, 0, false);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     enum haul_status found = find_after_power_loss();
     check(found == HAUL_OK || found == HAUL_IN_DOUBT);
     check(decided != HAUL_OK || found == HAUL_IN_DOUBT);
@@ -657,7 +660,7 @@ static enum haul_status decide_with_fault(const struct plan *plan, unsigned call
     return decided;
 }
 
-static void test_source_record_decide__embedders_register_and_power_loss__answer_holds(void)
+static void test_source_journal_decide__embedders_register_and_power_loss__answer_holds(void)
 {
     struct plan plan;
     unsigned doubts = 0;
@@ -684,7 +687,7 @@ static void test_source_record_decide__embedders_register_and_power_loss__answer
 
 /* The change of the ownership record is the decision: before it FROZEN has to be durable, for only
  * a frozen job is looked up there; the journal may lose what repeats it. */
-static void test_source_record_decide__own_register_and_power_loss__answer_holds(void)
+static void test_source_journal_decide__own_register_and_power_loss__answer_holds(void)
 {
     struct plan plan;
     unsigned call = 0;
@@ -706,16 +709,16 @@ static void test_source_record_decide__own_register_and_power_loss__answer_holds
 }
 
 /* The embedder's register moved on: nothing is written, and nothing was decided. */
-static void test_source_record_decide__embedders_register_moved_on__fenced(void)
+static void test_source_journal_decide__embedders_register_moved_on__fenced(void)
 {
     struct plan plan;
     open_source(&plan);
     options.store = &on_disk;
     options.hooks.version_get = version_of_embedder;
     freeze_on_disk(&plan, 1);
-    record.recorded_version = 3;
-    check_status(source_record_decide(&record, &plan, 1000, &error), HAUL_FENCED);
-    source_record_fini(&record);
+    journal.recorded_version = 3;
+    check_status(source_journal_decide(&journal, &plan, 1000, &error), HAUL_FENCED);
+    source_journal_fini(&journal);
     check_status(find_after_power_loss(), HAUL_OK);
     fake_disk_fini(&disk);
     plan_fini(&plan);
@@ -732,7 +735,7 @@ static void keep_line(void *context, enum haul_log_level level, const char *line
 }
 
 /* It had copied, so "it had not begun" would be wrong. */
-static void test_source_record_continue__plan_cannot_be_read__says_so(void)
+static void test_source_journal_continue__plan_cannot_be_read__says_so(void)
 {
     static const uint8_t rotten[] = {0xff, 0xff, 0xff};
     static const uint8_t job[HAUL_JOB_BYTES] = {7};
@@ -740,52 +743,53 @@ static void test_source_record_continue__plan_cannot_be_read__says_so(void)
     const struct journal_record records[] = {
         {.type = JOURNAL_PLAN, .plan = slice_of(rotten, sizeof(rotten))},
         {.type = JOURNAL_SNAPSHOT, .snapshot = {.sequence = 1, .wal_sequence = 1}}};
-    struct journal *journal = NULL;
+    struct journal *file = NULL;
     struct plan plan;
     uint64_t log_sequence = 0;
     bool existed = false;
     open_source(&plan);
     options.log = &log;
-    check_status(job_journal_open(source.store, JOURNAL_SOURCE, job, &journal, &existed, &error),
+    check_status(job_journal_open(source.store, JOURNAL_SOURCE, job, &file, &existed, &error),
                  HAUL_OK);
-    check_status(job_journal_bind(journal, "the other", "host:1", &error), HAUL_OK);
+    check_status(job_journal_bind(file, "the other", "host:1", &error), HAUL_OK);
     for (size_t i = 0; i < 2; i++) {
-        check_status(journal_append(journal, &records[i], true, &error), HAUL_OK);
+        check_status(journal_append(file, &records[i], true, &error), HAUL_OK);
     }
-    journal_close(journal);
-    source_record_init(&record, &options);
-    check_status(source_record_find(&record, &error), HAUL_OK);
-    check_status(source_record_continue(&record, &plan, 1, &log_sequence, &error), HAUL_NOT_FOUND);
+    journal_close(file);
+    source_journal_init(&journal, &options);
+    check_status(source_journal_find(&journal, &error), HAUL_OK);
+    check_status(source_journal_continue(&journal, &plan, 1, &log_sequence, &error),
+                 HAUL_NOT_FOUND);
     check(strstr(logged, "its plan cannot be read") != NULL);
-    source_record_fini(&record);
+    source_journal_fini(&journal);
     options.log = NULL;
     plan_fini(&plan);
     rocks_fixture_close(&source);
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_source_record_end__resolved_before_released__journal_is_gone),
-    CHECK_TEST(test_source_record_adopt__ownership_cannot_be_read__error_and_the_job_stays),
-    CHECK_TEST(test_source_record_give_up__decided__in_doubt_and_the_job_stays),
-    CHECK_TEST(test_source_record_end__resolve_failed__the_job_stays),
-    CHECK_TEST(test_source_record_decide__time_that_is_left__waits_no_longer),
-    CHECK_TEST(test_source_record_find__other_ranges_were_decided__goes_on),
-    CHECK_TEST(test_source_record_find__several_left_over__all_are_seen),
-    CHECK_TEST(test_source_record_begin__records_forgotten_meanwhile__busy_and_no_journal),
-    CHECK_TEST(test_source_record_adopt__job_that_is_not_decided__hint_names_the_ways),
-    CHECK_TEST(test_source_record_end__ended_for_now__the_journal_can_go_on),
-    CHECK_TEST(test_source_record_find__journal_is_done__removed_and_nothing_left_over),
-    CHECK_TEST(test_source_record_bind__aborted_without_a_peer__told_of),
-    CHECK_TEST(test_source_record_bind__overtaken_and_of_another_target__aborted),
-    CHECK_TEST(test_source_record_yield__undecided_job__decided_as_before),
-    CHECK_TEST(test_source_record_yield_left__open_or_given_up__recorded_and_finished),
-    CHECK_TEST(test_source_record_yield_left__of_another_target__not_found_and_stays),
-    CHECK_TEST(test_source_record_adopt__journal_was_set_back__decided),
-    CHECK_TEST(test_source_record_bind__only_tells_of_an_overtaken_job__told_of),
-    CHECK_TEST(test_source_record_decide__embedders_register_and_power_loss__answer_holds),
-    CHECK_TEST(test_source_record_decide__own_register_and_power_loss__answer_holds),
-    CHECK_TEST(test_source_record_decide__embedders_register_moved_on__fenced),
-    CHECK_TEST(test_source_record_continue__plan_cannot_be_read__says_so),
+    CHECK_TEST(test_source_journal_end__resolved_before_released__journal_is_gone),
+    CHECK_TEST(test_source_journal_adopt__ownership_cannot_be_read__error_and_the_job_stays),
+    CHECK_TEST(test_source_journal_give_up__decided__in_doubt_and_the_job_stays),
+    CHECK_TEST(test_source_journal_end__resolve_failed__the_job_stays),
+    CHECK_TEST(test_source_journal_decide__time_that_is_left__waits_no_longer),
+    CHECK_TEST(test_source_journal_find__other_ranges_were_decided__goes_on),
+    CHECK_TEST(test_source_journal_find__several_left_over__all_are_seen),
+    CHECK_TEST(test_source_journal_begin__records_forgotten_meanwhile__busy_and_no_journal),
+    CHECK_TEST(test_source_journal_adopt__job_that_is_not_decided__hint_names_the_ways),
+    CHECK_TEST(test_source_journal_end__ended_for_now__the_journal_can_go_on),
+    CHECK_TEST(test_source_journal_find__journal_is_done__removed_and_nothing_left_over),
+    CHECK_TEST(test_source_journal_bind__aborted_without_a_peer__told_of),
+    CHECK_TEST(test_source_journal_bind__overtaken_and_of_another_target__aborted),
+    CHECK_TEST(test_source_journal_yield__undecided_job__decided_as_before),
+    CHECK_TEST(test_source_journal_yield_left__open_or_given_up__recorded_and_finished),
+    CHECK_TEST(test_source_journal_yield_left__of_another_target__not_found_and_stays),
+    CHECK_TEST(test_source_journal_adopt__journal_was_set_back__decided),
+    CHECK_TEST(test_source_journal_bind__only_tells_of_an_overtaken_job__told_of),
+    CHECK_TEST(test_source_journal_decide__embedders_register_and_power_loss__answer_holds),
+    CHECK_TEST(test_source_journal_decide__own_register_and_power_loss__answer_holds),
+    CHECK_TEST(test_source_journal_decide__embedders_register_moved_on__fenced),
+    CHECK_TEST(test_source_journal_continue__plan_cannot_be_read__says_so),
 };
 
-CHECK_MAIN("source_record", tests)
+CHECK_MAIN("source_journal", tests)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* version_record.h — config version and ownership in force: the embedder's own register (hooks), or
+/* config_version.h — config version and ownership in force: the embedder's own register (hooks), or
  * the record kept beside the database (ownership_file.h). Its change on the source is the decision
  * to commit. */
-#ifndef HAUL_VERSION_RECORD_H
-#define HAUL_VERSION_RECORD_H
+#ifndef HAUL_CONFIG_VERSION_H
+#define HAUL_CONFIG_VERSION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,64 +16,64 @@
 
 /* The version in force: the hook's, which is authoritative, or that of the record. Errors: those of
  * the hook; those of ownership_read. */
-enum haul_status version_record_get(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_get(struct haul_store *store, const struct haul_hooks *hooks,
                                     struct version_claim *claim,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The whole record. Errors: those of ownership_read. Ownership: the caller's (ownership_fini). */
-enum haul_status version_record_read(struct haul_store *store, struct ownership *ownership,
+enum haul_status config_version_read(struct haul_store *store, struct ownership *ownership,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Is this peer of the record the database `peer`? */
-bool version_record_is_peer(const struct ownership *ownership, uint32_t index, const char *peer);
+bool config_version_is_peer(const struct ownership *ownership, uint32_t index, const char *peer);
 
 /* Does this database own the plan's ranges by its record? Not asked where the embedder has a
  * register of its own. Errors: MISMATCH (a part was handed over), and those of ownership_read. */
-enum haul_status version_record_check(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Does the own record name ranges of this column family? Errors: those of ownership_read. */
-enum haul_status version_record_names_family(struct haul_store *store, const char *family,
+enum haul_status config_version_names_family(struct haul_store *store, const char *family,
                                              bool *named, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Can the database `peer`, whose own counter is the plan's old version, still have what it sends? A
  * job of it that has moved ranges to this store, or has got some from it, took its counter further.
  * Not asked where the embedder has a register of its own. Errors: MISMATCH (its record is older
  * than a hand-over of a part of the plan, either way), and those of ownership_read. */
-enum haul_status version_record_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
                                            const char *peer, const struct plan *plan,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Has the job moved its ranges already, as source or as target of this store? If so, `*new_version`
  * is the job's (0: no longer known). Errors: those of ownership_read;
  * nothing is known then, least of all that it has not. */
-enum haul_status version_record_released(struct haul_store *store,
+enum haul_status config_version_released(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-enum haul_status version_record_imported(struct haul_store *store,
+enum haul_status config_version_imported(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* What has become of what `peer` gave by the job. Errors: those of ownership_read. */
-enum haul_status version_record_returned(struct haul_store *store,
+enum haul_status config_version_returned(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], const char *peer,
                                          enum version_return *returned,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* Does this database own a part of the plan that came from `peer`? Errors: those of ownership_read.
  */
-enum haul_status version_record_has_from(struct haul_store *store, const struct plan *plan,
+enum haul_status config_version_has_from(struct haul_store *store, const struct plan *plan,
                                          const char *peer, bool *has,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 /* Has it, by its record, given a part of the plan to `peer`, which owns that still?
  * Errors: those of ownership_read. */
-enum haul_status version_record_has_given(struct haul_store *store, const struct plan *plan,
+enum haul_status config_version_has_given(struct haul_store *store, const struct plan *plan,
                                           const char *peer, bool *has,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 /* Make the record as it is now durable: a crash cannot undo a change that answered IN_DOUBT any
  * more. Errors: those of ownership_update. */
-enum haul_status version_record_settle(struct haul_store *store,
+enum haul_status config_version_settle(struct haul_store *store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Who owns the ranges once the move is made. */
@@ -105,12 +105,12 @@ struct version_move {
  * a version hook the move is the embedder's; on the source its register is compared.
  * Errors: FENCED (source: another version is in force by the hook, or another job handed over a
  * part of the ranges), and those of ownership_update, of which IN_DOUBT: call again. */
-enum haul_status version_record_move(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_move(struct haul_store *store, const struct haul_hooks *hooks,
                                      const struct version_move *move,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Would version_record_move succeed? Changes nothing. Errors: its own; on the target VERSION (its
+/* Would config_version_move succeed? Changes nothing. Errors: its own; on the target VERSION (its
  * register by the hook has come as far as the job would set it), and those of the hook. */
-enum haul_status version_record_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
+enum haul_status config_version_rehearse(struct haul_store *store, const struct haul_hooks *hooks,
                                          const struct version_move *move,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* source_intent.c — options, view, plan and records of a source. */
+#include "source_intent.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_version.h"
+#include "incoming_jobs.h"
+#include "instance.h"
+#include "link.h"
+#include "migration_thread.h"
+#include "plan_sample.h"
+#include "planted_bug.h"
+#include "reader_pool.h"
+#include "sender_links.h"
+
+enum {
+    LINK_COUNT_AUTO_MAX = 4,
+    FREEZE_MAX_MS_DEFAULT = 500,
+    RETRY_MAX_MS_DEFAULT = 30000,
+    LAG_BYTES_MAX_DEFAULT = 1 << 20,
+    /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
+    STREAM_BYTES = 256 << 20,
+};
+
+/* --- options ---------------------------------------------------------------------------------- */
+
+static uint64_t or_default(uint64_t value, uint64_t otherwise)
+{
+    return value == 0 ? otherwise : value;
+}
+
+static enum haul_status resolve_options(struct source_intent *intent, struct haul_error *error)
+{
+    struct haul_source_options *options = &intent->options;
+    struct haul_link_options *link = &options->link;
+    link->slot_count = (uint32_t)or_default(link->slot_count, HAUL_SLOT_COUNT_DEFAULT);
+    link->slot_size_bytes =
+        (uint32_t)or_default(link->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_DEFAULT);
+    link->peer_timeout_ms =
+        (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
+    intent->chooses_links = options->link_count == 0;
+    intent->chooses_readers = options->reader_count == 0;
+    options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_AUTO_MAX);
+    options->reader_count = (uint32_t)or_default(options->reader_count, 1);
+    options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
+    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
+    options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
+    options->batch_size_bytes_min =
+        (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
+    options->batch_size_bytes_max =
+        (uint32_t)or_default(options->batch_size_bytes_max, HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT);
+    if (options->link_count > HAUL_LINK_COUNT_MAX ||
+        options->reader_count > HAUL_READER_COUNT_MAX ||
+        options->batch_size_bytes_min < HAUL_BATCH_SIZE_BYTES_MIN ||
+        options->batch_size_bytes_min > options->batch_size_bytes_max) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "at most %d links and %d readers, and batch sizes %d <= min <= max",
+                              HAUL_LINK_COUNT_MAX, HAUL_READER_COUNT_MAX,
+                              HAUL_BATCH_SIZE_BYTES_MIN);
+    }
+    if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",
+                              HAUL_SECRET_BYTES_MAX);
+    }
+    struct link_config checked;
+    enum haul_status status =
+        link_config_resolve(&(struct link_config){.options = *link}, &checked, error);
+    return status == HAUL_OK ? link_addresses_parse(options->to, &intent->addresses, error)
+                             : status;
+}
+
+enum haul_status source_intent_init(struct source_intent *intent,
+                                    const struct haul_source_options *options,
+                                    struct haul_error *error)
+{
+    intent->options = *options;
+    source_journal_init(&intent->journal, &intent->options);
+    return resolve_options(intent, error);
+}
+
+void source_intent_fini(struct source_intent *intent)
+{
+    struct haul_store *store = intent->options.store;
+    source_journal_fini(&intent->journal);
+    if (intent->snapshot != NULL) {
+        store->ops->snapshot_close(store, intent->snapshot);
+    }
+    if (intent->wal_pinned) {
+        store->ops->wal_unpin(store);
+    }
+    plan_fini(&intent->plan);
+    source_request_fini(&intent->request);
+    memset(intent, 0, sizeof(*intent));
+}
+
+/* --- beginning -------------------------------------------------------------------------------- */
+
+/* The view that is copied, and the plan over it. */
+static enum haul_status take_view(struct source_intent *intent, struct haul_error *error)
+{
+    struct haul_store *store = intent->options.store;
+    enum haul_status status = HAUL_OK;
+    if ((store->ops->features(store) & HAUL_STORE_WAL) != 0) {
+        status = store->ops->wal_pin(store, error);
+        intent->wal_pinned = status == HAUL_OK;
+    }
+    if (status == HAUL_OK) {
+        /* What is copied must not be lost by a crash: the job could not go on after it. */
+        status = store->ops->sync(store, error);
+    }
+    if (status == HAUL_OK && store->ops->foreign_ingests != NULL) {
+        intent->foreign_ingests = store->ops->foreign_ingests(store);
+    }
+    if (status == HAUL_OK) {
+        status =
+            store->ops->snapshot_open(store, &intent->snapshot, &intent->snapshot_sequence, error);
+    }
+    if (status == HAUL_OK) {
+        struct haul_source_options request = intent->options;
+        request.reader_count = intent->chooses_readers ? 0 : request.reader_count;
+        status = plan_make(&intent->plan, store, &request, STREAM_BYTES, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_sample(&intent->plan, store, intent->snapshot, error);
+    }
+    for (size_t i = 0; status == HAUL_OK && i < intent->plan.stream_count; i++) {
+        intent->bytes_expected += intent->plan.streams[i].bytes;
+    }
+    return status;
+}
+
+static enum haul_status read_version(struct source_intent *intent, struct haul_error *error)
+{
+    const struct haul_source_options *options = &intent->options;
+    struct version_claim version = {.version = 0};
+    enum haul_status status = config_version_get(options->store, &options->hooks, &version, error);
+    intent->journal.recorded_version = version.version;
+    if (options->keep_versions) {
+        version = (struct version_claim){.version = options->config_version, .authoritative = true};
+    }
+    intent->version = version;
+    intent->journal.version_is_given = version.authoritative;
+    intent->plan.old_version = version.version;
+    intent->plan.new_version = version.version + 1; /* agreed on when the target has answered */
+    return status;
+}
+
+static enum haul_status begin_job(struct source_intent *intent, struct haul_error *error)
+{
+    struct source_journal *journal = &intent->journal;
+    if (migration_random(journal->job, HAUL_JOB_BYTES) != HAUL_OK) {
+        return haul_error_set(error, HAUL_IO, "getrandom", 0, "no random number for the job");
+    }
+    return source_journal_begin(journal, &intent->plan, intent->snapshot_sequence, error);
+}
+
+static enum haul_status begin_or_continue(struct source_intent *intent, struct haul_error *error)
+{
+    enum haul_status status = source_journal_continue(
+        &intent->journal, &intent->plan, intent->snapshot_sequence, &intent->log_sequence, error);
+    if (status != HAUL_NOT_FOUND) {
+        return status;
+    }
+    intent->log_sequence = intent->snapshot_sequence;
+    return begin_job(intent, error);
+}
+
+/* What is asked for is what the earlier process was asked for. */
+static enum haul_status take_request(struct source_intent *intent, struct haul_error *error)
+{
+    struct plan plan = {.family_count = 0};
+    enum haul_status status = source_journal_left_plan(&intent->journal, &plan, error);
+    intent->left_version = plan.old_version;
+    return status == HAUL_OK
+               ? source_request_apply(&intent->request, &plan, &intent->options, error)
+               : status;
+}
+
+/* Of an embedder we do not know which ranges are still his; his version says whether anything has
+ * changed since he asked for this one. */
+static enum haul_status check_resumed(const struct source_intent *intent, struct haul_error *error)
+{
+    if (!intent->options.resume || intent->options.hooks.version_get == NULL ||
+        intent->left_version == intent->plan.old_version) {
+        return HAUL_OK;
+    }
+    haul_error_set(error, HAUL_VERSION, NULL, 0,
+                   "the job was begun at config version %" PRIu64 ", and this is version %" PRIu64,
+                   intent->left_version, intent->plan.old_version);
+    haul_error_hint(error, "its range may have moved meanwhile: begin a new job for what is still "
+                           "this database's, or give this one up");
+    return HAUL_VERSION;
+}
+
+/* By the record; also an embedder's own does not tell what comes here just now. */
+static enum haul_status check_owned(const struct source_intent *intent, struct haul_error *error)
+{
+    const struct haul_source_options *options = &intent->options;
+    enum haul_status status = incoming_jobs_check(options->store, &intent->plan, error);
+    return status == HAUL_OK
+               ? config_version_check(options->store, &options->hooks, &intent->plan, error)
+               : status;
+}
+
+/* Before anything is promised or told: who we are. */
+static enum haul_status take_name(struct source_intent *intent, struct haul_error *error)
+{
+    enum haul_status status = instance_begin(intent->options.store, intent->identity, error);
+    memcpy(intent->journal.name, intent->identity, sizeof(intent->journal.name));
+    return status;
+}
+
+static enum haul_status begin_resolving(struct source_intent *intent, struct haul_error *error)
+{
+    enum haul_status status = source_journal_adopt(&intent->journal, &intent->plan, error);
+    return status == HAUL_OK ? take_name(intent, error) : status;
+}
+
+/* A family that the left job was begun with is gone: it never goes on. */
+static void hint_dropped(const struct source_intent *intent, enum haul_status status,
+                         struct haul_error *error)
+{
+    if (status == HAUL_NOT_FOUND && intent->options.resume) {
+        haul_error_hint(error, "it was dropped since the job began: `haul send` of what is there "
+                               "begins anew, or `haul cancel --db DIR` gives the job up");
+    }
+}
+
+enum haul_status source_intent_begin(struct source_intent *intent, struct haul_error *error)
+{
+    enum haul_status status = instance_check_store(intent->options.store, error);
+    if (status != HAUL_OK || intent->options.resolve) {
+        return status == HAUL_OK ? begin_resolving(intent, error) : status;
+    }
+    status = source_journal_find(&intent->journal, error);
+    if (status == HAUL_OK && intent->options.resume) {
+        status = take_request(intent, error);
+    }
+    if (status == HAUL_OK) {
+        status = take_view(intent, error);
+        hint_dropped(intent, status, error);
+    }
+    if (status == HAUL_OK) {
+        status = read_version(intent, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_resumed(intent, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_earlier_check_decided(&intent->journal.earlier, &intent->plan, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_owned(intent, error);
+    }
+    if (status == HAUL_OK) {
+        status = take_name(intent, error);
+    }
+    return status == HAUL_OK ? begin_or_continue(intent, error) : status;
+}
+
+enum haul_status source_intent_check_again(const struct source_intent *intent,
+                                           struct haul_error *error)
+{
+    const struct journal *journal = intent->journal.file;
+    bool decided = journal == NULL || journal_state(journal)->outcome == JOURNAL_COMMIT;
+    enum haul_status status = intent->options.resolve || decided || HAUL_PLANTED_BUG(OWNED_AT_FIRST)
+                                  ? HAUL_OK
+                                  : check_owned(intent, error);
+    if (status == HAUL_MISMATCH) { /* which would name another target */
+        status = HAUL_FENCED;
+        error->status = status;
+    }
+    return status;
+}
+
+enum haul_status source_intent_yield(struct source_intent *intent,
+                                     const struct version_claim *theirs, struct haul_error *error)
+{
+    /* A register outside haul counts the hand-over itself; a counter has to pass the target's. */
+    enum haul_status status = intent->options.resolve ? read_version(intent, error) : HAUL_OK;
+    bool counts = !intent->version.authoritative && !theirs->authoritative;
+    if (status == HAUL_OK && counts) {
+        status = version_claim_check_theirs(&intent->version, theirs, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
+    uint64_t next =
+        counts ? version_claim_next(&intent->version, theirs) : intent->plan.old_version + 1;
+    return intent->journal.only_tells
+               ? source_journal_yield_left(&intent->journal, next, error)
+               : source_journal_yield(&intent->journal, &intent->plan, next, error);
+}
+
+enum haul_status source_intent_released(struct source_intent *intent, struct haul_error *error)
+{
+    enum haul_status status = source_journal_released(&intent->journal, error);
+    instance_note(intent->options.store);
+    return status;
+}
+
+enum haul_status haul_source_check(const struct haul_source_options *options,
+                                   struct haul_error *error)
+{
+    struct source_intent intent = {.plan = {.family_count = 0}};
+    enum haul_status status = source_intent_init(&intent, options, error);
+    if (status == HAUL_OK) {
+        status = instance_check_store(options->store, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_journal_find(&intent.journal, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_make(&intent.plan, options->store, &intent.options, 0, error);
+    }
+    if (status == HAUL_OK) {
+        status = plan_sample(&intent.plan, options->store, NULL, error);
+    }
+    if (status == HAUL_OK) {
+        status = source_earlier_check_decided(&intent.journal.earlier, &intent.plan, error);
+    }
+    if (status == HAUL_OK) {
+        status = check_owned(&intent, error);
+    }
+    source_intent_fini(&intent);
+    return status;
+}
