@@ -12,6 +12,7 @@
 #     shapes  large values, many families, a large database, bytes written on the target
 #     far     whole migrations over a line of 1 Gb/s and 50 ms (as root)
 #     kvrocks beside the migrations of the Kvrocks server that KVROCKS_BIN names
+#     ways    all slots of that server under writes: haul, its own two ways, rsync, a checkpoint
 #     all     all of them (default)
 #     --pairs N    runs of each side, alternating (default 5)
 #     --quick      one pair, small sizes, short runs: shows that it works, not how fast it is
@@ -27,12 +28,12 @@ set -euo pipefail
 
 build=${HAUL_BENCH_BUILD_DIR:-$root/build-release}
 haul=$build/cli/haul
-parts=(source tcp rdma memory live migration shapes far kvrocks)
-for part in source tcp rdma memory live migration far kvrocks; do
+parts=(source tcp rdma memory live migration shapes far kvrocks ways)
+for part in source tcp rdma memory live migration far kvrocks ways; do
     . "$root/tests/bench/bench_$part.sh"
 done
 
-usage() { sed -n '4,23s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
+usage() { sed -n '4,24s/^# \{0,3\}//p' "${BASH_SOURCE[0]}"; }
 
 sections=() pairs=5 quick=0 json='' report='' sizes='' migration_values=100,1000,16000,1000000
 work='' servers=()
@@ -40,7 +41,7 @@ work='' servers=()
 parse() {
     while (($#)); do
         case $1 in
-        source | tcp | rdma | memory | live | migration | shapes | far | kvrocks) sections+=("$1") ;;
+        source | tcp | rdma | memory | live | migration | shapes | far | kvrocks | ways) sections+=("$1") ;;
         all) sections=("${parts[@]}") ;;
         --quick) quick=1 ;;
         --pairs | --json | --report | --sizes | --values)
