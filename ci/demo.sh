@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# demo.sh — moves a whole database from one process to another, and proves it.
+# demo.sh — moves a whole database from one process to another and compares both.
 #   ci/demo.sh [--rdma] [--keep] [SIZE]
 #     SIZE    of the database: 100M, 1G (default), 10G
 #     --rdma  run sender and receiver in the soft-RoCE rig (ci/rxe), over verbs; 100M by default
@@ -62,7 +62,7 @@ make_source() {
 migrate() {
     start_receiver "$work/recv.log" --db "$2" --listen "$3:0" --transport "$4" --once
     [[ -n $receiver_address ]] || die "the receiver did not start: $(tail -n 1 "$work/recv.log")"
-    say "receiver listens on $receiver_address; sending (transport $4) ..."
+    say "the receiver listens on $receiver_address; sending (transport $4) ..."
     local status=0
     "$haul" send --db "$1" --to "$receiver_address" --transport "$4" --json >"$work/send.json" ||
         status=$?
@@ -81,8 +81,9 @@ summarise() {
         printf "seconds    %.2f\n", seconds
         printf "MB/s       %.1f\n", (seconds > 0 ? bytes / seconds / 1e6 : 0)
     }'
-    echo "transport  $(jq -r '.transport + (if .fallback_reason == null then ""
-        else " (no RDMA: " + .fallback_reason + ")" end)' "$result")"
+    echo "transport  $(jq -r .transport "$result")"
+    jq -r '.fallback_reason // empty | "no RDMA    " + .' "$result" |
+        fold -s -w 88 | sed '2,$s/^/           /'
     echo "verified   hand-over: $(jq -r .verified "$result"); haul verify: both sides equal"
 }
 
@@ -93,9 +94,11 @@ run_here() {
     work=$(mktemp -d "${TMPDIR:-/tmp}/haul-demo.XXXXXX")
     has_rdma_device || say "no RDMA device on this machine: TCP will be used (--rdma for the soft-RoCE rig)"
     make_source "$work/source"
-    migrate "$work/source" "$work/target" "$address" "$mode" || die "the migration failed"
+    haul=$(realpath "$haul")
+    cd "$work" # short names in the output
+    migrate source target "$address" "$mode" || die "the migration failed"
     say "comparing both databases ..."
-    "$haul" verify --db "$work/source" --with "$work/target" || die "the databases differ"
+    "$haul" verify --db source --with target || die "the databases differ"
     summarise
 }
 

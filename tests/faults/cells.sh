@@ -103,7 +103,7 @@ ended() {
     end_process "$1" || code=$?
 }
 
-# documented CODE LOG: a process ended as README.md says, and with one error line if it failed.
+# documented CODE LOG: a process ended as docs/COMMANDS.md says, and with one error line if it failed.
 documented() {
     ! grep -qE 'Sanitizer|runtime error' "$2" || { cat "$2"; fail 'a sanitizer spoke'; }
     case $1 in

@@ -149,12 +149,12 @@ test_json__every_member__is_documented() {
     ((count > 80)) || fail "only $count members were found"
 }
 
-test_exit_codes__readme_and_help__are_the_same() {
+test_exit_codes__document_and_help__are_the_same() {
     local code
     run 0 "$haul" --help
     for code in 0 1 2 3 4 5 6 7 8 9 10 130; do
         grep -qE "^  $code  " "$work/out" || fail "--help has no $code"
-        grep -qE "^\| $code\b" "$root/README.md" || fail "README.md has no $code"
+        grep -qE "^\| $code\b" "$root/docs/COMMANDS.md" || fail "docs/COMMANDS.md has no $code"
     done
 }
 
