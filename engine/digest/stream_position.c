@@ -7,6 +7,6 @@
 
 void stream_position_fini(struct stream_position *position)
 {
-    free(position->last_key);
+    free((void *)position->last_key.data);
     memset(position, 0, sizeof(*position));
 }

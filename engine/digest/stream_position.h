@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream_position.h — how far the records of a stream are durable on the target. Thread: one
- * at a time for each position. */
+/* stream_position.h — how far the records of a stream are durable on the target, as the
+ * appliers report it, the journal records it, and a resume goes on. Thread: one at a time for each
+ * position. */
 #ifndef HAUL_STREAM_POSITION_H
 #define HAUL_STREAM_POSITION_H
 
@@ -9,6 +10,7 @@
 #include <stdint.h>
 
 #include "digest.h"
+#include "haul/slice.h"
 
 /* What of a stream is durable: the point to go on from after a crash. */
 struct stream_position {
@@ -16,8 +18,9 @@ struct stream_position {
     uint64_t next_batch;
     bool finished;        /* its last batch is in */
     struct digest digest; /* of the records up to here */
-    uint8_t *last_key;    /* malloc; NULL: the empty key, or none; a finished stream has none */
-    size_t last_key_size;
+    /* Of no bytes: the empty key, or none; a finished stream has none. Malloc'ed where positions
+     * are reported or restored; borrowed where a journal reads or writes them. */
+    struct haul_slice last_key;
     /* A resume can go on from here. Not so from a key that is longer than a position may carry, nor
      * from the empty key where it is not the first one: as the start of a scan it means the
      * beginning of the family. */
@@ -33,6 +36,7 @@ static inline bool stream_position_has_key(const struct stream_position *positio
 {
     return position->digest.count > 0;
 }
+/* Frees a key that was malloc'ed. */
 void stream_position_fini(struct stream_position *position);
 
 #endif

@@ -352,15 +352,6 @@ enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_v
 
 /* --- positions -------------------------------------------------------------------------------- */
 
-static struct journal_position position_of(const struct stream_position *from)
-{
-    return (struct journal_position){.stream_id = from->stream,
-                                     .finished = from->finished,
-                                     .next_batch = from->next_batch,
-                                     .digest = from->digest,
-                                     .last_key = {from->last_key, from->last_key_size}};
-}
-
 static enum haul_status append_delta(struct journal *journal, uint64_t next_batch,
                                      struct haul_error *error)
 {
@@ -372,7 +363,7 @@ static enum haul_status append_delta(struct journal *journal, uint64_t next_batc
 struct position_record {
     bool finished;
     size_t used;
-    struct journal_position items[JOURNAL_POSITIONS_MAX];
+    struct stream_position items[JOURNAL_POSITIONS_MAX];
 };
 
 /* A journal that is full does without positions that are not finished. */
@@ -393,10 +384,10 @@ static enum haul_status append_items(struct journal *journal, struct position_re
 static void put_item(struct position_record *filled, const struct stream_position *position)
 {
     size_t at = 0;
-    while (at < filled->used && filled->items[at].stream_id != position->stream) {
+    while (at < filled->used && filled->items[at].stream != position->stream) {
         at++;
     }
-    filled->items[at] = position_of(position);
+    filled->items[at] = *position;
     filled->used += at == filled->used ? 1 : 0;
 }
 

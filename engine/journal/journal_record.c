@@ -107,9 +107,9 @@ static uint8_t *encode_decision(uint8_t *at, const struct journal_decision *deci
     return encode_u64(at, decision->epoch);
 }
 
-static uint8_t *encode_position(uint8_t *at, const struct journal_position *position)
+static uint8_t *encode_position(uint8_t *at, const struct stream_position *position)
 {
-    put_u32(at, position->stream_id);
+    put_u32(at, position->stream);
     put_u32(at + 4, position->finished ? 1 : 0);
     at = encode_u64(at + 8, position->next_batch);
     at = encode_digest(at, &position->digest);
@@ -350,9 +350,9 @@ static void decode_decision(struct cursor *cursor, struct journal_decision *deci
     decision->epoch = cursor_u64(cursor);
 }
 
-static void decode_position(struct cursor *cursor, struct journal_position *position)
+static void decode_position(struct cursor *cursor, struct stream_position *position)
 {
-    position->stream_id = cursor_u32(cursor);
+    position->stream = cursor_u32(cursor);
     uint32_t flags = cursor_u32(cursor);
     refuse_unless(cursor, flags <= 1);
     position->finished = flags == 1;
@@ -361,6 +361,7 @@ static void decode_position(struct cursor *cursor, struct journal_position *posi
     uint32_t key_size = cursor_u32(cursor);
     refuse_unless(cursor, key_size <= HAUL_KEY_BYTES_MAX);
     position->last_key = cursor_slice(cursor, key_size);
+    position->resumable = true;
 }
 
 static void decode_positions(struct cursor *cursor, struct journal_scratch *scratch,

@@ -19,6 +19,7 @@
 #include "haul/slice.h"
 #include "haul/status.h"
 #include "haul/store.h"
+#include "stream_position.h"
 
 enum {
     JOURNAL_FRAME_HEADER_BYTES = 16,
@@ -98,16 +99,6 @@ struct journal_decision {
     uint64_t epoch;
 };
 
-/* All batches of one stream before `next_batch` are durable in the target; `digest` is of their
- * records, `last_key` the key of the last of them. */
-struct journal_position {
-    uint32_t stream_id;
-    bool finished;
-    uint64_t next_batch;
-    struct digest digest;
-    struct haul_slice last_key;
-};
-
 /* All delta batches before `next_batch`, and so all of the source's log up to `wal_sequence`, are
  * durable in the target. */
 struct journal_delta {
@@ -154,8 +145,8 @@ struct journal_record {
         uint64_t frozen_sequence;
         struct journal_decision decision;
         struct {
-            const struct journal_position *items; /* no stream twice */
-            size_t count;                         /* 1 to JOURNAL_POSITIONS_MAX */
+            const struct stream_position *items; /* no stream twice, none of deltas */
+            size_t count;                        /* 1 to JOURNAL_POSITIONS_MAX */
         } positions;
         struct journal_delta delta;
         const struct journal_prepared *prepared;
@@ -169,7 +160,7 @@ struct journal_record {
 
 /* Where decoding puts what does not fit into a journal_record. */
 struct journal_scratch {
-    struct journal_position positions[JOURNAL_POSITIONS_MAX];
+    struct stream_position positions[JOURNAL_POSITIONS_MAX];
     struct journal_prepared prepared;
 };
 

@@ -64,15 +64,15 @@ const char *journal_phase_sentence(enum journal_phase phase)
 static struct journal_stream *find_stream(const struct journal_state *state, uint32_t stream_id)
 {
     for (size_t i = 0; i < state->stream_count; i++) {
-        if (state->streams[i].position.stream_id == stream_id) {
+        if (state->streams[i].position.stream == stream_id) {
             return &state->streams[i];
         }
     }
     return NULL;
 }
 
-const struct journal_position *journal_state_position(const struct journal_state *state,
-                                                      uint32_t stream_id)
+const struct stream_position *journal_state_position(const struct journal_state *state,
+                                                     uint32_t stream_id)
 {
     const struct journal_stream *stream = find_stream(state, stream_id);
     return stream == NULL ? NULL : &stream->position;
@@ -126,8 +126,8 @@ static enum haul_status reserve_positions(struct journal_state *state,
     size_t spare = state->stream_count;
     enum haul_status status = reserve_slots(state, spare);
     for (size_t i = 0; status == HAUL_OK && i < record->positions.count; i++) {
-        const struct journal_position *item = &record->positions.items[i];
-        struct journal_stream *stream = find_stream(state, item->stream_id);
+        const struct stream_position *item = &record->positions.items[i];
+        struct journal_stream *stream = find_stream(state, item->stream);
         if (stream == NULL) {
             status = reserve_slots(state, spare + 1);
             stream = status == HAUL_OK ? &state->streams[spare++] : NULL;
@@ -139,9 +139,9 @@ static enum haul_status reserve_positions(struct journal_state *state,
     return status;
 }
 
-static void apply_position(struct journal_state *state, const struct journal_position *item)
+static void apply_position(struct journal_state *state, const struct stream_position *item)
 {
-    struct journal_stream *stream = find_stream(state, item->stream_id);
+    struct journal_stream *stream = find_stream(state, item->stream);
     if (stream == NULL) {
         haul_assert(state->stream_count < state->stream_capacity);
         stream = &state->streams[state->stream_count++];
@@ -159,13 +159,13 @@ static bool positions_may_follow(const struct journal_state *state,
                                  const struct journal_record *record)
 {
     for (size_t i = 0; i < record->positions.count; i++) {
-        const struct journal_position *item = &record->positions.items[i];
-        const struct journal_position *last = journal_state_position(state, item->stream_id);
+        const struct stream_position *item = &record->positions.items[i];
+        const struct stream_position *last = journal_state_position(state, item->stream);
         if (last != NULL && (last->finished || item->next_batch < last->next_batch)) {
             return false;
         }
         for (size_t j = 0; j < i; j++) {
-            if (record->positions.items[j].stream_id == item->stream_id) {
+            if (record->positions.items[j].stream == item->stream) {
                 return false;
             }
         }

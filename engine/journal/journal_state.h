@@ -70,7 +70,7 @@ enum journal_claim {
 
 /* A position whose key the state owns. */
 struct journal_stream {
-    struct journal_position position; /* last_key points to key_memory */
+    struct stream_position position; /* last_key points to key_memory */
     uint8_t *key_memory;
     size_t key_capacity;
 };
@@ -138,8 +138,8 @@ enum haul_status journal_state_replay(struct journal_state *state, uint32_t seed
 enum journal_claim journal_state_claim(const struct journal_state *state);
 
 /* The last position of a stream; NULL: none. Ownership: the state's, until the next apply. */
-const struct journal_position *journal_state_position(const struct journal_state *state,
-                                                      uint32_t stream_id);
+const struct stream_position *journal_state_position(const struct journal_state *state,
+                                                     uint32_t stream_id);
 
 /* Stable upper-case name and sentence of a phase. */
 const char *journal_phase_name(enum journal_phase phase);

@@ -23,9 +23,12 @@
 #include "planted_bug.h"
 #include "source_earlier.h"
 #include "source_journal.h"
+#include "source_left_over.h"
+#include "staging.h"
 #include "target_commit.h"
 #include "target_held.h"
 #include "target_journal.h"
+#include "target_left_over.h"
 #include "wall_clock.h"
 
 const char *haul_job_role_name(enum haul_job_role role)
@@ -240,8 +243,9 @@ enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_jo
     if (status != HAUL_OK) {
         return status;
     }
-    return job->role == HAUL_JOB_SOURCE ? source_journal_give_up(store, job->id, false, error)
-                                        : target_journal_give_up(store, job->id, NULL, NULL, error);
+    return job->role == HAUL_JOB_SOURCE
+               ? source_left_over_give_up(store, job->id, false, error)
+               : target_left_over_give_up(store, job->id, NULL, NULL, error);
 }
 
 /* The ownership record may know what the journal does not tell any more. Errors: UNCONFIRMED. */
@@ -277,7 +281,7 @@ static enum haul_status name_risk(struct haul_store *store, const struct haul_jo
 static enum haul_status set_aside(struct haul_store *store, const struct haul_job *job,
                                   bool accept_two_owners, struct haul_error *error)
 {
-    char directory[TARGET_PATH_BYTES_MAX];
+    char directory[STAGING_PATH_BYTES_MAX];
     char name[JOURNAL_NAME_BYTES_MAX];
     char aside[DURABLE_FILE_ASIDE_BYTES_MAX];
     enum journal_role role = job->role == HAUL_JOB_SOURCE ? JOURNAL_SOURCE : JOURNAL_TARGET;
@@ -294,9 +298,8 @@ static enum haul_status set_aside(struct haul_store *store, const struct haul_jo
     if (status == HAUL_OK) {
         status = durable_file_rename(calls, directory, name, aside, error);
     }
-    return status == HAUL_OK && role == JOURNAL_TARGET
-               ? target_journal_remove_staging(store, job->id, error)
-               : status;
+    return status == HAUL_OK && role == JOURNAL_TARGET ? staging_remove_of(store, job->id, error)
+                                                       : status;
 }
 
 enum haul_status haul_job_force_give_up(struct haul_store *store, const struct haul_job *job,
@@ -316,7 +319,7 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
         return set_aside(store, job, accept_two_owners, error);
     }
     if (prepared && accept_two_owners) {
-        return target_journal_force_give_up(store, job->id, error);
+        return target_left_over_force_give_up(store, job->id, error);
     }
     if (prepared) {
         haul_error_set(error, HAUL_UNCONFIRMED, NULL, 0,
@@ -326,7 +329,7 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
         return HAUL_UNCONFIRMED;
     }
     status = role == JOURNAL_SOURCE
-                 ? source_journal_give_up(store, job->id, accept_two_owners, error)
+                 ? source_left_over_give_up(store, job->id, accept_two_owners, error)
                  : haul_job_give_up(store, job, error);
     if (status == HAUL_IN_DOUBT && role == JOURNAL_SOURCE) {
         haul_error_hint(error, "`haul resolve` finishes it; when the target is lost for good: "
@@ -364,7 +367,7 @@ static enum haul_status check_decided(struct haul_store *store, const struct jou
 static enum haul_status end_decided(struct haul_store *store, struct journal *journal,
                                     struct haul_error *error)
 {
-    char directory[TARGET_PATH_BYTES_MAX];
+    char directory[STAGING_PATH_BYTES_MAX];
     struct ownership ownership;
     enum haul_status status = haul_directory_of(store, directory, sizeof(directory))
                                   ? config_version_settle(store, error)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "source_done.h"
+#include "source_left_over.h"
 
 /* --- on the call worker ----------------------------------------------------------------------- */
 
@@ -55,15 +56,15 @@ static enum haul_status settle_left(struct source_calls *calls, struct haul_erro
     const struct source_peer *peer = &calls->bound;
     struct source_journal *journal = &calls->intent->journal;
     enum haul_status status = source_journal_meet(journal, peer->identity, peer->returned, error);
-    if (status == HAUL_OK && peer->owns && source_journal_is_met(journal)) {
+    if (status == HAUL_OK && peer->owns && source_left_over_is_met(journal)) {
         return source_intent_yield(calls->intent, &peer->version, error);
     }
     if (status == HAUL_OK) {
-        status = source_journal_not_owned(journal, error);
+        status = source_left_over_not_owned(journal, error);
     }
-    calls->asks_again = status == HAUL_OK && source_journal_ask_next(journal);
+    calls->asks_again = status == HAUL_OK && source_left_over_ask_next(journal);
     if (status == HAUL_OK && !calls->asks_again) {
-        status = source_journal_tell(journal, error);
+        status = source_left_over_tell(journal, error);
     }
     if (status != HAUL_NOT_FOUND) {
         return status;

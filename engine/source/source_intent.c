@@ -15,6 +15,7 @@
 #include "planted_bug.h"
 #include "reader_pool.h"
 #include "sender_links.h"
+#include "source_left_over.h"
 
 enum {
     LINK_COUNT_AUTO_MAX = 4,
@@ -159,7 +160,7 @@ static enum haul_status begin_job(struct source_intent *intent, struct haul_erro
 
 static enum haul_status begin_or_continue(struct source_intent *intent, struct haul_error *error)
 {
-    enum haul_status status = source_journal_continue(
+    enum haul_status status = source_left_over_continue(
         &intent->journal, &intent->plan, intent->snapshot_sequence, &intent->log_sequence, error);
     if (status != HAUL_NOT_FOUND) {
         return status;
@@ -172,7 +173,7 @@ static enum haul_status begin_or_continue(struct source_intent *intent, struct h
 static enum haul_status take_request(struct source_intent *intent, struct haul_error *error)
 {
     struct plan plan = {.family_count = 0};
-    enum haul_status status = source_journal_left_plan(&intent->journal, &plan, error);
+    enum haul_status status = source_left_over_plan(&intent->journal, &plan, error);
     intent->left_version = plan.old_version;
     return status == HAUL_OK
                ? source_request_apply(&intent->request, &plan, &intent->options, error)

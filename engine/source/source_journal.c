@@ -10,6 +10,7 @@
 #include "job_journal.h"
 #include "planted_bug.h"
 #include "source_done.h"
+#include "source_left_over.h"
 
 void source_journal_init(struct source_journal *journal, const struct haul_source_options *source)
 {
@@ -79,117 +80,12 @@ static enum haul_status adopt_decided(struct source_journal *journal, struct pla
     return status;
 }
 
-/* --- jobs that `resolve` may ask about -------------------------------------------------------- */
-
-/* One that is left, and was not decided here. */
-struct left_job {
-    const uint8_t *id;
-    const char *peer;
-    const char *peer_address;
-    uint64_t epoch;
-    struct journal *journal; /* NULL: it was given up by an earlier process */
-    bool over;
-};
-
-/* Number `index` of them, those that were given up first. False: there are not so many. */
-static bool left_at(const struct source_journal *journal, size_t index, struct left_job *left)
-{
-    const struct job_journals *all = &journal->earlier.left_over;
-    if (index < all->aborted_count) {
-        const struct job_left *aborted = &all->aborted[index];
-        *left = (struct left_job){.id = aborted->id,
-                                  .peer = aborted->peer,
-                                  .peer_address = aborted->peer_address,
-                                  .epoch = aborted->epoch,
-                                  .over = true};
-        return true;
-    }
-    index -= all->aborted_count;
-    if (index >= all->count) {
-        return false;
-    }
-    struct journal *file = all->journals[index];
-    const struct journal_state *state = journal_state(file);
-    *left = (struct left_job){.id = journal_job_id(file),
-                              .peer = state->peer,
-                              .peer_address = state->peer_address,
-                              .epoch = state->snapshot_count,
-                              .journal = file,
-                              .over = state->phase == JOURNAL_PHASE_ABORTED};
-    return true;
-}
-
-/* May its target own by it? One that was never met owns nothing, unless the journal is older. */
-static bool may_be_owned(const struct left_job *left)
-{
-    return left->over || left->peer[0] != '\0' ||
-           (left->journal != NULL && journal_state(left->journal)->restored);
-}
-
-static bool is_job_of(const struct left_job *left, const char *identity)
-{
-    return left->peer[0] == '\0' || instance_is(left->peer, identity);
-}
-
-static bool find_job(const struct source_journal *journal, struct left_job *left)
-{
-    for (size_t i = 0; left_at(journal, i, left); i++) {
-        if (memcmp(left->id, journal->job, HAUL_JOB_BYTES) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static void take_left(struct source_journal *journal, const struct left_job *left)
-{
-    memcpy(journal->job, left->id, HAUL_JOB_BYTES);
-    if (!journal->only_tells) {
-        memcpy(journal->first_job, left->id, HAUL_JOB_BYTES);
-    }
-    journal->only_tells = true;
-    journal->asks = !left->over;
-    journal->epoch = left->epoch == 0 ? 1 : left->epoch;
-}
-
-/* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
-static enum haul_status nothing_in_doubt(const struct job_journals *left, struct haul_error *error)
-{
-    char name[JOURNAL_NAME_BYTES_MAX];
-    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");
-    if (left->count == 0) {
-        haul_error_hint(error, "there is nothing to resolve; `haul send` begins a new job");
-        return HAUL_NOT_FOUND;
-    }
-    journal_name_format(JOURNAL_SOURCE, journal_job_id(left->journals[0]), name);
-    haul_error_hint(error, "%s is not decided: `haul resume` goes on with it", name);
-    return HAUL_NOT_FOUND;
-}
-
-/* The first that is over, whose target may be at the other end. By its own records this database
- * owns what an open one was to move, and only its target knows whether they are older than the
- * decision: that comes next. */
-static enum haul_status adopt_left(struct source_journal *journal, struct haul_error *error)
-{
-    struct left_job left;
-    source_earlier_abort_overtaken(&journal->earlier);
-    for (unsigned open = 0; open < 2; open++) {
-        for (size_t i = 0; left_at(journal, i, &left); i++) {
-            if (left.over == (open == 0) && may_be_owned(&left)) {
-                take_left(journal, &left);
-                return HAUL_OK;
-            }
-        }
-    }
-    return nothing_in_doubt(&journal->earlier.left_over, error);
-}
-
 enum haul_status source_journal_adopt(struct source_journal *journal, struct plan *plan,
                                       struct haul_error *error)
 {
     enum haul_status status = source_earlier_find(&journal->earlier, error);
     if (status == HAUL_OK && journal->earlier.decided.count == 0) {
-        status = adopt_left(journal, error);
+        status = source_left_over_adopt(journal, error);
         return status == HAUL_NOT_FOUND ? source_done_adopt(journal, error) : status;
     }
     if (status == HAUL_OK) {
@@ -235,68 +131,6 @@ enum haul_status source_journal_meet(struct source_journal *journal, const char 
     return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* which says so */
 }
 
-/* Only to tell, and this is not the one to be told. */
-static enum haul_status nothing_to_tell(const struct source_journal *journal,
-                                        struct haul_error *error)
-{
-    struct left_job left;
-    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database waits for database %s",
-                   journal->peer);
-    if (left_at(journal, 0, &left) && left.peer[0] != '\0') {
-        haul_error_hint(error, "one waits for database %s, which was at %s", left.peer,
-                        left.peer_address);
-    }
-    return HAUL_NOT_FOUND;
-}
-
-bool source_journal_is_met(const struct source_journal *journal)
-{
-    struct left_job left;
-    return find_job(journal, &left) && is_job_of(&left, journal->peer);
-}
-
-enum haul_status source_journal_not_owned(struct source_journal *journal, struct haul_error *error)
-{
-    struct left_job left;
-    bool answers = find_job(journal, &left) && !left.over && left.peer[0] != '\0' &&
-                   is_job_of(&left, journal->peer);
-    return answers ? job_journal_bind(left.journal, journal->peer, journal->source->to, error)
-                   : HAUL_OK;
-}
-
-/* The first Hello had to name one before it was known who answers. */
-bool source_journal_ask_next(struct source_journal *journal)
-{
-    struct left_job left;
-    while (left_at(journal, journal->asked, &left)) {
-        journal->asked++;
-        if (may_be_owned(&left) && is_job_of(&left, journal->peer) &&
-            memcmp(left.id, journal->first_job, HAUL_JOB_BYTES) != 0) {
-            take_left(journal, &left);
-            return true;
-        }
-    }
-    return false;
-}
-
-enum haul_status source_journal_tell(struct source_journal *journal, struct haul_error *error)
-{
-    struct left_job left;
-    enum haul_status status = source_earlier_bind(&journal->earlier, journal->peer, NULL, error);
-    if (status != HAUL_OK || journal->earlier.told_count > 0) {
-        return status;
-    }
-    for (size_t i = 0; left_at(journal, i, &left); i++) {
-        if (left.peer[0] != '\0' && is_job_of(&left, journal->peer)) {
-            return nothing_in_doubt(&journal->earlier.left_over, error);
-        }
-        if (left.journal != NULL && source_earlier_is_of_nobody(left.journal)) {
-            return source_earlier_restored(left.journal, error);
-        }
-    }
-    return nothing_to_tell(journal, error);
-}
-
 enum haul_status source_journal_bind(struct source_journal *journal, const char *identity,
                                      const struct plan *plan, struct haul_error *error)
 {
@@ -310,7 +144,7 @@ enum haul_status source_journal_bind(struct source_journal *journal, const char 
     }
     bool tells = journal->only_tells && !journal->asks;
     if (status == HAUL_OK && tells && journal->earlier.told_count == 0) {
-        status = nothing_to_tell(journal, error);
+        status = source_left_over_nothing_to_tell(journal, error);
     }
     return status;
 }
@@ -318,179 +152,6 @@ enum haul_status source_journal_bind(struct source_journal *journal, const char 
 enum haul_status source_journal_accepted(struct source_journal *journal, struct haul_error *error)
 {
     return source_earlier_were_told(&journal->earlier, error);
-}
-
-/* Errors: IN_DOUBT, UNCONFIRMED, those of the record. */
-static enum haul_status check_may_give_up(struct haul_store *store, const struct journal *journal,
-                                          bool accept_two_owners, struct haul_error *error)
-{
-    bool decided = false;
-    enum haul_status status = source_earlier_look_decided(store, journal, &decided, error);
-    if (status == HAUL_OK && decided) {
-        status = haul_error_set(error, HAUL_IN_DOUBT, NULL, 0, "too late: the job was decided");
-        haul_error_hint(error, "finish it with `haul resolve --db DIR --to ADDR:PORT`");
-    } else if (status == HAUL_OK && journal_state(journal)->restored && !accept_two_owners) {
-        status = source_earlier_restored(journal, error);
-    }
-    return status;
-}
-
-enum haul_status source_journal_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                        bool accept_two_owners, struct haul_error *error)
-{
-    struct journal *journal = NULL;
-    enum haul_status status =
-        job_journal_open_existing(store, JOURNAL_SOURCE, job, &journal, error);
-    if (status == HAUL_OK) {
-        status = check_may_give_up(store, journal, accept_two_owners, error);
-    }
-    static const char reason[] = "given up by the operator";
-    const struct journal_state *state = status == HAUL_OK ? journal_state(journal) : NULL;
-    if (state != NULL && state->restored &&
-        (state->parted || state->phase == JOURNAL_PHASE_ABORTED)) {
-        return source_earlier_drop(journal, HAUL_CANCELLED, reason, error); /* the target knows */
-    }
-    if (status == HAUL_OK) {
-        status = source_earlier_abort(journal, HAUL_CANCELLED, reason, error);
-    }
-    journal_close(journal);
-    return status;
-}
-
-/* --- going on after a restart ----------------------------------------------------------------- */
-
-/* The first one is what goes on, if any does. */
-static struct journal *first_left_over(const struct source_journal *journal)
-{
-    const struct job_journals *left = &journal->earlier.left_over;
-    for (size_t i = 0; i < left->count; i++) {
-        const struct journal *file = left->journals[i];
-        if (journal_state(file)->phase != JOURNAL_PHASE_ABORTED &&
-            !source_earlier_is_overtaken(&journal->earlier, file)) {
-            return left->journals[i];
-        }
-    }
-    return NULL;
-}
-
-enum haul_status source_journal_left_plan(const struct source_journal *journal, struct plan *plan,
-                                          struct haul_error *error)
-{
-    const struct journal *file = first_left_over(journal);
-    if (file == NULL) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
-        source_done_hint(journal, error);
-        return HAUL_NOT_FOUND;
-    }
-    return job_journal_read_plan(file, plan, error);
-}
-
-/* Is the log whole from `sequence` + 1 on? All of it is read: a hole that is found when the copy
- * has begun ends the job. */
-static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct haul_error *error)
-{
-    const uint64_t until = store->ops->sequence(store);
-    struct haul_wal_reader *reader = NULL;
-    struct haul_log_batch batch;
-    if (until < sequence) {
-        haul_error_set(error, HAUL_GAP, NULL, 0, "the database has lost its last writes");
-        return false;
-    }
-    enum haul_status status = store->ops->wal_open(store, sequence + 1, &reader, error);
-    while (status == HAUL_OK && store->ops->wal_position(reader) <= until) {
-        status = store->ops->wal_next(reader, &batch, error);
-    }
-    if (reader != NULL) {
-        store->ops->wal_close(reader);
-    }
-    return status == HAUL_OK || status == HAUL_AGAIN;
-}
-
-static const char other_ranges[] = "it is not for these ranges and column families";
-
-/* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
-static const char *why_not(struct source_journal *journal, const struct journal *file,
-                           const struct plan *plan, struct plan *earlier, struct haul_error *error)
-{
-    const struct journal_state *state = journal_state(file);
-    bool is_moving = state->phase == JOURNAL_PHASE_COPYING || state->phase == JOURNAL_PHASE_FROZEN;
-    if (!is_moving) {
-        return "it had not begun to copy";
-    }
-    if (job_journal_read_plan(file, earlier, error) != HAUL_OK) {
-        return "its plan cannot be read";
-    }
-    const char *reason = NULL;
-    if (!plan_is_same_request(earlier, plan)) {
-        reason = other_ranges;
-    } else if (journal->version_is_given && earlier->old_version != plan->old_version) {
-        reason = "it was for another config version";
-    } else if (!log_reaches_back(journal->source->store, state->snapshot.wal_sequence - 1, error)) {
-        reason = error->text;
-    }
-    if (reason != NULL) {
-        plan_fini(earlier);
-    }
-    return reason;
-}
-
-/* What becomes of the left-over jobs, none of which goes on as `plan`: the last one's `reason`. */
-static void log_not_continued(const struct source_journal *journal, const struct plan *plan,
-                              const char *reason)
-{
-    const struct haul_log *log = journal->source->log;
-    size_t count = journal->earlier.left_over.count;
-    size_t kept = source_earlier_count_apart(&journal->earlier, plan);
-    if (kept > 0) {
-        haul_log(log, HAUL_LOG_WARNING,
-                 "%zu earlier job%s of other ranges %s not done: `haul resume` goes on with %s, or "
-                 "the same `haul send`",
-                 kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are", kept == 1 ? "it" : "one");
-    }
-    if (count > kept) {
-        haul_log(log, HAUL_LOG_WARNING, "the earlier job %s: %s",
-                 reason == other_ranges ? "is given up, and what had arrived of it is discarded"
-                                        : "cannot go on, it is copied anew",
-                 reason == other_ranges ? "some of its ranges, not all, are those of this one"
-                                        : reason);
-    }
-}
-
-enum haul_status source_journal_continue(struct source_journal *journal, struct plan *plan,
-                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
-                                         struct haul_error *error)
-{
-    struct plan earlier;
-    const char *reason = "";
-    struct job_journals *left = &journal->earlier.left_over;
-    size_t index = 0;
-    while (index < left->count &&
-           (reason = why_not(journal, left->journals[index], plan, &earlier, error)) != NULL) {
-        index++;
-    }
-    if (index == left->count) {
-        log_not_continued(journal, plan, reason);
-        return HAUL_NOT_FOUND;
-    }
-    plan_continue(plan, &earlier);
-    plan_fini(&earlier);
-    journal->file = job_journals_take(left, index);
-    journal->continued = true;
-    memcpy(journal->job, journal_job_id(journal->file), HAUL_JOB_BYTES);
-    const struct journal_state *state = journal_state(journal->file);
-    struct journal_record snapshot = {
-        .type = JOURNAL_SNAPSHOT,
-        .snapshot = {.sequence = snapshot_sequence, .wal_sequence = state->snapshot.wal_sequence}};
-    *log_sequence = state->snapshot.wal_sequence - 1;
-    enum haul_status status = HAUL_OK;
-    if (state->frozen) {
-        status = job_journal_mark(journal->file, JOURNAL_UNFROZEN, false, error);
-    }
-    if (status == HAUL_OK) {
-        status = journal_append(journal->file, &snapshot, true, error);
-    }
-    journal->epoch = journal_state(journal->file)->snapshot_count;
-    return status;
 }
 
 /* --- records in their order ------------------------------------------------------------------- */
@@ -711,7 +372,7 @@ enum haul_status source_journal_yield_left(struct source_journal *journal, uint6
     }
     journal->earlier.told_count = 0; /* the others are told another time */
     bool bound = job_journal_is_bound_to(journal->file, journal->peer);
-    status = !bound                                  ? nothing_to_tell(journal, error)
+    status = !bound ? source_left_over_nothing_to_tell(journal, error)
              : journal->returned == VERSION_RETURNED ? end_returned(journal, error)
                                                      : yield_journal(journal, new_version, error);
     journal->yielded = status == HAUL_OK && !journal->came_back;

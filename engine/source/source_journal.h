@@ -61,17 +61,6 @@ enum haul_status source_journal_adopt(struct source_journal *journal, struct pla
 enum haul_status source_journal_begin(struct source_journal *journal, const struct plan *plan,
                                       uint64_t snapshot_sequence,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* The plan of what an earlier process has left, undecided; source_journal_find was called.
- * Errors: NOT_FOUND (there is none, or nothing of it was copied), and those of journals. */
-enum haul_status source_journal_left_plan(const struct source_journal *journal, struct plan *plan,
-                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Go on with what an earlier process has left: its job and streams (into `plan`), the next epoch,
- * the log from where that job began (`*log_sequence`); SNAPSHOT stands again, durably.
- * Errors: NOT_FOUND (there is none, or it cannot go on, which is logged with the reason: begin a
- * new one), and those of journals. */
-enum haul_status source_journal_continue(struct source_journal *journal, struct plan *plan,
-                                         uint64_t snapshot_sequence, uint64_t *log_sequence,
-                                         struct haul_error *error) HAUL_MUST_CHECK;
 /* The target has answered Hello: bind the job to it, durably, before the plan is sent, and find out
  * which earlier jobs to tell it of (`earlier.told`).
  * Errors: MISMATCH (the job was begun with another database, `peer_differs`), NOT_FOUND
@@ -83,19 +72,6 @@ enum haul_status source_journal_bind(struct source_journal *journal, const char 
  * is recorded: until the decision is, the journal says what it says. Errors: MISMATCH. */
 enum haul_status source_journal_meet(struct source_journal *journal, const char *identity,
                                      enum version_return returned,
-                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* only_tells: may the target that was met own by `job`? Not one that it is not bound to. */
-bool source_journal_is_met(const struct source_journal *journal);
-/* only_tells: it does not. An open job that waits for its answer has it now, durably. Errors: those
- * of job_journal_bind. */
-enum haul_status source_journal_not_owned(struct source_journal *journal,
-                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* only_tells: take the next job (`job`, `epoch`) that the target which was met may own by, and that
- * no Hello has named yet. False: there is none. */
-bool source_journal_ask_next(struct source_journal *journal);
-/* only_tells, and the target owns by none: which of its jobs are over (`earlier.told`)? Errors:
- * NOT_FOUND (none: they are not decided, or wait for another database), NO_MEMORY. */
-enum haul_status source_journal_tell(struct source_journal *journal,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 /* The target has accepted the plan, and has nothing left of the jobs that it was told of. */
 enum haul_status source_journal_accepted(struct source_journal *journal,
@@ -130,12 +106,6 @@ enum haul_status source_journal_yield_left(struct source_journal *journal, uint6
 /* RELEASED, durably. */
 enum haul_status source_journal_released(struct source_journal *journal,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-
-/* End a job that no process runs. Errors: IN_DOUBT (it was decided), UNCONFIRMED (without
- * `accept_two_owners`: it may have been, before the database was restored), those of journals. */
-enum haul_status source_journal_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                        bool accept_two_owners,
-                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 struct source_ending {
     struct haul_error *outcome; /* in: how it ended; out: why a job that may not end was kept */

@@ -63,7 +63,7 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
         stream->next_batch = position->next_batch;
         stream->finished = position->finished;
         stream->digest = position->digest;
-        struct haul_slice key = slice_of(position->last_key, position->last_key_size);
+        struct haul_slice key = position->last_key;
         if (stream_position_has_key(position) && remember_key(stream, key) != HAUL_OK) {
             return haul_error_set(error, HAUL_NO_MEMORY, "realloc", 0, "no memory for a stream");
         }
@@ -387,12 +387,12 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
         (stream->finished && !forgotten) ||
         (!stream->last_key_is_cut && (stream->last_key_size > 0 || empty_key_is_first));
     if (stream->last_key_size > 0 && position->resumable) {
-        position->last_key = malloc(stream->last_key_size);
-        if (position->last_key == NULL) {
+        uint8_t *key = malloc(stream->last_key_size);
+        if (key == NULL) {
             return HAUL_NO_MEMORY;
         }
-        memcpy(position->last_key, stream->last_key, stream->last_key_size);
-        position->last_key_size = stream->last_key_size;
+        memcpy(key, stream->last_key, stream->last_key_size);
+        position->last_key = slice_of(key, stream->last_key_size);
     }
     position->stream = stream_number(stream);
     position->next_batch = stream->next_batch;

@@ -49,7 +49,7 @@ static enum haul_status add_positions(const struct target_journal *journal,
         to->stream = from->stream;
         to->next_batch = from->next_batch;
         to->finished = from->finished;
-        to->last_key = message_bytes(slice_of(from->last_key, from->last_key_size));
+        to->last_key = message_bytes(from->last_key);
         if (to->last_key == NULL) {
             return HAUL_NO_MEMORY;
         }

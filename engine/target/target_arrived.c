@@ -23,7 +23,7 @@ static enum haul_status read_positions(struct target_journal *journal, bool *com
     *complete = true;
     for (size_t i = 0; i < journal->plan.stream_count; i++) {
         struct stream_position *to = &journal->positions[i];
-        const struct journal_position *from =
+        const struct stream_position *from =
             journal_state_position(journal_state(journal->file), (uint32_t)i);
         to->stream = (uint32_t)i;
         *complete = *complete && from != NULL && from->finished;
@@ -34,13 +34,13 @@ static enum haul_status read_positions(struct target_journal *journal, bool *com
         to->finished = from->finished;
         to->digest = from->digest;
         if (from->last_key.size > 0) {
-            to->last_key = malloc(from->last_key.size);
-            if (to->last_key == NULL) {
+            uint8_t *key = malloc(from->last_key.size);
+            if (key == NULL) {
                 return haul_error_set(error, HAUL_NO_MEMORY, "malloc", 0,
                                       "no memory for positions");
             }
-            memcpy(to->last_key, from->last_key.data, from->last_key.size);
-            to->last_key_size = from->last_key.size;
+            memcpy(key, from->last_key.data, from->last_key.size);
+            to->last_key = slice_of(key, from->last_key.size);
         }
     }
     return HAUL_OK;
@@ -83,9 +83,9 @@ static enum haul_status clear_behind(struct target_journal *journal, struct haul
             continue;
         }
         bool has_key = stream_position_has_key(position) &&
-                       (position->last_key_size > 0 || !HAUL_PLANTED_BUG(EMPTY_KEY_IS_NONE));
+                       (position->last_key.size > 0 || !HAUL_PLANTED_BUG(EMPTY_KEY_IS_NONE));
         if (has_key) {
-            behind.start = slice_of(position->last_key, position->last_key_size);
+            behind.start = position->last_key;
             status = target_plan_clear_behind(store, &behind, journal->steps, error);
         } else {
             status = store->ops->range_clear(store, behind.family, behind.start, behind.end,

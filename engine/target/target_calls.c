@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "instance.h"
+#include "target_admission.h"
 #include "target_done.h"
 #include "target_fit.h"
 
@@ -42,7 +43,7 @@ static void call_check(void *context, struct haul_error *error)
 {
     struct target_calls *calls = context;
     calls->journal.steps = &calls->steps[TARGET_CALL_CHECK].steps;
-    error->status = target_journal_check(&calls->journal, &calls->incoming_plan, error);
+    error->status = target_admission_check(&calls->journal, &calls->incoming_plan, error);
     memset(&calls->incoming_plan, 0, sizeof(calls->incoming_plan));
     if (error->status == HAUL_OK) {
         option_report_fini(&calls->differences);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_journal.h — what the target does to its store and its records for one job, apart from the
- * blocks: looking the job up, checking the plan, positions, PREPARED, owning, clearing.
+/* target_journal.h — the records of one job on the side that takes, in their order: looking the job
+ * up, positions, PREPARED, owning, clearing. PLAN is target_admission.h.
  *
  * The order in each function is the order that docs/PROTOCOL.md demands of the records.
  * Thread: the call worker's; the loop reads the plain members between two calls. */
@@ -16,10 +16,12 @@
 #include "journal.h"
 #include "message.h"
 #include "plan.h"
+#include "staging.h"
 #include "target_arrived.h"
 #include "target_held.h"
+#include "target_others.h"
 
-enum { TARGET_PATH_BYTES_MAX = 1024, TARGET_WAITING_COUNT_MAX = 16 };
+enum { TARGET_WAITING_COUNT_MAX = 16 };
 
 struct target_journal {
     const struct haul_target_options *target; /* borrowed */
@@ -66,8 +68,8 @@ struct target_journal {
     uint64_t delta_next_batch;
     /* Resumed after the last stream: digests of the range as it is, one a family; else NULL. */
     struct digest *base_digests;
-    char staging[TARGET_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
-    const struct haul_steps *steps;      /* of the call that runs; NULL: to the end */
+    char staging[STAGING_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
+    const struct haul_steps *steps;       /* of the call that runs; NULL: to the end */
 };
 
 void target_journal_init(struct target_journal *journal, const struct haul_target_options *target);
@@ -81,20 +83,21 @@ const uint8_t *target_journal_owned_job(const struct target_journal *journal);
 enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
+/* Does this database own by a job that is said to be over? Only a decision makes it own, and a
+ * source gives up what it has not decided: that one was set back. What it has got back is its own.
+ * Errors: MISMATCH (`owned_job`), those of the ownership record. */
+enum haul_status target_journal_check_none_owned(struct target_journal *journal,
+                                                 struct haul_error *error) HAUL_MUST_CHECK;
+/* The job as others that are in its way see it. Everything is borrowed. */
+struct target_newcomer target_journal_newcomer(const struct target_journal *journal);
+/* The epoch of a job counts its source's attempts, from 1. */
+uint64_t target_journal_epoch(const struct journal_state *state);
+
 /* Read the records of the job that Hello names. Errors: MISMATCH (it is another source's), FENCED
  * (a newer attempt was here), and those of journals and store. */
 enum haul_status target_journal_look_up(struct target_journal *journal,
                                         const haul_control_Hello *hello, uint64_t *new_version,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Hold the plan (taken over, also on error) against the store and the records; then PLAN stands.
- * The embedder is asked first. Nothing is changed before it is known that the plan fits; then jobs
- * that are in its way, or that it says are over, are given up.
- * Errors: those of the hook and of target_plan_look; BUSY (another job has its hand on these
- * ranges); MISMATCH (the journal has another plan, or a job that is said to be over is another
- * source's). A new job that fails here leaves no journal, and no family that was made for it. */
-enum haul_status target_journal_check(struct target_journal *journal, struct plan *plan,
-                                      struct haul_error *error) HAUL_MUST_CHECK;
 
 /* These positions are durable in the store. */
 enum haul_status target_journal_positions(struct target_journal *journal,
@@ -106,24 +109,6 @@ enum haul_status target_journal_prepare(struct target_journal *journal,
                                         const haul_control_Prepare *prepare,
                                         const struct digest *digests,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-
-/* Remove table files that a job without a process has left. Errors: LIMIT (a path is too long). */
-enum haul_status target_journal_remove_staging(struct haul_store *store,
-                                               const uint8_t job[HAUL_JOB_BYTES],
-                                               struct haul_error *error) HAUL_MUST_CHECK;
-
-/* End a job that no process runs: clear its ranges and staging files. `hooks`: unreserve is told;
- * NULL: none. `steps`: of the clearing; NULL: to the end. Errors: IN_DOUBT (it is prepared, or
- * more), and those of journals and store. */
-enum haul_status target_journal_give_up(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
-                                        const struct haul_hooks *hooks,
-                                        const struct haul_steps *steps,
-                                        struct haul_error *error) HAUL_MUST_CHECK;
-
-/* The same of one that is prepared, too: its source is lost. Errors: IN_DOUBT (it is committed). */
-enum haul_status target_journal_force_give_up(struct haul_store *store,
-                                              const uint8_t job[HAUL_JOB_BYTES],
-                                              struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
  * crash left undone of it is done when this job is looked up, or another one's plan is checked.

@@ -18,6 +18,7 @@
 #include "target_commit.h"
 #include "target_driver.h"
 #include "target_journal.h"
+#include "target_left_over.h"
 
 enum {
     TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
@@ -154,8 +155,8 @@ static void call_give_up(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
     const struct haul_target_options *options = &target->options;
-    error->status = target_journal_give_up(options->store, target->awaited.hello.job.bytes,
-                                           &options->hooks, &target->give_up_steps.steps, error);
+    error->status = target_left_over_give_up(options->store, target->awaited.hello.job.bytes,
+                                             &options->hooks, &target->give_up_steps.steps, error);
 }
 
 /* Runs before the first Hello is answered. */

@@ -85,9 +85,9 @@ static bool same_streams(const struct journal_state *a, const struct journal_sta
 {
     bool same = a->stream_count == b->stream_count;
     for (size_t i = 0; same && i < a->stream_count; i++) {
-        const struct journal_position *one = &a->streams[i].position;
-        const struct journal_position *other = &b->streams[i].position;
-        same = one->stream_id == other->stream_id && one->finished == other->finished &&
+        const struct stream_position *one = &a->streams[i].position;
+        const struct stream_position *other = &b->streams[i].position;
+        same = one->stream == other->stream && one->finished == other->finished &&
                one->next_batch == other->next_batch && digest_equal(&one->digest, &other->digest) &&
                one->last_key.size == other->last_key.size &&
                slice_compare(one->last_key, other->last_key) == 0;

@@ -13,26 +13,26 @@
 
 enum { SAMPLE_TEXT_BYTES = 2048 };
 
-static const struct journal_position sample_positions[] = {
-    {.stream_id = 7,
+static const struct stream_position sample_positions[] = {
+    {.stream = 7,
      .finished = false,
      .next_batch = 3,
      .digest = {.count = 10, .bytes = 200, .low = 0x1122334455667788, .high = 9},
      .last_key = {.data = (const uint8_t *)"key-0007", .size = 8}},
-    {.stream_id = 2,
+    {.stream = 2,
      .finished = true,
      .next_batch = 1,
      .digest = {.count = 0, .bytes = 0, .low = 0, .high = 0},
      .last_key = {.data = NULL, .size = 0}},
 };
 
-static const struct journal_position sample_positions_later[] = {
-    {.stream_id = 9,
+static const struct stream_position sample_positions_later[] = {
+    {.stream = 9,
      .finished = false,
      .next_batch = 1,
      .digest = {.count = 1, .bytes = 2, .low = 3, .high = 4},
      .last_key = {.data = (const uint8_t *)"\0\xff", .size = 2}},
-    {.stream_id = 7,
+    {.stream = 7,
      .finished = true,
      .next_batch = 4,
      .digest = {.count = 12, .bytes = 240, .low = 5, .high = 6},
@@ -129,12 +129,11 @@ static inline void sample_digest_text(const struct digest *digest, char *text, s
 static inline size_t sample_streams_text(const struct journal_state *state, char *text, size_t at)
 {
     for (size_t i = 0; i < state->stream_count; i++) {
-        const struct journal_position *position = &state->streams[i].position;
+        const struct stream_position *position = &state->streams[i].position;
         char digest[128];
         sample_digest_text(&position->digest, digest, sizeof(digest));
-        at +=
-            (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " [%u %d %" PRIu64 " %s",
-                             position->stream_id, position->finished, position->next_batch, digest);
+        at += (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " [%u %d %" PRIu64 " %s",
+                               position->stream, position->finished, position->next_batch, digest);
         for (size_t j = 0; j < position->last_key.size; j++) {
             at += (size_t)snprintf(text + at, SAMPLE_TEXT_BYTES - at, " %02x",
                                    position->last_key.data[j]);

@@ -10,6 +10,7 @@
 #include "check.h"
 #include "haul/job.h"
 #include "rocks_fixture.h"
+#include "target_admission.h"
 #include "target_journal.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
@@ -83,7 +84,7 @@ static inline enum haul_status check_range(const char *from, const char *to, boo
     struct plan plan;
     check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
-    return target_journal_check(&journal, &plan, &error);
+    return target_admission_check(&journal, &plan, &error);
 }
 
 static inline void prepare(void)

@@ -44,20 +44,20 @@ static struct stream_position position(uint32_t stream, uint64_t next_batch, boo
     return (struct stream_position){.stream = stream,
                                     .next_batch = next_batch,
                                     .finished = finished,
-                                    .last_key = finished ? NULL : key,
-                                    .last_key_size = finished ? 0 : sizeof(key),
+                                    .last_key =
+                                        finished ? slice_of(NULL, 0) : slice_of(key, sizeof(key)),
                                     .resumable = true};
 }
 
 /* Records of `count` positions until there is no room for one more. */
 static void fill_with(size_t count, uint64_t first_batch)
 {
-    static struct journal_position items[JOURNAL_POSITIONS_MAX];
+    static struct stream_position items[JOURNAL_POSITIONS_MAX];
     enum haul_status status = HAUL_OK;
     for (uint64_t batch = first_batch; status == HAUL_OK; batch++) {
         for (uint32_t i = 0; i < count; i++) {
-            items[i] = (struct journal_position){
-                .stream_id = i, .next_batch = batch, .last_key = slice_of(key, sizeof(key))};
+            items[i] = (struct stream_position){
+                .stream = i, .next_batch = batch, .last_key = slice_of(key, sizeof(key))};
         }
         struct journal_record record = {.type = JOURNAL_POSITION,
                                         .positions = {.items = items, .count = count}};

@@ -98,8 +98,8 @@ static void test_journal_record_decode__positions__every_field_is_back(void)
     size_t size = encode(&sample_target[1], memory);
     check_status(decode(memory, size, &record), HAUL_OK);
     check_or_stop(record.positions.count == 2);
-    const struct journal_position *first = &record.positions.items[0];
-    check_equal(first->stream_id, 7);
+    const struct stream_position *first = &record.positions.items[0];
+    check_equal(first->stream, 7);
     check(!first->finished);
     check_equal(first->next_batch, 3);
     check_equal(first->digest.low, 0x1122334455667788);
@@ -240,10 +240,10 @@ static void test_journal_record_size__fields_out_of_bounds__invalid(void)
 
 static void test_journal_record_size__keys_fill_the_body__limit(void)
 {
-    struct journal_position items[3];
+    struct stream_position items[3];
     for (size_t i = 0; i < 3; i++) {
         items[i] = sample_positions[0];
-        items[i].stream_id = (uint32_t)i;
+        items[i].stream = (uint32_t)i;
         items[i].last_key.size = HAUL_KEY_BYTES_MAX;
     }
     struct journal_record record = {.type = JOURNAL_POSITION,

@@ -205,7 +205,7 @@ static void test_journal_state_reserve__another_peer__invalid(void)
 static enum haul_status step_position(struct journal_state *state, uint64_t next_batch,
                                       bool finished)
 {
-    struct journal_position position = sample_positions[0];
+    struct stream_position position = sample_positions[0];
     position.next_batch = next_batch;
     position.finished = finished;
     const struct journal_record record = {.type = JOURNAL_POSITION,
@@ -228,7 +228,7 @@ static void test_journal_state_reserve__position_goes_back__invalid(void)
 
 static void test_journal_state_reserve__stream_twice_in_a_record__invalid(void)
 {
-    struct journal_position twice[2] = {sample_positions[0], sample_positions[0]};
+    struct stream_position twice[2] = {sample_positions[0], sample_positions[0]};
     const struct journal_record record = {.type = JOURNAL_POSITION,
                                           .positions = {.items = twice, .count = 2}};
     struct journal_state state;
@@ -241,16 +241,16 @@ static void test_journal_state_reserve__stream_twice_in_a_record__invalid(void)
 static void test_journal_state_reserve__too_many_streams__limit_and_unchanged(void)
 {
     struct journal_state state;
-    struct journal_position position = sample_positions[0];
+    struct stream_position position = sample_positions[0];
     const struct journal_record record = {.type = JOURNAL_POSITION,
                                           .positions = {.items = &position, .count = 1}};
     journal_state_init(&state, JOURNAL_TARGET);
     run(&state, sample_target, 1);
     for (uint32_t i = 0; i < JOURNAL_STREAM_COUNT_MAX; i++) {
-        position.stream_id = i;
+        position.stream = i;
         check_status(step(&state, &record), HAUL_OK);
     }
-    position.stream_id = JOURNAL_STREAM_COUNT_MAX;
+    position.stream = JOURNAL_STREAM_COUNT_MAX;
     check_status(step(&state, &record), HAUL_LIMIT);
     check_equal(state.stream_count, JOURNAL_STREAM_COUNT_MAX);
     journal_state_fini(&state);

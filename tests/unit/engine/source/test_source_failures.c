@@ -11,6 +11,7 @@
 #include "owner_copy.h"
 #include "source_intent.h"
 #include "source_journal.h"
+#include "source_left_over.h"
 
 enum { COPYING = 1, DECIDED = 2, ABORTED = 3, ELSEWHERE = 4, COMMITTED = 5, NEW = 9 };
 enum { NEW_VERSION = 5, MOVED_VERSION = 8 /* other jobs had moved the counter on */ };
@@ -313,7 +314,8 @@ static enum haul_status go_on(void)
     source_journal_init(&journal, &options);
     enum haul_status status = source_journal_find(&journal, &error);
     if (status == HAUL_OK) {
-        status = source_journal_continue(&journal, &plan, failing.sequence, &log_sequence, &error);
+        status =
+            source_left_over_continue(&journal, &plan, failing.sequence, &log_sequence, &error);
     }
     if (status == HAUL_OK) {
         check(journal.continued);
@@ -336,7 +338,7 @@ static void check_copying(bool was_failed)
     check_equal(phase_of(COPYING), JOURNAL_PHASE_COPYING);
 }
 
-static void test_source_journal_continue__nth_call_fails__told_and_goes_on_when_done_again(void)
+static void test_source_left_over_continue__nth_call_fails__told_and_goes_on_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
@@ -393,7 +395,7 @@ static enum haul_status give_up(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, COPYING, sizeof(job));
-    return source_journal_give_up(&failing.base, job, false, &error);
+    return source_left_over_give_up(&failing.base, job, false, &error);
 }
 
 static void check_given_up(bool was_failed)
@@ -403,7 +405,7 @@ static void check_given_up(bool was_failed)
     check(!journal.yielded);
 }
 
-static void test_source_journal_give_up__nth_call_fails__told_and_given_up_when_done_again(void)
+static void test_source_left_over_give_up__nth_call_fails__told_and_given_up_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = one_is_frozen,
@@ -575,9 +577,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_find__several__those_of_the_address_first),
     CHECK_TEST(test_source_intent_begin__nth_call_fails__told_and_nothing_stays_open),
     CHECK_TEST(test_source_intent_begin__resumed_and_nth_call_fails__told_and_goes_on),
-    CHECK_TEST(test_source_journal_continue__nth_call_fails__told_and_goes_on_when_done_again),
+    CHECK_TEST(test_source_left_over_continue__nth_call_fails__told_and_goes_on_when_done_again),
     CHECK_TEST(test_source_journal_adopt__nth_call_fails__told_and_released_when_done_again),
-    CHECK_TEST(test_source_journal_give_up__nth_call_fails__told_and_given_up_when_done_again),
+    CHECK_TEST(test_source_left_over_give_up__nth_call_fails__told_and_given_up_when_done_again),
     CHECK_TEST(test_owner_reclaim__nth_call_fails__told_and_taken_back_when_done_again),
     CHECK_TEST(test_owner_forget__nth_call_fails__told_and_forgotten_when_done_again),
     CHECK_TEST(test_owner_drop__nth_call_fails__told_and_dropped_when_done_again),

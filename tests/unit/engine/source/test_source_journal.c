@@ -19,6 +19,7 @@
 #include "ownership_file.h"
 #include "rocks_fixture.h"
 #include "source_intent.h"
+#include "source_left_over.h"
 
 static struct rocks_fixture source;
 static struct haul_source_options options;
@@ -129,7 +130,7 @@ static void test_source_journal_adopt__ownership_cannot_be_read__error_and_the_j
     check_status(source_journal_find(&journal, &error), HAUL_CORRUPT);
     source_journal_fini(&journal);
     memset(journal.job, 3, sizeof(journal.job));
-    check_status(source_journal_give_up(source.store, journal.job, false, &error), HAUL_CORRUPT);
+    check_status(source_left_over_give_up(source.store, journal.job, false, &error), HAUL_CORRUPT);
     hide_ownership(false);
     check_equal(left_job_count(source.path), 1);
     source_journal_init(&journal, &options);
@@ -139,7 +140,7 @@ static void test_source_journal_adopt__ownership_cannot_be_read__error_and_the_j
 }
 
 /* Decided is decided, whether the journal repeats it or only the ownership record says so. */
-static void test_source_journal_give_up__decided__in_doubt_and_the_job_stays(void)
+static void test_source_left_over_give_up__decided__in_doubt_and_the_job_stays(void)
 {
     static const bool in_journal[] = {true, false};
     for (size_t i = 0; i < CHECK_COUNT(in_journal); i++) {
@@ -147,7 +148,7 @@ static void test_source_journal_give_up__decided__in_doubt_and_the_job_stays(voi
         rocks_fixture_open(&source);
         decide_and_die(&plan, in_journal[i]);
         memset(journal.job, 3, sizeof(journal.job));
-        check_status(source_journal_give_up(source.store, journal.job, false, &error),
+        check_status(source_left_over_give_up(source.store, journal.job, false, &error),
                      HAUL_IN_DOUBT);
         check_equal(left_job_count(source.path), 1);
         source_journal_init(&journal, &options);
@@ -460,7 +461,7 @@ static void test_source_journal_yield__undecided_job__decided_as_before(void)
     uint64_t log_sequence = 0;
     source_journal_init(&journal, &options);
     check_status(source_journal_find(&journal, &error), HAUL_OK);
-    check_status(source_journal_continue(&journal, &plan, 0, &log_sequence, &error), HAUL_OK);
+    check_status(source_left_over_continue(&journal, &plan, 0, &log_sequence, &error), HAUL_OK);
     check(source_journal_is_undecided(&journal));
     check_status(source_journal_yield(&journal, &plan, 7, &error), HAUL_OK);
     check(!source_journal_is_undecided(&journal));
@@ -563,7 +564,7 @@ static void test_source_journal_adopt__journal_was_set_back__decided(void)
                                       .new_version = 5,
                                       .epoch = 1};
     check_status(config_version_move(source.store, &options.hooks, &move, &error), HAUL_OK);
-    check_status(source_journal_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
+    check_status(source_left_over_give_up(source.store, job, false, &error), HAUL_IN_DOUBT);
     options.resolve = true;
     source_journal_init(&journal, &options);
     check_status(source_journal_adopt(&journal, &adopted, &error), HAUL_OK);
@@ -735,7 +736,7 @@ static void keep_line(void *context, enum haul_log_level level, const char *line
 }
 
 /* It had copied, so "it had not begun" would be wrong. */
-static void test_source_journal_continue__plan_cannot_be_read__says_so(void)
+static void test_source_left_over_continue__plan_cannot_be_read__says_so(void)
 {
     static const uint8_t rotten[] = {0xff, 0xff, 0xff};
     static const uint8_t job[HAUL_JOB_BYTES] = {7};
@@ -758,7 +759,7 @@ static void test_source_journal_continue__plan_cannot_be_read__says_so(void)
     journal_close(file);
     source_journal_init(&journal, &options);
     check_status(source_journal_find(&journal, &error), HAUL_OK);
-    check_status(source_journal_continue(&journal, &plan, 1, &log_sequence, &error),
+    check_status(source_left_over_continue(&journal, &plan, 1, &log_sequence, &error),
                  HAUL_NOT_FOUND);
     check(strstr(logged, "its plan cannot be read") != NULL);
     source_journal_fini(&journal);
@@ -770,7 +771,7 @@ static void test_source_journal_continue__plan_cannot_be_read__says_so(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_end__resolved_before_released__journal_is_gone),
     CHECK_TEST(test_source_journal_adopt__ownership_cannot_be_read__error_and_the_job_stays),
-    CHECK_TEST(test_source_journal_give_up__decided__in_doubt_and_the_job_stays),
+    CHECK_TEST(test_source_left_over_give_up__decided__in_doubt_and_the_job_stays),
     CHECK_TEST(test_source_journal_end__resolve_failed__the_job_stays),
     CHECK_TEST(test_source_journal_decide__time_that_is_left__waits_no_longer),
     CHECK_TEST(test_source_journal_find__other_ranges_were_decided__goes_on),
@@ -789,7 +790,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_decide__embedders_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_journal_decide__own_register_and_power_loss__answer_holds),
     CHECK_TEST(test_source_journal_decide__embedders_register_moved_on__fenced),
-    CHECK_TEST(test_source_journal_continue__plan_cannot_be_read__says_so),
+    CHECK_TEST(test_source_left_over_continue__plan_cannot_be_read__says_so),
 };
 
 CHECK_MAIN("source_journal", tests)

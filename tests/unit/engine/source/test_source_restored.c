@@ -11,6 +11,7 @@
 #include "left_job.h"
 #include "rocks_fixture.h"
 #include "source_journal.h"
+#include "source_left_over.h"
 
 static struct rocks_fixture source;
 static struct haul_source_options options;
@@ -63,7 +64,7 @@ static void abandon(uint8_t number)
 {
     uint8_t id[HAUL_JOB_BYTES];
     memset(id, number, sizeof(id));
-    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
 }
 
 /* `resume` or `send` goes on with job 3. */
@@ -73,7 +74,7 @@ static void go_on(struct plan *plan)
     make_plan(plan);
     source_journal_init(&journal, &options);
     check_status(source_journal_find(&journal, &error), HAUL_OK);
-    check_status(source_journal_continue(&journal, plan, 0, &log_sequence, &error), HAUL_OK);
+    check_status(source_left_over_continue(&journal, plan, 0, &log_sequence, &error), HAUL_OK);
 }
 
 /* --- ends ------------------------------------------------------------------------------------- */
@@ -143,7 +144,7 @@ static void test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_dou
         check_status(source_journal_find(&journal, &error), HAUL_OK);
         check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
         if (told == 1) {
-            check_status(source_journal_tell(&journal, &error), HAUL_OK);
+            check_status(source_left_over_tell(&journal, &error), HAUL_OK);
         }
         source_journal_end(&journal, &ending);
         source_journal_fini(&journal);
@@ -174,15 +175,15 @@ static void test_source_journal_bind__restored_without_a_peer__unconfirmed_and_n
 }
 
 /* The operator has given his word: nothing is left to ask before the next command. */
-static void test_source_journal_give_up__restored_and_over_already__ok(void)
+static void test_source_left_over_give_up__restored_and_over_already__ok(void)
 {
     uint8_t id[HAUL_JOB_BYTES];
     memset(id, 3, sizeof(id));
     start();
     leave(3, "id", true);
-    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
-    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
-    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_OK);
+    check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_OK);
     rocks_fixture_close(&source);
 }
 
@@ -259,7 +260,7 @@ static void leave_forgotten(bool given_up)
     if (given_up) {
         uint8_t id[HAUL_JOB_BYTES];
         memset(id, 3, sizeof(id));
-        check_status(source_journal_give_up(source.store, id, false, &error), HAUL_OK);
+        check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_OK);
     }
 }
 
@@ -331,7 +332,7 @@ static void check_parted(void)
     uint8_t id[HAUL_JOB_BYTES];
     struct plan plan;
     memset(id, 3, sizeof(id));
-    check_status(source_journal_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
+    check_status(source_left_over_give_up(source.store, id, false, &error), HAUL_UNCONFIRMED);
     check(strstr(error.hint, "haul send --overwrite") != NULL);
     make_plan(&plan);
     source_journal_init(&journal, &options);
@@ -339,7 +340,7 @@ static void check_parted(void)
     check_status(source_journal_bind(&journal, "a third", &plan, &error), HAUL_UNCONFIRMED);
     source_journal_fini(&journal);
     plan_fini(&plan);
-    check_status(source_journal_give_up(source.store, id, true, &error), HAUL_OK);
+    check_status(source_left_over_give_up(source.store, id, true, &error), HAUL_OK);
     check_equal(left_job_count(source.path), 0);
 }
 
@@ -402,7 +403,7 @@ static void test_source_journal_yield__came_back__fenced_and_undecided(void)
 /* --- whom `resolve` asks about what ----------------------------------------------------------- */
 
 /* Only jobs of the target that answers, each of them once, given up or open. */
-static void test_source_journal_ask_next__several_left__each_of_this_target(void)
+static void test_source_left_over_ask_next__several_left__each_of_this_target(void)
 {
     struct plan ignored = {.family_count = 0};
     bool asked[8] = {false};
@@ -420,16 +421,16 @@ static void test_source_journal_ask_next__several_left__each_of_this_target(void
     source_journal_init(&journal, &options);
     check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
     check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
-    asked[journal.job[0]] = source_journal_is_met(&journal);
-    check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
-    while (source_journal_ask_next(&journal)) {
-        check(source_journal_is_met(&journal));
+    asked[journal.job[0]] = source_left_over_is_met(&journal);
+    check_status(source_left_over_not_owned(&journal, &error), HAUL_OK);
+    while (source_left_over_ask_next(&journal)) {
+        check(source_left_over_is_met(&journal));
         check(!asked[journal.job[0]]);
         asked[journal.job[0]] = true;
-        check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
+        check_status(source_left_over_not_owned(&journal, &error), HAUL_OK);
     }
     check(!asked[1] && asked[2] && asked[3] && !asked[4] && asked[5] && asked[6] && !asked[7]);
-    check_status(source_journal_tell(&journal, &error), HAUL_OK);
+    check_status(source_left_over_tell(&journal, &error), HAUL_OK);
     check_equal(journal.earlier.told_count, 1);
     check_equal(journal.earlier.told[0], 2);
     source_journal_fini(&journal);
@@ -442,7 +443,7 @@ static void test_source_journal_ask_next__several_left__each_of_this_target(void
 }
 
 /* Also of one that was frozen when its process died. */
-static void test_source_journal_not_owned__frozen_and_restored__asked(void)
+static void test_source_left_over_not_owned__frozen_and_restored__asked(void)
 {
     struct plan plan;
     struct plan ignored = {.family_count = 0};
@@ -458,8 +459,8 @@ static void test_source_journal_not_owned__frozen_and_restored__asked(void)
     source_journal_init(&journal, &options);
     check_status(source_journal_adopt(&journal, &ignored, &error), HAUL_OK);
     check_status(source_journal_meet(&journal, "id", VERSION_RETURN_UNTOLD, &error), HAUL_OK);
-    check_status(source_journal_not_owned(&journal, &error), HAUL_OK);
-    check_status(source_journal_tell(&journal, &error), HAUL_NOT_FOUND);
+    check_status(source_left_over_not_owned(&journal, &error), HAUL_OK);
+    check_status(source_left_over_tell(&journal, &error), HAUL_NOT_FOUND);
     check(strstr(error.hint, "`haul resume`") != NULL);
     source_journal_fini(&journal);
     check_equal(phase_of(3, &restored), JOURNAL_PHASE_FROZEN);
@@ -473,13 +474,13 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_source_journal_yield_left__perhaps_came_back__mismatch_and_stays),
     CHECK_TEST(test_source_journal_yield_left__the_peers_already__recorded_all_the_same),
     CHECK_TEST(test_source_journal_yield__came_back__fenced_and_undecided),
-    CHECK_TEST(test_source_journal_ask_next__several_left__each_of_this_target),
-    CHECK_TEST(test_source_journal_not_owned__frozen_and_restored__asked),
+    CHECK_TEST(test_source_left_over_ask_next__several_left__each_of_this_target),
+    CHECK_TEST(test_source_left_over_not_owned__frozen_and_restored__asked),
     CHECK_TEST(test_source_journal_end__restored_and_not_asked__kept_whatever_ends_it),
     CHECK_TEST(test_source_journal_end__restored_and_asked__cancelled),
     CHECK_TEST(test_source_journal_end__owned_by_an_earlier_one__that_one_is_in_doubt),
     CHECK_TEST(test_source_journal_bind__restored_without_a_peer__unconfirmed_and_not_bound),
-    CHECK_TEST(test_source_journal_give_up__restored_and_over_already__ok),
+    CHECK_TEST(test_source_left_over_give_up__restored_and_over_already__ok),
     CHECK_TEST(test_source_journal_bind__restored_of_another_meets__nothing_is_given_up),
     CHECK_TEST(test_source_earlier_abort_overtaken__restored__stays),
 };

@@ -585,7 +585,7 @@ static void test_apply_stream_position__delta_lane__by_its_own_number(void)
     check_status(take(0, 0, single(family_id, "d"), 1), HAUL_OK);
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
     check_equal(position.stream, PLAN_DELTA_STREAM);
-    check(position.last_key == NULL);
+    check_equal(position.last_key.size, 0);
     close_all();
 }
 
@@ -605,7 +605,7 @@ static void test_apply_stream_position__only_the_empty_key__is_a_key(void)
     check_status(take(0, 0, single(0, ""), 1), HAUL_OK);
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
     check(position.resumable && stream_position_has_key(&position));
-    check_equal(position.last_key_size, 0);
+    check_equal(position.last_key.size, 0);
     apply_stream_fini(&stream);
     open_stream(HAUL_LANE_WRITE_BATCH, false);
     check_status(take(1, 0, single(0, ""), 1), HAUL_PROTOCOL); /* does not ascend */
@@ -672,7 +672,7 @@ static void check_long_key(size_t key_size, bool last, bool resumable)
     check_status(apply_stream_position(&stream, &position), HAUL_OK);
     check(position.resumable == resumable);
     check_equal(position.finished, last);
-    check_equal(position.last_key_size, last || !resumable ? 0 : key_size);
+    check_equal(position.last_key.size, last || !resumable ? 0 : key_size);
     free(bytes);
     close_all();
 }

@@ -14,8 +14,7 @@ static void add_position(uint32_t stream, bool resumable, bool finished)
     struct stream_position *positions = calloc(1, sizeof(*positions));
     check_or_stop(positions != NULL);
     positions->stream = stream;
-    positions->last_key = calloc(1, 1);
-    positions->last_key_size = 1;
+    positions->last_key = slice_of(calloc(1, 1), 1);
     positions->resumable = resumable;
     positions->finished = finished;
     check_status(position_queue_add(&queue, positions, 1), HAUL_OK);

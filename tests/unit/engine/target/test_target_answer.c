@@ -129,7 +129,7 @@ static void make_record(void)
                                  .stream_count = STREAMS,
                                  .streams = streams};
     positions[0] = (struct stream_position){
-        .stream = 0, .next_batch = 9, .finished = true, .last_key = last_key, .last_key_size = 3};
+        .stream = 0, .next_batch = 9, .finished = true, .last_key = slice_of(last_key, 3)};
     positions[1] = (struct stream_position){.stream = 1, .next_batch = 0};
     journal.lane = HAUL_LANE_INGEST;
     journal.delta_next_batch = 77;

@@ -11,6 +11,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "rocks_foreign.h"
+#include "target_admission.h"
 #include "target_journal.h"
 
 enum { EPOCH = 1, RECORD_COUNT = 10 };
@@ -64,7 +65,7 @@ static enum haul_status check_plan(void)
     check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
     plan.new_version = plan.old_version + 1;
     journal.left = left;
-    return target_journal_check(&journal, &plan, &error);
+    return target_admission_check(&journal, &plan, &error);
 }
 
 static void put(struct haul_slice key)
@@ -83,8 +84,7 @@ static void bring(const struct haul_slice *keys, size_t count, bool finished)
         put(keys[i]);
         digest_add(&position.digest, keys[i], text_slice("v"));
     }
-    position.last_key = (uint8_t *)(uintptr_t)keys[count - 1].data;
-    position.last_key_size = keys[count - 1].size;
+    position.last_key = keys[count - 1];
     check_status(target_journal_positions(&journal, &position, 1, &error), HAUL_OK);
     left =
         (struct target_left){.known = true, .sequence = target.store->ops->sequence(target.store)};
@@ -240,8 +240,8 @@ static void bring_three_streams(void)
 {
     static struct haul_range three[3];
     struct stream_position positions[] = {
-        {.stream = 0, .next_batch = 1, .last_key_size = 1, .resumable = true},
-        {.stream = 2, .next_batch = 1, .last_key_size = 1, .finished = true, .resumable = true}};
+        {.stream = 0, .next_batch = 1, .resumable = true},
+        {.stream = 2, .next_batch = 1, .finished = true, .resumable = true}};
     static uint8_t keys[] = {'b', 'q'};
     three[0] = (struct haul_range){.start = text_slice("a"), .end = text_slice("g")};
     three[1] = (struct haul_range){.start = text_slice("g"), .end = text_slice("p")};
@@ -252,7 +252,7 @@ static void bring_three_streams(void)
     come(false);
     check_status(check_plan(), HAUL_OK);
     for (size_t i = 0; i < CHECK_COUNT(positions); i++) {
-        positions[i].last_key = &keys[i];
+        positions[i].last_key = slice_of(&keys[i], 1);
         put(slice_of(&keys[i], 1));
         digest_add(&positions[i].digest, slice_of(&keys[i], 1), text_slice("v"));
     }

@@ -15,6 +15,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "source_intent.h"
+#include "target_admission.h"
 #include "target_journal.h"
 
 static const uint8_t job[HAUL_JOB_BYTES] = {1, 2, 3};
@@ -299,7 +300,7 @@ static void test_job_finish__prepared_or_a_sources__invalid_and_stays(void)
 /* --- going on --------------------------------------------------------------------------------- */
 
 /* What owning needs is looked at again: here the record, which cannot be read any more. */
-static void test_target_journal_check__resumed_and_owning_would_fail__refused(void)
+static void test_target_admission_check__resumed_and_owning_would_fail__refused(void)
 {
     struct target_journal journal;
     struct plan plan;
@@ -308,7 +309,7 @@ static void test_target_journal_check__resumed_and_owning_would_fail__refused(vo
     check_equal(come_back(&journal), JOB_COPYING);
     damage_ownership();
     make_plan(&plan, "k", "l");
-    check_error(target_journal_check(&journal, &plan, &error), HAUL_CORRUPT, error);
+    check_error(target_admission_check(&journal, &plan, &error), HAUL_CORRUPT, error);
     target_journal_fini(&journal);
     check_equal(file_count(), 1);
     finish();
@@ -316,7 +317,7 @@ static void test_target_journal_check__resumed_and_owning_would_fail__refused(vo
 
 /* Its source was set back to before a hand-over that is recorded here: no option, changed back,
  * mends that. */
-static void test_target_journal_check__resumed_and_the_source_was_set_back__mismatch(void)
+static void test_target_admission_check__resumed_and_the_source_was_set_back__mismatch(void)
 {
     struct target_journal journal;
     struct plan plan;
@@ -331,7 +332,7 @@ static void test_target_journal_check__resumed_and_the_source_was_set_back__mism
                                       .epoch = 1};
     check_status(config_version_move(fixture.store, &hooks, &move, &error), HAUL_OK);
     check_equal(come_back(&journal), JOB_COPYING);
-    check_error(target_journal_check(&journal, &plan, &error), HAUL_MISMATCH, error);
+    check_error(target_admission_check(&journal, &plan, &error), HAUL_MISMATCH, error);
     check(strstr(error.text, "set back") != NULL);
     target_journal_fini(&journal);
     check_equal(file_count(), 1);
@@ -426,8 +427,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_start__committed_job_was_left__finished_without_its_source),
     CHECK_TEST(test_job_finish__committed__owned_and_over),
     CHECK_TEST(test_job_finish__prepared_or_a_sources__invalid_and_stays),
-    CHECK_TEST(test_target_journal_check__resumed_and_owning_would_fail__refused),
-    CHECK_TEST(test_target_journal_check__resumed_and_the_source_was_set_back__mismatch),
+    CHECK_TEST(test_target_admission_check__resumed_and_owning_would_fail__refused),
+    CHECK_TEST(test_target_admission_check__resumed_and_the_source_was_set_back__mismatch),
     CHECK_TEST(test_source_check__target_job_in_any_state__not_sent_on),
     CHECK_TEST(test_source_check__target_job_has_nothing_here__sent_on),
     CHECK_TEST(test_source_check__target_job_has_finished__sent_on),

@@ -5,6 +5,7 @@
 #include "failing_store.h"
 #include "incoming_jobs.h"
 #include "job_journal.h"
+#include "target_admission.h"
 #include "target_commit.h"
 #include "target_journal.h"
 #include "target_others.h"
@@ -79,7 +80,7 @@ static enum haul_status check_plan(const char *from, const char *to)
     make_plan_of(&plan, from, to);
     failing.fail_at = fail_at;
     failing.call_count = call_count;
-    return target_journal_check(&journal, &plan, &error);
+    return target_admission_check(&journal, &plan, &error);
 }
 
 static enum haul_status prepare(void)
@@ -145,7 +146,7 @@ static void check_begun(bool was_failed)
     target_journal_fini(&journal);
 }
 
-static void test_target_journal_check__nth_call_fails__told_and_begun_when_done_again(void)
+static void test_target_admission_check__nth_call_fails__told_and_begun_when_done_again(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = others_are_there,
@@ -164,7 +165,7 @@ static void stands_in_the_middle(void)
 {
     static uint8_t key[] = {'k', 'b'};
     struct stream_position position = {
-        .next_batch = 1, .last_key = key, .last_key_size = sizeof(key), .resumable = true};
+        .next_batch = 1, .last_key = slice_of(key, sizeof(key)), .resumable = true};
     start();
     check_status(greet(1, false), HAUL_OK);
     check_status(check_plan("k", "m"), HAUL_OK);
@@ -192,7 +193,7 @@ static void check_went_on(bool was_failed)
     check_equal(journal_count(), 1);
 }
 
-static void test_target_journal_check__resumed_and_nth_call_fails__told_and_as_recorded(void)
+static void test_target_admission_check__resumed_and_nth_call_fails__told_and_as_recorded(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = stands_in_the_middle,
@@ -222,7 +223,8 @@ static void check_anew(bool was_failed)
     target_journal_fini(&journal);
 }
 
-static void test_target_journal_check__begins_anew_and_nth_call_fails__told_and_nothing_counts(void)
+static void
+test_target_admission_check__begins_anew_and_nth_call_fails__told_and_nothing_counts(void)
 {
     static const struct failing_step step = {.error = &error,
                                              .prepare = stands_on_sand,
@@ -411,9 +413,10 @@ static void test_incoming_jobs_check__nth_call_fails__told(void)
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_journal_check__nth_call_fails__told_and_begun_when_done_again),
-    CHECK_TEST(test_target_journal_check__resumed_and_nth_call_fails__told_and_as_recorded),
-    CHECK_TEST(test_target_journal_check__begins_anew_and_nth_call_fails__told_and_nothing_counts),
+    CHECK_TEST(test_target_admission_check__nth_call_fails__told_and_begun_when_done_again),
+    CHECK_TEST(test_target_admission_check__resumed_and_nth_call_fails__told_and_as_recorded),
+    CHECK_TEST(
+        test_target_admission_check__begins_anew_and_nth_call_fails__told_and_nothing_counts),
     CHECK_TEST(test_target_commit_finish_all__nth_call_fails__told_and_both_own_in_the_end),
     CHECK_TEST(test_target_journal_look_up__ended_and_nth_call_fails__told),
     CHECK_TEST(test_target_journal_clear__nth_call_fails__told_and_nothing_left_when_done_again),

@@ -18,6 +18,7 @@
 #include "rocks_foreign.h"
 #include "target_done.h"
 #include "target_journal_fixture.h"
+#include "target_left_over.h"
 
 static unsigned unreserved;
 
@@ -179,7 +180,7 @@ static void check_held(bool foreign)
     check(has_changed(1));
     leave();
     check_equal(has_changed(1), foreign);
-    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_status(target_left_over_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
     check_equal(has_changed(1), foreign);
     finish();
 }
@@ -192,7 +193,7 @@ static void test_target_journal_fini__another_is_prepared__holds_what_haul_wrote
 }
 
 /* A receiver may run another job at the time. */
-static void test_target_journal_give_up__another_job_has_files__only_its_own_go(void)
+static void test_target_left_over_give_up__another_job_has_files__only_its_own_go(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     char directory[512];
@@ -211,7 +212,7 @@ static void test_target_journal_give_up__another_job_has_files__only_its_own_go(
     check_equal(close(creat(own_file, 0644)), 0);
     check_equal(close(creat(other_file, 0644)), 0);
     memset(job, 1, sizeof(job));
-    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_status(target_left_over_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
     check_equal(access(own_file, F_OK), -1);
     check_equal(access(other_file, F_OK), 0);
     finish();
@@ -255,7 +256,7 @@ static void test_target_journal_look_up__never_heard_of__unknown_and_no_journal(
     finish();
 }
 
-static void test_target_journal_check__other_job_died_while_owning__keeps_its_records(void)
+static void test_target_admission_check__other_job_died_while_owning__keeps_its_records(void)
 {
     static const bool overwrite[] = {false, true};
     for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
@@ -280,7 +281,7 @@ static enum haul_status read_register(void *context, uint64_t *version, struct h
 }
 
 /* The plan is of a source from before it handed these ranges over: they are the target's now. */
-static void test_target_journal_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
+static void test_target_admission_check__ranges_of_a_job_left_owning__refused_and_all_stays(void)
 {
     static const enum haul_status statuses[] = {HAUL_MISMATCH, HAUL_VERSION};
     for (int has_register = 0; has_register < 2; has_register++) {
@@ -298,7 +299,7 @@ static void test_target_journal_check__ranges_of_a_job_left_owning__refused_and_
     }
 }
 
-static void test_target_journal_check__other_job_prepared__busy(void)
+static void test_target_admission_check__other_job_prepared__busy(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -313,7 +314,7 @@ static void test_target_journal_check__other_job_prepared__busy(void)
 }
 
 /* Its source may have decided: whatever the new job is told, the prepared one stays as it is. */
-static void test_target_journal_check__other_ranges_prepared__it_is_kept(void)
+static void test_target_admission_check__other_ranges_prepared__it_is_kept(void)
 {
     static const bool overwrite[] = {false, true};
     for (size_t i = 0; i < CHECK_COUNT(overwrite); i++) {
@@ -334,7 +335,7 @@ static void test_target_journal_check__other_ranges_prepared__it_is_kept(void)
 }
 
 /* Its disk failed when it was to be cleared, and its source was told that it is over. */
-static void test_target_journal_check__other_job_aborted__its_rest_is_cleared(void)
+static void test_target_admission_check__other_job_aborted__its_rest_is_cleared(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -352,7 +353,7 @@ static void test_target_journal_check__other_job_aborted__its_rest_is_cleared(vo
 }
 
 /* Its Abort was lost, and its process died before it had cleared: the source knows of no end. */
-static void test_target_journal_check__its_own_journal_aborted__begins_anew(void)
+static void test_target_admission_check__its_own_journal_aborted__begins_anew(void)
 {
     start();
     check_equal(come(1, false), JOB_UNKNOWN);
@@ -393,7 +394,7 @@ static enum haul_status clear_unsynced(struct haul_store *store, uint32_t family
 }
 
 /* A power failure in the middle of the job must not bring them back. */
-static void test_target_journal_check__records_overwritten__durably(void)
+static void test_target_admission_check__records_overwritten__durably(void)
 {
     start();
     const struct haul_store_ops *real = target.store->ops;
@@ -414,7 +415,7 @@ static void test_target_journal_check__records_overwritten__durably(void)
     finish();
 }
 
-static void test_target_journal_check__not_empty__no_journal_and_nothing_cleared(void)
+static void test_target_admission_check__not_empty__no_journal_and_nothing_cleared(void)
 {
     start();
     rocks_fixture_fill(&target, 0, "k", RECORD_COUNT, 10);
@@ -426,7 +427,7 @@ static void test_target_journal_check__not_empty__no_journal_and_nothing_cleared
     finish();
 }
 
-static void test_target_journal_check__not_reserved__no_journal(void)
+static void test_target_admission_check__not_reserved__no_journal(void)
 {
     start();
     options.hooks.reserve = refuse_to_reserve;
@@ -448,7 +449,7 @@ static bool no_further(void *context)
 }
 
 /* The source has hung up while its plan was checked. */
-static void test_target_journal_check__ended_in_the_middle__range_empty_and_no_journal(void)
+static void test_target_admission_check__ended_in_the_middle__range_empty_and_no_journal(void)
 {
     static const struct haul_steps steps = {.next = no_further};
     start();
@@ -531,7 +532,7 @@ static void test_target_journal_look_up__job_of_another_database__mismatch(void)
     finish();
 }
 
-static void test_target_journal_check__over_says_its_source__cleared(void)
+static void test_target_admission_check__over_says_its_source__cleared(void)
 {
     start();
     copy_and_leave();
@@ -541,7 +542,7 @@ static void test_target_journal_check__over_says_its_source__cleared(void)
     finish();
 }
 
-static void test_target_journal_check__over_says_another_database__mismatch_and_all_stays(void)
+static void test_target_admission_check__over_says_another_database__mismatch_and_all_stays(void)
 {
     start();
     copy_and_leave();
@@ -683,7 +684,7 @@ static void refuse_everything(enum haul_status expected, bool overwrite)
     check_equal(job_count(), jobs);
 }
 
-static void test_target_journal_check__not_reserved__nothing_is_touched(void)
+static void test_target_admission_check__not_reserved__nothing_is_touched(void)
 {
     start();
     copy_and_leave();
@@ -694,7 +695,7 @@ static void test_target_journal_check__not_reserved__nothing_is_touched(void)
     finish();
 }
 
-static void test_target_journal_check__not_empty__nothing_is_touched(void)
+static void test_target_admission_check__not_empty__nothing_is_touched(void)
 {
     start();
     copy_and_leave();
@@ -704,7 +705,7 @@ static void test_target_journal_check__not_empty__nothing_is_touched(void)
     finish();
 }
 
-static void test_target_journal_check__only_records_of_a_job_that_is_over__accepted(void)
+static void test_target_admission_check__only_records_of_a_job_that_is_over__accepted(void)
 {
     start();
     copy_and_leave();
@@ -715,7 +716,7 @@ static void test_target_journal_check__only_records_of_a_job_that_is_over__accep
 }
 
 /* What it has brought to one family says nothing about another one. */
-static void test_target_journal_check__records_in_a_family_of_nobody_else__not_empty(void)
+static void test_target_admission_check__records_in_a_family_of_nobody_else__not_empty(void)
 {
     start();
     copy_and_leave();
@@ -729,7 +730,7 @@ static void test_target_journal_check__records_in_a_family_of_nobody_else__not_e
 
 /* It commits between the look-up of another job and its plan: its source has decided, whatever is
  * said of it now. */
-static void test_target_journal_check__over_is_said_of_a_committed_job__mismatch(void)
+static void test_target_admission_check__over_is_said_of_a_committed_job__mismatch(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     start();
@@ -757,14 +758,14 @@ static void test_target_journal_check__over_is_said_of_a_committed_job__mismatch
 }
 
 static const struct check_test tests[] = {
-    CHECK_TEST(test_target_journal_check__records_in_a_family_of_nobody_else__not_empty),
-    CHECK_TEST(test_target_journal_check__over_is_said_of_a_committed_job__mismatch),
-    CHECK_TEST(test_target_journal_check__not_reserved__nothing_is_touched),
-    CHECK_TEST(test_target_journal_check__not_empty__nothing_is_touched),
-    CHECK_TEST(test_target_journal_check__only_records_of_a_job_that_is_over__accepted),
+    CHECK_TEST(test_target_admission_check__records_in_a_family_of_nobody_else__not_empty),
+    CHECK_TEST(test_target_admission_check__over_is_said_of_a_committed_job__mismatch),
+    CHECK_TEST(test_target_admission_check__not_reserved__nothing_is_touched),
+    CHECK_TEST(test_target_admission_check__not_empty__nothing_is_touched),
+    CHECK_TEST(test_target_admission_check__only_records_of_a_job_that_is_over__accepted),
     CHECK_TEST(test_target_journal_look_up__job_of_another_database__mismatch),
-    CHECK_TEST(test_target_journal_check__over_says_its_source__cleared),
-    CHECK_TEST(test_target_journal_check__over_says_another_database__mismatch_and_all_stays),
+    CHECK_TEST(test_target_admission_check__over_says_its_source__cleared),
+    CHECK_TEST(test_target_admission_check__over_says_another_database__mismatch_and_all_stays),
     CHECK_TEST(test_target_journal_clear__source_only_tells_of_its_job__ended),
     CHECK_TEST(test_target_journal_clear__over_and_owned_here__mismatch),
     CHECK_TEST(test_target_journal_note_over__cut_short__protocol),
@@ -777,21 +778,21 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_own__prepared_by_an_earlier_process__no_staging_files_stay),
     CHECK_TEST(test_target_journal_own__owned__no_staging_files_before_the_end),
     CHECK_TEST(test_target_journal_fini__another_is_prepared__holds_what_haul_wrote),
-    CHECK_TEST(test_target_journal_give_up__another_job_has_files__only_its_own_go),
+    CHECK_TEST(test_target_left_over_give_up__another_job_has_files__only_its_own_go),
     CHECK_TEST(test_target_journal_look_up__embedder_remembers_the_job__committed),
     CHECK_TEST(test_target_journal_look_up__hook_still_fails__error_and_all_is_kept),
     CHECK_TEST(test_target_journal_look_up__never_heard_of__unknown_and_no_journal),
-    CHECK_TEST(test_target_journal_check__other_job_died_while_owning__keeps_its_records),
-    CHECK_TEST(test_target_journal_check__ranges_of_a_job_left_owning__refused_and_all_stays),
-    CHECK_TEST(test_target_journal_check__other_job_prepared__busy),
-    CHECK_TEST(test_target_journal_check__other_ranges_prepared__it_is_kept),
-    CHECK_TEST(test_target_journal_check__other_job_aborted__its_rest_is_cleared),
-    CHECK_TEST(test_target_journal_check__its_own_journal_aborted__begins_anew),
+    CHECK_TEST(test_target_admission_check__other_job_died_while_owning__keeps_its_records),
+    CHECK_TEST(test_target_admission_check__ranges_of_a_job_left_owning__refused_and_all_stays),
+    CHECK_TEST(test_target_admission_check__other_job_prepared__busy),
+    CHECK_TEST(test_target_admission_check__other_ranges_prepared__it_is_kept),
+    CHECK_TEST(test_target_admission_check__other_job_aborted__its_rest_is_cleared),
+    CHECK_TEST(test_target_admission_check__its_own_journal_aborted__begins_anew),
     CHECK_TEST(test_target_journal_own__other_records_decided_on__refused),
-    CHECK_TEST(test_target_journal_check__records_overwritten__durably),
-    CHECK_TEST(test_target_journal_check__not_empty__no_journal_and_nothing_cleared),
-    CHECK_TEST(test_target_journal_check__not_reserved__no_journal),
-    CHECK_TEST(test_target_journal_check__ended_in_the_middle__range_empty_and_no_journal),
+    CHECK_TEST(test_target_admission_check__records_overwritten__durably),
+    CHECK_TEST(test_target_admission_check__not_empty__no_journal_and_nothing_cleared),
+    CHECK_TEST(test_target_admission_check__not_reserved__no_journal),
+    CHECK_TEST(test_target_admission_check__ended_in_the_middle__range_empty_and_no_journal),
     CHECK_TEST(test_target_journal_clear__copied__range_empty_and_no_journal),
 };
 

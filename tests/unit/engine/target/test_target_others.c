@@ -123,7 +123,7 @@ static void test_target_journal_clear__another_journal_is_damaged__ends_and_the_
     finish();
 }
 
-static void test_target_journal_check__families_of_a_job_that_is_over__belong_to_the_next(void)
+static void test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
     uint8_t job[HAUL_JOB_BYTES];
@@ -229,7 +229,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__family_made_for_a_job_that_ended_before__goes),
     CHECK_TEST(test_target_journal_clear__family_of_a_range_that_is_owned__stays),
     CHECK_TEST(test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays),
-    CHECK_TEST(test_target_journal_check__families_of_a_job_that_is_over__belong_to_the_next),
+    CHECK_TEST(test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),

@@ -8,6 +8,7 @@
 #include "config_version.h"
 #include "fake_disk.h"
 #include "rocks_fixture.h"
+#include "target_admission.h"
 #include "target_journal.h"
 
 enum { SEED_COUNT = 4, SWEEP_CALLS_MAX = 128, NEW_VERSION = 5 };
@@ -102,7 +103,7 @@ static void copy_all(unsigned seed)
     greet(false);
     check_or_stop(plan_make(&plan, fixture.store, &source, NEW_VERSION - 1, &error) == HAUL_OK);
     plan.new_version = NEW_VERSION;
-    check_status(target_journal_check(&journal, &plan, &error), HAUL_OK);
+    check_status(target_admission_check(&journal, &plan, &error), HAUL_OK);
 }
 
 /* Where the job stands for a process that comes after the power was lost. */

@@ -8,6 +8,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "target_journal_fixture.h"
+#include "target_left_over.h"
 
 enum { JOB_COUNT = 4 };
 
@@ -74,7 +75,7 @@ static void test_target_journal_clear__source_only_tells_of_its_job__unreserved(
 }
 
 /* The one that comes has its own reservation, and keeps it. */
-static void test_target_journal_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
+static void test_target_admission_check__another_job_comes_over_it__only_the_old_is_unreserved(void)
 {
     keep_one();
     check_equal(come(2, false), JOB_UNKNOWN);
@@ -85,7 +86,7 @@ static void test_target_journal_check__another_job_comes_over_it__only_the_old_i
     finish();
 }
 
-static void test_target_journal_check__another_plan_is_refused__only_that_is_unreserved(void)
+static void test_target_admission_check__another_plan_is_refused__only_that_is_unreserved(void)
 {
     keep_one();
     check_equal(come(2, false), JOB_UNKNOWN);
@@ -96,18 +97,19 @@ static void test_target_journal_check__another_plan_is_refused__only_that_is_unr
     finish();
 }
 
-static void test_target_journal_give_up__kept_job__unreserved(void)
+static void test_target_left_over_give_up__kept_job__unreserved(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 1, sizeof(job));
     keep_one();
-    check_status(target_journal_give_up(target.store, job, &options.hooks, NULL, &error), HAUL_OK);
+    check_status(target_left_over_give_up(target.store, job, &options.hooks, NULL, &error),
+                 HAUL_OK);
     check(!reserved[1]);
     finish();
 }
 
 /* The owner knows the job by its ranges: it is not asked for others by the same name. */
-static void test_target_journal_check__resumed_with_other_ranges__not_asked_and_stays(void)
+static void test_target_admission_check__resumed_with_other_ranges__not_asked_and_stays(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
@@ -120,7 +122,7 @@ static void test_target_journal_check__resumed_with_other_ranges__not_asked_and_
 }
 
 /* What an attempt of the same job had left is removed, and the job goes on. */
-static void test_target_journal_check__own_rest_is_cleared__stays_reserved(void)
+static void test_target_admission_check__own_rest_is_cleared__stays_reserved(void)
 {
     keep_one();
     check_equal(come(1, true), JOB_COPYING);
@@ -149,11 +151,11 @@ static void test_target_journal_own__prepared__stays_reserved(void)
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__kept_job_is_aborted_by_its_source__unreserved),
     CHECK_TEST(test_target_journal_clear__source_only_tells_of_its_job__unreserved),
-    CHECK_TEST(test_target_journal_check__another_job_comes_over_it__only_the_old_is_unreserved),
-    CHECK_TEST(test_target_journal_check__another_plan_is_refused__only_that_is_unreserved),
-    CHECK_TEST(test_target_journal_give_up__kept_job__unreserved),
-    CHECK_TEST(test_target_journal_check__resumed_with_other_ranges__not_asked_and_stays),
-    CHECK_TEST(test_target_journal_check__own_rest_is_cleared__stays_reserved),
+    CHECK_TEST(test_target_admission_check__another_job_comes_over_it__only_the_old_is_unreserved),
+    CHECK_TEST(test_target_admission_check__another_plan_is_refused__only_that_is_unreserved),
+    CHECK_TEST(test_target_left_over_give_up__kept_job__unreserved),
+    CHECK_TEST(test_target_admission_check__resumed_with_other_ranges__not_asked_and_stays),
+    CHECK_TEST(test_target_admission_check__own_rest_is_cleared__stays_reserved),
     CHECK_TEST(test_target_journal_own__prepared__stays_reserved),
 };
 
