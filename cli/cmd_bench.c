@@ -84,7 +84,7 @@ static const struct option_rule rules[] = {
      .help = "links side by side (default 1)",
      AT(option_u32, link_count),
      .min = 1,
-     .max = HAUL_LINK_BENCH_LINKS_MAX},
+     .max = HAUL_LINK_COUNT_MAX},
     {.name = "no-crc", .help = "leave the payload checksums out", AT(option_flag, without_crc)},
     {.name = "keep", .help = "serve one run after another", AT(option_flag, keep_serving)},
     LINK_OPTION_RULES(struct bench_options, "16, of rdma 8", "what holds a block"),
@@ -129,9 +129,10 @@ static enum haul_status measure(const struct bench_options *given, struct bench_
                                 struct haul_link_bench_result *result, struct haul_error *error)
 {
     struct haul_link_bench_options options = {
+        .size_bytes = sizeof(options),
         .transport = given->transport,
         .address = given->to,
-        .size_bytes = given->size_bytes,
+        .payload_size_bytes = given->size_bytes,
         .seconds = given->duration_ms / 1000.0,
         .link_count = given->link_count,
         .without_crc = given->without_crc,

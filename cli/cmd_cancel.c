@@ -238,7 +238,8 @@ static enum haul_status give_up_all(const struct cancel_options *options,
 {
     static const char *const no_records[] = {"default"};
     bool sources = is_about_sources(options, jobs, count);
-    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir,
+    struct haul_rocks_options rocks = {.size_bytes = sizeof(rocks),
+                                       .wal_dir = options->wal_dir,
                                        .read_only = sources,
                                        .keep_log = sources,
                                        .families = no_records,

@@ -81,7 +81,8 @@ static enum haul_status delete_ranges(const struct drop_options *options,
                                       struct haul_owner_dropped *dropped, struct output *output,
                                       struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.wal_dir = options->wal_dir, .log = &output->log};
+    struct haul_rocks_options rocks = {
+        .size_bytes = sizeof(rocks), .wal_dir = options->wal_dir, .log = &output->log};
     struct haul_store *store = NULL;
     enum haul_status status = database_open(options->database, &rocks, &store, output, error);
     if (status == HAUL_OK) {

@@ -129,6 +129,7 @@ static int recv_into(struct haul_store *store, const void *work, struct migratio
     const struct recv_options *given = work;
     struct receiver receiver = {.watch = watch, .output = output};
     struct haul_target_options options = {
+        .size_bytes = sizeof(options),
         .store = store,
         .listen = given->listen,
         .transports = given->transports,

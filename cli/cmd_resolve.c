@@ -51,6 +51,7 @@ static int resolve_from(struct haul_store *store, const void *work, struct migra
 {
     const struct resolve_options *given = work;
     struct haul_source_options options = {
+        .size_bytes = sizeof(options),
         .store = store,
         .to = given->to,
         .transports = {{HAUL_TRANSPORT_TCP}},

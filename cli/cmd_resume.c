@@ -76,6 +76,7 @@ static int resume_from(struct haul_store *store, const void *work, struct migrat
 {
     const struct resume_options *given = work;
     struct haul_source_options options = {
+        .size_bytes = sizeof(options),
         .store = store,
         .to = given->to,
         .transports = given->transports,

@@ -238,6 +238,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
 {
     const struct send_options *given = work;
     struct haul_source_options options = {
+        .size_bytes = sizeof(options),
         .store = store,
         .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to nobody */
         .transports = given->transports,

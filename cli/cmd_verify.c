@@ -154,7 +154,8 @@ static enum haul_status open_database(struct verify_run *run, const char *direct
                                       const char *wal_dir, struct haul_store **store,
                                       struct haul_error *error)
 {
-    struct haul_rocks_options rocks = {.read_only = true,
+    struct haul_rocks_options rocks = {.size_bytes = sizeof(rocks),
+                                       .read_only = true,
                                        .wal_dir = wal_dir,
                                        .families = run->given->families.names,
                                        .family_count = run->given->families.count,
@@ -368,11 +369,12 @@ static enum haul_status scan_with_target(struct verify_run *run,
     run->told_ns = progress_now_ns();
     enum haul_status status = open_database(run, given->database, given->wal_dir, &store, error);
     if (status == HAUL_OK) {
-        struct haul_verify_remote_options remote = {.to = given->target.to,
+        struct haul_verify_remote_options remote = {.size_bytes = sizeof(remote),
+                                                    .to = given->target.to,
                                                     .peer_timeout_ms =
                                                         given->target.peer_timeout_ms,
                                                     .retry_max_ms = given->target.retry_max_ms,
-                                                    .what = *options,
+                                                    .what = options,
                                                     .log = &run->output->log};
         status = haul_verify_remote(store, &remote, run->remote, error);
         store->ops->close(store);
@@ -406,6 +408,7 @@ static int verify_into(struct verify_run *run)
     const struct range_list *ranges =
         given->manifest != NULL ? &run->reader.ranges : &given->ranges;
     struct haul_verify_options options = {
+        .size_bytes = sizeof(options),
         .families = names->names,
         .family_count = names->count,
         .ranges = ranges->ranges,
@@ -469,8 +472,10 @@ static int verify_with(const struct verify_options *given, struct output *output
 static int verify_ledger(struct verify_options *given, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
-    struct haul_rocks_options rocks = {
-        .read_only = true, .wal_dir = given->wal_dir, .log = &output->log};
+    struct haul_rocks_options rocks = {.size_bytes = sizeof(rocks),
+                                       .read_only = true,
+                                       .wal_dir = given->wal_dir,
+                                       .log = &output->log};
     struct haul_store *store = NULL;
     uint64_t checked = 0;
     if (given->families.count > 0) {

@@ -269,7 +269,8 @@ int migration_run_store(const char *directory, const struct migration_work *work
     if (status != HAUL_OK) {
         return migration_run_refused(status, &error, &watch, output);
     }
-    struct haul_rocks_options rocks = {.wal_dir = work->wal_dir,
+    struct haul_rocks_options rocks = {.size_bytes = sizeof(rocks),
+                                       .wal_dir = work->wal_dir,
                                        .create_if_missing = work->create,
                                        .keep_log = work->keep_log,
                                        .read_only = work->read_only,

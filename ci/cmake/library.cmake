@@ -110,7 +110,7 @@ set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/haul)
 install(FILES ${static_library} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 foreach(layer base rdma engine)
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer}/include/haul
-        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" PATTERN "*.hpp")
 endforeach()
 install(FILES ${PROJECT_BINARY_DIR}/haul.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(TARGET haul_shared)

@@ -24,7 +24,7 @@ static enum haul_status make_config(const struct haul_store *store, enum journal
                                       .role = role,
                                       .identity = store->ops->identity(store),
                                       .calls = haul_files_of(store)};
-    memcpy(config->job_id, job, JOURNAL_JOB_ID_BYTES);
+    memcpy(config->job_id, job, HAUL_JOB_BYTES);
     return HAUL_OK;
 }
 
@@ -217,7 +217,7 @@ enum haul_status job_journals_find(const struct haul_store *store, enum journal_
         status = job_journal_list(store, role, &entries, &count, error);
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        memcpy(config.job_id, entries[i].job_id, JOURNAL_JOB_ID_BYTES);
+        memcpy(config.job_id, entries[i].job_id, HAUL_JOB_BYTES);
         status = look_at(found, &config, error);
         if (status == HAUL_CORRUPT) {
             status = name_damaged(role, entries[i].job_id, error);

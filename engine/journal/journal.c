@@ -55,7 +55,7 @@ struct journal {
     const struct file_calls *calls;
     char directory[DURABLE_FILE_PATH_BYTES_MAX];
     char path[DURABLE_FILE_PATH_BYTES_MAX];
-    uint8_t job_id[JOURNAL_JOB_ID_BYTES];
+    uint8_t job_id[HAUL_JOB_BYTES];
     char identity[HAUL_IDENTITY_BYTES_MAX];
     struct file_identity file; /* as the header names it */
     int fd;
@@ -77,7 +77,7 @@ static const char *role_name(enum journal_role role)
     return role == JOURNAL_SOURCE ? "source" : "target";
 }
 
-void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JOB_ID_BYTES],
+void journal_name_format(enum journal_role role, const uint8_t job_id[HAUL_JOB_BYTES],
                          char name[JOURNAL_NAME_BYTES_MAX])
 {
     static const char digits[] = "0123456789abcdef";
@@ -86,7 +86,7 @@ void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JO
     size_t at = strlen(prefix);
     memcpy(name, prefix, at);
     name[at++] = '-';
-    for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++) {
+    for (int i = 0; i < HAUL_JOB_BYTES; i++) {
         name[at++] = digits[job_id[i] >> 4];
         name[at++] = digits[job_id[i] & 15];
     }
@@ -101,8 +101,7 @@ static int hex_digit(char digit)
     return found == NULL ? -1 : (int)(found - digits);
 }
 
-bool journal_name_parse(const char *name, enum journal_role *role,
-                        uint8_t job_id[JOURNAL_JOB_ID_BYTES])
+bool journal_name_parse(const char *name, enum journal_role *role, uint8_t job_id[HAUL_JOB_BYTES])
 {
     enum journal_role found = JOURNAL_SOURCE;
     if (strncmp(name, "target-", 7) == 0) {
@@ -110,9 +109,9 @@ bool journal_name_parse(const char *name, enum journal_role *role,
     } else if (strncmp(name, "source-", 7) != 0) {
         return false;
     }
-    uint8_t bytes[JOURNAL_JOB_ID_BYTES];
+    uint8_t bytes[HAUL_JOB_BYTES];
     const char *at = name + 7;
-    for (int i = 0; i < JOURNAL_JOB_ID_BYTES; i++, at += 2) {
+    for (int i = 0; i < HAUL_JOB_BYTES; i++, at += 2) {
         int high = hex_digit(at[0]);
         int low = high < 0 ? -1 : hex_digit(at[1]);
         if (low < 0) {

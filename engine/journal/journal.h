@@ -25,15 +25,15 @@
 
 #include "file_calls.h"
 #include "format_version.h"
+#include "haul/limits.h"
 #include "haul/status.h"
 #include "journal_record.h"
 #include "journal_state.h"
 
 enum {
-    JOURNAL_JOB_ID_BYTES = 16,
     JOURNAL_HEADER_BYTES = 128,
     JOURNAL_FORMAT_VERSION_MIN = 1, /* which has no PEER and does not name its file */
-    JOURNAL_NAME_BYTES_MAX = 48, /* "source-", 32 digits, ".journal", NUL */
+    JOURNAL_NAME_BYTES_MAX = 48,    /* "source-", 32 digits, ".journal", NUL */
     /* Beyond this size, DELTA and POSITION without a finished stream are refused; all other records
      * always find room. */
     JOURNAL_POSITIONS_BYTES_MAX = 256 << 20,
@@ -45,7 +45,7 @@ struct journal;
 struct journal_config {
     const char *directory; /* journal_create makes it when missing */
     enum journal_role role;
-    uint8_t job_id[JOURNAL_JOB_ID_BYTES];
+    uint8_t job_id[HAUL_JOB_BYTES];
     /* Of the database, at most HAUL_IDENTITY_BYTES_MAX - 1 bytes. NULL only to read a journal
      * whose database is not open. */
     const char *identity;
@@ -82,7 +82,7 @@ enum haul_status journal_sync(struct journal *journal, struct haul_error *error)
 
 /* Ownership: the journal's; changes with every append. */
 const struct journal_state *journal_state(const struct journal *journal);
-const uint8_t *journal_job_id(const struct journal *journal); /* JOURNAL_JOB_ID_BYTES */
+const uint8_t *journal_job_id(const struct journal *journal); /* HAUL_JOB_BYTES */
 const char *journal_identity(const struct journal *journal);  /* as stored in the file */
 
 /* Is the identity that of the file? One that is not known ("") may be any. */
@@ -100,10 +100,9 @@ enum haul_status journal_remove(struct journal *journal, struct haul_error *erro
 void journal_close(struct journal *journal);
 
 /* The file's name within its directory. */
-void journal_name_format(enum journal_role role, const uint8_t job_id[JOURNAL_JOB_ID_BYTES],
+void journal_name_format(enum journal_role role, const uint8_t job_id[HAUL_JOB_BYTES],
                          char name[JOURNAL_NAME_BYTES_MAX]);
 /* The reverse; false: it is no journal's name. */
-bool journal_name_parse(const char *name, enum journal_role *role,
-                        uint8_t job_id[JOURNAL_JOB_ID_BYTES]);
+bool journal_name_parse(const char *name, enum journal_role *role, uint8_t job_id[HAUL_JOB_BYTES]);
 
 #endif

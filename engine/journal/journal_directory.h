@@ -12,7 +12,7 @@
 
 struct journal_entry {
     enum journal_role role;
-    uint8_t job_id[JOURNAL_JOB_ID_BYTES];
+    uint8_t job_id[HAUL_JOB_BYTES];
 };
 
 /* All journals, ordered by job id, then role; a directory that does not exist has none.

@@ -13,8 +13,8 @@
 /* --- objects that RocksDB makes by their names ------------------------------------------------ */
 
 static const char *const comparators[] = {
-    "leveldb.BytewiseComparator",
-    "rocksdb.ReverseBytewiseComparator",
+    HAUL_COMPARATOR_BYTEWISE,
+    HAUL_COMPARATOR_REVERSE,
 };
 
 /* RocksDB's "MergeSortOperator" is left out: it reads past the end of operands that do not suit
@@ -140,8 +140,8 @@ static enum haul_status check_tables(const struct store_look *look,
     }
     if (look->cut_table != 0) {
         haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                       "table file %06" PRIu64 ".sst in %s is shorter than it was",
-                       look->cut_table, look->directory);
+                       "table file %06" PRIu64 ".sst in %s is shorter than it was", look->cut_table,
+                       look->directory);
         return refuse(error, "restore it, or the database, from a backup; nothing was changed");
     }
     if (look->foreign_tables == TABLE_UNKNOWN) {

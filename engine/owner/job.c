@@ -118,7 +118,7 @@ static bool read_job(const char *database, const struct closed_database *closed,
     struct journal_config config = {
         .directory = closed->directory, .role = entry->role, .read_only = true};
     struct journal *journal = NULL;
-    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    memcpy(config.job_id, entry->job_id, HAUL_JOB_BYTES);
     *status = journal_open(&config, &journal, error);
     if (*status == HAUL_NOT_FOUND) {
         *status = HAUL_OK;

@@ -161,7 +161,7 @@ static enum haul_status add_family(struct owner_pieces *pieces, const struct own
         const struct key_range *range = &pieces->items[i].range;
         status = key_range_check_order(
             key_range_start(range), key_range_end(range), family->name,
-            family->comparator[0] == '\0' ? KEY_ORDER_BYTEWISE : family->comparator, error);
+            family->comparator[0] == '\0' ? HAUL_COMPARATOR_BYTEWISE : family->comparator, error);
     }
     return status;
 }

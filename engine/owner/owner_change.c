@@ -22,7 +22,7 @@ enum haul_status owner_open_journal(const struct file_calls *calls, const char *
     char identity[HAUL_IDENTITY_BYTES_MAX];
     struct journal_config config = {
         .directory = directory, .role = entry->role, .calls = calls, .read_only = true};
-    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    memcpy(config.job_id, entry->job_id, HAUL_JOB_BYTES);
     enum haul_status status = journal_open(&config, journal, error);
     if (status != HAUL_OK || read_only) {
         return status;
@@ -449,7 +449,7 @@ static enum haul_status put_plan(struct ownership *ownership, const struct journ
     enum haul_status status = ownership_peer(ownership, state->peer, &move.mark.peer);
     move.mark.state = gave ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED;
     if (decided) {
-        memcpy(move.mark.job, journal_job_id(journal), RANGE_MARK_JOB_BYTES);
+        memcpy(move.mark.job, journal_job_id(journal), HAUL_JOB_BYTES);
     }
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         move.family = plan->families[i].family.name;

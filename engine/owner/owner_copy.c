@@ -273,7 +273,7 @@ static enum haul_status adopt_one(const struct instance_place *place,
                                     .identity = place->identity,
                                     .adopts = true};
     struct journal *journal = NULL;
-    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    memcpy(config.job_id, entry->job_id, HAUL_JOB_BYTES);
     enum haul_status status = journal_open(&config, &journal, error);
     if (status == HAUL_OK) {
         status = mark_restored(journal, error);

@@ -396,7 +396,7 @@ static enum haul_status put_ranges(struct ownership *ownership, const struct ver
         .ranges = plan->ranges,
         .range_count = plan->range_count,
         .mark = {.state = released ? OWNERSHIP_RELEASED : OWNERSHIP_IMPORTED, .peer = peer}};
-    memcpy(to.mark.job, move->job, RANGE_MARK_JOB_BYTES);
+    memcpy(to.mark.job, move->job, HAUL_JOB_BYTES);
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < plan->family_count && status == HAUL_OK; i++) {
         to.family = plan->families[i].family.name;
@@ -434,7 +434,7 @@ static enum haul_status put_given(struct ownership *ownership, const struct vers
 {
     const struct plan *plan = move->plan;
     struct ownership_move to = {.mark = {.state = OWNERSHIP_IMPORTED, .peer = peer}};
-    memcpy(to.mark.job, move->job, RANGE_MARK_JOB_BYTES);
+    memcpy(to.mark.job, move->job, HAUL_JOB_BYTES);
     enum haul_status status = HAUL_OK;
     for (size_t i = 0; i < plan->family_count; i++) {
         to.family = plan->families[i].family.name;

@@ -101,7 +101,7 @@ static bool is_peers(const struct ownership *ownership, const struct range_map_p
 static bool is_sure(const struct ownership *ownership, const struct range_map_part *part,
                     const struct ownership_job *gave)
 {
-    return memcmp(part->mark.job, gave->id, RANGE_MARK_JOB_BYTES) == 0 ||
+    return memcmp(part->mark.job, gave->id, HAUL_JOB_BYTES) == 0 ||
            !came_something(ownership, gave);
 }
 

@@ -186,7 +186,7 @@ const struct range_map_part *ownership_find(const struct ownership *ownership, c
     return map == NULL ? NULL : range_map_find(map, range, (uint8_t)state);
 }
 
-bool ownership_names(const struct ownership *ownership, const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+bool ownership_names(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
                      enum ownership_state state)
 {
     for (size_t i = 0; i < ownership->family_count; i++) {
@@ -223,7 +223,7 @@ enum haul_status ownership_note(struct ownership *ownership, const struct owners
 }
 
 const struct ownership_job *ownership_moved(const struct ownership *ownership,
-                                            const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                                            const uint8_t id[HAUL_JOB_BYTES],
                                             enum ownership_act act)
 {
     for (size_t i = ownership->job_count; i > 0; i--) {
@@ -236,8 +236,8 @@ const struct ownership_job *ownership_moved(const struct ownership *ownership,
     return NULL;
 }
 
-bool ownership_has_moved(const struct ownership *ownership,
-                         const uint8_t id[OWNERSHIP_JOB_ID_BYTES], enum ownership_act act)
+bool ownership_has_moved(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
+                         enum ownership_act act)
 {
     return ownership_moved(ownership, id, act) != NULL ||
            ownership_names(ownership, id,

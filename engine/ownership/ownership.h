@@ -18,13 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/status.h"
 #include "haul/store.h"
 #include "key_range.h"
 #include "range_map.h"
 
 enum {
-    OWNERSHIP_JOB_ID_BYTES = 16,
     OWNERSHIP_PART_COUNT_MAX = 1 << 18, /* of all families */
     OWNERSHIP_FAMILY_COUNT_MAX = 4096,  /* that ranges were ever moved of */
     OWNERSHIP_JOB_COUNT_MAX = 8192,
@@ -51,7 +51,7 @@ enum ownership_act {
 };
 
 struct ownership_job {
-    uint8_t id[OWNERSHIP_JOB_ID_BYTES];
+    uint8_t id[HAUL_JOB_BYTES];
     enum ownership_act act;
     enum haul_status result; /* OK: the ranges moved */
     uint32_t peer;           /* index into `peers` */
@@ -110,14 +110,14 @@ const struct range_map_part *ownership_find(const struct ownership *ownership, c
 const struct range_map *ownership_map(const struct ownership *ownership, const char *family);
 /* The newest entry of a job that moved its ranges; NULL: there is none in the history. */
 const struct ownership_job *ownership_moved(const struct ownership *ownership,
-                                            const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+                                            const uint8_t id[HAUL_JOB_BYTES],
                                             enum ownership_act act);
 /* Does a part of the map name the job? A history that is full may have lost it. */
-bool ownership_names(const struct ownership *ownership, const uint8_t id[OWNERSHIP_JOB_ID_BYTES],
+bool ownership_names(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
                      enum ownership_state state);
 /* Has the job moved its ranges, by the history or by the map? */
-bool ownership_has_moved(const struct ownership *ownership,
-                         const uint8_t id[OWNERSHIP_JOB_ID_BYTES], enum ownership_act act);
+bool ownership_has_moved(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
+                         enum ownership_act act);
 /* "": not known. */
 const char *ownership_peer_name(const struct ownership *ownership, uint32_t index);
 

@@ -227,7 +227,7 @@ static enum haul_status decode_part(struct cursor *cursor, const struct ownershi
     unsigned state = cursor_u8(cursor);
     const uint8_t *zeros = cursor_take(cursor, 3);
     uint32_t peer = cursor_u32(cursor);
-    struct haul_slice job = cursor_slice(cursor, RANGE_MARK_JOB_BYTES);
+    struct haul_slice job = cursor_slice(cursor, HAUL_JOB_BYTES);
     if (cursor->failed || !state_is_known(state) || zeros[0] + zeros[1] + zeros[2] != 0 ||
         (peer > 0 && peer >= ownership->peer_count)) {
         return HAUL_CORRUPT;
@@ -273,7 +273,7 @@ static enum haul_status decode_family(struct cursor *cursor, struct ownership *o
 /* Errors: CORRUPT, NO_MEMORY. */
 static enum haul_status decode_job(struct cursor *cursor, struct ownership *ownership)
 {
-    struct haul_slice id = cursor_slice(cursor, OWNERSHIP_JOB_ID_BYTES);
+    struct haul_slice id = cursor_slice(cursor, HAUL_JOB_BYTES);
     struct ownership_job job = {.act = (enum ownership_act)cursor_u8(cursor),
                                 .result = (enum haul_status)cursor_u8(cursor)};
     unsigned zeros = cursor_u16(cursor);
@@ -355,7 +355,7 @@ static enum haul_status decode_entry(struct cursor *cursor, struct ownership *ow
 {
     struct key_range range = {.start = NULL};
     struct range_mark mark = {.state = OWNERSHIP_OWN};
-    struct haul_slice id = cursor_slice(cursor, OWNERSHIP_JOB_ID_BYTES);
+    struct haul_slice id = cursor_slice(cursor, HAUL_JOB_BYTES);
     unsigned state = cursor_u16(cursor);
     unsigned families = cursor_u16(cursor);
     if (cursor->failed || (!state_is_known(state) && state != FORMAT_1_STATE_FROZEN) ||

@@ -204,7 +204,7 @@ enum haul_status key_range_check_order(struct haul_slice start, struct haul_slic
                                        const char *family, const char *comparator,
                                        struct haul_error *error)
 {
-    if ((start.size == 0 && end.size == 0) || strcmp(comparator, KEY_ORDER_BYTEWISE) == 0) {
+    if ((start.size == 0 && end.size == 0) || strcmp(comparator, HAUL_COMPARATOR_BYTEWISE) == 0) {
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,

@@ -6,11 +6,8 @@
 #include <stdbool.h>
 
 #include "bytes.h"
+#include "haul/limits.h"
 #include "haul/status.h"
-
-/* RocksDB's names of the orders that we know; keys of all others are only compared for equality. */
-#define KEY_ORDER_BYTEWISE "leveldb.BytewiseComparator"
-#define KEY_ORDER_REVERSE "rocksdb.ReverseBytewiseComparator"
 
 /* `end` of size 0: unbounded. Owned copies; free with key_range_fini. */
 struct key_range {

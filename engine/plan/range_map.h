@@ -13,16 +13,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/status.h"
 #include "key_range.h"
-
-enum { RANGE_MARK_JOB_BYTES = 16 };
 
 struct range_mark {
     uint8_t state; /* 0: nothing, only to erase; otherwise the caller's */
     uint32_t peer; /* the caller's */
     /* The newest job that marked a part of the range; neighbours of different jobs still merge. */
-    uint8_t job[RANGE_MARK_JOB_BYTES];
+    uint8_t job[HAUL_JOB_BYTES];
 };
 
 struct range_map_part {

@@ -15,13 +15,11 @@
 #include "planted_bug.h"
 #include "reader_pool.h"
 #include "sender_links.h"
+#include "sized_options.h"
 #include "source_left_over.h"
 
 enum {
     LINK_COUNT_AUTO_MAX = 4,
-    FREEZE_MAX_MS_DEFAULT = 500,
-    RETRY_MAX_MS_DEFAULT = 30000,
-    LAG_BYTES_MAX_DEFAULT = 1 << 20,
     /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
     STREAM_BYTES = 256 << 20,
 };
@@ -46,9 +44,10 @@ static enum haul_status resolve_options(struct source_intent *intent, struct hau
     intent->chooses_readers = options->reader_count == 0;
     options->link_count = (uint32_t)or_default(options->link_count, LINK_COUNT_AUTO_MAX);
     options->reader_count = (uint32_t)or_default(options->reader_count, 1);
-    options->freeze_max_ms = (uint32_t)or_default(options->freeze_max_ms, FREEZE_MAX_MS_DEFAULT);
-    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, RETRY_MAX_MS_DEFAULT);
-    options->lag_bytes_max = or_default(options->lag_bytes_max, LAG_BYTES_MAX_DEFAULT);
+    options->freeze_max_ms =
+        (uint32_t)or_default(options->freeze_max_ms, HAUL_FREEZE_MAX_MS_DEFAULT);
+    options->retry_max_ms = (uint32_t)or_default(options->retry_max_ms, HAUL_RETRY_MAX_MS_DEFAULT);
+    options->lag_bytes_max = or_default(options->lag_bytes_max, HAUL_LAG_BYTES_MAX_DEFAULT);
     options->batch_size_bytes_min =
         (uint32_t)or_default(options->batch_size_bytes_min, HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT);
     options->batch_size_bytes_max =
@@ -77,9 +76,11 @@ enum haul_status source_intent_init(struct source_intent *intent,
                                     const struct haul_source_options *options,
                                     struct haul_error *error)
 {
-    intent->options = *options;
+    enum haul_status status =
+        sized_options_take(&intent->options, sizeof(intent->options),
+                           SIZED_OPTIONS_END(struct haul_source_options, log), options, error);
     source_journal_init(&intent->journal, &intent->options);
-    return resolve_options(intent, error);
+    return status == HAUL_OK ? resolve_options(intent, error) : status;
 }
 
 void source_intent_fini(struct source_intent *intent)
@@ -309,16 +310,16 @@ enum haul_status haul_source_check(const struct haul_source_options *options,
     struct source_intent intent = {.plan = {.family_count = 0}};
     enum haul_status status = source_intent_init(&intent, options, error);
     if (status == HAUL_OK) {
-        status = instance_check_store(options->store, error);
+        status = instance_check_store(intent.options.store, error);
     }
     if (status == HAUL_OK) {
         status = source_journal_find(&intent.journal, error);
     }
     if (status == HAUL_OK) {
-        status = plan_make(&intent.plan, options->store, &intent.options, 0, error);
+        status = plan_make(&intent.plan, intent.options.store, &intent.options, 0, error);
     }
     if (status == HAUL_OK) {
-        status = plan_sample(&intent.plan, options->store, NULL, error);
+        status = plan_sample(&intent.plan, intent.options.store, NULL, error);
     }
     if (status == HAUL_OK) {
         status = source_earlier_check_decided(&intent.journal.earlier, &intent.plan, error);

@@ -689,6 +689,7 @@ static enum haul_status set_up(struct source_migration *source,
                                const struct haul_source_options *options, struct haul_error *error)
 {
     enum haul_status status = source_intent_init(&source->intent, options, error);
+    source->base.cpu_list = source->intent.options.cpu_list;
     if (status == HAUL_OK) {
         status = migration_init(&source->base, error);
     }
@@ -698,7 +699,7 @@ static enum haul_status set_up(struct source_migration *source,
     if (status == HAUL_OK) {
         status = source_intent_begin(&source->intent, error);
     }
-    if (status == HAUL_OK && !options->resolve) {
+    if (status == HAUL_OK && !source->intent.options.resolve) {
         status = create_copy(source, error);
     }
     if (status == HAUL_OK) {
@@ -726,7 +727,6 @@ enum haul_status haul_source_start(const struct haul_source_options *options,
     }
     source->base.run = run_source;
     source->base.destroy = destroy_source;
-    source->base.cpu_list = options->cpu_list;
     source->clock = &clock_monotonic;
     source->started_ns = now_ns(source);
     enum haul_status status = set_up(source, options, error);

@@ -67,7 +67,7 @@ static enum haul_status add_entry(struct name_set *set, const char *folder,
     struct journal_config config = {.directory = folder, .role = JOURNAL_SOURCE, .read_only = true};
     struct journal *journal = NULL;
     struct haul_error ignored;
-    memcpy(config.job_id, entry->job_id, JOURNAL_JOB_ID_BYTES);
+    memcpy(config.job_id, entry->job_id, HAUL_JOB_BYTES);
     if (entry->role != JOURNAL_SOURCE || journal_open(&config, &journal, &ignored) != HAUL_OK) {
         return HAUL_OK;
     }

@@ -5,6 +5,7 @@
 
 #include "haul_folder.h"
 #include "rocks_store.h"
+#include "sized_options.h"
 
 /* A NULL name means `otherwise`. */
 static bool copy_name(char to[HAUL_NAME_BYTES_MAX], const char *name, const char *otherwise)
@@ -21,7 +22,7 @@ static enum haul_status attach_family(struct rocks_store *store,
     struct rocks_family *family = &store->families[store->family_count];
     bool fits = given->name != NULL && given->handle != NULL && given->options != NULL &&
                 copy_name(family->family.name, given->name, "") &&
-                copy_name(family->family.comparator, given->comparator, ROCKS_BYTEWISE) &&
+                copy_name(family->family.comparator, given->comparator, HAUL_COMPARATOR_BYTEWISE) &&
                 copy_name(family->family.merge_operator, given->merge_operator, "");
     if (!fits) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
@@ -35,8 +36,8 @@ static enum haul_status attach_family(struct rocks_store *store,
     return HAUL_OK;
 }
 
-enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *database,
-                                         struct haul_store **out, struct haul_error *error)
+static enum haul_status attach(const struct haul_rocks_database *database, struct haul_store **out,
+                               struct haul_error *error)
 {
     if (database->db == NULL || database->path == NULL ||
         strlen(database->path) > ROCKS_PATH_BYTES_MAX - 512) {
@@ -72,4 +73,14 @@ enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *datab
     }
     *out = &store->base;
     return HAUL_OK;
+}
+
+enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *given,
+                                         struct haul_store **out, struct haul_error *error)
+{
+    struct haul_rocks_database database;
+    enum haul_status status =
+        sized_options_take(&database, sizeof(database),
+                           SIZED_OPTIONS_END(struct haul_rocks_database, context), given, error);
+    return status == HAUL_OK ? attach(&database, out, error) : status;
 }

@@ -236,7 +236,7 @@ static enum haul_status add_families(struct opening *opening, const struct loade
     for (size_t i = 0; i < manifest->family_count && status == HAUL_OK; i++) {
         const struct manifest_family *family = &manifest->families[i];
         const char *comparator =
-            family->comparator[0] == '\0' ? ROCKS_BYTEWISE : family->comparator;
+            family->comparator[0] == '\0' ? HAUL_COMPARATOR_BYTEWISE : family->comparator;
         add_family(store, family->name, comparator, copy_options(loaded, family->name));
         status = check_merge(&store->families[store->family_count - 1],
                              stored_options_family(&opening->look.options, family->name), error);
@@ -302,7 +302,8 @@ static void create_options(struct rocks_store *store)
     store->options = rocksdb_options_create();
     rocksdb_options_set_create_if_missing(store->options, 1);
     store->unchosen = true;
-    add_family(store, "default", ROCKS_BYTEWISE, rocksdb_options_create_copy(store->options));
+    add_family(store, "default", HAUL_COMPARATOR_BYTEWISE,
+               rocksdb_options_create_copy(store->options));
 }
 
 /* --- the owner's OPTIONS file ----------------------------------------------------------------- */

@@ -12,6 +12,7 @@
 #include "raw_batch.h"
 #include "rocks_door.h"
 #include "rocks_stored.h"
+#include "sized_options.h"
 #include "store_look.h"
 
 /* --- errors ----------------------------------------------------------------------------------- */
@@ -155,7 +156,7 @@ enum haul_status rocks_check_key(const struct rocks_family *family, struct haul_
 
 bool rocks_family_is_bytewise(const struct rocks_family *family)
 {
-    return strcmp(family->family.comparator, ROCKS_BYTEWISE) == 0;
+    return strcmp(family->family.comparator, HAUL_COMPARATOR_BYTEWISE) == 0;
 }
 
 enum haul_status rocks_family_range(struct rocks_store *store, uint32_t family_id,
@@ -496,17 +497,24 @@ void haul_store_close(struct haul_store *store)
     }
 }
 
-enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *options,
+enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks_options *given,
                                        struct haul_store **out, struct haul_error *error)
 {
+    struct haul_rocks_options options;
+    enum haul_status status = sized_options_take(
+        &options, sizeof(options), SIZED_OPTIONS_END(struct haul_rocks_options, families_of_jobs),
+        given, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     struct rocks_store *store = rocks_store_create(path);
     if (store == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory for a store");
     }
-    store->read_only = options->read_only;
-    store->keeps_log = options->keep_log;
-    store->flushes_at_close = options->flush_at_close && !options->read_only;
-    enum haul_status status = rocks_open(store, options, error);
+    store->read_only = options.read_only;
+    store->keeps_log = options.keep_log;
+    store->flushes_at_close = options.flush_at_close && !options.read_only;
+    status = rocks_open(store, &options, error);
     if (status != HAUL_OK) {
         store_close(&store->base);
         return status;

@@ -63,8 +63,8 @@ struct rocks_store {
     char wal_dir[ROCKS_PATH_BYTES_MAX]; /* of an existing database, open for writing */
     bool archives_itself;               /* old log files, by its own options */
     bool keeps_log;
-    bool had_instance; /* before this open: somebody may know it */
-    uint64_t opened_at; /* the last sequence number then */
+    bool had_instance;          /* before this open: somebody may know it */
+    uint64_t opened_at;         /* the last sequence number then */
     _Atomic unsigned log_error; /* enum haul_status of the last write that failed; rocks_write */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
@@ -176,8 +176,6 @@ void rocks_place_follow(struct rocks_store *store);
 void rocks_place_note(struct rocks_store *store);
 enum haul_status rocks_place_check(struct haul_store *base,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-
-#define ROCKS_BYTEWISE "leveldb.BytewiseComparator"
 
 /* --- rocks_takeover.c, rocks_families.c, rocks_receive.c, rocks_send.c ------------------------ */
 

@@ -293,7 +293,7 @@ void rocks_takeover_prepare(const struct rocks_store *store, const char *name, c
 {
     memset(family, 0, sizeof(*family));
     (void)snprintf(family->family.name, HAUL_NAME_BYTES_MAX, "%s", name);
-    take_class(text, "comparator", ROCKS_BYTEWISE, family->family.comparator);
+    take_class(text, "comparator", HAUL_COMPARATOR_BYTEWISE, family->family.comparator);
     family->options = make_options(store, text, with_compression);
     rocks_door_domain_free(rocks_door_avoid_prefixes(family->options)); /* it is to take all keys */
     rocks_name_merge(family, family->options);

@@ -77,8 +77,8 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
         return status == HAUL_OK ? options->lane->create(&lane, &stream->lane, error) : status;
     }
     const struct plan_family *family = &stream->plan->families[stream->stream->family];
-    bool reverse = strcmp(family->family.comparator, KEY_ORDER_REVERSE) == 0;
-    bool bytewise = strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
+    bool reverse = strcmp(family->family.comparator, HAUL_COMPARATOR_REVERSE) == 0;
+    bool bytewise = strcmp(family->family.comparator, HAUL_COMPARATOR_BYTEWISE) == 0;
     stream->order = bytewise ? 1 : reverse ? -1 : 0;
     lane.family_id = family->target_id;
     return options->lane->create(&lane, &stream->lane, error);
@@ -178,8 +178,8 @@ static bool runs_forward(const struct plan_family *family, struct haul_slice beg
                          struct haul_slice end)
 {
     const char *comparator = family->family.comparator;
-    bool bytewise = strcmp(comparator, KEY_ORDER_BYTEWISE) == 0;
-    bool reverse = strcmp(comparator, KEY_ORDER_REVERSE) == 0;
+    bool bytewise = strcmp(comparator, HAUL_COMPARATOR_BYTEWISE) == 0;
+    bool reverse = strcmp(comparator, HAUL_COMPARATOR_REVERSE) == 0;
     int order = slice_compare(begin, end);
     return (order < 0 && bytewise) || (order == 0 && (bytewise || reverse));
 }

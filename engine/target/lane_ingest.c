@@ -39,7 +39,7 @@ static bool suits_store(const struct haul_store *store, const char **why)
 static bool suits_stream(const struct plan_family *family, const struct plan_stream *stream)
 {
     return stream->bytes >= INGEST_BYTES_MIN &&
-           strcmp(family->family.comparator, KEY_ORDER_BYTEWISE) == 0;
+           strcmp(family->family.comparator, HAUL_COMPARATOR_BYTEWISE) == 0;
 }
 
 /* Files are named `<stem>-<number>.sst`. */

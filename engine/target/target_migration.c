@@ -14,6 +14,7 @@
 #include "log_limit.h"
 #include "migration_thread.h"
 #include "poll_group.h"
+#include "sized_options.h"
 #include "target_callers.h"
 #include "target_commit.h"
 #include "target_driver.h"
@@ -21,7 +22,6 @@
 #include "target_left_over.h"
 
 enum {
-    TABLE_SIZE_BYTES_DEFAULT = 64 << 20,
     LOOP_INTERVAL_MS = 100,
 };
 
@@ -458,7 +458,12 @@ static enum haul_status resolve_options(struct target_migration *target,
                                         struct haul_error *error)
 {
     struct haul_target_options *options = &target->options;
-    *options = *given;
+    enum haul_status status =
+        sized_options_take(options, sizeof(*options),
+                           SIZED_OPTIONS_END(struct haul_target_options, log), given, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     struct haul_link_options *link = &options->link;
     link->slot_count = (uint32_t)or_default(link->slot_count, HAUL_SLOT_COUNT_DEFAULT);
     link->slot_size_bytes =
@@ -466,7 +471,8 @@ static enum haul_status resolve_options(struct target_migration *target,
     link->peer_timeout_ms =
         (uint32_t)or_default(link->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_DEFAULT);
     options->applier_count = (uint32_t)or_default(options->applier_count, 1);
-    options->table_size_bytes = or_default(options->table_size_bytes, TABLE_SIZE_BYTES_DEFAULT);
+    options->table_size_bytes =
+        or_default(options->table_size_bytes, HAUL_TABLE_SIZE_BYTES_DEFAULT);
     if (options->applier_count > HAUL_APPLIER_COUNT_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d appliers",
                               HAUL_APPLIER_COUNT_MAX);
@@ -509,11 +515,11 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
     }
     target->base.run = run_target;
     target->base.destroy = destroy_target;
-    target->base.cpu_list = options->cpu_list;
     target->clock = &clock_monotonic;
     target->give_up_call = (struct call){.run = call_give_up, .context = target};
     target->finish_call = (struct call){.run = call_finish, .context = target};
     enum haul_status status = resolve_options(target, options, error);
+    target->base.cpu_list = target->options.cpu_list;
     if (status == HAUL_OK) {
         status = migration_init(&target->base, error);
     }
@@ -531,7 +537,7 @@ enum haul_status haul_target_start(const struct haul_target_options *options,
         status = listen_all(target, error);
     }
     if (status == HAUL_OK) {
-        status = instance_begin(options->store, target->identity, error);
+        status = instance_begin(target->options.store, target->identity, error);
     }
     if (status == HAUL_OK) {
         call_worker_submit(target->worker, &target->finish_call);

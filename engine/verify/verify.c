@@ -9,6 +9,7 @@
 #include "bytes.h"
 #include "digest.h"
 #include "key_range.h"
+#include "sized_options.h"
 
 /* Records between two questions whether to go on. */
 enum { CANCEL_INTERVAL = 4096 };
@@ -148,28 +149,33 @@ static enum haul_status scan_family(struct scan_run *run, const struct haul_fami
     return status;
 }
 
-enum haul_status haul_verify_scan(struct haul_store *store,
-                                  const struct haul_verify_options *options,
+enum haul_status haul_verify_scan(struct haul_store *store, const struct haul_verify_options *given,
                                   struct haul_family_result *results, size_t *result_count,
                                   struct haul_error *error)
 {
+    struct haul_verify_options options;
+    enum haul_status status =
+        sized_options_take(&options, sizeof(options),
+                           SIZED_OPTIONS_END(struct haul_verify_options, context), given, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
     struct haul_family *families = calloc(HAUL_FAMILY_COUNT_MAX, sizeof(*families));
     if (families == NULL) {
         return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to verify");
     }
     size_t count = 0;
     size_t done = 0;
-    struct scan_run run = {.store = store, .options = options};
-    enum haul_status status =
-        store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
+    struct scan_run run = {.store = store, .options = &options};
+    status = store->ops->families(store, families, HAUL_FAMILY_COUNT_MAX, &count, error);
     if (status == HAUL_OK) {
-        status = check_names(options, families, count, error);
+        status = check_names(&options, families, count, error);
     }
     if (status == HAUL_OK) {
-        status = check_orders(options, families, count, error);
+        status = check_orders(&options, families, count, error);
     }
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
-        if (is_wanted(options, families[i].name)) {
+        if (is_wanted(&options, families[i].name)) {
             status = scan_family(&run, &families[i], &results[done], error);
             done++;
         }

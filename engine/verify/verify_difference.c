@@ -6,6 +6,7 @@
 #include "bytes.h"
 #include "haul/verify.h"
 #include "key_range.h"
+#include "sized_options.h"
 
 /* Records between two questions whether to go on. */
 enum { CANCEL_INTERVAL = 4096 };
@@ -43,9 +44,9 @@ static int direction_of(const struct side *a, const struct side *b)
     if (strcmp(name, b->family.comparator) != 0) {
         return 0;
     }
-    return strcmp(name, KEY_ORDER_BYTEWISE) == 0  ? 1
-           : strcmp(name, KEY_ORDER_REVERSE) == 0 ? -1
-                                                  : 0;
+    return strcmp(name, HAUL_COMPARATOR_BYTEWISE) == 0  ? 1
+           : strcmp(name, HAUL_COMPARATOR_REVERSE) == 0 ? -1
+                                                        : 0;
 }
 
 static enum haul_status step(struct side *side, struct haul_error *error)
@@ -134,10 +135,11 @@ static void close_side(struct side *side)
     }
 }
 
-enum haul_status
-haul_verify_first_difference(struct haul_store *a_store, struct haul_store *b_store,
-                             const struct haul_verify_options *options, const char *family,
-                             struct haul_verify_difference *difference, struct haul_error *error)
+static enum haul_status first_difference(struct haul_store *a_store, struct haul_store *b_store,
+                                         const struct haul_verify_options *options,
+                                         const char *family,
+                                         struct haul_verify_difference *difference,
+                                         struct haul_error *error)
 {
     static const struct haul_range everything = {{NULL, 0}, {NULL, 0}};
     const struct haul_range *ranges = options->range_count == 0 ? &everything : options->ranges;
@@ -169,4 +171,17 @@ haul_verify_first_difference(struct haul_store *a_store, struct haul_store *b_st
         close_side(&b);
     }
     return status;
+}
+
+enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_store *b,
+                                              const struct haul_verify_options *given,
+                                              const char *family,
+                                              struct haul_verify_difference *difference,
+                                              struct haul_error *error)
+{
+    struct haul_verify_options options;
+    enum haul_status status =
+        sized_options_take(&options, sizeof(options),
+                           SIZED_OPTIONS_END(struct haul_verify_options, context), given, error);
+    return status == HAUL_OK ? first_difference(a, b, &options, family, difference, error) : status;
 }

@@ -17,6 +17,7 @@
 #include "instance.h"
 #include "key_range.h"
 #include "retry_limit.h"
+#include "sized_options.h"
 #include "stall_watch.h"
 #include "verify_answers.h"
 #include "verify_compare.h"
@@ -27,7 +28,6 @@ enum {
     WAITING_MAX = 4096,   /* pieces of a side that wait for the other's */
     MESSAGES_A_TURN = 64, /* whatever else there is to look at comes behind so many */
     LOOP_INTERVAL_MS = 100,
-    RETRY_MS_DEFAULT = 30000,
 };
 
 /* One column family, on the sides that have it. */
@@ -39,6 +39,7 @@ struct remote_family {
 struct verify_remote {
     struct haul_store *store;
     struct haul_verify_remote_options options; /* resolved */
+    struct haul_verify_options what;
     struct haul_verify_remote_result *result;
     struct poll_group *group;
     struct call_worker *worker;
@@ -292,7 +293,7 @@ static void limit_counting(struct verify_remote *remote)
 
 static void tell_progress(const struct verify_remote *remote)
 {
-    const struct haul_verify_options *what = &remote->options.what;
+    const struct haul_verify_options *what = &remote->what;
     const struct digest *ours = &remote->compare.totals[VERIFY_OURS];
     const struct digest *theirs = &remote->compare.totals[VERIFY_THEIRS];
     const struct digest *larger = ours->count >= theirs->count ? ours : theirs;
@@ -305,7 +306,7 @@ static void tell_progress(const struct verify_remote *remote)
 /* One round: what has come, and a wait for more. */
 static enum haul_status turn(struct verify_remote *remote, struct haul_error *error)
 {
-    const struct haul_verify_options *what = &remote->options.what;
+    const struct haul_verify_options *what = &remote->what;
     if (what->is_cancelled != NULL && what->is_cancelled(what->context)) {
         return haul_error_set(error, HAUL_STOPPED, NULL, 0, "verification stopped");
     }
@@ -380,13 +381,13 @@ static enum haul_status come_back(struct verify_remote *remote, enum haul_status
 
 static size_t range_count_of(const struct verify_remote *remote)
 {
-    size_t count = remote->options.what.range_count;
+    size_t count = remote->what.range_count;
     return count == 0 ? 1 : count;
 }
 
 static enum haul_status begin_ours(struct verify_remote *remote, struct haul_error *error)
 {
-    const struct haul_verify_options *what = &remote->options.what;
+    const struct haul_verify_options *what = &remote->what;
     struct verify_reading reading = {.family = remote->family.ours->name,
                                      .ranges = what->ranges,
                                      .range_count = what->range_count,
@@ -424,7 +425,7 @@ static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_e
     scan->single = remote->compare.single;
     scan->continues = true;
     scan->range = (uint32_t)place->range;
-    enum haul_status status = put_ranges(&remote->options.what, scan);
+    enum haul_status status = put_ranges(&remote->what, scan);
     if (status == HAUL_OK && place->behind_key) {
         scan->after = message_bytes(place->key);
         status = scan->after == NULL ? HAUL_NO_MEMORY : HAUL_OK;
@@ -503,9 +504,9 @@ static enum verify_order order_of(const struct remote_family *family)
     if (strcmp(ours, theirs) != 0) {
         return VERIFY_ORDER_UNKNOWN;
     }
-    return strcmp(ours, KEY_ORDER_BYTEWISE) == 0  ? VERIFY_ORDER_ASCENDING
-           : strcmp(ours, KEY_ORDER_REVERSE) == 0 ? VERIFY_ORDER_DESCENDING
-                                                  : VERIFY_ORDER_UNKNOWN;
+    return strcmp(ours, HAUL_COMPARATOR_BYTEWISE) == 0  ? VERIFY_ORDER_ASCENDING
+           : strcmp(ours, HAUL_COMPARATOR_REVERSE) == 0 ? VERIFY_ORDER_DESCENDING
+                                                        : VERIFY_ORDER_UNKNOWN;
 }
 
 static void put_result(struct haul_family_result *result, const char *name,
@@ -603,7 +604,7 @@ static const struct haul_family *find_ours(const struct verify_remote *remote, c
 
 static enum haul_status check_names(const struct verify_remote *remote, struct haul_error *error)
 {
-    const struct haul_verify_options *what = &remote->options.what;
+    const struct haul_verify_options *what = &remote->what;
     for (size_t i = 0; i < what->family_count; i++) {
         const char *name = what->families[i];
         bool ours = find_ours(remote, name) != NULL;
@@ -633,7 +634,7 @@ static enum haul_status verify_rest(struct verify_remote *remote, bool *differs,
         const haul_control_Family *theirs = find_theirs(remote, names[i]);
         bool only_theirs = theirs != NULL && find_ours(remote, names[i]) == NULL &&
                            remote->result->their_count < HAUL_FAMILY_COUNT_MAX;
-        if (only_theirs && is_wanted(&remote->options.what, names[i])) {
+        if (only_theirs && is_wanted(&remote->what, names[i])) {
             status = verify_family(remote, NULL, theirs, differs, error);
         }
     }
@@ -653,7 +654,7 @@ static enum haul_status verify_all(struct verify_remote *remote, struct haul_err
     }
     for (size_t i = 0; i < remote->family_count && status == HAUL_OK; i++) {
         const struct haul_family *ours = &remote->families[i];
-        if (is_wanted(&remote->options.what, ours->name)) {
+        if (is_wanted(&remote->what, ours->name)) {
             status = verify_family(remote, ours, find_theirs(remote, ours->name), &differs, error);
         }
     }
@@ -663,15 +664,27 @@ static enum haul_status verify_all(struct verify_remote *remote, struct haul_err
 /* --- life ------------------------------------------------------------------------------------- */
 
 static enum haul_status resolve_options(struct verify_remote *remote,
-                                        const struct haul_verify_remote_options *options,
+                                        const struct haul_verify_remote_options *given,
                                         struct haul_error *error)
 {
-    remote->options = *options;
+    struct haul_verify_remote_options *options = &remote->options;
+    static const struct haul_verify_options everything = {.size_bytes = sizeof(everything)};
+    enum haul_status status =
+        sized_options_take(options, sizeof(*options),
+                           SIZED_OPTIONS_END(struct haul_verify_remote_options, log), given, error);
+    if (status == HAUL_OK) {
+        status = sized_options_take(&remote->what, sizeof(remote->what),
+                                    SIZED_OPTIONS_END(struct haul_verify_options, context),
+                                    options->what == NULL ? &everything : options->what, error);
+    }
+    if (status != HAUL_OK) {
+        return status;
+    }
     if (options->peer_timeout_ms == 0) {
-        remote->options.peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_DEFAULT;
+        options->peer_timeout_ms = HAUL_PEER_TIMEOUT_MS_DEFAULT;
     }
     if (options->retry_max_ms == 0) {
-        remote->options.retry_max_ms = RETRY_MS_DEFAULT;
+        options->retry_max_ms = HAUL_RETRY_MAX_MS_DEFAULT;
     }
     if (options->secret.size > HAUL_SECRET_BYTES_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "a secret has at most %d bytes",

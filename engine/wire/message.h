@@ -15,8 +15,8 @@
 #include "haul/status.h"
 
 enum {
-    MESSAGE_TOKEN_BYTES = 16,
-    MESSAGE_SESSION_BYTES = 16,
+    MESSAGE_TOKEN_BYTES = HAUL_ID_BYTES,
+    MESSAGE_SESSION_BYTES = HAUL_ID_BYTES,
     MESSAGE_BYTES_MAX = UINT16_MAX, /* of one byte string */
 };
 

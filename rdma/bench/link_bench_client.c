@@ -27,7 +27,7 @@ struct client {
     struct link_address address;
     struct poll_group *group;
     struct control_channel *channel;
-    struct client_link links[HAUL_LINK_BENCH_LINKS_MAX];
+    struct client_link links[HAUL_LINK_COUNT_MAX];
     bool ready; /* links may be opened */
     bool opened;
     bool finished;   /* RESULT came */
@@ -174,7 +174,7 @@ static void on_link_event(struct client *client, struct client_link *sender, uin
         sender->in_flight--;
         sender->stalled = false;
         client->blocks += event->status == HAUL_OK;
-        client->bytes += event->status == HAUL_OK ? client->options->size_bytes : 0;
+        client->bytes += event->status == HAUL_OK ? client->options->payload_size_bytes : 0;
         block_pool_release(link_pool(sender->link), event->block);
         return;
     case LINK_CREDIT:
@@ -216,9 +216,10 @@ static struct block *make_block(struct client *client, struct client_link *sende
         return NULL;
     }
     block->header.kind = SLOT_KIND_SNAPSHOT;
-    block->header.payload_size_bytes = client->options->size_bytes;
+    block->header.payload_size_bytes = client->options->payload_size_bytes;
     if (!client->options->without_crc) {
-        block->header.payload_crc = crc32c(block_payload(block), client->options->size_bytes);
+        block->header.payload_crc =
+            crc32c(block_payload(block), client->options->payload_size_bytes);
     }
     return block;
 }

@@ -30,7 +30,7 @@ struct server {
     struct bench_start start;
     bool started;
     bool run_ended;
-    struct server_link links[HAUL_LINK_BENCH_LINKS_MAX];
+    struct server_link links[HAUL_LINK_COUNT_MAX];
     uint64_t crc_errors;
     uint64_t blocks;
     uint64_t bytes;
@@ -67,7 +67,7 @@ static void drop_link(struct server *server, struct server_link *receiver)
 
 static void end_run(struct server *server)
 {
-    for (int i = 0; i < HAUL_LINK_BENCH_LINKS_MAX; i++) {
+    for (int i = 0; i < HAUL_LINK_COUNT_MAX; i++) {
         if (server->links[i].link != NULL) {
             drop_link(server, &server->links[i]);
         }
@@ -107,7 +107,7 @@ static enum haul_status on_description(struct server *server, struct haul_slice 
 {
     uint32_t index = 0;
     struct haul_slice description;
-    if (!bench_take_description(body, &index, &description) || index >= HAUL_LINK_BENCH_LINKS_MAX ||
+    if (!bench_take_description(body, &index, &description) || index >= HAUL_LINK_COUNT_MAX ||
         server->links[index].link == NULL || description.size > LINK_DESCRIPTION_BYTES_MAX) {
         return HAUL_PROTOCOL;
     }
@@ -209,7 +209,7 @@ static bool poll_one(struct server *server, struct server_link *receiver, uint32
 static bool poll_links(struct server *server)
 {
     bool any = false;
-    for (uint32_t i = 0; i < HAUL_LINK_BENCH_LINKS_MAX; i++) {
+    for (uint32_t i = 0; i < HAUL_LINK_COUNT_MAX; i++) {
         if (server->links[i].link != NULL && server->channel != NULL) {
             any = poll_one(server, &server->links[i], i) || any;
         }

@@ -7,10 +7,11 @@
 
 #include "bytes.h"
 #include "haul/transport.h"
+#include "sized_options.h"
 
 /* Verbs: a ring of few slots stays close to the processors, as the one buffer of ib_write_bw
  * does; with eight, two arrive for each wake-up and credit. TCP may go a long way. */
-enum { SIZE_BYTES_DEFAULT = 1 << 20, VERBS_SLOT_COUNT_DEFAULT = 8 };
+enum { PAYLOAD_SIZE_BYTES_DEFAULT = 1 << 20, VERBS_SLOT_COUNT_DEFAULT = 8 };
 
 void bench_start_encode(const struct bench_start *start, uint8_t at[BENCH_START_BYTES])
 {
@@ -30,7 +31,7 @@ enum haul_status bench_start_decode(struct haul_slice body, struct bench_start *
     start->slot_size_bytes = cursor_u32(&cursor);
     start->without_crc = cursor_u32(&cursor) != 0;
     bool sound =
-        !cursor.failed && start->link_count >= 1 && start->link_count <= HAUL_LINK_BENCH_LINKS_MAX;
+        !cursor.failed && start->link_count >= 1 && start->link_count <= HAUL_LINK_COUNT_MAX;
     return sound ? HAUL_OK : HAUL_PROTOCOL;
 }
 
@@ -47,23 +48,29 @@ static uint32_t slot_size_for(uint32_t size_bytes)
 enum haul_status bench_resolve(const struct haul_link_bench_options *given,
                                struct haul_link_bench_options *resolved, struct haul_error *error)
 {
-    *resolved = *given;
-    resolved->size_bytes = given->size_bytes == 0 ? SIZE_BYTES_DEFAULT : given->size_bytes;
-    resolved->seconds = given->seconds <= 0 ? 5.0 : given->seconds;
-    resolved->link_count = given->link_count == 0 ? 1 : given->link_count;
+    enum haul_status status =
+        sized_options_take(resolved, sizeof(*resolved),
+                           SIZED_OPTIONS_END(struct haul_link_bench_options, log), given, error);
+    if (status != HAUL_OK) {
+        return status;
+    }
+    if (resolved->payload_size_bytes == 0) {
+        resolved->payload_size_bytes = PAYLOAD_SIZE_BYTES_DEFAULT;
+    }
+    resolved->seconds = resolved->seconds <= 0 ? 5.0 : resolved->seconds;
+    resolved->link_count = resolved->link_count == 0 ? 1 : resolved->link_count;
     if (resolved->link.slot_count == 0) {
-        resolved->link.slot_count = given->transport == HAUL_TRANSPORT_VERBS
+        resolved->link.slot_count = resolved->transport == HAUL_TRANSPORT_VERBS
                                         ? VERBS_SLOT_COUNT_DEFAULT
                                         : HAUL_SLOT_COUNT_DEFAULT;
     }
-    if (resolved->link_count > HAUL_LINK_BENCH_LINKS_MAX ||
-        resolved->size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
+    if (resolved->link_count > HAUL_LINK_COUNT_MAX ||
+        resolved->payload_size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d links and %d bytes a block",
-                              HAUL_LINK_BENCH_LINKS_MAX,
-                              HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
+                              HAUL_LINK_COUNT_MAX, HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
     }
     if (resolved->link.slot_size_bytes == 0) {
-        resolved->link.slot_size_bytes = slot_size_for(resolved->size_bytes);
+        resolved->link.slot_size_bytes = slot_size_for(resolved->payload_size_bytes);
     }
     return HAUL_OK;
 }
@@ -76,14 +83,14 @@ enum haul_status bench_resolve_sender(const struct haul_link_bench_options *give
     if (status != HAUL_OK) {
         return status;
     }
-    uint32_t needed = slot_size_for(resolved->size_bytes);
+    uint32_t needed = slot_size_for(resolved->payload_size_bytes);
     uint32_t slot_size = resolved->link.slot_size_bytes;
     if (slot_size >= needed) {
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_INVALID, NULL, 0,
                    "a block of %" PRIu32 " bytes and its header do not fit into a slot of %" PRIu32,
-                   resolved->size_bytes, slot_size);
+                   resolved->payload_size_bytes, slot_size);
     haul_error_hint(error, "give a --slot-size of %" PRIu32 " or more, or none", needed);
     return HAUL_INVALID;
 }

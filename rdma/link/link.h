@@ -32,6 +32,7 @@
 
 #include "block_pool.h"
 #include "clock.h"
+#include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/status.h"
 #include "haul/transport.h"
@@ -42,8 +43,8 @@ struct listener;
 struct loopback_hub;
 
 enum {
-    LINK_TOKEN_BYTES = 16,
-    LINK_SESSION_BYTES = 16,
+    LINK_TOKEN_BYTES = HAUL_ID_BYTES,
+    LINK_SESSION_BYTES = HAUL_ID_BYTES,
     LINK_DESCRIPTION_BYTES_MAX = 96,
     /* Versions of the link protocol this build speaks. */
     LINK_VERSION_MIN = 1,

@@ -146,6 +146,7 @@ Status RdmaImport::listen(std::string *address) {
 
 Status RdmaImport::startTarget() {
   haul_target_options options{};
+  options.size_bytes = sizeof(options);
   options.store = store_->Get();
   options.listen = state_.endpoint.c_str();
   options.transports = RdmaTransports(srv_);

@@ -141,6 +141,7 @@ Status RdmaMigrator::Run() {
   auto store = GET_OR_RET(RdmaStore::Acquire(srv_));
   RdmaMovingGuard moving;
   haul_source_options options{};
+  options.size_bytes = sizeof(options);
   fillOptions(&options);
   options.store = store->Get();
   options.log = store->Log();
@@ -340,6 +341,7 @@ bool RdmaMigrator::confirm() {
 // Tell the destination what was decided. True: it has confirmed.
 bool RdmaMigrator::tellDecision() {
   haul_source_options options{};
+  options.size_bytes = sizeof(options);
   auto store = RdmaStore::Acquire(srv_);
   haul_error error{};
   haul_migration *migration = nullptr;

@@ -89,6 +89,7 @@ Status RdmaStore::attach() {
     families.push_back({handle->GetName().c_str(), family, options, handle->GetComparator()->Name(), nullptr});
   }
   haul_rocks_database database{};
+  database.size_bytes = sizeof(database);
   database.path = srv_->GetConfig()->db_dir.c_str();
   database.db = &handles_->db;
   database.families = families.data();

@@ -172,7 +172,7 @@ static enum haul_status run_scan(struct source_bench *bench, struct seconds *spe
 
 static enum haul_status open_source(struct source_bench *bench, struct haul_error *error)
 {
-    struct haul_rocks_options options = {0};
+    struct haul_rocks_options options = {.size_bytes = sizeof(options)};
     enum haul_status status =
         haul_rocks_store_open(bench->database.path, &options, &bench->store, error);
     if (status != HAUL_OK) {
@@ -181,7 +181,7 @@ static enum haul_status open_source(struct source_bench *bench, struct haul_erro
     uint64_t sequence;
     status = bench->store->ops->snapshot_open(bench->store, &bench->snapshot, &sequence, error);
     if (status == HAUL_OK) {
-        struct haul_source_options source = {.store = bench->store};
+        struct haul_source_options source = {.size_bytes = sizeof(source), .store = bench->store};
         status = plan_make(&bench->plan, bench->store, &source, STREAM_BYTES, error);
     }
     return status;

@@ -53,7 +53,7 @@ static void write_file(const struct ownership *ownership, unsigned flags, const 
 /* Entries of format 1: {job, state, families, sizes, keys}. */
 static void write_format_1(void)
 {
-    static const uint8_t id[OWNERSHIP_JOB_ID_BYTES] = {1};
+    static const uint8_t id[HAUL_JOB_BYTES] = {1};
     uint8_t bytes[128] = "HAULOWNR";
     uint8_t *at = bytes + 32;
     bytes[8] = 1;

@@ -34,7 +34,7 @@ static void mend(uint8_t *file, size_t size, enum journal_role role)
         return;
     }
     put_u16(file + ROLE_AT, (uint16_t)role);
-    memset(file + JOB_ID_AT, 'j', JOURNAL_JOB_ID_BYTES);
+    memset(file + JOB_ID_AT, 'j', HAUL_JOB_BYTES);
     put_u32(file + HEADER_CRC_AT, crc32c(file, HEADER_CRC_AT));
     uint32_t seed = get_u32(file + SEED_AT);
     size_t at = JOURNAL_HEADER_BYTES;

@@ -25,7 +25,7 @@ enum { RECORDS = 40, MESSAGES_MAX = 64, PIECES_MAX = 256 };
 static enum haul_status list_families(struct haul_store *store, struct haul_family *families,
                                       size_t capacity, size_t *count, struct haul_error *error)
 {
-    const char *const orders[] = {KEY_ORDER_BYTEWISE, KEY_ORDER_REVERSE};
+    const char *const orders[] = {HAUL_COMPARATOR_BYTEWISE, HAUL_COMPARATOR_REVERSE};
     (void)store;
     (void)error;
     haul_assert(capacity >= 2);

@@ -23,7 +23,7 @@ test_install__prefix__holds_the_tool_and_the_library() {
     run 0 "$work/prefix/bin/haul" version
     [[ -L $libraries/libhaul.so && -L $libraries/libhaul.so.0 && -f $libraries/libhaul.a ]]
     [[ -f $work/prefix/include/haul/migration.h ]]
-    equal "$(find "$work/prefix/include" -type f ! -path '*/include/haul/*.h' | wc -l)" 0
+    equal "$(find "$work/prefix/include" -type f ! -path '*/include/haul/*.h' ! -path '*/include/haul/rocksdb.hpp' | wc -l)" 0
 }
 
 test_pkg_config__shared__builds_and_runs() {
@@ -45,6 +45,40 @@ test_pkg_config__static__builds_and_runs() {
     "${CC:-gcc}" -std=gnu17 "$consumer" -o static $flags "$libraries/libhaul.a" $others
     says_not_found ./static
     ! readelf -d static | grep -q 'libhaul'
+}
+
+# What is installed may be moved: haul.pc names places by its own.
+test_pkg_config__moved_prefix__builds_and_runs() {
+    install_here
+    mv "$work/prefix" "$work/elsewhere"
+    libraries=$(dirname "$(find "$work/elsewhere" -name libhaul.so)")
+    export PKG_CONFIG_PATH=$libraries/pkgconfig
+    local flags
+    flags=$(pkg-config --cflags --libs haul)
+    [[ $flags != *"$work/prefix"* ]] || fail "$flags"
+    # shellcheck disable=SC2086
+    "${CC:-gcc}" -std=gnu17 -Wall -Wextra -Werror "$root/examples/copy_range.c" -o copy_range $flags
+    run 1 env LD_LIBRARY_PATH="$libraries" ./copy_range none b a z
+    grep -q '^copy_range: .*none' err
+}
+
+# The header for rocksdb::DB, with nothing but what is installed.
+test_pkg_config__cxx_header__builds_and_runs() {
+    install_here
+    local flags
+    flags=$(pkg-config --cflags --libs haul)
+    cat >attach.cc <<'CXX'
+#include <haul/rocksdb.hpp>
+int main()
+{
+    haul::rocks_store store;
+    haul_error error{};
+    return store.attach(nullptr, {}, &error) == HAUL_INVALID && store.get() == nullptr ? 0 : 1;
+}
+CXX
+    # shellcheck disable=SC2086
+    "${CXX:-g++}" -std=c++17 -Wall -Wextra -Werror attach.cc -o attach $flags -lrocksdb
+    LD_LIBRARY_PATH=$libraries ./attach
 }
 
 # A program that uses RocksDB's C++ headers itself has the same inline functions as the library.

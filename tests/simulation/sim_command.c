@@ -210,6 +210,7 @@ static void run_target(struct sim_command *command)
 {
     const struct sim_options *options = command->host->options;
     struct haul_target_options target = {
+        .size_bytes = sizeof(target),
         .store = &command->host->store.base,
         .listen = command->host->address,
         .transports = options->transports,

@@ -482,7 +482,7 @@ static const char *store_directory(const struct haul_store *base)
     return sim_of_const(base)->path;
 }
 
-static const struct file_calls *store_files(const struct haul_store *base)
+static const void *store_files(const struct haul_store *base)
 {
     return &sim_of_const(base)->disk->calls;
 }

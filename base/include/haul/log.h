@@ -26,9 +26,17 @@ struct haul_log {
     enum haul_log_level level_max;
 };
 
+/* A function beside a struct of its name is nothing to warn of, in C++ either. */
+#ifdef __cplusplus
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 /* Log one line when `level` is wanted. `log` may be NULL. Thread: any. */
 __attribute__((format(printf, 3, 4))) void
 haul_log(const struct haul_log *log, enum haul_log_level level, const char *format, ...);
+#ifdef __cplusplus
+#pragma GCC diagnostic pop
+#endif
 
 /* "error", "warning", "info", "debug". */
 const char *haul_log_level_name(enum haul_log_level level);

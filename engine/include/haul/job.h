@@ -35,8 +35,6 @@ enum haul_job_condition {
     HAUL_JOB_DAMAGED, /* the journal cannot be read: haul_job_force_give_up moves it aside */
 };
 
-enum { HAUL_JOB_TEXT_BYTES_MAX = 128 };
-
 struct haul_job {
     enum haul_job_role role;
     uint8_t id[HAUL_JOB_BYTES];
@@ -54,6 +52,7 @@ struct haul_job {
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */
+    uint64_t reserved[4];
 };
 
 /* "source" or "target"; "serves", "in doubt" or "yields"; "sound", "foreign" or "damaged". */

@@ -7,25 +7,35 @@
  *   haul_migration_ended, _result                   haul_migration_ended, _result
  *   haul_migration_destroy                          haul_migration_destroy
  *
- * The library makes its own threads (one loop, some readers or appliers); hooks are called from
- * them, one at a time for each migration. It installs no signal handler, prints nothing, and reads
- * no environment. Every wait has a deadline.
- *
- * Promise: HAUL_OK as the result of the source means that the target owns the ranges,
- * that everything in them is durable there, and that count and digest were equal on both sides.
- * After every other status the source owns them still, except IN_DOUBT: then the decision record
- * tells, and the ranges stay frozen until it was read. After STOPPED, BUSY, TIMEOUT and a lost
+ * Promise. HAUL_OK as the result of the source means: the target owns the ranges, everything in
+ * them is durable there, and both sides found the same count and digest. After every other status
+ * the source still owns them, except after IN_DOUBT: the ranges then stay frozen until the decision
+ * record is read (start the job again, or haul_jobs_list). After STOPPED, BUSY, TIMEOUT and a lost
  * connection the job can go on.
  *
- * What it leaves to the program: it deletes nothing on the source (haul_owner_drop does, when the
- * program asks). When it starts, the program asks whose its ranges are, before it serves them:
- * haul_owner_of_store (haul/owner.h), or its own register behind `version_get`; and which jobs are
- * unfinished: haul_jobs_list (haul/job.h). A program that tries its hooks starts both ends in one
- * process, the target with `listen` "127.0.0.1:0" and the source with its
- * haul_migration_address.
+ * At start-up. haul keeps the owner of each range beside the database, not in the program. Before
+ * the program serves anything, it asks
+ *   1. who owns its ranges: haul_owner_of_store (haul/owner.h), or its own register, if it has one
+ *      and gives it to haul by `version_get`. It refuses what is RELEASED.
+ *   2. which jobs are unfinished: haul_jobs_list (haul/job.h). A source's job that is IN_DOUBT
+ *      keeps its ranges frozen until haul_source_start has gone on with it. A target starts to listen
+ *      again, and the source comes back by itself.
  *
- * There is no promise yet that a program runs with a later release than it was compiled for:
- * structs may grow at their end until 1.0. Compile it again with each release. */
+ * Resumption. A job that breaks off goes on from what the target holds durably, if the source's
+ * write-ahead log still reaches back to where the job stood. While a migration runs haul pins the
+ * log. After a crash of the source's process it is RocksDB that decides: haul_rocks_store_open
+ * keeps the log by itself (`keep_log`); a program that attaches its own database sets
+ * WAL_ttl_seconds, or WAL_size_limit_MB, to more than an outage takes. When the log is too short
+ * the job starts over, and the log line gives the reason.
+ *
+ * After the end. The source's copy stays until the program deletes it: haul_owner_drop.
+ *
+ * Threads. Each migration has a loop thread, a few readers or appliers, and a thread for hooks. The
+ * library installs no signal handler, prints nothing and reads no environment. Every wait has a
+ * deadline.
+ *
+ * Trying it out. Both ends can run in one process: start the target with `listen` "127.0.0.1:0",
+ * and the source with `to` haul_migration_address(target). See examples/. */
 #ifndef HAUL_MIGRATION_H
 #define HAUL_MIGRATION_H
 
@@ -33,6 +43,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/slice.h"
 #include "haul/status.h"
@@ -42,8 +53,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-enum { HAUL_JOB_BYTES = 16 };
 
 /* Every lane: its name in C, its number (part of the wire), its name for people, and PREFIX of its
  * table, PREFIX_lane_ops, which a file engine/target/lane_PREFIX.c defines. The order is that of
@@ -88,18 +97,27 @@ enum haul_compression {
 
 struct haul_result;
 
-/* What the embedder does for a migration. Zeroed members are no-ops that succeed. Each is called
- * from a thread of the migration and must return within the time named. It may stop or cancel the
- * migration and read its progress; it must not wait for it or destroy it. */
+/* What the program does for a migration. A NULL hook succeeds and does nothing.
+ *
+ * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own` and `was_owned` run one at a time, on
+ * a thread that has nothing else to do. They may take locks, write to the database, and take as
+ * long as is said below. `release`, `log_data` and `job_ended` run on threads that move data, beside the
+ * others: they return at once. `version_get` runs on either, or within haul_source_start.
+ * Any hook may call haul_migration_stop, _cancel and _progress. None may call haul_migration_ended
+ * or _destroy for its own migration: they wait for the hook. */
 struct haul_hooks {
     void *context;
-    /* Source: refuse writes to the ranges from now on, or hold them until `unfreeze` (then they go
-     * on) or `release` (then they are refused); when it returns, every earlier accepted write is in
-     * the store. Must return by `deadline_ms` from now, or fail with TIMEOUT. */
+    /* Source: stop writes to the ranges. The program either refuses them or holds them back until
+     * `unfreeze` (let them through) or `release` (refuse them). When the hook returns OK, every
+     * write that the program has accepted is in the store, and no further one follows. The hook
+     * returns within `deadline_ms`, or fails with TIMEOUT: the source then goes on without a
+     * freeze and calls `unfreeze`. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
-    /* Source: accept writes again; only ever called when no decision to commit was made. */
+    /* Source: the hand-over did not happen; accept writes again. Also called when `freeze` failed,
+     * and never after the decision. */
     void (*unfreeze)(void *context);
-    /* Source: the decision is durable, the target owns the ranges now: answer "moved". */
+    /* Source: the decision is durable and the target owns the ranges; redirect or refuse requests.
+     * Not repeated after a crash: at start-up the program reads the owner record. */
     void (*release)(void *context, uint64_t new_version);
     /* Target: may this job come? Called before anything is created, cleared or given up for it. On
      * OK the owner refuses other writes to the ranges from now on; an error refuses the job. Called
@@ -125,11 +143,13 @@ struct haul_hooks {
      * the last one is haul_migration_result's. The loop waits for it, and another hook may run at
      * the same time: return at once. */
     void (*job_ended)(void *context, const struct haul_result *result);
+    void (*reserved[8])(void);
 };
 
 /* Zero means the default for every number. Everything pointed to is borrowed until
  * haul_migration_destroy. */
 struct haul_source_options {
+    size_t size_bytes; /* of this struct: haul/version.h */
     struct haul_store *store;
     const char *to;                        /* ADDR:PORT of the target */
     struct haul_transport_list transports; /* to try, in this order; zero: auto */
@@ -172,6 +192,7 @@ struct haul_source_options {
 };
 
 struct haul_target_options {
+    size_t size_bytes; /* of this struct: haul/version.h */
     struct haul_store *store;
     const char *listen;                    /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
     struct haul_transport_list transports; /* that senders may use; zero: auto */
@@ -203,8 +224,6 @@ struct haul_target_options {
     const struct haul_log *log;
 };
 
-enum { HAUL_PORT_DEFAULT = 7447 };
-
 enum haul_phase {
     HAUL_PHASE_LISTENING = 0, /* target: no job yet */
     HAUL_PHASE_CONNECTING = 1,
@@ -235,15 +254,15 @@ struct haul_progress {
     uint64_t pinned_table_bytes; /* as above */
     uint32_t rounds;             /* log rounds so far */
     double seconds;              /* since start (source), since the first block (target) */
+    uint64_t reserved[8];
 };
-
-enum { HAUL_REASON_BYTES_MAX = 256 };
 
 struct haul_family_result {
     char name[HAUL_NAME_BYTES_MAX];
     uint64_t records;
     uint64_t bytes;
-    char digest[33]; /* hexadecimal */
+    char digest[HAUL_DIGEST_TEXT_BYTES];
+    uint64_t reserved[2];
 };
 
 /* An option that a family of the target has otherwise than the source's. */
@@ -253,7 +272,6 @@ struct haul_option_difference {
     char source[128]; /* values; cut when longer */
     char target[128];
 };
-enum { HAUL_OPTION_DIFFERENCES_MAX = 64 };
 
 /* About 48 KiB: not for the small stack of a thread. */
 struct haul_result {

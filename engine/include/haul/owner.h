@@ -36,6 +36,7 @@ struct haul_owner_range {
     struct haul_range range;
     const char *peer;            /* identity of the other database; "": not recorded */
     uint8_t job[HAUL_JOB_BYTES]; /* the newest job that moved a part of it */
+    uint64_t reserved[4];
 };
 
 enum haul_owner_act {
@@ -54,6 +55,7 @@ struct haul_owner_job {
     uint64_t time_s; /* since 1970, by this host's clock; 0: not recorded */
     uint64_t records;
     uint64_t bytes;
+    uint64_t reserved[4];
 };
 
 /* Whose the record is. In all states but SAME no job and no drop begins (MISMATCH), until

@@ -73,7 +73,6 @@ struct haul_snapshot;
 struct haul_scan;
 struct haul_wal_reader;
 struct haul_table;
-struct file_calls; /* opaque here: engine/file_calls.h */
 
 /* Every slot is mandatory but where it says NULL; what a store cannot do answers UNSUPPORTED.
  * Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values
@@ -89,8 +88,8 @@ struct haul_store_ops {
      * meet another database: a decision above all. NULL: nobody moves it. Thread: any.
      * Errors: NOT_FOUND (moved, mounted over). */
     enum haul_status (*place_check)(struct haul_store *store, struct haul_error *error);
-    /* How files below directory() are reached. NULL: by the system's calls. */
-    const struct file_calls *(*files)(const struct haul_store *store);
+    /* For haul's own tests, which replace the system's calls on files below directory(). NULL. */
+    const void *(*files)(const struct haul_store *store);
 
     /* All families. Errors: LIMIT (more than `capacity`). */
     enum haul_status (*families)(struct haul_store *store, struct haul_family *families,
@@ -233,6 +232,7 @@ struct haul_store {
 /* --- RocksDB ---------------------------------------------------------------------------------- */
 
 struct haul_rocks_options {
+    size_t size_bytes; /* of this struct: haul/version.h */
     bool create_if_missing;
     bool read_only; /* RocksDB writes nothing. Alone: without the lock and the log, for verify; with
                      * keep_log: under the lock, for a source that nobody writes to */
@@ -282,6 +282,7 @@ struct haul_rocks_family {
 
 /* All is borrowed until the store is closed but `families`, which is copied. */
 struct haul_rocks_database {
+    size_t size_bytes; /* of this struct: haul/version.h */
     const char *path;
     struct rocksdb_t *db;
     const struct haul_rocks_family *families;
@@ -294,13 +295,13 @@ struct haul_rocks_database {
 /* A store over it. Column families cannot be created through it. Closing it closes nothing of the
  * database.
  *
- * A program that gives: while a job runs, wal_pin keeps the log. After a crash of the program its
- * job goes on only if the log still reaches back to where it stood; RocksDB removes what it has
- * replayed when it opens the database. Open it with WAL_ttl_seconds (or WAL_size_limit_MB) so that
- * a restart, and the outage before it, fit: else the job is copied anew, and says why.
+ * The log. While a job runs, wal_pin keeps the source's log. After a crash of the program its job
+ * goes on only if the log still reaches back to where the job stood, and RocksDB removes what it
+ * has replayed when it opens the database. So open it with WAL_ttl_seconds (or WAL_size_limit_MB)
+ * of more than an outage and a restart take. Otherwise the job starts over, and logs the reason.
  *
- * C++: a `rocksdb_t` is no rocksdb::DB, and a cast to it is wrong. Open the database through the C
- * API (rocksdb/c.h), or wrap it as that does: server_patch/ has an example.
+ * C++: a `rocksdb_t` is not a rocksdb::DB, and a cast to it is wrong. haul/rocksdb.hpp attaches a
+ * rocksdb::DB with its column family handles.
  *
  * Errors: INVALID, LIMIT (too many families), NO_MEMORY. */
 enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *database,

@@ -22,10 +22,11 @@ struct haul_verify_piece {
     const char *family;
     struct haul_slice last_key; /* borrowed for the call */
     uint64_t records;
-    char digest[33]; /* hexadecimal */
+    char digest[HAUL_DIGEST_TEXT_BYTES];
 };
 
 struct haul_verify_options {
+    size_t size_bytes;           /* of this struct: haul/version.h */
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
@@ -72,14 +73,15 @@ enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_
 
 /* Another database, behind a target that answers comparisons (haul_target_options). */
 struct haul_verify_remote_options {
+    size_t size_bytes;        /* of this struct: haul/version.h */
     const char *to;           /* ADDR:PORT of the target */
     struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
     uint32_t peer_timeout_ms; /* 0: the default */
     /* For so long a target that cannot be reached, or is busy with a job, is tried again, and a
      * lost connection is taken up where both were equal; 0: 30 s. */
     uint32_t retry_max_ms;
-    /* What to compare, asked and told as in a scan; there are no pieces. */
-    struct haul_verify_options what;
+    /* What to compare, asked and told as in a scan; there are no pieces. NULL: everything. */
+    const struct haul_verify_options *what;
     const struct haul_log *log;
 };
 

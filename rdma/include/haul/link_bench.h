@@ -4,8 +4,10 @@
 #define HAUL_LINK_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/log.h"
 #include "haul/status.h"
 #include "haul/transport.h"
@@ -14,17 +16,16 @@
 extern "C" {
 #endif
 
-enum { HAUL_LINK_BENCH_LINKS_MAX = 16 };
-
 /* Zero means the default for every number. */
 struct haul_link_bench_options {
+    size_t size_bytes; /* of this struct: haul/version.h */
     enum haul_transport transport;
     const char *address; /* ADDR:PORT to connect to or to listen on */
-    uint32_t size_bytes; /* payload of a block; default 1 MiB */
-    double seconds;      /* how long to send; default 5 */
-    uint32_t link_count; /* links side by side (queue pairs); default 1 */
-    bool without_crc;    /* leave the payload checksums out on both sides */
-    bool keep_serving;   /* server: more than one run */
+    uint32_t payload_size_bytes; /* of a block; default 1 MiB */
+    double seconds;              /* how long to send; default 5 */
+    uint32_t link_count;         /* side by side (queue pairs); default 1 */
+    bool without_crc;            /* leave the payload checksums out on both sides */
+    bool keep_serving;           /* server: more than one run */
     struct haul_link_options link;
     /* Asked in every round of the loop; true ends the run early. May be NULL. */
     bool (*is_cancelled)(void *context);

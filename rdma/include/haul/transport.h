@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "haul/limits.h"
 #include "haul/status.h"
 
 #ifdef __cplusplus
@@ -33,8 +34,6 @@ const char *haul_transport_name(enum haul_transport transport);
 /* Is it part of this build? */
 bool haul_transport_is_built(enum haul_transport transport);
 
-enum { HAUL_TRANSPORT_LIST_MAX = 8 };
-
 /* Transports to try, in this order; NONE ends a list that is shorter. All zero is `auto`: every
  * transport of this build that leads to another host, the fastest first. */
 struct haul_transport_list {
@@ -46,28 +45,13 @@ struct haul_transport_list {
 enum haul_status haul_transport_list_parse(const char *text,
                                            struct haul_transport_list *list) HAUL_MUST_CHECK;
 
-enum {
-    HAUL_SLOT_COUNT_DEFAULT = 16,
-    HAUL_SLOT_COUNT_MAX = 256,
-    /* A slot holds the 64-byte header and the payload. */
-    HAUL_SLOT_SIZE_BYTES_DEFAULT = 4 << 20,
-    HAUL_SLOT_SIZE_BYTES_MIN = 4 << 10,
-    HAUL_SLOT_SIZE_BYTES_MAX = 64 << 20,
-    HAUL_BATCH_SIZE_BYTES_MIN = 64,
-    HAUL_BATCH_SIZE_BYTES_MIN_DEFAULT = 1 << 20,
-    HAUL_BATCH_SIZE_BYTES_MAX_DEFAULT = 4 << 20,
-    HAUL_PEER_TIMEOUT_MS_DEFAULT = 5000,
-    HAUL_PEER_TIMEOUT_MS_MIN = 100,
-    HAUL_PEER_TIMEOUT_MS_MAX = 600000,
-    HAUL_SPIN_US_DEFAULT = 20,
-};
-
-/* Options of a link. Zero means the default everywhere. */
+/* Options of a link; its limits and defaults are in haul/limits.h. Zero means the default. */
 struct haul_link_options {
     uint32_t slot_count;      /* ring slots on the receiver; blocks on the sender */
     uint32_t slot_size_bytes; /* a power of two */
     uint32_t peer_timeout_ms; /* all other timers of the link follow from it */
     uint32_t spin_us; /* RDMA: poll this long before sleeping; default 20, 0 on one processor */
+    uint32_t reserved[12];
 };
 
 /* Counters of one link, all since its creation. */
@@ -81,6 +65,7 @@ struct haul_link_stats {
     uint64_t credits_received;
     uint64_t crc_errors;
     uint64_t sleeps; /* times the poll group armed and slept */
+    uint64_t reserved[7];
 };
 
 #ifdef __cplusplus

@@ -148,6 +148,7 @@ enum haul_status __wrap_haul_verify_remote(struct haul_store *ours,
 {
     check(ours == &store);
     asked_remote = *options;
+    asked = *options->what;
     fill(&result->ours[0], records[0]);
     fill(&result->theirs[0], records[1]);
     result->our_count = result->their_count = 1;
@@ -274,7 +275,7 @@ static void test_cmd_verify_to__options_and_answers(void)
     check_text(asked_remote.to, "h:1");
     check_equal(asked_remote.peer_timeout_ms, 7000);
     check_equal(asked_remote.retry_max_ms, 9000);
-    check_equal(asked_remote.what.family_count, 1);
+    check_equal(asked.family_count, 1);
     check_equal(scan_count, 0);
     check_has(ran.out.text, "h:1  users: 7 records");
     check_has(ran.out.text, "equal\n");

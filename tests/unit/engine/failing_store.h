@@ -77,7 +77,7 @@ static inline const char *failing_directory(const struct haul_store *store)
     return "/db";
 }
 
-static inline const struct file_calls *failing_files(const struct haul_store *store)
+static inline const void *failing_files(const struct haul_store *store)
 {
     (void)store;
     return &failing.disk.calls;

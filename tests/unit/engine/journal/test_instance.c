@@ -30,7 +30,7 @@ static const char *store_directory(const struct haul_store *store)
     return directory;
 }
 
-static const struct file_calls *store_files(const struct haul_store *store)
+static const void *store_files(const struct haul_store *store)
 {
     (void)store;
     return files;

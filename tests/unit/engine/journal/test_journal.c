@@ -708,7 +708,7 @@ static void test_journal_name_parse__not_a_journal__false(void)
     };
     for (size_t i = 0; i < CHECK_COUNT(names); i++) {
         enum journal_role role;
-        uint8_t job_id[JOURNAL_JOB_ID_BYTES];
+        uint8_t job_id[HAUL_JOB_BYTES];
         check(!journal_name_parse(names[i], &role, job_id));
     }
 }

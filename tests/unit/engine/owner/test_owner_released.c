@@ -187,8 +187,8 @@ static void test_key_range_check_order__orders__bounds_only_in_that_of_bytes(voi
 {
     const struct haul_slice none = {NULL, 0};
     const struct haul_slice key = text_slice("k");
-    const char *orders[] = {KEY_ORDER_REVERSE, "another.Order"};
-    check_status(key_range_check_order(key, key, "f", KEY_ORDER_BYTEWISE, &error), HAUL_OK);
+    const char *orders[] = {HAUL_COMPARATOR_REVERSE, "another.Order"};
+    check_status(key_range_check_order(key, key, "f", HAUL_COMPARATOR_BYTEWISE, &error), HAUL_OK);
     for (size_t i = 0; i < CHECK_COUNT(orders); i++) {
         check_status(key_range_check_order(none, none, "f", orders[i], &error), HAUL_OK);
         check_error(key_range_check_order(key, none, "f", orders[i], &error), HAUL_UNSUPPORTED,

@@ -463,7 +463,7 @@ static const char *many_directory_of(const struct haul_store *store)
     return many_directory;
 }
 
-static const struct file_calls *many_files(const struct haul_store *store)
+static const void *many_files(const struct haul_store *store)
 {
     (void)store;
     return &quick_calls;
@@ -570,7 +570,7 @@ static const char *disk_directory(const struct haul_store *store)
     return "/db";
 }
 
-static const struct file_calls *disk_files(const struct haul_store *store)
+static const void *disk_files(const struct haul_store *store)
 {
     (void)store;
     return &disk.calls;

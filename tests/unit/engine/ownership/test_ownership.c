@@ -158,8 +158,8 @@ static void test_ownership_put__too_many_families__limit(void)
 
 static void test_ownership_moved__job_of_the_history__found_by_its_act(void)
 {
-    static const uint8_t first[OWNERSHIP_JOB_ID_BYTES] = {1};
-    static const uint8_t other[OWNERSHIP_JOB_ID_BYTES] = {9};
+    static const uint8_t first[HAUL_JOB_BYTES] = {1};
+    static const uint8_t other[HAUL_JOB_BYTES] = {9};
     fill();
     const struct ownership_job *job = ownership_moved(&ownership, first, OWNERSHIP_GAVE);
     check_or_stop(job != NULL);
@@ -353,8 +353,8 @@ static size_t format_1(uint8_t *bytes)
 
 static void test_ownership_decode__format_1__newer_entries_subtracted(void)
 {
-    static const uint8_t first[OWNERSHIP_JOB_ID_BYTES] = {1};
-    static const uint8_t second[OWNERSHIP_JOB_ID_BYTES] = {2};
+    static const uint8_t first[HAUL_JOB_BYTES] = {1};
+    static const uint8_t second[HAUL_JOB_BYTES] = {2};
     uint8_t bytes[512];
     size_t size = format_1(bytes);
     check_status(ownership_decode(&ownership, slice_of(bytes, size)), HAUL_OK);

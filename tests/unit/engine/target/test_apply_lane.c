@@ -88,10 +88,10 @@ static void test_apply_lane_for_stream__size_and_order__ingest_or_batches(void)
         uint64_t bytes;
         enum haul_lane lane;
     } cases[] = {
-        {HAUL_LANE_INGEST, KEY_ORDER_BYTEWISE, MIN, HAUL_LANE_INGEST},
-        {HAUL_LANE_INGEST, KEY_ORDER_BYTEWISE, MIN - 1, HAUL_LANE_WRITE_BATCH},
-        {HAUL_LANE_INGEST, KEY_ORDER_REVERSE, MIN, HAUL_LANE_WRITE_BATCH},
-        {HAUL_LANE_WRITE_BATCH, KEY_ORDER_BYTEWISE, MIN, HAUL_LANE_WRITE_BATCH},
+        {HAUL_LANE_INGEST, HAUL_COMPARATOR_BYTEWISE, MIN, HAUL_LANE_INGEST},
+        {HAUL_LANE_INGEST, HAUL_COMPARATOR_BYTEWISE, MIN - 1, HAUL_LANE_WRITE_BATCH},
+        {HAUL_LANE_INGEST, HAUL_COMPARATOR_REVERSE, MIN, HAUL_LANE_WRITE_BATCH},
+        {HAUL_LANE_WRITE_BATCH, HAUL_COMPARATOR_BYTEWISE, MIN, HAUL_LANE_WRITE_BATCH},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         struct plan_family family = {.metadata = false};

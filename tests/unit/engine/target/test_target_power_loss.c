@@ -30,7 +30,7 @@ static const char *disk_directory(const struct haul_store *store)
     return "/db";
 }
 
-static const struct file_calls *disk_files(const struct haul_store *store)
+static const void *disk_files(const struct haul_store *store)
 {
     (void)store;
     return &disk.calls;

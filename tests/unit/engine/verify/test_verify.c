@@ -144,13 +144,13 @@ static void test_haul_verify_first_difference__backward_order__the_first_in_it(v
 {
     const struct haul_verify_options all = {.family_count = 0};
     struct haul_family family;
-    const char *options = "comparator=" KEY_ORDER_REVERSE "\n";
+    const char *options = "comparator=" HAUL_COMPARATOR_REVERSE "\n";
     begin();
     check_or_stop(a.store->ops->family_create_like(a.store, "back", options, &family, &error) ==
                   HAUL_OK);
     check_or_stop(b.store->ops->family_create_like(b.store, "back", options, &family, &error) ==
                   HAUL_OK);
-    check_text(family.comparator, KEY_ORDER_REVERSE);
+    check_text(family.comparator, HAUL_COMPARATOR_REVERSE);
     rocks_fixture_put(&a, family.id, text_slice("1"), text_slice("v"));
     rocks_fixture_put(&b, family.id, text_slice("2"), text_slice("v"));
     check_or_stop(first(&all, "back") == HAUL_OK);
@@ -168,8 +168,8 @@ static void test_haul_verify_first_difference__orders_differ__unsupported(void)
     (void)rocks_fixture_family(&a, "one");
     check_status(first(&all, "one"), HAUL_NOT_FOUND); /* b has none */
     check_or_stop(b.store->ops->family_create_like(b.store, "one",
-                                                   "comparator=" KEY_ORDER_REVERSE "\n", &family,
-                                                   &error) == HAUL_OK);
+                                                   "comparator=" HAUL_COMPARATOR_REVERSE "\n",
+                                                   &family, &error) == HAUL_OK);
     check_error(first(&all, "one"), HAUL_UNSUPPORTED, error);
     check(strstr(error.text, "'one'") != NULL);
     end();

@@ -19,6 +19,7 @@ static struct rocks_fixture ours;
 static struct rocks_fixture theirs;
 static struct target_verify verify;
 static struct call_steps steps;
+static struct haul_verify_options what;
 static struct haul_verify_remote_options options;
 static struct haul_verify_remote_result result;
 static struct haul_error error;
@@ -164,11 +165,11 @@ static void begin(void)
     misbehaves_from = stops_behind = told = 0;
     misbehaves_for = 1;
     told_records = 0;
-    options = (struct haul_verify_remote_options){
-        .to = "127.0.0.1:7",
-        .peer_timeout_ms = PEER_TIMEOUT_MS,
-        .retry_max_ms = RETRY_MS,
-        .what = {.is_cancelled = is_cancelled, .on_progress = on_progress}};
+    what = (struct haul_verify_options){.is_cancelled = is_cancelled, .on_progress = on_progress};
+    options = (struct haul_verify_remote_options){.to = "127.0.0.1:7",
+                                                  .peer_timeout_ms = PEER_TIMEOUT_MS,
+                                                  .retry_max_ms = RETRY_MS,
+                                                  .what = &what};
 }
 
 static enum haul_status run(void)
@@ -236,8 +237,8 @@ static void test_haul_verify_remote__ranges__these_only(void)
         {.start = text_slice("k00000100"), .end = {NULL, 0}}};
     begin();
     rocks_fixture_delete(&theirs, 0, text_slice("k00000050"));
-    options.what.ranges = ranges;
-    options.what.range_count = 2;
+    what.ranges = ranges;
+    what.range_count = 2;
     check_status(run(), HAUL_OK);
     check_same(1);
     check_equal(result.ours[0].records, 10 + RECORDS - 100);
@@ -281,8 +282,8 @@ static void test_haul_verify_remote__named_families__these_or_not_found(void)
     static const char *const names[] = {"here"};
     begin();
     (void)rocks_fixture_family(&ours, "here");
-    options.what.families = names;
-    options.what.family_count = 1;
+    what.families = names;
+    what.family_count = 1;
     check_error(run(), HAUL_NOT_FOUND, error);
     check(strstr(error.text, "'here' on the target") != NULL);
     (void)rocks_fixture_family(&theirs, "here");

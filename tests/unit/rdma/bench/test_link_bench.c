@@ -16,7 +16,7 @@ enum { BLOCK_BYTES = 1000, PEER_TIMEOUT_MS = 2000 };
 static struct haul_link_bench_options quick(enum haul_transport transport)
 {
     return (struct haul_link_bench_options){.transport = transport,
-                                            .size_bytes = BLOCK_BYTES,
+                                            .payload_size_bytes = BLOCK_BYTES,
                                             .seconds = 0.02,
                                             .link.peer_timeout_ms = PEER_TIMEOUT_MS};
 }
@@ -62,7 +62,7 @@ static void test_link_bench_both__cancelled__ends(void)
     options.is_cancelled = always;
     for (int i = 0; i < 2; i++) {
         options.seconds = i == 0 ? 1000 : 0; /* the default is long enough, too */
-        options.size_bytes = i == 0 ? BLOCK_BYTES : 0;
+        options.payload_size_bytes = i == 0 ? BLOCK_BYTES : 0;
         enum haul_status status = haul_link_bench_both(&options, &result, NULL);
         check(status == HAUL_OK || result.bytes == 0);
     }
@@ -72,10 +72,10 @@ static void test_link_bench_both__too_many_and_too_large__invalid(void)
 {
     struct haul_link_bench_options options = quick(HAUL_TRANSPORT_TCP);
     struct haul_link_bench_result result;
-    options.link_count = HAUL_LINK_BENCH_LINKS_MAX + 1;
+    options.link_count = HAUL_LINK_COUNT_MAX + 1;
     check_status(haul_link_bench_both(&options, &result, NULL), HAUL_INVALID);
     options = quick(HAUL_TRANSPORT_TCP);
-    options.size_bytes = HAUL_SLOT_SIZE_BYTES_MAX;
+    options.payload_size_bytes = HAUL_SLOT_SIZE_BYTES_MAX;
     check_status(haul_link_bench_both(&options, &result, NULL), HAUL_INVALID);
 }
 
@@ -85,10 +85,10 @@ static void test_link_bench_both__block_larger_than_a_slot__invalid_and_what_fit
     struct haul_link_bench_result result;
     struct haul_error error = {.status = HAUL_OK};
     options.link.slot_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN;
-    options.size_bytes = HAUL_SLOT_SIZE_BYTES_MIN - 63;
+    options.payload_size_bytes = HAUL_SLOT_SIZE_BYTES_MIN - 63;
     check_status(haul_link_bench_both(&options, &result, &error), HAUL_INVALID);
     check(strstr(error.hint, "8192") != NULL);
-    options.size_bytes--; /* the header has 64 */
+    options.payload_size_bytes--; /* the header has 64 */
     check_status(haul_link_bench_both(&options, &result, &error), HAUL_OK);
 }
 
@@ -231,9 +231,9 @@ static void test_link_bench_serve__words_that_make_no_sense__each_ends_its_run(v
     struct word none = start;
     struct word many = start;
     put_u32(none.body + 4, 0);
-    put_u32(many.body + 4, HAUL_LINK_BENCH_LINKS_MAX + 1);
+    put_u32(many.body + 4, HAUL_LINK_COUNT_MAX + 1);
     struct word beyond = word_of(BENCH_LINK, 8);
-    put_u32(beyond.body, HAUL_LINK_BENCH_LINKS_MAX);
+    put_u32(beyond.body, HAUL_LINK_COUNT_MAX);
     struct word far_beyond = word_of(BENCH_LINK, 8);
     put_u32(far_beyond.body, UINT32_MAX / 2);
     struct word runs[][2] = {
