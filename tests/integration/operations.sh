@@ -98,9 +98,10 @@ says() {
 
 no_job() { says "$1" '^no job$'; }
 
-# in_document STATE COMMAND: the row of the state names this command.
+# in_document STATE COMMAND: the section of the state names this command.
 in_document() {
-    grep -F "| $1 |" "$document" | grep -qF "\`$2" || fail "docs/OPERATIONS.md, $1: no '$2'"
+    awk -v state="### $1: " 'index($0, state) == 1 { inside = 1; next } /^##/ { inside = 0 } inside' "$document" |
+        tr -s ' \n' ' ' | grep -qF "\`$2" || fail "docs/OPERATIONS.md, $1: no '$2'"
 }
 
 # --- the source -----------------------------------------------------------------------------------
