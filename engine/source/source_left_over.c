@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_left_over.c — goes on with jobs of earlier processes, asks and tells their targets, and ends
- * them. */
+/* source_left_over.c — goes on with jobs of earlier processes, asks and tells their targets, and
+ * ends them. */
 #include "source_left_over.h"
 
 #include <stdio.h>

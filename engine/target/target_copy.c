@@ -9,6 +9,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "family_results.h"
 #include "planted_bug.h"
 #include "space_limit.h"
 #include "target_plan.h"
@@ -382,22 +383,12 @@ uint64_t target_copy_crc_errors(const struct target_copy *copy)
 void target_copy_result(const struct target_copy *copy, struct haul_result *result)
 {
     const struct plan *plan = &copy->journal->plan;
-    struct digest total = {0};
     receiver_links_stats(&copy->links, &result->link);
     result->resumed = copy->journal->resumed;
     result->lane = copy->journal->lane;
     result->old_version = plan->old_version;
     result->new_version = plan->new_version;
-    result->family_count = plan->family_count;
-    for (size_t i = 0; i < plan->family_count; i++) {
-        struct haul_family_result *family = &result->families[i];
-        (void)snprintf(family->name, sizeof(family->name), "%s", plan->families[i].family.name);
-        family->records = copy->digests[i].count;
-        family->bytes = copy->digests[i].bytes;
-        digest_format(&copy->digests[i], family->digest);
-        total.count += family->records;
-        total.bytes += family->bytes;
-    }
+    const struct digest total = family_results_fill(result, plan, copy->digests);
     if (result->status == HAUL_OK && copy->started_ns > 0) { /* as the source counts */
         result->progress.records = total.count;
         result->progress.bytes = total.bytes;

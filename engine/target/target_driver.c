@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_driver.c — performs what the target's session asks for.
  *
- *   loop: control channel <-> target_session <-> actions; slow calls go to the call worker */
+ *   loop: peer channel <-> target_session <-> actions; slow calls go to the call worker */
 #include "target_driver.h"
 
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "control_channel.h"
 #include "migration_thread.h"
+#include "peer_channel.h"
 #include "target_answer.h"
 #include "target_calls.h"
 #include "target_copy.h"
@@ -19,7 +19,7 @@
 
 struct target_driver {
     struct target_driver_options options;
-    struct control_channel *channel; /* NULL: lost */
+    struct peer_channel peer;
     struct link_address local;
     struct target_session *session;
     struct target_copy copy;
@@ -283,19 +283,11 @@ static void take_plan(struct target_driver *driver, const struct message *messag
 
 static void send_message(struct target_driver *driver, struct message *message)
 {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    enum haul_status status = message_encode(message, &bytes, &size);
-    if (status == HAUL_OK && driver->channel != NULL) {
-        status = control_channel_send(driver->channel, (uint16_t)message->type, bytes, size);
-    }
+    struct haul_error error = {0};
+    enum haul_status status = peer_channel_send(&driver->peer, message, &error);
     if (status != HAUL_OK && status != HAUL_CLOSED) {
-        struct haul_error error = {0};
-        haul_error_set(&error, status, NULL, 0, "cannot send %s", message_name(message->type));
         feed_error(driver, TARGET_EVENT_FAILED, &error);
     }
-    free(bytes);
-    message_release(message);
 }
 
 /* --- comparing -------------------------------------------------------------------------------- */
@@ -406,8 +398,8 @@ static void on_control_message(struct target_driver *driver, const struct contro
         return;
     }
     if (message.type == MESSAGE_HELLO) {
-        control_channel_trust(driver->channel);
-        control_channel_note_peer_timeout(driver->channel, message.as.hello.peer_timeout_ms);
+        control_channel_trust(driver->peer.channel);
+        control_channel_note_peer_timeout(driver->peer.channel, message.as.hello.peer_timeout_ms);
     }
     if (message.type == MESSAGE_ABORT && !target_driver_has_calls(driver) &&
         target_journal_note_over(&driver->calls.journal, message_slice(message.as.abort.jobs),
@@ -427,14 +419,12 @@ static bool poll_channel(struct target_driver *driver)
 {
     struct control_event event;
     bool any = false;
-    while (driver->channel != NULL && control_channel_poll(driver->channel, &event)) {
+    while (peer_channel_next(&driver->peer, &event)) {
         any = true;
         if (event.type == CONTROL_MESSAGE) {
             on_control_message(driver, &event);
         } else if (event.type == CONTROL_CLOSED) {
-            poll_group_remove_control(driver->options.group, driver->channel);
-            control_channel_destroy(driver->channel);
-            driver->channel = NULL;
+            peer_channel_close(&driver->peer);
             if (event.error.status == HAUL_CORRUPT) {
                 note_damage(driver);
             }
@@ -605,7 +595,8 @@ bool target_driver_has_ended(const struct target_driver *driver)
 {
     /* The last words are on their way as long as the channel has bytes of them; but a peer that
      * does not read does not keep us. */
-    bool said = driver->channel == NULL || control_channel_pending_bytes(driver->channel) == 0 ||
+    bool said = driver->peer.channel == NULL ||
+                control_channel_pending_bytes(driver->peer.channel) == 0 ||
                 now_ns(driver) >= driver->words_until_ns;
     return driver->ended && !target_driver_has_calls(driver) && said;
 }
@@ -755,12 +746,10 @@ enum haul_status target_driver_create(const struct target_driver_options *option
         .options = options->target->link, .clock = options->clock, .log = options->target->log};
     target_copy_init(&driver->copy, options->target, &driver->calls.journal, options->group,
                      &config);
-    enum haul_status status = control_channel_adopt(fd, &config, &driver->channel, error);
+    driver->peer.group = options->group;
+    enum haul_status status = peer_channel_adopt(&driver->peer, fd, &config, error);
     if (status == HAUL_OK) {
-        control_channel_local(driver->channel, &driver->local);
-        status = poll_group_add_control(options->group, driver->channel);
-    }
-    if (status == HAUL_OK) {
+        control_channel_local(driver->peer.channel, &driver->local);
         status = create_session(driver, error);
         driver->calls.session = driver->session;
     }
@@ -785,10 +774,7 @@ void target_driver_destroy(struct target_driver *driver)
     } else if (driver->options.slot->holder == driver) {
         driver->options.slot->holder = NULL;
     }
-    if (driver->channel != NULL) {
-        poll_group_remove_control(driver->options.group, driver->channel);
-        control_channel_destroy(driver->channel);
-    }
+    peer_channel_close(&driver->peer);
     target_session_destroy(driver->session);
     message_release(&driver->accepted);
     target_copy_fini(&driver->copy);

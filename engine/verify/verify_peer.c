@@ -22,6 +22,7 @@ enum haul_status verify_peer_init(struct verify_peer *peer,
 {
     memset(peer, 0, sizeof(*peer));
     peer->options = *options;
+    peer->channel.group = options->group;
     return link_addresses_parse(to, &peer->addresses, error);
 }
 
@@ -29,11 +30,7 @@ enum haul_status verify_peer_init(struct verify_peer *peer,
 
 static void drop_channel(struct verify_peer *peer)
 {
-    if (peer->channel != NULL) {
-        poll_group_remove_control(peer->options.group, peer->channel);
-        control_channel_destroy(peer->channel);
-    }
-    peer->channel = NULL;
+    peer_channel_close(&peer->channel);
     peer->answered = false;
     peer->greeted = false;
 }
@@ -58,13 +55,8 @@ static enum haul_status connect_once(struct verify_peer *peer, struct haul_error
                                  .clock = peer->options.clock,
                                  .log = peer->options.log};
     struct link_ticket ticket = {.version_min = 0};
-    enum haul_status status = control_channel_connect(&peer->addresses.items[peer->addresses.at],
-                                                      &ticket, &config, &peer->channel, error);
-    if (status != HAUL_OK) {
-        peer->channel = NULL;
-        return status;
-    }
-    return poll_group_add_control(peer->options.group, peer->channel);
+    return peer_channel_connect(&peer->channel, &peer->addresses.items[peer->addresses.at], &ticket,
+                                &config, error);
 }
 
 enum haul_status verify_peer_open(struct verify_peer *peer, struct haul_error *error)
@@ -82,21 +74,7 @@ enum haul_status verify_peer_open(struct verify_peer *peer, struct haul_error *e
 enum haul_status verify_peer_send(struct verify_peer *peer, struct message *message,
                                   struct haul_error *error)
 {
-    uint8_t *bytes = NULL;
-    size_t size = 0;
-    enum haul_status status = peer->channel == NULL ? HAUL_CLOSED : HAUL_OK;
-    if (status == HAUL_OK) {
-        status = message_encode(message, &bytes, &size);
-    }
-    if (status == HAUL_OK) {
-        status = control_channel_send(peer->channel, (uint16_t)message->type, bytes, size);
-    }
-    if (status != HAUL_OK) {
-        haul_error_set(error, status, NULL, 0, "cannot send %s", message_name(message->type));
-    }
-    free(bytes);
-    message_release(message);
-    return status;
+    return peer_channel_send(&peer->channel, message, error);
 }
 
 /* --- greeting --------------------------------------------------------------------------------- */
@@ -144,7 +122,7 @@ static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
                               "the target's Welcome does not name its database");
     }
-    control_channel_note_peer_timeout(peer->channel, welcome->peer_timeout_ms);
+    control_channel_note_peer_timeout(peer->channel.channel, welcome->peer_timeout_ms);
     peer->greeted = true;
     return HAUL_OK;
 }
@@ -214,7 +192,7 @@ static enum haul_status on_event(struct verify_peer *peer, const struct control_
     }
     peer->heard_ns = now_ns(peer);
     if (event->type == CONTROL_CONNECTED) {
-        control_channel_trust(peer->channel);
+        control_channel_trust(peer->channel.channel);
         link_addresses_found(&peer->addresses);
         peer->answered = true;
         enum haul_status status = send_hello(peer, error);
@@ -236,14 +214,13 @@ enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *mess
 {
     struct control_event event;
     enum haul_status status = HAUL_AGAIN;
-    while (status == HAUL_AGAIN && peer->channel != NULL &&
-           control_channel_poll(peer->channel, &event)) {
+    while (status == HAUL_AGAIN && peer_channel_next(&peer->channel, &event)) {
         status = on_event(peer, &event, message, error);
     }
     uint64_t limit_ns = (uint64_t)peer->options.peer_timeout_ms * NS_PER_MS;
     uint64_t silent_ns = now_ns(peer) - peer->heard_ns;
     uint64_t waited_ns = now_ns(peer) - peer->opened_ns;
-    bool waits = peer->channel != NULL && peer->answered && !peer->greeted &&
+    bool waits = peer->channel.channel != NULL && peer->answered && !peer->greeted &&
                  (status == HAUL_AGAIN || status == HAUL_OK);
     if (!waits || (silent_ns <= limit_ns && waited_ns <= STALL_PEER_TIMEOUTS * limit_ns)) {
         return status;

@@ -6,8 +6,8 @@
 #ifndef HAUL_VERIFY_PEER_H
 #define HAUL_VERIFY_PEER_H
 
-#include "control_channel.h"
 #include "message.h"
+#include "peer_channel.h"
 #include "poll_group.h"
 
 struct verify_peer_options {
@@ -22,11 +22,11 @@ struct verify_peer_options {
 struct verify_peer {
     struct verify_peer_options options;
     struct link_addresses addresses;
-    struct control_channel *channel; /* NULL: not connected */
-    bool answered;                   /* the address leads to somebody */
-    bool greeted;                    /* Welcome has come */
-    uint64_t opened_ns;              /* when the connection was begun */
-    uint64_t heard_ns;               /* when the last message came */
+    struct peer_channel channel;
+    bool answered;      /* the address leads to somebody */
+    bool greeted;       /* Welcome has come */
+    uint64_t opened_ns; /* when the connection was begun */
+    uint64_t heard_ns;  /* when the last message came */
 };
 
 /* Errors: INVALID, NOT_FOUND (the name). */

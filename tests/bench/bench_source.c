@@ -24,7 +24,7 @@
 enum {
     PASS_COUNT_DEFAULT = 5,
     PASS_COUNT_MAX = 1000,
-    STREAM_BYTES = 256 << 20, /* as source_migration.c */
+    STREAM_BYTES = 256 << 20, /* as source_intent.c */
     HELD_COUNT_MAX = HAUL_SLOT_COUNT_DEFAULT / 2,
 };
 #define DATABASE_BYTES_DEFAULT (UINT64_C(1) << 30)

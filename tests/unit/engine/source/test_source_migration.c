@@ -126,13 +126,13 @@ enum haul_status __wrap_migration_start(struct haul_migration *started, struct h
 }
 
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                              bool rdma_offered, const char *rdma_refusal);
+                              const haul_control_TransportOffer *offers, size_t offer_count);
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
-                              bool rdma_offered, const char *rdma_refusal)
+                              const haul_control_TransportOffer *offers, size_t offer_count)
 {
     (void)links;
-    (void)rdma_refusal;
-    check(!rdma_offered);
+    (void)offers;
+    check_equal(offer_count, 0);
     check_equal(ticket->token[0], 7);
     check_equal(ticket->token[LINK_TOKEN_BYTES - 1], 7);
     opened_links++;

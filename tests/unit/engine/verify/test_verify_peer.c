@@ -239,7 +239,7 @@ static void end(void)
     verify_peer_close(&peer);
     check_equal(open_channels, 0);
     check_equal(watched_channels, 0);
-    check(peer.channel == NULL && !peer.greeted && !peer.answered);
+    check(peer.channel.channel == NULL && !peer.greeted && !peer.answered);
     for (size_t i = 0; i < EVENTS_MAX; i++) {
         free(bodies[i]);
         bodies[i] = NULL;
@@ -398,7 +398,7 @@ static void test_verify_peer_open__addresses_lead_nowhere__each_once(void)
     failing_connects = ADDRESSES;
     check_error(verify_peer_open(&peer, &error), HAUL_UNREACHABLE, error);
     check_equal(connected_count, ADDRESSES);
-    check(peer.channel == NULL);
+    check(peer.channel.channel == NULL);
     struct message said;
     message_init(&said, MESSAGE_STOP);
     check_error(verify_peer_send(&peer, &said, &error), HAUL_CLOSED, error);
