@@ -19,7 +19,7 @@
     X(EARLY_REUSE, "a block is reused before it was written and freed")                      \
     X(NO_RESUME_POSITION, "a resumed target forgets where its streams stand")                \
     X(UNFREEZE_UNDECIDED, "a source thaws while its decision is being written")              \
-    X(EARLY_DECISION, "Prepared is said when Prepare comes")                                 \
+    X(EARLY_DECISION, "Prepared goes out before it is durable")                              \
     X(DELETE_RANGE_IGNORED, "DeleteRange of the log is not sent")                            \
     X(DELETE_RANGE_UNCLIPPED, "DeleteRange is sent beyond the ranges")                       \
     X(ITERATOR_STATUS, "a scan that failed counts as one that ended")                        \

@@ -12,6 +12,7 @@ packages=(
     librocksdb-dev libisal-dev libxxhash-dev libnanopb-dev nanopb libjansson-dev
     libnuma-dev libzstd-dev libjemalloc-dev
     libibverbs-dev librdmacm-dev ibverbs-providers
+    systemtap-sdt-dev # static tracepoints; without it a build has none
     # tests and demo
     libcunit1-dev rocksdb-tools socat jq strace
     # benchmarks

@@ -102,7 +102,7 @@ void digest_ledger_destroy(struct digest_ledger *ledger)
 static enum haul_status break_ledger(struct digest_ledger *ledger, enum haul_status status,
                                      struct haul_error *error)
 {
-    ledger->broken = status;
+    ledger->broken = status; /* L3 */
     forget_keys(ledger);
     if (status == HAUL_NO_MEMORY) {
         return haul_error_set(error, status, NULL, 0, "cannot hold the digest ledger");
@@ -139,7 +139,7 @@ static enum haul_status touch(struct digest_ledger *ledger, uint32_t family_id,
                               struct haul_error *error)
 {
     *out = touched_keys_find(&ledger->keys, family_id, key);
-    if (*out != NULL) {
+    if (*out != NULL) { /* L2 */
         return HAUL_OK;
     }
     struct digest now;
@@ -152,7 +152,7 @@ static void replace(struct digest *difference, const struct digest *before,
                     const struct digest *next)
 {
     struct digest less = negative(before);
-    digest_join(difference, &less);
+    digest_join(difference, &less); /* L1 */
     digest_join(difference, next);
 }
 

@@ -13,12 +13,12 @@
  * digest_ledger_succeed where it is a view. So memory does not grow with the length of a job.
  *
  * Invariants:
- *   1. The difference of a family is the sum of what its touched keys count for now, less the sum
+ *   L1 The difference of a family is the sum of what its touched keys count for now, less the sum
  *      of what they counted for in the base, less the base's records in removed spans; plus what
  *      it was when the base became the base.
- *   2. A key is read once from a base; on the target therefore before the first delta on it is
+ *   L2 A key is read once from a base; on the target therefore before the first delta on it is
  *      applied.
- *   3. Memory stays below the limit, which a full ledger reaches only by one enormous batch. A
+ *   L3 Memory stays below the limit, which a full ledger reaches only by one enormous batch. A
  *      ledger that has reached it, or whose base could not be read, is broken for good: its owner
  *      scans instead.
  *

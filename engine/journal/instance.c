@@ -431,7 +431,7 @@ static enum haul_status publish(const struct instance_place *place, struct insta
     if (status == HAUL_OK && calls->fsync(calls->context, fd) != 0) {
         status = durable_file_status(errno);
     }
-    if (status == HAUL_OK && calls->rename(calls->context, temporary, path) != 0) {
+    if (status == HAUL_OK && calls->rename(calls->context, temporary, path) != 0) { /* N1 */
         int code = errno;
         bool aside = code == EISDIR &&
                      durable_file_put_aside(calls, place->directory, "instance", error) == HAUL_OK;
@@ -455,7 +455,7 @@ static enum haul_status run_locked(const struct instance_place *place, int fd,
 {
     const struct file_calls *calls = calls_of(place);
     enum instance_state state = INSTANCE_NONE;
-    enum haul_status status = look(place, instance, &state, error);
+    enum haul_status status = look(place, instance, &state, error); /* N2 */
     bool changes = status == HAUL_OK && change(place, state, instance);
     while (changes && status == HAUL_OK && instance->id == 0) {
         if (calls->random(calls->context, &instance->id, sizeof(instance->id)) != 0) {
@@ -760,7 +760,7 @@ enum haul_status instance_hold(const struct haul_store *store, const char *name,
     if (status != HAUL_OK) {
         return status;
     }
-    status = check_name(&place, name, error);
+    status = check_name(&place, name, error); /* N3 */
     if (status != HAUL_OK) {
         unlock_file(&place, *lock_fd);
     }

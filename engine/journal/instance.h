@@ -13,9 +13,9 @@
  * the original's: it gets an id of its own without a word.
  *
  * Invariants:
- *   1. A reader sees the old file or the new one, whole.
- *   2. Of several makers at the same time one makes the id, and all have it.
- *   3. No journal is made under a name that the file does not give any more: whoever makes one
+ *   N1 A reader sees the old file or the new one, whole.
+ *   N2 Of several makers at the same time one makes the id, and all have it.
+ *   N3 No journal is made under a name that the file does not give any more: whoever makes one
  *      holds the file meanwhile, and whoever removes the file looks for journals first.
  *
  * Thread: any. */

@@ -29,6 +29,7 @@
 #include "crc32c.h"
 #include "durable_file.h"
 #include "planted_bug.h"
+#include "probe.h"
 
 static const char journal_magic[8] = {'H', 'A', 'U', 'L', 'J', 'R', 'N', 'L'};
 
@@ -527,7 +528,7 @@ static enum haul_status load(struct journal *journal, const struct journal_confi
     if (status == HAUL_OK && config->adopts) {
         status = adopt(journal, config, data, error);
     } else if (status == HAUL_OK && !journal->read_only) {
-        status = harden(journal, file, error);
+        status = harden(journal, file, error); /* J4 */
     }
     free(data);
     return status;
@@ -566,7 +567,7 @@ fail:
  * one may go on. */
 static enum haul_status die(struct journal *journal, const char *call, struct haul_error *error)
 {
-    journal->dead = HAUL_IO;
+    journal->dead = HAUL_IO; /* J3 */
     return fail_call(journal, HAUL_IO, call, error);
 }
 
@@ -670,14 +671,15 @@ enum haul_status journal_append(struct journal *journal, const struct journal_re
         return undo_write(journal, status, error);
     }
     journal->unsynced = true;
-    if (sync) {
+    if (sync) { /* J2 */
         status = journal_sync(journal, error);
         if (status != HAUL_OK) {
             return status;
         }
     }
     journal->end += size;
-    journal_state_apply(&journal->state, record);
+    journal_state_apply(&journal->state, record); /* J1 */
+    PROBE3(journal_record, journal->state.role, record->type, sync);
     return HAUL_OK;
 }
 

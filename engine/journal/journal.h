@@ -7,13 +7,13 @@
  * in it. One process at a time has it open for writing (flock).
  *
  * Invariants:
- *   1. What journal_state() shows is what opening the file again would show, as long as no append
+ *   J1 What journal_state() shows is what opening the file again would show, as long as no append
  *      has failed with IO.
- *   2. After an append or sync that returned OK with `sync`, all records up to it survive power
+ *   J2 After an append or sync that returned OK with `sync`, all records up to it survive power
  *      loss. Without `sync`, a crash loses a suffix of the records, never one in the middle.
- *   3. A sync that failed is never tried again: the kernel may have dropped the pages and would
+ *   J3 A sync that failed is never tried again: the kernel may have dropped the pages and would
  *      report success. The journal is dead from then on; open it again to learn the truth.
- *   4. Opening for writing makes everything it read durable before it returns, by writing it again.
+ *   J4 Opening for writing makes everything it read durable before it returns, by writing it again.
  *
  * Thread: one at a time. */
 #ifndef HAUL_JOURNAL_H

@@ -259,7 +259,7 @@ static bool may_follow(const struct journal_state *state, const struct journal_r
     case JOURNAL_UNFROZEN:
         return state->frozen && state->outcome != JOURNAL_COMMIT;
     case JOURNAL_DECISION:
-        return state->phase == JOURNAL_PHASE_FROZEN &&
+        return state->phase == JOURNAL_PHASE_FROZEN && /* R3 */
                (!record->decision.commit ||
                 record->decision.new_version > record->decision.old_version);
     case JOURNAL_RELEASED:
@@ -396,7 +396,7 @@ static void on_cleared(struct journal_state *state)
     }
 }
 
-static void on_source_journal(struct journal_state *state, const struct journal_record *record)
+static void on_source_record(struct journal_state *state, const struct journal_record *record)
 {
     switch (record->type) {
     case JOURNAL_SNAPSHOT:
@@ -429,7 +429,7 @@ static void on_source_journal(struct journal_state *state, const struct journal_
     }
 }
 
-static void on_target_journal(struct journal_state *state, const struct journal_record *record)
+static void on_target_record(struct journal_state *state, const struct journal_record *record)
 {
     switch (record->type) {
     case JOURNAL_POSITION:
@@ -477,7 +477,7 @@ static void on_target_journal(struct journal_state *state, const struct journal_
 
 void journal_state_apply(struct journal_state *state, const struct journal_record *record)
 {
-    haul_assert(may_follow(state, record));
+    haul_assert(may_follow(state, record)); /* R1 */
     switch (record->type) {
     case JOURNAL_PLAN:
         on_plan(state, record->plan);
@@ -493,9 +493,9 @@ void journal_state_apply(struct journal_state *state, const struct journal_recor
         break;
     default:
         if (state->role == JOURNAL_SOURCE) {
-            on_source_journal(state, record);
+            on_source_record(state, record);
         } else {
-            on_target_journal(state, record);
+            on_target_record(state, record);
         }
     }
     state->record_count++;
@@ -506,7 +506,7 @@ enum journal_claim journal_state_claim(const struct journal_state *state)
     bool is_source = state->role == JOURNAL_SOURCE;
     switch (state->outcome) {
     case JOURNAL_COMMIT:
-        return is_source ? JOURNAL_YIELDS : JOURNAL_SERVES;
+        return is_source ? JOURNAL_YIELDS : JOURNAL_SERVES; /* R4 */
     case JOURNAL_ABORT:
         return !is_source ? JOURNAL_YIELDS : state->restored ? JOURNAL_IN_DOUBT : JOURNAL_SERVES;
     case JOURNAL_OPEN:
@@ -552,7 +552,7 @@ static enum haul_status replay_one(struct journal_state *state, uint32_t seed,
     if (status != HAUL_OK) {
         return status;
     }
-    if (frame.number != state->record_count + 1) {
+    if (frame.number != state->record_count + 1) { /* R2 */
         return HAUL_CORRUPT;
     }
     status = journal_state_reserve(state, &record, NULL);

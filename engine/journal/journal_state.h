@@ -22,11 +22,11 @@
  * target has cleared the range (CLEARED, unless there was no PLAN).
  *
  * Invariants:
- *   1. journal_state_apply never fails: journal_state_reserve said yes before, and holds the
+ *   R1 journal_state_apply never fails: journal_state_reserve said yes before, and holds the
  *      memory. So a record that is in the file is in the state.
- *   2. State is a function of the records alone: replaying the file gives the same state.
- *   3. A commit is never taken back, and never follows an abort.
- *   4. Of two journals of one job, at most one says JOURNAL_SERVES, provided that the target
+ *   R2 State is a function of the records alone: replaying the file gives the same state.
+ *   R3 A commit is never taken back, and never follows an abort.
+ *   R4 Of two journals of one job, at most one says JOURNAL_SERVES, provided that the target
  *      writes COMMITTED only after it has learned the source's DECISION commit. */
 #ifndef HAUL_JOURNAL_STATE_H
 #define HAUL_JOURNAL_STATE_H

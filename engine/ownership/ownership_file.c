@@ -141,10 +141,11 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
     if (status == HAUL_OK) {
         status = write_beside(calls, beside, bytes, error);
     }
-    if (status == HAUL_OK && calls->rename(calls->context, beside, path) != 0) {
-        status = HAUL_PLANTED_BUG(RENAME_BELIEVED) ? durable_file_status(errno)
-                                                   : look_again(calls, path, bytes, errno, error);
-        (void)calls->unlink(calls->context, beside); /* it may still be there */
+    if (status == HAUL_OK && calls->rename(calls->context, beside, path) != 0) { /* O1 */
+        status = HAUL_PLANTED_BUG(RENAME_BELIEVED)
+                     ? durable_file_status(errno)
+                     : look_again(calls, path, bytes, errno, error); /* O3 */
+        (void)calls->unlink(calls->context, beside);                 /* it may still be there */
     }
     if (status != HAUL_OK) {
         return status;
@@ -244,7 +245,7 @@ static enum haul_status run_locked(const struct file_calls *used, const char *di
                                    const struct update *update, struct haul_error *error)
 {
     struct ownership ownership;
-    enum haul_status status = ownership_read(used, directory, &ownership, error);
+    enum haul_status status = ownership_read(used, directory, &ownership, error); /* O2 */
     if (status != HAUL_OK) {
         return status;
     }

@@ -2,10 +2,10 @@
 /* ownership_file.h — the ownership record on disk: read by anybody, changed under a lock.
  *
  * Invariants:
- *   1. A reader sees the old file or the new one, whole (written beside it, synced, renamed).
- *   2. At most one change runs at a time (flock on `<directory>/ownership.lock`); each starts from
+ *   O1 A reader sees the old file or the new one, whole (written beside it, synced, renamed).
+ *   O2 At most one change runs at a time (flock on `<directory>/ownership.lock`); each starts from
  *      what the one before it has left.
- *   3. A rename that reports an error is not believed: the file tells whether it took effect.
+ *   O3 A rename that reports an error is not believed: the file tells whether it took effect.
  *
  * Thread: any; changes of several threads and processes wait for each other. */
 #ifndef HAUL_OWNERSHIP_FILE_H

@@ -51,7 +51,8 @@ static enum haul_status emit(struct builder *builder, struct haul_slice start,
     struct range_map *map = &builder->map;
     struct range_map_part *last = map->count == 0 ? NULL : &map->parts[map->count - 1];
     struct key_range range;
-    bool merge = last != NULL && merges(last, start, mark);
+    bool merge = last != NULL && merges(last, start, mark);                         /* M2 */
+    haul_debug_assert(last == NULL || ends_by(key_range_end(&last->range), start)); /* M1 */
     enum haul_status status =
         key_range_init(&range, merge ? key_range_start(&last->range) : start, end);
     if (status != HAUL_OK) {

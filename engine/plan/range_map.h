@@ -2,8 +2,9 @@
 /* range_map.h — disjoint key ranges of one column family, each with a mark: what a newer range
  * covers, it takes from older ones, and neighbours with the same mark become one.
  *
- * Invariants: parts are in ascending order, none is empty, no two overlap, and two that touch have
- * different states or peers.
+ * Invariants:
+ *   M1 parts are in ascending order, none is empty, no two overlap
+ *   M2 two parts that touch have different states or peers
  *
  * Thread: one at a time. */
 #ifndef HAUL_RANGE_MAP_H

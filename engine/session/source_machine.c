@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "end_reason.h"
 #include "planted_bug.h"
+#include "probe.h"
 
 /* --- actions and states ----------------------------------------------------------------------- */
 
@@ -29,6 +30,9 @@ struct message *source_push_message(struct source_session *session, enum message
 
 void source_enter(struct source_session *session, enum source_state state, uint64_t deadline_ns)
 {
+    if (state != session->state) {
+        PROBE2(source_state, session->state, state);
+    }
     session->state = state;
     session->state_deadline_ns = deadline_ns;
 }

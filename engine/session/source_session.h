@@ -1,35 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* source_session.h — the life of a job on the side that gives: events and time in, actions out.
  *
- * No I/O, no clock, no threads: source_migration.c performs the actions in the product, the
- * simulator in the tests.
+ * No I/O, no clock, no threads: source_driver.c performs the actions.
  *
- *   CONNECTING --send_hello: channel up----------------------> GREETING
- *   GREETING --on_welcome: bind------------------------------> BINDING
- *   BINDING --on_bound: Plan---------------------------------> PLANNING
- *   BINDING --on_bound, only_tells: Abort--------------------> ABORTING --Aborted--> ENDED(OK)
- *   BINDING --on_bound, only_tells, done before: Commit------> COMMITTING
- *   BINDING --on_bound, decided: Commit----------------------> COMMITTING
- *   BINDING --on_bound, not the job's target: Stop-----------> ENDED(MISMATCH)
- *   BINDING --source_end_late: Stop--------------------------> ENDED(TIMEOUT, or IN_DOUBT)
- *   PLANNING --on_plan_accepted: open links------------------> LINKING
- *   LINKING --links up: start the copy-----------------------> COPYING
- *   COPYING --check_copied: copied here and applied there----> CATCHING_UP
- *   CATCHING_UP --start_freeze: a round ended, small lag-----> FREEZING
- *   FREEZING --on_frozen: the last round---------------------> DRAINING
- *   DRAINING --on_digested: Prepare--------------------------> PREPARING
- *   PREPARING --on_prepared: equal, decide-------------------> DECIDING
- *   DECIDING --on_decided: release, Commit-------------------> COMMITTING
- *   COMMITTING --Committed-----------------------------------> ENDED(OK)
+ *   CONNECTING --send_hello: channel up-----------------------------> GREETING
+ *   GREETING --ask_to_bind: Welcome---------------------------------> BINDING
+ *   BINDING --send_plan: bound--------------------------------------> PLANNING
+ *   PLANNING --on_plan_accepted: open links-------------------------> LINKING
+ *   LINKING --dispatch: links up, start the copy--------------------> COPYING
+ *   COPYING --check_copied: all sent here, applied there------------> CATCHING_UP
+ *   CATCHING_UP --start_freeze: a round ended, small lag------------> FREEZING
+ *   FREEZING --source_hand_over_on_frozen: last round---------------> DRAINING
+ *   DRAINING --source_hand_over_on_digested: Prepare----------------> PREPARING
+ *   PREPARING --source_hand_over_on_prepared: equal-----------------> DECIDING
+ *   DECIDING --source_hand_over_on_decided: release, Commit---------> COMMITTING
+ *   COMMITTING --source_hand_over_on_committed: Committed-----------> ENDED(OK)
  *
- *   FREEZING..DECIDING --give_up_freeze: unfreeze, round-----> CATCHING_UP
- *   FREEZING..DECIDING --end_unfrozen: unfreeze, Stop--------> ENDED
- *   before DECIDING --source_abort_job: unfreeze, Abort------> ABORTING --Aborted--> ENDED
- *   before DECIDING --on_stop: unfreeze, Stop----------------> ENDED(STOPPED)
- *   PLANNING..PREPARING --source_go_retry: unfreeze----------> RETRYING --back-off--> CONNECTING
- *   PLANNING..CATCHING_UP --neither side does anything-------> RETRYING
- *   COMMITTING --source_go_retry: the target has to learn it-> RETRYING
- *   RETRYING, COMMITTING --source_leave_in_doubt: for too long, or stopped--> ENDED(IN_DOUBT)
+ *   BINDING --send_jobs: only_tells, Abort--------------------------> ABORTING
+ *   BINDING --source_hand_over_answer: done before, Commit----------> COMMITTING
+ *   BINDING --source_hand_over_on_welcome: decided, Commit----------> COMMITTING
+ *   BINDING --source_ask_next: only_tells, another job--------------> CONNECTING
+ *   BINDING --leave_stranger: not the job's target, Stop------------> ENDED(MISMATCH)
+ *   BINDING --source_leave_owned: set back to before it-------------> ENDED(IN_DOUBT)
+ *   BINDING --source_end_late: Stop---------------------------------> ENDED(TIMEOUT, IN_DOUBT)
+ *
+ *   FREEZING --source_hand_over_on_hook_late: wait on---------------> FREEZING
+ *   FREEZING..DECIDING --give_up_freeze: unfreeze, round------------> CATCHING_UP
+ *   FREEZING..DECIDING --end_unfrozen: unfreeze, Stop---------------> ENDED
+ *   DECIDING --on_undecided: unfreeze, Abort------------------------> ABORTING
+ *   DECIDING --source_hand_over_on_decided: in doubt----------------> ENDED(IN_DOUBT)
+ *   before DECIDING --source_abort_job: unfreeze, Abort-------------> ABORTING
+ *   before DECIDING --on_stop: unfreeze, Stop-----------------------> ENDED(STOPPED)
+ *   ABORTING --on_message: Aborted, Refused-------------------------> ENDED
+ *   PLANNING..PREPARING --source_go_retry: unfreeze-----------------> RETRYING
+ *   PLANNING..CATCHING_UP --check_stalled: neither side moves-------> RETRYING
+ *   COMMITTING --source_go_retry: the target has to learn-----------> RETRYING
+ *   RETRYING --on_tick: back-off is over----------------------------> CONNECTING
+ *   RETRYING, COMMITTING --source_leave_in_doubt: for too long------> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
  *   S1 writes are frozen exactly in FREEZING..DECIDING, and behind a decision that is in doubt

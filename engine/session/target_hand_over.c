@@ -22,16 +22,6 @@ static bool make_answer(struct target_session *session)
     return session->answer != NULL;
 }
 
-/* Says what the source wants to hear. */
-static void pretend(struct target_session *session)
-{
-    const haul_control_Prepare *prepare = &session->prepare.as.prepare;
-    const struct target_event event = {.type = TARGET_EVENT_RECORDED};
-    family_digests_decode(prepare->digests, session->digest_count, session->digests);
-    (void)make_answer(session);
-    target_hand_over_on_recorded(session, &event);
-}
-
 void target_hand_over_check(struct target_session *session)
 {
     bool may = session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED;
@@ -42,10 +32,6 @@ void target_hand_over_check(struct target_session *session)
         memset(&session->next_prepare, 0, sizeof(session->next_prepare));
         session->prepare_waits = false;
         session->recorded = false;
-        if (HAUL_PLANTED_BUG(EARLY_DECISION)) {
-            pretend(session);
-            return;
-        }
         (void)target_push(session, TARGET_ACTION_FLUSH);
         target_enter(session, TARGET_FLUSHING, CLOCK_NEVER);
     }

@@ -7,6 +7,7 @@
 
 #include "assertion.h"
 #include "clock.h"
+#include "probe.h"
 
 /* --- actions and states ----------------------------------------------------------------------- */
 
@@ -28,6 +29,9 @@ struct message *target_push_message(struct target_session *session, enum message
 
 void target_enter(struct target_session *session, enum target_state state, uint64_t deadline_ns)
 {
+    if (state != session->state) {
+        PROBE2(target_state, session->state, state);
+    }
     session->state = state;
     session->state_deadline_ns = deadline_ns;
 }

@@ -1,32 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* target_session.h — the life of a job on the side that takes: events and time in, actions out.
  *
- * No I/O, no clock, no threads: target_driver.c performs the actions in the product, the
- * simulator in the tests.
+ * No I/O, no clock, no threads: target_driver.c performs the actions.
  *
- *   WAITING --Hello / look up--> LOOKING --records read / Welcome--> GREETED
- *   GREETED --Plan / check it--> CHECKING      GREETED, was PREPARED --Commit / own--> OWNING
- *   CHECKING --sound / start, PlanAccepted--> RECEIVING
- *   RECEIVING, PREPARED --Prepare, all deltas applied / flush--> FLUSHING
- *   FLUSHING --durable, digests equal / record--> RECORDING --recorded / Prepared--> PREPARED
- *   PREPARED --Commit / own--> OWNING --owned / Committed--> ENDED(OK)
+ *   WAITING --on_hello: look up-------------------------------------> LOOKING
+ *   LOOKING --on_looked_up: Welcome---------------------------------> GREETED
+ *   GREETED --on_plan: check it-------------------------------------> CHECKING
+ *   CHECKING --on_checked: start, PlanAccepted----------------------> RECEIVING
+ *   RECEIVING, PREPARED --target_hand_over_check: Prepare, flush----> FLUSHING
+ *   FLUSHING --target_hand_over_on_flushed: equal, record-----------> RECORDING
+ *   RECORDING --target_hand_over_on_recorded: Prepared--------------> PREPARED
+ *   PREPARED --target_hand_over_on_commit: own----------------------> OWNING
+ *   OWNING --target_hand_over_on_owned: Committed-------------------> ENDED(OK)
  *
- *   WAITING --Hello that compares / Welcome--> VERIFYING --request / verify--> VERIFYING
- *   VERIFYING --Stop, failure, another job / Refused but for Stop--> ENDED   (nothing was changed)
+ *   GREETED --target_hand_over_on_commit: was PREPARED, own---------> OWNING
+ *   FLUSHING, RECORDING --is_outdated: its freeze was given up------> RECEIVING
+ *   WAITING --greet_verify: a comparison, Welcome-------------------> VERIFYING
+ *   VERIFYING --on_verify: verify-----------------------------------> VERIFYING
+ *   VERIFYING --target_end: nothing was changed---------------------> ENDED
  *
- *   WAITING..CHECKING --refusal / Refused--> ENDED           (nothing was changed)
- *   WAITING..GREETED --Abort, nothing begun / Aborted--> ENDED
- *   GREETED..PREPARED --Abort, begun / clear--> CLEARING --cleared / Aborted--> ENDED
- *   CHECKING..RECORDING --failure, cancel / Abort, clear--> CLEARING --cleared--> ENDED
- *   RECEIVING..RECORDING --no space / Stop--> ENDED(NO_SPACE)   (what is recorded is kept)
- *   RECEIVING, FLUSHING --stop, Stop / keep--> KEEPING --kept--> ENDED(STOPPED or CLOSED)
- *   WAITING..GREETED, CHECKING, RECORDING --stop, Stop--> ENDED(STOPPED or CLOSED)
- *   RECEIVING..RECORDING --damaged block / Stop--> ENDED(CORRUPT) (kept: it is sent again)
- *   CHECKING..RECORDING --channel lost--> ENDED(CLOSED)      (kept: the source may come back)
- *   PREPARED --channel lost--> ENDED(IN_DOUBT)               (dark until the record is known)
- *   RECEIVING --neither side does anything / Stop, keep--> KEEPING
- *   KEEPING --this side does nothing--> ENDED, with what was recorded before
- *   PREPARED --neither side does anything / Stop--> ENDED(IN_DOUBT)
+ *   WAITING..CHECKING --target_refuse: Refused, nothing changed------> ENDED
+ *   WAITING..GREETED --target_end_aborted: nothing begun, Aborted---> ENDED
+ *   GREETED..PREPARED --target_end_aborted: Abort, clear------------> CLEARING
+ *   CHECKING..RECORDING --target_clear: failure, cancel; Abort------> CLEARING
+ *   CLEARING --on_cleared: Aborted----------------------------------> ENDED
+ *   RECEIVING..RECORDING --keep_recorded: no space, Stop------------> ENDED(NO_SPACE)
+ *   RECEIVING..RECORDING --target_keep_damaged: Stop----------------> ENDED(CORRUPT)
+ *   RECEIVING, FLUSHING --target_keep: stop, Stop; keep-------------> KEEPING
+ *   other, not PREPARED --target_keep: stop, Stop-------------------> ENDED(STOPPED, CLOSED)
+ *   RECEIVING --check_stalled: neither side moves, Stop-------------> KEEPING
+ *   KEEPING --dispatch: kept----------------------------------------> ENDED(STOPPED, CLOSED)
+ *   KEEPING --target_clear: cancel----------------------------------> CLEARING
+ *   KEEPING --target_fail: this side does nothing-------------------> ENDED
+ *   CHECKING..RECORDING --on_channel_down: kept---------------------> ENDED(CLOSED)
+ *   PREPARED --leave_in_doubt: lost, or neither side moves----------> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
  *   T1 own is asked for only in PREPARED, on a Commit of the recorded version and epoch; or of a

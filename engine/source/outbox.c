@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "crc32c.h"
 #include "fragment.h"
+#include "probe.h"
 
 enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32_t block_size_bytes,
                              uint64_t epoch, struct haul_error *error)
@@ -69,6 +70,7 @@ enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
     header->type = SLOT_DATA;
     header->epoch = outbox->epoch;
     header->payload_crc = crc32c(block_payload(block), header->payload_size_bytes);
+    PROBE3(block_filled, header->stream, header->batch, header->payload_size_bytes);
     enum haul_status status = mailbox_push(outbox->filled, &block);
     haul_assert(status != HAUL_AGAIN); /* room for every block of the pool */
     if (status != HAUL_OK) {

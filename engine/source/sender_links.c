@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "probe.h"
 
 enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4 };
 
@@ -346,6 +347,8 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
         return !sender->bound; /* dropped; another link may stand in its place already */
     case LINK_DONE:
         links->in_flight_blocks--;
+        PROBE3(block_returned, sender->link, event->block->header.stream,
+               event->block->header.batch);
         outbox_give_back(links->outbox, event->block);
         sender->stalled = false;
         return false;

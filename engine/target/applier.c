@@ -14,6 +14,7 @@
 #include "mailbox.h"
 #include "payload_codec.h"
 #include "planted_bug.h"
+#include "probe.h"
 
 enum work_type { WORK_BLOCK, WORK_FLUSH };
 
@@ -80,6 +81,7 @@ static void post(struct applier *applier, const struct applier_note *note)
 
 static void post_freed(struct applier_thread *thread, const struct work *work)
 {
+    PROBE3(block_freed, work->link, work->block->header.stream, work->block->header.batch);
     struct applier_note note = {.type = APPLIER_FREED, .link = work->link, .block = work->block};
     post(thread->applier, &note);
 }
@@ -174,6 +176,7 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
         status = applier->store->ops->sync(applier->store, error);
     }
     if (status == HAUL_OK && note.position_count > 0) {
+        PROBE2(positions_durable, thread->index, note.position_count);
         post(applier, &note);
         return HAUL_OK;
     }
@@ -197,6 +200,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     if (status != HAUL_OK) {
         return status;
     }
+    PROBE3(block_checked, header.stream, header.batch, payload.size);
     /* A piece goes back only when it is joined: its sender counts on that (outbox_reserve). */
     if (work->block->peer_writable && (header.flags & SLOT_FRAGMENT) == 0) {
         post_freed(thread, work);
@@ -211,6 +215,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     if (status != HAUL_OK) {
         return status;
     }
+    PROBE3(block_applied, header.stream, header.batch, records);
     /* Deltas while nothing waits: what is synced now is not synced while writes are frozen. */
     bool pauses = stream->stream == NULL && mailbox_count(thread->work) == 0;
     if (apply_stream_wants_flush(stream, pauses)) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "assertion.h"
+#include "probe.h"
 
 enum { EVENT_COUNT = 32 };
 
@@ -154,6 +155,7 @@ static void on_received(struct receiver_link *entry, struct applier *applier, st
         link_release(entry->link, block);
         return;
     }
+    PROBE3(block_received, entry->link, block->header.stream, block->header.batch);
     entry->lent++;
     entry->unapplied++;
     applier_take(applier, entry->link, block);

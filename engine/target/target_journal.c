@@ -268,7 +268,7 @@ enum haul_status target_journal_prepare(struct target_journal *journal,
                                         .held = target_held_now(journal->target->store)};
     enum haul_status status = journal_append(journal->file, &held, false, error);
     if (status == HAUL_OK) {
-        status = journal_append(journal->file, &entry, true, error);
+        status = journal_append(journal->file, &entry, !HAUL_PLANTED_BUG(EARLY_DECISION), error);
     }
     free(prepared);
     return status;

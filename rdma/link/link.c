@@ -6,6 +6,7 @@
 
 #include "assertion.h"
 #include "link_ops.h"
+#include "probe.h"
 
 /* --- configuration ---------------------------------------------------------------------------- */
 
@@ -107,6 +108,8 @@ enum haul_status link_submit(struct link *link, struct block *block)
     enum haul_status status = link->ops->submit(link, block);
     if (status == HAUL_AGAIN) {
         link->stats.credit_stalls++;
+    } else if (status == HAUL_OK) {
+        PROBE3(block_submitted, link, block->header.stream, block->header.batch);
     }
     return status;
 }

@@ -29,6 +29,7 @@
 
 #include "clock.h"
 #include "link_ops.h"
+#include "probe.h"
 #include "tcp_description.h"
 #include "tcp_handshake.h"
 #include "tcp_listener.h"
@@ -75,6 +76,12 @@ static const struct tcp_link *const_tcp_link_of(const struct link *link)
     return (const struct tcp_link *)link;
 }
 
+static void enter(struct tcp_link *link, enum tcp_link_state state)
+{
+    PROBE3(link_state, link, link->state, state);
+    link->state = state;
+}
+
 /* --- endings -------------------------------------------------------------------------------- */
 
 /* The end, with `link->error` filled in. Closing the socket takes it out of the epoll set. */
@@ -83,7 +90,7 @@ static void end(struct tcp_link *link)
     if (link->state >= TCP_LINK_ENDED) {
         return;
     }
-    link->state = TCP_LINK_ENDED;
+    enter(link, TCP_LINK_ENDED);
     link->deadline_ns = CLOCK_NEVER;
     (void)close(link->fd);
     link->fd = -1;
@@ -102,7 +109,7 @@ static void begin_closing(struct tcp_link *link)
     } else {
         tcp_receiver_end(&link->receiver);
     }
-    link->state = TCP_LINK_CLOSING;
+    enter(link, TCP_LINK_CLOSING);
     link->deadline_ns =
         clock_deadline_ns(link->base.config.clock, link->base.config.options.peer_timeout_ms);
 }
@@ -222,7 +229,7 @@ static size_t on_connecting(struct tcp_link *link, struct link_event *events)
         end(link);
         return 0;
     }
-    link->state = TCP_LINK_OPEN;
+    enter(link, TCP_LINK_OPEN);
     link->deadline_ns = CLOCK_NEVER;
     fit_buffers(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
@@ -230,7 +237,7 @@ static size_t on_connecting(struct tcp_link *link, struct link_event *events)
 
 static size_t on_accepted(struct tcp_link *link, struct link_event *events)
 {
-    link->state = TCP_LINK_OPEN;
+    enter(link, TCP_LINK_OPEN);
     fit_buffers(link);
     return put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
@@ -341,7 +348,7 @@ static size_t on_ended(struct tcp_link *link, struct link_event *events, size_t 
     if (count < capacity) {
         put_event(&events[count], LINK_CLOSED, link->error.status, NULL);
         events[count].error = link->error;
-        link->state = TCP_LINK_CLOSED;
+        enter(link, TCP_LINK_CLOSED);
         count++;
     }
     return count;

@@ -83,7 +83,8 @@ static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at
         return fail_record(status, error);
     }
     /* What the kernel does not have yet the peer cannot have read; before the bind, nothing. */
-    if (record.freed > sender->written || record.applied > sender->written || sender->peer_ended) {
+    if (record.freed > sender->written || record.applied > sender->written || /* C2 */
+        sender->peer_ended) {
         return fail_record(HAUL_PROTOCOL, error);
     }
     bool advanced = false;
@@ -146,7 +147,7 @@ enum haul_status tcp_sender_submit(struct tcp_sender *sender, struct block *bloc
     if (!credit_sender_can_submit(&sender->credit)) {
         return HAUL_AGAIN;
     }
-    haul_assert(sender->submitted - sender->returned < HAUL_SLOT_COUNT_MAX);
+    haul_assert(sender->submitted - sender->returned < HAUL_SLOT_COUNT_MAX); /* C3 */
     block->header.type = SLOT_DATA;
     block->header.epoch = sender->epoch;
     block->header.sequence = sender->next_sequence++;
@@ -191,6 +192,7 @@ enum haul_status tcp_sender_read(struct tcp_sender *sender, struct haul_error *e
 
 static struct block *take_next(struct tcp_sender *sender)
 {
+    haul_assert(sender->returned < sender->submitted); /* C1 */
     struct block *block = *queued(sender, sender->returned);
     *queued(sender, sender->returned) = NULL;
     sender->returned++;

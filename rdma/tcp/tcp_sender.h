@@ -7,8 +7,12 @@
  *             --tcp_sender_read: the receiver's credit--> freed
  *             --tcp_sender_take_freed--> returned
  *
- * Invariants: returned <= freed <= written <= submitted; submitted - returned <= the blocks of
- * the pool. Thread: the link's owner. */
+ * Invariants:
+ *   C1 returned <= freed while the link lives, and returned <= submitted for ever
+ *   C2 freed <= written <= submitted
+ *   C3 submitted - returned <= the blocks of the pool
+ *
+ * Thread: the link's owner. */
 #ifndef HAUL_TCP_SENDER_H
 #define HAUL_TCP_SENDER_H
 

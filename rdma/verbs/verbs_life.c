@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "probe.h"
 #include "slot_header.h"
 
 /* What flaps for less, as switches do, costs a few packets sent again, and no new link. */
@@ -43,6 +44,12 @@ void verbs_life_give_back(struct verbs_link *link)
     tell_leak(link);
 }
 
+void verbs_life_enter(struct verbs_link *link, enum verbs_link_state state)
+{
+    PROBE3(link_state, link, link->state, state);
+    link->state = state;
+}
+
 /* The end, with `link->error` filled in. */
 void verbs_life_fail(struct verbs_link *link)
 {
@@ -50,7 +57,7 @@ void verbs_life_fail(struct verbs_link *link)
         return;
     }
     verbs_endpoint_disconnect(&link->endpoint);
-    link->state = VERBS_LINK_DRAINING;
+    verbs_life_enter(link, VERBS_LINK_DRAINING);
     link->deadline_ns = verbs_life_deadline_ns(link);
 }
 
@@ -127,7 +134,7 @@ void verbs_life_advance_end(struct verbs_link *link)
 
 void verbs_life_begin_closing(struct verbs_link *link)
 {
-    link->state = VERBS_LINK_CLOSING;
+    verbs_life_enter(link, VERBS_LINK_CLOSING);
     link->deadline_ns = verbs_life_deadline_ns(link);
 }
 

@@ -66,6 +66,8 @@ struct verbs_link {
 /* Everything that came from the RDMA libraries goes back. */
 void verbs_life_give_back(struct verbs_link *link);
 
+/* The one place in which a state changes. */
+void verbs_life_enter(struct verbs_link *link, enum verbs_link_state state);
 /* The end, with `link->error` filled in / with this error of ours. Nothing when it is over. */
 void verbs_life_fail(struct verbs_link *link);
 void verbs_life_fail_with(struct verbs_link *link, enum haul_status status, const char *text);

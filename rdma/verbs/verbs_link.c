@@ -62,7 +62,7 @@ static const struct verbs_link *const_verbs_link_of(const struct link *link)
 
 static size_t on_ready(struct verbs_link *link, struct link_event *events)
 {
-    link->state = VERBS_LINK_OPEN;
+    verbs_life_enter(link, VERBS_LINK_OPEN);
     return verbs_life_put_event(events, LINK_CONNECTED, HAUL_OK, NULL);
 }
 
@@ -72,7 +72,7 @@ static void on_draining(struct verbs_link *link)
         return;
     }
     verbs_life_give_back(link);
-    link->state = VERBS_LINK_ENDED;
+    verbs_life_enter(link, VERBS_LINK_ENDED);
     link->deadline_ns = CLOCK_NEVER;
 }
 
@@ -92,7 +92,7 @@ static size_t on_ended(struct verbs_link *link, struct link_event *events, size_
     if (count < capacity) {
         verbs_life_put_event(&events[count], LINK_CLOSED, link->error.status, NULL);
         events[count].error = link->error;
-        link->state = VERBS_LINK_CLOSED;
+        verbs_life_enter(link, VERBS_LINK_CLOSED);
         count++;
     }
     return count;

@@ -146,7 +146,7 @@ void verbs_queue_close(struct verbs_queue *queue)
     if (queue->cq != NULL) {
         while (verbs_queue_take_notification(queue)) {
         }
-        if (queue->events_taken > 0) {
+        if (queue->events_taken > 0) { /* Q2 */
             api->ack_cq_events(queue->cq, queue->events_taken);
             queue->events_taken = 0;
         }
@@ -166,7 +166,7 @@ void verbs_queue_close(struct verbs_queue *queue)
 
 enum haul_status verbs_queue_post_receive(struct verbs_queue *queue, struct haul_error *error)
 {
-    haul_assert(queue->receives_posted - queue->receives_done < queue->receive_count);
+    haul_assert(queue->receives_posted - queue->receives_done < queue->receive_count); /* Q1 */
     struct ibv_recv_wr *bad = NULL;
     struct ibv_recv_wr wr = {.wr_id = verbs_work_id(VERBS_WORK_RECEIVE, queue->receives_posted, 0)};
     enum haul_status status = verbs_check(queue->api->post_recv(queue->qp, &wr, &bad),
@@ -188,7 +188,7 @@ enum haul_status verbs_queue_fill(struct verbs_queue *queue, struct haul_error *
 enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs_write *write,
                                    struct haul_error *error)
 {
-    haul_assert(verbs_queue_send_room(queue) > 0);
+    haul_assert(verbs_queue_send_room(queue) > 0); /* Q1 */
     haul_assert(!write->inlined ||
                 (queue->inlines && write->size_bytes <= VERBS_QUEUE_INLINE_BYTES));
     struct ibv_sge piece = {
@@ -252,7 +252,7 @@ enum haul_status verbs_queue_peek(struct verbs_queue *queue, struct verbs_comple
         .status = wc->status,
         .vendor_error = wc->vendor_err,
     };
-    if (wc->status == IBV_WC_SUCCESS && completion->kind == VERBS_WORK_RECEIVE) {
+    if (wc->status == IBV_WC_SUCCESS && completion->kind == VERBS_WORK_RECEIVE) { /* Q3 */
         completion->with_immediate = wc->opcode == IBV_WC_RECV_RDMA_WITH_IMM;
         completion->immediate = ntohl(wc->imm_data);
         completion->size_bytes = wc->byte_len;

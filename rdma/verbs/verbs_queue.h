@@ -18,9 +18,9 @@
  * not ours, is found out before anything is done about it.
  *
  * Invariants:
- *  1. sends_done <= sends_posted <= sends_done + send_count; likewise for receives.
- *  2. Every CQ event taken is acknowledged exactly once, before the CQ is destroyed.
- *  3. Of a completion with an error nothing is read but id, status and vendor error.
+ *   Q1 sends_done <= sends_posted <= sends_done + send_count; likewise for receives.
+ *   Q2 Every CQ event taken is acknowledged exactly once, before the CQ is destroyed.
+ *   Q3 Of a completion with an error nothing is read but id, status and vendor error.
  *
  * Thread: the owner's. */
 #ifndef HAUL_VERBS_QUEUE_H

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "assertion.h"
 #include "slot_header.h"
 
 static struct block **queued(struct verbs_sender *sender, uint64_t number)
@@ -141,7 +142,7 @@ enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *
 {
     /* Records may overtake completions on their way to us: both must leave room. */
     if (!credit_sender_can_submit(&sender->credit) ||
-        sender->submitted - sender->completed >= sender->slot_count ||
+        sender->submitted - sender->completed >= sender->slot_count || /* V3 */
         sender->submitted - sender->returned >= HAUL_SLOT_COUNT_MAX) {
         return HAUL_AGAIN;
     }
@@ -149,7 +150,7 @@ enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *
     block->header.epoch = sender->epoch;
     block->header.sequence = sender->next_sequence++;
     slot_header_encode(&block->header, block->data);
-    credit_sender_note_submitted(&sender->credit);
+    credit_sender_note_submitted(&sender->credit); /* V2 */
     *queued(sender, sender->submitted) = block;
     sender->submitted++;
     return write_block(sender, block, error);
@@ -209,7 +210,7 @@ static enum haul_status on_record(struct verbs_sender *sender,
                                   struct haul_error *error)
 {
     if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_CREDIT ||
-        imm_distance(completion->immediate, sender->next_record) != 0 ||
+        imm_distance(completion->immediate, sender->next_record) != 0 || /* V4 */
         completion->size_bytes != CREDIT_FRAME_BYTES) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
                               "the peer wrote something that is not the next credit frame");
@@ -250,6 +251,7 @@ enum haul_status verbs_sender_on_completion(struct verbs_sender *sender,
 
 static struct block *take_next(struct verbs_sender *sender)
 {
+    haul_assert(sender->returned < sender->submitted); /* V1 */
     struct block *block = *queued(sender, sender->returned);
     *queued(sender, sender->returned) = NULL;
     sender->returned++;

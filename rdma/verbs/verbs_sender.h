@@ -9,11 +9,11 @@
  *   both of them --verbs_sender_take_done--> returned
  *
  * Invariants:
- *  1. returned <= completed and returned <= freed while the link lives; both <= submitted.
- *  2. submitted - freed < the ring's slots when a block is written: the slot of its number is free.
- *  3. submitted - completed < the send queue's size; a block may be freed before its completion.
- *  4. Record number n lies in place n % record_count, which the peer does not write again before
- *     records n+1 .. n+record_count: more than can be unread (credit.h).
+ *   V1 returned <= completed and returned <= freed while the link lives; both <= submitted.
+ *   V2 submitted - freed < the ring's slots when a block is written: its number's slot is free.
+ *   V3 submitted - completed < the send queue's size; a block may be freed before its completion.
+ *   V4 Record number n lies in place n % record_count, which the peer does not write again before
+ *      records n+1 .. n+record_count: more than can be unread (credit.h).
  *
  * Thread: the link's owner. */
 #ifndef HAUL_VERBS_SENDER_H

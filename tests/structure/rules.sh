@@ -92,6 +92,7 @@ rule_doors() {
     door "$root" 'jansson\.h' '^cli/(json_output|running_job)\.c$'
     door "$root" 'jemalloc/' '^cli/allocator\.c$'
     door "$root" 'getopt\.h' '^cli/option_table\.c$'
+    door "$root" 'sys/sdt\.h' '^base/probe\.h$'
     door "$root" 'CUnit/' '^tests/support/check\.[ch]$' tests
 }
 
@@ -199,6 +200,52 @@ rule_words() {
     local pattern
     pattern=$(printf '|%s' "${words[@]}")
     text_files "$1" | xargs -r grep -nHIE "(^|[^A-Za-z0-9_])(${pattern:1})" -- | sed "s|^$1/||"
+}
+
+# --- sessions -------------------------------------------------------------------------------------
+
+# Each arrow of a session's diagram (" *   STATE --function: what--> STATE") names a function of the sessions.
+rule_arrows() {
+    local root=$1 defined header arrow
+    defined=$(find "$root/engine/session" -name '*.c' -exec sed -nE \
+        's/^[a-z][a-z_0-9 *]*[ *]([a-z_0-9]+)\(.*/\1/p' {} + 2>/dev/null)
+    while IFS= read -r header; do
+        while IFS= read -r arrow; do
+            local name
+            name=$(sed -nE 's/^ \*   [^-]* --([a-z_0-9]+)[:-].*/\1/p' <<<"$arrow")
+            if [[ $(grep -o -- '-->' <<<"$arrow" | wc -l) != 1 || -z $name ]]; then
+                echo "${header#"$root"/}: not one arrow with its function: $arrow"
+            elif ! grep -qx "$name" <<<"$defined"; then
+                echo "${header#"$root"/}: $name of an arrow is no function of a session"
+            fi
+        done < <(grep -E '^ \*.*-->' "$header")
+    done < <(find "$root/engine/session" -name '*_session.h' 2>/dev/null)
+}
+
+# Each invariant of a header (" *   S1 ...", behind "Invariants") is checked in its .c, under its number.
+rule_invariants() {
+    local root=$1 header number
+    while IFS= read -r header; do
+        while IFS= read -r number; do
+            grep -qE "haul_(debug_)?assert.*/\\* ([A-Z][0-9]+, )*$number|/\\* $number \\*/" "${header%.h}.c" ||
+                echo "${header#"$root"/}: $number is not checked in the .c"
+        done < <(sed -n '/^ \* Invariants/,/\*\//s/^ \*   \([A-Z][0-9]*\) .*/\1/p' "$header")
+    done < <(c_files "$root" | grep '\.h$' | xargs -r grep -l '^ \* Invariants' --)
+}
+
+# The formatter leaves comments as they are: diagrams and lists of invariants are prose of their own form.
+rule_comments_stay() {
+    [[ ! -f $1/.clang-format ]] || grep -qx 'ReflowComments: false' "$1/.clang-format" ||
+        echo '.clang-format: ReflowComments is not false'
+}
+
+# The probes of the code are those of docs/PROBES.md.
+rule_probes() {
+    diff <(c_files "$1" | xargs -r grep -hoE '\bPROBE[0-9]\([a-z_]+' -- | sed 's/.*(//' |
+        grep -vx name | sort -u) \
+        <(sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$1/docs/PROBES.md" 2>/dev/null | sort) |
+        sed -n 's|^< \(.*\)|\1: a probe that docs/PROBES.md does not list|p
+                s|^> \(.*\)|\1: in docs/PROBES.md, but not in the code|p'
 }
 
 # --- scripts and exports ----------------------------------------------------------------------------

@@ -55,7 +55,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx function_length \
-    file_length line_length banned_calls wall_clock file_head unique_names words scripts_parse exported_list; do
+    file_length line_length banned_calls wall_clock file_head unique_names words arrows invariants \
+    comments_stay probes scripts_parse exported_list; do
     report "$rule" "$("rule_$rule" "$root")"
 done
 
@@ -79,6 +80,12 @@ breaks file_head base/named.c "$head" '/* other.c — another name. */'
 breaks unique_names rdma/sample.c ''
 breaks words base/note.c "/* TO""DO: finish */"
 breaks words ci/machine.sh "cd /""home/somebody"
+breaks arrows engine/session/one_session.h ' *   COPYING --missing: all sent--> ENDED'
+breaks arrows engine/session/two_session.h ' *   COPYING --all sent--> ENDED'
+breaks invariants base/sample.h "$head" '/* sample.h — one.' ' * Invariants:' ' *   S1 it is one' ' */' \
+    'int haul_sample(int value);'
+breaks comments_stay .clang-format 'ReflowComments: true'
+breaks probes base/probed.c 'PROBE2(undocumented, 1, 2);'
 breaks scripts_parse ci/broken.sh 'if true; then'
 breaks exported_list ci/exported-symbols.txt 'haul_other'
 breaks exported_list base/include/haul/more.h 'int haul_more(void);'
@@ -87,6 +94,11 @@ if [[ -n $library ]]; then
     report library_exports "$(diff <(nm -D --defined-only "$library" |
         awk '$2 ~ /[TDBRVW]/ { sub(/@.*/, "", $3); print $3 }' | sort) \
         <(grep '^[a-z]' "$root/ci/exported-symbols.txt" | sort))"
+fi
+# A build on a machine that has the header has the probes.
+if [[ -n $library ]] && "${CC:-gcc}" -E -include sys/sdt.h -x c /dev/null >/dev/null 2>&1; then
+    report library_probes "$(diff <(readelf -n "$library" | awk '/Provider: haul/ { getline; print $2 }' | sort -u) \
+        <(sed -n 's/^| `\([a-z_]*\)` |.*/\1/p' "$root/docs/PROBES.md" | sort))"
 fi
 echo "structure: $passed passed, $failed failed, 0 skipped"
 ((failed == 0))

@@ -18,8 +18,8 @@
  *   1. who owns its ranges: haul_owner_of_store (haul/owner.h), or its own register, if it has one
  *      and gives it to haul by `version_get`. It refuses what is RELEASED.
  *   2. which jobs are unfinished: haul_jobs_list (haul/job.h). A source's job that is IN_DOUBT
- *      keeps its ranges frozen until haul_source_start has gone on with it. A target starts to listen
- *      again, and the source comes back by itself.
+ *      keeps its ranges frozen until haul_source_start has gone on with it. A target starts to
+ *      listen again, and the source comes back by itself.
  *
  * Resumption. A job that breaks off goes on from what the target holds durably, if the source's
  * write-ahead log still reaches back to where the job stood. While a migration runs haul pins the
@@ -101,8 +101,9 @@ struct haul_result;
  *
  * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own` and `was_owned` run one at a time, on
  * a thread that has nothing else to do. They may take locks, write to the database, and take as
- * long as is said below. `release`, `log_data` and `job_ended` run on threads that move data, beside the
- * others: they return at once. `version_get` runs on either, or within haul_source_start.
+ * long as is said below. `release`, `log_data` and `job_ended` run on threads that move data,
+ * beside the others: they return at once. `version_get` runs on either, or within
+ * haul_source_start.
  * Any hook may call haul_migration_stop, _cancel and _progress. None may call haul_migration_ended
  * or _destroy for its own migration: they wait for the hook. */
 struct haul_hooks {
