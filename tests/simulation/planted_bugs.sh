@@ -68,6 +68,7 @@ suite_of() {
     STALE_WORK) echo test_verbs_queue_planted ;;
     STALE_FREEZE) echo test_freeze_calls_planted ;;
     EPOCH_UNCHECKED | PEER_UNCHECKED) echo test_target_journal_planted ;;
+    EARLY_DECISION) echo test_target_power_loss_planted ;; # the simulation, too
     UNSETTLED_SWAP) echo test_config_version_planted ;; # a seed of 100,000 finds it, too
     OWNED_AT_FIRST) echo test_source_intent_planted ;; # seed 11,500 finds it, too
     RETURN_UNCHECKED) echo test_target_session_planted ;; # the simulation, too
