@@ -9,15 +9,13 @@
 #include "haul/status.h"
 
 /* A thread created with `attributes` runs on the processors of `list` ("0-3,8") from its first
- * step. Errors: INVALID (no list, or not of processors that this process may use), LIMIT.
- */
+ * step. Errors: INVALID (no list, or not of processors that this process may use), LIMIT. */
 enum haul_status thread_place_cpus(const char *list, pthread_attr_t *attributes,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The calling thread runs on the processors of a NUMA node, and takes memory from it when there is
  * some. False: nothing changed; there is one node only, the number is none of a node, or haul was
- * built without libnuma.
- */
+ * built without libnuma. */
 bool thread_place_node(int node);
 
 #endif

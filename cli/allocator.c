@@ -7,8 +7,7 @@
  * a dedicated place for large ones whose pages go back at once, is switched off for the same
  * reason, and huge pages take the place of 512 faults each. Pages that nobody used for ten seconds
  * are still given back. An environment that sets MALLOC_CONF has the last word. Sanitizers have
- * allocators of their own.
- */
+ * allocators of their own. */
 #include <jemalloc/jemalloc.h>
 
 const char *malloc_conf = "thp:always,oversize_threshold:0";

@@ -4,8 +4,8 @@
 
 enum { SUB_BUCKETS = 1 << LATENCY_BUCKET_BITS };
 
-/* Small values have a bucket each; then the leading bit picks the group, the next five the bucket.
- */
+/* Small values have a bucket each; then the leading bit picks the group, the next five the
+ * bucket. */
 static uint32_t bucket_of(uint64_t ns)
 {
     if (ns < SUB_BUCKETS) {

@@ -5,8 +5,8 @@
  * that those inside a span are found without looking at all. The list is made by the first span
  * that is asked for: most logs have no DeleteRange.
  *
- * Keys are forgotten all at once only. Memory counts on the owner's budget. Thread: one at a time.
- */
+ * Keys are forgotten all at once only. Memory counts on the owner's budget. Thread: one at a
+ * time. */
 #ifndef HAUL_TOUCHED_KEYS_H
 #define HAUL_TOUCHED_KEYS_H
 

@@ -59,8 +59,8 @@ struct job_journals {
 };
 
 /* Find them; jobs that are DONE, or have promised nothing (NEW), are removed on the way. Errors:
- * BUSY (the process of one is running), NO_MEMORY, and those of journal_open; nothing is open then.
- */
+ * BUSY (the process of one is running), NO_MEMORY, and those of journal_open; nothing is open
+ * then. */
 enum haul_status job_journals_find(const struct haul_store *store, enum journal_role role,
                                    struct job_journals *found,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -61,8 +61,8 @@ enum haul_status config_version_returned(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], const char *peer,
                                          enum version_return *returned,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Does this database own a part of the plan that came from `peer`? Errors: those of ownership_read.
- */
+/* Does this database own a part of the plan that came from `peer`? Errors: those of
+ * ownership_read. */
 enum haul_status config_version_has_from(struct haul_store *store, const struct plan *plan,
                                          const char *peer, bool *has,
                                          struct haul_error *error) HAUL_MUST_CHECK;

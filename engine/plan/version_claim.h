@@ -32,8 +32,8 @@ enum version_return {
     VERSION_PERHAPS_RETURNED = 3, /* the peer got something; the record does not tell which job's */
 };
 
-/* May the two sides begin a job? Errors: VERSION (the view of one, which the hint names, is older).
- */
+/* May the two sides begin a job? Errors: VERSION (the view of one, which the hint names, is
+ * older). */
 enum haul_status version_claim_compare(const struct version_claim *source,
                                        const struct version_claim *target,
                                        struct haul_error *error) HAUL_MUST_CHECK;

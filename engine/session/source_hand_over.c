@@ -246,8 +246,8 @@ void source_hand_over_on_prepared(struct source_session *session,
 }
 
 /* The decision is known not to be made. What came meanwhile (a cancel, a failure of ours, a loss
- * of the path, a stop) comes first; a lock that is held and a full disk are no reason to give up.
- */
+ * of the path, a stop) comes first; a lock that is held and a full disk are no reason to give
+ * up. */
 static void on_undecided(struct source_session *session, const struct haul_error *error,
                          uint64_t now_ns)
 {

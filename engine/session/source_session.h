@@ -43,8 +43,7 @@
  *   S2 the decision is asked for only after an equal Prepared for the freeze that is in force
  *   S3 unfreeze is not asked for behind the decision, unless the decision is known not to be made
  *   S4 ENDED(OK) only after the target has said that it owns, or what it was told
- *   S5 a freeze has one deadline: FREEZING has an end, DRAINING and PREPARING end by that deadline
- */
+ *   S5 a freeze has one deadline: FREEZING has an end, DRAINING and PREPARING end by it */
 #ifndef HAUL_SOURCE_SESSION_H
 #define HAUL_SOURCE_SESSION_H
 

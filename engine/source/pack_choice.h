@@ -7,8 +7,8 @@
  *   TRYING, PACKING --it does not pay-------------------> RESTING --many blocks later--> WATCHING
  *
  * It pays when the readers compress faster than the links took the bytes as they were, with room to
- * spare, and the blocks become smaller. Pure arithmetic over what it is told. Thread: the loop's.
- */
+ * spare, and the blocks become smaller. Pure arithmetic over what it is told. Thread: the
+ * loop's. */
 #ifndef HAUL_PACK_CHOICE_H
 #define HAUL_PACK_CHOICE_H
 

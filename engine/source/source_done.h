@@ -16,8 +16,8 @@ struct source_done_peer {
 };
 
 /* For a resolve that has found no journal: the newest job that gave something away (`job`,
- * `only_tells`, `answers`). Errors: NOT_FOUND (none; `error` stays as it is), those of the record.
- */
+ * `only_tells`, `answers`). Errors: NOT_FOUND (none; `error` stays as it is), those of the
+ * record. */
 enum haul_status source_done_adopt(struct source_journal *journal,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The target waits for a job that is done: the next Hello is to name it (`*asks_again`), or, when

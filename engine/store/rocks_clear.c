@@ -4,8 +4,7 @@
  * One tombstone removes any number of records at once; it is the compaction behind it that takes
  * its time. So a large range is cut into pieces, and each gets its own tombstone, flush and
  * compaction. Whoever wants an end in between gets it after the piece: the rest is removed by one
- * tombstone, without a compaction.
- */
+ * tombstone, without a compaction. */
 #include <stdlib.h>
 
 #include "call_steps.h"

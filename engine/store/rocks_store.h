@@ -133,8 +133,8 @@ void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *opti
 enum haul_status rocks_note_families(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A store of the file's operations without a database yet; store_close takes it. NULL: no memory.
- */
+/* A store of the file's operations without a database yet; store_close takes it. NULL: no
+ * memory. */
 struct rocks_store *rocks_store_create(const char *path);
 
 /* --- rocks_open.c ----------------------------------------------------------------------------- */

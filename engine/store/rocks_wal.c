@@ -13,8 +13,7 @@
  *
  *     none --open_iterator--> on a batch <--move_on--> at the tail (status OK)
  *      ^                          |                        |
- *      +------- close_iterator ---+------------------------+   (any other status)
- */
+ *      +------- close_iterator ---+------------------------+   (any other status) */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,8 +8,8 @@
 
 #include "apply_lane.h"
 
-/* Streams that are expected to be smaller are applied as write batches: a file each would be worse.
- */
+/* Streams that are expected to be smaller are applied as write batches: a file each would be
+ * worse. */
 enum { INGEST_BYTES_MIN = 4 << 20 };
 
 struct ingest_lane {

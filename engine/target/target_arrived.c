@@ -46,8 +46,8 @@ static enum haul_status read_positions(struct target_journal *journal, bool *com
     return HAUL_OK;
 }
 
-/* Deltas may have been applied already: what was accumulated does not hold, the range is scanned.
- */
+/* Deltas may have been applied already: what was accumulated does not hold, the range is
+ * scanned. */
 static enum haul_status scan_base(struct target_journal *journal, struct haul_error *error)
 {
     journal->base_digests = calloc(journal->plan.family_count, sizeof(*journal->base_digests));

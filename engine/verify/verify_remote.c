@@ -4,8 +4,7 @@
  *
  *   call worker: our pieces --\
  *                              verify_compare
- *   target:      its pieces --/
- */
+ *   target:      its pieces --/ */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

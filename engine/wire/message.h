@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* message.h — the control messages as C unions: encode, decode, release. The only door to nanopb.
- */
+/* message.h — the control messages as C unions: encode, decode, release. The only door to
+ * nanopb. */
 #ifndef HAUL_MESSAGE_H
 #define HAUL_MESSAGE_H
 

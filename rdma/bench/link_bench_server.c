@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot back.
- */
+/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot
+ * back. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -41,8 +41,8 @@ enum {
     KEEPALIVES_PER_TIMEOUT = 3,
     /* A message that has begun comes at least so fast, behind a peer_timeout for a start. */
     MESSAGE_BYTES_PER_SECOND_MIN = 64 << 10,
-    /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a reset.
-     */
+    /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a
+     * reset. */
     DRAIN_READS_MAX = 16,
 };
 

@@ -82,8 +82,8 @@ struct credit_receiver {
 };
 
 void credit_receiver_init(struct credit_receiver *receiver, uint32_t slot_count, uint64_t epoch);
-/* A block arrived in the next slot. Errors: PROTOCOL: the ring was full (written without credit).
- */
+/* A block arrived in the next slot. Errors: PROTOCOL: the ring was full (written without
+ * credit). */
 enum haul_status credit_receiver_note_received(struct credit_receiver *receiver) HAUL_MUST_CHECK;
 /* Block number `ordinal` (0: the first of the link) gave its slot back. Asserts it was lent. */
 void credit_receiver_release(struct credit_receiver *receiver, uint64_t ordinal);

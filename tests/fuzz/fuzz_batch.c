@@ -39,8 +39,7 @@ struct rig {
     bool mixed; /* snapshot records behind deltas: no digest can tell of these */
 };
 
-/* --- set-up -------------------------------------------------------------------------------------
- */
+/* --- set-up ----------------------------------------------------------------------------------- */
 
 static void set_range(struct key_range *range, const char *start, const char *end)
 {
@@ -113,8 +112,7 @@ static void close_rig(struct rig *rig)
     memory_store_fini(&rig->store);
 }
 
-/* --- what may reach the database ----------------------------------------------------------------
- */
+/* --- what may reach the database -------------------------------------------------------------- */
 
 static void watch_record(void *context, const struct raw_record *record)
 {
@@ -157,8 +155,7 @@ static void check_digests(const struct rig *rig)
     }
 }
 
-/* --- blocks -------------------------------------------------------------------------------------
- */
+/* --- blocks ----------------------------------------------------------------------------------- */
 
 /* The walker alone: its records lie one behind the other, inside the batch. */
 static void walk(struct haul_slice batch)

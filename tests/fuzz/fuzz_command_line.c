@@ -23,8 +23,7 @@ enum { ARGUMENT_COUNT_MAX = 32, TEXT_BYTES_MAX = 4096 };
 
 static const struct option_rule rule = {.name = "value", .min = 2, .max = 1 << 20};
 
-/* --- values -------------------------------------------------------------------------------------
- */
+/* --- values ----------------------------------------------------------------------------------- */
 
 static void check_answer(enum haul_status status, const struct haul_error *error)
 {
@@ -86,8 +85,7 @@ static void try_word(const char *text)
     haul_assert(names.count == 0 || names.names[0] == text);
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 /* The tool and the library read ranges alike. */
 static void try_range(const char *text, bool is_prefix)
@@ -114,8 +112,7 @@ static void try_range(const char *text, bool is_prefix)
     range_list_fini(&list);
 }
 
-/* --- addresses ----------------------------------------------------------------------------------
- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* Would a name server be asked? No test may depend on one. */
 static bool needs_look_up(const char *text)
@@ -154,8 +151,7 @@ static void try_address(const char *text)
     }
 }
 
-/* --- lines --------------------------------------------------------------------------------------
- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 struct line_options {
     bool flag;
@@ -203,8 +199,7 @@ static void try_line(char *text)
     haul_assert(options.size <= 1 << 30 && options.duration <= 1 << 30);
 }
 
-/* --- printing -----------------------------------------------------------------------------------
- */
+/* --- printing --------------------------------------------------------------------------------- */
 
 static void try_printed(struct haul_slice bytes)
 {

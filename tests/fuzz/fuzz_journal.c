@@ -25,8 +25,7 @@ enum { SEED_AT = 12, ROLE_AT = 10, JOB_ID_AT = 16, HEADER_CRC_AT = 124, FILE_BYT
 
 static const char identity[] = "identity";
 
-/* --- the file -----------------------------------------------------------------------------------
- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static void mend(uint8_t *file, size_t size, enum journal_role role)
 {
@@ -78,8 +77,7 @@ static struct fake_inode *put_file(struct fake_disk *disk, const struct journal_
     return inode;
 }
 
-/* --- states -------------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static bool same_streams(const struct journal_state *a, const struct journal_state *b)
 {
@@ -145,8 +143,7 @@ static void check_state(const struct journal_state *state)
     }
 }
 
-/* --- more records -------------------------------------------------------------------------------
- */
+/* --- more records ----------------------------------------------------------------------------- */
 
 /* Each of a whole job's records, where it may follow. */
 static void append_all(struct journal *journal)
@@ -167,8 +164,7 @@ static void append_all(struct journal *journal)
     }
 }
 
-/* --- opening ------------------------------------------------------------------------------------
- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static enum haul_status open_journal(const struct journal_config *config, struct journal **journal)
 {

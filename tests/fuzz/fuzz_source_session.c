@@ -104,8 +104,7 @@ static struct haul_error error_of(const struct script *script)
     return error;
 }
 
-/* --- actions ------------------------------------------------------------------------------------
- */
+/* --- actions ---------------------------------------------------------------------------------- */
 
 static void check_message(struct script *script, const struct message *message)
 {
@@ -234,8 +233,7 @@ static void feed(struct script *script, struct source_event *event)
     check_state(script);
 }
 
-/* --- the target ---------------------------------------------------------------------------------
- */
+/* --- the target ------------------------------------------------------------------------------- */
 
 static void fill_welcome(const struct script *script, haul_control_Welcome *welcome)
 {
@@ -316,8 +314,7 @@ static void feed_message(struct script *script)
     message_release(&message);
 }
 
-/* --- the driver ---------------------------------------------------------------------------------
- */
+/* --- the driver ------------------------------------------------------------------------------- */
 
 static bool was_asked(struct script *script, enum source_action_type type)
 {

@@ -80,8 +80,7 @@ static uint64_t version_of(uint8_t choice)
     return CONFIG_VERSION + choice % 4;
 }
 
-/* --- actions ------------------------------------------------------------------------------------
- */
+/* --- actions ---------------------------------------------------------------------------------- */
 
 static void check_message(struct script *script, const struct message *message)
 {
@@ -168,8 +167,7 @@ static void check_state(const struct script *script)
     }
 }
 
-/* --- events -------------------------------------------------------------------------------------
- */
+/* --- events ----------------------------------------------------------------------------------- */
 
 static void feed(struct script *script, const struct target_event *event)
 {
@@ -279,8 +277,7 @@ static void feed_from_source(struct script *script)
     }
 }
 
-/* --- the driver's answers -----------------------------------------------------------------------
- */
+/* --- the driver's answers --------------------------------------------------------------------- */
 
 static bool was_asked(struct script *script, enum target_action_type type)
 {

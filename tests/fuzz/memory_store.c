@@ -65,8 +65,7 @@ static int compare(const struct memory_store *store, uint32_t family_id, struct 
     return is_reverse(store, family_id) ? -order : order;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records ---------------------------------------------------------------------------------- */
 
 /* Where the key is, or would be. */
 static size_t find(const struct memory_store *store, uint32_t family_id, struct haul_slice key,
@@ -164,8 +163,7 @@ static void apply(struct memory_store *store, const struct raw_record *record)
     }
 }
 
-/* --- operations ---------------------------------------------------------------------------------
- */
+/* --- operations ------------------------------------------------------------------------------- */
 
 static enum haul_status store_write(struct haul_store *base, struct haul_slice batch,
                                     unsigned flags, struct haul_error *error)
@@ -230,8 +228,7 @@ static void store_scan_close(struct haul_scan *scan)
     free(scan);
 }
 
-/* --- table files --------------------------------------------------------------------------------
- */
+/* --- table files ------------------------------------------------------------------------------ */
 
 static enum haul_status table_create(struct haul_store *base, uint32_t family_id, const char *path,
                                      struct haul_table **table, struct haul_error *error)
@@ -316,8 +313,7 @@ static enum haul_status table_ingest(struct haul_store *base, uint32_t family_id
     return HAUL_OK;
 }
 
-/* --- public -------------------------------------------------------------------------------------
- */
+/* --- public ----------------------------------------------------------------------------------- */
 
 static const struct haul_store_ops memory_ops = {
     .get = store_get,

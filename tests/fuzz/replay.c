@@ -51,8 +51,7 @@ static void die(const char *what, const char *name)
     exit(2);
 }
 
-/* --- the end of a target ------------------------------------------------------------------------
- */
+/* --- the end of a target ---------------------------------------------------------------------- */
 
 static void keep_input(void)
 {
@@ -94,8 +93,7 @@ static void watch_for_failure(void)
     }
 }
 
-/* --- running ------------------------------------------------------------------------------------
- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 /* In memory of exactly its size, so that reading behind its end can be noticed. */
 static void run(const struct input *input, unsigned long mutation)
@@ -139,8 +137,7 @@ static void run_mutations(const struct input *inputs, size_t count, uint64_t see
     free(bytes);
 }
 
-/* --- the corpus ---------------------------------------------------------------------------------
- */
+/* --- the corpus ------------------------------------------------------------------------------- */
 
 static void read_input(const char *path, const char *name, struct input *input)
 {

@@ -372,8 +372,7 @@ struct writer {
 static struct writer writer;
 
 /* Overwrites, deletes and adds until it is told to stop; at most 20,000 times a second: a sanitizer
- * slows the migration to a tenth and this thread, which is all RocksDB, not at all.
- */
+ * slows the migration to a tenth and this thread, which is all RocksDB, not at all. */
 static void *write_on(void *argument)
 {
     (void)argument;

@@ -56,8 +56,7 @@ struct sim_process *sim_process_current(void);
  * nothing can ever happen before that, and time is there now. */
 bool sim_kernel_step(uint64_t until_ns);
 
-/* --- from inside a thread ----------------------------------------------------------------------
- */
+/* --- from inside a thread --------------------------------------------------------------------- */
 
 /* A place where others may run. */
 void sim_yield(void);

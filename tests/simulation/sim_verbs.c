@@ -450,8 +450,7 @@ void sim_verbs_kill(struct sim_process *process)
     sim_verbs_wake_at(sim_kernel.now_ns);
 }
 
-/* --- for sim_verbs_calls.c ----------------------------------------------------------------------
- */
+/* --- for sim_verbs_calls.c -------------------------------------------------------------------- */
 
 uint32_t sim_verbs_number(void)
 {

@@ -233,6 +233,11 @@ rule_invariants() {
     done < <(c_files "$root" | grep '\.h$' | xargs -r grep -l '^ \* Invariants' --)
 }
 
+# A comment ends behind its last word: a line of its own for the end is what a formatter leaves.
+rule_comment_ends() {
+    c_files "$1" tests | xargs -r grep -nHE '^ *\*/$' -- | sed "s|^$1/||"
+}
+
 # The formatter leaves comments as they are: diagrams and lists of invariants are prose of their own form.
 rule_comments_stay() {
     [[ ! -f $1/.clang-format ]] || grep -qx 'ReflowComments: false' "$1/.clang-format" ||

@@ -56,7 +56,7 @@ trap 'rm -rf "$scratch"' EXIT
 
 for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx function_length \
     file_length line_length banned_calls wall_clock file_head unique_names words arrows invariants \
-    comments_stay probes scripts_parse exported_list; do
+    comment_ends comments_stay probes scripts_parse exported_list; do
     report "$rule" "$("rule_$rule" "$root")"
 done
 
@@ -84,6 +84,7 @@ breaks arrows engine/session/one_session.h ' *   COPYING --missing: all sent--> 
 breaks arrows engine/session/two_session.h ' *   COPYING --all sent--> ENDED'
 breaks invariants base/sample.h "$head" '/* sample.h — one.' ' * Invariants:' ' *   S1 it is one' ' */' \
     'int haul_sample(int value);'
+breaks comment_ends base/end.c "$head" '/* end.c — its end stands alone.' ' */'
 breaks comments_stay .clang-format 'ReflowComments: true'
 breaks probes base/probed.c 'PROBE2(undocumented, 1, 2);'
 breaks scripts_parse ci/broken.sh 'if true; then'

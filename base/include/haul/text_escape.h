@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text_escape.h — makes text of unknown origin safe to print: names of a database, a peer's words.
- */
+/* text_escape.h — makes text of unknown origin safe to print: names of a database, a peer's
+ * words. */
 #ifndef HAUL_TEXT_ESCAPE_H
 #define HAUL_TEXT_ESCAPE_H
 

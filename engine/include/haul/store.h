@@ -5,8 +5,8 @@
  *
  * A store's struct begins with `struct haul_store`. Threads: `snapshot_*`, `scan_*`, `write`,
  * `sync`, `get`, `table_*`, `sequence` and `wal_*` may be called from any thread at the same time
- * (one scan, log reader or table belongs to one thread at a time); the others come from one thread.
- */
+ * (one scan, log reader or table belongs to one thread at a time); the others come from one
+ * thread. */
 #ifndef HAUL_STORE_H
 #define HAUL_STORE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_rocks_prefix.c — databases whose owner looks up by prefix: scans see every key all the same.
- */
+/* test_rocks_prefix.c — databases whose owner looks up by prefix: scans see every key all the
+ * same. */
 #include <string.h>
 
 #include "bytes.h"

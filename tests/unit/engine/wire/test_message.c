@@ -17,8 +17,7 @@ static struct haul_error error;
 #define COUNT_ONE(name, value, member, proto) +1
 enum { MESSAGE_COUNT = 0 MESSAGE_LIST(COUNT_ONE) };
 
-/* --- samples: every field of every message has a value of its own ------------------------------
- */
+/* --- samples: every field of every message has a value of its own ----------------------------- */
 
 #define FILL(array, character) memset(array, character, sizeof(array) - 1)
 #define FILL_BYTES(field, character) \

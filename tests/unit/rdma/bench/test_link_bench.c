@@ -21,8 +21,7 @@ static struct haul_link_bench_options quick(enum haul_transport transport)
                                             .link.peer_timeout_ms = PEER_TIMEOUT_MS};
 }
 
-/* --- both ends ---------------------------------------------------------------------------------
- */
+/* --- both ends -------------------------------------------------------------------------------- */
 
 static void run_both(struct haul_link_bench_options options)
 {
@@ -107,8 +106,7 @@ static void test_link_bench_run__nobody_listens__refused(void)
     check_status(haul_link_bench_serve(&options, &result, NULL), HAUL_INVALID);
 }
 
-/* --- a client that keeps no rule ---------------------------------------------------------------
- */
+/* --- a client that keeps no rule -------------------------------------------------------------- */
 
 struct served {
     pthread_t thread;

@@ -146,8 +146,7 @@ static void test_tcp_socket_is_near__another_address__no(void)
     close_pair();
 }
 
-/* --- what fails -------------------------------------------------------------------------------
- */
+/* --- what fails ------------------------------------------------------------------------------- */
 
 static void test_tcp_socket_status__every_known_number__its_status(void)
 {

@@ -97,8 +97,7 @@ static void check_closed(struct link *link, enum haul_status status)
     check_status(event.error.status, status);
 }
 
-/* --- ports -------------------------------------------------------------------------------------
- */
+/* --- ports ------------------------------------------------------------------------------------ */
 
 static void test_listener_create__port_in_use__busy(void)
 {
@@ -192,8 +191,7 @@ static void test_loopback_hub_destroy__none__nothing(void)
     check(true);
 }
 
-/* --- descriptions ------------------------------------------------------------------------------
- */
+/* --- descriptions ----------------------------------------------------------------------------- */
 
 static void test_link_bind__malformed__protocol_and_not_bound(void)
 {
@@ -234,8 +232,7 @@ static void test_link_bind__closed_before__closed(void)
     close_hub();
 }
 
-/* --- blocks and ends ---------------------------------------------------------------------------
- */
+/* --- blocks and ends -------------------------------------------------------------------------- */
 
 static void test_link_poll__block_out_of_sequence__protocol(void)
 {

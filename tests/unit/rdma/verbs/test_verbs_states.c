@@ -11,8 +11,7 @@ static unsigned submitted;
 static unsigned returned;
 static unsigned closed;
 
-/* --- states ------------------------------------------------------------------------------------
- */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static void connect_to(unsigned steps)
 {
@@ -97,8 +96,7 @@ static void enter(size_t state)
     states[state]();
 }
 
-/* --- whatever comes ----------------------------------------------------------------------------
- */
+/* --- whatever comes --------------------------------------------------------------------------- */
 
 static void take_events(void)
 {
