@@ -120,7 +120,7 @@ void target_calls_submit(struct target_calls *calls, enum target_call number)
     call_worker_submit(calls->worker, &calls->calls[number]);
 }
 
-struct target_driver *target_calls_job(const struct call *call)
+struct target_driver *target_calls_driver(const struct call *call)
 {
     return ((const struct target_calls *)call->context)->driver;
 }

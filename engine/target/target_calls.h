@@ -59,7 +59,7 @@ void target_calls_fini(struct target_calls *calls);
 
 void target_calls_submit(struct target_calls *calls, enum target_call number);
 /* Of a call that has returned: whose it is, and which. */
-struct target_driver *target_calls_job(const struct call *call);
+struct target_driver *target_calls_driver(const struct call *call);
 enum target_call target_calls_number(const struct target_calls *calls, const struct call *call);
 bool target_calls_any(const struct target_calls *calls);
 /* Steps done so far by all of them: as long as it grows, they make progress. */

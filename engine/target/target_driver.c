@@ -467,7 +467,7 @@ static void on_owned(struct target_driver *driver, const struct haul_error *erro
 
 void target_driver_returned(const struct call *call)
 {
-    struct target_driver *driver = target_calls_job(call);
+    struct target_driver *driver = target_calls_driver(call);
     static const enum target_event_type events[TARGET_CALL_COUNT] = {
         [TARGET_CALL_CLEAR] = TARGET_EVENT_CLEARED,
         [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,

@@ -58,7 +58,7 @@ static enum haul_status take(enum target_call number)
     check_or_stop(poll(&wait, 1, WAIT_MS) == 1);
     struct call *call = call_worker_result(worker);
     check_or_stop(call != NULL);
-    check(target_calls_job(call) == NULL);
+    check(target_calls_driver(call) == NULL);
     check_equal(target_calls_number(&calls, call), number);
     error = call->error;
     return call->error.status;
