@@ -41,7 +41,7 @@ static enum haul_status parse_transport(const struct option_rule *rule, const ch
             return HAUL_OK;
         }
     }
-    haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a value for --%s", text, rule->name);
+    haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid value '%s' for --%s", text, rule->name);
     haul_error_hint(error, "rdma, tcp or loopback");
     return HAUL_INVALID;
 }
@@ -56,15 +56,15 @@ static const struct option_rule rules[] = {
      AT(parse_transport, transport)},
     {.name = "to",
      .value_name = "ADDR:PORT",
-     .help = "send to a bench that serves there",
+     .help = "send to a bench that listens there",
      AT(option_text, to)},
     {.name = "serve",
      .value_name = "ADDR:PORT",
-     .help = "receive from one bench that sends",
+     .help = "listen there for a bench that sends",
      AT(option_text, serve)},
     {.name = "both",
      .value_name = "ADDR:PORT",
-     .help = "both ends here, over this address (default for tcp: 127.0.0.1)",
+     .help = "run both ends here, over this address (default for tcp: 127.0.0.1)",
      AT(option_text, both)},
     {.name = "size",
      .value_name = "SIZE",
@@ -81,13 +81,13 @@ static const struct option_rule rules[] = {
      .max = 3600000},
     {.name = "links",
      .value_name = "N",
-     .help = "links side by side (default 1)",
+     .help = "parallel links (default 1)",
      AT(option_u32, link_count),
      .min = 1,
      .max = HAUL_LINK_COUNT_MAX},
-    {.name = "no-crc", .help = "leave the payload checksums out", AT(option_flag, without_crc)},
+    {.name = "no-crc", .help = "omit the payload checksums", AT(option_flag, without_crc)},
     {.name = "keep", .help = "serve one run after another", AT(option_flag, keep_serving)},
-    LINK_OPTION_RULES(struct bench_options, "16, of rdma 8", "what holds a block"),
+    LINK_OPTION_RULES(struct bench_options, "16, with rdma 8", "large enough for a block"),
     OUTPUT_OPTION_RULES,
 };
 
@@ -199,11 +199,11 @@ static int run_link(const struct bench_options *options, struct output *output)
         return command_missing("--transport NAME", output);
     }
     if (ends > 1) {
-        return usage("--to, --serve and --both exclude each other", "give one of them", output);
+        return usage("--to, --serve and --both exclude each other", "give only one of them",
+                     output);
     }
     if (ends > 0 && options->transport == HAUL_TRANSPORT_LOOPBACK) {
-        return usage("the loopback link has no address", "leave --to, --serve and --both out",
-                     output);
+        return usage("the loopback link has no address", "omit --to, --serve and --both", output);
     }
     return bench_link(options, output);
 }

@@ -41,17 +41,17 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct cancel_options),
     {.name = "job",
      .value_name = "ID",
-     .help = "only this job, which no process runs; the beginning of its id is enough\n"
-             "as long as no other job begins so",
+     .help = "only this job, which no process runs; a unique beginning of its id is\n"
+             "enough",
      .group = "What",
      AT(option_text, job)},
     {.name = "accept-two-owners",
-     .help = "give up jobs in doubt and damaged journals as well: the other side is\n"
-             "lost; if it is not, keys may have two owners or none",
+     .help = "also give up jobs in doubt and damaged journals, because the other side\n"
+             "is lost; if it is not, keys may have two owners or none",
      AT(option_flag, accept_two_owners)},
     {.name = "wait",
      .value_name = "TIME",
-     .help = "wait so long for a running job to end (default 1m)",
+     .help = "how long to wait for a running job to end (default 1m)",
      .group = "How",
      AT(option_duration, wait_ms),
      .min = 1,
@@ -281,7 +281,7 @@ static enum haul_status nothing_to_cancel(const struct cancel_options *options, 
     } else {
         haul_rocks_store_tidy(options->database); /* what a job that is gone could not take away */
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", options->database);
-        haul_error_hint(error, "nothing is to be done");
+        haul_error_hint(error, "nothing to do");
     }
     return HAUL_NOT_FOUND;
 }
@@ -413,19 +413,19 @@ static int run_cancel(const struct command *command, int argc, char **argv)
 
 const struct command command_cancel = {
     .name = "cancel",
-    .summary = "end the job of a database; before the decision nothing is lost",
+    .summary = "end a database's job; before the decision nothing is lost",
     .synopsis = "--db DIR [options]",
     .details =
-        "A running job is asked to end, and waited for: before its decision the source keeps\n"
-        "the ranges and the receiver removes what it has of them; after it the job is\n"
-        "finished. What other jobs left there stays. Jobs that were left by a process that is\n"
-        "gone are given up the same way; a receiver's job that is committed needs no source, and\n"
-        "is finished. A receiver that only listens ends as well, and then those that are left\n"
-        "there are meant.\n"
-        "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. When\n"
-        "the other side is lost for good, --accept-two-owners ends the job all the same. A\n"
-        "sender's job that is decided and named (--job) ends as handed over then: for a receiver\n"
-        "that owns the ranges and has lost its record.\n"
+        "Ends a running job, and waits until it has ended. Before its decision the source keeps\n"
+        "the ranges, and the receiver removes what it has of them; after its decision the job\n"
+        "runs to its end. What other jobs left there stays. A receiver that only listens ends\n"
+        "as well. Then unfinished jobs that no process runs are given up the same way; a\n"
+        "receiver's committed job needs no source and is finished.\n"
+        "\n"
+        "Exit code 10: too late, a job is decided or prepared; 'haul resolve' finishes it. If the\n"
+        "other side is lost for good, --accept-two-owners ends the job anyway. A sender's decided\n"
+        "job that is named (--job) then ends as handed over: for a receiver that owns the ranges\n"
+        "and has lost its record.\n"
         "\n"
         "Examples:\n"
         "  haul cancel --db /data/a\n"

@@ -37,7 +37,7 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct drop_options),
     SELECTION_OPTION_RULES(struct drop_options),
     {.name = "yes",
-     .help = "do it; without this the ranges are only listed",
+     .help = "delete them; without this option the ranges are only listed",
      .group = "How",
      AT(option_flag, yes)},
     OUTPUT_OPTION_RULES,
@@ -147,12 +147,12 @@ static int run_drop(const struct command *command, int argc, char **argv)
 
 const struct command command_drop = {
     .name = "drop",
-    .summary = "delete the source's copies of ranges that were handed over",
+    .summary = "delete the source's copies of handed-over ranges",
     .synopsis = "--db DIR [options] [--yes]",
     .details =
         "A source keeps its copy of what it has handed over. 'haul drop' deletes exactly that,\n"
-        "within --cf, --range and --prefix; what it took back meanwhile stays. 'haul owner'\n"
-        "shows the ranges.\n"
+        "within --cf, --range and --prefix; ranges that it took back stay. 'haul owner' shows\n"
+        "the ranges.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"
         "  haul drop --db /data/a\n"

@@ -45,23 +45,23 @@ static const struct option_rule rules[] = {
      .min = 1,
      .max = 8192},
     {.name = "reclaim",
-     .help = "the target is lost: take back what was given to it (with --cf, --range\n"
-             "or --prefix: that part)",
+     .help = "the target is lost: take back what it was given (with --cf, --range or\n"
+             "--prefix: that part)",
      .group = "What to change",
      AT(option_flag, reclaim)},
     {.name = "forget",
-     .help = "this is a copy or a rehearsal: a database of its own from now on, without\n"
-             "record and unfinished jobs",
+     .help = "this is a copy or a rehearsal: make it a database of its own, without the\n"
+             "record and the unfinished jobs",
      AT(option_flag, forget)},
     {.name = "adopt",
-     .help = "this is the original, which was moved to another file system, restored,\n"
-             "repaired or set back",
+     .help = "this is the original, moved to another file system, restored, repaired\n"
+             "or set back",
      AT(option_flag, adopt)},
     {.name = "rebuild",
-     .help = "the record is damaged: make it again from the journals",
+     .help = "the record is damaged: rebuild it from the journals",
      AT(option_flag, rebuild)},
     {.name = "accept-two-owners",
-     .help = "do it although two databases may then own the same keys",
+     .help = "proceed although two databases may then own the same keys",
      AT(option_flag, accept_two_owners)},
     SELECTION_OPTION_RULES(struct owner_options),
     OUTPUT_OPTION_RULES,
@@ -178,9 +178,9 @@ const struct command command_owner = {
     .summary = "show which ranges a database owns, gave away or took over",
     .synopsis = "--db DIR [options]",
     .details =
-        "Without an action nothing is changed. An action that may leave keys with two owners\n"
-        "names the risk and ends with exit code 3, unless --accept-two-owners is given. Which\n"
-        "state needs which action: docs/OPERATIONS.md.\n"
+        "Changes nothing without an action. An action that may leave keys with two owners prints\n"
+        "the risk and ends with exit code 3, unless --accept-two-owners is given. The state that\n"
+        "needs each action: docs/OPERATIONS.md.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"
         "  haul owner --db /data/a\n"

@@ -35,41 +35,41 @@ struct recv_options {
 static const struct option_rule rules[] = {
     {.name = "db",
      .value_name = "DIR",
-     .help = "the database to take into; created when there is none",
+     .help = "the database to receive into; created if it does not exist",
      .group = "Where",
      AT(option_text, database)},
     WAL_DIR_RULE(struct recv_options),
     {.name = "listen",
      .value_name = "ADDR:PORT",
-     .help = "where to listen (default [::]:7447); port 0: a free one, as printed",
+     .help = "where to listen (default [::]:7447); port 0: a free port, which is printed",
      AT(option_text, listen)},
     {.name = "transport",
      .value_name = "LIST",
-     .help = "auto (default), or of rdma,tcp: what is offered to senders",
+     .help = "transports to offer: rdma, tcp or rdma,tcp (default: auto, rdma,tcp)",
      AT(option_transports, transports)},
     {.name = "once",
-     .help = "end after the first job that ends; a job that is refused does not count",
+     .help = "exit after the first job that ends; a refused job does not count",
      .group = "How",
      AT(option_flag, once)},
     {.name = "retry",
      .value_name = "TIME",
-     .help = "with --once: wait so long for a lost sender (default: as long as it tries)",
+     .help = "with --once: how long to wait for a lost sender (default: as long as it retries)",
      AT(option_duration, resume_wait_ms),
      .min = 1,
      .max = 86400000},
     {.name = "verify",
      .value_name = "HOW",
-     .help = "count (default) or read: read everything again before a hand-over",
+     .help = "count (default), or read: read everything back before a hand-over",
      AT(option_verify, read_back)},
     {.name = "lane",
      .value_name = "LANE",
-     .help = "auto (default): table files where it is safe and pays; ingest (table\n"
-             "files); writebatch (through the log)",
+     .help = "how to write: auto (default: table files where that is safe and pays),\n"
+             "ingest (table files) or writebatch (through the log)",
      AT(option_lane, lane)},
     {.name = "keep-free",
      .value_name = "SIZE",
-     .help = "so much of the disk stays free: what does not fit is refused or stopped\n"
-             "(default 5 % of it, at least 1G, at most 10 %)",
+     .help = "disk space to keep free; a job that does not fit is refused or stopped\n"
+             "(default: 5 % of the disk, at least 1G, at most 10 %)",
      AT(option_size_u64, keep_free_bytes),
      .min = 0,
      .max = INT64_MAX},
@@ -83,7 +83,7 @@ static const struct option_rule rules[] = {
      .max = HAUL_APPLIER_COUNT_MAX},
     {.name = "table-size",
      .value_name = "SIZE",
-     .help = "bytes of a table file (default 64M)",
+     .help = "size of a table file (default 64M)",
      AT(option_size_u64, table_size_bytes),
      .min = 1 << 20,
      .max = UINT64_C(4) << 30},
@@ -179,13 +179,13 @@ static int run_recv(const struct command *command, int argc, char **argv)
 
 const struct command command_recv = {
     .name = "recv",
-    .summary = "take key ranges into a database",
+    .summary = "receive key ranges into a database",
     .synopsis = "--db DIR [options]",
     .details =
         "Prints 'haul: listening on ADDR:PORT' on stderr when it is ready. Without --once it\n"
         "serves one job after another until SIGINT, SIGTERM or SIGHUP, which keep what has\n"
-        "arrived, and prints the figures of each job that ends (--json: a document a job, and one\n"
-        "at its own end). A sender that comes while a job runs tries again later.\n"
+        "arrived, and prints the figures of each job that ends (--json: one document per job,\n"
+        "and one for its own end). A sender that connects while a job runs retries later.\n"
         "\n"
         "Examples:\n"
         "  haul recv --db /data/b\n"

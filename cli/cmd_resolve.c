@@ -28,18 +28,18 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct resolve_options),
     {.name = "to",
      .value_name = "ADDR:PORT",
-     .help = "where 'haul recv' listens for the other one",
+     .help = "where 'haul recv' listens for the other database",
      AT(option_text, to)},
     {.name = "peer-timeout",
      .value_name = "TIME",
-     .help = "give up on a silent peer after this (default 5s)",
+     .help = "give up on a silent peer after this time (default 5s)",
      .group = "How",
      AT(option_duration, peer_timeout_ms),
      .min = HAUL_PEER_TIMEOUT_MS_MIN,
      .max = HAUL_PEER_TIMEOUT_MS_MAX},
     {.name = "retry",
      .value_name = "TIME",
-     .help = "keep trying to reach it for so long (default 30s)",
+     .help = "how long to retry while it is unreachable (default 30s)",
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},
@@ -102,14 +102,16 @@ const struct command command_resolve = {
     .name = "resolve",
     .summary = "finish a hand-over whose decision the receiver has not confirmed",
     .synopsis = "--db DIR --to ADDR:PORT [options]",
-    .details = "When 'haul send' ended with exit code 10, or was killed behind its decision, the\n"
-               "receiver owns the ranges by the record of this database, and may not know it yet.\n"
-               "Start 'haul recv' on its database again, then run this. When nothing was decided,\n"
-               "the receiver learns which jobs are over, and clears what it has of them. When it\n"
-               "owns by one of them, this database was set back, and records it again.\n"
-               "\n"
-               "Example:\n"
-               "  haul resolve --db /data/a --to 10.0.0.7:7447\n",
+    .details =
+        "If 'haul send' ended with exit code 10, or was killed after its decision, the receiver\n"
+        "owns the ranges by the record of this database, and may not know it yet. Start\n"
+        "'haul recv' on the receiver's database, then run this command. If nothing was\n"
+        "decided, it informs the receiver which jobs are over, and the receiver clears what\n"
+        "it has of them. If the receiver already owns the ranges by one of these jobs, this\n"
+        "database was set back, and the command records the hand-over again.\n"
+        "\n"
+        "Example:\n"
+        "  haul resolve --db /data/a --to 10.0.0.7:7447\n",
     .rules = rules,
     .rule_count = sizeof(rules) / sizeof(rules[0]),
     .needs_threads = true,

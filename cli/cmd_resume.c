@@ -38,16 +38,16 @@ static const struct option_rule rules[] = {
     WAL_DIR_RULE(struct resume_options),
     {.name = "to",
      .value_name = "ADDR:PORT",
-     .help = "where 'haul recv' listens for the other one",
+     .help = "where 'haul recv' listens for the other database",
      AT(option_text, to)},
     {.name = "transport",
      .value_name = "LIST",
-     .help = "auto (default), or of rdma,tcp in the order to try; auto is rdma,tcp",
+     .help = "transports to try, in order: rdma, tcp or rdma,tcp (default: auto, rdma,tcp)",
      AT(option_transports, transports)},
     SOURCE_LIMIT_RULES(struct resume_options),
     {.name = "retry",
      .value_name = "TIME",
-     .help = "when the path is lost, keep coming back for so long (default 30s)",
+     .help = "how long to retry while the path is lost (default 30s)",
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},
@@ -55,14 +55,14 @@ static const struct option_rule rules[] = {
     CONFIG_VERSION_RULE(struct resume_options),
     {.name = "readers",
      .value_name = "N",
-     .help = "threads that read the database (default 1, or one a link)",
+     .help = "threads that read the database (default: 1, or one per link)",
      .group = "Tuning",
      AT(option_u32, reader_count),
      .min = 1,
      .max = HAUL_READER_COUNT_MAX},
     {.name = "links",
      .value_name = "N",
-     .help = "data links (default 1, 4 when the peer is more than 5 ms away)",
+     .help = "data links (default: 1, or 4 if the peer is more than 5 ms away)",
      AT(option_u32, link_count),
      .min = 1,
      .max = HAUL_LINK_COUNT_MAX},
@@ -132,13 +132,13 @@ static int run_resume(const struct command *command, int argc, char **argv)
 
 const struct command command_resume = {
     .name = "resume",
-    .summary = "go on with a job whose process is gone",
+    .summary = "continue a job whose process is gone",
     .synopsis = "--db DIR --to ADDR:PORT [options]",
     .details =
-        "When 'haul send' was stopped or killed, or ended with exit code 5, its job goes on: with\n"
-        "the same column families and ranges, from what the receiver has durably, at a new view\n"
-        "of the database; what was written meanwhile is replayed from the log. Where the log\n"
-        "does not reach back so far, the copy starts again, and says why.\n"
+        "Continues the job of a 'haul send' that was stopped or killed, or that ended with exit\n"
+        "code 5: the same column families and ranges, from what the receiver holds durably, at\n"
+        "a new view of the database. What was written meanwhile is replayed from the log. If\n"
+        "the log does not reach back that far, the copy starts again, and haul prints why.\n"
         "'haul send' with the same options does the same.\n"
         "\n"
         "Example:\n"

@@ -53,7 +53,7 @@ struct send_options {
 static const struct option_rule rules[] = {
     {.name = "db",
      .value_name = "DIR",
-     .help = "the database to give from",
+     .help = "the database to send from",
      .group = "Where",
      AT(option_text, database)},
     WAL_DIR_RULE(struct send_options),
@@ -63,7 +63,7 @@ static const struct option_rule rules[] = {
      AT(option_text, to)},
     {.name = "transport",
      .value_name = "LIST",
-     .help = "auto (default), or of rdma,tcp in the order to try; auto is rdma,tcp",
+     .help = "transports to try, in order: rdma, tcp or rdma,tcp (default: auto, rdma,tcp)",
      AT(option_transports, transports)},
     SELECTION_OPTION_RULES(struct send_options),
     {.name = "metadata-cf",
@@ -71,18 +71,18 @@ static const struct option_rule rules[] = {
      .help = "copy this column family before the others; may be repeated",
      AT(option_names, metadata_families)},
     {.name = "overwrite",
-     .help = "the target's range is not empty: clear it first. Its records are\n"
-             "gone before the copy begins",
+     .help = "clear the target's range if it is not empty; its records are deleted\n"
+             "before the copy begins",
      AT(option_flag, overwrite)},
     {.name = "dry-run",
      .letter = 'n',
-     .help = "only show what would go, and whether this side would refuse it; the receiver\n"
-             "is not asked, and --to is not needed",
+     .help = "only show what would be sent, and whether this side would refuse it; does\n"
+             "not contact the receiver, and needs no --to",
      AT(option_flag, dry_run)},
     SOURCE_LIMIT_RULES(struct send_options),
     {.name = "retry",
      .value_name = "TIME",
-     .help = "when the path is lost or the receiver busy, keep trying so long (default 30s)",
+     .help = "how long to retry while the path is lost or the receiver busy (default 30s)",
      AT(option_duration, retry_max_ms),
      .min = 1,
      .max = 86400000},
@@ -107,14 +107,14 @@ static const struct option_rule rules[] = {
     CONFIG_VERSION_RULE(struct send_options),
     {.name = "readers",
      .value_name = "N",
-     .help = "threads that read the database (default 1, or one a link)",
+     .help = "threads that read the database (default: 1, or one per link)",
      .group = "Tuning",
      AT(option_u32, reader_count),
      .min = 1,
      .max = HAUL_READER_COUNT_MAX},
     {.name = "links",
      .value_name = "N",
-     .help = "data links (default 1, 4 when the peer is more than 5 ms away)",
+     .help = "data links (default: 1, or 4 if the peer is more than 5 ms away)",
      AT(option_u32, link_count),
      .min = 1,
      .max = HAUL_LINK_COUNT_MAX},
@@ -134,38 +134,38 @@ static const struct option_rule rules[] = {
     CPU_LIST_RULE(struct send_options),
     {.name = "load",
      .value_name = "N",
-     .help = "write so often a second meanwhile",
-     .group = "A load, to try and test live migration",
+     .help = "writes per second during the migration",
+     .group = "Built-in load, to test live migration",
      AT(option_u64, load.rate),
      .min = 1,
      .max = 10000000},
     {.name = "load-ledger",
      .value_name = "FILE",
-     .help = "note there what was written; 'haul verify --ledger' checks it",
+     .help = "record there what was written; 'haul verify --ledger' checks it",
      AT(option_text, load.ledger)},
     {.name = "load-keys",
      .value_name = "N",
-     .help = "different keys of the load (default 10000)",
+     .help = "number of different keys (default 10000)",
      AT(option_u32, load.key_count),
      .min = 1,
      .max = LOAD_KEYS_MAX},
     {.name = "load-value",
      .value_name = "SIZE",
-     .help = "bytes of its values (default 100)",
+     .help = "size of the values (default 100)",
      AT(option_size_u32, load.value_bytes),
      .min = LOAD_VALUE_BYTES_MIN,
      .max = LOAD_VALUE_BYTES_MAX},
     {.name = "load-prefix",
      .value_name = "P",
-     .help = "of its keys (default load:); they must lie in the range",
+     .help = "prefix of the keys, which must lie in the range (default load:)",
      AT(option_text, load.prefix)},
     {.name = "load-for",
      .value_name = "TIME",
-     .help = "write so long before the migration begins, to compare (default 1s)",
+     .help = "how long to write before the migration, for comparison (default 1s)",
      AT(option_duration, load.lead_ms),
      .min = 1,
      .max = 3600000},
-    {.name = "load-sync", .help = "make each write durable", AT(option_flag, load.sync)},
+    {.name = "load-sync", .help = "sync each write", AT(option_flag, load.sync)},
     OUTPUT_OPTION_RULES,
 };
 
@@ -204,7 +204,8 @@ static void print_dry_run(const struct dry_run *run)
                      family->known ? bytes : "");
     }
     human_bytes((double)run->bytes, bytes);
-    (void)printf("about %s would go; nothing was sent, and the receiver was not asked\n", bytes);
+    (void)printf("about %s would be sent; nothing was sent, and the receiver was not contacted\n",
+                 bytes);
 }
 
 /* What `options` would do, which this side would not refuse. Returns the exit code. */
@@ -323,13 +324,12 @@ static int run_send(const struct command *command, int argc, char **argv)
 
 const struct command command_send = {
     .name = "send",
-    .summary = "give key ranges of a database to a receiver",
+    .summary = "send key ranges of a database to a receiver",
     .synopsis = "--db DIR --to ADDR:PORT [options]",
     .details =
-        "The database must not be open elsewhere: stop the service that has it. Exit code 0 "
-        "means:\n"
+        "No other process may have the database open: stop its service first. After exit code 0\n"
         "the receiver owns the ranges, everything in them is durable there, and count and digest\n"
-        "are equal. The source keeps its copy until 'haul drop' removes it.\n"
+        "are equal. The source keeps its copy until 'haul drop' deletes it.\n"
         "\n"
         "A job that broke off or was stopped (Ctrl-C) goes on with the same command. Exit code "
         "10:\n"

@@ -47,7 +47,8 @@ static enum haul_status ask_running(const char *database, struct running_job *ru
     status = control_client_ask(fd, "status", answer, ANSWER_TIMEOUT_MS, error);
     (void)close(fd);
     if (status == HAUL_OK && !running_job_parse(answer, running)) {
-        status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "the command's answer is noise");
+        status = haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
+                                "cannot parse the running command's answer");
     }
     return status == HAUL_CLOSED ? HAUL_NOT_FOUND : status;
 }
@@ -64,7 +65,7 @@ static void print_disk(const struct haul_progress *figures)
     (void)printf("  safe on the target: %" PRIu64 " records, %s of the copy\n",
                  figures->durable_records, safe);
     if (figures->pinned_log_bytes + figures->pinned_table_bytes > 0) {
-        (void)printf("  kept on this disk by the job: %s of log, %s of old table files\n", log,
+        (void)printf("  retained on this disk by the job: %s of log, %s of old table files\n", log,
                      tables);
     }
 }
@@ -102,8 +103,9 @@ static void print_job(const struct haul_job *job, const char *directory, bool ru
         (void)printf("  safe here: %" PRIu64 " records, %s\n", job->durable_records, bytes);
     }
     if (job->changed) {
-        (void)printf("  something else has changed the database since everything was here: when it "
-                     "owns the ranges, compare (`haul verify --to` on the source)\n");
+        (void)printf(
+            "  something else has changed the database since the copy was complete: when it "
+            "owns the ranges, compare (`haul verify --to` on the source)\n");
     }
     job_text_ways(job, directory, &ways);
     if (!runs) {
@@ -204,12 +206,13 @@ static int run_status(const struct command *command, int argc, char **argv)
 
 const struct command command_status = {
     .name = "status",
-    .summary = "show what runs on a database, and which jobs are not done",
+    .summary = "show what runs on a database, and its unfinished jobs",
     .synopsis = "--db DIR [options]",
     .details =
-        "For a job that is not done and does not run it names the command that goes on with it,\n"
-        "and the one that ends it. Who serves: 'serves' is this database, 'yields' the other\n"
-        "one, 'in doubt' nobody until the source has decided. All states: docs/OPERATIONS.md.\n"
+        "For each unfinished job that no process runs, it names the command that continues the\n"
+        "job and the one that ends it. 'serves' means that this database owns the ranges,\n"
+        "'yields' the other one, and 'in doubt' neither until the source has decided. All\n"
+        "states: docs/OPERATIONS.md.\n"
         "\n"
         "Examples:\n"
         "  haul status --db /data/a\n"

@@ -52,7 +52,7 @@ static const struct option_rule rules[] = {
      AT(option_text, database)},
     {.name = "wal-dir",
      .value_name = "DIR",
-     .help = "where its log lies, when haul cannot find it and asks",
+     .help = "its log directory, if haul cannot find it and asks",
      AT(option_text, wal_dir)},
     {.name = "with",
      .value_name = "DIR",
@@ -60,7 +60,7 @@ static const struct option_rule rules[] = {
      AT(option_text, with)},
     {.name = "with-wal-dir",
      .value_name = "DIR",
-     .help = "the same of the other database",
+     .help = "the same for the other database",
      AT(option_text, with_wal_dir)},
     {.name = "to",
      .value_name = "ADDR:PORT",
@@ -68,32 +68,32 @@ static const struct option_rule rules[] = {
      AT(option_text, target.to)},
     {.name = "manifest",
      .value_name = "FILE",
-     .help = "instead of --with: the manifest that was written where the other one lies;\n"
-             "it says which families and ranges; - is stdin",
+     .help = "instead of --with: a manifest of the other database, which also determines\n"
+             "families and ranges; - is stdin",
      AT(option_text, manifest)},
     {.name = "write-manifest",
      .value_name = "FILE",
-     .help = "write what is read of --db there, for --manifest on another host;\n"
-             "- is stdout, and nothing else comes there then",
+     .help = "write a manifest of --db to FILE, for --manifest on another host; - is\n"
+             "stdout, which then carries nothing else",
      AT(option_text, write_manifest)},
     SELECTION_OPTION_RULES(struct verify_options),
     {.name = "ledger",
      .value_name = "FILE",
-     .help = "instead of --with: is everything there that 'haul send --load' has noted?",
+     .help = "instead of --with: check every write that 'haul send --load' recorded",
      AT(option_text, load.ledger)},
     {.name = "load-prefix",
      .value_name = "P",
-     .help = "of the keys of that load (default load:)",
+     .help = "prefix of that load's keys (default load:)",
      AT(option_text, load.prefix)},
     {.name = "peer-timeout",
      .value_name = "TIME",
-     .help = "--to: give up on a silent peer after this (default 5s)",
+     .help = "with --to: give up on a silent peer after this time (default 5s)",
      AT(option_duration, target.peer_timeout_ms),
      .min = HAUL_PEER_TIMEOUT_MS_MIN,
      .max = HAUL_PEER_TIMEOUT_MS_MAX},
     {.name = "retry",
      .value_name = "TIME",
-     .help = "--to: keep trying to reach it for so long, also when it is busy (default 30s)",
+     .help = "with --to: how long to retry while it is unreachable or busy (default 30s)",
      AT(option_duration, target.retry_max_ms),
      .min = 1,
      .max = 86400000},
@@ -245,8 +245,7 @@ static void describe_first_key(struct verify_run *run, const struct haul_verify_
         const struct haul_range *between = &run->reader.between;
         key_text(between->start, key);
         key_text(between->end, last);
-        (void)snprintf(text, TEXT_BYTES,
-                       "; the first key lies behind %.300s, and not behind %.300s",
+        (void)snprintf(text, TEXT_BYTES, "; the first key lies after %.300s and not after %.300s",
                        between->start.size == 0 ? "the start" : key,
                        between->end.size == 0 ? "the end" : last);
     }
@@ -491,7 +490,7 @@ static int verify_ledger(struct verify_options *given, struct output *output)
     }
     error.status = status;
     if (status != HAUL_OK) {
-        haul_error_hint(&error, "look at what both sides logged; keep both databases");
+        haul_error_hint(&error, "check the logs of both sides; keep both databases");
         output_error(output, &error);
     }
     if (output->options.json) {
@@ -514,28 +513,29 @@ static enum haul_status check(const struct verify_options *options, struct haul_
     bool selects = options->families.count > 0 || options->ranges.count > 0;
     bool compares = options->with != NULL || options->manifest != NULL;
     if (options->output.json && is_on_stdout(options)) {
-        haul_error_set(error, HAUL_INVALID, NULL, 0, "--json goes without --write-manifest -");
-        haul_error_hint(error, "write the manifest to a file: both go to stdout");
+        haul_error_set(error, HAUL_INVALID, NULL, 0,
+                       "--json and --write-manifest - exclude each other");
+        haul_error_hint(error, "both write to stdout: write the manifest to a file");
         return HAUL_INVALID;
     }
     if (options->target.to != NULL &&
         (compares || options->write_manifest != NULL || options->load.ledger != NULL)) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
-                       "--to goes without --with, --manifest, --write-manifest and --ledger");
+                       "--to excludes --with, --manifest, --write-manifest and --ledger");
         haul_error_hint(error, "run the command twice");
         return HAUL_INVALID;
     }
     if (options->manifest != NULL &&
         (options->with != NULL || options->load.ledger != NULL || selects)) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
-                       "--manifest says what to compare: it goes without --with, --ledger, --cf, "
-                       "--range and --prefix");
-        haul_error_hint(error, "choose when the manifest is written");
+                       "--manifest determines what is compared: it excludes --with, --ledger, "
+                       "--cf, --range and --prefix");
+        haul_error_hint(error, "choose families and ranges when you write the manifest");
         return HAUL_INVALID;
     }
     if (options->load.ledger != NULL && (compares || options->write_manifest != NULL)) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
-                       "--ledger goes without --with and --write-manifest");
+                       "--ledger excludes --with and --write-manifest");
         haul_error_hint(error, "run the command twice");
         return HAUL_INVALID;
     }
@@ -587,13 +587,13 @@ const struct command command_verify = {
         "that differs.\n"
         "\n"
         "With --to the other database is the one that 'haul recv' has open there, on this host\n"
-        "or another: each side reads its own, and digests travel. Nothing is changed. It runs\n"
-        "while the receiver has no job; one that begins meanwhile comes first.\n"
+        "or another: each side reads its own and sends digests. Nothing is changed. It runs\n"
+        "while the receiver has no job; a job that begins meanwhile takes precedence.\n"
         "\n"
-        "A manifest compares without a connection: count and digest of each column\n"
-        "family, and of pieces of some 64 records, by which the place of the first\n"
-        "difference is found. It has about two bytes for each record. The database may be\n"
-        "open, as that of 'haul recv' is: it is compared as it is when it is opened.\n"
+        "A manifest allows a comparison without a connection. It has count and digest of each\n"
+        "column family, and of pieces of about 64 records, which locate the first difference;\n"
+        "it takes about two bytes per record. The database may be open, as under 'haul recv':\n"
+        "the comparison sees it as it was when haul opened it.\n"
         "\n" SELECTION_HELP "\n"
         "Examples:\n"
         "  haul verify --db /data/a --with /data/b\n"

@@ -49,7 +49,7 @@ int command_failed(enum haul_status status, struct haul_error *error, int signal
 static void hint_names(const struct command *command, struct haul_error *error)
 {
     if (strncmp(error->text, "unexpected argument", 19) == 0) {
-        haul_error_hint(error, "every value has a name: haul %s %s", command->name,
+        haul_error_hint(error, "every value needs its option: haul %s %s", command->name,
                         command->synopsis);
     }
 }

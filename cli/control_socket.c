@@ -73,7 +73,8 @@ enum haul_status control_server_open(struct control_server *server, const char *
     }
     server->directory_fd = open_directory(database, true);
     if (server->directory_fd < 0) {
-        return haul_error_set(error, HAUL_IO, "open", errno, "no directory for the control socket");
+        return haul_error_set(error, HAUL_IO, "open", errno,
+                              "cannot open the directory of the control socket");
     }
     close_to_others(server->directory_fd);
     struct sockaddr_un address = address_of(server->directory_fd);
@@ -83,7 +84,7 @@ enum haul_status control_server_open(struct control_server *server, const char *
         bind(server->listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
         fchmodat(server->directory_fd, socket_name, 0600, 0) != 0 ||
         listen(server->listen_fd, CONTROL_CLIENT_COUNT_MAX) != 0) {
-        haul_error_set(error, HAUL_IO, "bind", errno, "cannot make the control socket");
+        haul_error_set(error, HAUL_IO, "bind", errno, "cannot create the control socket");
         struct haul_error second; /* the first one is the answer */
         (void)!control_server_hide(server, &second);
         control_server_close(server);
@@ -100,7 +101,7 @@ enum haul_status control_server_hide(struct control_server *server, struct haul_
     close_fd(&server->listen_fd);
     return gone ? HAUL_OK
                 : haul_error_set(error, HAUL_IO, "unlinkat", number,
-                                 "the control socket cannot be removed");
+                                 "cannot remove the control socket");
 }
 
 void control_server_close(struct control_server *server)
@@ -235,7 +236,7 @@ void control_server_tell_end(const struct control_server *server, const struct c
 static enum haul_status nobody(const char *database, struct haul_error *error)
 {
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no haul command runs on %s", database);
-    haul_error_hint(error, "its journals show where its jobs stand: `haul status`");
+    haul_error_hint(error, "`haul status` shows its jobs");
     return HAUL_NOT_FOUND;
 }
 
@@ -256,7 +257,8 @@ enum haul_status control_client_open(const char *database, int *fd, struct haul_
     close_fd(fd);
     return number == ENOENT || number == ECONNREFUSED
                ? nobody(database, error)
-               : haul_error_set(error, HAUL_IO, "connect", number, "the control socket");
+               : haul_error_set(error, HAUL_IO, "connect", number,
+                                "cannot connect to the control socket");
 }
 
 static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
@@ -273,7 +275,7 @@ static enum haul_status no_answer(int fd, struct haul_error *error)
     socklen_t size = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) {
         haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command does not answer");
-        haul_error_hint(error, "it is stopped, or waits for its disk: look at its process");
+        haul_error_hint(error, "it is stopped, or waits for its disk: check its process");
         return HAUL_TIMEOUT;
     }
     haul_error_set(error, HAUL_TIMEOUT, NULL, 0, "the command (process %ld) does not answer",

@@ -33,13 +33,13 @@ void database_adopt_owner(const char *directory, struct output *output)
     }
     /* The way to the directory may be closed to its owner. */
     if (act_as(found.st_uid, found.st_gid) && stat(directory, &again) == 0) {
-        haul_log(&output->log, HAUL_LOG_INFO, "files are used as user %u, the owner of %s",
+        haul_log(&output->log, HAUL_LOG_INFO, "using the files as user %u, the owner of %s",
                  (unsigned)found.st_uid, directory);
         return;
     }
     (void)act_as(0, getegid());
     haul_log(&output->log, HAUL_LOG_WARNING,
-             "new files will be root's: user %u, the owner of %s, cannot reach it",
+             "new files will belong to root: user %u, the owner of %s, cannot access it",
              (unsigned)found.st_uid, directory);
 }
 
@@ -92,11 +92,10 @@ static void name_holder(const char *directory, struct haul_error *error)
                          (long)holder, name);
     if (strcmp(name, "haul") == 0) {
         char word[SHELL_WORD_BYTES_MAX];
-        haul_error_hint(error, "`haul status --db %s` shows what it does; wait for its end",
+        haul_error_hint(error, "`haul status --db %s` shows what it does; wait until it ends",
                         shell_word(directory, "DIR", word, sizeof(word)));
     } else {
-        haul_error_hint(error,
-                        "stop that program first, or let it embed libhaul and serve meanwhile");
+        haul_error_hint(error, "stop that program first, or embed libhaul in it");
     }
 }
 
@@ -131,9 +130,9 @@ static enum haul_status check_place(const char *directory, struct haul_error *er
         return HAUL_OK;
     }
     if (lstat(directory, &found) == 0) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                       "%s is a symbolic link that leads to no directory", directory);
-        haul_error_hint(error, "make the directory that it names first, or remove the link");
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "%s is a symbolic link to no directory",
+                       directory);
+        haul_error_hint(error, "create the directory that it names first, or remove the link");
         return HAUL_NOT_FOUND;
     }
     size_t size = strlen(directory);
@@ -150,8 +149,9 @@ static enum haul_status check_place(const char *directory, struct haul_error *er
     if (stat(where, &found) == 0 && S_ISDIR(found.st_mode)) {
         return HAUL_OK;
     }
-    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s to make %s in", where, name);
-    haul_error_hint(error, "make it first (mkdir -p)");
+    haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no directory %s in which to create %s", where,
+                   name);
+    haul_error_hint(error, "create it first (mkdir -p)");
     return HAUL_NOT_FOUND;
 }
 
@@ -203,6 +203,6 @@ enum haul_status database_open_to_read(const char *directory,
     (void)haul_error_set(error, HAUL_BUSY, NULL, 0,
                          "the files of %s change faster than they can be opened", directory);
     name_holder(directory, error);
-    haul_error_hint(error, "run it again when less is written there, or on a checkpoint of it");
+    haul_error_hint(error, "run it again when there are fewer writes, or on a checkpoint");
     return HAUL_BUSY;
 }

@@ -59,18 +59,18 @@ bool exit_code_is_retryable(int exit_code)
 const char *exit_code_table(void)
 {
     return "  0    success; of a send: committed and verified\n"
-           "  1    other failure, also of the tool itself\n"
-           "  2    usage: an unknown option, a value that is not valid\n"
+           "  1    other failure, including internal errors of the tool\n"
+           "  2    usage: unknown option or invalid value\n"
            "  3    refused before any data moved: no such database, target range not empty,\n"
-           "       versions or column families that do not fit, a risk that was not accepted\n"
+           "       versions or column families that do not match, a risk that was not accepted\n"
            "  4    authentication failed\n"
-           "  5    temporary: peer not reachable or busy, timeout, connection lost, database\n"
-           "       locked, port in use; run it again\n"
+           "  5    temporary: peer unreachable or busy, timeout, connection lost, database\n"
+           "       locked, port in use; run the command again\n"
            "  6    integrity: checksum or digest mismatch; `verify`: the databases differ\n"
-           "  7    permanent: database or file error, protocol broken, fenced, log too short\n"
-           "  8    a limit of the system was reached: memory, locked memory, descriptors\n"
+           "  7    permanent: database or file error, protocol violation, fenced, log too short\n"
+           "  8    a system limit was reached: memory, locked memory, descriptors\n"
            "  9    cancelled by `haul cancel`: nothing of the job is kept\n"
            "  10   in doubt: the decision record determines who owns the range\n"
            "  130  stopped by SIGINT, 143: by SIGTERM, 129: by SIGHUP; what has arrived is kept,\n"
-           "       and the same command goes on\n";
+           "       and the same command continues\n";
 }

@@ -30,8 +30,7 @@ static enum haul_status take_entry(void *context, const struct load_entry *entry
     struct ledger_view *view = context;
     if (entry->key >= LOAD_KEYS_MAX) {
         return haul_error_set(view->error, HAUL_CORRUPT, NULL, 0,
-                              "the ledger is damaged: no load has a key number %" PRIu32,
-                              entry->key);
+                              "the ledger is damaged: no load has key number %" PRIu32, entry->key);
     }
     if (entry->key >= view->key_count) {
         uint32_t count =
@@ -92,7 +91,7 @@ static enum haul_status check_key(const struct load_options *options, struct hau
     }
     char there[40] = "nothing";
     if (!sound) {
-        (void)snprintf(there, sizeof(there), "a value of somebody else");
+        (void)snprintf(there, sizeof(there), "a foreign value");
     } else if (found) {
         (void)snprintf(there, sizeof(there), "version %" PRIu64, version);
     }

@@ -134,11 +134,11 @@ static enum haul_status check_end(int fd, const char *path, off_t end, struct ha
     }
     if (behind) {
         return haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                              "the ledger %s is damaged at byte %lld: whole records lie behind it",
+                              "the ledger %s is damaged at byte %lld: complete records follow it",
                               path, (long long)end);
     }
     if (end == 0 && (at > 0 || !may_be_torn(record, (size_t)size))) {
-        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no ledger of --load", path);
+        return haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a ledger of --load", path);
     }
     return HAUL_OK;
 }
@@ -215,7 +215,7 @@ enum haul_status load_ledger_read(const char *path,
     if (status == HAUL_OK && end == 0) {
         status =
             haul_error_set(error, HAUL_CORRUPT, NULL, 0,
-                           "the ledger %s has no whole record: there is nothing to check", path);
+                           "the ledger %s has no complete record: there is nothing to check", path);
     }
     (void)close(fd);
     return status;

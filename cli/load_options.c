@@ -38,7 +38,7 @@ enum haul_status load_options_check(const struct load_options *options,
     }
     haul_error_set(error, HAUL_INVALID, NULL, 0, "keys of the load lie outside the range: %s",
                    first);
-    haul_error_hint(error, "give a --load-prefix that lies in it");
+    haul_error_hint(error, "choose a --load-prefix inside the range");
     return HAUL_INVALID;
 }
 

@@ -21,7 +21,7 @@ enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
 
 static void print_overview(void)
 {
-    (void)printf("haul: moves key ranges between live RocksDB stores over RDMA or TCP\n"
+    (void)printf("haul: move key ranges between live RocksDB databases, over RDMA or TCP\n"
                  "\n"
                  "Usage: haul COMMAND [options]\n"
                  "\n"
@@ -123,7 +123,7 @@ int main(int argc, char **argv)
     (void)umask(umask(S_IRWXU) & ~(mode_t)S_IRWXU);
     int exit_code = run(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EXIT_CODE_OK) {
-        (void)fprintf(stderr, "haul: error: the result could not be written: check stdout\n");
+        (void)fprintf(stderr, "haul: error: cannot write the result: check stdout\n");
         return EXIT_CODE_OTHER;
     }
     return exit_code;

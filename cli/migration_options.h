@@ -23,45 +23,45 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define LINK_OPTION_RULES(type, slots, slot_size)                                           \
     {.name = "slots",                                                                       \
      .value_name = "N",                                                                     \
-     .help = "slots of a link's ring (default " slots ")",                                  \
+     .help = "slots in a link's ring (default " slots ")",                                  \
      OPTION_AT(option_u32, type, slot_count),                                               \
      .min = 2,                                                                              \
      .max = HAUL_SLOT_COUNT_MAX},                                                           \
         {.name = "slot-size",                                                               \
          .value_name = "SIZE",                                                              \
-         .help = "bytes of a slot, a power of two (default " slot_size ")",                 \
+         .help = "size of a slot, a power of two (default " slot_size ")",                  \
          OPTION_AT(option_size_u32, type, slot_size_bytes),                                 \
          .min = HAUL_SLOT_SIZE_BYTES_MIN,                                                   \
          .max = HAUL_SLOT_SIZE_BYTES_MAX},                                                  \
     {                                                                                       \
         .name = "peer-timeout", .value_name = "TIME",                                       \
-        .help = "give a silent peer up after this (default 5s)",                            \
+        .help = "give up on a silent peer after this time (default 5s)",                    \
         OPTION_AT(option_duration, type, peer_timeout_ms), .min = HAUL_PEER_TIMEOUT_MS_MIN, \
         .max = HAUL_PEER_TIMEOUT_MS_MAX                                                     \
     }
 
 /* For an options struct with a const char *wal_dir. */
-#define WAL_DIR_RULE(type)                                                          \
-    {                                                                               \
-        .name = "wal-dir", .value_name = "DIR",                                     \
-        .help = "where the database's log lies, when haul cannot find it and asks", \
-        OPTION_AT(option_text, type, wal_dir)                                       \
+#define WAL_DIR_RULE(type)                                                       \
+    {                                                                            \
+        .name = "wal-dir", .value_name = "DIR",                                  \
+        .help = "the database's log directory, if haul cannot find it and asks", \
+        OPTION_AT(option_text, type, wal_dir)                                    \
     }
 
 /* For an options struct with a const char *cpu_list. */
-#define CPU_LIST_RULE(type)                                                              \
-    {                                                                                    \
-        .name = "cpu-list", .value_name = "LIST",                                        \
-        .help = "processors for its threads, as 0-3,8 (default: near the network card)", \
-        OPTION_AT(option_text, type, cpu_list)                                           \
+#define CPU_LIST_RULE(type)                                                                   \
+    {                                                                                         \
+        .name = "cpu-list", .value_name = "LIST",                                             \
+        .help = "processors for its threads, such as 0-3,8 (default: near the network card)", \
+        OPTION_AT(option_text, type, cpu_list)                                                \
     }
 
 /* For an options struct with an enum haul_compression compression. */
-#define COMPRESS_RULE(type)                                                                  \
-    {                                                                                        \
-        .name = "compress", .value_name = "WHEN",                                            \
-        .help = "payloads on the wire: auto (default) on slow links where it pays, off, on", \
-        OPTION_AT(option_compression, type, compression)                                     \
+#define COMPRESS_RULE(type)                                                                \
+    {                                                                                      \
+        .name = "compress", .value_name = "WHEN",                                          \
+        .help = "compress payloads: auto (default: on slow links where it pays), off, on", \
+        OPTION_AT(option_compression, type, compression)                                   \
     }
 
 /* What a job may take of the source, for an options struct with uint64_t rate_bytes_per_second and
@@ -69,7 +69,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define SOURCE_LIMIT_RULES(type)                                                                  \
     {.name = "rate",                                                                              \
      .value_name = "SIZE",                                                                        \
-     .help = "at most this many bytes a second (default: no limit)",                              \
+     .help = "bytes per second, at most (default: no limit)",                                     \
      .group = "How",                                                                              \
      OPTION_AT(option_size_u64, type, rate_bytes_per_second),                                     \
      .min = 1024,                                                                                 \
@@ -77,9 +77,8 @@ OPTION_PARSER(option_config_version); /* struct config_version */
     {                                                                                             \
         .name = "pinned-max", .value_name = "SIZE",                                               \
         .help =                                                                                   \
-            "stop, and keep what has arrived, when log and old table files that the job keeps\n"  \
-            "from being removed take more of this disk; log that the database itself still "      \
-            "needs\n"                                                                             \
+            "stop, and keep what has arrived, when the log and old table files that the job\n"    \
+            "retains take more of the disk than this; log that the database itself still needs\n" \
             "does not count (default: no limit)",                                                 \
         OPTION_AT(option_size_u64, type, pinned_bytes_max), .min = 1024, .max = UINT64_C(1) << 50 \
     }
@@ -88,7 +87,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
 #define CONFIG_VERSION_RULE(type)                                                     \
     {                                                                                 \
         .name = "config-version", .value_name = "N",                                  \
-        .help = "a cluster's config version in force (default: haul keeps its own)",  \
+        .help = "the cluster's current config version (default: haul keeps its own)", \
         OPTION_AT(option_config_version, type, config_version), .max = UINT64_MAX - 1 \
     }
 

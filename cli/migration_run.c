@@ -86,12 +86,12 @@ static void print_summary(const struct haul_result *result, const struct migrati
     bool sending = !is_receiver(output);
     if (result->told_count > 0) {
         bool one = result->told_count == 1;
-        (void)printf("the receiver knows of %u job%s over, and has nothing left of %s\n",
+        (void)printf("the receiver was informed of %u job%s over, and has nothing left of %s\n",
                      result->told_count, one ? " that is" : "s that are", one ? "it" : "them");
         return;
     }
     if (result->yielded_count > 0) {
-        (void)printf("the receiver owns the ranges of %u job%s, and so does the record say now\n",
+        (void)printf("the receiver owns the ranges of %u job%s; the record shows that now\n",
                      result->yielded_count, result->yielded_count == 1 ? "" : "s");
         return;
     }
@@ -103,7 +103,7 @@ static void print_summary(const struct haul_result *result, const struct migrati
     (void)snprintf(rate, sizeof(rate), "%s/s", speed);
     (void)printf("%s %" PRIu64 " records, %s in %s (%s) over %s%s%s%s; %s\n",
                  sending ? "sent" : "received", figures->records, bytes, seconds,
-                 result->resumed ? "a part had arrived before" : rate,
+                 result->resumed ? "a part had arrived earlier" : rate,
                  haul_transport_name(figures->transport), reason[0] != '\0' ? " (" : "", reason,
                  reason[0] != '\0' ? ")" : "",
                  result->verified ? "verified: count and digest are equal" : "not verified");
@@ -126,7 +126,7 @@ static void hint_resume(const struct migration_watch *watch, struct haul_error *
     }
     if (watch->peer == NULL) {
         if (error->status == HAUL_STOPPED) {
-            haul_error_hint(error, "start it again, and a job that broke off goes on");
+            haul_error_hint(error, "start it again; an interrupted job continues");
         }
         return;
     }
@@ -134,11 +134,11 @@ static void hint_resume(const struct migration_watch *watch, struct haul_error *
         char directory[SHELL_WORD_BYTES_MAX];
         char peer[SHELL_WORD_BYTES_MAX];
         haul_error_hint(error,
-                        "the same command goes on, and so does `haul resume --db %s --to %s`",
+                        "the same command continues, and so does `haul resume --db %s --to %s`",
                         shell_word(watch->directory, "DIR", directory, sizeof(directory)),
                         shell_word(watch->peer, "ADDR:PORT", peer, sizeof(peer)));
     } else {
-        haul_error_hint(error, "%s; the same command goes on with what has arrived",
+        haul_error_hint(error, "%s; the same command continues with what has arrived",
                         output_hint(error));
     }
 }
@@ -255,8 +255,7 @@ static void hide_control(struct migration_watch *watch, struct output *output)
     char text[512];
     if (control_server_hide(&watch->control, &error) != HAUL_OK) {
         haul_error_format(&error, text, sizeof(text));
-        haul_log(&output->log, HAUL_LOG_WARNING, "left for the next command to clear away: %s",
-                 text);
+        haul_log(&output->log, HAUL_LOG_WARNING, "the next command will clean this up: %s", text);
     }
 }
 

@@ -81,7 +81,7 @@ static enum haul_status bad_option(const struct option_rule *rules, size_t rule_
                                    const char *given, struct haul_error *error)
 {
     if (found == ':') {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "option '%s' needs a value", given);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "option '%s' requires a value", given);
     }
     haul_error_set(error, HAUL_INVALID, NULL, 0, "unknown option '%s'", given);
     const char *nearest =

@@ -45,7 +45,7 @@ static const struct unit no_units[UNIT_COUNT_MAX] = {{"", 1}};
 static enum haul_status bad_value(const struct option_rule *rule, const char *text,
                                   struct haul_error *error)
 {
-    return haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a value for --%s", text,
+    return haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid value '%s' for --%s", text,
                           rule->name);
 }
 
@@ -123,8 +123,8 @@ enum haul_status option_names(const struct option_rule *rule, const char *text, 
     if (text[0] == '\0' || strlen(text) >= HAUL_NAME_BYTES_MAX ||
         list->count == HAUL_FAMILY_COUNT_MAX) {
         bad_value(rule, text, error);
-        haul_error_hint(error, "names of 1 to %d bytes, at most %d of them",
-                        HAUL_NAME_BYTES_MAX - 1, HAUL_FAMILY_COUNT_MAX);
+        haul_error_hint(error, "names of 1 to %d bytes, at most %d names", HAUL_NAME_BYTES_MAX - 1,
+                        HAUL_FAMILY_COUNT_MAX);
         return HAUL_INVALID;
     }
     list->names[list->count++] = text;
@@ -203,7 +203,7 @@ enum haul_status option_transports(const struct option_rule *rule, const char *t
 {
     if (haul_transport_list_parse(text, target) != HAUL_OK) {
         bad_value(rule, text, error);
-        haul_error_hint(error, "auto, rdma, tcp, or both with a comma between them");
+        haul_error_hint(error, "auto, rdma, tcp, or both separated by a comma");
         return HAUL_INVALID;
     }
     return HAUL_OK;

@@ -154,18 +154,18 @@ static const char *hint_of_code(const struct haul_error *error)
     switch (error->code) {
     case EACCES:
     case EPERM:
-        return "run haul as the user that the database belongs to";
+        return "run haul as the user that owns the database";
     case EROFS:
-        return "mount the file system of the database for writing";
+        return "mount the database's file system for writing";
     case ENOLCK:
-        return "the file system of the database has no lock service: start it (NFS: rpc.statd), or "
+        return "the database's file system has no lock service: start it (NFS: rpc.statd), or "
                "use another file system";
     case EFBIG:
-        return "raise the largest file size of the process (ulimit -f)";
+        return "raise the process's file size limit (ulimit -f)";
     case EMFILE:
-        return "raise the number of descriptors of the process (ulimit -n)";
+        return "raise the process's descriptor limit (ulimit -n)";
     case ENFILE:
-        return "raise the number of descriptors of the system (sysctl fs.file-max)";
+        return "raise the system's descriptor limit (sysctl fs.file-max)";
     case EDQUOT:
         return "free some of the quota, or have it raised";
     default:
@@ -179,20 +179,20 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_OK] = "",
         [HAUL_AGAIN] = "run it again",
         [HAUL_TIMEOUT] = "check the network and the load of both sides, or raise --peer-timeout",
-        [HAUL_CLOSED] = "look at the messages of the other side, then run it again",
+        [HAUL_CLOSED] = "check the messages of the other side, then run it again",
         [HAUL_CANCELLED] = "nothing of it is kept; the source still has everything",
         [HAUL_INVALID] = "see 'haul --help'",
         [HAUL_UNSUPPORTED] = "choose another option, or another transport",
         [HAUL_NO_MEMORY] = "free some memory, or use fewer or smaller --slots and --links",
         [HAUL_LIMIT] = "raise the limit (ulimit -l, ulimit -n), or use fewer --slots and --links",
-        [HAUL_IO] = "look at the file system and the system log",
-        [HAUL_NO_SPACE] = "free some space on the file system of the database",
+        [HAUL_IO] = "check the file system and the system log",
+        [HAUL_NO_SPACE] = "free some space on the database's file system",
         [HAUL_NOT_FOUND] = "check the name",
         [HAUL_EXISTS] = "choose another name",
-        [HAUL_BUSY] = "stop the other user, or wait for its end",
-        [HAUL_REFUSED] = "is 'haul recv' running there, on that port?",
+        [HAUL_BUSY] = "stop the other process, or wait until it ends",
+        [HAUL_REFUSED] = "check that 'haul recv' runs there, on that port",
         [HAUL_UNREACHABLE] = "check the address, the route and the firewall",
-        [HAUL_PROTOCOL] = "is the other side a haul of a fitting version?",
+        [HAUL_PROTOCOL] = "check that the other side runs a compatible haul",
         [HAUL_VERSION] = "compare 'haul version' on both sides",
         [HAUL_CORRUPT] = "the source is unchanged; check the hardware, then run it again",
         [HAUL_AUTH] = "another job is expected there: check the address",
@@ -201,8 +201,8 @@ const char *output_hint(const struct haul_error *error)
         [HAUL_FENCED] = "a newer job owns the range; nothing is left to do here",
         [HAUL_NOT_EMPTY] = "choose another range, or give --overwrite to replace the target's",
         [HAUL_GAP] = "start a new job, and keep the log longer",
-        [HAUL_IN_DOUBT] = "let both sides run: the same command again asks for the decision",
-        [HAUL_STORE] = "look at the LOG file of the database",
+        [HAUL_IN_DOUBT] = "run both sides again: the same command asks for the decision",
+        [HAUL_STORE] = "check the database's LOG file",
         [HAUL_INTERNAL] = "please report this, with the output of -vv",
         [HAUL_STOPPED] = "run it again",
         [HAUL_UNCONFIRMED] = "repeat the command with --accept-two-owners if that cannot happen",

@@ -21,22 +21,22 @@ struct output_options {
 };
 
 /* Their rules, for every command. */
-#define OUTPUT_OPTION_RULES                                                              \
-    {.name = "json",                                                                     \
-     .help = "print one JSON document on stdout at the end, also on failure",            \
-     .group = "Output",                                                                  \
-     OPTION_AT(option_flag, struct output_options, json)},                               \
-        {.name = "quiet",                                                                \
-         .letter = 'q',                                                                  \
-         .help = "no progress, no summary, no warnings",                                 \
-         OPTION_AT(option_flag, struct output_options, quiet)},                          \
-        {.name = "verbose",                                                              \
-         .letter = 'v',                                                                  \
-         .help = "more log lines; twice: every detail",                                  \
-         OPTION_AT(option_count, struct output_options, verbosity)},                     \
-    {                                                                                    \
-        .name = "log-time", .help = "begin each line on stderr with date and time, UTC", \
-        OPTION_AT(option_flag, struct output_options, log_time)                          \
+#define OUTPUT_OPTION_RULES                                                                   \
+    {.name = "json",                                                                          \
+     .help = "print one JSON document on stdout at the end, even on failure",                 \
+     .group = "Output",                                                                       \
+     OPTION_AT(option_flag, struct output_options, json)},                                    \
+        {.name = "quiet",                                                                     \
+         .letter = 'q',                                                                       \
+         .help = "no progress, no summary, no warnings",                                      \
+         OPTION_AT(option_flag, struct output_options, quiet)},                               \
+        {.name = "verbose",                                                                   \
+         .letter = 'v',                                                                       \
+         .help = "more log lines; twice: every detail",                                       \
+         OPTION_AT(option_count, struct output_options, verbosity)},                          \
+    {                                                                                         \
+        .name = "log-time", .help = "begin each line on stderr with the date and time (UTC)", \
+        OPTION_AT(option_flag, struct output_options, log_time)                               \
     }
 
 /* Lines are written whole, from any thread. */

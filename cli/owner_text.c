@@ -98,7 +98,7 @@ static const char *const origins[][2] = {
                          "original's",
                          "it is the original, which was moved or restored:"},
     [HAUL_OWNER_RESET] = {"this database was set back to an earlier state than the record's",
-                          "go on from there:"},
+                          "continue from there:"},
     [HAUL_OWNER_OTHER] = {"the record is of another database",
                           "it is the same one, repaired or with a new IDENTITY:"}};
 
@@ -109,7 +109,7 @@ static void print_origin(enum haul_owner_origin origin, const char *directory)
     }
     (void)printf(
         "%s\n"
-        "  nothing is sent, received or dropped here until one of these is said\n"
+        "  nothing is sent, received or dropped here until you choose:\n"
         "  a database of its own from now on: haul owner --db %s --forget --accept-two-owners\n"
         "  %s haul owner --db %s --adopt --accept-two-owners\n",
         origins[origin][0], directory, origins[origin][1], directory);
@@ -130,7 +130,7 @@ void owner_text_print(const struct haul_owner *owner, const char *directory, siz
     print_ranges(owner);
     size_t shown = owner->job_count < job_count_max ? owner->job_count : job_count_max;
     if (shown > 0) {
-        (void)printf("last jobs, the newest below (%zu of %zu):\n", shown, owner->job_count);
+        (void)printf("last jobs, newest last (%zu of %zu):\n", shown, owner->job_count);
     }
     for (size_t i = owner->job_count - shown; i < owner->job_count; i++) {
         print_job(&owner->jobs[i]);

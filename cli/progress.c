@@ -91,7 +91,7 @@ static void format_figures(const struct progress *progress, const struct haul_pr
     if (pinned_bytes >= PINNED_BYTES_SHOWN) {
         char amount[HUMAN_TEXT_BYTES_MAX];
         human_bytes((double)pinned_bytes, amount);
-        (void)snprintf(pinned, sizeof(pinned), ", keeps %s of old files", amount);
+        (void)snprintf(pinned, sizeof(pinned), ", retains %s of old files", amount);
     }
     (void)snprintf(text, TEXT_BYTES_MAX, "%s%s, %s/s%s, %" PRIu64 " records, %s%s", bytes, expected,
                    speed, left, figures->records, haul_transport_name(figures->transport), pinned);

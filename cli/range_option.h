@@ -41,10 +41,10 @@ OPTION_PARSER(option_prefix);
     }
 
 /* How keys are written, for the details of such a command. */
-#define SELECTION_HELP                                                                         \
-    "Keys are text, or hexadecimal when they begin with 0x: --prefix 0xab is the byte ab. A\n" \
-    "backslash takes the next character as it is: --prefix '\\0xab' for keys that begin with " \
-    "the\n"                                                                                    \
+#define SELECTION_HELP                                                                          \
+    "Keys are text, or hexadecimal if they begin with 0x: --prefix 0xab is the byte ab. A\n"    \
+    "backslash takes the next character literally: --prefix '\\0xab' for keys that begin with " \
+    "the\n"                                                                                     \
     "text 0xab, --range 'user\\:a:user\\:b' for a colon in a key, \\\\ for a backslash.\n"
 
 void range_list_fini(struct range_list *list);

@@ -85,7 +85,8 @@ static void on_stop_signal(struct signal_watch *watch, int number)
     if (!stops) {
         end_process(watch, number);
     }
-    output_line(watch->output, "%s: stopping, and keeping what has arrived; again to end at once",
+    output_line(watch->output,
+                "%s: stopping, and keeping what has arrived; repeat it to end at once",
                 name_of(number));
     wake(watch);
 }

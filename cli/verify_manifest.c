@@ -85,10 +85,10 @@ static enum haul_status write_error(const char *path, int code, struct haul_erro
     haul_error_set(error, status, is_name || is_closed ? "open" : "write", code, "cannot write %s",
                    path);
     haul_error_hint(error, "%s",
-                    is_name     ? "check the name: it is to be a file in a directory that is there"
-                    : is_closed ? "choose a directory in which this user can make files"
+                    is_name     ? "check the name: it must be a file in an existing directory"
+                    : is_closed ? "choose a directory in which this user can create files"
                     : is_full   ? "free some space on the file system of the manifest"
-                                : "look at the file system and the system log");
+                                : "check the file system and the system log");
     return status;
 }
 
@@ -123,8 +123,8 @@ static enum haul_status open_replacement(struct manifest_writer *writer, const c
     char real[PATH_MAX];
     const char *name = realpath(path, real) == NULL ? path : real; /* of what a link leads to */
     if (is_in_database(name)) {
-        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%s lies within a database", path);
-        haul_error_hint(error, "choose a file outside of the database's directory");
+        haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "%s lies inside a database", path);
+        haul_error_hint(error, "choose a file outside the database's directory");
         return HAUL_UNSUPPORTED;
     }
     size_t size = strlen(name) + sizeof(".tmp-") + 24;
@@ -364,9 +364,8 @@ enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
                               "cannot read %s", path);
     }
     if (!good || next_line(reader)) { /* a second one behind it may be the one that was meant */
-        haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is no whole manifest", path);
-        haul_error_hint(error,
-                        "write it again with `haul verify --write-manifest`, of this release");
+        haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a complete manifest", path);
+        haul_error_hint(error, "write it again with this release's `haul verify --write-manifest`");
         return HAUL_CORRUPT;
     }
     return HAUL_OK;

@@ -176,7 +176,7 @@ clear_left() {
     for side in source target; do
         log=recv.log
         [[ $side == target ]] || log=send.err
-        [[ -S $side/haul/control ]] && grep -q 'the control socket cannot be removed' "$log" || continue
+        [[ -S $side/haul/control ]] && grep -q 'cannot remove the control socket' "$log" || continue
         start_receiver next.log --db "$side" --listen "$listen_host:0"
         end_receiver
     done

@@ -37,7 +37,7 @@ test_usage__unknown_option__names_the_nearest() {
 
 test_usage__missing_value__exit_2() {
     run 2 "$haul" send --db
-    one_error "option '--db' needs a value: see 'haul send --help'"
+    one_error "option '--db' requires a value: see 'haul send --help'"
 }
 
 test_usage__missing_option__is_named() {
@@ -55,14 +55,14 @@ test_usage__stray_argument__exit_2() {
     run 2 "$haul" recv --db a b
     one_error "unexpected argument 'b'"
     run 2 "$haul" send a host:7447
-    one_error "unexpected argument 'a': every value has a name: haul send --db DIR --to ADDR:PORT"
+    one_error "unexpected argument 'a': every value needs its option: haul send --db DIR --to ADDR:PORT"
 }
 
 test_usage__values_out_of_range__tell_the_range() {
     local value
     for value in 1 65M 12Q -4K '' 4.0000001 nan; do
         run 2 "$haul" send --db a --to b:1 --slot-size "$value"
-        one_error "'$value' is not a value for --slot-size: bytes from 4K to 64M"
+        one_error "invalid value '$value' for --slot-size: bytes from 4K to 64M"
     done
     run 2 "$haul" send --db a --to b:1 --links 17
     one_error 'a number from 1 to 16'
@@ -176,7 +176,7 @@ test_status__no_database_there__says_so() {
 
 test_recv__place_where_nothing_can_be_made__refused_by_name() {
     run 3 "$haul" recv --db no/parent --listen "$own_host:0"
-    one_error 'no directory no to make parent in: make it first'
+    one_error 'no directory no in which to create parent: create it first'
     : >file
     run 3 "$haul" recv --db file --listen "$own_host:0"
     one_error 'file is not a directory'

@@ -307,7 +307,7 @@ test_resume__a_part_had_arrived__no_speed() {
     kill_and_reap "$sender"
     run 0 "$haul" resume --db source --to "$receiver_address" --transport tcp
     received
-    grep -q '^sent .* (a part had arrived before) over tcp; verified' "$work/out" || { cat "$work/out"; fail 'not said'; }
+    grep -q '^sent .* (a part had arrived earlier) over tcp; verified' "$work/out" || { cat "$work/out"; fail 'not said'; }
 }
 
 test_recv__source_comes_back__both_say_resumed() {

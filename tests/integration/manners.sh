@@ -166,7 +166,7 @@ test_files__database_of_somebody_else__hint_names_the_user() {
     make_database source 10
     cp "$haul" haul && chmod 755 haul
     run 7 setpriv --reuid=65534 --regid=65534 --clear-groups ./haul send --db source --to 127.0.0.1:1
-    one_error 'run haul as the user that the database belongs to'
+    one_error 'run haul as the user that owns the database'
 }
 
 test_lock__held_by_another_command__its_process_is_named() {
@@ -274,7 +274,7 @@ test_directory__closed_to_the_user__says_so() {
         'drop --db source --yes' 'owner --db source'; do
         # shellcheck disable=SC2086 # words of a command
         run 7 setpriv --reuid=65534 --regid=65534 --clear-groups ./haul $command
-        one_error 'Permission denied: run haul as the user that the database belongs to'
+        one_error 'Permission denied: run haul as the user that owns the database'
     done
 }
 

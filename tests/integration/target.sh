@@ -183,7 +183,7 @@ test_send__verify_read__committed_without_load_and_with_it() {
         reads_alike
     done
     run 2 "$haul" send --db source --to localhost:1 --verify twice
-    one_error "'twice' is not a value for --verify"
+    one_error "invalid value 'twice' for --verify"
 }
 
 # --- a disk that is too small ---------------------------------------------------------------------

@@ -74,8 +74,8 @@ test_verify__manifest_and_a_difference__told_between_which_keys() {
     pair 'put key00003456 x'
     run 0 "$haul" verify --db a --write-manifest manifest
     run 6 "$haul" verify --db b --manifest manifest
-    one_error "'default' the first; the first key lies behind key[0-9]*, and not behind key[0-9]*"
-    read -r first last < <(sed -n 's/.*lies behind key0*\([0-9]*\), and not behind key0*\([0-9]*\).*/\1 \2/p' "$work/err")
+    one_error "'default' the first; the first key lies after key[0-9]*, and not after key[0-9]*"
+    read -r first last < <(sed -n 's/.*lies after key0*\([0-9]*\), and not after key0*\([0-9]*\).*/\1 \2/p' "$work/err")
     ((first < 3456 && 3456 <= last && last - first < 2000)) || fail "$first to $last"
 }
 
@@ -93,7 +93,7 @@ test_verify__manifest_of_a_part__only_that_is_compared() {
     run 0 "$haul" verify --db a --write-manifest manifest --cf default --range key00003:
     run 6 "$haul" verify --db b --manifest manifest
     run 2 "$haul" verify --db b --manifest manifest --cf default
-    one_error '--manifest says what to compare'
+    one_error '--manifest determines what is compared'
 }
 
 test_verify__manifest_that_was_cut__refused() {
@@ -101,10 +101,10 @@ test_verify__manifest_that_was_cut__refused() {
     run 0 "$haul" verify --db a --write-manifest manifest
     head -c 2000 manifest >cut
     run 6 "$haul" verify --db b --manifest cut
-    one_error 'cut is no whole manifest'
+    one_error 'cut is not a complete manifest'
     echo rubbish >rubbish
     run 6 "$haul" verify --db b --manifest rubbish
-    one_error 'rubbish is no whole manifest'
+    one_error 'rubbish is not a complete manifest'
     run 3 "$haul" verify --db b --manifest nothing
     one_error 'cannot read nothing'
 }
@@ -118,7 +118,7 @@ test_verify__manifest_through_a_pipe__compared() {
     "$haul" verify --db a --write-manifest - 2>"$work/a.err" |
         "$haul" verify --db b --manifest - >"$work/out" 2>"$work/err" || code=$?
     equal "$code" 6
-    one_error "'default' the first; the first key lies behind"
+    one_error "'default' the first; the first key lies after"
 }
 
 # Whoever reads a pipe must not take a part for the whole.
@@ -323,7 +323,7 @@ test_verify_to__its_own_receiver__refused() {
 
 test_verify_to__with_another_comparison__usage() {
     run 2 "$haul" verify --db a --to 127.0.0.1:1 --with b
-    one_error '--to goes without'
+    one_error '--to excludes'
 }
 
 test_verify__manifest_cannot_be_written__named_with_the_reason() {
@@ -337,7 +337,7 @@ test_verify__manifest_cannot_be_written__named_with_the_reason() {
         one_error "cannot read $name"
     done
     run 3 "$haul" verify --db a --write-manifest a/CURRENT
-    one_error 'a/CURRENT lies within a database'
+    one_error 'a/CURRENT lies inside a database'
     run 0 "$haul" verify --db a --with a
     if [[ -c /dev/full ]]; then
         run 7 "$haul" verify --db a --write-manifest /dev/full
@@ -367,7 +367,7 @@ test_verify__something_behind_the_manifest__refused() {
     (cat manifest && echo more) >longer
     for manifest in both longer; do
         run 6 "$haul" verify --db a --manifest $manifest
-        one_error "$manifest is no whole manifest"
+        one_error "$manifest is not a complete manifest"
     done
 }
 
@@ -376,10 +376,10 @@ test_verify__options_that_exclude_each_other__named() {
     run 2 "$haul" verify --db a
     one_error 'needs --with DIR, --to ADDR:PORT, --manifest FILE, --write-manifest FILE or --ledger FILE'
     run 2 "$haul" verify --db a --ledger l --with b
-    one_error '--ledger goes without --with'
+    one_error '--ledger excludes --with'
     run 2 "$haul" verify --db a --ledger l --write-manifest m
     run 2 "$haul" verify --db a --write-manifest - --json
-    equal "$(json .error.message)" '--json goes without --write-manifest -'
+    equal "$(json .error.message)" '--json and --write-manifest - exclude each other'
 }
 
 run_tests

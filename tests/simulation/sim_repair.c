@@ -13,7 +13,7 @@
 enum { RETRY_MS = 200, REPAIRS_MAX = 40 };
 
 struct repair {
-    enum sim_verb verb; /* STATUS: nothing is to be done */
+    enum sim_verb verb; /* STATUS: nothing to do */
     const struct sim_job_record *job;
     uint32_t contested;
 };

@@ -394,7 +394,7 @@ static void test_cancel__no_such_job__named_with_what_to_do(void)
         const char *message;
         const char *said;
     } cases[] = {
-        {"--db /a", 0, "there is no job on /a: nothing is to be done", "tidy00"},
+        {"--db /a", 0, "there is no job on /a: nothing to do", "tidy00"},
         {"--db /a --job 33", 2, "there is no job 33 on /a: `haul status --db /a` lists those", ""},
         {"--db /a --job 33 --accept-two-owners", 2, "there is no job 33 on /a", ""},
     };

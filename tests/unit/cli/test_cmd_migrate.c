@@ -380,10 +380,11 @@ static void test_send__dry_run__looks_and_starts_nothing(void)
     check_equal(run(&command_send, "--db /a -n --load 5"), EXIT_CODE_OK);
     check_equal(calls.starts + calls.loads, 0);
     check_equal(calls.looks, 1);
-    check_text(ran.out.text, "column family a\\x0ab: about 2.0 kB\n"
-                             "column family odd: of unknown size\n"
-                             "about 2.0 kB would go; nothing was sent, and the receiver was not "
-                             "asked\n");
+    check_text(ran.out.text,
+               "column family a\\x0ab: about 2.0 kB\n"
+               "column family odd: of unknown size\n"
+               "about 2.0 kB would be sent; nothing was sent, and the receiver was not "
+               "contacted\n");
     check_text(ran.err.text, "");
     begin();
     check_equal(run(&command_send, "--db /a --to h:1 --dry-run --json"), EXIT_CODE_OK);

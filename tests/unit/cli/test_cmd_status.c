@@ -125,7 +125,7 @@ static void test_status__files_kept_by_the_job__a_line_when_there_are_any(void)
     client_answer = HAUL_OK;
     running.figures.pinned_log_bytes = 8000;
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
-    check_has(ran.out.text, "  kept on this disk by the job: 8.0 kB of log, 0 B of old table");
+    check_has(ran.out.text, "  retained on this disk by the job: 8.0 kB of log, 0 B of old table");
     running.figures.pinned_log_bytes = 0;
     running.figures.pinned_table_bytes = 9000;
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
@@ -179,7 +179,8 @@ static void test_status__target_job__what_is_safe_and_what_has_changed(void)
     check(strstr(ran.out.text, "something else has changed") == NULL);
     jobs[0].changed = true;
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
-    check_has(ran.out.text, "  something else has changed the database since everything was here");
+    check_has(ran.out.text,
+              "  something else has changed the database since the copy was complete");
 }
 
 static void test_status__jobs_that_are_over__counted_with_the_way_to_tell_of_them(void)
@@ -230,7 +231,9 @@ static void test_status__a_step_fails__its_code_and_no_result(void)
         {.check = HAUL_NOT_FOUND, .message = "no database", .exit_code = EXIT_CODE_PREFLIGHT},
         {.client = HAUL_IO, .message = "no socket", .exit_code = EXIT_CODE_PERMANENT},
         {.ask = HAUL_TIMEOUT, .message = "no answer", .exit_code = EXIT_CODE_TEMPORARY},
-        {.noise = "{}", .message = "answer is noise", .exit_code = EXIT_CODE_PERMANENT},
+        {.noise = "{}",
+         .message = "cannot parse the running command's answer",
+         .exit_code = EXIT_CODE_PERMANENT},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         begin();

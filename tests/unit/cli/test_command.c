@@ -110,7 +110,7 @@ static void test_command_parse__value_without_a_name__the_synopsis(void)
     start(true);
     captured_begin(stderr);
     check(!parse("here", NULL));
-    check(strstr(captured_end(), "every value has a name: haul dive --deep") != NULL);
+    check(strstr(captured_end(), "every value needs its option: haul dive --deep") != NULL);
 }
 
 /* Also when it stands behind what is wrong, but not when it is a value. */

@@ -182,7 +182,7 @@ static void test_control_socket__ten_times_over__no_descriptor_is_left(void)
         end();
         check_error(control_client_open(directory, &fd, &error), HAUL_NOT_FOUND, error);
         check_error(control_server_open(&server, directory, "send", &error), HAUL_IO, error);
-        check_text(error.text, "no directory for the control socket");
+        check_text(error.text, "cannot open the directory of the control socket");
         control_server_close(&server);
     }
     check_equal(next_descriptor(), before);

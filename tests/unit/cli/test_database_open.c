@@ -90,7 +90,8 @@ static void test_database_open__new_one__made_with_its_last_directory_only(void)
     begin();
     (void)snprintf(deep, sizeof(deep), "%s/absent/db", directory);
     check_status(open_it(deep, true), HAUL_NOT_FOUND);
-    check(strstr(error.text, "no directory ") != NULL && strstr(error.text, "/absent to make db"));
+    check(strstr(error.text, "no directory ") != NULL &&
+          strstr(error.text, "/absent in which to create db"));
     check_status(open_it(path, true), HAUL_OK);
     check_status(open_it(path, false), HAUL_OK);
     (void)snprintf(deep, sizeof(deep), "%s/other///", directory); /* slashes at the end */

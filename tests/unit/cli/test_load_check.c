@@ -238,8 +238,8 @@ static void test_load_check__value_of_somebody_else__corrupt(void)
     versions[0] = 1;
     spoiled = true;
     check_verdict(HAUL_CORRUPT);
-    check_text(error.text, "an acknowledged write is lost: k:0000000000 has a value of somebody "
-                           "else, the ledger version 1");
+    check_text(error.text, "an acknowledged write is lost: k:0000000000 has a foreign value, "
+                           "the ledger version 1");
     spoiled = false;
     check_verdict(HAUL_OK);
     end();

@@ -136,7 +136,7 @@ static void test_load_ledger_read__damaged_record__a_tear_only_at_the_end(void)
         check_error(read_all(), HAUL_CORRUPT, error);
         check_equal(entry_count, 0);
         check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
-        check(strstr(error.text, "whole records lie behind it") != NULL);
+        check(strstr(error.text, "complete records follow it") != NULL);
         struct stat file;
         check(stat(path, &file) == 0 && file.st_size == 3 * RECORD_BYTES);
         (void)unlink(path);
@@ -158,14 +158,14 @@ static void test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_i
     struct stat file;
     write_bytes(text, sizeof(text));
     check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
-    check(strstr(error.text, "is no ledger of --load") != NULL);
+    check(strstr(error.text, "is not a ledger of --load") != NULL);
     check(stat(path, &file) == 0 && file.st_size == (off_t)sizeof(text));
     check_error(read_all(), HAUL_CORRUPT, error);
     (void)unlink(path);
     for (off_t size = 1; size < RECORD_BYTES; size++) {
         write_bytes(text, (size_t)size);
         check_error(load_ledger_open(&ledger, path, &error), HAUL_CORRUPT, error);
-        check(strstr(error.text, "is no ledger of --load") != NULL);
+        check(strstr(error.text, "is not a ledger of --load") != NULL);
         check(stat(path, &file) == 0 && file.st_size == size);
         check_error(read_all(), HAUL_CORRUPT, error);
         (void)unlink(path);

@@ -266,7 +266,7 @@ static void test_finish__sent__each_figure_in_words(void)
     result.progress.seconds = 0;
     (void)snprintf(result.fallback_reason, sizeof(result.fallback_reason), "no\tcard");
     check_equal(finish("h:1", false), EXIT_CODE_OK);
-    check_has(ran.out.text, "in 0.0 s (a part had arrived before) over tcp (no\\x09card); not "
+    check_has(ran.out.text, "in 0.0 s (a part had arrived earlier) over tcp (no\\x09card); not "
                             "verified\n");
 }
 
@@ -285,10 +285,10 @@ static void test_finish__resolved__what_the_receiver_knows(void)
         uint32_t yielded;
         const char *text;
     } cases[] = {
-        {1, 0, "the receiver knows of 1 job that is over, and has nothing left of it\n"},
-        {2, 0, "the receiver knows of 2 jobs that are over, and has nothing left of them\n"},
-        {0, 1, "the receiver owns the ranges of 1 job, and so does the record say now\n"},
-        {0, 2, "the receiver owns the ranges of 2 jobs, and so does the record say now\n"},
+        {1, 0, "the receiver was informed of 1 job that is over, and has nothing left of it\n"},
+        {2, 0, "the receiver was informed of 2 jobs that are over, and has nothing left of them\n"},
+        {0, 1, "the receiver owns the ranges of 1 job; the record shows that now\n"},
+        {0, 2, "the receiver owns the ranges of 2 jobs; the record shows that now\n"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
         begin("resolve", &plain);
@@ -327,7 +327,7 @@ static void test_finish__each_status__its_exit_code_and_one_line(void)
         check_text(ran.out.text, "");
         check(strstr(ran.err.text, "haul: error: it broke: ") == ran.err.text);
         bool temporary = ran.exit_code == EXIT_CODE_TEMPORARY;
-        check_equal(strstr(ran.err.text, "the same command goes on") != NULL, temporary);
+        check_equal(strstr(ran.err.text, "the same command continues") != NULL, temporary);
         begin("send", &json);
         result.status = (enum haul_status)status;
         answer((enum haul_status)status, "it broke", &result.error);
@@ -345,8 +345,8 @@ static void test_finish__stopped__how_to_go_on_and_the_signal(void)
         const char *words;
     } cases[] = {
         {"send", "h:1", NULL,
-         "the same command goes on, and so does `haul resume --db /a --to h:1`"},
-        {"recv", NULL, NULL, "start it again, and a job that broke off goes on"},
+         "the same command continues, and so does `haul resume --db /a --to h:1`"},
+        {"recv", NULL, NULL, "start it again; an interrupted job continues"},
         {"send", "h:1", "make room first", "haul: error: stopped: make room first"},
         {"recv", NULL, "make room first", "haul: error: stopped: make room first"},
     };
@@ -544,7 +544,7 @@ static void test_run_store__a_step_fails__said_and_what_was_begun_is_ended(void)
     begin("send", &plain);
     hide_answer = HAUL_IO;
     check_equal(run_store(&work), 42);
-    check_has(ran.err.text, "warning: left for the next command to clear away: not hidden");
+    check_has(ran.err.text, "warning: the next command will clean this up: not hidden");
 }
 
 static const struct check_test tests[] = {

@@ -101,9 +101,9 @@ static void test_option_table_parse__unknown__named_with_what_was_meant(void)
 static void test_option_table_parse__no_value__named(void)
 {
     check_status(parse("-q --db"), HAUL_INVALID);
-    check_text(error.text, "option '--db' needs a value");
+    check_text(error.text, "option '--db' requires a value");
     check_status(parse("-q -d"), HAUL_INVALID);
-    check_text(error.text, "option '-d' needs a value");
+    check_text(error.text, "option '-d' requires a value");
 }
 
 static void test_option_table_parse__value_of_a_flag__invalid(void)
@@ -115,7 +115,7 @@ static void test_option_table_parse__value_of_a_flag__invalid(void)
 static void test_option_table_parse__bad_value__parser_says_so(void)
 {
     check_status(parse("--links 17"), HAUL_INVALID);
-    check_text(error.text, "'17' is not a value for --links");
+    check_text(error.text, "invalid value '17' for --links");
     check_status(parse("--links 16"), HAUL_OK);
 }
 

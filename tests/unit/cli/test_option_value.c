@@ -139,7 +139,7 @@ static void test_option_size_u64__out_of_range__hint_names_the_range(void)
     check_status(option_size_u64(&rule, "67108865", &value, &error), HAUL_OK);
     check_equal(value, 67108865);
     check_refused(&rule, "4095");
-    check_text(error.text, "'4095' is not a value for --slot");
+    check_text(error.text, "invalid value '4095' for --slot");
     check_text(error.hint,
                "bytes from 4K to 67108865, with K, M or G (powers of 1024), MB or mbit");
     check_refused(&rule, "67108866");
@@ -217,7 +217,7 @@ static void test_option_names__names__appended_until_the_list_is_full(void)
     check_equal(list.count, HAUL_FAMILY_COUNT_MAX);
     check(list.names[HAUL_FAMILY_COUNT_MAX - 1] == name);
     check_error(option_names(&rule, "more", &list, &error), HAUL_INVALID, error);
-    check_text(error.hint, "names of 1 to 127 bytes, at most 256 of them");
+    check_text(error.hint, "names of 1 to 127 bytes, at most 256 names");
 }
 
 static void test_option_text__empty__invalid(void)
@@ -255,7 +255,7 @@ static void test_option_transports__lane_compression__names_and_nothing_else(voi
                                        "loopback", "none", "auto,tcp"};
     for (size_t i = 0; i < CHECK_COUNT(none); i++) {
         check_error(option_transports(&rule, none[i], &transports, &error), HAUL_INVALID, error);
-        check_text(error.hint, "auto, rdma, tcp, or both with a comma between them");
+        check_text(error.hint, "auto, rdma, tcp, or both separated by a comma");
     }
     check_equal(transports.items[0], HAUL_TRANSPORT_TCP);
     check_status(option_transports(&rule, "auto", &transports, &error), HAUL_OK);

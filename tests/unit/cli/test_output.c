@@ -146,7 +146,7 @@ static void test_output_error__no_hint_of_its_own__that_of_the_status(void)
     const struct haul_error error = {.status = HAUL_REFUSED, .text = "nobody"};
     start((struct output_options){.quiet = false});
     output_error(&output, &error);
-    check_text(finish(), "haul: error: nobody: is 'haul recv' running there, on that port?\n");
+    check_text(finish(), "haul: error: nobody: check that 'haul recv' runs there, on that port\n");
 }
 
 static const struct check_test tests[] = {

@@ -109,7 +109,7 @@ static void test_owner_text_print__moved_to_and_fro__ranges_and_the_newest_jobs(
                "ab000000000000000000000000000000\n"
                "taken over: column family two, all keys, job cd000000000000000000000000000000\n"
                "everything else belongs to this database\n"
-               "last jobs, the newest below (3 of 4):\n"
+               "last jobs, newest last (3 of 4):\n"
                "  1970-01-01T00:00:01Z took 7 records, 2.0 kB from C/3, version 4 -> 5, job "
                "02000000000000000000000000000000\n"
                "  (no time) gave 1 records, 0 B to B/2, version 5 -> 6, job "
@@ -136,7 +136,7 @@ static void test_owner_text_print__not_its_own_record__both_commands(void)
                  {HAUL_OWNER_RESET,
                   "this database was set back to an earlier state than the "
                   "record's\n",
-                  "  go on from there: "},
+                  "  continue from there: "},
                  {HAUL_OWNER_OTHER, "the record is of another database\n",
                   "  it is the same one, repaired or with a new IDENTITY: "}};
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -145,7 +145,7 @@ static void test_owner_text_print__not_its_own_record__both_commands(void)
         print(&owner, "/d d", 3);
         (void)snprintf(expected, sizeof(expected),
                        "database A, config version 0\n%s"
-                       "  nothing is sent, received or dropped here until one of these is said\n"
+                       "  nothing is sent, received or dropped here until you choose:\n"
                        "  a database of its own from now on: haul owner --db '/d d' --forget "
                        "--accept-two-owners\n"
                        "%shaul owner --db '/d d' --adopt --accept-two-owners\n"

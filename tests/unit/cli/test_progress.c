@@ -75,7 +75,7 @@ static void test_progress_answer__pinned__shown_from_64_mib_on(void)
     figures.pinned_log_bytes++;
     start(false);
     progress_answer(&progress, &figures);
-    check(strstr(finish(), ", keeps 67.1 MB of old files\n") != NULL);
+    check(strstr(finish(), ", retains 67.1 MB of old files\n") != NULL);
 }
 
 static void test_progress_show__no_terminal__a_line_each_10_s(void)
