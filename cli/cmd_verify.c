@@ -245,7 +245,7 @@ static void describe_first_key(struct verify_run *run, const struct haul_verify_
         const struct haul_range *between = &run->reader.between;
         key_text(between->start, key);
         key_text(between->end, last);
-        (void)snprintf(text, TEXT_BYTES, "; the first key lies after %.300s and not after %.300s",
+        (void)snprintf(text, TEXT_BYTES, "; the first key lies after %.300s, and not after %.300s",
                        between->start.size == 0 ? "the start" : key,
                        between->end.size == 0 ? "the end" : last);
     }

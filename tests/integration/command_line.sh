@@ -69,7 +69,7 @@ test_usage__values_out_of_range__tell_the_range() {
     run 2 "$haul" send --db a --to b:1 --peer-timeout 5d
     one_error '500ms, 5s, 2m'
     run 2 "$haul" send --db a --to b:1 --transport udp
-    one_error 'auto, rdma or tcp'
+    one_error 'auto, rdma, tcp, or both'
     run 2 "$haul" send --db a --to b:1 --lane fast
     one_error 'auto, ingest or writebatch'
 }

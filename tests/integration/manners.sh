@@ -158,7 +158,7 @@ test_files__database_that_its_owner_cannot_reach__root_warns_and_goes_on() {
     make_database closed/source 10
     chown -R 65534 closed/source
     run 5 "$haul" send --db closed/source --to 127.0.0.1:1
-    grep -q 'warning: new files will be root' "$work/err" || fail 'no warning'
+    grep -q 'warning: new files will belong to root' "$work/err" || fail 'no warning'
 }
 
 test_files__database_of_somebody_else__hint_names_the_user() {
