@@ -1692,7 +1692,7 @@ test_document__every_state__has_a_test_here() {
     while read -r state; do
         count=$((count + 1))
         compgen -A function "test_${state,,}__" >/dev/null || fail "$state has no test"
-    done < <(sed -nE 's/^\| ([A-Z][0-9]) \|.*/\1/p' "$document")
+    done < <(sed -nE 's/^### ([A-Z][0-9]): .*/\1/p' "$document")
     ((count >= 13)) || fail "only $count states"
 }
 
