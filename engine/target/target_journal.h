@@ -77,7 +77,7 @@ void target_journal_init(struct target_journal *journal, const struct haul_targe
 void target_journal_fini(struct target_journal *journal);
 
 /* The job by which this database turned out to own, though the source says that it is over; NULL:
- * none. Ownership: the record's. */
+ * none. Ownership: the journal's. */
 const uint8_t *target_journal_owned_job(const struct target_journal *journal);
 /* Take over what the source says of its other jobs. Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
