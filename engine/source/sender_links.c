@@ -358,7 +358,7 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
     case LINK_RECEIVED:
         haul_unreachable();
     case LINK_CLOSED:
-        on_closed(links, sender, &event->error);
+        on_closed(links, sender, event->error);
         return true;
     }
     return false;

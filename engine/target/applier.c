@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "assertion.h"
-#include "crc32c.h"
 #include "mailbox.h"
 #include "payload_codec.h"
 #include "planted_bug.h"
@@ -97,19 +96,8 @@ static void fail(struct applier_thread *thread, const struct haul_error *error)
 static enum haul_status secure_payload(struct applier_thread *thread, const struct block *block,
                                        struct haul_slice *payload, struct haul_error *error)
 {
-    size_t size = block->header.payload_size_bytes;
-    *payload = slice_of(block_payload(block), size);
-    uint32_t crc = block->payload_crc_seen;
-    if (block->peer_writable && HAUL_PLANTED_BUG(SLOT_CRC)) {
-        crc = crc32c(payload->data, size);
-        payload->data = memcpy(thread->copy, payload->data, size);
-    } else if (block->peer_writable) {
-        crc = crc32c_copy(thread->copy, payload->data, size);
-        payload->data = thread->copy;
-    } else if (!block->payload_crc_known) {
-        crc = crc32c(payload->data, size);
-    }
-    if (crc == block->header.payload_crc || HAUL_PLANTED_BUG(SKIP_CRC)) {
+    uint32_t crc = 0;
+    if (block_take_payload(block, thread->copy, payload, &crc) == HAUL_OK) {
         return HAUL_OK;
     }
     atomic_fetch_add(&thread->applier->crc_errors, 1);
@@ -202,7 +190,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     }
     PROBE3(block_checked, header.stream, header.batch, payload.size);
     /* A piece goes back only when it is joined: its sender counts on that (outbox_reserve). */
-    if (work->block->peer_writable && (header.flags & SLOT_FRAGMENT) == 0) {
+    if (payload.data == thread->copy && (header.flags & SLOT_FRAGMENT) == 0) {
         post_freed(thread, work);
         work->block = NULL;
     }

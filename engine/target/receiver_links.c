@@ -181,8 +181,8 @@ static void on_event(struct receiver_links *links, struct receiver_link *entry,
     case LINK_CLOSED:
         entry->closed = true;
         poll_group_remove_link(links->group, entry->link);
-        if (event->error.status != HAUL_OK && link_is_bound(entry->link)) {
-            *failed = event->error;
+        if (event->error->status != HAUL_OK && link_is_bound(entry->link)) {
+            *failed = *event->error;
         }
         return;
     }

@@ -52,7 +52,7 @@ static struct link_config make_config(const struct client *client)
 static void note(struct client *client, enum haul_status status, const struct haul_error *error)
 {
     if (status != HAUL_OK && client->error.status == HAUL_OK) {
-        client->error = *error;
+        client->error = error == NULL ? (struct haul_error){.status = status} : *error;
         client->error.status = status;
     }
 }
@@ -165,7 +165,7 @@ static void on_link_event(struct client *client, struct client_link *sender, uin
     switch (event->type) {
     case LINK_CONNECTED:
         sender->connected = true;
-        note(client, bench_send_description(client->channel, sender->link, index), &event->error);
+        note(client, bench_send_description(client->channel, sender->link, index), event->error);
         if (sender->description_size > 0) {
             bind_link(client, sender);
         }
@@ -183,8 +183,8 @@ static void on_link_event(struct client *client, struct client_link *sender, uin
     case LINK_RECEIVED:
         haul_unreachable();
     case LINK_CLOSED:
-        note(client, event->error.status == HAUL_OK ? HAUL_CLOSED : event->error.status,
-             &event->error);
+        note(client, event->error->status == HAUL_OK ? HAUL_CLOSED : event->error->status,
+             event->error);
         return;
     }
 }

@@ -7,7 +7,6 @@
 #include "acceptor.h"
 #include "assertion.h"
 #include "bytes.h"
-#include "crc32c.h"
 #include "link_bench_wire.h"
 
 enum { EVENT_COUNT = 32 };
@@ -171,10 +170,9 @@ static void on_received(struct server *server, struct server_link *receiver, str
     server->first_ns = server->first_ns == 0 ? server->now_ns : server->first_ns;
     server->last_ns = server->now_ns;
     if (!server->start.without_crc) {
-        uint32_t crc = block->payload_crc_known
-                           ? block->payload_crc_seen
-                           : crc32c(block_payload(block), block->header.payload_size_bytes);
-        server->crc_errors += crc != block->header.payload_crc;
+        uint32_t crc;
+        struct haul_slice payload;
+        server->crc_errors += block_take_payload(block, NULL, &payload, &crc) != HAUL_OK;
     }
     server->blocks++;
     server->bytes += block->header.payload_size_bytes;

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "link_sockaddr.h"
+
 enum {
     LISTEN_BACKLOG = 128,
     KEEPALIVE_PROBES = 3,
@@ -98,8 +100,8 @@ static enum haul_status fail_connect(int code, const struct link_address *peer,
 enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t peer_timeout_ms,
                                     int *fd, struct haul_error *error)
 {
-    int made =
-        socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    int made = socket(link_sockaddr_of(address)->ss_family,
+                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (made < 0) {
         return haul_error_set(error, tcp_socket_status(errno), "socket", errno,
                               "cannot create a socket");
@@ -108,7 +110,7 @@ enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t
     if (status != HAUL_OK) {
         goto fail;
     }
-    if (connect(made, (const struct sockaddr *)&address->storage, address->size) != 0 &&
+    if (connect(made, (const struct sockaddr *)link_sockaddr_of(address), address->size) != 0 &&
         errno != EINPROGRESS && errno != EINTR) {
         status = fail_connect(errno, address, error);
         goto fail;
@@ -157,7 +159,8 @@ bool tcp_socket_is_near(int fd)
     struct link_address peer;
     tcp_socket_local(fd, &own);
     tcp_socket_peer(fd, &peer);
-    return own.size > 0 && peer.size > 0 && same_address(&own.storage, &peer.storage);
+    return own.size > 0 && peer.size > 0 &&
+           same_address(link_sockaddr_of(&own), link_sockaddr_of(&peer));
 }
 
 void tcp_socket_narrow(int fd)
@@ -234,8 +237,8 @@ static enum haul_status fail_listen(const char *call, int code, const struct lin
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error)
 {
-    int made =
-        socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+    int made = socket(link_sockaddr_of(address)->ss_family,
+                      SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
     if (made < 0) {
         return fail_listen("socket", errno, address, error);
     }
@@ -244,11 +247,11 @@ enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
         status = fail_listen("setsockopt", errno, address, error);
         goto fail;
     }
-    if (address->storage.ss_family == AF_INET6) {
+    if (link_sockaddr_of(address)->ss_family == AF_INET6) {
         /* Both families on one socket where the system allows it; IPv6 alone is not an error. */
         (void)set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }
-    if (bind(made, (const struct sockaddr *)&address->storage, address->size) != 0) {
+    if (bind(made, (const struct sockaddr *)link_sockaddr_of(address), address->size) != 0) {
         status = fail_listen("bind", errno, address, error);
         goto fail;
     }
@@ -352,7 +355,7 @@ void tcp_socket_peer(int fd, struct link_address *address)
 {
     memset(address, 0, sizeof(*address));
     address->size = sizeof(address->storage);
-    if (getpeername(fd, (struct sockaddr *)&address->storage, &address->size) != 0) {
+    if (getpeername(fd, (struct sockaddr *)link_sockaddr(address), &address->size) != 0) {
         address->size = 0;
     }
 }
@@ -361,7 +364,7 @@ void tcp_socket_local(int fd, struct link_address *address)
 {
     memset(address, 0, sizeof(*address));
     address->size = sizeof(address->storage);
-    if (getsockname(fd, (struct sockaddr *)&address->storage, &address->size) != 0) {
+    if (getsockname(fd, (struct sockaddr *)link_sockaddr(address), &address->size) != 0) {
         address->size = 0;
     }
 }

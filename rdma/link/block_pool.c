@@ -9,7 +9,9 @@
 
 #include "assertion.h"
 #include "condition.h"
+#include "crc32c.h"
 #include "pages.h"
+#include "planted_bug.h"
 
 /* Somebody who waits, in the memory of his own call. */
 struct waiter {
@@ -30,6 +32,26 @@ struct block_pool {
     struct block *blocks;
     uint32_t *free_indexes; /* a stack: the last one released is the next one acquired */
 };
+
+enum haul_status block_take_payload(const struct block *block, uint8_t *copy,
+                                    struct haul_slice *payload, uint32_t *crc)
+{
+    size_t size = block->header.payload_size_bytes;
+    *payload = (struct haul_slice){.data = block_payload(block), .size = size};
+    if (block->payload_crc_known) {
+        *crc = block->payload_crc_seen;
+    } else if (!block->peer_writable || copy == NULL) {
+        *crc = crc32c(payload->data, size);
+    } else if (HAUL_PLANTED_BUG(SLOT_CRC)) {
+        *crc = crc32c(payload->data, size);
+        payload->data = memcpy(copy, payload->data, size);
+    } else {
+        *crc = crc32c_copy(copy, payload->data, size);
+        payload->data = copy;
+    }
+    bool sound = *crc == block->header.payload_crc || HAUL_PLANTED_BUG(SKIP_CRC);
+    return sound ? HAUL_OK : HAUL_CORRUPT;
+}
 
 static void init_blocks(struct block_pool *pool)
 {
@@ -62,8 +84,7 @@ enum haul_status block_pool_create(uint32_t block_count, uint32_t block_size_byt
         haul_error_set(error, status, "calloc", 0, "no memory for a block pool");
         goto fail;
     }
-    status =
-        pages_map(&pool->arena, (uint64_t)block_count * block_size_bytes, "ring", log, error);
+    status = pages_map(&pool->arena, (uint64_t)block_count * block_size_bytes, "ring", log, error);
     if (status != HAUL_OK) {
         goto fail;
     }

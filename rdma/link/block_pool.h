@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "haul/log.h"
+#include "haul/slice.h"
 #include "haul/status.h"
 #include "slot_header.h"
 
@@ -33,10 +34,9 @@ struct block {
     /* Sender: the peer should look at the block at once, because nothing follows soon. A hint. */
     bool urgent;
     uint64_t reserved_bytes; /* Sender: what its producer gives back with it; 0 when acquired */
-    /* Receiver: the peer may still write here; copy the payload before believing anything. */
+    /* Receiver: for block_take_payload alone. May the peer still write here? And was the CRC32C of
+     * the payload computed as it arrived, in memory that only we can write? */
     bool peer_writable;
-    /* Receiver: `payload_crc_seen` is the CRC32C of the payload, computed as it arrived in memory
-     * that only we can write. When false the consumer computes it of its own copy. */
     bool payload_crc_known;
     uint32_t payload_crc_seen;
 };
@@ -45,6 +45,15 @@ static inline uint8_t *block_payload(const struct block *block)
 {
     return block->data + SLOT_HEADER_BYTES;
 }
+
+/* The payload of a received block, private from here on: in memory that no peer can write, with the
+ * CRC32C that the header names. Where the peer still could, the payload is copied to `copy`, which
+ * has room for it; `payload->data == copy` then, and the block may be released at once. Otherwise it
+ * lies in the block, until that is released. `copy` NULL: it is not copied, only checked; what the
+ * bytes are afterwards is the peer's affair.
+ * Errors: CORRUPT (`*crc` is that of the payload). Thread: any. */
+enum haul_status block_take_payload(const struct block *block, uint8_t *copy,
+                                    struct haul_slice *payload, uint32_t *crc) HAUL_MUST_CHECK;
 
 struct block_pool;
 

@@ -19,16 +19,24 @@
  * poll until the CLOSED event -> destroy. A link that fails reports CLOSED(error) by itself.
  * After CLOSED every block that was submitted has come back, as DONE with OK or CANCELLED.
  *
+ * Payloads: whoever gets a RECEIVED block believes nothing in its memory, but what
+ * block_take_payload returns; that is private.
+ *
  * Thread: all calls on one link come from one thread, its owner's poll loop, except those of
- * block_pool.h. Nothing here blocks; every wait inside has a deadline derived from
- * peer_timeout_ms and ends in CLOSED(TIMEOUT). */
+ * block_pool.h.
+ *
+ * Blocking: no call waits for the peer; every wait has a deadline derived from peer_timeout_ms, and
+ * ends in CLOSED(TIMEOUT). But some do the kernel's work in place. With verbs link_connect,
+ * listener_create, listener_accept, link_destroy and listener_destroy, and one link_poll before
+ * CONNECTED, open a device, make or destroy a queue pair, or register the ring: milliseconds, and
+ * up to the driver's own timeout when the card does not answer. link_address_parse and
+ * link_addresses_parse ask the resolver: seconds. All others take microseconds. */
 #ifndef HAUL_LINK_H
 #define HAUL_LINK_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "block_pool.h"
 #include "clock.h"
@@ -96,14 +104,14 @@ enum link_event_type {
     LINK_DONE,     /* `block` is the sender's again; `status` OK (freed by the peer) or CANCELLED */
     LINK_RECEIVED, /* `block` is lent to the receiver until link_release */
     LINK_CREDIT,   /* the peer's {freed, applied} moved on: link_submit may succeed again */
-    LINK_CLOSED,   /* last event; `error.status` is OK after an orderly close by both sides */
+    LINK_CLOSED, /* last event; the status of `error` is OK after an orderly close by both sides */
 };
 
 struct link_event {
     enum link_event_type type;
     enum haul_status status;
     struct block *block;
-    struct haul_error error;
+    const struct haul_error *error; /* CLOSED: the link's, until link_destroy; otherwise NULL */
 };
 
 /* How long a loop with links of these options spins before it sleeps, in microseconds. */
@@ -113,10 +121,12 @@ uint32_t link_spin_us(const struct haul_link_options *options);
 enum haul_status link_config_resolve(const struct link_config *config, struct link_config *resolved,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Resolved, numeric address of either family; text forms "1.2.3.4:5", "[::1]:5", "host:5". */
+/* Resolved, numeric address of either family; text forms "1.2.3.4:5", "[::1]:5", "host:5".
+ * link_sockaddr.h knows what the bytes are. */
+enum { LINK_ADDRESS_BYTES = 128 };
 struct link_address {
-    struct sockaddr_storage storage;
-    socklen_t size;
+    uint8_t storage[LINK_ADDRESS_BYTES] __attribute__((aligned(8)));
+    uint32_t size;
 };
 
 /* --- the sending side ----------------------------------------------------------------------- */

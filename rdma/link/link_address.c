@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_address.c — "ADDR:PORT" to a socket address and back. */
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -9,6 +10,9 @@
 #include <string.h>
 
 #include "link.h"
+#include "link_sockaddr.h"
+
+static_assert(LINK_ADDRESS_BYTES == sizeof(struct sockaddr_storage), "an address fits");
 
 enum { HOST_BYTES_MAX = 256, PORT_BYTES_MAX = 8 };
 
@@ -40,9 +44,9 @@ static bool split(const char *text, char *host, char *port)
 
 static bool lacks_zone(const struct link_address *address)
 {
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
-    return address->storage.ss_family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) &&
-           six->sin6_scope_id == 0;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)link_sockaddr_of(address);
+    return link_sockaddr_of(address)->ss_family == AF_INET6 &&
+           IN6_IS_ADDR_LINKLOCAL(&six->sin6_addr) && six->sin6_scope_id == 0;
 }
 
 static void copy_found(const struct addrinfo *found, struct link_addresses *addresses)
@@ -127,9 +131,9 @@ static void format_zone(const struct sockaddr_in6 *six, char zone[IF_NAMESIZE + 
 void link_address_format(const struct link_address *address, char text[LINK_ADDRESS_TEXT_BYTES_MAX])
 {
     char host[INET6_ADDRSTRLEN] = "?";
-    const struct sockaddr *any = (const struct sockaddr *)&address->storage;
+    const struct sockaddr *any = (const struct sockaddr *)link_sockaddr_of(address);
     if (any->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)link_sockaddr_of(address);
         char zone[IF_NAMESIZE + 1];
         (void)inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
         format_zone(six, zone);
@@ -137,7 +141,7 @@ void link_address_format(const struct link_address *address, char text[LINK_ADDR
                        ntohs(six->sin6_port));
         return;
     }
-    const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;
+    const struct sockaddr_in *four = (const struct sockaddr_in *)link_sockaddr_of(address);
     if (any->sa_family == AF_INET) {
         (void)inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
     }
@@ -162,7 +166,7 @@ static bool is_same_host(const struct sockaddr *a, const struct sockaddr_storage
 
 bool link_address_same_host(const struct link_address *a, const struct link_address *b)
 {
-    return is_same_host((const struct sockaddr *)&a->storage, &b->storage);
+    return is_same_host((const struct sockaddr *)link_sockaddr_of(a), link_sockaddr_of(b));
 }
 
 static int node_of_interface(const char *name)
@@ -188,7 +192,7 @@ int link_address_node(const struct link_address *address)
         return node;
     }
     for (const struct ifaddrs *one = all; one != NULL && node < 0; one = one->ifa_next) {
-        if (is_same_host(one->ifa_addr, &address->storage)) {
+        if (is_same_host(one->ifa_addr, link_sockaddr_of(address))) {
             node = node_of_interface(one->ifa_name);
         }
     }

@@ -455,7 +455,7 @@ static size_t loopback_poll(struct link *base, struct link_event *events, size_t
     }
     (void)pthread_mutex_lock(&pipe->lock);
     if (count < capacity && is_over(link)) {
-        add(events, &count, LINK_CLOSED)->error = link->failure;
+        add(events, &count, LINK_CLOSED)->error = &link->failure;
         say_end(link, LOOPBACK_GONE); /* a failed end tells the other one */
     }
     (void)pthread_mutex_unlock(&pipe->lock);

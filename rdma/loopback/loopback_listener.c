@@ -12,6 +12,7 @@
 
 #include "assertion.h"
 #include "link_ops.h"
+#include "link_sockaddr.h"
 #include "loopback_hub.h"
 #include "loopback_link.h"
 
@@ -57,13 +58,13 @@ void loopback_hub_destroy(struct loopback_hub *hub)
 
 static uint16_t port_of(const struct link_address *address)
 {
-    return ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+    return ntohs(((const struct sockaddr_in *)link_sockaddr_of(address))->sin_port);
 }
 
 static struct link_address address_of(uint16_t port)
 {
     struct link_address address = {.size = sizeof(struct sockaddr_in)};
-    struct sockaddr_in *in = (struct sockaddr_in *)&address.storage;
+    struct sockaddr_in *in = (struct sockaddr_in *)link_sockaddr(&address);
     in->sin_family = AF_INET;
     in->sin_port = htons(port);
     in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);

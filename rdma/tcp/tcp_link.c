@@ -197,11 +197,7 @@ static size_t put_event(struct link_event *event, enum link_event_type type,
     event->type = type;
     event->status = status;
     event->block = block;
-    event->error.status = status;
-    event->error.code = 0;
-    event->error.call[0] = '\0';
-    event->error.text[0] = '\0';
-    event->error.hint[0] = '\0';
+    event->error = NULL;
     return 1;
 }
 
@@ -347,7 +343,7 @@ static size_t on_ended(struct tcp_link *link, struct link_event *events, size_t 
     }
     if (count < capacity) {
         put_event(&events[count], LINK_CLOSED, link->error.status, NULL);
-        events[count].error = link->error;
+        events[count].error = &link->error;
         enter(link, TCP_LINK_CLOSED);
         count++;
     }

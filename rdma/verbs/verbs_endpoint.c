@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "link_sockaddr.h"
 #include "verbs_greeting.h"
 
 enum {
@@ -108,7 +109,7 @@ enum haul_status verbs_endpoint_dial(struct verbs_endpoint *endpoint,
         endpoint->id = NULL;
         goto fail;
     }
-    struct sockaddr_storage target = peer->storage; /* the call wants it writable */
+    struct sockaddr_storage target = *link_sockaddr_of(peer); /* the call wants it writable */
     if (api->resolve_addr(endpoint->id, NULL, (struct sockaddr *)&target,
                           (int)endpoint->peer_timeout_ms) != 0) {
         status = verbs_cm_fail_address(peer, "rdma_resolve_addr", errno, error);

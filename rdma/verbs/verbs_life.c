@@ -254,10 +254,6 @@ size_t verbs_life_put_event(struct link_event *event, enum link_event_type type,
     event->type = type;
     event->status = status;
     event->block = block;
-    event->error.status = status;
-    event->error.code = 0;
-    event->error.call[0] = '\0';
-    event->error.text[0] = '\0';
-    event->error.hint[0] = '\0';
+    event->error = NULL;
     return 1;
 }

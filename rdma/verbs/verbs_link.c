@@ -91,7 +91,7 @@ static size_t on_ended(struct verbs_link *link, struct link_event *events, size_
     }
     if (count < capacity) {
         verbs_life_put_event(&events[count], LINK_CLOSED, link->error.status, NULL);
-        events[count].error = link->error;
+        events[count].error = &link->error;
         verbs_life_enter(link, VERBS_LINK_CLOSED);
         count++;
     }

@@ -22,6 +22,7 @@
 #include "assertion.h"
 #include "clock.h"
 #include "link_ops.h"
+#include "link_sockaddr.h"
 #include "verbs_cm.h"
 #include "verbs_device.h"
 #include "verbs_greeting.h"
@@ -135,7 +136,8 @@ static enum haul_status open_ear(struct verbs_listener *listener, struct ear *ea
         return verbs_fail(error, "rdma_create_id", errno, "cannot make an RDMA listener");
     }
     enum haul_status status = HAUL_OK;
-    struct sockaddr_storage local = ear->address.storage; /* the call wants it writable */
+    struct sockaddr_storage local =
+        *link_sockaddr_of(&ear->address); /* the call wants it writable */
     if (api->bind_addr(ear->id, (struct sockaddr *)&local) != 0) {
         status = verbs_cm_fail_address(&ear->address, "rdma_bind_addr", errno, error);
     } else if (ear->id->verbs != NULL) {
@@ -253,18 +255,18 @@ static void reject_peer(struct listener *base, struct link_incoming *incoming,
 
 static uint16_t *port_of(struct link_address *address)
 {
-    return address->storage.ss_family == AF_INET
-               ? &((struct sockaddr_in *)&address->storage)->sin_port
-               : &((struct sockaddr_in6 *)&address->storage)->sin6_port;
+    return link_sockaddr_of(address)->ss_family == AF_INET
+               ? &((struct sockaddr_in *)link_sockaddr(address))->sin_port
+               : &((struct sockaddr_in6 *)link_sockaddr(address))->sin6_port;
 }
 
 static bool is_any(const struct link_address *address)
 {
-    if (address->storage.ss_family == AF_INET) {
-        const struct sockaddr_in *four = (const struct sockaddr_in *)&address->storage;
+    if (link_sockaddr_of(address)->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)link_sockaddr_of(address);
         return four->sin_addr.s_addr == htonl(INADDR_ANY);
     }
-    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)link_sockaddr_of(address);
     return memcmp(&six->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0;
 }
 
@@ -278,7 +280,7 @@ static bool take_address(const struct sockaddr *from, struct link_address *asked
         return false;
     }
     bool four = from->sa_family == AF_INET;
-    bool six = from->sa_family == AF_INET6 && asked->storage.ss_family == AF_INET6;
+    bool six = from->sa_family == AF_INET6 && link_sockaddr_of(asked)->ss_family == AF_INET6;
     if (!four && !six) {
         return false;
     }

@@ -157,7 +157,7 @@ static void on_event(struct conformance_end *end, const struct link_event *event
         return;
     case LINK_CLOSED:
         note_defect(end, end->done == end->submitted, "CLOSED before every block came back");
-        end->error = event->error;
+        end->error = *event->error;
         end->closed++;
         end->moves++;
         return;

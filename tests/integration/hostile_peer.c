@@ -24,6 +24,7 @@
 #include "control_channel.h"
 #include "crc32c.h"
 #include "link.h"
+#include "link_sockaddr.h"
 #include "message.h"
 #include "plan.h"
 #include "raw_batch.h"
@@ -245,9 +246,9 @@ static int open_connection(const struct attack *attack, enum tcp_purpose purpose
         memcpy(ticket.session, attack->welcome.session.bytes, LINK_SESSION_BYTES);
         memcpy(ticket.token, attack->welcome.token.bytes, LINK_TOKEN_BYTES);
     }
-    int fd = socket(attack->address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 ||
-        connect(fd, (const struct sockaddr *)&attack->address.storage, attack->address.size) != 0) {
+    int fd = socket(link_sockaddr_of(&attack->address)->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (const struct sockaddr *)link_sockaddr_of(&attack->address),
+                          attack->address.size) != 0) {
         die("connect");
     }
     tcp_preamble_encode(purpose, &ticket, bytes);

@@ -17,6 +17,7 @@
 
 #include "clock.h"
 #include "link.h"
+#include "link_sockaddr.h"
 
 enum { RAW_PEER_WAIT_MS = 5000 };
 
@@ -48,7 +49,7 @@ static inline void fake_clock_advance_ms(struct fake_clock *fake, uint64_t ms)
 static inline struct link_address raw_loopback(void)
 {
     struct link_address address = {.size = sizeof(struct sockaddr_in)};
-    struct sockaddr_in *in = (struct sockaddr_in *)&address.storage;
+    struct sockaddr_in *in = (struct sockaddr_in *)link_sockaddr(&address);
     in->sin_family = AF_INET;
     in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     return address;
@@ -65,9 +66,9 @@ static inline int raw_listen(struct link_address *address)
 {
     *address = raw_loopback();
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address->storage, address->size) != 0 ||
+    if (fd < 0 || bind(fd, (struct sockaddr *)link_sockaddr(address), address->size) != 0 ||
         listen(fd, 8) != 0 ||
-        getsockname(fd, (struct sockaddr *)&address->storage, &address->size) != 0) {
+        getsockname(fd, (struct sockaddr *)link_sockaddr(address), &address->size) != 0) {
         return -1;
     }
     return fd;
@@ -80,8 +81,9 @@ static inline int raw_accept(int listening_fd)
 
 static inline int raw_connect(const struct link_address *address)
 {
-    int fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (const struct sockaddr *)&address->storage, address->size) != 0) {
+    int fd = socket(link_sockaddr_of(address)->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd >= 0 &&
+        connect(fd, (const struct sockaddr *)link_sockaddr_of(address), address->size) != 0) {
         (void)close(fd);
         return -1;
     }

@@ -87,7 +87,7 @@ void fixture_check_next(enum link_event_type type)
 void fixture_check_closed(enum haul_status status)
 {
     fixture_check_next(LINK_CLOSED);
-    check_status(fixture.event.error.status, status);
+    check_status(fixture.event.error->status, status);
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
     check_equal(link_deadline_ns(fixture.link), CLOCK_NEVER);
 }

@@ -146,7 +146,7 @@ static inline void fixture_check_closed(size_t count, enum haul_status status)
 {
     check_or_stop(count > 0);
     check_or_stop(events[count - 1].type == LINK_CLOSED);
-    check_status(events[count - 1].error.status, status);
+    check_status(events[count - 1].error->status, status);
     check_equal(fake.qps, 0);
 }
 

@@ -88,7 +88,8 @@ static size_t fake_poll(struct link *link, struct link_event *events, size_t cap
     }
     fake->polled = true;
     events[0] = (struct link_event){.type = LINK_CONNECTED};
-    events[1] = (struct link_event){.type = LINK_CLOSED};
+    static const struct haul_error orderly = {.status = HAUL_OK};
+    events[1] = (struct link_event){.type = LINK_CLOSED, .error = &orderly};
     return closes_at_once ? 2 : 1;
 }
 

@@ -36,6 +36,7 @@ static char said[HAUL_LOG_LINE_BYTES_MAX];
 static struct poll_group *group;
 static struct receiver_links links;
 static struct haul_error failed;
+static const struct haul_error orderly = {.status = HAUL_OK};
 static struct block block;
 
 /* --- the fakes -------------------------------------------------------------------------------- */
@@ -69,7 +70,7 @@ static size_t fake_poll(struct link *link, struct link_event *events, size_t cap
     memcpy(events, fake->events, count * sizeof(*events));
     fake->event_count = 0;
     if (fake->closing) {
-        events[count++] = (struct link_event){.type = LINK_CLOSED};
+        events[count++] = (struct link_event){.type = LINK_CLOSED, .error = &orderly};
     }
     return count;
 }
@@ -220,7 +221,8 @@ static bool poll_once(bool applies)
 static void happen(unsigned number, enum link_event_type type)
 {
     struct fake_link *fake = &made[number];
-    fake->events[fake->event_count++] = (struct link_event){.type = type, .block = &block};
+    fake->events[fake->event_count++] =
+        (struct link_event){.type = type, .block = &block, .error = &orderly};
 }
 
 static void describe(uint32_t index, uint8_t byte)
@@ -461,8 +463,8 @@ static void test_receiver_links_poll__link_breaks__told_when_it_was_bound(void)
         if (bound) {
             describe(0, 5);
         }
-        made[0].events[0] =
-            (struct link_event){.type = LINK_CLOSED, .error = {.status = HAUL_UNREACHABLE}};
+        static const struct haul_error loss = {.status = HAUL_UNREACHABLE};
+        made[0].events[0] = (struct link_event){.type = LINK_CLOSED, .error = &loss};
         made[0].event_count = 1;
         check(poll_once(true));
         check_status(failed.status, bound ? HAUL_UNREACHABLE : HAUL_OK);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "link_sockaddr.h"
 
 struct target_driver {
     struct link_address peer;
@@ -65,7 +66,7 @@ uint64_t __wrap_target_driver_deadline_ns(const struct target_driver *driver)
 static struct link_address host(uint32_t number)
 {
     struct link_address address = {0};
-    struct sockaddr_in *ip = (struct sockaddr_in *)&address.storage;
+    struct sockaddr_in *ip = (struct sockaddr_in *)link_sockaddr(&address);
     ip->sin_family = AF_INET;
     ip->sin_addr.s_addr = htonl(number);
     return address;

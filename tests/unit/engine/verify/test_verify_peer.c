@@ -13,6 +13,7 @@
 #include "check.h"
 #include "haul/migration.h"
 #include "journal.h"
+#include "link_sockaddr.h"
 #include "migration_thread.h"
 #include "stall_watch.h"
 
@@ -65,7 +66,8 @@ enum haul_status __wrap_control_channel_connect(const struct link_address *addre
     check_equal(ticket->version_min, 0);
     check_equal(config->options.peer_timeout_ms, PEER_TIMEOUT_MS);
     check_or_stop(connected_count < EVENTS_MAX);
-    ports[connected_count++] = ntohs(((const struct sockaddr_in *)&address->storage)->sin_port);
+    ports[connected_count++] =
+        ntohs(((const struct sockaddr_in *)link_sockaddr_of(address))->sin_port);
     *channel = (struct control_channel *)(void *)&channel_of_all;
     if (failing_connects > 0) {
         failing_connects--;
@@ -211,7 +213,7 @@ static void begin(void)
     check_or_stop(verify_peer_init(&peer, &options, "127.0.0.1:1000", &error) == HAUL_OK);
     for (size_t i = 1; i < ADDRESSES; i++) { /* a host of several addresses */
         peer.addresses.items[i] = peer.addresses.items[0];
-        ((struct sockaddr_in *)&peer.addresses.items[i].storage)->sin_port =
+        ((struct sockaddr_in *)link_sockaddr(&peer.addresses.items[i]))->sin_port =
             htons((uint16_t)(1000 + i));
     }
     peer.addresses.count = ADDRESSES;

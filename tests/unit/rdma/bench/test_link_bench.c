@@ -276,7 +276,7 @@ static void test_link_bench_serve__link_that_nobody_announced__auth(void)
         check_or_stop(!link_arm(link) || raw_wait(link_fd(link), POLLIN));
     }
     check_equal(event.type, LINK_CLOSED);
-    check_status(event.error.status, HAUL_AUTH);
+    check_status(event.error->status, HAUL_AUTH);
     link_destroy(link);
     stop_serving(&served);
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "link_sockaddr.h"
 #include "raw_peer.h"
 
 static int ends[2];
@@ -107,7 +108,7 @@ static void test_tcp_socket_widen__receiving_end__larger_or_as_it_was(void)
 static bool open_pair_of_six(void)
 {
     struct link_address address = {.size = sizeof(struct sockaddr_in6)};
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)&address.storage;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)link_sockaddr(&address);
     int listening = -1;
     six->sin6_family = AF_INET6;
     six->sin6_addr = in6addr_loopback;
@@ -138,7 +139,8 @@ static void test_tcp_socket_is_near__another_address__no(void)
     struct sockaddr_in own = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000102)};
     ends[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     check_or_stop(bind(ends[0], (struct sockaddr *)&own, sizeof(own)) == 0);
-    check_or_stop(connect(ends[0], (const struct sockaddr *)&address.storage, address.size) == 0);
+    check_or_stop(
+        connect(ends[0], (const struct sockaddr *)link_sockaddr_of(&address), address.size) == 0);
     ends[1] = raw_accept(listening);
     (void)close(listening);
     check(!tcp_socket_is_near(ends[0]));
@@ -183,7 +185,7 @@ static void test_tcp_socket_connect__no_such_family__unsupported(void)
     struct link_address address = raw_loopback();
     struct haul_error error;
     int fd = -1;
-    address.storage.ss_family = AF_MAX + 1;
+    link_sockaddr(&address)->ss_family = AF_MAX + 1;
     check_status(tcp_socket_connect(&address, 1000, &fd, &error), HAUL_UNSUPPORTED);
     check_text(error.call, "socket");
     check_status(tcp_socket_listen(&address, &fd, &error), HAUL_UNSUPPORTED);
@@ -244,11 +246,11 @@ static void test_tcp_socket_peer__connected_or_not__both_addresses_or_none(void)
     memset(&peer, 0xff, sizeof(peer));
     tcp_socket_peer(-1, &peer);
     check_equal(peer.size, 0);
-    check_equal(peer.storage.ss_family, AF_UNSPEC);
+    check_equal(link_sockaddr_of(&peer)->ss_family, AF_UNSPEC);
     memset(&local, 0xff, sizeof(local));
     tcp_socket_local(-1, &local);
     check_equal(local.size, 0);
-    check_equal(local.storage.ss_family, AF_UNSPEC);
+    check_equal(link_sockaddr_of(&local)->ss_family, AF_UNSPEC);
 }
 
 /* Not even a socket: every call has to say so, and none to wait. */

@@ -6,13 +6,14 @@
 
 #include "check.h"
 #include "link.h"
+#include "link_sockaddr.h"
 
 static void check_round_trip(const char *text, int family)
 {
     struct link_address address;
     char formatted[LINK_ADDRESS_TEXT_BYTES_MAX];
     check_status(link_address_parse(text, &address, NULL), HAUL_OK);
-    check_equal(address.storage.ss_family, family);
+    check_equal(link_sockaddr_of(&address)->ss_family, family);
     link_address_format(&address, formatted);
     check_text(formatted, text);
 }
@@ -45,7 +46,7 @@ static void test_link_address_format__scope_of_another_address__left_out(void)
     struct link_address address;
     char formatted[LINK_ADDRESS_TEXT_BYTES_MAX];
     check_or_stop(link_address_parse("[2001:db8::7]:5", &address, NULL) == HAUL_OK);
-    ((struct sockaddr_in6 *)&address.storage)->sin6_scope_id = 1;
+    ((struct sockaddr_in6 *)link_sockaddr(&address))->sin6_scope_id = 1;
     link_address_format(&address, formatted);
     check_text(formatted, "[2001:db8::7]:5");
 }
@@ -71,7 +72,7 @@ static void test_link_address_same_host__pairs__only_the_host_counts(void)
         check_equal(link_address_same_host(&a, &b), cases[i].same);
         check_equal(link_address_same_host(&b, &a), cases[i].same);
     }
-    a.storage.ss_family = AF_UNIX; /* of which nothing is known */
+    link_sockaddr(&a)->ss_family = AF_UNIX; /* of which nothing is known */
     check(!link_address_same_host(&a, &a));
 }
 
@@ -96,7 +97,8 @@ static void test_link_address_parse__no_host__any_address(void)
 {
     struct link_address address;
     check_status(link_address_parse(":7447", &address, NULL), HAUL_OK);
-    check(address.storage.ss_family == AF_INET || address.storage.ss_family == AF_INET6);
+    check(link_sockaddr_of(&address)->ss_family == AF_INET ||
+          link_sockaddr_of(&address)->ss_family == AF_INET6);
 }
 
 static void test_link_address_parse__no_such_form__invalid_with_a_hint(void)

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "credit.h"
+#include "link_sockaddr.h"
 #include "loopback_hub.h"
 #include "raw_peer.h"
 
@@ -94,7 +95,7 @@ static void check_closed(struct link *link, enum haul_status status)
 {
     check_or_stop(link_poll(link, &event, 1) == 1);
     check_equal(event.type, LINK_CLOSED);
-    check_status(event.error.status, status);
+    check_status(event.error->status, status);
 }
 
 /* --- ports ------------------------------------------------------------------------------------ */
@@ -117,7 +118,7 @@ static void test_listener_create__free_port_after_one_that_was_asked_for__anothe
     open_hub();
     struct link_config config = config_of(0);
     next = address;
-    struct sockaddr_in *in = (struct sockaddr_in *)&next.storage;
+    struct sockaddr_in *in = (struct sockaddr_in *)link_sockaddr(&next);
     in->sin_port = htons((uint16_t)(ntohs(in->sin_port) + 1));
     check_or_stop(listener_create(HAUL_TRANSPORT_LOOPBACK, &next, &config, &second, NULL) ==
                   HAUL_OK);
@@ -137,7 +138,7 @@ static void test_listener_create__free_port_after_one_that_was_asked_for__anothe
 static void test_link_connect__nobody_listens__refused(void)
 {
     open_hub();
-    ((struct sockaddr_in *)&address.storage)->sin_port = htons(999);
+    ((struct sockaddr_in *)link_sockaddr(&address))->sin_port = htons(999);
     check_status(connect_one(&sender), HAUL_REFUSED);
     close_hub();
 }

@@ -7,6 +7,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "crc32c.h"
+#include "link_sockaddr.h"
 #include "log_limit.h"
 #include "raw_peer.h"
 #include "tcp_listener.h"
@@ -136,7 +137,7 @@ static void test_tcp_listener_poll__sound_preamble__ticket_and_purpose(void)
     check_equal(purpose, TCP_CONTROL);
     check_equal(incoming.ticket.index, 7);
     check_equal(incoming.ticket.token[15], 0x42);
-    check_equal(incoming.peer.storage.ss_family, AF_INET);
+    check_equal(link_sockaddr_of(&incoming.peer)->ss_family, AF_INET);
     int taken = tcp_listener_take(listener, &incoming);
     check_status(read_answer(fd), HAUL_OK);
     check(raw_write(taken, "x", 1));
@@ -421,8 +422,8 @@ static void test_tcp_listener_create__any_ipv6__takes_ipv4_too(void)
     struct link_address bound;
     listener_address(listener, &bound);
     address = raw_loopback();
-    ((struct sockaddr_in *)&address.storage)->sin_port =
-        ((struct sockaddr_in6 *)&bound.storage)->sin6_port;
+    ((struct sockaddr_in *)link_sockaddr(&address))->sin_port =
+        ((struct sockaddr_in6 *)link_sockaddr(&bound))->sin6_port;
     check_still_open();
     close_listener();
 }

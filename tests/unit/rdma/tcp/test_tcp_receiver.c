@@ -183,10 +183,10 @@ static void test_tcp_link_poll__any_header_bit_flipped__closed(void)
         frame[bit / 8] ^= (uint8_t)(1u << bit % 8);
         check(raw_write(fixture.peer, frame, size));
         fixture_check_next(LINK_CLOSED);
-        check(fixture.event.error.status == HAUL_PROTOCOL ||
-              fixture.event.error.status == HAUL_VERSION ||
-              fixture.event.error.status == HAUL_CORRUPT);
-        check(strstr(fixture.event.error.text, "bad block header") != NULL);
+        check(fixture.event.error->status == HAUL_PROTOCOL ||
+              fixture.event.error->status == HAUL_VERSION ||
+              fixture.event.error->status == HAUL_CORRUPT);
+        check(strstr(fixture.event.error->text, "bad block header") != NULL);
         fixture_end();
     }
 }

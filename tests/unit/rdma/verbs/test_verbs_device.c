@@ -17,8 +17,8 @@ static void check_transport(enum ibv_transport_type transport, const char *text)
     fake.device.transport_type = transport;
     (void)snprintf(fake.device.name, sizeof(fake.device.name), "card7");
     fixture_check_closed(connect_to_device(), HAUL_UNSUPPORTED);
-    check_text(events[0].error.text, text);
-    check(strstr(events[0].error.hint, "RoCE") != NULL);
+    check_text(events[0].error->text, text);
+    check(strstr(events[0].error->hint, "RoCE") != NULL);
     check_equal(fake.connects, 0);
     fixture_end();
 }
@@ -52,7 +52,7 @@ static void test_link_connect__messages_smaller_than_any_slot__unsupported(void)
     fixture_begin();
     fake.message_bytes_max = HAUL_SLOT_SIZE_BYTES_MIN - 1;
     fixture_check_closed(connect_to_device(), HAUL_UNSUPPORTED);
-    check_text(events[0].error.text,
+    check_text(events[0].error->text,
                "the RDMA device takes messages of at most 4095 bytes; haul needs 4096");
     fixture_end();
 }
@@ -74,10 +74,10 @@ static void test_link_connect__control_group_allows_no_more__limit_names_the_fil
         fake.fail_at = fake.call_count + calls[i] + 1;
         fake.fail_code = EAGAIN;
         fixture_check_closed(fixture_step(RDMA_CM_EVENT_ROUTE_RESOLVED), HAUL_LIMIT);
-        check(strstr(events[0].error.text, "control group") != NULL);
-        check(strstr(events[0].error.hint, "rdma.max") != NULL);
+        check(strstr(events[0].error->text, "control group") != NULL);
+        check(strstr(events[0].error->hint, "rdma.max") != NULL);
         check_status(events[0].status, HAUL_LIMIT);
-        check_equal(events[0].error.code, EAGAIN);
+        check_equal(events[0].error->code, EAGAIN);
         fixture_end();
     }
 }

@@ -51,8 +51,8 @@ static void check_says(size_t count, enum haul_status status, const char *words)
 {
     fixture_check_closed(count, status);
     check_status(events[count - 1].status, status);
-    if (strstr(events[count - 1].error.text, words) == NULL) {
-        check_text(events[count - 1].error.text, words);
+    if (strstr(events[count - 1].error->text, words) == NULL) {
+        check_text(events[count - 1].error->text, words);
     }
     fixture_end();
 }
@@ -75,8 +75,7 @@ static void test_link_poll__peer_ends_while_a_block_is_on_its_way__closed(void)
     check_or_stop(count == 2);
     check_equal(events[0].type, LINK_DONE);
     check_status(events[0].status, HAUL_CANCELLED);
-    check_text(events[0].error.text, "");
-    check_status(events[0].error.status, HAUL_CANCELLED);
+    check(events[0].error == NULL);
     check_equal(events[0].block->state, BLOCK_FILLING);
     check_says(count, HAUL_CLOSED, "the peer closed while blocks were in flight");
 }
@@ -195,8 +194,8 @@ static void test_link_connect__cm_fails__address_call_and_cause_in_words(void)
     fake_cm(RDMA_CM_EVENT_ADDR_ERROR, -ENODEV);
     size_t count = fixture_poll();
     check_or_stop(count == 1);
-    check_text(events[0].error.call, "RDMA_CM_EVENT_ADDR_ERROR");
-    check_equal(events[0].error.code, ENODEV);
+    check_text(events[0].error->call, "RDMA_CM_EVENT_ADDR_ERROR");
+    check_equal(events[0].error->code, ENODEV);
     check_says(count, HAUL_UNSUPPORTED, "10.1.2.3:4 is not on an RDMA device");
     fixture_begin();
     check_or_stop(fixture_connect(NULL) == HAUL_OK);

@@ -188,9 +188,9 @@ static void test_link_poll__peer_does_not_answer__cancelled_and_unreachable(void
     submit_blocks(3);
     fake_complete_write(IBV_WC_RETRY_EXC_ERR);
     check_cancelled_then_closed(3, HAUL_UNREACHABLE);
-    check(strstr(events[3].error.text, "retry counter exceeded") != NULL);
-    check(strstr(events[3].error.text, "vendor error 0x42") != NULL);
-    check(strstr(events[3].error.text, "10.1.2.3:4") != NULL);
+    check(strstr(events[3].error->text, "retry counter exceeded") != NULL);
+    check(strstr(events[3].error->text, "vendor error 0x42") != NULL);
+    check(strstr(events[3].error->text, "10.1.2.3:4") != NULL);
     fixture_end();
 }
 
@@ -218,7 +218,7 @@ static void test_link_poll__disconnected__cancelled_and_closed(void)
     submit_blocks(2);
     fake_cm(RDMA_CM_EVENT_DISCONNECTED, 0);
     check_cancelled_then_closed(2, HAUL_CLOSED);
-    check(strstr(events[2].error.text, "peer disappeared") != NULL);
+    check(strstr(events[2].error->text, "peer disappeared") != NULL);
     fixture_end();
 }
 
@@ -252,7 +252,7 @@ static void test_link_poll__completion_queue_is_broken__io(void)
     size_t count = fixture_wake();
     fake.poll_fails = false;
     fixture_check_closed(count, HAUL_IO);
-    check_text(events[0].error.text, "the completion queue is broken");
+    check_text(events[0].error->text, "the completion queue is broken");
     fixture_end();
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "link_sockaddr.h"
 #include "verbs_cm.h"
 #include "verbs_fake.h"
 
@@ -197,7 +198,7 @@ static void test_verbs_cm_peer__address_of_the_sixth_version__its_size(void)
     verbs_cm_peer(&id, &address);
     check_equal(address.size, sizeof(struct sockaddr_in6));
     verbs_cm_local(&id, &address);
-    check_equal(address.storage.ss_family, AF_INET6);
+    check_equal(link_sockaddr_of(&address)->ss_family, AF_INET6);
 }
 
 static const struct check_test tests[] = {
