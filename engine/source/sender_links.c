@@ -15,7 +15,7 @@ enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4 };
 enum { RATE_BURST_MS = 20 };
 
 struct sender_link {
-    struct link *link; /* NULL: none */
+    struct link_tx tx; /* base NULL: none */
     uint32_t index;    /* its place */
     bool connected;
     bool described; /* our LINK message went out */
@@ -61,15 +61,15 @@ enum haul_status sender_links_init(struct sender_links *links,
 
 static void drop_link(struct sender_links *links, struct sender_link *sender)
 {
-    if (sender->link == NULL) {
+    if (sender->tx.base == NULL) {
         return;
     }
     struct haul_link_stats stats;
-    link_stats(sender->link, &stats);
+    link_stats(sender->tx.base, &stats);
     link_stats_join(&links->closed_stats, &stats);
-    poll_group_remove_link(links->options.group, sender->link);
-    link_destroy(sender->link);
-    sender->link = NULL;
+    poll_group_remove_link(links->options.group, sender->tx.base);
+    link_destroy(sender->tx.base);
+    sender->tx.base = NULL;
     sender->connected = false;
     sender->described = false;
     sender->bound = false;
@@ -110,15 +110,15 @@ static enum haul_status connect_one(struct sender_links *links, struct sender_li
     links->options.config.pool = links->outbox->pool;
     enum haul_status status =
         link_connect(links->transport, &links->options.address, &links->ticket,
-                     &links->options.config, &sender->link, error);
+                     &links->options.config, &sender->tx, error);
     if (status != HAUL_OK) {
         return status;
     }
-    status = poll_group_add_link(links->options.group, sender->link);
+    status = poll_group_add_link(links->options.group, sender->tx.base);
     if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "too many links for one loop");
-        link_destroy(sender->link);
-        sender->link = NULL;
+        link_destroy(sender->tx.base);
+        sender->tx.base = NULL;
     }
     return status;
 }
@@ -239,8 +239,8 @@ static void check_up(struct sender_links *links)
         const struct sender_link *sender = &links->links[i];
         up = sender->bound && sender->described;
         if (up) {
-            uint32_t count = link_slot_count(sender->link);
-            uint32_t bytes = link_payload_size_bytes_max(sender->link);
+            uint32_t count = link_slot_count(sender->tx.base);
+            uint32_t bytes = link_payload_size_bytes_max(sender->tx.base);
             slots = count < slots ? count : slots;
             payload = bytes < payload ? bytes : payload;
         }
@@ -262,7 +262,7 @@ static void bind_sender(struct sender_links *links, struct sender_link *sender)
 {
     struct haul_error error = {0};
     sender->has_description = false;
-    enum haul_status status = link_bind(sender->link, sender->description.description.bytes,
+    enum haul_status status = link_bind(sender->tx.base, sender->description.description.bytes,
                                         sender->description.description.size, &error);
     sender->bound = status == HAUL_OK;
     if (status != HAUL_OK) {
@@ -304,7 +304,7 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
             haul_control_LinkDescription *to = &message->as.link;
             to->index = index_of(links, i);
             to->transport = (uint32_t)links->transport;
-            to->description.size = (pb_size_t)link_describe(sender->link, to->description.bytes);
+            to->description.size = (pb_size_t)link_describe(sender->tx.base, to->description.bytes);
             sender->described = true;
             check_up(links);
             return true;
@@ -347,7 +347,7 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
         return !sender->bound; /* dropped; another link may stand in its place already */
     case LINK_DONE:
         links->in_flight_blocks--;
-        PROBE3(block_returned, sender->link, event->block->header.stream,
+        PROBE3(block_returned, sender->tx.base, event->block->header.stream,
                event->block->header.batch);
         outbox_give_back(links->outbox, event->block);
         sender->stalled = false;
@@ -367,7 +367,7 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
 static bool poll_one(struct sender_links *links, struct sender_link *sender)
 {
     struct link_event events[EVENT_COUNT];
-    size_t count = link_poll(sender->link, events, EVENT_COUNT);
+    size_t count = link_poll(sender->tx.base, events, EVENT_COUNT);
     bool gone = false;
     for (size_t i = 0; i < count && !gone; i++) {
         gone = on_event(links, sender, &events[i]);
@@ -482,13 +482,13 @@ static bool is_urgent(const struct sender_link *sender, const struct block *bloc
 static bool submit_queue(struct sender_links *links, struct sender_link *sender)
 {
     bool any = false;
-    while (sender->link != NULL && sender->count > 0 && !sender->stalled) {
+    while (sender->tx.base != NULL && sender->count > 0 && !sender->stalled) {
         struct block *block = sender->queue[sender->first];
         if (!rate_allows(links, block)) {
             break;
         }
         block->urgent = is_urgent(sender, block);
-        if (link_submit(sender->link, block) != HAUL_OK) {
+        if (link_submit(sender->tx, block) != HAUL_OK) {
             sender->stalled = true; /* a credit, a DONE or the CLOSED event ends it */
             batch_size_note_stall(&links->batch_size);
             break;
@@ -509,7 +509,7 @@ bool sender_links_poll(struct sender_links *links)
 {
     bool any = false;
     for (uint32_t i = 0; i < links->options.link_count; i++) {
-        if (links->links[i].link != NULL) {
+        if (links->links[i].tx.base != NULL) {
             any = poll_one(links, &links->links[i]) || any;
         }
     }
@@ -553,8 +553,8 @@ void sender_links_close(struct sender_links *links)
 {
     links->state = SENDER_LINKS_CLOSED;
     for (uint32_t i = 0; links->links != NULL && i < links->options.link_count; i++) {
-        if (links->links[i].link != NULL) {
-            link_close(links->links[i].link);
+        if (links->links[i].tx.base != NULL) {
+            link_close(links->links[i].tx.base);
         }
     }
 }
@@ -563,9 +563,9 @@ void sender_links_stats(const struct sender_links *links, struct haul_link_stats
 {
     *stats = links->closed_stats;
     for (uint32_t i = 0; links->links != NULL && i < links->options.link_count; i++) {
-        if (links->links[i].link != NULL) {
+        if (links->links[i].tx.base != NULL) {
             struct haul_link_stats one;
-            link_stats(links->links[i].link, &one);
+            link_stats(links->links[i].tx.base, &one);
             link_stats_join(stats, &one);
         }
     }

@@ -22,19 +22,19 @@ void receiver_links_init(struct receiver_links *links, struct poll_group *group,
 static void drop(struct receiver_links *links, struct receiver_link *entry)
 {
     struct haul_link_stats stats;
-    link_stats(entry->link, &stats);
+    link_stats(entry->rx.base, &stats);
     link_stats_join(&links->closed_stats, &stats);
     if (!entry->closed) {
-        poll_group_remove_link(links->group, entry->link);
+        poll_group_remove_link(links->group, entry->rx.base);
     }
-    link_destroy(entry->link);
+    link_destroy(entry->rx.base);
     memset(entry, 0, sizeof(*entry));
 }
 
 void receiver_links_fini(struct receiver_links *links)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        if (links->links[i].link != NULL) {
+        if (links->links[i].rx.base != NULL) {
             drop(links, &links->links[i]);
         }
     }
@@ -45,7 +45,7 @@ void receiver_links_fini(struct receiver_links *links)
 static struct receiver_link *free_entry(struct receiver_links *links)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        if (links->links[i].link == NULL) {
+        if (links->links[i].rx.base == NULL) {
             return &links->links[i];
         }
     }
@@ -56,9 +56,9 @@ static void replace(struct receiver_links *links, uint32_t index)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
         struct receiver_link *entry = &links->links[i];
-        if (entry->link != NULL && !entry->closed &&
+        if (entry->rx.base != NULL && !entry->closed &&
             link_index_place(entry->index) == link_index_place(index)) {
-            link_close(entry->link);
+            link_close(entry->rx.base);
         }
     }
 }
@@ -68,19 +68,19 @@ void receiver_links_admit(struct receiver_links *links, struct listener *listene
 {
     uint32_t index = incoming->ticket.index;
     struct haul_error error = {0};
-    struct link *link = NULL;
+    struct link_rx rx = {NULL};
     replace(links, index);
     struct receiver_link *entry = free_entry(links);
     enum haul_status status = HAUL_LIMIT;
     if (entry == NULL) {
         listener_reject(listener, incoming, HAUL_BUSY);
     } else {
-        status = listener_accept(listener, incoming, &links->config, &link, &error);
+        status = listener_accept(listener, incoming, &links->config, &rx, &error);
     }
     if (status == HAUL_OK) {
-        status = poll_group_add_link(links->group, link);
+        status = poll_group_add_link(links->group, rx.base);
         if (status != HAUL_OK) {
-            link_destroy(link);
+            link_destroy(rx.base);
         }
     }
     if (status != HAUL_OK) {
@@ -91,22 +91,22 @@ void receiver_links_admit(struct receiver_links *links, struct listener *listene
         return;
     }
     memset(entry, 0, sizeof(*entry));
-    entry->link = link;
+    entry->rx = rx;
     entry->index = index;
-    links->transport = link_transport(link);
+    links->transport = link_transport(rx.base);
 }
 
 static void bind_entry(struct receiver_links *links, struct receiver_link *entry)
 {
     struct haul_error error = {0};
     entry->has_description = false;
-    if (link_bind(entry->link, entry->description.description.bytes,
+    if (link_bind(entry->rx.base, entry->description.description.bytes,
                   entry->description.description.size, &error) != HAUL_OK) {
         char line[HAUL_LOG_LINE_BYTES_MAX];
         haul_error_format(&error, line, sizeof(line));
         haul_log(links->log, HAUL_LOG_WARNING, "data link %u: %s", link_index_place(entry->index),
                  line);
-        link_close(entry->link);
+        link_close(entry->rx.base);
     } else {
         links->any_bound = true;
     }
@@ -117,9 +117,9 @@ void receiver_links_describe(struct receiver_links *links,
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
         struct receiver_link *entry = &links->links[i];
-        if (entry->link != NULL && !entry->closed && entry->index == description->index &&
-            (uint32_t)link_transport(entry->link) == description->transport &&
-            !link_is_bound(entry->link) && !entry->has_description) {
+        if (entry->rx.base != NULL && !entry->closed && entry->index == description->index &&
+            (uint32_t)link_transport(entry->rx.base) == description->transport &&
+            !link_is_bound(entry->rx.base) && !entry->has_description) {
             entry->description = *description;
             entry->has_description = true;
             if (entry->connected) {
@@ -134,12 +134,12 @@ bool receiver_links_next_message(struct receiver_links *links, struct message *m
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
         struct receiver_link *entry = &links->links[i];
-        if (entry->link != NULL && entry->connected && !entry->described && !entry->closed) {
+        if (entry->rx.base != NULL && entry->connected && !entry->described && !entry->closed) {
             message_init(message, MESSAGE_LINK);
             haul_control_LinkDescription *to = &message->as.link;
             to->index = entry->index;
-            to->transport = (uint32_t)link_transport(entry->link);
-            to->description.size = (pb_size_t)link_describe(entry->link, to->description.bytes);
+            to->transport = (uint32_t)link_transport(entry->rx.base);
+            to->description.size = (pb_size_t)link_describe(entry->rx.base, to->description.bytes);
             entry->described = true;
             return true;
         }
@@ -152,13 +152,13 @@ bool receiver_links_next_message(struct receiver_links *links, struct message *m
 static void on_received(struct receiver_link *entry, struct applier *applier, struct block *block)
 {
     if (applier == NULL) {
-        link_release(entry->link, block);
+        link_release(entry->rx, block);
         return;
     }
-    PROBE3(block_received, entry->link, block->header.stream, block->header.batch);
+    PROBE3(block_received, entry->rx.base, block->header.stream, block->header.batch);
     entry->lent++;
     entry->unapplied++;
-    applier_take(applier, entry->link, block);
+    applier_take(applier, entry->rx.base, block);
 }
 
 static void on_event(struct receiver_links *links, struct receiver_link *entry,
@@ -180,8 +180,8 @@ static void on_event(struct receiver_links *links, struct receiver_link *entry,
         return;
     case LINK_CLOSED:
         entry->closed = true;
-        poll_group_remove_link(links->group, entry->link);
-        if (event->error->status != HAUL_OK && link_is_bound(entry->link)) {
+        poll_group_remove_link(links->group, entry->rx.base);
+        if (event->error->status != HAUL_OK && link_is_bound(entry->rx.base)) {
             *failed = *event->error;
         }
         return;
@@ -194,11 +194,11 @@ bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
     bool any = false;
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
         struct receiver_link *entry = &links->links[i];
-        if (entry->link == NULL) {
+        if (entry->rx.base == NULL) {
             continue;
         }
         struct link_event events[EVENT_COUNT];
-        size_t count = entry->closed ? 0 : link_poll(entry->link, events, EVENT_COUNT);
+        size_t count = entry->closed ? 0 : link_poll(entry->rx.base, events, EVENT_COUNT);
         for (size_t j = 0; j < count; j++) {
             on_event(links, entry, &events[j], applier, failed);
             any = true;
@@ -215,7 +215,7 @@ bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
 static struct receiver_link *find(struct receiver_links *links, const struct link *link)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        if (links->links[i].link == link) {
+        if (links->links[i].rx.base == link) {
             return &links->links[i];
         }
     }
@@ -228,7 +228,7 @@ void receiver_links_on_freed(struct receiver_links *links, struct link *link, st
     haul_assert(entry->lent > 0);
     entry->lent--;
     if (!entry->closed) {
-        link_release(link, block);
+        link_release(entry->rx, block);
     }
 }
 
@@ -238,7 +238,7 @@ void receiver_links_on_applied(struct receiver_links *links, struct link *link)
     haul_assert(entry->unapplied > 0);
     entry->unapplied--;
     if (!entry->closed) {
-        link_note_applied(link, 1);
+        link_note_applied(entry->rx, 1);
     }
 }
 
@@ -246,7 +246,7 @@ uint64_t receiver_links_unapplied(const struct receiver_links *links)
 {
     uint64_t count = 0;
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        count += links->links[i].link == NULL ? 0 : links->links[i].unapplied;
+        count += links->links[i].rx.base == NULL ? 0 : links->links[i].unapplied;
     }
     return count;
 }
@@ -262,8 +262,8 @@ void receiver_links_forget_lent(struct receiver_links *links)
 void receiver_links_close(struct receiver_links *links)
 {
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        if (links->links[i].link != NULL && !links->links[i].closed) {
-            link_close(links->links[i].link);
+        if (links->links[i].rx.base != NULL && !links->links[i].closed) {
+            link_close(links->links[i].rx.base);
         }
     }
 }
@@ -272,9 +272,9 @@ void receiver_links_stats(const struct receiver_links *links, struct haul_link_s
 {
     *stats = links->closed_stats;
     for (int i = 0; i < RECEIVER_LINK_COUNT_MAX; i++) {
-        if (links->links[i].link != NULL) {
+        if (links->links[i].rx.base != NULL) {
             struct haul_link_stats one;
-            link_stats(links->links[i].link, &one);
+            link_stats(links->links[i].rx.base, &one);
             link_stats_join(stats, &one);
         }
     }

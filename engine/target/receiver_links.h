@@ -18,7 +18,7 @@
 enum { RECEIVER_LINK_COUNT_MAX = 32 };
 
 struct receiver_link {
-    struct link *link; /* NULL: free entry */
+    struct link_rx rx; /* base NULL: free entry */
     uint32_t index;
     bool connected;
     bool described;

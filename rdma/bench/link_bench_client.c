@@ -11,7 +11,7 @@
 enum { EVENT_COUNT = 32 };
 
 struct client_link {
-    struct link *link;
+    struct link_tx tx;
     bool connected;
     bool bound;
     uint8_t description[LINK_DESCRIPTION_BYTES_MAX]; /* the peer's, until we are connected */
@@ -75,7 +75,7 @@ static void bind_link(struct client *client, struct client_link *sender)
 {
     struct haul_error error = {0};
     enum haul_status status =
-        link_bind(sender->link, sender->description, sender->description_size, &error);
+        link_bind(sender->tx.base, sender->description, sender->description_size, &error);
     sender->bound = status == HAUL_OK;
     note(client, status, &error);
 }
@@ -148,9 +148,9 @@ static void open_links(struct client *client)
         struct link_ticket ticket = {.index = i};
         struct haul_error error = {0};
         enum haul_status status = link_connect(client->options->transport, &client->address,
-                                               &ticket, &config, &client->links[i].link, &error);
+                                               &ticket, &config, &client->links[i].tx, &error);
         if (status == HAUL_OK) {
-            status = poll_group_add_link(client->group, client->links[i].link);
+            status = poll_group_add_link(client->group, client->links[i].tx.base);
         }
         note(client, status, &error);
         if (status != HAUL_OK) {
@@ -165,7 +165,7 @@ static void on_link_event(struct client *client, struct client_link *sender, uin
     switch (event->type) {
     case LINK_CONNECTED:
         sender->connected = true;
-        note(client, bench_send_description(client->channel, sender->link, index), event->error);
+        note(client, bench_send_description(client->channel, sender->tx.base, index), event->error);
         if (sender->description_size > 0) {
             bind_link(client, sender);
         }
@@ -175,7 +175,7 @@ static void on_link_event(struct client *client, struct client_link *sender, uin
         sender->stalled = false;
         client->blocks += event->status == HAUL_OK;
         client->bytes += event->status == HAUL_OK ? client->options->payload_size_bytes : 0;
-        block_pool_release(link_pool(sender->link), event->block);
+        block_pool_release(link_pool(sender->tx), event->block);
         return;
     case LINK_CREDIT:
         sender->stalled = false;
@@ -195,7 +195,8 @@ static bool poll_links(struct client *client)
     for (uint32_t i = 0; i < client->options->link_count; i++) {
         struct client_link *sender = &client->links[i];
         struct link_event events[EVENT_COUNT];
-        size_t count = sender->link == NULL ? 0 : link_poll(sender->link, events, EVENT_COUNT);
+        size_t count =
+            sender->tx.base == NULL ? 0 : link_poll(sender->tx.base, events, EVENT_COUNT);
         for (size_t j = 0; j < count; j++) {
             on_link_event(client, sender, i, &events[j]);
         }
@@ -212,7 +213,7 @@ static struct block *make_block(struct client *client, struct client_link *sende
     if (block != NULL) {
         return block;
     }
-    if (block_pool_acquire(link_pool(sender->link), 0, &block) != HAUL_OK) {
+    if (block_pool_acquire(link_pool(sender->tx), 0, &block) != HAUL_OK) {
         return NULL;
     }
     block->header.kind = SLOT_KIND_SNAPSHOT;
@@ -231,7 +232,7 @@ static bool submit_blocks(struct client *client)
         struct client_link *sender = &client->links[i];
         struct block *block;
         while (!sender->stalled && (block = make_block(client, sender)) != NULL) {
-            if (link_submit(sender->link, block) != HAUL_OK) {
+            if (link_submit(sender->tx, block) != HAUL_OK) {
                 sender->waiting = block;
                 sender->stalled = true;
                 break;
@@ -307,9 +308,9 @@ static void fill_result(const struct client *client, struct haul_link_bench_resu
     result->seconds = (double)(client->stopped_ns - client->started_ns) * 1e-9;
     result->bytes_per_second = result->seconds > 0 ? (double)result->bytes / result->seconds : 0;
     for (uint32_t i = 0; i < client->options->link_count; i++) {
-        if (client->links[i].link != NULL) {
+        if (client->links[i].tx.base != NULL) {
             struct haul_link_stats stats;
-            link_stats(client->links[i].link, &stats);
+            link_stats(client->links[i].tx.base, &stats);
             link_stats_join(&result->link, &stats);
         }
     }
@@ -319,14 +320,14 @@ static void tear_down(struct client *client)
 {
     for (uint32_t i = 0; i < client->options->link_count; i++) {
         struct client_link *sender = &client->links[i];
-        if (sender->link == NULL) {
+        if (sender->tx.base == NULL) {
             continue;
         }
-        poll_group_remove_link(client->group, sender->link);
+        poll_group_remove_link(client->group, sender->tx.base);
         if (sender->waiting != NULL) {
-            block_pool_release(link_pool(sender->link), sender->waiting);
+            block_pool_release(link_pool(sender->tx), sender->waiting);
         }
-        link_destroy(sender->link);
+        link_destroy(sender->tx.base);
     }
     if (client->channel != NULL) {
         poll_group_remove_control(client->group, client->channel);

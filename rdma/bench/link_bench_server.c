@@ -12,7 +12,7 @@
 enum { EVENT_COUNT = 32 };
 
 struct server_link {
-    struct link *link; /* NULL: none */
+    struct link_rx rx; /* base NULL: none */
     bool bound;
     bool connected;
     bool has_description;
@@ -57,17 +57,17 @@ static struct link_config make_config(const struct server *server)
 static void drop_link(struct server *server, struct server_link *receiver)
 {
     struct haul_link_stats stats;
-    link_stats(receiver->link, &stats);
+    link_stats(receiver->rx.base, &stats);
     link_stats_join(&server->stats, &stats);
-    poll_group_remove_link(server->group, receiver->link);
-    link_destroy(receiver->link);
+    poll_group_remove_link(server->group, receiver->rx.base);
+    link_destroy(receiver->rx.base);
     memset(receiver, 0, sizeof(*receiver));
 }
 
 static void end_run(struct server *server)
 {
     for (int i = 0; i < HAUL_LINK_COUNT_MAX; i++) {
-        if (server->links[i].link != NULL) {
+        if (server->links[i].rx.base != NULL) {
             drop_link(server, &server->links[i]);
         }
     }
@@ -94,11 +94,11 @@ static void bind_link(struct server *server, struct server_link *receiver)
 {
     struct haul_error error = {0};
     receiver->has_description = false;
-    receiver->bound = link_bind(receiver->link, receiver->description, receiver->description_size,
-                                &error) == HAUL_OK;
+    receiver->bound = link_bind(receiver->rx.base, receiver->description,
+                                receiver->description_size, &error) == HAUL_OK;
     if (!receiver->bound) {
         haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
-        link_close(receiver->link);
+        link_close(receiver->rx.base);
     }
 }
 
@@ -107,7 +107,7 @@ static enum haul_status on_description(struct server *server, struct haul_slice 
     uint32_t index = 0;
     struct haul_slice description;
     if (!bench_take_description(body, &index, &description) || index >= HAUL_LINK_COUNT_MAX ||
-        server->links[index].link == NULL || description.size > LINK_DESCRIPTION_BYTES_MAX) {
+        server->links[index].rx.base == NULL || description.size > LINK_DESCRIPTION_BYTES_MAX) {
         return HAUL_PROTOCOL;
     }
     struct server_link *receiver = &server->links[index];
@@ -176,19 +176,19 @@ static void on_received(struct server *server, struct server_link *receiver, str
     }
     server->blocks++;
     server->bytes += block->header.payload_size_bytes;
-    link_release(receiver->link, block);
-    link_note_applied(receiver->link, 1);
+    link_release(receiver->rx, block);
+    link_note_applied(receiver->rx, 1);
 }
 
 static bool poll_one(struct server *server, struct server_link *receiver, uint32_t index)
 {
     struct link_event events[EVENT_COUNT];
-    size_t count = link_poll(receiver->link, events, EVENT_COUNT);
+    size_t count = link_poll(receiver->rx.base, events, EVENT_COUNT);
     bool closed = false;
     for (size_t i = 0; i < count; i++) {
         if (events[i].type == LINK_CONNECTED) {
             receiver->connected = true;
-            closed = bench_send_description(server->channel, receiver->link, index) != HAUL_OK;
+            closed = bench_send_description(server->channel, receiver->rx.base, index) != HAUL_OK;
             if (receiver->has_description) {
                 bind_link(server, receiver);
             }
@@ -208,7 +208,7 @@ static bool poll_links(struct server *server)
 {
     bool any = false;
     for (uint32_t i = 0; i < HAUL_LINK_COUNT_MAX; i++) {
-        if (server->links[i].link != NULL && server->channel != NULL) {
+        if (server->links[i].rx.base != NULL && server->channel != NULL) {
             any = poll_one(server, &server->links[i], i) || any;
         }
     }
@@ -220,16 +220,16 @@ static bool poll_links(struct server *server)
 static bool may_admit(const struct server *server, const struct link_incoming *incoming)
 {
     return server->started && incoming->ticket.index < server->start.link_count &&
-           server->links[incoming->ticket.index].link == NULL;
+           server->links[incoming->ticket.index].rx.base == NULL;
 }
 
-static void keep_link(struct server *server, uint32_t index, struct link *link)
+static void keep_link(struct server *server, uint32_t index, struct link_rx rx)
 {
     memset(&server->links[index], 0, sizeof(server->links[index]));
-    server->links[index].link = link;
-    if (poll_group_add_link(server->group, link) != HAUL_OK) {
-        link_destroy(link);
-        server->links[index].link = NULL;
+    server->links[index].rx = rx;
+    if (poll_group_add_link(server->group, rx.base) != HAUL_OK) {
+        link_destroy(rx.base);
+        server->links[index].rx.base = NULL;
     }
 }
 
@@ -254,13 +254,13 @@ static void take_link(struct server *server, struct acceptor_arrival *arrival)
 {
     uint32_t index = arrival->incoming.ticket.index;
     struct link_config config = make_config(server);
-    struct link *link = NULL;
+    struct link_rx rx = {NULL};
     struct haul_error error = {0};
     if (!may_admit(server, &arrival->incoming)) {
         listener_reject(arrival->listener, &arrival->incoming, HAUL_AUTH);
-    } else if (listener_accept(arrival->listener, &arrival->incoming, &config, &link, &error) ==
+    } else if (listener_accept(arrival->listener, &arrival->incoming, &config, &rx, &error) ==
                HAUL_OK) {
-        keep_link(server, index, link);
+        keep_link(server, index, rx);
     } else {
         haul_log(server->options->log, HAUL_LOG_WARNING, "%s", error.text);
     }

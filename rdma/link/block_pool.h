@@ -46,11 +46,11 @@ static inline uint8_t *block_payload(const struct block *block)
     return block->data + SLOT_HEADER_BYTES;
 }
 
-/* The payload of a received block, private from here on: in memory that no peer can write, with the
- * CRC32C that the header names. Where the peer still could, the payload is copied to `copy`, which
- * has room for it; `payload->data == copy` then, and the block may be released at once. Otherwise it
- * lies in the block, until that is released. `copy` NULL: it is not copied, only checked; what the
- * bytes are afterwards is the peer's affair.
+/* Returns the payload of a received block, private from here on: in memory that no peer can write,
+ * with the CRC32C that the header names. Where the peer still could write, the payload is copied to
+ * `copy`, which has room for it: `payload->data == copy` then, and the block may be released at
+ * once. Otherwise the payload lies in the block until that is released. `copy` NULL: the payload is
+ * checked in place and not copied, for a caller that does not use the bytes.
  * Errors: CORRUPT (`*crc` is that of the payload). Thread: any. */
 enum haul_status block_take_payload(const struct block *block, uint8_t *copy,
                                     struct haul_slice *payload, uint32_t *crc) HAUL_MUST_CHECK;

@@ -78,7 +78,7 @@ static enum haul_status choose(enum haul_transport transport, const struct link_
 
 enum haul_status link_connect(enum haul_transport transport, const struct link_address *address,
                               const struct link_ticket *ticket, const struct link_config *config,
-                              struct link **link, struct haul_error *error)
+                              struct link_tx *link, struct haul_error *error)
 {
     const struct link_ops *ops = NULL;
     struct link_config resolved;
@@ -86,19 +86,19 @@ enum haul_status link_connect(enum haul_transport transport, const struct link_a
     if (status != HAUL_OK) {
         return status;
     }
-    status = ops->connect(address, ticket, &resolved, link, error);
-    haul_assert(status != HAUL_OK || (*link)->ops == ops);
+    status = ops->connect(address, ticket, &resolved, &link->base, error);
+    haul_assert(status != HAUL_OK || (link->base->ops == ops && link->base->sending));
     return status;
 }
 
-struct block_pool *link_pool(struct link *link)
+struct block_pool *link_pool(struct link_tx link)
 {
-    return link->sending ? link->ops->pool(link) : NULL;
+    return link.base->ops->pool(link.base);
 }
 
-enum haul_status link_submit(struct link *link, struct block *block)
+enum haul_status link_submit(struct link_tx tx, struct block *block)
 {
-    haul_assert(link->sending);
+    struct link *link = tx.base;
     haul_assert(block->state == BLOCK_FILLING);
     haul_assert(block->header.payload_size_bytes <=
                 link->config.options.slot_size_bytes - SLOT_HEADER_BYTES);
@@ -114,29 +114,27 @@ enum haul_status link_submit(struct link *link, struct block *block)
     return status;
 }
 
-uint64_t link_freed_count(const struct link *link)
+uint64_t link_freed_count(struct link_tx link)
 {
-    return link->freed_count;
+    return link.base->freed_count;
 }
 
-uint64_t link_applied_count(const struct link *link)
+uint64_t link_applied_count(struct link_tx link)
 {
-    return link->applied_count;
+    return link.base->applied_count;
 }
 
 /* --- the receiving side ----------------------------------------------------------------------- */
 
-void link_release(struct link *link, struct block *block)
+void link_release(struct link_rx link, struct block *block)
 {
-    haul_assert(!link->sending);
     haul_assert(block->state == BLOCK_LENT);
-    link->ops->release(link, block);
+    link.base->ops->release(link.base, block);
 }
 
-void link_note_applied(struct link *link, uint64_t count)
+void link_note_applied(struct link_rx link, uint64_t count)
 {
-    haul_assert(!link->sending);
-    link->ops->note_applied(link, count);
+    link.base->ops->note_applied(link.base, count);
 }
 
 /* --- both ------------------------------------------------------------------------------------- */
@@ -275,7 +273,7 @@ enum haul_status listener_poll(struct listener *listener, struct link_incoming *
 }
 
 enum haul_status listener_accept(struct listener *listener, struct link_incoming *incoming,
-                                 const struct link_config *config, struct link **link,
+                                 const struct link_config *config, struct link_rx *link,
                                  struct haul_error *error)
 {
     struct link_config resolved;
@@ -284,7 +282,9 @@ enum haul_status listener_accept(struct listener *listener, struct link_incoming
         listener_reject(listener, incoming, status);
         return status;
     }
-    return listener->ops->accept(listener, incoming, &resolved, link, error);
+    status = listener->ops->accept(listener, incoming, &resolved, &link->base, error);
+    haul_assert(status != HAUL_OK || !link->base->sending);
+    return status;
 }
 
 void listener_reject(struct listener *listener, struct link_incoming *incoming,

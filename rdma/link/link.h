@@ -129,6 +129,15 @@ struct link_address {
     uint32_t size;
 };
 
+/* The two ends of a link are of different types, so that a block cannot be submitted to a receiver.
+ * Both are handles; `base` is the link for all that both ends do. NULL: none. */
+struct link_tx {
+    struct link *base;
+};
+struct link_rx {
+    struct link *base;
+};
+
 /* --- the sending side ----------------------------------------------------------------------- */
 
 /* Start connecting. On OK poll for CONNECTED or CLOSED (REFUSED, UNREACHABLE, TIMEOUT, VERSION,
@@ -136,28 +145,28 @@ struct link_address {
  * Errors: the same, when they are known at once. Nothing is left to destroy after an error. */
 enum haul_status link_connect(enum haul_transport transport, const struct link_address *address,
                               const struct link_ticket *ticket, const struct link_config *config,
-                              struct link **link, struct haul_error *error) HAUL_MUST_CHECK;
+                              struct link_tx *link, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The blocks to fill; valid from CONNECTED on until link_destroy. NULL on the receiving side. */
-struct block_pool *link_pool(struct link *link);
+/* The blocks to fill; valid from CONNECTED on until link_destroy. */
+struct block_pool *link_pool(struct link_tx link);
 
 /* Send a filled block: header.{kind,batch,stream,flags,payload_size_bytes,record_count,
  * raw_size_bytes,payload_crc} are the caller's, the rest is set here.
  * Errors: AGAIN (no credit or queue full; a LINK_CREDIT or LINK_DONE event tells when to retry),
  * CLOSED. Ownership: takes the block on OK until its DONE event. */
-enum haul_status link_submit(struct link *link, struct block *block) HAUL_MUST_CHECK;
+enum haul_status link_submit(struct link_tx link, struct block *block) HAUL_MUST_CHECK;
 
 /* Blocks that the peer has reported as freed / as applied, since the link began. */
-uint64_t link_freed_count(const struct link *link);
-uint64_t link_applied_count(const struct link *link);
+uint64_t link_freed_count(struct link_tx link);
+uint64_t link_applied_count(struct link_tx link);
 
 /* --- the receiving side --------------------------------------------------------------------- */
 
 /* Give a RECEIVED block's slot back; credits go out in bulk. Any order. */
-void link_release(struct link *link, struct block *block);
+void link_release(struct link_rx link, struct block *block);
 
 /* Tell the sender that `count` more blocks took effect; travels with the credits. */
-void link_note_applied(struct link *link, uint64_t count);
+void link_note_applied(struct link_rx link, uint64_t count);
 
 /* --- both ----------------------------------------------------------------------------------- */
 
@@ -233,7 +242,7 @@ enum haul_status listener_poll(struct listener *listener,
 /* Answer: make a receiving link of it (poll it for CONNECTED), or refuse with a status that the
  * peer will see in its CLOSED event (AUTH, BUSY, FENCED, VERSION). Both consume `incoming`. */
 enum haul_status listener_accept(struct listener *listener, struct link_incoming *incoming,
-                                 const struct link_config *config, struct link **link,
+                                 const struct link_config *config, struct link_rx *link,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void listener_reject(struct listener *listener, struct link_incoming *incoming,
                      enum haul_status reason);

@@ -9,6 +9,7 @@
 
 #include "conformance_message.h"
 #include "crc32c.h"
+#include "link_ends.h"
 
 enum { PARTY_TESTS_MAX = 96, PARTY_FDS_MAX = CONFORMANCE_ENDS_MAX + 2 };
 
@@ -47,7 +48,7 @@ static void note_defect(struct conformance_end *end, bool sound, const char *tex
 enum haul_status conformance_submit(struct conformance_end *sender, uint32_t payload_size_bytes)
 {
     struct block *block = NULL;
-    struct block_pool *pool = link_pool(sender->link);
+    struct block_pool *pool = link_pool((struct link_tx){sender->link});
     enum haul_status status = block_pool_acquire(pool, 0, &block);
     if (status != HAUL_OK) {
         return status;
@@ -63,7 +64,7 @@ enum haul_status conformance_submit(struct conformance_end *sender, uint32_t pay
     block->header.record_count = payload_size_bytes + 1;
     block->header.raw_size_bytes = payload_size_bytes + 2;
     block->header.payload_crc = crc32c(block_payload(block), payload_size_bytes);
-    status = link_submit(sender->link, block);
+    status = link_submit((struct link_tx){sender->link}, block);
     if (status != HAUL_OK) {
         block_pool_release(pool, block);
         return status;
@@ -100,9 +101,9 @@ void conformance_release(struct conformance_end *receiver, uint32_t position)
     memmove(&receiver->lent[position], &receiver->lent[position + 1],
             (receiver->lent_count - position) * sizeof(receiver->lent[0]));
     if (!receiver->applies_not) {
-        link_note_applied(receiver->link, 1);
+        link_note_applied((struct link_rx){receiver->link}, 1);
     }
-    link_release(receiver->link, block);
+    link_release((struct link_rx){receiver->link}, block);
 }
 
 void conformance_release_all(struct conformance_end *receiver)
@@ -134,7 +135,7 @@ static void on_done(struct conformance_end *end, const struct link_event *event)
     end->done_cancelled += cancelled ? 1 : 0;
     end->done_ok += cancelled ? 0 : 1;
     end->moves++;
-    block_pool_release(link_pool(end->link), event->block);
+    block_pool_release(link_pool((struct link_tx){end->link}), event->block);
 }
 
 static void on_event(struct conformance_end *end, const struct link_event *event)
@@ -173,8 +174,8 @@ static bool poll_end(struct conformance_end *end)
     for (size_t i = 0; i < count; i++) {
         on_event(end, &events[i]);
     }
-    end->freed = link_freed_count(end->link);
-    end->applied = link_applied_count(end->link);
+    end->freed = link_freed_count((struct link_tx){end->link});
+    end->applied = link_applied_count((struct link_tx){end->link});
     return count > 0;
 }
 
@@ -310,8 +311,7 @@ bool conformance_take_incoming(struct conformance_party *party)
 bool conformance_accept(struct conformance_party *party, struct conformance_end *end)
 {
     party->incoming_count++;
-    return listener_accept(party->listener, &party->incoming, &end->config, &end->link, NULL) ==
-           HAUL_OK;
+    return accept_end(party->listener, &party->incoming, &end->config, &end->link, NULL) == HAUL_OK;
 }
 
 void conformance_reject(struct conformance_party *party, enum haul_status reason)
@@ -335,8 +335,8 @@ enum haul_status conformance_connect(struct conformance_end *end,
                                      const struct link_address *address)
 {
     const struct link_ticket ticket = {.index = 2, .session = "session-of-test", .token = "token"};
-    return link_connect(running_backend->transport, address, &ticket, &end->config, &end->link,
-                        &end->error);
+    return connect_end(running_backend->transport, address, &ticket, &end->config, &end->link,
+                       &end->error);
 }
 
 bool conformance_bind_both(struct conformance_end *sender, struct conformance_end *receiver)

@@ -270,11 +270,11 @@ static void test_link_note_applied__some_blocks__sender_learns_the_count(void)
     conformance_pair_await(&pair.sender.done_ok, 4);
     check_equal(pair.sender.applied, 0);
     uint64_t credits = pair.sender.credits;
-    link_note_applied(pair.receiver.link, 3);
+    link_note_applied((struct link_rx){pair.receiver.link}, 3);
     conformance_pair_await(&pair.sender.applied, 3);
     check(pair.sender.credits > credits);
     check_equal(pair.sender.freed, 4);
-    link_note_applied(pair.receiver.link, 1);
+    link_note_applied((struct link_rx){pair.receiver.link}, 1);
     conformance_pair_await(&pair.sender.applied, 4);
     conformance_pair_end();
 }
@@ -289,7 +289,7 @@ static void test_link_submit__nothing_applied__again_at_the_lead_until_some_is(v
     conformance_pair_await(&pair.sender.done_ok, 16);
     check_status(conformance_submit(&pair.sender, 1), HAUL_AGAIN);
     uint64_t moves = pair.sender.moves;
-    link_note_applied(pair.receiver.link, 2);
+    link_note_applied((struct link_rx){pair.receiver.link}, 2);
     conformance_pair_await(&pair.sender.moves, moves + 1);
     check_status(conformance_submit(&pair.sender, 1), HAUL_OK);
     conformance_pair_await(&pair.sender.done_ok, 17);
@@ -336,7 +336,7 @@ static void test_link_pool__of_the_caller__serves_and_outlives_two_links(void)
     begin_with_pool();
     conformance_pair_connect();
     conformance_pair_bind();
-    check(link_pool(pair.sender.link) == shared_pool);
+    check(link_pool((struct link_tx){pair.sender.link}) == shared_pool);
     second_sender = (struct conformance_end){.config = pair.sender.config};
     second_receiver = (struct conformance_end){.config = pair.receiver.config};
     conformance_party_add(&pair.party, &second_sender);

@@ -116,12 +116,12 @@ static const struct link_ops fake_ops = {
 enum haul_status __wrap_link_connect(enum haul_transport transport,
                                      const struct link_address *address,
                                      const struct link_ticket *ticket,
-                                     const struct link_config *config, struct link **link,
+                                     const struct link_config *config, struct link_tx *link,
                                      struct haul_error *error);
 enum haul_status __wrap_link_connect(enum haul_transport transport,
                                      const struct link_address *address,
                                      const struct link_ticket *ticket,
-                                     const struct link_config *config, struct link **link,
+                                     const struct link_config *config, struct link_tx *link,
                                      struct haul_error *error)
 {
     (void)transport;
@@ -140,7 +140,7 @@ enum haul_status __wrap_link_connect(enum haul_transport transport,
                                .slot_count = BLOCKS,
                                .payload_size_bytes_max = BLOCK_BYTES - SLOT_HEADER_BYTES};
     fake->base.config.options.slot_size_bytes = BLOCK_BYTES;
-    *link = &fake->base;
+    link->base = &fake->base;
     return HAUL_OK;
 }
 

@@ -115,7 +115,7 @@ static const struct link_ops fake_ops = {
     .destroy = fake_destroy,
 };
 
-static enum haul_status accept_fake(struct link **link, struct haul_error *error)
+static enum haul_status accept_fake(struct link_rx *link, struct haul_error *error)
 {
     if (accept_status != HAUL_OK) {
         return haul_error_set(error, accept_status, NULL, 0, "the peer has left");
@@ -124,15 +124,15 @@ static enum haul_status accept_fake(struct link **link, struct haul_error *error
     struct fake_link *fake = &made[made_count++];
     *fake = (struct fake_link){.base = {.ops = &fake_ops},
                                .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    *link = &fake->base;
+    link->base = &fake->base;
     return HAUL_OK;
 }
 
 enum haul_status __wrap_listener_accept(struct listener *listener, struct link_incoming *incoming,
-                                        const struct link_config *config, struct link **link,
+                                        const struct link_config *config, struct link_rx *link,
                                         struct haul_error *error);
 enum haul_status __wrap_listener_accept(struct listener *listener, struct link_incoming *incoming,
-                                        const struct link_config *config, struct link **link,
+                                        const struct link_config *config, struct link_rx *link,
                                         struct haul_error *error)
 {
     (void)listener;
@@ -285,7 +285,7 @@ static void test_receiver_links_admit__peer_has_left__said_and_the_entry_stays_f
     accept_status = HAUL_OK;
     admit(link_index(3, 2));
     check_equal(made_count, 1);
-    check(links.links[0].link == &made[0].base);
+    check(links.links[0].rx.base == &made[0].base);
     check_equal(links.links[0].index, link_index(3, 2));
     end();
 }
@@ -300,7 +300,7 @@ static void test_receiver_links_admit__group_is_full__link_is_destroyed(void)
     }
     admit(0);
     check(made_count == 1 && made[0].destroyed);
-    check(links.links[0].link == NULL && said[0] != '\0');
+    check(links.links[0].rx.base == NULL && said[0] != '\0');
     for (int i = 0; i < POLL_GROUP_MEMBERS_MAX; i++) {
         poll_group_remove_fd(group, fds[i]);
         (void)close(fds[i]);

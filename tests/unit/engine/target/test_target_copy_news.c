@@ -171,7 +171,7 @@ static void begin(void)
     copy.started_ns = 1000;
     copy.started_sequence = 50;
     fake_link = (struct link){.stats = {.bytes_received = 77}};
-    copy.links.links[0].link = &fake_link;
+    copy.links.links[0].rx.base = &fake_link;
     copy.links.links[0].closed = true;
     sequence = 50;
     written_by_us = scanned = space_asked = 0;

@@ -9,6 +9,7 @@
 #include "bytes.h"
 #include "check.h"
 #include "link_bench_wire.h"
+#include "link_ends.h"
 #include "raw_peer.h"
 
 enum { BLOCK_BYTES = 1000, PEER_TIMEOUT_MS = 2000 };
@@ -270,7 +271,7 @@ static void test_link_bench_serve__link_that_nobody_announced__auth(void)
     config.options.peer_timeout_ms = PEER_TIMEOUT_MS;
     start_serving(&served);
     check_or_stop(link_address_parse(served.address, &address, NULL) == HAUL_OK);
-    check_or_stop(link_connect(HAUL_TRANSPORT_TCP, &address, &ticket, &config, &link, NULL) ==
+    check_or_stop(connect_end(HAUL_TRANSPORT_TCP, &address, &ticket, &config, &link, NULL) ==
                   HAUL_OK);
     while (link_poll(link, &event, 1) == 0) {
         check_or_stop(!link_arm(link) || raw_wait(link_fd(link), POLLIN));

@@ -2,6 +2,7 @@
 /* test_link_config.c — the bounds of a link's options, and transports that are none. */
 #include "check.h"
 #include "link.h"
+#include "link_ends.h"
 #include "link_ops.h"
 
 static enum haul_status resolve(struct haul_link_options options, struct haul_link_options *out)
@@ -67,7 +68,7 @@ static void test_link_connect__no_transport__unsupported(void)
         const struct link_ticket ticket = {.index = 0};
         const struct link_config config = {.epoch = 0};
         check_or_stop(link_address_parse("127.0.0.1:1", &address, NULL) == HAUL_OK);
-        check_status(link_connect(none[i], &address, &ticket, &config, &link, &error),
+        check_status(connect_end(none[i], &address, &ticket, &config, &link, &error),
                      HAUL_UNSUPPORTED);
         check_equal(error.status, HAUL_UNSUPPORTED);
         check_status(listener_create(none[i], &address, &config, &listener, &error),

@@ -6,6 +6,7 @@
 
 #include "acceptor.h"
 #include "check.h"
+#include "link_ends.h"
 #include "loopback_hub.h"
 #include "raw_peer.h"
 #include "tcp_preamble.h"
@@ -159,12 +160,12 @@ static void test_acceptor_poll__second_transport__its_links_come_in(void)
     const struct link_ticket ticket = {.index = 9};
     const struct link_config config = {.hub = hub, .epoch = 1};
     acceptor_address(acceptor, &address);
-    check_or_stop(link_connect(HAUL_TRANSPORT_LOOPBACK, &address, &ticket, &config, &sender,
-                               NULL) == HAUL_OK);
+    check_or_stop(connect_end(HAUL_TRANSPORT_LOOPBACK, &address, &ticket, &config, &sender, NULL) ==
+                  HAUL_OK);
     check_status(next(&arrival), HAUL_OK);
     check(!arrival.incoming.control);
     check_equal(arrival.incoming.ticket.index, 9);
-    check_status(listener_accept(arrival.listener, &arrival.incoming, &config, &receiver, NULL),
+    check_status(accept_end(arrival.listener, &arrival.incoming, &config, &receiver, NULL),
                  HAUL_OK);
     check_equal(link_transport(receiver), HAUL_TRANSPORT_LOOPBACK);
     link_destroy(receiver);

@@ -6,6 +6,7 @@
 
 #include "check.h"
 #include "credit.h"
+#include "link_ends.h"
 #include "link_sockaddr.h"
 #include "loopback_hub.h"
 #include "raw_peer.h"
@@ -45,7 +46,7 @@ static enum haul_status connect_one(struct link **link)
 {
     const struct link_ticket ticket = {.index = 1};
     struct link_config config = config_of(0);
-    return link_connect(HAUL_TRANSPORT_LOOPBACK, &address, &ticket, &config, link, NULL);
+    return connect_end(HAUL_TRANSPORT_LOOPBACK, &address, &ticket, &config, link, NULL);
 }
 
 static void open_links(uint64_t receivers_sequence)
@@ -55,7 +56,7 @@ static void open_links(uint64_t receivers_sequence)
     struct link_config config = config_of(receivers_sequence);
     check_or_stop(connect_one(&sender) == HAUL_OK);
     check_or_stop(listener_poll(listener, &incoming) == HAUL_OK);
-    check_or_stop(listener_accept(listener, &incoming, &config, &receiver, NULL) == HAUL_OK);
+    check_or_stop(accept_end(listener, &incoming, &config, &receiver, NULL) == HAUL_OK);
     check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_CONNECTED);
     check_or_stop(link_poll(receiver, &event, 1) == 1 && event.type == LINK_CONNECTED);
 }
@@ -86,9 +87,9 @@ static void close_hub(void)
 static void submit(void)
 {
     struct block *block = NULL;
-    check_or_stop(block_pool_acquire(link_pool(sender), 0, &block) == HAUL_OK);
+    check_or_stop(block_pool_acquire(link_pool((struct link_tx){sender}), 0, &block) == HAUL_OK);
     block->header.payload_size_bytes = PAYLOAD_BYTES;
-    check_or_stop(link_submit(sender, block) == HAUL_OK);
+    check_or_stop(link_submit((struct link_tx){sender}, block) == HAUL_OK);
 }
 
 static void check_closed(struct link *link, enum haul_status status)
@@ -253,7 +254,7 @@ static void test_link_poll__closed_with_a_block_on_its_way__cancelled_on_both_si
     check_closed(receiver, HAUL_CANCELLED);
     check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_DONE);
     check_status(event.status, HAUL_CANCELLED);
-    block_pool_release(link_pool(sender), event.block);
+    block_pool_release(link_pool((struct link_tx){sender}), event.block);
     check_closed(sender, HAUL_CLOSED);
     close_hub();
 }
@@ -317,8 +318,8 @@ static void test_link_poll__room_for_one_event__one_after_the_other(void)
     submit();
     for (int i = 0; i < 2; i++) {
         check_or_stop(link_poll(receiver, &event, 1) == 1 && event.type == LINK_RECEIVED);
-        link_note_applied(receiver, 1);
-        link_release(receiver, event.block);
+        link_note_applied((struct link_rx){receiver}, 1);
+        link_release((struct link_rx){receiver}, event.block);
     }
     check_equal(link_poll(receiver, &event, 1), 0);
     check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_CREDIT);
@@ -326,7 +327,7 @@ static void test_link_poll__room_for_one_event__one_after_the_other(void)
         check(!link_arm(sender));
         check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_DONE);
         check_status(event.status, HAUL_OK);
-        block_pool_release(link_pool(sender), event.block);
+        block_pool_release(link_pool((struct link_tx){sender}), event.block);
     }
     check(link_arm(sender));
     close_hub();
@@ -341,16 +342,16 @@ static void test_link_note_applied__sender_is_as_far_ahead_as_it_may_be__credit_
     for (int i = 0; i < CREDIT_APPLIED_LEAD * 2; i++) {
         submit();
         check_or_stop(link_poll(receiver, &event, 1) == 1 && event.type == LINK_RECEIVED);
-        link_release(receiver, event.block);
+        link_release((struct link_rx){receiver}, event.block);
         while (link_poll(sender, &event, 1) == 1) {
             if (event.type == LINK_DONE) {
-                block_pool_release(link_pool(sender), event.block);
+                block_pool_release(link_pool((struct link_tx){sender}), event.block);
             }
         }
     }
     link_stats(receiver, &stats);
     uint64_t before = stats.credits_sent;
-    link_note_applied(receiver, 1);
+    link_note_applied((struct link_rx){receiver}, 1);
     link_stats(receiver, &stats);
     check_equal(stats.credits_sent, before + 1);
     check_or_stop(link_poll(sender, &event, 1) == 1 && event.type == LINK_CREDIT);

@@ -154,7 +154,7 @@ static void test_tcp_link_poll__blocks_used_again__each_with_its_own_crc(void)
     for (uint64_t i = 0; i < 3 * SLOT_COUNT; i++) {
         write_block(i, (uint32_t)(10 + i));
         check_received((uint32_t)(10 + i));
-        link_release(fixture.link, fixture.event.block);
+        link_release((struct link_rx){fixture.link}, fixture.event.block);
     }
     fixture_end();
 }
@@ -340,9 +340,9 @@ static void test_link_release__ring_released_out_of_order__credit_for_what_is_co
         check_received(10);
         blocks[i] = fixture.event.block;
     }
-    link_release(fixture.link, blocks[1]);
+    link_release((struct link_rx){fixture.link}, blocks[1]);
     fixture_check_quiet();
-    link_release(fixture.link, blocks[0]);
+    link_release((struct link_rx){fixture.link}, blocks[0]);
     check(!link_arm(fixture.link));
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
     read_record(TCP_FRAME_CREDIT, 2);
@@ -355,7 +355,7 @@ static void test_tcp_link_poll__sender_ends_orderly__end_record_and_ok(void)
     open_receiver();
     write_block(0, 10);
     check_received(10);
-    link_release(fixture.link, fixture.event.block);
+    link_release((struct link_rx){fixture.link}, fixture.event.block);
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
     read_record(TCP_FRAME_CREDIT, 1);
     struct slot_header header = make_header(1, 0);
@@ -377,7 +377,7 @@ static void test_tcp_link_poll__sender_ends_with_a_block_lent__protocol(void)
     header.type = SLOT_CLOSE;
     write_header(&header);
     fixture_check_closed(HAUL_PROTOCOL);
-    link_release(fixture.link, lent);
+    link_release((struct link_rx){fixture.link}, lent);
     fixture_end();
 }
 

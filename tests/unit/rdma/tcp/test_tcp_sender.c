@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "crc32c.h"
+#include "link_ends.h"
 #include "slot_header.h"
 #include "tcp_frame.h"
 #include "tcp_link_fixture.h"
@@ -45,8 +46,8 @@ static void open_sender_of(uint32_t slot_size_bytes)
     fixture.config.options.slot_size_bytes = slot_size_bytes;
     int listening = raw_listen(&address);
     check_or_stop(listening >= 0);
-    check_or_stop(link_connect(HAUL_TRANSPORT_TCP, &address, &ticket, &fixture.config,
-                               &fixture.link, NULL) == HAUL_OK);
+    check_or_stop(connect_end(HAUL_TRANSPORT_TCP, &address, &ticket, &fixture.config, &fixture.link,
+                              NULL) == HAUL_OK);
     fixture.peer = raw_accept(listening);
     (void)close(listening);
     check_or_stop(fixture.peer >= 0);
@@ -66,7 +67,8 @@ static void open_sender(void)
 static struct block *fill_block(uint32_t size)
 {
     struct block *block = NULL;
-    check_or_stop(block_pool_acquire(link_pool(fixture.link), 0, &block) == HAUL_OK);
+    check_or_stop(block_pool_acquire(link_pool((struct link_tx){fixture.link}), 0, &block) ==
+                  HAUL_OK);
     memcpy(block_payload(block), fixture.payload, size);
     block->header.payload_size_bytes = size;
     block->header.payload_crc = crc32c(fixture.payload, size);
@@ -76,7 +78,7 @@ static struct block *fill_block(uint32_t size)
 static struct block *submit_block(uint32_t size)
 {
     struct block *block = fill_block(size);
-    check_or_stop(link_submit(fixture.link, block) == HAUL_OK);
+    check_or_stop(link_submit((struct link_tx){fixture.link}, block) == HAUL_OK);
     return block;
 }
 
@@ -93,7 +95,7 @@ static void check_done(const struct block *block, enum haul_status status)
     fixture_check_next(LINK_DONE);
     check(fixture.event.block == block);
     check_status(fixture.event.status, status);
-    block_pool_release(link_pool(fixture.link), fixture.event.block);
+    block_pool_release(link_pool((struct link_tx){fixture.link}), fixture.event.block);
 }
 
 static void read_header(struct slot_header *header)
@@ -121,7 +123,7 @@ static void test_link_submit__one_block__frame_on_the_wire_and_done_after_its_cr
     write_record(TCP_FRAME_CREDIT, EPOCH, 1);
     check_done(block, HAUL_OK);
     fixture_check_next(LINK_CREDIT);
-    check_equal(link_freed_count(fixture.link), 1);
+    check_equal(link_freed_count((struct link_tx){fixture.link}), 1);
     fixture_check_quiet();
     fixture_end();
 }
@@ -190,9 +192,10 @@ static void test_tcp_link_poll__credit_for_a_block_half_written__protocol(void)
     open_sender_of(LARGE_SLOT_BYTES);
     struct block *blocks[SLOT_COUNT];
     for (size_t i = 0; i < SLOT_COUNT; i++) {
-        check_or_stop(block_pool_acquire(link_pool(fixture.link), 0, &blocks[i]) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){fixture.link}), 0,
+                                         &blocks[i]) == HAUL_OK);
         blocks[i]->header.payload_size_bytes = LARGE_SLOT_BYTES - SLOT_HEADER_BYTES;
-        check_or_stop(link_submit(fixture.link, blocks[i]) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){fixture.link}, blocks[i]) == HAUL_OK);
     }
     write_record(TCP_FRAME_CREDIT, EPOCH, SLOT_COUNT);
     for (size_t i = 0; i < SLOT_COUNT; i++) {
@@ -211,11 +214,12 @@ static void test_tcp_link_poll__socket_full__rest_is_written_when_the_peer_reads
     uint32_t sums[SLOT_COUNT];
     for (uint32_t i = 0; i < SLOT_COUNT; i++) {
         struct block *block = NULL;
-        check_or_stop(block_pool_acquire(link_pool(fixture.link), 0, &block) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){fixture.link}), 0, &block) ==
+                      HAUL_OK);
         memset(block_payload(block), (int)i + 1, size);
         sums[i] = crc32c(block_payload(block), size);
         block->header.payload_size_bytes = size;
-        check_or_stop(link_submit(fixture.link, block) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){fixture.link}, block) == HAUL_OK);
     }
     for (uint32_t i = 0; i < SLOT_COUNT; i++) {
         for (size_t at = 0; at < LARGE_SLOT_BYTES; at += 64 << 10) {
@@ -294,7 +298,7 @@ static void test_link_close__sender_idle_and_silent_receiver__timeout_at_the_dea
     link_close(fixture.link);
     read_header(&header);
     check_equal(header.type, SLOT_CLOSE);
-    check_status(link_submit(fixture.link, fill_block(1)), HAUL_CLOSED);
+    check_status(link_submit((struct link_tx){fixture.link}, fill_block(1)), HAUL_CLOSED);
     fixture_check_quiet();
     fake_clock_advance_ms(&fixture.fake, PEER_TIMEOUT_MS);
     fixture_check_closed(HAUL_TIMEOUT);
@@ -307,8 +311,8 @@ static void test_link_connect__answer_never_comes__timeout_at_the_deadline(void)
     const struct link_ticket ticket = {.index = 1};
     fixture_begin();
     int listening = raw_listen(&address);
-    check_or_stop(link_connect(HAUL_TRANSPORT_TCP, &address, &ticket, &fixture.config,
-                               &fixture.link, NULL) == HAUL_OK);
+    check_or_stop(connect_end(HAUL_TRANSPORT_TCP, &address, &ticket, &fixture.config, &fixture.link,
+                              NULL) == HAUL_OK);
     check_equal(link_poll(fixture.link, &fixture.event, 1), 0);
     check_equal(link_deadline_ns(fixture.link),
                 fixture.fake.now_ns + PEER_TIMEOUT_MS * (uint64_t)NS_PER_MS);

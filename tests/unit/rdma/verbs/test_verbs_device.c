@@ -97,7 +97,7 @@ static const struct fake_write *report_one(void)
     slot_header_encode(&header, (uint8_t *)(uintptr_t)ours.address);
     fake_arrive(imm_pack(SLOT_DATA, FIRST_SEQUENCE), SLOT_HEADER_BYTES + 10);
     check_or_stop(fixture_poll() == 1 && events[0].type == LINK_RECEIVED);
-    link_release(tested, events[0].block);
+    link_release((struct link_rx){tested}, events[0].block);
     (void)link_arm(tested);
     check_or_stop(fake.write_count == 1);
     return &fake.writes[0];

@@ -20,9 +20,10 @@ static void open_sender(unsigned blocks)
     describe();
     for (unsigned i = 0; i < blocks; i++) {
         struct block *block;
-        check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){tested}), 0, &block) ==
+                      HAUL_OK);
         block->header.payload_size_bytes = 100;
-        check_or_stop(link_submit(tested, block) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){tested}, block) == HAUL_OK);
     }
 }
 
@@ -95,7 +96,7 @@ static void test_link_poll__completion_of_an_arrival_is_lost__timeout(void)
 {
     bring_block(SLOT_DATA);
     check_or_stop(fixture_poll() == 1);
-    link_release(tested, events[0].block);
+    link_release((struct link_rx){tested}, events[0].block);
     (void)fixture_poll();
     fake_complete_write(IBV_WC_SUCCESS);
     (void)fixture_poll();
@@ -128,12 +129,12 @@ static void test_link_poll__credit__freed_and_applied_are_counted_each(void)
     }
     bring_credit(0, 2, 1);
     check(fixture_poll() > 0);
-    check_equal(link_freed_count(tested), 2);
-    check_equal(link_applied_count(tested), 1);
+    check_equal(link_freed_count((struct link_tx){tested}), 2);
+    check_equal(link_applied_count((struct link_tx){tested}), 1);
     bring_credit(1, 3, 3);
     check(fixture_poll() > 0);
-    check_equal(link_freed_count(tested), 3);
-    check_equal(link_applied_count(tested), 3);
+    check_equal(link_freed_count((struct link_tx){tested}), 3);
+    check_equal(link_applied_count((struct link_tx){tested}), 3);
     fixture_end();
 }
 

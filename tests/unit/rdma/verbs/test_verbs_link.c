@@ -25,11 +25,11 @@ static void open_sender(void)
 static enum haul_status submit(uint32_t payload_bytes)
 {
     struct block *block;
-    check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+    check_or_stop(block_pool_acquire(link_pool((struct link_tx){tested}), 0, &block) == HAUL_OK);
     block->header.payload_size_bytes = payload_bytes;
-    enum haul_status status = link_submit(tested, block);
+    enum haul_status status = link_submit((struct link_tx){tested}, block);
     if (status != HAUL_OK) {
-        block_pool_release(link_pool(tested), block);
+        block_pool_release(link_pool((struct link_tx){tested}), block);
     }
     return status;
 }
@@ -70,7 +70,7 @@ static unsigned poll_done(enum haul_status status)
     for (size_t i = 0; i < count; i++) {
         if (events[i].type == LINK_DONE) {
             found += events[i].status == status ? 1 : 0;
-            block_pool_release(link_pool(tested), events[i].block);
+            block_pool_release(link_pool((struct link_tx){tested}), events[i].block);
         }
     }
     return found;
@@ -138,7 +138,7 @@ static void test_link_poll__freed_but_not_written__not_done(void)
     announce_record();
     check_equal(poll_done(HAUL_OK), 0);
     check_equal(at[0] | at[1] | at[2] | at[3], 0); /* else the peer has written again */
-    check_equal(link_freed_count(tested), 1);
+    check_equal(link_freed_count((struct link_tx){tested}), 1);
     fake_complete_write(IBV_WC_SUCCESS);
     check_equal(poll_done(HAUL_OK), 1);
     fixture_end();
@@ -474,8 +474,8 @@ static void test_link_release__block__receive_posted_and_record_written(void)
     unsigned posted = fake.receive_count;
     bring_block(0);
     check_equal(fixture_poll(), 1);
-    link_note_applied(tested, 1);
-    link_release(tested, events[0].block);
+    link_note_applied((struct link_rx){tested}, 1);
+    link_release((struct link_rx){tested}, events[0].block);
     check_equal(fake.receive_count, posted + 1);
     check_equal(fixture_poll(), 0);
     check_equal(fake.write_count, 1);
@@ -495,7 +495,7 @@ static void test_link_release__record_on_its_way__next_one_waits_and_tells_all(v
     for (uint64_t n = 0; n < 3; n++) {
         bring_block(n);
         check_equal(fixture_poll(), 1);
-        link_release(tested, events[0].block);
+        link_release((struct link_rx){tested}, events[0].block);
         check_equal(fixture_poll(), 0);
     }
     check_equal(fake.write_count, 1);
@@ -518,7 +518,7 @@ static void test_link_release__after_the_end__block_stays_readable_and_nothing_i
     fixture_check_closed(fixture_wake(), HAUL_CLOSED);
     unsigned posted = fake.receive_count;
     check_equal(block_payload(block)[0], 0);
-    link_release(tested, block);
+    link_release((struct link_rx){tested}, block);
     check_equal(fake.receive_count, posted);
     fixture_end();
 }
@@ -682,7 +682,7 @@ static void test_link_close__record_on_its_way__end_waits_for_it(void)
     open_receiver();
     bring_block(0);
     check_equal(fixture_poll(), 1);
-    link_release(tested, events[0].block);
+    link_release((struct link_rx){tested}, events[0].block);
     check_equal(fixture_poll(), 0);
     link_close(tested);
     check_equal(fake.write_count, 1);
@@ -736,7 +736,7 @@ static void test_link_close__freed_and_not_told__told_before_the_end(void)
     open_receiver();
     bring_block(0);
     check_equal(fixture_poll(), 1);
-    link_release(tested, events[0].block);
+    link_release((struct link_rx){tested}, events[0].block);
     link_close(tested);
     check_equal(fixture_poll(), 0);
     check_equal(fake.writes[0].immediate, imm_pack(SLOT_CREDIT, 0));

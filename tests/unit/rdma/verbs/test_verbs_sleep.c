@@ -64,7 +64,7 @@ static void bring_block(uint64_t number, bool urgent)
 static void take_block(void)
 {
     check_or_stop(fixture_poll() == 1 && events[0].type == LINK_RECEIVED);
-    link_release(tested, events[0].block);
+    link_release((struct link_rx){tested}, events[0].block);
 }
 
 /* Two blocks, a millisecond apart: the link is asleep, in a stream. */
@@ -96,9 +96,10 @@ static void submit_blocks(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         struct block *block;
-        check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){tested}), 0, &block) ==
+                      HAUL_OK);
         block->header.payload_size_bytes = 100;
-        check_or_stop(link_submit(tested, block) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){tested}, block) == HAUL_OK);
     }
 }
 
@@ -109,7 +110,7 @@ static void release_done(unsigned expected)
     for (size_t i = 0; i < count; i++) {
         if (events[i].type == LINK_DONE) {
             done++;
-            block_pool_release(link_pool(tested), events[i].block);
+            block_pool_release(link_pool((struct link_tx){tested}), events[i].block);
         }
     }
     check_equal(done, expected);
@@ -258,11 +259,12 @@ static void test_link_submit__block_that_nothing_follows__urgent(void)
     open_sender();
     for (unsigned i = 0; i < 2; i++) {
         struct block *block;
-        check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){tested}), 0, &block) ==
+                      HAUL_OK);
         check(!block->urgent);
         block->header.payload_size_bytes = 100;
         block->urgent = i == 0;
-        check_or_stop(link_submit(tested, block) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){tested}, block) == HAUL_OK);
         check_equal(fake.writes[i].urgent, i == 0);
     }
     fixture_end();
@@ -393,7 +395,7 @@ static void check_lost_record(uint8_t damage)
     sleep_on();
     size_t count = fixture_wake();
     check_or_stop(count == 2 && events[0].type == LINK_DONE);
-    block_pool_release(link_pool(tested), events[0].block);
+    block_pool_release(link_pool((struct link_tx){tested}), events[0].block);
     fixture_check_closed(count, HAUL_TIMEOUT);
     fixture_end();
 }

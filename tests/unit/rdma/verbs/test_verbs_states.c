@@ -56,9 +56,10 @@ static void sender_with_blocks(void)
     fixture_open_sender();
     for (unsigned i = 0; i < BLOCK_COUNT; i++) {
         struct block *block;
-        check_or_stop(block_pool_acquire(link_pool(tested), 0, &block) == HAUL_OK);
+        check_or_stop(block_pool_acquire(link_pool((struct link_tx){tested}), 0, &block) ==
+                      HAUL_OK);
         block->header.payload_size_bytes = BLOCK_PAYLOAD_BYTES;
-        check_or_stop(link_submit(tested, block) == HAUL_OK);
+        check_or_stop(link_submit((struct link_tx){tested}, block) == HAUL_OK);
         submitted++;
     }
 }
@@ -107,9 +108,9 @@ static void take_events(void)
             closed += events[i].type == LINK_CLOSED;
             if (events[i].type == LINK_DONE) {
                 returned++;
-                block_pool_release(link_pool(tested), events[i].block);
+                block_pool_release(link_pool((struct link_tx){tested}), events[i].block);
             } else if (events[i].type == LINK_RECEIVED) {
-                link_release(tested, events[i].block);
+                link_release((struct link_rx){tested}, events[i].block);
             }
         }
     }
