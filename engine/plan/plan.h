@@ -2,8 +2,8 @@
 /* plan.h — what a job moves: column families x key ranges, cut into streams.
  *
  * A stream is the unit of ordered copying and of resuming: one column family, one sub-range, its
- * records in key order. Streams of metadata families come first. The delta lane is not a stream of
- * the plan; its blocks carry PLAN_DELTA_STREAM. */
+ * records in key order. Streams of metadata families come first. The delta stream is none of the
+ * plan's: its blocks carry PLAN_DELTA_STREAM. */
 #ifndef HAUL_PLAN_H
 #define HAUL_PLAN_H
 

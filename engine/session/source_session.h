@@ -81,7 +81,7 @@ struct source_event {
     struct message *message; /* the session may take its parts; the owner releases it */
     uint64_t bytes;
     uint64_t sequence;
-    uint64_t batches;   /* of the delta lane, sent since the job began */
+    uint64_t batches;   /* of the delta stream, sent since the job began */
     uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
     uint64_t activity;       /* of a TICK: changes whenever readers and links have done something */

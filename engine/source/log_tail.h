@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_tail.h — the delta lane's sending end: follows the write-ahead log from the snapshot on,
+/* log_tail.h — the delta stream's sending end: follows the write-ahead log from the snapshot on,
  * keeps what belongs to the plan, and sends it in order.
  *
  * Continuity is the store's to prove (wal_open, wal_next answer GAP); this file never takes "no

@@ -43,7 +43,7 @@ struct applier {
     struct applier_thread threads[HAUL_APPLIER_COUNT_MAX];
     const struct digest *base_digests;
     struct apply_limits limits;
-    size_t stream_count; /* of the plan; the delta lane stands behind them */
+    size_t stream_count; /* of the plan; the delta stream stands behind them */
     struct apply_stream *streams;
     struct mailbox *notes;
     atomic_uint_fast64_t crc_errors;
@@ -130,7 +130,7 @@ static enum haul_status unpack_payload(struct applier_thread *thread,
 }
 
 /* Make the thread's streams durable and report where they stand. One sync of the log covers all
- * of its write-batch streams. Before Prepared (`only` is NULL) the delta lane's thread syncs it
+ * of its write-batch streams. Before Prepared (`only` is NULL) the delta stream's thread syncs it
  * whatever the streams wrote: an ingested table is durable by itself, but the deletions that made
  * room for it, this job's or the owner's, are in the log alone. */
 static enum haul_status make_durable(struct applier_thread *thread, struct apply_stream *only,
@@ -178,8 +178,8 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
     /* The slot may be given back, and written again, before we are done: keep the header. */
     struct slot_header header = work->block->header;
     struct apply_stream *stream = find_stream(thread->applier, header.stream);
-    bool lane_fits = stream != NULL && (stream->stream == NULL) == (header.kind == SLOT_KIND_DELTA);
-    if (!lane_fits) {
+    bool kind_fits = stream != NULL && (stream->stream == NULL) == (header.kind == SLOT_KIND_DELTA);
+    if (!kind_fits) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch of the unknown stream %u",
                               header.stream);
     }
@@ -408,7 +408,7 @@ void applier_destroy(struct applier *applier)
 
 void applier_take(struct applier *applier, struct link *link, struct block *block)
 {
-    /* An unknown stream number is refused by whichever thread gets it; the delta lane stands
+    /* An unknown stream number is refused by whichever thread gets it; the delta stream stands
      * behind the plan's streams, here as in make_durable. */
     size_t number =
         block->header.stream == PLAN_DELTA_STREAM ? applier->stream_count : block->header.stream;

@@ -84,7 +84,7 @@ uint64_t applier_written_records(const struct applier *applier);
  * block is with the threads (after FLUSHED). Errors: LIMIT and others: not known, scan. */
 enum haul_status applier_family_digest(const struct applier *applier, uint32_t family,
                                        struct digest *digest) HAUL_MUST_CHECK;
-/* Batches of the delta lane applied. Same condition. */
+/* Batches of the delta stream applied. Same condition. */
 uint64_t applier_delta_batches(const struct applier *applier);
 uint64_t applier_crc_errors(const struct applier *applier);
 

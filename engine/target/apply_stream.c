@@ -45,7 +45,7 @@ static enum haul_status init_delta(struct apply_stream *stream, struct haul_erro
     enum haul_status status = digest_ledger_create(&base, 0, &stream->ledger);
     return status == HAUL_OK
                ? status
-               : haul_error_set(error, status, NULL, 0, "no memory for the delta lane");
+               : haul_error_set(error, status, NULL, 0, "no memory for the delta stream");
 }
 
 enum haul_status apply_stream_init(struct apply_stream *stream,

@@ -43,7 +43,7 @@ void apply_limits_init(struct apply_limits *limits);
 struct apply_stream {
     struct haul_store *store;
     const struct plan *plan;
-    const struct plan_stream *stream; /* NULL: the delta lane */
+    const struct plan_stream *stream; /* NULL: the delta stream */
     int order;                        /* of its keys: 1 ascending, -1 descending, 0 not known */
     struct apply_lane *lane;
     struct fragment_assembly fragments;
@@ -59,7 +59,7 @@ struct apply_stream {
     bool last_key_is_cut;
     uint64_t repeated_batches;
     bool dirty; /* moved on since the last position was taken */
-    /* Delta lane: what the deltas have changed of the digests. */
+    /* Delta stream: what the deltas have changed of the digests. */
     struct ledger_base base;
     struct digest_ledger *ledger;
 };
@@ -67,7 +67,7 @@ struct apply_stream {
 struct apply_stream_options {
     struct haul_store *store;
     const struct plan *plan;
-    const struct plan_stream *stream; /* NULL: the delta lane */
+    const struct plan_stream *stream; /* NULL: the delta stream */
     const struct apply_lane_ops *lane;
     uint64_t table_size_bytes;
     const char *staging_stem;               /* for lanes that stage files */

@@ -19,7 +19,7 @@ struct position_queue {
 };
 
 /* Takes the array over. Positions that are not resumable are left out: a resume then repeats more.
- * Those of finished streams and of the delta lane always are.
+ * Those of finished streams and of the delta stream always are.
  * Errors: NO_MEMORY (all of the array are lost: the job cannot go on). */
 enum haul_status position_queue_add(struct position_queue *queue, struct stream_position *positions,
                                     size_t count) HAUL_MUST_CHECK;

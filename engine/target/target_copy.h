@@ -74,7 +74,7 @@ void target_copy_flush(struct target_copy *copy);
 enum target_copy_news {
     TARGET_COPY_NOTHING,
     TARGET_COPY_WORKED,  /* something happened, of no interest to the job */
-    TARGET_COPY_DELTA,   /* a batch of the delta lane was applied */
+    TARGET_COPY_DELTA,   /* a batch of the delta stream was applied */
     TARGET_COPY_DURABLE, /* `positions` has more */
     TARGET_COPY_FLUSHED, /* everything taken before the flush is durable */
     TARGET_COPY_FAILED,  /* `error`: the job cannot go on */

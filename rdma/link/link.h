@@ -12,7 +12,7 @@
  *   DONE(block) -> block_pool_release
  *
  * A link is one-way for blocks: the side that connects sends, the side that accepts receives.
- * Credits flow back on a lane of their own that never waits for a credit.
+ * Credits flow back on a way of their own that never waits for a credit.
  *
  * Life: create -> CONNECTED event -> describe/bind (each side carries the peer's description by
  * whatever channel it has; rkeys travel there and nowhere else) -> submit/poll ... -> close ->

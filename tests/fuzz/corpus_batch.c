@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_batch.c — blocks of snapshot and delta lanes, whole and in fragments. */
+/* corpus_batch.c — blocks of snapshot and delta streams, whole and in fragments. */
 #include <string.h>
 
 #include "assertion.h"

@@ -33,7 +33,7 @@ struct rig {
     struct plan_family families[FAMILY_COUNT];
     struct key_range ranges[2];
     struct plan_stream planned[STREAM_COUNT];
-    struct apply_stream streams[STREAM_COUNT + 1]; /* the delta lane is the last one */
+    struct apply_stream streams[STREAM_COUNT + 1]; /* the delta stream is the last one */
     struct apply_stream *current;
     bool has_deltas;
     bool mixed; /* snapshot records behind deltas: no digest can tell of these */

@@ -179,7 +179,7 @@ struct haul_source_options {
     bool read_back;
     uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
     bool resume;            /* no new job: go on with the one that an earlier process has left; its
-                             * families, ranges and lane count. NOT_FOUND: there is none;
+                             * families, ranges and lane. NOT_FOUND: there is none;
                              * VERSION: the version_get hook tells another one by now. Without it
                              * a job that fits is gone on with as well, if there is one */
     bool resolve;           /* no new job: tell the target what an earlier one decided */

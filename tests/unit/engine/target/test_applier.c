@@ -431,7 +431,7 @@ static void test_applier_destroy__notes_and_an_open_table__nothing_is_left(void)
     close_applier();
 }
 
-/* A block of the delta lane with one record of 60,000 bytes. */
+/* A block of the delta stream with one record of 60,000 bytes. */
 static struct block *delta_block(uint32_t index, uint64_t batch)
 {
     static uint8_t zeros[60000];
