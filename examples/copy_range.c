@@ -17,51 +17,59 @@ static int fail(const struct haul_error *error)
     return 1;
 }
 
-int main(int argc, char **argv)
+static int copy_range(struct haul_store *from, struct haul_store *to, struct haul_range range)
 {
-    if (argc != 5) {
-        (void)fprintf(stderr, "usage: copy_range FROM TO START END\n");
-        return 2;
-    }
-    struct haul_store *from = NULL;
-    struct haul_store *to = NULL;
     struct haul_error error;
-    struct haul_rocks_options old = {.size_bytes = sizeof(old)};
-    struct haul_rocks_options new = {.size_bytes = sizeof(new), .create_if_missing = true};
-    if (haul_rocks_store_open(argv[1], &old, &from, &error) != HAUL_OK ||
-        haul_rocks_store_open(argv[2], &new, &to, &error) != HAUL_OK) {
-        return fail(&error);
-    }
-
+    struct haul_migration *source = NULL;
     struct haul_migration *target = NULL;
     struct haul_target_options take = {
         .size_bytes = sizeof(take), .store = to, .listen = "127.0.0.1:0", .once = true};
     if (haul_target_start(&take, &target, &error) != HAUL_OK) {
         return fail(&error);
     }
-    struct haul_migration *source = NULL;
-    struct haul_range range = {.start = {(const uint8_t *)argv[3], strlen(argv[3])},
-                               .end = {(const uint8_t *)argv[4], strlen(argv[4])}};
     struct haul_source_options give = {.size_bytes = sizeof(give),
                                        .store = from,
                                        .to = haul_migration_address(target),
                                        .ranges = &range,
                                        .range_count = 1};
     if (haul_source_start(&give, &source, &error) != HAUL_OK) {
+        haul_migration_destroy(target);
         return fail(&error);
     }
     while (!haul_migration_ended(source, 1000) || !haul_migration_ended(target, 1000)) {
     }
-
     const struct haul_result *result = haul_migration_result(source);
     int code = result->status == HAUL_OK ? 0 : fail(&result->error);
-    if (code == 0) {
-        (void)printf("%llu records, %s\n", (unsigned long long)result->progress.records,
-                     result->verified ? "verified" : "not verified");
-    }
+    (void)printf("%llu records, %s\n", (unsigned long long)result->progress.records,
+                 result->verified ? "verified" : "not verified");
     haul_migration_destroy(source);
     haul_migration_destroy(target);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        (void)fprintf(stderr, "usage: copy_range FROM TO START END\n");
+        return 2;
+    }
+    struct haul_error error;
+    struct haul_store *from = NULL;
+    struct haul_store *to = NULL;
+    struct haul_rocks_options old = {.size_bytes = sizeof(old)};
+    struct haul_rocks_options new = {.size_bytes = sizeof(new), .create_if_missing = true};
+    if (haul_rocks_store_open(argv[1], &old, &from, &error) != HAUL_OK) {
+        return fail(&error);
+    }
+    int code = 1;
+    if (haul_rocks_store_open(argv[2], &new, &to, &error) == HAUL_OK) {
+        code = copy_range(from, to,
+                          (struct haul_range){{(const uint8_t *)argv[3], strlen(argv[3])},
+                                              {(const uint8_t *)argv[4], strlen(argv[4])}});
+        haul_store_close(to);
+    } else {
+        (void)fail(&error);
+    }
     haul_store_close(from);
-    haul_store_close(to);
     return code;
 }

@@ -9,8 +9,9 @@
  *   as many members as the program knows, and the rest is default. A program that was compiled with
  *   a later release runs as well, as long as it leaves the members that are new there at zero;
  *   otherwise it is refused (UNSUPPORTED). 0 stands for the struct of release 0.1.
- * - Structs that lie in other structs or in arrays have `reserved` members, which are zero.
- * - Results are the library's, and returned by reference: they grow at their end.
+ * - Structs that lie in other structs or in arrays, and those into which the library writes, have
+ *   `reserved` members, which are zero.
+ * - What the library lends (a result, an owner) grows at its end.
  * - `struct haul_store_ops` is the exception: a program that brings its own store is compiled again
  *   with each minor release.
  *

@@ -151,6 +151,7 @@ enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owner
 struct haul_owner_dropped {
     size_t ranges;
     uint64_t bytes; /* estimate, before */
+    uint64_t reserved[4];
 };
 
 /* Delete from the store exactly what was handed over and is still RELEASED, within the selection.

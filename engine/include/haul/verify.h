@@ -60,6 +60,7 @@ struct haul_verify_difference {
     struct haul_slice key; /* malloc'ed, the caller frees */
     bool in_a;
     bool in_b; /* in both: the values differ */
+    uint64_t reserved[4];
 };
 
 /* Read both until they differ. `options` as those of the scans; its families are not looked at.
@@ -97,6 +98,7 @@ struct haul_verify_remote_result {
     bool has_difference;
     struct haul_verify_difference difference;
     uint32_t retries;
+    uint64_t reserved[8];
 };
 
 /* Read both databases, each on its own host, and compare: only digests travel. Nothing is changed

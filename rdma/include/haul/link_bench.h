@@ -43,6 +43,7 @@ struct haul_link_bench_result {
     double bytes_per_second;
     double cpu_seconds; /* user and system, of this process */
     struct haul_link_stats link;
+    uint64_t reserved[8];
 };
 
 /* Send to a server. Errors: those of connecting; CORRUPT (a checksum failed there). */
