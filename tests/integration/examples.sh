@@ -71,4 +71,13 @@ test_event_loop__interrupted__keeps_what_has_arrived() {
     grep -qE '^(STOPPED|OK): ' out
 }
 
+test_readme__quoted_example__stands_in_the_file() {
+    local line count=0
+    while IFS= read -r line; do
+        count=$((count + 1))
+        grep -qxF -- "$line" "$root/examples/copy_range.c" || fail "README.md quotes '$line'"
+    done < <(sed -n '/struct haul_target_options take/,/haul_migration_result/p' "$root/README.md")
+    ((count > 10)) || fail "only $count lines are quoted"
+}
+
 run_tests
