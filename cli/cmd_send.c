@@ -71,8 +71,8 @@ static const struct option_rule rules[] = {
      .help = "copy this column family before the others; may be repeated",
      AT(option_names, metadata_families)},
     {.name = "overwrite",
-     .help = "clear the target's range if it is not empty; its records are deleted\n"
-             "before the copy begins",
+     .help = "clear the target's range if it is not empty; its records, even those\n"
+             "that it owns, are deleted before the copy begins",
      AT(option_flag, overwrite)},
     {.name = "dry-run",
      .letter = 'n',
