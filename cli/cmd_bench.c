@@ -169,7 +169,7 @@ static int bench_link(const struct bench_options *given, struct output *output)
     status = measure(given, &context, &result, &error);
     int number = signal_watch_number(&context.watch);
     signal_watch_fini(&context.watch);
-    /* Stopped early, the figures hold all the same; the exit code tells. */
+    /* The figures of a run that was stopped early still hold; the exit code shows the stop. */
     if (status == HAUL_OK && number != 0) {
         status = haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped by signal %d", number);
     }

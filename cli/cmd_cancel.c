@@ -59,7 +59,7 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* `told`: how the command ended. Errors: NOT_FOUND (none runs), TIMEOUT, those of the socket. */
+/* `told`: how the command ended. Errors: NOT_FOUND (none runs), TIMEOUT, socket errors. */
 static enum haul_status cancel_running(const struct cancel_options *options,
                                        struct control_end *told, struct haul_error *error)
 {
@@ -220,7 +220,7 @@ static enum haul_status end_one(const struct cancel_options *options, struct hau
     return status;
 }
 
-/* A source that gives up reads no records and writes none: its journals say all. */
+/* A source that gives up needs only its journals: it reads and writes no records. */
 static bool is_about_sources(const struct cancel_options *options, const struct haul_job *jobs,
                              size_t count)
 {
@@ -333,7 +333,7 @@ static enum haul_status cancel_kept(const struct cancel_options *options,
 {
     struct cancel_options its = *options;
     its.job = told->job;
-    if (told->job[0] == '\0') { /* an older release, which does not name it */
+    if (told->job[0] == '\0') { /* an older release, which does not send it */
         *error = told->error;
         return error->status;
     }
@@ -348,7 +348,7 @@ static enum haul_status look_how_it_ended(const struct cancel_options *options,
                                           struct output *output, struct haul_error *error)
 {
     char word[SHELL_WORD_BYTES_MAX];
-    if (!told->had_job) { /* a receiver that only listened: what is left there is what is meant */
+    if (!told->had_job) { /* a receiver that only listened: cancel the jobs that are left there */
         output_line(output, "the receiver has ended");
         return cancel_left(options, cancelled, output, error);
     }

@@ -82,7 +82,7 @@ static int run_resolve(const struct command *command, int argc, char **argv)
         exit_code =
             command_missing(options.database == NULL ? "--db DIR" : "--to ADDR:PORT", &output);
     } else {
-        /* The journal says all: no records are read. */
+        /* The journal is enough: resolving reads no records. */
         static const char *const no_records[] = {"default"};
         struct migration_work work = {.run = resolve_from,
                                       .options = &options,

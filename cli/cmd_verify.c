@@ -220,7 +220,7 @@ static enum haul_status find_first_key(struct verify_run *run,
     return status;
 }
 
-/* Which key is the first that differs, for the error's text; empty: it cannot be told. */
+/* The first key that differs, for the error's text; empty: unknown. */
 static void describe_first_key(struct verify_run *run, const struct haul_verify_options *options,
                                const char *name, char text[2 * KEY_TEXT_BYTES_MAX])
 {

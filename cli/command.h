@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* command.h — a command of the tool: its name, its help, its entry. */
+/* command.h — a command of the tool: its name, its help, its entry point. */
 #ifndef HAUL_COMMAND_H
 #define HAUL_COMMAND_H
 
@@ -12,7 +12,7 @@
 struct command {
     const char *name;     /* as typed: "send" */
     const char *summary;  /* one line for `haul --help` */
-    const char *synopsis; /* behind "haul NAME " */
+    const char *synopsis; /* after "haul NAME " */
     const char *details;  /* paragraphs and examples below the options */
     const struct option_rule *rules;
     size_t rule_count;
@@ -37,9 +37,9 @@ extern const struct command command_version;
 /* Print the full help of a command on stdout. */
 void command_help(const struct command *command);
 
-/* Parse `argv` into `options`, whose first member is a struct output_options, and see
- * that the process gets what the command needs. True: go on. False: help was printed or the error
- * reported; return `*exit_code`. */
+/* Parse `argv` into `options`, whose first member is a struct output_options, and check
+ * that the process gets what the command needs. True: continue. False: help was printed, or an
+ * error was reported; return `*exit_code`. */
 bool command_parse(const struct command *command, int argc, char **argv, void *options,
                    int *exit_code);
 

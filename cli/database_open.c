@@ -16,7 +16,7 @@
 
 enum { PATH_BYTES_MAX = 4096, PROCESS_NAME_BYTES_MAX = 64 };
 
-/* They return the identity of before; an impossible one changes nothing. */
+/* Both calls return the previous identity; an impossible one changes nothing. */
 static bool act_as(uid_t user, gid_t group)
 {
     (void)setfsgid(group);
@@ -45,7 +45,7 @@ void database_adopt_owner(const char *directory, struct output *output)
 
 /* --- who has it ------------------------------------------------------------------------------- */
 
-/* The process that holds RocksDB's lock, as far as the system tells; 0: it does not.
+/* The process that holds RocksDB's lock, if the system knows it; 0: unknown.
  *
  * Closing a file drops all locks that this process has on it, so this is only for a database that
  * this process could not open. */
@@ -116,7 +116,7 @@ enum haul_status database_check(const char *directory, struct haul_error *error)
 
 /* --- the place of a new one ------------------------------------------------------------------- */
 
-/* RocksDB makes the last directory of the path, and would say the rest in many words. */
+/* RocksDB creates only the last directory of the path, and its error for others is long. */
 static enum haul_status check_place(const char *directory, struct haul_error *error)
 {
     char parent[PATH_BYTES_MAX];

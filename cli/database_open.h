@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* database_open.h — how the tool opens a database: as its owner, and naming who else has it. */
+/* database_open.h — opens a database as its owner; if it is locked, the error names the process. */
 #ifndef HAUL_DATABASE_OPEN_H
 #define HAUL_DATABASE_OPEN_H
 
@@ -7,14 +7,14 @@
 #include "haul/store.h"
 #include "output.h"
 
-/* Run by root on a directory of another user, act on files as that user from now on (this thread
- * and those it makes): what haul leaves in the database can be read by the service that it belongs
- * to, and a link that this user has placed leads nowhere that the user cannot go. Call it before
- * the first file is written. */
+/* If root runs haul on another user's directory, access files as that user from now on (this thread
+ * and those that it starts). So the service that owns the database can read what haul leaves there,
+ * and a link that the user has placed leads only where the user may go. Call it before the first
+ * file is written. */
 void database_adopt_owner(const char *directory, struct output *output);
 
-/* Is there one? For commands that only read what haul keeps beside it: a directory without a
- * database has no jobs, and to say so would be no answer. Errors: NOT_FOUND. */
+/* Check that `directory` has a database. For commands that read only haul's own files: without a
+ * database "no job" would be misleading. Errors: NOT_FOUND. */
 enum haul_status database_check(const char *directory, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* haul_rocks_store_open after database_adopt_owner. Its errors; BUSY names the process that has the
@@ -23,9 +23,9 @@ enum haul_status database_open(const char *directory, const struct haul_rocks_op
                                struct haul_store **store, struct output *output,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
-/* haul_rocks_store_open with read_only of a database that another process may write: a file that is
- * removed while the database is opened looks like damage, so it is tried again while the answers
- * differ. Errors: its; BUSY, which names the process. */
+/* haul_rocks_store_open with read_only, for a database that another process may write. A file that
+ * is removed during the open looks like damage, so it retries as long as the errors differ.
+ * Errors: those of haul_rocks_store_open; BUSY, which names the process. */
 enum haul_status database_open_to_read(const char *directory,
                                        const struct haul_rocks_options *options,
                                        struct haul_store **store,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exception_end.h — the end of the process by a C++ exception that RocksDB lets through: out of
- * memory or threads is exit code 8 with an error line, not an abort. Databases and jobs survive it
- * as they survive a crash. */
+/* exception_end.h — ends the process on a C++ exception that RocksDB does not catch: out of memory
+ * or threads is exit code 8 with an error line, not an abort. Databases and jobs survive it like a
+ * crash. */
 #ifndef HAUL_EXCEPTION_END_H
 #define HAUL_EXCEPTION_END_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exit_code.h — what the tool's exit codes mean, and which status ends in which. */
+/* exit_code.h — the tool's exit codes, and the code of each status. */
 #ifndef HAUL_EXIT_CODE_H
 #define HAUL_EXIT_CODE_H
 
@@ -22,11 +22,11 @@ enum exit_code {
     EXIT_CODE_SIGNAL = 128, /* plus the signal's number */
 };
 
-/* The exit code of a status; `signal_number` is the signal that asked for the end, or 0. */
+/* The exit code of a status; `signal_number` is the signal that stopped the command, or 0. */
 int exit_code_of(enum haul_status status, int signal_number);
 
-/* Whether the same command may succeed when it is simply run again. What was stopped by a signal
- * goes on; what was cancelled was meant to be. */
+/* Whether the same command may succeed when it is run again. A job that a signal stopped can
+ * continue; a cancelled one cannot. */
 bool exit_code_is_retryable(int exit_code);
 
 /* The table as printed by --help: "  0    committed and verified\n" ... */

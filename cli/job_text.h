@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_text.h — what a job that was left means to an operator, and the commands that end its state.
+/* job_text.h — what an unfinished job means to an operator, and the commands that end its state.
  * docs/OPERATIONS.md has the same states, with their risks. */
 #ifndef HAUL_JOB_TEXT_H
 #define HAUL_JOB_TEXT_H
@@ -10,15 +10,15 @@
 
 enum { JOB_TEXT_BYTES_MAX = 1024 };
 
-/* Given up before; its journal only waits for a receiver that has not heard of it. */
+/* Given up earlier; its journal only waits to inform the receiver. */
 bool job_text_is_over(const struct haul_job *job);
 
-/* Who owns the ranges, by this database's journal alone. */
+/* Who owns the ranges, according to this database's journal alone. */
 const char *job_text_claim(const struct haul_job *job);
 
-/* What leads out of the state, and what to do when that cannot be. */
+/* The way out of the state, and another one if the first is impossible. */
 struct job_text_way {
-    const char *purpose;              /* "go on"; "": there is no such way */
+    const char *purpose;              /* "go on"; "": no such way */
     char command[JOB_TEXT_BYTES_MAX]; /* "haul resume --db DIR --to ADDR:PORT" */
 };
 struct job_text_ways {

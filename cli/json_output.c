@@ -75,7 +75,7 @@ static json_t *begin(const char *command, const struct haul_error *error, int ex
     return document;
 }
 
-/* jansson leaves DEL as it is, and a terminal may be behind stdout. */
+/* jansson does not escape DEL, and stdout may be a terminal. */
 static int print_part(const char *text, size_t size, void *context)
 {
     (void)context;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.h — the one JSON document of --json, on stdout. With
- * running_job.c the only door to jansson.
+/* json_output.h — the JSON document of --json, on stdout. Only this module and running_job.c use
+ * jansson.
  *
  * Every document has `schema_version`, `command`, `status` ("ok" or "failed"), `exit_code` and
  * `error` (null or {code, message, hint, retryable}). Members are only ever added to a version. */
@@ -21,17 +21,17 @@
 
 enum { JSON_OUTPUT_SCHEMA_VERSION = 1 };
 
-/* `load` NULL: there was none. */
+/* `load` NULL: no load ran. */
 void json_output_migration(const char *command, const struct haul_result *result,
                            const struct load_result *load, const struct haul_error *error,
                            int exit_code);
 
-/* What a send would give. */
+/* What a send would transfer. */
 void json_output_dry_run(const struct dry_run *run);
 
 void json_output_ledger(uint64_t checked, const struct haul_error *error, int exit_code);
 
-/* Two scans of the same families; `error` tells how they differ. */
+/* Two scans of the same families; `error` states how they differ. */
 struct json_output_scan {
     const struct haul_family_result *families;
     size_t count;
@@ -56,14 +56,14 @@ struct json_output_jobs {
     size_t count;
 };
 void json_output_status(const struct json_output_jobs *jobs);
-/* What became of the jobs that were to be cancelled. */
+/* The result of `haul cancel`. */
 void json_output_cancel(size_t cancelled, const struct haul_error *error, int exit_code);
 
 /* The record with its newest `job_count_max` jobs. `action`: what was changed before; NULL:
  * nothing. */
 void json_output_owner(const struct haul_owner *owner, const char *action, size_t job_count_max);
 void json_output_drop(const struct haul_owner_dropped *dropped);
-/* What would be deleted, with the error that asks for a confirmation. */
+/* What would be deleted, with the error that requests a confirmation. */
 void json_output_drop_list(const struct haul_owner *released, const struct haul_error *error,
                            int exit_code);
 

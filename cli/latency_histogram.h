@@ -16,7 +16,7 @@ struct latency_histogram {
 };
 
 void latency_histogram_add(struct latency_histogram *histogram, uint64_t ns);
-/* The duration that `share` (0 to 1) of all stay below or at; 0 when empty. */
+/* The duration that `share` (0 to 1) of all do not exceed; 0 when empty. */
 uint64_t latency_histogram_at(const struct latency_histogram *histogram, double share);
 
 #endif

@@ -33,7 +33,7 @@ static uint64_t get_le(const uint8_t *at, size_t size)
     return value;
 }
 
-/* FNV-1a: it only has to tell a torn record from a whole one. */
+/* FNV-1a: it only has to distinguish a torn record from a complete one. */
 static uint32_t check_of(const uint8_t *record)
 {
     uint32_t hash = UINT32_C(2166136261);
@@ -68,7 +68,7 @@ static enum haul_status io_error(const char *call, const char *path, struct haul
                           "the ledger %s", path);
 }
 
-/* `*end`: behind the last sound record. */
+/* `*end`: the offset after the last sound record. */
 static enum haul_status read_records(int fd, const char *path, off_t *end,
                                      enum haul_status (*take)(void *context,
                                                               const struct load_entry *entry),
@@ -116,8 +116,8 @@ static bool may_be_torn(const uint8_t *bytes, size_t size)
     return torn;
 }
 
-/* A crash tears what is written last. What has whole records behind the tear, or none before it, is
- * damaged, or was never a ledger. */
+/* A crash tears only the last record. A file with complete records after the tear, or without any
+ * before it, is damaged or is not a ledger. */
 static enum haul_status check_end(int fd, const char *path, off_t end, struct haul_error *error)
 {
     uint8_t record[RECORD_BYTES];

@@ -21,19 +21,19 @@ enum {
 };
 
 struct load_options {
-    uint64_t rate; /* writes a second; 0: as fast as it goes */
+    uint64_t rate; /* writes per second; 0: no limit */
     uint32_t key_count;
     uint32_t value_bytes;
     const char *prefix; /* of the keys; NULL: "load:" */
     const char *family; /* NULL: "default" */
     const char *ledger; /* path; NULL: none */
     bool sync;          /* every write is durable before the next */
-    uint32_t lead_ms;   /* written before the migration starts, to compare with */
+    uint32_t lead_ms;   /* how long to write before the migration, for comparison */
 };
 
 /* Fill in the defaults. */
 void load_options_resolve(const struct load_options *given, struct load_options *options);
-/* Do all keys lie in one of the ranges (none: everything)? Errors: INVALID. */
+/* Check that all keys lie in one of the ranges (none: everything). Errors: INVALID. */
 enum haul_status load_options_check(const struct load_options *options,
                                     const struct haul_range *ranges, size_t range_count,
                                     struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_record.c — keys and values that tell what they must be. */
+/* load_record.c — keys and values from which a check knows what to expect. */
 #include "load_record.h"
 
 #include <inttypes.h>

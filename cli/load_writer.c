@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_writer.c — a thread that writes, and one that syncs the ledger behind it. */
+/* load_writer.c — a thread that writes, and one that syncs the ledger after it. */
 #include "load_writer.h"
 
 #include <errno.h>
@@ -24,7 +24,7 @@ struct load_writer {
     struct load_ledger ledger;
     pthread_t thread;
     pthread_t syncer;
-    pthread_mutex_t lock; /* held for each write; all below is behind it */
+    pthread_mutex_t lock; /* held for each write; protects all members below */
     pthread_cond_t changed;
     bool frozen;
     bool moved;
@@ -51,7 +51,7 @@ static void wait_until(uint64_t time_ns)
     struct timespec until = {.tv_sec = (time_t)(time_ns / NS_PER_S),
                              .tv_nsec = (long)(time_ns % NS_PER_S)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-        /* a signal; go on waiting */
+        /* a signal; keep waiting */
     }
 }
 
@@ -180,7 +180,7 @@ static void *sync_on(void *argument)
     while (more) {
         struct haul_error error = {.status = HAUL_OK};
         wait_until(now_ns() + (uint64_t)SYNC_INTERVAL_MS * NS_PER_MS);
-        (void)!load_ledger_sync(&writer->ledger, &error); /* the last sync tells */
+        (void)!load_ledger_sync(&writer->ledger, &error); /* the last sync reports an error */
         (void)pthread_mutex_lock(&writer->lock);
         more = !writer->stop;
         (void)pthread_mutex_unlock(&writer->lock);

@@ -113,7 +113,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!standard_stream_open_all()) {
-        return EXIT_CODE_OTHER; /* there is nowhere to say why */
+        return EXIT_CODE_OTHER; /* there is nowhere to report the cause */
     }
     /* A reader that went away and a file that grew too large are errors to report, not reasons to
      * die. */

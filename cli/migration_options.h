@@ -10,7 +10,7 @@
 #include "option_table.h"
 #include "option_value.h"
 
-/* A config version that was given on the command line, or not: 0 is a version as well. */
+/* A config version of the command line; `given`, because 0 is a version as well. */
 struct config_version {
     bool given;
     uint64_t value;
@@ -64,7 +64,7 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         OPTION_AT(option_compression, type, compression)                                   \
     }
 
-/* What a job may take of the source, for an options struct with uint64_t rate_bytes_per_second and
+/* What a job may use of the source, for an options struct with uint64_t rate_bytes_per_second and
  * pinned_bytes_max; begins the group "How". */
 #define SOURCE_LIMIT_RULES(type)                                                                  \
     {.name = "rate",                                                                              \

@@ -282,7 +282,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
     status = database_open(directory, &rocks, &store, output, &error);
     int exit_code = 0;
     if (status == HAUL_OK) {
-        /* From here on there is something to leave in good order: before the job, and behind it. */
+        /* From here on a signal must leave things in order, before the job and after it. */
         signal_watch_set_polled(&watch.signals);
         open_control(&watch, directory, output);
         exit_code = work->run(store, work->options, &watch, output);

@@ -27,7 +27,7 @@ struct migration_work {
                struct output *output);
     const void *options;
     const char *peer;    /* ADDR:PORT of the receiver, for hints; NULL: this is one */
-    const char *wal_dir; /* NULL: as the database says */
+    const char *wal_dir; /* NULL: the database's own */
     bool create;         /* the database, if it is missing */
     bool keep_log;       /* these two: see haul_rocks_options */
     bool read_only;
@@ -46,7 +46,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
 int migration_run_finish(struct haul_migration *migration, struct migration_watch *watch,
                          struct output *output);
 
-/* Report a job of a receiver that goes on. Thread: any, one at a time. */
+/* Report a finished job of a receiver that keeps running. Thread: any, one at a time. */
 void migration_run_job_ended(const struct haul_result *result, const struct migration_watch *watch,
                              struct output *output);
 

@@ -27,7 +27,7 @@ static void make_long_options(const struct option_rule *rules, size_t rule_count
 {
     memset(made, 0, sizeof(*made));
     char *letter = made->letters;
-    *letter++ = ':'; /* tell a missing value from an unknown option */
+    *letter++ = ':'; /* distinguishes a missing value from an unknown option */
     *letter++ = 'h';
     for (size_t i = 0; i < rule_count; i++) {
         made->list[i] = (struct option){

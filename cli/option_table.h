@@ -26,8 +26,8 @@ struct option_rule {
 /* A destination of an option: parser, then where. */
 #define OPTION_AT(parser, type, member) .parse = (parser), .offset = offsetof(type, member)
 
-/* Parse all of `argv` (argv[0] is skipped, nothing but options is accepted). Defaults are what
- * `options` holds. `*help` is set when -h or --help is met, and nothing else is looked at then.
+/* Parse all of `argv` (argv[0] is skipped, nothing but options is accepted). `options` holds
+ * the defaults. Sets `*help` on -h or --help, and then ignores the rest.
  * Errors: INVALID, NO_MEMORY. */
 enum haul_status option_table_parse(const struct option_rule *rules, size_t rule_count, int argc,
                                     char **argv, void *options, bool *help,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* output.h — what goes to stderr: log lines, progress, the one error line. Results and the JSON
- * document go to stdout and are not its business. */
+/* output.h — writes to stderr: log lines, progress, the one error line. Other modules write results
+ * and the JSON document to stdout. */
 #ifndef HAUL_OUTPUT_H
 #define HAUL_OUTPUT_H
 
@@ -39,7 +39,7 @@ struct output_options {
         OPTION_AT(option_flag, struct output_options, log_time)                               \
     }
 
-/* Lines are written whole, from any thread. */
+/* Writes whole lines, from any thread. */
 struct output {
     const char *command; /* for messages; "" before there is one */
     struct output_options options;
@@ -53,11 +53,11 @@ struct output {
 void output_init(struct output *output, const char *command, const struct output_options *options);
 void output_fini(struct output *output);
 
-/* A line on stderr, behind "haul: ". Not with --quiet. Thread: any. */
+/* A line on stderr, after "haul: ". Not with --quiet. Thread: any. */
 __attribute__((format(printf, 2, 3))) void output_line(struct output *output, const char *format,
                                                        ...);
 
-/* The same, also with --quiet: somebody asked for it. */
+/* The same, also with --quiet, because the user requested it. */
 __attribute__((format(printf, 2, 3))) void output_answer(struct output *output, const char *format,
                                                          ...);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_text.h — the ownership record of a database as a page for people, on stdout. */
+/* owner_text.h — prints the ownership record of a database, for people, on stdout. */
 #ifndef HAUL_OWNER_TEXT_H
 #define HAUL_OWNER_TEXT_H
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_limit.h — does the process get what a job cannot do without? Looked at before RocksDB is
- * asked for anything: it ends the process when it gets no thread or no memory. */
+/* process_limit.h — checks that the process gets what a job needs, before it calls RocksDB, which
+ * ends the process when it gets no thread or no memory. */
 #ifndef HAUL_PROCESS_LIMIT_H
 #define HAUL_PROCESS_LIMIT_H
 
 #include "haul/status.h"
 
-/* Take the descriptors, the threads and the address space of a small job, and give them back. The
- * soft limit of descriptors is raised to the hard one.
+/* Acquire the descriptors, threads and address space of a small job, and release them. Raises the
+ * soft limit of descriptors to the hard one.
  * Errors: LIMIT, NO_MEMORY; with a hint. */
 enum haul_status process_limit_check(struct haul_error *error) HAUL_MUST_CHECK;
 

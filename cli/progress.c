@@ -50,7 +50,7 @@ static void sample_speed(struct progress *progress, const struct haul_progress *
     }
 }
 
-/* 0 to 1; the estimate may be too small, so a copy that goes on never shows more than 99 %. */
+/* 0 to 1; the estimate may be too small, so a running copy never shows more than 99 %. */
 static double fraction_of(const struct haul_progress *figures)
 {
     if (figures->phase == HAUL_PHASE_ENDED) {

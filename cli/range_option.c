@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* range_option.c — parses --range and --prefix, and the reverse.
  *
- * A range lives in one allocation: the bytes of `start`, right behind them those of `end`;
- * `start.data` is what is freed. */
+ * A range is one allocation: the bytes of `start`, followed by those of `end`. Free `start.data`. */
 #include "range_option.h"
 
 #include <stdbool.h>
@@ -43,7 +42,7 @@ static bool decode_key(const char *text, size_t size, uint8_t *bytes, size_t *by
     return sound;
 }
 
-/* Size of the text before the first colon that no backslash protects; SIZE_MAX: there is none. */
+/* Size of the text before the first colon without a backslash; SIZE_MAX: no such colon. */
 static size_t start_text_size(const char *text)
 {
     for (size_t i = 0; text[i] != '\0'; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_option.h — key ranges from the command line, and as it takes them. */
+/* range_option.h — parses key ranges of the command line, and prints them in the same form. */
 #ifndef HAUL_RANGE_OPTION_H
 #define HAUL_RANGE_OPTION_H
 
@@ -9,14 +9,14 @@
 #include "option_table.h"
 #include "option_value.h"
 
-/* Ranges in the order given, each with memory of its own. Zeroed is empty. */
+/* Ranges in the given order, each with its own memory. Zeroed is empty. */
 struct range_list {
     struct haul_range *ranges;
     size_t count;
 };
 
 /* struct range_list: "START:END", keys as text or 0x... hexadecimal; either may be empty; in text a
- * backslash takes the next character as it is ("\:" is a colon, "\0x" no hexadecimal). */
+ * backslash takes the next character literally ("\:" is a colon, "\0x" is text). */
 OPTION_PARSER(option_range);
 /* struct range_list: all keys that begin with the text or 0x... prefix. */
 OPTION_PARSER(option_prefix);
@@ -49,8 +49,8 @@ OPTION_PARSER(option_prefix);
 
 void range_list_fini(struct range_list *list);
 
-/* A range as option_range takes it: "user\::0xff00". Always terminates `text`; a text that does not
- * fit ends with "...". */
+/* A range in the form that option_range parses: "user\::0xff00". Always terminates `text`; a text
+ * that does not fit ends with "...". */
 void range_option_format(const struct haul_range *range, char *text, size_t text_size_bytes);
 
 #endif

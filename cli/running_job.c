@@ -19,11 +19,11 @@ bool running_job_format(const struct running_job *job, char *text, size_t text_s
         "{s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f}", "command",
         job->command, "pid", (json_int_t)job->pid, "phase", job->phase, "records",
         count_of(figures->records), "bytes", count_of(figures->bytes), "bytes_expected",
-        count_of(figures->bytes_expected), "wire_bytes", count_of(figures->wire_bytes),
-        "lag_bytes", count_of(figures->lag_bytes), "rounds", count_of(figures->rounds),
-        "durable_records", count_of(figures->durable_records), "durable_bytes",
-        count_of(figures->durable_bytes), "pinned_log_bytes", count_of(figures->pinned_log_bytes),
-        "pinned_table_bytes", count_of(figures->pinned_table_bytes), "seconds", figures->seconds);
+        count_of(figures->bytes_expected), "wire_bytes", count_of(figures->wire_bytes), "lag_bytes",
+        count_of(figures->lag_bytes), "rounds", count_of(figures->rounds), "durable_records",
+        count_of(figures->durable_records), "durable_bytes", count_of(figures->durable_bytes),
+        "pinned_log_bytes", count_of(figures->pinned_log_bytes), "pinned_table_bytes",
+        count_of(figures->pinned_table_bytes), "seconds", figures->seconds);
     size_t size = json_dumpb(object, text, text_size_bytes, JSON_COMPACT);
     json_decref(object);
     if (size == 0 || size >= text_size_bytes) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running_job.h — what a running `haul send` or `haul recv` tells of itself over its control
+/* running_job.h — the state that a running `haul send` or `haul recv` sends over its control
  * socket. */
 #ifndef HAUL_RUNNING_JOB_H
 #define HAUL_RUNNING_JOB_H
@@ -21,7 +21,7 @@ struct running_job {
 
 /* As one JSON text. False: it does not fit. */
 bool running_job_format(const struct running_job *job, char *text, size_t text_size_bytes);
-/* The reverse. False: it is none. */
+/* The reverse. False: the text is not a running job. */
 bool running_job_parse(const char *text, struct running_job *job);
 
 #endif

@@ -20,7 +20,7 @@
 /* Nobody types a second signal so soon. */
 static const uint64_t echo_ns = 300000000;
 
-/* Those that stop us, but what the process was told to ignore, and SIGUSR1. */
+/* SIGUSR1, and the signals that stop haul, except those that the process ignores. */
 static void make_signal_set(sigset_t *set)
 {
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP};

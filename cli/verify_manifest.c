@@ -37,7 +37,7 @@ static int digit_of(char digit)
                                           : -1;
 }
 
-/* `*bytes` is malloc'ed, with a NUL behind it. False: no such word, or no memory. */
+/* `*bytes` is malloc'ed, with a NUL after it. False: no such word, or no memory. */
 static bool take_hex(const char *word, size_t size, struct haul_slice *bytes)
 {
     bool empty = size == 1 && word[0] == '-';
@@ -205,7 +205,7 @@ enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_
     return fputc('\n', writer->file) == EOF ? write_error(writer->path, errno, error) : HAUL_OK;
 }
 
-/* To the disk, as far as there is one behind the file. */
+/* Sync the file, if it lies on a disk. */
 static enum haul_status flush(struct manifest_writer *writer, struct haul_error *error)
 {
     bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
@@ -363,7 +363,7 @@ enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
         return haul_error_set(error, errno == EISDIR ? HAUL_NOT_FOUND : HAUL_IO, "read", errno,
                               "cannot read %s", path);
     }
-    if (!good || next_line(reader)) { /* a second one behind it may be the one that was meant */
+    if (!good || next_line(reader)) { /* a second manifest after it may be the intended one */
         haul_error_set(error, HAUL_CORRUPT, NULL, 0, "%s is not a complete manifest", path);
         haul_error_hint(error, "write it again with this release's `haul verify --write-manifest`");
         return HAUL_CORRUPT;
@@ -428,7 +428,7 @@ enum haul_status manifest_compare(struct manifest_reader *reader,
         begin_family(reader, piece->family);
     }
     if (!reader->in_step) {
-        return HAUL_OK; /* behind its first difference, or not in the manifest */
+        return HAUL_OK; /* after its first difference, or not in the manifest */
     }
     reader->in_step = is_same(reader, piece);
     if (!reader->in_step && !reader->differs) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_manifest.h — what `haul verify` has read of a database, in a file that travels to another
- * host: count and digest of each column family, and of pieces of some 64 records, by which the
- * first difference is found.
+/* verify_manifest.h — what `haul verify` has read of a database, in a file for another host: count
+ * and digest of each column family, and of pieces of about 64 records, which locate the first
+ * difference.
  *
  *   haul-manifest 1
  *   select HEX                   a column family that was chosen; none: all
@@ -27,12 +27,12 @@
 struct manifest_writer {
     FILE *file;
     const char *path;
-    char *name; /* of a regular file, and what it has until it is whole; NULL: another kind */
+    char *name; /* of a regular file, and its name until it is complete; NULL: another kind */
     char *temporary;
     char family[HAUL_NAME_BYTES_MAX];
 };
 
-/* A regular file appears, and replaces an older one, when it is whole.
+/* A regular file appears, and replaces an older one, when it is complete.
  * Errors: IO, NO_SPACE, NOT_FOUND (no such directory, or a directory), NO_MEMORY. */
 enum haul_status manifest_create(struct manifest_writer *writer, const char *path,
                                  const struct haul_verify_options *selected,
@@ -64,15 +64,15 @@ struct manifest_reader {
     bool in_step;                     /* no difference in it so far */
     bool differs;                     /* somewhere; the first: */
     char first_family[HAUL_NAME_BYTES_MAX];
-    struct haul_range between; /* behind `start`, up to and with `end`; malloc'ed */
+    struct haul_range between; /* after `start`, up to and including `end`; malloc'ed */
     struct haul_slice last_key;
 };
 
-/* Read all but the pieces. To be closed also when it fails. Errors: NOT_FOUND, IO, CORRUPT (no
- * whole manifest, or something behind it), VERSION. */
+/* Read everything but the pieces. Close it even if this fails. Errors: NOT_FOUND, IO, CORRUPT (an
+ * incomplete manifest, or data after its end), VERSION. */
 enum haul_status manifest_open(struct manifest_reader *reader, const char *path,
                                struct haul_error *error);
-/* Hold a piece of the database against the next one of the manifest. */
+/* Compare a piece of the database with the next one of the manifest. */
 enum haul_status manifest_compare(struct manifest_reader *reader,
                                   const struct haul_verify_piece *piece, struct haul_error *error);
 void manifest_close(struct manifest_reader *reader);
