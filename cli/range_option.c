@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* range_option.c — parses --range and --prefix, and the reverse.
  *
- * A range is one allocation: the bytes of `start`, followed by those of `end`. Free `start.data`. */
+ * A range is one allocation: the bytes of `start`, then those of `end`; free `start.data`. */
 #include "range_option.h"
 
 #include <stdbool.h>
