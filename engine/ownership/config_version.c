@@ -110,8 +110,8 @@ static enum haul_status refuse_released(const struct ownership *ownership,
     haul_error_set(error, status, NULL, 0,
                    "column family '%s' was handed over from key %s on: database %s owns it now",
                    family, start, peer[0] == '\0' ? "(not recorded)" : peer);
-    haul_error_hint(error, "send from the database that owns it; `haul owner --db DIR` lists what "
-                           "is left here");
+    haul_error_hint(error, "send from the database that owns it; what is left here goes with "
+                           "`--range` (`haul owner --db DIR` lists what is not)");
     return status;
 }
 
@@ -215,9 +215,9 @@ static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint
                            "once more: `haul owner --db DIR --forget` on the source, which may "
                            "ask for --accept-two-owners"
                          : "it was: the newer copy is here, `haul owner --db DIR --reclaim "
-                           "--accept-two-owners` and `haul send --overwrite` on this side bring it "
-                           "there; but if its record was rebuilt, its copy is newer: after that "
-                           "--reclaim here, send it again");
+                           "--accept-two-owners` and `haul send --overwrite --range R` of it on "
+                           "this side bring it there; but if its record was rebuilt, its copy is "
+                           "newer: after that --reclaim here, send it again");
     return HAUL_MISMATCH;
 }
 

@@ -74,6 +74,35 @@ static enum haul_status settle_left(struct source_calls *calls, struct haul_erro
     return source_done_answer(journal, &done, &calls->commit, &calls->asks_again, error);
 }
 
+/* What the target has said stays said, for `haul status`; when it cannot be kept, the answer stays
+ * the same. */
+static void note_returned(struct source_journal *journal, const struct source_peer *peer,
+                          enum haul_status status)
+{
+    struct haul_error ignored;
+    if (status == HAUL_MISMATCH && journal->file != NULL) {
+        (void)!source_earlier_mark_returned(journal->file, peer->returned != VERSION_RETURNED,
+                                            &ignored);
+    }
+}
+
+/* Each side may have been set back to before it got something from the other. */
+static enum haul_status compare_given(struct source_calls *calls, struct haul_error *error)
+{
+    const struct source_peer *peer = &calls->bound;
+    struct source_journal *journal = &calls->intent->journal;
+    struct haul_store *store = journal->source->store;
+    const struct haul_hooks *hooks = &journal->source->hooks;
+    enum haul_status status = lost_jobs_list(store, hooks, peer->identity, &calls->between, error);
+    if (status == HAUL_OK) {
+        status = lost_jobs_look(store, hooks, &peer->between, &calls->lost, error);
+    }
+    if (calls->lost.size_bytes > 0) {
+        source_done_note_unknown(journal);
+    }
+    return status;
+}
+
 static void call_bind(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
@@ -81,8 +110,13 @@ static void call_bind(void *context, struct haul_error *error)
     const struct source_peer *peer = &calls->bound;
     calls->asks_again = false;
     message_release(&calls->commit);
+    calls->lost.size_bytes = 0;
     if (peer->owns && peer->names_given_back) {
         source_done_note_lost(&intent->journal, peer->given_back_by);
+    }
+    error->status = compare_given(calls, error);
+    if (error->status != HAUL_OK) {
+        return;
     }
     if (intent->journal.only_tells) {
         error->status = settle_left(calls, error);
@@ -95,6 +129,7 @@ static void call_bind(void *context, struct haul_error *error)
     if (error->status == HAUL_OK && peer->owns && !yields) {
         error->status = source_done_check_returned(&intent->journal, &intent->plan, peer->returned,
                                                    peer->names_given_back, error);
+        note_returned(&intent->journal, peer, error->status);
     }
     if (error->status == HAUL_OK) {
         error->status = yields ? source_intent_yield(intent, &peer->version, error)
@@ -134,6 +169,7 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     memcpy(peer->given_back_by, welcome->given_back_by.bytes, HAUL_JOB_BYTES);
     peer->waiting_bytes = welcome->waiting.size;
     memcpy(peer->waiting, welcome->waiting.bytes, welcome->waiting.size);
+    job_list_take(&peer->between, slice_of(welcome->between.bytes, welcome->between.size));
     bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release says more */
     peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
@@ -190,6 +226,8 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
     event->next_epoch = journal->epoch;
     event->commit = calls->commit.type == MESSAGE_COMMIT ? &calls->commit : NULL;
     event->type = SOURCE_EVENT_BOUND;
+    event->between = job_list_slice(&calls->between);
+    event->lost = job_list_slice(&calls->lost);
     event->jobs = slice_of(earlier->told, earlier->told_count * HAUL_JOB_BYTES);
     return SOURCE_CALLS_EVENT;
 }

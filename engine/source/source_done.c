@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "given_ranges.h"
+#include "lost_jobs.h"
 
 enum { DONE_ASKED_MAX = 64 }; /* a target that names ever others is not believed */
 
@@ -96,8 +97,36 @@ static enum haul_status lost_there(struct haul_error *error)
                    "the target has no record that it owns by the last job that went from here: it "
                    "was set back to before that, or has lost its record");
     haul_error_hint(error, "look there (`haul owner`, its data); when it has not got the records: "
-                           "`haul owner --db DIR --reclaim --accept-two-owners` here");
+                           "`haul owner --db DIR --reclaim --accept-two-owners` here, with "
+                           "`--range` for what that job gave (`haul owner --db DIR`)");
     return HAUL_NOT_FOUND;
+}
+
+void source_done_note_unknown(struct source_journal *journal)
+{
+    if (!journal->has_lost) {
+        journal->has_lost = true;
+        haul_log(journal->source->log, HAUL_LOG_WARNING, "%s", SOURCE_DONE_LOST);
+    }
+}
+
+void source_done_note_lost_there(const struct source_journal *journal, const struct job_list *lost)
+{
+    struct haul_error error;
+    bool has_register = journal->source->hooks.version_get != NULL;
+    if (!has_register &&
+        lost_jobs_note(journal->source->store, journal->peer, lost, &error) != HAUL_OK) {
+        haul_log(journal->source->log, HAUL_LOG_WARNING,
+                 "what the target has lost cannot be recorded: %s", error.text);
+    }
+}
+
+static enum haul_status refuse_lost(struct haul_error *error)
+{
+    haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s", SOURCE_DONE_LOST);
+    haul_error_hint(error, "to have it: `haul owner --db DIR --reclaim --accept-two-owners` on the "
+                           "receiver's database, then `haul send --overwrite` from there to here");
+    return HAUL_MISMATCH;
 }
 
 /* The job that Hello has named is done by the record. Did it go to this target, and what does that
@@ -107,6 +136,9 @@ static enum haul_status judge_named(const struct source_journal *journal,
 {
     bool known = false;
     struct haul_error second = {.status = HAUL_OK};
+    if (journal->has_lost) {
+        return refuse_lost(error);
+    }
     if (!journal->answers ||
         given_ranges_know(journal->source->store, journal->job, journal->peer, &known, &second) !=
             HAUL_OK ||
@@ -114,6 +146,9 @@ static enum haul_status judge_named(const struct source_journal *journal,
         return error->status;
     }
     if (knowledge != JOB_COMMITTED) {
+        struct job_list lost;
+        job_list_take(&lost, slice_of(journal->job, HAUL_JOB_BYTES));
+        source_done_note_lost_there(journal, &lost);
         return lost_there(error);
     }
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "no job of this database is in doubt");

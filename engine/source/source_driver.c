@@ -370,13 +370,31 @@ static void check_pinned(struct source_driver *driver)
     feed(driver, &event);
 }
 
+/* The target has taken the job on: something may have arrived, and there is a job to go on with. */
+static bool may_have_arrived(const struct source_driver *driver)
+{
+    return driver->was_accepted || driver->options.intent->journal.continued;
+}
+
+static void explain_stop(const struct source_driver *driver, struct haul_error *error)
+{
+    if (driver->options.intent->options.resolve) {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped");
+        haul_error_hint(error, "the same command asks again");
+    } else if (may_have_arrived(driver)) {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped; the target keeps what has arrived");
+    } else {
+        haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped before anything was sent");
+        haul_error_hint(error, "the same command begins anew");
+    }
+}
+
 void source_driver_request(struct source_driver *driver, enum migration_request request)
 {
     struct source_event event = {.type = request == MIGRATION_STOPS ? SOURCE_EVENT_STOP
                                                                     : SOURCE_EVENT_CANCEL};
     if (request == MIGRATION_STOPS) {
-        haul_error_set(&event.error, HAUL_STOPPED, NULL, 0,
-                       "stopped; the target keeps what has arrived");
+        explain_stop(driver, &event.error);
     } else {
         haul_error_set(&event.error, HAUL_CANCELLED, NULL, 0, "cancelled by the operator");
     }
@@ -490,6 +508,17 @@ static void note_warning(struct source_driver *driver, const char *theirs,
     }
 }
 
+/* `resolve` may have come to another job than it began with, or to none: one that is done was named
+ * only to ask what the target waits for. */
+static void note_job(const struct source_journal *journal, struct haul_result *result)
+{
+    bool none = journal->answers && !journal->answered && result->status != HAUL_OK;
+    memcpy(result->job, journal->job, HAUL_JOB_BYTES);
+    if (none) {
+        memset(result->job, 0, HAUL_JOB_BYTES);
+    }
+}
+
 static void fill_result(struct source_driver *driver, struct haul_result *result)
 {
     struct source_session_figures figures;
@@ -500,12 +529,14 @@ static void fill_result(struct source_driver *driver, struct haul_result *result
     if (driver->has_copy) {
         sender_links_stats(&driver->copy.links, &result->link);
     }
-    result->verified = figures.verified && !driver->options.intent->journal.yielded;
+    bool asked_in_vain = driver->options.intent->options.resolve && result->status != HAUL_OK;
+    result->verified =
+        figures.verified && !driver->options.intent->journal.yielded && !asked_in_vain;
     result->lag_bytes_at_freeze = figures.lag_bytes_at_freeze;
     result->old_version = driver->options.intent->plan.old_version;
     result->new_version = driver->options.intent->plan.new_version;
     const struct source_journal *journal = &driver->options.intent->journal;
-    memcpy(result->job, journal->job, HAUL_JOB_BYTES); /* resolve may have come to another one */
+    note_job(journal, result);
     result->told_count = journal->only_tells && result->status == HAUL_OK
                              ? (uint32_t)journal->earlier.told_count + journal->came_back
                              : 0;
@@ -541,11 +572,11 @@ void source_driver_finish(struct source_driver *driver, struct haul_result *resu
     struct source_session_figures figures;
     source_session_figures(driver->session, &figures);
     struct source_ending ending = {.outcome = &result->error,
-                                   .was_accepted =
-                                       driver->was_accepted || intent->journal.continued,
+                                   .was_accepted = may_have_arrived(driver),
                                    .kept = figures.kept,
                                    .peer_knows = figures.peer_knows,
-                                   .owned_job = figures.was_owned ? figures.owned_job : NULL};
+                                   .owned_job = figures.was_owned ? figures.owned_job : NULL,
+                                   .lost = &figures.lost};
     source_journal_end(&intent->journal, &ending);
     result->status = result->error.status;
 }

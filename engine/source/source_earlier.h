@@ -36,7 +36,14 @@ enum haul_status source_earlier_find(struct source_earlier *earlier,
 enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
                                              struct haul_error *error) HAUL_MUST_CHECK;
-/* A decided job has moved, or may have, a part of the plan: resolve it first. Errors: IN_DOUBT. */
+/* A decided job whose target is to be informed: does the record still say, of all of the plan, that
+ * it went there? Errors: MISMATCH (a part was taken back, and perhaps given on), those of the
+ * record. */
+enum haul_status source_earlier_check_whole(const struct haul_source_options *source,
+                                            const struct journal *journal, const struct plan *plan,
+                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* A decided job has moved, or may have, a part of the plan that the record does not say is here
+ * again: resolve it first. Errors: IN_DOUBT. */
 enum haul_status source_earlier_check_decided(const struct source_earlier *earlier,
                                               const struct plan *plan,
                                               struct haul_error *error) HAUL_MUST_CHECK;
@@ -53,13 +60,18 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
  * in doubt, durably, and nothing gives it up in silence. Errors: those of journal_append. */
 enum haul_status source_earlier_mark_owned(struct journal *journal, bool parted,
                                            struct haul_error *error) HAUL_MUST_CHECK;
+/* The job is decided, and its target has given ranges back since, of which this database does not
+ * know (`parted`: not all): `haul status` names the way out. Errors: those of journal_append. */
+enum haul_status source_earlier_mark_returned(struct journal *journal, bool parted,
+                                              struct haul_error *error) HAUL_MUST_CHECK;
 /* So says the database `identity` of one of the jobs that it was told are over: the same, when it
  * was told that, and the job is bound to no other one; what fails is logged. */
 void source_earlier_is_owned(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTES],
                              const char *identity);
-/* The target has said that it owned by the job, and gave a part of the ranges back. Returns
- * `refused`, and names the way out. */
-enum haul_status source_earlier_parted(enum haul_status refused, struct haul_error *error);
+/* The target has said that it owned by the job, and gave a part of the ranges back (`has_lost`: of
+ * which this database, set back, has nothing). Returns `refused`, and names the way out. */
+enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
+                                       struct haul_error *error);
 /* Another database than the one that the job is bound to has answered: the hint of that error. */
 void source_earlier_hint_stranger(const struct journal *journal, const char *peer,
                                   struct haul_error *error);

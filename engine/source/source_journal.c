@@ -93,6 +93,9 @@ enum haul_status source_journal_adopt(struct source_journal *journal, struct pla
         status = adopt_decided(journal, plan, error);
     }
     if (status == HAUL_OK) {
+        status = source_earlier_check_whole(journal->source, journal->file, plan, error);
+    }
+    if (status == HAUL_OK) {
         status = source_done_recall(journal, error);
     }
     return status;
@@ -260,7 +263,7 @@ static enum haul_status check_kept(struct source_journal *journal, const struct 
         return refused;
     }
     (void)!source_earlier_mark_owned(journal->file, true, &second);
-    return source_earlier_parted(refused, error);
+    return source_earlier_parted(refused, journal->has_lost, error);
 }
 
 enum haul_status source_journal_yield(struct source_journal *journal, const struct plan *plan,
@@ -424,6 +427,9 @@ void source_journal_end(struct source_journal *journal, const struct source_endi
     }
     if (ending->owned_job != NULL) {
         source_earlier_is_owned(&journal->earlier, ending->owned_job, journal->peer);
+    }
+    if (ending->lost != NULL) {
+        source_done_note_lost_there(journal, ending->lost);
     }
     /* Whoever refused a job of an earlier process at once need not have been its target. */
     bool stranger = journal->peer_differs ||

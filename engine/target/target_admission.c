@@ -15,20 +15,21 @@
 #include "staging.h"
 #include "target_arrived.h"
 #include "target_commit.h"
+#include "target_done.h"
 #include "target_fit.h"
 #include "target_others.h"
 #include "target_plan.h"
 
 /* What would fail when the job owns fails here; also of one that goes on: other jobs may have
  * filled the record meanwhile. */
-static enum haul_status rehearse(const struct target_journal *journal, struct haul_error *error)
+static enum haul_status rehearse(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
     const struct haul_hooks *hooks = &journal->target->hooks;
-    enum haul_status status =
-        journal->source_is_told
-            ? HAUL_OK
-            : config_version_check_peer(store, hooks, journal->peer, &journal->plan, error);
+    enum haul_status status = target_done_check_lost(journal, error);
+    if (status == HAUL_OK && !journal->source_is_told) {
+        status = config_version_check_peer(store, hooks, journal->peer, &journal->plan, error);
+    }
     if (status != HAUL_OK) {
         return status;
     }

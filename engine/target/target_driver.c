@@ -103,9 +103,9 @@ static void on_checked(struct target_driver *driver, const struct haul_error *er
     }
     struct target_event event = {.type = TARGET_EVENT_CHECKED,
                                  .error = *error,
-                                 .owned_job = target_journal_owned_job(&driver->calls.journal),
                                  .accepted = &driver->accepted,
                                  .plan = &driver->calls.journal.plan};
+    target_done_explain(&driver->calls.journal, &event);
     if (error->status == HAUL_OK &&
         target_answer_accepted(&driver->calls.journal, &driver->accepted) != HAUL_OK) {
         haul_error_set(&event.error, HAUL_NO_MEMORY, NULL, 0, "no memory for the job");
@@ -263,8 +263,7 @@ static void take_plan(struct target_driver *driver, const struct message *messag
     struct haul_error error = {0};
     error.status = plan_from_message(&driver->calls.incoming_plan, message, &error);
     if (error.status == HAUL_OK) {
-        error.status = target_journal_note_over(&driver->calls.journal,
-                                                message_slice(message->as.plan.supersedes), &error);
+        error.status = target_done_note_plan(&driver->calls.journal, &message->as.plan, &error);
     }
     if (error.status != HAUL_OK) {
         plan_fini(&driver->calls.incoming_plan);
@@ -409,6 +408,7 @@ static void on_control_message(struct target_driver *driver, const struct contro
         receiver_links_describe(&driver->copy.links, &message.as.link);
     } else {
         struct target_event session_event = {.type = TARGET_EVENT_MESSAGE, .message = &message};
+        target_calls_note_stop(&driver->calls, &message);
         feed(driver, &session_event);
         perform_all(driver);
     }
@@ -465,6 +465,12 @@ static void on_owned(struct target_driver *driver, const struct haul_error *erro
     feed(driver, &event);
 }
 
+static void on_stopped(struct target_driver *driver, const struct haul_error *error)
+{
+    (void)error;
+    target_copy_stopped(&driver->copy);
+}
+
 void target_driver_returned(const struct call *call)
 {
     struct target_driver *driver = target_calls_driver(call);
@@ -473,22 +479,16 @@ void target_driver_returned(const struct call *call)
         [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,
         [TARGET_CALL_DIGEST] = TARGET_EVENT_FAILED,
     };
+    static void (*const on[TARGET_CALL_COUNT])(struct target_driver *, const struct haul_error *) = {
+        [TARGET_CALL_CHECK] = on_checked,      [TARGET_CALL_OWN] = on_owned,
+        [TARGET_CALL_LOOK_UP] = on_looked_up,  [TARGET_CALL_POSITIONS] = on_positions_recorded,
+        [TARGET_CALL_VERIFY] = on_verify_read, [TARGET_CALL_STOP] = on_stopped};
     enum target_call number = target_calls_number(&driver->calls, call);
-    if (number == TARGET_CALL_CHECK) {
-        on_checked(driver, &call->error);
-    } else if (number == TARGET_CALL_OWN) {
-        on_owned(driver, &call->error);
-    } else if (number == TARGET_CALL_LOOK_UP) {
-        on_looked_up(driver, &call->error);
-    } else if (number == TARGET_CALL_POSITIONS) {
-        on_positions_recorded(driver, &call->error);
-    } else if (number == TARGET_CALL_VERIFY) {
-        on_verify_read(driver, &call->error);
-    } else if (number == TARGET_CALL_STOP) {
-        target_copy_stopped(&driver->copy);
+    if (on[number] != NULL) {
+        on[number](driver, &call->error);
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(driver);
-    } else {
+    } else if (number != TARGET_CALL_NOTE_LOST) { /* which nobody waits for */
         struct target_event event = {.type = events[number],
                                      .error = call->error,
                                      .owned_job = target_journal_owned_job(&driver->calls.journal)};

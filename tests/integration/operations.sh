@@ -287,7 +287,7 @@ test_s6__sent_again__refused_with_the_owner() {
 }
 
 test_s7__taken_back__from_the_database_that_owns_it() {
-    in_document S7 'haul send --db B --to A:PORT --overwrite'
+    in_document S7 'haul send --db B --to A:PORT --overwrite --range START:END'
     moved
     receive source
     run 3 "$haul" send --db target --to "$front" --transport tcp
@@ -389,6 +389,38 @@ test_s2__target_set_back_to_before_it_was_prepared__named() {
     kill_and_reap "$receiver_pid"
 }
 
+# A part was taken back while nobody had informed the target, which is there after all.
+test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
+    in_document S3 'haul cancel --db A --job ID --accept-two-owners'
+    local part=(--range :0x0000000000000080) job
+    decided
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners "${part[@]}"
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'a part of what the job gave was taken back.*haul cancel --db DIR --job ID --accept-two-owners'
+    kill_and_reap "$receiver_pid"
+    says target 'PREPARED'
+    receive other # it is the source's, and may go to another one
+    send 0 "${part[@]}"
+    ended "$receiver_pid" 0
+    job=$("$haul" status --db source --json | jq -r '.jobs[0].job')
+    run 0 "$haul" cancel --db source --job "$job" --accept-two-owners
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 0 "$haul" owner --db target --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" \
+        'released -0x0000000000000080, imported 0x0000000000000080-'
+}
+
+test_s3__all_is_taken_back_in_two_parts__the_job_ends() {
+    decided
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range :0x0000000000000080
+    says source 'RELEASED'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range 0x0000000000000080:
+    no_job source
+}
+
 # decided_and_given_back [ARGUMENT...]: the source is set back to its decision; the target owned by it, and
 # has given it back since.
 decided_and_given_back() {
@@ -420,8 +452,11 @@ test_c9__set_back_to_its_decision_and_all_came_back__in_doubt_until_it_is_reclai
         run 10 "$haul" resolve --db source --to "$front" --json
         jq -e '.error.message + .error.hint | test("nobody owns.*--reclaim --accept-two-owners")' "$work/out" >/dev/null ||
             { cat "$work/out"; fail 'the way out is not named'; }
+        equal "$(json .verified)" false
         kill_and_reap "$receiver_pid"
     done
+    says source 'nobody owns the ranges: the receiver has given them back'
+    says source '^  its receiver has given everything back.*haul owner --db source --reclaim --accept-two-owners$'
     run 0 "$haul" owner --db source --reclaim --accept-two-owners
     no_job source
     run 0 "$haul" owner --db source
@@ -436,7 +471,19 @@ test_c9__set_back_to_its_decision_and_a_part_came_back__not_taken_for_done() {
     run 10 "$haul" resolve --db source --to "$front" --json
     jq -e '.error.message + .error.hint | test("nobody knows which.*--reclaim --accept-two-owners")' "$work/out" >/dev/null ||
         { cat "$work/out"; fail 'the way out is not named'; }
+    equal "$(json .verified)" false
     kill_and_reap "$receiver_pid"
+    # What status names makes no second owner of the rest.
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs[0].way_out')" 'haul owner --db source --reclaim --accept-two-owners --range R'
+    run 0 "$haul" owner --db source --reclaim --accept-two-owners --range :0x0000000000000080
+    run 0 "$haul" status --db source --json
+    equal "$(json '.jobs[0].other_way_out')" \
+        "haul cancel --db source --job $(json '.jobs[0].job[0:8]') --accept-two-owners"
+    run 0 "$haul" cancel --db source --job "$(json '.jobs[0].job')" --accept-two-owners
+    no_job source
+    run 0 "$haul" owner --db source --json
+    equal "$(json '[.ranges[] | .state + " " + .start + "-" + .end] | join(", ")')" 'released 0x0000000000000080-'
 }
 
 # --- the target -----------------------------------------------------------------------------------
@@ -460,6 +507,8 @@ test_t1__source_does_not_come_back__cancel_removes_what_arrived() {
     ended "$sender" 143
     kill "$receiver_pid"
     ended "$receiver_pid" 143
+    run 3 "$haul" owner --db target --forget # half of the source's records would be its own
+    one_error 'target-.* is not finished.*haul cancel --db DIR. removes it first'
     says target '^  safe here: [1-9][0-9]* records'
     run 0 "$haul" cancel --db target
     no_job target
@@ -639,10 +688,13 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     run 0 "$haul" owner --db target
     grep -q 'taken over' "$work/out" || { cat "$work/out"; fail 'nobody owns'; }
     receive # it has nothing to tell a second time
-    run 3 "$haul" resolve --db source --to "$front"
+    run 3 "$haul" resolve --db source --to "$front" --json
     one_error 'no job of this database is in doubt'
+    equal "$(json .job)" null
     kill "$receiver_pid"
     ended "$receiver_pid" 143
+    grep -q 'the source has asked, and ends: no job' "$work/recv.log" || { cat "$work/recv.log"; fail 'not told'; }
+    ! grep -q 'what it sent is kept' "$work/recv.log" || fail 'nothing was sent'
 }
 
 # It has given a part back since, of which the source's record tells: that part does not become its own.
@@ -1347,7 +1399,7 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     set_back_to_before_the_return
     receive
     run 3 "$haul" resume --db source --to "$front" --transport tcp # its log has a hole: anew, then
-    one_error 'got ranges from this one at version'
+    one_error 'no record of ranges that it got from this one'
     run 0 "$haul" resolve --db source --to "$front" --json
     ended "$receiver_pid" 0
     jq -e '.warning | test("set back to before it got ranges back.*haul verify --to")' "$work/out" >/dev/null ||
@@ -1355,7 +1407,7 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     # The newer copy is not replaced.
     receive
     send 3 --overwrite
-    one_error 'got ranges from this one at version .*restored from before that, or set back.*--reclaim'
+    one_error 'no record of ranges that it got from this one.*restored from before that, or set back.*--reclaim'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
     run 0 "$haul" owner --db target --reclaim --accept-two-owners
@@ -1363,6 +1415,113 @@ test_c9__set_back_to_before_it_got_them_back__warned_and_refused() {
     run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
     ended "$receiver_pid" 0
     same source target
+}
+
+# Of what came back only the target has the newer copy: it takes that back, and sends everything.
+test_c9__set_back_to_before_a_part_came_back__the_newer_copy_is_brought() {
+    in_document C7 'haul owner --db B --reclaim --accept-two-owners'
+    local journal
+    handed_over
+    "$kv" put target newer value
+    give_back 0x01:
+    set_back
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'newer there: .haul owner --db DIR --reclaim --accept-two-owners. there, then .haul send --overwrite'
+    kill_and_reap "$receiver_pid"
+    run 0 "$haul" owner --db target --reclaim --accept-two-owners
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    run 0 "$haul" cancel --db source --accept-two-owners \
+        --job "$("$haul" status --db source --json | jq -r '.jobs[0].job')"
+    same source target
+    "$kv" scan source | grep -q "newer.*value" || fail "it is not the newer copy"
+}
+
+# No job is open, and each record says that the other one owns.
+test_c9__both_say_that_it_was_given_away__resolve_names_the_way() {
+    handed_over
+    cp source/haul/ownership early-ownership
+    "$kv" put target newer value
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    find source/haul -mindepth 1 -not -name instance -delete
+    mv early-ownership source/haul/ownership
+    receive
+    run 3 "$haul" resolve --db source --to "$front"
+    one_error 'set back to before it got ranges back.*--reclaim'
+    kill_and_reap "$receiver_pid"
+    run 3 "$haul" drop --db target --yes
+    one_error 'set back to before it got them: the newer copy is here.*--accept-loss'
+    run 0 "$haul" owner --db target --reclaim --accept-two-owners
+    receive source
+    run 0 "$haul" send --db target --to "$front" --transport tcp --overwrite
+    ended "$receiver_pid" 0
+    same source target
+    run 0 "$haul" drop --db target --yes # what was reclaimed and given again is over
+}
+
+test_c9__drop_is_told_to_accept_the_loss__deletes_it() {
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    run 3 "$haul" drop --db target --yes
+    run 0 "$haul" drop --db target --yes --accept-loss
+    equal "$(records_of target)" 0
+}
+
+# The version of a database says how many jobs it had, and not which.
+test_c9__other_jobs_came_between__refused_all_the_same() {
+    local journal
+    set_back_to_before_the_return
+    receive
+    run 0 "$haul" resolve --db source --to "$front"
+    ended "$receiver_pid" 0
+    for _ in 1 2 3; do
+        receive other
+        send 0 --range 0x01:0x02 --overwrite
+        ended "$receiver_pid" 0
+        run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    done
+    receive
+    send 3 --overwrite
+    one_error 'no record of ranges that it got from this one.*set back'
+    send 3 --range 0x01:0x02 # nothing of it is in doubt, but all else between the two is
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+test_c5__other_jobs_came_between__refused_all_the_same() {
+    moved --range :0x4000000000000000
+    rm source/haul/ownership
+    for _ in 1 2; do
+        receive other
+        send 0 --range 0x50:0x51 --overwrite
+        ended "$receiver_pid" 0
+        run 0 "$haul" owner --db source --reclaim --accept-two-owners
+    done
+    receive
+    send 3 --range :0x4000000000000000 --overwrite
+    one_error 'no record of ranges that it gave to this one.*set back.*haul owner --db DIR --forget'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+}
+
+# The target was set back, and has nothing to decide: its source asks for the next range.
+test_s3__target_set_back_to_before_it_got_them__refused_and_nothing_is_dropped() {
+    moved --range :0x4000000000000000
+    rm target/haul/ownership
+    receive
+    send 3 --range 0x50:0x51
+    one_error 'this database has no record of a job with the source'
+    kill "$receiver_pid"
+    ended "$receiver_pid" 143
+    run 3 "$haul" drop --db source --yes
+    one_error 'the newer copy is here, and perhaps the only one'
 }
 
 test_c9__resolve_comes_first__warned_too() {
@@ -1443,7 +1602,7 @@ test_c7__a_part_given_back__nothing_is_released() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite'
+    one_error 'has given ranges to this database since.*send --overwrite --range R'
     run 0 "$haul" owner --db source
     ! grep -q 'given away' "$work/out" || fail 'released on a guess'
     kill_and_reap "$receiver_pid"
@@ -1463,10 +1622,10 @@ test_c7__a_part_given_back_and_said__asks_for_the_word() {
     give_back :0x0000000000002000
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'has given ranges to this database since.*send --overwrite'
+    one_error 'has given ranges to this database since.*send --overwrite --range R'
     kill_and_reap "$receiver_pid"
     says source 'COPYING \(in doubt\)'
-    says source 'haul send --overwrite.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
+    says source 'haul send --overwrite --range R.*haul cancel --db source --job [0-9a-f]* --accept-two-owners$'
     run 3 "$haul" cancel --db source
     one_error 'has given ranges to this database since.*accept-two-owners'
     run 3 "$haul" owner --db source --forget

@@ -99,6 +99,8 @@ struct haul_owner_selection {
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
+    bool
+        accept_loss; /* haul_owner_drop: also what the database that has it is known to have lost */
 };
 
 /* What of the selection is RELEASED: haul_owner_drop would delete it, and haul_owner_reclaim takes
@@ -124,9 +126,9 @@ enum haul_status haul_owner_reclaim(const char *directory,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
- * its record, its journals and its identity go. Records that an unfinished job has left stay where
- * they are. Risk when a job is in doubt, a range RELEASED or the origin not SAME: this database and
- * another one own the same keys.
+ * its record, its journals and its identity go. Records that an unfinished job has brought stay
+ * where they are, and count as this database's: it asks. Risk when a job is in doubt, a range
+ * RELEASED or the origin not SAME: this database and another one own the same keys.
  * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is gone), LIMIT
  * (also: more journals than the process can open), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
@@ -162,7 +164,8 @@ struct haul_owner_dropped {
  * taken back meanwhile: `dropped` tells what has gone), EXISTS (such a job is unfinished, and
  * nobody runs it), IN_DOUBT (the target has not confirmed: `haul resolve`
  * first), CORRUPT (also: a journal is damaged), MISMATCH (the
- * origin is not SAME), and those of the store. Thread: one a store. */
+ * origin is not SAME; the database that they were given to was set back to before it got them, and
+ * `accept_loss` is not set), and those of the store. Thread: one a store. */
 enum haul_status haul_owner_drop(struct haul_store *store,
                                  const struct haul_owner_selection *selection,
                                  struct haul_owner_dropped *dropped,

@@ -116,9 +116,68 @@ static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
     check_status(given_ranges_commit(fixture.store, job, "peer/1", &message, &error),
                  HAUL_MISMATCH);
     check(strstr(error.text, "does not tell") != NULL);
+    check(strstr(error.hint, "it was dropped, what is there is the last: `haul owner --db DIR "
+                             "--forget --accept-two-owners` there") != NULL);
     check_status(given_ranges_commit(fixture.store, later_job, "peer/1", &message, &error),
                  HAUL_OK); /* its id is the one that stays */
     message_release(&message);
+    rocks_fixture_close(&fixture);
+}
+
+/* Each family and each range of the plan has to be there: what is not named is the source's. */
+static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
+{
+    haul_control_Range range = {.start = message_bytes(slice("b")),
+                                .end = message_bytes(slice("y"))};
+    haul_control_Given from = {.family = "default", .ranges_count = 1, .ranges = &range};
+    const haul_control_Commit commit = {.given_count = 1, .given = &from};
+    struct ownership given;
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    (void)rocks_fixture_family(&fixture, "another");
+    make_plan(&plan, "c", "d");
+    check_or_stop(plan.family_count == 2);
+    for (size_t i = 0; i < 2; i++) { /* either may be the first */
+        const struct plan_family first = plan.families[0];
+        check_or_stop(given_ranges_read(&given, &commit, &error) == HAUL_OK);
+        check(!given_ranges_cover(&given, &plan));
+        plan.family_count = 1;
+        check_equal(given_ranges_cover(&given, &plan), strcmp(first.family.name, "default") == 0);
+        plan.family_count = 2;
+        ownership_fini(&given);
+        plan.families[0] = plan.families[1];
+        plan.families[1] = first;
+    }
+    plan_fini(&plan);
+    free(range.start);
+    free(range.end);
+    rocks_fixture_close(&fixture);
+}
+
+/* What holds for all comes first, wherever it stands: a family that is named has its own. */
+static void test_given_ranges_read__all_and_one_family__each_its_own(void)
+{
+    haul_control_Range range = {.start = message_bytes(slice("b")),
+                                .end = message_bytes(slice("y"))};
+    const haul_control_Given all = {.ranges_count = 1, .ranges = &range};
+    const haul_control_Given one = {.family = "default"};
+    struct plan plan;
+    rocks_fixture_open(&fixture);
+    make_plan(&plan, "c", "d");
+    for (int last = 0; last < 2; last++) {
+        haul_control_Given from[] = {last ? all : one, last ? one : all};
+        const haul_control_Commit commit = {.given_count = 2, .given = from};
+        struct ownership given;
+        check_or_stop(given_ranges_read(&given, &commit, &error) == HAUL_OK);
+        check(!given_ranges_cover(&given, &plan));
+        (void)snprintf(plan.families[0].family.name, HAUL_NAME_BYTES_MAX, "another");
+        check(given_ranges_cover(&given, &plan));
+        (void)snprintf(plan.families[0].family.name, HAUL_NAME_BYTES_MAX, "default");
+        ownership_fini(&given);
+    }
+    plan_fini(&plan);
+    free(range.start);
+    free(range.end);
     rocks_fixture_close(&fixture);
 }
 
@@ -250,6 +309,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_given_ranges_commit__a_part_came_back__names_the_rest),
     CHECK_TEST(test_given_ranges_commit__nothing_is_left__mismatch),
     CHECK_TEST(test_given_ranges_commit__merged_with_a_later_job__mismatch),
+    CHECK_TEST(test_given_ranges_cover__a_family_is_not_named__not_covered),
+    CHECK_TEST(test_given_ranges_read__all_and_one_family__each_its_own),
     CHECK_TEST(test_given_ranges_read__a_range_that_is_none__protocol),
     CHECK_TEST(test_given_ranges_read__more_than_a_source_names__protocol),
     CHECK_TEST(test_config_version_move__a_part_is_given__the_rest_is_the_peers),

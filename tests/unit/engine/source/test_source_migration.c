@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_source_migration.c — the loop of a giving end, its target a socket in this process, which
  * answers whenever the loop waits. No data links: the job comes as far as its accepted plan. */
+#include <netinet/in.h>
 #include <string.h>
 
 #include "connected_peer.h"
@@ -34,6 +35,10 @@ static unsigned warnings;
 static unsigned releases;
 static uint64_t released_version;
 static bool resolves;
+static bool two_addresses;  /* has the target's host, with the ports 7 and 8 */
+static unsigned links_port; /* where the data links go */
+static unsigned trusted;    /* connections */
+static unsigned noted;      /* timeouts of the target's */
 
 /* --- the target ------------------------------------------------------------------------------- */
 
@@ -125,12 +130,44 @@ enum haul_status __wrap_migration_start(struct haul_migration *started, struct h
     return HAUL_OK; /* the test runs it */
 }
 
+enum haul_status __real_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed);
+enum haul_status __wrap_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed);
+enum haul_status __wrap_link_addresses_parse(const char *text, struct link_addresses *addresses,
+                                             struct haul_error *failed)
+{
+    enum haul_status status = __real_link_addresses_parse(text, addresses, failed);
+    if (two_addresses) {
+        struct link_address *second = &addresses->items[addresses->count++];
+        *second = addresses->items[0];
+        ((struct sockaddr_in *)&second->storage)->sin_port = htons(8);
+    }
+    return status;
+}
+
+void __real_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel)
+{
+    trusted += channel != peer.channel;
+    __real_control_channel_trust(channel);
+}
+
+void __real_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms)
+{
+    noted += channel != peer.channel && timeout_ms == PEER_TIMEOUT_MS;
+    __real_control_channel_note_peer_timeout(channel, timeout_ms);
+}
+
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               const haul_control_TransportOffer *offers, size_t offer_count);
 void __wrap_sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                               const haul_control_TransportOffer *offers, size_t offer_count)
 {
-    (void)links;
+    links_port = ntohs(((const struct sockaddr_in *)&links->options.address.storage)->sin_port);
     (void)offers;
     check_equal(offer_count, 0);
     check_equal(ticket->token[0], 7);
@@ -177,7 +214,8 @@ static void begin(void)
     connected_peer_begin();
     opened_links = warnings = releases = 0;
     released_version = 0;
-    resolves = false;
+    resolves = two_addresses = false;
+    links_port = trusted = noted = 0;
     on_hello = on_plan = ANSWER_AS_IT_SHOULD;
     stop_behind = cancel_behind = 0;
     migration = NULL;
@@ -376,6 +414,57 @@ static void test_run_source__target_hangs_up__comes_back_and_warns_once(void)
     finish();
 }
 
+/* From then on it may send long messages, and is told of us in its own time. */
+static void test_run_source__target_answers__trusted_and_its_timeout_noted(void)
+{
+    begin();
+    (void)run();
+    check_equal(trusted, 1);
+    check_equal(noted, 1);
+    finish();
+    begin();
+    on_hello = ANSWER_NOTHING;
+    stop_behind = MESSAGE_HELLO;
+    (void)run();
+    check_equal(trusted, 1);
+    check_equal(noted, 0);
+    finish();
+}
+
+/* Data links go where the target has answered, not to the first of its addresses. */
+static void test_run_source__first_address_fails__links_go_to_the_second(void)
+{
+    for (unsigned fails = 0; fails < 2; fails++) {
+        begin();
+        two_addresses = true;
+        failing_connects = fails;
+        (void)run();
+        check_equal(opened_links, 1);
+        check_equal(links_port, fails == 0 ? 7 : 8);
+        finish();
+    }
+}
+
+/* Another address serves who has had no answer yet; behind one, the session decides. */
+static void test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss(void)
+{
+    for (int fails = 0; fails < 2; fails++) {
+        begin();
+        two_addresses = true;
+        on_plan = ANSWER_HANG_UP;
+        failing_connects = (unsigned)fails;
+        const struct haul_result *result = run();
+        unsigned answered = connects - (unsigned)fails;
+        check(answered >= 2);
+        check_equal(heard[MESSAGE_HELLO], answered);
+        check_equal(events[SOURCE_EVENT_CHANNEL_UP], answered);
+        check_equal(events[SOURCE_EVENT_CHANNEL_DOWN], answered);
+        check_status(result->status, HAUL_CLOSED);
+        check_equal(result->retries, answered - 1);
+        finish();
+    }
+}
+
 static const struct check_test tests[] = {
     CHECK_TEST(test_haul_source_start__no_way_to_the_target__unreachable_and_nothing_left),
     CHECK_TEST(test_run_source__connected__says_hello_of_this_database),
@@ -386,5 +475,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_run_source__cancel__told_once_and_nothing_left),
     CHECK_TEST(test_run_source__resolve__released_again),
     CHECK_TEST(test_run_source__target_hangs_up__comes_back_and_warns_once),
+    CHECK_TEST(test_run_source__target_answers__trusted_and_its_timeout_noted),
+    CHECK_TEST(test_run_source__first_address_fails__links_go_to_the_second),
+    CHECK_TEST(test_run_source__target_hangs_up_and_has_two_addresses__session_hears_of_each_loss),
 };
 CHECK_MAIN("source_migration", tests)

@@ -3,6 +3,9 @@
  * message does to the records, and what the source hears of it. */
 #include "target_driver.h"
 
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -38,6 +41,13 @@ static bool no_random;
 static bool no_copy;
 static const struct haul_error *news; /* what the appliers bring once; NULL: nothing */
 static uint64_t crc_errors;
+static unsigned durable_news;  /* so many positions come from the appliers */
+static atomic_bool disk_hangs; /* while positions are recorded */
+static atomic_uint order_used;
+static char order[8];     /* of what is recorded: p for positions, P for PREPARED */
+static unsigned trusted;  /* connections, since the test began */
+static unsigned noted;    /* timeouts of the source's */
+static bool others_write; /* to the range, just before the copy starts */
 
 enum haul_status __real_migration_random(uint8_t *bytes, size_t size_bytes);
 enum haul_status __wrap_migration_random(uint8_t *bytes, size_t size_bytes);
@@ -53,14 +63,69 @@ enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_
 enum haul_status __wrap_target_copy_start(struct target_copy *copy, const uint8_t *id,
                                           uint64_t now_ns, struct haul_error *failed)
 {
+    if (others_write) {
+        rocks_fixture_put(&target, 0, text_slice("k1"), text_slice("somebody's"));
+    }
     return no_copy ? haul_error_set(failed, HAUL_LIMIT, NULL, 0, "no threads")
                    : __real_target_copy_start(copy, id, now_ns, failed);
+}
+
+static void note_recorded(char what)
+{
+    unsigned at = atomic_fetch_add(&order_used, 1);
+    if (at < sizeof(order) - 1) {
+        order[at] = what;
+    }
+}
+
+enum haul_status __wrap_target_journal_positions(struct target_journal *journal,
+                                                const struct stream_position *positions,
+                                                size_t count, struct haul_error *failed);
+enum haul_status __wrap_target_journal_positions(struct target_journal *journal,
+                                                const struct stream_position *positions,
+                                                size_t count, struct haul_error *failed)
+{
+    (void)journal;
+    (void)positions;
+    (void)failed;
+    (void)count;
+    note_recorded('p');
+    for (int i = 0; i < TURNS_MAX && atomic_load(&disk_hangs); i++) {
+        (void)poll(NULL, 0, TURN_MS);
+    }
+    return HAUL_OK;
+}
+
+enum haul_status __real_target_journal_prepare(struct target_journal *journal,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed);
+enum haul_status __wrap_target_journal_prepare(struct target_journal *journal,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed);
+enum haul_status __wrap_target_journal_prepare(struct target_journal *journal,
+                                              const haul_control_Prepare *prepare,
+                                              const struct digest *digests,
+                                              struct haul_error *failed)
+{
+    note_recorded('P');
+    return __real_target_journal_prepare(journal, prepare, digests, failed);
 }
 
 enum target_copy_news __real_target_copy_next(struct target_copy *copy, struct haul_error *failed);
 enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed);
 enum target_copy_news __wrap_target_copy_next(struct target_copy *copy, struct haul_error *failed)
 {
+    if (durable_news > 0) {
+        struct stream_position *position = calloc(1, sizeof(*position));
+        check_or_stop(position != NULL);
+        position->stream = PLAN_DELTA_STREAM;
+        position->resumable = true;
+        durable_news--;
+        check_status(position_queue_add(&copy->positions, position, 1), HAUL_OK);
+        return TARGET_COPY_DURABLE;
+    }
     if (news == NULL) {
         return __real_target_copy_next(copy, failed);
     }
@@ -74,6 +139,22 @@ uint64_t __wrap_target_copy_crc_errors(const struct target_copy *copy)
 {
     (void)copy;
     return crc_errors;
+}
+
+void __real_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel);
+void __wrap_control_channel_trust(struct control_channel *channel)
+{
+    trusted += channel != peer.channel;
+    __real_control_channel_trust(channel);
+}
+
+void __real_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms);
+void __wrap_control_channel_note_peer_timeout(struct control_channel *channel, uint32_t timeout_ms)
+{
+    noted += channel != peer.channel && timeout_ms == PEER_TIMEOUT_MS;
+    __real_control_channel_note_peer_timeout(channel, timeout_ms);
 }
 
 static enum haul_status own(void *context, uint64_t new_version, struct haul_error *failed)
@@ -121,6 +202,7 @@ static void open_target(void)
 static void begin(void)
 {
     open_target();
+    trusted = noted = 0;
     check_or_stop(connect_to(&peer, &driver) == HAUL_OK);
 }
 
@@ -319,6 +401,22 @@ static void test_target_driver_poll__hello__welcome_of_this_database(void)
     check(memcmp(welcome.token.bytes, nothing, sizeof(nothing)) != 0);
     check(slot.holder == NULL);
     check_equal(job_count(), 0);
+    finish();
+}
+
+/* Who has not said Hello may not have long messages read. */
+static void test_target_driver_poll__hello__trusted_and_its_timeout_noted(void)
+{
+    begin();
+    for (int i = 0; i < 3; i++) {
+        turn(driver);
+    }
+    check_equal(trusted + noted, 0);
+    greet();
+    check_equal(trusted, 1);
+    check_equal(noted, 1);
+    control_peer_close(&peer);
+    end_with(HAUL_CLOSED);
     finish();
 }
 
@@ -522,6 +620,46 @@ static void test_target_driver_poll__prepare_and_commit__owned(void)
     finish();
 }
 
+/* A disk hangs at the first positions, and more of them come: PREPARED stands behind them all. */
+static void test_target_driver_poll__positions_wait_for_a_slow_disk__prepared_behind_them(void)
+{
+    begin_receiving();
+    memset(order, 0, sizeof(order));
+    atomic_store(&order_used, 0);
+    atomic_store(&disk_hangs, true);
+    durable_news = 1;
+    for (int i = 0; i < TURNS_MAX && atomic_load(&order_used) == 0; i++) {
+        turn(driver);
+    }
+    durable_news = 1;
+    say_prepare(0);
+    struct haul_progress progress = {.phase = HAUL_PHASE_LISTENING};
+    for (int i = 0; i < TURNS_MAX && progress.phase != target_state_phase(TARGET_RECORDING); i++) {
+        turn(driver);
+        target_driver_progress(driver, &progress);
+    }
+    for (int i = 0; i < 20; i++) { /* nothing of the job is left to do but what the disk keeps */
+        turn(driver);
+    }
+    atomic_store(&disk_hangs, false);
+    check(hear(MESSAGE_PREPARED));
+    check_text(order, "ppP");
+    finish();
+}
+
+/* It is in no digest that was accumulated: the range is scanned, and what is found differs. */
+static void test_target_driver_poll__others_write_before_the_copy__noticed(void)
+{
+    begin();
+    greet();
+    others_write = true;
+    say_plan(&peer, "k", "l");
+    check(hear(MESSAGE_PLAN_ACCEPTED));
+    others_write = false;
+    say_prepare(0);
+    check_aborted(HAUL_CORRUPT);
+}
+
 static void test_target_driver_poll__digests_differ__aborted(void)
 {
     begin_receiving();
@@ -587,6 +725,7 @@ static void test_target_driver_poll__source_compares__families_and_nothing_chang
 static const struct check_test tests[] = {
     CHECK_TEST(test_target_driver_create__no_random_numbers__io_and_socket_is_closed),
     CHECK_TEST(test_target_driver_poll__hello__welcome_of_this_database),
+    CHECK_TEST(test_target_driver_poll__hello__trusted_and_its_timeout_noted),
     CHECK_TEST(test_target_driver_poll__body_that_is_no_message__refused),
     CHECK_TEST(test_target_driver_poll__plan_without_families__refused_and_slot_is_free),
     CHECK_TEST(test_target_driver_poll__another_job_runs__busy),
@@ -599,6 +738,8 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_driver_poll__source_aborts__cleared_and_said),
     CHECK_TEST(test_target_driver_poll__source_hangs_up__kept_for_it),
     CHECK_TEST(test_target_driver_poll__prepare_and_commit__owned),
+    CHECK_TEST(test_target_driver_poll__positions_wait_for_a_slow_disk__prepared_behind_them),
+    CHECK_TEST(test_target_driver_poll__others_write_before_the_copy__noticed),
     CHECK_TEST(test_target_driver_poll__digests_differ__aborted),
     CHECK_TEST(test_target_driver_poll__prepared_and_aborted__cleared_and_said),
     CHECK_TEST(test_target_driver_poll__prepared_and_hung_up__in_doubt),

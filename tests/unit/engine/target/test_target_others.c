@@ -12,6 +12,7 @@
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "target_journal_fixture.h"
+#include "config_version.h"
 
 static void make_two_families(void)
 {
@@ -123,6 +124,22 @@ static void test_target_journal_clear__another_journal_is_damaged__ends_and_the_
     finish();
 }
 
+static void test_target_journal_give_up__another_journal_is_damaged__given_up(void)
+{
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 2, sizeof(job));
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    damage_journal(1);
+    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_equal(job_count(), 1);
+    finish();
+}
+
 static void test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next(void)
 {
     struct haul_error reason = {.status = HAUL_CANCELLED};
@@ -184,6 +201,42 @@ static void test_target_journal_clear__another_job_is_being_let_in__its_family_s
     finish();
 }
 
+/* Job 1 is owned, and a part of it given back: the rest may well be this database's. */
+static void test_target_journal_clear__over_and_given_back_in_part__mismatch(void)
+{
+    static const uint8_t back[HAUL_JOB_BYTES] = {9};
+    const struct haul_range part = {.start = text_slice("k"), .end = text_slice("k5")};
+    const struct haul_source_options source_options = {
+        .ranges = &part, .range_count = 1, .lane = HAUL_LANE_WRITE_BATCH};
+    struct haul_error reason = {.status = HAUL_CANCELLED};
+    struct plan plan;
+    uint8_t job[HAUL_JOB_BYTES];
+    memset(job, 1, sizeof(job));
+    start();
+    check_equal(come(1, false), JOB_UNKNOWN);
+    check_status(check_range("k", "l", false), HAUL_OK);
+    prepare();
+    check_status(target_journal_own(&journal, 1, &error), HAUL_OK);
+    leave();
+    check_or_stop(plan_make(&plan, source.store, &source_options, 0, &error) == HAUL_OK);
+    const struct version_move move = {.outcome = VERSION_RELEASED,
+                                      .job = back,
+                                      .peer = "source/1",
+                                      .plan = &plan,
+                                      .new_version = 2,
+                                      .epoch = 1};
+    check_status(config_version_move(target.store, &options.hooks, &move, &error), HAUL_OK);
+    plan_fini(&plan);
+    check_equal(come(1, true), JOB_COMMITTED);
+    check_equal(journal.returned, VERSION_PERHAPS_RETURNED);
+    check_status(target_journal_note_over(&journal, slice_of(job, sizeof(job)), &error), HAUL_OK);
+    check_error(target_journal_clear(&journal, &reason, &error), HAUL_MISMATCH, error);
+    check(target_journal_owned_job(&journal) != NULL &&
+          memcmp(target_journal_owned_job(&journal), job, HAUL_JOB_BYTES) == 0);
+    leave();
+    finish();
+}
+
 /* Jobs 1 and 2 are prepared; 2 has no PEER, and 3 is not prepared. */
 static void test_target_others_waiting__prepared_and_bound__only_these(void)
 {
@@ -220,6 +273,28 @@ static void test_target_others_waiting__prepared_and_bound__only_these(void)
     check_status(target_others_waiting(target.store, "source/2", waiting, 2, &count, &error),
                  HAUL_OK);
     check_equal(count, 0);
+    damage_journal(3); /* that is its operator's, and keeps no other job from its end */
+    check_status(target_others_waiting(target.store, "source/1", waiting, 2, &count, &error),
+                 HAUL_OK);
+    check_equal(count, 1);
+    check_equal(waiting[0], 1);
+    finish();
+}
+
+static void test_target_others_was_made__another_journal_is_damaged__told_by_the_others(void)
+{
+    bool made = false;
+    start();
+    make_two_families();
+    leave();
+    check_equal(come(2, false), JOB_UNKNOWN);
+    check_status(check_range("m", "n", false), HAUL_OK);
+    leave();
+    for (uint8_t damaged = 1; damaged <= 2; damaged++) {
+        damage_journal(damaged);
+        check_status(target_others_was_made(target.store, "one", &made, &error), HAUL_OK);
+        check_equal(made, damaged == 1); /* then there is nobody left who could tell */
+    }
     finish();
 }
 
@@ -229,10 +304,13 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__family_made_for_a_job_that_ended_before__goes),
     CHECK_TEST(test_target_journal_clear__family_of_a_range_that_is_owned__stays),
     CHECK_TEST(test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays),
+    CHECK_TEST(test_target_journal_give_up__another_journal_is_damaged__given_up),
     CHECK_TEST(test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),
+    CHECK_TEST(test_target_journal_clear__over_and_given_back_in_part__mismatch),
     CHECK_TEST(test_target_others_waiting__prepared_and_bound__only_these),
+    CHECK_TEST(test_target_others_was_made__another_journal_is_damaged__told_by_the_others),
 };
 
 CHECK_MAIN("target_others", tests)
