@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "config_version.h"
 #include "job_journal.h"
 #include "rocks_fixture.h"
 #include "target_journal_fixture.h"
-#include "config_version.h"
+#include "target_left_over.h"
 
 static void make_two_families(void)
 {
@@ -124,7 +125,7 @@ static void test_target_journal_clear__another_journal_is_damaged__ends_and_the_
     finish();
 }
 
-static void test_target_journal_give_up__another_journal_is_damaged__given_up(void)
+static void test_target_left_over_give_up__another_journal_is_damaged__given_up(void)
 {
     uint8_t job[HAUL_JOB_BYTES];
     memset(job, 2, sizeof(job));
@@ -135,7 +136,7 @@ static void test_target_journal_give_up__another_journal_is_damaged__given_up(vo
     check_status(check_range("m", "n", false), HAUL_OK);
     leave();
     damage_journal(1);
-    check_status(target_journal_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
+    check_status(target_left_over_give_up(target.store, job, NULL, NULL, &error), HAUL_OK);
     check_equal(job_count(), 1);
     finish();
 }
@@ -304,7 +305,7 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_target_journal_clear__family_made_for_a_job_that_ended_before__goes),
     CHECK_TEST(test_target_journal_clear__family_of_a_range_that_is_owned__stays),
     CHECK_TEST(test_target_journal_clear__another_journal_is_damaged__ends_and_the_family_stays),
-    CHECK_TEST(test_target_journal_give_up__another_journal_is_damaged__given_up),
+    CHECK_TEST(test_target_left_over_give_up__another_journal_is_damaged__given_up),
     CHECK_TEST(test_target_admission_check__families_of_a_job_that_is_over__belong_to_the_next),
     CHECK_TEST(test_target_journal_clear__another_job_needs_its_families__they_stay),
     CHECK_TEST(test_target_journal_clear__another_job_is_being_let_in__its_family_stays),

@@ -402,7 +402,7 @@ static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void
     check(raw_ends(fd));
     (void)close(fd);
     for (int i = 0; i < TCP_PENDING_MAX; i++) {
-        tcp_listener_reject(listener, &incoming[i], HAUL_FENCED);
+        listener_reject(listener, &incoming[i], HAUL_FENCED);
         (void)close(fds[i]);
     }
     check_still_open();
@@ -410,7 +410,7 @@ static void test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed(void
 }
 
 /* The peer hears why, and nothing of it is left open here. */
-static void test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed(void)
+static void test_tcp_listener_accept__link_cannot_be_made__answered_and_closed(void)
 {
     static const struct haul_link_options impossible[] = {
         {.slot_count = HAUL_SLOT_COUNT_MAX + 1},
@@ -428,8 +428,7 @@ static void test_tcp_listener_accept_link__link_cannot_be_made__answered_and_clo
         check(raw_write(fd, bytes, sizeof(bytes)));
         check_or_stop(poll_until(&purpose, &incoming, 1) == HAUL_OK);
         config.options = impossible[i];
-        check_error(tcp_listener_accept_link(listener, &incoming, &config, &link, &error),
-                    HAUL_INVALID, error);
+        check_error(accept_end(listener, &incoming, &config, &link, &error), HAUL_INVALID, error);
         check(link == NULL && incoming.handle == NULL);
         check_status(read_answer(fd), HAUL_INVALID);
         check(raw_ends(fd));
@@ -497,9 +496,9 @@ static const struct check_test tests[] = {
     CHECK_TEST(test_tcp_listener_poll__full_of_silent_peers__a_sender_gets_in),
     CHECK_TEST(test_tcp_listener_poll__more_than_eight_of_a_host__have_to_be_quick),
     CHECK_TEST(test_tcp_listener_poll__no_descriptor_left__sleeps_and_accepts_later),
-    CHECK_TEST(test_tcp_listener_accept_link__data_peer__link_reports_connected),
+    CHECK_TEST(test_tcp_listener_accept__data_peer__link_reports_connected),
     CHECK_TEST(test_tcp_listener_poll__all_wait_for_an_answer__busy_and_closed),
-    CHECK_TEST(test_tcp_listener_accept_link__link_cannot_be_made__answered_and_closed),
+    CHECK_TEST(test_tcp_listener_accept__link_cannot_be_made__answered_and_closed),
     CHECK_TEST(test_tcp_listener_destroy__peers_pending__dropped),
     CHECK_TEST(test_tcp_listener_create__port_in_use__busy_with_hint),
     CHECK_TEST(test_tcp_listener_create__any_ipv6__takes_ipv4_too),
