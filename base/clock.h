@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.h — monotonic nanoseconds behind an injectable struct. */
+/* clock.h — monotonic nanoseconds from an injectable struct. */
 #ifndef HAUL_CLOCK_H
 #define HAUL_CLOCK_H
 

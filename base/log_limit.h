@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 enum {
-    LOG_LIMIT_LINES = 8,     /* of a series, one each */
-    LOG_LIMIT_STEP = 256,    /* then a line for so many */
-    LOG_LIMIT_QUIET_S = 600, /* so long without any ends a series */
+    LOG_LIMIT_LINES = 8,     /* of a series, one line each */
+    LOG_LIMIT_STEP = 256,    /* then one line for this many */
+    LOG_LIMIT_QUIET_S = 600, /* this long without any ends a series */
 };
 
 /* Zeroed: nothing has happened yet. */

@@ -49,19 +49,19 @@
     X(PREPARED_GIVEN_UP, "a prepared job is given up for another")                           \
     X(LONG_KEY_DROPPED, "the end of a stream is not recorded when its last key is long")     \
     X(FROZEN_FOR_EVER, "the deadline of a freeze ends when its hook has answered")           \
-    X(FREEZES_UNCOUNTED, "freezes that fail go on for ever")                                 \
+    X(FREEZES_UNCOUNTED, "failing freezes are retried for ever")                             \
     X(WAIT_KEPT, "a source that comes back waits for what the last attempt had sent")        \
     X(DECISION_UNSYNCED, "the decision is not synced")                                       \
     X(DOUBT_IS_NO, "a decision that could not be synced counts as none")                     \
     X(TIMED_COMMIT, "a commit with a timestamp in the log is passed over")                   \
     X(END_IS_INSIDE, "the end of a range counts as inside")                                  \
-    X(SEQUENCE_LATE, "the sequence number is read behind the snapshot")                      \
+    X(SEQUENCE_LATE, "the sequence number is read after the snapshot")                       \
     X(FILTER_FORGOTTEN, "what a compaction filter drops is missed by scans")                 \
     X(PREFIX_ORDER, "scans go by the prefix extractor")                                      \
     X(WRITERS_ASLEEP, "a mailbox that is closed does not wake writers")                      \
     X(LEAD_UNREPORTED, "a receiver does not report when its lead is used up")                \
     X(LAST_KEY_UNCOUNTED, "the last key that an earlier process sent is in no digest")       \
-    X(MESSAGE_CLOCK_KEPT, "the clock of a message that has come goes on")                    \
+    X(MESSAGE_CLOCK_KEPT, "the clock of a complete message keeps running")                   \
     X(RENAME_BELIEVED, "a rename that reports an error counts as undone")                    \
     X(EMPTY_UNSYNCED, "deletions that made a range empty are not synced")                    \
     X(COLUMNS_DROPPED, "an entity is taken for a plain value")                               \

@@ -9,7 +9,7 @@
 #include <numa.h>
 #endif
 
-/* One number; false: there is none, or it is no processor's. */
+/* One number; false: no number, or not a processor's. */
 static bool take_number(const char **at, unsigned long *number)
 {
     char *end = NULL;

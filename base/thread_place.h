@@ -14,8 +14,8 @@ enum haul_status thread_place_cpus(const char *list, pthread_attr_t *attributes,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The calling thread runs on the processors of a NUMA node, and takes memory from it when there is
- * some. False: nothing changed; there is one node only, the number is none of a node, or haul was
- * built without libnuma. */
+ * some. False: nothing changed, because there is only one node, no node has this number, or
+ * haul was built without libnuma. */
 bool thread_place_node(int node);
 
 #endif

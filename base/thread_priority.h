@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* thread_priority.h — how the calling thread, and every thread that it starts, stands back behind
- * others. A migration is a guest in the process that owns the database: whoever serves that
- * database's users comes first. Where somebody has chosen a scheduling policy (chrt) all stays. */
+/* thread_priority.h — makes the calling thread, and every thread that it starts, yield to others. A
+ * migration is a guest in the process that owns the database: threads that serve the database's
+ * users come first. A scheduling policy that somebody has chosen (chrt) is kept. */
 #ifndef HAUL_THREAD_PRIORITY_H
 #define HAUL_THREAD_PRIORITY_H
 

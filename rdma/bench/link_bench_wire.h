@@ -50,7 +50,7 @@ enum haul_status bench_resolve_sender(const struct haul_link_bench_options *give
 /* Send our description of link `index`. */
 enum haul_status bench_send_description(struct control_channel *channel, const struct link *link,
                                         uint32_t index) HAUL_MUST_CHECK;
-/* The link's index of a BENCH_LINK message; the description behind it. False: malformed. */
+/* The link's index of a BENCH_LINK message, and the description after it. False: malformed. */
 bool bench_take_description(struct haul_slice body, uint32_t *index,
                             struct haul_slice *description);
 

@@ -39,7 +39,7 @@ enum {
     CRC_AT = 12,
     /* Keep-alives go out this many times in one peer_timeout. */
     KEEPALIVES_PER_TIMEOUT = 3,
-    /* A message that has begun comes at least so fast, behind a peer_timeout for a start. */
+    /* After a first peer_timeout a message must arrive at least at this rate. */
     MESSAGE_BYTES_PER_SECOND_MIN = 64 << 10,
     /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a
      * reset. */
@@ -49,7 +49,7 @@ enum {
 enum control_state {
     CONTROL_STATE_CONNECTING, /* the handshake runs */
     CONTROL_STATE_OPEN,       /* messages flow */
-    CONTROL_STATE_ENDED,      /* CLOSED is to be reported */
+    CONTROL_STATE_ENDED,      /* CLOSED must be reported */
     CONTROL_STATE_REPORTED,   /* nothing comes any more */
 };
 
@@ -63,7 +63,7 @@ struct control_channel {
     struct byte_queue in;
     size_t lent_bytes; /* the frame at the front of `in` that the last event points into */
     struct byte_queue out;
-    bool deaf; /* sending failed, as `error` says: only what came before is left to read */
+    bool deaf; /* sending failed, see `error`: only what came before is left to read */
     uint32_t shorter_timeout_ms; /* of the peer's and ours */
     uint64_t heard_ns;
     uint64_t begun_ns; /* since when the rest of a message is waited for; 0: it is not */
@@ -94,7 +94,7 @@ static void fail_unfinished(struct control_channel *channel)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
-/* A peer that broke the connection may have said why before: its messages are read to the end
+/* A peer that broke the connection may have sent the reason before: read its messages to the end
  * before the failure counts. */
 static void flush(struct control_channel *channel)
 {
@@ -144,7 +144,7 @@ static uint64_t keepalive_due_ns(const struct control_channel *channel)
     return channel->said_ns + timeout_ns / KEEPALIVES_PER_TIMEOUT;
 }
 
-/* Bytes that wait for the kernel tell the peer more than a keep-alive could. */
+/* Bytes that wait for the kernel serve the peer better than a keep-alive. */
 static void keep_alive(struct control_channel *channel)
 {
     if (byte_queue_size(&channel->out) == 0 &&
@@ -212,7 +212,7 @@ static enum haul_status front_frame(struct control_channel *channel, size_t *fra
     return HAUL_OK;
 }
 
-/* Read what fits behind the bytes that are here. */
+/* Read what fits after the present bytes. */
 static enum haul_status fill(struct control_channel *channel, struct haul_error *error)
 {
     struct byte_queue *in = &channel->in;

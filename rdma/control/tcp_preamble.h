@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_preamble.h — the first 64 bytes of a TCP connection in each direction: pure, no I/O.
  *
- * The connecting side says what the connection is for. All integers little-endian:
+ * The connecting side names the purpose of the connection. All integers little-endian:
  *
  *   0 "HAULPRE1"      8 u16 version min  10 u16 version max  12 u16 purpose  14 u16 reserved
  *  16 u32 link index 20 session (16)     36 token (16)       52 u64 reserved

@@ -195,7 +195,7 @@ void tcp_socket_widen(int fd, bool sending, uint64_t bytes_per_second, uint64_t 
     wanted = wanted < bytes_max ? wanted : bytes_max;
     uint64_t tuned =
         kernel_limit(sending ? "/proc/sys/net/ipv4/tcp_wmem" : "/proc/sys/net/ipv4/tcp_rmem");
-    /* The kernel doubles what it is asked for: half of a buffer is its own bookkeeping. */
+    /* The kernel doubles the requested size: half of a buffer is its own bookkeeping. */
     if (tuned == 0 || 2 * wanted <= tuned || wanted > INT32_MAX / 2) {
         return;
     }

@@ -40,8 +40,8 @@ bool tcp_socket_is_near(int fd);
 /* There is no way to fill within a host: a small send buffer, whose bytes stay in the caches. */
 void tcp_socket_narrow(int fd);
 
-/* The smallest round trip that the kernel has seen, in microseconds; 0: it cannot be told. That is
- * the way's: an average holds how late a busy peer acknowledges, too. */
+/* The smallest round trip that the kernel has seen, in microseconds; 0: unknown. It is the path's
+ * own; an average would include the late acknowledgements of a busy peer. */
 uint32_t tcp_socket_round_trip_us(int fd);
 /* On a long way the kernel's autotuning may end before the way is full: give the socket a buffer
  * for what is on its way, and once more, at `bytes_per_second`; at most `bytes_max`. Nothing is
@@ -56,7 +56,7 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
                                     size_t *received_bytes,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Let the socket count as readable only when so many bytes wait (or the stream has ended, or the
+/* Make the socket readable only when this many bytes wait (or the stream has ended, or the
  * kernel's buffer is full). Reading itself does not change. Errors: IO. */
 enum haul_status tcp_socket_wake_at(int fd, size_t size_bytes,
                                     struct haul_error *error) HAUL_MUST_CHECK;
@@ -66,7 +66,7 @@ enum haul_status tcp_socket_failure(int fd, struct haul_error *error) HAUL_MUST_
 /* Has the peer's stream ended, whatever is still unread before its end? Errors: CLOSED. */
 enum haul_status tcp_socket_stream_end(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Which address the socket has on the other / on this side; size 0 when it cannot be told. */
+/* The socket's address on the other / on this side; size 0: unknown. */
 void tcp_socket_peer(int fd, struct link_address *address);
 void tcp_socket_local(int fd, struct link_address *address);
 

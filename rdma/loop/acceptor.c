@@ -14,7 +14,7 @@ struct door {
     enum haul_transport transport;
     struct listener *listener; /* NULL: it cannot listen, for `refusal` */
     char refusal[ACCEPTOR_REASON_BYTES_MAX];
-    bool has_work; /* perhaps: until its listener says AGAIN */
+    bool has_work; /* perhaps: until its listener returns AGAIN */
 };
 
 struct acceptor {

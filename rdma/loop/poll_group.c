@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* poll_group.c — one epoll set, one eventfd to wake it, and the order: spin, arm, sleep.
  *
- * Arming goes before sleeping: a link that has something already says so, and one that is armed
- * makes its descriptor readable for whatever comes after. Descriptors are level-triggered, so
+ * Arming comes before sleeping: a link that already has something reports it, and an armed link
+ * makes its descriptor readable for whatever comes later. Descriptors are level-triggered, so
  * nothing that happens between the arming and epoll_wait is lost. */
 #include "poll_group.h"
 
@@ -18,7 +18,7 @@
 
 enum {
     EVENTS_PER_WAIT = 16,
-    /* A group that never sleeps calls all its members ready after so many waits. */
+    /* A group that never sleeps marks all its members ready after this many waits. */
     WAITS_PER_LOOK = 64,
 };
 
@@ -34,7 +34,7 @@ struct member {
     struct control_channel *control;
     int fd;
     uint32_t interest; /* as registered; 0: not in the epoll set, where errors would wake us */
-    bool ready;        /* epoll named it, or was not asked for long, since the owner looked */
+    bool ready;        /* since the owner looked, epoll reported it, or was not called for long */
 };
 
 struct poll_group {

@@ -43,8 +43,8 @@ void poll_group_remove_fd(struct poll_group *group, int fd);
 bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
 
 /* Should the owner of the member with this descriptor look at it? Looking costs a system call, and
- * epoll has often just said that there is nothing. True at first, after a sleep that found FD ready
- * or met a deadline, and now and then; false again once asked, so look until nothing is left. */
+ * epoll has often just reported nothing. True at first, after a sleep that found FD ready or
+ * reached a deadline, and now and then; false again after the call, so look until nothing is left. */
 bool poll_group_take_ready(struct poll_group *group, int fd);
 
 /* Wake a sleeping group from another thread. Thread: any. */

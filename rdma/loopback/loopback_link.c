@@ -37,7 +37,7 @@ struct loopback_link {
     struct block_pool *pool; /* sender's */
     bool owns_pool;
     bool connected_reported;
-    bool closing; /* our end is said: CLOSING or GONE */
+    bool closing; /* our end is set: CLOSING or GONE */
     uint64_t deadline_ns;
     struct haul_error failure; /* status not OK: report CLOSED with it */
     /* Sender. */
@@ -69,7 +69,7 @@ static enum loopback_end peer_end(const struct loopback_link *link)
     return link->base.sending ? link->pipe->receiver : link->pipe->sender;
 }
 
-/* Say our end, unless it is said already. Pipe lock held. */
+/* Set our end, unless it is set already. Pipe lock held. */
 static void say_end(struct loopback_link *link, enum loopback_end end)
 {
     struct loopback_pipe *pipe = link->pipe;
@@ -326,7 +326,7 @@ static void take_credit(struct loopback_link *link, struct link_event *events, s
     }
 }
 
-/* The peer has said its orderly end: it is ours too, unless it leaves blocks behind. */
+/* The peer has ended in order: so do we, unless blocks are left. */
 static void answer_peer(struct loopback_link *link)
 {
     if (link->base.sending && link->sender_credit.freed < link->sender_credit.submitted) {
@@ -456,7 +456,7 @@ static size_t loopback_poll(struct link *base, struct link_event *events, size_t
     (void)pthread_mutex_lock(&pipe->lock);
     if (count < capacity && is_over(link)) {
         add(events, &count, LINK_CLOSED)->error = &link->failure;
-        say_end(link, LOOPBACK_GONE); /* a failed end tells the other one */
+        say_end(link, LOOPBACK_GONE); /* the other end learns of the failure */
     }
     (void)pthread_mutex_unlock(&pipe->lock);
     return count;

@@ -109,7 +109,7 @@ static struct loopback_listener *listener_of(const struct listener *base)
     return (struct loopback_listener *)(uintptr_t)base;
 }
 
-/* Hub lock held. The port asked for, or (0) the next free one; false: it is taken. */
+/* Hub lock held. The requested port, or (0) the next free one; false: it is taken. */
 static bool take_port(struct loopback_hub *hub, struct loopback_listener *listener)
 {
     while (listener->port == 0 &&

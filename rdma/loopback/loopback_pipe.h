@@ -16,7 +16,7 @@
 #include "haul/status.h"
 #include "link.h"
 
-/* What an end has said; it never changes again once it is not OPEN. */
+/* The state of an end; it never changes again once it is not OPEN. */
 enum loopback_end {
     LOOPBACK_OPEN,
     LOOPBACK_CLOSING, /* orderly: nothing of this end follows */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_description.h — what a TCP link tells the peer of itself before the bind: pure, no I/O.
+/* tcp_description.h — what a TCP link sends the peer about itself before the bind: pure, no I/O.
  *
  *   0 u32 magic "TCLK"   4 u16 version   6 u16 reserved   8 u32 slot count   12 u32 slot size */
 #ifndef HAUL_TCP_DESCRIPTION_H

@@ -11,8 +11,8 @@
  *
  * The way forward carries 64-byte slot headers with their payloads and ends with a SLOT_CLOSE
  * header; the way back carries the 32-byte records of tcp_frame.h. An end is orderly when both
- * sides said so: the peer of one who closes answers by itself. A stream that just stops is
- * CLOSED, as is a peer that closes with blocks in flight.
+ * sides have sent theirs; the peer of a closing side sends its own without being asked. A stream
+ * that just stops is CLOSED, and so is a peer that closes with blocks in flight.
  *
  * Sleeping: a socket alone cannot tell an epoll set that it also waits for room to write, so the
  * link has a small epoll set of its own, whose interest is set by tcp_arm. It is level-triggered:
@@ -39,7 +39,7 @@
 #include "tcp_socket.h"
 
 enum {
-    /* A poll hands over what it has after so many bytes, while they are still in the cache. */
+    /* A poll returns its blocks after this many bytes, while they are still in the cache. */
     READ_BYTES_PER_POLL = 1 << 20,
     FAR_BYTES_PER_SECOND = 1250000000, /* 10 Gb/s */
 };
@@ -48,7 +48,7 @@ enum tcp_link_state {
     TCP_LINK_CONNECTING, /* the handshake runs */
     TCP_LINK_ACCEPTED,   /* the handshake is over; CONNECTED was not reported yet */
     TCP_LINK_OPEN,       /* connected; bound or soon so */
-    TCP_LINK_CLOSING,    /* our end is said; the peer's is awaited */
+    TCP_LINK_CLOSING,    /* our end is sent; the peer's is awaited */
     TCP_LINK_ENDED,      /* over; blocks go back, then CLOSED is reported */
     TCP_LINK_CLOSED,     /* reported */
 };
@@ -126,7 +126,7 @@ static bool unwritten(const struct tcp_link *link)
                               : tcp_receiver_unwritten(&link->receiver);
 }
 
-/* Write what closing left to write; both ends said and heard is the orderly end. */
+/* Write what closing left; the end is orderly once both ends were sent and received. */
 static void finish_close(struct tcp_link *link)
 {
     enum haul_status status = link->base.sending
@@ -156,7 +156,7 @@ static bool write_blocks(struct tcp_link *link)
     return false;
 }
 
-/* The peer said its end while we were open. It is orderly when nothing is in flight. */
+/* The peer sent its end while we were open. It is orderly when nothing is in flight. */
 static void on_peer_end(struct tcp_link *link)
 {
     if (link->base.sending && tcp_sender_in_flight(&link->sender)) {
@@ -201,8 +201,8 @@ static size_t put_event(struct link_event *event, enum link_event_type type,
     return 1;
 }
 
-/* A sender is told what the way carries, or leaves it to the kernel: a window that is far too large
- * only fills the queues of routers. The receiver's buffer limits nothing but a window. */
+/* The buffers fit the path's capacity if it is configured; otherwise the kernel decides, because a
+ * far too large window only fills the queues of routers. The receiver's buffer is the window. */
 static void fit_buffers(const struct tcp_link *link)
 {
     const struct link_config *config = &link->base.config;
@@ -270,8 +270,8 @@ static size_t on_sending(struct tcp_link *link, struct link_event *events, size_
     return put_freed(link, events, capacity);
 }
 
-/* Nobody reads now, so nobody would hear that the connection broke. When a block waits for the
- * bind, the end of the stream may be behind it: the block goes with its sender. */
+/* Nobody reads now, so nobody would notice that the connection broke. When a block waits for the
+ * bind, the end of the stream may follow it: then drop the block together with its sender. */
 static enum haul_status check_unread(struct tcp_link *link)
 {
     enum haul_status status = tcp_socket_failure(link->fd, &link->error);
@@ -310,7 +310,7 @@ static size_t on_receiving(struct tcp_link *link, struct link_event *events, siz
     return count;
 }
 
-/* We have said our end: what still comes only matters as the peer's end. */
+/* We have sent our end: the only thing that still matters is the peer's end. */
 static size_t on_closing_receiver(struct tcp_link *link)
 {
     struct block *block;

@@ -66,7 +66,7 @@ struct tcp_listener {
     struct link_address local;
     int fd;
     int epoll_fd;
-    uint64_t resume_ns;        /* when accepting goes on; CLOCK_NEVER: it is not paused */
+    uint64_t resume_ns;        /* when accepting resumes; CLOCK_NEVER: not paused */
     bool short_of_descriptors; /* and it was logged; until an accept succeeds */
     uint64_t accepted_count;
     struct log_limit refusals;
@@ -128,7 +128,7 @@ static struct pending *find_unused(struct tcp_listener *listener)
     return NULL;
 }
 
-/* The oldest connection that has not finished its preamble makes room; NULL: there is none. */
+/* The oldest connection with an incomplete preamble, which makes room; NULL: no such one. */
 static struct pending *make_room(struct tcp_listener *listener)
 {
     struct pending *oldest = NULL;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_listener.h — one TCP port for control connections and TCP data links.
  *
- * Every connection begins with a 64-byte preamble that says what it wants to be; the answer is 64
- * bytes too. Until it is answered a connection costs one descriptor and that preamble. */
+ * Every connection begins with a 64-byte preamble that names its purpose; the answer is 64 bytes
+ * too. Until it is answered a connection costs one descriptor and that preamble. */
 #ifndef HAUL_TCP_LISTENER_H
 #define HAUL_TCP_LISTENER_H
 

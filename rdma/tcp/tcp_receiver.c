@@ -4,8 +4,8 @@
  *   HEADER --take_header: data--> PAYLOAD --finish_block: complete--> HEADER
  *   HEADER --take_header: SLOT_CLOSE--> ENDED
  *
- * Reads go straight into the block, READ_BYTES_MAX at a time, and the checksum follows behind each
- * of them while the bytes are in the second-level cache. The read that can complete a payload
+ * Reads go straight into the block, READ_BYTES_MAX at a time, and the checksum follows each of
+ * them while the bytes are in the second-level cache. The read that can complete a payload
  * asks for the next header too, so that a block in full flow costs no call for its header.
  *
  * Invariants:
@@ -24,7 +24,7 @@
 
 enum {
     READ_BYTES_MAX = 256 << 10,
-    /* A sleep in the middle of a payload lasts until so many bytes wait. Being woken for every
+    /* A sleep within a payload lasts until this many bytes wait. Being woken for every
      * segment costs a fast sender, which does the waking, a fifth of its speed. */
     WAKE_BYTES_MAX = 512 << 10,
 };
@@ -108,7 +108,7 @@ static struct block *finish_block(struct tcp_receiver *receiver)
     return block;
 }
 
-/* Where the next bytes belong: the payload, and the header behind it when they are in reach. */
+/* Where the next bytes belong: the payload, and the header after it when it is in reach. */
 static size_t spread(struct tcp_receiver *receiver, struct iovec *parts, size_t *wanted_bytes)
 {
     size_t count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_receiver.h — the receiving half of a TCP link: blocks in, credit frames out.
  *
- * The stream is headers and payloads in turn; enum tcp_receiver_state says where it stands.
+ * The stream is headers and payloads in turn; enum tcp_receiver_state is the position in it.
  * Thread: the link's owner. */
 #ifndef HAUL_TCP_RECEIVER_H
 #define HAUL_TCP_RECEIVER_H
@@ -34,8 +34,8 @@ struct tcp_receiver {
     uint64_t next_sequence;
     uint32_t payload_size_bytes_max;
     bool bound;
-    bool drained;      /* the last read got less than it asked for: the socket is empty */
-    size_t wake_bytes; /* as told to tcp_socket_wake_at; 0: never told */
+    bool drained;      /* the last read was short: the socket is empty */
+    size_t wake_bytes; /* of the last tcp_socket_wake_at; 0: never called */
     struct credit_receiver credit;
 
     size_t header_bytes; /* of `header`, which may be read ahead while the payload is coming */
@@ -43,7 +43,7 @@ struct tcp_receiver {
     struct block *filling;
     size_t payload_bytes; /* of `filling`, received so far */
 
-    bool ending; /* the end record is to be sent */
+    bool ending; /* the end record must be sent */
     bool ended;  /* it is in `record` or already sent */
     size_t record_bytes_left;
     uint8_t record[TCP_FRAME_BYTES];
@@ -77,8 +77,8 @@ enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
 /* Let the next reports send the orderly end. */
 void tcp_receiver_end(struct tcp_receiver *receiver);
 
-/* Is a block here, whose header has come and which is not given back? Has the sender been told of
- * all that was freed? */
+/* Is there a block whose header has arrived and which has not been returned? Has the sender a credit
+ * for everything that was freed? */
 bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
 /* Is there something that tcp_receiver_next gives without reading, or credits to send? */

@@ -28,7 +28,7 @@ static size_t frame_bytes(const struct block *block)
     return SLOT_HEADER_BYTES + (size_t)block->header.payload_size_bytes;
 }
 
-/* What to send next: the rest of the block begun, further blocks, and behind the last the end. */
+/* What to send next: the rest of the current block, further blocks, and after the last the end. */
 static size_t gather(struct tcp_sender *sender, struct iovec *parts)
 {
     size_t count = 0;

@@ -48,12 +48,12 @@ struct tcp_sender {
     uint64_t returned;
     size_t written_bytes; /* of block number `written` */
 
-    bool ending; /* SLOT_CLOSE is to be sent behind the blocks */
+    bool ending; /* SLOT_CLOSE must follow the blocks */
     size_t end_bytes_left;
     uint8_t end[SLOT_HEADER_BYTES];
 
     bool peer_ended; /* the end record came: nothing follows */
-    bool advanced;   /* credits moved on, and the owner was not told yet */
+    bool advanced;   /* credits advanced, and the owner does not know yet */
     size_t record_bytes;
     uint8_t records[TCP_SENDER_RECORDS_PER_READ * TCP_FRAME_BYTES];
 };
@@ -68,7 +68,7 @@ void tcp_sender_fini(struct tcp_sender *sender);
 /* The ring's size is known: blocks may go. */
 void tcp_sender_bind(struct tcp_sender *sender, uint32_t slot_count);
 
-/* Queue a block behind the others. Errors: AGAIN (no credit). */
+/* Queue a block after the others. Errors: AGAIN (no credit). */
 enum haul_status tcp_sender_submit(struct tcp_sender *sender, struct block *block) HAUL_MUST_CHECK;
 
 /* Hand the kernel what it takes. OK: nothing is left. Errors: AGAIN; as tcp_socket_send. */
@@ -89,7 +89,7 @@ struct block *tcp_sender_take_cancelled(struct tcp_sender *sender);
 void tcp_sender_end(struct tcp_sender *sender);
 
 /* Are there blocks that the peer has not freed? Are there bytes for the kernel? Is there a freed
- * block or a credit to tell of? */
+ * block or a credit to report? */
 bool tcp_sender_in_flight(const struct tcp_sender *sender);
 bool tcp_sender_unwritten(const struct tcp_sender *sender);
 bool tcp_sender_has_news(const struct tcp_sender *sender);

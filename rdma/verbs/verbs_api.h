@@ -76,7 +76,7 @@ extern const struct verbs_api verbs_api_system;
 /* The status that an errno of these libraries stands for. */
 enum haul_status verbs_status(int code);
 
-/* Fill `error` for the failed `call` with its errno `code`; `what` says what did not work. */
+/* Fill `error` for the failed `call` with its errno `code`; `what` names what failed. */
 enum haul_status verbs_fail(struct haul_error *error, const char *call, int code, const char *what);
 
 /* Turn what a call returned into a status: `result` for the first two conventions, `made` for

@@ -41,7 +41,7 @@ enum haul_status verbs_cm_next(const struct verbs_api *api, struct rdma_event_ch
 enum haul_status verbs_cm_fail_address(const struct link_address *address, const char *call,
                                        int code, struct haul_error *error);
 
-/* Why the peer's side said no: `event` is a rejection of the connection to `peer`.
+/* Why the peer's side refused: `event` is a rejection of the connection to `peer`.
  * Statuses: what a haul peer answered; REFUSED (nobody there, or no haul peer). */
 enum haul_status verbs_cm_fail_rejected(const struct verbs_cm_event *event, const char *peer,
                                         struct haul_error *error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_description.h — what a verbs link tells the peer of itself before the bind: pure, no I/O.
+/* verbs_description.h — what a verbs link sends the peer before the bind: pure, no I/O.
  *
  *   0 u32 magic "VLNK"    4 u16 version      6 u16 role (1 sends, 2 receives)
  *   8 u32 slot count     12 u32 slot size   16 u64 address of the peer's writes

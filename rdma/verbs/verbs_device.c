@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_device.c — opening, limits, registration, and what to say when it fails. */
+/* verbs_device.c — opening, limits, registration, and their error messages. */
 #include "verbs_device.h"
 
 #include <errno.h>

@@ -46,7 +46,7 @@ struct verbs_memory {
     unsigned access;
 };
 
-/* Errors: LIMIT (memory lock, or larger than the device registers; says what would help), IO.
+/* Errors: LIMIT (memory lock, or larger than the device registers; with a hint), IO.
  * Ownership: the caller's, back with verbs_device_unregister (NULL is fine). */
 enum haul_status verbs_device_register(const struct verbs_device *device,
                                        const struct verbs_memory *memory, struct ibv_mr **region,

@@ -8,7 +8,7 @@
  *   minimal RNR timer 12: 0.64 ms. rdma_cm would leave 0, which means 655 ms.
  *   RNR retries 7: for ever; by the sizes of verbs_queue.h it never happens.
  *   retries 7, ACK timeout t with 8 * 4.096 us * 2^t <= peer timeout, and at most 268 ms (2.1 s in
- *   all): a packet that is lost with none behind it costs no more. The standard lets a device take
+ *   all): a lost packet that no other follows costs no more. The standard lets a device take
  *   up to four times its timeout. A peer that does not answer is found after the first try and
  *   seven retries; a link that ends so is opened again, as long as the job waits.
  *

@@ -9,7 +9,7 @@
 #include "verbs_greeting.h"
 
 enum {
-    /* A link that is never put to sleep looks at its descriptors every so many polls. */
+    /* A link that never sleeps checks its descriptors once in this many polls. */
     POLLS_PER_LOOK = 64,
     /* Each attempt has a new queue pair, so that even one retry should do. */
     ATTEMPTS_MAX = 8,
@@ -74,8 +74,8 @@ enum haul_status verbs_events_dial(struct verbs_link *link, struct haul_error *e
     return verbs_endpoint_dial(&link->endpoint, &link->peer, error);
 }
 
-/* A host that remembers an earlier connection of our queue pair number says "stale connection":
- * with the next number it is another one. The deadline of the whole goes on. */
+/* A host that remembers an earlier connection of our queue pair number rejects it as a "stale
+ * connection"; the next number is a new one. The deadline of the whole attempt keeps running. */
 static void on_rejected(struct verbs_link *link, const struct verbs_cm_event *event)
 {
     if (verbs_cm_is_stale(event) && link->state == VERBS_LINK_CONNECTING &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_events.h — what the connection manager and the device tell a verbs link.
+/* verbs_events.h — the events of the connection manager and the device for a verbs link.
  *
  * Thread: the link's owner. */
 #ifndef HAUL_VERBS_EVENTS_H

@@ -7,7 +7,7 @@
  *   0 u32 magic "HLRQ"   4 u16 version min   6 u16 version max   8 u32 link index
  *  12 session (16)      28 token (16)       44 u64 reserved     52 u32 CRC32C of bytes 0..51
  *
- * A side that refuses says why in the private data of the rejection:
+ * A side that refuses states the reason in the private data of the rejection:
  *
  *   0 u32 magic "HLRJ"   4 u16 version min   6 u16 version max   8 u32 status
  *  12 u32 CRC32C of bytes 0..11

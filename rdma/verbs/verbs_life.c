@@ -91,7 +91,7 @@ void verbs_life_say_ended(struct verbs_link *link)
     haul_error_set(&link->error, HAUL_OK, "", 0, "closed by both sides");
 }
 
-/* Both sides have nothing more to say; whether the last acknowledgements made it is no matter. */
+/* Both sides have ended; whether the last acknowledgements arrived does not matter. */
 bool verbs_life_both_ended(const struct verbs_link *link)
 {
     return link->peer_ended && link->end_posted;
@@ -103,7 +103,7 @@ bool verbs_life_in_flight(const struct verbs_link *link)
                               : verbs_receiver_in_flight(&link->receiver);
 }
 
-/* A receiver first tells what it has to tell. */
+/* A receiver first sends its last credits. */
 static bool end_may_go(const struct verbs_link *link)
 {
     return link->base.sending ||
@@ -138,7 +138,7 @@ void verbs_life_begin_closing(struct verbs_link *link)
     link->deadline_ns = verbs_life_deadline_ns(link);
 }
 
-/* The peer said its end while we were open. It is orderly when nothing is in flight. */
+/* The peer sent its end while we were open. It is orderly when nothing is in flight. */
 static void on_peer_end(struct verbs_link *link)
 {
     if (link->base.sending && verbs_life_in_flight(link)) {

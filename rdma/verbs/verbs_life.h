@@ -22,12 +22,12 @@ enum verbs_link_state {
     VERBS_LINK_RESOLVING_ROUTE,   /* and which way */
     VERBS_LINK_CONNECTING,        /* the peer was asked */
     VERBS_LINK_ACCEPTING,         /* we agreed; the peer has not confirmed */
-    VERBS_LINK_READY,             /* connected; not told yet */
+    VERBS_LINK_READY,             /* connected; not reported yet */
     VERBS_LINK_OPEN,              /* connected; bound or soon so */
     VERBS_LINK_CLOSING,           /* the orderly end is on its way */
     VERBS_LINK_DRAINING,          /* over; the outstanding requests complete */
-    VERBS_LINK_ENDED,             /* resources are back; blocks go back, then CLOSED is told */
-    VERBS_LINK_CLOSED,            /* told */
+    VERBS_LINK_ENDED,  /* resources are released; blocks are returned, then CLOSED is reported */
+    VERBS_LINK_CLOSED, /* reported */
 };
 
 /* A count that has to move. */
@@ -53,7 +53,7 @@ struct verbs_link {
     uint64_t quiet_ns; /* ... the stream is over when none came by then; CLOCK_NEVER: it is */
     bool look;         /* the link was armed: its descriptors may have become ready */
     unsigned polls_since_look;
-    bool disconnected; /* the connection manager says so */
+    bool disconnected; /* reported by the connection manager */
     bool end_posted;
     bool end_done;
     bool peer_ended;
@@ -76,7 +76,7 @@ void verbs_life_port_down(struct verbs_link *link);
 /* The device is gone or broken: the end, and nothing that is outstanding will ever complete. */
 void verbs_life_lose_device(struct verbs_link *link, const char *text);
 
-/* Both sides have nothing more to say; whether the last acknowledgements made it is no matter. */
+/* Both sides have ended; whether the last acknowledgements arrived does not matter. */
 bool verbs_life_both_ended(const struct verbs_link *link);
 /* Put that into `link->error`, whose status becomes OK. */
 void verbs_life_say_ended(struct verbs_link *link);
@@ -84,7 +84,7 @@ void verbs_life_say_ended(struct verbs_link *link);
 /* Blocks that the peer has not freed, or that are lent. */
 bool verbs_life_in_flight(const struct verbs_link *link);
 
-/* Start the orderly end; go on with it. */
+/* Start the orderly end; continue it. */
 void verbs_life_begin_closing(struct verbs_link *link);
 void verbs_life_advance_end(struct verbs_link *link);
 

@@ -30,9 +30,9 @@
  *     What the device would not take back is written off.
  *  4. A receiver consumes no block before it is bound: the first one's completion waits.
  *
- * An end is orderly when both sides said SLOT_CLOSE, an empty write with an immediate: a side
- * says it once it has nothing in flight, the peer answers by itself, and whoever has said and
- * heard it disconnects. A disconnect without it means that the peer disappeared.
+ * An end is orderly when both sides have sent SLOT_CLOSE, an empty write with an immediate. A side
+ * sends it once it has nothing in flight, the peer sends its own, and a side that has sent and
+ * received it disconnects. A disconnect without it means that the peer disappeared.
  *
  * Deadlines: connecting, accepting, closing and draining have one each. OPEN has none here: a slow
  * consumer is legal. A dead peer is found by the retries of the queue pair (verbs_endpoint.h)

@@ -18,8 +18,9 @@ enum haul_status verbs_link_connect(const struct verbs_api *api, const struct ve
                                     const struct link_config *config, struct link **link,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Make a receiving link of a request; `config` has its defaults resolved. On an error the peer
- * was told. Ownership: takes `id` in any case. Errors: LIMIT, UNSUPPORTED, NO_MEMORY, IO. */
+/* Create a receiving link from a request; `config` has its defaults resolved. On an error the peer
+ * has been informed. Ownership: takes `id` in any case.
+ * Errors: LIMIT, UNSUPPORTED, NO_MEMORY, IO. */
 enum haul_status verbs_link_accept(const struct verbs_api *api, struct rdma_cm_id *id,
                                    const struct link_config *config, struct link **link,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_listener.c — listening for RDMA connections.
  *
- * A request carries its ticket with it, so a peer is handed out as soon as it is heard of, and
- * nothing has been allocated for it but its id. The ids of peers that were handed out and not
+ * A request carries its ticket with it, so a peer is handed out as soon as its request arrives,
+ * and only its id has been allocated for it. The ids of peers that were handed out and not
  * answered are remembered, so that they can be dropped with the listener.
  *
  * An id that is bound to an address dies with the device of that address. The listener makes it

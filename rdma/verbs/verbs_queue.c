@@ -271,8 +271,8 @@ void verbs_queue_take(struct verbs_queue *queue)
     queue->polled_at++;
 }
 
-/* A notification is a one-shot: asked for once, it stays due until it is taken. What completed
- * before the asking is found by the look behind it. */
+/* A notification is a one-shot: requested once, it stays due until it is taken. A poll after the
+ * request finds what completed before it. */
 enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
                                  struct haul_error *error)
 {
@@ -342,7 +342,7 @@ enum haul_status verbs_completion_fail(const struct verbs_completion *completion
 {
     const char *hint = NULL;
     enum haul_status status = meaning(completion->status, &hint);
-    /* `code` stays 0: it is printed as an errno. The name says more than the number. */
+    /* `code` stays 0, because it is printed as an errno; the name is more useful anyway. */
     haul_error_set(error, status, "", 0, "RDMA to %s failed: %s, vendor error 0x%x", peer,
                    ibv_wc_status_str(completion->status), completion->vendor_error);
     if (hint != NULL) {

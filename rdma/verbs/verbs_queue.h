@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_queue.h — a queue pair and its completion queue: posting, polling, sleeping, draining.
  *
- * Sizes, by which no queue can overflow and no peer can ever be told "receiver not ready":
+ * Sizes, by which no queue can overflow and no peer ever gets "receiver not ready":
  *
  *   The receiver of a link posts slot_count + 8 receives. Each block takes one; the sender has at
  *   most slot_count blocks without a credit, and a receive is posted again before its slot's
@@ -96,14 +96,14 @@ struct verbs_queue {
     uint64_t receives_posted;
     uint64_t receives_done;
     unsigned events_taken;    /* and not acknowledged */
-    enum verbs_notify notify; /* asked for and not taken */
+    enum verbs_notify notify; /* requested and not taken */
     int polled_count;         /* completions waiting in `polled`, from `polled_at` on */
     int polled_at;
     struct ibv_wc polled[VERBS_QUEUE_BATCH];
 };
 
-/* Create with room for so many sends and receives. Errors: UNSUPPORTED (the device has not so
- * much room), LIMIT (locked memory, descriptors), NO_MEMORY, IO. */
+/* Create with room for this many sends and receives. Errors: UNSUPPORTED (the device has less
+ * room), LIMIT (locked memory, descriptors), NO_MEMORY, IO. */
 enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device *device,
                                   uint32_t send_count, uint32_t receive_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
@@ -132,7 +132,7 @@ void verbs_queue_take(struct verbs_queue *queue);
 enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 /* Take one notification, so that the channel is readable only for later ones. False: none came.
- * More than one is due only when URGENT was asked for first, and then ANY. */
+ * More than one is due only when URGENT was requested first, and then ANY. */
 bool verbs_queue_take_notification(struct verbs_queue *queue);
 
 /* Make every outstanding request complete with an error: afterwards the queue runs empty. */

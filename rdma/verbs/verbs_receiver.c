@@ -153,7 +153,7 @@ static enum haul_status fail_header(const struct verbs_receiver *receiver,
                           (unsigned long long)receiver->next_sequence);
 }
 
-/* The header in the slot must be sound and agree with what the completion says. */
+/* The header in the slot must be sound and agree with the completion. */
 static enum haul_status check_header(const struct verbs_receiver *receiver, const uint8_t *bytes,
                                      uint32_t size_bytes, struct slot_header *header,
                                      struct haul_error *error)

@@ -2,9 +2,9 @@
 /* verbs_receiver.h — the receiving half of a verbs link: a ring that the peer writes into, and
  * credit frames that we write into the peer's memory.
  *
- * Block number n lies in slot n % slot_count of the ring. Only the completion that carries its
- * immediate says that it is there; the ring itself is never polled, and nothing in it is believed
- * before it is in a private copy: the peer's key is good until the link ends.
+ * Block number n lies in slot n % slot_count of the ring. Only the completion with its
+ * immediate shows that it has arrived. The ring itself is never polled, and nothing in it is
+ * trusted before it is in a private copy: the peer's key is valid until the link ends.
  *
  * At most one record is on its way at a time. What happens meanwhile goes into the next one.
  *
@@ -25,7 +25,7 @@
 #include "verbs_endpoint.h"
 
 enum {
-    /* When memory is short the ring is halved down to so many slots, not further. */
+    /* When memory is short the ring is halved, but not below this many slots. */
     VERBS_RECEIVER_SLOTS_MIN = 4,
 };
 
@@ -86,7 +86,7 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Is a block lent? Does the next record, due if `idle`, wait for the one before? Has the sender
- * been told of all that was freed? Would a report send one? */
+ * received a credit for everything that was freed? Would a report send one? */
 bool verbs_receiver_in_flight(const struct verbs_receiver *receiver);
 /* Has the peer written where the next block comes, sound or not? Its completion should follow at
  * once. */

@@ -58,7 +58,7 @@ struct verbs_sender {
     uint64_t submitted;
     uint64_t completed;
     uint64_t returned;
-    bool advanced; /* credits moved on, and the owner was not told yet */
+    bool advanced; /* credits advanced, and the owner does not know yet */
 };
 
 /* Errors: NO_MEMORY, INVALID (a pool of other blocks than slots). */
@@ -97,7 +97,7 @@ struct block *verbs_sender_take_done(struct verbs_sender *sender);
 struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed);
 
 /* Are there blocks that the peer has not freed? Does anything but their credits wait for the
- * completions of writes? Is there something to tell the owner? */
+ * completions of writes? Is there something to report to the owner? */
 bool verbs_sender_in_flight(const struct verbs_sender *sender);
 /* Has the peer written where the next record comes, sound or not? Its completion should follow at
  * once. */

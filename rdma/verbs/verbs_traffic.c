@@ -229,9 +229,9 @@ static bool is_quiet(struct verbs_link *link)
     return link->quiet_ns == CLOCK_NEVER;
 }
 
-/* While blocks stream in, a quarter of the ring is worth a wake-up and a credit frame; in a quiet
- * time each block is, and the peer is told of all that it may be waiting for. Asking comes before
- * telling, so that the end of our own record is not taken for news. */
+/* While blocks stream in, a quarter of the ring is worth a wake-up and a credit frame. In quiet
+ * times each block is, and the peer gets every credit that it may be waiting for. Arming comes
+ * before sending, so that the completion of our own record does not count as news. */
 static enum haul_status arm_receiver(struct verbs_link *link)
 {
     struct verbs_receiver *receiver = &link->receiver;

@@ -18,7 +18,7 @@ size_t verbs_traffic_receive(struct verbs_link *link, struct link_event *events,
  * link. Returns 0. */
 size_t verbs_traffic_receive_end(struct verbs_link *link);
 
-/* DRAINING: take what completes. True: nothing is outstanding, or nothing more will be told. */
+/* DRAINING: take completions. True: nothing is outstanding, or no more will come. */
 bool verbs_traffic_drain(struct verbs_link *link);
 
 /* Ask to be woken by the next completion. False: there is one to poll. */
