@@ -44,7 +44,7 @@ bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_
 
 /* Should the owner of the member with this descriptor look at it? Looking costs a system call, and
  * epoll has often just reported nothing. True at first, after a sleep that found FD ready or
- * reached a deadline, and now and then; false again after the call, so look until nothing is left. */
+ * reached a deadline, and now and then. False after the call, so look until nothing is left. */
 bool poll_group_take_ready(struct poll_group *group, int fd);
 
 /* Wake a sleeping group from another thread. Thread: any. */

@@ -77,8 +77,8 @@ enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
 /* Let the next reports send the orderly end. */
 void tcp_receiver_end(struct tcp_receiver *receiver);
 
-/* Is there a block whose header has arrived and which has not been returned? Has the sender a credit
- * for everything that was freed? */
+/* Is there a block whose header has arrived and which has not been returned? Does the sender have a
+ * credit for everything that was freed? */
 bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
 /* Is there something that tcp_receiver_next gives without reading, or credits to send? */
