@@ -42,8 +42,7 @@ static const struct option_rule rules[] = {
      .group = "How",
      AT(option_flag, yes)},
     {.name = "accept-loss",
-     .help = "also what the database that was given it has lost since",
-     .group = "How",
+     .help = "also delete what its new owner is known to have lost",
      AT(option_flag, accept_loss)},
     OUTPUT_OPTION_RULES,
 };

@@ -27,8 +27,7 @@ struct state {
 static const struct state states[] = {
     {HAUL_JOB_SOURCE,
      "ABORTED",
-     {"inform its receiver (the next job that goes there does it as well)", "resolve",
-      " --to ADDR:PORT"},
+     {"inform its receiver (the next job to it does that, too)", "resolve", " --to ADDR:PORT"},
      {.purpose = NULL}},
     {HAUL_JOB_SOURCE,
      "COMMITTED",
@@ -49,7 +48,7 @@ static const struct state states[] = {
      {"let its source come back and settle it", "recv", ""},
      {"the source is lost for good, remove what arrived", "cancel",
       " --job %s --accept-two-owners"}},
-    {HAUL_JOB_TARGET, "COMMITTED", {"let its source learn it", "recv", ""}, {.purpose = NULL}},
+    {HAUL_JOB_TARGET, "COMMITTED", {"confirm it to its source", "recv", ""}, {.purpose = NULL}},
     {HAUL_JOB_TARGET,
      "ABORTED",
      {"remove the rest of it", "cancel", " --job %s"},
@@ -78,7 +77,7 @@ static const struct state restored = {
 
 /* Its target owned the ranges, and has given a part of them back. */
 static const struct state parted = {
-    .first = {"on its receiver, send what that owns of the ranges (`haul owner` lists it: `haul "
+    .first = {"on its receiver, send back the ranges that it owns (`haul owner` lists them: `haul "
               "send --overwrite --range R` for each); then, here",
               "cancel", " --job %s --accept-two-owners"},
     .second = {"ask its receiver whether it has given all of them back", "resolve",
@@ -92,8 +91,8 @@ static const struct state some_back = {
     .second = {"when that is done, leave the rest to the receiver", "cancel",
                " --job %s --accept-two-owners"}};
 static const struct state all_back = {
-    .first = {"its receiver has given everything back: take it back, when nobody else has got it "
-              "from here since",
+    .first = {"its receiver has given everything back: take it, unless this database has given it "
+              "to another one since",
               "owner", " --reclaim --accept-two-owners"},
     .second = {"ask its receiver once more", "resolve", " --to ADDR:PORT"}};
 
@@ -108,10 +107,10 @@ const char *job_text_claim(const struct haul_job *job)
     case HAUL_JOB_SERVES:
         return "this database owns the ranges";
     case HAUL_JOB_YIELDS:
-        return job->returned ? "nobody owns the ranges: the receiver has given them back, of which "
-                               "this database, set back, does not know"
+        return job->returned ? "nobody owns the ranges: the receiver has given them back, and this "
+                               "database was set back to before that"
                : job->parted ? "the receiver owns a part of the ranges; nobody owns what it has "
-                               "given back, of which this database, set back, does not know"
+                               "given back, because this database was set back to before that"
                              : "the other database owns the ranges";
     case HAUL_JOB_IN_DOUBT:
         break;
