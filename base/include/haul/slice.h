@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* `size` bytes that somebody else owns; `data` may be NULL when `size` is 0. */
+/* `size` bytes with another owner; `data` may be NULL when `size` is 0. */
 struct haul_slice {
     const uint8_t *data;
     size_t size;

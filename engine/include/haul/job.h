@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job.h — the jobs that have left a journal beside a database: where they stand, and giving one up
+/* job.h — the jobs that have left a journal beside a database: their state, and how to give one up
  * that nobody will finish. */
 #ifndef HAUL_JOB_H
 #define HAUL_JOB_H
@@ -27,11 +27,12 @@ enum haul_job_claim {
     HAUL_JOB_YIELDS,   /* the other side */
 };
 
-/* Can this database go on with the job? */
+/* Can this database continue the job? */
 enum haul_job_condition {
     HAUL_JOB_SOUND,
-    HAUL_JOB_FOREIGN, /* the journal is of another database, or of the one that this is a copy of:
-                       * never acted on; haul_owner_forget or haul_owner_adopt ends the state */
+    HAUL_JOB_FOREIGN, /* the journal belongs to another database, such as the original of this
+                       * copy: never acted on; haul_owner_forget or haul_owner_adopt ends the
+                       * state */
     HAUL_JOB_DAMAGED, /* the journal cannot be read: haul_job_force_give_up moves it aside */
 };
 
@@ -40,16 +41,16 @@ struct haul_job {
     uint8_t id[HAUL_JOB_BYTES];
     enum haul_job_claim claim;
     uint64_t epoch;           /* attempts of the source so far, from 1 */
-    uint64_t durable_records; /* target: so many are safe here; source: 0 */
+    uint64_t durable_records; /* target: records that are durable here; source: 0 */
     uint64_t durable_bytes;   /* of keys and values of these */
     enum haul_job_condition condition;
-    bool changed;  /* a target's that is PREPARED: something else has written to the database since,
-                   * or it was set back; the source's decision stands all the same */
+    bool changed;  /* target, PREPARED: something else has written to the database since, or it
+                    * was set back; the source's decision stands nevertheless */
     bool restored; /* a source's: it may have been decided after the state that this database was
                     * set back to; only its target knows */
-    bool parted;   /* restored or decided, and its target has said that it owned by the job, and
-                    * that it has given a part of the ranges back; which, this side does not know */
-    bool returned; /* decided, and the same of all of them: by the records nobody owns them */
+    bool parted;   /* restored or decided, and its target reports that it owned by the job and
+                    * has given a part of the ranges back; this side does not know which */
+    bool returned; /* decided, and the same for all of them: by the records nobody owns them */
     char peer[HAUL_IDENTITY_BYTES_MAX];     /* identity of the other database; "": none yet */
     char phase[HAUL_JOB_TEXT_BYTES_MAX];    /* "COPYING" */
     char sentence[HAUL_JOB_TEXT_BYTES_MAX]; /* what the phase means */
@@ -69,10 +70,10 @@ enum haul_status haul_jobs_list(const char *directory, struct haul_job **jobs, s
 
 /* End a job of this store that no process runs: the source keeps the ranges; a target removes what
  * it has of them in every column family, and its staging files.
- * Errors: NOT_FOUND, BUSY (a process runs it), IN_DOUBT (too late: it was decided, or is prepared
- * and only the source's record tells), UNCONFIRMED (a source's, which was open when its database
- * was restored or set back (`restored`): only its target knows, and `resolve` asks it), and those
- * of the store. Thread: one for each store. */
+ * Errors: NOT_FOUND, BUSY (a process runs it), IN_DOUBT (too late: it was decided, or it is
+ * prepared and only the source's record knows), UNCONFIRMED (a source's job that was open when its
+ * database was restored or set back (`restored`): only its target knows, and `resolve` asks it),
+ * and those of the store. Thread: one for each store. */
 enum haul_status haul_job_give_up(struct haul_store *store, const struct haul_job *job,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -88,10 +89,9 @@ enum haul_status haul_job_force_give_up(struct haul_store *store, const struct h
                                         bool accept_two_owners,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* End a source's job that was decided, as handed over, without its target, which owns the ranges
- * and has lost its record of the job. The ranges stay the target's; the `release` hook is not
- * called. Risk: the target has never heard of the decision. Then nobody owns the ranges, until
- * haul_owner_reclaim here.
+/* End a source's decided job as handed over, without its target, which owns the ranges and has lost
+ * its record of the job. The ranges stay the target's; the `release` hook is not called. Risk: if
+ * the target never learned of the decision, nobody owns the ranges until haul_owner_reclaim here.
  * Errors: NOT_FOUND, BUSY (a process runs it), INVALID (it is a target's, or was not decided),
  * UNCONFIRMED (without `accept_two_owners`; `error` names the risk), and those of files: the job
  * stays. Thread: one for each store. */

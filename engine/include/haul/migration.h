@@ -82,7 +82,7 @@ struct haul_range {
 /* What a job wants to put into a database. Borrowed for the call. */
 struct haul_reservation {
     uint8_t job[HAUL_JOB_BYTES];
-    const char *const *families; /* names, also of those that the target does not have yet */
+    const char *const *families; /* names, including families that the target does not have yet */
     size_t family_count;
     const struct haul_range *ranges; /* of each family */
     size_t range_count;
@@ -126,15 +126,15 @@ struct haul_hooks {
      * digest. */
     enum haul_status (*reserve)(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error);
-    /* Target: the job that was reserved for was refused after all, or has ended without a commit:
-     * its part is removed. Called also of a job of an earlier process, when another job's plan or
-     * its own source ends it, and again after a crash in between: idempotent. A job that is kept
-     * has its reservation; one that haul_job_give_up ends is the caller's to note. */
+    /* Target: the job of a reservation was refused after all, or has ended without a commit, and
+     * its part was removed. Also called for a job of an earlier process, when another job's plan or
+     * its own source ends it, and again after a crash in between, so it must be idempotent. A job
+     * that is kept keeps its reservation; after haul_job_give_up the caller releases it. */
     void (*unreserve)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
     /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
     /* Target, with `version_get`: has `own` succeeded for this job, whose journal is gone? A source
-     * that missed the last word asks. Without it the file beside the database tells. */
+     * that missed the last message asks. Without it the file beside the database is used. */
     bool (*was_owned)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
     /* The config version in force. Both sides; when missing it is kept beside the database. */
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
@@ -173,16 +173,16 @@ struct haul_source_options {
     bool keep_versions; /* config_version below is given, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */
-    /* Before the hand-over both sides read everything again: count and digest are then of what the
-     * databases hold, not of what passed. Writes are frozen for so long: freeze_max_ms has to allow
+    /* Before the hand-over both sides read everything again: count and digest then cover what the
+     * databases hold, not what was sent. Writes are frozen meanwhile, so freeze_max_ms must allow
      * it. A target of an earlier release is refused (UNSUPPORTED). */
     bool read_back;
-    uint32_t retry_max_ms;  /* a lost path: keep coming back for so long; default 30 s */
-    bool resume;            /* no new job: go on with the one that an earlier process has left; its
-                             * families, ranges and lane. NOT_FOUND: there is none;
-                             * VERSION: the version_get hook tells another one by now. Without it
-                             * a job that fits is gone on with as well, if there is one */
-    bool resolve;           /* no new job: tell the target what an earlier one decided */
+    uint32_t retry_max_ms;  /* how long to reconnect after the path is lost; default 30 s */
+    bool resume;            /* no new job: continue the one that an earlier process has left,
+                             * with its families, ranges and lane. NOT_FOUND: no such job;
+                             * VERSION: the version_get hook returns another version by now.
+                             * Without it a matching job is continued as well, if there is one */
+    bool resolve;           /* no new job: report the decision of an earlier one to the target */
     uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
     /* While it runs a job keeps log and table files of the source from being removed. When these
      * take more, it stops as by haul_migration_stop, with STOPPED. 0: no limit. */
@@ -201,15 +201,15 @@ struct haul_target_options {
     /* End after the first job that ends. Whoever is refused is no job, nor is one whose plan was
      * accepted and that opened no data link. */
     bool once;
-    /* once: for so long a source that was lost may come back; default: as long as it tries to, and
-     * some seconds more */
+    /* once: how long to wait for a lost source; default: as long as it retries, plus some
+     * seconds */
     uint32_t resume_wait_ms;
     const char *cpu_list;   /* "0-3,8": where its threads run; NULL: near the card */
     uint32_t applier_count; /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
-    /* So much of the database's file system stays free: a plan that does not fit is refused, and
-     * a job that comes to it is stopped, with NO_SPACE. 0: 5 % of it, at least 1 GiB, at most
+    /* Space of the database's file system that stays free: a plan that does not fit is refused,
+     * and a job that reaches it is stopped, with NO_SPACE. 0: 5 % of it, at least 1 GiB, at most
      * 10 %. */
     uint64_t keep_free_bytes;
     bool read_back; /* read everything before Prepared, also when the source does not ask for it */
@@ -248,7 +248,8 @@ struct haul_progress {
     uint64_t bytes;          /* of these, and at the end, with OK, of their keys and values alone */
     uint64_t bytes_expected; /* estimate; 0: unknown */
     uint64_t wire_bytes;     /* on the data links, headers included */
-    uint64_t lag_bytes;      /* source: log still to be sent, about so many bytes of the ranges */
+    uint64_t lag_bytes;      /* source: log that is still to be sent, estimated in bytes of the
+                              * ranges */
     uint64_t durable_records; /* of the copy, safe on the target whatever breaks */
     uint64_t durable_bytes;
     uint64_t pinned_log_bytes;   /* source: files that only the job keeps from being removed */
@@ -281,12 +282,12 @@ struct haul_result {
     struct haul_progress progress; /* final figures */
     uint8_t job[HAUL_JOB_BYTES];
     bool verified; /* count and digest compared equal */
-    bool resumed;  /* it went on with what an earlier attempt had left, of this process or not */
+    bool resumed;  /* it continued what an earlier attempt had left, of this process or another */
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
     uint32_t told_count;    /* resolve: jobs that are over, of which the target has nothing left */
-    uint32_t yielded_count; /* resolve: jobs by which the target owns, found out and recorded now */
+    uint32_t yielded_count; /* resolve: hand-overs that were found and recorded now */
     uint32_t link_count;    /* data links in use at the end */
     double write_pause_ms;  /* freeze to release */
     uint64_t lag_bytes_at_freeze;
@@ -296,7 +297,7 @@ struct haul_result {
     struct haul_link_stats link; /* sum over the links */
     size_t family_count;
     struct haul_family_result families[HAUL_FAMILY_COUNT_MAX];
-    /* What a family of the target keeps of its own. Borrowed from the migration. */
+    /* Options in which families of the target differ. Borrowed from the migration. */
     const struct haul_option_difference *option_differences;
     size_t option_difference_count;
     char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at, of a job that ended well; or "" */
@@ -304,9 +305,9 @@ struct haul_result {
 
 struct haul_migration;
 
-/* Would haul_source_start refuse, before it asks the peer? Changes nothing. Errors: its own, and
- * IN_DOUBT (an earlier job was decided and is not finished, or one that is prepared here would
- * bring a part of the ranges). Thread: any. */
+/* Check whether haul_source_start would refuse, before it contacts the peer. Changes nothing.
+ * Errors: its own, and IN_DOUBT (an earlier job was decided and is not finished, or one that is
+ * prepared here would bring a part of the ranges). Thread: any. */
 enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -330,16 +331,15 @@ const char *haul_migration_address(const struct haul_migration *migration);
 /* Thread: any. */
 void haul_migration_progress(struct haul_migration *migration, struct haul_progress *progress);
 
-/* Ask for an orderly end that keeps what has arrived: before the decision the job ends with
- * STOPPED, both sides keep their records of it, and a later haul_source_start goes on with it;
- * after the decision the job runs to its end. Returns at once; safe in a signal handler.
- * Thread: any. */
+/* Request an orderly end that keeps what has arrived: before the decision the job ends with
+ * STOPPED, both sides keep their records of it, and a later haul_source_start continues it; after
+ * the decision the job runs to its end. Returns at once; safe in a signal handler. Thread: any. */
 void haul_migration_stop(struct haul_migration *migration);
 
-/* Ask for an orderly end that keeps nothing: before the decision the job is aborted, the target
+/* Request an orderly end that keeps nothing: before the decision this aborts the job, the target
  * removes what it has of it, and both sides end with CANCELLED; after the decision the job runs to
- * its end. Also after haul_migration_stop. Returns at once; safe in a signal handler.
- * Thread: any. */
+ * its end. Also works after haul_migration_stop. Returns at once; safe in a signal handler. Thread:
+ * any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
 /* Has it ended? Waits for that, `timeout_ms` at most. Thread: one. */

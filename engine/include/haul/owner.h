@@ -32,7 +32,7 @@ enum haul_owner_state {
  * entry covers is OWN. */
 struct haul_owner_range {
     enum haul_owner_state state; /* RELEASED or IMPORTED */
-    const char *family;          /* "": every column family that has no entry of its own */
+    const char *family;          /* "": every column family without an entry of its own */
     struct haul_range range;
     const char *peer;            /* identity of the other database; "": not recorded */
     uint8_t job[HAUL_JOB_BYTES]; /* the newest job that moved a part of it */
@@ -61,10 +61,10 @@ struct haul_owner_job {
 /* Whose the record is. In all states but SAME no job and no drop begins (MISMATCH), until
  * haul_owner_forget or haul_owner_adopt. */
 enum haul_owner_origin {
-    HAUL_OWNER_SAME = 0,  /* this database's, or there is none */
+    HAUL_OWNER_SAME = 0,  /* this database's, or no record */
     HAUL_OWNER_COPY = 1,  /* this one was copied, restored or moved to another file system */
     HAUL_OWNER_RESET = 2, /* set back to an earlier state */
-    HAUL_OWNER_OTHER = 3, /* the record is of another database, or nobody knows of which */
+    HAUL_OWNER_OTHER = 3, /* the record belongs to another database, or its database is unknown */
 };
 
 struct haul_owner {
@@ -112,39 +112,41 @@ enum haul_status haul_owner_read_released(const char *directory,
                                           struct haul_owner **owner,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take back what was handed over to a database that is lost: RELEASED parts of the selection become
- * OWN, and jobs whose hand-over was decided but never confirmed end here when the selection covers
- * them. Risk: the target may be alive and own the ranges.
+/* Take back what was handed over to a lost database: RELEASED parts of the selection become OWN,
+ * and jobs whose hand-over was decided but never confirmed end here if the selection covers them.
+ * Risk: the target may be alive and own the ranges.
  * Errors: NOT_FOUND (nothing of the selection is RELEASED), UNSUPPORTED (ranges of a family that is
  * not ordered by bytes), UNCONFIRMED, MISMATCH (the origin is not SAME), BUSY (a process runs a job
- * that meets what is taken back, or a job has moved ranges meanwhile), EXISTS (one that brings a
- * part of it here is unfinished, and nobody runs it: give it up first), CORRUPT (also: the journal
- * of a job that brings something here is damaged), and those of haul_owner_read. Thread: any. */
+ * that overlaps the selection, or a job has moved ranges meanwhile), EXISTS (an unfinished job that
+ * no process runs brings a part of it here: give it up first), CORRUPT (also: the journal of a job
+ * that brings something here is damaged), and those of haul_owner_read. Thread: any. */
 enum haul_status haul_owner_reclaim(const char *directory,
                                     const struct haul_owner_selection *selection,
                                     bool accept_two_owners,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
- * its record, its journals and its identity go. Records that an unfinished job has brought stay
- * where they are, and count as this database's: it asks. Risk when a job is in doubt, a range
+ * remove its record, its journals and its identity. Records that an unfinished job has brought stay
+ * and count as this database's; this requires a confirmation. Risk if a job is in doubt, a range
  * RELEASED or the origin not SAME: this database and another one own the same keys.
- * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is gone), LIMIT
- * (also: more journals than the process can open), and those of haul_owner_read. Thread: any. */
+ * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is removed),
+ * LIMIT (also: more journals than the process can open), and those of haul_owner_read. Thread:
+ * any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Say that the record is this database's, whatever the origin: it was moved to another file system,
- * restored, set back or repaired. Its unfinished jobs can go on. Risk: the original still exists,
- * and does the same; what a database that was set back took over may be incomplete.
+/* Declare that the record is this database's, whatever the origin: the database was moved to
+ * another file system, restored, set back or repaired. Its unfinished jobs can continue. Risk: the
+ * original still exists and does the same; what a database that was set back took over may be
+ * incomplete.
  * Errors: NOT_FOUND (the origin is SAME), UNCONFIRMED, BUSY (a process runs a job), and those of
  * haul_owner_read. Thread: any. */
 enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Replace a damaged record by what the journals tell; the damaged file is moved aside, its name
- * with ".damaged-TIME". Risk: ranges that were handed over by jobs whose journals are gone count
- * as OWN. Those of a source that was frozen, and may have decided, count as RELEASED.
+/* Rebuild a damaged record from the journals; the damaged file is moved aside, its name with
+ * ".damaged-TIME". Risk: ranges that were handed over by jobs whose journals are gone count as OWN.
+ * Those of a source that was frozen, and may have decided, count as RELEASED.
  * Errors: NOT_FOUND (the record is sound), UNCONFIRMED, BUSY, CORRUPT (a journal is damaged, too:
  * move it aside first), IO. Thread: any. */
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
@@ -157,15 +159,15 @@ struct haul_owner_dropped {
 };
 
 /* Delete from the store exactly what was handed over and is still RELEASED, within the selection.
- * While one range goes, the record is locked: hand-overs, plans and other changes of this database
- * wait for 2 s and are BUSY then.
- * Errors: NOT_FOUND (nothing is), UNSUPPORTED (ranges of a family that is not ordered by bytes:
- * nothing is deleted), BUSY (a process runs a job that brings a part of it back, or it was
- * taken back meanwhile: `dropped` tells what has gone), EXISTS (such a job is unfinished, and
- * nobody runs it), IN_DOUBT (the target has not confirmed: `haul resolve`
- * first), CORRUPT (also: a journal is damaged), MISMATCH (the
- * origin is not SAME; the database that they were given to was set back to before it got them, and
- * `accept_loss` is not set), and those of the store. Thread: one a store. */
+ * The record is locked while one range is deleted: hand-overs, plans and other changes of this
+ * database wait for 2 s and then fail with BUSY.
+ * Errors: NOT_FOUND (nothing is RELEASED), UNSUPPORTED (ranges of a family that is not ordered by
+ * bytes: nothing is deleted), BUSY (a process runs a job that brings a part of it back, or a range
+ * was taken back meanwhile: `dropped` has what is deleted), EXISTS (such a job is unfinished, and
+ * no process runs it), IN_DOUBT (the target has not confirmed: `haul resolve` first), CORRUPT
+ * (also: a journal is damaged), MISMATCH (the origin is not SAME; or the new owner was set back to
+ * before it got the ranges, and `accept_loss` is not set), and those of the store. Thread: one for
+ * each store. */
 enum haul_status haul_owner_drop(struct haul_store *store,
                                  const struct haul_owner_selection *selection,
                                  struct haul_owner_dropped *dropped,

@@ -23,7 +23,7 @@
 extern "C" {
 #endif
 
-/* A column family. The empty merge operator name means that there is none. */
+/* A column family. An empty merge operator name means none. */
 struct haul_family {
     uint32_t id; /* the store's own number, as its write batches use it */
     char name[HAUL_NAME_BYTES_MAX];
@@ -43,8 +43,8 @@ struct haul_log_batch {
     struct haul_slice data;
 };
 
-/* What takes long goes on in steps, and asks before each whether it should: the answer is also how
- * its owner sees that it goes on. NULL in its place: to the end. Thread: that of the call. */
+/* A long operation runs in steps and calls `next` before each: false ends it. The calls also show
+ * the owner that it is working. NULL: run to the end. Thread: that of the call. */
 struct haul_steps {
     bool (*next)(void *context);
     void *context;
@@ -53,7 +53,7 @@ struct haul_steps {
 enum haul_store_features {
     HAUL_STORE_WAL = 1 << 0,       /* the log can be read: live migration */
     HAUL_STORE_INGEST = 1 << 1,    /* table files can be ingested */
-    HAUL_STORE_FOLLOWERS = 1 << 2, /* somebody follows the log: do not ingest */
+    HAUL_STORE_FOLLOWERS = 1 << 2, /* the log has followers: do not ingest */
 };
 
 enum haul_write_flags {
@@ -74,9 +74,9 @@ struct haul_scan;
 struct haul_wal_reader;
 struct haul_table;
 
-/* Every slot is mandatory but where it says NULL; what a store cannot do answers UNSUPPORTED.
- * Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where it says so. Keys and values
- * are binary. `end` of size 0 means "to the end of the family". */
+/* Every slot is mandatory unless its comment mentions NULL; a store returns UNSUPPORTED for what it
+ * cannot do. Errors of the database are STORE, and CORRUPT, NO_SPACE or IO where named. Keys and
+ * values are binary. `end` of size 0 means "to the end of the family". */
 struct haul_store_ops {
     void (*close)(struct haul_store *store);
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
@@ -84,8 +84,8 @@ struct haul_store_ops {
     const char *(*identity)(const struct haul_store *store);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
-    /* Is what directory() names still the directory that was opened? Asked before what must not
-     * meet another database: a decision above all. NULL: nobody moves it. Thread: any.
+    /* Is the path of directory() still the directory that was opened? Called before anything that
+     * must not reach another database, above all a decision. NULL: nobody moves it. Thread: any.
      * Errors: NOT_FOUND (moved, mounted over). */
     enum haul_status (*place_check)(struct haul_store *store, struct haul_error *error);
     /* For haul's own tests, which replace the system's calls on files below directory(). NULL. */
@@ -96,8 +96,8 @@ struct haul_store_ops {
                                  size_t capacity, size_t *count, struct haul_error *error);
     enum haul_status (*family_create)(struct haul_store *store, const char *name,
                                       struct haul_family *family, struct haul_error *error);
-    /* What decides how the records of a family lie on disk: one `name=value` a line, malloc'ed, the
-     * caller frees. NULL: this store has nothing to say. */
+    /* The options that determine how a family's records lie on disk: one `name=value` per line,
+     * malloc'ed, freed by the caller. NULL: this store has none. */
     enum haul_status (*family_options)(struct haul_store *store, uint32_t family_id, char **options,
                                        struct haul_error *error);
     /* family_create with such options, which come from another store and are not trusted; those
@@ -117,8 +117,9 @@ struct haul_store_ops {
     enum haul_status (*receive_check)(struct haul_store *store, const char *name,
                                       const char *options, struct haul_error *error);
 
-    /* Do scans, single reads and the log of these families tell all that their readers get? Asked
-     * when a view is open. NULL: they do. Errors: UNSUPPORTED (named, with a remedy), others. */
+    /* Do scans, single reads and the log of these families return everything that their readers
+     * get? Called when a view is open. NULL: they do. Errors: UNSUPPORTED (named, with a remedy),
+     * others. */
     enum haul_status (*send_check)(struct haul_store *store, const uint32_t *family_ids,
                                    size_t family_count, struct haul_error *error);
 
@@ -135,8 +136,8 @@ struct haul_store_ops {
     void (*snapshot_close)(struct haul_store *store, struct haul_snapshot *snapshot);
 
     /* Scan [start, end) of one family in the family's own order, which its comparator defines and
-     * in which `end` comes behind `start`; `snapshot` NULL: as of now. The bounds are borrowed for
-     * the life of the scan. */
+     * in which `end` follows `start`; `snapshot` NULL: the current state. The bounds are borrowed
+     * for the life of the scan. */
     enum haul_status (*scan_open)(struct haul_store *store, const struct haul_snapshot *snapshot,
                                   uint32_t family_id, struct haul_slice start,
                                   struct haul_slice end, struct haul_scan **scan,
@@ -187,7 +188,7 @@ struct haul_store_ops {
     enum haul_status (*wal_open)(struct haul_store *store, uint64_t sequence,
                                  struct haul_wal_reader **reader, struct haul_error *error);
     /* The next batch, borrowed until the next call. Errors: AGAIN (nothing newer now, and the
-     * reader stands exactly behind the store's last sequence number), GAP, others. */
+     * reader is exactly at the store's last sequence number), GAP, others. */
     enum haul_status (*wal_next)(struct haul_wal_reader *reader, struct haul_log_batch *batch,
                                  struct haul_error *error);
     /* The sequence number that the next batch must begin with. */
@@ -214,9 +215,10 @@ struct haul_store_ops {
     enum haul_status (*table_ingest)(struct haul_store *store, uint32_t family_id,
                                      const char *const *paths, size_t path_count,
                                      struct haul_error *error);
-    /* Are the tables that table_ingest has moved into [start, end) there, with all their records?
-     * It has proved so itself; this asks again, without reading them. `*sure` false: only a scan
-     * can tell. NULL: this store does not lose tables. Errors: those of the database. */
+    /* Are the tables that table_ingest has moved into [start, end) still there, with all their
+     * records? It has checked this itself; this checks again, without reading them. `*sure` false:
+     * only a scan can show it. NULL: this store does not lose tables. Errors: those of the
+     * database. */
     enum haul_status (*tables_check)(struct haul_store *store, uint32_t family_id,
                                      struct haul_slice start, struct haul_slice end, bool *sure,
                                      struct haul_error *error);
@@ -243,10 +245,10 @@ struct haul_rocks_options {
                           * for a target, whose next open has no log to replay then */
     const char *wal_dir; /* borrowed: where the database's own log lies; NULL: as the database says,
                           * as long as that cannot be another database's */
-    const struct haul_log *log; /* borrowed */
+    const struct haul_log *log;  /* borrowed */
     const char *const *families; /* borrowed: with read_only, only these and "default" are opened */
     size_t family_count;         /* 0: all, and all have to be such as haul opens */
-    bool families_of_jobs; /* with read_only, instead of `families`: those that the source's
+    bool families_of_jobs;       /* with read_only, instead of `families`: those that the source's
                             * unfinished jobs name in their journals, and "default" */
 };
 
@@ -260,9 +262,9 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
                                        struct haul_store **store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Second names of log files, which a source with keep_log makes, go with the close of the store, or
- * stay for a job that can go on. After a crash this removes those that no job needs any more; it
- * does nothing while the database is in use. */
+/* Second names of log files, which a source with keep_log creates, are removed when the store
+ * closes, or stay for a job that can continue. After a crash this removes those that no job needs
+ * any more; it does nothing while the database is in use. */
 void haul_rocks_store_tidy(const char *directory);
 
 /* A database that the embedder has open: it stays the embedder's, and outlives the store. The

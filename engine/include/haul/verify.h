@@ -16,8 +16,8 @@
 extern "C" {
 #endif
 
-/* Some 64 records that lie one behind the other in the family's order. What they hold decides where
- * a piece ends, so that two databases have the same pieces up to their first difference. */
+/* About 64 consecutive records in the family's order. Their contents determine where a piece ends,
+ * so that two databases have the same pieces up to their first difference. */
 struct haul_verify_piece {
     const char *family;
     struct haul_slice last_key; /* borrowed for the call */
@@ -72,16 +72,16 @@ enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_
                                               struct haul_verify_difference *difference,
                                               struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Another database, behind a target that answers comparisons (haul_target_options). */
+/* Another database, open at a target that answers comparisons (haul_target_options). */
 struct haul_verify_remote_options {
     size_t size_bytes;        /* of this struct: haul/version.h */
     const char *to;           /* ADDR:PORT of the target */
     struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
     uint32_t peer_timeout_ms; /* 0: the default */
-    /* For so long a target that cannot be reached, or is busy with a job, is tried again, and a
-     * lost connection is taken up where both were equal; 0: 30 s. */
+    /* How long to retry a target that is unreachable or busy with a job, and a lost connection,
+     * which continues where both were equal; 0: 30 s. */
     uint32_t retry_max_ms;
-    /* What to compare, asked and told as in a scan; there are no pieces. NULL: everything. */
+    /* What to compare, as in a scan; without pieces. NULL: everything. */
     const struct haul_verify_options *what;
     const struct haul_log *log;
 };
@@ -89,12 +89,12 @@ struct haul_verify_remote_options {
 struct haul_verify_remote_result {
     struct haul_family_result ours[HAUL_FAMILY_COUNT_MAX];
     size_t our_count;
-    /* Without a digest: at least so many records, the rest was not waited for. That is so when the
-     * databases differ, ours is read, and the target counts on for 24 peer timeouts. */
+    /* Without a digest: at least this many records, because the rest was not awaited. This happens
+     * when the databases differ, ours is read, and the target counts for 24 peer timeouts. */
     struct haul_family_result theirs[HAUL_FAMILY_COUNT_MAX];
     size_t their_count;
-    /* Of the first family that differs, `a` being ours. No key: none differs, or which it is cannot
-     * be told (another order than that of bytes; the key is freed by the caller). */
+    /* The first family that differs; `a` is ours. No key: no difference, or an unknown key (another
+     * order than that of bytes). The caller frees the key. */
     bool has_difference;
     struct haul_verify_difference difference;
     uint32_t retries;

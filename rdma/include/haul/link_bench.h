@@ -20,7 +20,7 @@ extern "C" {
 struct haul_link_bench_options {
     size_t size_bytes; /* of this struct: haul/version.h */
     enum haul_transport transport;
-    const char *address; /* ADDR:PORT to connect to or to listen on */
+    const char *address;         /* ADDR:PORT to connect to or to listen on */
     uint32_t payload_size_bytes; /* of a block; default 1 MiB */
     double seconds;              /* how long to send; default 5 */
     uint32_t link_count;         /* side by side (queue pairs); default 1 */
@@ -56,8 +56,8 @@ enum haul_status haul_link_bench_serve(const struct haul_link_bench_options *opt
                                        struct haul_link_bench_result *result,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Both ends in one process: the server in a thread of its own, over the loopback link or over the
- * address given (default: any port of 127.0.0.1; RDMA needs the address of a device). */
+/* Both ends in one process: the server in its own thread, over the loopback link or over the given
+ * address (default: any port of 127.0.0.1; RDMA needs the address of a device). */
 enum haul_status haul_link_bench_both(const struct haul_link_bench_options *options,
                                       struct haul_link_bench_result *result,
                                       struct haul_error *error) HAUL_MUST_CHECK;

@@ -40,8 +40,8 @@ struct haul_transport_list {
     enum haul_transport items[HAUL_TRANSPORT_LIST_MAX];
 };
 
-/* Parse "auto", or names with commas between them, such as "rdma,tcp". Errors: INVALID (unknown
- * name, a name twice, or one that leads to no other host). */
+/* Parse "auto", or names separated by commas, such as "rdma,tcp". Errors: INVALID (unknown or
+ * repeated name, or one that reaches no other host). */
 enum haul_status haul_transport_list_parse(const char *text,
                                            struct haul_transport_list *list) HAUL_MUST_CHECK;
 
