@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* assertion.c — the end of the road for a broken invariant. */
+/* assertion.c — prints a broken invariant and aborts. */
 #include "assertion.h"
 
 #include <stdio.h>

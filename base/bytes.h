@@ -83,8 +83,8 @@ static inline uint8_t *put_varint32(uint8_t *at, uint32_t value)
     return at;
 }
 
-/* A reading position that never passes its end. After a failed read `failed` stays set and every
- * further read gives zeros, so that a parser may check once at the end of a group. */
+/* A reading position that never passes its end. After a failed read, `failed` stays set and every
+ * further read returns zeros, so a parser may check once at the end of a group. */
 struct cursor {
     const uint8_t *at;
     const uint8_t *end;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* condition.c — POSIX conditions with our kind of deadline. */
+/* condition.c — POSIX conditions with deadlines of the monotonic clock. */
 #include "condition.h"
 
 #include <time.h>

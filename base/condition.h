@@ -10,9 +10,9 @@
 /* Destroyed by pthread_cond_destroy. */
 void condition_init(pthread_cond_t *condition);
 
-/* Wait until woken or `deadline_ns` (monotonic; CLOCK_NEVER: for ever); false when it has passed.
- * Deadline 0 is no wait at all: the system would set a timer, put the thread to sleep and wake it
- * up again. As ever, to be woken does not mean that what is waited for is so. `lock` held. */
+/* Wait until woken or until `deadline_ns` (monotonic; CLOCK_NEVER: for ever). False: the deadline
+ * has passed. Deadline 0 returns at once: the system would set a timer, put the thread to sleep and
+ * wake it up again. Wake-ups can be spurious: check the condition again. `lock` held. */
 bool condition_wait(pthread_cond_t *condition, pthread_mutex_t *lock, uint64_t deadline_ns);
 
 #endif

@@ -14,9 +14,9 @@ enum { ISAL_BYTES_MAX = 1 << 30 };
 /* Small enough that the copy is still in the first-level cache for the checksum. */
 enum { COPY_PIECE_BYTES = 16 * 1024 };
 
-/* The library's widest code leaves the upper halves of the vector registers in use. Until somebody
- * clears them, every plain SSE instruction of the thread waits for them: RocksDB's iterators, which
- * are made of these, run at less than half their speed. */
+/* ISA-L's widest code leaves the upper halves of the vector registers in use. Until they are
+ * cleared, every plain SSE instruction of the thread waits for them, and RocksDB's iterators, which
+ * consist of such instructions, run at less than half their speed. */
 #ifdef __x86_64__
 __attribute__((target("avx"))) static void clear_upper_halves(void)
 {

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* CRC of the bytes after those that gave `crc` (0 for the first). crc32c_extend(0, "123456789", 9)
- * is 0xe3069283. Thread: any. */
+/* CRC of `data`, continued from `crc`, the CRC of the bytes before (0: none). crc32c_extend(0,
+ * "123456789", 9) is 0xe3069283. Thread: any. */
 uint32_t crc32c_extend(uint32_t crc, const void *data, size_t size);
 
 static inline uint32_t crc32c(const void *data, size_t size)
@@ -15,8 +15,8 @@ static inline uint32_t crc32c(const void *data, size_t size)
     return crc32c_extend(0, data, size);
 }
 
-/* Copy and checksum in one pass of cache-sized pieces. The CRC is of the bytes as they are in
- * `to`, so that a source that changes under the copy cannot pass. Thread: any. */
+/* Copy and checksum in one pass of cache-sized pieces. The CRC is computed from the bytes in `to`,
+ * so a source that changes during the copy cannot pass. Thread: any. */
 uint32_t crc32c_copy(void *to, const void *from, size_t size);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log.c — formats a line and hands it to the sink. */
+/* log.c — formats a line and passes it to the sink. */
 #include "haul/log.h"
 
 #include <stdarg.h>

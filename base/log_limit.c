@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_limit.c — counting what was not logged. */
+/* log_limit.c — counts what was not logged. */
 #include "log_limit.h"
 
 #include "clock.h"

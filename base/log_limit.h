@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_limit.h — keeps what anybody can cause, a refused connection for example, from filling the
- * log: the first few of a series have a line each, and then one line speaks for many. A series ends
- * when nothing has happened for a while.
+/* log_limit.h — keeps events that anybody can cause, such as a refused connection, from filling
+ * the log: the first few of a series get a line each, later lines stand for many. A series ends
+ * when no event has occurred for a while.
  *
  * No clock, no I/O; times are monotonic nanoseconds. Thread: its owner's. */
 #ifndef HAUL_LOG_LIMIT_H
@@ -13,18 +13,17 @@
 enum {
     LOG_LIMIT_LINES = 8,     /* of a series, one line each */
     LOG_LIMIT_STEP = 256,    /* then one line for this many */
-    LOG_LIMIT_QUIET_S = 600, /* this long without any ends a series */
+    LOG_LIMIT_QUIET_S = 600, /* a series ends after this long without an event */
 };
 
-/* Zeroed: nothing has happened yet. */
+/* Zeroed: no event yet. */
 struct log_limit {
     uint64_t count;  /* of the series */
     uint64_t unsaid; /* since its last line */
     uint64_t last_ns;
 };
 
-/* Something has happened. True: log it, and that `*unsaid` more have happened since the last
- * line. */
+/* Count one event. True: log it, together with the `*unsaid` events since the last line. */
 bool log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint64_t *unsaid);
 
 #endif

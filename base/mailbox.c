@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mailbox.c — a mutex, two conditions and an eventfd that is readable exactly while there is
- * something to take. Messages are batches of a megabyte or more, so a lock each is cheap. */
+/* mailbox.c — a mutex, two conditions, and an eventfd that is readable exactly while a message or
+ * the close can be popped. Messages stand for batches of a megabyte or more, so a lock for each is
+ * cheap. */
 #include "mailbox.h"
 
 #include <pthread.h>
@@ -28,7 +29,7 @@ struct mailbox {
     uint8_t *messages;
 };
 
-/* Keep the eventfd in step with "something to take". Lock held. */
+/* Keep the eventfd readable exactly while there is something to pop. Lock held. */
 static void update_signal(struct mailbox *mailbox)
 {
     bool wanted = mailbox->count > 0 || mailbox->closed;

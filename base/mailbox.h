@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mailbox.h — the bounded queue between threads: fixed-size messages, waited for either by a
- * deadline (worker threads) or by a file descriptor (event loops). */
+/* mailbox.h — a bounded queue of fixed-size messages between threads. Worker threads wait for
+ * messages by a deadline, event loops by a file descriptor. */
 #ifndef HAUL_MAILBOX_H
 #define HAUL_MAILBOX_H
 

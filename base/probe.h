@@ -2,8 +2,8 @@
 /* probe.h — static tracepoints (USDT) of the provider "haul": docs/PROBES.md lists them.
  *
  * A probe is one no-op instruction until a tracer is attached. Without <sys/sdt.h> (Debian:
- * systemtap-sdt-dev), or with HAUL_NO_PROBES, there is none. Arguments are evaluated always:
- * numbers that are at hand, nothing that costs. */
+ * systemtap-sdt-dev), or with HAUL_NO_PROBES, there are no probes. Arguments are always evaluated:
+ * pass only numbers that are at hand and cost nothing. */
 #ifndef HAUL_PROBE_H
 #define HAUL_PROBE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sized_options.c — takes option structs of other releases. */
+/* sized_options.c — reads option structs of other releases. */
 #include "sized_options.h"
 
 #include <stdbool.h>
@@ -8,7 +8,7 @@
 
 #include "haul/version.h"
 
-/* No option struct is so large: a larger size was never set. */
+/* No option struct is this large: a larger size was never initialized. */
 enum { SIZE_BYTES_MAX = 64 << 10 };
 
 static bool is_zero(const uint8_t *bytes, size_t size_bytes)
@@ -30,15 +30,15 @@ enum haul_status sized_options_take(void *ours, size_t our_size_bytes, size_t fi
         size = first_size_bytes;
     }
     if (size < sizeof(size) || size > SIZE_BYTES_MAX) {
-        haul_error_set(error, HAUL_INVALID, NULL, 0, "options of %zu bytes", size);
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid size_bytes of options: %zu", size);
         haul_error_hint(error,
-                        "set size_bytes to sizeof of the struct, and all else to zero first");
+                        "zero the struct first, then set size_bytes to its sizeof");
         return HAUL_INVALID;
     }
     size_t common = size < our_size_bytes ? size : our_size_bytes;
     if (!is_zero((const uint8_t *)theirs + common, size - common)) {
         haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                       "an option is set that haul %s does not have", haul_version_text());
+                       "an option is set that libhaul %s does not have", haul_version_text());
         haul_error_hint(error, "run the program with the libhaul that it was compiled for");
         return HAUL_UNSUPPORTED;
     }

@@ -35,7 +35,7 @@ const char *haul_status_sentence(enum haul_status status)
 
 static_assert(HAUL_ERROR_HINT_BYTES_MAX <= HAUL_ERROR_TEXT_BYTES_MAX, "both fit in one buffer");
 
-/* Peers and databases supply parts of the text, and whoever embeds the library prints it. */
+/* Parts of the text come from peers and databases, and the embedder prints it. */
 __attribute__((format(printf, 3, 0))) static void
 format_safely(char *text, size_t text_size_bytes, const char *format, va_list arguments)
 {

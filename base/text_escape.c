@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* text_escape.c — UTF-8 is decoded by hand: the answer must not depend on the locale. */
+/* text_escape.c — decodes UTF-8 itself: the result must not depend on the locale. */
 #include "haul/text_escape.h"
 
 #include <stdbool.h>
@@ -8,8 +8,8 @@
 
 enum { CHARACTER_BYTES_MAX = 4, ESCAPE_BYTES = 4 };
 
-/* The character at `bytes`, its size in `*size`. Returns UINT32_MAX with a size of 1 when there is
- * no complete and shortest UTF-8 sequence. */
+/* Decode the character at `bytes` and set `*size` to its size. Returns UINT32_MAX and a size of 1
+ * when no complete, shortest UTF-8 sequence begins there. */
 static uint32_t decode(const uint8_t *bytes, size_t left, size_t *size)
 {
     static const uint32_t smallest[CHARACTER_BYTES_MAX + 1] = {0, 0, 0x80, 0x800, 0x10000};
@@ -57,7 +57,7 @@ size_t haul_text_escape(const char *bytes, size_t size, char *text, size_t text_
     size_t character_size = 0;
     for (size_t at = 0; at < size; at += character_size) {
         const uint8_t *from = (const uint8_t *)bytes + at;
-        bool plain = *from >= ' ' && *from < 0x7f; /* nearly all */
+        bool plain = *from >= ' ' && *from < 0x7f; /* nearly always */
         bool safe = plain || is_safe(decode(from, size - at, &character_size));
         character_size = plain ? 1 : character_size;
         size_t wanted = safe ? character_size : character_size * ESCAPE_BYTES;

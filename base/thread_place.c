@@ -9,7 +9,7 @@
 #include <numa.h>
 #endif
 
-/* One number; false: no number, or not a processor's. */
+/* Parse one number. False: not a number, or too large for a processor. */
 static bool take_number(const char **at, unsigned long *number)
 {
     char *end = NULL;
@@ -53,18 +53,18 @@ static enum haul_status take_set(const char *list, cpu_set_t *set, struct haul_e
     cpu_set_t allowed;
     cpu_set_t both;
     if (!parse(list, set)) {
-        haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is no list of processors", list);
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid list of processors '%s'", list);
         haul_error_hint(error, "write it as 0-3,8");
         return HAUL_INVALID;
     }
     if (sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
         return haul_error_set(error, HAUL_LIMIT, "sched_getaffinity", errno,
-                              "cannot tell which processors there are");
+                              "cannot read the processors of this process");
     }
     CPU_AND(&both, set, &allowed);
     if (!CPU_EQUAL(&both, set)) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "'%s' names processors that this process may not use", list);
+                              "'%s' has processors that this process may not use", list);
     }
     return HAUL_OK;
 }
@@ -80,7 +80,7 @@ enum haul_status thread_place_cpus(const char *list, pthread_attr_t *attributes,
     int result = pthread_attr_setaffinity_np(attributes, sizeof(set), &set);
     return result == 0 ? HAUL_OK
                        : haul_error_set(error, HAUL_LIMIT, "pthread_attr_setaffinity_np", result,
-                                        "cannot run on the processors '%s'", list);
+                                        "cannot set the processors of a thread to '%s'", list);
 }
 
 bool thread_place_node(int node)

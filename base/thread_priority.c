@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/resource.h>
 
-/* Linux weighs a thread by 1.25 to the power of this: 3.05 (sched(7)). */
+/* Linux weighs five nice levels by 1.25 to the power of 5: 3.05 (sched(7)). */
 enum { NICE_STEP = 5 };
 
 static bool is_chosen(void)
@@ -27,8 +27,8 @@ void thread_priority_wait_turn(void)
 void thread_priority_step_back(void)
 {
     errno = 0;
-    int nice_now = getpriority(PRIO_PROCESS, 0); /* on Linux of the thread */
+    int nice_now = getpriority(PRIO_PROCESS, 0); /* on Linux: of the thread */
     if (!is_chosen() && errno == 0) {
-        (void)setpriority(PRIO_PROCESS, 0, nice_now + NICE_STEP); /* ends at 19 */
+        (void)setpriority(PRIO_PROCESS, 0, nice_now + NICE_STEP); /* at most 19 */
     }
 }

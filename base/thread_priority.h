@@ -5,11 +5,11 @@
 #ifndef HAUL_THREAD_PRIORITY_H
 #define HAUL_THREAD_PRIORITY_H
 
-/* Never interrupt a running thread in order to run sooner (SCHED_BATCH); the share stays. */
+/* Do not preempt a running thread on wake-up (SCHED_BATCH); the share of the processor stays. */
 void thread_priority_wait_turn(void);
 
-/* And be content with a third of the share of others where the processors are busy. For work
- * that nobody waits for: a thread cannot take this back without privileges. */
+/* Also take only a third of the others' share while the processors are busy. For work that nobody
+ * waits for: a thread cannot undo this without privileges. */
 void thread_priority_step_back(void);
 
 #endif

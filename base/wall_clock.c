@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wall_clock.c — the only place that reads the time of day. */
+/* wall_clock.c — the only file that reads the time of day. */
 #include "wall_clock.h"
 
 #include <time.h>

@@ -239,7 +239,7 @@ test_recv__cpu_list__its_threads_run_there() {
 
 test_recv__cpu_list_that_is_none__refused() {
     run 2 "$haul" recv --db target --listen "$own_host:0" --cpu-list 3-1
-    one_error 'no list of processors'
+    one_error 'invalid list of processors'
     run 2 "$haul" recv --db target --listen "$own_host:0" --cpu-list 1023
     one_error 'may not use'
 }

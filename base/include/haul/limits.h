@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* limits.h — every limit, default and fixed size that a program or a user of haul can meet, in one
- * place. Whatever exceeds a limit is refused with LIMIT or INVALID, and the message has the number.
+ * place. A value above a limit is refused with LIMIT or INVALID, and the message has the number.
  *
  * A size that dimensions an array of a public struct does not change while the library keeps its
  * SONAME (haul/version.h). */
@@ -12,7 +12,7 @@
 /* --- sizes ------------------------------------------------------------------------------------ */
 
 enum {
-    HAUL_ID_BYTES = 16,             /* random identifiers: of jobs, sessions and tokens */
+    HAUL_ID_BYTES = 16,             /* random ids: of jobs, sessions and tokens */
     HAUL_JOB_BYTES = HAUL_ID_BYTES, /* of a job's id */
     HAUL_NAME_BYTES_MAX = 128,      /* of column families, comparators, operators; with the NUL */
     HAUL_IDENTITY_BYTES_MAX = 64,   /* of a database's identity; with the NUL */
@@ -68,8 +68,8 @@ enum {
 
 /* --- names ------------------------------------------------------------------------------------ */
 
-/* The comparators of RocksDB whose order haul knows: ranges are moved in families that use the
- * first; of families that use any other, only the whole. */
+/* The comparators of RocksDB whose order haul knows. Ranges can be moved only in families with the
+ * first; a family with any other comparator moves as a whole. */
 #define HAUL_COMPARATOR_BYTEWISE "leveldb.BytewiseComparator"
 #define HAUL_COMPARATOR_REVERSE "rocksdb.ReverseBytewiseComparator"
 

@@ -14,19 +14,19 @@ enum haul_log_level {
     HAUL_LOG_DEBUG = 3,
 };
 
-/* Lines are one line, without newline, at most this long; longer ones are cut. Control characters
- * are escaped (text_escape.h). */
+/* A line has no newline and at most this many bytes; longer ones are cut. Control characters are
+ * escaped (text_escape.h). */
 enum { HAUL_LOG_LINE_BYTES_MAX = 768 };
 
-/* `write` may be called from any of the library's threads at the same time.
- * A zeroed struct is a valid sink that drops everything; with `write` alone it gets errors only. */
+/* Any of the library's threads may call `write`, several at the same time. A zeroed struct is a
+ * valid sink that drops everything; with `write` alone it gets errors only. */
 struct haul_log {
     void (*write)(void *context, enum haul_log_level level, const char *line);
     void *context;
     enum haul_log_level level_max;
 };
 
-/* A function beside a struct of its name is nothing to warn of, in C++ either. */
+/* A function with the name of a struct is no reason for a warning in C++ either. */
 #ifdef __cplusplus
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"

@@ -60,8 +60,8 @@ enum {
     HAUL_ERROR_HINT_BYTES_MAX = 256,
 };
 
-/* What went wrong, filled once at the place that learned it; no allocation.
- * `call` names the failing call, `code` is its errno or ibv_wc_status (0: none). */
+/* What went wrong, filled once, where the failure was noticed; no allocation. `call` names the
+ * failing call, `code` is its errno or ibv_wc_status (0: none). */
 struct haul_error {
     enum haul_status status;
     int code;
@@ -83,7 +83,7 @@ __attribute__((format(printf, 5, 6))) enum haul_status haul_error_set(struct hau
                                                                       const char *call, int code,
                                                                       const char *format, ...);
 
-/* Add what the reader can do about it. `error` may be NULL. Thread: any. */
+/* Add what the reader can do about the error. `error` may be NULL. Thread: any. */
 __attribute__((format(printf, 2, 3))) void haul_error_hint(struct haul_error *error,
                                                            const char *format, ...);
 
