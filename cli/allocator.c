@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* allocator.c — how the tool's memory is allocated: jemalloc, which keeps what was freed.
+/* allocator.c — the tool's memory allocator: jemalloc, set up to keep freed pages.
  *
- * RocksDB allocates each block that it reads or writes, and one is as large as the record in it.
- * glibc gives the pages of large ones back to the system at each free, and takes new ones, which
- * costs more than copying the record; no option of it keeps those above 32 MiB. jemalloc's default,
- * a dedicated place for large ones whose pages go back at once, is switched off for the same
- * reason, and huge pages take the place of 512 faults each. Pages that nobody used for ten seconds
- * are still given back. An environment that sets MALLOC_CONF has the last word. Sanitizers have
- * allocators of their own. */
+ * RocksDB allocates memory for each block that it reads or writes, and a block is as large as the
+ * record in it. glibc returns the pages of large allocations to the system on each free and maps
+ * new ones, which costs more than copying the record; no option makes it keep allocations above 32
+ * MiB. jemalloc by default has a dedicated arena for large allocations that returns pages at once;
+ * it is switched off for the same reason, and a huge page saves 512 page faults. Pages unused for
+ * ten seconds are still returned. MALLOC_CONF in the environment takes precedence. Sanitizers bring
+ * their own allocators. */
 #include <jemalloc/jemalloc.h>
 
 const char *malloc_conf = "thp:always,oversize_threshold:0";

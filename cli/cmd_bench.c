@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_bench.c — `haul bench link`: how fast the bare link is. */
+/* cmd_bench.c — `haul bench link`: measures the bare link. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,7 +169,8 @@ static int bench_link(const struct bench_options *given, struct output *output)
     status = measure(given, &context, &result, &error);
     int number = signal_watch_number(&context.watch);
     signal_watch_fini(&context.watch);
-    /* The figures of a run that was stopped early still hold; the exit code shows the stop. */
+    /* The figures of a run that was stopped early are still valid; the exit code reports the
+     * stop. */
     if (status == HAUL_OK && number != 0) {
         status = haul_error_set(&error, HAUL_STOPPED, NULL, 0, "stopped by signal %d", number);
     }

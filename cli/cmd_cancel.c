@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_cancel.c — `haul cancel`: end the job that runs on a database, or give up those that were
- * left there. */
+/* cmd_cancel.c — `haul cancel`: end the job that runs on a database, or give up unfinished jobs
+ * that no process runs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,7 @@ struct cancel_options {
     struct output_options output;
     const char *database;
     const char *wal_dir;
-    const char *job; /* hexadecimal, or the beginning of it; NULL: all */
+    const char *job; /* hexadecimal id or a prefix of it; NULL: all */
     bool accept_two_owners;
     uint32_t wait_ms;
 };
@@ -79,7 +79,7 @@ static enum haul_status cancel_running(const struct cancel_options *options,
     return status == HAUL_CLOSED ? HAUL_OK : status;
 }
 
-/* A running command ends all that it does; left jobs are ended one by one, by their id. */
+/* A running command ends everything it does; jobs without a process end one by one, by id. */
 static bool is_about_left_jobs(const struct cancel_options *options)
 {
     return options->job != NULL || options->accept_two_owners;
@@ -138,7 +138,7 @@ static enum haul_status give_up(const struct cancel_options *options, struct hau
     return status;
 }
 
-/* Its source has decided: nothing is left to give up. */
+/* The source has decided, so nothing is left to give up. */
 static bool is_committed(const struct haul_job *job)
 {
     return job->role == HAUL_JOB_TARGET && job->claim == HAUL_JOB_SERVES;
@@ -157,7 +157,7 @@ static enum haul_status finish_committed(struct haul_store *store, const struct 
     return status;
 }
 
-/* The source has decided. Only a job that is named ends so; nothing is taken back. */
+/* The source has decided. Such a job ends only if it is named; nothing is taken back. */
 static enum haul_status end_decided(const struct cancel_options *options, struct haul_store *store,
                                     const struct haul_job *job, struct output *output,
                                     struct haul_error *error)
@@ -179,7 +179,7 @@ static enum haul_status end_decided(const struct cancel_options *options, struct
     return status;
 }
 
-/* A job that is over ends for good only when it is named: its receiver will never be informed. */
+/* A job that is over is forgotten only if it is named: its receiver will never be informed. */
 static bool forgets_over(const struct cancel_options *options)
 {
     return options->job != NULL && options->accept_two_owners;
@@ -220,7 +220,7 @@ static enum haul_status end_one(const struct cancel_options *options, struct hau
     return status;
 }
 
-/* A source that gives up needs only its journals: it reads and writes no records. */
+/* Giving up source jobs needs only their journals, no records. */
 static bool is_about_sources(const struct cancel_options *options, const struct haul_job *jobs,
                              size_t count)
 {
@@ -231,7 +231,7 @@ static bool is_about_sources(const struct cancel_options *options, const struct 
     return sources;
 }
 
-/* Every job is tried; the first failure is the answer. */
+/* Try every job; return the first failure. */
 static enum haul_status give_up_all(const struct cancel_options *options,
                                     const struct haul_job *jobs, size_t count, size_t *cancelled,
                                     struct output *output, struct haul_error *error)
@@ -279,14 +279,14 @@ static enum haul_status nothing_to_cancel(const struct cancel_options *options, 
                        options->database);
         haul_error_hint(error, "`haul status --db %s` lists those that there are", word);
     } else {
-        haul_rocks_store_tidy(options->database); /* what a job that is gone could not take away */
+        haul_rocks_store_tidy(options->database); /* leftovers that an ended job could not remove */
         haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "there is no job on %s", options->database);
         haul_error_hint(error, "nothing to do");
     }
     return HAUL_NOT_FOUND;
 }
 
-/* The beginning of several ids names none of them. Errors: INVALID. */
+/* A prefix of several ids selects none of them. Errors: INVALID. */
 static enum haul_status check_selected(const struct cancel_options *options, size_t count,
                                        struct haul_error *error)
 {
@@ -326,14 +326,14 @@ static enum haul_status cancel_left(const struct cancel_options *options, size_t
     return status;
 }
 
-/* What the command that ran has kept of its own job; those that others left there are not meant. */
+/* Cancel what the ended command kept of its own job, but no job that was left there earlier. */
 static enum haul_status cancel_kept(const struct cancel_options *options,
                                     const struct control_end *told, size_t *cancelled,
                                     struct output *output, struct haul_error *error)
 {
     struct cancel_options its = *options;
     its.job = told->job;
-    if (told->job[0] == '\0') { /* an older release, which does not send it */
+    if (told->job[0] == '\0') { /* an older release does not send the id */
         *error = told->error;
         return error->status;
     }
@@ -342,13 +342,13 @@ static enum haul_status cancel_kept(const struct cancel_options *options,
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* The command has ended, and not by this cancel alone. */
+/* The command has ended, but perhaps not because of this cancel. */
 static enum haul_status look_how_it_ended(const struct cancel_options *options,
                                           const struct control_end *told, size_t *cancelled,
                                           struct output *output, struct haul_error *error)
 {
     char word[SHELL_WORD_BYTES_MAX];
-    if (!told->had_job) { /* a receiver that only listened: cancel the jobs that are left there */
+    if (!told->had_job) { /* an idle receiver: cancel the jobs that are left there */
         output_line(output, "the receiver has ended");
         return cancel_left(options, cancelled, output, error);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_drop.c — `haul drop`: delete the copies of what was handed over. */
+/* cmd_drop.c — `haul drop`: delete the copies of handed-over ranges. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -59,7 +59,7 @@ static enum haul_status nothing_to_drop(const struct drop_options *options,
     return HAUL_NOT_FOUND;
 }
 
-/* What would go, and the error that asks for --yes. Returns the exit code. */
+/* List what would be deleted, and report the error that requests --yes. Returns the exit code. */
 static int list(const struct haul_owner *released, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};

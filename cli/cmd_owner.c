@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_owner.c — `haul owner`: which ranges a database owns, gave away or took over, and the ways
- * out of states that no job can end. */
+/* cmd_owner.c — `haul owner`: show which ranges a database owns, gave away or took over, and
+ * resolve states that no job can end. */
 #include <stdio.h>
 
 #include "command.h"

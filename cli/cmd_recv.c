@@ -92,13 +92,13 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* Context of the hooks. */
+/* The context of the hooks. */
 struct receiver {
     const struct migration_watch *watch;
     struct output *output;
 };
 
-/* This process has the database to itself, and writes only what its job brings. */
+/* This process has the database to itself, and writes only records of its job. */
 static enum haul_status keep_others_off(void *context, const struct haul_reservation *wanted,
                                         struct haul_error *error)
 {
@@ -114,7 +114,7 @@ static void on_job_ended(void *context, const struct haul_result *result)
     migration_run_job_ended(result, receiver->watch, receiver->output);
 }
 
-/* One byte is as good as none, which would be the usual share. */
+/* 0 stands for the default share, so a request to keep nothing free becomes one byte. */
 static uint64_t keep_free_of(const struct recv_options *given)
 {
     return given->keep_free_bytes == KEEP_FREE_USUAL ? 0
@@ -122,7 +122,7 @@ static uint64_t keep_free_of(const struct recv_options *given)
                                                      : given->keep_free_bytes;
 }
 
-/* Listen for an open store, wait, report. Returns the exit code. */
+/* Listen with an open store, wait, report. Returns the exit code. */
 static int recv_into(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_resolve.c — `haul resolve`: finish a hand-over that was decided and not confirmed. */
+/* cmd_resolve.c — `haul resolve`: finish a hand-over that was decided but not confirmed. */
 #include "command.h"
 #include "haul/migration.h"
 #include "haul/store.h"

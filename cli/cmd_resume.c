@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_resume.c — `haul resume`: continue a job whose process is gone. */
+/* cmd_resume.c — `haul resume`: continue a job whose process has ended. */
 #include "command.h"
 #include "haul/migration.h"
 #include "haul/store.h"

@@ -45,7 +45,7 @@ struct send_options {
     uint32_t freeze_max_ms;
     struct config_version config_version;
     uint32_t retry_max_ms;
-    struct load_options load; /* rate 0: none */
+    struct load_options load; /* rate 0: no load */
 };
 
 #define AT(parser, member) OPTION_AT(parser, struct send_options, member)
@@ -208,7 +208,7 @@ static void print_dry_run(const struct dry_run *run)
                  bytes);
 }
 
-/* What `options` would do, which this side would not refuse. Returns the exit code. */
+/* Show what `options` would send; this side accepts them. Returns the exit code. */
 static int tell_dry_run(const struct haul_source_options *options, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -226,14 +226,14 @@ static int tell_dry_run(const struct haul_source_options *options, struct output
     return exit_code;
 }
 
-/* Reading takes its time, and nobody but this process's own load writes. */
+/* Reading everything takes long, and only this process's own load waits for it. */
 static uint32_t freeze_max_of(const struct send_options *given)
 {
     enum { LONG_MS = 86400000 };
     return given->freeze_max_ms == 0 && given->read_back ? LONG_MS : given->freeze_max_ms;
 }
 
-/* Start the migration of an open store, wait, report. Returns the exit code. */
+/* Start the migration with an open store, wait, report. Returns the exit code. */
 static int send_from(struct haul_store *store, const void *work, struct migration_watch *watch,
                      struct output *output)
 {
@@ -241,7 +241,7 @@ static int send_from(struct haul_store *store, const void *work, struct migratio
     struct haul_source_options options = {
         .size_bytes = sizeof(options),
         .store = store,
-        .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to nobody */
+        .to = given->to == NULL ? "127.0.0.1:1" : given->to, /* a dry run connects to no receiver */
         .transports = given->transports,
         .link = {.slot_count = given->slot_count,
                  .slot_size_bytes = given->slot_size_bytes,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_status.c — `haul status`: what runs on a database, and what jobs have left there. */
+/* cmd_status.c — `haul status`: show what runs on a database, and its unfinished jobs. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,7 +53,7 @@ static enum haul_status ask_running(const char *database, struct running_job *ru
     return status == HAUL_CLOSED ? HAUL_NOT_FOUND : status;
 }
 
-/* What a stop now would keep, and what the job costs meanwhile. */
+/* What a stop now would keep, and what the job costs until then. */
 static void print_disk(const struct haul_progress *figures)
 {
     char safe[HUMAN_TEXT_BYTES_MAX];
@@ -116,7 +116,7 @@ static void print_job(const struct haul_job *job, const char *directory, bool ru
     }
 }
 
-/* What is over is no job any more; all that is left is a word to its receiver. */
+/* Jobs that are over; only their receivers have not been informed yet. */
 static void print_over(const struct haul_job *jobs, size_t count, const char *directory)
 {
     struct job_text_ways ways;

@@ -21,7 +21,7 @@
 #include "signal_watch.h"
 #include "verify_manifest.h"
 
-/* The other database, when it is a receiver's. */
+/* The receiver that `--to` names. */
 struct verify_target {
     const char *to;
     uint32_t peer_timeout_ms;
@@ -37,7 +37,7 @@ struct verify_options {
     struct verify_target target; /* --to */
     const char *manifest;
     const char *write_manifest;
-    struct load_options load; /* the ledger, and what was written */
+    struct load_options load; /* the ledger, and the options of its load */
     struct name_list families;
     struct range_list ranges;
 };
@@ -100,7 +100,7 @@ static const struct option_rule rules[] = {
     OUTPUT_OPTION_RULES,
 };
 
-/* What was found in one database. */
+/* The result of one scan. */
 struct verify_scan {
     struct haul_family_result families[HAUL_FAMILY_COUNT_MAX];
     size_t count;
@@ -111,8 +111,8 @@ struct verify_run {
     struct output *output;
     struct signal_watch watch;
     struct verify_scan scans[2];
-    const char *reading; /* the directory that is read now */
-    uint64_t told_ns;    /* when its progress was shown last */
+    const char *reading; /* the directory being read */
+    uint64_t told_ns;    /* when progress was last shown */
     struct manifest_writer writer;
     bool writes;
     struct manifest_reader reader;
@@ -184,7 +184,7 @@ static enum haul_status scan_database(struct verify_run *run, const char *direct
 
 enum { KEY_TEXT_BYTES_MAX = 600 };
 
-/* A key as --range takes it. */
+/* A key in the form that --range takes. */
 static void key_text(struct haul_slice key, char text[KEY_TEXT_BYTES_MAX])
 {
     const struct haul_range range = {.start = key};
@@ -202,7 +202,7 @@ static enum haul_status find_first_key(struct verify_run *run,
 {
     const struct verify_options *given = run->given;
     struct haul_error ignored = {.status = HAUL_OK};
-    if (run->remote != NULL) { /* found on the way; the key is handed on */
+    if (run->remote != NULL) { /* the comparison has already found the key */
         *difference = run->remote->difference;
         return run->remote->has_difference ? HAUL_OK : HAUL_NOT_FOUND;
     }
@@ -220,7 +220,7 @@ static enum haul_status find_first_key(struct verify_run *run,
     return status;
 }
 
-/* The first key that differs, for the error's text; empty: unknown. */
+/* The first key that differs, for the error's text; empty if unknown. */
 static void describe_first_key(struct verify_run *run, const struct haul_verify_options *options,
                                const char *name, char text[2 * KEY_TEXT_BYTES_MAX])
 {
@@ -270,7 +270,7 @@ static enum haul_status compare(struct verify_run *run, const struct haul_verify
     return HAUL_CORRUPT;
 }
 
-/* Of a directory in what is printed for people. */
+/* The directory as one shell word, for text output. */
 enum { PATH_TEXT_BYTES_MAX = 1024 };
 
 /* --- reporting -------------------------------------------------------------------------------- */
@@ -352,7 +352,7 @@ static enum haul_status scan_first(struct verify_run *run,
     return status;
 }
 
-/* Both at once: ours, and what the target reads of its own. */
+/* Scan here while the target scans its own database. */
 static enum haul_status scan_with_target(struct verify_run *run,
                                          const struct haul_verify_options *options,
                                          struct haul_error *error)

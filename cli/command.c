@@ -22,7 +22,7 @@ void command_help(const struct command *command)
         command->details, exit_code_table());
 }
 
-/* Whether --json was meant, also when the options could not be parsed to its place. */
+/* Whether --json was given, even if parsing failed before it. */
 static bool wants_json(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
@@ -45,7 +45,7 @@ int command_failed(enum haul_status status, struct haul_error *error, int signal
     return exit_code;
 }
 
-/* Whoever comes from a tool that takes values by their place. */
+/* A hint for users of tools that take positional values. */
 static void hint_names(const struct command *command, struct haul_error *error)
 {
     if (strncmp(error->text, "unexpected argument", 19) == 0) {

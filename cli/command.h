@@ -16,8 +16,8 @@ struct command {
     const char *details;  /* paragraphs and examples below the options */
     const struct option_rule *rules;
     size_t rule_count;
-    bool needs_threads; /* opens a database or links: address space, threads and descriptors are
-                         * checked first */
+    bool needs_threads; /* opens a database or links: check address space, threads and descriptors
+                         * first */
     /* `argv[0]` is the command's name. Returns the exit code. */
     int (*run)(const struct command *command, int argc, char **argv);
 };

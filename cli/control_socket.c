@@ -18,7 +18,7 @@ static const char socket_name[] = "control";
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-/* A socket's address holds 108 bytes, a database's path may be longer: go by the directory's
+/* A socket address holds 108 bytes, and a database's path may be longer: use the directory's
  * descriptor. */
 static struct sockaddr_un address_of(int directory_fd)
 {
@@ -28,13 +28,13 @@ static struct sockaddr_un address_of(int directory_fd)
     return address;
 }
 
-/* Only the database's owner may list its jobs or end them, whatever the umask says, and also where
- * an earlier release made the directory for everybody to read. */
+/* Only the database's owner may list or end its jobs, whatever the umask is, and even if an earlier
+ * release made the directory readable for everybody. */
 static void close_to_others(int directory_fd)
 {
     struct stat found;
     if (fstat(directory_fd, &found) == 0 && (found.st_mode & 077) != 0) {
-        (void)fchmod(directory_fd, 0700); /* another user's: not ours to change */
+        (void)fchmod(directory_fd, 0700); /* owned by another user: do not change it */
     }
 }
 
@@ -85,7 +85,7 @@ enum haul_status control_server_open(struct control_server *server, const char *
         fchmodat(server->directory_fd, socket_name, 0600, 0) != 0 ||
         listen(server->listen_fd, CONTROL_CLIENT_COUNT_MAX) != 0) {
         haul_error_set(error, HAUL_IO, "bind", errno, "cannot create the control socket");
-        struct haul_error second; /* the first one is the answer */
+        struct haul_error second; /* report the first failure */
         (void)!control_server_hide(server, &second);
         control_server_close(server);
         return HAUL_IO;
@@ -136,7 +136,7 @@ static void answer_status(const struct control_server *server, int client,
     }
 }
 
-/* One request. False: the client is gone, or speaks another language. */
+/* Answer one request. False: the client is gone, or its request is unknown. */
 static bool serve_client(struct control_server *server, struct control_client *client,
                          struct haul_migration *migration)
 {
@@ -163,7 +163,7 @@ static bool serve_client(struct control_server *server, struct control_client *c
     return false;
 }
 
-/* The directory lets nobody else in, but a descriptor of the socket could have been passed on. */
+/* The directory admits only its owner, but a process may inherit a descriptor of the socket. */
 static bool is_trusted(const struct control_server *server, int client)
 {
     struct ucred peer;
@@ -174,8 +174,8 @@ static bool is_trusted(const struct control_server *server, int client)
             (fstat(server->directory_fd, &directory) == 0 && peer.uid == directory.st_uid));
 }
 
-/* A free place, or that of the client that has been silent for longest: who connects and says
- * nothing does not keep a cancel out. Clients that wait for the end stay. NULL: all do. */
+/* A free place, or the place of the client that has been silent longest, so idle connections cannot
+ * keep a cancel out. Clients that wait for the end keep theirs. NULL: all of them do. */
 static struct control_client *find_place(struct control_server *server)
 {
     struct control_client *place = NULL;
@@ -274,7 +274,8 @@ static enum haul_status wait_readable(int fd, uint32_t timeout_ms)
     return result > 0 ? HAUL_OK : HAUL_TIMEOUT;
 }
 
-/* It has taken the connection, or the kernel for it, and does nothing: stopped, or hanging. */
+/* The process (or the kernel for it) has accepted the connection but does not answer: it is stopped
+ * or hangs. */
 static enum haul_status no_answer(int fd, struct haul_error *error)
 {
     struct ucred peer = {.pid = 0};
@@ -312,7 +313,7 @@ enum haul_status control_client_ask(int fd, const char *request,
     return HAUL_OK;
 }
 
-/* A packet of control_server_tell_end; its texts have no line breaks. */
+/* Parse a packet of control_server_tell_end; its texts have no line breaks. */
 static void take_end(char *packet, struct control_end *told)
 {
     char *rest = packet;

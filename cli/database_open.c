@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* database_open.c — file system identity, and the holder of a lock. */
+/* database_open.c — file system identity, and the holder of RocksDB's lock. */
 #include "database_open.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 enum { PATH_BYTES_MAX = 4096, PROCESS_NAME_BYTES_MAX = 64 };
 
-/* Both calls return the previous identity; an impossible one changes nothing. */
+/* Both calls return the previous identity; an invalid one changes nothing. */
 static bool act_as(uid_t user, gid_t group)
 {
     (void)setfsgid(group);
@@ -31,7 +31,7 @@ void database_adopt_owner(const char *directory, struct output *output)
     if (geteuid() != 0 || stat(directory, &found) != 0 || found.st_uid == 0) {
         return;
     }
-    /* The way to the directory may be closed to its owner. */
+    /* The owner may lack access to a parent directory. */
     if (act_as(found.st_uid, found.st_gid) && stat(directory, &again) == 0) {
         haul_log(&output->log, HAUL_LOG_INFO, "using the files as user %u, the owner of %s",
                  (unsigned)found.st_uid, directory);
@@ -45,10 +45,10 @@ void database_adopt_owner(const char *directory, struct output *output)
 
 /* --- who has it ------------------------------------------------------------------------------- */
 
-/* The process that holds RocksDB's lock, if the system knows it; 0: unknown.
+/* The process that holds RocksDB's lock; 0: unknown.
  *
- * Closing a file drops all locks that this process has on it, so this is only for a database that
- * this process could not open. */
+ * Closing a file releases all locks that this process holds on it. So call this only for a database
+ * that this process could not open. */
 static pid_t lock_holder(const char *directory)
 {
     char path[PATH_BYTES_MAX];
@@ -116,7 +116,7 @@ enum haul_status database_check(const char *directory, struct haul_error *error)
 
 /* --- the place of a new one ------------------------------------------------------------------- */
 
-/* RocksDB creates only the last directory of the path, and its error for others is long. */
+/* RocksDB creates only the last directory of a path, and its error for a missing parent is long. */
 static enum haul_status check_place(const char *directory, struct haul_error *error)
 {
     char parent[PATH_BYTES_MAX];
@@ -195,7 +195,7 @@ enum haul_status database_open_to_read(const char *directory,
         }
         same = strcmp(error->text, before) == 0 ? same + 1 : 1;
         if (same == SAME_MAX) {
-            return status; /* what stays is no race */
+            return status; /* the same error again and again is not a race */
         }
         (void)snprintf(before, sizeof(before), "%s", error->text);
         (void)poll(NULL, 0, PAUSE_MS);

@@ -12,14 +12,14 @@
 
 struct dry_run_family {
     char name[HAUL_NAME_BYTES_MAX];
-    bool known;     /* whether `bytes` is; it is not for a range of a family with its own order */
+    bool known;     /* whether `bytes` is known; not for a family with its own key order */
     uint64_t bytes; /* estimate of the size on disk */
 };
 
 struct dry_run {
-    struct dry_run_family *families; /* those that would be sent */
+    struct dry_run_family *families; /* the ranges that would be sent */
     size_t family_count;
-    uint64_t bytes; /* of those that are known */
+    uint64_t bytes; /* the sum of the known ones */
 };
 
 /* Estimate what `options` select. Changes nothing, and contacts no receiver. `options` have passed

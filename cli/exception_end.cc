@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exception_end.cc — the handler of std::terminate. There may be no memory: write(2) only. */
+/* exception_end.cc — the std::terminate handler. Memory may be exhausted: it only calls
+ * write(2). */
 #include "exception_end.h"
 
 #include <unistd.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exit_code.c — the one table from status to exit code. */
+/* exit_code.c — the table that maps a status to an exit code. */
 #include "exit_code.h"
 
 int exit_code_of(enum haul_status status, int signal_number)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* human_size.c — bytes and times for people. */
+/* human_size.c — formats bytes and times for people. */
 #include "human_size.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* human_size.h — bytes and times for people. */
+/* human_size.h — formats bytes and times for people. */
 #ifndef HAUL_HUMAN_SIZE_H
 #define HAUL_HUMAN_SIZE_H
 

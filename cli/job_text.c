@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_text.c — the table of states. */
+/* job_text.c — the table of states and ways out. */
 #include "job_text.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 enum { ID_DIGITS = 8, DIRECTORY_BYTES_MAX = JOB_TEXT_BYTES_MAX - 192 };
 
-/* A command is "haul VERB --db DIR" and then the rest, in which the only %s is the job's id. */
+/* A command is "haul VERB --db DIR" followed by `rest`, whose only %s is the job's id. */
 struct way {
     const char *purpose;
     const char *verb;
@@ -19,7 +19,7 @@ struct way {
 
 struct state {
     enum haul_job_role role;
-    const char *phase; /* NULL: every other one */
+    const char *phase; /* NULL: every other state */
     struct way first;
     struct way second;
 };
@@ -69,13 +69,13 @@ static const struct state foreign = {
 static const struct state damaged = {
     .first = {"move the damaged journal aside", "cancel", " --job %s --accept-two-owners"}};
 
-/* Its database was restored, and may have decided the job before that. */
+/* The database was restored, and may have decided the job before that. */
 static const struct state restored = {
     .first = {"ask its receiver whether it owns the ranges", "resolve", " --to ADDR:PORT"},
     .second = {"the receiver is lost for good, give it up", "cancel",
                " --job %s --accept-two-owners"}};
 
-/* Its target owned the ranges, and has given a part of them back. */
+/* The target owned the ranges, and has given part of them back. */
 static const struct state parted = {
     .first = {"on its receiver, send back the ranges that it owns (`haul owner` lists them: `haul "
               "send --overwrite --range R` for each); then, here",
@@ -83,7 +83,8 @@ static const struct state parted = {
     .second = {"ask its receiver whether it has given all of them back", "resolve",
                " --to ADDR:PORT"}};
 
-/* The job was decided, and its target has given back what this database, set back, misses. */
+/* The job was decided; then this database was set back, and the target has given part of the ranges
+ * back. */
 static const struct state some_back = {
     .first = {"take back what its receiver has given back (`haul owner` there lists it), each "
               "range",

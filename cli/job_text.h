@@ -16,7 +16,7 @@ bool job_text_is_over(const struct haul_job *job);
 /* Who owns the ranges, according to this database's journal alone. */
 const char *job_text_claim(const struct haul_job *job);
 
-/* The way out of the state, and another one if the first is impossible. */
+/* The way out of the state, and a second one if the first is impossible. */
 struct job_text_way {
     const char *purpose;              /* "go on"; "": no such way */
     char command[JOB_TEXT_BYTES_MAX]; /* "haul resume --db DIR --to ADDR:PORT" */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* json_output.c — builds and prints the document of --json. */
+/* json_output.c — builds and prints the --json document. */
 #include "json_output.h"
 
 #include <jansson.h>
@@ -13,8 +13,8 @@
 #include "output.h"
 #include "owner_text.h"
 
-/* jansson takes no invalid UTF-8; names and messages may hold any byte. Two different names stay
- * different. */
+/* jansson accepts valid UTF-8 only, but names and messages may hold any byte. The escape keeps
+ * different names different. */
 static json_t *text_of(const char *text)
 {
     json_t *value = json_string(text);
@@ -36,7 +36,7 @@ static void set(json_t *object, const char *key, json_t *value)
     (void)json_object_set_new(object, key, value);
 }
 
-/* JSON numbers of jansson have a sign: what is larger is the largest. */
+/* jansson's integers are signed: clamp larger values. */
 static json_t *count_of(uint64_t value)
 {
     return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
@@ -89,7 +89,7 @@ static int print_part(const char *text, size_t size, void *context)
     return 0;
 }
 
-/* One line, so that the last line of stdout is the document whatever went before it. */
+/* Print one line, so that the last line of stdout is always the document. */
 static void end(json_t *document)
 {
     (void)json_dump_callback(document, print_part, NULL,
@@ -162,7 +162,7 @@ void json_output_cancel(size_t cancelled, const struct haul_error *error, int ex
 
 /* --- ownership -------------------------------------------------------------------------------- */
 
-/* "0x75736572"; "" for none, the open end of a range. */
+/* "0x75736572"; "" for an open end of a range. */
 static json_t *key_of(struct haul_slice key)
 {
     const uint8_t *bytes = key.data;
@@ -406,7 +406,7 @@ void json_output_ledger(uint64_t checked, const struct haul_error *error, int ex
     end(document);
 }
 
-/* What was counted in part has no digest. */
+/* A partial count has no digest. */
 static json_t *compared_array(const struct json_output_scan *scan)
 {
     json_t *array = families_array(scan->families, scan->count);

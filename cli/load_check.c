@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_check.c — a ledger held against a database. */
+/* load_check.c — compares a database with a ledger. */
 #include "load_check.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 
 enum { INTENTS_MAX = 4 };
 
-/* What may be found for a key: the last acknowledged write, or one that was intended later. */
+/* The states that a key may have: the last acknowledged write, or a later intended one. */
 struct key_state {
     struct load_entry allowed[1 + INTENTS_MAX];
     uint32_t count;
@@ -49,7 +49,7 @@ static enum haul_status take_entry(void *context, const struct load_entry *entry
         key->count = 0;
         key->any_acknowledged = true;
     } else if (key->count > INTENTS_MAX) {
-        /* The process died so often between intent and acknowledgement? */
+        /* the process would have died that often between intent and acknowledgement */
         return haul_error_set(view->error, HAUL_LIMIT, NULL, 0,
                               "key number %" PRIu32 " was written more than %d times without an "
                               "acknowledgement",
@@ -59,7 +59,7 @@ static enum haul_status take_entry(void *context, const struct load_entry *entry
     return HAUL_OK;
 }
 
-/* Is what the database has for the key one of the states that it may be in? */
+/* Whether the ledger allows what the database has for the key. */
 static bool is_allowed(const struct key_state *key, bool found, uint64_t version)
 {
     bool allowed = !key->any_acknowledged && !found;

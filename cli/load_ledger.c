@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_ledger.c — the ledger's file. */
+/* load_ledger.c — reads and writes the ledger's file. */
 #include "load_ledger.h"
 
 #include <errno.h>
@@ -33,7 +33,7 @@ static uint64_t get_le(const uint8_t *at, size_t size)
     return value;
 }
 
-/* FNV-1a: it only has to distinguish a torn record from a complete one. */
+/* FNV-1a: only has to distinguish a torn record from a complete one. */
 static uint32_t check_of(const uint8_t *record)
 {
     uint32_t hash = UINT32_C(2166136261);
@@ -99,8 +99,8 @@ static enum haul_status read_records(int fd, const char *path, off_t *end,
     }
 }
 
-/* Less than a record, and nothing before it: the beginning of a first one, of which a crash may
- * have left zeros, or a file of somebody else. */
+/* Less than one record: the start of a first record, perhaps zeros after a crash, or a foreign
+ * file. */
 static bool may_be_torn(const uint8_t *bytes, size_t size)
 {
     static const uint8_t largest[RECORD_BYTES] = {
@@ -116,7 +116,7 @@ static bool may_be_torn(const uint8_t *bytes, size_t size)
     return torn;
 }
 
-/* A crash tears only the last record. A file with complete records after the tear, or without any
+/* A crash tears only the last record. A file with complete records after the tear, or with none
  * before it, is damaged or is not a ledger. */
 static enum haul_status check_end(int fd, const char *path, off_t end, struct haul_error *error)
 {

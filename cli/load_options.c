@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_options.c — defaults and checks of a load. */
+/* load_options.c — fills in and checks the options of a load. */
 #include "load_options.h"
 
 #include <stdlib.h>

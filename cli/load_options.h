@@ -24,7 +24,7 @@ struct load_options {
     uint64_t rate; /* writes per second; 0: no limit */
     uint32_t key_count;
     uint32_t value_bytes;
-    const char *prefix; /* of the keys; NULL: "load:" */
+    const char *prefix; /* prefix of the keys; NULL: "load:" */
     const char *family; /* NULL: "default" */
     const char *ledger; /* path; NULL: none */
     bool sync;          /* every write is durable before the next */

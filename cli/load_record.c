@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_record.c — keys and values from which a check knows what to expect. */
+/* load_record.c — builds keys and values that a check can predict. */
 #include "load_record.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* load_writer.c — a thread that writes, and one that syncs the ledger after it. */
+/* load_writer.c — one thread that writes, and one that syncs the ledger. */
 #include "load_writer.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static void wait_until(uint64_t time_ns)
     struct timespec until = {.tv_sec = (time_t)(time_ns / NS_PER_S),
                              .tv_nsec = (long)(time_ns % NS_PER_S)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR) {
-        /* a signal; keep waiting */
+        /* interrupted by a signal; keep waiting */
     }
 }
 
@@ -73,13 +73,13 @@ static uint8_t *put_bytes(uint8_t *at, struct haul_slice bytes)
     return at + bytes.size;
 }
 
-/* A write batch of one record, as docs/PROTOCOL.md has it. */
+/* A write batch with one record, in the format of docs/PROTOCOL.md. */
 static size_t make_batch(const struct load_writer *writer, const struct load_entry *entry,
                          uint8_t *batch)
 {
     enum { HEAD_BYTES = 12, TAG_PUT = 0x05, TAG_DELETE = 0x04 };
     char key[LOAD_KEY_BYTES_MAX + 16];
-    static const uint8_t head[HEAD_BYTES] = {[8] = 1}; /* one record */
+    static const uint8_t head[HEAD_BYTES] = {[8] = 1}; /* number of records */
     memcpy(batch, head, HEAD_BYTES);
     uint8_t *at = batch + HEAD_BYTES;
     *at++ = entry->is_delete ? TAG_DELETE : TAG_PUT;
@@ -129,7 +129,7 @@ static void note_write(struct load_writer *writer, uint64_t begun_ns, bool waite
 
 /* --- threads ---------------------------------------------------------------------------------- */
 
-/* Behind the lock. False: it is over. */
+/* `lock` is held. False: the writer must stop. */
 static bool may_write(struct load_writer *writer, bool *waited)
 {
     while (writer->frozen && !writer->moved && !writer->stop) {
@@ -180,7 +180,7 @@ static void *sync_on(void *argument)
     while (more) {
         struct haul_error error = {.status = HAUL_OK};
         wait_until(now_ns() + (uint64_t)SYNC_INTERVAL_MS * NS_PER_MS);
-        (void)!load_ledger_sync(&writer->ledger, &error); /* the last sync reports an error */
+        (void)!load_ledger_sync(&writer->ledger, &error); /* the last sync reports its error */
         (void)pthread_mutex_lock(&writer->lock);
         more = !writer->stop;
         (void)pthread_mutex_unlock(&writer->lock);
@@ -193,9 +193,9 @@ static void *sync_on(void *argument)
 static enum haul_status freeze(void *context, uint32_t deadline_ms, struct haul_error *error)
 {
     struct load_writer *writer = context;
-    (void)deadline_ms; /* a write is short */
+    (void)deadline_ms; /* a single write is short */
     (void)error;
-    (void)pthread_mutex_lock(&writer->lock); /* none is under way now */
+    (void)pthread_mutex_lock(&writer->lock); /* no write is under way now */
     writer->frozen = true;
     (void)pthread_mutex_unlock(&writer->lock);
     return HAUL_OK;
@@ -215,7 +215,7 @@ static void unfreeze(void *context)
     change(writer, &writer->frozen, false);
 }
 
-/* The writer's clients would be sent to the new owner now: the gap ends here. */
+/* The clients would now go to the new owner: the gap ends here. */
 static void release(void *context, uint64_t new_version)
 {
     struct load_writer *writer = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_time.c — the wall clock of the tool. */
+/* log_time.c — reads the wall clock for log lines. */
 #include "log_time.h"
 
 #include <stdio.h>

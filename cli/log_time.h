@@ -5,7 +5,7 @@
 
 enum { LOG_TIME_BYTES_MAX = 64 };
 
-/* "2026-11-29T14:05:09.120Z " of now, by this host's clock. Thread: any. */
+/* The current time, "2026-11-29T14:05:09.120Z ", by this host's clock. Thread: any. */
 void log_time_format(char text[LOG_TIME_BYTES_MAX]);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c — the tool: finds the command and runs it. */
+/* main.c — finds the command and runs it. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static bool is_any(const char *text, const char *a, const char *b)
     return strcmp(text, a) == 0 || strcmp(text, b) == 0;
 }
 
-/* The command that `name` was most likely meant to be; NULL: none looks like it. */
+/* The command that a mistyped `name` most resembles; NULL: none. */
 static const char *nearest_command(const char *name)
 {
     const char *nearest = NULL;
@@ -113,13 +113,14 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
     if (!standard_stream_open_all()) {
-        return EXIT_CODE_OTHER; /* there is nowhere to report the cause */
+        return EXIT_CODE_OTHER; /* no stream is open to report the cause */
     }
-    /* A reader that went away and a file that grew too large are errors to report, not reasons to
-     * die. */
+    /* A broken pipe and a file over the size limit are errors to report; their signals must not
+     * kill the process. */
     (void)signal(SIGPIPE, SIG_IGN);
     (void)signal(SIGXFSZ, SIG_IGN);
-    /* Files that their owner cannot open again are of use to nobody, RocksDB's own least of all. */
+    /* The owner must be able to open the files again, RocksDB's above all, whatever the umask
+     * is. */
     (void)umask(umask(S_IRWXU) & ~(mode_t)S_IRWXU);
     int exit_code = run(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && exit_code == EXIT_CODE_OK) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_options.c — the parser of --config-version. */
+/* migration_options.c — parses --config-version. */
 #include "migration_options.h"
 
 enum haul_status option_config_version(const struct option_rule *rule, const char *text,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_options.h — option rules that commands have in common. */
+/* migration_options.h — option rules that several commands share. */
 #ifndef HAUL_MIGRATION_OPTIONS_H
 #define HAUL_MIGRATION_OPTIONS_H
 
@@ -10,7 +10,7 @@
 #include "option_table.h"
 #include "option_value.h"
 
-/* A config version of the command line; `given`, because 0 is a version as well. */
+/* A config version from the command line; `given` because 0 is a valid version. */
 struct config_version {
     bool given;
     uint64_t value;
@@ -18,8 +18,8 @@ struct config_version {
 
 OPTION_PARSER(option_config_version); /* struct config_version */
 
-/* For an options struct with uint32_t members slot_count, slot_size_bytes and peer_timeout_ms; with
- * the defaults as text. */
+/* For an options struct with uint32_t members slot_count, slot_size_bytes and peer_timeout_ms; the
+ * help text has their defaults. */
 #define LINK_OPTION_RULES(type, slots, slot_size)                                           \
     {.name = "slots",                                                                       \
      .value_name = "N",                                                                     \
@@ -64,8 +64,8 @@ OPTION_PARSER(option_config_version); /* struct config_version */
         OPTION_AT(option_compression, type, compression)                                   \
     }
 
-/* What a job may use of the source, for an options struct with uint64_t rate_bytes_per_second and
- * pinned_bytes_max; begins the group "How". */
+/* Limits on what a job may use of the source, for an options struct with uint64_t
+ * rate_bytes_per_second and pinned_bytes_max; begins the group "How". */
 #define SOURCE_LIMIT_RULES(type)                                                                  \
     {.name = "rate",                                                                              \
      .value_name = "SIZE",                                                                        \

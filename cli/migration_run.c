@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_run.c — the part of `send` and `recv` that is the same. */
+/* migration_run.c — what `send`, `resume`, `resolve` and `recv` have in common. */
 #include "migration_run.h"
 
 #include <inttypes.h>
@@ -18,7 +18,7 @@
 #include "progress.h"
 #include "shell_word.h"
 
-/* Of a directory in what is printed for people. */
+/* The directory as one shell word, for text output. */
 enum { PATH_TEXT_BYTES_MAX = 1024 };
 
 /* `migration` NULL: there is none yet. */
@@ -36,7 +36,7 @@ static void answer_status(struct haul_migration *migration, struct signal_watch 
     }
 }
 
-/* What is waited for: the end, a signal, then the control socket's. */
+/* Poll order: the end, a signal, then the control socket's descriptors. */
 enum { WAIT_END, WAIT_SIGNAL, WAIT_CONTROL, WAIT_COUNT = WAIT_CONTROL + CONTROL_POLL_COUNT };
 
 void migration_run_lead(struct migration_watch *watch, struct output *output)
@@ -88,14 +88,14 @@ static void wait_for_end(struct haul_migration *migration, struct migration_watc
         control_server_serve(&watch->control, &waits[WAIT_CONTROL], migration);
     }
     while (!haul_migration_ended(migration, UINT32_MAX)) {
-        /* The descriptor is readable: the end is only a moment away. */
+        /* The descriptor is readable, so the migration ends within moments. */
     }
     *result = *haul_migration_result(migration);
     signal_watch_set(&watch->signals, NULL);
     output_bar_clear(output);
 }
 
-/* `send` and `resume` give, and so does `resolve`. */
+/* Every command but `send`, `resume` and `resolve` receives. */
 static bool is_receiver(const struct output *output)
 {
     return strcmp(output->command, "recv") == 0;
@@ -144,7 +144,7 @@ static void print_summary(const struct haul_result *result, const struct migrati
     }
 }
 
-/* A job that broke off can be taken up again; the error line is where its user looks. */
+/* Print the hint in the error line, where the user looks: an interrupted job can continue. */
 static void hint_resume(const struct migration_watch *watch, struct haul_error *error)
 {
     bool temporary = exit_code_of(error->status, 0) == EXIT_CODE_TEMPORARY;
@@ -178,7 +178,7 @@ static void print_load(const struct load_result *load)
                  load->during.p99_us, load->longest_gap_ms);
 }
 
-/* `load` NULL: there was none. */
+/* `load` NULL: no load ran. */
 static int report(const struct haul_result *result, const struct load_result *load,
                   int signal_number, const struct migration_watch *watch, struct output *output)
 {
@@ -214,7 +214,7 @@ void migration_run_job_ended(const struct haul_result *result, const struct migr
     if (output->options.json) {
         json_output_migration(output->command, result, NULL, &error,
                               exit_code_of(result->status, 0));
-    } else if (result->status == HAUL_OK && !output->options.quiet) { /* else the log has it */
+    } else if (result->status == HAUL_OK && !output->options.quiet) { /* else it is logged */
         print_summary(result, watch, output);
         (void)fflush(stdout);
     }
@@ -242,7 +242,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
         json_output_job(result.job, end.job);
     }
     control_server_tell_end(&watch->control, &end);
-    /* The result borrows them from the migration. */
+    /* `result` borrows strings from the migration. */
     struct haul_option_difference *differences =
         calloc(result.option_difference_count + 1, sizeof(*differences));
     for (size_t i = 0; differences != NULL && i < result.option_difference_count; i++) {
@@ -263,7 +263,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
     return exit_code;
 }
 
-/* The migration runs also where nobody can talk to it. */
+/* The migration runs even if its control socket cannot be made. */
 static void open_control(struct migration_watch *watch, const char *directory,
                          struct output *output)
 {
@@ -275,7 +275,7 @@ static void open_control(struct migration_watch *watch, const char *directory,
     }
 }
 
-/* The socket of a file system that has turned against us is no reason to call a job failed. */
+/* A job does not fail because its socket cannot be removed. */
 static void hide_control(struct migration_watch *watch, struct output *output)
 {
     struct haul_error error = {.status = HAUL_OK};
@@ -309,7 +309,7 @@ int migration_run_store(const char *directory, const struct migration_work *work
     status = database_open(directory, &rocks, &store, output, &error);
     int exit_code = 0;
     if (status == HAUL_OK) {
-        /* From here on a signal must leave things in order, before the job and after it. */
+        /* From here on a signal must leave everything in order, before the job and after it. */
         signal_watch_set_polled(&watch.signals);
         open_control(&watch, directory, output);
         exit_code = work->run(store, work->options, &watch, output);

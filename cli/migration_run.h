@@ -12,28 +12,28 @@
 #include "output.h"
 #include "signal_watch.h"
 
-/* What a running migration is watched by. */
+/* What watches a running migration. */
 struct migration_watch {
-    const char *directory; /* of the database, and `peer` of its work, for hints */
+    const char *directory; /* directory of the database, and address of the peer, for hints */
     const char *peer;
     struct signal_watch signals;
     struct control_server control;
     struct load_writer *load; /* ends with the migration; NULL: none */
 };
 
-/* What a command does with its open store. Returns the exit code. */
+/* The work of a command with its open store. Returns the exit code. */
 struct migration_work {
     int (*run)(struct haul_store *store, const void *options, struct migration_watch *watch,
                struct output *output);
     const void *options;
-    const char *peer;    /* ADDR:PORT of the receiver, for hints; NULL: this is one */
+    const char *peer;    /* ADDR:PORT of the receiver, for hints; NULL: this side receives */
     const char *wal_dir; /* NULL: the database's own */
-    bool create;         /* the database, if it is missing */
-    bool keep_log;       /* these two: see haul_rocks_options */
+    bool create;         /* create the database if it is missing */
+    bool keep_log;       /* for this and the next member see haul_rocks_options */
     bool read_only;
-    const char *const *families; /* with read_only: those that are opened; NULL: all */
+    const char *const *families; /* with read_only: the families to open; NULL: all */
     size_t family_count;
-    bool families_of_jobs; /* with read_only: only those of jobs that broke off */
+    bool families_of_jobs; /* with read_only: only the families of interrupted jobs */
 };
 
 /* Watch signals, open the database, run `work`, close. Failures are
@@ -41,8 +41,8 @@ struct migration_work {
 int migration_run_store(const char *directory, const struct migration_work *work,
                         struct output *output);
 
-/* Let the load write for its lead, before there is a migration. A signal ends that, and so does
- * `haul cancel`: then the migration that is started behind it ends at once. */
+/* Let the load write for its lead, before the migration starts. A signal or `haul cancel` ends the
+ * lead early; a migration that starts after that ends at once. */
 void migration_run_lead(struct migration_watch *watch, struct output *output);
 
 /* Wait for the end of a started migration, destroy it, print error line and summary or JSON
@@ -54,7 +54,7 @@ int migration_run_finish(struct haul_migration *migration, struct migration_watc
 void migration_run_job_ended(const struct haul_result *result, const struct migration_watch *watch,
                              struct output *output);
 
-/* Report what failed before there was a migration. Returns the exit code. */
+/* Report a failure from before the migration started. Returns the exit code. */
 int migration_run_refused(enum haul_status status, struct haul_error *error,
                           const struct migration_watch *watch, struct output *output);
 

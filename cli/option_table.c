@@ -10,13 +10,13 @@
 
 enum {
     RULE_COUNT_MAX = 48,
-    /* Values that getopt_long returns for rules; below are letters. */
+    /* getopt_long returns these values for rules; smaller values are letters. */
     LONG_BASE = 1000,
     HELP_COLUMN = 30,
     OPTION_NAME_BYTES_MAX = 64,
 };
 
-/* What getopt_long wants, made from the rules. */
+/* The arguments of getopt_long, built from the rules. */
 struct long_options {
     struct option list[RULE_COUNT_MAX + 2];
     char letters[2 * RULE_COUNT_MAX + 4];
@@ -27,7 +27,7 @@ static void make_long_options(const struct option_rule *rules, size_t rule_count
 {
     memset(made, 0, sizeof(*made));
     char *letter = made->letters;
-    *letter++ = ':'; /* distinguishes a missing value from an unknown option */
+    *letter++ = ':'; /* makes getopt_long distinguish a missing value from an unknown option */
     *letter++ = 'h';
     for (size_t i = 0; i < rule_count; i++) {
         made->list[i] = (struct option){
@@ -59,7 +59,7 @@ static const struct option_rule *find_rule(const struct option_rule *rules, size
     return NULL;
 }
 
-/* The option that an unknown one was most likely meant to be; NULL: none looks like it. */
+/* The option that a mistyped one most resembles; NULL: none. */
 static const char *nearest_option(const struct option_rule *rules, size_t rule_count,
                                   const char *given)
 {
@@ -101,7 +101,7 @@ enum haul_status option_table_parse(const struct option_rule *rules, size_t rule
         return haul_error_set(error, HAUL_INTERNAL, NULL, 0, "too many option rules");
     }
     make_long_options(rules, rule_count, &made);
-    optind = 0; /* glibc: start over, also after an earlier scan */
+    optind = 0; /* glibc: start over, even after an earlier scan */
     opterr = 0;
     *help = false;
     for (;;) {
@@ -133,7 +133,7 @@ enum haul_status option_table_parse(const struct option_rule *rules, size_t rule
 
 /* --- help ------------------------------------------------------------------------------------- */
 
-/* The help text in its column; its further lines are indented to it. */
+/* Print the help text in its column, with further lines indented to it. */
 static void print_help_text(int used, const char *text)
 {
     if (used >= HELP_COLUMN) {

@@ -14,16 +14,16 @@ struct option_rule {
     int letter;             /* 0: none */
     const char *value_name; /* NULL: the option takes no value */
     const char *help;       /* one line; may hold newlines */
-    const char *group;      /* heading above this option and those below it; NULL: the one before */
+    const char *group;      /* heading of the group that begins here; NULL: same group */
     /* Store `text` (NULL for a flag) at `target`. Errors: INVALID, with a hint. */
     enum haul_status (*parse)(const struct option_rule *rule, const char *text, void *target,
                               struct haul_error *error);
-    size_t offset; /* of `target` in the options struct */
+    size_t offset; /* offset of `target` in the options struct */
     uint64_t min;
     uint64_t max;
 };
 
-/* A destination of an option: parser, then where. */
+/* The destination of an option: parser and offset. */
 #define OPTION_AT(parser, type, member) .parse = (parser), .offset = offsetof(type, member)
 
 /* Parse all of `argv` (argv[0] is skipped, nothing but options is accepted). `options` holds
@@ -33,7 +33,7 @@ enum haul_status option_table_parse(const struct option_rule *rules, size_t rule
                                     char **argv, void *options, bool *help,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The options part of a help page, on stdout. */
+/* Print the options part of a help page on stdout. */
 void option_table_print(const struct option_rule *rules, size_t rule_count);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* option_value.c — numbers, sizes, durations and names from the command line. */
+/* option_value.c — parses numbers, sizes, durations and names of the command line. */
 #include "option_value.h"
 
 #include <errno.h>
@@ -49,7 +49,7 @@ static enum haul_status bad_value(const struct option_rule *rule, const char *te
                           rule->name);
 }
 
-/* `text` as number and unit within the rule's range. False: not so. */
+/* Parse `text` as number and unit within the rule's range. False: malformed or out of range. */
 static bool parse_number(const struct option_rule *rule, const char *text, const struct unit *units,
                          uint64_t *value)
 {
@@ -66,7 +66,7 @@ static bool parse_number(const struct option_rule *rule, const char *text, const
             double scaled = number * units[i].factor;
             bool exact = !has_fraction && units[i].factor == 1;
             if (!exact && !(scaled < 0x1p64)) {
-                return false; /* what has no uint64_t must not be made one */
+                return false; /* converting a value beyond uint64_t is undefined */
             }
             *value = exact ? whole : (uint64_t)scaled;
             return *value >= rule->min && *value <= rule->max;

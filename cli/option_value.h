@@ -16,7 +16,7 @@ struct name_list {
     size_t count;
 };
 
-/* The type that `target` points to is named first. Ranges are the rule's `min` and `max`. */
+/* Each line names the type that `target` points to. Ranges are the rule's `min` and `max`. */
 #define OPTION_PARSER(name)                                                               \
     enum haul_status name(const struct option_rule *rule, const char *text, void *target, \
                           struct haul_error *error)

@@ -16,7 +16,7 @@ enum { LINE_BYTES_MAX = 1024 };
 
 static const char clear_line[] = "\r\033[K";
 
-/* `lock` is held. Peers and databases supply parts of a line. */
+/* `lock` is held. Parts of a line come from peers and databases, so escape control characters. */
 static void write_line(struct output *output, const char *prefix, const char *line)
 {
     char safe[LINE_BYTES_MAX];
@@ -144,8 +144,7 @@ void output_error(struct output *output, const struct haul_error *error)
     (void)pthread_mutex_unlock(&output->lock);
 }
 
-/* What the system's word for a failure asks for; NULL: nothing better than the status's own hint.
- * The codes of verbs are not errno. */
+/* A hint for an errno; NULL: the hint of the status is as good. Codes of verbs are not errno. */
 static const char *hint_of_code(const struct haul_error *error)
 {
     if (strncmp(error->call, "ibv_", 4) == 0 || strncmp(error->call, "rdma_", 5) == 0) {

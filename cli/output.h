@@ -12,7 +12,7 @@
 #include "option_table.h"
 #include "option_value.h"
 
-/* First member of every command's options. */
+/* The first member of every command's options. */
 struct output_options {
     bool json;
     bool quiet;
@@ -20,7 +20,7 @@ struct output_options {
     bool log_time;
 };
 
-/* Their rules, for every command. */
+/* The rules for them, in every command's table. */
 #define OUTPUT_OPTION_RULES                                                                   \
     {.name = "json",                                                                          \
      .help = "print one JSON document on stdout at the end, even on failure",                 \
@@ -41,7 +41,7 @@ struct output_options {
 
 /* Writes whole lines, from any thread. */
 struct output {
-    const char *command; /* for messages; "" before there is one */
+    const char *command; /* for messages; "" before a command is known */
     struct output_options options;
     pthread_mutex_t lock;
     bool terminal; /* stderr can show a bar */
@@ -53,7 +53,7 @@ struct output {
 void output_init(struct output *output, const char *command, const struct output_options *options);
 void output_fini(struct output *output);
 
-/* A line on stderr, after "haul: ". Not with --quiet. Thread: any. */
+/* Print a line on stderr, after "haul: ". Not with --quiet. Thread: any. */
 __attribute__((format(printf, 2, 3))) void output_line(struct output *output, const char *format,
                                                        ...);
 
@@ -61,14 +61,14 @@ __attribute__((format(printf, 2, 3))) void output_line(struct output *output, co
 __attribute__((format(printf, 2, 3))) void output_answer(struct output *output, const char *format,
                                                          ...);
 
-/* Draw `text` over the last bar; only when `terminal`. Thread: any. */
+/* Draw `text` over the last bar; only if `terminal`. Thread: any. */
 void output_bar(struct output *output, const char *text);
 void output_bar_clear(struct output *output);
 
-/* Exactly one line: "haul: error: what: why: what to do". Also with --quiet. Thread: any. */
+/* Print exactly one line: "haul: error: what: why: what to do". Also with --quiet. Thread: any. */
 void output_error(struct output *output, const struct haul_error *error);
 
-/* The error's hint, or the general one of its status; never empty for a failure. */
+/* The error's hint, or the general hint of its status; never empty for a failure. */
 const char *output_hint(const struct haul_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_text.c — what a database owns, for people. */
+/* owner_text.c — prints what a database owns, for people. */
 #include "owner_text.h"
 
 #include <inttypes.h>
@@ -40,7 +40,7 @@ void owner_text_time(uint64_t time_s, char text[OWNER_TEXT_TIME_BYTES])
     }
 }
 
-/* " to IDENTITY", or nothing when it is not recorded. */
+/* " to IDENTITY", or nothing if it was not recorded. */
 static void peer_text(const char *word, const char *peer, char text[PEER_TEXT_BYTES_MAX])
 {
     char safe[HAUL_IDENTITY_BYTES_MAX * 4];
@@ -92,7 +92,7 @@ static void print_job(const struct haul_owner_job *job)
     (void)printf(", job %s\n", id);
 }
 
-/* What the record is, the purpose of --adopt, NULL for SAME. */
+/* What the record is, and the purpose of --adopt; NULL for SAME. */
 static const char *const origins[][2] = {
     [HAUL_OWNER_COPY] = {"this database is a copy or a restored backup: the record is the "
                          "original's",

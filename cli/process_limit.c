@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process_limit.c — threads, address space and descriptors, by trying. */
+/* process_limit.c — tests threads, address space and descriptors by acquiring them. */
 #include "process_limit.h"
 
 #include <errno.h>
@@ -9,10 +9,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* RocksDB opens table files with up to 16 threads; a migration has some of its own. */
+/* RocksDB opens table files with up to 16 threads; a migration adds some of its own. */
 enum { THREAD_COUNT = 24, SPARE_MIB = 64, DESCRIPTOR_COUNT = 48 };
 
-/* All are there until the lock is free. */
+/* Hold all threads until the lock is released. */
 static void *wait_for_lock(void *context)
 {
     pthread_mutex_t *lock = context;
@@ -35,7 +35,8 @@ static enum haul_status check_space(struct haul_error *error)
     return HAUL_OK;
 }
 
-/* RocksDB keeps every table file open that it can; soft limits are for users of select(2). */
+/* RocksDB keeps as many table files open as it may; the soft limit only serves users of
+ * select(2). */
 static void raise_descriptors(void)
 {
     struct rlimit limit;
@@ -45,7 +46,7 @@ static void raise_descriptors(void)
     }
 }
 
-/* A job that ran out of them at its end would be in doubt. */
+/* A job that runs out of descriptors at its end would be in doubt. */
 static enum haul_status check_descriptors(struct haul_error *error)
 {
     int fds[DESCRIPTOR_COUNT];
@@ -85,7 +86,7 @@ static enum haul_status check_threads(struct haul_error *error)
         haul_error_hint(error, "raise the limits of processes and of address space (ulimit -u, "
                                "ulimit -v, pids.max of the control group)");
     } else {
-        status = check_space(error); /* what is left beside their stacks */
+        status = check_space(error); /* what is left beside the threads' stacks */
     }
     (void)pthread_mutex_unlock(&lock);
     for (size_t i = 0; i < count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress.c — the bar and the lines. */
+/* progress.c — draws the bar and prints the lines. */
 #include "progress.h"
 
 #include <inttypes.h>
@@ -18,7 +18,7 @@ enum {
     BAR_CELLS_MAX = 30,
     TEXT_BYTES_MAX = 256,
     TERMINAL_COLUMNS_DEFAULT = 80,
-    PINNED_BYTES_SHOWN = 64 << 20, /* less is nothing to think of */
+    PINNED_BYTES_SHOWN = 64 << 20, /* less is not worth showing */
 };
 
 static const uint64_t ns_per_ms = 1000000;
@@ -50,7 +50,8 @@ static void sample_speed(struct progress *progress, const struct haul_progress *
     }
 }
 
-/* 0 to 1; the estimate may be too small, so a running copy never shows more than 99 %. */
+/* The share that is done, 0 to 1. The estimate may be too small, so a running copy shows at most 99
+ * %. */
 static double fraction_of(const struct haul_progress *figures)
 {
     if (figures->phase == HAUL_PHASE_ENDED) {
@@ -63,8 +64,8 @@ static double fraction_of(const struct haul_progress *figures)
     return fraction < 0.99 ? fraction : 0.99;
 }
 
-/* "1.2 GB of 10 GB (12 %), 350 MB/s, 28.0 s left, 1234567 records, tcp": a narrow terminal cuts off
- * what is missed least. */
+/* "1.2 GB of 10 GB (12 %), 350 MB/s, 28.0 s left, 1234567 records, tcp": the least important parts
+ * come last, where a narrow terminal cuts off. */
 static void format_figures(const struct progress *progress, const struct haul_progress *figures,
                            char text[TEXT_BYTES_MAX])
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* progress.h — shows the progress of a migration: a bar on a terminal, else a line now and then. */
+/* progress.h — shows the progress of a migration: a bar on a terminal, otherwise a line from time
+ * to time. */
 #ifndef HAUL_PROGRESS_H
 #define HAUL_PROGRESS_H
 
@@ -10,8 +11,8 @@
 
 struct progress {
     struct output *output;
-    uint64_t shown_ns;   /* of the last bar or line */
-    uint64_t sampled_ns; /* of `sampled_bytes`, from which the speed is computed */
+    uint64_t shown_ns;   /* when the last bar or line was shown */
+    uint64_t sampled_ns; /* when `sampled_bytes` was taken, from which the speed is computed */
     uint64_t sampled_bytes;
     double bytes_per_second;
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_option.c — parses --range and --prefix, and the reverse.
+/* range_option.c — parses --range and --prefix, and formats ranges.
  *
  * A range is one allocation: the bytes of `start`, then those of `end`; free `start.data`. */
 #include "range_option.h"
@@ -18,7 +18,7 @@ static int hex_digit(char digit)
     return found == NULL ? -1 : (int)(found - digits);
 }
 
-/* One key of `size` characters into `bytes`, which has room for as many. False: malformed. */
+/* Parse a key of `size` characters into `bytes`, which has room for as many. False: malformed. */
 static bool decode_key(const char *text, size_t size, uint8_t *bytes, size_t *byte_count)
 {
     size_t count = 0;
@@ -63,7 +63,7 @@ static bool is_ascending(const struct haul_range *range)
     return range->end.size == 0 || order < 0 || (order == 0 && range->start.size < range->end.size);
 }
 
-/* Take over `memory`. */
+/* Takes over `memory`. */
 static enum haul_status append(struct range_list *list, uint8_t *memory, size_t start_size,
                                size_t end_size)
 {
@@ -98,7 +98,7 @@ enum haul_status option_range(const struct option_rule *rule, const char *text, 
     size_t end_size = 0;
     bool sound = start_text != SIZE_MAX && decode_key(text, start_text, memory, &start_size);
     if (sound) {
-        /* A second colon would leave it open which of them is between the keys. */
+        /* A second unescaped colon would be ambiguous. */
         const char *end_text = text + start_text + 1;
         sound = start_text_size(end_text) == SIZE_MAX &&
                 decode_key(end_text, strlen(end_text), memory + start_size, &end_size);
@@ -131,7 +131,7 @@ enum haul_status option_prefix(const struct option_rule *rule, const char *text,
                                "\\0x for the text 0x");
         return HAUL_INVALID;
     }
-    /* The end is the prefix counted up in its last byte below 0xff; all 0xff: no end. */
+    /* The end is the prefix with its last byte below 0xff incremented; all 0xff: no end. */
     uint8_t *end = memory + size;
     memcpy(end, memory, size);
     size_t end_size = size;
@@ -155,7 +155,8 @@ void range_list_fini(struct range_list *list)
 
 /* --- the reverse ------------------------------------------------------------------------------ */
 
-/* Text that a shell and a terminal take, but for quoting. */
+/* Whether the text needs no hexadecimal form for a shell and a terminal; quoting may still be
+ * needed. */
 static bool is_text(struct haul_slice key)
 {
     const uint8_t *bytes = key.data;
@@ -170,7 +171,7 @@ static bool is_text(struct haul_slice key)
 struct range_text {
     char *bytes;
     size_t capacity; /* with the NUL */
-    size_t used;     /* may be larger: what did not fit was left out */
+    size_t used;     /* may exceed the buffer: the text was truncated */
 };
 
 static void put(struct range_text *text, const char *part)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_option.h — parses key ranges of the command line, and prints them in the same form. */
+/* range_option.h — parses key ranges of the command line, and formats them in the same form. */
 #ifndef HAUL_RANGE_OPTION_H
 #define HAUL_RANGE_OPTION_H
 
@@ -40,7 +40,7 @@ OPTION_PARSER(option_prefix);
         OPTION_AT(option_prefix, type, ranges)                                                \
     }
 
-/* How keys are written, for the details of such a command. */
+/* How to write keys, for the help text of such a command. */
 #define SELECTION_HELP                                                                          \
     "Keys are text, or hexadecimal if they begin with 0x: --prefix 0xab is the byte ab. A\n"    \
     "backslash takes the next character literally: --prefix '\\0xab' for keys that begin with " \

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* running_job.c — a running job to JSON and back. */
+/* running_job.c — converts a running job to JSON and back. */
 #include "running_job.h"
 
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 
-/* Numbers of jansson have a sign: what is larger is the largest. */
+/* jansson's integers are signed: clamp larger values. */
 static json_int_t count_of(uint64_t value)
 {
     return value > INT64_MAX ? INT64_MAX : (json_int_t)value;

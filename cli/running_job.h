@@ -19,9 +19,9 @@ struct running_job {
     struct haul_progress figures; /* without phase and transport */
 };
 
-/* As one JSON text. False: it does not fit. */
+/* Format as JSON text. False: it does not fit. */
 bool running_job_format(const struct running_job *job, char *text, size_t text_size_bytes);
-/* The reverse. False: the text is not a running job. */
+/* Parse such a text. False: it is not a running job. */
 bool running_job_parse(const char *text, struct running_job *job);
 
 #endif

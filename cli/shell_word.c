@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* shell_word.c — quoting. */
+/* shell_word.c — quotes a word for a POSIX shell. */
 #include "shell_word.h"
 
 #include <stdbool.h>

@@ -17,10 +17,10 @@
 #include "json_output.h"
 #include "progress.h"
 
-/* Nobody types a second signal so soon. */
+/* Nobody types a second signal that quickly. */
 static const uint64_t echo_ns = 300000000;
 
-/* SIGUSR1, and the signals that stop haul, except those that the process ignores. */
+/* SIGUSR1 and the signals that stop haul, except those that the process ignores. */
 static void make_signal_set(sigset_t *set)
 {
     static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
@@ -38,7 +38,7 @@ static void wake(struct signal_watch *watch)
 {
     uint64_t one = 1;
     ssize_t written = write(watch->wake_fd, &one, sizeof(one));
-    (void)written; /* full means that it is readable already */
+    (void)written; /* a full pipe is readable already */
 }
 
 static const char *name_of(int number)
@@ -46,8 +46,8 @@ static const char *name_of(int number)
     return number == SIGINT ? "SIGINT" : number == SIGTERM ? "SIGTERM" : "SIGHUP";
 }
 
-/* Databases and jobs survive this as they survive a crash: what was acknowledged is in the log, and
- * what is recorded as durable is kept. */
+/* Databases and jobs survive this like a crash: acknowledged writes are in the log, and durable
+ * positions are kept. */
 static void end_process(struct signal_watch *watch, int number)
 {
     struct haul_error error;
@@ -59,8 +59,8 @@ static void end_process(struct signal_watch *watch, int number)
     _exit(EXIT_CODE_SIGNAL + number);
 }
 
-/* timeout(1) sends a signal to the process and at once to its group, a shell may do alike: that is
- * one wish, not two. `lock` is held. */
+/* timeout(1) signals the process and right afterwards its group, and some shells do the same: count
+ * both as one request. `lock` is held. */
 static bool is_echo(const struct signal_watch *watch, int number)
 {
     return watch->number == number && progress_now_ns() - watch->number_ns < echo_ns;
@@ -151,7 +151,7 @@ void signal_watch_set(struct signal_watch *watch, struct haul_migration *migrati
     (void)pthread_mutex_lock(&watch->lock);
     watch->migration = migration;
     if (migration != NULL && watch->number != 0) {
-        haul_migration_stop(migration); /* the signal was there first */
+        haul_migration_stop(migration); /* the signal came before the migration */
     }
     (void)pthread_mutex_unlock(&watch->lock);
 }

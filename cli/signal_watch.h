@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* signal_watch.h — handles SIGINT, SIGTERM, SIGHUP and SIGUSR1 in a thread of its own.
  *
- * The first of the former three stops the watched migration, which keeps what has arrived, or is
- * noticed by work that polls; without either it ends the process. The second always ends it. A
- * signal that was ignored at the start, as with nohup, stays ignored. SIGUSR1 makes `wake_fd`
- * readable. */
+ * The first SIGINT, SIGTERM or SIGHUP stops the watched migration, which keeps what has arrived;
+ * work that polls sees it and stops by itself; with neither, it ends the process. The second always
+ * ends the process. A signal that was ignored at the start, as with nohup, stays ignored. SIGUSR1
+ * makes `wake_fd` readable. */
 #ifndef HAUL_SIGNAL_WATCH_H
 #define HAUL_SIGNAL_WATCH_H
 
@@ -21,7 +21,7 @@ struct signal_watch {
     struct output *output;
     pthread_t thread;
     pthread_mutex_t lock;
-    struct haul_migration *migration; /* protected by `lock`, like the next */
+    struct haul_migration *migration; /* protected by `lock`, as is the next member */
     bool polled;
     int number; /* the first signal; 0: none */
     uint64_t number_ns;
@@ -36,8 +36,8 @@ enum haul_status signal_watch_init(struct signal_watch *watch, struct output *ou
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void signal_watch_fini(struct signal_watch *watch);
 
-/* From now on signals stop `migration`; an earlier signal stops it now. NULL: signals end the
- * process, unless its work polls. */
+/* From now on a signal stops `migration`; if one has come earlier, stop it now. NULL: signals end
+ * the process, unless its work polls. */
 void signal_watch_set(struct signal_watch *watch, struct haul_migration *migration);
 
 /* From now on the caller's work polls signal_watch_is_cancelled and ends by itself. */
@@ -45,7 +45,7 @@ void signal_watch_set_polled(struct signal_watch *watch);
 
 /* The signal that stops the command; 0: none. */
 int signal_watch_number(struct signal_watch *watch);
-/* The same for callbacks; `watch` is a struct signal_watch. */
+/* The same as a callback; `watch` is a struct signal_watch. */
 bool signal_watch_is_cancelled(void *watch);
 
 #endif

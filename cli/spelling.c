@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spelling.c — the optimal string alignment distance. */
+/* spelling.c — computes the optimal string alignment distance. */
 #include "spelling.h"
 
 #include <stdint.h>
@@ -14,7 +14,7 @@ static size_t smaller(size_t a, size_t b)
 
 size_t spelling_distance(const char *a, const char *b)
 {
-    /* Rows of the table for the last three prefixes of `a`. */
+    /* The table's rows for the last three prefixes of `a`. */
     size_t rows[3][WORD_BYTES_MAX];
     size_t a_size = strlen(a);
     size_t b_size = strlen(b);

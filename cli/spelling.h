@@ -9,7 +9,8 @@
  * into `b`. Words longer than 63 bytes are SIZE_MAX apart. */
 size_t spelling_distance(const char *a, const char *b);
 
-/* The largest distance at which `given` still looks like a mistyped `word`: a third of it. */
+/* The largest distance at which `given` still counts as a mistyped `word`: a third of its
+ * length. */
 size_t spelling_distance_max(const char *given);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_manifest.c — lines of words. */
+/* verify_manifest.c — reads and writes the manifest's lines. */
 #include "verify_manifest.h"
 
 #include <errno.h>
@@ -37,7 +37,7 @@ static int digit_of(char digit)
                                           : -1;
 }
 
-/* `*bytes` is malloc'ed, with a NUL after it. False: no such word, or no memory. */
+/* `*bytes` is malloc'ed, with a NUL after it. False: the word is malformed, or no memory. */
 static bool take_hex(const char *word, size_t size, struct haul_slice *bytes)
 {
     bool empty = size == 1 && word[0] == '-';
@@ -92,8 +92,8 @@ static enum haul_status write_error(const char *path, int code, struct haul_erro
     return status;
 }
 
-/* In a database's directory, or below it? There a manifest could take the place of a file without
- * which nobody opens the database. */
+/* Whether the path lies inside a database's directory or below one. A manifest there could replace
+ * a file that the database needs. */
 static bool is_in_database(const char *path)
 {
     char place[PATH_MAX];
@@ -116,7 +116,8 @@ static bool is_in_database(const char *path)
     return false;
 }
 
-/* Only with its name at last is it a manifest: until then a file of that name stays. */
+/* The file gets its name only when it is complete; until then an existing file of that name
+ * stays. */
 static enum haul_status open_replacement(struct manifest_writer *writer, const char *path,
                                          struct haul_error *error)
 {
@@ -205,7 +206,7 @@ enum haul_status manifest_add(struct manifest_writer *writer, const struct haul_
     return fputc('\n', writer->file) == EOF ? write_error(writer->path, errno, error) : HAUL_OK;
 }
 
-/* Sync the file, if it lies on a disk. */
+/* Sync the file if it lies on a disk. */
 static enum haul_status flush(struct manifest_writer *writer, struct haul_error *error)
 {
     bool written = ferror(writer->file) == 0 && fflush(writer->file) == 0 &&
@@ -299,7 +300,7 @@ static bool take_total(struct manifest_reader *reader, const char *words)
     return true;
 }
 
-/* `*ended`: it was the last line. */
+/* `*ended`: this was the last line. */
 static bool take_line(struct manifest_reader *reader, bool *ended)
 {
     const char *line = reader->line;
@@ -326,7 +327,7 @@ static bool take_line(struct manifest_reader *reader, bool *ended)
     return (rest = behind(line, "select ")) != NULL && take_selected(reader, rest);
 }
 
-/* A pipe cannot be read twice. NULL: it cannot be kept. */
+/* Copy a pipe to a temporary file, because a pipe cannot be read twice. NULL: failed. */
 static FILE *spool(FILE *from)
 {
     char buffer[64 << 10];
@@ -402,7 +403,7 @@ static void begin_family(struct manifest_reader *reader, const char *name)
     }
 }
 
-/* Is the next line the same piece? */
+/* Whether the next line is the same piece. */
 static bool is_same(struct manifest_reader *reader, const struct haul_verify_piece *piece)
 {
     uint64_t records = 0;

@@ -27,13 +27,13 @@
 struct manifest_writer {
     FILE *file;
     const char *path;
-    char *name; /* of a regular file, and its name until it is complete; NULL: another kind */
+    char *name; /* of a regular file, until it is complete; NULL: another kind */
     char *temporary;
     char family[HAUL_NAME_BYTES_MAX];
 };
 
-/* A regular file appears, and replaces an older one, when it is complete.
- * Errors: IO, NO_SPACE, NOT_FOUND (no such directory, or a directory), NO_MEMORY. */
+/* A regular file appears, and replaces an older one, only when it is complete. Errors: IO,
+ * NO_SPACE, NOT_FOUND (no such directory, or a directory), NO_MEMORY. */
 enum haul_status manifest_create(struct manifest_writer *writer, const char *path,
                                  const struct haul_verify_options *selected,
                                  struct haul_error *error);
@@ -55,14 +55,14 @@ struct manifest_reader {
     size_t family_count; /* with pieces */
     struct {
         char name[HAUL_NAME_BYTES_MAX];
-        long place; /* of its first piece */
+        long place; /* start of its first piece */
     } families[HAUL_FAMILY_COUNT_MAX];
     struct haul_family_result totals[HAUL_FAMILY_COUNT_MAX];
     size_t total_count;
-    /* Of the comparison. */
-    char family[HAUL_NAME_BYTES_MAX]; /* the one that is compared now */
-    bool in_step;                     /* no difference in it so far */
-    bool differs;                     /* somewhere; the first: */
+    /* For the comparison: */
+    char family[HAUL_NAME_BYTES_MAX]; /* the family that is being compared */
+    bool in_step;                     /* no difference in this family so far */
+    bool differs;                     /* a difference was found; the first one: */
     char first_family[HAUL_NAME_BYTES_MAX];
     struct haul_range between; /* after `start`, up to and including `end`; malloc'ed */
     struct haul_slice last_key;
