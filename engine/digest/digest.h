@@ -2,9 +2,9 @@
 /* digest.h — count and order-independent 128-bit digest of a set of records.
  *
  * The digest is the sum modulo 2^128 over all records of XXH3-128 of the value, seeded with XXH3-64
- * of the key (seeded with the key's size), so
- * records may be added in any order, by several threads apart, and taken out again. It finds
- * accidents; it is no defence against somebody who chooses records to collide. */
+ * of the key (seeded with the key's size). So records may be added in any order, by several threads
+ * separately, and removed again. It finds accidents; it does not defend against records that were
+ * chosen to collide. */
 #ifndef HAUL_DIGEST_H
 #define HAUL_DIGEST_H
 

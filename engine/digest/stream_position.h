@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream_position.h — how far the records of a stream are durable on the target, as the
- * appliers report it, the journal records it, and a resume goes on. Thread: one at a time for each
- * position. */
+/* stream_position.h — how far the records of a stream are durable on the target: the appliers
+ * report it, the journal records it, and a resumed job starts from it. Thread: one at a time for
+ * each position. */
 #ifndef HAUL_STREAM_POSITION_H
 #define HAUL_STREAM_POSITION_H
 
@@ -12,7 +12,7 @@
 #include "digest.h"
 #include "haul/slice.h"
 
-/* What of a stream is durable: the point to go on from after a crash. */
+/* The durable part of a stream: the point from which to continue after a crash. */
 struct stream_position {
     uint32_t stream;
     uint64_t next_batch;
@@ -21,8 +21,8 @@ struct stream_position {
     /* Of no bytes: the empty key, or none; a finished stream has none. Malloc'ed where positions
      * are reported or restored; borrowed where a journal reads or writes them. */
     struct haul_slice last_key;
-    /* A resume can go on from here. Not so from a key that is longer than a position may carry, nor
-     * from the empty key where it is not the first one: as the start of a scan it means the
+    /* A job can resume from here. It cannot from a key that is longer than a position may carry,
+     * nor from the empty key where it is not the first one: as the start of a scan that means the
      * beginning of the family. */
     bool resumable;
 };

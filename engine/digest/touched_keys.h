@@ -2,10 +2,10 @@
 /* touched_keys.h — the keys that deltas have changed, with what each counts for now.
  *
  * A key is found by hash. The keys that are present are listed as well, most of them in order, so
- * that those inside a span are found without looking at all. The list is made by the first span
- * that is asked for: most logs have no DeleteRange.
+ * that those inside a span are found without looking at all. The first request for a span
+ * makes the list, because most logs have no DeleteRange.
  *
- * Keys are forgotten all at once only. Memory counts on the owner's budget. Thread: one at a
+ * All keys are forgotten at once. Memory counts on the owner's budget. Thread: one at a
  * time. */
 #ifndef HAUL_TOUCHED_KEYS_H
 #define HAUL_TOUCHED_KEYS_H

@@ -25,9 +25,9 @@ enum haul_status durable_file_path(const char *directory, const char *name,
 enum haul_status durable_file_open(const struct file_calls *calls, const char *path, int flags,
                                    int *fd, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take the exclusive lock without waiting, and prove that the file still has its name: one that
- * was replaced or removed between open and lock is nobody's. The lock ends with the descriptor.
- * Errors: BUSY (somebody else has it), NOT_FOUND (it lost its name), IO. */
+/* Take the exclusive lock without waiting, and check that the file still has its name: a file that
+ * was replaced or removed between open and lock is stale. The lock ends with the descriptor.
+ * Errors: BUSY (another process has it), NOT_FOUND (it lost its name), IO. */
 enum haul_status durable_file_lock(const struct file_calls *calls, int fd, const char *path,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -56,14 +56,14 @@ enum haul_status durable_file_rename(const struct file_calls *calls, const char 
 enum haul_status durable_file_make_directory(const struct file_calls *calls, const char *directory,
                                              struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Remove a name, if it is there. A directory, which is no record and may hold what somebody wants,
- * is moved aside: durable_file_put_aside. The caller syncs the directory. Errors: those of the
- * call, by durable_file_status. */
+/* Remove a name, if it exists. A directory is no record and may hold somebody's data, so it is
+ * moved aside: durable_file_put_aside. The caller syncs the directory. Errors: those of the call,
+ * by durable_file_status. */
 enum haul_status durable_file_remove(const struct file_calls *calls, const char *directory,
                                      const char *name, struct haul_error *error) HAUL_MUST_CHECK;
 enum { DURABLE_FILE_ASIDE_BYTES_MAX = 128 };
-/* The name under which `name` can be put aside: ".damaged-TIME" behind it, in seconds since 1970,
- * or the next second that is free: nothing that was put aside goes. Errors: those of
+/* The name under which `name` is put aside: with ".damaged-TIME" appended, in seconds since 1970,
+ * or the next free second, so nothing that was put aside is lost. Errors: those of
  * durable_file_path, IO (none is free). */
 enum haul_status durable_file_aside(const struct file_calls *calls, const char *directory,
                                     const char *name, uint64_t time_s,

@@ -11,7 +11,7 @@
 /* Called once a directory entry; `name` is borrowed for the call. */
 typedef void file_calls_visit(void *visit_context, const char *name);
 
-/* What tells a file from a copy of it. */
+/* What distinguishes a file from a copy of it. */
 struct file_identity {
     uint64_t inode;
     uint64_t birth_ns; /* 0: the file system does not record it */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* haul_folder.h — the directory `<database>/haul`, in which journals, ownership and staging files
- * lie. Something else of this name, a link to a directory included, holds no records: whoever
- * followed it would act on another database's.
+/* haul_folder.h — the directory `<database>/haul`, which holds journals, ownership and staging
+ * files. Anything else of this name, including a link to a directory, holds no records: following
+ * it would mean acting on another database's.
  *
  * Thread: any. */
 #ifndef HAUL_HAUL_FOLDER_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* closed_database.h — whose haul's folder is, of a database that this process does not open: what
- * the files of the database tell. Another process may have it open. Thread: any. */
+/* closed_database.h — which database haul's folder belongs to, judged by the files of a database
+ * that this process does not open. Another process may have it open. Thread: any. */
 #ifndef HAUL_CLOSED_DATABASE_H
 #define HAUL_CLOSED_DATABASE_H
 
@@ -16,8 +16,8 @@ struct closed_database {
     struct instance_place place; /* of both; the system's calls */
 };
 
-/* `reads_log`: the log may be read for the last sequence number, where an instance has one that it
- * can be held against; otherwise it stays unknown.
+/* `reads_log`: the log may be read for the last sequence number, if the instance file has one to
+ * compare it with; otherwise it stays unknown.
  * Errors: NOT_FOUND (no such directory), INVALID (the path is too long), those of
  * haul_folder_check. */
 enum haul_status closed_database_look(const char *database, bool reads_log,

@@ -7,11 +7,11 @@
 #include "haul/store.h"
 #include "plan.h"
 
-/* May this database send the plan's ranges? Not what an unfinished job brings to it: it owns none
- * of that yet, or has not recorded that it does. Errors: IN_DOUBT (a job that meets the plan is
- * prepared), BUSY (it is at another point), and those of journals: one that cannot be read may meet
- * the plan. */
+/* May this database send the plan's ranges? It may not send what an unfinished job brings to it: it
+ * owns none of that yet, or has not recorded that it does. Errors: IN_DOUBT (a job that overlaps
+ * the plan is prepared), BUSY (such a job has another phase), and those of journals, because an
+ * unreadable one may overlap the plan. */
 enum haul_status incoming_jobs_check(const struct haul_store *store, const struct plan *plan,
-                                          struct haul_error *error) HAUL_MUST_CHECK;
+                                     struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

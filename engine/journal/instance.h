@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* instance.h — which database the folder `<database>/haul` belongs to: the file
- * `<database>/haul/instance`. RocksDB's identity is copied with a database; this file tells a copy,
- * a restored backup and a database that was set back to an earlier state from the original.
+ * `<database>/haul/instance`. RocksDB's identity is copied with a database; this file
+ * distinguishes the original from a copy, a restored backup and a database that was set back.
  *
  * The file holds a random id, made when haul first does something with the database, the inode
  * numbers and birth times of the folder and of the file itself, RocksDB's identity, and how far the
@@ -9,8 +9,8 @@
  * tables (manifest_progress.h), as ingested ones take no number. A folder that was moved in its
  * file system is the same one. Peers know the database as "<RocksDB's identity>/<id>".
  *
- * Where nothing was recorded yet, neither a job nor a hand-over, a copy has nothing that could be
- * the original's: it gets an id of its own without a word.
+ * Where nothing was recorded yet, neither a job nor a hand-over, nothing in a copy can belong to
+ * the original: the copy gets its own id without a message.
  *
  * Invariants:
  *   N1 A reader sees the old file or the new one, whole.
@@ -81,8 +81,8 @@ enum haul_status instance_begin(struct haul_store *store, char name[HAUL_IDENTIT
 enum haul_status instance_check_list(const char *directory,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The name under which peers know the store, for one that leaves nothing behind: a store that has
- * no file goes by its identity alone. */
+/* The name under which peers know the store, without creating a file: a store without the file uses
+ * its identity alone. */
 void instance_name(struct haul_store *store, char name[HAUL_IDENTITY_BYTES_MAX]);
 
 /* A hand-over has come to its end: write down how far the database has come, so that an earlier
@@ -95,9 +95,9 @@ void instance_note(struct haul_store *store);
 enum haul_status instance_adopt(const struct instance_place *place,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* From here to instance_release nobody changes or removes the file, and it gives the name that
- * instance_begin has given: what a job records in between is this database's. `*lock_fd`: for
- * instance_release, which has to be called after OK alone.
+/* From here to instance_release nobody changes or removes the file, and it has the name that
+ * instance_begin has returned: what a job records in between is this database's. `*lock_fd`: for
+ * instance_release, which must be called after OK, and only then.
  * Errors: BUSY (it was forgotten meanwhile, or is being changed), those of instance_begin. */
 enum haul_status instance_hold(const struct haul_store *store, const char *name, int *lock_fd,
                                struct haul_error *error) HAUL_MUST_CHECK;
@@ -105,13 +105,14 @@ void instance_release(const struct haul_store *store, int lock_fd);
 /* Do peers still know the store by this name? False also when the file cannot be read. */
 bool instance_is_current(const struct haul_store *store, const char *name);
 
-/* Remove the file, unless a job has begun: without it what the folder holds is whoever's comes
- * next. Errors: BUSY (a journal is there, or another process changes the file), IO, NO_SPACE. */
+/* Remove the file, unless a job has begun: without it the contents of the folder belong to the next
+ * database there. Errors: BUSY (a journal exists, or another process changes the file), IO,
+ * NO_SPACE. */
 enum haul_status instance_remove(const struct instance_place *place,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Does `recorded` name the database `name`? The id tells, for RocksDB's identity may be a new one;
- * releases without instances have recorded that alone. */
+/* Does `recorded` name the database `name`? The id decides, because RocksDB's identity may be a new
+ * one; releases without instances have recorded the identity alone. */
 bool instance_is(const char *recorded, const char *name);
 
 /* Why a state is in the way, and what ends it: "" for NONE and SAME. */

@@ -12,7 +12,7 @@
 #include "plan.h"
 #include "stream_position.h"
 
-/* Open the journal of a job, or make one. `*existed`: it was there, with what it says.
+/* Open the journal of a job, or create one. `*existed`: it existed, with its records.
  * Errors: those of journal_open and journal_create. */
 enum haul_status job_journal_open(const struct haul_store *store, enum journal_role role,
                                   const uint8_t job[HAUL_JOB_BYTES], struct journal **journal,
@@ -52,7 +52,7 @@ struct job_left {
 
 /* All jobs of a store and role that are not DONE. Zeroed: none. */
 struct job_journals {
-    struct journal **journals; /* open: those that can go on or were decided */
+    struct journal **journals; /* open: those that can continue or were decided */
     size_t count;
     struct job_left *aborted;
     size_t aborted_count;
@@ -68,8 +68,8 @@ enum haul_status job_journals_find(const struct haul_store *store, enum journal_
 struct journal *job_journals_take(struct job_journals *found, size_t index);
 void job_journals_close(struct job_journals *found);
 
-/* PEER, durably, unless it stands there. Errors: MISMATCH (the job is bound to another database),
- * INVALID (no identity can be so), and those of journal_append. */
+/* Append PEER durably, unless the journal has it. Errors: MISMATCH (the job is bound to another
+ * database), INVALID (not a possible identity), and those of journal_append. */
 enum haul_status job_journal_bind(struct journal *journal, const char *identity,
                                   const char *address, struct haul_error *error) HAUL_MUST_CHECK;
 /* Is this the database that the job is bound to? True for a job that is bound to none. */
@@ -82,12 +82,12 @@ enum haul_status job_journal_plan(struct journal *journal, const struct plan *pl
 enum haul_status job_journal_read_plan(const struct journal *journal, struct plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Was the hand-over decided? Only a source decides. `released`: the ownership record says that the
+/* Was the hand-over decided? Only a source decides. `released`: the ownership record shows that the
  * job has moved its ranges. Either record may have been set back to before the decision, and the
- * other one knows; a job that is over was decided no more. */
+ * other one knows; a job that is over no longer counts as decided. */
 bool job_journal_was_decided(const struct journal *journal, bool released);
-/* The ownership record says so, and the journal is older: what is missing up to DECISION, durably.
- * Errors: those of journal_append. */
+/* The ownership record shows the decision, and the journal is older: append what is missing up to
+ * DECISION, durably. Errors: those of journal_append. */
 enum haul_status job_journal_decide_late(struct journal *journal, uint64_t old_version,
                                          uint64_t new_version,
                                          struct haul_error *error) HAUL_MUST_CHECK;

@@ -88,8 +88,8 @@ const char *journal_identity(const struct journal *journal);  /* as stored in th
 /* Is the identity that of the file? One that is not known ("") may be any. */
 bool journal_is_of(const struct journal *journal, const char *identity);
 
-/* Does the file lie elsewhere than where it was made: copied, or restored from a backup? Only of
- * one that is read only, or was adopted. */
+/* Does the file lie elsewhere than where it was created: copied, or restored from a backup? Only
+ * for a file that is read only, or was adopted. */
 bool journal_is_copy(const struct journal *journal);
 
 /* Delete the file, durably. The journal can only be closed then.

@@ -66,8 +66,8 @@ enum journal_type {
 };
 
 enum journal_frame_flags {
-    /* Everything before this record was durable when it was written. A sound record that says so
-     * behind an unsound one proves that the unsound one rotted; it was not torn. */
+    /* Everything before this record was durable when it was written. A sound record with this flag
+     * after an unsound one proves that the unsound one has rotted and was not torn. */
     JOURNAL_FRAME_AFTER_SYNC = 1 << 0,
 };
 
@@ -126,7 +126,7 @@ struct journal_committed {
     uint64_t epoch;
 };
 
-/* How far the target's database had come when it held everything: a later look tells whether
+/* How far the target's database had come when it held everything; a later comparison shows whether
  * something else has changed it since. */
 struct journal_held {
     uint64_t sequence;       /* the greatest one */
@@ -186,7 +186,7 @@ void journal_record_encode(const struct journal_record *record, const struct jou
 /* Read the record at the start of `bytes`. In: frame->seed. Out: frame->flags and ->number,
  * `*record` (borrows `bytes` and `scratch`), `*size` of its frame.
  * Errors: NOT_FOUND (no sound frame here: torn, foreign or rotten), CORRUPT (the frame is sound,
- * but the body is none that this version writes). */
+ * but this version writes no such body). */
 enum haul_status journal_record_decode(struct haul_slice bytes, struct journal_frame *frame,
                                        struct journal_scratch *scratch,
                                        struct journal_record *record, size_t *size) HAUL_MUST_CHECK;

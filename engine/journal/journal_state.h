@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* journal_state.h — what the records of a journal add up to: where a job stands, and who may serve
- * the range. Pure: records in, state out.
+/* journal_state.h — the state that a journal's records add up to: the phase of a job, and who may
+ * serve the range. Pure: records in, state out.
  *
  *   source                                    target
  *   NEW                                       NEW
@@ -18,15 +18,15 @@
  *   DONE                                      DONE
  *
  * Before the commit, ABORTED (on the source also DECISION abort) leads to ABORTED on either side.
- * From there DONE follows when nothing is left behind: the source has thawed (UNFROZEN), the
+ * From there DONE follows when nothing is left: the source has thawed (UNFROZEN), the
  * target has cleared the range (CLEARED, unless there was no PLAN).
  *
  * Invariants:
- *   R1 journal_state_apply never fails: journal_state_reserve said yes before, and holds the
- *      memory. So a record that is in the file is in the state.
+ *   R1 journal_state_apply never fails: journal_state_reserve has returned OK before, and holds
+ *      the memory. So a record that is in the file is in the state.
  *   R2 State is a function of the records alone: replaying the file gives the same state.
  *   R3 A commit is never taken back, and never follows an abort.
- *   R4 Of two journals of one job, at most one says JOURNAL_SERVES, provided that the target
+ *   R4 Of two journals of one job, at most one claims JOURNAL_SERVES, provided that the target
  *      writes COMMITTED only after it has learned the source's DECISION commit. */
 #ifndef HAUL_JOURNAL_STATE_H
 #define HAUL_JOURNAL_STATE_H
@@ -85,17 +85,17 @@ struct journal_state {
     char peer[HAUL_IDENTITY_BYTES_MAX]; /* "": none yet */
     char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
 
-    /* Set by ABORTED; OK while there was none. */
+    /* Set by ABORTED; OK before. */
     enum haul_status abort_status;
     char abort_text[JOURNAL_TEXT_BYTES_MAX + 1];
 
     /* Source. */
     uint32_t snapshot_count; /* attempts so far: the epoch of the last one */
-    bool restored;           /* may be of before its decision: the database was set back */
+    bool restored;           /* may be older than its decision: the database was set back */
     bool parted;             /* the target owned by the job, and gave a part back, of which this
                               * database, restored or decided, does not know */
     bool returned;           /* decided; the same, and it gave everything back */
-    bool frozen;             /* writes to the range are to be refused, also after a restart */
+    bool frozen;             /* writes to the range must be refused, also after a restart */
     bool decided;
     struct journal_snapshot snapshot;
     uint64_t frozen_sequence; /* of the last FROZEN */
@@ -120,8 +120,8 @@ struct journal_state {
 void journal_state_init(struct journal_state *state, enum journal_role role);
 void journal_state_fini(struct journal_state *state);
 
-/* May this record come next, and is there memory for it? The state stays as it is.
- * Errors: INVALID (it may not; `error` says why), NO_MEMORY, LIMIT (too many streams). */
+/* May this record come next, and is there memory for it? The state does not change.
+ * Errors: INVALID (it may not; `error` states why), NO_MEMORY, LIMIT (too many streams). */
 enum haul_status journal_state_reserve(struct journal_state *state,
                                        const struct journal_record *record,
                                        struct haul_error *error) HAUL_MUST_CHECK;
@@ -129,10 +129,10 @@ enum haul_status journal_state_reserve(struct journal_state *state,
 /* Take in the record that journal_state_reserve has just allowed. */
 void journal_state_apply(struct journal_state *state, const struct journal_record *record);
 
-/* Read records from the start of `records` up to the first that is torn. Out: bytes of the sound
- * prefix; record numbers go on at state->record_count + 1.
- * Errors: CORRUPT (a record rotted that had been durable, or cannot follow the one before it),
- * NO_MEMORY, LIMIT. */
+/* Read records from the start of `records` up to the first torn one. Out: bytes of the sound
+ * prefix; record numbers continue at state->record_count + 1.
+ * Errors: CORRUPT (a durable record has rotted, or cannot follow the one before it), NO_MEMORY,
+ * LIMIT. */
 enum haul_status journal_state_replay(struct journal_state *state, uint32_t seed,
                                       struct haul_slice records, size_t *sound_size,
                                       struct haul_error *error) HAUL_MUST_CHECK;

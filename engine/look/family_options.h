@@ -14,15 +14,14 @@ struct family_option {
     struct haul_slice value;
 };
 
-/* The next option at `*text`, which is moved behind it; false at the end. Lines without `=` are
- * passed over. */
+/* The next option at `*text`, which moves past it; false at the end. Skips lines without `=`. */
 bool family_options_next(const char **text, struct family_option *option);
 
 /* The value of an option; false: it is not there. `text` may be NULL. */
 bool family_options_find(const char *text, struct haul_slice name, struct haul_slice *value);
 
-/* The next option of `*theirs` that `ours` has with another value; `*theirs` is moved behind it.
- * Options that only one side has are of another release, and no difference. */
+/* The next option of `*theirs` that `ours` has with another value; `*theirs` moves past it. Options
+ * that only one side has come from another release, and are no difference. */
 bool family_options_difference(const char **theirs, const char *ours, struct family_option *their,
                                struct haul_slice *our);
 

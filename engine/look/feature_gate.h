@@ -27,7 +27,8 @@ enum haul_status feature_gate_check(const struct store_look *look,
                                     const struct feature_release *release, bool read_only,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Was the database written by a later release? Then `error` may be for that reason: says so. */
+/* Was the database written by a later release? Then that may be the reason for `error`, which gets
+ * a hint. */
 enum haul_status feature_gate_explain(const struct store_look *look,
                                       const struct feature_release *release,
                                       enum haul_status status,

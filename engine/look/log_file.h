@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_file.h — the record format of RocksDB's write-ahead logs and manifests, read without RocksDB
- * and without believing it: what lies behind damage is looked for, not skipped.
+ * and without trusting it: the reader searches for records after damage.
  *
  *   a file is blocks of 32 KiB; a block is fragments; no fragment crosses a block
  *   fragment: u32 CRC | u16 size | u8 type | [u32 log number] | payload
@@ -8,8 +8,8 @@
  *   type 9 announces compressed payloads; 10, 11, 130, 131 carry facts of later releases
  *   CRC: masked CRC-32C of type, log number and payload
  *
- * A recycled file ends where a fragment has another log number: what follows is of its earlier
- * life.
+ * A recycled file ends where a fragment has another log number: what follows is older
+ * content.
  *
  * Thread: any, one for each reader. */
 #ifndef HAUL_LOG_FILE_H
@@ -29,9 +29,9 @@ enum haul_status log_file_open(const char *path, struct log_file **file,
                                struct haul_error *error) HAUL_MUST_CHECK;
 void log_file_close(struct log_file *file);
 
-/* The next record, the reader's until the next call. Damage is reported once, at the place where it
- * begins; a further call goes on at the next block that can be read.
- * Errors: NOT_FOUND (the end, also a torn last record), CORRUPT (damage), VERSION (a fragment of a
+/* The next record, which belongs to the reader until the next call. Damage is reported once, where
+ * it begins; a further call continues at the next readable block.
+ * Errors: NOT_FOUND (the end, or a torn last record), CORRUPT (damage), VERSION (a fragment of a
  * type that only a later release of RocksDB knows), IO, NO_MEMORY. */
 enum haul_status log_file_next(struct log_file *file, struct haul_slice *record,
                                struct haul_error *error) HAUL_MUST_CHECK;
@@ -42,9 +42,9 @@ bool log_file_is_compressed(const struct log_file *file);
 /* Where the last record, or the last damage, begins. */
 uint64_t log_file_offset(const struct log_file *file);
 
-/* Is the file, by its first block, none of this format at all: another program's, or encrypted? A
- * damaged one has a sound fragment somewhere; one that is empty, zeros or cannot be read is not
- * foreign either. */
+/* Judged by its first block, is the file of another format: another program's, or encrypted? A
+ * damaged file has a sound fragment somewhere; one that is empty, full of zeros or unreadable is
+ * not foreign either. */
 bool log_file_is_foreign(const char *path);
 
 /* Did the file end within a record? Known after NOT_FOUND. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_look.h — what lies in the log files of a database that is not open: is every record of them
- * one that RocksDB would replay, and does one of them hold what haul cannot move?
+/* log_look.h — examines the log files of a closed database: would RocksDB replay every record, and
+ * does one of them hold what haul cannot move?
  *
- * At damage, RocksDB replays what lies before it and removes the rest with the file. A write that a
- * crash has torn is no loss: nothing whole lies behind it. But when whole records do, they had been
- * acknowledged.
+ * At damage, RocksDB replays what comes before it and removes the rest with the file. A write that
+ * a crash has torn is no loss, because no complete record follows it. But complete records after
+ * the damage had been acknowledged.
  *
  * Thread: any. */
 #ifndef HAUL_LOG_LOOK_H
@@ -22,7 +22,7 @@ struct log_look {
     uint64_t file_count;
     uint64_t record_count;
     bool is_opaque; /* compressed otherwise than by zstd: only damage was looked for */
-    /* Whole records lie behind damage; what `damage` says. */
+    /* Complete records follow the damage, which `damage` describes. */
     bool loses_records;
     char damage[LOG_LOOK_TEXT_BYTES_MAX];
     /* A transaction that is prepared and neither committed nor rolled back. */

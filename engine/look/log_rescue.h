@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_rescue.h — copies of a log that is damaged in its middle.
+/* log_rescue.h — copies a log that is damaged in the middle.
  *
- * RocksDB replays such a log up to the damage, and removes the file with all that lies behind, as
- * soon as the database is open for writing. Whole records may be among it. So before that, the log
- * files are copied to DIR/haul/damaged-log-N; haul never looks at them again, and never removes
- * them. Under the database's lock. Thread: one for each database. */
+ * RocksDB replays such a log up to the damage, and removes the file with everything after it, as
+ * soon as the database is open for writing. That may include complete records. So before the open,
+ * haul copies the log files to DIR/haul/damaged-log-N. It never reads or removes these copies.
+ * Under the database's lock. Thread: one for each database. */
 #ifndef HAUL_LOG_RESCUE_H
 #define HAUL_LOG_RESCUE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_unpack.h — records of a compressed log (wal_compression). RocksDB writes each as a zstd frame
- * of its own.
+/* log_unpack.h — records of a compressed log (wal_compression). RocksDB writes each record as its
+ * own zstd frame.
  *
  * Thread: any, one for each. */
 #ifndef HAUL_LOG_UNPACK_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* manifest.h — what a database's manifest says, read without opening the database: its column
- * families, its live table and blob files, and from which log file on the log counts.
+/* manifest.h — reads a database's manifest without opening the database: its column families, its
+ * live table and blob files, and the first log file that counts.
  *
- * RocksDB's own reader ends the process on some manifests that other programs can make, and takes
- * LevelDB's for its own; so haul looks first.
+ * RocksDB's own reader ends the process on some manifests that other programs can make, and accepts
+ * LevelDB's as its own; so haul checks first.
  *
  * Thread: any. */
 #ifndef HAUL_MANIFEST_H

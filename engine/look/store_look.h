@@ -24,10 +24,10 @@ enum table_kind {
     TABLE_UNKNOWN,
 };
 
-/* Where the log lies, as far as one can tell without being told. */
+/* Where the log lies, as far as the database's files show. */
 enum wal_place {
     WAL_HERE,      /* in the directory */
-    WAL_ELSEWHERE, /* where OPTIONS says, and it is this database's own */
+    WAL_ELSEWHERE, /* where OPTIONS names it, and it is this database's own */
     WAL_UNSURE,    /* OPTIONS names a directory that may be another database's */
 };
 
@@ -38,10 +38,10 @@ struct store_look {
     char manifest_path[STORED_PATH_BYTES_MAX];
     struct log_look log;
     bool has_identity;
-    bool has_stacked_blobs; /* blob_dir/ of the BlobDB of before RocksDB 6.18 */
+    bool has_stacked_blobs; /* blob_dir/ of BlobDB before RocksDB 6.18 */
     bool is_leveldb;
     enum wal_place wal_place;
-    char wal_dir[STORED_PATH_BYTES_MAX];    /* in effect; with WAL_UNSURE: the one that is named */
+    char wal_dir[STORED_PATH_BYTES_MAX];    /* in effect; with WAL_UNSURE: the named one */
     char other_path[STORED_PATH_BYTES_MAX]; /* one of several db_paths; empty: none is known */
     uint64_t missing_table;                 /* a live table file that is not here; 0: none */
     uint64_t cut_table;                     /* one that is shorter than it was; 0: none */
@@ -52,12 +52,12 @@ struct store_look {
 struct store_look_options {
     const char *directory;
     const char *wal_dir; /* given by the user; NULL: as above */
-    bool with_log;       /* walk the log files as well */
+    bool with_log;       /* read the log files, too */
 };
 
-/* `*look` is to be closed also when it fails.
- * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or no file of RocksDB), VERSION
- * (of a later release), IO, NO_MEMORY. */
+/* Close `*look` even if this fails.
+ * Errors: NOT_FOUND (no CURRENT), CORRUPT, UNSUPPORTED (encrypted, or not a file of RocksDB),
+ * VERSION (of a later release), IO, NO_MEMORY. */
 enum haul_status store_look_open(const struct store_look_options *options, struct store_look *look,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void store_look_close(struct store_look *look);

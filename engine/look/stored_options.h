@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stored_options.h — what a database's newest OPTIONS file says, as far as it decides whether and
- * how haul may open the database. The file is text: sections, and one `name=value` a line.
+/* stored_options.h — the settings of a database's newest OPTIONS file that decide whether and how
+ * haul may open the database. The file is text: sections, and one `name=value` a line.
  *
  * RocksDB itself silently takes the default for objects that it cannot make: with the wrong
  * comparator an open fails, but with the wrong merge operator it is a later read that fails, or a
@@ -28,7 +28,7 @@ struct stored_family {
 };
 
 struct stored_options {
-    char path[STORED_PATH_BYTES_MAX];       /* of the file; empty: there is none */
+    char path[STORED_PATH_BYTES_MAX];       /* of the file; empty: no file */
     char version[STORED_VERSION_BYTES_MAX]; /* of the RocksDB that wrote it */
     char wal_dir[STORED_PATH_BYTES_MAX];
     bool writes_no_identity; /* a missing IDENTITY file means nothing */

@@ -25,10 +25,10 @@ struct byte_gate {
 void byte_gate_init(struct byte_gate *gate, uint64_t bytes_max);
 void byte_gate_fini(struct byte_gate *gate);
 
-/* Go in with so many bytes, at most `bytes_max`; waits for room. Errors: CLOSED. */
+/* Enter with this many bytes, at most `bytes_max`; waits for room. Errors: CLOSED. */
 enum haul_status byte_gate_enter(struct byte_gate *gate, uint64_t bytes) HAUL_MUST_CHECK;
 void byte_gate_leave(struct byte_gate *gate, uint64_t bytes);
-/* Wake everybody with CLOSED; nobody goes in any more. */
+/* Wake all waiting callers with CLOSED; later calls return CLOSED. */
 void byte_gate_close(struct byte_gate *gate);
 
 #endif

@@ -19,7 +19,7 @@ static inline void memory_budget_init(struct memory_budget *budget, uint64_t byt
     atomic_init(&budget->bytes, 0);
 }
 
-/* False: so much is not left, and nothing was taken. */
+/* False: less is left, and nothing was taken. */
 static inline bool memory_budget_take(struct memory_budget *budget, uint64_t bytes)
 {
     uint64_t before = atomic_fetch_add_explicit(&budget->bytes, bytes, memory_order_relaxed);

@@ -16,8 +16,9 @@ enum haul_status owner_reclaim(const struct file_calls *calls, const char *direc
 enum haul_status owner_rebuild(const struct file_calls *calls, const char *directory,
                                bool accept_two_owners, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A source's job that was decided is DONE, whatever its target says: the records that are missing
- * in its journal, by `ownership`, and then the file. Closes the journal. Errors: its own. */
+/* End a source's decided job as DONE, whatever its target reports: append the records that are
+ * missing in its journal, by `ownership`, and remove the file. Closes the journal. Errors: those of
+ * the journal. */
 enum haul_status owner_end_decided(struct journal *journal, const struct ownership *ownership,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -27,8 +27,8 @@ enum haul_status config_version_read(struct haul_store *store, struct ownership 
 /* Is this peer of the record the database `peer`? */
 bool config_version_is_peer(const struct ownership *ownership, uint32_t index, const char *peer);
 
-/* Does this database own the plan's ranges by its record? Not asked where the embedder has a
- * register of its own. Errors: MISMATCH (a part was handed over), and those of ownership_read. */
+/* Does this database own the plan's ranges by its record? Not called where the embedder has its own
+ * register. Errors: MISMATCH (a part was handed over), and those of ownership_read. */
 enum haul_status config_version_check(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct plan *plan,
                                       struct haul_error *error) HAUL_MUST_CHECK;
@@ -38,16 +38,16 @@ enum haul_status config_version_names_family(struct haul_store *store, const cha
                                              bool *named, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Can the database `peer`, whose own counter is the plan's old version, still have what it sends? A
- * job of it that has moved ranges to this store, or has got some from it, took its counter further.
- * Not asked where the embedder has a register of its own. Errors: MISMATCH (its record is older
- * than a hand-over of a part of the plan, either way), and those of ownership_read. */
+ * job that moved ranges from it to this store, or back, has raised its counter. Not called where
+ * the embedder has its own register. Errors: MISMATCH (its record is older than a hand-over of a
+ * part of the plan, in either direction), and those of ownership_read. */
 enum haul_status config_version_check_peer(struct haul_store *store, const struct haul_hooks *hooks,
                                            const char *peer, const struct plan *plan,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Has the job moved its ranges already, as source or as target of this store? If so, `*new_version`
- * is the job's (0: no longer known). Errors: those of ownership_read;
- * nothing is known then, least of all that it has not. */
+/* Has the job already moved its ranges, as source or as target of this store? If so,
+ * `*new_version` is the job's (0: no longer known). Errors: those of ownership_read; then the
+ * answer is unknown. */
 enum haul_status config_version_released(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], bool *moved,
                                          uint64_t *new_version,

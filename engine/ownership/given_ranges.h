@@ -27,9 +27,9 @@ enum haul_status given_ranges_know(struct haul_store *store, const uint8_t job[H
 /* How much the job has given; all zeros: that is not recorded. */
 enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                     struct digest *moved, struct haul_error *error) HAUL_MUST_CHECK;
-/* The Commit of that job, with what `peer` has to own; the caller releases it. Errors: MISMATCH
- * (nothing of it: it came back, or was taken back), LIMIT (more ranges than a message holds),
- * NO_MEMORY. */
+/* The Commit of that job, with the ranges that `peer` must own; the caller releases it. Errors:
+ * MISMATCH (nothing of it: it came back, or was taken back), LIMIT (more ranges than a message
+ * holds), NO_MEMORY. */
 enum haul_status given_ranges_commit(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                      const char *peer, struct message *message,
                                      struct haul_error *error) HAUL_MUST_CHECK;

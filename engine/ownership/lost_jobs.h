@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lost_jobs.h — jobs between two databases of which one has no record any more: it was set back to
- * before them. What it has got since is not there, and what it gave away looks like its own.
+/* lost_jobs.h — jobs between two databases whose record one of them has lost, because it was set
+ * back to before them. What it had received is missing, and what it gave away looks like its own.
  *
  *   `lost_jobs_list`: jobs with the peer by which one of the two owns (Welcome, Plan: `between`)
  *   `lost_jobs_look`: which of these has the other one lost? (Plan, Stop, Refused: `lost`)
@@ -21,9 +21,9 @@
 #include "owner_pieces.h"
 #include "ownership.h"
 
-/* The newest jobs between this database and `peer` by which one of the two owns ranges. Those with
- * a journal are left out: one side may not know yet how they end. Errors: those of ownership_read
- * and of journal_directory_list, NO_MEMORY. */
+/* The newest jobs between this database and `peer` by which one of the two owns ranges. Jobs with a
+ * journal are omitted, because one side may not know yet how they end. Errors: those of
+ * ownership_read and of journal_directory_list, NO_MEMORY. */
 enum haul_status lost_jobs_list(struct haul_store *store, const struct haul_hooks *hooks,
                                 const char *peer, struct job_list *between,
                                 struct haul_error *error) HAUL_MUST_CHECK;

@@ -10,7 +10,7 @@
 #include "ownership.h"
 
 struct owner_piece {
-    char family[HAUL_NAME_BYTES_MAX]; /* "": every one that has no entry of its own */
+    char family[HAUL_NAME_BYTES_MAX]; /* "": every family without an entry of its own */
     struct key_range range;
 };
 

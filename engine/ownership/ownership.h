@@ -2,12 +2,12 @@
 /* ownership.h — which ranges of a database are no longer, or newly, its own, and which jobs moved
  * them: the record `<directory>/ownership` in memory. The file is in ownership_file.h.
  *
- * A cluster manager has such a record of its own; a database directory has this file. No file means
- * version 0 and nothing moved: a database that never took part in a job owns all of itself.
+ * A cluster manager has its own record of this kind; a database directory has this file. No file
+ * means version 0 and nothing moved: a database that never took part in a job owns all of itself.
  *
- * The record is a map and a history. The map says for each column family what is RELEASED and what
- * is IMPORTED; a newer job takes from older ones what it covers, and neighbours merge, so that its
- * size follows the ranges and not the number of jobs. The history holds the newest
+ * The record is a map and a history. The map has the RELEASED and IMPORTED ranges of each column
+ * family. A newer job subtracts its ranges from older ones, and neighbours merge, so the size
+ * follows the ranges and not the number of jobs. The history holds the newest
  * OWNERSHIP_JOB_COUNT_MAX jobs.
  *
  * Thread: one at a time for each struct. */
@@ -63,7 +63,7 @@ struct ownership_job {
 };
 
 struct ownership_family {
-    char name[HAUL_NAME_BYTES_MAX]; /* "": each family that has no entry of its own */
+    char name[HAUL_NAME_BYTES_MAX]; /* "": each family without an entry of its own */
     struct range_map map;           /* marks: enum ownership_state, index into `peers`, job */
 };
 
@@ -94,21 +94,21 @@ struct ownership_move {
     struct range_mark mark;
 };
 /* Mark ranges of one family. Errors: NO_MEMORY, INVALID (a name that is too long), LIMIT (too many
- * parts or families); the record may be half changed then, and is to be thrown away. */
+ * parts or families); the record may be half changed then and must be discarded. */
 enum haul_status ownership_put(struct ownership *ownership,
                                const struct ownership_move *move) HAUL_MUST_CHECK;
 /* Append to the history; the oldest job goes when it is full. Errors: NO_MEMORY. */
 enum haul_status ownership_note(struct ownership *ownership,
                                 const struct ownership_job *job) HAUL_MUST_CHECK;
 
-/* A part of the range that has the state (OWN: any state); NULL: there is none. Ownership: the
+/* A part of the range that has the state (OWN: any state); NULL: no such part. Ownership: the
  * record's, until the next change. */
 const struct range_map_part *ownership_find(const struct ownership *ownership, const char *family,
                                             const struct key_range *range,
                                             enum ownership_state state);
 /* The map that holds for the family; NULL: nothing of it was moved. */
 const struct range_map *ownership_map(const struct ownership *ownership, const char *family);
-/* The newest entry of a job that moved its ranges; NULL: there is none in the history. */
+/* The newest entry of a job that moved its ranges; NULL: none in the history. */
 const struct ownership_job *ownership_moved(const struct ownership *ownership,
                                             const uint8_t id[HAUL_JOB_BYTES],
                                             enum ownership_act act);

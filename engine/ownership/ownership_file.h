@@ -5,7 +5,7 @@
  *   O1 A reader sees the old file or the new one, whole (written beside it, synced, renamed).
  *   O2 At most one change runs at a time (flock on `<directory>/ownership.lock`); each starts from
  *      what the one before it has left.
- *   O3 A rename that reports an error is not believed: the file tells whether it took effect.
+ *   O3 A rename that reports an error is not trusted: the file shows whether it took effect.
  *
  * Thread: any; changes of several threads and processes wait for each other. */
 #ifndef HAUL_OWNERSHIP_FILE_H
@@ -44,8 +44,8 @@ enum haul_status ownership_update_locked(const struct file_calls *calls, const c
                                          ownership_change *change, void *context,
                                          struct haul_error *error) HAUL_MUST_CHECK;
 
-/* As ownership_update, while somebody waits: BUSY after `wait_max_ms`, and not after 2 s, of
- * waiting for the lock. What a disk takes to sync is not bounded. */
+/* Like ownership_update, while somebody waits: BUSY after waiting `wait_max_ms` for the lock
+ * instead of 2 s. The time that a disk takes to sync is not bounded. */
 enum haul_status ownership_update_within(const struct file_calls *calls, const char *directory,
                                          uint32_t wait_max_ms, ownership_change *change,
                                          void *context, struct haul_error *error) HAUL_MUST_CHECK;
@@ -56,14 +56,14 @@ enum haul_status ownership_rehearse(const struct file_calls *calls, const char *
                                     ownership_change *change, void *context,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Put the file in its own place once more: after IN_DOUBT no crash can undo what it says now.
+/* Rename the file onto itself once more: after IN_DOUBT no crash can undo its contents then.
  * Errors: those of ownership_update. */
 enum haul_status ownership_settle(const struct file_calls *calls, const char *directory,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Move a file that cannot be read aside, as "ownership.damaged-TIME", and put what `change` makes
- * of an empty record in its place. `time_s` since 1970. Errors: those of ownership_update;
- * NOT_FOUND (the file is sound, or there is none). */
+/* Move an unreadable file aside, as "ownership.damaged-TIME", and replace it by what `change` makes
+ * of an empty record. `time_s` since 1970. Errors: those of ownership_update; NOT_FOUND (the file
+ * is sound, or missing). */
 enum haul_status ownership_rebuild(const struct file_calls *calls, const char *directory,
                                    uint64_t time_s, ownership_change *change, void *context,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* delta_filter.h — what one batch of the source's write-ahead log means for the ranges of a job:
- * nothing, one batch for the target, or that the job cannot go on. Pure.
+ * nothing, one batch for the target, or that the job cannot continue. Pure.
  *
  *   in the log                    for the target
  *   Put, Delete                   as they are, when the key is in a range
@@ -11,7 +11,7 @@
  *   Merge                         Put of the value that the key has now, or Delete: see below
  *   PutEntity                     Put, when the default column is the only one
  *   other PutEntity, BlobIndex    UNSUPPORTED when the key is in a range
- *   two-phase commit markers      UNSUPPORTED: what they commit stands elsewhere in the log
+ *   two-phase commit markers      UNSUPPORTED: what they commit is elsewhere in the log
  *
  * A merge must not be applied twice, and the log may be replayed over a view that has it already.
  * So the filter looks up what the merge has made of the key. That may be newer than the log at this
@@ -36,7 +36,7 @@ struct delta_family {
     uint32_t target_id;
 };
 
-/* Borrowed blob of a LogData record, in its place among the records of the batch. */
+/* Borrowed blob of a LogData record, in order with the other records of the batch. */
 typedef void delta_filter_log_data(void *context, struct haul_slice blob);
 
 /* What a key of the source reads as now, merges resolved; `*value` is malloc'ed.

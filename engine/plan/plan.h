@@ -20,7 +20,7 @@ enum {
     PLAN_STREAM_COUNT_MAX = 4096,
     PLAN_RANGE_KEY_BYTES_MAX = 8 << 10,
     /* Bounds of ranges and streams together, in a control message of 1 MiB: the rest is for names
-     * and numbers. Cuts take at most half of it, the bounds that were asked for what is left. */
+     * and numbers. Cuts take at most half of it, the requested bounds what is left. */
     PLAN_BOUNDS_BYTES_MAX = 768 << 10,
     PLAN_CUTS_BYTES_MAX = PLAN_BOUNDS_BYTES_MAX / 2,
 };
@@ -79,10 +79,10 @@ bool plan_overlaps(const struct plan *a, const struct plan *b);
 
 /* Same families, ranges and streams? Versions are agreed on at each attempt. */
 bool plan_equal(const struct plan *a, const struct plan *b);
-/* The same but for the streams: what is asked for is the same. */
+/* Equal except for the streams: the request is the same. */
 bool plan_is_same_request(const struct plan *a, const struct plan *b);
-/* Go on with the streams and lane of `earlier`, a plan of the same request; the others
- * go to it. Either may have asked for overwrite. */
+/* Continue with the streams and lane of `earlier`, a plan of the same request, which gets the
+ * others in exchange. Either may have requested overwrite. */
 void plan_continue(struct plan *plan, struct plan *earlier);
 
 /* Is the key of the family (target's id) inside the plan? */

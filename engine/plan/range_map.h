@@ -55,7 +55,7 @@ const struct range_map_part *range_map_find(const struct range_map *map,
 /* Does every key of the range lie in a part with the state (0: any)? */
 bool range_map_covers(const struct range_map *map, const struct key_range *range, uint8_t state);
 
-/* The first piece of `range`, at or behind `from`, that no part covers. False: there is none.
+/* The first piece of `range`, at or after `from`, that no part covers. False: no such piece.
  * `*start` and `*end` borrow from the map and the range; an `*end` of size 0 is unbounded. */
 bool range_map_gap(const struct range_map *map, const struct key_range *range,
                    struct haul_slice from, struct haul_slice *start, struct haul_slice *end);

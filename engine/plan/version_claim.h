@@ -20,7 +20,7 @@ struct version_claim {
 
 /* No job takes a version beyond it, so that there is always a next one. */
 #define VERSION_MAX (UINT64_C(1) << 62)
-/* A counter of ours goes no further at once: nobody uses up all versions in one job. */
+/* The largest step of our own counter: no peer can use up all versions in one job. */
 #define VERSION_STEP_MAX (UINT64_C(1) << 40)
 
 /* What has become of the ranges that the database `peer` gave to this one by a job. Values are part
@@ -29,7 +29,8 @@ enum version_return {
     VERSION_RETURN_UNTOLD = 0,
     VERSION_KEPT = 1,             /* nothing was given to the peer since */
     VERSION_RETURNED = 2,         /* the peer has everything that was ever moved here */
-    VERSION_PERHAPS_RETURNED = 3, /* the peer got something; the record does not tell which job's */
+    VERSION_PERHAPS_RETURNED = 3, /* the peer got something; the record does not show by which
+                                   * job */
 };
 
 /* May the two sides begin a job? Errors: VERSION (the view of one, which the hint names, is

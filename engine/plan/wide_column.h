@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wide_column.h — RocksDB's wide-column entities as they stand in a log: which of them read like a
- * plain value. Pure.
+/* wide_column.h — RocksDB's wide-column entities in a log: which of them read like a plain
+ * value. Pure.
  *
  *   varint32 version (1) | varint32 count | count times (varstring name, varint32 size of value) |
- *   the values, one behind the other; names ascend, so that the default column, whose name is
+ *   the values, one after the other; names ascend, so that the default column, whose name is
  *   empty, comes first */
 #ifndef HAUL_WIDE_COLUMN_H
 #define HAUL_WIDE_COLUMN_H

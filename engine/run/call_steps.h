@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_steps.h — a call of the call worker that takes long: its steps are counted, so that the loop
- * sees that it goes on, and the loop can have it end before the next one.
+/* call_steps.h — a long call of the call worker: its steps are counted, so that the loop sees its
+ * progress, and the loop can end it before the next step.
  *
- * Thread: `steps` is the call's, all else the loop's. */
+ * Thread: `steps` is the call's, everything else the loop's. */
 #ifndef HAUL_CALL_STEPS_H
 #define HAUL_CALL_STEPS_H
 
@@ -37,7 +37,7 @@ static inline void call_steps_begin(struct call_steps *calls)
     atomic_store_explicit(&calls->ends, false, memory_order_relaxed);
 }
 
-/* The call that is under way is to end soon; one that is not begun takes no step. */
+/* End the running call soon; one that has not begun takes no step. */
 static inline void call_steps_end(struct call_steps *calls)
 {
     atomic_store_explicit(&calls->ends, true, memory_order_relaxed);

@@ -2,9 +2,9 @@
 /* call_worker.h — one thread for calls that may take their time (hooks, records, checks, clearing),
  * so that the loop keeps answering its peer. One call at a time, in order.
  *
- * A call lives in the object that submits it and is under way at most once, so the worker needs no
- * queue of its own that could be full: whoever has a call under way notes what else is wanted, and
- * submits it when the result has come. */
+ * A call lives in the object that submits it and runs at most once at a time, so the worker needs
+ * no queue that could be full: an object with a running call notes what else it needs, and submits
+ * that when the result has come. */
 #ifndef HAUL_CALL_WORKER_H
 #define HAUL_CALL_WORKER_H
 

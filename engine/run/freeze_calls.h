@@ -8,8 +8,8 @@
  *
  * While a hook runs, a freeze and the unfreeze that takes it back cancel each other out: a hook
  * that blocks through twenty losses of the path is followed by one unfreeze and one freeze. The
- * answer to a freeze that was taken back is never the answer to a later one. unfreeze follows each
- * freeze that has returned and is not wanted any more, also one that has failed.
+ * answer to a freeze that was taken back never counts for a later one. unfreeze follows each freeze
+ * that has returned and is no longer wanted, even one that has failed.
  *
  * Thread: the loop's; the hooks run in the call worker. */
 #ifndef HAUL_FREEZE_CALLS_H

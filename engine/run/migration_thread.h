@@ -11,7 +11,7 @@
 #include "link.h"
 #include "option_report.h"
 
-/* What an operator has asked for. */
+/* What an operator has requested. */
 enum migration_request {
     MIGRATION_GOES_ON,
     MIGRATION_STOPS,   /* end, and keep what has arrived */

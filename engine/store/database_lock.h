@@ -25,7 +25,7 @@ enum haul_status database_lock_acquire(const char *directory, struct database_lo
                                        struct haul_error *error) HAUL_MUST_CHECK;
 /* Once more after RocksDB has released it. False: another process was faster. */
 bool database_lock_regain(struct database_lock *lock);
-/* Leaves no LOCK file behind that was not there, unless `keep_file`. */
+/* Removes a LOCK file that it created, unless `keep_file`. */
 void database_lock_release(struct database_lock *lock, const char *directory, bool keep_file);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_door.h — what RocksDB's C interface has no answer for: the columns of a record, the view
- * behind an iterator, the options in force of a database that an embedder has open, and whether a
- * release knows a table format. rocks_door.cc is the only C++ file of the product.
+/* rocks_door.h — what RocksDB's C interface lacks: a record's columns, the view of an iterator, the
+ * current options of a database that an embedder has open, and whether a release knows a table
+ * format. rocks_door.cc is the only C++ file of the product.
  *
  * A C handle of RocksDB is a struct whose first member is the C++ pointer (or, for options, the C++
- * object). That has been so in every release since the C interface exists, and it is the only thing
- * that the door assumes; rocks_door_fits() proves it at run time.
+ * object). Every release with a C interface does this, and it is all that the door assumes;
+ * rocks_door_fits() checks it at run time.
  *
  * Thread: any; an iterator belongs to one thread at a time. */
 #ifndef HAUL_ROCKS_DOOR_H
@@ -47,7 +47,7 @@ enum rocks_door_record {
     ROCKS_DOOR_COLUMNS, /* an entity with other columns; `value` is its default one */
 };
 
-/* The record on which the iterator stands. Key and value are the iterator's until it moves. */
+/* The iterator's current record. Key and value are the iterator's until it moves. */
 enum rocks_door_record rocks_door_current(const rocksdb_iterator_t *iterator,
                                           struct haul_slice *key, struct haul_slice *value);
 /* One step, then as above. The iterator must stand on a record. */
@@ -55,7 +55,7 @@ enum rocks_door_record rocks_door_next(rocksdb_iterator_t *iterator, struct haul
                                        struct haul_slice *value);
 
 /* Iterators with the same number read the same memory and the same files, whatever compaction has
- * done since. 0: the release does not say. */
+ * done since. 0: the release does not provide it. */
 uint64_t rocks_door_view_number(const rocksdb_iterator_t *iterator);
 
 /* --- table files ------------------------------------------------------------------------------ */
@@ -70,8 +70,9 @@ struct rocks_table_facts {
 void rocks_door_finish_table(rocksdb_sstfilewriter_t *writer, struct rocks_table_facts *facts,
                              char **message);
 
-/* Live tables that reach into [first, last], by their own properties, for which RocksDB opens them.
- * The number is of the newest file with exactly so many entries and no deletion; 0: none has. */
+/* Live tables that overlap [first, last], by their own properties, for which RocksDB opens them.
+ * The number is that of the newest file with exactly this many entries and no deletion; 0: none
+ * has. */
 struct rocks_tables_there {
     uint64_t number;
     uint64_t entries; /* of all of them */
@@ -87,7 +88,7 @@ void rocks_door_describe_merge(const rocksdb_options_t *options,
                                char description[ROCKS_DOOR_NAME_BYTES]);
 /* May compactions with these options remove live records? */
 bool rocks_door_drops_records(const rocksdb_options_t *options);
-/* Are a family's options those that RocksDB gives to one of which nobody says any? */
+/* Are a family's options RocksDB's defaults? */
 bool rocks_door_is_default_family(const rocksdb_options_t *options);
 /* The database's LOG is begun anew, as RocksDB does it, and written by us: RocksDB ends the process
  * when the disk is full. Before a database is opened for writing. */
@@ -95,12 +96,12 @@ void rocks_door_write_log(rocksdb_options_t *options, const char *directory);
 /* What the log holds stays in memory and in the log when the database is opened. */
 void rocks_door_avoid_flush(rocksdb_options_t *options);
 
-/* Keys for which a family's prefix extractor has an answer. Its hash index and hash memtables ask
- * for one of every key, and RocksDB ends the process when there is none. */
+/* Keys in the domain of a family's prefix extractor. Its hash index and hash memtables need a
+ * prefix of every key, and RocksDB ends the process without one. */
 struct rocks_key_domain;
-/* Take hash index and hash memtables out of the options of a family whose extractor does not have
- * every key in its domain, or which has none here. The domain that what was taken out needs, the
- * caller's; NULL: nothing was, or nobody here knows. */
+/* Remove hash index and hash memtables from the options of a family whose extractor does not have
+ * every key in its domain, or is missing here. Returns the domain that the removed parts need,
+ * which is the caller's; NULL: nothing was removed, or the domain is unknown here. */
 struct rocks_key_domain *rocks_door_avoid_prefixes(rocksdb_options_t *options);
 /* The same of an open family, whose options stay. NULL: it takes every key. */
 struct rocks_key_domain *rocks_door_domain(rocksdb_t *db, rocksdb_column_family_handle_t *handle);

@@ -9,8 +9,8 @@
 
 #include "rocks_store.h"
 
-/* An iterator with its options. It sees the range only; an empty bound is none. RocksDB keeps the
- * pointers to the bounds. */
+/* An iterator with its options. It sees only the range; an empty bound is no bound. RocksDB keeps
+ * the pointers to the bounds. */
 struct rocks_bounded {
     rocksdb_readoptions_t *options;
     rocksdb_iterator_t *iterator;
@@ -21,13 +21,13 @@ struct rocks_bounded rocks_bounded_open(struct rocks_store *store,
                                         struct haul_slice end);
 void rocks_bounded_close(struct rocks_bounded bounded);
 
-/* The key that the iterator stands on; the iterator's memory, until it moves. */
+/* The iterator's current key; the iterator's memory, until it moves. */
 struct haul_slice rocks_current_key(const rocksdb_iterator_t *iterator);
 
 /* `copy` is the caller's (rocks_free_key). False: no memory. */
 bool rocks_copy_key(struct haul_slice key, struct haul_slice *copy);
 
-/* Would a seek read so much that it is better left out? */
+/* Would a seek read too much to be worth it? */
 bool rocks_has_large_records(struct rocks_store *store, const struct rocks_family *family);
 
 /* Of a list of table files. The key is the list's. */
@@ -35,8 +35,9 @@ bool rocks_is_of_family(const rocksdb_livefiles_t *files, int index,
                         const struct rocks_family *family);
 struct haul_slice rocks_smallest_key(const rocksdb_livefiles_t *files, int index);
 
-/* Between what keys a range is measured and cut: as rocks_edge_keys, but of large records what the
- * table files say, which need be no record's key. Errors: NOT_FOUND (there is nothing), others. */
+/* The keys between which a range is measured and cut: as rocks_edge_keys, but for large records
+ * what the table files name, which need not be a record's key. Errors: NOT_FOUND (the range is
+ * empty), others. */
 enum haul_status rocks_find_edges(struct rocks_store *store, const struct rocks_family *family,
                                   struct haul_slice start, struct haul_slice end,
                                   struct haul_slice edges[2], struct haul_error *error);

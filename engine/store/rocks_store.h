@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rocks_store.h — what the rocks_*.c files share: the struct and the translation of errors. Nobody
- * else includes it; nobody else includes <rocksdb/c.h>.
+/* rocks_store.h — what the rocks_*.c files share: the struct and the translation of errors. Only
+ * these files include it, and <rocksdb/c.h>.
  *
  *   rocks_store.c    families, writing, facts, the table of operations
  *   rocks_attach.c   a database that the embedder has open
@@ -56,7 +56,7 @@ struct rocks_store {
     uint32_t (*features)(void *context); /* attached: or NULL */
     void *features_context;
     bool flushes_at_close;
-    bool unchosen; /* when opened, one family, and of its options nobody had chosen any */
+    bool unchosen; /* when opened: one family, with RocksDB's default options */
     bool lost;     /* closed to be made anew, and could not be opened again */
     struct database_lock lock;
     int place_fd; /* rocks_place.c's: the directory that was opened; -1: none */
@@ -68,15 +68,15 @@ struct rocks_store {
     _Atomic unsigned log_error; /* enum haul_status of the last write that failed; rocks_write */
     char identity[HAUL_IDENTITY_BYTES_MAX];
     rocksdb_options_t *options;
-    struct rocks_stored *stored;     /* as of before it was opened; NULL: attached, or new */
-    struct rocks_stored *stored_now; /* read when it is asked for */
+    struct rocks_stored *stored;     /* from before the open; NULL: attached, or new */
+    struct rocks_stored *stored_now; /* read on the first request */
     uint64_t stored_now_ns;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writeoptions_t *write_options_no_wal;
     pthread_rwlock_t families_lock; /* a family may be created while readers look one up */
     pthread_mutex_t ingest_lock;    /* an ingestion of ours and its count are one */
     uint64_t own_ingests;
-    struct rocks_ingested *ingested; /* rocks_ingested.c's; behind ingest_lock */
+    struct rocks_ingested *ingested; /* rocks_ingested.c's; protected by ingest_lock */
     size_t ingested_count;
     size_t ingested_capacity;
     size_t family_count;
@@ -126,10 +126,10 @@ static inline struct rocks_store *rocks_of(struct haul_store *store)
     return (struct rocks_store *)store;
 }
 
-/* The merge operator with the options that it is stored with, so that both sides of a job can tell
- * whether theirs merge alike. */
+/* The merge operator with its stored options, so that both sides of a job can compare how theirs
+ * merge. */
 void rocks_name_merge(struct rocks_family *family, const rocksdb_options_t *options);
-/* Of open families: what RocksDB itself says of them. Errors: UNSUPPORTED (another RocksDB). */
+/* Of open families: what RocksDB itself reports. Errors: UNSUPPORTED (another RocksDB). */
 enum haul_status rocks_note_families(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -142,18 +142,18 @@ struct rocks_store *rocks_store_create(const char *path);
 /* Open what `store->families` has, and fill in handles and ids. Errors: BUSY, those of RocksDB. */
 enum haul_status rocks_open_handles(struct rocks_store *store,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Open `store->path` as `options` say, fill families and identity. A failed store may be closed.
+/* Open `store->path` with `options`, fill families and identity. A failed store may be closed.
  * Errors: as haul_rocks_store_open. */
 enum haul_status rocks_open(struct rocks_store *store, const struct haul_rocks_options *options,
                             struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Databases of early releases have none. Errors: IO: a journal must not be told from another
- * database's by an identity that could not be read. */
+/* Databases of early releases have none. Errors: IO: an unreadable identity must not make a journal
+ * look like another database's. */
 enum haul_status rocks_read_identity(struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Before an empty database is made anew: its identity waits, and is restored when the new one
- * stands, or by whoever opens it next for writing. Errors: NO_SPACE, IO. */
+/* Before an empty database is created anew: its identity is kept aside, and restored once the new
+ * database exists, or by the next process that opens it for writing. Errors: NO_SPACE, IO. */
 enum haul_status rocks_identity_keep(const struct rocks_store *store,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status rocks_identity_restore(const struct rocks_store *store,

@@ -23,8 +23,8 @@ enum haul_status rocks_stored_read(const char *path, struct rocks_stored **store
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void rocks_stored_free(struct rocks_stored *stored);
 
-/* The value of one option, "" when it is not stored. `family` is "" where there is none. Borrowed
- * until the set is freed. Thread: any. */
+/* The value of one option, "" if it is not stored. `family` is "" for an option without a family.
+ * Borrowed until the set is freed. Thread: any. */
 const char *rocks_stored_value(const struct rocks_stored *stored, enum rocks_section section,
                                const char *family, const char *name);
 

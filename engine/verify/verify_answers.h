@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_answers.h — what a target may answer to a comparison. The pieces of a scan are believed
- * only as far as they keep the rules of docs/PROTOCOL.md: no answer costs more memory than an
- * honest one, and answers that bring nothing do not go on for ever.
+/* verify_answers.h — what a target may answer to a comparison. The pieces of a scan are trusted
+ * only as far as they follow docs/PROTOCOL.md: no answer costs more memory than an honest one, and
+ * answers without pieces do not continue for ever.
  *
  * No clock, no I/O. Thread: its owner's. */
 #ifndef HAUL_VERIFY_ANSWERS_H
@@ -13,12 +13,12 @@
 #include "haul/status.h"
 #include "message.h"
 
-/* An honest answer without a piece has read a record at least; that so many in a row end no piece
- * has a probability of e^-64. */
+/* An honest answer without a piece has read at least one record; the probability that this many in
+ * a row end no piece is e^-64. */
 enum { VERIFY_EMPTY_ANSWERS_MAX = 4096 };
 
 struct verify_answers {
-    uint32_t scan;    /* the one that runs; 0: none */
+    uint32_t scan;    /* the running one; 0: none */
     uint32_t asked;   /* answers of it that are owed */
     uint32_t earlier; /* answers that may still come for scans before it */
     bool single;

@@ -15,7 +15,7 @@
 enum verify_side { VERIFY_OURS, VERIFY_THEIRS, VERIFY_SIDE_COUNT };
 
 enum verify_order {
-    VERIFY_ORDER_UNKNOWN, /* which of two keys comes first cannot be told */
+    VERIFY_ORDER_UNKNOWN, /* the order of two keys is unknown */
     VERIFY_ORDER_ASCENDING,
     VERIFY_ORDER_DESCENDING,
 };

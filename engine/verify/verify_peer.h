@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_peer.h — the connection of a comparison to the other database's target: greeting,
- * requests, answers. One attempt; whoever compares tries again.
+ * requests, answers. One attempt; the caller retries.
  *
  * Thread: its owner's; nothing blocks but the resolution of the name. */
 #ifndef HAUL_VERIFY_PEER_H
@@ -23,7 +23,7 @@ struct verify_peer {
     struct verify_peer_options options;
     struct link_addresses addresses;
     struct peer_channel channel;
-    bool answered;      /* the address leads to somebody */
+    bool answered;      /* the address has a listener */
     bool greeted;       /* Welcome has come */
     uint64_t opened_ns; /* when the connection was begun */
     uint64_t heard_ns;  /* when the last message came */
@@ -36,7 +36,7 @@ enum haul_status verify_peer_init(struct verify_peer *peer,
 /* Say Stop when it was greeted, and close. */
 void verify_peer_close(struct verify_peer *peer);
 
-/* Connect, and say Hello. Errors: those of control_channel_connect. */
+/* Connect, and send Hello. Errors: those of control_channel_connect. */
 enum haul_status verify_peer_open(struct verify_peer *peer,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 

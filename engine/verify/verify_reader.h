@@ -26,14 +26,14 @@ enum {
     VERIFY_KEY_BYTES_MAX = 64 << 10, /* of a chunk's keys, or one longer key */
     VERIFY_READ_BYTES_MAX = 4 << 20, /* of records that a chunk is made from, or one larger one */
     VERIFY_READ_RECORDS_MAX = 64 << 10,
-    VERIFY_WIRE_KEY_BYTES_MAX = 8 << 10, /* so much of a key goes over the wire */
+    VERIFY_WIRE_KEY_BYTES_MAX = 8 << 10, /* bytes of a key that go over the wire */
 };
 
-/* A place in the ranges: behind `key` in the range, or at its start. */
+/* A place in the ranges: after `key` in the range, or at its start. */
 struct verify_place {
     size_t range;
     bool behind_key;
-    struct haul_slice key; /* malloc'ed by whoever keeps it */
+    struct haul_slice key; /* malloc'ed by its owner */
 };
 
 struct verify_piece {

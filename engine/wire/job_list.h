@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* job_list.h — a few job ids, as messages name them one behind the other. Thread: one at a time. */
+/* job_list.h — a few job ids, in the form of messages: one after the other. Thread: one at a
+ * time. */
 #ifndef HAUL_JOB_LIST_H
 #define HAUL_JOB_LIST_H
 

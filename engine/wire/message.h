@@ -49,15 +49,15 @@ enum message_type {
 #undef MESSAGE_ENUM
 };
 
-/* What the target's records say of a job when its source comes (back). */
+/* The phase of a job in the target's records when its source connects. */
 enum job_knowledge {
     JOB_UNKNOWN = 0,   /* nothing: it is a new one */
-    JOB_COPYING = 1,   /* it can go on where it was */
+    JOB_COPYING = 1,   /* it can continue where it was */
     JOB_PREPARED = 2,  /* it waits for the decision */
     JOB_COMMITTED = 3, /* it is done */
 };
 
-/* In Hello, of a source that makes no attempt: it only tells and asks. */
+/* In Hello, from a source that makes no attempt: it only reports and asks. */
 #define MESSAGE_EPOCH_NONE UINT64_MAX
 
 struct message {
@@ -100,10 +100,11 @@ pb_bytes_array_t *message_bytes(struct haul_slice bytes);
 /* The bytes of one; NULL is the empty string. */
 struct haul_slice message_slice(const pb_bytes_array_t *bytes);
 
-/* A status that came over the wire; one that is unknown, or OK, is `otherwise`. */
+/* A status from the wire; an unknown one, or OK, becomes `otherwise`. */
 enum haul_status message_status(uint32_t value, enum haul_status otherwise);
 
-/* What is told of an error: its text and the system's reason, which is not in the text. */
+/* The part of an error that is sent: its text, and the system's reason, which is not in the
+ * text. */
 void message_error_text(const struct haul_error *error, char text[HAUL_ERROR_TEXT_BYTES_MAX]);
 
 /* Batches that the target holds durably; grows when an attempt has brought something. */

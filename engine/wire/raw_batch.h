@@ -78,7 +78,7 @@ size_t raw_batch_finish(struct raw_batch_writer *writer);
 
 /* --- walking ---------------------------------------------------------------------------------- */
 
-/* One record as it stands; `value` is the end key of a DeleteRange, the blob of LogData. */
+/* One record; `value` is the end key of a DeleteRange, or the blob of LogData. */
 struct raw_record {
     enum raw_tag tag;   /* as found */
     enum raw_tag kind;  /* the tag without its family form: RAW_FAMILY_PUT is RAW_PUT */
@@ -91,7 +91,7 @@ struct raw_record {
 struct raw_batch_reader {
     struct cursor cursor;
     uint64_t sequence;
-    uint32_t count; /* as the header says */
+    uint32_t count; /* from the header */
     uint32_t seen;  /* records that count, walked so far */
 };
 
