@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* catch_up.c — the two limits of a lag, and their ends. */
+/* catch_up.c — the limit of the lag, the limit of the rounds. */
 #include "catch_up.h"
 
 enum {
-    /* Rounds before a lag that does not shrink ends the job. */
+    /* The job ends after this many rounds whose lag does not shrink. */
     ROUND_COUNT_MAX = 1000,
-    /* Rounds go on behind the lag limit until one is this much smaller, and then as long as each is
-     * clearly smaller than the one before, down to what no pause shows. But not for ever. */
+    /* Under the lag limit, continue until a round is NEAR_SHARE times smaller than the limit, then
+     * as long as each round is clearly smaller than the one before, down to a lag that no pause
+     * shows. */
     NEAR_SHARE = 8,
     NEAR_ENOUGH_SHARE = 64,
     NEAR_ROUND_COUNT_MAX = 50,
@@ -14,7 +15,7 @@ enum {
 
 void catch_up_init(struct catch_up *catch_up, uint64_t lag_bytes_max)
 {
-    /* Of a first round nobody knows yet that the next will not be smaller. */
+    /* Before the first round, assume that the next one will be smaller. */
     *catch_up = (struct catch_up){.lag_bytes_max = lag_bytes_max, .lag_bytes = UINT64_MAX};
 }
 
@@ -27,7 +28,7 @@ void catch_up_note_round(struct catch_up *catch_up, uint64_t lag_bytes, uint64_t
     catch_up->batches = batches;
 }
 
-/* By a quarter at least: another round is worth its while. */
+/* By at least a quarter, so that another round is worth it. */
 static bool shrinks(const struct catch_up *catch_up)
 {
     return catch_up->lag_bytes < catch_up->earlier_lag_bytes - catch_up->earlier_lag_bytes / 4;
@@ -42,7 +43,7 @@ static bool is_small(const struct catch_up *catch_up)
     return catch_up->lag_bytes <= catch_up->lag_bytes_max / NEAR_SHARE && !shrinks(catch_up);
 }
 
-/* Has the target applied all but the last round, and was that a small one? */
+/* Has the target applied everything but the last round, and was that one small? */
 static bool is_near(const struct catch_up *catch_up, uint64_t applied_batches)
 {
     return is_small(catch_up) && applied_batches >= catch_up->earlier_batches;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* end_reason.h — what the status with which a path or a job ended says about the other side.
+/* end_reason.h — what the status with which a path or a job ended implies about the other side.
  * Thread: any. */
 #ifndef HAUL_END_REASON_H
 #define HAUL_END_REASON_H
@@ -8,9 +8,9 @@
 
 #include "haul/status.h"
 
-/* The path was lost, and may come back. */
+/* The path was lost, and a later attempt may succeed. */
 bool end_reason_is_path(enum haul_status status);
-/* A side that fails like this may not have been able to record that the job is over. */
+/* A side that failed with this status may not have been able to record the end of the job. */
 bool end_reason_may_lack_record(enum haul_status status);
 
 #endif

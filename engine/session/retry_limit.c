@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* retry_limit.c — coming back to a peer, but not for ever. */
+/* retry_limit.c — reconnecting to a peer, for a limited time. */
 #include "retry_limit.h"
 
 #include "clock.h"

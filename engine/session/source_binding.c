@@ -9,7 +9,7 @@
 #include "planted_bug.h"
 #include "source_hand_over.h"
 
-/* Records are written: a disk or a hook that does not answer is not waited for without an end. */
+/* The driver writes records here. The deadline bounds a disk or a hook that does not answer. */
 static void ask_to_bind(struct source_session *session, uint64_t now_ns)
 {
     (void)source_push(session, SOURCE_ACTION_BIND);
@@ -21,7 +21,7 @@ void source_binding_on_welcome(struct source_session *session, const haul_contro
 {
     session->welcome = *welcome;
     stall_watch_note_peer_timeout(&session->stall, welcome->peer_timeout_ms);
-    if (session->decided) { /* nothing may abort any more */
+    if (session->decided) { /* no abort after the decision */
         ask_to_bind(session, now_ns);
         return;
     }
@@ -71,12 +71,12 @@ static void send_plan(struct source_session *session, const struct source_event 
     }
     session->proposed = true;
     session->figures.peer_knows = false;
-    /* Clearing an --overwrite range takes the target its time, and it says that it works. */
+    /* Clearing an --overwrite range takes time; meanwhile the target sends Working. */
     source_enter(session, SOURCE_PLANNING, CLOCK_NEVER);
 }
 
-/* Nothing is to be done but to tell: it is as if these jobs were aborted now. Clearing takes the
- * target its time, and it says that it works. */
+/* Only notify the target: end these jobs as if they were aborted now. Clearing takes time;
+ * meanwhile the target sends Working. */
 static void send_jobs(struct source_session *session, struct haul_slice jobs, uint64_t now_ns)
 {
     struct message *message = source_push_message(session, MESSAGE_ABORT);
@@ -100,7 +100,7 @@ static void say_stop_and_lost(struct source_session *session, const struct sourc
     }
 }
 
-/* Another database answers here, or there is nothing to say. The job stays as it is. */
+/* Another database answers here, or there is nothing to report. The job stays as it is. */
 static void leave_stranger(struct source_session *session, const struct source_event *event)
 {
     session->outcome = event->error;
@@ -108,7 +108,7 @@ static void leave_stranger(struct source_session *session, const struct source_e
     source_end(session);
 }
 
-/* It ends without a word otherwise. */
+/* Send a Stop only if jobs were lost; otherwise end without one. */
 static void say_lost(struct source_session *session, const struct source_event *event)
 {
     if (event->lost.size > 0) {

@@ -33,7 +33,7 @@ void source_hand_over_answer(struct source_session *session, struct message *com
 {
     source_push(session, SOURCE_ACTION_SEND)->message = *commit;
     memset(commit, 0, sizeof(*commit));
-    session->decided = true; /* nothing of it can be given up */
+    session->decided = true; /* nothing can be given up any more */
     source_enter(session, SOURCE_COMMITTING, source_answer_deadline(session, now_ns));
 }
 
@@ -46,10 +46,10 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
     } else if (session->welcome.job_phase == JOB_PREPARED) {
         send_commit(session, now_ns);
     } else if (session->welcome.job_phase == JOB_COPYING) {
-        source_leave_in_doubt(session, "it has only a part of the job's records: it was set back "
-                                       "to before the decision");
-        haul_error_hint(&session->outcome, "the copy here is whole: `haul owner --db DIR --reclaim "
-                                           "--accept-two-owners` takes the ranges back");
+        source_leave_in_doubt(session, "it holds only a part of the job and was set back "
+                                       "to a state before the decision");
+        haul_error_hint(&session->outcome, "the copy here is complete: `haul owner --db DIR "
+                                           "--reclaim --accept-two-owners` takes the ranges back");
     } else {
         source_leave_in_doubt(session, "the target has no record of the job; is it the right one?");
         haul_error_hint(&session->outcome,
@@ -61,11 +61,12 @@ void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns
 void source_hand_over_on_committed(struct source_session *session,
                                    const haul_control_Committed *committed)
 {
-    bool answered = session->options.only_tells; /* what it was prepared with is its matter */
+    bool answered = session->options.only_tells; /* the version it was prepared with does not
+                                                  * matter */
     if (!answered && committed->new_version != session->options.plan->new_version) {
         char text[128];
         (void)snprintf(text, sizeof(text),
-                       "it says that it owns as of config version %" PRIu64 ", not %" PRIu64,
+                       "it reports that it owns since config version %" PRIu64 ", not %" PRIu64,
                        committed->new_version, session->options.plan->new_version);
         source_leave_in_doubt(session, text);
         return;
@@ -110,7 +111,7 @@ void source_hand_over_on_round_done(struct source_session *session,
         source_start_round(session);
         break;
     case CATCH_UP_WAIT:
-        session->waits_for_target = true; /* a Progress goes on, when one is still to come */
+        session->waits_for_target = true; /* a Progress continues, if one is still to come */
         source_hand_over_check_caught_up(session);
         break;
     case CATCH_UP_FREEZE:
@@ -123,7 +124,7 @@ void source_hand_over_on_round_done(struct source_session *session,
     }
 }
 
-/* A disk that fails and a hook that cannot freeze do so every time. */
+/* A failing disk, and a hook that cannot freeze, fail every time. */
 static bool is_worth_another_freeze(const struct source_session *session)
 {
     enum haul_status status = session->freeze_failure.status;
@@ -131,26 +132,26 @@ static bool is_worth_another_freeze(const struct source_session *session)
            !freeze_limit_is_used_up(&session->freeze);
 }
 
-/* No freeze has led to a decision; what has arrived is worth another attempt of the job. */
+/* No freeze has led to a decision. Keep what has arrived for another attempt of the job. */
 static void end_unfrozen(struct source_session *session, uint64_t now_ns)
 {
     struct haul_error error = session->freeze_failure;
     if (error.status == HAUL_OK) {
         haul_error_set(&error, HAUL_TIMEOUT, NULL, 0, "every freeze ran into its deadline");
-        haul_error_hint(&error, "raise --freeze-max or lower the write load; `haul resume` goes on "
-                                "with the job");
+        haul_error_hint(&error, "raise --freeze-max or lower the write load; `haul resume` "
+                                "continues the job");
     } else {
         char cause[HAUL_ERROR_TEXT_BYTES_MAX];
         (void)snprintf(cause, sizeof(cause), "%s", session->freeze_failure.text);
         haul_error_set(&error, error.status, error.call, error.code,
-                       "no freeze has led to the hand-over, the last of %u for this: %s",
+                       "none of %u freezes has led to the hand-over; the last one failed: %s",
                        session->freeze.attempts, cause);
         haul_error_hint(&error, "%s", session->freeze_failure.hint);
     }
     source_end_kept(session, &error, now_ns);
 }
 
-/* The freeze failed or took too long: writers first, another round later. */
+/* The freeze failed or took too long: unfreeze first, then do another round. */
 static void give_up_freeze(struct source_session *session, uint64_t now_ns)
 {
     source_thaw(session, now_ns);
@@ -158,7 +159,8 @@ static void give_up_freeze(struct source_session *session, uint64_t now_ns)
         end_unfrozen(session, now_ns);
         return;
     }
-    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest: its end goes on */
+    bool under_way = session->state == SOURCE_DRAINING; /* a round or the digest is running, and its
+                                                         * end continues */
     source_enter(session, SOURCE_CATCHING_UP, CLOCK_NEVER);
     if (!under_way) {
         source_start_round(session);
@@ -234,7 +236,7 @@ void source_hand_over_on_prepared(struct source_session *session,
     }
     if (session->options.source.read_back && !prepared->read_back) {
         source_abort_with(
-            session, HAUL_UNSUPPORTED, "the target cannot read back what it has taken",
+            session, HAUL_UNSUPPORTED, "the target cannot read back what it has written",
             "install the same release of haul there, or leave out `--verify read`", now_ns);
         return;
     }
@@ -245,9 +247,9 @@ void source_hand_over_on_prepared(struct source_session *session,
     source_enter(session, SOURCE_DECIDING, CLOCK_NEVER);
 }
 
-/* The decision is known not to be made. What came meanwhile (a cancel, a failure of ours, a loss
- * of the path, a stop) comes first; a lock that is held and a full disk are no reason to give
- * up. */
+/* The decision is known not to have been made. Whatever happened meanwhile (a cancel, a local
+ * failure, a loss of the path, a stop) takes precedence. A held lock and a full disk are no reason
+ * to give up. */
 static void on_undecided(struct source_session *session, const struct haul_error *error,
                          uint64_t now_ns)
 {
@@ -257,7 +259,8 @@ static void on_undecided(struct source_session *session, const struct haul_error
     bool lost = !session->channel_up || end_reason_is_path(before.status);
     session->decision_asked = false;
     if (error->status == HAUL_NOT_FOUND && before.status == HAUL_OK) {
-        source_end_kept(session, error, now_ns); /* the database is elsewhere now, with its job */
+        source_end_kept(session, error, now_ns); /* the database, with its job, has moved
+                                                  * elsewhere */
         return;
     }
     if (!may_pass || (before.status != HAUL_OK && !lost) || before.status == HAUL_CANCELLED) {
@@ -279,7 +282,7 @@ void source_hand_over_on_decided(struct source_session *session, const struct so
                                  uint64_t now_ns)
 {
     if (event->error.status == HAUL_IN_DOUBT) {
-        /* Nobody knows before the record is read again: stay frozen, change nothing. */
+        /* Unknown until the record is read again: stay frozen, change nothing. */
         session->outcome = event->error;
         session->decision_in_doubt = true;
         source_end(session);
@@ -290,7 +293,7 @@ void source_hand_over_on_decided(struct source_session *session, const struct so
         return;
     }
     freeze_limit_end(&session->freeze, now_ns);
-    struct haul_error loss = session->outcome; /* the path may be lost already */
+    struct haul_error loss = session->outcome; /* the path may already be lost */
     memset(&session->outcome, 0, sizeof(session->outcome));
     session->decided = true;
     (void)source_push(session, SOURCE_ACTION_RELEASE);
@@ -303,7 +306,7 @@ void source_hand_over_on_decided(struct source_session *session, const struct so
     }
 }
 
-/* The hook has its own deadline, so its answer comes; but not for ever is it waited for. */
+/* The hook has its own deadline, so its answer will come; but bound the wait. */
 void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_ns)
 {
     uint64_t last_ns = source_answer_deadline(session, session->freeze.deadline_ns);
@@ -311,16 +314,16 @@ void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_
         source_enter(session, SOURCE_FREEZING, last_ns);
         return;
     }
-    /* A disk that hangs may be well again: what has arrived is worth the wait. */
+    /* A hanging disk may recover, so keep what has arrived. */
     struct haul_error error = {0};
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
-                   "writes were not frozen, and recorded so, by the deadline");
+                   "writes were not frozen, with a record of it, by the deadline");
     haul_error_hint(&error, "does the source's disk hang? a freeze hook has to fail with TIMEOUT "
                             "when it cannot freeze in time");
     source_end_kept(session, &error, now_ns);
 }
 
-/* Before any event: an answer that comes late finds the freeze given up. */
+/* Before any event, so that a late answer finds the freeze given up. */
 void source_hand_over_check_deadline(struct source_session *session, uint64_t now_ns)
 {
     bool waits = session->state == SOURCE_DRAINING || session->state == SOURCE_PREPARING;

@@ -6,10 +6,10 @@
 
 #include "source_machine.h"
 
-/* Welcome to a session whose decision was made before the path was lost. */
+/* A Welcome for a session whose decision was made before the path was lost. */
 void source_hand_over_on_welcome(struct source_session *session, uint64_t now_ns);
 
-/* A Progress or a round has come: is another round due? */
+/* A Progress has arrived or a round has ended: is another round due? */
 void source_hand_over_check_caught_up(struct source_session *session);
 void source_hand_over_on_round_done(struct source_session *session,
                                     const struct source_event *event, uint64_t now_ns);
@@ -21,17 +21,17 @@ void source_hand_over_on_prepared(struct source_session *session,
                                   const haul_control_Prepared *prepared, uint64_t now_ns);
 void source_hand_over_on_decided(struct source_session *session, const struct source_event *event,
                                  uint64_t now_ns);
-/* The answer to Commit; one that is about another version settles nothing. */
+/* The answer to Commit. An answer about another version settles nothing. */
 void source_hand_over_on_committed(struct source_session *session,
                                    const haul_control_Committed *committed);
 
-/* Before any event: a freeze whose deadline has passed is given up, so that an answer that comes
- * late finds it gone. */
+/* Runs before any event: gives up a freeze whose deadline has passed, so that a late answer finds
+ * no freeze. */
 void source_hand_over_check_deadline(struct source_session *session, uint64_t now_ns);
 /* A TICK at the deadline of FREEZING: the freeze hook is late. */
 void source_hand_over_on_hook_late(struct source_session *session, uint64_t now_ns);
 
-/* The job was done long ago, and the target waits for its decision: `commit` is taken. */
+/* The job was done earlier, and the target waits for the decision. Takes `commit`. */
 void source_hand_over_answer(struct source_session *session, struct message *commit,
                              uint64_t now_ns);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_machine.c — actions, states, coming back, and the ends of a source session. */
+/* source_machine.c — actions, states, reconnecting, and the ends of a source session. */
 #include "source_machine.h"
 
 #include <inttypes.h>
@@ -71,19 +71,19 @@ haul_control_Stop *source_say_stop(struct source_session *session, const struct 
     return stop;
 }
 
-/* Before the decision: give everything back, tell the peer, end with `error`. */
+/* Before the decision: release everything, notify the peer, end with `error`. */
 void source_abort_job(struct source_session *session, const struct haul_error *error,
                       bool tell_peer, uint64_t now_ns)
 {
     session->outcome = *error;
     if (session->decision_asked && !HAUL_PLANTED_BUG(UNFREEZE_UNDECIDED)) {
-        return; /* the decision, once known, settles it */
+        return; /* the decision settles it, once known */
     }
     source_thaw(session, now_ns);
     (void)source_push(session, SOURCE_ACTION_STOP);
     bool tells = tell_peer && session->channel_up;
     if (tells && session->options.only_tells) {
-        /* It has made no attempt: what the target has of the job in Hello is not its to end. */
+        /* No attempt was made: the job in Hello, as the target has it, is not ours to end. */
         (void)source_say_stop(session, error);
     }
     if (!tells || session->options.only_tells) {
@@ -147,8 +147,7 @@ enum haul_status source_check_welcome(const struct source_session *session,
     }
     if (welcome->token.size != MESSAGE_TOKEN_BYTES ||
         welcome->session.size != MESSAGE_SESSION_BYTES) {
-        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target's Welcome carries no token");
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "the target's Welcome has no token");
     }
     if (!message_is_identity(welcome->target_identity.bytes, welcome->target_identity.size)) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
@@ -165,12 +164,12 @@ enum haul_status source_check_welcome(const struct source_session *session,
     return HAUL_OK;
 }
 
-/* --- coming back ------------------------------------------------------------------------------ */
+/* --- reconnecting ----------------------------------------------------------------------------- */
 
 bool source_may_wait(const struct source_session *session, const struct haul_error *error,
                      uint64_t now_ns)
 {
-    /* A path on which nothing moves is not one that holds. */
+    /* A path on which nothing moves does not count as up. */
     bool was_up = session->accepted_once && session->state > SOURCE_LINKING &&
                   session->state < SOURCE_RETRYING && !session->stalled;
     return !session->ending && end_reason_is_path(error->status) &&
@@ -180,8 +179,8 @@ bool source_may_wait(const struct source_session *session, const struct haul_err
 bool source_may_retry(const struct source_session *session, const struct haul_error *error,
                       uint64_t now_ns)
 {
-    /* Whoever comes while another job runs, or while strangers crowd at the door, waits for his
-     * turn; a receiver that is not there at all is worth a look at the command line. */
+    /* While another job runs there, or strangers fill its connections, wait. A receiver that is not
+     * there at all may be a mistake in the command line. */
     bool tells = session->options.only_tells && !session->options.asks;
     bool known = session->proposed || session->decided || tells || session->figures.retries > 0 ||
                  error->status == HAUL_BUSY || error->status == HAUL_CLOSED;
@@ -230,18 +229,19 @@ void source_leave_hinted(struct source_session *session, const char *why, const 
 
 void source_leave_owned(struct source_session *session, const struct haul_error *error)
 {
-    static const char text[] = "the target owns the ranges already, by this very job: this "
+    static const char text[] = "the target already owns the ranges by this job: this "
                                "database was set back to an earlier state";
     struct haul_error *outcome = &session->outcome;
     if (error->status == HAUL_OK) {
-        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s, and yields them again", text);
-        haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; what was "
-                                 "written here since then is not at the target");
-    } else if (error->status == HAUL_FENCED) { /* which says it all */
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s and has now given up the ranges again",
+                       text);
+        haul_error_hint(outcome, "`haul resolve --db DIR --to ADDR:PORT` ends the job; writes made "
+                                 "here since then are not on the target");
+    } else if (error->status == HAUL_FENCED) { /* FENCED explains everything */
         *outcome = *error;
         outcome->status = HAUL_IN_DOUBT;
     } else {
-        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; that cannot be recorded: %s", text,
+        haul_error_set(outcome, HAUL_IN_DOUBT, NULL, 0, "%s; this cannot be recorded: %s", text,
                        error->text);
         haul_error_hint(outcome, "nobody may write to them here; run the same command again");
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_session.c — the giving side's state machine; the diagram is in source_session.h. */
+/* source_session.c — the source's state machine; the diagram is in source_session.h. */
 #include "source_session.h"
 
 #include <inttypes.h>
@@ -21,7 +21,7 @@ static void send_hello(struct source_session *session, uint64_t now_ns)
 {
     const struct source_session_options *options = &session->options;
     haul_control_Hello *hello = &source_push_message(session, MESSAGE_HELLO)->as.hello;
-    session->welcome.session.size = 0; /* not yet, on this connection */
+    session->welcome.session.size = 0; /* none yet on this connection */
     stall_watch_init(&session->stall, options->peer_timeout_ms);
     hello->wire_version = MESSAGE_WIRE_VERSION;
     hello->journal_version = JOURNAL_FORMAT_VERSION;
@@ -54,11 +54,11 @@ static void on_channel_up(struct source_session *session, uint64_t now_ns)
     send_hello(session, now_ns);
 }
 
-/* So often in a row, and nothing lasting between them: it is no accident of the path. */
+/* This often in a row, without durable progress in between, is no accident of the path. */
 enum { DAMAGES_MAX = 3 };
 
-/* Something arrived damaged here or there. It is sent again over a new connection, and what has
- * arrived stays: true. False: it is always damaged, and the job has ended. */
+/* Something arrived damaged here or there. True: it is sent again over a new connection, and what
+ * has arrived stays. False: it always arrives damaged, and the job has ended. */
 static bool survives_damage(struct source_session *session, const struct haul_error *cause,
                             uint64_t now_ns)
 {
@@ -73,26 +73,26 @@ static bool survives_damage(struct source_session *session, const struct haul_er
         return true;
     }
     struct haul_error error = {0};
-    haul_error_set(&error, HAUL_CORRUPT, NULL, 0,
-                   "what is sent arrives damaged, %d times in a row: %s", DAMAGES_MAX, cause->text);
-    haul_error_hint(&error, "check memory, cards and cables of both hosts and what lies between "
-                            "them; `haul resume` goes on from what has arrived");
+    haul_error_set(&error, HAUL_CORRUPT, NULL, 0, "data arrives damaged, %d times in a row: %s",
+                   DAMAGES_MAX, cause->text);
+    haul_error_hint(&error, "check memory, cards and cables of both hosts and the network between "
+                            "them; `haul resume` continues from what has arrived");
     source_end_kept(session, &error, now_ns);
     return false;
 }
 
-/* The connection was gone before the target could say that something had come damaged. */
+/* The connection was lost before the target could report that something had arrived damaged. */
 static bool survives_untold_damage(struct source_session *session, uint64_t now_ns)
 {
     uint32_t count = session->accepted.as.plan_accepted.damaged_attempts;
     bool untold = session->accepted_once && count > session->their_damages;
     const struct haul_error cause = {.status = HAUL_CORRUPT,
-                                     .text = "the target has ended an attempt for it"};
+                                     .text = "the target ended an attempt because of it"};
     session->their_damages = count;
     return !untold || survives_damage(session, &cause, now_ns);
 }
 
-/* Keep the answer: its parts are the message's, so the message changes hands. */
+/* Keep the answer. Its parts belong to the message, so take the message. */
 static void take_accepted(struct source_session *session, haul_control_PlanAccepted *accepted)
 {
     message_release(&session->accepted);
@@ -141,7 +141,7 @@ static void check_copied(struct source_session *session)
 
 /* --- ends ------------------------------------------------------------------------------------- */
 
-/* The path or something of ours failed. */
+/* The path failed, or something local did. */
 static void on_failure(struct source_session *session, const struct haul_error *error,
                        uint64_t now_ns)
 {
@@ -158,7 +158,7 @@ static void on_failure(struct source_session *session, const struct haul_error *
     }
 }
 
-/* Behind the decision a stop and a cancel mean: finish, but do not come back for it. */
+/* After the decision, stop and cancel finish the job but do not reconnect for it. */
 static void end_decided(struct source_session *session, const struct haul_error *error)
 {
     session->ending = true;
@@ -187,7 +187,7 @@ static void on_cancel(struct source_session *session, const struct haul_error *e
     }
 }
 
-/* Channel or links are gone. */
+/* The control channel or the links are lost. */
 static void on_path_lost(struct source_session *session, const struct haul_error *error,
                          uint64_t now_ns)
 {
@@ -208,21 +208,21 @@ static void on_path_lost(struct source_session *session, const struct haul_error
     }
 }
 
-/* The target's operator has stopped it: what it has is kept, and it may be started again. */
+/* The target's operator has stopped it: it keeps what it has, and may be started again. */
 static void on_peer_stop(struct source_session *session, const haul_control_Stop *stop,
                          uint64_t now_ns)
 {
     struct haul_error error = {0};
     haul_error_set(&error, stop->damaged ? HAUL_CORRUPT : HAUL_CLOSED, NULL, 0,
                    "the target has ended its attempt: %s", stop->text);
-    haul_error_hint(&error, "start `haul recv` again; `haul resume` goes on with the job");
+    haul_error_hint(&error, "start `haul recv` again; `haul resume` continues the job");
     session->their_damages += stop->damaged;
     on_path_lost(session, &error, now_ns);
 }
 
 /* --- dispatch --------------------------------------------------------------------------------- */
 
-/* The peer ended the job: its reason becomes ours. */
+/* The peer ended the job: take over its reason. */
 static void on_peer_end(struct source_session *session, uint32_t status, const char *text,
                         const char *hint, uint64_t now_ns)
 {
@@ -231,7 +231,7 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
                    text);
     haul_error_hint(&error, "%s", hint);
     if (session->decided && session->options.only_tells && error.status == HAUL_MISMATCH) {
-        session->outcome = error; /* nothing of the job that is done is its any more */
+        session->outcome = error; /* nothing of the finished job is the target's any more */
         source_end(session);
         return;
     }
@@ -243,16 +243,15 @@ static void on_peer_end(struct source_session *session, uint32_t status, const c
         }
         return;
     }
-    /* It may not have noticed yet that we were gone; another job of it comes to an end; and a
-     * target that had no time for us may have it later. */
+    /* The target may not have noticed yet that our last connection is gone, another of its jobs may
+     * be ending, or it may have had no time for us. All of these pass. */
     bool came_back = session->accepted_once || session->figures.retries > 0;
     bool waits = came_back || error.status == HAUL_BUSY || error.status == HAUL_TIMEOUT;
     if (waits && session->state <= SOURCE_PLANNING && source_may_wait(session, &error, now_ns)) {
         source_go_retry(session, &error, now_ns);
         return;
     }
-    /* A disk that is full now may have room later, and options that do not suit can be changed:
-     * what has arrived is worth the wait. */
+    /* A full disk may get room, and unsuitable options can be changed: keep what has arrived. */
     bool stands = session->accepted_once || session->options.continued;
     bool mends = error.status == HAUL_NO_SPACE || error.status == HAUL_UNSUPPORTED;
     if (stands && mends && session->state <= SOURCE_PLANNING) {
@@ -296,8 +295,8 @@ static bool on_expected_message(struct source_session *session, struct message *
     return true;
 }
 
-/* Nothing of a job that is refused is with the target; but one that it had before stays with it,
- * and one that it aborts it has still to clear. */
+/* A refused job leaves nothing on the target. But what the target already had of it stays, and the
+ * target still has to clear a job that it aborts. */
 static void note_refused(struct source_session *session, const haul_control_Refused *refused)
 {
     bool gone = !session->accepted_once && !session->options.continued &&
@@ -306,7 +305,8 @@ static void note_refused(struct source_session *session, const haul_control_Refu
     session->figures.peer_knows = gone;
     session->proposed = session->proposed && !gone;
     session->figures.was_owned = refused->owned_job.size == HAUL_JOB_BYTES &&
-                                 session->welcome.session.size > 0; /* whoever it is */
+                                 session->welcome.session.size > 0; /* otherwise it could be
+                                                                     * anybody */
     memcpy(session->figures.owned_job, refused->owned_job.bytes, HAUL_JOB_BYTES);
     job_list_take(&session->figures.lost, slice_of(refused->lost.bytes, refused->lost.size));
 }
@@ -339,7 +339,7 @@ static void note_told(struct source_session *session, const struct message *mess
     }
 }
 
-/* A target that clears a superseded job first is late with its Welcome. */
+/* A target that first clears a superseded job sends its Welcome late. */
 static void on_working(struct source_session *session, uint64_t done, uint64_t now_ns)
 {
     bool grows = stall_watch_note_working(&session->stall, done, now_ns);
@@ -428,7 +428,7 @@ static bool is_watched(const struct source_session *session)
     return session->state >= SOURCE_PLANNING && session->state <= SOURCE_CATCHING_UP;
 }
 
-/* Neither side has done anything for so long that nothing will come of this attempt. */
+/* Neither side has made progress for so long that this attempt will not succeed. */
 static void check_stalled(struct source_session *session, uint64_t now_ns)
 {
     if (!is_watched(session) || now_ns < stall_watch_deadline_ns(&session->stall, false)) {
@@ -438,8 +438,7 @@ static void check_stalled(struct source_session *session, uint64_t now_ns)
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "nothing has moved for %u s in state %s, though the target is there",
                    stall_watch_limit_s(&session->stall, false), source_state_name(session->state));
-    haul_error_hint(&error,
-                    "look at the target's log and disk; `haul resume` goes on with the job");
+    haul_error_hint(&error, "look at the target's log and disk; `haul resume` continues the job");
     session->stalled = true;
     if (source_may_retry(session, &error, now_ns)) {
         source_go_retry(session, &error, now_ns);
@@ -449,7 +448,7 @@ static void check_stalled(struct source_session *session, uint64_t now_ns)
     session->stalled = false;
 }
 
-/* The target waits for blocks, and does not see what keeps us from sending some. */
+/* The target waits for blocks and does not see what keeps us from sending. */
 static void tell_working(struct source_session *session, uint64_t now_ns)
 {
     enum source_state state = session->state;
@@ -493,7 +492,7 @@ static void dispatch(struct source_session *session, const struct source_event *
         on_path_lost(session, &event->error, now_ns);
         break;
     case SOURCE_EVENT_LINKS_DOWN:
-        if (session->state != SOURCE_COMMITTING) { /* whose target closes them: Committed comes */
+        if (session->state != SOURCE_COMMITTING) { /* its target closes them; Committed follows */
             on_path_lost(session, &event->error, now_ns);
         }
         break;
@@ -529,7 +528,7 @@ static void dispatch(struct source_session *session, const struct source_event *
         if (session->state == SOURCE_DRAINING) {
             source_hand_over_on_digested(session, event, now_ns);
         } else if (session->state == SOURCE_CATCHING_UP) {
-            source_start_round(session); /* of a freeze that was given up */
+            source_start_round(session); /* for a freeze that was given up */
         }
         break;
     case SOURCE_EVENT_DECIDED:
@@ -581,12 +580,12 @@ enum haul_status source_session_create(const struct source_session_options *opti
     session->options = *options;
     session->decided = options->decided;
     session->decision_asked = options->decided;
-    session->figures.verified = options->decided; /* no decision without */
+    session->figures.verified = options->decided; /* there is no decision without it */
     session->state = SOURCE_CONNECTING;
     retry_limit_init(&session->retry, options->retry_max_ms);
     freeze_limit_init(&session->freeze, options->source.freeze_max_ms);
     catch_up_init(&session->catch_up, options->source.lag_bytes_max);
-    session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own */
+    session->state_deadline_ns = CLOCK_NEVER; /* the channel has its own deadline */
     session->digests = calloc(options->plan->family_count + 1, sizeof(*session->digests));
     if (session->digests == NULL) {
         source_session_destroy(session);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_session.h — the life of a job on the side that gives: events and time in, actions out.
+/* source_session.h — the life of a job on the source: events and time in, actions out.
  *
  * No I/O, no clock, no threads: source_driver.c performs the actions.
  *
@@ -21,7 +21,7 @@
  *   BINDING --source_hand_over_on_welcome: decided, Commit----------> COMMITTING
  *   BINDING --source_ask_next: only_tells, another job--------------> CONNECTING
  *   BINDING --leave_stranger: not the job's target, Stop------------> ENDED(MISMATCH)
- *   BINDING --source_leave_owned: set back to before it-------------> ENDED(IN_DOUBT)
+ *   BINDING --source_leave_owned: the record was lost---------------> ENDED(IN_DOUBT)
  *   BINDING --source_end_late: Stop---------------------------------> ENDED(TIMEOUT, IN_DOUBT)
  *
  *   FREEZING --source_hand_over_on_hook_late: wait on---------------> FREEZING
@@ -33,17 +33,17 @@
  *   before DECIDING --on_stop: unfreeze, Stop-----------------------> ENDED(STOPPED)
  *   ABORTING --on_message: Aborted, Refused-------------------------> ENDED
  *   PLANNING..PREPARING --source_go_retry: unfreeze-----------------> RETRYING
- *   PLANNING..CATCHING_UP --check_stalled: neither side moves-------> RETRYING
- *   COMMITTING --source_go_retry: the target has to learn-----------> RETRYING
+ *   PLANNING..CATCHING_UP --check_stalled: no progress--------------> RETRYING
+ *   COMMITTING --source_go_retry: the target must learn it---------> RETRYING
  *   RETRYING --on_tick: back-off is over----------------------------> CONNECTING
- *   RETRYING, COMMITTING --source_leave_in_doubt: for too long------> ENDED(IN_DOUBT)
+ *   RETRYING, COMMITTING --source_leave_in_doubt: out of time-------> ENDED(IN_DOUBT)
  *
  * Invariants (checked after every event by check_invariants):
- *   S1 writes are frozen exactly in FREEZING..DECIDING, and behind a decision that is in doubt
- *   S2 the decision is asked for only after an equal Prepared for the freeze that is in force
- *   S3 unfreeze is not asked for behind the decision, unless the decision is known not to be made
- *   S4 ENDED(OK) only after the target has said that it owns, or what it was told
- *   S5 a freeze has one deadline: FREEZING has an end, DRAINING and PREPARING end by it */
+ *   S1 writes are frozen exactly in FREEZING..DECIDING, and after a decision that is in doubt
+ *   S2 DECIDE follows only an equal Prepared for the current freeze
+ *   S3 no UNFREEZE follows DECIDE, unless the decision is known not to have been made
+ *   S4 ENDED(OK) only after the target has confirmed that it owns, or the Abort of jobs
+ *   S5 a freeze has one deadline: FREEZING is bounded, DRAINING and PREPARING end at it */
 #ifndef HAUL_SOURCE_SESSION_H
 #define HAUL_SOURCE_SESSION_H
 
@@ -62,17 +62,18 @@ enum source_event_type {
     SOURCE_EVENT_CHANNEL_UP,
     SOURCE_EVENT_CHANNEL_DOWN, /* error */
     SOURCE_EVENT_MESSAGE,      /* message */
-    SOURCE_EVENT_BOUND,        /* error.status: OK, MISMATCH (another target) or why not; jobs */
+    SOURCE_EVENT_BOUND,        /* error.status: OK, MISMATCH (another target) or the failure;
+                                * jobs */
     SOURCE_EVENT_LINKS_UP,
-    SOURCE_EVENT_LINKS_DOWN, /* error: a data link broke, and no other was to be had */
+    SOURCE_EVENT_LINKS_DOWN, /* error: a data link broke, and no other was available */
     SOURCE_EVENT_COPIED,     /* every block of the snapshot was sent and freed */
-    SOURCE_EVENT_ROUND_DONE, /* bytes: of the ranges found in the round; sequence; batches */
-    SOURCE_EVENT_FROZEN,     /* error.status: OK or why not */
-    SOURCE_EVENT_DIGESTED,   /* digests: one a family */
-    SOURCE_EVENT_DECIDED,    /* error.status: OK; IN_DOUBT; else the record was NOT written */
-    SOURCE_EVENT_FAILED,     /* error: something local went wrong */
+    SOURCE_EVENT_ROUND_DONE, /* bytes found in the ranges; sequence; batches */
+    SOURCE_EVENT_FROZEN,     /* error.status: OK or the failure */
+    SOURCE_EVENT_DIGESTED,   /* digests: one for each family */
+    SOURCE_EVENT_DECIDED,    /* error.status: OK; IN_DOUBT; any other: the record was NOT written */
+    SOURCE_EVENT_FAILED,     /* error: something local failed */
     SOURCE_EVENT_STOP,       /* error: end, and keep what has arrived */
-    SOURCE_EVENT_CANCEL,     /* error: end, and discard it */
+    SOURCE_EVENT_CANCEL,     /* error: end, and discard what has arrived */
     SOURCE_EVENT_TICK,
 };
 
@@ -85,27 +86,32 @@ struct source_event {
     uint64_t batches;   /* of the delta stream, sent since the job began */
     uint64_t frozen_ns; /* of FROZEN: when writers began to wait */
     const struct digest *digests;
-    uint64_t activity;       /* of a TICK: changes whenever readers and links have done something */
-    struct haul_slice jobs;  /* earlier ones that the target is told of, HAUL_JOB_BYTES each */
-    const uint8_t *next_job; /* of BOUND: Hello is to name this one next; NULL: all were named */
+    uint64_t activity;       /* of a TICK: changes whenever readers and links make progress */
+    struct haul_slice jobs;  /* of BOUND: earlier jobs that the target must learn of, HAUL_JOB_BYTES
+                              * each */
+    const uint8_t *next_job; /* of BOUND: the job that the next Hello names; NULL: all were named */
     uint64_t next_epoch;
-    struct message *commit;    /* of BOUND: the answer for a job that is done; taken. NULL: none */
-    struct haul_slice between; /* of BOUND: jobs with the target by which one of the two owns */
-    struct haul_slice lost;    /* and those of its Welcome that this database knows nothing of */
+    struct message *commit;    /* of BOUND: the answer for a job that is done; the session takes it.
+                                * NULL: none */
+    struct haul_slice between; /* of BOUND: jobs with this target by which one of the two databases
+                                * owns */
+    struct haul_slice lost;    /* of BOUND: jobs of the target's Welcome of which this database has
+                                * no record */
 };
 
 enum source_action_type {
     SOURCE_ACTION_SEND,       /* message: take it, send it, release it */
     SOURCE_ACTION_CONNECT,    /* open the control channel again */
-    SOURCE_ACTION_DISCONNECT, /* close channel and links, stop readers; the view is kept */
-    SOURCE_ACTION_BIND,       /* record whom the last Welcome is from */
+    SOURCE_ACTION_DISCONNECT, /* close channel and links, stop readers; keep the view */
+    SOURCE_ACTION_BIND,       /* record the target's identity from the last Welcome */
     SOURCE_ACTION_OPEN_LINKS,
     SOURCE_ACTION_START_COPY,
-    SOURCE_ACTION_ROUND, /* read the log up to its end now */
+    SOURCE_ACTION_ROUND, /* read the log to its present end */
     SOURCE_ACTION_FREEZE,
     SOURCE_ACTION_UNFREEZE,
     SOURCE_ACTION_DIGEST,
-    SOURCE_ACTION_DECIDE, /* make the decision to commit durable; wait for nobody after until_ns */
+    SOURCE_ACTION_DECIDE, /* make the decision to commit durable; wait for locks until until_ns at
+                           * most */
     SOURCE_ACTION_RELEASE,
     SOURCE_ACTION_STOP, /* stop readers, close links */
     SOURCE_ACTION_END,  /* the result is known */
@@ -125,15 +131,16 @@ struct source_session_options {
     const char *identity;         /* of the database */
     struct version_claim version; /* of this side */
     uint32_t peer_timeout_ms;
-    uint32_t retry_max_ms; /* keep trying to come back for so long; 0: never */
-    bool continued;        /* the job was begun by an earlier run */
-    /* Of a decided job: what was decided on (0 and 0: not known), and the freeze's sequence. */
+    uint32_t retry_max_ms; /* keep trying to reconnect for this long; 0: never */
+    bool continued;        /* an earlier run began the job */
+    /* Of a decided job: what it moved (0 and 0: not known), and the freeze's sequence. */
     uint64_t moved_records;
     uint64_t moved_bytes;
     uint64_t frozen_sequence;
-    bool decided;    /* resolve: the decision to commit was made by an earlier run */
-    bool only_tells; /* resolve: nothing was decided, the target learns which jobs are over */
-    bool asks;       /* only_tells, and no job is over: does the target own by one? */
+    bool decided;    /* resolve: an earlier run made the decision to commit */
+    bool only_tells; /* resolve: nothing was decided; only notify the target of jobs that are
+                      * over */
+    bool asks;       /* with only_tells, and no job is over: does the target own by one? */
 };
 
 struct source_session;
@@ -142,20 +149,20 @@ enum haul_status source_session_create(const struct source_session_options *opti
                                        struct source_session **session) HAUL_MUST_CHECK;
 void source_session_destroy(struct source_session *session);
 
-/* Feed one event; then take actions until there is none. Time in nanoseconds, monotonic. */
+/* Feed one event, then take actions until there are none. `now_ns`: monotonic nanoseconds. */
 void source_session_event(struct source_session *session, const struct source_event *event,
                           uint64_t now_ns);
 bool source_session_action(struct source_session *session, struct source_action *action);
 
-/* When a TICK is due at the latest. */
+/* The latest time at which a TICK is due. */
 uint64_t source_session_deadline_ns(const struct source_session *session);
 
 enum source_state source_session_state(const struct source_session *session);
-/* Was the decision asked for? From then on nothing ends the job but its end. */
+/* Was DECIDE requested? From then on nothing but its own end ends the job. */
 bool source_session_is_decided(const struct source_session *session);
 /* The outcome, once ENDED. */
 const struct haul_error *source_session_outcome(const struct source_session *session);
-/* Why the session is RETRYING, or was last. */
+/* Why the session is RETRYING, or last was. */
 const struct haul_error *source_session_loss(const struct source_session *session);
 /* The last Welcome and PlanAccepted, for the driver (positions, token, slots). */
 const haul_control_Welcome *source_session_welcome(const struct source_session *session);
@@ -169,14 +176,14 @@ struct source_session_figures {
     uint64_t freeze_started_ns; /* 0: never */
     uint64_t freeze_ended_ns;
     bool verified;
-    bool kept;       /* this attempt ended so that both sides keep what has arrived */
-    bool peer_knows; /* of the abort: it was told, and answered, or it was its own */
-    bool was_owned;  /* it was refused: the target owns by `owned_job`, which is said to be over */
+    bool kept;       /* this attempt ended, and both sides keep what has arrived */
+    bool peer_knows; /* of an abort: the target has confirmed it, or it was the target's own */
+    bool was_owned;  /* the target refused: it owns by `owned_job`, which we report as over */
     uint8_t owned_job[HAUL_JOB_BYTES];
-    struct job_list lost; /* and has no record of these, by which it owned */
+    struct job_list lost; /* jobs by which the target owned, and of which it has no record */
     uint32_t retries;
-    uint64_t crc_errors; /* blocks, credits and messages that came damaged, on either side */
-    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, of what it owns; or "" */
+    uint64_t crc_errors; /* damaged blocks, credits and messages, on either side */
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* the target's, about the ranges it owns; or "" */
 };
 void source_session_figures(const struct source_session *session,
                             struct source_session_figures *figures);

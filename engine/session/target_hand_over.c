@@ -14,7 +14,7 @@
 
 /* --- hand-over -------------------------------------------------------------------------------- */
 
-/* What Prepared will carry; false: no memory, while the job can still be given up. */
+/* The content of Prepared. False: no memory; the job can still be given up. */
 static bool make_answer(struct target_session *session)
 {
     free(session->answer);
@@ -64,7 +64,7 @@ void target_hand_over_on_prepare(struct target_session *session, const struct me
     target_hand_over_check(session);
 }
 
-/* Another Prepare, or the changes before it, came while the last one was worked on: its freeze was
+/* Another Prepare, or deltas before it, arrived while the last one was processed: its freeze was
  * given up. */
 static bool is_outdated(struct target_session *session)
 {
@@ -77,7 +77,7 @@ static bool is_outdated(struct target_session *session)
     return false;
 }
 
-/* What the target holds of family `number` is not what the source has. */
+/* The target's content of family `number` differs from the source's. */
 static void fail_different(struct target_session *session, size_t number)
 {
     struct haul_error error = {0};
@@ -181,10 +181,11 @@ void target_hand_over_on_owned(struct target_session *session, const struct targ
     }
     if (event->error.status != HAUL_OK) {
         haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
-                       "the source has handed over, and this side could not record it: %s",
+                       "the source has handed over, but this side could not record it: %s",
                        event->error.text);
-        haul_error_hint(&session->outcome,
-                        "put it right, start `haul recv` again, and `haul resolve` on the source");
+        haul_error_hint(
+            &session->outcome,
+            "remove the cause, start `haul recv` again, then `haul resolve` on the source");
         target_end(session);
         return;
     }

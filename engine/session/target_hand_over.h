@@ -6,7 +6,7 @@
 
 #include "target_machine.h"
 
-/* A Prepare or a delta has come: is everything applied that the Prepare names? */
+/* A Prepare or a delta has arrived: is everything applied that the Prepare covers? */
 void target_hand_over_check(struct target_session *session);
 void target_hand_over_on_prepare(struct target_session *session, const struct message *message);
 void target_hand_over_on_flushed(struct target_session *session, const struct target_event *event);

@@ -48,7 +48,7 @@ void target_end(struct target_session *session)
     (void)target_push(session, TARGET_ACTION_END);
 }
 
-/* Nothing was changed yet: say no and end. */
+/* Nothing was changed yet: refuse and end. */
 void target_refuse(struct target_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
@@ -78,7 +78,7 @@ void target_refuse_with(struct target_session *session, enum haul_status status,
     target_refuse(session, &error);
 }
 
-/* Something was copied: tell the peer (unless it told us) and remove it. */
+/* Something was copied: send Abort, unless the peer has sent it, and clear the ranges. */
 void target_clear(struct target_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
@@ -94,7 +94,7 @@ void target_clear(struct target_session *session, const struct haul_error *error
     target_enter(session, TARGET_CLEARING, CLOCK_NEVER);
 }
 
-/* The source gave up: Aborted, after what the job left here is removed. */
+/* The source gave up: clear what the job left here, then send Aborted. */
 void target_end_aborted(struct target_session *session, const struct haul_error *error)
 {
     session->told_to_abort = true;
@@ -107,13 +107,13 @@ void target_end_aborted(struct target_session *session, const struct haul_error 
     target_end(session);
 }
 
-/* The source may have decided: stay dark, keep everything, let its record tell. */
+/* The source may have decided: serve nobody, keep everything, wait for its decision record. */
 static void leave_in_doubt(struct target_session *session, const struct haul_error *error)
 {
     haul_error_set(&session->outcome, HAUL_IN_DOUBT, NULL, 0,
                    "prepared, and the source's decision is not known: %s", error->text);
     haul_error_hint(&session->outcome,
-                    "the source's record tells: `haul resume` there, or `haul resolve`");
+                    "the source's record decides: run `haul resume` or `haul resolve` there");
     session->kept = true;
     target_end(session);
 }
@@ -126,8 +126,8 @@ void target_say_stop(struct target_session *session, const struct haul_error *er
     }
 }
 
-/* A disk is full: the source may come back when there is room. Nothing is flushed and nothing
- * removed, for both need room; the recorded positions tell what stays. */
+/* A disk is full, and the source may come back when there is room. Flush and remove nothing,
+ * because both need room; the recorded positions show what stays. */
 static void keep_recorded(struct target_session *session, const struct haul_error *error)
 {
     session->outcome = *error;
@@ -180,11 +180,11 @@ void target_fail(struct target_session *session, const struct haul_error *error)
     case TARGET_PREPARED:
         leave_in_doubt(session, error);
         return;
-    case TARGET_KEEPING: /* what is durable already stays */
-        haul_error_hint(&session->outcome, "not all could be kept: %s", error->text);
+    case TARGET_KEEPING: /* what is already durable stays */
+        haul_error_hint(&session->outcome, "not everything could be kept: %s", error->text);
         target_end(session);
         return;
-    case TARGET_OWNING: /* decided: nothing stops it but its own answer */
+    case TARGET_OWNING: /* decided: only its own answer ends it */
     case TARGET_CLEARING:
     case TARGET_ENDED:
         return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_session.c — the taking side's state machine; the diagram is in target_session.h. */
+/* target_session.c — the target's state machine; the diagram is in target_session.h. */
 #include "target_session.h"
 
 #include <inttypes.h>
@@ -46,13 +46,13 @@ static bool check_config_versions(struct target_session *session, const haul_con
     return false;
 }
 
-/* It keeps nothing of ours while it does not ask. */
+/* A comparing source that sends no request must not hold resources for ever. */
 static uint64_t verify_deadline(const struct target_session *session, uint64_t now_ns)
 {
     return now_ns + STALL_PEER_TIMEOUTS * (uint64_t)session->options.peer_timeout_ms * NS_PER_MS;
 }
 
-/* The Welcome of a source that compares; nothing of its versions matters. */
+/* The Welcome for a source that compares; versions do not matter. */
 static void greet_verify(struct target_session *session, uint64_t now_ns)
 {
     if (!session->options.answers_verify) {
@@ -73,7 +73,7 @@ static void on_verify(struct target_session *session, const struct message *mess
     target_enter(session, TARGET_VERIFYING, verify_deadline(session, now_ns));
 }
 
-/* In a time that does not tell how much of it was right. */
+/* In constant time. */
 static bool check_secret(struct target_session *session, const haul_control_Hello *hello)
 {
     struct haul_slice wanted = session->options.secret;
@@ -88,7 +88,7 @@ static bool check_secret(struct target_session *session, const haul_control_Hell
     return difference == 0;
 }
 
-/* The range would be cleared under its own source. */
+/* A source that is its own target would clear its own range. */
 static bool check_is_another(struct target_session *session, const haul_control_Hello *hello)
 {
     const haul_control_Welcome *welcome = &session->options.welcome.as.welcome;
@@ -116,7 +116,8 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
         target_refuse_with(session, HAUL_PROTOCOL, "Hello does not name the source's database", "");
         return;
     }
-    /* A job that was accepted before has moved our version on itself when it was committed. */
+    /* No check of config versions here: the commit of a job accepted earlier has moved our
+     * version. */
     if (!check_secret(session, hello) || !check_wire_version(session, hello) ||
         !check_is_another(session, hello)) {
         return;
@@ -136,14 +137,14 @@ static void on_hello(struct target_session *session, const haul_control_Hello *h
     target_enter(session, TARGET_LOOKING, CLOCK_NEVER);
 }
 
-/* The range is ours for good: nothing of the job can be begun again or given up. */
+/* We own the range for good: the job can neither begin again nor be given up. */
 static void refuse_committed(struct target_session *session)
 {
     target_refuse_with(session, HAUL_PROTOCOL, "the job is committed here already",
-                       "`haul resolve` on the source tells it");
+                       "run `haul resolve` on the source");
 }
 
-/* The records of the database may have been forgotten since the receiver began. */
+/* The database's records may have been forgotten since the receiver started. */
 static void take_identity(struct target_session *session, const char *identity)
 {
     haul_control_Welcome *welcome = &session->options.welcome.as.welcome;
@@ -195,7 +196,8 @@ static void on_looked_up(struct target_session *session, const struct target_eve
         target_end_aborted(session, &session->outcome);
         return;
     }
-    /* Also of a source that comes back: other jobs may have moved ours on before it came at all. */
+    /* Check it for a returning source too: other jobs may have moved our version before its first
+     * plan. */
     bool unknown = event->knowledge == JOB_UNKNOWN && !HAUL_PLANTED_BUG(RETURN_UNCHECKED);
     if (unknown && !check_config_versions(session, &session->hello)) {
         return;
@@ -216,7 +218,7 @@ static void on_plan(struct target_session *session, const struct message *messag
 {
     const struct version_claim theirs = claim_of(&session->hello);
     struct haul_error error = {0};
-    /* Of a job that goes on it was not asked before: its source could have been decided. */
+    /* Not checked yet for a job that continues, because its source could have decided. */
     if (!check_config_versions(session, &session->hello)) {
         return;
     }
@@ -229,7 +231,7 @@ static void on_plan(struct target_session *session, const struct message *messag
     action->message = *message; /* borrowed */
     session->plan_version = message->as.plan.new_version;
     session->begun = true;     /* the check records the plan */
-    session->recorded = false; /* the source goes on copying: what was prepared is void */
+    session->recorded = false; /* the source continues copying: what was prepared is void */
     target_enter(session, TARGET_CHECKING, CLOCK_NEVER);
 }
 
@@ -261,12 +263,12 @@ static void on_checked(struct target_session *session, const struct target_event
 
 static void on_cleared(struct target_session *session, const struct target_event *event)
 {
-    /* Without an answer the source keeps its record, and a later job of it comes to clear. */
+    /* Without an answer the source keeps its record, and a later job clears this one. */
     bool cleared = event->error.status == HAUL_OK;
     if (cleared && session->channel_up && session->told_to_abort) {
         target_push_message(session, MESSAGE_ABORTED)->as.aborted.cleared = true;
     }
-    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it always will be */
+    if (session->told_of_jobs && event->error.status == HAUL_MISMATCH) { /* it always will */
         session->owned_job = event->owned_job;
         target_refuse(session, &event->error);
         return;
@@ -285,7 +287,7 @@ static void on_stop(struct target_session *session, const struct haul_error *err
         session->outcome = *error; /* the source has stopped before */
     }
     if (!stops) {
-        return; /* decided, or on its way to the end */
+        return; /* decided, or about to end */
     }
     target_say_stop(session, error);
     if (session->state == TARGET_VERIFYING) {
@@ -297,7 +299,7 @@ static void on_stop(struct target_session *session, const struct haul_error *err
     if (session->recorded) {
         haul_error_hint(
             &session->outcome,
-            "a prepared job stays; start `haul recv` again, and its source finishes it");
+            "the prepared job stays; start `haul recv` again, and its source finishes it");
     }
 }
 
@@ -320,7 +322,7 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
     if (session->state == TARGET_CLEARING) {
         session->told_to_abort = true;
     } else if (session->state == TARGET_LOOKING) {
-        session->told_to_abort = true; /* the records tell whether there is something to clear */
+        session->told_to_abort = true; /* the records show whether there is something to clear */
         session->outcome = error;
     } else {
         target_end_aborted(session, &error);
@@ -330,17 +332,17 @@ static void on_abort(struct target_session *session, const haul_control_Abort *m
 static void explain_peer_stop(const struct target_session *session,
                               const haul_control_Stop *message, struct haul_error *error)
 {
-    if (session->hello.epoch == MESSAGE_EPOCH_NONE) { /* it has sent nothing, and only asked */
-        haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source has asked, and ends: %s",
+    if (session->hello.epoch == MESSAGE_EPOCH_NONE) { /* it has sent no data, only a question */
+        haul_error_set(error, HAUL_CLOSED, NULL, 0, "the source asked, and ended: %s",
                        message->text);
         return;
     }
     haul_error_set(error, HAUL_CLOSED, NULL, 0,
                    "the source has ended its attempt; what it sent is kept: %s", message->text);
-    haul_error_hint(error, "`haul send` or `haul resume` on the source goes on");
+    haul_error_hint(error, "run `haul send` or `haul resume` on the source to continue");
 }
 
-/* The source has ended its attempt, and says so: nothing is decided by it, nothing given up. */
+/* The source sent Stop: it ends its attempt, decides nothing and gives nothing up. */
 static void on_peer_stop(struct target_session *session, const haul_control_Stop *message)
 {
     struct haul_error error = {0};
@@ -348,7 +350,8 @@ static void on_peer_stop(struct target_session *session, const haul_control_Stop
         haul_error_set(&session->outcome, HAUL_CLOSED, NULL, 0, "the comparison is over");
         target_end(session);
     } else if (session->owned && session->state == TARGET_GREETED && message->lost.size > 0) {
-        target_end(session); /* it has learned that the job is committed, and says what it lacks */
+        target_end(session); /* it has learned that the job is committed, and has reported what it
+                              * lacks */
     } else if (session->recorded) {
         haul_error_set(&error, HAUL_CLOSED, NULL, 0, "the source has ended its attempt: %s",
                        message->text);
@@ -365,7 +368,7 @@ static bool is_verify(enum message_type type)
            type == MESSAGE_VERIFY_NEXT;
 }
 
-/* What was received is kept: the source can go on from there. */
+/* Keep what was received; the source can continue from there. */
 static void on_channel_down(struct target_session *session, const struct haul_error *error)
 {
     if (session->state == TARGET_KEEPING) {
@@ -379,8 +382,7 @@ static void on_channel_down(struct target_session *session, const struct haul_er
         session->kept = true;
         target_end(session);
     } else if (session->owned && session->state == TARGET_GREETED) {
-        target_end(
-            session); /* the source has learned that the job is committed: nothing is left to do */
+        target_end(session); /* the source knows that the job is committed: nothing is left to do */
     } else {
         target_fail(session, error);
     }
@@ -419,14 +421,14 @@ static void on_message(struct target_session *session, const struct message *mes
     }
 }
 
-/* Does the session wait for the source? What it waits for here, it tells the source of. */
+/* Does the session wait for the source? While it does, it sends Working. */
 static bool is_watched(const struct target_session *session)
 {
     return session->state == TARGET_RECEIVING || session->state == TARGET_PREPARED ||
            session->state == TARGET_KEEPING;
 }
 
-/* A source that works says so, and does not leave a target without work for long. */
+/* A working source reports its work, and does not leave the target idle for long. */
 static bool is_idle(const struct target_session *session)
 {
     return session->idle && session->state == TARGET_RECEIVING;
@@ -448,7 +450,7 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
     haul_error_set(&error, HAUL_TIMEOUT, NULL, 0,
                    "nothing has moved for %u s, though the source is there; what it sent is kept",
                    stall_watch_limit_s(&session->stall, idle));
-    haul_error_hint(&error, "`haul send` or `haul resume` on the source goes on");
+    haul_error_hint(&error, "run `haul send` or `haul resume` on the source to continue");
     target_say_stop(session, &error);
     if (session->state == TARGET_PREPARED) {
         target_fail(session, &error);
@@ -457,8 +459,8 @@ static void check_stalled(struct target_session *session, uint64_t now_ns)
     }
 }
 
-/* For the Welcome, while the job that it supersedes is cleared; for the answer to its plan; for the
- * end of the jobs that it has named. */
+/* The source waits for Welcome while a superseded job is cleared, for the answer to its plan, or
+ * for the end of the jobs that it named. */
 static bool has_source_waiting(const struct target_session *session)
 {
     return session->channel_up &&
@@ -476,8 +478,8 @@ static void on_tick(struct target_session *session, const struct target_event *t
     if (now_ns >= session->state_deadline_ns) {
         target_fail_with(session, HAUL_TIMEOUT,
                          session->state == TARGET_VERIFYING
-                             ? "the source that compares asks for nothing any more"
-                             : "the source fell silent before its plan");
+                             ? "the comparing source sends no more requests"
+                             : "the source sent no plan in time");
     } else if (has_source_waiting(session) &&
                stall_watch_must_tell(&session->stall, false, now_ns, &done)) {
         target_push_message(session, MESSAGE_WORKING)->as.working.done = done;
@@ -567,7 +569,7 @@ static void dispatch(struct target_session *session, const struct target_event *
     }
 }
 
-/* Answers of the driver to actions of a state that was left in the meantime are dropped. */
+/* Drop the driver's answers to actions of a state that was left in the meantime. */
 static bool is_stale(const struct target_session *session, enum target_event_type type)
 {
     switch (type) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_session.h — the life of a job on the side that takes: events and time in, actions out.
+/* target_session.h — the life of a job on the target: events and time in, actions out.
  *
  * No I/O, no clock, no threads: target_driver.c performs the actions.
  *
@@ -61,15 +61,15 @@ enum target_event_type {
     TARGET_EVENT_LOOKED_UP,    /* error.status; phase, versions, epoch, identity */
     TARGET_EVENT_CHECKED,      /* error.status: OK or why the plan is refused; accepted: taken */
     TARGET_EVENT_APPLIED,      /* delta_batches: applied so far */
-    TARGET_EVENT_FLUSHED,      /* digests: one a family; all was durable before. NULL: more has come
-                                * since the Prepare, whose freeze was given up then */
+    TARGET_EVENT_FLUSHED,      /* digests: one for each family; everything was durable before. NULL:
+                                * more has arrived since the Prepare, so its freeze was given up */
     TARGET_EVENT_RECORDED,     /* error.status */
     TARGET_EVENT_OWNED,        /* error.status */
     TARGET_EVENT_KEPT,         /* what has arrived is durable and recorded */
     TARGET_EVENT_CLEARED,      /* error.status */
-    TARGET_EVENT_FAILED,       /* error: something local went wrong */
-    TARGET_EVENT_DAMAGED,      /* error: a block came damaged */
-    TARGET_EVENT_BUSY,         /* error: another job has begun, before this one's plan */
+    TARGET_EVENT_FAILED,       /* error: something local failed */
+    TARGET_EVENT_DAMAGED,      /* error: a block arrived damaged */
+    TARGET_EVENT_BUSY,         /* error: another job began before this one's plan */
     TARGET_EVENT_STOP,         /* error: end, and keep what has arrived */
     TARGET_EVENT_CANCEL,       /* error: end, and discard it */
     TARGET_EVENT_TICK,
@@ -86,29 +86,32 @@ struct target_event {
     enum job_knowledge knowledge;
     enum version_return returned;    /* of COMMITTED */
     uint64_t new_version;            /* of PREPARED */
-    struct haul_slice given_back_by; /* of COMMITTED: the newest job that did */
-    struct haul_slice between;       /* of LOOKED_UP: jobs by which one of the two owns */
-    struct haul_slice lost;    /* of CHECKED: those of the plan's that this database has lost */
+    struct haul_slice given_back_by; /* of COMMITTED: the newest job that gave the ranges back */
+    struct haul_slice between;       /* of LOOKED_UP: jobs between this source and this target by
+                                      * which one of the two owns */
+    struct haul_slice lost;          /* of CHECKED: jobs of the plan that this database has lost */
     struct haul_slice waiting; /* jobs of this source that are prepared, HAUL_JOB_BYTES each */
     uint64_t epoch;
-    const uint8_t *owned_job;     /* of an error: by which this database owns, not over; or NULL */
-    bool refused;                 /* of OWNED: what was decided is not here; nothing was changed */
+    const uint8_t *owned_job;     /* of an error: the job, not over, by which this database owns;
+                                   * NULL: none */
+    bool refused;                 /* of OWNED: the decided ranges are not here; nothing was
+                                   * changed */
     const char *warning;          /* of OWNED: for the source; NULL: none */
-    const char *identity;         /* as peers know the database now; NULL: as before */
-    struct version_claim version; /* as recorded beside the store, or by the embedder */
+    const char *identity;         /* as peers know the database from now on; NULL: unchanged */
+    struct version_claim version; /* as recorded next to the store, or by the embedder */
     uint64_t activity; /* of a TICK: changes whenever links, appliers or calls do something */
-    bool idle;         /* of a TICK: all that came is applied */
+    bool idle;         /* of a TICK: everything that has arrived is applied */
 };
 
 enum target_action_type {
     TARGET_ACTION_SEND,    /* message: take it, send it, release it */
-    TARGET_ACTION_VERIFY,  /* message: a request of one that compares, borrowed as the next */
+    TARGET_ACTION_VERIFY,  /* message: a request of a comparison, borrowed until the next event */
     TARGET_ACTION_LOOK_UP, /* read the records of the job that Hello names */
     TARGET_ACTION_CHECK,   /* message: the Plan, borrowed until the next event */
-    TARGET_ACTION_START,   /* appliers up, links welcome */
+    TARGET_ACTION_START,   /* start appliers, accept links */
     TARGET_ACTION_FLUSH,   /* make everything durable, then digest */
     TARGET_ACTION_RECORD,  /* write the PREPARED record */
-    TARGET_ACTION_OWN,     /* message: the Commit, borrowed; of no type: a planted bug's */
+    TARGET_ACTION_OWN,     /* message: the Commit, borrowed; without a type: from a planted bug */
     TARGET_ACTION_KEEP,    /* make durable and record what has arrived */
     TARGET_ACTION_STOP,    /* stop appliers, close links */
     TARGET_ACTION_CLEAR,   /* remove what was copied */
@@ -121,10 +124,10 @@ struct target_action {
 };
 
 struct target_session_options {
-    struct message welcome;       /* WELCOME, complete but for what Hello decides */
-    struct version_claim version; /* the operator's, authoritative; else LOOKED_UP tells */
+    struct message welcome;       /* WELCOME, complete except for what Hello decides */
+    struct version_claim version; /* the operator's, authoritative; otherwise that of LOOKED_UP */
     uint32_t peer_timeout_ms;
-    struct haul_slice secret; /* borrowed; none: any source may come */
+    struct haul_slice secret; /* borrowed; empty: any source may connect */
     bool answers_verify;
 };
 
@@ -144,9 +147,9 @@ enum target_state target_session_state(const struct target_session *session);
 const struct haul_error *target_session_outcome(const struct target_session *session);
 /* Valid from GREETED on. */
 const haul_control_Hello *target_session_hello(const struct target_session *session);
-/* After the end: does the target keep a part of the job, for a source that comes back? */
+/* After the end: does the target keep a part of the job for a source that reconnects? */
 bool target_session_is_resumable(const struct target_session *session);
-/* Of the Prepare that is worked on: unchanged from FLUSH until the answer to RECORD or OWN. */
+/* The Prepare being processed: unchanged from FLUSH until the answer to RECORD or OWN. */
 const haul_control_Prepare *target_session_prepare(const struct target_session *session);
 
 #endif

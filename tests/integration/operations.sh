@@ -385,7 +385,7 @@ test_s2__target_set_back_to_before_it_was_prepared__named() {
     run 0 "$haul" owner --db target --adopt --accept-two-owners
     receive
     run 10 "$haul" resolve --db source --to "$front"
-    one_error 'only a part of the job.s records: it was set back.*--reclaim --accept-two-owners'
+    one_error 'only a part of the job and was set back.*--reclaim --accept-two-owners'
     kill_and_reap "$receiver_pid"
 }
 
@@ -693,7 +693,7 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     equal "$(json .job)" null
     kill "$receiver_pid"
     ended "$receiver_pid" 143
-    grep -q 'the source has asked, and ends: no job' "$work/recv.log" || { cat "$work/recv.log"; fail 'not told'; }
+    grep -q 'the source asked, and ended: no job' "$work/recv.log" || { cat "$work/recv.log"; fail 'not told'; }
     ! grep -q 'what it sent is kept' "$work/recv.log" || fail 'nothing was sent'
 }
 

@@ -204,7 +204,7 @@ static void test_source_hand_over_on_frozen__ten_freezes_failed__kept_with_the_c
     }
     fail_one_freeze(++now_ns);
     check_ended_kept(HAUL_TIMEOUT);
-    check(strstr(source_session_outcome(session)->text, "for this: test") != NULL);
+    check(strstr(source_session_outcome(session)->text, "the last one failed: test") != NULL);
     source_session_destroy(session);
 }
 
