@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration.h — move key ranges from one live store to another; both ends of it.
+/* migration.h — moves key ranges from one live store to another; both ends of a migration.
  *
  *   source process                                  target process
  *   haul_source_start(store, to, ranges, hooks)     haul_target_start(store, listen, hooks)
@@ -7,32 +7,32 @@
  *   haul_migration_ended, _result                   haul_migration_ended, _result
  *   haul_migration_destroy                          haul_migration_destroy
  *
- * Promise. HAUL_OK as the result of the source means: the target owns the ranges, everything in
- * them is durable there, and both sides found the same count and digest. After every other status
- * the source still owns them, except after IN_DOUBT: the ranges then stay frozen until the decision
- * record is read (start the job again, or haul_jobs_list). After STOPPED, BUSY, TIMEOUT and a lost
- * connection the job can go on.
+ * Promise. HAUL_OK as the source's result means: the target owns the ranges, everything in them is
+ * durable there, and both sides computed the same count and digest. After every other status the
+ * source still owns them, except after IN_DOUBT: then the ranges stay frozen until the decision
+ * record is read (start the job again, or call haul_jobs_list). After STOPPED, BUSY, TIMEOUT and a
+ * lost connection the job can be resumed.
  *
  * At start-up. haul keeps the owner of each range beside the database, not in the program. Before
- * the program serves anything, it asks
+ * the program serves anything, it reads
  *   1. who owns its ranges: haul_owner_of_store (haul/owner.h), or its own register, if it has one
- *      and gives it to haul by `version_get`. It refuses what is RELEASED.
- *   2. which jobs are unfinished: haul_jobs_list (haul/job.h). A source's job that is IN_DOUBT
- *      keeps its ranges frozen until haul_source_start has gone on with it. A target starts to
- *      listen again, and the source comes back by itself.
+ *      and gives it to haul by `version_get`. It refuses requests for ranges that are RELEASED.
+ *   2. which jobs are unfinished: haul_jobs_list (haul/job.h). The ranges of a source's job that is
+ *      IN_DOUBT stay frozen until haul_source_start has resumed the job. A target starts to listen
+ *      again, and the source reconnects by itself.
  *
- * Resumption. A job that breaks off goes on from what the target holds durably, if the source's
- * write-ahead log still reaches back to where the job stood. While a migration runs haul pins the
- * log. After a crash of the source's process it is RocksDB that decides: haul_rocks_store_open
- * keeps the log by itself (`keep_log`); a program that attaches its own database sets
- * WAL_ttl_seconds, or WAL_size_limit_MB, to more than an outage takes. When the log is too short
- * the job starts over, and the log line gives the reason.
+ * Resumption. A broken job continues from what the target holds durably, if the source's
+ * write-ahead log still reaches back to the job's position. While a migration runs, haul pins the
+ * log. After a crash of the source's process, RocksDB decides how much of the log stays.
+ * haul_rocks_store_open keeps the log itself (`keep_log`); a program that attaches its own database
+ * sets WAL_ttl_seconds, or WAL_size_limit_MB, to more than an outage takes. If the log is too
+ * short, the job starts over and logs the reason.
  *
  * After the end. The source's copy stays until the program deletes it: haul_owner_drop.
  *
  * Threads. Each migration has a loop thread, a few readers or appliers, and a thread for hooks. The
- * library installs no signal handler, prints nothing and reads no environment. Every wait has a
- * deadline.
+ * library installs no signal handler, prints nothing and reads no environment variable. Every wait
+ * has a deadline.
  *
  * Trying it out. Both ends can run in one process: start the target with `listen` "127.0.0.1:0",
  * and the source with `to` haul_migration_address(target). See examples/. */
@@ -55,8 +55,9 @@ extern "C" {
 #endif
 
 /* Every lane: its name in C, its number (part of the wire), its name for people, and PREFIX of its
- * table, PREFIX_lane_ops, which a file engine/target/lane_PREFIX.c defines. The order is that of
- * `auto`: the first that the store allows, and for a stream that it does not suit the last. */
+ * table PREFIX_lane_ops, which engine/target/lane_PREFIX.c defines. The order is that of `auto`,
+ * which takes the first lane that the store allows; a stream that this lane does not suit uses the
+ * last. */
 #define HAUL_LANES(X)                                                              \
     X(INGEST, 1, "ingest", ingest)         /* build table files and ingest them */ \
     X(WRITE_BATCH, 2, "writebatch", batch) /* atomic batches with the write-ahead log */
@@ -79,14 +80,14 @@ struct haul_range {
     struct haul_slice end;   /* exclusive; size 0: to the end */
 };
 
-/* What a job wants to put into a database. Borrowed for the call. */
+/* What a job is about to put into a database. Borrowed for the call. */
 struct haul_reservation {
     uint8_t job[HAUL_JOB_BYTES];
     const char *const *families; /* names, including families that the target does not have yet */
     size_t family_count;
     const struct haul_range *ranges; /* of each family */
     size_t range_count;
-    bool overwrite; /* records that lie in the ranges would be removed */
+    bool overwrite; /* the job may remove records that lie in the ranges */
 };
 
 enum haul_compression {
@@ -100,18 +101,18 @@ struct haul_result;
 /* What the program does for a migration. A NULL hook succeeds and does nothing.
  *
  * Thread: `freeze`, `unfreeze`, `reserve`, `unreserve`, `own` and `was_owned` run one at a time, on
- * a thread that has nothing else to do. They may take locks, write to the database, and take as
- * long as is said below. `release`, `log_data` and `job_ended` run on threads that move data,
- * beside the others: they return at once. `version_get` runs on either, or within
- * haul_source_start.
+ * a thread of their own. They may take locks, write to the database, and take as long as their
+ * comments allow. `release`, `log_data` and `job_ended` run on threads that move data, possibly at
+ * the same time as another hook: they must return at once. `version_get` runs on either kind of
+ * thread, or within haul_source_start.
  * Any hook may call haul_migration_stop, _cancel and _progress. None may call haul_migration_ended
- * or _destroy for its own migration: they wait for the hook. */
+ * or _destroy for its own migration: these wait for the hook. */
 struct haul_hooks {
     void *context;
-    /* Source: stop writes to the ranges. The program either refuses them or holds them back until
+    /* Source: stop writes to the ranges. The program either refuses them, or holds them back until
      * `unfreeze` (let them through) or `release` (refuse them). When the hook returns OK, every
      * write that the program has accepted is in the store, and no further one follows. The hook
-     * returns within `deadline_ms`, or fails with TIMEOUT: the source then goes on without a
+     * returns within `deadline_ms`, or fails with TIMEOUT; the source then continues without a
      * freeze and calls `unfreeze`. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
     /* Source: the hand-over did not happen; accept writes again. Also called when `freeze` failed,
@@ -120,10 +121,10 @@ struct haul_hooks {
     /* Source: the decision is durable and the target owns the ranges; redirect or refuse requests.
      * Not repeated after a crash: at start-up the program reads the owner record. */
     void (*release)(void *context, uint64_t new_version);
-    /* Target: may this job come? Called before anything is created, cleared or given up for it. On
-     * OK the owner refuses other writes to the ranges from now on; an error refuses the job. Called
-     * again when a job is taken up after a restart. Without it such writes are detected by the
-     * digest. */
+    /* Target: may this job come? Called before anything is created, cleared or given up for the
+     * job. After OK the program refuses other writes to the ranges; an error refuses the job.
+     * Called again when a job is resumed after a restart. Without this hook the digest detects such
+     * writes. */
     enum haul_status (*reserve)(void *context, const struct haul_reservation *wanted,
                                 struct haul_error *error);
     /* Target: the job of a reservation was refused after all, or has ended without a commit, and
@@ -131,23 +132,26 @@ struct haul_hooks {
      * its own source ends it, and again after a crash in between, so it must be idempotent. A job
      * that is kept keeps its reservation; after haul_job_give_up the caller releases it. */
     void (*unreserve)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
-    /* Target: own the ranges, accept writes. Called again after a crash in between: idempotent. */
+    /* Target: own the ranges, accept writes. Called again after a crash in between, so it must be
+     * idempotent. */
     enum haul_status (*own)(void *context, uint64_t new_version, struct haul_error *error);
-    /* Target, with `version_get`: has `own` succeeded for this job, whose journal is gone? A source
-     * that missed the last message asks. Without it the file beside the database is used. */
+    /* Target, with `version_get`: has `own` succeeded for this job, whose journal is gone? Called
+     * for a source that missed the last message. Without this hook the ownership record beside the
+     * database is used. */
     bool (*was_owned)(void *context, const uint8_t job[HAUL_JOB_BYTES]);
-    /* The config version in force. Both sides; when missing it is kept beside the database. */
+    /* The config version in force. Both sides. Without this hook haul keeps the version beside the
+     * database. */
     enum haul_status (*version_get)(void *context, uint64_t *version, struct haul_error *error);
-    /* Source: a LogData blob in the log within the job's time. */
+    /* Source: a LogData blob that was written to the log during the job. */
     void (*log_data)(void *context, struct haul_slice blob);
-    /* Target: a job has ended, and the next may come: its result, borrowed for the call. That of
-     * the last one is haul_migration_result's. The loop waits for it, and another hook may run at
-     * the same time: return at once. */
+    /* Target: a job has ended, and the next may come. `result` is borrowed for the call;
+     * haul_migration_result later returns that of the last job. The loop waits for this hook, and
+     * another hook may run at the same time: return at once. */
     void (*job_ended)(void *context, const struct haul_result *result);
     void (*reserved[8])(void);
 };
 
-/* Zero means the default for every number. Everything pointed to is borrowed until
+/* A number that is zero stands for its default. Everything pointed to is borrowed until
  * haul_migration_destroy. */
 struct haul_source_options {
     size_t size_bytes; /* of this struct: haul/version.h */
@@ -155,22 +159,23 @@ struct haul_source_options {
     const char *to;                        /* ADDR:PORT of the target */
     struct haul_transport_list transports; /* to try, in this order; zero: auto */
     struct haul_link_options link;
-    uint32_t link_count;         /* data links; default 1, over a round trip of 5 ms 4 */
+    uint32_t link_count;         /* data links; default 1, or 4 over a round trip of 5 ms */
     const char *const *families; /* names; none: every family of the store */
     size_t family_count;
-    const char *const *metadata_families; /* those of `families` to copy first */
+    const char *const *metadata_families; /* members of `families` to copy first */
     size_t metadata_family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    const char *cpu_list;              /* "0-3,8": where its threads run; NULL: near the card */
-    uint32_t reader_count;             /* default 1, or as many as links */
+    const char *cpu_list;              /* "0-3,8": processors for its threads; NULL: near the card
+                                        * */
+    uint32_t reader_count;             /* default 1, or one for each link */
     uint32_t batch_size_bytes_min;     /* default 1 MiB, at least 64 bytes */
     uint32_t batch_size_bytes_max;     /* default 4 MiB, at most slot size - 64 */
     uint64_t rate_bytes_per_second;    /* 0: unlimited */
-    enum haul_compression compression; /* of payloads, when the target can unpack them */
+    enum haul_compression compression; /* of payloads, if the target can decompress them */
     enum haul_lane lane;
     bool overwrite;     /* clear a target range that is not empty */
-    bool keep_versions; /* config_version below is given, not read */
+    bool keep_versions; /* config_version below is set by the caller, not read */
     uint64_t config_version;
     uint32_t freeze_max_ms; /* default 500 */
     /* Before the hand-over both sides read everything again: count and digest then cover what the
@@ -183,11 +188,11 @@ struct haul_source_options {
                              * VERSION: the version_get hook returns another version by now.
                              * Without it a matching job is continued as well, if there is one */
     bool resolve;           /* no new job: report the decision of an earlier one to the target */
-    uint64_t lag_bytes_max; /* freeze when the log lags by less; default 1 MiB */
-    /* While it runs a job keeps log and table files of the source from being removed. When these
-     * take more, it stops as by haul_migration_stop, with STOPPED. 0: no limit. */
+    uint64_t lag_bytes_max; /* freeze when the log lags by less than this; default 1 MiB */
+    /* A running job keeps log and table files of the source from being removed. When these take
+     * more than this, it stops as by haul_migration_stop, with STOPPED. 0: no limit. */
     uint64_t pinned_bytes_max;
-    struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
+    struct haul_slice secret; /* sent to the target; at most HAUL_SECRET_BYTES_MAX */
     struct haul_hooks hooks;
     const struct haul_log *log;
 };
@@ -198,26 +203,26 @@ struct haul_target_options {
     const char *listen;                    /* ADDR:PORT; default [::]:HAUL_PORT_DEFAULT */
     struct haul_transport_list transports; /* that senders may use; zero: auto */
     struct haul_link_options link;
-    /* End after the first job that ends. Whoever is refused is no job, nor is one whose plan was
-     * accepted and that opened no data link. */
+    /* End after the first job that ends. A refused source does not count as a job, nor does one
+     * whose plan was accepted and that opened no data link. */
     bool once;
     /* once: how long to wait for a lost source; default: as long as it retries, plus some
      * seconds */
     uint32_t resume_wait_ms;
-    const char *cpu_list;   /* "0-3,8": where its threads run; NULL: near the card */
+    const char *cpu_list;   /* "0-3,8": processors for its threads; NULL: near the card */
     uint32_t applier_count; /* default 1 */
     enum haul_lane lane;
     uint64_t table_size_bytes; /* ingest lane: size of a table file; default 64 MiB */
-    /* Space of the database's file system that stays free: a plan that does not fit is refused,
-     * and a job that reaches it is stopped, with NO_SPACE. 0: 5 % of it, at least 1 GiB, at most
-     * 10 %. */
+    /* Space that stays free on the database's file system: a plan that does not fit is refused,
+     * and a job that reaches the limit is stopped, with NO_SPACE. 0: 5 % of the file system, at
+     * least 1 GiB, at most 10 %. */
     uint64_t keep_free_bytes;
-    bool read_back; /* read everything before Prepared, also when the source does not ask for it */
-    /* Only a source that shows it is listened to; others are refused with AUTH, and neither are a
-     * job nor end `once`. It travels in the clear. None: any source. */
+    bool read_back; /* read everything before Prepared, even if the source does not request it */
+    /* Only sources that send this secret are admitted; others are refused with AUTH, do not count
+     * as jobs and do not end `once`. The secret travels in the clear. None: any source. */
     struct haul_slice secret;
     /* Sources may compare their records with those here (haul/verify.h) while no job runs: they
-     * read, and learn digests and keys. */
+     * cause reads, and learn digests and keys. */
     bool answers_verify;
     bool keep_versions;
     uint64_t config_version;
@@ -244,16 +249,18 @@ const char *haul_phase_name(enum haul_phase phase);
 struct haul_progress {
     enum haul_phase phase;
     enum haul_transport transport;
-    uint64_t records;        /* sent (source), applied (target); at the end, with OK: handed over */
-    uint64_t bytes;          /* of these, and at the end, with OK, of their keys and values alone */
+    uint64_t records;        /* sent (source), applied (target); at the end, after OK: handed over
+                              * */
+    uint64_t bytes;          /* of these records; at the end, after OK: of their keys and values
+                              * alone */
     uint64_t bytes_expected; /* estimate; 0: unknown */
     uint64_t wire_bytes;     /* on the data links, headers included */
     uint64_t lag_bytes;      /* source: log that is still to be sent, estimated in bytes of the
                               * ranges */
-    uint64_t durable_records; /* of the copy, safe on the target whatever breaks */
+    uint64_t durable_records; /* of the copy: durable on the target */
     uint64_t durable_bytes;
     uint64_t pinned_log_bytes;   /* source: files that only the job keeps from being removed */
-    uint64_t pinned_table_bytes; /* as above */
+    uint64_t pinned_table_bytes; /* likewise */
     uint32_t rounds;             /* log rounds so far */
     double seconds;              /* since start (source), since the first block (target) */
     uint64_t reserved[8];
@@ -267,11 +274,11 @@ struct haul_family_result {
     uint64_t reserved[2];
 };
 
-/* An option that a family of the target has otherwise than the source's. */
+/* An option of a column family that differs between source and target. */
 struct haul_option_difference {
     char family[HAUL_NAME_BYTES_MAX];
-    char name[64];    /* as in RocksDB's OPTIONS file; "table." before those of tables */
-    char source[128]; /* values; cut when longer */
+    char name[64];    /* as in RocksDB's OPTIONS file; table options begin with "table." */
+    char source[128]; /* the values; cut when longer */
     char target[128];
 };
 
@@ -286,7 +293,7 @@ struct haul_result {
     char fallback_reason[HAUL_REASON_BYTES_MAX]; /* why not RDMA; empty: no fallback */
     enum haul_lane lane;
     uint32_t retries;
-    uint32_t told_count;    /* resolve: jobs that are over, of which the target has nothing left */
+    uint32_t told_count;    /* resolve: jobs that are over, of which the target holds nothing */
     uint32_t yielded_count; /* resolve: hand-overs that were found and recorded now */
     uint32_t link_count;    /* data links in use at the end */
     double write_pause_ms;  /* freeze to release */
@@ -300,7 +307,8 @@ struct haul_result {
     /* Options in which families of the target differ. Borrowed from the migration. */
     const struct haul_option_difference *option_differences;
     size_t option_difference_count;
-    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at, of a job that ended well; or "" */
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* after a job that ended well: what to look at; or ""
+                                              * */
 };
 
 struct haul_migration;
@@ -311,16 +319,16 @@ struct haul_migration;
 enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Start a migration. What can be refused before the peer is asked is refused here.
- * Errors: INVALID, NOT_FOUND (family), MISMATCH (also: the ranges were
- * handed over before), UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs
- * on these ranges, or would bring them here), AUTH. Thread: any. */
+/* Start a migration. Everything that can be refused without the peer is refused here.
+ * Errors: INVALID, NOT_FOUND (family), MISMATCH (also: the ranges were handed over before),
+ * UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs on these ranges, or would bring them here), AUTH.
+ * Thread: any. */
 enum haul_status haul_source_start(const struct haul_source_options *options,
                                    struct haul_migration **migration,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Start to listen. Errors: as above; BUSY (port in use), UNSUPPORTED (mode RDMA without a
- * device). Thread: any. */
+/* Start to listen. Errors: as for haul_source_start; BUSY (port in use), UNSUPPORTED (mode RDMA
+ * without a device). Thread: any. */
 enum haul_status haul_target_start(const struct haul_target_options *options,
                                    struct haul_migration **migration,
                                    struct haul_error *error) HAUL_MUST_CHECK;
@@ -342,16 +350,17 @@ void haul_migration_stop(struct haul_migration *migration);
  * any. */
 void haul_migration_cancel(struct haul_migration *migration);
 
-/* Has it ended? Waits for that, `timeout_ms` at most. Thread: one. */
+/* Has the migration ended? Waits up to `timeout_ms` for the end. Thread: one. */
 bool haul_migration_ended(struct haul_migration *migration, uint32_t timeout_ms);
 
-/* What became of it. Only once haul_migration_ended was true. Ownership: the migration's. */
+/* The outcome. Only after haul_migration_ended has returned true. Ownership: the migration's. */
 const struct haul_result *haul_migration_result(const struct haul_migration *migration);
 
-/* Readable when the migration has ended, for event loops. Owned by the migration. */
+/* A descriptor that is readable once the migration has ended, for event loops. Owned by the
+ * migration. */
 int haul_migration_fd(const struct haul_migration *migration);
 
-/* Stop it if it still runs, wait for its threads and for hooks that run, free it. */
+/* Stop the migration if it still runs, wait for its threads and running hooks, and free it. */
 void haul_migration_destroy(struct haul_migration *migration);
 
 #ifdef __cplusplus

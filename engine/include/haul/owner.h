@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner.h — which key ranges a database owns, gave away or took over, by the record that haul keeps
- * beside it, and what an operator can do when the record alone cannot settle it.
+/* owner.h — which key ranges a database owns, gave away or took over, by the ownership record that
+ * haul keeps beside it; and what an operator can do when that record alone does not settle it.
  *
  * A database that never took part in a job has no record and owns everything. A program that embeds
- * RocksDB reads the record at start-up and refuses to serve what is RELEASED.
+ * RocksDB reads the record at start-up and refuses requests for ranges that are RELEASED.
  *
  * Calls that may leave a range with two owners return UNCONFIRMED and change nothing unless
  * `accept_two_owners` is true; `error` then names the risk. */
@@ -28,8 +28,8 @@ enum haul_owner_state {
     HAUL_OWNER_IMPORTED = 2, /* taken over from `peer`: this database's */
 };
 
-/* One range of one column family. Ranges of a family are disjoint and in ascending order; what no
- * entry covers is OWN. */
+/* One range of one column family. Ranges of a family are disjoint and in ascending order; ranges
+ * that no entry covers are OWN. */
 struct haul_owner_range {
     enum haul_owner_state state; /* RELEASED or IMPORTED */
     const char *family;          /* "": every column family without an entry of its own */
@@ -58,17 +58,17 @@ struct haul_owner_job {
     uint64_t reserved[4];
 };
 
-/* Whose the record is. In all states but SAME no job and no drop begins (MISMATCH), until
- * haul_owner_forget or haul_owner_adopt. */
+/* Which database the record belongs to. In all states but SAME no job and no drop begins
+ * (MISMATCH), until haul_owner_forget or haul_owner_adopt. */
 enum haul_owner_origin {
     HAUL_OWNER_SAME = 0,  /* this database's, or no record */
-    HAUL_OWNER_COPY = 1,  /* this one was copied, restored or moved to another file system */
-    HAUL_OWNER_RESET = 2, /* set back to an earlier state */
+    HAUL_OWNER_COPY = 1,  /* this database was copied, restored or moved to another file system */
+    HAUL_OWNER_RESET = 2, /* this database was set back to an earlier state */
     HAUL_OWNER_OTHER = 3, /* the record belongs to another database, or its database is unknown */
 };
 
 struct haul_owner {
-    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers know it; "": haul has not been used here */
+    char identity[HAUL_IDENTITY_BYTES_MAX]; /* as peers see it; "": haul has not been used here */
     enum haul_owner_origin origin;
     uint64_t config_version;
     struct haul_owner_range *ranges;
@@ -82,12 +82,12 @@ struct haul_owner {
  * haul_owner_rebuild), VERSION, LIMIT, NO_MEMORY, IO. Thread: any. */
 enum haul_status haul_owner_read(const char *directory, struct haul_owner **owner,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* The same of a store, for a program that has the database open. Errors, ownership: as above. */
+/* The same for a store, for a program that has the database open. Errors, ownership: as above. */
 enum haul_status haul_owner_of_store(struct haul_store *store, struct haul_owner **owner,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 void haul_owner_free(struct haul_owner *owner);
 
-/* RELEASED when any part of the range is; IMPORTED when all of it is; otherwise OWN. */
+/* RELEASED if any part of the range is; IMPORTED if all of it is; otherwise OWN. */
 enum haul_owner_state haul_owner_state_of(const struct haul_owner *owner, const char *family,
                                           const struct haul_range *range);
 /* "own", "released", "imported"; "gave", "took", "reclaimed". */
@@ -100,13 +100,14 @@ struct haul_owner_selection {
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
     bool
-        accept_loss; /* haul_owner_drop: also what the database that has it is known to have lost */
+        accept_loss; /* haul_owner_drop: also what the new owner is known to have lost */
 };
 
-/* What of the selection is RELEASED: haul_owner_drop would delete it, and haul_owner_reclaim takes
- * it back. As haul_owner_read, but with these ranges alone, cut to the selection. `*owner` has none
- * when nothing is RELEASED. Errors: UNSUPPORTED (ranges of a family that is not ordered by bytes),
- * and those of haul_owner_read. Thread: any. */
+/* The RELEASED parts of the selection: haul_owner_drop would delete them, and haul_owner_reclaim
+ * takes them back. Like haul_owner_read, but `*owner` has only these ranges, cut to the selection,
+ * and none when nothing is RELEASED.
+ * Errors: UNSUPPORTED (ranges of a family that is not ordered by bytes), and those of
+ * haul_owner_read. Thread: any. */
 enum haul_status haul_owner_read_released(const char *directory,
                                           const struct haul_owner_selection *selection,
                                           struct haul_owner **owner,
@@ -125,28 +126,29 @@ enum haul_status haul_owner_reclaim(const char *directory,
                                     bool accept_two_owners,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a job:
- * remove its record, its journals and its identity. Records that an unfinished job has brought stay
- * and count as this database's; this requires a confirmation. Risk if a job is in doubt, a range
- * RELEASED or the origin not SAME: this database and another one own the same keys.
+/* Make a copy (a rehearsal, a restored backup) a database of its own that never took part in a
+ * job: remove its ownership record, its journals and its identity. Records that an unfinished
+ * job has brought stay and count as this database's, which also needs `accept_two_owners`. Risk
+ * if a job is in doubt, a range RELEASED or the origin not SAME: this database and another one
+ * own the same keys.
  * Errors: UNCONFIRMED, BUSY (a process runs a job, or changes the record: nothing is removed),
  * LIMIT (also: more journals than the process can open), and those of haul_owner_read. Thread:
  * any. */
 enum haul_status haul_owner_forget(const char *directory, bool accept_two_owners,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Declare that the record is this database's, whatever the origin: the database was moved to
- * another file system, restored, set back or repaired. Its unfinished jobs can continue. Risk: the
- * original still exists and does the same; what a database that was set back took over may be
- * incomplete.
+/* Declare that the record belongs to this database, whatever the origin: the database was moved to
+ * another file system, restored, set back or repaired. Its unfinished jobs can then be resumed.
+ * Risk: the original still exists and does the same; what a database that was set back took over
+ * may be incomplete.
  * Errors: NOT_FOUND (the origin is SAME), UNCONFIRMED, BUSY (a process runs a job), and those of
  * haul_owner_read. Thread: any. */
 enum haul_status haul_owner_adopt(const char *directory, bool accept_two_owners,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Rebuild a damaged record from the journals; the damaged file is moved aside, its name with
- * ".damaged-TIME". Risk: ranges that were handed over by jobs whose journals are gone count as OWN.
- * Those of a source that was frozen, and may have decided, count as RELEASED.
+ * ".damaged-TIME". Risk: ranges handed over by jobs whose journals are gone count as OWN. Ranges of
+ * a source that was frozen, and may have decided, count as RELEASED.
  * Errors: NOT_FOUND (the record is sound), UNCONFIRMED, BUSY, CORRUPT (a journal is damaged, too:
  * move it aside first), IO. Thread: any. */
 enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owners,
@@ -154,7 +156,7 @@ enum haul_status haul_owner_rebuild(const char *directory, bool accept_two_owner
 
 struct haul_owner_dropped {
     size_t ranges;
-    uint64_t bytes; /* estimate, before */
+    uint64_t bytes; /* estimated before the deletion */
     uint64_t reserved[4];
 };
 

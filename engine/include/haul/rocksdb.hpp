@@ -32,12 +32,12 @@
 namespace haul
 {
 
-/* A store over a database that stays the program's. Movable; not for two threads at a time, but
- * what get() returns is as thread-safe as any store. */
+/* A store over a database that the program keeps. Movable. One thread at a time may use this
+ * object, but the store that get() returns is as thread-safe as any. */
 class rocks_store
 {
   public:
-    /* Which HAUL_STORE_* hold just now; asked for each job (haul_rocks_database). */
+    /* Which HAUL_STORE_* currently hold; called for each job (haul_rocks_database). */
     using features_function = uint32_t (*)(void *context);
 
     rocks_store() = default;
@@ -57,11 +57,12 @@ class rocks_store
         close();
     }
 
-    /* Attach to `db` with the column families of `handles`, which outlive the store; what was
-     * attached before is closed. `db` may be a StackableDB, such as an OptimisticTransactionDB:
-     * haul writes through it, and refuses what it cannot move (docs/COMPATIBILITY.md).
-     * Errors: UNSUPPORTED (RocksDB is of another release than the headers), INVALID (also: a
-     * handle is null), and those of haul_rocks_store_attach. */
+    /* Attach to `db` with the column families of `handles`, which outlive the store; a database
+     * attached before is detached first. `db` may be a StackableDB, such as an
+     * OptimisticTransactionDB: haul writes through it, and refuses what it cannot move
+     * (docs/COMPATIBILITY.md).
+     * Errors: UNSUPPORTED (RocksDB is of another release than the headers), INVALID (also: a handle
+     * is null), and those of haul_rocks_store_attach. */
     enum haul_status attach(rocksdb::DB *db,
                             const std::vector<rocksdb::ColumnFamilyHandle *> &handles,
                             struct haul_error *error, features_function features = nullptr,
@@ -103,7 +104,7 @@ class rocks_store
         return status;
     }
 
-    /* No migration may use it any more. The database stays open. */
+    /* Detach. No migration may use the store any more. The database stays open. */
     void close()
     {
         if (store_ != nullptr) {
@@ -120,8 +121,8 @@ class rocks_store
     }
 
   private:
-    /* A handle of RocksDB's C API begins with the pointer to the C++ object; what some releases
-     * have behind it is zero. `check` proves it, and so does haul_rocks_store_attach. */
+    /* A handle of RocksDB's C API begins with the pointer to the C++ object; further members of
+     * some releases are zero. `check` proves it, and so does haul_rocks_store_attach. */
     struct handle {
         void *object = nullptr;
         void *behind[7] = {};
@@ -138,7 +139,7 @@ class rocks_store
     struct parts_of {
         handle db;
         std::string path;
-        std::deque<family> families; /* which do not move */
+        std::deque<family> families; /* a deque, because its elements stay in place */
 
         haul_rocks_family add(rocksdb::DB *from, rocksdb::ColumnFamilyHandle *given)
         {
@@ -161,7 +162,7 @@ class rocks_store
             return made;
         }
 
-        /* Does the C API see what the C++ API has? */
+        /* Check that the C API sees what the C++ API has. */
         enum haul_status check(const std::vector<haul_rocks_family> &given,
                                struct haul_error *error) const
         {
@@ -195,7 +196,7 @@ class rocks_store
             return HAUL_OK;
         }
         haul_error_set(error, HAUL_UNSUPPORTED, nullptr, 0,
-                       "RocksDB %s runs, and the headers are of %d.%d", release.c_str(),
+                       "the program runs RocksDB %s, its headers are of %d.%d", release.c_str(),
                        ROCKSDB_MAJOR, ROCKSDB_MINOR);
         haul_error_hint(error,
                         "build the program with the headers of the RocksDB that it runs with");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* store.h — what a migration needs of a database: families, snapshots, scans, the write-ahead
  * log, atomic batches and table files. RocksDB through its C API is one implementation
- * (haul_rocks_store_open); an embedder may bring its own.
+ * (haul_rocks_store_open); an embedder may supply its own.
  *
- * A store's struct begins with `struct haul_store`. Threads: `snapshot_*`, `scan_*`, `write`,
- * `sync`, `get`, `table_*`, `sequence` and `wal_*` may be called from any thread at the same time
- * (one scan, log reader or table belongs to one thread at a time); the others come from one
- * thread. */
+ * A store's struct begins with `struct haul_store`. Threads: any number of threads may call
+ * `snapshot_*`, `scan_*`, `write`, `sync`, `get`, `table_*`, `sequence` and `wal_*` at the same
+ * time (a scan, log reader or table belongs to one thread at a time); all other calls come from
+ * one thread. */
 #ifndef HAUL_STORE_H
 #define HAUL_STORE_H
 
@@ -65,7 +65,7 @@ enum haul_write_flags {
 struct haul_space {
     uint64_t free_bytes; /* for this process's user */
     uint64_t total_bytes;
-    uint64_t unwritten_bytes; /* of the store, in memory: its files are still to come */
+    uint64_t unwritten_bytes; /* in memory: files that the store still has to write */
 };
 
 struct haul_store;
@@ -80,7 +80,7 @@ struct haul_table;
 struct haul_store_ops {
     void (*close)(struct haul_store *store);
     uint32_t (*features)(const struct haul_store *store); /* HAUL_STORE_* */
-    /* A text that changes only when the database is another one. */
+    /* Identifies the database: the text changes only if it is another database. */
     const char *(*identity)(const struct haul_store *store);
     /* Where journals and staging files may lie: the database's own file system. */
     const char *(*directory)(const struct haul_store *store);
@@ -88,7 +88,8 @@ struct haul_store_ops {
      * must not reach another database, above all a decision. NULL: nobody moves it. Thread: any.
      * Errors: NOT_FOUND (moved, mounted over). */
     enum haul_status (*place_check)(struct haul_store *store, struct haul_error *error);
-    /* For haul's own tests, which replace the system's calls on files below directory(). NULL. */
+    /* For haul's own tests, which replace the system's calls on files below directory(). Otherwise
+     * NULL. */
     const void *(*files)(const struct haul_store *store);
 
     /* All families. Errors: LIMIT (more than `capacity`). */
@@ -100,34 +101,35 @@ struct haul_store_ops {
      * malloc'ed, freed by the caller. NULL: this store has none. */
     enum haul_status (*family_options)(struct haul_store *store, uint32_t family_id, char **options,
                                        struct haul_error *error);
-    /* family_create with such options, which come from another store and are not trusted; those
-     * that this store does not have stay its own. A family that a new store was born with may be
-     * made anew while nothing was ever written. NULL: family_create serves.
+    /* family_create with such options, which come from another store and are not trusted; options
+     * that this store lacks keep its own values. A family that a new store was created with may be
+     * created again while nothing has been written. NULL: family_create is used.
      * Errors: EXISTS (such a family, in use), others. */
     enum haul_status (*family_create_like)(struct haul_store *store, const char *name,
                                            const char *options, struct haul_family *family,
                                            struct haul_error *error);
-    /* Remove an empty family that this process has made or found, for good. NULL: families stay.
-     * Errors: NOT_FOUND, UNSUPPORTED (only its owner removes one), those of the store. */
+    /* Remove, for good, an empty family that this process has created or found. NULL: families
+     * stay.
+     * Errors: NOT_FOUND, UNSUPPORTED (only its owner removes families), those of the store. */
     enum haul_status (*family_drop)(struct haul_store *store, const char *name,
                                     struct haul_error *error);
     /* Would this store's own configuration drop or change records of the family after they were
      * received? `options` are those of the source's family. NULL: it never does.
-     * Errors: UNSUPPORTED (named, with a remedy), others. */
+     * Errors: UNSUPPORTED (with the option and a remedy), others. */
     enum haul_status (*receive_check)(struct haul_store *store, const char *name,
                                       const char *options, struct haul_error *error);
 
     /* Do scans, single reads and the log of these families return everything that their readers
-     * get? Called when a view is open. NULL: they do. Errors: UNSUPPORTED (named, with a remedy),
-     * others. */
+     * get? Called when a view is open. NULL: they do. Errors: UNSUPPORTED (with the option and a
+     * remedy), others. */
     enum haul_status (*send_check)(struct haul_store *store, const uint32_t *family_ids,
                                    size_t family_count, struct haul_error *error);
 
-    /* NULL: not known. Errors: IO. */
+    /* NULL: unknown. Errors: IO. */
     enum haul_status (*space)(struct haul_store *store, struct haul_space *space,
                               struct haul_error *error);
 
-    /* The last sequence number given out. */
+    /* The last sequence number that was assigned. */
     uint64_t (*sequence)(struct haul_store *store);
     /* A consistent view. `*sequence` is at or before its last record: replaying the log from
      * *sequence + 1 over a copy of the view loses nothing (and may repeat what is in it). */
@@ -142,7 +144,8 @@ struct haul_store_ops {
                                   uint32_t family_id, struct haul_slice start,
                                   struct haul_slice end, struct haul_scan **scan,
                                   struct haul_error *error);
-    /* The next record, borrowed until the next call. Errors: NOT_FOUND (the sound end), others. */
+    /* The next record, borrowed until the next call. Errors: NOT_FOUND (the end, without an error),
+     * others. */
     enum haul_status (*scan_next)(struct haul_scan *scan, struct haul_record *record,
                                   struct haul_error *error);
     void (*scan_close)(struct haul_scan *scan);
@@ -159,28 +162,30 @@ struct haul_store_ops {
     enum haul_status (*sync)(struct haul_store *store, struct haul_error *error);
     /* All earlier writes, also without the log, are durable in table files. */
     enum haul_status (*flush)(struct haul_store *store, struct haul_error *error);
-    /* Remove every record of [start, end) of one family, durably; bounds as those of a scan. When a
-     * step is not to be taken, all is removed nevertheless: what ends is giving the space back. */
+    /* Remove every record of [start, end) of one family, durably; bounds as for a scan. When
+     * `steps` end it early, all records are removed nevertheless, but their space is not yet given
+     * back. */
     enum haul_status (*range_clear)(struct haul_store *store, uint32_t family_id,
                                     struct haul_slice start, struct haul_slice end,
                                     const struct haul_steps *steps, struct haul_error *error);
-    /* Estimated bytes of [start, end), files and memory. UNSUPPORTED: bounds in a family that is
-     * not ordered by bytes; so for range_split. */
+    /* Estimated bytes of [start, end), in files and in memory. UNSUPPORTED: bounds in a family that
+     * is not ordered by bytes; likewise range_split. */
     enum haul_status (*range_size)(struct haul_store *store, uint32_t family_id,
                                    struct haul_slice start, struct haul_slice end, uint64_t *bytes,
                                    struct haul_error *error);
-    /* Up to `capacity` keys that cut [start, end) into parts of about equal bytes, ascending; each
-     * key is malloc'ed, the caller frees. Fewer (also none) when there is nothing to cut by. */
+    /* Up to `capacity` ascending keys that cut [start, end) into parts of about equal bytes; each
+     * key is malloc'ed, the caller frees. Fewer, or none, when the store has nothing to cut by. */
     enum haul_status (*range_split)(struct haul_store *store, uint32_t family_id,
                                     struct haul_slice start, struct haul_slice end,
                                     struct haul_slice *keys, size_t capacity, size_t *count,
                                     struct haul_error *error);
 
-    /* Keep log files from being purged until unpinned; counted. Ends with the process. */
+    /* Keep log files from being purged until unpinned; calls are counted. The pin ends with the
+     * process. */
     enum haul_status (*wal_pin)(struct haul_store *store, struct haul_error *error);
     void (*wal_unpin)(struct haul_store *store);
-    /* How much of the disk files take that only the pin keeps: of the log, and table files (not
-     * blob files). May look at the directory. NULL: not known. */
+    /* Disk space of files that only the pin keeps: log files, and table files (not blob files). May
+     * read the directory. NULL: unknown. */
     void (*pinned_bytes)(struct haul_store *store, uint64_t *log_bytes, uint64_t *table_bytes);
     /* Read the log from the batch that holds `sequence`. The reader proves continuity itself: the
      * first batch begins at or before `sequence`, every next one exactly where the last ended.
@@ -195,8 +200,8 @@ struct haul_store_ops {
     uint64_t (*wal_position)(const struct haul_wal_reader *reader);
     void (*wal_close)(struct haul_wal_reader *reader);
 
-    /* How many files others than this interface's callers have ingested since the store was opened:
-     * changes that the log does not have. NULL: that cannot happen to this store. */
+    /* The number of files that others than this interface's callers have ingested since the store
+     * was opened: changes that are not in the log. NULL: this cannot happen to this store. */
     uint64_t (*foreign_ingests)(struct haul_store *store);
 
     /* Table files: sorted, strictly ascending records of one family, written below directory(),
@@ -210,19 +215,19 @@ struct haul_store_ops {
     enum haul_status (*table_finish)(struct haul_table *table, struct haul_error *error);
     void (*table_abandon)(struct haul_table *table);
     /* Move finished files into the family. The range of each must be private to the caller.
-     * Errors: AGAIN (a flush is needed: done inside, call again), CORRUPT (it took them, and does
-     * not have them). */
+     * Errors: AGAIN (a flush is needed: the call has done it, call again), CORRUPT (the store took
+     * the files, and does not have them). */
     enum haul_status (*table_ingest)(struct haul_store *store, uint32_t family_id,
                                      const char *const *paths, size_t path_count,
                                      struct haul_error *error);
     /* Are the tables that table_ingest has moved into [start, end) still there, with all their
-     * records? It has checked this itself; this checks again, without reading them. `*sure` false:
-     * only a scan can show it. NULL: this store does not lose tables. Errors: those of the
-     * database. */
+     * records? table_ingest has checked this; this call checks again, without reading the records.
+     * `*sure` false: only a scan can prove it. NULL: this store does not lose tables.
+     * Errors: those of the database. */
     enum haul_status (*tables_check)(struct haul_store *store, uint32_t family_id,
                                      struct haul_slice start, struct haul_slice end, bool *sure,
                                      struct haul_error *error);
-    /* Nobody will ask any more for those of [start, end). NULL with tables_check. */
+    /* The tables of [start, end) will not be checked again. NULL with tables_check. */
     void (*tables_forget)(struct haul_store *store, uint32_t family_id, struct haul_slice start,
                           struct haul_slice end);
 };
@@ -239,21 +244,21 @@ struct haul_rocks_options {
     bool read_only; /* RocksDB writes nothing. Alone: without the lock and the log, for verify; with
                      * keep_log: under the lock, for a source that nobody writes to */
     uint32_t write_buffer_mib; /* 0: the database's own options */
-    bool keep_log; /* the log of before stays readable until close: for a source whose job goes on
+    bool keep_log; /* the previous log stays readable until close: for a source whose job is resumed
                     * after a restart */
-    bool flush_at_close; /* what was written goes from the log into tables, compressed as these are:
-                          * for a target, whose next open has no log to replay then */
-    const char *wal_dir; /* borrowed: where the database's own log lies; NULL: as the database says,
-                          * as long as that cannot be another database's */
+    bool flush_at_close; /* flush the log into tables, compressed as usual: for a target, whose next
+                          * open then replays no log */
+    const char *wal_dir; /* borrowed: the directory of the database's own log; NULL: as the database
+                          * has it stored, unless it could be another database's */
     const struct haul_log *log;  /* borrowed */
     const char *const *families; /* borrowed: with read_only, only these and "default" are opened */
-    size_t family_count;         /* 0: all, and all have to be such as haul opens */
-    bool families_of_jobs;       /* with read_only, instead of `families`: those that the source's
-                            * unfinished jobs name in their journals, and "default" */
+    size_t family_count;         /* 0: all families, and haul must be able to open each */
+    bool families_of_jobs;       /* with read_only, instead of `families`: those that the journals
+                                  * of the source's unfinished jobs name, and "default" */
 };
 
-/* Open with the options that the database itself has stored; a new one gets RocksDB's defaults.
- * Before RocksDB opens an existing one it is looked at: what cannot be moved faithfully, or would
+/* Open with the options that the database has stored; a new one gets RocksDB's defaults. An
+ * existing database is checked before RocksDB opens it: what cannot be moved faithfully, or would
  * be harmed by an open, is refused (docs/COMPATIBILITY.md).
  * Errors: NOT_FOUND (no database there), BUSY (locked by another process), MISMATCH (a comparator,
  * merge operator or table factory that this program does not have), UNSUPPORTED, VERSION (of a
@@ -262,14 +267,14 @@ enum haul_status haul_rocks_store_open(const char *path, const struct haul_rocks
                                        struct haul_store **store,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Second names of log files, which a source with keep_log creates, are removed when the store
- * closes, or stay for a job that can continue. After a crash this removes those that no job needs
- * any more; it does nothing while the database is in use. */
+/* Remove the second names of log files that a crashed source with keep_log has left and that no job
+ * needs any more. (Otherwise closing the store removes them, unless a job can be resumed.) Does
+ * nothing while the database is in use. */
 void haul_rocks_store_tidy(const char *directory);
 
 /* A database that the embedder has open: it stays the embedder's, and outlives the store. The
- * handles are those of RocksDB's C API (`rocksdb_t` and so on), of the same release that libhaul
- * was built with. */
+ * handles are those of RocksDB's C API (`rocksdb_t` and so on), of the release that libhaul was
+ * built with. */
 struct rocksdb_t;
 struct rocksdb_column_family_handle_t;
 struct rocksdb_options_t;
@@ -282,25 +287,26 @@ struct haul_rocks_family {
     const char *merge_operator;        /* its name; NULL: none */
 };
 
-/* All is borrowed until the store is closed but `families`, which is copied. */
+/* Everything is borrowed until the store is closed, except `families`, which is copied. */
 struct haul_rocks_database {
     size_t size_bytes; /* of this struct: haul/version.h */
     const char *path;
     struct rocksdb_t *db;
     const struct haul_rocks_family *families;
     size_t family_count;
-    /* Asked for each job: HAUL_STORE_* that hold just now. NULL: WAL and INGEST. */
+    /* Which HAUL_STORE_* currently hold; called for each job. NULL: WAL and INGEST. */
     uint32_t (*features)(void *context);
     void *context;
 };
 
-/* A store over it. Column families cannot be created through it. Closing it closes nothing of the
- * database.
+/* A store over an open database. It cannot create column families. Closing it leaves the database
+ * open.
  *
  * The log. While a job runs, wal_pin keeps the source's log. After a crash of the program its job
- * goes on only if the log still reaches back to where the job stood, and RocksDB removes what it
- * has replayed when it opens the database. So open it with WAL_ttl_seconds (or WAL_size_limit_MB)
- * of more than an outage and a restart take. Otherwise the job starts over, and logs the reason.
+ * can be resumed only if the log still reaches back to the job's position, and RocksDB removes the
+ * log that it has replayed when it opens the database. So open it with WAL_ttl_seconds (or
+ * WAL_size_limit_MB) of more than an outage and a restart take. Otherwise the job starts over, and
+ * logs the reason.
  *
  * C++: a `rocksdb_t` is not a rocksdb::DB, and a cast to it is wrong. haul/rocksdb.hpp attaches a
  * rocksdb::DB with its column family handles.
@@ -309,7 +315,7 @@ struct haul_rocks_database {
 enum haul_status haul_rocks_store_attach(const struct haul_rocks_database *database,
                                          struct haul_store **store,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* The way out of both. */
+/* Closes a store of either kind. */
 void haul_store_close(struct haul_store *store);
 
 #ifdef __cplusplus

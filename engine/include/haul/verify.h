@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify.h — count and order-independent digest of ranges of a database, family by family, by a
- * full scan; two databases hold the same when they agree. It finds accidents, not forgery. */
+ * full scan. Two databases hold the same records if these agree. This detects accidents, not
+ * forgery. */
 #ifndef HAUL_VERIFY_H
 #define HAUL_VERIFY_H
 
@@ -31,11 +32,11 @@ struct haul_verify_options {
     size_t family_count;
     const struct haul_range *ranges; /* none: everything */
     size_t range_count;
-    /* Asked now and then; true ends the scan with STOPPED. May be NULL. */
+    /* Called now and then; true ends the scan with STOPPED. May be NULL. */
     bool (*is_cancelled)(void *context);
-    /* Told as often how much of this store was read. May be NULL. */
+    /* Called as often, with how much of this store was read. May be NULL. */
     void (*on_progress)(void *context, uint64_t records, uint64_t bytes);
-    /* Told of every piece; an error ends the scan. May be NULL. */
+    /* Called for every piece; an error ends the scan. May be NULL. */
     enum haul_status (*on_piece)(void *context, const struct haul_verify_piece *piece,
                                  struct haul_error *error);
     void *context;
@@ -55,7 +56,7 @@ size_t haul_verify_differences(const struct haul_family_result *a, size_t a_coun
                                const struct haul_family_result *b, size_t b_count,
                                const char **name);
 
-/* The first key of a family, in its order, that two stores have otherwise. */
+/* The first key of a family, in its order, in which two stores differ. */
 struct haul_verify_difference {
     struct haul_slice key; /* malloc'ed, the caller frees */
     bool in_a;
@@ -63,9 +64,9 @@ struct haul_verify_difference {
     uint64_t reserved[4];
 };
 
-/* Read both until they differ. `options` as those of the scans; its families are not looked at.
- * Errors: NOT_FOUND (no difference, or no such family in one of them), UNSUPPORTED (another order
- * than that of bytes, forward or backward), STOPPED, those of the stores. Thread: any. */
+/* Read both until they differ. `options` as for the scans; `families` is ignored.
+ * Errors: NOT_FOUND (no difference, or no such family in one of them), UNSUPPORTED (an order that
+ * is neither that of bytes nor its reverse), STOPPED, those of the stores. Thread: any. */
 enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_store *b,
                                               const struct haul_verify_options *options,
                                               const char *family,
@@ -76,7 +77,7 @@ enum haul_status haul_verify_first_difference(struct haul_store *a, struct haul_
 struct haul_verify_remote_options {
     size_t size_bytes;        /* of this struct: haul/version.h */
     const char *to;           /* ADDR:PORT of the target */
-    struct haul_slice secret; /* shown to the target; at most HAUL_SECRET_BYTES_MAX */
+    struct haul_slice secret; /* sent to the target; at most HAUL_SECRET_BYTES_MAX */
     uint32_t peer_timeout_ms; /* 0: the default */
     /* How long to retry a target that is unreachable or busy with a job, and a lost connection,
      * which continues where both were equal; 0: 30 s. */
@@ -93,8 +94,8 @@ struct haul_verify_remote_result {
      * when the databases differ, ours is read, and the target counts for 24 peer timeouts. */
     struct haul_family_result theirs[HAUL_FAMILY_COUNT_MAX];
     size_t their_count;
-    /* The first family that differs; `a` is ours. No key: no difference, or an unknown key (another
-     * order than that of bytes). The caller frees the key. */
+    /* The first family that differs; `a` is ours. No key: no difference, or the key is unknown
+     * because the order is neither that of bytes nor its reverse. The caller frees the key. */
     bool has_difference;
     struct haul_verify_difference difference;
     uint32_t retries;
@@ -102,13 +103,13 @@ struct haul_verify_remote_result {
 };
 
 /* Read both databases, each on its own host, and compare: only digests travel. Nothing is changed
- * on either side. Each reads what it has by then: what is written meanwhile to a database in use
- * may count or not. haul_verify_differences judges the result.
+ * on either side. In a database in use, writes during the comparison may count or not.
+ * haul_verify_differences evaluates the result.
  * Errors: INVALID, NOT_FOUND (a family, the name of the host), UNSUPPORTED (the target does not
  * answer comparisons; ranges in a family that is not ordered by bytes), VERSION, PROTOCOL, MISMATCH
  * (the target is this database), AUTH, BUSY, TIMEOUT, CLOSED, REFUSED, UNREACHABLE, STOPPED, those
  * of both stores.
- * Thread: any; it returns when all is read. */
+ * Thread: any; returns when everything is read. */
 enum haul_status haul_verify_remote(struct haul_store *store,
                                     const struct haul_verify_remote_options *options,
                                     struct haul_verify_remote_result *result,

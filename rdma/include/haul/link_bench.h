@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench.h — the bare link, without a database: what ib_write_bw and iperf3 measure. */
+/* link_bench.h — measures the bare link, without a database, as ib_write_bw and iperf3 do. */
 #ifndef HAUL_LINK_BENCH_H
 #define HAUL_LINK_BENCH_H
 
@@ -16,18 +16,18 @@
 extern "C" {
 #endif
 
-/* Zero means the default for every number. */
+/* A number that is zero stands for its default. */
 struct haul_link_bench_options {
     size_t size_bytes; /* of this struct: haul/version.h */
     enum haul_transport transport;
     const char *address;         /* ADDR:PORT to connect to or to listen on */
     uint32_t payload_size_bytes; /* of a block; default 1 MiB */
     double seconds;              /* how long to send; default 5 */
-    uint32_t link_count;         /* side by side (queue pairs); default 1 */
+    uint32_t link_count;         /* parallel links (queue pairs); default 1 */
     bool without_crc;            /* leave the payload checksums out on both sides */
     bool keep_serving;           /* server: more than one run */
     struct haul_link_options link;
-    /* Asked in every round of the loop; true ends the run early. May be NULL. */
+    /* Called in every round of the loop; true ends the run early. May be NULL. */
     bool (*is_cancelled)(void *context);
     void *context;
     /* Server: called with the address once it listens. May be NULL. */
@@ -37,21 +37,21 @@ struct haul_link_bench_options {
 
 struct haul_link_bench_result {
     enum haul_transport transport;
-    uint64_t bytes; /* of payload, freed by the receiver */
+    uint64_t bytes; /* of payload that the receiver has freed */
     uint64_t blocks;
     double seconds; /* first submit to last credit */
     double bytes_per_second;
-    double cpu_seconds; /* user and system, of this process */
+    double cpu_seconds; /* user and system time of this process */
     struct haul_link_stats link;
     uint64_t reserved[8];
 };
 
-/* Send to a server. Errors: those of connecting; CORRUPT (a checksum failed there). */
+/* Send to a server. Errors: those of connecting; CORRUPT (a checksum failed at the server). */
 enum haul_status haul_link_bench_run(const struct haul_link_bench_options *options,
                                      struct haul_link_bench_result *result,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Serve one run, or many. `result` has the last run's figures of this side. */
+/* Serve one run, or many. `result` has this side's figures of the last run. */
 enum haul_status haul_link_bench_serve(const struct haul_link_bench_options *options,
                                        struct haul_link_bench_result *result,
                                        struct haul_error *error) HAUL_MUST_CHECK;

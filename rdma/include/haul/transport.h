@@ -14,13 +14,13 @@ extern "C" {
 #endif
 
 /* Every transport: its name in C, its number (part of the wire), its name for people, and PREFIX of
- * its table, PREFIX_link_ops, which a folder of rdma/ defines. The order is that of `auto`. */
+ * its table PREFIX_link_ops, which a folder of rdma/ defines. The order is that of `auto`. */
 #define HAUL_TRANSPORTS(X)     \
     X(VERBS, 1, "rdma", verbs) \
     X(TCP, 2, "tcp", tcp)      \
     X(LOOPBACK, 3, "loopback", loopback)
 
-/* What a link is. */
+/* The transport of a link. */
 enum haul_transport {
     HAUL_TRANSPORT_NONE = 0,
 #define HAUL_TRANSPORT_VALUE(name, number, text, prefix) HAUL_TRANSPORT_##name = (number),
