@@ -161,6 +161,24 @@ rule_line_length() {
         }'
 }
 
+# Prose of documents wraps: README.md at 100 columns, tables and output too, the others at 110. A link to a
+# file of the tree leads somewhere.
+rule_documents() {
+    local root=$1 document target
+    while IFS= read -r document; do
+        LC_ALL=C awk -v name="${document#"$root"/}" '
+            {
+                columns = length($0) - gsub(/[\200-\277]/, "&")
+                if (name == "README.md" ? columns > 100 : columns > 110 && !/^(\||    )/) {
+                    printf "%s:%d: %d columns\n", name, FNR, columns
+                }
+            }' "$document"
+        while IFS= read -r target; do
+            [[ -e $(dirname "$document")/$target ]] || echo "${document#"$root"/}: links to $target, which is not there"
+        done < <(grep -oE '\]\([^)#]+' "$document" | sed 's/^](//' | grep -v '^https\?:')
+    done < <(find "$root" \( -name .git -o -path "$root/build*" \) -prune -o -name '*.md' -type f -print | sort)
+}
+
 # --- words ----------------------------------------------------------------------------------------
 
 # Calls that cannot be bounded, or hide an error, or start a shell.

@@ -55,7 +55,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 for rule in layering doors headers_compile_alone_c headers_compile_alone_cxx function_length \
-    file_length line_length banned_calls wall_clock file_head unique_names words arrows invariants \
+    file_length line_length documents banned_calls wall_clock file_head unique_names words arrows invariants \
     comment_ends comments_stay probes scripts_parse exported_list; do
     report "$rule" "$("rule_$rule" "$root")"
 done
@@ -72,6 +72,8 @@ breaks headers_compile_alone_c base/alone.h 'size_t size(void);'
 breaks headers_compile_alone_cxx base/alone.h 'int new(int class);'
 breaks function_length base/long.c 'int f(void)' '{' "$(yes '    ;' | head -n 71)" '}'
 breaks file_length base/long.c "$(printf '/**/\n%.0s' {1..801})"
+breaks documents README.md "$(printf '%101s' x)"
+breaks documents docs/lost.md '[a page](nowhere.md)'
 breaks line_length base/wide.c "/* $(printf '%100s' '') */"
 breaks banned_calls base/call.c 'int n = atoi("1");'
 breaks wall_clock base/now.c 'long now(void) { return time(0); }'
