@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* byte_queue.c — grows by doubling, moves to the front when the end has no room left. */
+/* byte_queue.c — grows by doubling, and moves its bytes to the front when the end has no room
+ * left. */
 #include "byte_queue.h"
 
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* byte_queue.h — bytes in, in order bytes out, in one piece of memory that grows on demand.
+/* byte_queue.h — a queue of bytes in one piece of memory that grows on demand.
  *
- * Bytes [begin, end) are in use. A zeroed struct is an empty queue. Whoever appends reserves room,
- * writes at `bytes + end` and moves `end`. Thread: the owner's. */
+ * Bytes [begin, end) are in use. A zeroed struct is an empty queue. To append, reserve room, write
+ * at `bytes + end` and advance `end`. Thread: the owner's. */
 #ifndef HAUL_BYTE_QUEUE_H
 #define HAUL_BYTE_QUEUE_H
 
@@ -23,10 +23,10 @@ static inline size_t byte_queue_size(const struct byte_queue *queue)
     return queue->end - queue->begin;
 }
 
-/* Forget the first `size_bytes`. */
+/* Drop the first `size_bytes`. */
 void byte_queue_drop(struct byte_queue *queue, size_t size_bytes);
 
-/* Make room for `size_bytes` in all, counted from the first byte in use; what is in use may move.
+/* Make room for `size_bytes` in total, counted from the first byte in use; bytes in use may move.
  * The caller bounds the size. Errors: NO_MEMORY. */
 enum haul_status byte_queue_reserve(struct byte_queue *queue, size_t size_bytes) HAUL_MUST_CHECK;
 

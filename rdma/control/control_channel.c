@@ -6,13 +6,13 @@
  *   ENDED      --control_channel_poll: CLOSED reported-----> REPORTED
  *
  * Invariants:
- *  1. `in` holds whole unread bytes of the stream; the frame at its front is looked at only when
- *     the previous message is done with, so a limit raised by control_channel_trust counts for
- *     the very next frame.
+ *  1. `in` holds whole unread bytes of the stream; the frame at its front is parsed only when the
+ *     previous message is done with, so a limit raised by control_channel_trust applies to the
+ *     very next frame.
  *  2. `in` grows only for a frame head that is within the limit in force.
  *  3. `out` never holds more than CONTROL_SEND_QUEUE_BYTES_MAX; a keep-alive is queued only when
  *     it is empty.
- *  4. The socket stays open until destroy, so that whoever watches its number can let go first. */
+ *  4. The socket stays open until destroy, so that an epoll set can drop its number first. */
 #include "control_channel.h"
 
 #include <stdlib.h>
@@ -39,9 +39,9 @@ enum {
     CRC_AT = 12,
     /* Keep-alives go out this many times in one peer_timeout. */
     KEEPALIVES_PER_TIMEOUT = 3,
-    /* After a first peer_timeout a message must arrive at least at this rate. */
+    /* After the first peer_timeout, a message must arrive at least at this rate. */
     MESSAGE_BYTES_PER_SECOND_MIN = 64 << 10,
-    /* Unread bytes that destroy takes from the socket, so that closing sends an end, not a
+    /* Unread bytes that destroy reads from the socket, so that closing sends an end, not a
      * reset. */
     DRAIN_READS_MAX = 16,
 };
@@ -50,7 +50,7 @@ enum control_state {
     CONTROL_STATE_CONNECTING, /* the handshake runs */
     CONTROL_STATE_OPEN,       /* messages flow */
     CONTROL_STATE_ENDED,      /* CLOSED must be reported */
-    CONTROL_STATE_REPORTED,   /* nothing comes any more */
+    CONTROL_STATE_REPORTED,   /* no more events */
 };
 
 struct control_channel {
@@ -66,7 +66,7 @@ struct control_channel {
     bool deaf; /* sending failed, see `error`: only what came before is left to read */
     uint32_t shorter_timeout_ms; /* of the peer's and ours */
     uint64_t heard_ns;
-    uint64_t begun_ns; /* since when the rest of a message is waited for; 0: it is not */
+    uint64_t begun_ns; /* since when the rest of a message has been awaited; 0: not awaited */
     uint64_t said_ns;
     struct haul_error error; /* of the CLOSED event */
 };
@@ -80,7 +80,7 @@ static void end(struct control_channel *channel)
 
 static void fail_silent(struct control_channel *channel)
 {
-    (void)haul_error_set(&channel->error, HAUL_TIMEOUT, "", 0, "the peer was silent for %u ms",
+    (void)haul_error_set(&channel->error, HAUL_TIMEOUT, "", 0, "the peer sent nothing for %u ms",
                          channel->config.options.peer_timeout_ms);
     end(channel);
 }
@@ -94,7 +94,7 @@ static void fail_unfinished(struct control_channel *channel)
 
 /* --- sending -------------------------------------------------------------------------------- */
 
-/* A peer that broke the connection may have sent the reason before: read its messages to the end
+/* A peer that broke the connection may have sent the reason first: read its messages to the end
  * before the failure counts. */
 static void flush(struct control_channel *channel)
 {
@@ -144,7 +144,7 @@ static uint64_t keepalive_due_ns(const struct control_channel *channel)
     return channel->said_ns + timeout_ns / KEEPALIVES_PER_TIMEOUT;
 }
 
-/* Bytes that wait for the kernel serve the peer better than a keep-alive. */
+/* Bytes that wait for the kernel replace a keep-alive. */
 static void keep_alive(struct control_channel *channel)
 {
     if (byte_queue_size(&channel->out) == 0 &&
@@ -165,7 +165,7 @@ static enum haul_status check_head(const struct control_channel *channel, const 
 {
     if (get_u32(head + MAGIC_AT) != FRAME_MAGIC || get_u16(head + RESERVED_AT) != 0) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer sent something that is no message");
+                              "the peer sent bytes that are not a message");
     }
     uint32_t size_bytes = get_u32(head + SIZE_AT);
     if (size_bytes > body_limit(channel)) {
@@ -183,7 +183,8 @@ static bool is_sound(uint8_t *frame, size_t frame_bytes)
     return crc32c(frame, frame_bytes) == expected;
 }
 
-/* Is a whole frame at the front? Its size, or 0 for not yet. Makes room for the rest. */
+/* Is a whole frame at the front? Returns its size, or 0 if it is incomplete. Makes room for the
+ * rest. */
 static enum haul_status front_frame(struct control_channel *channel, size_t *frame_bytes,
                                     struct haul_error *error)
 {
@@ -212,7 +213,7 @@ static enum haul_status front_frame(struct control_channel *channel, size_t *fra
     return HAUL_OK;
 }
 
-/* Read what fits after the present bytes. */
+/* Read what fits after the bytes in `in`. */
 static enum haul_status fill(struct control_channel *channel, struct haul_error *error)
 {
     struct byte_queue *in = &channel->in;
@@ -232,7 +233,8 @@ static enum haul_status fill(struct control_channel *channel, struct haul_error 
     return status;
 }
 
-/* Take frames until one is a message. OK: `event` is filled. Errors: AGAIN; what ends us. */
+/* Take frames until one is a message. OK: `event` is filled. Errors: AGAIN; errors that end the
+ * channel. */
 static enum haul_status receive(struct control_channel *channel, struct control_event *event,
                                 struct haul_error *error)
 {
@@ -289,8 +291,9 @@ static uint64_t silence_ends_ns(const struct control_channel *channel)
     return channel->heard_ns + channel->config.options.peer_timeout_ms * (uint64_t)NS_PER_MS;
 }
 
-/* A damaged size makes us wait for bytes that nobody means to send, and keep-alives then look like
- * them: the checksum is found wrong only at the end. So the end has a deadline by the size. */
+/* With a damaged size, the channel waits for bytes that the peer never sends. Keep-alives then
+ * count as those bytes, so the checksum fails only at the end. That is why the end has a deadline
+ * that depends on the size. */
 static uint64_t message_ends_ns(const struct control_channel *channel)
 {
     const struct byte_queue *in = &channel->in;
@@ -303,7 +306,7 @@ static uint64_t message_ends_ns(const struct control_channel *channel)
            bytes * NS_PER_S / MESSAGE_BYTES_PER_SECOND_MIN;
 }
 
-/* Nothing more is there to be read now. */
+/* Called when nothing more can be read now. */
 static void judge(struct control_channel *channel)
 {
     uint64_t now_ns = clock_now_ns(channel->config.clock);
@@ -316,7 +319,7 @@ static void judge(struct control_channel *channel)
     }
 }
 
-/* Read before judging the peer's silence: it may be we who came late. */
+/* Read before judging the peer's silence: this side itself may be late. */
 static bool on_open(struct control_channel *channel, struct control_event *event)
 {
     keep_alive(channel);
@@ -508,8 +511,8 @@ void control_channel_peer(const struct control_channel *channel, struct link_add
     *peer = channel->peer;
 }
 
-/* Take the queued messages and what the peer sent unread to their ends: closing a socket with
- * unread bytes would reset the connection and could throw away our own last words. */
+/* Send the queued messages and read what the peer sent, both to their ends: closing a socket with
+ * unread bytes would reset the connection and could discard our own last messages. */
 static void part(struct control_channel *channel)
 {
     flush(channel);

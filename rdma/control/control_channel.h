@@ -19,7 +19,7 @@
 
 enum {
     CONTROL_FRAME_BYTES = 16,
-    /* Before the upper layer has authenticated the peer (control_channel_trust). */
+    /* Limit until the upper layer has authenticated the peer (control_channel_trust). */
     CONTROL_BODY_BYTES_MAX_UNTRUSTED = 4 << 10,
     CONTROL_BODY_BYTES_MAX = 1 << 20,
     CONTROL_SEND_QUEUE_BYTES_MAX = 4 << 20,
@@ -54,8 +54,8 @@ enum haul_status control_channel_adopt(int fd, const struct link_config *config,
                                        struct control_channel **channel,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The peer calls us gone after a silence of so long: keep-alives go out by the shorter one of its
- * timeout and ours. 0 and what is no timeout (haul/transport.h) are ignored. */
+/* The peer closes the channel after this silence, so keep-alives follow the shorter of its timeout
+ * and ours. 0 and values that are not a timeout (haul/transport.h) are ignored. */
 void control_channel_note_peer_timeout(struct control_channel *channel, uint32_t peer_timeout_ms);
 
 /* Allow bodies up to CONTROL_BODY_BYTES_MAX from here on. */
@@ -68,20 +68,20 @@ enum haul_status control_channel_send(struct control_channel *channel, uint16_t 
 /* One event at a time; false: nothing now. */
 bool control_channel_poll(struct control_channel *channel, struct control_event *event);
 
-/* Bytes queued and not yet handed to the kernel. */
+/* Bytes that are queued and not yet passed to the kernel. */
 size_t control_channel_pending_bytes(const struct control_channel *channel);
 
-/* The round trip to the peer in microseconds; 0: not known. */
+/* The round trip to the peer in microseconds; 0: unknown. */
 uint32_t control_channel_round_trip_us(const struct control_channel *channel);
 
 int control_channel_fd(const struct control_channel *channel);
-/* Which of EPOLLIN|EPOLLOUT to wait for now. */
+/* The events to wait for now, of EPOLLIN|EPOLLOUT. */
 uint32_t control_channel_interest(const struct control_channel *channel);
 uint64_t control_channel_deadline_ns(const struct control_channel *channel);
 void control_channel_local(const struct control_channel *channel, struct link_address *local);
 void control_channel_peer(const struct control_channel *channel, struct link_address *peer);
 
-/* Close at once; queued messages that the kernel does not take now are lost. */
+/* Close at once; queued messages that the kernel does not accept now are lost. */
 void control_channel_destroy(struct control_channel *channel);
 
 #endif

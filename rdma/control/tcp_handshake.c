@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_handshake.c — the connecting side's opening of links and control channels. */
+/* tcp_handshake.c — how the connecting side opens links and control channels. */
 #include "tcp_handshake.h"
 
 #include <stdbool.h>
@@ -14,11 +14,11 @@ static enum haul_status fail_foreign(const struct tcp_handshake *handshake, cons
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(&handshake->peer, name);
     (void)haul_error_set(error, HAUL_PROTOCOL, "", 0, "%s is not a haul peer: %s", name, how);
-    haul_error_hint(error, "is that the port of `haul recv`?");
+    haul_error_hint(error, "check that this is the port of `haul recv`");
     return HAUL_PROTOCOL;
 }
 
-/* Killed, perhaps, between accepting and answering: whoever asks again may learn more. */
+/* The peer may have died between accepting and answering; retrying is safe. */
 static enum haul_status fail_unanswered(const struct tcp_handshake *handshake,
                                         struct haul_error *error)
 {
@@ -26,7 +26,7 @@ static enum haul_status fail_unanswered(const struct tcp_handshake *handshake,
     link_address_format(&handshake->peer, name);
     (void)haul_error_set(error, HAUL_CLOSED, "", 0, "%s closed the connection without an answer",
                          name);
-    haul_error_hint(error, "is that the port of `haul recv`?");
+    haul_error_hint(error, "check that this is the port of `haul recv`");
     return HAUL_CLOSED;
 }
 
@@ -38,7 +38,7 @@ static enum haul_status fail_version(const struct tcp_handshake *handshake, uint
     (void)haul_error_set(error, HAUL_VERSION, "", 0,
                          "%s speaks link versions %u to %u, this side %u to %u", name, version_min,
                          version_max, LINK_VERSION_MIN, LINK_VERSION_MAX);
-    haul_error_hint(error, "install fitting versions of haul on both sides");
+    haul_error_hint(error, "install compatible versions of haul on both sides");
     return HAUL_VERSION;
 }
 
@@ -53,7 +53,7 @@ static enum haul_status fail_timeout(const struct tcp_handshake *handshake,
                          handshake->peer_timeout_ms);
     haul_error_hint(error, connecting
                                ? "the host does not answer: check the address and the firewall"
-                               : "is that the port of `haul recv`?");
+                               : "check that this is the port of `haul recv`");
     return HAUL_TIMEOUT;
 }
 
@@ -75,7 +75,7 @@ static enum haul_status on_sending(struct tcp_handshake *handshake, int fd,
     size_t sent = 0;
     enum haul_status status = tcp_socket_send(fd, &rest, 1, &sent, error);
     handshake->moved_bytes += sent;
-    /* A peer that refuses unread, for want of room, has answered and closed: read on. */
+    /* A peer without room answers and closes before it has read the preamble: read its answer. */
     if (handshake->moved_bytes == sizeof(handshake->bytes) || status == HAUL_CLOSED) {
         handshake->state = TCP_HANDSHAKE_READING;
         handshake->moved_bytes = 0;
@@ -104,7 +104,7 @@ static enum haul_status take_answer(const struct tcp_handshake *handshake, struc
     if (answer == HAUL_OK) {
         return HAUL_OK;
     }
-    /* AGAIN is no refusal; a peer that sends it anyway must not keep us waiting. */
+    /* AGAIN is not a refusal; a peer that sends it anyway must not keep us waiting. */
     answer = answer == HAUL_AGAIN ? HAUL_PROTOCOL : answer;
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(&handshake->peer, name);
@@ -121,7 +121,7 @@ static enum haul_status on_reading(struct tcp_handshake *handshake, int fd,
     enum haul_status status = tcp_socket_receive(fd, &rest, 1, &received, error);
     handshake->moved_bytes += received;
     if (!tcp_answer_plausible(handshake->bytes, handshake->moved_bytes)) {
-        return fail_foreign(handshake, "its answer is not ours", error);
+        return fail_foreign(handshake, "its answer is not haul's", error);
     }
     if (status == HAUL_CLOSED && error->code == 0) {
         return fail_unanswered(handshake, error);

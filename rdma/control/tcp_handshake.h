@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_handshake.h — the connecting side's opening: TCP connect, preamble out, answer in.
+/* tcp_handshake.h — how the connecting side opens: TCP connect, preamble out, answer in.
  *
  *   CONNECTING --connected--> SENDING --64 bytes out--> READING --64 bytes in--> DONE
  *
- * All three arrows are made by tcp_handshake_step, within peer_timeout_ms of the beginning.
+ * tcp_handshake_step makes all three transitions, within peer_timeout_ms of the beginning.
  * Thread: the owner's. */
 #ifndef HAUL_TCP_HANDSHAKE_H
 #define HAUL_TCP_HANDSHAKE_H
@@ -16,9 +16,9 @@
 #include "tcp_preamble.h"
 
 enum tcp_handshake_state {
-    TCP_HANDSHAKE_CONNECTING, /* the kernel connects */
-    TCP_HANDSHAKE_SENDING,    /* our preamble goes out */
-    TCP_HANDSHAKE_READING,    /* the answer comes in */
+    TCP_HANDSHAKE_CONNECTING, /* the kernel is connecting */
+    TCP_HANDSHAKE_SENDING,    /* our preamble is being sent */
+    TCP_HANDSHAKE_READING,    /* the answer is being read */
     TCP_HANDSHAKE_DONE,       /* accepted */
 };
 
@@ -37,9 +37,9 @@ void tcp_handshake_init(struct tcp_handshake *handshake, const struct link_addre
                         enum tcp_purpose purpose, const struct link_ticket *ticket,
                         const struct link_config *config);
 
-/* Go on as far as possible without waiting. OK: the peer accepted. Errors: AGAIN; TIMEOUT;
- * PROTOCOL and CORRUPT (not a haul peer); VERSION; those of tcp_socket_connected; what the peer
- * answered (AUTH, BUSY, FENCED, ...). */
+/* Continue as far as possible without waiting. OK: the peer accepted.
+ * Errors: AGAIN; TIMEOUT; PROTOCOL and CORRUPT (not a haul peer); VERSION; those of
+ * tcp_socket_connected; the status that the peer answered (AUTH, BUSY, FENCED, ...). */
 enum haul_status tcp_handshake_step(struct tcp_handshake *handshake, int fd,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 

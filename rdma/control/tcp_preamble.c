@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_preamble.c — encode and check the two 64-byte openings of a TCP connection. */
+/* tcp_preamble.c — encodes and checks the 64-byte preamble and answer of a TCP connection. */
 #include "tcp_preamble.h"
 
 #include <assert.h>

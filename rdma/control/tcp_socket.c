@@ -3,7 +3,7 @@
 #include "tcp_socket.h"
 
 #include <errno.h>
-#include <linux/tcp.h> /* its tcp_info has the smallest round trip; the C library's has not */
+#include <linux/tcp.h> /* its tcp_info has the smallest round trip; the C library's lacks it */
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -19,9 +19,9 @@ enum {
     KEEPALIVE_PROBES = 3,
     MS_PER_S = 1000,
     US_PER_S = 1000000,
-    /* Bytes on their way within one host. Measured with `haul bench link`: twice as much and a
-     * congestion control that paces (BBR) begins to, at two thirds of the speed; half as much and
-     * sender and receiver wait for each other. */
+    /* Bytes in flight within one host. Measured with `haul bench link`: with twice as much, a
+     * congestion control that paces (BBR) starts to pace and reaches two thirds of the speed; with
+     * half as much, sender and receiver wait for each other. */
     NEAR_SEND_BYTES = 512 << 10,
 };
 
@@ -65,7 +65,7 @@ static bool set_option(int fd, int level, int name, int value)
 
 enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms, struct haul_error *error)
 {
-    /* The kernel counts keep-alive in whole seconds; TCP_USER_TIMEOUT decides when it is over. */
+    /* The kernel counts keep-alive in whole seconds; TCP_USER_TIMEOUT sets the exact limit. */
     int probe_s = (int)(peer_timeout_ms / KEEPALIVE_PROBES / MS_PER_S);
     probe_s = probe_s < 1 ? 1 : probe_s;
     if (!set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1) ||
@@ -84,7 +84,7 @@ static enum haul_status fail_connect(int code, const struct link_address *peer,
 {
     char name[LINK_ADDRESS_TEXT_BYTES_MAX];
     link_address_format(peer, name);
-    /* No free local port: the machine's limit, not a wrong address. */
+    /* No free local port is a limit of this machine, not a wrong address. */
     enum haul_status status = code == EADDRNOTAVAIL ? HAUL_LIMIT : tcp_socket_status(code);
     (void)haul_error_set(error, status, "connect", code, "cannot connect to %s", name);
     if (status == HAUL_REFUSED) {
@@ -176,7 +176,7 @@ uint32_t tcp_socket_round_trip_us(int fd)
     return told && info.tcpi_min_rtt != UINT32_MAX ? info.tcpi_min_rtt : 0;
 }
 
-/* The last number in a file of /proc/sys; 0: it cannot be read. */
+/* The last number in a file of /proc/sys; 0: unreadable. */
 static uint64_t kernel_limit(const char *path)
 {
     unsigned long long value = 0;
@@ -200,7 +200,7 @@ void tcp_socket_widen(int fd, bool sending, uint64_t bytes_per_second, uint64_t 
         return;
     }
     if (set_option(fd, SOL_SOCKET, sending ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, (int)wanted)) {
-        return; /* privileged: no limit of the system holds */
+        return; /* privileged, so it exceeds the system's limits */
     }
     uint64_t allowed =
         kernel_limit(sending ? "/proc/sys/net/core/wmem_max" : "/proc/sys/net/core/rmem_max");
@@ -248,7 +248,7 @@ enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
         goto fail;
     }
     if (link_sockaddr_of(address)->ss_family == AF_INET6) {
-        /* Both families on one socket where the system allows it; IPv6 alone is not an error. */
+        /* Both families on one socket if the system allows it; IPv6 alone is not an error. */
         (void)set_option(made, IPPROTO_IPV6, IPV6_V6ONLY, 0);
     }
     if (bind(made, (const struct sockaddr *)link_sockaddr_of(address), address->size) != 0) {
@@ -270,14 +270,14 @@ static enum haul_status fail_transfer(const char *call, int code, struct haul_er
 {
     enum haul_status status = tcp_socket_status(code);
     if (status == HAUL_TIMEOUT) {
-        return haul_error_set(error, status, call, code, "the peer does not answer any more");
+        return haul_error_set(error, status, call, code, "the peer stopped answering");
     }
     return haul_error_set(error, status, call, code, "the connection broke");
 }
 
 static struct msghdr message_of(const struct iovec *parts, size_t part_count)
 {
-    /* msghdr has no const: the calls do not write to the vector. */
+    /* msghdr lacks the const: the calls do not write to the vector. */
     return (struct msghdr){.msg_iov = (struct iovec *)(uintptr_t)parts, .msg_iovlen = part_count};
 }
 
@@ -293,7 +293,7 @@ enum haul_status tcp_socket_send(int fd, const struct iovec *parts, size_t part_
         *sent_bytes = (size_t)moved;
         return HAUL_OK;
     }
-    if (errno == EAGAIN) { /* which EWOULDBLOCK is on Linux */
+    if (errno == EAGAIN) { /* equals EWOULDBLOCK on Linux */
         return HAUL_AGAIN;
     }
     return fail_transfer("sendmsg", errno, error);
@@ -314,7 +314,7 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
     if (moved == 0) {
         return haul_error_set(error, HAUL_CLOSED, "", 0, "the peer closed the connection");
     }
-    if (errno == EAGAIN) { /* which EWOULDBLOCK is on Linux */
+    if (errno == EAGAIN) { /* equals EWOULDBLOCK on Linux */
         return HAUL_AGAIN;
     }
     return fail_transfer("recvmsg", errno, error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_socket.h — non-blocking TCP sockets with our options; errno becomes haul_status here.
+/* tcp_socket.h — non-blocking TCP sockets with haul's options; errno becomes haul_status here.
  *
  * Thread: any; a socket belongs to its caller. */
 #ifndef HAUL_TCP_SOCKET_H
@@ -13,43 +13,44 @@
 #include "haul/status.h"
 #include "link.h"
 
-/* What an errno of a socket call means. */
+/* The status for an errno of a socket call. */
 enum haul_status tcp_socket_status(int code);
 
-/* Non-blocking, no Nagle, keep-alive probes, and a dead peer is given up after `peer_timeout_ms`
- * of unacknowledged bytes. Buffer sizes stay with the kernel's autotuning, see
- * tcp_socket_narrow and tcp_socket_widen. Errors: IO. */
+/* Non-blocking, no Nagle, keep-alive probes; the connection fails after `peer_timeout_ms` of
+ * unacknowledged bytes. The kernel's autotuning sets buffer sizes, except after tcp_socket_narrow
+ * and tcp_socket_widen. Errors: IO. */
 enum haul_status tcp_socket_configure(int fd, uint32_t peer_timeout_ms,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Start connecting; when the socket is writable ask tcp_socket_connected.
- * Errors: REFUSED, UNREACHABLE, LIMIT, UNSUPPORTED (address family), IO, when known at once. */
+/* Start connecting; when the socket is writable, call tcp_socket_connected.
+ * Errors: REFUSED, UNREACHABLE, LIMIT, UNSUPPORTED (address family), IO, if already known. */
 enum haul_status tcp_socket_connect(const struct link_address *address, uint32_t peer_timeout_ms,
                                     int *fd, struct haul_error *error) HAUL_MUST_CHECK;
 /* Errors: AGAIN (still connecting), REFUSED, UNREACHABLE, TIMEOUT, IO. */
 enum haul_status tcp_socket_connected(int fd, const struct link_address *peer,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Bind and listen. "[::]" takes IPv4 as well. Errors: BUSY (port in use), INVALID (not an address
- * of this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
+/* Bind and listen. "[::]" also accepts IPv4. Errors: BUSY (port in use), INVALID (not an address of
+ * this host, or not permitted), LIMIT, UNSUPPORTED, IO. */
 enum haul_status tcp_socket_listen(const struct link_address *address, int *fd,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Is the peer on this very host: do both ends have one address? */
+/* Is the peer on this host? True if both ends have the same address. */
 bool tcp_socket_is_near(int fd);
-/* There is no way to fill within a host: a small send buffer, whose bytes stay in the caches. */
+/* Within a host there is no path to fill: set a small send buffer, whose bytes stay in the
+ * caches. */
 void tcp_socket_narrow(int fd);
 
-/* The smallest round trip that the kernel has seen, in microseconds; 0: unknown. It is the path's
- * own; an average would include the late acknowledgements of a busy peer. */
+/* The smallest round trip that the kernel has measured, in microseconds; 0: unknown. It is the
+ * path's own; an average would include the late acknowledgements of a busy peer. */
 uint32_t tcp_socket_round_trip_us(int fd);
-/* On a long way the kernel's autotuning may end before the way is full: give the socket a buffer
- * for what is on its way, and once more, at `bytes_per_second`; at most `bytes_max`. Nothing is
- * changed where autotuning reaches as far, or the kernel allows no more. */
+/* On a long path the kernel's autotuning may stop before the path is full. Set the buffer to twice
+ * what the path holds at `bytes_per_second`, at most `bytes_max`. Nothing changes if autotuning
+ * reaches as far, or if the kernel does not allow more. */
 void tcp_socket_widen(int fd, bool sending, uint64_t bytes_per_second, uint64_t bytes_max);
 
-/* Move what can be moved now. Errors: AGAIN; CLOSED (error.code 0: orderly end of the stream,
- * else reset); TIMEOUT (dead peer); UNREACHABLE; IO. `error` is not touched for AGAIN. */
+/* Move as much as possible now. Errors: AGAIN; CLOSED (error.code 0: orderly end of the stream,
+ * else reset); TIMEOUT (dead peer); UNREACHABLE; IO. `error` is unchanged after AGAIN. */
 enum haul_status tcp_socket_send(int fd, const struct iovec *parts, size_t part_count,
                                  size_t *sent_bytes, struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t part_count,
@@ -61,9 +62,9 @@ enum haul_status tcp_socket_receive(int fd, const struct iovec *parts, size_t pa
 enum haul_status tcp_socket_wake_at(int fd, size_t size_bytes,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Has the connection failed, unseen because nobody reads? Errors: as of receive. */
+/* Has the connection failed? For connections that nobody reads. Errors: as tcp_socket_receive. */
 enum haul_status tcp_socket_failure(int fd, struct haul_error *error) HAUL_MUST_CHECK;
-/* Has the peer's stream ended, whatever is still unread before its end? Errors: CLOSED. */
+/* Has the peer ended its stream, even if bytes before the end are unread? Errors: CLOSED. */
 enum haul_status tcp_socket_stream_end(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 
 /* The socket's address on the other / on this side; size 0: unknown. */

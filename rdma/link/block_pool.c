@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* block_pool.c — an arena, a stack of free blocks, and a queue of those who wait for one. A
- * released block goes to who has waited longest: none of several readers can take them all. */
+/* block_pool.c — an arena, a stack of free blocks, and a queue of waiters. A released block goes to
+ * the longest waiter, so no reader can take all blocks. */
 #include "block_pool.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@
 #include "pages.h"
 #include "planted_bug.h"
 
-/* Somebody who waits, in the memory of his own call. */
+/* A waiter, in the memory of its own call. */
 struct waiter {
     struct waiter *next;
     pthread_cond_t woken;
@@ -22,7 +22,7 @@ struct waiter {
 
 struct block_pool {
     pthread_mutex_t lock;
-    struct waiter *first_waiter; /* there are none while a block is free */
+    struct waiter *first_waiter; /* none while a block is free */
     struct waiter *last_waiter;
     struct pages arena;
     uint32_t block_count;
@@ -164,7 +164,7 @@ static void remove_waiter(struct block_pool *pool, struct waiter *waiter)
         at = at->next;
     }
     if (at == NULL) {
-        return; /* released to */
+        return; /* receives the block */
     }
     if (before == NULL) {
         pool->first_waiter = at->next;
@@ -176,7 +176,7 @@ static void remove_waiter(struct block_pool *pool, struct waiter *waiter)
     }
 }
 
-/* Wait for a block to be released; NULL: the deadline has passed, or the pool is closed. Lock
+/* Wait for a block to be released. NULL: the deadline has passed, or the pool is closed. Lock
  * held. */
 static struct block *await_block(struct block_pool *pool, uint64_t deadline_ns)
 {

@@ -22,7 +22,7 @@ void credit_frame_encode(const struct credit_frame *frame, uint8_t *at)
     put_u32(at + RECORD_CRC_AT, crc32c(at, RECORD_CRC_AT));
 }
 
-/* It was one of ours, and a bit of its magic was turned over on its way. */
+/* Is it a sound frame except for a flipped bit in its magic? */
 static bool is_sound_but_for_magic(const uint8_t *at)
 {
     uint8_t mended[CREDIT_FRAME_BYTES];
@@ -138,7 +138,7 @@ bool credit_receiver_due(const struct credit_receiver *receiver, bool idle)
     if (freed == 0 && applied == 0) {
         return false;
     }
-    /* Up to `slot_count` beyond what was reported may have been sent to us: then it waits. */
+    /* The sender may have used up `slot_count` beyond what was reported; then it waits. */
     bool exhausted =
         receiver->received - receiver->reported_freed >= receiver->slot_count && freed > 0;
     uint64_t lead = (uint64_t)CREDIT_APPLIED_LEAD * receiver->slot_count;

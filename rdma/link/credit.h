@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* credit.h — receiver-owned, cumulative flow control: pure arithmetic, no I/O, no time.
  *
- * The receiver counts blocks: `freed` is how many of the first blocks, without a hole, have given
- * their slot back; `applied` is how many took effect. Both only grow. A frame {epoch, freed,
- * applied} therefore may be lost, repeated or late without harm: the newest wins.
+ * The receiver counts blocks. `freed` counts the blocks, from the first one without a gap, whose
+ * slots are free again; `applied` counts the blocks that took effect. Both only grow. So a frame
+ * {epoch, freed, applied} may be lost, repeated or late without harm: the newest wins.
  *
  * The sender may have at most `slot_count` blocks between freed and submitted, so that the slot
  * sequence % slot_count is free by construction when it is written.
@@ -11,7 +11,7 @@
  * How many frames can wait unread at the sender: each one advances freed or applied, freed by at
  * most slot_count beyond what the sender has seen, applied by at most CREDIT_APPLIED_LEAD x
  * slot_count (the sender submits nothing beyond that lead). credit_frames_max() is that bound:
- * a sender that keeps so many receives posted can never be not-ready. */
+ * a sender that keeps this many receives posted can never be not-ready. */
 #ifndef HAUL_CREDIT_H
 #define HAUL_CREDIT_H
 
@@ -26,7 +26,8 @@ enum {
 };
 #define CREDIT_RECORD_MAGIC UINT32_C(0x54445243) /* "CRDT" */
 
-/* A quarter of the ring: so many freed slots are worth a frame, and so many blocks a wake-up. */
+/* A quarter of the ring: this many freed slots are worth a frame, and this many blocks a
+ * wake-up. */
 static inline uint32_t credit_quarter(uint32_t slot_count)
 {
     return slot_count / 4 > 0 ? slot_count / 4 : 1;
@@ -61,8 +62,8 @@ void credit_sender_init(struct credit_sender *sender, uint32_t slot_count, uint6
 /* May one more block be submitted? */
 bool credit_sender_can_submit(const struct credit_sender *sender);
 void credit_sender_note_submitted(struct credit_sender *sender);
-/* Take a frame. Old ones are ignored. Errors: FENCED (other epoch), PROTOCOL (more than was
- * sent, applied beyond freed's or submitted's reach). `advanced` tells whether anything moved. */
+/* Take a frame. Older ones are ignored. Errors: FENCED (other epoch), PROTOCOL (more than was sent;
+ * applied beyond what freed or submitted allow). `*advanced`: did anything change? */
 enum haul_status credit_sender_take(struct credit_sender *sender, const struct credit_frame *frame,
                                     bool *advanced) HAUL_MUST_CHECK;
 
@@ -74,7 +75,7 @@ struct credit_receiver {
     uint32_t slot_count;
     uint64_t epoch;
     uint64_t received;
-    uint64_t freed; /* contiguous */
+    uint64_t freed; /* without a gap */
     uint64_t applied;
     uint64_t reported_freed;
     uint64_t reported_applied;
@@ -82,16 +83,16 @@ struct credit_receiver {
 };
 
 void credit_receiver_init(struct credit_receiver *receiver, uint32_t slot_count, uint64_t epoch);
-/* A block arrived in the next slot. Errors: PROTOCOL: the ring was full (written without
+/* A block arrived in the next slot. Errors: PROTOCOL (the ring was full: written without a
  * credit). */
 enum haul_status credit_receiver_note_received(struct credit_receiver *receiver) HAUL_MUST_CHECK;
-/* Block number `ordinal` (0: the first of the link) gave its slot back. Asserts it was lent. */
+/* Free the slot of block number `ordinal` (0: the first of the link). Asserts that it was lent. */
 void credit_receiver_release(struct credit_receiver *receiver, uint64_t ordinal);
 void credit_receiver_note_applied(struct credit_receiver *receiver, uint64_t count);
-/* Is a frame due: a quarter of the ring was freed since the last, or the sender may be out of
- * credits, or `idle` (nothing else to do) and anything has moved? */
+/* Is a frame due? Yes if a quarter of the ring was freed since the last frame, if the sender may be
+ * out of credits, or if `idle` (nothing else to do) and anything has changed. */
 bool credit_receiver_due(const struct credit_receiver *receiver, bool idle);
-/* The frame to send now; counts as reported. */
+/* The frame to send now; counts as sent. */
 void credit_receiver_report(struct credit_receiver *receiver, struct credit_frame *frame);
 
 #endif

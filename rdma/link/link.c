@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link.c — the checked way to a backend: defaults, bounds, and what every backend may rely on. */
+/* link.c — the entries of link.h: defaults, bounds, and checks that every backend relies on. */
 #include "link.h"
 
 #include <unistd.h>
@@ -40,21 +40,24 @@ enum haul_status link_config_resolve(const struct link_config *config, struct li
     options->spin_us = link_spin_us(options);
     result.clock = result.clock == NULL ? &clock_monotonic : result.clock;
     if (options->slot_count > HAUL_SLOT_COUNT_MAX) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "%u slots; 1 to %d are possible",
-                              options->slot_count, HAUL_SLOT_COUNT_MAX);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "invalid slot count %u: must be 1 to %d", options->slot_count,
+                              HAUL_SLOT_COUNT_MAX);
     }
     if (!is_power_of_two(options->slot_size_bytes) ||
         options->slot_size_bytes < HAUL_SLOT_SIZE_BYTES_MIN ||
         options->slot_size_bytes > HAUL_SLOT_SIZE_BYTES_MAX) {
         return haul_error_set(
-            error, HAUL_INVALID, NULL, 0, "slot size %u is no power of two from %d to %d bytes",
+            error, HAUL_INVALID, NULL, 0,
+            "invalid slot size %u: must be a power of two from %d to %d bytes",
             options->slot_size_bytes, HAUL_SLOT_SIZE_BYTES_MIN, HAUL_SLOT_SIZE_BYTES_MAX);
     }
     if (options->peer_timeout_ms < HAUL_PEER_TIMEOUT_MS_MIN ||
         options->peer_timeout_ms > HAUL_PEER_TIMEOUT_MS_MAX) {
         return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                              "peer timeout %u ms; %d to %d are possible", options->peer_timeout_ms,
-                              HAUL_PEER_TIMEOUT_MS_MIN, HAUL_PEER_TIMEOUT_MS_MAX);
+                              "invalid peer timeout %u ms: must be %d to %d",
+                              options->peer_timeout_ms, HAUL_PEER_TIMEOUT_MS_MIN,
+                              HAUL_PEER_TIMEOUT_MS_MAX);
     }
     *resolved = result;
     return HAUL_OK;

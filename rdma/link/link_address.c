@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_address.c — "ADDR:PORT" to a socket address and back. */
+/* link_address.c — converts "ADDR:PORT" to a socket address and back. */
 #include <arpa/inet.h>
 #include <assert.h>
 #include <ifaddrs.h>
@@ -16,7 +16,7 @@ static_assert(LINK_ADDRESS_BYTES == sizeof(struct sockaddr_storage), "an address
 
 enum { HOST_BYTES_MAX = 256, PORT_BYTES_MAX = 8 };
 
-/* "host:port", "[v6]:port", ":port". False: no such form. */
+/* "host:port", "[v6]:port", ":port". False: none of these. */
 static bool split(const char *text, char *host, char *port)
 {
     const char *colon = strrchr(text, ':');
@@ -31,7 +31,7 @@ static bool split(const char *text, char *host, char *port)
         size -= 2;
     }
     if (bracketed != (memchr(text, ':', size) != NULL)) {
-        return false; /* brackets belong to IPv6 literals, and those to brackets */
+        return false; /* brackets are for IPv6 literals, which need them */
     }
     if (size >= HOST_BYTES_MAX) {
         return false;
@@ -65,7 +65,7 @@ enum haul_status link_addresses_parse(const char *text, struct link_addresses *a
     char port[PORT_BYTES_MAX];
     unsigned number = 0;
     if (!split(text, host, port) || sscanf(port, "%u", &number) != 1 || number > 65535) {
-        haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not ADDR:PORT", text);
+        haul_error_set(error, HAUL_INVALID, NULL, 0, "invalid address '%s': not ADDR:PORT", text);
         haul_error_hint(error, "for example 10.0.0.7:7447, [2001:db8::7]:7447 or db7:7447");
         return HAUL_INVALID;
     }
@@ -83,7 +83,7 @@ enum haul_status link_addresses_parse(const char *text, struct link_addresses *a
     freeaddrinfo(found);
     if (addresses->count == 1 && lacks_zone(&addresses->items[0])) {
         haul_error_set(error, HAUL_INVALID, NULL, 0,
-                       "'%s' is a link-local address, which each interface can have", text);
+                       "'%s' is a link-local address, which needs an interface", text);
         haul_error_hint(error, "add the interface: [%s%%eth0]:%s", host, port);
         return HAUL_INVALID;
     }
@@ -113,7 +113,7 @@ void link_addresses_found(struct link_addresses *addresses)
     addresses->failed_count = 0;
 }
 
-/* "%eth0", without which a link-local address leads nowhere; "" for others. */
+/* "%eth0", which a link-local address needs; "" for others. */
 static void format_zone(const struct sockaddr_in6 *six, char zone[IF_NAMESIZE + 1])
 {
     char name[IF_NAMESIZE];

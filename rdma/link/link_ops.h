@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_ops.h — the tables of a transport; link.c calls through them after the common checks.
+/* link_ops.h — the table of a transport; link.c calls through it after the common checks.
  *
  * A transport is a folder of rdma/ whose only exported symbol is NAME_link_ops, a row of
  * HAUL_TRANSPORTS (haul/transport.h), and a file transport.cmake that builds it. Its link struct
@@ -10,7 +10,7 @@
 
 #include "link.h"
 
-/* Common head of every link. `closed_reported` is set by link.c when CLOSED went out. */
+/* Common head of every link. link.c sets `closed_reported` when CLOSED went out. */
 struct link {
     const struct link_ops *ops;
     struct link_config config; /* defaults resolved, clock never NULL */
@@ -31,8 +31,8 @@ struct listener {
 
 struct link_ops {
     enum haul_transport transport;
-    bool local;       /* leads to no other host: only who names it gets it */
-    bool spins;       /* polling it before sleeping saves a wake-up that costs more */
+    bool local;       /* reaches no other host: used only when it is named */
+    bool spins;       /* polling before sleeping saves a wake-up that costs more */
     bool pins_memory; /* its blocks count against a limit of pinned memory */
 
     /* Allocate and start; `config` has its defaults resolved. On error everything is undone. */
@@ -75,7 +75,7 @@ struct listener_ops {
 /* `is_open` of a listener that depends on no device. */
 bool listener_always_open(const struct listener *listener, struct haul_error *error);
 
-/* NULL: this build has no such transport. */
+/* NULL: this build lacks the transport. */
 const struct link_ops *transport_table(enum haul_transport transport);
 
 #define HAUL_TRANSPORT_TABLE(name, number, text, prefix) \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_sockaddr.h — the socket address in a link_address, for those who talk to the kernel. */
+/* link_sockaddr.h — the socket address in a link_address, for calls to the kernel. */
 #ifndef HAUL_LINK_SOCKADDR_H
 #define HAUL_LINK_SOCKADDR_H
 
@@ -8,7 +8,7 @@
 
 #include "link.h"
 
-/* Both views are of the same bytes, which are aligned for it. */
+/* Both views are of the same bytes, which are suitably aligned. */
 static inline struct sockaddr_storage *link_sockaddr(struct link_address *address)
 {
     return (struct sockaddr_storage *)(void *)address->storage;

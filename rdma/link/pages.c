@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pages.c — three kinds of pages, the best first.
  *
- * A mapping of explicit huge pages is no memory yet: the limit of a control group strikes when a
- * page is touched, as SIGBUS. So they are populated at once, by a call that returns the failure.
- * Other pages are not touched here: of them only what is used is resident. */
+ * Mapping explicit huge pages does not reserve memory yet: the limit of a control group applies
+ * when a page is touched, as SIGBUS. So they are populated at once, by a call that returns the
+ * failure. Other pages are not touched here: they become resident when they are used. */
 #include "pages.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@ enum {
     HUGE_PAGE_SHIFT = 21,
 };
 
-/* Missing in older headers; an older kernel answers EINVAL. */
+/* Missing in older headers; an older kernel returns EINVAL. */
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -37,13 +37,13 @@ static bool map(struct pages *pages, uint64_t size_bytes, int flags)
         return false;
     }
     *pages = (struct pages){.data = memory, .mapping = memory, .mapping_size_bytes = size_bytes};
-    /* Where this fails, a fork costs what it costs. */
+    /* If this fails, a fork only costs more. */
     (void)madvise(memory, size_bytes, MADV_DONTFORK);
     return true;
 }
 
-/* Of a size that is told, whatever the system's usual huge pages are: one of 1 GiB each would be
- * mapped, and not unmapped, by our figures. */
+/* An explicit page size, whatever the system's default is: 1 GiB pages would be mapped, and not
+ * unmapped, with our sizes. */
 static bool map_reserved(struct pages *pages, uint64_t size_bytes, const char *purpose,
                          const struct haul_log *log)
 {
@@ -57,8 +57,8 @@ static bool map_reserved(struct pages *pages, uint64_t size_bytes, const char *p
         return true;
     }
     haul_log(log, HAUL_LOG_INFO,
-             "%s of %llu bytes: the reserved huge pages are not ours to use (%s; a control group "
-             "may limit them), taking others",
+             "%s of %llu bytes: the reserved huge pages are not available (%s; a control group "
+             "may limit them), using others",
              purpose, (unsigned long long)size_bytes, strerror(errno));
     pages_unmap(pages);
     return false;

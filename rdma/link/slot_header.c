@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot_header.c — the 64 bytes in front of every payload. */
+/* slot_header.c — encodes and checks the 64 bytes before every payload. */
 #include "slot_header.h"
 
 #include "bytes.h"
@@ -26,7 +26,7 @@ void slot_header_encode(const struct slot_header *header, uint8_t *at)
     put_u32(at + CRC_AT, crc32c(at, CRC_AT));
 }
 
-/* It was one of ours, and a bit of its magic was turned over on its way. */
+/* Is it a sound header except for a flipped bit in its magic? */
 static bool is_sound_but_for_magic(const uint8_t *at)
 {
     uint8_t mended[SLOT_HEADER_BYTES];

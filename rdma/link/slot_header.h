@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot_header.h — the 64 bytes in front of every payload, and the immediate that announces it.
+/* slot_header.h — the 64 bytes before every payload, and the immediate that announces them.
  *
  * The same header travels in an RDMA ring slot and in a TCP frame. All fields little-endian:
  *
@@ -8,8 +8,8 @@
  *  36 u32 flags           40 u32 payload size 44 u32 records  48 u32 raw size
  *  52 u32 reserved (0)    56 u32 CRC32C of the payload        60 u32 CRC32C of bytes 0..59
  *
- * The header CRC covers the payload CRC, so that a header can be believed before its payload is
- * looked at. The immediate is 4 bits of type and the low 28 bits of the sequence. */
+ * The header CRC covers the payload CRC, so a header can be trusted before its payload is read.
+ * The immediate is 4 bits of type and the low 28 bits of the sequence. */
 #ifndef HAUL_SLOT_HEADER_H
 #define HAUL_SLOT_HEADER_H
 
@@ -29,11 +29,11 @@ enum {
 
 enum slot_type {
     SLOT_DATA = 1,   /* a payload for the upper layer; takes a ring slot and a credit */
-    SLOT_CREDIT = 2, /* a credit frame; has its own way back */
+    SLOT_CREDIT = 2, /* a credit frame; has its own path back */
     SLOT_CLOSE = 3,  /* orderly end of this direction; nothing follows */
 };
 
-/* Which consumer of the upper layer a block is for; opaque to the links. */
+/* The consumer of a block in the upper layer; opaque to the links. */
 enum slot_kind {
     SLOT_KIND_SNAPSHOT = 1,
     SLOT_KIND_DELTA = 2,
@@ -42,15 +42,16 @@ enum slot_kind {
 enum slot_flags {
     SLOT_LAST = 1 << 0,       /* last batch of its stream */
     SLOT_FRAGMENT = 1 << 1,   /* part of one record that is larger than a slot */
-    SLOT_COMPRESSED = 1 << 2, /* payload is compressed; raw_size_bytes is its size unpacked */
+    SLOT_COMPRESSED = 1 << 2, /* payload is compressed; raw_size_bytes is its size after
+                               * decompression */
 };
 
 struct slot_header {
     uint8_t type;
     uint8_t kind;
     uint64_t epoch;    /* fence: the job's epoch */
-    uint64_t sequence; /* of the link, set by it; +1 a block */
-    uint64_t batch;    /* of the stream, +1 a batch */
+    uint64_t sequence; /* of the link, which sets it; +1 for each block */
+    uint64_t batch;    /* of the stream; +1 for each batch */
     uint32_t stream;
     uint32_t flags;
     uint32_t payload_size_bytes;
@@ -77,8 +78,8 @@ static inline enum slot_type imm_type(uint32_t imm)
     return (enum slot_type)(imm >> IMM_SEQUENCE_BITS);
 }
 
-/* Signed distance of the immediate's sequence from the low bits of `expected`, by serial
- * arithmetic (RFC 1982): 0 is the expected one. */
+/* Signed distance of the immediate's sequence from the low bits of `expected`, by serial arithmetic
+ * (RFC 1982); 0: equal. */
 static inline int32_t imm_distance(uint32_t imm, uint64_t expected)
 {
     uint32_t difference = (imm - (uint32_t)expected) & IMM_SEQUENCE_MASK;

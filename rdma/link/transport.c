@@ -58,7 +58,8 @@ struct haul_transport_list transport_list_resolve(const struct haul_transport_li
     struct haul_transport_list resolved = *list;
     size_t count = 0;
     for (size_t i = 0; list->items[0] == HAUL_TRANSPORT_NONE && i < TRANSPORT_COUNT; i++) {
-        /* One that is not built stays in: whoever asks for the best is told why it is not used. */
+        /* A transport that is not built stays in the list: `auto` then reports why it is not
+         * used. */
         if (tables[i] == NULL || !tables[i]->local) {
             resolved.items[count++] = rows[i].transport;
         }
@@ -106,7 +107,7 @@ enum haul_status haul_transport_list_parse(const char *text, struct haul_transpo
         if (transport == HAUL_TRANSPORT_NONE || transport_list_has(&parsed, transport)) {
             return HAUL_INVALID;
         }
-        parsed.items[count] = transport; /* there is room: no name comes twice */
+        parsed.items[count] = transport; /* there is room: no name occurs twice */
         more = text[size] == ',';
         text += size + 1;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* acceptor.c — a door for each transport. The first is TCP's, by which control connections come in;
- * it takes links, too, where the list has TCP. */
+/* acceptor.c — one listener for each transport. The first is TCP's, which accepts control
+ * connections, and links if the list has TCP. */
 #include "acceptor.h"
 
 #include <stdio.h>
@@ -37,7 +37,7 @@ static enum haul_status listen_at(struct acceptor *acceptor, const char *text,
                              : status;
 }
 
-/* On every address of the host, of both families where it has both. */
+/* On every address of the host, of both families if it has both. */
 static enum haul_status listen_everywhere(struct acceptor *acceptor, uint16_t port,
                                           struct haul_error *error)
 {
@@ -58,7 +58,7 @@ static void note_refusal(struct acceptor *acceptor, struct door *door, struct ha
     haul_log(acceptor->config.log,
              error->status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING,
              "no %s links here: %s", haul_transport_name(door->transport), text);
-    error->hint[0] = '\0'; /* for this side's operator, not for every sender's */
+    error->hint[0] = '\0'; /* for this side's operator, not for senders */
     haul_error_format(error, door->refusal, sizeof(door->refusal));
 }
 
@@ -83,7 +83,7 @@ static enum haul_status open_door(struct acceptor *acceptor, struct door *door,
         return watch(acceptor, door, error);
     }
     door->listener = NULL;
-    if (transport_list_count(&acceptor->transports) == 1) { /* no other can stand in */
+    if (transport_list_count(&acceptor->transports) == 1) { /* no other transport can replace it */
         if (error != NULL) {
             *error = reason;
         }
@@ -157,7 +157,7 @@ bool acceptor_offers(const struct acceptor *acceptor, enum haul_transport transp
 {
     reason[0] = '\0';
     if (!transport_list_has(&acceptor->transports, transport)) {
-        (void)snprintf(reason, ACCEPTOR_REASON_BYTES_MAX, "it was told to use others");
+        (void)snprintf(reason, ACCEPTOR_REASON_BYTES_MAX, "it uses other transports only");
         return false;
     }
     for (size_t i = 0; i < acceptor->door_count; i++) {
@@ -177,7 +177,7 @@ bool acceptor_offers(const struct acceptor *acceptor, enum haul_transport transp
 
 /* --- arrivals --------------------------------------------------------------------------------- */
 
-/* An event has arrived, or it is time to look for a device that went away. */
+/* Is there an arrival, or is it time to look for a lost device? */
 static bool has_work(const struct acceptor *acceptor, struct door *door)
 {
     uint64_t deadline = listener_deadline_ns(door->listener);

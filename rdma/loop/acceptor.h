@@ -2,8 +2,8 @@
 /* acceptor.h — everything that arrives at one address: control connections and links of every
  * transport.
  *
- * Control connections come by TCP. Each transport listens on the same address and, in a port space
- * of its own, the same port number. Thread: the loop's. */
+ * Control connections use TCP. Each transport listens on the same address and, in a port space of
+ * its own, the same port number. Thread: the loop's. */
 #ifndef HAUL_ACCEPTOR_H
 #define HAUL_ACCEPTOR_H
 
@@ -21,27 +21,27 @@ enum { ACCEPTOR_REASON_BYTES_MAX = 256 };
 struct acceptor_options {
     const char *listen;                    /* ADDR:PORT; NULL: every address, `port` */
     uint16_t port;                         /* only without `listen` */
-    struct haul_transport_list transports; /* whose links are taken */
+    struct haul_transport_list transports; /* transports whose links are accepted */
     struct link_config config;
     struct poll_group *group;
 };
 
-/* What has arrived. Answer it by acceptor_take (incoming.control), listener_accept (a link), or
+/* An arrival. Answer it by acceptor_take (incoming.control), listener_accept (a link), or
  * listener_reject. */
 struct acceptor_arrival {
     struct listener *listener;
     struct link_incoming incoming;
 };
 
-/* Listen. A transport that cannot is left out, with a line in the log; none at all, or a control
- * connection that cannot be listened for, is an error. Errors: those of listener_create and
- * link_address_parse. */
+/* Listen. A transport that cannot listen is left out, with a line in the log. It is an error if
+ * none can, or if control connections cannot be accepted.
+ * Errors: those of listener_create and link_address_parse. */
 enum haul_status acceptor_create(const struct acceptor_options *options, struct acceptor **acceptor,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* Arrivals that were not answered are dropped. */
+/* Unanswered arrivals are dropped. */
 void acceptor_destroy(struct acceptor *acceptor);
 
-/* The address really bound. */
+/* The actual address. */
 void acceptor_address(const struct acceptor *acceptor, struct link_address *address);
 
 /* The next arrival. Errors: AGAIN. */
@@ -49,10 +49,10 @@ enum haul_status acceptor_poll(struct acceptor *acceptor,
                                struct acceptor_arrival *arrival) HAUL_MUST_CHECK;
 uint64_t acceptor_deadline_ns(const struct acceptor *acceptor);
 
-/* Answer OK to a control connection and hand out its socket (for control_channel_adopt). */
+/* Answer OK to a control connection and return its socket (for control_channel_adopt). */
 int acceptor_take(struct acceptor_arrival *arrival);
 
-/* Can links of this transport come in right now? False: `reason` gets why not. */
+/* Can links of this transport currently connect? False: `reason` gets the cause. */
 bool acceptor_offers(const struct acceptor *acceptor, enum haul_transport transport,
                      char reason[ACCEPTOR_REASON_BYTES_MAX]);
 

@@ -34,13 +34,13 @@ struct member {
     struct control_channel *control;
     int fd;
     uint32_t interest; /* as registered; 0: not in the epoll set, where errors would wake us */
-    bool ready;        /* since the owner looked, epoll reported it, or was not called for long */
+    bool ready;        /* epoll reported it since the owner looked, or was not called for long */
 };
 
 struct poll_group {
     const struct haul_clock *clock;
     uint64_t spin_ns;
-    uint64_t spin_ends_ns; /* 0: the next fruitless wait begins a new spin */
+    uint64_t spin_ends_ns; /* 0: the next wait without progress begins a new spin */
     unsigned spinning_count;
     unsigned waits_since_look;
     int epoll_fd;
@@ -207,7 +207,7 @@ static void mark_ready(struct poll_group *group, int fd)
     }
 }
 
-/* Only completions on a queue pair come so fast that waiting for them awake pays. */
+/* Only completions on a queue pair arrive fast enough for a spin to pay. */
 static bool spins(struct poll_group *group)
 {
     if (group->spinning_count == 0 || group->spin_ns == 0) {
@@ -220,7 +220,7 @@ static bool spins(struct poll_group *group)
     return now < group->spin_ends_ns;
 }
 
-/* Ready to sleep? False: a member has something already, or cannot be watched. */
+/* Ready to sleep? False: a member already has something, or cannot be watched. */
 static bool arm(struct poll_group *group)
 {
     for (size_t i = 0; i < group->member_count; i++) {
@@ -252,7 +252,7 @@ static uint64_t earliest_deadline_ns(const struct poll_group *group, uint64_t de
 static void sleep_for(struct poll_group *group, int timeout_ms)
 {
     struct epoll_event events[EVENTS_PER_WAIT];
-    /* A signal ends the sleep early; the caller's loop polls and comes back. */
+    /* A signal ends the sleep early; the caller's loop polls and returns here. */
     int count = epoll_wait(group->epoll_fd, events, EVENTS_PER_WAIT, timeout_ms);
     for (int i = 0; i < count; i++) {
         mark_ready(group, events[i].data.fd);
@@ -262,7 +262,7 @@ static void sleep_for(struct poll_group *group, int timeout_ms)
         }
     }
     if (count <= 0) {
-        mark_all_ready(group); /* a deadline, or a signal: whose, is not ours to know */
+        mark_all_ready(group); /* a deadline or a signal: its owner is unknown here */
     }
 }
 
@@ -298,6 +298,6 @@ bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_
 void poll_group_wake(struct poll_group *group)
 {
     const uint64_t one = 1;
-    /* Full means awake already. */
+    /* Full means that the group is awake already. */
     (void)!write(group->wake_fd, &one, sizeof(one));
 }

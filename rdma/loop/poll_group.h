@@ -6,7 +6,7 @@
  *       poll_group_wait(group, progress, deadline_ns);
  *   }
  *
- * One group a thread; members belong to the group's thread for life. */
+ * One group for each thread; members belong to the group's thread for life. */
 #ifndef HAUL_POLL_GROUP_H
 #define HAUL_POLL_GROUP_H
 
@@ -37,14 +37,14 @@ void poll_group_remove_link(struct poll_group *group, struct link *link);
 void poll_group_remove_control(struct poll_group *group, struct control_channel *channel);
 void poll_group_remove_fd(struct poll_group *group, int fd);
 
-/* Return at once after progress or while spinning (for links of which link_spins is true; without
- * one the group sleeps at once); otherwise sleep until a member is ready, a member's own deadline,
- * or `deadline_ns`. Returns true when it slept. */
+/* Return at once after progress or while spinning (only with links for which link_spins is true;
+ * without one the group sleeps at once). Otherwise sleep until a member is ready, a member's own
+ * deadline, or `deadline_ns`. Returns true when it slept. */
 bool poll_group_wait(struct poll_group *group, bool progress, uint64_t deadline_ns);
 
-/* Should the owner of the member with this descriptor look at it? Looking costs a system call, and
+/* Should the owner of the member with this descriptor poll it? Polling costs a system call, and
  * epoll has often just reported nothing. True at first, after a sleep that found FD ready or
- * reached a deadline, and now and then. False after the call, so look until nothing is left. */
+ * reached a deadline, and now and then. False after the call, so poll until nothing is left. */
 bool poll_group_take_ready(struct poll_group *group, int fd);
 
 /* Wake a sleeping group from another thread. Thread: any. */

@@ -7,9 +7,9 @@
 
 struct loopback_hub;
 
-/* Errors: NO_MEMORY. Thread: the hub may be used by any number of threads. */
+/* Errors: NO_MEMORY. Thread: any number of threads may use the hub. */
 enum haul_status loopback_hub_create(struct loopback_hub **hub) HAUL_MUST_CHECK;
-/* All listeners and links of the hub are gone. */
+/* After all listeners and links of the hub are gone. */
 void loopback_hub_destroy(struct loopback_hub *hub);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loopback_link.c — the link contract in memory, between two threads of one process: the reference
- * that the other backends are held against.
+ * for the other backends.
  *
  * An end changes the shared pipe under its lock and wakes the other end's eventfd; link_poll turns
- * what has changed into events. link_poll empties the eventfd first, so that what changes later
- * wakes again; what a poll leaves over for want of room is seen by link_arm (has_work).
+ * the changes into events. link_poll empties the eventfd first, so that later changes wake again;
+ * link_arm (has_work) sees what a poll left for want of room.
  *
  * The end, for each side (in the pipe, see enum loopback_end):
  *
@@ -80,7 +80,7 @@ static void say_end(struct loopback_link *link, enum loopback_end end)
     loopback_pipe_wake(pipe->receiver_fd);
 }
 
-/* Blocks that the peer sent and we have not taken. Pipe lock held. */
+/* Blocks that the peer has sent and this end has not taken. Pipe lock held. */
 static bool has_arrived(const struct loopback_link *link)
 {
     return !link->base.sending && link->taken < link->pipe->arrived;
@@ -165,7 +165,7 @@ enum haul_status loopback_link_adopt(struct loopback_pipe *pipe, const struct li
         block_pool_create(config->options.slot_count, config->options.slot_size_bytes, config->log,
                           &pipe->ring, error);
     if (status != HAUL_OK) {
-        free(link); /* the reference stays with the caller */
+        free(link); /* the caller keeps the reference */
         return status;
     }
     *out = &link->base;
@@ -227,7 +227,7 @@ static void send_credit(struct loopback_link *link, bool idle)
 static void loopback_release(struct link *base, struct block *block)
 {
     struct loopback_link *link = loopback_of(base);
-    /* Slots are taken in order, so the ordinal follows from the slot and what was taken. */
+    /* Slots are taken in order, so the slot and the count of taken blocks give the ordinal. */
     uint64_t behind = (link->taken - 1 - block->index) % base->slot_count;
     block->state = BLOCK_FREE;
     credit_receiver_release(&link->receiver_credit, link->taken - 1 - behind);
@@ -289,7 +289,7 @@ static struct link_event *add(struct link_event *events, size_t *count, enum lin
     return event;
 }
 
-/* The answer of the accepting side, once. Pipe lock held. */
+/* Take the accepting side's answer, once. Pipe lock held. */
 static void take_answer(struct loopback_link *link, struct link_event *events, size_t *count)
 {
     const struct loopback_pipe *pipe = link->pipe;
@@ -305,7 +305,7 @@ static void take_answer(struct loopback_link *link, struct link_event *events, s
     (void)add(events, count, LINK_CONNECTED);
 }
 
-/* Newest credit frame. Pipe lock held. */
+/* Take the newest credit frame. Pipe lock held. */
 static void take_credit(struct loopback_link *link, struct link_event *events, size_t *count)
 {
     const struct loopback_pipe *pipe = link->pipe;
@@ -318,7 +318,7 @@ static void take_credit(struct loopback_link *link, struct link_event *events, s
     link->base.stats.bytes_received += CREDIT_FRAME_BYTES;
     enum haul_status status = credit_sender_take(&link->sender_credit, &pipe->credit, &advanced);
     if (status != HAUL_OK) {
-        fail(link, status, "a credit frame that does not fit");
+        fail(link, status, "an invalid credit frame");
     } else if (advanced) {
         link->base.freed_count = link->sender_credit.freed;
         link->base.applied_count = link->sender_credit.applied;
@@ -326,7 +326,7 @@ static void take_credit(struct loopback_link *link, struct link_event *events, s
     }
 }
 
-/* The peer has ended in order: so do we, unless blocks are left. */
+/* The peer has closed in order: this end does too, unless blocks are left. */
 static void answer_peer(struct loopback_link *link)
 {
     if (link->base.sending && link->sender_credit.freed < link->sender_credit.submitted) {
@@ -336,8 +336,8 @@ static void answer_peer(struct loopback_link *link)
     }
 }
 
-/* Has the connection come to its end, and how? Blocks that wait for the bind go with a peer that
- * is gone. Pipe lock held. */
+/* Has the connection ended, and how? Blocks that wait for the bind are dropped if the peer is gone.
+ * Pipe lock held. */
 static void check_end(struct loopback_link *link)
 {
     enum loopback_end peer = peer_end(link);
@@ -368,7 +368,7 @@ static void return_blocks(struct loopback_link *link, struct link_event *events,
     }
 }
 
-/* Why the block cannot be taken; NULL: it can. */
+/* Why the block must be refused; NULL: accept it. */
 static const char *check_block(struct loopback_link *link, const struct slot_header *header,
                                enum haul_status *status)
 {
@@ -456,13 +456,13 @@ static size_t loopback_poll(struct link *base, struct link_event *events, size_t
     (void)pthread_mutex_lock(&pipe->lock);
     if (count < capacity && is_over(link)) {
         add(events, &count, LINK_CLOSED)->error = &link->failure;
-        say_end(link, LOOPBACK_GONE); /* the other end learns of the failure */
+        say_end(link, LOOPBACK_GONE); /* informs the other end of the failure */
     }
     (void)pthread_mutex_unlock(&pipe->lock);
     return count;
 }
 
-/* Is there anything that a poll would do, and for which no wake is to come? Pipe lock held. */
+/* Would a poll do anything for which no wake-up follows? Pipe lock held. */
 static bool has_work(const struct loopback_link *link)
 {
     const struct loopback_pipe *pipe = link->pipe;
@@ -509,11 +509,11 @@ static void loopback_close(struct link *base)
     }
     bool lent = link->receiver_credit.freed < link->receiver_credit.received;
     bool unreturned = link->returned < link->sender_credit.submitted;
-    send_credit(link, true); /* the sender must know of every block that is done */
+    send_credit(link, true); /* report every block that is done to the sender */
     link->deadline_ns = clock_deadline_ns(base->config.clock, base->config.options.peer_timeout_ms);
     (void)pthread_mutex_lock(&pipe->lock);
     if (!pipe->answered) {
-        fail(link, HAUL_CANCELLED, "closed before the peer had answered");
+        fail(link, HAUL_CANCELLED, "closed before the peer answered");
     } else if (lent || unreturned || has_arrived(link)) {
         fail(link, HAUL_CANCELLED, "closed with blocks in flight");
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loopback_link.h — how the listener hands a pipe to the in-memory backend. */
+/* loopback_link.h — how the listener passes a pipe to the in-memory backend. */
 #ifndef HAUL_LOOPBACK_LINK_H
 #define HAUL_LOOPBACK_LINK_H
 
@@ -7,8 +7,8 @@
 #include "link.h"
 #include "loopback_pipe.h"
 
-/* Make the receiving end of a pipe that is not yet answered, ring included; the caller answers OK
- * at once after success. `config` has its defaults resolved.
+/* Create the receiving end of a pipe that is not yet answered, ring included; after success the
+ * caller answers OK at once. `config` has its defaults resolved.
  * Ownership: takes one reference of the pipe on OK. Errors: NO_MEMORY. */
 enum haul_status loopback_link_adopt(struct loopback_pipe *pipe, const struct link_config *config,
                                      struct link **link, struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loopback_listener.c — a hub of port numbers, and the queues of those who knocked. */
+/* loopback_listener.c — a hub of port numbers, and the queues of waiting connections. */
 #include "loopback_listener.h"
 
 #include <errno.h>
@@ -97,7 +97,7 @@ enum haul_status loopback_knock(struct loopback_hub *hub, const struct link_addr
     (void)pthread_mutex_unlock(&hub->lock);
     if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "%s at loopback port %u",
-                       full ? "too many wait" : "nothing listens", port_of(address));
+                       full ? "too many connections wait" : "nothing listens", port_of(address));
     }
     return status;
 }
@@ -125,7 +125,7 @@ static void show_address(const struct listener *base, struct link_address *addre
     *address = address_of(listener_of(base)->port);
 }
 
-/* The first of the queue; NULL: empty. */
+/* The first pipe of the queue; NULL: empty. */
 static struct loopback_pipe *take_pending(struct loopback_listener *listener)
 {
     struct loopback_hub *hub = listener->base.config.hub;
@@ -145,7 +145,7 @@ static struct loopback_pipe *take_pending(struct loopback_listener *listener)
     return pipe;
 }
 
-/* As on a wire, the ticket shows what the connecting build speaks: zeroes are its own. */
+/* As on a wire, the ticket has the versions of the connecting build: zeroes stand for its own. */
 static void resolve_versions(struct link_ticket *ticket)
 {
     ticket->version_min = ticket->version_min == 0 ? LINK_VERSION_MIN : ticket->version_min;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* loopback_listener.h — listening within this process (the contract is that of listener_create),
- * and the door that the connecting side knocks at. */
+ * and how the connecting side reaches a listener. */
 #ifndef HAUL_LOOPBACK_LISTENER_H
 #define HAUL_LOOPBACK_LISTENER_H
 
@@ -8,7 +8,7 @@
 #include "link.h"
 #include "loopback_pipe.h"
 
-/* Queue the pipe at the listener of `address`; its second reference goes along on OK.
+/* Queue the pipe at the listener of `address`; on OK its second reference goes to the queue.
  * Errors: REFUSED (nobody listens there, or too many wait). Thread: any. */
 enum haul_status loopback_knock(struct loopback_hub *hub, const struct link_address *address,
                                 struct loopback_pipe *pipe,

@@ -68,6 +68,6 @@ void loopback_pipe_answer(struct loopback_pipe *pipe, enum haul_status status)
     pipe->answered = true;
     pipe->answer = status;
     loopback_pipe_wake(pipe->sender_fd);
-    loopback_pipe_wake(pipe->receiver_fd); /* an accepting end has its CONNECTED to poll */
+    loopback_pipe_wake(pipe->receiver_fd); /* an accepting end can now poll its CONNECTED */
     (void)pthread_mutex_unlock(&pipe->lock);
 }

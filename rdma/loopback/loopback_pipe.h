@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loopback_pipe.h — what the two ends of an in-memory link share, from knock to the last drop.
+/* loopback_pipe.h — the state that the two ends of an in-memory link share.
  *
- * The connecting end makes it; the listener's queue, then the accepting end, holds the second
- * reference. Whatever an end changes it changes under the lock, and then wakes the other one.
+ * The connecting end creates it; the listener's queue, then the accepting end, holds the second
+ * reference. An end makes every change under the lock, and then wakes the other one.
  * Ownership: the last loopback_pipe_drop frees it, ring and descriptors included. */
 #ifndef HAUL_LOOPBACK_PIPE_H
 #define HAUL_LOOPBACK_PIPE_H
@@ -36,7 +36,7 @@ struct loopback_pipe {
     struct block_pool *ring; /* the receiver's; set before the answer OK, then constant */
     uint64_t arrived;        /* blocks placed in the ring since the beginning */
     struct credit_frame credit;
-    uint64_t credits; /* records sent; `credit` is the last */
+    uint64_t credits; /* frames sent; `credit` is the last */
 };
 
 /* With both references. Errors: NO_MEMORY, LIMIT (descriptors). */

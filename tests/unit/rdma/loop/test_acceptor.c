@@ -140,7 +140,7 @@ static void test_acceptor_poll__list_without_tcp__control_comes_and_links_are_re
     check_status(read_answer(data), HAUL_UNSUPPORTED);
     check_status(read_answer(control), HAUL_BUSY);
     check(!acceptor_offers(acceptor, HAUL_TRANSPORT_TCP, reason));
-    check_text(reason, "it was told to use others");
+    check_text(reason, "it uses other transports only");
     check(acceptor_offers(acceptor, HAUL_TRANSPORT_LOOPBACK, reason));
     check_text(reason, "");
     (void)close(data);

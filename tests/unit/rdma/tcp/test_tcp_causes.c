@@ -131,7 +131,7 @@ static void test_tcp_socket_transfer__each_answer__status_and_words(void)
         enum haul_status status;
         const char *text;
     } cases[] = {
-        {ETIMEDOUT, HAUL_TIMEOUT, "the peer does not answer any more"},
+        {ETIMEDOUT, HAUL_TIMEOUT, "the peer stopped answering"},
         {ECONNRESET, HAUL_CLOSED, "the connection broke"},
         {EPIPE, HAUL_CLOSED, "the connection broke"},
         {EHOSTUNREACH, HAUL_UNREACHABLE, "the connection broke"},
