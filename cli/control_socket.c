@@ -34,7 +34,7 @@ static void close_to_others(int directory_fd)
 {
     struct stat found;
     if (fstat(directory_fd, &found) == 0 && (found.st_mode & 077) != 0) {
-        (void)fchmod(directory_fd, 0700); /* owned by another user: do not change it */
+        (void)fchmod(directory_fd, 0700); /* fails if another user owns it */
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* planted_bug.c — which bug the build with planted bugs has: the environment names it. */
+/* planted_bug.c — selects the bug of a build with planted bugs by an environment variable. */
 #include "planted_bug.h"
 
 #include <stdio.h>

@@ -11,14 +11,14 @@ enum { SHORT_KEY_BYTES = 8, LONG_KEY_BYTES_MIN = 4000 };
 
 static const char *const names[SIM_FAMILY_COUNT] = {"default", "alpha", "beta"};
 
-/* Where the spans begin. One edge lies inside a letter, one needs a byte that is zero. */
+/* Where the spans begin. One edge lies inside a letter, one needs a zero byte. */
 static const struct haul_slice edges[SIM_SPAN_COUNT] = {
     {.data = (const uint8_t *)"", .size = 0},      {.data = (const uint8_t *)"c", .size = 1},
     {.data = (const uint8_t *)"e5", .size = 2},    {.data = (const uint8_t *)"h", .size = 1},
     {.data = (const uint8_t *)"m\x00", .size = 2}, {.data = (const uint8_t *)"q", .size = 1},
 };
 
-/* First letters of the keys of a span: from ... to. */
+/* First letters of a span's keys: from ... to. */
 static const char letters[SIM_SPAN_COUNT][2] = {{'a', 'b'}, {'c', 'e'}, {'e', 'g'},
                                                 {'h', 'm'}, {'m', 'p'}, {'q', 't'}};
 
@@ -125,13 +125,13 @@ struct haul_slice sim_cell_key(struct sim_random *random, uint32_t index, uint32
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* The spans, one bit each, that the family has in `cells`. */
+/* The spans of the family that `cells` contains, one bit each. */
 static uint32_t spans_in(uint32_t cells, uint32_t family)
 {
     return cells >> sim_cell_index(family, 0) & ((UINT32_C(1) << SIM_SPAN_COUNT) - 1);
 }
 
-/* Neighbours become one range, now and then. */
+/* Neighbours sometimes merge into one range. */
 static void add_ranges(struct sim_request *request, struct sim_random *random, uint32_t spans)
 {
     bool merges = sim_random_below(random, 4) != 0;

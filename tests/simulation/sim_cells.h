@@ -24,7 +24,7 @@ enum {
 #define SIM_CELLS_ALL ((UINT32_C(1) << SIM_CELL_COUNT) - 1)
 
 const char *sim_family_name(uint32_t family);
-/* The number of the family of that name; SIM_FAMILY_COUNT: there is none. */
+/* The number of the family of that name; SIM_FAMILY_COUNT if there is none. */
 uint32_t sim_family_number(const char *name);
 
 struct haul_slice sim_span_start(uint32_t span);
@@ -33,34 +33,35 @@ struct haul_slice sim_span_end(uint32_t span);
 
 uint32_t sim_cell_index(uint32_t family, uint32_t span);
 uint32_t sim_cells_of_family(uint32_t family);
-/* The set of one cell: that of the key. */
+/* The set with only the key's cell. */
 uint32_t sim_cell_of(uint32_t family, struct haul_slice key);
 /* The cells that [begin, end) touches; `end` of size 0: to the end of the family. */
 uint32_t sim_cells_of_range(uint32_t family, struct haul_slice begin, struct haul_slice end);
 
 uint32_t sim_cell_count(uint32_t cells);
-/* A member of `cells`, by chance; its index. `cells` is not empty. */
+/* The index of a random member of `cells`, which is not empty. */
 uint32_t sim_cell_pick(struct sim_random *random, uint32_t cells);
-/* A key of the cell into `memory` (SIM_KEY_BYTES_MAX); `long_parts` of ten thousand are long. */
+/* Write a random key of the cell to `memory` (SIM_KEY_BYTES_MAX); `long_parts` of ten thousand are
+ * long. */
 struct haul_slice sim_cell_key(struct sim_random *random, uint32_t index, uint32_t long_parts,
                                uint8_t *memory);
 
 /* A request to move every cell of some families and some spans. */
 struct sim_request {
     uint32_t cells;
-    bool everything; /* asked for without naming families or ranges */
+    bool everything; /* the request names no families or ranges */
     const char *families[SIM_FAMILY_COUNT];
     uint32_t family_count;
     struct haul_range ranges[SIM_SPAN_COUNT];
     uint32_t range_count;
 };
 
-/* Some part of `cells`, which is not empty: a product of families and spans. `whole_parts` of ten
- * thousand take as much as they can. */
+/* A random part of `cells`, which is not empty: a product of families and spans. `whole_parts` of
+ * ten thousand take as much as possible. */
 void sim_request_draw(struct sim_request *request, struct sim_random *random, uint32_t cells,
                       uint32_t whole_parts);
 
-/* "default c..h, m..q; alpha ..." for whoever reads along. */
+/* "default c..h, m..q; alpha ...", for messages. */
 void sim_cells_format(uint32_t cells, char *text, size_t size_bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_chaos.c — every fault in a function of a few lines. */
+/* sim_chaos.c — one short function for each fault. */
 #include "sim_chaos.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 #include "sim_world.h"
 
 enum {
-    CALLS_MAX = 30, /* a call that is to fail is one of the next so many */
+    CALLS_MAX = 30, /* a failing call is one of the next so many */
     PAUSE_MS_MAX = 8000,
     SLOW_MS_MAX = 3000,
     SPACE_BYTES_MAX = 600,
@@ -33,7 +33,7 @@ static uint32_t some(struct sim_world *world, uint32_t limit)
     return 1 + sim_random_below(&world->random, limit);
 }
 
-/* A command of the host that runs, by chance; NULL: there is none. */
+/* A random running command of the host; NULL: none runs. */
 static struct sim_command *some_command(struct sim_world *world, const struct sim_host *host)
 {
     uint32_t first = sim_random_below(&world->random, SIM_COMMAND_COUNT);
@@ -92,7 +92,7 @@ static bool ingest(struct sim_host *host)
     return true;
 }
 
-/* An embedder that does not keep others off the ranges while they come in. */
+/* An embedder that does not keep other writers off the ranges while they arrive. */
 static bool write_foreign(struct sim_world *world)
 {
     static const uint8_t record[] = {0, 0, 0,   0,   0, 0,   0,   0,   1,   0,   0,   0,
@@ -100,7 +100,7 @@ static bool write_foreign(struct sim_world *world)
     const struct sim_task *task = &world->tasks[0];
     struct haul_error error;
     uint32_t cell = sim_cell_of(0, slice_of(record + 14, 2));
-    /* From the freeze on the digest may have been taken: only the hook helps then. */
+    /* From the freeze on, the digest may have been taken: only the hook helps then. */
     bool begun = world->task_count == 1 && !task->over && task->attempts == 1 &&
                  task->target->store.written > 0 && task->target->foreign == 0 &&
                  (task->request.cells & task->source->accepts & cell) != 0;
@@ -115,7 +115,7 @@ static bool write_foreign(struct sim_world *world)
     return true;
 }
 
-/* Somebody takes a copy for what it was copied from. */
+/* An operator mistakes a copy for its original. */
 static void send_from_copy(struct sim_world *world, struct sim_command *command)
 {
     uint32_t to = sim_random_below(&world->random, world->options->host_count);
@@ -125,7 +125,7 @@ static void send_from_copy(struct sim_world *world, struct sim_command *command)
     command->overwrite = sim_random_below(&world->random, 2) == 0;
 }
 
-/* The operator of another shift. */
+/* Another operator types a command. */
 static bool type_anything(struct sim_world *world, struct sim_host *host)
 {
     static const enum sim_verb verbs[] = {SIM_VERB_STATUS, SIM_VERB_CANCEL, SIM_VERB_RESUME,
@@ -136,7 +136,7 @@ static bool type_anything(struct sim_world *world, struct sim_host *host)
     bool asks = verb == SIM_VERB_RESUME || verb == SIM_VERB_RESOLVE;
     bool taken =
         host->copied_unmarked || (world->options->exclusive && sim_command_count(host) > 0);
-    /* With several jobs it would take one of them to another task's target. */
+    /* with several jobs it could take one of them to another task's target */
     bool astray = verb == SIM_VERB_RESUME && world->options->tasks_at_once > 1 &&
                   world->options->host_count > 2;
     if (taken || astray || (asks && to == host && !SIM_GATE_SELF)) {
@@ -159,7 +159,7 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
 {
     for (uint32_t i = 0; i < world->task_count && !world->options->exclusive; i++) {
         const struct sim_task *task = &world->tasks[i];
-        /* An embedder that keeps a register knows what it has left. */
+        /* An embedder with a register knows which ranges it owns. */
         bool owns =
             !host->own_register.in_use || (task->request.cells & ~host->own_register.owned) == 0;
         struct sim_command *command = owns && task->source == host && !task->over
@@ -178,7 +178,7 @@ static bool start_second(struct sim_world *world, struct sim_host *host)
     return false;
 }
 
-/* What the flag puts at risk. */
+/* The cells that the flag puts at risk. */
 static uint32_t cells_at_risk(struct sim_host *host, const struct sim_command *command)
 {
     const struct sim_records *records = sim_records_of(host);
@@ -202,14 +202,14 @@ static uint32_t cells_at_risk(struct sim_host *host, const struct sim_command *c
     return cells;
 }
 
-/* An operator who does not shrink from anything, though the other side may be there. */
+/* A reckless operator forces an end, although the other side may still exist. */
 static bool type_risky(struct sim_world *world, struct sim_host *host)
 {
     static const enum sim_verb verbs[] = {SIM_VERB_FORGET,  SIM_VERB_ADOPT, SIM_VERB_REBUILD,
                                           SIM_VERB_RECLAIM, SIM_VERB_FORCE, SIM_VERB_DROP,
                                           SIM_VERB_END};
     enum sim_verb verb = verbs[sim_random_below(&world->random, 7)];
-    /* That both go on, a copy and what it was copied from, is too much for any check. */
+    /* No check can cope with both a copy and its original going on. */
     bool accepts = sim_random_below(&world->random, 3) == 0 && !host->copied;
     uint32_t released = sim_records_of(host)->released;
     uint32_t some_cells = released & (uint32_t)sim_random_next(&world->random);
@@ -229,7 +229,7 @@ static bool type_risky(struct sim_world *world, struct sim_host *host)
     return true;
 }
 
-/* Once: what lies twice in the same way is believed by everybody. */
+/* Only once: two equal copies of a damaged record would be believed. */
 static bool lie(struct sim_world *world, struct sim_host *host)
 {
     if (world->chaos.seen[SIM_FAULT_LIE] > 0) {
@@ -248,7 +248,7 @@ static bool rot(struct sim_host *host)
     if (!host->copied) {
         sim_truth_note_decisions(host->truth, host);
     }
-    bool instance = !host->moved; /* a second bit would be more than can be mended */
+    bool instance = !host->moved; /* a second flipped bit could not be repaired */
     bool any = sim_disk_rot(&host->disk, host->directory, &instance);
     host->moved = host->moved || (any && instance);
     return any;
@@ -264,7 +264,7 @@ static bool is_busy(const struct sim_world *world, const struct sim_host *host)
     return busy;
 }
 
-/* Another host, which owns nothing and has nothing to do, goes on with a copy of this one. */
+/* Another host, which owns nothing and has no job, goes on with a copy of this host's database. */
 static bool copy_host(struct sim_world *world, struct sim_host *from)
 {
     uint32_t first = sim_random_below(&world->random, world->options->host_count);
@@ -282,7 +282,7 @@ static bool copy_host(struct sim_world *world, struct sim_host *from)
     return false;
 }
 
-/* What a job had brought here for good is lost with it. */
+/* The host also loses what jobs have brought here durably. */
 static bool set_back(struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
@@ -327,7 +327,7 @@ static bool strike_command(struct sim_world *world, enum sim_fault fault,
     return true;
 }
 
-/* Faults of one host; it is up. False: nothing was there to strike. */
+/* Faults of one host, which is up. False: nothing could fail. */
 static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_host *host)
 {
     switch (fault) {
@@ -383,7 +383,7 @@ static bool strike(struct sim_world *world, enum sim_fault fault, struct sim_hos
     }
 }
 
-/* Mostly one that takes part in a task. */
+/* Usually a host that takes part in a task. */
 static struct sim_host *choose_host(struct sim_world *world)
 {
     uint32_t count = world->options->host_count;
@@ -466,7 +466,7 @@ static void heal(struct sim_host *host)
     host->store.drop_in = 0;
     host->store.hide_in = 0;
     host->store.stall_parts = 0;
-    /* What has failed once stays so until the database is opened anew: an operator does that. */
+    /* A failed store stays failed until an operator reopens the database. */
     if (host->store.dead && host->up) {
         sim_host_kill(host);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_chaos.h — the faults of a seed, one now and then, and how often each was really seen. */
+/* sim_chaos.h — injects a seed's faults at random, and counts how often each one took effect. */
 #ifndef HAUL_SIM_CHAOS_H
 #define HAUL_SIM_CHAOS_H
 
@@ -15,9 +15,9 @@ struct sim_chaos {
 };
 
 void sim_chaos_init(struct sim_world *world);
-/* Perhaps something happens. */
+/* May inject a fault. */
 void sim_chaos_step(struct sim_world *world);
-/* Everything works again, for good. */
+/* End all faults for good. */
 void sim_chaos_end(struct sim_world *world);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_client.c — writes at random. */
+/* sim_client.c — random writes. */
 #include "sim_client.h"
 
 #include <string.h>
@@ -62,7 +62,7 @@ static void add_single_delete(struct raw_batch_writer *writer, uint32_t id, stru
     *tag = id == 0 ? RAW_SINGLE_DELETE : RAW_FAMILY_SINGLE_DELETE;
 }
 
-/* From one key to another of any cell of the family, if everything between is accepted. */
+/* From one key to another of any cell of the family, if the host accepts everything between. */
 static void add_delete_range(struct sim_client *client, const struct sim_host *host,
                              struct raw_batch_writer *writer, uint32_t family,
                              struct haul_slice key)
@@ -109,7 +109,7 @@ static void add_operation(struct sim_client *client, const struct sim_host *host
     }
 }
 
-/* Not a record: something for whoever reads the log. */
+/* Not a record, but data for readers of the log. */
 static void add_log_data(struct raw_batch_writer *writer)
 {
     static const uint8_t blob[] = {RAW_LOG_DATA, 4, 'm', 'a', 'r', 'k'};
@@ -180,7 +180,7 @@ void sim_client_fill(struct sim_client *client, struct sim_host *host, uint32_t 
                 haul_assert(fits);
             }
         }
-        /* What is here before a job may not have been synced. */
+        /* what a database holds before a job may not have been synced */
         write(host, &writer, sim_random_below(client->random, 4) != 0);
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_codec.c — zstd as engine/payload_codec.c sees it (by the linker's --wrap). */
+/* sim_codec.c — zstd as engine/wire/payload_codec.c sees it (by the linker's --wrap). */
 #include "sim_codec.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ size_t __real_ZSTD_decompressDCtx(ZSTD_DCtx *context, void *out, size_t capacity
 size_t __wrap_ZSTD_decompressDCtx(ZSTD_DCtx *context, void *out, size_t capacity, const void *in,
                                   size_t size);
 
-/* From a fast processor to a slow one. */
+/* Between a fast and a slow processor. */
 static const uint32_t pack_us_max[] = {1, 30, 5000};
 
 struct sim_codec_figures sim_codec_figures;

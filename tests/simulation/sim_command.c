@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_command.c — the commands of all hosts, and what each of them runs. */
+/* sim_command.c — the commands of all hosts, and what each one runs. */
 #include "sim_command.h"
 
 #include <stdio.h>
@@ -242,8 +242,8 @@ static void run_target(struct sim_command *command)
     sim_command_note_end(command, status, result.error.text);
 }
 
-/* The operator knows of each hand-over of the world: the rest goes, whatever was restored, and so
- * does what a flag has put at risk before. */
+/* The operator knows every hand-over of the world. The record may lose everything else that was
+ * restored, and what a flag has put at risk before. */
 static enum haul_status give_up(struct haul_store *store, const struct sim_truth *truth,
                                 const struct haul_job *job, struct haul_error *error)
 {
@@ -258,7 +258,8 @@ static enum haul_status give_up(struct haul_store *store, const struct sim_truth
                                                  : status;
 }
 
-/* The jobs as `haul status` lists them, by their files. What owns is not given up, but finished. */
+/* List the jobs as `haul status` does, by their files. A job that owns is finished, not given
+ * up. */
 static void run_cancel(struct sim_command *command)
 {
     enum haul_status status = HAUL_NOT_FOUND;
@@ -318,7 +319,7 @@ static void run_command(void *argument)
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* The process has ended by itself: nothing of it may be left (I7). */
+/* The process has ended normally: nothing of it may remain (I7). */
 static void check_leaks(const struct sim_command *command)
 {
     const struct sim_process *process = command->process;

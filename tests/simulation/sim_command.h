@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_command.h — what an operator types on a host: a process for each command, as the tool is, or
- * a migration of the embedder's; it makes no difference to the product. */
+/* sim_command.h — a command that an operator types on a host: a process for each command, like the
+ * tool, or a migration inside the embedder. The product cannot distinguish the two. */
 #ifndef HAUL_SIM_COMMAND_H
 #define HAUL_SIM_COMMAND_H
 
@@ -12,7 +12,7 @@
 #include "sim_host.h"
 #include "sim_kernel.h"
 
-/* Name, what it does. */
+/* Name, purpose. */
 #define SIM_VERB_LIST(X)                                      \
     X(RECV, "recv", "take whatever comes")                    \
     X(SEND, "send", "hand over the cells of a request")       \
@@ -43,25 +43,25 @@ struct sim_command {
     bool used;
     enum sim_verb verb;
     struct sim_host *host;
-    const struct sim_host *to; /* whom it asks; NULL: nobody */
+    const struct sim_host *to; /* the peer; NULL: none */
     struct sim_request request;
     bool overwrite;
-    bool accepts;    /* two owners */
-    bool forces_one; /* FORCE, END: no job but this one */
+    bool accepts;    /* accepts two owners */
+    bool forces_one; /* FORCE, END: only this job */
     uint8_t job[HAUL_JOB_BYTES];
     bool patient;                     /* its freezes may take longer */
     bool is_unwatched;                /* nobody waits for its result */
-    bool told_to_end;                 /* its operator has no more use for it */
-    bool refuses_freezes;             /* an owner that lets nothing be handed over */
+    bool told_to_end;                 /* its operator no longer needs it */
+    bool refuses_freezes;             /* an owner that refuses every hand-over */
     struct sim_process *process;      /* NULL: it has ended */
-    struct haul_migration *migration; /* NULL: none yet, or no more */
-    uint32_t frozen;                  /* cells that its freeze has taken from the clients */
-    uint64_t frozen_ns;               /* since then */
-    uint64_t excused_ns;              /* of this time, what hooks and pauses have taken */
-    uint64_t slow_before_ns;          /* what slow calls had taken before it */
-    uint32_t reserved;                /* cells that its hook has let a job bring */
+    struct haul_migration *migration; /* NULL: none yet, or none any more */
+    uint32_t frozen;                  /* cells that its freeze has closed to clients */
+    uint64_t frozen_ns;               /* when that freeze began */
+    uint64_t excused_ns;              /* the part of this time that hooks and pauses took */
+    uint64_t slow_before_ns;          /* time that slow calls had taken before it */
+    uint32_t reserved;                /* cells that its hook has reserved for a job */
     uint8_t reserved_for[HAUL_JOB_BYTES];
-    /* Ended by itself; otherwise it was killed. */
+    /* ended normally; false: was killed */
     bool finished;
     enum haul_status outcome;
     bool verified;
@@ -69,16 +69,16 @@ struct sim_command {
 };
 
 void sim_commands_init(void);
-/* What is to be typed; the caller fills in the rest and starts it. NULL: too many run. */
+/* A new command; the caller fills in the rest and starts it. NULL: too many run. */
 struct sim_command *sim_command_new(struct sim_host *host, enum sim_verb verb);
 void sim_command_start(struct sim_command *command);
-/* Its result was taken. */
+/* The operator has taken the result. */
 void sim_command_drop(struct sim_command *command);
 
-/* For what a command runs: it has come to its end. */
+/* Called by the code of a command when it ends. */
 void sim_command_note_end(struct sim_command *command, enum haul_status status, const char *text);
 
-/* The n-th, used or not. */
+/* The n-th place, used or not. */
 struct sim_command *sim_command_at(int index);
 /* A running command of the host with this verb, or NULL. */
 struct sim_command *sim_command_find(const struct sim_host *host, enum sim_verb verb);
@@ -86,13 +86,13 @@ struct sim_command *sim_command_find(const struct sim_host *host, enum sim_verb 
 uint32_t sim_command_count(const struct sim_host *host);
 /* Cells that running commands have frozen. */
 uint32_t sim_commands_frozen(const struct sim_host *host);
-/* The host's processes are gone. */
+/* The host's processes were killed. */
 void sim_commands_kill(const struct sim_host *host);
 
-/* Grows whenever a command ends or dies. */
+/* Grows each time a command ends or dies. */
 uint64_t sim_commands_ended(void);
 
-/* Ask for an orderly end, which keeps what has arrived or not. */
+/* Request an orderly end that keeps what has arrived, or discards it. */
 void sim_command_cancel(struct sim_command *command);
 void sim_command_stop(struct sim_command *command);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_compare.c — two walks side by side. */
+/* sim_compare.c — walks two databases side by side. */
 #include "sim_compare.h"
 
 #include "sim_report.h"
 #include "sim_versions.h"
 
-/* What lives in the cells of one family, one record after the other. */
+/* The live records in the cells of one family, in order. */
 struct walk {
     const struct sim_versions *versions;
     uint64_t sequence;
@@ -49,7 +49,7 @@ static bool is_same(const struct sim_version *a, const struct sim_version *b)
            slice_compare(sim_version_value(a), sim_version_value(b)) == 0;
 }
 
-/* Every version of one key, for whoever looks for the reason. */
+/* Print every version of one key, to help find the cause. */
 static void show_versions(const struct sim_host *host, const struct walk *walk,
                           struct haul_slice key)
 {

@@ -14,7 +14,7 @@
 #include "sim_network.h"
 
 static struct sim_descriptor descriptors[SIM_DESCRIPTOR_COUNT];
-static int highest; /* one behind the last that was ever used */
+static int highest; /* one after the last that was ever used */
 
 void sim_descriptors_init(void)
 {
@@ -211,7 +211,7 @@ int __wrap_close(int fd)
     return 0;
 }
 
-/* Nothing here blocks. */
+/* No call here blocks. */
 int __wrap_fcntl(int fd, int command, ...)
 {
     haul_assert(sim_descriptor_at(fd)->used && (command == F_GETFL || command == F_SETFL));

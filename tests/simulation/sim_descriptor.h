@@ -33,15 +33,15 @@ struct sim_descriptor {
 void sim_descriptors_init(void);
 void sim_descriptors_close_all(struct sim_process *process);
 
-/* A new one of the running process; its number. */
+/* Open a descriptor of the running process; returns its number. */
 int sim_descriptor_open(enum sim_descriptor_type type);
-/* The descriptor of that number, which is open. */
+/* The open descriptor of that number. */
 struct sim_descriptor *sim_descriptor_at(int fd);
-/* Something is to be seen at the descriptor. */
+/* An event happened at the descriptor. */
 void sim_descriptor_notify(int fd);
-/* Is one of the wanted events to be seen there? */
+/* Whether one of the wanted events is pending there. */
 bool sim_descriptor_has(int fd, uint32_t wanted);
-/* Counters and connections that are open in a process. */
+/* The number of counters and connections that a process has open. */
 uint32_t sim_descriptor_count(const struct sim_process *process);
 
 #endif

@@ -18,7 +18,7 @@
 
 enum { TEAR_BYTES = 16, CAPACITY_BYTES_MIN = 1024, ROT_BEGIN = 12, ROT_END = 124 };
 
-/* Is this call to fail? errno is set then. Before it others may run, or the process may die. */
+/* Whether this call fails, with errno set. Before that, others may run or the process may die. */
 static bool fails(struct sim_disk *disk)
 {
     if (disk->looking || sim_process_current() == NULL) {
@@ -207,7 +207,7 @@ static ssize_t disk_pread(void *context, int fd, void *data, size_t size, uint64
     return (ssize_t)count;
 }
 
-/* A failing write leaves half of its bytes behind; one that meets the end of the space is short. */
+/* A failing write writes half of its bytes; a write that meets the end of the space is short. */
 static ssize_t disk_pwrite(void *context, int fd, const void *data, size_t size, uint64_t offset)
 {
     struct sim_disk *disk = context;
@@ -370,7 +370,7 @@ static int disk_link_count(void *context, int fd)
     return links;
 }
 
-/* Copies have other numbers and times. */
+/* Copies have other inode numbers and times. */
 static int disk_identity(void *context, int fd, struct file_identity *identity)
 {
     struct sim_disk *disk = context;
@@ -471,7 +471,7 @@ void sim_disk_kill(struct sim_disk *disk)
     disk->slow_ms = 0;
 }
 
-/* Of every piece not yet written, and of every size not yet synced, chance decides. */
+/* For each unwritten piece and each unsynced size, chance decides whether it survives. */
 static void tear(struct sim_disk *disk, struct sim_file *file)
 {
     for (size_t at = file->dirty_begin; at < file->dirty_end; at += TEAR_BYTES) {
@@ -589,7 +589,7 @@ void sim_disk_move(struct sim_disk *disk)
     }
 }
 
-/* Files keep their places, so that names and copies of them do. */
+/* File objects never move, so names and copies of them stay valid. */
 static void copy_file(struct sim_disk *disk, struct sim_file *file, const struct sim_file *from)
 {
     *file = (struct sim_file){.used = true, .is_directory = from->is_directory, .lock_fd = -1};
@@ -663,7 +663,7 @@ FILE *__wrap_fopen(const char *path, const char *mode);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_getifaddrs(struct ifaddrs **found);
 
-/* There are no files but those of haul's folders, which are asked for by the calls above. */
+/* The only files are those of haul's folders, which the calls above handle. */
 FILE *__wrap_fopen(const char *path, const char *mode)
 {
     (void)path;
@@ -680,7 +680,7 @@ int __wrap_open(const char *path, int flags, ...)
     return -1;
 }
 
-/* What the machine itself looks like is nothing to a simulation. */
+/* The simulation does not model the machine's own files. */
 int __wrap_getifaddrs(struct ifaddrs **found)
 {
     (void)found;

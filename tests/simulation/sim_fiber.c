@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_fiber.c — contexts. On x86-64 they are switched by a few instructions; elsewhere, and under
- * AddressSanitizer, which can follow it, by swapcontext(3), which asks the kernel each time. */
+/* sim_fiber.c — contexts. On x86-64 a few instructions switch them. Elsewhere, and under
+ * AddressSanitizer, which can follow it, swapcontext(3) does, with a system call each time. */
 #include "sim_fiber.h"
 
 #include <stdint.h>
@@ -34,7 +34,7 @@ struct sim_fiber {
     void *stack;
     bool ended;
 #if SIM_BY_HAND
-    void *top; /* of its stack, while it does not run */
+    void *top; /* the saved stack pointer, while it does not run */
 #else
     ucontext_t context;
 #endif
@@ -89,7 +89,7 @@ static void begin(void)
 #if SIM_BY_HAND
 enum { SAVED_REGISTERS = 6 };
 
-/* Saves what a call has to keep, and goes on where `to` was left. */
+/* Saves the callee-saved registers, and continues where `to` stopped. */
 void sim_fiber_switch(void **from, void *to);
 __asm__(".text\n"
         ".type sim_fiber_switch, @function\n"
@@ -111,7 +111,7 @@ __asm__(".text\n"
         "    ret\n"
         ".size sim_fiber_switch, . - sim_fiber_switch\n");
 
-/* As if `begin` had been called by nobody, and not gone on yet. */
+/* Lay out the stack as if `begin` had been called without a caller, and not started yet. */
 static void prepare(struct sim_fiber *fiber)
 {
     uintptr_t *top = (uintptr_t *)(void *)((uint8_t *)fiber->stack + STACK_BYTES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_hooks.c — every hook there is. */
+/* sim_hooks.c — implements every hook. */
 #include "sim_hooks.h"
 
 #include "assertion.h"
@@ -21,7 +21,7 @@ static void sleep_up_to(struct sim_command *command, uint32_t ms_max)
     command->excused_ns += sim_kernel.now_ns - began_ns;
 }
 
-/* An embedder has troubles of its own. */
+/* An embedder's hook may fail for reasons of its own. */
 static bool fails(const struct sim_command *command)
 {
     return !sim_kernel.calm &&
@@ -30,7 +30,7 @@ static bool fails(const struct sim_command *command)
 
 /* --- source ----------------------------------------------------------------------------------- */
 
-/* What the command may hand over. One that goes on with an earlier job has its ranges. */
+/* The cells that the command may hand over. One that continues an earlier job has its ranges. */
 static uint32_t cells_of(struct sim_command *command)
 {
     uint32_t cells = command->request.cells;
@@ -60,7 +60,7 @@ static enum haul_status hook_freeze(void *context, uint32_t deadline_ms, struct 
     command->slow_before_ns = host->disk.slow_ns + host->store.stalled_ns;
     host->accepts &= ~command->frozen;
     sim_say("%s freezes at %llu", host->name, (unsigned long long)host->store.sequence);
-    /* Some owners do not keep to the deadline. */
+    /* Some owners exceed the deadline. */
     uint32_t slow_ms = sim_random_below(host->random, 6) == 0 ? FREEZE_SLOW_MS : 0;
     sleep_up_to(command, deadline_ms / 2 + slow_ms);
     if (!sim_kernel.calm && sim_random_chance(host->random, host->options->freeze_fail_parts)) {
@@ -69,7 +69,7 @@ static enum haul_status hook_freeze(void *context, uint32_t deadline_ms, struct 
     return HAUL_OK;
 }
 
-/* No frozen cell may have been decided away. */
+/* No frozen cell may have changed its owner by a decision. */
 static void check_thaw(const struct sim_command *command)
 {
     const struct sim_records *records = sim_records_of(command->host);
@@ -148,7 +148,7 @@ static uint32_t cells_of_reservation(const struct haul_reservation *wanted)
     return cells;
 }
 
-/* An embedder lets nobody bring what it owns, or what it was not told about. */
+/* An embedder refuses ranges that it owns, or whose arrival it was not informed of. */
 static enum haul_status hook_reserve(void *context, const struct haul_reservation *wanted,
                                      struct haul_error *error)
 {
@@ -169,7 +169,7 @@ static enum haul_status hook_reserve(void *context, const struct haul_reservatio
     return HAUL_OK;
 }
 
-/* Also of jobs of earlier processes. */
+/* Also covers jobs of earlier processes. */
 static void hook_unreserve(void *context, const uint8_t job[HAUL_JOB_BYTES])
 {
     struct sim_command *command = context;
@@ -210,7 +210,7 @@ static enum haul_status hook_version_get(void *context, uint64_t *version, struc
     if (fails(command)) {
         return haul_error_set(error, HAUL_STORE, "version", 0, "the owner does not know");
     }
-    /* By the time it is asked, what it was to hand over may be gone. */
+    /* By the time of the call, the ranges to hand over may be gone. */
     uint32_t owned = command->host->own_register.owned;
     if (command->verb == SIM_VERB_SEND && (command->request.cells & ~owned) != 0) {
         return haul_error_set(error, HAUL_MISMATCH, "version", 0, "not the owner's any more");
@@ -247,14 +247,14 @@ void sim_hooks_of_target(struct sim_command *command, struct haul_hooks *hooks)
     };
 }
 
-/* For so long it has been waiting, perhaps, for what another process of its host waits for. */
+/* The time it may have waited for something that another process of its host waits for. */
 static uint64_t slow_now_ns(const struct sim_disk *disk, uint64_t since_ns)
 {
     uint64_t began_ns = disk->slow_since_ns > since_ns ? disk->slow_since_ns : since_ns;
     return disk->slow_until_ns > sim_kernel.now_ns ? sim_kernel.now_ns - began_ns : 0;
 }
 
-/* The same of processes of its host that are stopped, and may hold what it needs. */
+/* The same for stopped processes of its host, which may hold what it needs. */
 static uint64_t stopped_ns(const struct sim_command *command)
 {
     uint64_t longest_ns = 0;
@@ -270,7 +270,7 @@ static uint64_t stopped_ns(const struct sim_command *command)
     return longest_ns;
 }
 
-/* The hook, a slow disk and a stopped process are not the product's; the rest is. */
+/* Time of hooks, slow disks and stopped processes does not count against the product. */
 void sim_hooks_check_freeze(const struct sim_command *command)
 {
     const struct sim_options *options = command->host->options;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_host.c — a machine's life, and what its embedder accepts. */
+/* sim_host.c — the life of a machine, and which writes its embedder accepts. */
 #include "sim_host.h"
 
 #include <stdio.h>
@@ -39,7 +39,7 @@ uint32_t sim_host_family_of(const struct sim_host *host, uint32_t id)
 
 /* --- what it accepts -------------------------------------------------------------------------- */
 
-/* What a job's journal takes from, or adds to, what the file or the register says. */
+/* How a job's journal changes what the record or the register claims. */
 static uint32_t apply_job(const struct sim_host *host, const struct sim_job_record *job,
                           uint32_t claims)
 {
@@ -173,7 +173,7 @@ void sim_host_copy(struct sim_host *host, const struct sim_host *from)
     host->copied_unmarked = sim_disk_state(&host->disk, host->directory, "instance") == 0;
     host->moved = false;
     host->was_reset = false;
-    host->forgot = true; /* what it was told before */
+    host->forgot = true; /* the version that it reported before */
 }
 
 static void add_families(struct sim_store *store, const struct sim_store_state *state)
@@ -197,7 +197,7 @@ bool sim_host_set_back(struct sim_host *host)
         struct sim_store_state now;
         sim_store_save(&host->store, &now);
         sim_store_restore(&host->store, host->kept);
-        add_families(&host->store, &now); /* or there would be nothing to be asked for */
+        add_families(&host->store, &now); /* otherwise there would be nothing to hand over */
         host->was_reset = true;
     }
     if (first) {

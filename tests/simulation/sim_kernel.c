@@ -20,16 +20,16 @@ enum { STEP_NS_MAX = 3000, CLOCK_NS = 20, CLOCK_CALLS = 64 };
 
 enum thread_state { THREAD_UNUSED, THREAD_READY, THREAD_COND, THREAD_JOIN, THREAD_NEWS };
 
-/* What is looked at in every step comes first. */
+/* The members that every step reads come first. */
 struct sim_thread {
     enum thread_state state;
     bool ended;
     uint64_t deadline_ns; /* goes on then; 0: at once; CLOCK_NEVER: when another one lets it */
     uint64_t seen; /* generation */
     struct sim_process *process;
-    int fd; /* and where there is to be something */
+    int fd; /* the descriptor with the awaited event */
     uint32_t wanted;
-    const void *waits_for; /* condition, or the thread to join */
+    const void *waits_for; /* the condition, or the thread to join */
     struct sim_fiber *fiber;
     void *(*entry)(void *argument);
     void *argument;
@@ -38,7 +38,7 @@ struct sim_thread {
 
 struct sim_kernel sim_kernel;
 static struct sim_thread threads[SIM_THREAD_COUNT];
-static int thread_count; /* one behind the last that is used */
+static int thread_count; /* one after the last that is used */
 static struct sim_thread *running;
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -139,7 +139,7 @@ struct sim_process *sim_process_current(void)
 
 /* --- scheduling ------------------------------------------------------------------------------- */
 
-/* What is new in the process may be nothing to the thread. */
+/* News for the process may not concern this thread. */
 static bool has_news(struct sim_thread *thread)
 {
     if (thread->process->generation == thread->seen) {
@@ -166,7 +166,7 @@ static uint64_t earliest(uint64_t next_ns)
     return next_ns;
 }
 
-/* The one to go on, by chance; NULL: all of them wait. */
+/* A random thread that can run; NULL: all of them wait. */
 static struct sim_thread *choose(void)
 {
     struct sim_thread *ready[SIM_THREAD_COUNT];
@@ -312,7 +312,7 @@ int __wrap_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
-/* One thread runs at a time, and none stops with a lock held. */
+/* One thread runs at a time, and none stops while it holds a lock. */
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 {
     (void)mutex;
@@ -376,7 +376,7 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
 {
     (void)clock;
     if (running != NULL) {
-        /* Who asks for the time may be waiting for it awake. */
+        /* A caller that asks for the time may be busy-waiting for it. */
         sim_kernel.now_ns += CLOCK_NS;
         if (sim_random_below(sim_kernel.random, CLOCK_CALLS) == 0) {
             sim_yield();
@@ -394,8 +394,8 @@ ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags)
     return (ssize_t)size;
 }
 
-/* Which thread goes on is drawn, whatever they ask for; and the thread that stands back would be
- * the simulation's own. */
+/* Policies have no effect: chance draws the next thread, and a policy would hit the simulation's own
+ * thread. */
 int __wrap_sched_getscheduler(pid_t thread)
 {
     (void)thread;

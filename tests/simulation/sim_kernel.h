@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_kernel.h — processes, threads and time of a simulation.
  *
- * The product runs as it is: its threads are fibers, and the system calls that it makes (pthreads,
- * clock, descriptors, sockets, memory) are answered here and in the other sim_* files, put in place
- * by the linker's --wrap. One thing runs at a time; which one is chosen by chance, and time moves
- * on by a little with each step, or to the next deadline when nobody can run. */
+ * The product runs unchanged: its threads are fibers, and this file and the other sim_* files
+ * answer its system calls (pthreads, clock, descriptors, sockets, memory), put in place by the
+ * linker's --wrap. One thread runs at a time, chosen at random. Time advances a little with each
+ * step, or to the next deadline when no thread can run. */
 #ifndef HAUL_SIM_KERNEL_H
 #define HAUL_SIM_KERNEL_H
 
@@ -20,11 +20,11 @@ struct sim_process {
     const char *name;
     int host;
     bool alive;
-    bool reads_only; /* it has no business to change the database */
+    bool reads_only; /* it must not change the database */
     struct sim_heap heap;
-    uint64_t generation;      /* grows with everything that a descriptor of it has to tell */
+    uint64_t generation;      /* grows with each event at one of its descriptors */
     uint64_t paused_until_ns; /* stopped, as by SIGSTOP */
-    uint32_t thread_count;    /* not ended */
+    uint32_t thread_count;    /* threads that have not ended */
     void (*on_exit)(void *context);
     void *on_exit_context;
 };
@@ -41,27 +41,27 @@ struct sim_kernel {
 extern struct sim_kernel sim_kernel;
 
 void sim_kernel_init(struct sim_random *random);
-/* All processes are gone. */
+/* End all processes. */
 void sim_kernel_fini(void);
 
-/* A new process whose first thread runs `entry`; it ends when that returns. */
+/* Start a process whose first thread runs `entry`; it ends when that returns. */
 struct sim_process *sim_process_start(const char *name, int host, void (*entry)(void *argument),
                                       void *argument);
-/* Its threads stop where they are, its memory and descriptors go. */
+/* Kill the process: its threads never run again, its memory and descriptors are released. */
 void sim_process_kill(struct sim_process *process);
-/* The one that runs; NULL: the simulation itself. */
+/* The running process; NULL: the simulation itself. */
 struct sim_process *sim_process_current(void);
 
-/* Let one thread go on to its next stop, or time to its next deadline, at most `until_ns`. False:
- * nothing can ever happen before that, and time is there now. */
+/* Run one thread to its next stop, or advance time to the next deadline, at most to `until_ns`.
+ * False: nothing can happen before that, and time has advanced to it. */
 bool sim_kernel_step(uint64_t until_ns);
 
 /* --- from inside a thread --------------------------------------------------------------------- */
 
-/* A place where others may run. */
+/* A point where the scheduler may switch threads. */
 void sim_yield(void);
-/* Wait until the process's generation has moved on from `seen` and there are `wanted` events at the
- * descriptor, or time has come. */
+/* Wait until the process's generation differs from `seen` and there are `wanted` events at the
+ * descriptor, or until the deadline. */
 void sim_wait_news(uint64_t seen, int fd, uint32_t wanted, uint64_t deadline_ns);
 void sim_sleep(uint64_t duration_ns);
 

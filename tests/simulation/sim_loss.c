@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_loss.c — the commands whose flag names the risk, typed where it is none: the other host is
- * gone for good. */
+/* sim_loss.c — types the commands whose flag names the risk when there is none: the other host is
+ * lost for good. */
 #include "sim_loss.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static uint32_t cells_lost_by(const struct sim_world *world, const struct sim_ho
     return cells;
 }
 
-/* What the host is to take back next: all of a job, or one cell of it. */
+/* What the host takes back next: all of a job, or one cell of it. */
 static uint32_t cells_to_take(const struct sim_world *world, const struct sim_host *host)
 {
     for (uint32_t i = 0; i < world->truth.handed_count; i++) {
@@ -49,10 +49,10 @@ static uint32_t cells_to_take(const struct sim_world *world, const struct sim_ho
     return 0;
 }
 
-/* A prepared job of a source that no living host knows of; NULL: there is none. */
+/* A prepared job whose source is known to no living host; NULL: none. */
 static const struct sim_job_record *job_in_doubt(struct sim_world *world, struct sim_host *host)
 {
-    const struct sim_records *records = sim_records_of(host); /* nobody writes meanwhile */
+    const struct sim_records *records = sim_records_of(host); /* no client writes meanwhile */
     for (uint32_t i = 0; i < records->job_count; i++) {
         const struct sim_job_record *job = &records->jobs[i];
         bool alone = job->role == JOURNAL_TARGET && job->phase == JOURNAL_PHASE_PREPARED;
@@ -87,7 +87,7 @@ static void type(struct sim_world *world, struct sim_host *host, enum sim_verb v
     }
 }
 
-/* What clears what it has brought sooner or later; also one that is aborted and could not yet. */
+/* Whether a job will clear what it has brought here; an aborted one may still have to. */
 static bool may_clear(struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
@@ -111,7 +111,7 @@ bool sim_loss_step(struct sim_world *world, struct sim_host *host)
     }
     const struct sim_job_record *job = job_in_doubt(world, host);
     if (host->takes_back != 0 && may_clear(host) && job == NULL) {
-        type(world, host, SIM_VERB_CANCEL); /* what it clears must not be ours again */
+        type(world, host, SIM_VERB_CANCEL); /* we must not own the cells again that it will clear */
     } else if (host->takes_back != 0 && job == NULL) {
         sim_truth_give(&world->truth, host, host->takes_back);
         host->base |= host->takes_back;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_memory.c — the arena of the host, and malloc(3) and its kin as the product's sources see
- * them (by the linker's --wrap). */
+/* sim_memory.c — the host's arena, and malloc(3) and its relatives as the product sees them (by the
+ * linker's --wrap). */
 #include "sim_memory.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "assertion.h"
 
 #if defined(__SANITIZE_ADDRESS__)
-#define SIM_POOLS 0 /* a block that is freed shall be seen to be */
+#define SIM_POOLS 0 /* overwrites freed blocks, so that their use is noticed */
 #else
 #define SIM_POOLS 1
 #endif
@@ -24,8 +24,8 @@ struct sim_block {
     struct sim_block *before;
     struct sim_heap *heap;
     size_t size;
-    void *allocated; /* where it really begins, if it was to be aligned */
-    size_t pool;     /* the size it really has is two to the power of it; 0: the system's */
+    void *allocated; /* where an aligned block really begins */
+    size_t pool;     /* its real size is two to this power; 0: allocated by the system */
 };
 
 void *__real_malloc(size_t size);
@@ -43,7 +43,7 @@ static uint8_t *chunks[CHUNK_COUNT];
 static size_t chunk_index;
 static size_t chunk_used;
 static struct sim_heap *selected;
-static void *pools[POOL_COUNT]; /* each piece names the next one */
+static void *pools[POOL_COUNT]; /* each piece points to the next */
 
 /* --- host ------------------------------------------------------------------------------------- */
 
@@ -87,7 +87,7 @@ void sim_heap_select(struct sim_heap *heap)
     selected = heap;
 }
 
-/* Pieces of any process go from hand to hand: what malloc(3) would do, at a tenth of its cost. */
+/* Free pieces are shared by all processes, as malloc(3) would do, at a tenth of its cost. */
 static void *take(size_t size, size_t *pool)
 {
     *pool = 0;
@@ -174,7 +174,7 @@ void *__wrap_malloc(size_t size)
         return NULL;
     }
     link_block(block, selected, size, pool);
-    /* What nobody has written is the same in every run; of large pieces, nearly. */
+    /* Uninitialized memory is the same in every run; of large pieces, most of it. */
     (void)memset(block + 1, FILL, size < FILL_BYTES_MAX ? size : FILL_BYTES_MAX);
     return block + 1;
 }
@@ -200,7 +200,7 @@ void __wrap_free(void *memory)
     }
 }
 
-/* Filled with `fill`. */
+/* Memory filled with `fill`. */
 static void *allocate_aligned(size_t alignment, size_t size, int fill)
 {
     size_t pool = 0;
@@ -234,7 +234,7 @@ void *__wrap_realloc(void *old, size_t size)
     return grown;
 }
 
-/* Pages, too, are the process's: they are counted, and gone when it is killed. */
+/* Pages belong to the process as well: they are counted, and released when it is killed. */
 void *__wrap_mmap(void *wanted, size_t size, int protection, int flags, int fd, off_t offset)
 {
     haul_assert(wanted == NULL && fd < 0 && offset == 0);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_memory.h — whose memory is what in a simulation.
+/* sim_memory.h — accounts for the memory of a simulation.
  *
  * Host memory (disks, databases, the simulation itself) comes from an arena that is emptied before
- * the next seed. What the product allocates belongs to the simulated process that runs: it can be
- * counted at its end, which finds leaks, and is freed when the process is killed. */
+ * the next seed. Memory that the product allocates belongs to the running simulated process: it is
+ * counted when the process ends, which finds leaks, and released when the process is killed. */
 #ifndef HAUL_SIM_MEMORY_H
 #define HAUL_SIM_MEMORY_H
 
@@ -19,13 +19,13 @@ struct sim_heap {
     uint64_t failures;
 };
 
-/* Zeroed; lives until sim_host_reset. */
+/* Zeroed memory that lives until sim_host_reset. */
 void *sim_host_alloc(size_t size_bytes);
-/* A larger piece with the same beginning. */
+/* A larger piece that begins with the same contents. */
 void *sim_host_grow(void *old, size_t old_bytes, size_t new_bytes);
 void sim_host_reset(void);
 
-/* Allocations go here from now on; NULL: to the system's own. */
+/* Charge allocations to this heap from now on; NULL: use the system's. */
 void sim_heap_select(struct sim_heap *heap);
 void sim_heap_free_all(struct sim_heap *heap);
 

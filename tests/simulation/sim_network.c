@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_network.c — connections and listeners, and the socket calls of the product.
  *
- * A connection has two ends and two flows; flow i is written by end i and read by the other. The
- * bytes of a flow are kept whole, so that a stranger can send them again. */
+ * A connection has two ends and two flows; end i writes flow i and the other end reads it. A flow
+ * keeps all its bytes, so that a stranger can replay them. */
 #include "sim_network.h"
 
 #include <arpa/inet.h>
@@ -22,20 +22,20 @@
 enum {
     CONNECTION_COUNT = 192,
     LISTENER_COUNT = 12,
-    NETWORK = 0x0a000000, /* host n has the address behind it */
+    NETWORK = 0x0a000000, /* the address of host n is this plus n */
     SEGMENT_COUNT = 64,
     BUFFER_BYTES_FIRST = 4096,
     REPLAY_MS_MAX = 4000,
     FD_NONE = -1, /* not accepted yet */
     FD_CLOSED = -2,
-    FD_STRANGER = -3, /* takes everything, and says what was said before */
+    FD_STRANGER = -3, /* accepts everything, and replays earlier bytes */
 };
 
 enum segment_type { SEGMENT_BYTES, SEGMENT_FIN, SEGMENT_RESET };
 
 struct segment {
     enum segment_type type;
-    uint64_t end; /* of the flow's bytes */
+    uint64_t end; /* offset in the flow's bytes */
     uint64_t at_ns;
 };
 
@@ -47,7 +47,7 @@ struct flow {
     bool fin_sent, fin_delivered;
     struct segment segments[SEGMENT_COUNT];
     uint32_t first, count;
-    uint64_t last_ns; /* nothing overtakes */
+    uint64_t last_ns; /* arrivals stay in order */
 };
 
 struct end {
@@ -64,13 +64,13 @@ struct connection {
     enum connection_state state;
     bool accepted;
     bool refused;
-    int to;       /* the host that was asked */
+    int to;       /* the host that was called */
     int listener; /* -1: nobody listens there */
     uint64_t open_ns;
     uint64_t latency_ns;
-    uint64_t silent_since_ns; /* CLOCK_NEVER: it is not silent */
+    uint64_t silent_since_ns; /* CLOCK_NEVER: not silent */
     uint64_t silent_until_ns;
-    bool dies_silent; /* at the end of its silence it is reset */
+    bool dies_silent; /* reset at the end of its silence */
     uint64_t replay_ns;
     struct end ends[2];
     struct flow flows[2];
@@ -88,7 +88,7 @@ static struct connection *connections[CONNECTION_COUNT];
 static int connection_count;
 static struct listener listeners[LISTENER_COUNT];
 static bool healed;
-static uint64_t due_ns; /* nothing happens by itself before; 0: look anew */
+static uint64_t due_ns; /* nothing happens before that by itself; 0: recompute */
 
 static uint32_t draw(uint32_t limit)
 {
@@ -204,7 +204,7 @@ static void append(struct flow *flow, const void *data, size_t size)
     flow->written += size;
 }
 
-/* Nobody has it open any more; what it carried may be wanted for a replay. */
+/* No process has it open any more; a replay may still need its bytes. */
 static void check_unused(struct connection *connection)
 {
     bool open = connection->ends[0].fd >= 0 || connection->ends[1].fd >= 0 ||
@@ -217,7 +217,7 @@ static void check_unused(struct connection *connection)
 
 /* --- delivery --------------------------------------------------------------------------------- */
 
-/* True: the connection is as it was. */
+/* True: the connection is unchanged. */
 static bool deliver_bytes(struct connection *connection, struct flow *flow, uint64_t until)
 {
     uint64_t limit = flow->silent_at < until ? flow->silent_at : until;
@@ -250,7 +250,7 @@ static void deliver_flow(struct connection *connection, int which)
     while (flow->count > 0 && flow->segments[flow->first].at_ns <= sim_kernel.now_ns) {
         struct segment segment = flow->segments[flow->first];
         if (connection->ends[reader].fd == FD_CLOSED && segment.type == SEGMENT_BYTES) {
-            reset(connection, ECONNRESET); /* nobody is there to take it */
+            reset(connection, ECONNRESET); /* nobody listens there */
             return;
         }
         if (segment.type == SEGMENT_RESET) {
@@ -306,7 +306,7 @@ static void open_connection(struct connection *connection)
     sim_descriptor_notify(listeners[connection->listener].fd);
 }
 
-/* What was said to the listener before is said to it once more. */
+/* Replay to the listener what a sender sent to it before. */
 static void replay(struct connection *from)
 {
     uint64_t size = from->flows[0].written;
@@ -776,7 +776,7 @@ int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *size)
     return 0;
 }
 
-/* Every address is a number. */
+/* Every address is numeric. */
 int __wrap_getaddrinfo(const char *host, const char *port, const struct addrinfo *hints,
                        struct addrinfo **found)
 {

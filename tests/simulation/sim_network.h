@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_network.h — TCP between the hosts of a simulation: bytes take their time, connections are cut
- * at any byte, fall silent, and may bring a flipped bit.
+/* sim_network.h — TCP between simulated hosts: bytes arrive with a delay; connections break at any
+ * byte, fall silent, and may flip a bit.
  *
- * What a killed process had sent still arrives. A host whose power failed says nothing more; its
- * peer finds out by itself. */
+ * What a killed process had sent still arrives. A host whose power failed sends nothing more; its
+ * peer must find out by itself. */
 #ifndef HAUL_SIM_NETWORK_H
 #define HAUL_SIM_NETWORK_H
 
@@ -17,13 +17,13 @@ struct sockaddr_in;
 struct sim_network_options {
     uint32_t latency_us_max;
     uint32_t jitter_us_max;
-    uint32_t buffer_bytes; /* of a direction */
+    uint32_t buffer_bytes; /* of one direction */
     uint32_t cut_parts;    /* reset at some byte of one direction */
     uint32_t cut_bytes_max;
     uint32_t silence_parts; /* falls silent at some byte */
     uint32_t refuse_parts;
-    uint32_t flip_parts;   /* one bit of one byte is another one */
-    uint32_t replay_parts; /* what was sent here is sent again by a stranger, later */
+    uint32_t flip_parts;   /* one bit of one byte flips */
+    uint32_t replay_parts; /* a stranger later replays what was sent here */
 };
 
 struct sim_network_figures {
@@ -34,20 +34,20 @@ extern struct sim_network_options sim_network_options;
 extern struct sim_network_figures sim_network_figures;
 
 void sim_network_init(void);
-/* What is due arrives. */
+/* Deliver what is due. */
 void sim_network_deliver(void);
 uint64_t sim_network_next_ns(void);
 
 /* Cut every connection of a host (-1: of all) / let each fall silent, now. */
 void sim_network_cut(int host);
 void sim_network_silence(int host);
-/* The power of a host failed: nothing of its connections is heard any more. Before its processes
- * are killed. */
+/* The power of a host failed: its connections send nothing more. Call before its processes are
+ * killed. */
 void sim_network_power_failure(int host);
-/* From here on connections have no faults. Old ones keep theirs. */
+/* New connections have no faults from here on. Old ones keep theirs. */
 void sim_network_heal(void);
 
-/* The number of the host that has the address. */
+/* The number of the host with this address. */
 int sim_network_host_at(const struct sockaddr_in *address);
 
 /* For sim_descriptor.c. */

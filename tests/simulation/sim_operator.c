@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_operator.c — what a sensible operator does next, host by host and task by task. */
+/* sim_operator.c — what a sensible operator does next, for each host and each task. */
 #include "sim_operator.h"
 
 #include <stdio.h>
@@ -22,7 +22,7 @@ enum {
     BUSY_DOUBLINGS = 4
 };
 
-/* Mostly at once: time in which nothing happens costs steps, too. */
+/* Usually at once, because idle time costs steps too. */
 static uint64_t soon(struct sim_world *world, uint32_t ms_max)
 {
     ms_max = sim_random_below(&world->random, 4) == 0 ? ms_max : PROMPT_MS_MAX;
@@ -31,7 +31,8 @@ static uint64_t soon(struct sim_world *world, uint32_t ms_max)
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
-/* Registers are copies of what a cluster has agreed on: some hear of a change later than others. */
+/* Registers are copies of what a cluster has agreed on, and some receive a change later than
+ * others. */
 static bool has_stale_register(const struct sim_task *task)
 {
     return task->source->own_register.in_use &&
@@ -45,7 +46,7 @@ static void bring_up_to_date(struct sim_register *one, struct sim_register *othe
     other->version = one->version;
 }
 
-/* Has a job from the task's source to its target come to its end since the task began? */
+/* Whether a job from the task's source to its target has ended since the task began. */
 static bool has_moved_something(const struct sim_task *task)
 {
     const struct sim_truth *truth = task->source->truth;
@@ -59,14 +60,15 @@ static bool has_moved_something(const struct sim_task *task)
     return false;
 }
 
-/* Success means: the target owns, and says so. An alarm means that something was damaged. */
+/* Success requires that the target owns and reports so. An alarm means that something was
+ * damaged. */
 static void check_outcome(const struct sim_world *world, const struct sim_task *task)
 {
     if ((task->request.cells & world->truth.contested) != 0) {
         return;
     }
     const struct sim_handed *decision = sim_task_decision(task);
-    /* `resume` goes on with any job that was left. */
+    /* `resume` continues any job that was left. */
     bool owned = task->verb == SIM_VERB_RESUME ? has_moved_something(task)
                                                : decision != NULL && decision->owned;
     bool moves = task->verb == SIM_VERB_SEND || task->verb == SIM_VERB_RESUME;
@@ -83,9 +85,9 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
         sim_verbs_figures.faults[SIM_VERBS_STATUS] > 0 || sim_network_figures.replays > 0 ||
         task->target->foreign > 0 || has_stale_register(task) ||
         strstr(task->text, SIM_STORE_FAILURE) != NULL || seen[SIM_FAULT_MEMORY] > 0 ||
-        /* It went while we knocked. */
+        /* the receiver ended while we connected */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
-        /* The target was told to give the job up. */
+        /* The target's operator gave the job up. */
         strstr(task->text, "than was sent") != NULL || strstr(task->text, "than were sent") != NULL;
     if (alarm && !reason) {
         sim_fail("I6", "%s, though nothing was damaged: %s", haul_status_name(task->outcome),
@@ -113,8 +115,7 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     task->over = task->committed ||
                  (task->mistaken && task->finished && task->attempts >= ATTEMPTS_MAX) ||
                  (task->mistaken && task->outcome == HAUL_MISMATCH);
-    /* Who is told that somebody else is at it has no reason to hurry, and the less the more often:
-     * a hook may take half a minute. */
+    /* After "busy" the operator waits, longer each time: a hook may take half a minute. */
     bool busy = task->finished && task->outcome == HAUL_BUSY;
     uint64_t busy_ns = (uint64_t)BUSY_MS * NS_PER_MS << task->busy_doublings;
     task->next_ns = busy ? sim_kernel.now_ns + busy_ns : soon(world, RESTART_MS_MAX);
@@ -122,7 +123,7 @@ static void take_result(struct sim_world *world, struct sim_task *task)
     task->busy_doublings = doublings < BUSY_DOUBLINGS ? doublings : BUSY_DOUBLINGS;
 }
 
-/* `resume` goes on with whatever was left: it would take another task's job to this target. */
+/* `resume` continues whatever job was left: it would take another task's job to this target. */
 static bool has_other_job(const struct sim_task *task)
 {
     const struct sim_records *records = sim_records_of(task->source);
@@ -149,10 +150,10 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
         return SIM_VERB_CANCEL; /* of a job that was begun with another target */
     }
     if (task->finished && strstr(task->text, ".journal is COMMITTED") != NULL) {
-        return SIM_VERB_CANCEL; /* which finishes what came here and is ours */
+        return SIM_VERB_CANCEL; /* which finishes a job that came here and is ours */
     }
     if (task->finished && strstr(task->text, "it was restored from before that") != NULL) {
-        return SIM_VERB_FORGET; /* of a database whose record was made again */
+        return SIM_VERB_FORGET; /* of a database whose record was rebuilt */
     }
     bool nothing_left = task->attempts == 0 || has_other_job(task) || task->mistaken ||
                         (task->finished && task->outcome == HAUL_NOT_FOUND);
@@ -160,7 +161,7 @@ static enum sim_verb next_verb(struct sim_world *world, const struct sim_task *t
                                                                     : SIM_VERB_RESUME;
 }
 
-/* Of the job that is to be resolved; another task may have left it. NULL: there is none. */
+/* The peer of the job to resolve, which another task may have left. NULL: there is none. */
 static struct sim_host *target_of_decided(struct sim_host *source)
 {
     const struct sim_truth *truth = source->truth;
@@ -174,7 +175,7 @@ static struct sim_host *target_of_decided(struct sim_host *source)
     return NULL;
 }
 
-/* Does another host try to reach the receiver of this one? */
+/* Whether another host tries to reach this one's receiver. */
 static bool is_awaited(const struct sim_world *world, const struct sim_host *host)
 {
     bool awaited = false;
@@ -186,8 +187,8 @@ static bool is_awaited(const struct sim_world *world, const struct sim_host *hos
     return awaited;
 }
 
-/* May a command be typed on this host now? A receiver that has nothing to do makes room; when all
- * is calm, not one that somebody waits for: two operators could go on like that for ever. */
+/* Whether a command can be typed on this host now. An idle receiver makes room; in the liveness
+ * phase only if no sender waits for it, or two operators could go on like that for ever. */
 static bool has_turn(const struct sim_world *world, const struct sim_host *host)
 {
     struct haul_progress progress;
@@ -219,7 +220,7 @@ static void type_next(struct sim_world *world, struct sim_task *task)
     if (command == NULL) {
         return;
     }
-    /* What the message advises. */
+    /* Follow the advice of the message. */
     bool advised =
         task->finished && (task->outcome == HAUL_BUSY || task->outcome == HAUL_NOT_EMPTY);
     const struct sim_host *decided = target_of_decided(task->source);
@@ -251,7 +252,7 @@ static void operate_task(struct sim_world *world, struct sim_task *task)
     } else if (decided != NULL && decided->lost) {
         (void)sim_loss_step(world, task->source); /* first of all */
     } else if (sim_task_is_settled(task)) {
-        task->committed = true; /* somebody else's command was enough */
+        task->committed = true; /* another operator's command was enough */
         task->over = true;
     } else if (task->source->up && sim_kernel.now_ns >= task->next_ns) {
         type_next(world, task);
@@ -260,7 +261,7 @@ static void operate_task(struct sim_world *world, struct sim_task *task)
 
 /* --- hosts ------------------------------------------------------------------------------------ */
 
-/* Is something to arrive here, or has it not yet come to its end? */
+/* Whether something is to arrive here, or has not ended yet. */
 static bool receives(struct sim_world *world, const struct sim_host *host)
 {
     for (uint32_t i = 0; i < world->task_count; i++) {
@@ -297,7 +298,7 @@ static void operate_receiver(struct sim_world *world, struct sim_host *host)
     }
 }
 
-/* What the refusal advises. */
+/* Follow the advice of the refusal. */
 static void adopt(struct sim_world *world, struct sim_host *host)
 {
     bool wanted = host->told && (host->moved || host->was_reset) && !host->copied;
@@ -326,13 +327,13 @@ static void operate_host(struct sim_world *world, struct sim_host *host)
     } else if (!host->up && sim_kernel.now_ns >= host->restart_ns) {
         sim_host_start(host);
     } else if (host->up && host->store.dead && host->restart_ns == 0) {
-        host->restart_ns = soon(world, DEAD_MS_MAX); /* somebody notices */
+        host->restart_ns = soon(world, DEAD_MS_MAX); /* the operator notices */
     } else if (host->up && host->store.dead && sim_kernel.now_ns >= host->restart_ns) {
         sim_host_kill(host);
     }
     operate_receiver(world, host);
     if (!sim_kernel.calm) {
-        adopt(world, host); /* sim_repair.h does it later on */
+        adopt(world, host); /* sim_repair.h does it later */
     }
 }
 
@@ -352,12 +353,12 @@ static uint32_t open_count(struct sim_host *host)
            sim_records_open_count(records, JOURNAL_TARGET);
 }
 
-/* What earlier jobs have left, and no other job has come to clear. */
+/* What earlier jobs have left and no later job has cleared. */
 static void clean_up(struct sim_world *world, struct sim_host *host)
 {
     struct sim_command *receiver = sim_command_find(host, SIM_VERB_RECV);
     if (receiver != NULL && (sim_loss_is_any(world) || !receives(world, host))) {
-        sim_command_stop(receiver); /* somebody's, who has forgotten it */
+        sim_command_stop(receiver); /* a command that its operator has forgotten */
     }
     if (!host->up || open_count(host) == 0 || sim_kernel.now_ns < host->receive_ns ||
         !has_turn(world, host) || sim_command_count(host) > 0) {
@@ -402,7 +403,7 @@ bool sim_operator_is_done(struct sim_world *world)
     }
     for (uint32_t i = 0; i < world->options->host_count && done; i++) {
         struct sim_host *host = &world->hosts[i];
-        /* What still runs may have a job whose journal comes later. */
+        /* A running command may still create a journal. */
         bool quiet = open_count(host) == 0 && sim_command_count(host) == 0;
         done = host->lost || (host->up && !host->is_repaired && quiet &&
                               (!sim_loss_is_any(world) || !sim_loss_is_open(world, host)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_options.c — drawn from the seed alone. */
+/* sim_options.c — draws the options from the seed alone. */
 #include "sim_options.h"
 
 #include <inttypes.h>
@@ -116,7 +116,7 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     for (int i = 0; i <= SIM_FAULT_LOSS; i++) {
         options->faults[i] = !quiet && sim_random_below(random, 12) < share;
     }
-    /* Rare in life, and the end of a job each time. */
+    /* Rare in practice, and it ends the job each time. */
     options->faults[SIM_FAULT_INGEST] =
         options->faults[SIM_FAULT_INGEST] && sim_random_below(random, 3) == 0;
     options->faults[SIM_FAULT_LOSS] =
@@ -124,7 +124,7 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     if (!options->faults[SIM_FAULT_FOREIGN] || sim_random_below(random, 3) != 0) {
         options->faults[SIM_FAULT_FOREIGN] = false;
     } else {
-        /* Between two attempts nobody notices: nothing else goes wrong then. */
+        /* Nobody notices it between two attempts, so nothing else goes wrong then. */
         memset(options->faults, 0, sizeof(options->faults));
         options->faults[SIM_FAULT_FOREIGN] = true;
         options->network.cut_parts = 0;
@@ -143,8 +143,8 @@ static void draw_faults(struct sim_options *options, struct sim_random *random)
     options->safety_steps = PICK(random, 1000, 2000, 4000);
 }
 
-/* From a stream of its own. What a flag may do where nobody is lost is another question than what
- * it does where somebody is, and an embedder with a register asks the record nothing. */
+/* From a stream of its own. A flag while no host is lost is another question than a flag while one
+ * is, and an embedder with a register does not consult the record. */
 static void draw_risks(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x0f0ce0da7a0f0ce0)};
@@ -162,7 +162,7 @@ static void draw_risks(struct sim_options *options)
     options->faults[SIM_FAULT_MOVE] = SIM_GATE_MOVE && sim_random_below(&random, 3) == 0;
 }
 
-/* From a stream of its own, too. Only who reads everything back can notice a lie. */
+/* From a stream of its own, too. Only reading everything back can detect a lie. */
 static void draw_lies(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x11e5a11e5a11e5a1)};
@@ -175,7 +175,7 @@ static void draw_lies(struct sim_options *options)
     }
 }
 
-/* From a stream of its own: what else the seed stands for is the same with every transport. */
+/* From a stream of its own, so that the rest of the seed is the same for every transport. */
 static void draw_verbs(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x7e4b50fae7e4b50f)};
@@ -200,8 +200,8 @@ static void draw_verbs(struct sim_options *options)
     }
 }
 
-/* From a stream of its own, too. Only payloads of 4 KiB are compressed: larger slots, batches that
- * fill them, and, to be worth watching, more of them. */
+/* From a stream of its own, too. Only payloads of 4 KiB or more are compressed, so slots are
+ * larger, batches fill them, and there are more of them. */
 static void draw_compression(struct sim_options *options)
 {
     struct sim_random random = {.state = options->seed ^ UINT64_C(0x95edbac0d3c95edb)};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_options.h — what one seed stands for: a world of databases, the jobs that move their cells
- * about, and a mix of faults of its own. */
+/* sim_options.h — what a seed stands for: a world of databases, the jobs that move cells between
+ * them, and a mix of faults. */
 #ifndef HAUL_SIM_OPTIONS_H
 #define HAUL_SIM_OPTIONS_H
 
@@ -49,7 +49,7 @@ enum sim_fault {
 
 const char *sim_fault_name(enum sim_fault fault);
 
-/* Name, sentence: who hands over to whom. */
+/* Name, sentence: which database hands over to which. */
 #define SIM_SHAPE_LIST(X)                           \
     X(PAIR, "two databases, there and back")        \
     X(CHAIN, "each hands on what it was given")     \
@@ -64,7 +64,7 @@ enum sim_shape {
         SIM_SHAPE_COUNT
 };
 
-/* Whom faults befall. */
+/* Which hosts faults hit. */
 enum sim_victim { SIM_VICTIM_ANY, SIM_VICTIM_SOURCE, SIM_VICTIM_TARGET };
 
 struct sim_options {
@@ -72,21 +72,21 @@ struct sim_options {
     /* World. */
     uint32_t host_count;
     enum sim_shape shape;
-    uint32_t task_count; /* jobs, one behind the other ... */
+    uint32_t task_count; /* jobs, one after the other ... */
     uint32_t tasks_at_once;
-    uint32_t whole_parts; /* of ten thousand: requests for as much as there is */
+    uint32_t whole_parts; /* of ten thousand: requests for as much as possible */
     bool histories;       /* databases have taken part in jobs before */
-    bool registers;       /* embedders keep version and ownership themselves */
-    bool exclusive;       /* a database is open in one command at a time, as with the tool */
+    bool registers;       /* embedders keep config version and ownership themselves */
+    bool exclusive;       /* only one command at a time opens a database, as with the tool */
     /* Data. */
-    bool metadata;         /* the first family goes ahead */
+    bool metadata;         /* the first family is applied before the others */
     uint32_t record_count; /* of an owner */
     uint32_t value_bytes_max;
     uint32_t huge_parts; /* of ten thousand: values larger than a slot */
     uint32_t long_parts; /* of ten thousand: keys larger than a slot */
     uint64_t record_bytes;
-    bool dense_values;  /* half of the values cannot be made smaller */
-    bool targets_dirty; /* others have records in cells that they do not own */
+    bool dense_values;  /* half of the values are incompressible */
+    bool targets_dirty; /* other hosts have records in cells that they do not own */
     /* Jobs. */
     struct haul_link_options link;
     uint32_t link_count;
@@ -106,24 +106,24 @@ struct sim_options {
     bool read_back;
     struct haul_transport_list transports;
     enum haul_compression compression;
-    /* Clients: a batch about every so many steps; 0: none. */
+    /* Clients: one batch in about this many steps; 0: none. */
     uint32_t client_steps;
     /* Faults. */
     bool faults[SIM_FAULT_COUNT];
     enum sim_victim victim;
-    uint32_t fault_steps; /* about so many between two */
+    uint32_t fault_steps; /* the mean distance between two */
     uint32_t stall_parts;
     uint32_t freeze_fail_parts;
     uint32_t hook_fail_parts; /* of the other hooks */
-    uint32_t hook_slow_ms;    /* for so long one of ten blocks, at most */
+    uint32_t hook_slow_ms;    /* the longest delay of one block in ten */
     uint32_t preempt_parts;
     struct sim_network_options network;
     struct sim_verbs_options verbs;
-    uint32_t safety_steps; /* then all faults end, and every job has to come to its end */
+    uint32_t safety_steps; /* all faults end then, and every job must end */
 };
 
 void sim_options_draw(struct sim_options *options, uint64_t seed);
-/* Links of another kind than the seed has drawn. */
+/* Replace the kind of links that the seed has drawn. */
 void sim_options_force(struct sim_options *options, const struct haul_transport_list *transports);
 void sim_options_print(const struct sim_options *options);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_owner.c — the commands about the record, and about jobs that only a flag can end. */
+/* sim_owner.c — the commands that change the record, and end jobs that only a flag can end. */
 #include "sim_owner.h"
 
 #include <string.h>
@@ -17,7 +17,7 @@ static void end(struct sim_command *command, enum haul_status status,
     sim_command_note_end(command, status, status == HAUL_OK ? "" : error->text);
 }
 
-/* Without the flag such a command has to refuse. */
+/* Without the flag such a command must refuse. */
 static void check_unconfirmed(const struct sim_command *command, enum haul_status status)
 {
     if (status == HAUL_OK) {
@@ -25,7 +25,7 @@ static void check_unconfirmed(const struct sim_command *command, enum haul_statu
     }
 }
 
-/* What a job has brought here without having come to its end, the job itself still tells. */
+/* The journal of an unfinished job still shows what it has brought here. */
 static uint32_t cells_owned_for_good(struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
@@ -38,7 +38,7 @@ static uint32_t cells_owned_for_good(struct sim_host *host)
     return cells;
 }
 
-/* What the record and the journals, by which the host claims cells, are not needed for. */
+/* Add to `base` the cells that the host owns even without its record and its journals. */
 static void keep_claims(struct sim_host *host)
 {
     host->base |= sim_records_of(host)->readable
@@ -67,7 +67,7 @@ uint32_t sim_owner_span(uint32_t cells)
     return all;
 }
 
-/* The cells are all of some families and some spans. */
+/* Whether the cells are all of some families and some spans. */
 static void run_reclaim(struct sim_command *command)
 {
     const struct sim_host *host = command->host;
@@ -190,9 +190,9 @@ static void run_forget(struct sim_command *command)
     struct haul_error error = {0};
     keep_claims(host);
     const struct instance_place place = place_of(host);
-    host->forgot = true; /* perhaps in part: it may be killed meanwhile */
+    host->forgot = true; /* perhaps only a part, if it is killed meanwhile */
     enum haul_status status = owner_forget(&place, command->accepts, &error);
-    if (status == HAUL_OK && !host->copied) { /* also what has come since */
+    if (status == HAUL_OK && !host->copied) { /* including what has arrived since */
         host->base |= cells_owned_for_good(host);
     }
     host->copied = host->copied && status != HAUL_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_random.h — the one source of chance in a simulation: everything follows from the seed. */
+/* sim_random.h — the only source of randomness in a simulation: everything follows from the
+ * seed. */
 #ifndef HAUL_SIM_RANDOM_H
 #define HAUL_SIM_RANDOM_H
 
@@ -27,13 +28,13 @@ static inline uint32_t sim_random_below(struct sim_random *random, uint32_t limi
     return (uint32_t)(sim_random_next(random) % limit);
 }
 
-/* From `low` to `high`, both included. */
+/* From `low` to `high`, both inclusive. */
 static inline uint32_t sim_random_between(struct sim_random *random, uint32_t low, uint32_t high)
 {
     return low + sim_random_below(random, high - low + 1);
 }
 
-/* True `parts` times in ten thousand. */
+/* True with a probability of `parts` in ten thousand. */
 static inline bool sim_random_chance(struct sim_random *random, uint32_t parts)
 {
     return sim_random_below(random, 10000) < parts;

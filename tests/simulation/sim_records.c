@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_records.c — the product's own readers, on the side of the simulation. */
+/* sim_records.c — the product's own readers, called by the simulation. */
 #include "sim_records.h"
 
 #include <fcntl.h>
@@ -45,7 +45,7 @@ static uint32_t cells_of_state(const struct ownership *ownership, enum ownership
     return cells;
 }
 
-/* The last answers, one a host. */
+/* The last result of each host. */
 static struct sim_records answers[SIM_HOST_COUNT_MAX];
 
 /* --- reading ---------------------------------------------------------------------------------- */
@@ -64,7 +64,7 @@ static void read_file(struct sim_host *host, struct sim_records *records,
     records->imported = cells_of_state(ownership, OWNERSHIP_IMPORTED);
 }
 
-/* The other side's journal has the same plan. */
+/* Take the cells from the other side's journal, which has the same plan. */
 static bool find_cells(const struct sim_job_record *wanted, uint32_t *cells)
 {
     for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {
@@ -101,7 +101,7 @@ static void read_state(const struct journal *journal, struct sim_job_record *job
     }
 }
 
-/* What was known of it stays so when it cannot be read. */
+/* An unreadable journal keeps what was known of it. */
 static void read_journal(struct sim_host *host, struct sim_job_record *job)
 {
     struct journal_config config = {.directory = host->directory,
@@ -117,7 +117,7 @@ static void read_journal(struct sim_host *host, struct sim_job_record *job)
     }
 }
 
-/* `ownership` NULL: it is what it was. Most journals are what they were, too. */
+/* `ownership` NULL: unchanged since the last call. Most journals have not changed either. */
 static void read_job(struct sim_host *host, const struct journal_entry *entry,
                      const struct ownership *ownership, const struct sim_job_record *known,
                      struct sim_job_record *job)
@@ -141,7 +141,7 @@ static void read_job(struct sim_host *host, const struct journal_entry *entry,
     job->committed = job->decided || job->released;
 }
 
-/* The jobs that were known before; emptied by each call. */
+/* The jobs of the last call; each call empties it. */
 static struct sim_records before;
 
 static void read_jobs(struct sim_host *host, const struct journal_entry *entries, size_t count,
@@ -174,7 +174,7 @@ static void read_all(struct sim_host *host, struct sim_records *records)
     struct journal_entry *entries = NULL;
     size_t count = 0;
     struct haul_error error;
-    sim_heap_select(NULL); /* the simulation looks, whoever runs */
+    sim_heap_select(NULL); /* the simulation reads, whichever process runs */
     host->disk.looking = true;
     enum haul_status status =
         journal_directory_list(&host->disk.calls, host->directory, &entries, &count, &error);

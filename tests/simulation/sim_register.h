@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_register.h — the register of an embedder that keeps version and ownership itself, as a member
- * of a cluster does: durable at once, and read and written by its hooks alone. */
+/* sim_register.h — the register of an embedder that keeps config version and ownership itself, as a
+ * cluster member does: durable at once, and accessed only by its hooks. */
 #ifndef HAUL_SIM_REGISTER_H
 #define HAUL_SIM_REGISTER_H
 
@@ -20,7 +20,7 @@ struct sim_register {
 };
 
 bool sim_register_has(const struct sim_register *self, const uint8_t job[HAUL_JOB_BYTES]);
-/* The job has given (`gained` false) or brought these cells. */
+/* The job has given away (`gained` false) or brought these cells. */
 void sim_register_note(struct sim_register *self, const uint8_t job[HAUL_JOB_BYTES], uint32_t cells,
                        bool gained);
 

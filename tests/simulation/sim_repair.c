@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_repair.c — the way out of each such state, by docs/OPERATIONS.md. */
+/* sim_repair.c — the way out of each such state, as docs/OPERATIONS.md has it. */
 #include "sim_repair.h"
 
 #include <string.h>
@@ -18,7 +18,8 @@ struct repair {
     uint32_t contested;
 };
 
-/* Does any living host's source know the job? One that is over counts if it is `asked` for. */
+/* Whether a source on any living host knows the job. One that is over counts if it is `asked`
+ * for. */
 static bool has_source(struct sim_world *world, const uint8_t *job, bool asked)
 {
     for (uint32_t i = 0; i < world->options->host_count; i++) {
@@ -45,7 +46,7 @@ static const struct sim_handed *find_handed(const struct sim_world *world, const
     return NULL;
 }
 
-/* A source that has decided, and whose target has forgotten the job, or was made to. */
+/* A decided source whose target has forgotten the job, or was made to forget it. */
 static bool was_forgotten(struct sim_world *world, const struct sim_job_record *job)
 {
     const struct sim_handed *handed = find_handed(world, job->id);
@@ -60,8 +61,8 @@ static bool was_forgotten(struct sim_world *world, const struct sim_job_record *
                                                                 JOURNAL_TARGET, job->id) == NULL);
 }
 
-/* Its target serves, and cannot say so; or nobody does. Two ways lead out, where it does not matter
- * which: what a flag has contested is not clear before. */
+/* The target serves and cannot report it, or nobody serves. There are two ways out; either will do,
+ * since cells contested by a flag are not clear any longer. */
 static struct repair end_or_reclaim(const struct sim_world *world, const struct sim_job_record *job)
 {
     const struct sim_handed *handed = find_handed(world, job->id);
@@ -74,8 +75,8 @@ static struct repair end_or_reclaim(const struct sim_world *world, const struct 
         .verb = ends ? SIM_VERB_END : SIM_VERB_RECLAIM, .job = job, .contested = job->cells};
 }
 
-/* `released`: cells that the host's record gives to others. Without one there is nothing to take
- * back, and the target may be told once more. */
+/* `released`: cells that the host's record gives to others. Without any there is nothing to take
+ * back, and the target may be informed once more. */
 static struct repair needed_for(struct sim_world *world, const struct sim_job_record *job,
                                 uint32_t released)
 {
@@ -96,7 +97,7 @@ static struct repair needed_for(struct sim_world *world, const struct sim_job_re
     return none;
 }
 
-/* The directory first, then what is damaged: nothing else can be done before. */
+/* First the directory, then what is damaged: nothing else is possible before. */
 static struct repair needed(struct sim_world *world, struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);

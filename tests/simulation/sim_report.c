@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_report.c — to stdout, with the time of the simulation. */
+/* sim_report.c — prints to stdout, with the simulated time. */
 #include "sim_report.h"
 
 #include <inttypes.h>

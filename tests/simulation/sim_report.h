@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_report.h — what a simulation has to say: lines when asked for, and the end when an invariant
+/* sim_report.h — the output of a simulation: lines on request, and the failure when an invariant
  * does not hold. */
 #ifndef HAUL_SIM_REPORT_H
 #define HAUL_SIM_REPORT_H
@@ -11,14 +11,14 @@
 
 extern bool sim_verbose;
 
-/* The options of the seed that runs, for sim_fail and for failed assertions. */
+/* The options of the running seed, for sim_fail and for failed assertions. */
 void sim_report_begin(const struct sim_options *options);
 __attribute__((format(printf, 1, 2))) void sim_say(const char *format, ...);
 /* `invariant`: "I1" to "I10", or "liveness". */
 __attribute__((noreturn, format(printf, 2, 3))) void sim_fail(const char *invariant,
                                                               const char *format, ...);
 
-/* Where what happens on a host is told. */
+/* Print an event of a host. */
 const struct haul_log *sim_report_log(int host);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_schedule.c — beginnings of worlds, and tasks. */
+/* sim_schedule.c — sets up worlds and draws tasks. */
 #include "sim_schedule.h"
 
 #include "clock.h"
@@ -39,11 +39,11 @@ static uint32_t first_owner(struct sim_world *world, uint32_t span)
     }
 }
 
-/* What has been before: a version, and entries that say what is so anyway. */
+/* A history: a version, and entries that agree with the present owners. */
 static void invent_history(struct sim_world *world, struct sim_host *host)
 {
     if (sim_random_below(&world->random, 3) == 0) {
-        return; /* a fresh one among them */
+        return; /* a new one among them */
     }
     uint32_t some = (uint32_t)sim_random_next(&world->random);
     uint64_t version = 1 + sim_random_below(&world->random, VERSION_MAX);
@@ -83,7 +83,7 @@ void sim_schedule_begin(struct sim_world *world)
 
 /* --- tasks ------------------------------------------------------------------------------------ */
 
-/* Cells that somebody is moving. */
+/* Cells that some job is moving. */
 static uint32_t busy_cells(const struct sim_world *world)
 {
     uint32_t busy = 0;
@@ -124,7 +124,7 @@ static uint32_t choose_target(struct sim_world *world, uint32_t source)
     }
 }
 
-/* A job that its source has no right to any more. */
+/* A job that its source has no right to start. */
 static bool draw_mistake(struct sim_world *world, struct sim_task *task)
 {
     uint32_t stale = 0;
@@ -143,7 +143,7 @@ static bool draw_mistake(struct sim_world *world, struct sim_task *task)
     return (task->request.cells & stale) != 0;
 }
 
-/* Cells that came here, and whose source has not said whose they are; it may be lost. */
+/* Cells that came here and that their source has not confirmed yet; it may be lost. */
 static uint32_t cells_in_doubt(struct sim_host *host)
 {
     const struct sim_records *records = sim_records_of(host);
@@ -191,7 +191,7 @@ void sim_schedule_step(struct sim_world *world)
     struct sim_task task = {.handed_before = world->truth.handed_count,
                             .overwrite = options->targets_dirty};
     if (!draw_task(world, &task)) {
-        /* Perhaps nobody is left who could hand over anything. */
+        /* Perhaps no host is left that could hand over anything. */
         bool ends = sim_loss_is_any(world) || world->truth.contested != 0;
         world->task_limit = ends ? world->task_count : world->task_limit;
         return;

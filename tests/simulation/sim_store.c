@@ -26,7 +26,7 @@ struct haul_scan {
     bool begun;
     struct haul_slice start;
     struct haul_slice end;
-    struct haul_slice key; /* the last one given out; versions live as long as the simulation */
+    struct haul_slice key; /* the last one assigned; versions live as long as the simulation */
 };
 
 struct haul_wal_reader {
@@ -77,7 +77,7 @@ enum haul_status sim_store_try(struct sim_store *store, const char *call, struct
     return haul_error_set(error, store->fail_status, call, 0, SIM_STORE_FAILURE);
 }
 
-/* A call that writes: after a failure of the disk there is no other before a restart. */
+/* For calls that write: after a disk failure none succeeds before a restart. */
 enum haul_status sim_store_try_write(struct sim_store *store, const char *call,
                                      struct haul_error *error)
 {
@@ -133,7 +133,7 @@ static void apply_record(struct sim_store *store, const struct raw_record *recor
     }
 }
 
-/* Apply the records; their number. */
+/* Apply the records; returns their number. */
 static uint32_t apply_batch(struct sim_store *store, struct haul_slice batch)
 {
     struct raw_batch_reader reader;
@@ -194,7 +194,7 @@ static enum haul_status store_range_clear(struct haul_store *base, uint32_t fami
     sim_store_tell(store, family_id, start, end, false);
     struct sim_version about = {.family_id = family_id, .sequence = store->sequence + 1};
     if (sim_versions_delete_range(&store->versions, &about, start, end)) {
-        /* Its tombstones are in the log, too; nobody reads that of this range. */
+        /* The log has its tombstones, too, but nobody reads the log of this range. */
         uint8_t empty[RAW_BATCH_HEADER_BYTES] = {0};
         sim_log_append(&store->log, slice_of(empty, sizeof(empty)), store->sequence + 1, 1);
         store->sequence++;
@@ -234,7 +234,7 @@ static enum haul_status store_snapshot_open(struct haul_store *base,
 static void store_snapshot_close(struct haul_store *base, struct haul_snapshot *snapshot)
 {
     sim_store_of(base)->snapshots--;
-    /* Whoever reads by it after this reads something else. */
+    /* A reader that uses it after this reads other data. */
     snapshot->sequence = 0;
     free(snapshot);
 }
@@ -264,7 +264,7 @@ static enum haul_status store_scan_open(struct haul_store *base,
     return HAUL_OK;
 }
 
-/* The index behind the last key given out; versions may have been inserted meanwhile. */
+/* The index after the last key returned; versions may have been inserted meanwhile. */
 static size_t scan_position(const struct haul_scan *scan)
 {
     const struct sim_versions *versions = &scan->store->versions;
@@ -336,7 +336,7 @@ static enum haul_status store_get(struct haul_store *base, const struct haul_sna
     return HAUL_OK;
 }
 
-/* The n-th live key of the span, as of now, or NULL; the number of them in `*count`. */
+/* The n-th live key of the span now, or NULL; `*count`: the number of live keys. */
 static const struct sim_version *live_key(const struct sim_store *store, uint32_t family_id,
                                           const struct haul_slice span[2], size_t n, size_t *count)
 {
@@ -638,7 +638,7 @@ void sim_store_power_failure(struct sim_store *store)
     store->log.synced = last;
 }
 
-/* What lies in the arrays is never changed, so it can be shared; the arrays are. */
+/* The elements never change, so copies share what they point to; the arrays do change. */
 static void copy_arrays(struct sim_versions *versions, struct sim_log *log)
 {
     versions->at = sim_host_grow(versions->at, versions->count * sizeof(*versions->at),

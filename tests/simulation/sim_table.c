@@ -136,7 +136,7 @@ struct sim_directory {
     int next;
 };
 
-/* One that is open is known by the number of its database. */
+/* An open table is identified by the number of its database. */
 enum { DIRECTORY_FD_FIRST = 1 << 24 };
 
 int __wrap_mkdir(const char *path, mode_t mode);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_table.h — table files of a simulated database: the table_* operations of a store, and the
- * directory calls by which left-over files are found. */
+ * directory calls that find left-over files. */
 #ifndef HAUL_SIM_TABLE_H
 #define HAUL_SIM_TABLE_H
 
@@ -19,7 +19,7 @@ enum haul_status sim_table_ingest(struct haul_store *base, uint32_t family_id,
                                   const char *const *paths, size_t path_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Whose files the directory calls see: those of every database that was named since the last
+/* The directory calls see the files of every database that was named since the last
  * sim_tables_init. */
 void sim_tables_init(void);
 void sim_tables_serve(struct sim_store *store);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_task.c — what has become of a task, by the truth and by the source's records. */
+/* sim_task.c — the state of a task, by the truth and by the source's records. */
 #include "sim_task.h"
 
 #include "sim_records.h"

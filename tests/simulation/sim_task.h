@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_task.h — a hand-over that an operator has set out to do, with all the commands that it takes
- * until it is done or given up. */
+/* sim_task.h — a hand-over that an operator wants done, with all the commands that it takes until
+ * it is done or given up. */
 #ifndef HAUL_SIM_TASK_H
 #define HAUL_SIM_TASK_H
 
@@ -16,25 +16,25 @@ struct sim_task {
     struct sim_host *source;
     struct sim_host *target;
     struct sim_request request;
-    bool mistaken; /* the source has handed a part over before: it has to be refused */
-    struct sim_command *command; /* NULL: none runs */
-    uint64_t next_ns;            /* when the next one is typed */
+    bool mistaken; /* the source has handed a part over before, so the job must be refused */
+    struct sim_command *command; /* NULL: no command runs */
+    uint64_t next_ns;            /* when the next command is typed */
     uint32_t attempts;
-    uint32_t busy_doublings; /* of the time until then: its target was busy, again and again */
-    uint32_t handed_before;  /* decisions of the world when it began */
+    uint32_t busy_doublings; /* of that delay: its target was busy, several times in a row */
+    uint32_t handed_before;  /* decisions of the world when the task began */
     bool overwrite;
     bool over;
     bool committed;
-    /* Of the last command that ended by itself. */
+    /* From the last command that ended normally. */
     bool finished;
     enum sim_verb verb;
     enum haul_status outcome;
     char text[SIM_COMMAND_TEXT_BYTES];
 };
 
-/* The decision that was made for it, or NULL. */
+/* The decision that was made for the task, or NULL. */
 const struct sim_handed *sim_task_decision(const struct sim_task *task);
-/* Nothing is left to be said on either side. */
+/* Neither side has anything left to send. */
 bool sim_task_is_settled(const struct sim_task *task);
 
 #endif

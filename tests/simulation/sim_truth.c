@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_truth.c — owners, and the two moments in which they change. */
+/* sim_truth.c — owners, and the two moments at which they change. */
 #include "sim_truth.h"
 
 #include <string.h>
@@ -87,7 +87,7 @@ static struct sim_handed *find_handed(struct sim_truth *truth, const uint8_t *jo
     return NULL;
 }
 
-/* Who holds the job prepared? */
+/* Whether the job is prepared on any host. */
 static struct sim_host *find_target(struct sim_truth *truth, const struct sim_job_record *job)
 {
     for (int i = 0; i < SIM_HOST_COUNT_MAX; i++) {

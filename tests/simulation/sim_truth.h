@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_truth.h — who owns which cell of a simulated world: what every promise is held against.
+/* sim_truth.h — who owns which cell of a simulated world: the reference for every promise.
  *
- * A cell has one owner at any time, in each lineage. The data of its owner's database is the truth.
- * Ownership changes at two moments only: when a source has decided (the target must hold everything
- * then, durably), and when an operator types a flag that names the risk. A lineage is what began as
- * one set of data: a copy of a database that lives on beside its original is the beginning of
- * another lineage, and so is a range that was taken back although another database may own it. */
+ * In each lineage a cell has exactly one owner at any time. The data of its owner's database is the
+ * truth. Ownership changes at two moments only: when a source has decided (the target must then
+ * hold everything durably), and when an operator types a flag that names the risk. A lineage is
+ * what began as one set of data: a copy of a database that lives on beside its original starts
+ * another lineage, and so does a range that was taken back although another database may own it. */
 #ifndef HAUL_SIM_TRUTH_H
 #define HAUL_SIM_TRUTH_H
 
@@ -23,7 +23,7 @@ struct sim_handed {
     int from;
     int to;
     uint32_t cells;
-    bool owned; /* the target has taken over */
+    bool owned; /* the target has taken the cells over */
 };
 
 struct sim_truth {
@@ -37,27 +37,28 @@ struct sim_truth {
 };
 
 void sim_truth_init(struct sim_truth *truth, struct sim_host *hosts);
-/* The cells are the host's, with the data that it has. */
+/* Give the cells to the host, with the data that it has. */
 void sim_truth_give(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
-/* Those of the cells that are the host's are nobody's from now on. */
+/* From now on nobody owns those of the cells that the host owned. */
 void sim_truth_abandon(struct sim_truth *truth, const struct sim_host *host, uint32_t cells);
-/* An operator has typed the flag that names the risk, while the other side may be there: these
- * cells may have two owners from now on, or none. Of all others everything still has to hold. */
+/* An operator has typed the flag that names the risk while the other side may still exist: from now
+ * on these cells may have two owners or none. The promises still hold for all others. */
 void sim_truth_contest(struct sim_truth *truth, uint32_t cells);
-/* The cells that are the host's. */
+/* The cells that the host owns. */
 uint32_t sim_truth_owned(const struct sim_truth *truth, const struct sim_host *host);
-/* Fails unless all of the cells are the host's. */
+/* Fails unless the host owns all of the cells. */
 void sim_truth_check_owner(const struct sim_truth *truth, const struct sim_host *host,
                            uint32_t cells, const char *what);
 
-/* The source's records were changed for good: whatever they have decided by now is the target's. */
+/* The source's records have changed durably: the target owns what they have decided by now. */
 void sim_truth_note_decisions(struct sim_truth *truth, struct sim_host *source);
-/* The target takes over the jobs that its records call committed; the cells of those of them that
- * have this version. */
+/* The target takes over the jobs that its records call committed, with the cells of those that have
+ * this version. */
 uint32_t sim_truth_note_owned(struct sim_truth *truth, struct sim_host *target,
                               uint64_t new_version);
 
-/* No unfinished job brings here what the host owns: giving it up would clear that. */
+/* Fails if an unfinished job brings cells here that the host owns: giving it up would clear
+ * them. */
 void sim_truth_check_jobs(const struct sim_truth *truth, struct sim_host *host);
 
 /* A process of the host writes [begin, end) of a family, or one key (`is_key`). */

@@ -107,7 +107,7 @@ static void push_entry(struct sim_completions *to, const struct ibv_wc *entry, b
     }
 }
 
-/* Does the queue pair's fault strike here? */
+/* Whether the queue pair's fault strikes here. */
 static bool strikes(struct sim_queue *queue, enum sim_verbs_fault fault)
 {
     if (healed || queue->fault != fault || queue->fault_in == 0 || --queue->fault_in > 0) {
@@ -253,7 +253,7 @@ static void end_with(struct sim_queue *queue, enum ibv_wc_status status)
     }
 }
 
-/* A write is there. True: it was taken. */
+/* A write arrives. True: it was accepted. */
 static bool arrive(struct sim_queue *queue, struct sim_work *work, struct sim_queue *peer)
 {
     if (peer->receive_count == 0 || strikes(queue, SIM_VERBS_NOT_READY)) {
@@ -298,7 +298,7 @@ static bool is_there(const struct sim_queue *queue, const struct sim_queue *peer
            peer->silent_until_ns <= sim_kernel.now_ns;
 }
 
-/* The oldest write that has not been placed; NULL: none. */
+/* The oldest write that has not arrived; NULL: none. */
 static struct sim_work *next_unplaced(struct sim_queue *queue)
 {
     for (uint32_t i = 0; i < queue->send_count; i++) {
@@ -372,7 +372,7 @@ static uint64_t next_of(struct sim_queue *queue)
     if (work->arrives_ns > sim_kernel.now_ns) {
         return earlier(next_ns, work->arrives_ns);
     }
-    /* It was not taken: silence ends, or the retries do. */
+    /* The write was not accepted: its silence or its retries end. */
     const struct sim_queue *peer = find_queue(queue->peer_number);
     uint64_t silent_ns = queue->silent_until_ns;
     silent_ns =

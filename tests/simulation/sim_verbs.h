@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_verbs.h — an RDMA card in each host of a simulation, behind the product's table of calls.
+/* sim_verbs.h — an RDMA card in each simulated host, behind the product's table of calls.
  *
- * Both hosts live in one address space: a write is placed in the peer's memory at its time of
- * arrival, read from the sender's at that moment, and acknowledged later. Within a queue pair
- * nothing overtakes. What a process has registered goes with it. */
+ * Both hosts live in one address space: a write is copied to the peer's memory at its time of
+ * arrival, read from the sender's memory at that moment, and acknowledged later. A queue pair keeps
+ * the order of its writes. What a process has registered ends with the process. */
 #ifndef HAUL_SIM_VERBS_H
 #define HAUL_SIM_VERBS_H
 
@@ -34,7 +34,7 @@ const char *sim_verbs_fault_name(enum sim_verbs_fault fault);
 /* Parts are of ten thousand. */
 struct sim_verbs_options {
     uint32_t fault_parts; /* of the queue pairs: one fault, ... */
-    uint32_t fault_max;   /* ... within so many writes */
+    uint32_t fault_max;   /* ... within this many writes */
     uint32_t call_parts;  /* of the calls: they fail */
     bool absent[SIM_HOST_COUNT_MAX]; /* the host has no card */
 };
@@ -48,18 +48,18 @@ extern struct sim_verbs_options sim_verbs_options;
 extern struct sim_verbs_figures sim_verbs_figures;
 
 void sim_verbs_init(void);
-/* What is due happens. */
+/* Perform what is due. */
 void sim_verbs_deliver(void);
 uint64_t sim_verbs_next_ns(void);
 
-/* The process is gone, its host's kernel cleans up; or, after a power failure, nobody does. */
+/* The process is gone and its host's kernel cleans up; after a power failure, nobody does. */
 void sim_verbs_kill(struct sim_process *process);
 void sim_verbs_power_failure(int host);
-/* Every queue pair into error / silent for a while, now. */
+/* Move every queue pair to the error state / silence it for a while, now. */
 void sim_verbs_cut_all(void);
 void sim_verbs_silence_all(void);
 void sim_verbs_heal(void);
-/* Objects that a process has made and not unmade. */
+/* Objects that a process has created and not destroyed. */
 uint32_t sim_verbs_count(const struct sim_process *process);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_verbs_calls.c — the product's table of calls, and those of the device and its queues. */
+/* sim_verbs_calls.c — the product's table of calls, and the calls of the device and its queues. */
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,7 +162,7 @@ static struct ibv_cq *sim_create_cq(struct ibv_context *context, int entry_count
     struct sim_completions *made = sim_host_alloc(sizeof(*made));
     made->base = (struct ibv_cq){
         .context = context, .channel = channel, .cq_context = cq_context, .cqe = entry_count};
-    /* One that is told twice needs room, too. */
+    /* A duplicate completion needs room, too. */
     made->capacity = (uint32_t)entry_count + 2;
     made->entries = sim_host_alloc(made->capacity * sizeof(*made->entries));
     sim_verbs_note(sim_process_current(), 1);
@@ -270,7 +270,7 @@ static int sim_modify_qp(struct ibv_qp *qp, struct ibv_qp_attr *attributes, int 
         queue->peer_number = attributes->dest_qp_num;
     }
     if (queue->state == IBV_QPS_RTS) {
-        /* Some cards give up, some never do. */
+        /* Some cards give up, others never do. */
         uint64_t unit_ns = (uint64_t)ACK_UNIT_NS << attributes->timeout;
         queue->retry_ns =
             sim_random_below(sim_kernel.random, 2) == 0 ? CLOCK_NEVER : RETRIES * unit_ns;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_verbs_cm.c — the connection manager: messages between the hosts' kernels, which become
- * events on the channels of the ids. */
+/* sim_verbs_cm.c — the connection manager: messages between the hosts' kernels, which become events
+ * on the channels of the ids. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -20,7 +20,7 @@ enum {
     DATA_BYTES = 64,
     REJECT_NO_SERVICE = 8,
     REJECT_BY_CONSUMER = 28,
-    ANSWER_MS = 4000, /* then a kernel gives up */
+    ANSWER_MS = 4000, /* the kernel gives up after this time */
 };
 
 struct sim_id {
@@ -28,11 +28,11 @@ struct sim_id {
     struct sim_process *process;
     int host;
     bool used;
-    bool mute; /* its host is without power */
+    bool mute; /* its host has no power */
     bool listening;
-    bool asked;       /* connecting, or to be answered */
+    bool asked;       /* connecting, or not answered yet */
     bool answered;    /* accepted, or established */
-    bool established; /* the acceptor has heard so */
+    bool established; /* the acceptor has received the confirmation */
     bool over;        /* rejected or disconnected */
     uint16_t port;
     uint32_t queue_number;
@@ -40,7 +40,7 @@ struct sim_id {
     struct sim_id *peer;
 };
 
-/* An event on its way to an id, or waiting there to be taken. */
+/* An event that travels to an id, or waits there. */
 struct message {
     bool used;
     bool arrived;
@@ -53,13 +53,13 @@ struct message {
     uint8_t data[DATA_BYTES];
     uint32_t queue_number;
     struct sim_id *from;
-    struct rdma_cm_event event; /* as it is handed out */
+    struct rdma_cm_event event; /* in the form that the caller gets */
 };
 
 static struct sim_id *ids[ID_COUNT];
 static int id_count;
 static struct message messages[MESSAGE_COUNT];
-static int message_count; /* one behind the last that was ever used */
+static int message_count; /* one after the last that was ever used */
 static uint64_t order;
 
 void sim_cm_init(void)
@@ -172,7 +172,7 @@ static void show(struct message *message)
     sim_descriptor_notify(id->base.channel->fd);
 }
 
-/* A request reaches the host that is asked: a new id on the listener's channel, or a rejection. */
+/* A request reaches its host: a new id on the listener's channel, or a rejection. */
 static void arrive_request(struct message *message)
 {
     struct sim_id *from = message->from;
@@ -280,7 +280,7 @@ static void end_id(struct sim_id *id)
     drop_messages(id);
     id->used = false;
     sim_verbs_note(id->process, -1);
-    /* Requests that nobody has taken go with the listener. */
+    /* Requests that nobody has taken end with the listener. */
     for (int i = 0; id->listening && i < id_count; i++) {
         bool waits = false;
         for (int j = 0; j < message_count; j++) {
@@ -353,7 +353,7 @@ int sim_get_cm_event(struct rdma_event_channel *channel, struct rdma_cm_event **
     first->event.param.conn.private_data_len = first->size;
     sim_descriptor_at(channel->fd)->counter--;
     first->arrived = false;
-    first->at_ns = CLOCK_NEVER; /* kept for its data until it is acknowledged */
+    first->at_ns = CLOCK_NEVER; /* its data is needed until it is acknowledged */
     *event = &first->event;
     return 0;
 }

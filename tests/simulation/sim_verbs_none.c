@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_verbs_none.c — a build without RDMA has no card to simulate. */
+/* sim_verbs_none.c — stubs for a build without RDMA, which has no card to simulate. */
 #include <stddef.h>
 
 #include "clock.h"

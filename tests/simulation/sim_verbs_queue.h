@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_verbs_queue.h — what the two halves of the simulated card, queues and connection manager,
- * have of each other. */
+ * share. */
 #ifndef HAUL_SIM_VERBS_QUEUE_H
 #define HAUL_SIM_VERBS_QUEUE_H
 
@@ -70,11 +70,11 @@ struct sim_queue {
     uint64_t *receives;
     uint32_t receive_first, receive_count, receive_capacity;
     uint32_t peer_number;
-    uint64_t last_ns; /* nothing overtakes */
+    uint64_t last_ns; /* arrivals stay in order */
     uint64_t retry_ns;
     uint64_t silent_until_ns;
     enum sim_verbs_fault fault;
-    uint32_t fault_in; /* so many completions or writes from now; 0: none */
+    uint32_t fault_in; /* this many completions or writes from now; 0: none */
 };
 
 extern struct sim_region sim_verbs_regions[SIM_REGION_COUNT];
@@ -82,25 +82,25 @@ extern struct sim_region sim_verbs_regions[SIM_REGION_COUNT];
 /* A number that no region or queue pair has had. */
 uint32_t sim_verbs_number(void);
 struct sim_queue *sim_verbs_make_queue(void);
-/* What will go wrong with it. */
+/* Draw what will go wrong with the queue pair. */
 void sim_verbs_draw_fault(struct sim_queue *made);
 void sim_verbs_complete(struct sim_queue *queue, const struct ibv_wc *entry, bool solicited);
-/* The oldest write / receive completes, with this status / as the caller says. */
+/* Complete the oldest write / receive, with this status / as the caller decides. */
 void sim_verbs_complete_send(struct sim_queue *queue, enum ibv_wc_status status);
 struct ibv_wc sim_verbs_take_receive(struct sim_queue *queue);
-/* Into error, with all that was posted. */
+/* Move to the error state, with all posted requests. */
 void sim_verbs_flush(struct sim_queue *queue);
 
-/* May this call fail now? Then it does, with errno set to `code`. */
+/* Whether this call fails now, with errno set to `code`. */
 bool sim_verbs_call_fails(int code);
-/* Delay of a message between the hosts. */
+/* The delay of a message between the hosts. */
 uint64_t sim_verbs_delay_ns(void);
 /* Something will be due at that time. */
 void sim_verbs_wake_at(uint64_t at_ns);
-/* An object of the process more, or less. */
+/* Count one more, or one less, object of the process. */
 void sim_verbs_note(struct sim_process *process, int change);
 
-/* The connection of the queue pair stands, as its owner heard. */
+/* The owner of the queue pair has learned that its connection is established. */
 void sim_verbs_queue_established(uint32_t number);
 
 /* For sim_verbs.c. */
@@ -110,7 +110,7 @@ uint64_t sim_cm_next_ns(void);
 void sim_cm_kill(struct sim_process *process);
 void sim_cm_power_failure(int host);
 
-/* What the ids say of their device. */
+/* What the ids store about their device. */
 extern struct ibv_context sim_verbs_shared;
 
 /* Calls of the connection manager. */

@@ -61,7 +61,7 @@ const struct sim_version *sim_versions_newest(const struct sim_versions *version
     return found == NULL || found->deleted ? NULL : found;
 }
 
-/* Behind the older versions of its key. */
+/* After the older versions of its key. */
 static void insert(struct sim_versions *versions, const struct sim_version *version)
 {
     size_t at = sim_versions_find(versions, version->family_id, sim_version_key(version));

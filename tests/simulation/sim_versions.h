@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sim_versions.h — every version of every key of a simulated database, by family, key and sequence
- * number: a snapshot is a number, and a crash is a cut. */
+ * number: a snapshot is a number, and a crash truncates. */
 #ifndef HAUL_SIM_VERSIONS_H
 #define HAUL_SIM_VERSIONS_H
 
@@ -32,21 +32,21 @@ struct haul_slice sim_version_value(const struct sim_version *version);
 /* `value` NULL: a deletion. */
 void sim_versions_put(struct sim_versions *versions, const struct sim_version *about,
                       struct haul_slice key, const struct haul_slice *value);
-/* Delete what lives in [begin, end); `end` of size 0: to the end of the family. True: something
- * did. */
+/* Delete the live records in [begin, end); `end` of size 0: to the end of the family. True: there
+ * was one. */
 bool sim_versions_delete_range(struct sim_versions *versions, const struct sim_version *about,
                                struct haul_slice begin, struct haul_slice end);
 
-/* The first version of the key, or of one behind it. */
+/* The first version of the key, or of one after it. */
 size_t sim_versions_find(const struct sim_versions *versions, uint32_t family_id,
                          struct haul_slice key);
-/* One behind the last version of the key at index `at`. */
+/* The index after the last version of the key at index `at`. */
 size_t sim_versions_behind(const struct sim_versions *versions, size_t at);
-/* The versions of one key are [at, *next); the newest that `sequence` sees and that lives, or
- * NULL. */
+/* The versions of one key are [at, *next). Returns the newest one that `sequence` sees, if it is
+ * live, or NULL. */
 const struct sim_version *sim_versions_newest(const struct sim_versions *versions, size_t at,
                                               uint64_t sequence, size_t *next);
-/* What was written behind `sequence` is gone, but for ingested files. */
+/* Remove what was written after `sequence`, except for ingested files. */
 void sim_versions_cut(struct sim_versions *versions, uint64_t sequence);
 
 #endif

@@ -15,9 +15,9 @@
 
 enum {
     LIVENESS_STEPS_MAX = 3000000,
-    LIVENESS_COMMANDS_MAX = 200, /* most of them find another command at work */
-    LAST_STEPS = 100,            /* of clients and late messages, behind a job that is done */
-    CLIENT_WRITES_MAX = 100,     /* a job that never catches up is no news */
+    LIVENESS_COMMANDS_MAX = 200, /* most of them find another command running */
+    LAST_STEPS = 100,            /* steps for clients and late messages after a job is done */
+    CLIENT_WRITES_MAX = 100,     /* a job that never catches up shows nothing new */
 };
 
 #define LIVENESS_NS_MAX (UINT64_C(3600) * NS_PER_S)
@@ -36,7 +36,7 @@ static void serve_clients(struct sim_world *self)
     }
 }
 
-/* When an operator does something without being asked to. */
+/* When an operator acts unprompted. */
 static uint64_t next_deadline(const struct sim_world *self)
 {
     uint64_t until = sim_kernel.now_ns + NS_PER_S;
@@ -126,7 +126,7 @@ static void end_commands(void)
     }
 }
 
-/* What a host owns it serves, and nothing is left of any job. */
+/* Each host serves what it owns, and nothing is left of any job. */
 static void check_host(const struct sim_world *self, struct sim_host *host)
 {
     uint32_t dark = sim_truth_owned(&self->truth, host) & ~host->accepts & ~self->truth.contested;
@@ -135,7 +135,7 @@ static void check_host(const struct sim_world *self, struct sim_host *host)
         sim_cells_format(dark, text, sizeof(text));
         sim_fail("I4", "nobody serves %s, which %s owns", text, host->name);
     }
-    /* What a forgotten job has left the next one removes, should there be one. */
+    /* The next job, if there is one, removes what a forgotten job has left. */
     if (sim_store_file_count(&host->store) > 0 && !host->forgot) {
         sim_fail("I7", "%u staging files are left at %s", sim_store_file_count(&host->store),
                  host->name);
@@ -148,7 +148,7 @@ static void check_host(const struct sim_world *self, struct sim_host *host)
     }
 }
 
-/* Clients go on for a while, the receivers end in good order, and everybody has what is theirs. */
+/* Clients go on for a while, the receivers end in order, and every owner has all its data. */
 static void run_end(struct sim_world *self)
 {
     for (int i = 0; i < LAST_STEPS; i++) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sim_world.h — one seed from its first step to its end: databases, their operators, their clients
- * and everything that goes wrong.
+/* sim_world.h — one seed from its first step to its end: databases, operators, clients and all
+ * faults.
  *
- * Safety phase: the faults of the seed happen, invariants are checked after each step. Liveness
- * phase: no faults; operators go on until every job has come to its end, within bounded time. */
+ * Safety phase: the seed's faults happen, and invariants are checked after each step. Liveness
+ * phase: no faults; operators go on until every job has ended, within a bounded time. */
 #ifndef HAUL_SIM_WORLD_H
 #define HAUL_SIM_WORLD_H
 
@@ -22,13 +22,13 @@ struct sim_world {
     struct sim_truth truth;
     struct sim_task tasks[SIM_TASK_COUNT];
     uint32_t task_count; /* so far */
-    uint32_t task_limit; /* how many there are to be */
+    uint32_t task_limit; /* how many there will be */
     uint64_t next_task_ns;
     struct sim_client client;
     struct sim_chaos chaos;
     uint64_t next_client;
     bool done;           /* nothing is left to do */
-    uint64_t wake_ns;    /* operators have something to do then, ... */
+    uint64_t wake_ns;    /* operators next have something to do then, ... */
     uint64_t ended_seen; /* ... or when a command has ended */
     uint64_t commands;
 };
@@ -36,12 +36,12 @@ struct sim_world {
 struct sim_figures {
     uint64_t seeds;
     uint64_t steps;
-    double seconds; /* of the simulated time */
+    double seconds; /* of simulated time */
     uint64_t hosts;
     uint64_t tasks, committed, decisions;
     uint64_t commands;
     uint64_t client_writes;
-    uint64_t faults[SIM_FAULT_COUNT]; /* that took effect */
+    uint64_t faults[SIM_FAULT_COUNT]; /* faults that took effect */
     struct sim_network_figures network;
     struct sim_verbs_figures verbs;
     struct sim_codec_figures codec;

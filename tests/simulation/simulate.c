@@ -107,7 +107,7 @@ int main(int argc, char **argv)
         usage();
         return 2;
     }
-    /* The same memory over and over: the kernel need not see it. */
+    /* The same memory for every seed, so the kernel maps it only once. */
     (void)mallopt(M_MMAP_THRESHOLD, 1 << 30);
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 30);
     double started = now(CLOCK_MONOTONIC);

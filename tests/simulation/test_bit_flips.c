@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_bit_flips.c — every bit of a small block, header and payload, flipped after it was placed in
+/* test_bit_flips.c — flips every bit of a small block, header and payload, after it was placed in
  * the receiver's memory: nothing of it may reach the database. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static struct applier *applier;
 static uint8_t memory[SLOT_BYTES];
 static struct block block;
 
-/* A peer that writes the slot again as soon as its checksum was taken. */
+/* A peer that rewrites the slot right after its checksum was computed. */
 static bool peer_rewrites;
 
 uint32_t __wrap_crc32c_extend(uint32_t crc, const void *data, size_t size)
@@ -87,7 +87,7 @@ static void start(void)
     check_status(applier_create(&options, &applier, &error), HAUL_OK);
 }
 
-/* Hand the block over; OK: it was applied. */
+/* Pass the block on; OK: it was applied. */
 static enum haul_status apply(void)
 {
     struct applier_note note;
@@ -117,7 +117,7 @@ static void stop(void)
     memory_store_fini(&store);
 }
 
-/* What a receiving link would do with the block before it goes to the appliers. */
+/* What a receiving link does with the block before the appliers get it. */
 static bool header_is_believed(void)
 {
     struct slot_header header;
