@@ -27,7 +27,7 @@ struct applier_thread {
     struct applier *applier;
     uint32_t index;
     bool started;
-    bool failed; /* after a failure blocks are only given back */
+    bool failed; /* after a failure the thread only returns blocks */
     pthread_t thread;
     struct mailbox *work;
     struct payload_unpacker *unpacker;
@@ -43,11 +43,11 @@ struct applier {
     struct applier_thread threads[HAUL_APPLIER_COUNT_MAX];
     const struct digest *base_digests;
     struct apply_limits limits;
-    size_t stream_count; /* of the plan; the delta stream stands behind them */
+    size_t stream_count; /* of the plan; the delta stream follows them */
     struct apply_stream *streams;
     struct mailbox *notes;
     atomic_uint_fast64_t crc_errors;
-    atomic_bool stopping; /* what still waits is only given back */
+    atomic_bool stopping; /* waiting blocks are returned unapplied */
 };
 
 /* --- one block -------------------------------------------------------------------------------- */
@@ -60,7 +60,6 @@ static struct apply_stream *find_stream(struct applier *applier, uint32_t number
     return number < applier->stream_count ? &applier->streams[number] : NULL;
 }
 
-/* There is room by construction: a note for every block, flush and thread, and FREED before it. */
 static void drop_positions(const struct applier_note *note)
 {
     for (size_t i = 0; i < note->position_count; i++) {
@@ -69,12 +68,14 @@ static void drop_positions(const struct applier_note *note)
     free(note->positions);
 }
 
+/* The queue has room by construction: a note for every block, flush and thread, and FREED comes
+ * first. */
 static void post(struct applier *applier, const struct applier_note *note)
 {
     enum haul_status status = mailbox_push_wait(applier->notes, note, CLOCK_NEVER);
     haul_assert(status == HAUL_OK || status == HAUL_CLOSED);
     if (status == HAUL_CLOSED) {
-        drop_positions(note); /* nobody reads it any more */
+        drop_positions(note); /* nobody reads it */
     }
 }
 
@@ -92,7 +93,7 @@ static void fail(struct applier_thread *thread, const struct haul_error *error)
     post(thread->applier, &note);
 }
 
-/* The payload in memory that only we can write, checked against the header's CRC. */
+/* The payload in memory that the peer cannot write, checked against the header's CRC. */
 static enum haul_status secure_payload(struct applier_thread *thread, const struct block *block,
                                        struct haul_slice *payload, struct haul_error *error)
 {
@@ -107,7 +108,7 @@ static enum haul_status secure_payload(struct applier_thread *thread, const stru
         block->header.batch, block->header.stream, crc, block->header.payload_crc);
 }
 
-/* What was compressed on its way, as it was. */
+/* The payload after decompression. */
 static enum haul_status unpack_payload(struct applier_thread *thread,
                                        const struct slot_header *header, struct haul_slice *payload,
                                        struct haul_error *error)
@@ -125,14 +126,14 @@ static enum haul_status unpack_payload(struct applier_thread *thread,
     return status == HAUL_OK
                ? status
                : haul_error_set(error, status == HAUL_LIMIT ? HAUL_PROTOCOL : status, NULL, 0,
-                                "batch %" PRIu64 " of stream %u cannot be unpacked", header->batch,
-                                header->stream);
+                                "batch %" PRIu64 " of stream %u cannot be decompressed",
+                                header->batch, header->stream);
 }
 
-/* Make the thread's streams durable and report where they stand. One sync of the log covers all
- * of its write-batch streams. Before Prepared (`only` is NULL) the delta stream's thread syncs it
- * whatever the streams wrote: an ingested table is durable by itself, but the deletions that made
- * room for it, this job's or the owner's, are in the log alone. */
+/* Make the thread's streams durable and report their positions. One sync of the log covers all of
+ * its write-batch streams. Before Prepared (`only` is NULL) the delta stream's thread always syncs
+ * the log: an ingested table is durable by itself, but the deletions that made room for it, by this
+ * job or the owner, are only in the log. */
 static enum haul_status make_durable(struct applier_thread *thread, struct apply_stream *only,
                                      struct haul_error *error)
 {
@@ -148,7 +149,8 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
     for (size_t i = thread->index; i <= applier->stream_count; i += applier->thread_count) {
         struct apply_stream *stream = &applier->streams[i];
         bool by_log = stream->lane->ops->syncs_log;
-        /* A lane without a sync leaves the other streams alone; a sync serves all of the rest. */
+        /* A lane without a sync flushes only its own stream; a sync serves all streams that need
+         * one. */
         bool wanted = only == NULL || stream == only || (by_log && only->lane->ops->syncs_log);
         if (!stream->dirty || !wanted || status != HAUL_OK ||
             fragment_assembly_is_open(&stream->fragments)) {
@@ -175,12 +177,12 @@ static enum haul_status make_durable(struct applier_thread *thread, struct apply
 static enum haul_status apply_block(struct applier_thread *thread, struct work *work,
                                     struct haul_error *error)
 {
-    /* The slot may be given back, and written again, before we are done: keep the header. */
+    /* The slot may be returned and overwritten before we are done: keep the header. */
     struct slot_header header = work->block->header;
     struct apply_stream *stream = find_stream(thread->applier, header.stream);
     bool kind_fits = stream != NULL && (stream->stream == NULL) == (header.kind == SLOT_KIND_DELTA);
     if (!kind_fits) {
-        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch of the unknown stream %u",
+        return haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "a batch names the unknown stream %u",
                               header.stream);
     }
     struct haul_slice payload;
@@ -189,7 +191,8 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
         return status;
     }
     PROBE3(block_checked, header.stream, header.batch, payload.size);
-    /* A piece goes back only when it is joined: its sender counts on that (outbox_reserve). */
+    /* Return a fragment's slot only after joining it: the sender relies on that
+     * (outbox_reserve). */
     if (payload.data == thread->copy && (header.flags & SLOT_FRAGMENT) == 0) {
         post_freed(thread, work);
         work->block = NULL;
@@ -204,7 +207,7 @@ static enum haul_status apply_block(struct applier_thread *thread, struct work *
         return status;
     }
     PROBE3(block_applied, header.stream, header.batch, records);
-    /* Deltas while nothing waits: what is synced now is not synced while writes are frozen. */
+    /* Sync deltas while idle: less is then left to sync during the freeze. */
     bool pauses = stream->stream == NULL && mailbox_count(thread->work) == 0;
     if (apply_stream_wants_flush(stream, pauses)) {
         status = make_durable(thread, stream, error);
@@ -408,8 +411,8 @@ void applier_destroy(struct applier *applier)
 
 void applier_take(struct applier *applier, struct link *link, struct block *block)
 {
-    /* An unknown stream number is refused by whichever thread gets it; the delta stream stands
-     * behind the plan's streams, here as in make_durable. */
+    /* Whichever thread gets an unknown stream number refuses it. The delta stream follows the
+     * plan's streams, here as in make_durable. */
     size_t number =
         block->header.stream == PLAN_DELTA_STREAM ? applier->stream_count : block->header.stream;
     struct work work = {.type = WORK_BLOCK, .link = link, .block = block};

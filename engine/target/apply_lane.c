@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply_lane.c — the table of lanes, and which one a job and a stream take. */
+/* apply_lane.c — the table of lanes; chooses the lane of a job and of a stream. */
 #include "apply_lane.h"
 
 #include "assertion.h"
@@ -8,7 +8,7 @@
 HAUL_LANES(TABLE)
 #undef TABLE
 
-/* In the order of `auto`; the last one takes every stream. */
+/* In the order that `auto` tries; the last one takes every stream. */
 static const struct apply_lane_ops *const tables[] = {
 #define ROW(name, number, text, prefix) &prefix##_lane_ops,
     HAUL_LANES(ROW)
@@ -30,7 +30,7 @@ const struct apply_lane_ops *apply_lane_table(enum haul_lane lane)
 enum haul_status apply_lane_choose(const struct haul_store *store, enum haul_lane wanted,
                                    enum haul_lane *lane, struct haul_error *error)
 {
-    const char *why = "no such lane is known here";
+    const char *why = "this receiver has no such lane";
     for (size_t i = 0; i < LANE_COUNT; i++) {
         bool asked = wanted == HAUL_LANE_AUTO || tables[i]->lane == wanted;
         if (asked && tables[i]->suits_store(store, &why)) {
@@ -49,7 +49,7 @@ const struct apply_lane_ops *apply_lane_for_stream(enum haul_lane lane,
 {
     const struct apply_lane_ops *ops = apply_lane_table(lane);
     haul_assert(ops != NULL);
-    /* Not one before it in the list: the store may not allow that. */
+    /* Search from the end: the store may not allow a lane before the job's. */
     for (size_t i = LANE_COUNT; !ops->suits_stream(family, stream) && i-- > 0;) {
         ops = tables[i];
     }

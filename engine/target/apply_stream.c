@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply_stream.c — the checks A1..A5 before the lane. */
+/* apply_stream.c — runs the checks A1..A5, then hands records to the lane. */
 #include "apply_stream.h"
 
 #include <stdlib.h>
@@ -123,7 +123,7 @@ static bool is_too_large(const struct raw_record *record)
     return record->key.size > HAUL_KEY_BYTES_MAX || record->value.size > value_bytes_max;
 }
 
-/* A5. Where the order is not known, every key is. */
+/* A5. Where the order is unknown, every key counts as behind the last one. */
 static bool is_behind(const struct apply_stream *stream, struct haul_slice key,
                       struct haul_slice before)
 {
@@ -136,14 +136,14 @@ static bool is_behind(const struct apply_stream *stream, struct haul_slice key,
     return stream->order == 0 || (stream->order > 0 ? order > 0 : order < 0);
 }
 
-/* A4 and A5 for one record of a snapshot stream; `before` NULL: it is the first. */
+/* A4 and A5 for one record of a snapshot stream; `before` NULL: this is the first record. */
 static const char *check_snapshot_record(const struct apply_stream *stream,
                                          const struct raw_record *record,
                                          const struct haul_slice *before)
 {
     const struct plan_stream *planned = stream->stream;
     if (record->kind != RAW_PUT) {
-        return "a record kind that a snapshot cannot yield";
+        return "a record kind that a snapshot cannot contain";
     }
     if (record->family_id != stream->plan->families[planned->family].target_id) {
         return "a record of another column family";
@@ -171,9 +171,9 @@ static const struct plan_family *find_family(const struct plan *plan, uint32_t t
     return NULL;
 }
 
-/* Does [begin, end) run forward, in byte order and in the family's own? RocksDB logs a DeleteRange
- * that does not run forward in the family's order before it refuses it, and takes no write after
- * that; one that runs forward in another order only is nothing that the digests could follow. */
+/* Does [begin, end) run forward, in byte order and in the family's own order? RocksDB logs a
+ * DeleteRange that runs backward in the family's order before it refuses it, and accepts no write
+ * after that. The digests cannot follow one that runs forward in only one of the two orders. */
 static bool runs_forward(const struct plan_family *family, struct haul_slice begin,
                          struct haul_slice end)
 {
@@ -220,7 +220,7 @@ static const char *check_delta_record(const struct apply_stream *stream,
     return inside ? NULL : "a key outside the announced ranges";
 }
 
-/* A3: how a walk ended. */
+/* A3: the result of a walk. */
 static enum haul_status check_end(const struct apply_stream *stream, enum haul_status walked,
                                   const struct raw_batch_reader *reader, uint32_t record_count,
                                   struct haul_error *error)
@@ -229,15 +229,15 @@ static enum haul_status check_end(const struct apply_stream *stream, enum haul_s
         return refuse(stream, HAUL_CORRUPT, "not a sound write batch", NULL, error);
     }
     if (reader->seen != record_count) {
-        return refuse(stream, HAUL_CORRUPT, "its record count lies", NULL, error);
+        return refuse(stream, HAUL_CORRUPT, "its record count is wrong", NULL, error);
     }
     return HAUL_OK;
 }
 
 /* --- batches ---------------------------------------------------------------------------------- */
 
-/* Walk a snapshot batch: check every record, add up its digest and give it to the lane (a bad
- * record further on ends the job, and with it what the lane has). */
+/* Walk a snapshot batch: check every record, add it to the digest and pass it to the lane. A bad
+ * record further on ends the job, which also discards what the lane holds. */
 static enum haul_status walk_snapshot(struct apply_stream *stream, struct haul_slice batch,
                                       uint32_t record_count, struct digest *digest,
                                       struct haul_error *error)
@@ -294,7 +294,8 @@ static enum haul_status apply_batch(struct apply_stream *stream, struct haul_sli
         return status;
     }
     if (stream->ledger != NULL) {
-        /* Before the store changes. A ledger that gives up says so when it is asked. */
+        /* Before the store changes. A ledger that has given up returns the error when it is
+         * queried. */
         struct haul_error ledger_error;
         if (digest_ledger_is_full(stream->ledger)) {
             digest_ledger_rebase(stream->ledger);
@@ -336,7 +337,7 @@ enum haul_status apply_stream_take(struct apply_stream *stream, const struct slo
         return refuse(stream, HAUL_PROTOCOL, "a fragment is missing", NULL, error);
     }
     if ((!complete || batch.size == 0) && header->record_count > 0) {
-        return refuse(stream, HAUL_CORRUPT, "its record count lies", NULL, error);
+        return refuse(stream, HAUL_CORRUPT, "its record count is wrong", NULL, error);
     }
     if (complete && batch.size > 0) {
         enum haul_status status = apply_batch(stream, batch, header->record_count, error);
@@ -375,7 +376,8 @@ enum haul_status apply_stream_position(struct apply_stream *stream,
 {
     memset(position, 0, sizeof(*position));
     if (stream->finished) {
-        /* Nothing goes on from here: no key is needed, and a long one has no place in a journal. */
+        /* The stream is finished: nothing resumes from its last key, and a long key does not fit a
+         * journal. */
         free(stream->last_key);
         stream->last_key = NULL;
         stream->last_key_size = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* apply_stream.h — the receiving end of one stream: trusts nothing, applies everything once.
+/* apply_stream.h — the receiving end of one stream: checks everything, applies each batch once.
  *
- * For every batch, in this order and before the store sees a byte:
+ * The checks of every batch, in this order, before anything reaches the store:
  *   A1 its number is the next one of the stream (an earlier one is a repetition: dropped, counted)
  *   A2 fragments are joined; only a complete batch goes on
  *   A3 the walk of the representation is sound to the last byte, and its count is the header's
@@ -11,7 +11,7 @@
  *      ordered backwards; other orders are not known here; of the last key of a batch only the
  *      first POSITION_KEY_BYTES_MAX bytes are kept)
  *
- * The checksum was compared by the caller, on memory that the peer cannot write (applier.c).
+ * The caller has compared the checksum, on memory that the peer cannot write (applier.c).
  * Thread: the applier that owns the stream. */
 #ifndef HAUL_APPLY_STREAM_H
 #define HAUL_APPLY_STREAM_H
@@ -29,13 +29,13 @@
 #include "slot_header.h"
 #include "stream_position.h"
 
-/* What the streams of a session may hold together, whatever a peer sends. */
+/* What all streams of a session may hold together, whatever a peer sends. */
 struct apply_limits {
     struct memory_budget fragments;
     struct memory_budget tables; /* counts open table files, each with buffers of its own */
 };
 
-/* Twice as many as a source has readers: streams of several links end in any order. */
+/* Twice the number of a source's readers: streams of several links end in any order. */
 enum { APPLY_TABLE_COUNT_MAX = 128 };
 
 void apply_limits_init(struct apply_limits *limits);
@@ -44,22 +44,22 @@ struct apply_stream {
     struct haul_store *store;
     const struct plan *plan;
     const struct plan_stream *stream; /* NULL: the delta stream */
-    int order;                        /* of its keys: 1 ascending, -1 descending, 0 not known */
+    int order;                        /* of its keys: 1 ascending, -1 descending, 0 unknown */
     struct apply_lane *lane;
     struct fragment_assembly fragments;
     uint64_t next_batch;
     bool finished;
     struct digest digest;
-    bool has_key; /* there was a record, and last_key is its key */
-    /* Of a key that is longer than a position may carry only the beginning: behind it are those
-     * that begin alike, too. */
+    bool has_key; /* last_key is the key of the last record */
+    /* Only the beginning of a key that is too long for a position; keys with the same beginning
+     * then count as behind it, too. */
     uint8_t *last_key;
     size_t last_key_size;
     size_t last_key_capacity;
     bool last_key_is_cut;
     uint64_t repeated_batches;
-    bool dirty; /* moved on since the last position was taken */
-    /* Delta stream: what the deltas have changed of the digests. */
+    bool dirty; /* has moved since the last position was taken */
+    /* Delta stream: how the deltas have changed the digests. */
     struct ledger_base base;
     struct digest_ledger *ledger;
 };
@@ -71,7 +71,7 @@ struct apply_stream_options {
     const struct apply_lane_ops *lane;
     uint64_t table_size_bytes;
     const char *staging_stem;               /* for lanes that stage files */
-    const struct stream_position *position; /* go on from here; NULL: from the start */
+    const struct stream_position *position; /* continue from here; NULL: from the start */
     struct apply_limits *limits;            /* shared by the streams of a session; NULL: none */
 };
 
@@ -81,18 +81,18 @@ enum haul_status apply_stream_init(struct apply_stream *stream,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 void apply_stream_fini(struct apply_stream *stream);
 
-/* Apply one block's payload, whose checksum is good. `*records` gets the records that took effect
- * (0 for a fragment or a repetition). Errors: PROTOCOL, CORRUPT, STORE, NO_SPACE, IO. */
+/* Apply one block's payload, whose checksum is right. `*records`: the number of records that took
+ * effect (0 for a fragment or a repetition). Errors: PROTOCOL, CORRUPT, STORE, NO_SPACE, IO. */
 enum haul_status apply_stream_take(struct apply_stream *stream, const struct slot_header *header,
                                    struct haul_slice payload, uint64_t *records,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Is it time to make what was applied durable? `pauses`: nothing else is to be done. */
+/* Is it time to make applied batches durable? `pauses`: the thread is idle. */
 bool apply_stream_wants_flush(const struct apply_stream *stream, bool pauses);
-/* Durable after this and, where the lane syncs the log, a sync of the store. */
+/* Makes the stream durable; where the lane syncs the log, a sync of the store must follow. */
 enum haul_status apply_stream_flush(struct apply_stream *stream,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* A copy of where the stream stands; durable if flushed or synced just before. Clears `dirty`.
+/* A copy of the stream's position; durable if it was flushed or synced just before. Clears `dirty`.
  * Errors: NO_MEMORY. */
 enum haul_status apply_stream_position(struct apply_stream *stream,
                                        struct stream_position *position) HAUL_MUST_CHECK;

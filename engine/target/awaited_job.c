@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* awaited_job.c — whose job it is, and how long it is waited for. */
+/* awaited_job.c — which job is awaited, and for how long. */
 #include "awaited_job.h"
 
 #include <string.h>
@@ -7,13 +7,13 @@
 #include "clock.h"
 
 enum {
-    /* A source that does not say how long it tries. */
+    /* For a source that does not announce how long it retries. */
     WAIT_MS_DEFAULT = 10000,
-    /* Its last attempt may begin at the end of its time, and takes a moment. */
+    /* Its last attempt may begin at the end of that time and needs a moment to connect. */
     MARGIN_MS = 5000,
 };
 
-/* The source may notice the loss later than we did: by its own timeout. */
+/* The source may notice the loss later than the target, by its own timeout. */
 static uint64_t wait_of(const haul_control_Hello *hello)
 {
     uint64_t retry_ms = hello->retry_ms;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane_batch.c — each batch as an atomic write, by way of the store's log. */
+/* lane_batch.c — writes each batch atomically through the store's log. */
 #include <stdlib.h>
 
 #include "apply_lane.h"
 
-/* Sync the log after so much: a resume repeats at most this of a stream. In a pause sooner. */
+/* Sync the log after this many bytes, which a resume of a stream repeats at most; when idle,
+ * sooner. */
 enum { SYNC_BYTES = 32 << 20, SYNC_IN_PAUSE_BYTES = 256 << 10 };
 
 struct batch_lane {
@@ -66,7 +67,7 @@ static bool is_full(const struct apply_lane *base, bool pauses)
     return lane->unsynced_bytes >= (pauses ? SYNC_IN_PAUSE_BYTES : SYNC_BYTES);
 }
 
-/* The sync follows. */
+/* The caller syncs the log afterwards. */
 static enum haul_status flush(struct apply_lane *base, struct haul_error *error)
 {
     (void)error;

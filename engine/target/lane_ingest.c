@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lane_ingest.c — sorted records into table files, files into the store: one open file at a time,
- * ingested when it is full. What was ingested is durable; what is still in the open file is not. */
+/* lane_ingest.c — writes sorted records into table files that the store ingests. One file is open
+ * at a time and is ingested when it is full. Ingested records are durable; those in the open file
+ * are not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 
 #include "apply_lane.h"
 
-/* Streams that are expected to be smaller are applied as write batches: a file each would be
- * worse. */
+/* Smaller streams (as estimated) are applied as write batches: one table file each would cost
+ * more. */
 enum { INGEST_BYTES_MIN = 4 << 20 };
 
 struct ingest_lane {
@@ -17,7 +18,7 @@ struct ingest_lane {
     struct haul_store *store;
     uint32_t family_id;
     uint64_t table_size_bytes;    /* ingest when the open file has reached this */
-    struct memory_budget *budget; /* of open files, 1 each, of all streams; NULL: none */
+    struct memory_budget *budget; /* counts the open files of all streams; NULL: no limit */
     uint32_t file_count;
     struct haul_table *table; /* NULL: none open */
     char stem[APPLY_LANE_PATH_BYTES_MAX];
@@ -64,7 +65,7 @@ static enum haul_status create(const struct apply_lane_options *options, struct 
     return HAUL_OK;
 }
 
-/* The open file, which is not the lane's any more. */
+/* Takes the open file out of the lane. */
 static struct haul_table *take_table(struct ingest_lane *lane)
 {
     struct haul_table *table = lane->table;
@@ -112,7 +113,7 @@ static enum haul_status put(struct apply_lane *base, struct haul_slice key, stru
     return status == HAUL_OK ? lane->store->ops->table_put(lane->table, key, value, error) : status;
 }
 
-/* The file has it; it is worth nothing until it is ingested. */
+/* The records are in the file already; they count once it is ingested. */
 static enum haul_status commit(struct apply_lane *base, struct haul_slice batch,
                                uint32_t record_count, struct haul_error *error)
 {
@@ -131,7 +132,7 @@ static bool is_full(const struct apply_lane *base, bool pauses)
            lane->store->ops->table_size(lane->table) >= lane->table_size_bytes;
 }
 
-/* Each AGAIN has flushed; more than a few are a store that does not come to an end. */
+/* Each AGAIN comes after a flush; after this many the store makes no progress. */
 enum { INGEST_TRIES_MAX = 8 };
 
 static enum haul_status ingest(struct ingest_lane *lane, struct haul_error *error)
@@ -143,7 +144,7 @@ static enum haul_status ingest(struct ingest_lane *lane, struct haul_error *erro
     }
     return status == HAUL_AGAIN
                ? haul_error_set(error, HAUL_STORE, "ingest", 0,
-                                "the store asks for a flush again and again before it takes %s",
+                                "the store keeps requesting a flush before it ingests %s",
                                 lane->path)
                : status;
 }

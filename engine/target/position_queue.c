@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* position_queue.c — durable stream positions on their way into the journal. */
+/* position_queue.c — durable stream positions that wait for the journal. */
 #include "position_queue.h"
 
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static void free_positions(struct stream_position *positions, size_t count)
     free(positions);
 }
 
-/* Returns how many are left. */
+/* Returns the number of positions that are left. */
 static size_t keep_resumable(struct stream_position *positions, size_t count)
 {
     size_t kept = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* receiver_links.c — admitting, lending, releasing. */
+/* receiver_links.c — admits links, lends and releases their blocks. */
 #include "receiver_links.h"
 
 #include <stdio.h>
@@ -219,7 +219,7 @@ static struct receiver_link *find(struct receiver_links *links, const struct lin
             return &links->links[i];
         }
     }
-    haul_unreachable(); /* an entry outlives what it has lent */
+    haul_unreachable(); /* an entry lives until all its blocks are returned */
 }
 
 void receiver_links_on_freed(struct receiver_links *links, struct link *link, struct block *block)

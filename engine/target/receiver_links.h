@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* receiver_links.h — the data links of a target: admitting them by ticket, lending their blocks to
- * the appliers, giving slots back, and outliving a link for as long as its blocks are lent.
+/* receiver_links.h — the data links of a target: admits them by ticket, lends their blocks to the
+ * appliers, returns slots, and keeps a closed link for as long as its blocks are lent.
  * Thread: the loop's. */
 #ifndef HAUL_RECEIVER_LINKS_H
 #define HAUL_RECEIVER_LINKS_H
@@ -14,7 +14,7 @@
 #include "message.h"
 #include "poll_group.h"
 
-/* Open ones, and those of given-up attempts that still wait for their blocks. */
+/* Open links, and links of abandoned attempts that still wait for their blocks. */
 enum { RECEIVER_LINK_COUNT_MAX = 32 };
 
 struct receiver_link {
@@ -25,7 +25,7 @@ struct receiver_link {
     bool closed;
     bool has_description;
     haul_control_LinkDescription description; /* the peer's, until it can be bound */
-    uint64_t lent;                            /* blocks with the appliers, memory in use */
+    uint64_t lent;                            /* lent to the appliers, memory in use */
     uint64_t unapplied;                       /* batches handed over, not yet applied */
 };
 
@@ -34,17 +34,17 @@ struct receiver_links {
     const struct haul_log *log;
     struct link_config config;
     enum haul_transport transport; /* of the newest link */
-    bool any_bound;                /* a link has come so far that blocks could arrive */
+    bool any_bound;                /* a link has come up, so that blocks could arrive */
     struct receiver_link links[RECEIVER_LINK_COUNT_MAX];
     struct haul_link_stats closed_stats;
 };
 
 void receiver_links_init(struct receiver_links *links, struct poll_group *group,
                          const struct link_config *config, const struct haul_log *log);
-/* Tears down what is left; the appliers must be gone. */
+/* Closes the remaining links; the appliers must have ended. */
 void receiver_links_fini(struct receiver_links *links);
 
-/* Take a peer in that has come to `listener`. A link of the same place is replaced. */
+/* Accept a peer that has connected to `listener`. It replaces a link with the same index. */
 void receiver_links_admit(struct receiver_links *links, struct listener *listener,
                           struct link_incoming *incoming);
 /* A LINK message of the peer. */
@@ -56,12 +56,12 @@ bool receiver_links_next_message(struct receiver_links *links, struct message *m
  * link that broke. True: something happened. */
 bool receiver_links_poll(struct receiver_links *links, struct applier *applier,
                          struct haul_error *failed);
-/* What the appliers report. */
+/* The appliers' notes about blocks. */
 void receiver_links_on_freed(struct receiver_links *links, struct link *link, struct block *block);
 void receiver_links_on_applied(struct receiver_links *links, struct link *link);
-/* Batches that the appliers have and have not reported. */
+/* Batches that the appliers have, but have not reported as applied. */
 uint64_t receiver_links_unapplied(const struct receiver_links *links);
-/* The appliers are gone: nothing is lent any more. */
+/* The appliers have ended: no block is lent. */
 void receiver_links_forget_lent(struct receiver_links *links);
 void receiver_links_close(struct receiver_links *links);
 void receiver_links_stats(const struct receiver_links *links, struct haul_link_stats *stats);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* space_limit.c — free bytes against bytes to come. */
+/* space_limit.c — compares free bytes with the bytes to come. */
 #include "space_limit.h"
 
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* staging.c — makes and removes the directory of table files. */
+/* staging.c — creates and removes the directory of table files. */
 #include "staging.h"
 
 #include <dirent.h>
@@ -40,10 +40,10 @@ enum haul_status staging_make(const struct haul_store *store, char path[STAGING_
     return make_directory(directory) && make_directory(path)
                ? HAUL_OK
                : haul_error_set(error, errno == ENOSPC ? HAUL_NO_SPACE : HAUL_IO, "mkdir", errno,
-                                "cannot make %s", path);
+                                "cannot create %s", path);
 }
 
-/* Those whose names begin so. */
+/* Remove the files whose names begin with `prefix`. */
 static void remove_files(const char *path, const char *prefix)
 {
     bool none = path[0] == '\0' || HAUL_PLANTED_BUG(STAGING_LEFT);
@@ -70,7 +70,7 @@ void staging_remove(const char *path, const struct haul_log *log)
 {
     staging_empty(path);
     if (path[0] != '\0' && rmdir(path) != 0 && errno != ENOENT) {
-        /* No harm to the next job, which uses it and removes it; but not without a word. */
+        /* Harmless for the next job, which uses and removes the directory; but log it. */
         haul_log(log, HAUL_LOG_WARNING, "the staging directory %s stays: %s", path,
                  strerror(errno));
     }
@@ -89,6 +89,6 @@ enum haul_status staging_remove_of(const struct haul_store *store,
         (void)snprintf(prefix + 2 * i, 3, "%02x", job[i]);
     }
     remove_files(path, prefix);
-    (void)rmdir(path); /* fails when somebody else has something there */
+    (void)rmdir(path); /* fails when it holds somebody else's files */
     return HAUL_OK;
 }

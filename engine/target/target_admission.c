@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_admission.c — a plan held against the store and the records, from the question to PLAN. */
+/* target_admission.c — checks a plan against store and journals, and writes PLAN. */
 #include "target_admission.h"
 
 #include <stdlib.h>
@@ -20,8 +20,8 @@
 #include "target_others.h"
 #include "target_plan.h"
 
-/* What would fail when the job owns fails here; also of one that goes on: other jobs may have
- * filled the record meanwhile. */
+/* Whatever would fail at the hand-over must fail here, also for a resumed job: other jobs may have
+ * filled the ownership record meanwhile. */
 static enum haul_status rehearse(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
@@ -42,7 +42,7 @@ static enum haul_status rehearse(struct target_journal *journal, struct haul_err
     return config_version_rehearse(store, hooks, &move, error);
 }
 
-/* They did fit: whoever has changed them can change them back. */
+/* The families fitted before: whoever changed them can change them back. */
 static enum haul_status as_changed_since(enum haul_status status, struct haul_error *error)
 {
     return status == HAUL_MISMATCH ? (error->status = HAUL_UNSUPPORTED) : status;
@@ -52,16 +52,17 @@ static enum haul_status check_resumed(struct target_journal *journal, struct pla
                                       struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
-    /* Agreed on anew: other jobs may have moved either side's on. */
+    /* Agreed on again: other jobs may have raised either side's version. */
     journal->plan.old_version = plan->old_version;
     journal->plan.new_version = plan->new_version;
-    /* So are the options, which either side may have changed since. */
+    /* So are the options, which either side may have changed. */
     enum haul_status status = as_changed_since(target_fit_check(store, plan, error), error);
     if (status == HAUL_OK) {
         status = rehearse(journal, error);
     }
     if (status == HAUL_OK) {
-        /* A journal that failed may hold a plan whose families went when the job was refused. */
+        /* After a failed attempt the journal may hold a plan whose families were dropped with the
+         * refusal. */
         status = as_changed_since(target_plan_make(store, &journal->plan, error), error);
     }
     if (status == HAUL_OK) {
@@ -71,7 +72,7 @@ static enum haul_status check_resumed(struct target_journal *journal, struct pla
     return status == HAUL_OK ? target_arrived_restore(journal, error) : status;
 }
 
-/* A new job has no journal yet: one of its name is of another job, whatever it is. */
+/* A new job has no journal: an existing one of its name belongs to another job. */
 static enum haul_status make_journal(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
@@ -79,14 +80,14 @@ static enum haul_status make_journal(struct target_journal *journal, struct haul
     enum haul_status status = job_journal_begin(store, journal->name, JOURNAL_TARGET, journal->job,
                                                 &journal->file, &existed, error);
     if (status == HAUL_OK && existed) {
-        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "a job of this name is here already");
+        status = haul_error_set(error, HAUL_BUSY, NULL, 0, "a job with this id exists already");
         journal_close(journal->file);
         journal->file = NULL;
     }
     return status;
 }
 
-/* Whatever of the plan's families goes when no job names it any more is named by this one. */
+/* Names the plan's families that would be dropped once no job names them. */
 static enum haul_status name_families(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
@@ -97,7 +98,7 @@ static enum haul_status name_families(struct target_journal *journal, struct hau
         struct journal_record made = {.type = JOURNAL_FAMILY,
                                       .family = slice_of((const uint8_t *)name, strlen(name))};
         bool goes = family->target_id == TARGET_PLAN_NO_FAMILY;
-        if (!goes) { /* made for a job whose end may come before this one's */
+        if (!goes) { /* created for a job that may end before this one */
             status = target_others_was_made(store, name, &goes, error);
         }
         if (status == HAUL_OK && goes) {
@@ -107,7 +108,7 @@ static enum haul_status name_families(struct target_journal *journal, struct hau
     return status == HAUL_OK ? journal_sync(journal->file, error) : status;
 }
 
-/* The families that go when the job goes stand in the journal before they are made. */
+/* Families that must be dropped with the job are in the journal before they are created. */
 static enum haul_status make_families(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
@@ -120,7 +121,7 @@ static enum haul_status make_families(struct target_journal *journal, struct hau
     return status == HAUL_OK ? target_plan_make(store, &journal->plan, error) : status;
 }
 
-/* Everything is said that could be said against the plan. */
+/* The plan has passed every check. */
 static enum haul_status admit(struct target_journal *journal, struct target_others *others,
                               struct haul_error *error)
 {
@@ -141,19 +142,19 @@ static enum haul_status admit(struct target_journal *journal, struct target_othe
     if (status == HAUL_OK && !steps_next(journal->steps)) {
         status = target_plan_given_up(error);
     }
-    if (status == HAUL_OK) { /* again: writes of others from here on are told by the sequence */
+    if (status == HAUL_OK) { /* again: from here on the sequence number reveals writes of others */
         status = target_plan_check_empty(store, &journal->plan, NULL, 0, error);
     }
     if (status == HAUL_OK && !HAUL_PLANTED_BUG(EMPTY_UNSYNCED)) {
-        /* What was deleted there must not come back with a crash in the middle of the job. */
+        /* Deleted records must not come back after a crash in the middle of the job. */
         status = store->ops->sync(store, error);
     }
     journal->checked_sequence = store->ops->sequence(store);
     return status == HAUL_OK ? job_journal_plan(journal->file, &journal->plan, error) : status;
 }
 
-/* An attempt of this job was given up here, and its source does not know: what it left goes. Its
- * reservation is this attempt's now. */
+/* This target gave up an attempt of this job and its source does not know: remove what that attempt
+ * left. This attempt takes over its reservation. */
 static enum haul_status end_own(struct target_journal *journal, struct haul_error *error)
 {
     struct journal *file = journal->file;
@@ -165,7 +166,7 @@ static enum haul_status end_own(struct target_journal *journal, struct haul_erro
                              error);
 }
 
-/* Nothing is touched before it is known that the plan fits. */
+/* Touches nothing before the plan is known to fit. */
 static enum haul_status check_new(struct target_journal *journal, struct plan *plan,
                                   struct haul_error *error)
 {
@@ -180,7 +181,8 @@ static enum haul_status check_new(struct target_journal *journal, struct plan *p
     if (status != HAUL_OK) {
         return status;
     }
-    /* Jobs that were left behind COMMITTED own what they have before another comes. */
+    /* Finish jobs left at COMMITTED before another job begins, so that their ranges are recorded as
+     * owned. */
     status = target_commit_finish_all(journal->target->store, &journal->target->hooks, error);
     if (status == HAUL_OK) {
         status = rehearse(journal, error);
@@ -238,15 +240,16 @@ static enum haul_status record_epoch(struct target_journal *journal, struct haul
                : HAUL_OK;
 }
 
-/* The embedder is asked before anything is done, but not for other ranges than it knows the job by,
- * nor for a source that does not know what it gave. */
+/* The embedder's hook runs before any change, but not when the ranges differ from those it knows
+ * the job by, nor for a source that does not know what it gave. */
 static enum haul_status check_plan(struct target_journal *journal, struct plan *plan,
                                    struct haul_error *error)
 {
     bool same = !journal->resumed || plan_equal(&journal->plan, plan);
-    enum haul_status status = same ? target_journal_check_none_owned(journal, error)
-                                   : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                                                    "the job's plan is not the one that was begun");
+    enum haul_status status =
+        same ? target_journal_check_none_owned(journal, error)
+             : haul_error_set(error, HAUL_MISMATCH, NULL, 0,
+                              "the job's plan differs from the one it began with");
     if (status == HAUL_OK) {
         status = reserve(journal, plan, error);
     }
@@ -266,7 +269,7 @@ static enum haul_status check_plan(struct target_journal *journal, struct plan *
     return status;
 }
 
-/* What is overwritten makes room, and what has arrived needs none. */
+/* Overwriting frees space, and records that have arrived need none. */
 static enum haul_status check_space(const struct target_journal *journal, const struct plan *plan,
                                     struct haul_error *error)
 {
@@ -297,12 +300,12 @@ enum haul_status target_admission_check(struct target_journal *journal, struct p
     } else {
         plan_fini(plan);
     }
-    journal->over_count = 0; /* they have ended, or stay as they are */
+    journal->over_count = 0; /* these jobs have ended, or stay as they are */
     if (status != HAUL_OK && !journal->resumed) {
-        struct haul_error second; /* the first one is the answer */
+        struct haul_error second; /* the first error is returned */
         if (target_journal_clear(journal, error, &second) != HAUL_OK) {
-            haul_log(journal->target->log, HAUL_LOG_WARNING, "a refused job's record stays: %s",
-                     second.text);
+            haul_log(journal->target->log, HAUL_LOG_WARNING,
+                     "the journal of a refused job stays: %s", second.text);
         }
     }
     return status;

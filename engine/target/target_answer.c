@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_answer.c — the messages of the target that tell of its options and records. */
+/* target_answer.c — builds the target's messages that report its options and journal. */
 #include "target_answer.h"
 
 #include <stdio.h>

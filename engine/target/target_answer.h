@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_answer.h — the messages of the target that tell of its options and records. Strings and
- * arrays of a message are the message's own: message_release. Thread: the loop's. */
+/* target_answer.h — builds the target's messages that report its options and journal. A message
+ * owns its strings and arrays: message_release. Thread: the loop's. */
 #ifndef HAUL_TARGET_ANSWER_H
 #define HAUL_TARGET_ANSWER_H
 
@@ -9,7 +9,7 @@
 #include "target_journal.h"
 #include "version_claim.h"
 
-/* What a Welcome tells apart from the target's options. */
+/* The content of a Welcome that does not come from the target's options. */
 struct target_greeting {
     const struct haul_target_options *target;
     const char *identity;                      /* as peers know the database */
@@ -22,7 +22,7 @@ struct target_greeting {
 
 void target_answer_welcome(const struct target_greeting *greeting, struct message *message);
 
-/* PlanAccepted: lane, family ids and, for a source that comes back, where the streams stand.
+/* PlanAccepted: lane, family ids and, for a source that comes back, the streams' positions.
  * Errors: NO_MEMORY. */
 enum haul_status target_answer_accepted(const struct target_journal *journal,
                                         struct message *message) HAUL_MUST_CHECK;

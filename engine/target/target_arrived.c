@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_arrived.c — positions of the journal against records of the store. */
+/* target_arrived.c — compares the journal's positions with the records of the store. */
 #include "target_arrived.h"
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "target_journal.h"
 #include "target_plan.h"
 
-/* Positions of the journal, in the plan's order. */
+/* The journal's positions, in the plan's order. */
 static enum haul_status read_positions(struct target_journal *journal, bool *complete,
                                        struct haul_error *error)
 {
@@ -46,8 +46,7 @@ static enum haul_status read_positions(struct target_journal *journal, bool *com
     return HAUL_OK;
 }
 
-/* Deltas may have been applied already: what was accumulated does not hold, the range is
- * scanned. */
+/* Deltas may have been applied already: the accumulated digest is not valid, so scan the range. */
 static enum haul_status scan_base(struct target_journal *journal, struct haul_error *error)
 {
     journal->base_digests = calloc(journal->plan.family_count, sizeof(*journal->base_digests));
@@ -70,8 +69,8 @@ static struct target_span span_of(const struct target_journal *journal, size_t s
                                 .end = key_range_end(&from->range)};
 }
 
-/* What was applied behind the recorded positions is in no digest, and a source that was restarted
- * may not send it again: it goes. Deltas come only when every stream is recorded as finished. */
+/* Records applied behind the recorded positions are in no digest, and a restarted source may not
+ * send them again: remove them. Deltas come only once every stream is recorded as finished. */
 static enum haul_status clear_behind(struct target_journal *journal, struct haul_error *error)
 {
     struct haul_store *store = journal->target->store;
@@ -97,17 +96,17 @@ static enum haul_status clear_behind(struct target_journal *journal, struct haul
 
 /* --- is it still there? ----------------------------------------------------------------------- */
 
-/* Has nobody but this receiver had the database since, and nobody else written to it? */
+/* Has this receiver kept the database since, and has nobody else written to it? */
 static bool is_undisturbed(const struct target_journal *journal)
 {
     const struct target_left *left = &journal->left;
     struct haul_store *store = journal->target->store;
     bool same = left->known && memcmp(left->job, journal->job, HAUL_JOB_BYTES) == 0;
-    bool kept_off = journal->target->hooks.reserve != NULL; /* by the embedder */
+    bool kept_off = journal->target->hooks.reserve != NULL; /* the embedder keeps others off */
     return same && (kept_off || store->ops->sequence(store) == left->sequence);
 }
 
-/* Nothing lies behind the positions any more: a stream's records are what had arrived of it. */
+/* Nothing is left behind the positions: a stream's records are exactly those that had arrived. */
 static enum haul_status compare(struct target_journal *journal, struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
@@ -157,7 +156,7 @@ enum haul_status target_arrived_restore(struct target_journal *journal, struct h
         status = clear_behind(journal, error);
     }
     journal->checked_sequence =
-        store->ops->sequence(store); /* the writes of others come behind it */
+        store->ops->sequence(store); /* writes of others get higher numbers */
     if (status == HAUL_OK && complete) {
         return scan_base(journal, error);
     }

@@ -19,7 +19,8 @@ static bool is_of_host(const struct target_driver *caller, const struct link_add
     return peer == NULL || link_address_same_host(target_driver_peer(caller), peer);
 }
 
-/* Drop the oldest caller of the host (NULL: of any); one with a call under way cannot go. */
+/* Drop the oldest caller of the host (NULL: of any); one with a call under way cannot be
+ * dropped. */
 static bool drop_oldest(struct target_callers *callers, const struct link_address *peer,
                         bool silent)
 {

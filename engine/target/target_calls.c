@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_calls.c — what the call worker does for a target's job. */
+/* target_calls.c — the work of the call worker for a target's job. */
 #include "target_calls.h"
 
 #include <string.h>
@@ -11,7 +11,8 @@
 
 /* --- on the call worker ----------------------------------------------------------------------- */
 
-/* A receiver may run for long: the records that it began with can be forgotten meanwhile. */
+/* A receiver may run for long: the ownership record that it began with can be forgotten
+ * meanwhile. */
 static enum haul_status take_name(struct target_calls *calls, struct haul_error *error)
 {
     struct haul_store *store = calls->target->store;
@@ -108,8 +109,8 @@ static void call_note_lost(void *context, struct haul_error *error)
     const struct target_calls *calls = context;
     error->status = target_done_note_lost(&calls->journal, &calls->lost, error);
     if (error->status != HAUL_OK) {
-        haul_log(calls->target->log, HAUL_LOG_WARNING,
-                 "what the source has lost cannot be recorded: %s", error->text);
+        haul_log(calls->target->log, HAUL_LOG_WARNING, "cannot record what the source has lost: %s",
+                 error->text);
     }
 }
 

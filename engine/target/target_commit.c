@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_commit.c — owning, and what a crash left undone of it. */
+/* target_commit.c — takes ownership, and finishes what a crash interrupted. */
 #include "target_commit.h"
 
 #include <stdlib.h>
@@ -58,8 +58,8 @@ enum haul_status target_commit_own(struct haul_store *store, const struct haul_h
 
 /* --- finishing -------------------------------------------------------------------------------- */
 
-/* The move may be an old one. Then a part that was handed over says that the hook was called: no
- * database sends what an unfinished job brings to it. */
+/* The move may be an old one. A part that was handed over since proves that the hook was called: no
+ * database sends ranges that an unfinished job brings to it. */
 static enum haul_status finish_owning(struct haul_store *store, const struct haul_hooks *hooks,
                                       const struct journal *journal, const struct plan *plan,
                                       struct haul_error *error)
@@ -96,7 +96,7 @@ enum haul_status target_commit_finish(struct haul_store *store, const struct hau
     return job_journal_finish(journal, error);
 }
 
-/* One job of the list; those that are not decided stay as they are. */
+/* One job of the list; undecided jobs stay as they are. */
 static enum haul_status finish_due(struct haul_store *store, const struct haul_hooks *hooks,
                                    const uint8_t job[HAUL_JOB_BYTES], struct haul_error *error)
 {
@@ -111,7 +111,7 @@ static enum haul_status finish_due(struct haul_store *store, const struct haul_h
     if (due && status == HAUL_OK) {
         status = target_commit_finish(store, hooks, journal, error);
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it ended meanwhile */
 }
 
 enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,

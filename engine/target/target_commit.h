@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_commit.h — target jobs whose source has decided: what follows COMMITTED, and finding and
- * finishing those that a crash, or a hook that failed, left in between.
+/* target_commit.h — target jobs whose source has decided: the steps after COMMITTED, and finding
+ * and finishing jobs that a crash or a failed hook interrupted.
  *
- * COMMITTED needs no source: the journal itself says that this database owns. A journal that is
- * DONE has nothing left to do; its file may come back with a power failure, long after the ranges
- * went on to another database, so it is only removed.
+ * COMMITTED needs no source: the journal alone proves that this database owns. A journal at DONE
+ * has no work left; its file may come back after a power failure, long after the ranges moved on to
+ * another database, so it is only removed.
  *
- * Thread: any that may use the store and call the hooks; one at a time for each job. */
+ * Thread: any that may use the store and call the hooks, one at a time for each job. */
 #ifndef HAUL_TARGET_COMMIT_H
 #define HAUL_TARGET_COMMIT_H
 
@@ -17,36 +17,36 @@
 #include "ownership.h"
 #include "plan.h"
 
-/* Count and bytes of everything, as it was prepared. */
+/* Count and bytes of all families, as prepared. */
 struct digest target_commit_total(const struct journal *journal);
 
-/* The version moves, and the record says that the plan's ranges are ours; `given` as in struct
- * version_move. It may have been done already. Errors: those of config_version_move. */
+/* Raise the version and record the plan's ranges as owned; `given` as in struct version_move.
+ * Idempotent. Errors: those of config_version_move. */
 enum haul_status target_commit_take(struct haul_store *store, const struct haul_hooks *hooks,
                                     const struct journal *journal,
                                     const struct journal_committed *committed,
                                     const struct plan *plan, const struct ownership *given,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* What follows COMMITTED, before DONE: the version moves, then the hook. Either may have been done
- * already. Errors: those of config_version_move and of the hook. */
+/* The steps between COMMITTED and DONE: raise the version, then call the hook. Either may have been
+ * done already. Errors: those of config_version_move and of the hook. */
 enum haul_status target_commit_own(struct haul_store *store, const struct haul_hooks *hooks,
                                    const struct journal *journal,
                                    const struct journal_committed *committed,
                                    const struct plan *plan,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* All that is left to do of a job that is COMMITTED or DONE. The hook is not called for ranges that
- * went on to another database since. Takes the journal over. Errors: those of target_commit_own
- * and of journals; the journal stays then. */
+/* The remaining steps of a job at COMMITTED or DONE. The hook is not called for ranges that have
+ * moved on to another database. Takes the journal over. Errors: those of target_commit_own and of
+ * journals; the journal stays then. */
 enum haul_status target_commit_finish(struct haul_store *store, const struct haul_hooks *hooks,
                                       struct journal *journal,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* The same of every such job of the store; the first error is the answer. */
+/* The same for every such job of the store; returns the first error. */
 enum haul_status target_commit_finish_all(struct haul_store *store, const struct haul_hooks *hooks,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The same of one job. Errors: NOT_FOUND, INVALID (it is neither), and those of
+/* The same for one job. Errors: NOT_FOUND, INVALID (it is at neither), and those of
  * target_commit_finish. */
 enum haul_status target_commit_finish_job(struct haul_store *store, const struct haul_hooks *hooks,
                                           const uint8_t job[HAUL_JOB_BYTES],

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_copy.c — links, appliers, and what they have come to. */
+/* target_copy.c — links, appliers and their figures. */
 #include "target_copy.h"
 
 #include <inttypes.h>
@@ -41,7 +41,7 @@ void target_copy_fini(struct target_copy *copy)
     free(copy->recorded);
 }
 
-/* The journal has so much of the stream now. */
+/* The journal has the stream up to `digest`. */
 static void note_recorded(struct target_copy *copy, uint32_t stream, const struct digest *digest)
 {
     if (copy->recorded != NULL && stream < copy->journal->plan.stream_count) {
@@ -136,7 +136,7 @@ void target_copy_join(struct target_copy *copy)
 void target_copy_stopped(struct target_copy *copy)
 {
     copy->stopping = NULL;
-    receiver_links_forget_lent(&copy->links); /* not before: appliers read what was lent */
+    receiver_links_forget_lent(&copy->links); /* not earlier: appliers read lent blocks */
     receiver_links_close(&copy->links);
 }
 
@@ -223,8 +223,8 @@ bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Pre
            receiver_links_unapplied(&copy->links) == 0;
 }
 
-/* How many records have others written to the store meanwhile? Then what was accumulated may be
- * wrong, unless the embedder keeps others off the ranges. */
+/* How many records have others written to the store meanwhile? If any, the accumulated digests may
+ * be wrong, unless the embedder keeps others off the ranges. */
 static uint64_t foreign_writes(const struct target_copy *copy)
 {
     struct haul_store *store = copy->target->store;
@@ -273,7 +273,7 @@ bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepa
     return complete;
 }
 
-/* What was counted on arrival holds for tables as long as they are there. */
+/* Digests counted on arrival are valid for tables as long as these are live. */
 static enum haul_status check_tables(struct target_copy *copy, uint32_t family,
                                      struct haul_error *error)
 {
@@ -282,7 +282,7 @@ static enum haul_status check_tables(struct target_copy *copy, uint32_t family,
     enum haul_status status = target_plan_tables(copy->target->store, plan, family, &sure, error);
     if (status == HAUL_OK && !sure) {
         haul_log(copy->target->log, HAUL_LOG_INFO,
-                 "column family '%s': tables that were ingested have changed: the range is scanned",
+                 "column family '%s': ingested tables have changed: the range is scanned",
                  plan->families[family].family.name);
         copy->scan_wanted[family] = true;
     }
@@ -353,7 +353,7 @@ bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct mess
     message->as.progress = (haul_control_Progress){
         .applied_records = copy->records,
         .applied_bytes = copy->bytes,
-        /* Deltas come behind it: a resume has to know that all streams lie under them. */
+        /* Deltas come after it: a resume must know that all streams were complete before them. */
         .snapshot_complete = copy->recorded_streams == copy->journal->plan.stream_count,
         .metadata_complete = copy->finished_metadata_streams == copy->metadata_streams,
         .delta_applied_batches = copy->delta_batches,
@@ -389,7 +389,7 @@ void target_copy_result(const struct target_copy *copy, struct haul_result *resu
     result->old_version = plan->old_version;
     result->new_version = plan->new_version;
     const struct digest total = family_results_fill(result, plan, copy->digests);
-    if (result->status == HAUL_OK && copy->started_ns > 0) { /* as the source counts */
+    if (result->status == HAUL_OK && copy->started_ns > 0) { /* same definition as the source's */
         result->progress.records = total.count;
         result->progress.bytes = total.bytes;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_copy.h — the blocks of a job on the side that takes: data links, appliers, and what these
- * have reported. The counterpart of source_copy.h; the session and the records are target_driver's.
+/* target_copy.h — the blocks of a job on the target: data links, appliers and their reports. The
+ * counterpart of source_copy.h; session and journal belong to target_driver.
  *
  *   links --blocks--> applier threads --notes--> loop: slots given back, counters, news for the job
  *
@@ -20,25 +20,25 @@
 #include "target_journal.h"
 
 struct target_copy {
-    const struct haul_target_options *target; /* borrowed, as the next two */
+    const struct haul_target_options *target; /* borrowed, like the next two */
     const struct target_journal *journal;
     struct poll_group *group;
     struct receiver_links links;
     struct applier *applier;
     struct applier *stopping;        /* the same, from target_copy_stop to target_copy_stopped */
-    struct position_queue positions; /* durable in the store, not yet in the records */
+    struct position_queue positions; /* durable in the store, not yet in the journal */
     bool started;                    /* the plan was accepted, blocks may come */
     uint64_t started_ns;             /* 0: never */
-    uint64_t space_due_ns; /* when the free space is looked at next, or at so many bytes */
+    uint64_t space_due_ns;           /* when free space is checked next, or at this many bytes */
     uint64_t space_due_bytes;
-    uint64_t started_sequence; /* of the store, when the ranges were checked */
+    uint64_t started_sequence; /* of the store when the ranges were checked */
     uint32_t flushes_missing;
     uint64_t records;
     uint64_t bytes;
     uint64_t bytes_expected;
-    uint64_t moves;            /* notes of the appliers: grows while anything is done */
-    uint32_t recorded_streams; /* finished, and the journal has it */
-    struct digest *recorded;   /* of each stream what the journal has; NULL: no memory for it */
+    uint64_t moves;            /* notes of the appliers: grows while they work */
+    uint32_t recorded_streams; /* finished streams that are in the journal */
+    struct digest *recorded;   /* each stream's digest in the journal; NULL: no memory for it */
     uint64_t durable_records;  /* the sum of these */
     uint64_t durable_bytes;
     uint32_t finished_metadata_streams;
@@ -47,7 +47,7 @@ struct target_copy {
     bool progress_due;
     uint64_t progress_sent_ns;
     struct digest digests[HAUL_FAMILY_COUNT_MAX];
-    bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest was not to be had */
+    bool scan_wanted[HAUL_FAMILY_COUNT_MAX]; /* the accumulated digest is unknown */
 };
 
 void target_copy_init(struct target_copy *copy, const struct haul_target_options *target,
@@ -55,27 +55,27 @@ void target_copy_init(struct target_copy *copy, const struct haul_target_options
                       const struct link_config *config);
 void target_copy_fini(struct target_copy *copy);
 
-/* The plan is accepted: count what the records say is done already. */
+/* The plan is accepted: count the streams that are finished by the journal. */
 void target_copy_count_finished(struct target_copy *copy);
-/* Appliers up, links welcome. Errors: NO_MEMORY, LIMIT. */
+/* Start the appliers and accept links. Errors: NO_MEMORY, LIMIT. */
 enum haul_status target_copy_start(struct target_copy *copy, const uint8_t job[HAUL_JOB_BYTES],
                                    uint64_t now_ns, struct haul_error *error) HAUL_MUST_CHECK;
-/* No more blocks are applied. True: the appliers are to be waited for, which takes as long as the
- * store does: target_copy_join on any thread, then target_copy_stopped. */
+/* Apply no more blocks. True: the caller must wait for the appliers, as long as their store calls
+ * take: target_copy_join on any thread, then target_copy_stopped. */
 bool target_copy_stop(struct target_copy *copy);
 void target_copy_join(struct target_copy *copy);
-/* The appliers are gone: links closed. */
+/* The appliers have ended: close the links. */
 void target_copy_stopped(struct target_copy *copy);
-/* The positions that were taken for the records are there now. */
+/* The positions that were taken are in the journal now. */
 void target_copy_recorded(struct target_copy *copy);
 /* Make everything durable; FLUSHED follows. */
 void target_copy_flush(struct target_copy *copy);
 
 enum target_copy_news {
     TARGET_COPY_NOTHING,
-    TARGET_COPY_WORKED,  /* something happened, of no interest to the job */
+    TARGET_COPY_WORKED,  /* something happened that does not concern the job */
     TARGET_COPY_DELTA,   /* a batch of the delta stream was applied */
-    TARGET_COPY_DURABLE, /* `positions` has more */
+    TARGET_COPY_DURABLE, /* `positions` has new entries */
     TARGET_COPY_FLUSHED, /* everything taken before the flush is durable */
     TARGET_COPY_FAILED,  /* `error`: the job cannot go on */
 };
@@ -85,38 +85,41 @@ enum target_copy_news target_copy_next(struct target_copy *copy, struct haul_err
 /* Poll the links. `*failed`: see receiver_links_poll. True: something happened. */
 bool target_copy_poll_links(struct target_copy *copy, struct haul_error *failed);
 
-/* Has nothing come since this Prepare? What did belongs to another one, and the appliers may be
- * changing what the digests are taken from. */
+/* Has nothing come since this Prepare? Anything that did belongs to another Prepare, and the
+ * appliers may be changing the records that the digests cover. */
 bool target_copy_is_quiet(const struct target_copy *copy, const haul_control_Prepare *prepare);
-/* Now and then, while records come in: is there room for more? Errors: NO_SPACE. */
+/* Now and then, while records come in: is there space for more? Errors: NO_SPACE. */
 enum haul_status target_copy_check_space(struct target_copy *copy, uint64_t now_ns,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* After FLUSHED: what was accumulated, into `digests`; false: families in `scan_wanted` have to be
- * scanned, or ingested tables to be looked for. When either side wants to read back, all are. */
+/* After FLUSHED: put the accumulated digests into `digests`. False: the families in `scan_wanted`
+ * must be scanned, or ingested tables must be looked up. When either side requests a read-back, all
+ * families are scanned. */
 bool target_copy_take_digests(struct target_copy *copy, const haul_control_Prepare *prepare);
-/* Do both. Thread: the call worker's; the loop leaves `digests` alone meanwhile. */
+/* Do both. Thread: the call worker's; the loop must not touch `digests` meanwhile. */
 enum haul_status target_copy_scan_digests(struct target_copy *copy,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* After FLUSHED, when the records have all positions: what a later attempt will find. */
+/* After FLUSHED, when the journal has all positions: what a later attempt will find. */
 void target_copy_leave(const struct target_copy *copy, struct target_left *left);
 
-/* Is a Progress due? Fills `message` in. */
+/* Is a Progress message due? Fills in `message`. */
 bool target_copy_progress(struct target_copy *copy, uint64_t now_ns, struct message *message);
-/* When the next one is due at the latest. */
+/* The latest time for the next one. */
 uint64_t target_copy_progress_ns(const struct target_copy *copy);
-/* The next one does not wait for its interval: the source may be waiting for it. */
+/* Send the next one without waiting for its interval: the source may be waiting for it. */
 void target_copy_hurry_progress(struct target_copy *copy);
 
-/* A number that changes when something came or was applied; `*idle`: all that came is. */
+/* A number that changes when something arrives or is applied; `*idle`: all that arrived is
+ * applied. */
 uint64_t target_copy_activity(const struct target_copy *copy, bool *idle);
 
-/* Blocks whose payload had another checksum than their header said; until the appliers stop. */
+/* Blocks whose payload did not match the checksum in their header; valid until the appliers
+ * stop. */
 uint64_t target_copy_crc_errors(const struct target_copy *copy);
-/* What came of it: links, lane, versions, families. */
+/* The outcome: links, lane, versions, families. */
 void target_copy_result(const struct target_copy *copy, struct haul_result *result);
 
-/* What has come so far; the phase is left out. */
+/* The figures so far, without the phase. */
 void target_copy_figures(const struct target_copy *copy, uint64_t now_ns,
                          struct haul_progress *progress);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_damages.c — one count, of one job. */
+/* target_damages.c — one counter, for one job. */
 #include "target_damages.h"
 
 #include <string.h>

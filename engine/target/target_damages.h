@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_damages.h — how often the attempts of a job ended because something came damaged. A source
- * whose link breaks may have gone before it hears of it: it is told when it comes back. Counts for
- * the job that was here last, since the receiver started. Thread: the loop's. */
+/* target_damages.h — counts the attempts of a job that ended because of damaged data. A source
+ * whose link breaks may be gone before the message reaches it; it gets the count when it comes
+ * back. Counts for the last job only, since the receiver started. Thread: the loop's. */
 #ifndef HAUL_TARGET_DAMAGES_H
 #define HAUL_TARGET_DAMAGES_H
 

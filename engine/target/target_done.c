@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_done.c — what a source that makes no attempt asks, and says. */
+/* target_done.c — serves a source that makes no attempt. */
 #include "target_done.h"
 
 #include <inttypes.h>
@@ -11,7 +11,7 @@
 
 /* --- asked ------------------------------------------------------------------------------------ */
 
-/* The source that was set back knows by it that it has not got what was given back. */
+/* A source that was set back learns from this that it lacks what was given back. */
 static enum haul_status look_given_back(struct target_journal *journal, struct haul_error *error)
 {
     bool looks = journal->knowledge == JOB_COMMITTED && journal->returned != VERSION_KEPT;
@@ -42,15 +42,15 @@ void target_done_tell(const struct target_journal *journal, struct target_event 
 
 /* --- told ------------------------------------------------------------------------------------- */
 
-enum haul_status target_done_note_plan(struct target_journal *journal, const haul_control_Plan *plan,
-                                       struct haul_error *error)
+enum haul_status target_done_note_plan(struct target_journal *journal,
+                                       const haul_control_Plan *plan, struct haul_error *error)
 {
     job_list_take(&journal->their_between, message_slice(plan->between));
     job_list_take(&journal->their_lost, message_slice(plan->lost));
     return target_journal_note_over(journal, message_slice(plan->supersedes), error);
 }
 
-/* Who lost it, and whose copy is the newer one, depends on who gave by the job. */
+/* Which side lost the ranges, and which copy is newer, depends on the job's direction. */
 static enum haul_status refuse_lost(const struct target_journal *journal, struct haul_error *error)
 {
     bool gave = false;
@@ -126,7 +126,7 @@ void target_done_note(struct target_journal *journal, const struct message *mess
     }
 }
 
-/* Is it known that something else was decided on? */
+/* Is the decision known to be about something else? */
 static bool differs(const struct target_journal *journal, const struct digest *prepared)
 {
     bool is_known = journal->given_records > 0 || journal->given_bytes > 0;
@@ -134,7 +134,7 @@ static bool differs(const struct target_journal *journal, const struct digest *p
            (journal->given_bytes > 0 && journal->given_bytes != prepared->bytes);
 }
 
-/* The source's copy may be gone, and this one the last: it is neither owned nor removed. */
+/* The source's copy may be gone, and this one may be the last: neither own nor remove it. */
 static enum haul_status refuse_done(struct target_journal *journal, uint64_t count,
                                     struct haul_error *error)
 {
@@ -155,8 +155,8 @@ static enum haul_status refuse_earlier(struct target_journal *journal, uint64_t 
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "this database was set back to before the decision: %" PRIu64
-                   " records of attempt %" PRIu64 " are prepared, and not what attempt %" PRIu64
-                   " has decided on",
+                   " records of attempt %" PRIu64 " are prepared, but attempt %" PRIu64
+                   " decided on others",
                    count, journal_state(journal->file)->prepared.epoch, journal->epoch);
     haul_error_hint(error, "the source's copy is whole: `haul owner --db DIR --reclaim "
                            "--accept-two-owners` there takes the ranges back; then `haul cancel "
@@ -185,13 +185,14 @@ enum haul_status target_done_check(struct target_journal *journal, struct haul_e
     return HAUL_OK;
 }
 
-/* The source had the job done: this database owned already, and knows of it no more. */
+/* The source's job is done: this database owned already, and has lost the record of it. */
 static void explain_done(struct target_journal *journal)
 {
-    (void)snprintf(journal->warning, sizeof(journal->warning),
-                   "the receiver was set back to before it owned: what was written to it since is "
-                   "gone, what it gave on has two owners; compare, `haul verify --db DIR --to`, "
-                   "before `haul drop`");
+    (void)snprintf(
+        journal->warning, sizeof(journal->warning),
+        "the receiver was set back to before it owned: later writes to it are "
+        "lost, and ranges that it gave on have two owners; compare, `haul verify --db DIR --to`, "
+        "before `haul drop`");
     haul_log(journal->target->log, HAUL_LOG_WARNING, "%s", journal->warning);
 }
 
@@ -206,8 +207,8 @@ enum haul_status target_done_take(struct target_journal *journal,
     }
     if (hooks->version_get != NULL && !given_ranges_cover(&journal->given, &journal->plan)) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "a part of what the job gave is the source's again");
-        haul_error_hint(error, "the register of the embedder has to tell which");
+                       "a part of what the job gave belongs to the source again");
+        haul_error_hint(error, "look up in the embedder's register which part");
         return HAUL_MISMATCH;
     }
     enum haul_status status = target_commit_take(journal->target->store, hooks, journal->file,

@@ -1,44 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_done.h — a source without an attempt, whose job is done by its record or by this one's:
- * what Welcome tells it of jobs that wait for it and of what it has got back, and the Commit of a
- * job that this database owned by before it was set back. Thread: the call worker's; the loop's
- * where a function takes or gives a message's parts, while no call runs. */
+/* target_done.h — serves a source without an attempt, whose job is done by either side's ownership
+ * record: what Welcome reports about jobs that wait for it and ranges that it got back, and the
+ * Commit of a job that made this database the owner before it was set back. Thread: the call
+ * worker's; functions that read or fill a message belong to the loop, while no call runs. */
 #ifndef HAUL_TARGET_DONE_H
 #define HAUL_TARGET_DONE_H
 
 #include "target_journal.h"
 #include "target_session.h"
 
-/* What Welcome is to tell, once the job is looked up. Errors: those of the records. */
+/* Find what Welcome must report, once the job is looked up. Errors: those of journals and
+ * record. */
 enum haul_status target_done_look(struct target_journal *journal, const haul_control_Hello *hello,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* What it has found, into the event of the session; borrowed. */
+/* Put what target_done_look found into the session's event; borrowed. */
 void target_done_tell(const struct target_journal *journal, struct target_event *event);
 
-/* What a refusal of the plan names, into the event of the session; borrowed. */
+/* Put what a refusal of the plan names into the session's event; borrowed. */
 void target_done_explain(const struct target_journal *journal, struct target_event *event);
 
-/* What the plan says of earlier jobs. Errors: those of target_journal_note_over. */
-enum haul_status target_done_note_plan(struct target_journal *journal, const haul_control_Plan *plan,
+/* Keep the plan's lists of earlier jobs. Errors: those of target_journal_note_over. */
+enum haul_status target_done_note_plan(struct target_journal *journal,
+                                       const haul_control_Plan *plan,
                                        struct haul_error *error) HAUL_MUST_CHECK;
-/* Was one of the two set back to before it got something from the other? The source says so of
- * itself, which is recorded. Errors: MISMATCH, and those of the records. */
+/* Was one of the two databases set back to before it got something from the other? A source that
+ * reports this about itself is recorded. Errors: MISMATCH, and those of journals and record. */
 enum haul_status target_done_check_lost(struct target_journal *journal,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-/* The source says that it has lost these. Errors: those of lost_jobs_note. */
+/* Record the jobs that the source reports as lost. Errors: those of lost_jobs_note. */
 enum haul_status target_done_note_lost(const struct target_journal *journal,
                                        const struct job_list *lost,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take over what Commit says; any other message says nothing. */
+/* Keep the content of a Commit; any other message is ignored. */
 void target_done_note(struct target_journal *journal, const struct message *message);
-/* Is what is prepared here what the source has decided on? This database may have been set back to
- * an earlier freeze or attempt; one that is earlier, and as large, is owned with a warning. So is
- * what a job has prepared that is done. Errors: MISMATCH. */
+/* Did the source decide on exactly what is prepared here? This database may have been set back to
+ * an earlier freeze or attempt. An earlier state of the same size is owned with a warning, and so
+ * is the prepared state of a job that is done. Errors: MISMATCH. */
 enum haul_status target_done_check(struct target_journal *journal,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* The record says what is ours by it. Errors: MISMATCH (nothing, and nothing was changed), those of
- * given_ranges_read and of target_commit_take. */
+/* Own what the ownership record assigns to this database by the job. Errors: MISMATCH (nothing; the
+ * record is unchanged), those of given_ranges_read and of target_commit_take. */
 enum haul_status target_done_take(struct target_journal *journal,
                                   const struct journal_committed *committed,
                                   struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_driver.c — performs what the target's session asks for.
+/* target_driver.c — performs the actions of the target's session.
  *
  *   loop: peer channel <-> target_session <-> actions; slow calls go to the call worker */
 #include "target_driver.h"
@@ -24,16 +24,16 @@ struct target_driver {
     struct target_session *session;
     struct target_copy copy;
     struct target_calls calls;
-    bool prepared_waits; /* PREPARED comes when the positions are recorded */
-    bool keeping;        /* KEPT comes when all is flushed, and the positions are recorded */
-    bool was_known;      /* the records had the job before */
-    uint64_t looked_ns;  /* when the next two were looked at */
+    bool prepared_waits; /* record PREPARED once the positions are recorded */
+    bool keeping;        /* send KEPT once all is flushed and the positions are recorded */
+    bool was_known;      /* the journal existed before */
+    uint64_t looked_ns;  /* when the next two were computed */
     uint64_t activity;   /* of links, appliers and calls */
-    bool idle;           /* all that came is applied */
+    bool idle;           /* everything that arrived is applied */
     uint64_t damaged_blocks;
-    bool damage_noted; /* where the source is told of it when it comes back */
+    bool damage_noted; /* the source will get the count when it comes back */
     bool ended;
-    uint64_t words_until_ns; /* ended: the last words are waited for until then */
+    uint64_t words_until_ns; /* ended: wait for the last messages until then */
     struct message accepted;
     uint8_t token[LINK_TOKEN_BYTES];
     uint8_t session_id[LINK_SESSION_BYTES];
@@ -57,7 +57,7 @@ static void feed_error(struct target_driver *driver, enum target_event_type type
     feed(driver, &event);
 }
 
-/* An attempt counts once, and not at all when nothing of it has arrived. */
+/* An attempt counts once, and only when some of its data has arrived. */
 static void note_damage(struct target_driver *driver)
 {
     struct target_slot *slot = driver->options.slot;
@@ -67,7 +67,7 @@ static void note_damage(struct target_driver *driver)
     }
 }
 
-/* A bit was turned over on its way: the source sends the block again. */
+/* A bit flipped on the way: the source sends the block again. */
 static void feed_damaged(struct target_driver *driver, const struct haul_error *error)
 {
     driver->damaged_blocks++;
@@ -132,7 +132,7 @@ static void start_copy(struct target_driver *driver)
 
 /* --- positions -------------------------------------------------------------------------------- */
 
-/* One call at a time; what becomes durable meanwhile goes with the next. */
+/* One call at a time; positions that become durable meanwhile go with the next. */
 static void record_positions(struct target_driver *driver)
 {
     if (position_queue_take(&driver->copy.positions)) {
@@ -151,7 +151,7 @@ static void check_kept(struct target_driver *driver)
     }
 }
 
-/* Everything that the appliers have, as far as it is whole. */
+/* Keep all complete batches that the appliers have. */
 static void keep(struct target_driver *driver)
 {
     driver->keeping = true;
@@ -160,10 +160,10 @@ static void keep(struct target_driver *driver)
     }
 }
 
-/* PREPARED stands behind every position that it relies on. */
+/* PREPARED must follow every position that it relies on. */
 static void record_prepared(struct target_driver *driver)
 {
-    /* This receiver has had the database open since, whoever commits. */
+    /* This receiver keeps the database open from here on, whoever commits. */
     memcpy(driver->options.slot->left.job, driver->calls.journal.job, HAUL_JOB_BYTES);
     record_positions(driver);
     driver->prepared_waits = position_queue_is_busy(&driver->copy.positions);
@@ -178,7 +178,7 @@ static void on_positions_recorded(struct target_driver *driver, const struct hau
     if (error->status != HAUL_OK) {
         feed_error(driver, TARGET_EVENT_FAILED, error);
     } else if (!driver->copy.started) {
-        return; /* stopped: the records may be cleared by now */
+        return; /* stopped: the journal may be cleared by now */
     } else if (driver->prepared_waits) {
         record_prepared(driver);
     } else {
@@ -245,7 +245,8 @@ static void set_busy(struct haul_error *error)
     haul_error_hint(error, "try again when it has ended, or raise --retry");
 }
 
-/* A call that changes something, or reads the records: `otherwise` is fed when another job runs. */
+/* Submit a call that changes something or reads the journals; while another job runs, feed
+ * `otherwise` instead. */
 static void submit_or_refuse(struct target_driver *driver, enum target_call number, bool may,
                              enum target_event_type otherwise)
 {
@@ -291,7 +292,7 @@ static void send_message(struct target_driver *driver, struct message *message)
 
 /* --- comparing -------------------------------------------------------------------------------- */
 
-/* The next read, when none is under way. */
+/* Start the next read when none is under way. */
 static void verify_on(struct target_driver *driver)
 {
     bool compares = target_session_state(driver->session) == TARGET_VERIFYING;
@@ -377,7 +378,7 @@ static void perform(struct target_driver *driver, struct target_action *action)
     }
 }
 
-/* Before the next event: an action may borrow what the event brought. */
+/* Before the next event: an action may borrow from the event. */
 static void perform_all(struct target_driver *driver)
 {
     struct target_action action;
@@ -445,7 +446,7 @@ static bool poll_links(struct target_driver *driver)
     } else if (violated && driver->copy.started) {
         feed_error(driver, TARGET_EVENT_FAILED, &failed);
     } else if (failed.status != HAUL_OK) {
-        /* The source notices, too, and comes back or gives up. */
+        /* The source notices it too, and comes back or gives up. */
         haul_log(driver->options.target->log, HAUL_LOG_WARNING, "a data link broke: %s",
                  failed.text);
     }
@@ -479,7 +480,8 @@ void target_driver_returned(const struct call *call)
         [TARGET_CALL_RECORD] = TARGET_EVENT_RECORDED,
         [TARGET_CALL_DIGEST] = TARGET_EVENT_FAILED,
     };
-    static void (*const on[TARGET_CALL_COUNT])(struct target_driver *, const struct haul_error *) = {
+    static void (*const on[TARGET_CALL_COUNT])(struct target_driver *,
+                                               const struct haul_error *) = {
         [TARGET_CALL_CHECK] = on_checked,      [TARGET_CALL_OWN] = on_owned,
         [TARGET_CALL_LOOK_UP] = on_looked_up,  [TARGET_CALL_POSITIONS] = on_positions_recorded,
         [TARGET_CALL_VERIFY] = on_verify_read, [TARGET_CALL_STOP] = on_stopped};
@@ -488,7 +490,7 @@ void target_driver_returned(const struct call *call)
         on[number](driver, &call->error);
     } else if (number == TARGET_CALL_DIGEST && call->error.status == HAUL_OK) {
         report_digests(driver);
-    } else if (number != TARGET_CALL_NOTE_LOST) { /* which nobody waits for */
+    } else if (number != TARGET_CALL_NOTE_LOST) { /* nobody waits for this one */
         struct target_event event = {.type = events[number],
                                      .error = call->error,
                                      .owned_job = target_journal_owned_job(&driver->calls.journal)};
@@ -510,7 +512,7 @@ static bool poll_appliers(struct target_driver *driver)
     return any;
 }
 
-/* Not with each turn of the loop: a deadline of seconds is all that depends on it. */
+/* Not on each turn of the loop: only a deadline of seconds depends on it. */
 static void note_activity(struct target_driver *driver)
 {
     enum { INTERVAL_MS = 10 };
@@ -552,7 +554,7 @@ uint64_t target_driver_deadline_ns(const struct target_driver *driver)
     return deadline < progress ? deadline : progress;
 }
 
-/* The operator asks for an end, and may have asked before. */
+/* The operator requests an end, perhaps again. */
 static void hurry_clear(struct target_driver *driver)
 {
     if (target_session_state(driver->session) == TARGET_CLEARING) {
@@ -593,8 +595,8 @@ bool target_driver_is_ending(const struct target_driver *driver)
 
 bool target_driver_has_ended(const struct target_driver *driver)
 {
-    /* The last words are on their way as long as the channel has bytes of them; but a peer that
-     * does not read does not keep us. */
+    /* The last messages are unsent as long as the channel holds bytes; but do not wait for a peer
+     * that does not read. */
     bool said = driver->peer.channel == NULL ||
                 control_channel_pending_bytes(driver->peer.channel) == 0 ||
                 now_ns(driver) >= driver->words_until_ns;
@@ -770,7 +772,7 @@ void target_driver_destroy(struct target_driver *driver)
         target_copy_join(&driver->copy);
     }
     if (!target_slot_is_free(driver->options.slot, driver)) {
-        driver->calls.journal.staging[0] = '\0'; /* what lies there is the running job's */
+        driver->calls.journal.staging[0] = '\0'; /* the files there belong to the running job */
     } else if (driver->options.slot->holder == driver) {
         driver->options.slot->holder = NULL;
     }

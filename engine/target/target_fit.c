@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_fit.c — the target's store held against the options of the plan's families. */
+/* target_fit.c — compares the target's store with the options of the plan's families. */
 #include "target_fit.h"
 
 #include <stdlib.h>

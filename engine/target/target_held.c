@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_held.c — the last sequence number and the size of the list of tables, then and now. */
+/* target_held.c — compares the last sequence number and the manifest's size, at PREPARED and
+ * now. */
 #include "target_held.h"
 
 #include <stdio.h>
@@ -27,7 +28,7 @@ enum target_held target_held_compare(const struct journal_state *state,
     if (!state->has_held) {
         return TARGET_HELD_SAME;
     }
-    /* Who opens a database begins a new list: a shorter one of the same number is an old one. */
+    /* Every open begins a new manifest: a shorter one of the same number is an older state. */
     bool cut = after.file != 0 && manifest_progress_is_before(&after, &before);
     if (cut || now->sequence < then->sequence) {
         return TARGET_HELD_SET_BACK;
@@ -41,8 +42,8 @@ void target_held_explain(enum target_held held, char *text, size_t text_size_byt
     static const char *const what[] = {
         [TARGET_HELD_SAME] = "",
         [TARGET_HELD_WRITTEN] = "something else has written to the target, here or elsewhere, "
-                                "since everything was there",
-        [TARGET_HELD_SET_BACK] = "the target was set back since everything was there"};
+                                "since all records had arrived",
+        [TARGET_HELD_SET_BACK] = "the target was set back since all records had arrived"};
     (void)snprintf(text, text_size_bytes, "%s%s", what[held],
                    held == TARGET_HELD_SAME ? ""
                                             : ": compare, `haul verify --db DIR --to ADDR:PORT` on "
@@ -51,7 +52,8 @@ void target_held_explain(enum target_held held, char *text, size_t text_size_byt
 
 /* --- what haul itself writes ------------------------------------------------------------------ */
 
-/* Errors: those of journal_open; one that is damaged, or has ended since it was listed, is not. */
+/* Errors: those of journal_open. A job that is damaged, or ended since it was listed, counts as
+ * disturbed. */
 static enum haul_status look_untouched(const struct haul_store *store, const uint8_t *job,
                                        const struct journal_held *now, bool *untouched,
                                        struct haul_error *error)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_journal.c — the target's records, and the steps between them. */
+/* target_journal.c — the target's journal, and the steps between its records. */
 #include "target_journal.h"
 
 #include <inttypes.h>
@@ -57,7 +57,7 @@ void target_journal_fini(struct target_journal *journal)
 
 /* --- journals --------------------------------------------------------------------------------- */
 
-/* The plan of a journal, with our family ids. */
+/* The plan of a journal, with this store's family ids. */
 static enum haul_status read_plan(struct haul_store *store, const struct journal *journal,
                                   struct plan *plan, struct haul_error *error)
 {
@@ -128,8 +128,8 @@ static enum haul_status was_owned(const struct target_journal *journal, const ui
     return status;
 }
 
-/* A source gives up only what it has not decided, and nothing else makes us own. What it has back
- * is its own. */
+/* A source gives up only undecided jobs, and only a decision makes this database own. Ranges that
+ * the source has got back do not count. */
 enum haul_status target_journal_check_none_owned(struct target_journal *journal,
                                                  struct haul_error *error)
 {
@@ -148,7 +148,7 @@ enum haul_status target_journal_check_none_owned(struct target_journal *journal,
                                     "this database owns the ranges of %s: the source was set back "
                                     "to before its decision, and has given the job up",
                                     name);
-            haul_error_hint(error, "write to them here only; `haul resolve` on the source records "
+            haul_error_hint(error, "write to them only here; `haul resolve` on the source records "
                                    "that; to move them back: `haul send` from here with "
                                    "--overwrite");
         }
@@ -168,19 +168,19 @@ static enum haul_status read_journal(struct target_journal *journal, uint64_t *n
     }
     if (journal->epoch < target_journal_epoch(state) && !HAUL_PLANTED_BUG(EPOCH_UNCHECKED)) {
         haul_error_set(error, HAUL_FENCED, NULL, 0,
-                       "a newer attempt of this job has been here: %" PRIu64 ", not %" PRIu64,
+                       "a newer attempt of this job was here already: %" PRIu64 ", not %" PRIu64,
                        target_journal_epoch(state), journal->epoch);
-        haul_error_hint(error, "was the source set back? `haul resolve` there asks who owns the "
-                               "ranges; then `haul cancel`, and a new `haul send`");
+        haul_error_hint(error, "was the source set back? `haul resolve` there finds out who owns "
+                               "the ranges; then `haul cancel`, and a new `haul send`");
         return HAUL_FENCED;
     }
-    if (journal->epoch == MESSAGE_EPOCH_NONE) { /* no attempt: what it decides is of the last one */
+    if (journal->epoch == MESSAGE_EPOCH_NONE) { /* no attempt: its decision is about the last one */
         journal->epoch = target_journal_epoch(state);
     }
     journal->knowledge = target_others_knowledge(state);
     journal->resumed = journal->knowledge != JOB_UNKNOWN;
     journal->held_before = journal->knowledge == JOB_PREPARED;
-    /* What had arrived of one that was given up is on its way out. */
+    /* Records of a job that was given up are being removed. */
     bool counts = journal->resumed && state->has_delta;
     journal->delta_next_batch = counts ? state->delta.next_batch : 0;
     *new_version = state->prepared.new_version;
@@ -191,7 +191,7 @@ static enum haul_status read_journal(struct target_journal *journal, uint64_t *n
     return status;
 }
 
-/* The job has no journal: it ended here, or never came. */
+/* The job has no journal: it ended here, or never began. */
 static enum haul_status look_owned(struct target_journal *journal, struct haul_error *error)
 {
     bool owned = false;
@@ -210,13 +210,13 @@ enum haul_status target_journal_look_up(struct target_journal *journal,
     journal->source_is_told = hello->config_version_known;
     (void)snprintf(journal->peer, sizeof(journal->peer), "%.*s", (int)hello->source_identity.size,
                    (const char *)hello->source_identity.bytes);
-    /* Whatever lies there is this job's now, also when it only learns that it is committed. */
+    /* Staging files belong to this job now, also when it only learns that it is committed. */
     enum haul_status status = staging_name(store, journal->staging, error);
     if (status != HAUL_OK) {
         return status;
     }
     if (!hello->resume) {
-        return HAUL_OK; /* the journal is made when the plan is found good */
+        return HAUL_OK; /* the journal is created once the plan passes its checks */
     }
     status = job_journal_open_existing(store, JOURNAL_TARGET, journal->job, &journal->file, error);
     if (status == HAUL_NOT_FOUND) {
@@ -229,7 +229,7 @@ enum haul_status target_journal_look_up(struct target_journal *journal,
         struct journal *file = journal->file;
         journal->file = NULL;
         status = target_commit_finish(store, &journal->target->hooks, file, error);
-        bool ignored = false; /* the journal is the proof, whatever register there is */
+        bool ignored = false; /* the journal is the proof, with any register */
         status = status == HAUL_OK
                      ? was_owned(journal, journal->job, &ignored, &journal->returned, error)
                      : status;
@@ -274,8 +274,8 @@ enum haul_status target_journal_prepare(struct target_journal *journal,
     return status;
 }
 
-/* Of a job that another attempt has prepared. While the same receiver runs, its embedder keeps
- * everybody off the ranges. */
+/* For a job that another attempt has prepared. While the same receiver runs, its embedder keeps all
+ * others off the ranges. */
 static void look_at_held(struct target_journal *journal)
 {
     const struct journal_held now = target_held_now(journal->target->store);
@@ -295,7 +295,8 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
         .type = JOURNAL_COMMITTED,
         .committed = {.new_version = new_version, .epoch = journal->epoch}};
     look_at_held(journal);
-    /* The journal does not say that only a part is ours: the record does, before it goes on. */
+    /* The journal does not show that only a part is ours: the ownership record must, before the job
+     * continues. */
     enum haul_status status = target_done_check(journal, error);
     if (status == HAUL_OK && journal->was_done) {
         status = target_done_take(journal, &committed.committed, error);
@@ -310,7 +311,7 @@ enum haul_status target_journal_own(struct target_journal *journal, uint64_t new
     }
     if (status == HAUL_OK) {
         staging_remove(journal->staging,
-                       log_of(journal)); /* before DONE: whoever comes after it looks for nothing */
+                       log_of(journal)); /* before DONE: later steps do not look for files */
         status = job_journal_finish(journal->file, error);
         journal->file = NULL;
         instance_note(journal->target->store);
@@ -332,7 +333,7 @@ enum haul_status target_journal_clear(struct target_journal *journal,
     if (file != NULL) {
         status = target_others_end(store, file, reason->text, NULL, hooks, journal->steps, error);
         if (status != HAUL_OK) {
-            return status; /* what is left there is not to be mixed with other writes */
+            return status; /* the rest must not be mixed with other writes */
         }
     } else if (journal->reserved && hooks->unreserve != NULL) {
         hooks->unreserve(hooks->context, journal->job);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_journal.h — the records of one job on the side that takes, in their order: looking the job
- * up, positions, PREPARED, owning, clearing. PLAN is target_admission.h.
+/* target_journal.h — the journal of one job on the target, in the order of its records: looking the
+ * job up, positions, PREPARED, owning, clearing. target_admission.h writes PLAN.
  *
- * The order in each function is the order that docs/PROTOCOL.md demands of the records.
+ * Each function writes in the order that docs/PROTOCOL.md demands.
  * Thread: the call worker's; the loop reads the plain members between two calls. */
 #ifndef HAUL_TARGET_JOURNAL_H
 #define HAUL_TARGET_JOURNAL_H
@@ -26,104 +26,108 @@ enum { TARGET_WAITING_COUNT_MAX = 16 };
 
 struct target_journal {
     const struct haul_target_options *target; /* borrowed */
-    char name[HAUL_IDENTITY_BYTES_MAX]; /* as peers know the database; "": none in particular */
+    char name[HAUL_IDENTITY_BYTES_MAX];       /* as peers know the database; "": no name */
     uint8_t job[HAUL_JOB_BYTES];
     uint64_t epoch;
-    char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's, by its Hello */
+    char peer[HAUL_IDENTITY_BYTES_MAX]; /* the source's name, by its Hello */
     char peer_address[JOURNAL_ADDRESS_BYTES_MAX + 1];
     bool source_is_told; /* its config version comes from a register outside haul */
-    /* Other jobs of the source that are over, HAUL_JOB_BYTES each: as its plan says, or its Abort.
+    /* Other jobs of the source that are over, HAUL_JOB_BYTES each, as listed in its plan or Abort.
      * The loop sets them while no call runs. */
     uint8_t *over;
     size_t over_count;
-    bool owns_by_over; /* this database owns by `owned_job`, which was said to be one of them */
+    bool owns_by_over; /* this database owns by `owned_job`, which is in the list */
     uint8_t owned_job[HAUL_JOB_BYTES];
-    struct journal *file;                  /* NULL: the job has none yet, or no more */
-    enum job_knowledge knowledge;          /* as the journal said when the source came */
-    enum version_return returned;          /* committed: what the source has got back since */
-    uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job by which it has */
+    struct journal *file;                  /* NULL: the job has no journal yet, or it was removed */
+    enum job_knowledge knowledge;          /* by the journal, when the source came */
+    enum version_return returned;          /* committed: how much the source has got back since */
+    uint8_t given_back_by[HAUL_JOB_BYTES]; /* the newest job that gave something back */
     bool has_given_back;
-    struct job_list between;       /* jobs with the source by which one of the two owns */
-    struct job_list lost;          /* those of the plan's that this database knows nothing of */
-    struct job_list their_between; /* as the plan says */
+    struct job_list between;       /* jobs with this source by which one of the two owns */
+    struct job_list lost;          /* jobs of the plan's list that this database has no record of */
+    struct job_list their_between; /* by the plan */
     struct job_list their_lost;
     struct plan plan;
-    bool has_plan; /* of the journal, or of the source */
+    bool has_plan; /* from the journal, or from the source */
     bool resumed;
-    uint64_t given_sequence; /* what was decided on, as Commit has it; 0: not known */
-    bool refused;            /* that is not here, and nothing was changed */
-    /* The source has no attempt: what it says that the job has given. */
+    uint64_t given_sequence; /* the state that was decided on, by Commit; 0: unknown */
+    bool refused;            /* that state is not here; nothing was changed */
+    /* The source has no attempt: what the job gave, by the source's report. */
     bool was_done;
     struct ownership given;
-    struct haul_error given_error; /* or why that cannot be read */
-    uint64_t given_records;        /* 0, with 0 bytes: not known */
+    struct haul_error given_error; /* or why the source cannot read it */
+    uint64_t given_records;        /* 0, with 0 bytes: unknown */
     uint64_t given_bytes;
-    uint8_t waiting[TARGET_WAITING_COUNT_MAX * HAUL_JOB_BYTES]; /* for this source's decision */
+    uint8_t waiting[TARGET_WAITING_COUNT_MAX * HAUL_JOB_BYTES]; /* waiting for the decision */
     size_t waiting_count;
-    bool held_before; /* an attempt before this one has prepared it, and it was not gone on with */
-    uint64_t checked_sequence; /* of the store, when the job's ranges were found fit */
-    struct target_left left;   /* by the attempt before this one, as the loop knows it */
-    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* what to look at once it owns; else "" */
-    char begun_anew[192]; /* resumed, and nothing that had arrived counts: why; else "" */
-    bool reserved;        /* the hook was told */
-    struct target_held_others others; /* whose database this job writes to as well */
+    bool held_before; /* an earlier attempt prepared the job, and no attempt has continued it */
+    uint64_t checked_sequence; /* of the store, when the job's ranges passed the checks */
+    struct target_left left;   /* by the previous attempt, from the loop */
+    char warning[HAUL_ERROR_HINT_BYTES_MAX]; /* for the operator, once it owns; else "" */
+    char begun_anew[192];             /* resumed, but the copy starts over: the reason; else "" */
+    bool reserved;                    /* the reserve hook was called */
+    struct target_held_others others; /* prepared jobs of the same database */
     enum haul_lane lane;
-    /* Resumed: where each stream stands, and from where deltas go on. */
-    struct stream_position *positions; /* one a stream; NULL: all at their beginning */
+    /* Resumed: the position of each stream, and where deltas continue. */
+    struct stream_position *positions; /* one a stream; NULL: all start at their beginning */
     uint64_t delta_next_batch;
-    /* Resumed after the last stream: digests of the range as it is, one a family; else NULL. */
+    /* Resumed after the last stream: digests of the present range, one a family; else NULL. */
     struct digest *base_digests;
     char staging[STAGING_PATH_BYTES_MAX]; /* of table files, if the lane ingests */
-    const struct haul_steps *steps;       /* of the call that runs; NULL: to the end */
+    const struct haul_steps *steps;       /* of the running call; NULL: runs to the end */
 };
 
 void target_journal_init(struct target_journal *journal, const struct haul_target_options *target);
-/* Removes staging files; the journal stays where it stands. */
+/* Removes staging files; the journal stays as it is. */
 void target_journal_fini(struct target_journal *journal);
 
-/* The job by which this database turned out to own, though the source says that it is over; NULL:
- * none. Ownership: the journal's. */
+/* The job by which this database owns although the source lists it as over; NULL: none. Ownership:
+ * the journal's. */
 const uint8_t *target_journal_owned_job(const struct target_journal *journal);
-/* Take over what the source says of its other jobs. Errors: NO_MEMORY, PROTOCOL. */
+/* Keep the source's list of its other jobs that are over. Errors: NO_MEMORY, PROTOCOL. */
 enum haul_status target_journal_note_over(struct target_journal *journal, struct haul_slice jobs,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Does this database own by a job that is said to be over? Only a decision makes it own, and a
- * source gives up what it has not decided: that one was set back. What it has got back is its own.
+/* Does this database own by a job that the source lists as over? Only a decision makes it own, and
+ * a source gives up only undecided jobs, so this source was set back. Ranges that the source has
+ * got back do not count.
  * Errors: MISMATCH (`owned_job`), those of the ownership record. */
 enum haul_status target_journal_check_none_owned(struct target_journal *journal,
                                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* The job as others that are in its way see it. Everything is borrowed. */
+/* The job as target_newcomer, for dealing with other jobs. Everything is borrowed. */
 struct target_newcomer target_journal_newcomer(const struct target_journal *journal);
-/* The epoch of a job counts its source's attempts, from 1. */
+/* The job's epoch: the number of its source's attempts, from 1. */
 uint64_t target_journal_epoch(const struct journal_state *state);
 
-/* Read the records of the job that Hello names. Errors: MISMATCH (it is another source's), FENCED
- * (a newer attempt was here), and those of journals and store. */
+/* Read the journal of the job that Hello names.
+ * Errors: MISMATCH (it belongs to another source), FENCED (a newer attempt was here), and those of
+ * journals and store. */
 enum haul_status target_journal_look_up(struct target_journal *journal,
                                         const haul_control_Hello *hello, uint64_t *new_version,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* These positions are durable in the store. */
+/* Record these positions, which are durable in the store. */
 enum haul_status target_journal_positions(struct target_journal *journal,
                                           const struct stream_position *positions, size_t count,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Everything is durable in the store and equal: PREPARED. `digests`: one a family. */
+/* All records are durable in the store and equal to the source's: write PREPARED. `digests`: one a
+ * family. */
 enum haul_status target_journal_prepare(struct target_journal *journal,
                                         const haul_control_Prepare *prepare,
                                         const struct digest *digests,
                                         struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The source has decided: COMMITTED, the version moves, the hook; then the job is DONE. What a
- * crash left undone of it is done when this job is looked up, or another one's plan is checked.
- * Errors: MISMATCH (of a job that was done: nothing of it is ours, and nothing was changed), those
- * of journals and of the record. */
+/* The source has decided: write COMMITTED, raise the version, call the hook, write DONE. After a
+ * crash the remaining steps are done when this job is looked up, or when another job's plan is
+ * checked.
+ * Errors: MISMATCH (a job that was done: none of its ranges are ours; nothing was changed), those
+ * of journals and of the ownership record. */
 enum haul_status target_journal_own(struct target_journal *journal, uint64_t new_version,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The job ends without a commit: remove what it copied, then its records; and so for the jobs that
- * the source's Abort named (target_journal_note_over). */
+/* The job ends without a commit: remove its records from the store, then its journal; and do the
+ * same for the jobs that the source's Abort named (target_journal_note_over). */
 enum haul_status target_journal_clear(struct target_journal *journal,
                                       const struct haul_error *reason,
                                       struct haul_error *error) HAUL_MUST_CHECK;

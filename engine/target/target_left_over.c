@@ -7,7 +7,7 @@
 #include "target_held.h"
 #include "target_others.h"
 
-/* Errors: IN_DOUBT unless `force`, where only a committed job is too late. */
+/* Errors: IN_DOUBT. With `force` only a committed job is too late. */
 static enum haul_status check_may_give_up(const struct journal *journal, bool force,
                                           struct haul_error *error)
 {
@@ -16,8 +16,8 @@ static enum haul_status check_may_give_up(const struct journal *journal, bool fo
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
-                   "too late: everything is here, and the source may have decided");
-    haul_error_hint(error, "its record tells: let it come back (`haul resolve` on its side)");
+                   "too late: all records are here, and the source may have decided");
+    haul_error_hint(error, "its ownership record shows which: run `haul resolve` on the source");
     return HAUL_IN_DOUBT;
 }
 

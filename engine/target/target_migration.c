@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_migration.c — the taking end: listeners, those who call, and one job at a time. */
+/* target_migration.c — the target: listeners, callers, and one job at a time. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,25 +32,25 @@ struct target_migration {
     const struct haul_clock *clock;
     struct poll_group *group;
     struct acceptor *acceptor;
-    haul_control_TransportOffer offers[HAUL_TRANSPORT_LIST_MAX]; /* as of the last caller */
+    haul_control_TransportOffer offers[HAUL_TRANSPORT_LIST_MAX]; /* for the last caller */
     struct call_worker *worker;
-    struct target_slot slot;      /* its holder is `job`, or is about to be */
+    struct target_slot slot;      /* held by `driver`, or by a caller that becomes it */
     struct target_driver *driver; /* NULL: none */
     struct target_callers callers;
     struct log_limit refusals;
-    struct haul_result job_result; /* of whoever ended last */
-    uint64_t crc_errors;           /* of the awaited job, in all attempts */
+    struct haul_result job_result; /* of the job that ended last */
+    uint64_t crc_errors;           /* of the awaited job, over all attempts */
     struct awaited_job awaited;    /* `once` */
     struct call give_up_call;      /* of the awaited job */
     struct call_steps give_up_steps;
-    struct call finish_call;        /* of jobs that were left behind COMMITTED */
-    enum migration_request request; /* what the jobs were told of */
+    struct call finish_call;        /* of jobs left at COMMITTED */
+    enum migration_request request; /* as passed on to the jobs */
     bool ended;
 };
 
 /* --- incoming --------------------------------------------------------------------------------- */
 
-/* What links can come in right now. Returns how many transports are listed. */
+/* List the transports that can accept links now. Returns their number. */
 static size_t list_offers(struct target_migration *target)
 {
     const struct haul_transport_list every = {{HAUL_TRANSPORT_NONE}};
@@ -63,7 +63,7 @@ static size_t list_offers(struct target_migration *target)
     return count;
 }
 
-/* A refusal, which anybody can cause as often as they like. */
+/* Log a refusal. Any peer can cause refusals at will, so the log is limited. */
 static void log_refusal(struct target_migration *target, const struct link_address *address,
                         const char *why)
 {
@@ -76,7 +76,7 @@ static void log_refusal(struct target_migration *target, const struct link_addre
     haul_log(target->options.log, HAUL_LOG_WARNING, "%s refused: %s", peer, why);
     if (unsaid > 0) {
         haul_log(target->options.log, HAUL_LOG_WARNING,
-                 "and %" PRIu64 " others since the last line", unsaid);
+                 "and %" PRIu64 " more since the last such line", unsaid);
     }
 }
 
@@ -84,7 +84,7 @@ static void take_control(struct target_migration *target, struct acceptor_arriva
 {
     const struct link_address *peer = &arrival->incoming.peer;
     if (target->request != MIGRATION_GOES_ON || !target_callers_make_room(&target->callers, peer)) {
-        log_refusal(target, peer, "too many callers, or about to end");
+        log_refusal(target, peer, "too many connections, or the receiver is ending");
         listener_reject(arrival->listener, &arrival->incoming, HAUL_BUSY);
         return;
     }
@@ -159,7 +159,7 @@ static void call_give_up(void *context, struct haul_error *error)
                                              &options->hooks, &target->give_up_steps.steps, error);
 }
 
-/* Runs before the first Hello is answered. */
+/* Runs before the target answers the first Hello. */
 static void call_finish(void *context, struct haul_error *error)
 {
     struct target_migration *target = context;
@@ -167,7 +167,7 @@ static void call_finish(void *context, struct haul_error *error)
     error->status = target_commit_finish_all(options->store, &options->hooks, error);
 }
 
-/* What is not finished now is tried again for the next plan. */
+/* The next plan retries what is not finished now. */
 static void on_finished(const struct target_migration *target)
 {
     const struct haul_error *error = &target->finish_call.error;
@@ -177,7 +177,7 @@ static void on_finished(const struct target_migration *target)
     }
 }
 
-/* The awaited job was discarded, or cannot be. */
+/* The awaited job was discarded, or discarding it failed. */
 static void on_given_up(struct target_migration *target)
 {
     const struct haul_error *error = &target->give_up_call.error;
@@ -198,7 +198,7 @@ static void check_request(struct target_migration *target)
     enum migration_request request = migration_requested(&target->base);
     bool ends = target->driver != NULL && target_driver_is_ending(target->driver);
     if (request == target->request || target->ended || ends) {
-        return; /* whose job is ending asks what comes after it: the next round does */
+        return; /* while a job ends, a later round decides what follows */
     }
     target->request = request;
     bool stops = request == MIGRATION_STOPS;
@@ -228,8 +228,8 @@ static void format_outcome(const struct haul_result *result, char *line, size_t 
     }
 }
 
-/* `once`: a job is over that counts. Its result stays; the migration ends, unless its source may
- * come back. */
+/* `once`: a job that counts is over. Keep its result; the migration ends, unless the job's source
+ * may come back. */
 static void note_result(struct target_migration *target, const struct target_driver *driver,
                         const struct haul_result *result)
 {
@@ -259,7 +259,7 @@ static void fill_result(const struct target_driver *driver, struct haul_result *
     target_driver_result(driver, result);
 }
 
-/* The migration goes on: it does not keep the result of this job. */
+/* The migration continues and does not keep the result of this job. */
 static void tell_ended(const struct target_migration *target, const struct haul_result *result)
 {
     const struct haul_hooks *hooks = &target->options.hooks;
@@ -268,7 +268,7 @@ static void tell_ended(const struct target_migration *target, const struct haul_
     }
 }
 
-/* The job is over: the next one may begin. */
+/* The job is over: another one may begin. */
 static void end_job(struct target_migration *target)
 {
     struct haul_result *result = &target->job_result;
@@ -292,7 +292,7 @@ static void end_job(struct target_migration *target)
     target->driver = NULL;
 }
 
-/* It never was the job; but it may have learned here that its job is committed. */
+/* The caller never became the job; but it may have learned here that its job is committed. */
 static void end_caller(struct target_migration *target, struct target_driver *caller)
 {
     struct haul_result *result = &target->job_result;
@@ -315,7 +315,7 @@ static void end_caller(struct target_migration *target, struct target_driver *ca
     target_driver_destroy(caller);
 }
 
-/* A caller has taken the slot. All others have to wait for the end of its job. */
+/* A caller has taken the slot. All others must wait for the end of its job. */
 static void begin_job(struct target_migration *target, struct target_driver *caller)
 {
     char peer[LINK_ADDRESS_TEXT_BYTES_MAX];
@@ -386,7 +386,7 @@ static uint64_t next_deadline(const struct target_migration *target)
     return deadline;
 }
 
-/* The source that `once` waits for has not come back; one that is just saying Hello may still. */
+/* The source that `once` waits for has not come back; one that is just sending Hello still may. */
 static void check_awaited(struct target_migration *target)
 {
     bool busy = target->driver != NULL || target->give_up_call.under_way;
@@ -420,7 +420,7 @@ static void run_target(struct haul_migration *migration)
 
 /* --- setting up ------------------------------------------------------------------------------- */
 
-/* Nobody waits for what they bring any more. */
+/* Nobody waits for their results. */
 static void end_calls(struct target_migration *target)
 {
     call_steps_end(&target->give_up_steps);
@@ -438,7 +438,7 @@ static void destroy_target(struct haul_migration *migration)
     end_calls(target);
     if (target->worker != NULL) {
         poll_group_remove_fd(target->group, call_worker_fd(target->worker));
-        call_worker_destroy(target->worker); /* the calls of jobs have returned then */
+        call_worker_destroy(target->worker); /* after this the jobs' calls have returned */
     }
     target_callers_fini(&target->callers);
     target_driver_destroy(target->driver);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_others.c — other jobs of a target: finding those in the way, and ending them. */
+/* target_others.c — other jobs of a target: finds those that block a plan, and ends them. */
 #include "target_others.h"
 
 #include <stdlib.h>
@@ -35,11 +35,11 @@ static enum haul_status busy(const struct journal *journal, struct haul_error *e
     char name[JOURNAL_NAME_BYTES_MAX];
     bool prepared = target_others_knowledge(journal_state(journal)) != JOB_COPYING;
     journal_name_format(JOURNAL_TARGET, journal_job_id(journal), name);
-    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job has its hand on this range: %s is %s",
-                   name, journal_phase_name(journal_state(journal)->phase));
+    haul_error_set(error, HAUL_BUSY, NULL, 0, "another job is using this range: %s is %s", name,
+                   journal_phase_name(journal_state(journal)->phase));
     haul_error_hint(error, prepared ? "its source finishes it (`haul status` there); when that is "
                                       "lost for good: `haul cancel --accept-two-owners` here"
-                                    : "let its source come back (`haul send`), or give it up with "
+                                    : "resume it from its source (`haul send`), or give it up with "
                                       "--overwrite or `haul cancel`");
     return HAUL_BUSY;
 }
@@ -56,8 +56,8 @@ enum haul_status target_others_check_peer(const struct journal *journal, const c
                    journal_state(journal)->peer, peer);
     bool prepared = target_others_knowledge(journal_state(journal)) != JOB_COPYING;
     haul_error_hint(error,
-                    "a copy cannot go on with the jobs of the original; when that is lost, or has "
-                    "forgotten them: `haul cancel%s` here gives them up",
+                    "a copy cannot resume the jobs of the original; if that is lost or has "
+                    "forgotten them, `haul cancel%s` here gives them up",
                     prepared ? " --accept-two-owners" : "");
     return HAUL_MISMATCH;
 }
@@ -106,8 +106,8 @@ static bool names_made(const struct journal_state *state, const char *name)
     return made;
 }
 
-/* Does the job of a journal put records into the family? One that cannot be read may, and one that
- * is being let in has named its families before its plan. */
+/* May the job of a journal put records into the family? Yes for one that cannot be read; a job that
+ * is being admitted names its families before its plan. */
 static bool may_need(const struct journal *journal, const char *name)
 {
     struct haul_error ignored;
@@ -124,7 +124,7 @@ static bool may_need(const struct journal *journal, const char *name)
     return needs;
 }
 
-/* Does a job other than that of `journal` put records into the family, or has one brought some? */
+/* Does a job other than that of `journal` put records into the family, or has one done so? */
 static enum haul_status look_needed(struct haul_store *store, const struct journal *journal,
                                     const char *name, bool *needed, struct haul_error *error)
 {
@@ -141,7 +141,7 @@ static enum haul_status look_needed(struct haul_store *store, const struct journ
         }
         status = job_journal_look(store, JOURNAL_TARGET, entries[i].job_id, &other, error);
         *needed = status == HAUL_CORRUPT || (status == HAUL_OK && may_need(other, name));
-        /* Ended in between, or damaged: that is the operator's, and keeps no other job here. */
+        /* It ended meanwhile, or is damaged: that is for the operator, and blocks no other job. */
         status = status == HAUL_NOT_FOUND || status == HAUL_CORRUPT ? HAUL_OK : status;
         journal_close(other);
     }
@@ -177,7 +177,7 @@ enum haul_status target_others_was_made(struct haul_store *store, const char *na
     return status;
 }
 
-/* Errors: NOT_FOUND (it is not there), those of the store. */
+/* Errors: NOT_FOUND (no such family), those of the store. */
 static enum haul_status look_empty(struct haul_store *store, const char *name, bool *empty,
                                    struct haul_error *error)
 {
@@ -210,7 +210,7 @@ static enum haul_status look_empty(struct haul_store *store, const char *name, b
     return status;
 }
 
-/* Families that were made for the job, and that nobody uses. */
+/* Drop families that were created for the job and that nobody uses. */
 static enum haul_status drop_made_locked(struct haul_store *store, const struct journal *journal,
                                          const struct plan *keep, struct haul_error *error)
 {
@@ -229,7 +229,7 @@ static enum haul_status drop_made_locked(struct haul_store *store, const struct 
         if (status == HAUL_OK && empty) {
             status = store->ops->family_drop(store, name, error);
         }
-        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* never made, or gone */
+        status = status == HAUL_NOT_FOUND ? HAUL_OK : status; /* no longer there */
         if (status != HAUL_OK) {
             break;
         }
@@ -254,7 +254,7 @@ static enum haul_status drop_made(struct haul_store *store, const struct journal
 
 /* --- ending one ------------------------------------------------------------------------------- */
 
-/* The ranges of a journal that has a plan; ABORTED stands before they are touched. */
+/* Clear the ranges of a journal that has a plan, after writing ABORTED. */
 static enum haul_status clear(struct haul_store *store, struct journal *journal, const char *text,
                               const struct haul_steps *steps, struct haul_error *error)
 {
@@ -281,7 +281,7 @@ static enum haul_status clear(struct haul_store *store, struct journal *journal,
     return status;
 }
 
-/* Before the journal goes: a crash in between has it called again. */
+/* Before the journal is removed: after a crash in between it is called again. */
 static void unreserve(const struct haul_hooks *hooks, const struct journal *journal)
 {
     if (hooks != NULL && hooks->unreserve != NULL) {
@@ -295,7 +295,7 @@ enum haul_status target_others_end(struct haul_store *store, struct journal *jou
                                    struct haul_error *error)
 {
     enum haul_status status = HAUL_OK;
-    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) { /* else only its file is left */
+    if (journal_state(journal)->phase != JOURNAL_PHASE_DONE) { /* otherwise only its file is left */
         status = clear(store, journal, text, steps, error);
         if (status == HAUL_OK) {
             status = drop_made(store, journal, keep, error);
@@ -322,7 +322,7 @@ static bool is_said_to_be_over(const struct target_newcomer *newcomer, const uin
     return over;
 }
 
-/* `*ends`: the job ends for the plan (NULL: there is none, only those that are over end). */
+/* `*ends`: the job ends for the plan (NULL: no plan, only jobs that are over end). */
 static enum haul_status judge(const struct target_newcomer *newcomer, const struct plan *plan,
                               const struct journal *other, bool *ends, struct haul_error *error)
 {
@@ -340,15 +340,15 @@ static enum haul_status judge(const struct target_newcomer *newcomer, const stru
         status = target_others_check_peer(other, newcomer->peer, error);
         return status == HAUL_OK && knowledge == JOB_COMMITTED ? busy(other, error) : status;
     }
-    /* One that is aborted is over, and only could not be cleared; its source may have forgotten
-     * it. What does not meet the plan stays for its own source. */
+    /* An aborted job is over and only could not be cleared; its source may have forgotten it. A job
+     * that does not overlap the plan stays for its own source. */
     bool over = plan != NULL && knowledge == JOB_UNKNOWN;
     *ends = knowledge != JOB_COMMITTED && (over || meets);
     bool stays = knowledge == JOB_PREPARED && !HAUL_PLANTED_BUG(PREPARED_GIVEN_UP);
     return *ends && !over && (stays || !plan->overwrite) ? busy(other, error) : HAUL_OK;
 }
 
-/* Takes the journal over, unless it fails. */
+/* Takes the journal over, except on error. */
 static enum haul_status keep_one(struct target_others *others, struct journal *journal,
                                  struct haul_error *error)
 {
@@ -394,7 +394,7 @@ static enum haul_status look_at(const struct target_newcomer *newcomer, const st
             journal_close(journal);
         }
     }
-    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* ended in between */
+    return status == HAUL_NOT_FOUND ? HAUL_OK : status; /* it ended meanwhile */
 }
 
 enum haul_status target_others_look(const struct target_newcomer *newcomer, const struct plan *plan,
@@ -407,7 +407,7 @@ enum haul_status target_others_look(const struct target_newcomer *newcomer, cons
         job_journal_list(newcomer->store, JOURNAL_TARGET, &entries, &count, error);
     for (size_t i = 0; i < count && status == HAUL_OK; i++) {
         const uint8_t *job = entries[i].job_id;
-        /* A source that only tells comes by the name of one of the jobs that are over. */
+        /* A source that only reports connects under the id of one of the jobs that are over. */
         if (memcmp(job, newcomer->job, HAUL_JOB_BYTES) != 0 || is_said_to_be_over(newcomer, job)) {
             status = look_at(newcomer, plan, job, others, error);
         }

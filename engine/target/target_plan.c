@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_plan.c — is the target fit for the plan? */
+/* target_plan.c — checks and prepares the target's store for a plan. */
 #include "target_plan.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ static enum haul_status check_name(const struct plan_family *wanted, const char 
                    "column family '%s': the source's %s is '%s', the target's '%s'",
                    wanted->family.name, what, theirs[0] == '\0' ? "none" : theirs,
                    ours[0] == '\0' ? "none" : ours);
-    haul_error_hint(error, "both databases need the same one, by name");
+    haul_error_hint(error, "both databases need the same one, with the same name");
     return HAUL_MISMATCH;
 }
 
@@ -57,14 +57,15 @@ static const struct haul_family *find_family(const struct haul_family *families,
     return found;
 }
 
-/* The family that a new store was born with is made as the source has it: see make_unwritten. */
+/* The family that a new store is created with may be created again as the source has it: see
+ * make_unwritten. */
 static bool may_be_made_anew(const struct haul_store *store, const struct plan *plan, size_t index)
 {
     return store->ops->family_create_like != NULL && plan_options_of(plan, index) != NULL &&
            strcmp(plan->families[index].family.name, "default") == 0;
 }
 
-/* Ids, and with `checks` the names of what is there. */
+/* Fill in ids; with `checks`, compare the names of existing families. */
 static enum haul_status find_all(struct haul_store *store, struct plan *plan, bool checks,
                                  struct haul_error *error)
 {
@@ -98,11 +99,11 @@ enum haul_status target_plan_find(struct haul_store *store, struct plan *plan,
     return find_all(store, plan, false, error);
 }
 
-/* What lies in the way of a range, if anything does; `status` is not OK then. */
+/* A search for a record that blocks a range; `status` is not OK once one is found. */
 struct obstacle {
     struct haul_store *store;
     const struct plan_family *family;
-    const struct plan *others; /* whose records are in nobody's way */
+    const struct plan *others; /* whose records do not block */
     size_t other_count;
 };
 
@@ -134,13 +135,13 @@ static enum haul_status refuse_record(const struct obstacle *look, struct haul_s
                    "column family '%s' of the target already holds records of the range, for "
                    "example %s",
                    look->family->family.name, key);
-    haul_error_hint(error, "--overwrite clears all of the range first, whoever owns it: select "
-                           "just what is to be replaced (`--cf`, `--range`)");
+    haul_error_hint(error, "--overwrite first clears the whole range, whoever owns it: select "
+                           "only what it should replace (`--cf`, `--range`)");
     return HAUL_NOT_EMPTY;
 }
 
-/* From `*start` on: the first record that is in the way, or the end of a range of others, from
- * which to look again. Errors: NOT_FOUND (the range has no more), NOT_EMPTY. */
+/* Look from `*start` for the first record that blocks. Moves `*start` to the end of a range of
+ * others, from where to look again. Errors: NOT_FOUND (no more records in the range), NOT_EMPTY. */
 static enum haul_status look_from(const struct obstacle *look, struct haul_slice *start,
                                   struct haul_slice end, struct haul_error *error)
 {
@@ -207,8 +208,8 @@ enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
                : status;
 }
 
-/* The families that a new store was born with, as the source has them. One that cannot be made so
- * stays as it is, and the names are the judge of it. */
+/* Create the families that a new store has by default again, as the source has them. One that
+ * cannot be created so stays as it is; the comparison of names decides then. */
 static void make_unwritten(struct haul_store *store, const struct plan *plan)
 {
     for (size_t i = 0; i < plan->family_count; i++) {
@@ -275,7 +276,7 @@ enum haul_status target_plan_clear(struct haul_store *store, const struct plan *
     return status;
 }
 
-/* A copy of the first key of the span that is not its start. Errors: NOT_FOUND (there is none). */
+/* A copy of the first key of the span other than its start. Errors: NOT_FOUND (no such key). */
 static enum haul_status next_key(struct haul_store *store, const struct target_span *span,
                                  struct haul_slice *key, struct haul_error *error)
 {
@@ -303,7 +304,7 @@ static enum haul_status next_key(struct haul_store *store, const struct target_s
     return status;
 }
 
-/* The empty key is no bound: as a start it would mean the beginning of the family. */
+/* The empty key cannot be a bound: as a start it would mean the beginning of the family. */
 static enum haul_status delete_empty_key(struct haul_store *store, uint32_t family,
                                          struct haul_error *error)
 {
@@ -321,7 +322,7 @@ enum haul_status target_plan_clear_behind(struct haul_store *store, const struct
 {
     struct haul_slice next = {NULL, 0};
     enum haul_status status = next_key(store, span, &next, error);
-    while (status == HAUL_OK && next.size == 0) { /* where keys are not ordered by bytes */
+    while (status == HAUL_OK && next.size == 0) { /* possible where keys are not in byte order */
         free((void *)(uintptr_t)next.data);
         status = delete_empty_key(store, span->family, error);
         if (status == HAUL_OK) {
@@ -337,7 +338,7 @@ enum haul_status target_plan_clear_behind(struct haul_store *store, const struct
 
 enum haul_status target_plan_given_up(struct haul_error *error)
 {
-    return haul_error_set(error, HAUL_CLOSED, NULL, 0, "given up in the middle");
+    return haul_error_set(error, HAUL_CLOSED, NULL, 0, "given up before its end");
 }
 
 enum haul_status target_plan_digest_span(struct haul_store *store, const struct target_span *span,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_plan.h — holding a plan against the target's store before any data: families, comparators
- * and merge operators, emptiness of the ranges, the lane; and making the store ready for it. */
+/* target_plan.h — checks a plan against the target's store before any data comes: families,
+ * comparators and merge operators, empty ranges, the lane; and prepares the store for it. */
 #ifndef HAUL_TARGET_PLAN_H
 #define HAUL_TARGET_PLAN_H
 
@@ -8,30 +8,31 @@
 #include "haul/migration.h"
 #include "plan.h"
 
-/* The target id of a family that the store does not have. */
+/* The target id of a family that the store lacks. */
 #define TARGET_PLAN_NO_FAMILY UINT32_MAX
 
 /* Fill in the target ids. Errors: those of the store. */
 enum haul_status target_plan_find(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* Are the ranges empty, but for what lies in those of `others`? Target ids are known.
+/* Are the ranges empty, apart from records in the ranges of `others`? Target ids are filled in.
  * Errors: NOT_EMPTY, and those of the store. */
 enum haul_status target_plan_check_empty(struct haul_store *store, const struct plan *plan,
                                          const struct plan *others, size_t other_count,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Could the store take the plan? Changes nothing, and fills in the target ids. What lies in the
- * ranges of `others`, which end for the plan, is in nobody's way.
+/* Could the store take the plan? Changes nothing in the store, and fills in the target ids. Records
+ * in the ranges of `others`, which end for the plan, do not block it.
  * Errors: MISMATCH (comparator, merge operator), NOT_EMPTY (unless the plan overwrites),
  * UNSUPPORTED, LIMIT, and those of the store. */
 enum haul_status target_plan_look(struct haul_store *store, struct plan *plan,
                                   const struct plan *others, size_t other_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* Do the target's families that are there still compare and merge as those of a job that goes on?
+/* Do the target's existing families still compare and merge like those of a resumed job?
  * Errors: MISMATCH, NO_MEMORY, and those of the store. */
 enum haul_status target_plan_check_names(struct haul_store *store, const struct plan *plan,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* Make the families that are missing, and fill in the target ids. Errors: MISMATCH (what was made
- * does not fit: the family stays, empty), LIMIT, and those of the store. */
+/* Create the missing families, and fill in the target ids.
+ * Errors: MISMATCH (a created family does not fit: it stays, empty), LIMIT, and those of the
+ * store. */
 enum haul_status target_plan_make(struct haul_store *store, struct plan *plan,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
@@ -42,27 +43,27 @@ struct target_span {
     struct haul_slice end;
 };
 
-/* `steps`, below: of what takes long; NULL: to the end. */
+/* `steps`, below: of long work; NULL: to the end. */
 
-/* Are the tables there that this job has ingested into a family? For a store with tables_check;
- * `*sure` and errors are of that. */
+/* Are the tables that this job has ingested into a family still live? For a store with
+ * tables_check; `*sure` and errors as there. */
 enum haul_status target_plan_tables(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, bool *sure,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Those of an earlier job need not be there. */
+/* Forget the tables of an earlier job: they need not be live. */
 void target_plan_forget_tables(struct haul_store *store, const struct plan *plan);
-/* Remove every record of the plan's ranges from every family of it that there is. */
+/* Remove every record of the plan's ranges from each of its families that exists. */
 enum haul_status target_plan_clear(struct haul_store *store, const struct plan *plan,
                                    const struct haul_steps *steps,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Remove every record of the span but that of its start, whatever the family's order. */
+/* Remove every record of the span except that of its start, in any key order. */
 enum haul_status target_plan_clear_behind(struct haul_store *store, const struct target_span *span,
                                           const struct haul_steps *steps,
                                           struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Count and digest of one family of the plan, by scan.
- * Errors: CLOSED (a step was not to be taken), those of the store. */
+ * Errors: CLOSED (the caller ended the steps), those of the store. */
 enum haul_status target_plan_digest(struct haul_store *store, const struct plan *plan,
                                     uint32_t family, struct digest *digest,
                                     const struct haul_steps *steps,
@@ -71,7 +72,7 @@ enum haul_status target_plan_digest(struct haul_store *store, const struct plan 
 enum haul_status target_plan_digest_span(struct haul_store *store, const struct target_span *span,
                                          struct digest *digest, const struct haul_steps *steps,
                                          struct haul_error *error) HAUL_MUST_CHECK;
-/* The error of a call that was not to go on: CLOSED. */
+/* The error of a call that its steps ended: CLOSED. */
 enum haul_status target_plan_given_up(struct haul_error *error);
 
 #endif

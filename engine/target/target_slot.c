@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_slot.c — the first to take it keeps it. */
+/* target_slot.c — the first driver to take the slot keeps it. */
 #include "target_slot.h"
 
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_slot.h — the receiver's one place for a job, and what is known of the one that had it
- * last. Thread: the loop's. */
+/* target_slot.h — the receiver's single place for a job, and what its last job left. Thread: the
+ * loop's. */
 #ifndef HAUL_TARGET_SLOT_H
 #define HAUL_TARGET_SLOT_H
 
@@ -14,11 +14,11 @@ struct target_driver;
 /* Zeroed is free. */
 struct target_slot {
     struct target_driver *holder; /* NULL: free */
-    struct target_left left;      /* by the last job that was kept */
+    struct target_left left;      /* by the last job that was kept for a resume */
     struct target_damages damages;
 };
 
-/* Free, or held by `driver` already? */
+/* Is it free, or held by `driver` already? */
 bool target_slot_is_free(const struct target_slot *slot, const struct target_driver *driver);
 /* False: another one holds it. */
 bool target_slot_take(struct target_slot *slot, struct target_driver *driver);

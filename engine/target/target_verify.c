@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_verify.c — requests of a source that compares, one read for each. */
+/* target_verify.c — serves a comparison's requests, one read for each. */
 #include "target_verify.h"
 
 #include <stdio.h>
@@ -41,7 +41,7 @@ void target_verify_fini(struct target_verify *verify)
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* By way of its bytes: the message's own parts are borrowed. */
+/* Copy by encoding and decoding: the message's parts are borrowed. */
 static enum haul_status keep_scan(struct target_verify *verify, const struct message *message,
                                   struct haul_error *error)
 {
@@ -70,11 +70,11 @@ static enum haul_status ask(struct target_verify *verify, const haul_control_Ver
     const haul_control_VerifyScan *scan = newest_scan(verify);
     if (scan == NULL || scan->scan != next->scan) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the source asks for pieces of another scan");
+                              "the source requests pieces of another scan");
     }
     if (verify->asked == TARGET_VERIFY_ASKED_MAX) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the source asks for more than %d answers at once",
+                              "the source requests more than %d answers at once",
                               TARGET_VERIFY_ASKED_MAX);
     }
     verify->asked++;

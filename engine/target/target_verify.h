@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* target_verify.h — the answering half of a comparison: a source asks which column families there
- * are, and for the pieces of each. Nothing of the store is changed, and nothing of it is held
- * between two reads, so a job that begins meanwhile finds it as if nobody had asked.
+/* target_verify.h — the answering half of a comparison: a source requests the list of column
+ * families and the pieces of each. The comparison changes nothing in the store and holds nothing of
+ * it between two reads, so it does not affect a job that begins meanwhile.
  *
  * One read for each answer:
  *   while (!a read is under way && target_verify_begin(v)) { submit a call of target_verify_read }
@@ -17,19 +17,19 @@
 #include "message.h"
 #include "verify_reader.h"
 
-enum { TARGET_VERIFY_ASKED_MAX = 16 }; /* answers that a source may ask for in advance */
+enum { TARGET_VERIFY_ASKED_MAX = 16 }; /* answers that a source may request in advance */
 
-/* Zeroed: nothing was asked for yet. */
+/* Zeroed: nothing is requested. */
 struct target_verify {
     bool list_wanted;
-    struct message next_scan; /* VERIFY_SCAN, owned; type 0: none. Takes the place of `scan` */
+    struct message next_scan; /* VERIFY_SCAN, owned; type 0: none. Will replace `scan` */
     uint32_t asked;           /* answers that the newer scan owes */
-    /* The read's, while one is under way: */
+    /* These belong to the read while one is under way: */
     bool lists;
     struct message scan;       /* VERIFY_SCAN, owned */
-    struct haul_range *ranges; /* of it */
+    struct haul_range *ranges; /* of `scan` */
     struct verify_reader reader;
-    bool reads; /* `reader` is one */
+    bool reads; /* `reader` is initialised */
     struct verify_chunk *chunk;
     struct message answer; /* owned */
     uint64_t records;      /* read so far, of all scans */
@@ -38,10 +38,10 @@ struct target_verify {
 
 void target_verify_fini(struct target_verify *verify);
 
-/* A VERIFY_LIST, VERIFY_SCAN or VERIFY_NEXT has come: borrowed. Errors: PROTOCOL, NO_MEMORY. */
+/* Take a VERIFY_LIST, VERIFY_SCAN or VERIFY_NEXT, borrowed. Errors: PROTOCOL, NO_MEMORY. */
 enum haul_status target_verify_take(struct target_verify *verify, const struct message *message,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* No read is under way: is there something to read? Then a read must follow. */
+/* Call while no read is under way: is there something to read? Then a read must follow. */
 bool target_verify_begin(struct target_verify *verify);
 /* Read for one answer. Errors: those of verify_reader_init and verify_reader_next.
  * Thread: the call worker's. */
@@ -49,7 +49,7 @@ enum haul_status target_verify_read(struct target_verify *verify, struct haul_st
                                     const struct haul_steps *steps,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 /* The read has returned OK: its answer, which the caller sends and releases. False: another scan
- * has taken its place. */
+ * has replaced it. */
 bool target_verify_answer(struct target_verify *verify, struct message *answer);
 
 #endif

@@ -536,7 +536,7 @@ test_t2__receiver_listens_again__cancel_is_too_late() {
     prepared
     receive_into target "$own_host:0"
     run 10 "$haul" cancel --db target
-    one_error 'too late: everything is here'
+    one_error 'too late: all records are here'
     reap "$receiver_pid" || true
 }
 
