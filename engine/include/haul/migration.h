@@ -8,31 +8,55 @@
  *   haul_migration_destroy                          haul_migration_destroy
  *
  * Promise. HAUL_OK as the source's result means: the target owns the ranges, everything in them is
- * durable there, and both sides computed the same count and digest. After every other status the
- * source still owns them, except after IN_DOUBT: then the ranges stay frozen until the decision
- * record is read (start the job again, or call haul_jobs_list). After STOPPED, BUSY, TIMEOUT and a
- * lost connection the job can be resumed.
+ * durable there, and both sides computed the same count and digest. After IN_DOUBT the decision
+ * was made, or may have been, and the target has not confirmed it: the source must not serve the
+ * ranges. After every other status the source owns them. A target owns the ranges from the call of
+ * `own` on.
+ *
+ * Trying again. After STOPPED, BUSY, TIMEOUT, CLOSED, REFUSED and UNREACHABLE the same call of
+ * haul_source_start continues the job. After LIMIT, NO_MEMORY, NO_SPACE and IO it succeeds once the
+ * cause is gone, and continues the job or begins a new one. After IN_DOUBT, haul_source_start with
+ * `resolve` reports the decision to the target. CANCELLED leaves nothing of the job. After any
+ * other status something must change first; `error.hint` names it.
  *
  * At start-up. haul keeps the owner of each range beside the database, not in the program. Before
  * the program serves anything, it reads
- *   1. who owns its ranges: haul_owner_of_store (haul/owner.h), or its own register, if it has one
- *      and gives it to haul by `version_get`. It refuses requests for ranges that are RELEASED.
- *   2. which jobs are unfinished: haul_jobs_list (haul/job.h). The ranges of a source's job that is
- *      IN_DOUBT stay frozen until haul_source_start has resumed the job. A target starts to listen
- *      again, and the source reconnects by itself.
+ *   1. the ownership record: haul_owner_of_store (haul/owner.h). It serves nothing if the origin is
+ *      not SAME, and no range that is RELEASED.
+ *   2. the unfinished jobs: haul_jobs_list (haul/job.h).
+ *      Source, YIELDS: the target owns the ranges. Start a source with `resolve`; it calls
+ *      `release` again.
+ *      Source, IN_DOUBT: writes were frozen, and nothing is decided. Refuse writes until
+ *      haul_source_start has returned OK for the job; it does not call `unfreeze`. (With
+ *      `restored` only the target knows the owner: start a source with `resolve`.)
+ *      Target: records have arrived in ranges that do not belong to this database yet. Neither the
+ *      ownership record nor struct haul_job names these ranges, so the program itself stores what
+ *      it accepts in `reserve`. Start the target again; it calls `own` if the job is committed.
+ * With `version_get` the program has a register of its own, and haul leaves the ownership record as
+ * it is. The program then reads its register, and the jobs as above: a decision may be newer than
+ * the register.
  *
- * Resumption. A broken job continues from what the target holds durably, if the source's
- * write-ahead log still reaches back to the job's position. While a migration runs, haul pins the
- * log. After a crash of the source's process, RocksDB decides how much of the log stays.
- * haul_rocks_store_open keeps the log itself (`keep_log`); a program that attaches its own database
- * sets WAL_ttl_seconds, or WAL_size_limit_MB, to more than an outage takes. If the log is too
- * short, the job starts over and logs the reason.
+ * A crash between `freeze` and `release`. The decision is one durable record. If it was written,
+ * the target owns the ranges: they are RELEASED, or the job YIELDS. If not, the source owns them,
+ * and the job can be resumed. Either way there is one owner.
+ *
+ * Resumption. A broken job continues from what the target holds durably. If the source's process
+ * has ended, its write-ahead log must still reach back to the beginning of the job, because the
+ * log is replayed from there. While a migration runs, haul pins the log. After the process has
+ * ended, RocksDB decides how much of the log stays. haul_rocks_store_open keeps the log itself
+ * (`keep_log`); a program that attaches its own database sets WAL_ttl_seconds to more than the
+ * longest job, an outage and a restart take together, or WAL_size_limit_MB to more than is written
+ * in that time. If the log is too short, the job starts over and logs the reason.
  *
  * After the end. The source's copy stays until the program deletes it: haul_owner_drop.
  *
+ * Memory. Option structs are copied. What they point to (the store, names, ranges, the hooks'
+ * context) is borrowed until haul_migration_destroy. Results belong to the migration. Close a store
+ * after the last migration that uses it, and an attached database after its store.
+ *
  * Threads. Each migration has a loop thread, a few readers or appliers, and a thread for hooks. The
  * library installs no signal handler, prints nothing and reads no environment variable. Every wait
- * has a deadline.
+ * has a deadline. A program with an event loop polls haul_migration_fd.
  *
  * Trying it out. Both ends can run in one process: start the target with `listen` "127.0.0.1:0",
  * and the source with `to` haul_migration_address(target). See examples/. */
@@ -112,14 +136,15 @@ struct haul_hooks {
     /* Source: stop writes to the ranges. The program either refuses them, or holds them back until
      * `unfreeze` (let them through) or `release` (refuse them). When the hook returns OK, every
      * write that the program has accepted is in the store, and no further one follows. The hook
-     * returns within `deadline_ms`, or fails with TIMEOUT; the source then continues without a
-     * freeze and calls `unfreeze`. */
+     * returns within `deadline_ms` (freeze_max_ms), or fails with TIMEOUT. If it fails or is late,
+     * the source calls `unfreeze`, sends another round of the log, and freezes again, 10 times at
+     * most; after IO and UNSUPPORTED it does not try again. */
     enum haul_status (*freeze)(void *context, uint32_t deadline_ms, struct haul_error *error);
     /* Source: the hand-over did not happen; accept writes again. Also called when `freeze` failed,
      * and never after the decision. */
     void (*unfreeze)(void *context);
     /* Source: the decision is durable and the target owns the ranges; redirect or refuse requests.
-     * Not repeated after a crash: at start-up the program reads the owner record. */
+     * After a crash only a source with `resolve` calls it again, so it must be idempotent. */
     void (*release)(void *context, uint64_t new_version);
     /* Target: may this job come? Called before anything is created, cleared or given up for the
      * job. After OK the program refuses other writes to the ranges; an error refuses the job.
@@ -314,15 +339,16 @@ struct haul_result {
 struct haul_migration;
 
 /* Check whether haul_source_start would refuse, before it contacts the peer. Changes nothing.
- * Errors: its own, and IN_DOUBT (an earlier job was decided and is not finished, or one that is
- * prepared here would bring a part of the ranges). Thread: any. */
+ * Errors: those of haul_source_start. Thread: any. */
 enum haul_status haul_source_check(const struct haul_source_options *options,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 /* Start a migration. Everything that can be refused without the peer is refused here.
- * Errors: INVALID, NOT_FOUND (family), MISMATCH (also: the ranges were handed over before),
- * UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs on these ranges, or would bring them here), AUTH.
- * Thread: any. */
+ * Errors: INVALID, NOT_FOUND (a family; with `resume` and `resolve`: no such job), MISMATCH (also:
+ * the ranges were handed over before), UNSUPPORTED, NO_MEMORY, LIMIT, BUSY (a job runs on these
+ * ranges, or would bring them here), IN_DOUBT (an earlier job of these ranges was decided and is
+ * not finished: `resolve` it first; or a job that is prepared here would bring a part of them),
+ * VERSION (see `resume`), and those of the store and of files. Thread: any. */
 enum haul_status haul_source_start(const struct haul_source_options *options,
                                    struct haul_migration **migration,
                                    struct haul_error *error) HAUL_MUST_CHECK;

@@ -303,10 +303,10 @@ struct haul_rocks_database {
  * open.
  *
  * The log. While a job runs, wal_pin keeps the source's log. After a crash of the program its job
- * can be resumed only if the log still reaches back to the job's position, and RocksDB removes the
- * log that it has replayed when it opens the database. So open it with WAL_ttl_seconds (or
- * WAL_size_limit_MB) of more than an outage and a restart take. Otherwise the job starts over, and
- * logs the reason.
+ * can be resumed only if the log still reaches back to the beginning of the job, and RocksDB
+ * removes the log that it has replayed when it opens the database. So open it with WAL_ttl_seconds
+ * of more than the longest job, an outage and a restart take together (or WAL_size_limit_MB of more
+ * than is written in that time). Otherwise the job starts over and logs the reason.
  *
  * C++: a `rocksdb_t` is not a rocksdb::DB, and a cast to it is wrong. haul/rocksdb.hpp attaches a
  * rocksdb::DB with its column family handles.
