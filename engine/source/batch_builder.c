@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_builder.c — fills blocks with records and cuts those that fit none. */
+/* batch_builder.c — fills blocks with records, and cuts records that fit none. */
 #include "batch_builder.h"
 
 #include <inttypes.h>
@@ -34,11 +34,11 @@ void batch_builder_fini(struct batch_builder *builder)
 enum {
     PACK_BYTES_MIN = 4 << 10,
     CACHE_LINE_BYTES = 64,
-    HASHED_FIRST_BYTES_MIN = 256, /* shorter ones are hashed without memory of the hash's own */
+    HASHED_FIRST_BYTES_MIN = 256, /* shorter records are hashed with the hash's stack state only */
     FETCH_BYTES_MAX = 2 << 10,
 };
 
-/* Compress the payload in its block, when that is wanted and makes it smaller. */
+/* Compress the payload in its block, if compression is on and makes it smaller. */
 static void pack(struct batch_builder *builder, struct block *block)
 {
     struct outbox *outbox = builder->outbox;
@@ -48,7 +48,7 @@ static void pack(struct batch_builder *builder, struct block *block)
     }
     if (builder->packer == NULL &&
         payload_packer_create(outbox->payload_bytes_max, &builder->packer) != HAUL_OK) {
-        return; /* goes as it is */
+        return; /* sent uncompressed */
     }
     uint64_t began_ns = clock_now_ns(&clock_monotonic);
     size_t packed = payload_pack(builder->packer, block_payload(block), size);
@@ -106,7 +106,7 @@ enum haul_status batch_builder_flush(struct batch_builder *builder)
     return flush(builder, 0);
 }
 
-/* Where the next byte of a batch that is larger than a block goes. */
+/* The place of the next byte of a batch that is larger than a block. */
 struct fragment_writer {
     struct batch_builder *builder;
     struct block *block;
@@ -154,7 +154,7 @@ static enum haul_status write_fragments(struct fragment_writer *writer, struct h
     return HAUL_OK;
 }
 
-/* The head of a one-record batch, up to the value's first byte. */
+/* Encode a one-record batch up to the value's first byte. */
 static size_t encode_head(uint8_t *at, uint32_t family_id, size_t key_size, size_t value_size,
                           size_t *key_at)
 {
@@ -169,7 +169,7 @@ static size_t encode_head(uint8_t *at, uint32_t family_id, size_t key_size, size
     return (size_t)(next - at);
 }
 
-/* One record as fragments, straight from the store's memory. */
+/* Send one record as fragments, straight from the store's memory. */
 static enum haul_status put_large(struct batch_builder *builder, uint32_t family_id,
                                   struct haul_slice key, struct haul_slice value)
 {
@@ -219,7 +219,7 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
         status = begin(builder);
     }
     if (status == HAUL_OK && !raw_batch_put(&builder->writer, family_id, key, value)) {
-        /* Larger than the batches wanted now, but not than a block. */
+        /* Larger than the wanted batch size, but not than a block. */
         raw_batch_begin(&builder->writer, block_payload(builder->block),
                         builder->outbox->payload_bytes_max);
         bool fits = raw_batch_put(&builder->writer, family_id, key, value);
@@ -231,10 +231,10 @@ static enum haul_status put_slowly(struct batch_builder *builder, uint32_t famil
     return status;
 }
 
-/* A block comes back from the processor that has sent it, and the bytes of a record wait in the
- * store buffer until each of their cache lines is ours. The hash of a large value reads what it has
- * just written itself, and so waits for all of them: hence it goes first, and the lines of the next
- * record, should it be like this one, are asked for while the store looks for it. */
+/* Hash before copying. A block returns from another processor (the one that sent it), so the bytes
+ * copied into it wait in the store buffer until this core owns their cache lines. Hashing a large
+ * value reads bytes that were just written, and would wait for all of them. The cache lines for the
+ * next record, which may be of the same size, are prefetched while the store looks for it. */
 static bool put_hashed_first(struct batch_builder *builder, uint32_t family_id,
                              struct haul_slice key, struct haul_slice value)
 {
@@ -277,10 +277,10 @@ enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_s
 {
     if (batch.size > FRAGMENT_TOTAL_BYTES_MAX) {
         haul_error_set(error, HAUL_LIMIT, NULL, 0,
-                       "a write batch of %zu bytes in the log; at most %" PRIu64, batch.size,
+                       "the log has a write batch of %zu bytes; at most %" PRIu64, batch.size,
                        (uint64_t)FRAGMENT_TOTAL_BYTES_MAX);
-        haul_error_hint(error, "such a batch can be moved only before or after it is written: "
-                               "run the job again");
+        haul_error_hint(error, ""
+                               "run the job again: its snapshot then includes the batch");
         return HAUL_LIMIT;
     }
     enum haul_status status = batch_builder_flush(builder);

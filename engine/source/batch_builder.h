@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_builder.h — the sending end of one stream: records in, numbered blocks out.
+/* batch_builder.h — the sending end of one stream: takes records, emits numbered blocks.
  *
  * Records are encoded in place, from the store's memory into the registered block: one copy. A
- * record that fits no block goes out as fragments (fragment.h), alone in its batch. */
+ * record that fits no block is sent as fragments (fragment.h), alone in its batch. */
 #ifndef HAUL_BATCH_BUILDER_H
 #define HAUL_BATCH_BUILDER_H
 
@@ -22,16 +22,16 @@ struct batch_builder {
     struct block *block; /* being filled; NULL: none */
     struct raw_batch_writer writer;
     struct digest digest;          /* of every record put */
-    struct payload_packer *packer; /* NULL: nothing was to be compressed yet */
-    struct batch_history *history; /* gets it after each batch; may be NULL */
+    struct payload_packer *packer; /* NULL: nothing has been compressed yet */
+    struct batch_history *history; /* updated after each batch; may be NULL */
 };
 
 void batch_builder_init(struct batch_builder *builder, struct outbox *outbox, uint32_t stream,
                         enum slot_kind kind, uint64_t next_batch);
-/* Gives an unsent block back. */
+/* Returns an unsent block to the pool. */
 void batch_builder_fini(struct batch_builder *builder);
 
-/* Errors of all: CLOSED (the job ends), LIMIT (record too large). */
+/* Errors of all functions: CLOSED (the job ends), LIMIT (record too large). */
 enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t family_id,
                                    struct haul_slice key, struct haul_slice value,
                                    struct haul_error *error) HAUL_MUST_CHECK;
@@ -39,14 +39,14 @@ enum haul_status batch_builder_put(struct batch_builder *builder, uint32_t famil
 enum haul_status batch_builder_send(struct batch_builder *builder, struct haul_slice batch,
                                     uint32_t record_count,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Append all records of a complete WriteBatch representation to the batch being built, never cut
- * over two; send it alone when it is too large for that. */
+/* Append all records of a complete WriteBatch representation to the batch being built. The records
+ * stay in one batch; a representation that is too large for that is sent alone. */
 enum haul_status batch_builder_append(struct batch_builder *builder, struct haul_slice batch,
                                       uint32_t record_count,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Send what is being built, if any. */
+/* Send the batch being built, if any. */
 enum haul_status batch_builder_flush(struct batch_builder *builder) HAUL_MUST_CHECK;
-/* Flush, and mark the last batch (an empty one when there is none to mark). */
+/* Flush, and mark the last batch as the end (an empty one if there is none to mark). */
 enum haul_status batch_builder_finish(struct batch_builder *builder) HAUL_MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* batch_history.h — the digest of a stream after each of its batches: a source that has to go on
- * from batch n knows what the first n batches held without reading them again.
- * Thread: the reader of the stream; others when that has ended. */
+/* batch_history.h — the digest of a stream after each of its batches. A source that continues from
+ * batch n knows the content of the first n batches without reading them again. Thread: the reader
+ * of the stream; any, once that has ended. */
 #ifndef HAUL_BATCH_HISTORY_H
 #define HAUL_BATCH_HISTORY_H
 
@@ -12,14 +12,15 @@
 
 /* Zeroed is empty. */
 struct batch_history {
-    struct digest base; /* of the first `base_count` batches, which an earlier process sent */
+    struct digest base; /* of the first `base_count` batches, sent by an earlier process */
     size_t base_count;
-    struct digest *after; /* [n]: of all records up to and with batch base_count + n */
-    size_t count;         /* batches known, those of the base included */
+    struct digest *after; /* [n]: of all records up to and including batch base_count + n */
+    size_t count;         /* batches known, including those of the base */
     size_t capacity;
 };
 
-/* Begin with batches that are there already, as far as `base` tells of their records. */
+/* Begin with batches that an earlier process has sent; `base`: the digest of their records, as far
+ * as it is known. */
 void batch_history_adopt(struct batch_history *history, size_t batch_count,
                          const struct digest *base);
 

@@ -31,7 +31,7 @@ void batch_size_note_sent(struct batch_size *size)
 void batch_size_note_stall(struct batch_size *size)
 {
     size->calm = 0;
-    /* Once a window: the batches on the way were sized before the trouble began. */
+    /* Once in a window: the batches under way were sized before the trouble began. */
     if (size->settling > 0) {
         size->settling--;
         return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_digest.c — the log into one ledger, and for a while into two. */
+/* log_digest.c — feeds the log to one ledger, and at times to two. */
 #include "log_digest.h"
 
 #include <stdlib.h>
@@ -15,22 +15,23 @@ struct view_ledger {
     struct digest_ledger *ledger; /* NULL: none */
     struct ledger_base base;
     struct haul_snapshot *snapshot; /* NULL: the base's view is the caller's */
-    uint64_t begin;                 /* at or before the view: deltas behind it belong in here */
-    uint64_t end;                   /* at or behind the view */
+    uint64_t begin;                 /* at or before the view: deltas after it belong into this
+                                     * ledger */
+    uint64_t end;                   /* at or after the view */
 };
 
 struct log_digest {
     struct log_digest_options options;
     struct log_reader reader;
     struct view_ledger *current;
-    struct view_ledger *successor; /* its ledger NULL: none */
-    struct view_ledger ledgers[2]; /* they must not move */
+    struct view_ledger *successor; /* without a ledger: none */
+    struct view_ledger ledgers[2]; /* must not move */
     atomic_bool hurry;
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
 
-/* A ledger over the view. Errors: NO_MEMORY. */
+/* Create a ledger over the view. Errors: NO_MEMORY. */
 static enum haul_status open_ledger(struct log_digest *follower, struct view_ledger *view,
                                     const struct haul_snapshot *snapshot)
 {
@@ -97,7 +98,7 @@ static void mark_ahead(struct digest_ledger *ledger, struct haul_slice batch)
     }
 }
 
-/* A ledger that breaks says so when it is asked. `merges`: the batch had some. */
+/* A broken ledger reports that when it is read. `merges`: the batch had some. */
 static void take_piece(const struct view_ledger *view, const struct log_piece *piece, bool merges)
 {
     struct haul_error ignored;
@@ -109,7 +110,7 @@ static void take_piece(const struct view_ledger *view, const struct log_piece *p
     }
 }
 
-/* How far, and what ends it before. */
+/* The end of a reading, and what ends it earlier. */
 struct following {
     uint64_t until;
     const atomic_bool *stop;  /* with CLOSED */
@@ -135,7 +136,7 @@ static enum haul_status follow_to(struct log_digest *follower, const struct foll
             }
         }
     }
-    /* The reader stands behind the last sequence number: more than `until` was read. */
+    /* The reader has reached the last sequence number, so it has read more than `until`. */
     return status == HAUL_AGAIN ? HAUL_OK : status;
 }
 
@@ -149,7 +150,7 @@ static enum haul_status follow(struct log_digest *follower, const atomic_bool *s
     if (status != HAUL_GAP) {
         return status;
     }
-    /* The end of the log may still be in the database's memory only. */
+    /* The end of the log may exist only in the database's memory so far. */
     status = store->ops->sync(store, error);
     if (status == HAUL_OK) {
         log_reader_seek(&follower->reader, follower->reader.sequence);
@@ -172,7 +173,7 @@ enum haul_status log_digest_follow_ahead(struct log_digest *follower, const atom
 
 /* --- a newer view ----------------------------------------------------------------------------- */
 
-/* One that cannot be taken now may be taken the next time. */
+/* A view that cannot be taken now is tried again the next time. */
 static void take_view(struct log_digest *follower)
 {
     struct haul_error ignored;

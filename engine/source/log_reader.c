@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_reader.c — a store's log reader, the filter behind it, and memory for what is kept. */
+/* log_reader.c — a store's log reader, the filter after it, and memory for what is kept. */
 #include "log_reader.h"
 
 #include <stdlib.h>
@@ -122,7 +122,7 @@ enum haul_status log_reader_next(struct log_reader *reader, struct log_piece *pi
                                     .record_count = result.record_count,
                                     .bytes = result.bytes};
     } else {
-        log_reader_seek(reader, reader->sequence); /* it stands behind the batch */
+        log_reader_seek(reader, reader->sequence); /* continue after the batch */
     }
     return status;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_reader.h — the write-ahead log of a source, batch by batch, of each what belongs to the plan.
+/* log_reader.h — reads a source's write-ahead log batch by batch, and filters each for the plan.
  *
- * Continuity is the store's to prove (wal_open, wal_next answer GAP). Thread: one at a time. */
+ * The store proves continuity (wal_open and wal_next return GAP). Thread: one at a time. */
 #ifndef HAUL_LOG_READER_H
 #define HAUL_LOG_READER_H
 
@@ -15,9 +15,9 @@ struct log_reader {
     struct haul_store *store;
     const struct plan *plan;
     bool keeps_ids; /* families keep the source's ids instead of getting the target's */
-    struct haul_wal_reader *wal; /* NULL: opened by the next read */
-    uint64_t sequence;           /* read up to and with it */
-    uint64_t merge_count;        /* merges that were looked up so far */
+    struct haul_wal_reader *wal; /* NULL: the next read opens it */
+    uint64_t sequence;           /* read up to and including it */
+    uint64_t merge_count;        /* merges looked up so far */
     struct delta_family *families;
     struct delta_filter filter;
     struct delta_memory scratch;
@@ -25,24 +25,24 @@ struct log_reader {
 
 /* One batch of the log. */
 struct log_piece {
-    struct haul_slice kept; /* size 0: nothing of it; valid until the next read */
+    struct haul_slice kept; /* size 0: nothing of the batch; valid until the next read */
     uint32_t record_count;  /* of `kept` */
     uint64_t bytes;
 };
 
-/* The log is read behind `sequence`. Store and plan are borrowed; target ids may be filled in until
+/* Reads the log after `sequence`. Store and plan are borrowed; target ids may be filled in until
  * the first read. Errors: NO_MEMORY (`error` is not set). */
 enum haul_status log_reader_init(struct log_reader *reader, struct haul_store *store,
                                  const struct plan *plan, uint64_t sequence) HAUL_MUST_CHECK;
-/* A zeroed reader may be finished, too. */
+/* Also valid for a zeroed reader. */
 void log_reader_fini(struct log_reader *reader);
-/* LogData goes there from now on. */
+/* Pass LogData to `log_data` from now on. */
 void log_reader_set_log_data(struct log_reader *reader, delta_filter_log_data *log_data,
                              void *context);
 
-/* Go on behind `sequence`. */
+/* Continue after `sequence`. */
 void log_reader_seek(struct log_reader *reader, uint64_t sequence);
-/* Errors: AGAIN (the end of the log as of now), GAP, those of delta_filter_apply but AGAIN. */
+/* Errors: AGAIN (the present end of the log), GAP, those of delta_filter_apply except AGAIN. */
 enum haul_status log_reader_next(struct log_reader *reader, struct log_piece *piece,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -13,16 +13,16 @@ struct log_tail {
     struct log_tail_options options;
     struct log_reader reader;
     struct batch_builder builder;
-    /* [n]: everything up to this sequence number is in the batches up to and with
-     * batch_base + n. */
+    /* [n]: everything up to this sequence number is in the batches up to and including batch_base +
+     * n. */
     uint64_t *batch_sequences;
-    uint64_t batch_base;  /* batches of an earlier process */
-    uint64_t batch_count; /* those of the base included */
+    uint64_t batch_base;  /* sent by an earlier process */
+    uint64_t batch_count; /* including those of the base */
     size_t batch_capacity;
     /* For log_tail_lag_bytes. */
-    atomic_uint_fast64_t read_sequence; /* the log was read up to and with it */
-    atomic_uint_fast64_t read_numbers;  /* sequence numbers that were read in all */
-    atomic_uint_fast64_t read_bytes;    /* of the plan's ranges, in these */
+    atomic_uint_fast64_t read_sequence; /* the log was read up to and including it */
+    atomic_uint_fast64_t read_numbers;  /* sequence numbers read in all */
+    atomic_uint_fast64_t read_bytes;    /* bytes of the plan's ranges in them */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -69,7 +69,7 @@ void log_tail_destroy(struct log_tail *tail)
 
 /* --- a round ---------------------------------------------------------------------------------- */
 
-/* Batches that have gone out hold the log up to `sequence` at least. */
+/* The batches sent so far hold the log up to `sequence` at least. */
 static enum haul_status note_batches(struct log_tail *tail, uint64_t sequence)
 {
     while (tail->batch_count < tail->builder.next_batch) {
@@ -96,11 +96,11 @@ static enum haul_status send_piece(struct log_tail *tail, const struct log_piece
     if (piece->kept.size > 0) {
         status = batch_builder_append(&tail->builder, piece->kept, piece->record_count, error);
     }
-    /* A batch that went out just now may not hold this piece: note what was before. */
+    /* A batch sent just now may not hold this piece: note the position before it. */
     return status == HAUL_OK ? note_batches(tail, before) : status;
 }
 
-/* For whoever shows it. */
+/* For log_tail_lag_bytes. */
 static void note_read(struct log_tail *tail, uint64_t before, uint64_t bytes)
 {
     uint64_t sequence = tail->reader.sequence;
@@ -120,7 +120,7 @@ uint64_t log_tail_lag_bytes(const struct log_tail *tail, uint64_t record_bytes)
     return last > read ? (uint64_t)((double)(last - read) * each) : 0;
 }
 
-/* What was ingested has no place in the log, and may have taken no sequence number. */
+/* Ingested records are not in the log, and may have taken no sequence number. */
 static enum haul_status check_ingests(const struct log_tail *tail, struct haul_error *error)
 {
     struct haul_store *store = tail->options.store;
@@ -130,7 +130,7 @@ static enum haul_status check_ingests(const struct log_tail *tail, struct haul_e
     }
     haul_error_set(error, HAUL_GAP, NULL, 0,
                    "table files were ingested into the database while the job ran");
-    haul_error_hint(error, "the log does not have them: run the job again");
+    haul_error_hint(error, "the log does not contain them: run the job again");
     return HAUL_GAP;
 }
 
@@ -140,7 +140,7 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
     struct haul_store *store = tail->options.store;
     uint64_t until = store->ops->sequence(store);
     *bytes = 0;
-    /* What is sent must not be lost here by a crash: the job could not go on after it. */
+    /* A crash here must not lose what is sent, because then the job could not continue. */
     bool behind = tail->reader.sequence < until && !HAUL_PLANTED_BUG(LOG_UNSYNCED);
     enum haul_status status = behind ? store->ops->sync(store, error) : HAUL_OK;
     while (status == HAUL_OK && tail->reader.sequence < until) {
@@ -154,7 +154,7 @@ enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, 
         }
     }
     if (status == HAUL_AGAIN || (status == HAUL_GAP && HAUL_PLANTED_BUG(END_OF_LOG))) {
-        /* The reader stands behind the last sequence number: more than `until` was read. */
+        /* The reader has reached the last sequence number, so it has read more than `until`. */
         status = HAUL_OK;
     }
     if (status == HAUL_OK) {
@@ -174,14 +174,14 @@ void log_tail_pause(struct log_tail *tail)
 enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
                                  struct haul_error *error)
 {
-    bool begins = next_batch == 0; /* the target may have lost what an earlier process had sent */
+    bool begins = next_batch == 0; /* the target may have lost what an earlier process sent */
     if (begins || (tail->options.adopted && tail->batch_count == 0)) {
         tail->batch_base = next_batch;
         tail->batch_count = next_batch;
     }
     if (next_batch < tail->batch_base || next_batch > tail->batch_count) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target has other deltas than were sent");
+                              "the target claims deltas that were never sent");
     }
     log_reader_seek(&tail->reader, next_batch == tail->batch_base
                                        ? tail->options.sequence

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* log_tail.h — the delta stream's sending end: follows the write-ahead log from the snapshot on,
- * keeps what belongs to the plan, and sends it in order.
+/* log_tail.h — the sending end of the delta stream: follows the write-ahead log from the snapshot
+ * on, keeps what belongs to the plan, and sends it in order.
  *
- * Continuity is the store's to prove (wal_open, wal_next answer GAP); this file never takes "no
- * more batches" for "caught up" unless the reader stands right behind the store's last sequence
- * number. Several log batches share one batch on the wire when they are small; one log batch is
- * never cut in two, so that what was atomic stays atomic.
+ * The store proves continuity (wal_open and wal_next return GAP). This file takes "no more batches"
+ * for "caught up" only when the reader has reached the store's last sequence number. Small log
+ * batches share one batch on the wire. A log batch is never cut in two, so that what was atomic
+ * stays atomic.
  *
  * Thread: one at a time. */
 #ifndef HAUL_LOG_TAIL_H
@@ -26,10 +26,10 @@ struct log_tail_options {
     const struct plan *plan; /* target ids filled in before the first round */
     struct outbox *outbox;
     uint64_t sequence; /* of the snapshot: the first round starts at sequence + 1 */
-    bool adopted;      /* an earlier process has sent deltas of this job: the first rewind says
-                        * how many batches the target has, and the log is sent again from
+    bool adopted;      /* an earlier process has sent deltas of this job: the first rewind gives the
+                        * number of batches that the target has, and the log is sent again from
                         * `sequence` on */
-    uint64_t foreign_ingests; /* the store's count at the snapshot, or before it */
+    uint64_t foreign_ingests; /* the store's count at the snapshot or before it */
     const struct haul_hooks *hooks;
 };
 
@@ -37,24 +37,24 @@ enum haul_status log_tail_create(const struct log_tail_options *options, struct 
                                  struct haul_error *error) HAUL_MUST_CHECK;
 void log_tail_destroy(struct log_tail *tail);
 
-/* Send everything from where the last round ended to the log's end as of now. `stop` ends it
- * early with CLOSED. `*bytes`: of the plan's ranges. Errors: GAP (also: somebody has ingested
- * files, which no log has), UNSUPPORTED (a record kind that cannot be moved), STORE, CLOSED. */
+/* Send everything from the end of the last round to the log's present end. `stop` ends it early
+ * with CLOSED. `*bytes`: of the plan's ranges. Errors: GAP (also: files were ingested, which no log
+ * contains), UNSUPPORTED (a kind of log entry that cannot be moved), STORE, CLOSED. */
 enum haul_status log_tail_round(struct log_tail *tail, const atomic_bool *stop, uint64_t *bytes,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Between two connections: give back what is being built, then go on so that batch `next_batch` is
- * the next. What is sent again are changes that end in the same state. Errors: PROTOCOL: there was
- * no such batch. */
+/* Between two connections: return the block being filled, then continue so that batch `next_batch`
+ * is the next. Changes that are sent twice lead to the same state. Errors: PROTOCOL: there was no
+ * such batch. */
 void log_tail_pause(struct log_tail *tail);
 enum haul_status log_tail_rewind(struct log_tail *tail, uint64_t next_batch,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The log was sent up to and with this sequence number. */
+/* The log was sent up to and including this sequence number. */
 uint64_t log_tail_sequence(const struct log_tail *tail);
 uint64_t log_tail_next_batch(const struct log_tail *tail);
-/* About how many bytes of the plan's ranges the log has that no round has read yet: as many for
- * each sequence number as in the log so far, or `record_bytes` before anything was read.
+/* An estimate of the bytes of the plan's ranges in the part of the log that no round has read yet:
+ * the average per sequence number so far, or `record_bytes` before anything was read.
  * Thread: any. */
 uint64_t log_tail_lag_bytes(const struct log_tail *tail, uint64_t record_bytes);
 

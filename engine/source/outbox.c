@@ -72,7 +72,7 @@ enum haul_status outbox_emit(struct outbox *outbox, struct block *block)
     header->payload_crc = crc32c(block_payload(block), header->payload_size_bytes);
     PROBE3(block_filled, header->stream, header->batch, header->payload_size_bytes);
     enum haul_status status = mailbox_push(outbox->filled, &block);
-    haul_assert(status != HAUL_AGAIN); /* room for every block of the pool */
+    haul_assert(status != HAUL_AGAIN); /* it has room for every block of the pool */
     if (status != HAUL_OK) {
         outbox_give_back(outbox, block);
     }

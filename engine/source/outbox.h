@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* outbox.h — from the readers to the loop thread: free blocks in one direction, filled blocks in
- * the other. It knows how large the next batch should be, and stops everybody at the end.
+/* outbox.h — between the readers and the loop thread: free blocks go in one direction, filled
+ * blocks in the other. It holds the size of the next batch, and stops all readers at the end.
  *
- * Thread: outbox_acquire, outbox_emit and outbox_give_back from any reader; the rest as said. */
+ * Thread: outbox_acquire, outbox_emit and outbox_give_back from any reader; the rest as noted. */
 #ifndef HAUL_OUTBOX_H
 #define HAUL_OUTBOX_H
 
@@ -17,39 +17,40 @@
 struct outbox {
     struct block_pool *pool;
     struct mailbox *filled;           /* struct block * */
-    atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; loop thread sets it */
+    atomic_uint_fast32_t batch_bytes; /* wanted payload of the next batch; the loop thread sets
+                                       * it */
     uint32_t payload_bytes_max;       /* of a block */
-    atomic_uint_fast64_t waits;       /* of readers, for a free block */
+    atomic_uint_fast64_t waits;       /* of readers for a free block */
     atomic_bool packs;                /* fill blocks with compressed payloads; the loop sets it */
     atomic_uint_fast64_t raw_bytes;   /* of payloads that a reader tried to compress */
     atomic_uint_fast64_t packed_bytes;
     atomic_uint_fast64_t pack_ns;
-    struct byte_gate pieces; /* batches that are larger than a block, on their way */
+    struct byte_gate pieces; /* limits batches larger than a block that are under way */
     uint64_t epoch;
 };
 
-/* With a pool of its own. Errors: NO_MEMORY, LIMIT. */
+/* Creates its own pool. Errors: NO_MEMORY, LIMIT. */
 enum haul_status outbox_init(struct outbox *outbox, uint32_t block_count, uint32_t block_size_bytes,
                              uint64_t epoch, struct haul_error *error) HAUL_MUST_CHECK;
 void outbox_fini(struct outbox *outbox);
 
-/* Another number of blocks, at most that of outbox_init; before any block was acquired, and while
- * no link uses the pool. After an error the pool is as before. Errors: NO_MEMORY. */
+/* Change the number of blocks, to at most that of outbox_init, before any block is acquired and
+ * while no link uses the pool. After an error the pool is unchanged. Errors: NO_MEMORY. */
 enum haul_status outbox_resize(struct outbox *outbox, uint32_t block_count,
                                struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A block to fill; waits for one. Errors: CLOSED (the job ends). */
+/* Wait for a free block to fill. Errors: CLOSED (the job ends). */
 enum haul_status outbox_acquire(struct outbox *outbox, struct block **block) HAUL_MUST_CHECK;
-/* Checksum the payload and hand the block to the loop. Takes the block also on error. */
+/* Checksum the payload and pass the block to the loop. Takes the block even on error. */
 enum haul_status outbox_emit(struct outbox *outbox, struct block *block) HAUL_MUST_CHECK;
-/* A block that is not needed, or whose link is done with it. Thread: any. */
+/* Return a block that is not needed, or that its link has released. Thread: any. */
 void outbox_give_back(struct outbox *outbox, struct block *block);
-/* Before the first piece of a batch of so many bytes, which its last block gives back: the target
- * joins the pieces in memory, so only so many are on their way (FRAGMENT_SESSION_BYTES_MAX). Waits.
- * The caller holds no block. Errors: CLOSED. */
+/* Reserve `bytes` before the first fragment of a batch; its last block returns them. The target
+ * joins the fragments in memory, so the bytes under way are limited (FRAGMENT_SESSION_BYTES_MAX).
+ * Waits. The caller holds no block. Errors: CLOSED. */
 enum haul_status outbox_reserve(struct outbox *outbox, uint64_t bytes) HAUL_MUST_CHECK;
 
-/* Loop thread: the next filled block; NULL: none now. */
+/* Loop thread: the next filled block; NULL: none at present. */
 struct block *outbox_take(struct outbox *outbox);
 /* Any thread: wake every reader with CLOSED. */
 void outbox_close(struct outbox *outbox);

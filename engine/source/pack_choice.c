@@ -7,13 +7,13 @@
 #include "clock.h"
 
 enum {
-    WATCH_BLOCKS = 24, /* more than a ring: the first ones find room whatever comes behind */
-    TRY_BLOCKS = 8,    /* packed ones; those in front of them in the queues are not */
+    WATCH_BLOCKS = 24, /* more than a ring: the first blocks always find room */
+    TRY_BLOCKS = 8,    /* packed ones, without the blocks queued before them */
     RECHECK_BLOCKS = 64,
     REST_BLOCKS = 1024,
 };
 
-/* No reader packs faster: links that do are not worth the try, which costs them some time. */
+/* No reader packs faster than this. Links that do are not worth a try, which costs some time. */
 #define PACK_BYTES_PER_S_MAX UINT64_C(400000000)
 
 void pack_choice_init(struct pack_choice *choice, enum pack_state state, uint32_t reader_count)
@@ -46,7 +46,7 @@ static void watch(struct pack_choice *choice, const struct pack_figures *figures
     enter(choice, links_are_slow && !hopeless ? PACK_TRYING : PACK_RESTING, figures, now_ns);
 }
 
-/* Since the state was entered. */
+/* Figures since the state was entered. */
 static bool pays(const struct pack_choice *choice, const struct pack_figures *figures)
 {
     double raw = (double)(figures->raw_bytes - choice->before.raw_bytes);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pinned_disk.c — asks the store once a second at most. */
+/* pinned_disk.c — measures at most once a second. */
 #include "pinned_disk.h"
 
 #include <inttypes.h>
 
 enum {
     INTERVAL_MS = 1000,
-    TIME_SHARE = 100, /* measuring takes at most one part of so many */
+    TIME_SHARE = 100, /* measuring takes at most 1/100 of the time */
 };
 
 void pinned_disk_measure(struct pinned_disk *disk, struct haul_store *store,
@@ -32,9 +32,9 @@ bool pinned_disk_is_over(const struct pinned_disk *disk)
 void pinned_disk_explain(const struct pinned_disk *disk, struct haul_error *error)
 {
     haul_error_set(error, HAUL_STOPPED, NULL, 0,
-                   "stopped: the job keeps %" PRIu64 " bytes of log and %" PRIu64
+                   "stopped: the job pins %" PRIu64 " bytes of log and %" PRIu64
                    " of old table files on the source's disk, more than the %" PRIu64 " allowed",
                    disk->log_bytes, disk->table_bytes, disk->bytes_max);
-    haul_error_hint(error, "run it again when fewer writes come, or with a higher limit "
-                           "(--pinned-max); what has arrived at the target is kept there");
+    haul_error_hint(error, "run it again under a lower write load, or with a higher limit "
+                           "(--pinned-max); the target keeps what has arrived");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* pinned_disk.h — how much of the source's disk a job holds: log that it has still to send, and the
- * table files that are not removed meanwhile. Thread: the loop's. */
+/* pinned_disk.h — how much of the source's disk a job pins: log that it has yet to send, and table
+ * files that cannot be deleted meanwhile. Thread: the loop's. */
 #ifndef HAUL_PINNED_DISK_H
 #define HAUL_PINNED_DISK_H
 
@@ -14,15 +14,15 @@ struct pinned_disk {
     uint64_t log_bytes;
     uint64_t table_bytes;
     uint64_t bytes_max; /* 0: no limit */
-    uint64_t next_ns;   /* monotonic: measured at the earliest then */
+    uint64_t next_ns;   /* monotonic: earliest time of the next measurement */
 };
 
-/* Measure when it is time, but never for more than a small share of it: a look at a database of
- * many files takes long. */
+/* Measure if it is time. Measuring takes only a small share of the time, because it is slow for a
+ * database with many files. */
 void pinned_disk_measure(struct pinned_disk *disk, struct haul_store *store,
                          const struct haul_clock *clock);
 bool pinned_disk_is_over(const struct pinned_disk *disk);
-/* Set the error of a job that ends for it: STOPPED. */
+/* Set the error of a job that ends because of the limit: STOPPED. */
 void pinned_disk_explain(const struct pinned_disk *disk, struct haul_error *error);
 
 #endif

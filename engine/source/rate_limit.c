@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rate_limit.c — the token bucket. One nanosecond adds bytes_per_s billionths of a byte, so all
- * arithmetic is in whole numbers. */
+ * arithmetic uses whole numbers. */
 #include "rate_limit.h"
 
 #include "assertion.h"
@@ -38,7 +38,7 @@ static void advance(struct rate_limit *limit, uint64_t now_ns)
     }
 }
 
-/* What must be there before `bytes` may be taken. */
+/* The level that is needed to take `bytes`. */
 static int64_t wanted_level(const struct rate_limit *limit, uint64_t bytes)
 {
     haul_assert(bytes <= RATE_LIMIT_BYTES_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rate_limit.h — a token bucket of bytes over time that the caller brings. Pure and exact: no
- * rounding adds up. Time never needs to advance; time that goes back counts as standing still.
+/* rate_limit.h — a token bucket of bytes; the caller passes the time. Pure and exact: no rounding
+ * accumulates. Time need not advance; time that goes backwards counts as standing still.
  *
  * A take may be larger than the burst: it waits for a full bucket and leaves a debt, so that any
  * size passes and the average still holds. Thread: one at a time. */
@@ -12,24 +12,24 @@
 
 #include "clock.h"
 
-/* Of the burst and of one take; keeps the arithmetic within 64 bits. */
+/* Limit of the burst and of one take; keeps the arithmetic within 64 bits. */
 #define RATE_LIMIT_BYTES_MAX (UINT64_C(4) << 30)
 
 struct rate_limit {
     uint64_t bytes_per_s; /* 0: no limit */
     uint64_t burst_bytes;
     int64_t level;   /* billionths of a byte; below 0: debt */
-    uint64_t now_ns; /* up to which `level` is right */
+    uint64_t now_ns; /* the time for which `level` is valid */
 };
 
 /* A full bucket. `burst_bytes` is 1 to RATE_LIMIT_BYTES_MAX. */
 void rate_limit_init(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t burst_bytes,
                      uint64_t now_ns);
-/* Another rate from `now_ns` on; what was saved or owed stays. */
+/* Change the rate from `now_ns` on; savings and debt stay. */
 void rate_limit_change(struct rate_limit *limit, uint64_t bytes_per_s, uint64_t now_ns);
 /* Take the bytes; false: not yet. At most RATE_LIMIT_BYTES_MAX. */
 bool rate_limit_take(struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
-/* The moment from which rate_limit_take(limit, bytes) succeeds; at most `now_ns`: at once. */
+/* The time from which rate_limit_take(limit, bytes) succeeds; at most `now_ns`: at once. */
 uint64_t rate_limit_ready_ns(const struct rate_limit *limit, uint64_t bytes, uint64_t now_ns);
 
 #endif

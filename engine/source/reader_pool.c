@@ -21,9 +21,9 @@ struct reader_pool {
     pthread_t threads[READER_THREADS_MAX];
 };
 
-/* What a scan looks at. */
+/* The range of a scan. */
 struct reader_span {
-    const struct haul_snapshot *snapshot; /* NULL: as of now */
+    const struct haul_snapshot *snapshot; /* NULL: the present state */
     uint32_t family_id;
     struct haul_slice start;
     struct haul_slice end;
@@ -71,7 +71,7 @@ static enum haul_status digest_last_key(struct reader_pool *pool, const struct r
     return status == HAUL_NOT_FOUND ? HAUL_OK : status;
 }
 
-/* What an earlier process has sent of the stream, as this view has it. */
+/* Compute the digest of what an earlier process has sent of the stream, from this view. */
 static enum haul_status adopt_batches(struct reader_pool *pool, const struct reader_task *task,
                                       struct reader_result *result)
 {
@@ -185,7 +185,7 @@ static enum haul_status run_round(struct reader_pool *pool, struct reader_result
     enum haul_status status = log_tail_round(tail, &pool->stop, &result->bytes, &result->error);
     result->sequence = log_tail_sequence(tail);
     result->batches = log_tail_next_batch(tail);
-    /* Behind it, so that the target has something to do meanwhile. */
+    /* After the round, so that the target has work meanwhile. */
     return status == HAUL_OK
                ? log_digest_follow(pool->options.follower, &pool->stop, &result->error)
                : status;
@@ -210,7 +210,7 @@ static void run_task(struct reader_pool *pool, const struct reader_task *task)
                               : task->type == READER_ROUND  ? run_round(pool, &result)
                                                             : run_follow(pool, &result);
     result.error.status = status;
-    /* There is room: results are bounded by tasks. */
+    /* There is room: each result belongs to a task, and tasks are limited. */
     status = mailbox_push_wait(pool->results, &result, CLOCK_NEVER);
     haul_assert(status == HAUL_OK || status == HAUL_CLOSED);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sender_links.c — opening, falling back, queueing and submitting. */
+/* sender_links.c — opens links, falls back, queues and submits blocks. */
 #include "sender_links.h"
 
 #include <stdio.h>
@@ -11,19 +11,19 @@
 
 enum { EVENT_COUNT = 32, BLOCK_COUNT_MIN = 4 };
 
-/* The token bucket holds what so much time brings, so that the rate holds over short spans too. */
+/* The token bucket holds the bytes of this time, so that the rate holds over short spans too. */
 enum { RATE_BURST_MS = 20 };
 
 struct sender_link {
     struct link_tx tx; /* base NULL: none */
-    uint32_t index;    /* its place */
+    uint32_t index;    /* position in the list of links */
     bool connected;
-    bool described; /* our LINK message went out */
+    bool described; /* our LINK message was sent */
     bool bound;
     bool has_description;
     haul_control_LinkDescription description; /* the peer's, until we are connected */
-    bool stalled;         /* the block at the head was refused for want of a credit */
-    struct block **queue; /* ring of pool-size many */
+    bool stalled;         /* the first block of the queue was refused for lack of a credit */
+    struct block **queue; /* a ring with room for the whole pool */
     uint32_t first;
     uint32_t count;
     uint32_t capacity; /* of the queue: every block of the full-sized pool */
@@ -96,8 +96,8 @@ static void go_down(struct sender_links *links, const struct haul_error *error)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
-/* The first attempt of a session counts as 0: its index is the place alone, as older targets know
- * it. */
+/* The first attempt of a session counts as 0: its index is the position alone, as older targets
+ * expect it. */
 static uint32_t index_of(const struct sender_links *links, uint32_t place)
 {
     return link_index(links->attempt_count - 1, place);
@@ -125,7 +125,7 @@ static enum haul_status connect_one(struct sender_links *links, struct sender_li
 
 static void connect_all(struct sender_links *links);
 
-/* Too much memory to register: try with half of it. */
+/* The memory cannot be registered: try with half the blocks. */
 static bool shrink(struct sender_links *links, const struct haul_error *error)
 {
     uint32_t half = block_pool_count(links->outbox->pool) / 2;
@@ -138,7 +138,7 @@ static bool shrink(struct sender_links *links, const struct haul_error *error)
     return true;
 }
 
-/* As many blocks as the active links can have on their way. */
+/* Use as many blocks as the active links can have in flight. */
 static void resize_pool(struct sender_links *links)
 {
     uint32_t wanted = links->options.config.options.slot_count * links->active_count;
@@ -156,7 +156,7 @@ void sender_links_use(struct sender_links *links, uint32_t link_count)
     resize_pool(links);
 }
 
-/* The next transport of the list; false: this was the last one. */
+/* Choose the next transport of the list. False: this was the last one. */
 static bool choose_next(struct sender_links *links, const struct haul_error *error)
 {
     const struct haul_transport_list *list = &links->options.transports;
@@ -164,19 +164,19 @@ static bool choose_next(struct sender_links *links, const struct haul_error *err
         return false;
     }
     links->choice++;
-    /* Where there is no RDMA, TCP is what `auto` means; RDMA that does not work is worth a look. */
+    /* Without RDMA, `auto` simply means TCP; RDMA that does not work deserves a warning. */
     enum haul_log_level level =
         error->status == HAUL_UNSUPPORTED ? HAUL_LOG_INFO : HAUL_LOG_WARNING;
     haul_error_format(error, links->fallback_reason, sizeof(links->fallback_reason));
     haul_log(links->options.log, level, "no %s, falling back to %s: %s",
              haul_transport_name(links->transport), haul_transport_name(list->items[links->choice]),
              links->fallback_reason);
-    links->attempt_count = 0; /* the transport tells them apart */
-    resize_pool(links);       /* or stay small */
+    links->attempt_count = 0; /* the transport distinguishes the attempts */
+    resize_pool(links);       /* on failure the pool stays small */
     return true;
 }
 
-/* An attempt failed while the links were being opened. */
+/* An attempt failed while links were being opened. */
 static void fall_back(struct sender_links *links, const struct haul_error *error)
 {
     for (uint32_t i = 0; i < links->options.link_count; i++) {
@@ -189,7 +189,7 @@ static void fall_back(struct sender_links *links, const struct haul_error *error
     }
 }
 
-/* Does the peer take links of the transport? Errors: UNSUPPORTED. */
+/* Does the peer accept links of the transport? Errors: UNSUPPORTED. */
 static enum haul_status check_offer(const struct sender_links *links, struct haul_error *error)
 {
     const char *name = haul_transport_name(links->transport);
@@ -202,7 +202,8 @@ static enum haul_status check_offer(const struct sender_links *links, struct hau
                                         "the target offers no %s: %s", name, offer->refusal);
         }
     }
-    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "the target knows no %s links", name);
+    return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0, "the target does not support %s links",
+                          name);
 }
 
 static void connect_all(struct sender_links *links)
@@ -283,7 +284,8 @@ void sender_links_describe(struct sender_links *links,
     }
     if (place >= links->active_count || links->links[place].bound) {
         struct haul_error error = {0};
-        haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "description of the unknown link %u", place);
+        haul_error_set(&error, HAUL_PROTOCOL, NULL, 0, "the target described unknown link %u",
+                       place);
         fall_back(links, &error);
         return;
     }
@@ -333,7 +335,7 @@ static void on_closed(struct sender_links *links, struct sender_link *sender,
     }
 }
 
-/* True: the link is gone. */
+/* True: the link is closed. */
 static bool on_event(struct sender_links *links, struct sender_link *sender,
                      const struct link_event *event)
 {
@@ -344,7 +346,7 @@ static bool on_event(struct sender_links *links, struct sender_link *sender,
             return false;
         }
         bind_sender(links, sender);
-        return !sender->bound; /* dropped; another link may stand in its place already */
+        return !sender->bound; /* dropped; its place may already hold another link */
     case LINK_DONE:
         links->in_flight_blocks--;
         PROBE3(block_returned, sender->tx.base, event->block->header.stream,
@@ -375,7 +377,7 @@ static bool poll_one(struct sender_links *links, struct sender_link *sender)
     return count > 0;
 }
 
-/* Filled blocks into the queues of their links. */
+/* Move filled blocks into the queues of their links. */
 static uint64_t delta_bytes(const struct block *block)
 {
     return block->header.kind == SLOT_KIND_DELTA ? block->header.raw_size_bytes : 0;
@@ -404,7 +406,7 @@ void sender_links_pack(struct sender_links *links, enum pack_state state, uint32
     atomic_store(&links->outbox->packs, pack_choice_packs(&links->pack));
 }
 
-/* Do blocks wait for the way out: in a link, or for the rate? */
+/* Do blocks wait to be sent, in a link or for the rate? */
 static bool is_behind(const struct sender_links *links)
 {
     struct haul_link_stats stats;
@@ -440,7 +442,8 @@ static void note_submitted(struct sender_links *links, const struct block *block
     links->submitted_bytes += block->header.raw_size_bytes;
     uint64_t waits = atomic_load_explicit(&links->outbox->waits, memory_order_relaxed);
     if (waits != links->waits_seen && !links->is_far) {
-        /* Every block is out: the target does not keep up, and small batches stay in the caches. */
+        /* Every block is in flight: the target does not keep up, and small batches stay in the
+         * caches. */
         batch_size_note_stall(&links->batch_size);
     } else {
         batch_size_note_sent(&links->batch_size);
@@ -450,7 +453,7 @@ static void note_submitted(struct sender_links *links, const struct block *block
                           memory_order_relaxed);
 }
 
-/* May so many bytes go now? */
+/* Does the rate limit admit this block now? */
 static bool rate_allows(struct sender_links *links, const struct block *block)
 {
     uint64_t bytes = SLOT_HEADER_BYTES + (uint64_t)block->header.payload_size_bytes;
@@ -471,8 +474,8 @@ static void rate_charge(struct sender_links *links, const struct block *block)
     haul_assert(taken);
 }
 
-/* Somebody waits for the end of a round or of a stream: the target must not sleep over it. While
- * blocks of the view stream, the last one of each quarter of the ring is enough. */
+/* The end of a round or stream is awaited, so the target must not sleep over this block. In the
+ * middle of a snapshot the last block of each quarter of the ring is enough. */
 static bool is_urgent(const struct sender_link *sender, const struct block *block)
 {
     bool last = (block->header.flags & SLOT_LAST) != 0;
@@ -489,7 +492,7 @@ static bool submit_queue(struct sender_links *links, struct sender_link *sender)
         }
         block->urgent = is_urgent(sender, block);
         if (link_submit(sender->tx, block) != HAUL_OK) {
-            sender->stalled = true; /* a credit, a DONE or the CLOSED event ends it */
+            sender->stalled = true; /* a credit, a DONE or the CLOSED event ends the stall */
             batch_size_note_stall(&links->batch_size);
             break;
         }

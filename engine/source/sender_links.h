@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sender_links.h — the data links of a source: choosing a transport, opening them together, falling
- * back, queueing blocks for each, and counting what is on the way.
+/* sender_links.h — the data links of a source: chooses a transport, opens the links together, falls
+ * back, queues blocks for each link, and counts blocks in flight.
  *
  *   CLOSED --sender_links_open--> OPENING --all bound--> UP --failure--> DOWN
  *   OPENING --memory cannot be registered--> OPENING with half the blocks, down to 4
- *   OPENING --a link fails--> OPENING by the next transport of the list, with the reason kept
+ *   OPENING --a link fails--> OPENING with the next transport of the list; keeps the reason
  *   OPENING --a link of the last one fails--> DOWN   any --sender_links_close--> CLOSING --> CLOSED
  *
  * Blocks of one stream always take the same link, so that their order is the stream's.
@@ -28,14 +28,14 @@ enum sender_links_state {
     SENDER_LINKS_CLOSED,
     SENDER_LINKS_OPENING,
     SENDER_LINKS_UP,
-    SENDER_LINKS_DOWN, /* `error` tells why */
+    SENDER_LINKS_DOWN, /* see `error` */
 };
 
 struct sender_links_options {
     struct link_address address;
-    struct haul_transport_list transports; /* to try, in this order; zero: auto */
+    struct haul_transport_list transports; /* in this order; zero: auto */
     struct link_config config;             /* the pool is the outbox's */
-    uint32_t link_count;                   /* at most; see sender_links_use */
+    uint32_t link_count;                   /* maximum; see sender_links_use */
     uint32_t batch_bytes_min;
     uint32_t batch_bytes_max;
     uint64_t rate_bytes_per_second; /* 0: unlimited */
@@ -51,49 +51,50 @@ struct sender_links {
     enum sender_links_state state;
     enum haul_transport transport;
     struct link_ticket ticket;
-    uint32_t attempt_count; /* to open links in this session, over this transport */
-    size_t choice;          /* `transport` in the list; those before it were tried in vain, or not
-                             * offered, and are not tried again */
-    const haul_control_TransportOffer *offers; /* of the peer; borrowed while links are opened */
+    uint32_t attempt_count; /* attempts to open links in this session over this transport */
+    size_t choice;          /* index of `transport` in the list; earlier ones have failed or were
+                             * not offered, and are not tried again */
+    const haul_control_TransportOffer *offers; /* the peer's; borrowed while links are opened */
     size_t offer_count;
     char fallback_reason[HAUL_REASON_BYTES_MAX];
     struct haul_error error;
     struct outbox *outbox;
     struct batch_size batch_size;
     uint64_t waits_seen; /* of the outbox */
-    bool is_far;         /* the window has to fill the way: blocks that are all out are no stall */
+    bool is_far;         /* the window must fill the path: blocks all in flight are no stall */
     struct pack_choice pack;
-    uint64_t submitted_blocks; /* to the links that are open */
+    uint64_t submitted_blocks; /* to the open links */
     struct rate_limit rate;
     bool rate_waited;       /* the last block had to wait for the rate */
-    uint64_t rate_ready_ns; /* nothing is submitted before; 0: at once */
+    uint64_t rate_ready_ns; /* nothing is submitted before this time; 0: at once */
     struct sender_link *links;
-    uint32_t active_count;     /* links that are opened; blocks are spread over these */
-    uint64_t in_flight_blocks; /* submitted, not yet DONE */
+    uint32_t active_count;     /* links that are opened; blocks are spread over them */
+    uint64_t in_flight_blocks; /* submitted, DONE pending */
     uint64_t queued_blocks;
-    uint64_t queued_delta_bytes; /* of payload, in those of them that carry the log */
+    uint64_t queued_delta_bytes; /* payload of the queued blocks that carry the log */
     uint64_t submitted_records;
     uint64_t submitted_bytes;            /* of payload */
-    struct haul_link_stats closed_stats; /* of links that are gone */
+    struct haul_link_stats closed_stats; /* of closed links */
 };
 
 enum haul_status sender_links_init(struct sender_links *links,
                                    const struct sender_links_options *options,
                                    struct outbox *outbox) HAUL_MUST_CHECK;
-/* Links are torn down at once. */
+/* Tears links down at once. */
 void sender_links_fini(struct sender_links *links);
 
-/* Open so many links from now on, at most options.link_count, and keep blocks for these only.
- * Before sender_links_open. */
+/* Open `link_count` links from now on, at most options.link_count, and keep blocks for these only.
+ * Call before sender_links_open. */
 void sender_links_use(struct sender_links *links, uint32_t link_count);
 
-/* How payloads are packed, from now on. */
+/* Choose how payloads are packed from now on. */
 void sender_links_pack(struct sender_links *links, enum pack_state state, uint32_t reader_count);
 
-/* Begin to open. `offers`: what the peer says of its transports; borrowed while links are open. */
+/* Begin to open links. `offers`: the transports that the peer offers; borrowed while links are
+ * open. */
 void sender_links_open(struct sender_links *links, const struct link_ticket *ticket,
                        const haul_control_TransportOffer *offers, size_t offer_count);
-/* A LINK message of the peer. */
+/* Handle a LINK message of the peer. */
 void sender_links_describe(struct sender_links *links,
                            const haul_control_LinkDescription *description);
 /* A LINK message for the peer, if one is due. */
@@ -101,12 +102,12 @@ bool sender_links_next_message(struct sender_links *links, struct message *messa
 
 /* Poll all links, return free blocks, submit filled ones. True: something happened. */
 bool sender_links_poll(struct sender_links *links);
-/* When the rate limit lets the next block go; CLOCK_NEVER: it holds nothing back. */
+/* When the rate limit admits the next block; CLOCK_NEVER: it delays nothing. */
 uint64_t sender_links_deadline_ns(const struct sender_links *links);
-/* Tear all links down, forget their blocks (the outbox and its pool go, too), keep counters and
- * reasons: ready to be opened again. */
+/* Tear all links down and forget their blocks (the caller drops the outbox and its pool, too). Keep
+ * counters and reasons. The links can be opened again. */
 void sender_links_reset(struct sender_links *links);
-/* Nothing queued, nothing on the way? */
+/* Nothing queued, nothing in flight? */
 bool sender_links_is_idle(const struct sender_links *links);
 void sender_links_close(struct sender_links *links);
 void sender_links_stats(const struct sender_links *links, struct haul_link_stats *stats);

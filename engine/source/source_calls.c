@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_calls.c — what the call worker does for a source's job. */
+/* source_calls.c — the calls that the call worker makes for a source's job. */
 #include "source_calls.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 /* --- on the call worker ----------------------------------------------------------------------- */
 
-/* FROZEN first: writers do not wait for the disk. */
+/* FROZEN comes first, so that writers do not wait for the disk. */
 static void call_freeze(void *context, struct haul_error *error)
 {
     struct source_calls *calls = context;
@@ -49,8 +49,8 @@ static void call_released(void *context, struct haul_error *error)
     error->status = source_intent_released(calls->intent, error);
 }
 
-/* resolve, and nothing is decided here: the target owns by the job that Hello has named, or by
- * another one, or has to be told which are over. */
+/* For resolve without a decided job: the target owns by the job that Hello named, or by another
+ * one, or must learn which jobs are over. */
 static enum haul_status settle_left(struct source_calls *calls, struct haul_error *error)
 {
     const struct source_peer *peer = &calls->bound;
@@ -74,8 +74,7 @@ static enum haul_status settle_left(struct source_calls *calls, struct haul_erro
     return source_done_answer(journal, &done, &calls->commit, &calls->asks_again, error);
 }
 
-/* What the target has said stays said, for `haul status`; when it cannot be kept, the answer stays
- * the same. */
+/* Keep the target's report for `haul status`. If it cannot be kept, the answer stays the same. */
 static void note_returned(struct source_journal *journal, const struct source_peer *peer,
                           enum haul_status status)
 {
@@ -86,7 +85,7 @@ static void note_returned(struct source_journal *journal, const struct source_pe
     }
 }
 
-/* Each side may have been set back to before it got something from the other. */
+/* Either side may have been set back to before it got something from the other. */
 static enum haul_status compare_given(struct source_calls *calls, struct haul_error *error)
 {
     const struct source_peer *peer = &calls->bound;
@@ -170,7 +169,8 @@ void source_calls_bind(struct source_calls *calls, const haul_control_Welcome *w
     peer->waiting_bytes = welcome->waiting.size;
     memcpy(peer->waiting, welcome->waiting.bytes, welcome->waiting.size);
     job_list_take(&peer->between, slice_of(welcome->between.bytes, welcome->between.size));
-    bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release says more */
+    bool tells = welcome->given_back <= VERSION_PERHAPS_RETURNED; /* a later release may send more
+                                                                   * values */
     peer->returned = tells ? (enum version_return)welcome->given_back : VERSION_PERHAPS_RETURNED;
     submit_bind(calls);
 }
@@ -232,7 +232,7 @@ static enum source_calls_news on_bound(struct source_calls *calls, struct source
     return SOURCE_CALLS_EVENT;
 }
 
-/* These only tidy up: what they would have recorded is found out again. */
+/* These calls only tidy up: a later run finds out again what they would have recorded. */
 static void note_failure(const struct source_calls *calls, const struct call *call)
 {
     if (call->error.status != HAUL_OK) {

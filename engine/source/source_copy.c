@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_copy.c — streams to readers, blocks to links, results to events. */
+/* source_copy.c — passes streams to readers, blocks to links, results to the session. */
 #include "source_copy.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 
 enum {
     FAR_ROUND_TRIP_US = 5000,
-    FOLLOW_RECORDS_MIN = 10000, /* records behind which the log is read on for the digests */
+    FOLLOW_RECORDS_MIN = 10000, /* read the log ahead for the digests after this many records */
 };
 
 /* --- life ------------------------------------------------------------------------------------- */
@@ -94,7 +94,7 @@ void source_copy_note_distance(struct source_copy *copy, uint32_t round_trip_us)
     }
     copy->links.is_far = round_trip_us >= FAR_ROUND_TRIP_US;
     sender_links_use(&copy->links, links);
-    /* A stream goes over one link: fewer readers than links would leave some idle. */
+    /* A stream uses one link: fewer readers than links would leave some idle. */
     bool more = copy->options.chooses_readers && links > source->reader_count;
     copy->reader_count = more ? links : source->reader_count;
 }
@@ -175,7 +175,7 @@ void source_copy_stop(struct source_copy *copy)
         reader_pool_stop(copy->readers);
     }
     if (copy->outbox.pool != NULL) {
-        /* Closed it is readable for ever. */
+        /* A closed mailbox stays readable for ever. */
         poll_group_remove_fd(copy->options.group, mailbox_fd(copy->outbox.filled));
         outbox_close(&copy->outbox);
     }
@@ -217,7 +217,7 @@ static const haul_control_StreamPosition *position_of(const struct source_copy *
     return NULL;
 }
 
-/* Does the target have of the stream what only an earlier process knows? */
+/* Does the target have a part of the stream that only an earlier process knows? */
 static bool is_unknown(const struct source_copy *copy, uint32_t id)
 {
     const haul_control_StreamPosition *position = position_of(copy, id);
@@ -225,7 +225,7 @@ static bool is_unknown(const struct source_copy *copy, uint32_t id)
            position->next_batch > copy->histories[id].count;
 }
 
-/* Can the stream go on behind the position's key? */
+/* Can the stream continue after the position's key? */
 static bool is_inside(const struct source_copy *copy, const haul_control_StreamPosition *position)
 {
     const struct plan_stream *stream = &copy->options.plan->streams[position->stream];
@@ -233,7 +233,7 @@ static bool is_inside(const struct source_copy *copy, const haul_control_StreamP
            key_range_contains(&stream->range, message_slice(position->last_key));
 }
 
-/* Set one stream to where the target has it. */
+/* Set one stream to the target's position. */
 static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
                                        struct haul_error *error)
 {
@@ -243,17 +243,17 @@ static enum haul_status restore_stream(struct source_copy *copy, uint32_t id,
     copy->stream_done[id] = false;
     if (position != NULL && !is_inside(copy, position)) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target stands at a key outside stream %u", id);
+                              "the target's position is outside stream %u", id);
     }
     if (is_unknown(copy, id)) {
-        return HAUL_OK; /* start_streams has it scanned */
+        return HAUL_OK; /* start_streams requests the scan */
     }
-    if (next_batch == 0) { /* it may have lost what an earlier process had sent */
+    if (next_batch == 0) { /* the target may have lost what an earlier process sent */
         batch_history_fini(history);
     }
     if (next_batch < history->base_count || next_batch > history->count) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target has another part of stream %u than was sent", id);
+                              "the target claims a part of stream %u that was never sent", id);
     }
     copy->stream_done[id] = position != NULL && position->finished;
     if (copy->stream_done[id]) {
@@ -275,8 +275,8 @@ enum haul_status source_copy_start(struct source_copy *copy,
     copy->running_tasks = 0;
     copy->copied_reported = false;
     if (accepted->begun_anew[0] != '\0') {
-        haul_log(copy->options.source->log, HAUL_LOG_WARNING, "the job is copied anew: %s",
-                 accepted->begun_anew);
+        haul_log(copy->options.source->log, HAUL_LOG_WARNING,
+                 "the job is copied from the start: %s", accepted->begun_anew);
     }
     enum haul_status status = HAUL_OK;
     for (uint32_t i = 0; i < copy->options.plan->stream_count && status == HAUL_OK; i++) {
@@ -299,7 +299,8 @@ static void submit(struct source_copy *copy, const struct reader_task *task)
     copy->tasks++;
 }
 
-/* Start as many streams as readers; those behind the metadata wait until the target has it. */
+/* Start a stream for each free reader. Streams after the metadata wait until the target has
+ * that. */
 static void start_streams(struct source_copy *copy, bool metadata_complete)
 {
     const struct plan *plan = copy->options.plan;
@@ -343,7 +344,7 @@ void source_copy_freeze(struct source_copy *copy, bool frozen)
     log_digest_hurry(copy->follower, frozen);
 }
 
-/* Keep near the end of the log, so that little is left for the time when writes are frozen. */
+/* Stay near the end of the log, so that little is left to read while writes are frozen. */
 static void follow(struct source_copy *copy)
 {
     struct haul_store *store = copy->options.store;
@@ -396,7 +397,7 @@ bool source_copy_poll(struct source_copy *copy, bool metadata_complete)
 uint64_t source_copy_activity(struct source_copy *copy)
 {
     uint32_t waiting = copy->outbox.pool == NULL ? 0 : block_pool_waiter_count(copy->outbox.pool);
-    uint32_t tasks = copy->tasks - copy->following; /* which goes on as long as clients write */
+    uint32_t tasks = copy->tasks - copy->following; /* a FOLLOW runs as long as clients write */
     uint32_t readers = tasks < copy->reader_count ? tasks : copy->reader_count;
     bool works = readers > waiting || sender_links_deadline_ns(&copy->links) != CLOCK_NEVER;
     struct haul_link_stats stats;
@@ -415,7 +416,7 @@ static bool on_result(struct source_copy *copy, const struct reader_result *resu
     copy->rounding = copy->rounding && result->type != READER_ROUND;
     copy->following = copy->following && result->type != READER_FOLLOW;
     if (result->type == READER_FOLLOW) {
-        /* What went wrong goes wrong in a round as well, when it matters. */
+        /* If it matters, the same failure occurs in a round. */
         copy->follow_failed = result->error.status != HAUL_OK;
         if (copy->round_waiting) {
             source_copy_round(copy);
@@ -423,7 +424,7 @@ static bool on_result(struct source_copy *copy, const struct reader_result *resu
         return false;
     }
     if (result->error.status != HAUL_OK) {
-        /* CLOSED: a reader that was stopped, by whoever knows why. */
+        /* CLOSED: the reader was stopped, for a reason known elsewhere. */
         return result->error.status != HAUL_CLOSED;
     }
     switch (result->type) {
@@ -449,7 +450,7 @@ static bool on_result(struct source_copy *copy, const struct reader_result *resu
     return false;
 }
 
-/* What the links have to say, once. */
+/* Report the state of the links, once. */
 static bool link_event(struct source_copy *copy, struct source_event *event)
 {
     if (copy->links_reported && copy->links.state != SENDER_LINKS_DOWN) {

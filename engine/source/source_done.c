@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_done.c — answers of the ownership record. */
+/* source_done.c — answers from the ownership record. */
 #include "source_done.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "given_ranges.h"
 #include "lost_jobs.h"
 
-enum { DONE_ASKED_MAX = 64 }; /* a target that names ever others is not believed */
+enum { DONE_ASKED_MAX = 64 }; /* limit for a target that keeps naming others */
 
 static void take(struct source_journal *journal, const uint8_t job[HAUL_JOB_BYTES])
 {
@@ -36,11 +36,11 @@ enum haul_status source_done_adopt(struct source_journal *journal, struct haul_e
     return HAUL_OK;
 }
 
-/* Of those that wait: the first that can be answered, with what to say to it. */
+/* Among the waiting jobs, the first that can be answered, and the others. */
 struct waiting_job {
     const uint8_t *job;       /* NULL: none */
-    unsigned others;          /* that this database has given to the target, too */
-    enum haul_status refused; /* why the first that cannot be answered is not */
+    unsigned others;          /* further jobs that this database has given to the target */
+    enum haul_status refused; /* why the first job without an answer has none */
     struct haul_error why;
 };
 
@@ -90,13 +90,13 @@ static enum haul_status find_waiting(const struct source_journal *journal,
     return status;
 }
 
-/* It owned by the job, for otherwise the job were not done. */
+/* The target owned by the job, since otherwise the job would not be finished. */
 static enum haul_status lost_there(struct haul_error *error)
 {
     haul_error_set(error, HAUL_NOT_FOUND, NULL, 0,
-                   "the target has no record that it owns by the last job that went from here: it "
+                   "the target has no record of owning by the last job from here: it "
                    "was set back to before that, or has lost its record");
-    haul_error_hint(error, "look there (`haul owner`, its data); when it has not got the records: "
+    haul_error_hint(error, "check there (`haul owner`, its data); if it does not have the ranges: "
                            "`haul owner --db DIR --reclaim --accept-two-owners` here, with "
                            "`--range` for what that job gave (`haul owner --db DIR`)");
     return HAUL_NOT_FOUND;
@@ -117,20 +117,20 @@ void source_done_note_lost_there(const struct source_journal *journal, const str
     if (!has_register &&
         lost_jobs_note(journal->source->store, journal->peer, lost, &error) != HAUL_OK) {
         haul_log(journal->source->log, HAUL_LOG_WARNING,
-                 "what the target has lost cannot be recorded: %s", error.text);
+                 "cannot record what the target has lost: %s", error.text);
     }
 }
 
 static enum haul_status refuse_lost(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0, "%s", SOURCE_DONE_LOST);
-    haul_error_hint(error, "to have it: `haul owner --db DIR --reclaim --accept-two-owners` on the "
+    haul_error_hint(error, "to get it: `haul owner --db DIR --reclaim --accept-two-owners` on the "
                            "receiver's database, then `haul send --overwrite` from there to here");
     return HAUL_MISMATCH;
 }
 
-/* The job that Hello has named is done by the record. Did it go to this target, and what does that
- * one know of it? */
+/* By the record, the job that Hello named is finished. Did it go to this target, and what does the
+ * target know of it? */
 static enum haul_status judge_named(const struct source_journal *journal,
                                     enum job_knowledge knowledge, struct haul_error *error)
 {
@@ -181,7 +181,7 @@ enum haul_status source_done_answer(struct source_journal *journal,
     }
     if (found.others > 0) {
         haul_log(journal->source->log, HAUL_LOG_WARNING,
-                 "the receiver waits for more jobs that are done (%u): `haul resolve` once more",
+                 "the receiver waits for more finished jobs (%u): run `haul resolve` again",
                  found.others);
     }
     journal->answered = true;
@@ -218,23 +218,24 @@ static enum haul_status refuse_returned(enum version_return returned, struct hau
 {
     if (returned == VERSION_RETURNED) {
         haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                       "it has given everything back since, of which this database knows nothing, "
-                       "for it was set back: by the records nobody owns the ranges");
-        haul_error_hint(error, "when nobody else has got them from here since: `haul owner --db "
-                               "DIR --reclaim --accept-two-owners` here; what was written there "
-                               "is only in that copy, compare with `haul verify --to`");
+                       "it has given everything back since, but this database was set back and "
+                       "has no record of that: by the records nobody owns the ranges");
+        haul_error_hint(error, "if nobody else has got them from here since: `haul owner --db "
+                               "DIR --reclaim --accept-two-owners` here; writes made there "
+                               "are only in that copy, compare with `haul verify --to`");
         return HAUL_MISMATCH;
     }
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "it has given ranges back since, of which this database knows nothing, for it "
-                   "was set back: nobody knows which of the job's it still owns");
-    haul_error_hint(error, "`haul owner` there tells; those that it gave back: `haul owner "
-                           "--reclaim --accept-two-owners --range R` here, then `haul cancel "
-                           "--job ID --accept-two-owners`");
+                   "it has given ranges back since, but this database was set back and has no "
+                   "record of that: nobody knows which of the job's ranges it still owns");
+    haul_error_hint(error,
+                    "`haul owner` there lists them; for those that it gave back: `haul owner "
+                    "--reclaim --accept-two-owners --range R` here, then `haul cancel "
+                    "--job ID --accept-two-owners`");
     return HAUL_MISMATCH;
 }
 
-/* Which job the target has given something back by, one of an older release does not say. */
+/* A target of an older release does not report by which job it has given something back. */
 enum haul_status source_done_check_returned(const struct source_journal *journal,
                                             const struct plan *plan, enum version_return returned,
                                             bool is_named, struct haul_error *error)
@@ -246,7 +247,7 @@ enum haul_status source_done_check_returned(const struct source_journal *journal
         return HAUL_OK;
     }
     if (is_named && !journal->has_lost) {
-        return config_version_settle(store, error); /* the journal is to go for what it says */
+        return config_version_settle(store, error); /* the journal is deleted because of it */
     }
     enum haul_status status =
         config_version_has_given(store, plan, journal->peer, &has_given, error);
@@ -260,8 +261,8 @@ void source_done_hint(const struct source_journal *journal, struct haul_error *e
     struct haul_error ignored;
     bool known =
         given_ranges_newest(journal->source->store, NULL, job, &found, &ignored) == HAUL_OK;
-    haul_error_hint(error, "`haul status` tells its jobs; `haul send` begins a new one%s",
-                    known && found ? "; a receiver that was set back and waits for one that is "
-                                     "done: `haul resolve --db DIR --to ADDR:PORT`"
+    haul_error_hint(error, "`haul status` lists its jobs; `haul send` begins a new one%s",
+                    known && found ? "; for a receiver that was set back and waits for a "
+                                     "finished one: `haul resolve --db DIR --to ADDR:PORT`"
                                    : "");
 }

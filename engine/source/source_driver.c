@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_driver.c — performs what the source's session asks for.
+/* source_driver.c — performs the actions of the source's session.
  *
  *   readers --filled blocks--> outbox --> sender_links --> target        (source_copy.h)
  *   loop: peer channel <-> source_session <-> actions, results, ticks
  *   call worker: freeze hook, records, decision                          (source_calls.h)
  *
- * The session decides, this file does: it never looks at the session's state but to report it. */
+ * The session decides, this file acts: it reads the session's state only to report it. */
 #include "source_driver.h"
 
 #include <stdio.h>
@@ -30,14 +30,14 @@ struct source_driver {
     struct peer_channel peer;
     struct source_session *session;
     struct source_copy copy;
-    bool has_copy; /* not when a decided job is only resolved */
+    bool has_copy; /* false if a decided job is only resolved */
     struct source_calls calls;
-    uint64_t activity; /* of readers and links, as last looked at */
+    uint64_t activity; /* of readers and links, at the last check */
     bool answered;     /* the channel was up */
     struct pinned_disk pinned;
     bool stops_for_disk;
     bool was_accepted;
-    char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* as last logged */
+    char loss_text[HAUL_ERROR_TEXT_BYTES_MAX]; /* last one logged */
     bool ended;
     uint64_t ended_ns;
     bool late_call_is_told;
@@ -48,7 +48,7 @@ static uint64_t now_ns(const struct source_driver *driver)
     return clock_now_ns(driver->options.clock);
 }
 
-/* Tell an operator what is waited for, once for each reason. */
+/* Log what the job waits for, once for each reason. */
 static void note_loss(struct source_driver *driver)
 {
     const struct haul_error *loss = source_session_loss(driver->session);
@@ -103,7 +103,7 @@ static enum haul_status connect_channel(struct source_driver *driver, struct hau
     return peer_channel_connect(&driver->peer, address_of(driver), &ticket, &config, error);
 }
 
-/* To the first address of the target from which there is an answer, or may come one. */
+/* Connect to the first address of the target that answers, or may still answer. */
 static enum haul_status open_channel(struct source_driver *driver, struct haul_error *error)
 {
     enum haul_status status;
@@ -142,7 +142,7 @@ static void disconnect(struct source_driver *driver)
     }
 }
 
-/* Once: later attempts of the job are told the same. */
+/* Once: later attempts of the job get the same report. */
 static void report_options(struct source_driver *driver)
 {
     struct option_report report = {.items = NULL};
@@ -197,7 +197,8 @@ static void perform(struct source_driver *driver, struct source_action *action)
     case SOURCE_ACTION_BIND:
         source_calls_bind(&driver->calls, source_session_welcome(driver->session));
         return;
-    case SOURCE_ACTION_OPEN_LINKS: /* the plan is accepted: what it supersedes is gone there */
+    case SOURCE_ACTION_OPEN_LINKS: /* the plan is accepted: the target has dropped what it
+                                    * supersedes */
         source_calls_accepted(&driver->calls);
         report_options(driver);
         open_links(driver);
@@ -327,7 +328,7 @@ static bool poll_copy(struct source_driver *driver)
     struct source_event event;
     while (source_copy_event(&driver->copy, &event)) {
         if (event.type == SOURCE_EVENT_LINKS_DOWN) {
-            (void)poll_channel(driver); /* what the target said before is the reason */
+            (void)poll_channel(driver); /* an earlier message of the target gives the reason */
         }
         feed(driver, &event);
         (void)perform_all(driver);
@@ -351,7 +352,7 @@ static bool poll_calls(struct source_driver *driver)
     return any;
 }
 
-/* A driver whose disk is filled by its own log serves nobody. */
+/* A source whose disk is filled by its own log serves nobody. */
 static void check_pinned(struct source_driver *driver)
 {
     if (driver->copy.frozen) {
@@ -370,7 +371,7 @@ static void check_pinned(struct source_driver *driver)
     feed(driver, &event);
 }
 
-/* The target has taken the job on: something may have arrived, and there is a job to go on with. */
+/* The target has accepted the job: data may have arrived, and the job can be continued. */
 static bool may_have_arrived(const struct source_driver *driver)
 {
     return driver->was_accepted || driver->options.intent->journal.continued;
@@ -380,12 +381,12 @@ static void explain_stop(const struct source_driver *driver, struct haul_error *
 {
     if (driver->options.intent->options.resolve) {
         haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped");
-        haul_error_hint(error, "the same command asks again");
+        haul_error_hint(error, "run the same command to ask again");
     } else if (may_have_arrived(driver)) {
         haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped; the target keeps what has arrived");
     } else {
         haul_error_set(error, HAUL_STOPPED, NULL, 0, "stopped before anything was sent");
-        haul_error_hint(error, "the same command begins anew");
+        haul_error_hint(error, "run the same command to begin again");
     }
 }
 
@@ -411,7 +412,7 @@ void source_driver_begin(struct source_driver *driver)
 {
     const struct source_intent *intent = driver->options.intent;
     if (intent->options.resolve && !intent->journal.only_tells) {
-        release(driver); /* the process that decided may not have come so far */
+        release(driver); /* the process that made the decision may not have reached this */
     }
 }
 
@@ -439,8 +440,8 @@ uint64_t source_driver_deadline_ns(const struct source_driver *driver)
     return deadline;
 }
 
-/* Writers are not left frozen: the unfreeze of a freeze that still runs comes behind it. And what
- * is being written is not left either. */
+/* Ended means that writers are not left frozen (the unfreeze of a running freeze comes after it),
+ * and that no write is left half done. */
 bool source_driver_has_ended(const struct source_driver *driver)
 {
     return driver->ended && source_calls_waited_for(&driver->calls) == NULL;
@@ -453,7 +454,7 @@ void source_driver_log_late_call(struct source_driver *driver)
     if (late && !driver->late_call_is_told) {
         driver->late_call_is_told = true;
         haul_log(driver->options.intent->options.log, HAUL_LOG_WARNING,
-                 "the job has ended, and only waits for %s",
+                 "the job has ended and waits only for %s",
                  source_calls_waited_for(&driver->calls));
     }
 }
@@ -485,8 +486,8 @@ void source_driver_progress(const struct source_driver *driver, struct haul_prog
     };
 }
 
-/* This database was set back, and what was written to it since then is nowhere else; or the target
- * says what it has seen. */
+/* The warning that this database was set back and that what was written to it since then is nowhere
+ * else; otherwise the target's warning. */
 static void note_warning(struct source_driver *driver, const char *theirs,
                          struct haul_result *result)
 {
@@ -496,9 +497,9 @@ static void note_warning(struct source_driver *driver, const char *theirs,
         ends_well && (yielded || driver->options.intent->journal.answered) ? 1 : 0;
     const char *warning =
         yielded
-            ? "this database was set back to before it gave the ranges away: what was written here "
-              "since is not at the receiver; compare with `haul verify --to` before `haul drop`"
-        : driver->options.intent->journal.has_lost ? SOURCE_DONE_LOST /* which was logged */
+            ? "this database was set back to before it gave the ranges away: writes made here "
+              "since are not at the receiver; compare with `haul verify --to` before `haul drop`"
+        : driver->options.intent->journal.has_lost ? SOURCE_DONE_LOST /* already logged */
                                                    : theirs;
     if (ends_well && warning[0] != '\0') {
         (void)snprintf(result->warning, sizeof(result->warning), "%s", warning);
@@ -508,8 +509,8 @@ static void note_warning(struct source_driver *driver, const char *theirs,
     }
 }
 
-/* `resolve` may have come to another job than it began with, or to none: one that is done was named
- * only to ask what the target waits for. */
+/* `resolve` may have ended with another job than it began with, or with none: it named a finished
+ * job only to ask what the target waits for. */
 static void note_job(const struct source_journal *journal, struct haul_result *result)
 {
     bool none = journal->answers && !journal->answered && result->status != HAUL_OK;
@@ -566,7 +567,7 @@ void source_driver_finish(struct source_driver *driver, struct haul_result *resu
 {
     struct source_intent *intent = driver->options.intent;
     fill_result(driver, result);
-    /* Calls that still wait are run by this; then the records are ours. */
+    /* This runs the calls that still wait; then the records are ours. */
     poll_group_remove_fd(driver->options.group, call_worker_fd(driver->calls.worker));
     source_calls_destroy(&driver->calls);
     struct source_session_figures figures;
@@ -592,8 +593,9 @@ static enum haul_status create_copy(struct source_driver *driver, struct haul_er
                                        .snapshot = intent->snapshot,
                                        .snapshot_sequence = intent->snapshot_sequence,
                                        .log_sequence = intent->log_sequence,
-                                       /* Continued: none may have come since the database was
-                                        * opened, for the job's first view is older. */
+                                       /* Continued: no ingestion may have happened since the
+                                        * database was opened, because the job's first view is
+                                        * older. */
                                        .foreign_ingests =
                                            intent->journal.continued ? 0 : intent->foreign_ingests,
                                        .adopted = intent->journal.continued,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_driver.h — drives one job on the giving end: its channel, session, links and readers. The
- * thread around it is source_migration.c; the taking end's is target_driver.h.
+/* source_driver.h — drives one job on the source: its channel, session, links and readers. The
+ * thread around it is source_migration.c; the target's driver is target_driver.h.
  * Thread: the loop's. */
 #ifndef HAUL_SOURCE_DRIVER_H
 #define HAUL_SOURCE_DRIVER_H
@@ -15,8 +15,9 @@ struct source_driver;
 
 /* The pointers are borrowed. */
 struct source_driver_options {
-    struct haul_migration *migration; /* whose thread it is: differences, place, id of the job */
-    struct source_intent *intent;     /* begun */
+    struct haul_migration *migration; /* whose thread runs the driver: options report, address, id
+                                       * of the job */
+    struct source_intent *intent;     /* after source_intent_begin */
     const struct haul_clock *clock;
     struct poll_group *group;
     uint64_t started_ns;
@@ -26,31 +27,31 @@ struct source_driver_options {
 enum haul_status source_driver_create(const struct source_driver_options *options,
                                       struct source_driver **driver,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Calls that were submitted run to their end first. */
+/* Submitted calls run to their end first. */
 void source_driver_destroy(struct source_driver *driver);
 
-/* In the loop's thread, before anything else. */
+/* Call on the loop thread, before anything else. */
 void source_driver_begin(struct source_driver *driver);
-/* Do what there is to do: messages, blocks, calls that have returned. True: something happened. */
+/* Do all pending work: messages, blocks, calls that have returned. True: something happened. */
 bool source_driver_poll(struct source_driver *driver);
-/* The time has moved on; after the poll of a turn. True: something happened. */
+/* Report the time to the session, after the poll of a turn. True: something happened. */
 bool source_driver_tick(struct source_driver *driver);
-/* Earlier than this there is nothing to do without an event. */
+/* Before this time there is nothing to do without an event. */
 uint64_t source_driver_deadline_ns(const struct source_driver *driver);
-/* What need not be looked at in each turn: whether the job makes progress, and the disk that it
+/* Do what need not be done in each turn: check whether the job makes progress, and how much disk it
  * pins, which may end it. */
 void source_driver_look(struct source_driver *driver);
 
 /* Stop and keep, or cancel and discard. */
 void source_driver_request(struct source_driver *driver, enum migration_request request);
-/* Over, and no call runs any more? */
+/* Has the job ended, and no call runs any more? */
 bool source_driver_has_ended(const struct source_driver *driver);
-/* A job that only waits for an embedder's hook, or for a disk that hangs, seems to hang: log what
- * it waits for, once. */
+/* A job that waits only for an embedder's hook or a hanging disk seems to hang: log once what it
+ * waits for. */
 void source_driver_log_late_call(struct source_driver *driver);
 
 void source_driver_progress(const struct source_driver *driver, struct haul_progress *progress);
-/* Has ended: the result, and the end of the journal, which may change the result's status. */
+/* After the end: fill in the result and end the journal, which may change the result's status. */
 void source_driver_finish(struct source_driver *driver, struct haul_result *result);
 
 #endif

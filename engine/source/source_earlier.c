@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_earlier.c — earlier jobs: finding, ending, telling. */
+/* source_earlier.c — finds earlier jobs, ends them, reports them to their targets. */
 #include "source_earlier.h"
 
 #include <stdlib.h>
@@ -27,7 +27,7 @@ void source_earlier_fini(struct source_earlier *earlier)
 
 /* --- finding ---------------------------------------------------------------------------------- */
 
-/* Jobs that went to the address of this one first, otherwise in their order. */
+/* Put jobs with this job's target address first; keep the order otherwise. */
 static void put_likely_first(const struct source_earlier *earlier, struct job_journals *left)
 {
     const char *to = earlier->source->to == NULL ? "" : earlier->source->to;
@@ -42,7 +42,8 @@ static void put_likely_first(const struct source_earlier *earlier, struct job_jo
     }
 }
 
-/* The change of the ownership file is the decision; the journal may not have come to repeat it. */
+/* The change of the ownership file is the decision; a crash may have prevented the journal's
+ * copy. */
 enum haul_status source_earlier_look_decided(struct haul_store *store,
                                              const struct journal *journal, bool *decided,
                                              struct haul_error *error)
@@ -57,7 +58,7 @@ enum haul_status source_earlier_look_decided(struct haul_store *store,
     return status;
 }
 
-/* Those that were decided into a list of their own. */
+/* Move the decided jobs to a list of their own. */
 static enum haul_status part_decided(struct source_earlier *earlier, struct haul_error *error)
 {
     struct job_journals *left = &earlier->left_over;
@@ -110,7 +111,7 @@ bool source_earlier_is_overtaken(const struct source_earlier *earlier,
     return status == HAUL_MISMATCH;
 }
 
-/* A database that has forgotten its jobs has a new name, behind the same identity of RocksDB. */
+/* A database that has forgotten its jobs has a new name with the same RocksDB identity. */
 static bool has_same_identity(const char *peer, const char *other)
 {
     size_t size = strcspn(peer, "/");
@@ -123,13 +124,13 @@ void source_earlier_hint_stranger(const struct journal *journal, const char *pee
     bool decided = journal_state(journal)->outcome == JOURNAL_COMMIT;
     bool forgot = has_same_identity(journal_state(journal)->peer, peer);
     haul_error_hint(error, "%s",
-                    decided && forgot ? "this one has forgotten its jobs, or is a copy; when it "
+                    decided && forgot ? "this one has forgotten its jobs, or is a copy; if it "
                                         "owns the ranges: `haul cancel --db DIR --job ID "
                                         "--accept-two-owners` here"
-                    : decided         ? "give the address of that one"
+                    : decided         ? "give that database's address"
                     : forgot          ? "this one has forgotten its jobs, or is a copy: end the "
-                                        "job with `haul cancel`, or give that one's address"
-                                      : "give the address of that one, or end the job with "
+                                        "job with `haul cancel`, or give that database's address"
+                                      : "give that database's address, or end the job with "
                                         "`haul cancel`");
 }
 
@@ -162,9 +163,10 @@ enum haul_status source_earlier_mark_returned(struct journal *journal, bool part
 enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
                                        struct haul_error *error)
 {
-    haul_error_set(error, refused, NULL, 0,
-                   "the target has taken the ranges over by this very job, and has given ranges to "
-                   "this database since: nobody knows which of the job's it still owns");
+    haul_error_set(
+        error, refused, NULL, 0,
+        "the target has taken the ranges over by this very job and has since given ranges "
+        "to this database: nobody knows which of the job's ranges it still owns");
     if (has_lost) {
         haul_error_hint(error, "what it gave back is newer there: `haul owner --db DIR --reclaim "
                                "--accept-two-owners` there, then `haul send --overwrite --range R` "
@@ -172,7 +174,7 @@ enum haul_status source_earlier_parted(enum haul_status refused, bool has_lost,
                                "--accept-two-owners` here");
         return refused;
     }
-    haul_error_hint(error, "send what it owns of them from there (`haul owner` lists it: `haul "
+    haul_error_hint(error, "send those that it owns from there (`haul owner` lists them: `haul "
                            "send --overwrite --range R` for each); then `haul cancel --db DIR "
                            "--job ID --accept-two-owners` here");
     return refused;
@@ -190,7 +192,7 @@ enum haul_status source_earlier_restored(const struct journal *journal, struct h
         "decided since, and then %s%s owns the ranges, too",
         state->peer[0] == '\0' ? "the receiver" : "database ", state->peer);
     haul_error_hint(error,
-                    "`haul resolve --db DIR --to %s` asks that one; it is lost for good: `haul "
+                    "ask it with `haul resolve --db DIR --to %s`; if it is lost for good: `haul "
                     "cancel --db DIR --accept-two-owners`",
                     state->peer_address[0] == '\0' ? "ADDR:PORT" : state->peer_address);
     return HAUL_UNCONFIRMED;
@@ -226,7 +228,7 @@ enum haul_status source_earlier_drop(struct journal *journal, enum haul_status r
 
 static void log_stays(const struct source_earlier *earlier, const struct haul_error *error)
 {
-    haul_log(earlier->source->log, HAUL_LOG_WARNING, "an earlier job stays: %s", error->text);
+    haul_log(earlier->source->log, HAUL_LOG_WARNING, "an earlier job is kept: %s", error->text);
 }
 
 void source_earlier_abort_overtaken(struct source_earlier *earlier)
@@ -252,7 +254,7 @@ static void tell(struct source_earlier *earlier, const uint8_t job[HAUL_JOB_BYTE
     }
 }
 
-/* `otherwise`: of a journal whose plan cannot be read. */
+/* `otherwise`: the answer for a journal whose plan cannot be read. */
 static bool meets_or(const struct journal *journal, const struct plan *plan, bool otherwise)
 {
     struct haul_error error;
@@ -270,7 +272,7 @@ static bool meets(const struct journal *journal, const struct plan *plan)
     return meets_or(journal, plan, false);
 }
 
-/* Does the map say of all of the range that `peer` got it, or gave it back? Errors: NO_MEMORY. */
+/* By the map, has `peer` got the whole range, or given it back? Errors: NO_MEMORY. */
 static enum haul_status look_whole(const struct ownership *ownership, const struct range_map *map,
                                    const struct key_range *range, const char *peer, bool *whole)
 {
@@ -289,12 +291,13 @@ static enum haul_status look_whole(const struct ownership *ownership, const stru
 
 static enum haul_status refuse_taken_back(struct haul_error *error)
 {
-    haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "a part of what the job gave was taken back here since (`haul owner "
-                   "--reclaim`): the receiver, informed now, would own it as well");
-    haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` ends the job as "
-                           "the record has it; then `haul resolve` gives the receiver, which "
-                           "waits, what is left to it");
+    haul_error_set(
+        error, HAUL_MISMATCH, NULL, 0,
+        "a part of the job's ranges was taken back here since (`haul owner "
+        "--reclaim`): if the receiver learned the decision now, it would own that part as well");
+    haul_error_hint(error, "`haul cancel --db DIR --job ID --accept-two-owners` ends the job "
+                           "as recorded; then `haul resolve` gives the waiting receiver "
+                           "the rest");
     return HAUL_MISMATCH;
 }
 
@@ -327,7 +330,7 @@ enum haul_status source_earlier_check_whole(const struct haul_source_options *so
     return whole ? HAUL_OK : refuse_taken_back(error);
 }
 
-/* The record knows of the hand-over, and says that the ranges are this database's: they were taken
+/* The record contains the hand-over, and shows that the ranges are this database's: they were taken
  * back, or came back. */
 static bool is_ours_again(const struct source_earlier *earlier, const struct journal *journal,
                           const struct plan *plan)
@@ -354,13 +357,13 @@ enum haul_status source_earlier_check_decided(const struct source_earlier *earli
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_IN_DOUBT, NULL, 0,
-                   "an earlier job of these ranges was decided, and its target has not confirmed "
+                   "an earlier job of these ranges was decided, but its target has not confirmed "
                    "it");
     haul_error_hint(error, "run `haul resolve --db DIR --to ADDR:PORT` first");
     return HAUL_IN_DOUBT;
 }
 
-/* Nothing of it has arrived anywhere, it is over, or its ranges go with `plan`. */
+/* Nothing of the job has arrived anywhere, it is over, or `plan` moves its ranges. */
 static bool ends_with(const struct source_earlier *earlier, const struct journal *journal,
                       const struct plan *plan)
 {
@@ -384,13 +387,13 @@ bool source_earlier_is_of_nobody(const struct journal *journal)
     return state->restored && state->outcome == JOURNAL_OPEN && state->peer[0] == '\0';
 }
 
-/* The job goes to `identity`, as far as its journal tells. */
+/* By its journal, does the job go to `identity`? */
 static bool is_of(const struct journal *journal, const char *identity)
 {
     return job_journal_is_bound_to(journal, identity) && !source_earlier_is_of_nobody(journal);
 }
 
-/* Nothing is given up before it is known that everything may be. Errors: UNCONFIRMED. */
+/* Give nothing up before it is certain that everything may be given up. Errors: UNCONFIRMED. */
 static enum haul_status check_restored(const struct source_earlier *earlier, const char *identity,
                                        const struct plan *plan, struct haul_error *error)
 {
@@ -404,8 +407,8 @@ static enum haul_status check_restored(const struct source_earlier *earlier, con
     return HAUL_OK;
 }
 
-/* A job that can go on, at a moment when another one goes to `identity`: it still can when that one
- * moves something else. */
+/* Handle a job that can continue when another job goes to `identity`. It can still continue if the
+ * other job moves something else. */
 static enum haul_status bind_one(struct source_earlier *earlier, struct journal *journal,
                                  const char *identity, const struct plan *plan,
                                  struct haul_error *error)

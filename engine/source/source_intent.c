@@ -20,7 +20,7 @@
 
 enum {
     LINK_COUNT_AUTO_MAX = 4,
-    /* Sub-ranges are about so large: a reader each, and a few files each on the target. */
+    /* Approximate size of a sub-range: one reader each, and a few files each on the target. */
     STREAM_BYTES = 256 << 20,
 };
 
@@ -100,7 +100,7 @@ void source_intent_fini(struct source_intent *intent)
 
 /* --- beginning -------------------------------------------------------------------------------- */
 
-/* The view that is copied, and the plan over it. */
+/* Take the view to be copied, and make the plan over it. */
 static enum haul_status take_view(struct source_intent *intent, struct haul_error *error)
 {
     struct haul_store *store = intent->options.store;
@@ -110,7 +110,7 @@ static enum haul_status take_view(struct source_intent *intent, struct haul_erro
         intent->wal_pinned = status == HAUL_OK;
     }
     if (status == HAUL_OK) {
-        /* What is copied must not be lost by a crash: the job could not go on after it. */
+        /* A crash must not lose what is copied, because then the job could not continue. */
         status = store->ops->sync(store, error);
     }
     if (status == HAUL_OK && store->ops->foreign_ingests != NULL) {
@@ -170,7 +170,7 @@ static enum haul_status begin_or_continue(struct source_intent *intent, struct h
     return begin_job(intent, error);
 }
 
-/* What is asked for is what the earlier process was asked for. */
+/* Take over the families and ranges of the earlier attempt. */
 static enum haul_status take_request(struct source_intent *intent, struct haul_error *error)
 {
     struct plan plan = {.family_count = 0};
@@ -181,8 +181,8 @@ static enum haul_status take_request(struct source_intent *intent, struct haul_e
                : status;
 }
 
-/* Of an embedder we do not know which ranges are still his; his version says whether anything has
- * changed since he asked for this one. */
+/* We do not know which ranges an embedder still owns. His version shows whether anything has
+ * changed since he started this job. */
 static enum haul_status check_resumed(const struct source_intent *intent, struct haul_error *error)
 {
     if (!intent->options.resume || intent->options.hooks.version_get == NULL ||
@@ -190,14 +190,17 @@ static enum haul_status check_resumed(const struct source_intent *intent, struct
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_VERSION, NULL, 0,
-                   "the job was begun at config version %" PRIu64 ", and this is version %" PRIu64,
+                   "the job began at config version %" PRIu64
+                   ", but the present version is %" PRIu64,
                    intent->left_version, intent->plan.old_version);
-    haul_error_hint(error, "its range may have moved meanwhile: begin a new job for what is still "
-                           "this database's, or give this one up");
+    haul_error_hint(error,
+                    "its ranges may have moved: begin a new job for those that this database "
+                    "still owns, or cancel this one");
     return HAUL_VERSION;
 }
 
-/* By the record; also an embedder's own does not tell what comes here just now. */
+/* Checks the record, and the jobs that are bringing ranges here: even an embedder's own register
+ * does not contain those. */
 static enum haul_status check_owned(const struct source_intent *intent, struct haul_error *error)
 {
     const struct haul_source_options *options = &intent->options;
@@ -207,7 +210,7 @@ static enum haul_status check_owned(const struct source_intent *intent, struct h
                : status;
 }
 
-/* Before anything is promised or told: who we are. */
+/* Determine our identity before anything is promised or reported. */
 static enum haul_status take_name(struct source_intent *intent, struct haul_error *error)
 {
     enum haul_status status = instance_begin(intent->options.store, intent->identity, error);
@@ -221,13 +224,14 @@ static enum haul_status begin_resolving(struct source_intent *intent, struct hau
     return status == HAUL_OK ? take_name(intent, error) : status;
 }
 
-/* A family that the left job was begun with is gone: it never goes on. */
+/* A family of the earlier job is gone: that job can never continue. */
 static void hint_dropped(const struct source_intent *intent, enum haul_status status,
                          struct haul_error *error)
 {
     if (status == HAUL_NOT_FOUND && intent->options.resume) {
-        haul_error_hint(error, "it was dropped since the job began: `haul send` of what is there "
-                               "begins anew, or `haul cancel --db DIR` gives the job up");
+        haul_error_hint(error,
+                        "it was dropped since the job began: begin again with `haul send` of "
+                        "those that exist, or give the job up with `haul cancel --db DIR`");
     }
 }
 
@@ -271,7 +275,7 @@ enum haul_status source_intent_check_again(const struct source_intent *intent,
     enum haul_status status = intent->options.resolve || decided || HAUL_PLANTED_BUG(OWNED_AT_FIRST)
                                   ? HAUL_OK
                                   : check_owned(intent, error);
-    if (status == HAUL_MISMATCH) { /* which would name another target */
+    if (status == HAUL_MISMATCH) { /* a mismatch would mean the wrong target */
         status = HAUL_FENCED;
         error->status = status;
     }
@@ -281,7 +285,8 @@ enum haul_status source_intent_check_again(const struct source_intent *intent,
 enum haul_status source_intent_yield(struct source_intent *intent,
                                      const struct version_claim *theirs, struct haul_error *error)
 {
-    /* A register outside haul counts the hand-over itself; a counter has to pass the target's. */
+    /* A register outside haul counts the hand-over itself; haul's own counter must exceed the
+     * target's. */
     enum haul_status status = intent->options.resolve ? read_version(intent, error) : HAUL_OK;
     bool counts = !intent->version.authoritative && !theirs->authoritative;
     if (status == HAUL_OK && counts) {

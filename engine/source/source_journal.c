@@ -45,7 +45,7 @@ enum haul_status source_journal_find(struct source_journal *journal, struct haul
     return source_earlier_find(&journal->earlier, error);
 }
 
-/* Take over what the journal of a decided job says. */
+/* Take over the content of a decided job's journal. */
 static enum haul_status adopt_decided(struct source_journal *journal, struct plan *plan,
                                       struct haul_error *error)
 {
@@ -58,13 +58,13 @@ static enum haul_status adopt_decided(struct source_journal *journal, struct pla
     journal->yielded = state->restored;
     if (status == HAUL_OK && state->outcome == JOURNAL_COMMIT) {
         plan->new_version = state->decision.new_version;
-        /* The journal goes when the target has confirmed: not while the record is damaged, which is
-         * made anew from it. */
+        /* The journal is deleted once the target has confirmed, but not while the ownership record
+         * is damaged, since the record is rebuilt from the journal. */
         return config_version_released(journal->source->store, journal->job, &moved, &new_version,
                                        error);
     }
     if (status == HAUL_OK) {
-        /* The record says that the job is decided: first of all it has to stay so. */
+        /* The record contains the decision: first make sure that it stays. */
         status = config_version_settle(journal->source->store, error);
     }
     if (status == HAUL_OK) {
@@ -109,7 +109,7 @@ static enum haul_status bind_journal(struct source_journal *journal, struct haul
     enum haul_status status = HAUL_OK;
     journal->peer_differs = !job_journal_is_bound_to(journal->file, journal->peer);
     if (journal->peer[0] == '\0' && !journal->peer_differs) {
-        return HAUL_OK; /* a store without an identity: nothing to be bound to */
+        return HAUL_OK; /* a store without an identity: nothing to bind to */
     }
     if (source_earlier_is_of_nobody(journal->file)) {
         return source_earlier_restored(journal->file, error);
@@ -131,7 +131,8 @@ enum haul_status source_journal_meet(struct source_journal *journal, const char 
     journal->returned = returned;
     journal->peer_differs =
         journal->file != NULL && !job_journal_is_bound_to(journal->file, journal->peer);
-    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* which says so */
+    return journal->peer_differs ? bind_journal(journal, error) : HAUL_OK; /* bind_journal sets the
+                                                                            * error */
 }
 
 enum haul_status source_journal_bind(struct source_journal *journal, const char *identity,
@@ -212,8 +213,9 @@ static enum haul_status give_away(struct source_journal *journal, const struct p
 enum haul_status source_journal_decide(struct source_journal *journal, const struct plan *plan,
                                        uint32_t wait_max_ms, struct haul_error *error)
 {
-    /* Without a register of the embedder's the change of the ownership record is the decision, and
-     * the journal repeats it, which RELEASED makes durable; with one, the journal's record is. */
+    /* Without a register of the embedder's, the change of the ownership record is the decision; the
+     * journal repeats it, and RELEASED makes that durable. With a register, the journal record is
+     * the decision. */
     enum haul_status status = give_away(journal, plan, wait_max_ms, error);
     if (status != HAUL_OK) {
         return status;
@@ -236,9 +238,9 @@ bool source_journal_is_undecided(const struct source_journal *journal)
 
 enum { YIELD_WAIT_MAX_MS = 2000 };
 
-/* What a target has given back is not given away a second time. One that does not tell, of an older
- * release, is believed as long as nothing here came from it. Errors: `refused`, those of the
- * record and of the journal. */
+/* Do not give away a second time what a target has given back. A target of an older release does
+ * not report that; it is believed as long as nothing here came from it. Errors: `refused`, those of
+ * the record and of the journal. */
 static enum haul_status check_kept(struct source_journal *journal, const struct plan *plan,
                                    enum haul_status refused, struct haul_error *error)
 {
@@ -253,12 +255,12 @@ static enum haul_status check_kept(struct source_journal *journal, const struct 
     if (status != HAUL_OK || journal->is_owned) {
         return status == HAUL_OK ? source_earlier_mark_owned(journal->file, false, error) : status;
     }
-    struct haul_error second; /* the target's word is the answer, also when it cannot be kept */
+    struct haul_error second; /* the target's report is the answer, even if it cannot be recorded */
     if (journal->returned == VERSION_RETURNED) {
         (void)!source_earlier_mark_owned(journal->file, false, &second);
         haul_error_set(error, refused, NULL, 0,
-                       "the target has taken the ranges over by this very job, and has given them "
-                       "back since: they are this database's");
+                       "the target has taken the ranges over by this very job and has given them "
+                       "back since: this database owns them");
         haul_error_hint(error, "`haul resolve --db DIR --to ADDR:PORT` ends the job");
         return refused;
     }
@@ -269,7 +271,7 @@ static enum haul_status check_kept(struct source_journal *journal, const struct 
 enum haul_status source_journal_yield(struct source_journal *journal, const struct plan *plan,
                                       uint64_t new_version, struct haul_error *error)
 {
-    struct plan yielded = *plan; /* which keeps what it points to */
+    struct plan yielded = *plan; /* keeps the memory that it points to */
     yielded.new_version = new_version;
     enum haul_status status = check_kept(journal, plan, HAUL_FENCED, error);
     if (status != HAUL_OK) {
@@ -280,13 +282,13 @@ enum haul_status source_journal_yield(struct source_journal *journal, const stru
         status = source_journal_decide(journal, &yielded, YIELD_WAIT_MAX_MS, error);
     }
     if (status != HAUL_OK && status != HAUL_IN_DOUBT) {
-        struct haul_error second; /* the first one is the answer */
+        struct haul_error second; /* the first error is the answer */
         (void)!source_journal_unfrozen(journal, &second);
     }
     return status;
 }
 
-/* RELEASED is due once, behind the decision; an earlier process may have come so far. */
+/* RELEASED is due once, after the decision; an earlier process may have written it. */
 static enum haul_status mark_released(struct journal *journal, struct haul_error *error)
 {
     bool due = journal_state(journal)->phase == JOURNAL_PHASE_COMMITTED;
@@ -300,8 +302,8 @@ enum haul_status source_journal_released(struct source_journal *journal, struct 
     return mark_released(journal->file, error);
 }
 
-/* The target owns. Nobody may have come to RELEASED: a crash behind the decision, and then a
- * `resolve`. Closes the journal. */
+/* The target owns. RELEASED may be missing: a crash after the decision, then a `resolve`. Closes
+ * the journal. */
 static enum haul_status finish_committed(struct journal *journal, struct haul_error *error)
 {
     enum haul_status status = mark_released(journal, error);
@@ -312,7 +314,7 @@ static enum haul_status finish_committed(struct journal *journal, struct haul_er
     return status;
 }
 
-/* A commit never follows an abort in a journal: the ownership record alone says it. */
+/* In a journal a commit never follows an abort: only the ownership record contains it. */
 static enum haul_status yield_aborted(struct source_journal *journal, const struct plan *plan,
                                       struct haul_error *error)
 {
@@ -321,7 +323,7 @@ static enum haul_status yield_aborted(struct source_journal *journal, const stru
     }
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
                    "the target owns the ranges by a job that was given up here");
-    haul_error_hint(error, "the embedder's own register has to give them away");
+    haul_error_hint(error, "release them in the embedder's own register");
     return HAUL_MISMATCH;
 }
 
@@ -373,7 +375,7 @@ enum haul_status source_journal_yield_left(struct source_journal *journal, uint6
     if (status != HAUL_OK) {
         return status;
     }
-    journal->earlier.told_count = 0; /* the others are told another time */
+    journal->earlier.told_count = 0; /* the others are reported another time */
     bool bound = job_journal_is_bound_to(journal->file, journal->peer);
     status = !bound ? source_left_over_nothing_to_tell(journal, error)
              : journal->returned == VERSION_RETURNED ? end_returned(journal, error)
@@ -384,15 +386,15 @@ enum haul_status source_journal_yield_left(struct source_journal *journal, uint6
     return status;
 }
 
-/* What could not be dropped when the target had: a disk that was full may be so no more, and no job
- * of this range comes after one that has moved it. */
+/* Retry what failed earlier: the disk may have space again, and no later job would clean this
+ * up. */
 static void give_up_told(struct source_journal *journal)
 {
     struct haul_error error = {.status = HAUL_OK};
-    (void)!source_earlier_were_told(&journal->earlier, &error); /* which logs what stays */
+    (void)!source_earlier_were_told(&journal->earlier, &error); /* logs what stays */
 }
 
-/* What becomes of the journal; the first that fits. */
+/* Decide the end of the journal; the first case that fits. */
 static enum haul_status end_journal(struct source_journal *journal, struct journal *file,
                                     const struct source_ending *ending, struct haul_error *error)
 {
@@ -407,7 +409,7 @@ static enum haul_status end_journal(struct source_journal *journal, struct journ
         return finish_committed(file, error);
     }
     if (kept && target_may_hold_a_part) {
-        return HAUL_OK; /* the next job of this store goes on with it, or supersedes it */
+        return HAUL_OK; /* the next job of this store continues or supersedes it */
     }
     if (target_may_hold_a_part) {
         return source_earlier_abort(file, outcome, ending->outcome->text, error);
@@ -420,7 +422,7 @@ void source_journal_end(struct source_journal *journal, const struct source_endi
 {
     struct haul_error error = {0};
     enum haul_status outcome = ending->outcome->status;
-    /* What is to be resolved was decided by another process: it ends well, or another time. */
+    /* Another process decided the job to be resolved: it ends well, or another time. */
     bool stands = outcome == HAUL_IN_DOUBT || (journal->source->resolve && outcome != HAUL_OK);
     if (journal->only_tells && outcome == HAUL_OK) {
         give_up_told(journal);
@@ -431,13 +433,14 @@ void source_journal_end(struct source_journal *journal, const struct source_endi
     if (ending->lost != NULL) {
         source_done_note_lost_there(journal, ending->lost);
     }
-    /* Whoever refused a job of an earlier process at once need not have been its target. */
+    /* A peer that refused an earlier process's job at once need not be its target. */
     bool stranger = journal->peer_differs ||
                     (journal->continued && !journal->has_met && outcome != HAUL_CANCELLED);
     if (journal->file == NULL || stands || stranger) {
         return;
     }
-    /* Its target was not asked yet: whatever ends this attempt, the job may have been decided. */
+    /* The target has not been asked yet: however this attempt ended, the job may have been
+     * decided. */
     if (outcome != HAUL_OK && journal_state(journal->file)->restored) {
         if (outcome == HAUL_CANCELLED) {
             (void)!source_earlier_restored(journal->file, ending->outcome);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_left_over.c — goes on with jobs of earlier processes, asks and tells their targets, and
- * ends them. */
+/* source_left_over.c — continues jobs of earlier processes, asks and notifies their targets, and
+ * ends jobs. */
 #include "source_left_over.h"
 
 #include <stdio.h>
@@ -12,17 +12,17 @@
 
 /* --- jobs that `resolve` may ask about -------------------------------------------------------- */
 
-/* One that is left, and was not decided here. */
+/* A remaining job that was not decided here. */
 struct left_job {
     const uint8_t *id;
     const char *peer;
     const char *peer_address;
     uint64_t epoch;
-    struct journal *journal; /* NULL: it was given up by an earlier process */
+    struct journal *journal; /* NULL: an earlier process gave it up */
     bool over;
 };
 
-/* Number `index` of them, those that were given up first. False: there are not so many. */
+/* Job number `index`, those that were given up first. False: there are fewer. */
 static bool left_at(const struct source_journal *journal, size_t index, struct left_job *left)
 {
     const struct job_journals *all = &journal->earlier.left_over;
@@ -50,7 +50,8 @@ static bool left_at(const struct source_journal *journal, size_t index, struct l
     return true;
 }
 
-/* May its target own by it? One that was never met owns nothing, unless the journal is older. */
+/* May the job's target own by it? A target that was never met owns nothing, unless the journal was
+ * restored from an older state. */
 static bool may_be_owned(const struct left_job *left)
 {
     return left->over || left->peer[0] != '\0' ||
@@ -83,7 +84,7 @@ static void take_left(struct source_journal *journal, const struct left_job *lef
     journal->epoch = left->epoch == 0 ? 1 : left->epoch;
 }
 
-/* A job that nothing has decided is no matter of `resolve`, but its target may well wait for it. */
+/* `resolve` has nothing to do for undecided jobs, but their targets may well be waiting. */
 static enum haul_status nothing_in_doubt(const struct job_journals *left, struct haul_error *error)
 {
     char name[JOURNAL_NAME_BYTES_MAX];
@@ -93,13 +94,13 @@ static enum haul_status nothing_in_doubt(const struct job_journals *left, struct
         return HAUL_NOT_FOUND;
     }
     journal_name_format(JOURNAL_SOURCE, journal_job_id(left->journals[0]), name);
-    haul_error_hint(error, "%s is not decided: `haul resume` goes on with it", name);
+    haul_error_hint(error, "%s is not decided: `haul resume` continues it", name);
     return HAUL_NOT_FOUND;
 }
 
-/* The first that is over, whose target may be at the other end. By its own records this database
- * owns what an open one was to move, and only its target knows whether they are older than the
- * decision: that comes next. */
+/* Take the first job that is over and whose target may be at the other end. Otherwise take an open
+ * one: by its own records this database owns its ranges, and only the target knows whether these
+ * records are older than the decision. */
 enum haul_status source_left_over_adopt(struct source_journal *journal, struct haul_error *error)
 {
     struct left_job left;
@@ -115,7 +116,7 @@ enum haul_status source_left_over_adopt(struct source_journal *journal, struct h
     return nothing_in_doubt(&journal->earlier.left_over, error);
 }
 
-/* Only to tell, and this is not the one to be told. */
+/* Only notifications are due, and this is not the database to notify. */
 enum haul_status source_left_over_nothing_to_tell(const struct source_journal *journal,
                                                   struct haul_error *error)
 {
@@ -145,7 +146,7 @@ enum haul_status source_left_over_not_owned(struct source_journal *journal,
                    : HAUL_OK;
 }
 
-/* The first Hello had to name one before it was known who answers. */
+/* The first Hello had to name one before the target's identity was known. */
 bool source_left_over_ask_next(struct source_journal *journal)
 {
     struct left_job left;
@@ -220,7 +221,7 @@ enum haul_status source_left_over_give_up(struct haul_store *store,
 
 /* --- going on after a restart ----------------------------------------------------------------- */
 
-/* The first one is what goes on, if any does. */
+/* The job to continue, if any: the first one. */
 static struct journal *first_left_over(const struct source_journal *journal)
 {
     const struct job_journals *left = &journal->earlier.left_over;
@@ -239,15 +240,15 @@ enum haul_status source_left_over_plan(const struct source_journal *journal, str
 {
     const struct journal *file = first_left_over(journal);
     if (file == NULL) {
-        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to go on with");
+        haul_error_set(error, HAUL_NOT_FOUND, NULL, 0, "this database has no job to continue");
         source_done_hint(journal, error);
         return HAUL_NOT_FOUND;
     }
     return job_journal_read_plan(file, plan, error);
 }
 
-/* Is the log whole from `sequence` + 1 on? All of it is read: a hole that is found when the copy
- * has begun ends the job. */
+/* Is the log complete from `sequence` + 1 on? Reads all of it, because a gap found after the copy
+ * has begun would end the job. */
 static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct haul_error *error)
 {
     const uint64_t until = store->ops->sequence(store);
@@ -269,7 +270,7 @@ static bool log_reaches_back(struct haul_store *store, uint64_t sequence, struct
 
 static const char other_ranges[] = "it is not for these ranges and column families";
 
-/* Why a left-over job cannot go on as `plan`; NULL: it can. `earlier` is filled in then. */
+/* Why an earlier job cannot continue as `plan`; NULL: it can, and `earlier` is filled in. */
 static const char *why_not(struct source_journal *journal, const struct journal *file,
                            const struct plan *plan, struct plan *earlier, struct haul_error *error)
 {
@@ -295,7 +296,8 @@ static const char *why_not(struct source_journal *journal, const struct journal 
     return reason;
 }
 
-/* What becomes of the left-over jobs, none of which goes on as `plan`: the last one's `reason`. */
+/* Log the fate of the earlier jobs, none of which continues as `plan`; `reason`: why the last one
+ * does not. */
 static void log_not_continued(const struct source_journal *journal, const struct plan *plan,
                               const char *reason)
 {
@@ -303,16 +305,17 @@ static void log_not_continued(const struct source_journal *journal, const struct
     size_t count = journal->earlier.left_over.count;
     size_t kept = source_earlier_count_apart(&journal->earlier, plan);
     if (kept > 0) {
-        haul_log(log, HAUL_LOG_WARNING,
-                 "%zu earlier job%s of other ranges %s not done: `haul resume` goes on with %s, or "
-                 "the same `haul send`",
-                 kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are", kept == 1 ? "it" : "one");
+        haul_log(
+            log, HAUL_LOG_WARNING,
+            "%zu earlier job%s of other ranges %s unfinished: `haul resume` continues %s, as does "
+            "the same `haul send`",
+            kept, kept == 1 ? "" : "s", kept == 1 ? "is" : "are", kept == 1 ? "it" : "one");
     }
     if (count > kept) {
         haul_log(log, HAUL_LOG_WARNING, "the earlier job %s: %s",
-                 reason == other_ranges ? "is given up, and what had arrived of it is discarded"
-                                        : "cannot go on, it is copied anew",
-                 reason == other_ranges ? "some of its ranges, not all, are those of this one"
+                 reason == other_ranges ? "is given up, and what has arrived of it is discarded"
+                                        : "cannot continue, and is copied from the start",
+                 reason == other_ranges ? "it shares some of its ranges, not all, with this one"
                                         : reason);
     }
 }

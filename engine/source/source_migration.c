@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_migration.c — the giving end's thread: one loop around the driver of one job. */
+/* source_migration.c — the source's thread: one loop around the driver of one job. */
 #include <stdlib.h>
 
 #include "migration_thread.h"
@@ -16,7 +16,7 @@ struct source_migration {
     struct source_driver *driver;
     uint64_t started_ns;
     uint64_t published_ns;
-    enum migration_request request; /* what the driver was told of */
+    enum migration_request request; /* the last one passed to the driver */
 };
 
 /* --- the loop --------------------------------------------------------------------------------- */

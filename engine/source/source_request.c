@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_request.c — a plan back to options. */
+/* source_request.c — turns a plan back into options. */
 #include "source_request.h"
 
 #include <stdlib.h>

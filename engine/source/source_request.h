@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* source_request.h — what a job asks for, taken from the plan of an earlier attempt: families and
- * ranges as options of a source. */
+/* source_request.h — turns the plan of an earlier attempt back into a source's options: families
+ * and ranges. */
 #ifndef HAUL_SOURCE_REQUEST_H
 #define HAUL_SOURCE_REQUEST_H
 
@@ -9,13 +9,14 @@
 
 /* Zeroed is empty. */
 struct source_request {
-    struct plan plan; /* what the options point into */
+    struct plan plan; /* the options point into it */
     const char **families;
     const char **metadata_families;
     struct haul_range *ranges;
 };
 
-/* Take the plan over (also on error) and point the options at it; the request must outlive them.
+/* Take the plan over (also on error) and let the options point at it; the request must outlive
+ * them.
  * Errors: NO_MEMORY. */
 enum haul_status source_request_apply(struct source_request *request, struct plan *plan,
                                       struct haul_source_options *options,

@@ -229,7 +229,7 @@ test_cancel__killed_sender__next_send_begins_anew() {
     run 0 "$haul" cancel --db source --json
     equal "$(json .cancelled)" 1
     run 3 "$haul" resume --db source --to "$receiver_address" --transport tcp
-    one_error 'no job to go on with'
+    one_error 'no job to continue'
     run 0 "$haul" send --db source --to "$receiver_address" --transport tcp --json
     equal "$(json .resumed)" false
     ended "$receiver_pid" 0
@@ -276,7 +276,7 @@ test_stop__send_that_waits_for_a_busy_target__says_that_nothing_was_sent() {
     ended "$sender" 143
     kill -CONT "$first"
     equal "$(json_of "$work/wait.json" '[.error.message, .error.hint] | tojson')" \
-        '["stopped before anything was sent","the same command begins anew"]'
+        '["stopped before anything was sent","run the same command to begin again"]'
     run 0 "$haul" status --db other
     grep -qx 'no job' "$work/out"
     ended "$first" 0
@@ -329,7 +329,7 @@ test_recv__disk_full__source_keeps_everything() {
 test_resume__nothing_left__not_found() {
     make_database source 10
     run 3 "$haul" resume --db source --to 127.0.0.1:1
-    one_error 'no job to go on with'
+    one_error 'no job to continue'
 }
 
 # --- a receiver that serves -----------------------------------------------------------------------

@@ -58,7 +58,7 @@ test_log__hole_between_two_records__copied_anew() {
         'use x' 'put q2 b' leave
     receive
     goes_on
-    warned 'the earlier job cannot go on, it is copied anew: the write-ahead log has a hole'
+    warned 'the earlier job cannot continue, and is copied from the start: the write-ahead log has a hole'
     equal "$(json .resumed)" false
 }
 
@@ -79,7 +79,7 @@ test_send__other_range_meanwhile__the_interrupted_job_goes_on() {
     receive
     send_until '.running.durable_records >= 6000' --rate 6M --prefix a
     run 0 "$haul" send --db source --to "$address" --transport tcp --prefix k
-    warned '1 earlier job of other ranges is not done: `haul resume` goes on with it'
+    warned '1 earlier job of other ranges is unfinished: `haul resume` continues it'
     run 0 "$haul" status --db source --json
     equal "$(json '.jobs | map(.phase) | join(" ")')" COPYING
     "$maker" source 'put a00000200 other' 'delete a00000300' leave
@@ -94,7 +94,7 @@ test_send__a_part_of_an_interrupted_job__that_one_is_given_up() {
     receive
     send_until '.running.durable_records >= 6000' --rate 6M --prefix a
     run 0 "$haul" send --db source --to "$address" --transport tcp --range a00000100:a00000200
-    warned 'the earlier job is given up, and what had arrived of it is discarded: some of its ranges'
+    warned 'the earlier job is given up, and what has arrived of it is discarded: it shares some of its ranges'
     run 0 "$haul" status --db source --json
     equal "$(json '.jobs | length')" 0
     stop_receiver

@@ -397,7 +397,7 @@ test_s3__a_part_is_taken_back__has_one_owner_whatever_comes() {
     run 0 "$haul" owner --db source --reclaim --accept-two-owners "${part[@]}"
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'a part of what the job gave was taken back.*haul cancel --db DIR --job ID --accept-two-owners'
+    one_error 'a part of the job.s ranges was taken back.*haul cancel --db DIR --job ID --accept-two-owners'
     kill_and_reap "$receiver_pid"
     says target 'PREPARED'
     receive other # it is the source's, and may go to another one
@@ -676,7 +676,7 @@ test_t7__set_back_to_prepared_and_the_source_has_dropped__its_record_answers() {
     put_back
     receive
     run 3 "$haul" resume --db source --to "$front" --transport tcp
-    one_error 'no job to go on with.*haul resolve'
+    one_error 'no job to continue.*haul resolve'
     run 0 "$haul" resolve --db source --to "$front" --json
     ended "$receiver_pid" 0
     equal "$(jq -r .yielded_jobs "$work/out")" 1

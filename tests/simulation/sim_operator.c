@@ -88,7 +88,8 @@ static void check_outcome(const struct sim_world *world, const struct sim_task *
         /* the receiver ended while we connected */
         strstr(task->text, "not a haul peer") != NULL || strstr(task->text, "preamble") != NULL ||
         /* The target's operator gave the job up. */
-        strstr(task->text, "than was sent") != NULL || strstr(task->text, "than were sent") != NULL;
+        strstr(task->text, "was never sent") != NULL ||
+        strstr(task->text, "were never sent") != NULL;
     if (alarm && !reason) {
         sim_fail("I6", "%s, though nothing was damaged: %s", haul_status_name(task->outcome),
                  task->text);

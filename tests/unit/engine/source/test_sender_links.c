@@ -450,7 +450,7 @@ static void test_sender_links_open__target_lists_nothing__unsupported(void)
     sender_links_open(&links, &ticket, NULL, 0);
     check_equal(links.state, SENDER_LINKS_DOWN);
     check_status(links.error.status, HAUL_UNSUPPORTED);
-    check_text(links.error.text, "the target knows no tcp links");
+    check_text(links.error.text, "the target does not support tcp links");
     end();
 }
 

@@ -180,7 +180,7 @@ static void test_source_done_answer__first_one_came_back__the_other_one_is_answe
     check(memcmp(journal.job, second_job, HAUL_JOB_BYTES) == 0);
     check_status(answer(waiting, 2, &commit, &asks_again), HAUL_OK);
     check(!asks_again && journal.answered && commit.type == MESSAGE_COMMIT);
-    check(strstr(last_warning, "more jobs that are done (1)") != NULL);
+    check(strstr(last_warning, "more finished jobs (1)") != NULL);
     message_release(&commit);
     finish();
 }
