@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench.c — the public entries of the link benchmark; both ends in one process. */
+/* link_bench.c — the public functions of the link benchmark; both ends in one process. */
 #include "haul/link_bench.h"
 
 #include <pthread.h>
@@ -41,7 +41,8 @@ struct address_text {
 struct server_thread {
     struct bench_context context;
     struct haul_link_bench_options options;
-    struct mailbox *address; /* one message: where the server listens; closed when it ended */
+    struct mailbox *address; /* one message: the server's address; closed when the server has ended
+                              * */
     atomic_bool stop;
     enum haul_status status;
     struct haul_error error;
@@ -69,7 +70,7 @@ static void *run_server(void *argument)
     return NULL;
 }
 
-/* The client, once the server listens. */
+/* Run the client, once the server listens. */
 static enum haul_status run_client(struct server_thread *server,
                                    struct haul_link_bench_options *resolved,
                                    struct haul_link_bench_result *result, struct haul_error *error)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench_client.c — the sending end: fill, checksum and submit blocks as fast as credits come
- * back, for the time wanted; then wait until the last one is freed. */
+/* link_bench_client.c — the sending end: fills, checksums and submits blocks as fast as credits
+ * come back, for the requested time; then waits until the last one is freed. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ struct client_link {
     struct link_tx tx;
     bool connected;
     bool bound;
-    uint8_t description[LINK_DESCRIPTION_BYTES_MAX]; /* the peer's, until we are connected */
+    uint8_t description[LINK_DESCRIPTION_BYTES_MAX]; /* the peer's, until connected */
     size_t description_size;
     struct block *waiting; /* filled, and refused for want of a credit */
     bool stalled;
@@ -30,7 +30,7 @@ struct client {
     struct client_link links[HAUL_LINK_COUNT_MAX];
     bool ready; /* links may be opened */
     bool opened;
-    bool finished;   /* RESULT came */
+    bool finished;   /* RESULT has arrived */
     bool ending;     /* END was sent */
     uint64_t now_ns; /* read once a round: the clock may be a system call */
     uint64_t started_ns;
@@ -38,7 +38,7 @@ struct client {
     uint64_t blocks;
     uint64_t bytes;
     uint64_t crc_errors;
-    struct haul_error error; /* status not OK: over */
+    struct haul_error error; /* status not OK: the run is over */
 };
 
 static struct link_config make_config(const struct client *client)
@@ -200,12 +200,12 @@ static bool poll_links(struct client *client)
         for (size_t j = 0; j < count; j++) {
             on_link_event(client, sender, i, &events[j]);
         }
-        any = any || count == EVENT_COUNT; /* fewer: there are no more */
+        any = any || count == EVENT_COUNT; /* fewer: no more events */
     }
     return any;
 }
 
-/* The next block, filled and checksummed; NULL: none is free. */
+/* The next block, filled and checksummed; NULL: no block is free. */
 static struct block *make_block(struct client *client, struct client_link *sender)
 {
     struct block *block = sender->waiting;
@@ -264,7 +264,7 @@ static bool is_drained(const struct client *client)
 
 /* --- run -------------------------------------------------------------------------------------- */
 
-/* Send while the time lasts; END when the last block is back. */
+/* Send until the time is over, and END when the last block is back. */
 static bool pump(struct client *client)
 {
     if (!all_bound(client) || client->ending) {

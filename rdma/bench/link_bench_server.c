@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link_bench_server.c — the receiving end: check the checksum of every block, give its slot
- * back. */
+/* link_bench_server.c — the receiving end: checks the checksum of every block and frees its
+ * slot. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,7 +12,7 @@
 enum { EVENT_COUNT = 32 };
 
 struct server_link {
-    struct link_rx rx; /* base NULL: none */
+    struct link_rx rx; /* base NULL: no link */
     bool bound;
     bool connected;
     bool has_description;
@@ -201,7 +201,7 @@ static bool poll_one(struct server *server, struct server_link *receiver, uint32
     if (closed) {
         drop_link(server, receiver);
     }
-    return count == EVENT_COUNT; /* fewer: there are no more */
+    return count == EVENT_COUNT; /* fewer: no more events */
 }
 
 static bool poll_links(struct server *server)

@@ -9,8 +9,8 @@
 #include "haul/transport.h"
 #include "sized_options.h"
 
-/* Verbs: a ring of few slots stays close to the processors, as the one buffer of ib_write_bw
- * does; with eight, two arrive for each wake-up and credit. TCP may go a long way. */
+/* Verbs: a ring of few slots stays close to the processors, like the one buffer of ib_write_bw;
+ * with eight, two arrive for each wake-up and credit. TCP may have a long path. */
 enum { PAYLOAD_SIZE_BYTES_DEFAULT = 1 << 20, VERBS_SLOT_COUNT_DEFAULT = 8 };
 
 void bench_start_encode(const struct bench_start *start, uint8_t at[BENCH_START_BYTES])
@@ -35,7 +35,7 @@ enum haul_status bench_start_decode(struct haul_slice body, struct bench_start *
     return sound ? HAUL_OK : HAUL_PROTOCOL;
 }
 
-/* The smallest that holds such a block. */
+/* The smallest slot that holds a block of this size. */
 static uint32_t slot_size_for(uint32_t size_bytes)
 {
     uint32_t slot_size = HAUL_SLOT_SIZE_BYTES_MIN;
@@ -66,8 +66,9 @@ enum haul_status bench_resolve(const struct haul_link_bench_options *given,
     }
     if (resolved->link_count > HAUL_LINK_COUNT_MAX ||
         resolved->payload_size_bytes > HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "at most %d links and %d bytes a block",
-                              HAUL_LINK_COUNT_MAX, HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
+        return haul_error_set(error, HAUL_INVALID, NULL, 0,
+                              "at most %d links and %d bytes per block", HAUL_LINK_COUNT_MAX,
+                              HAUL_SLOT_SIZE_BYTES_MAX - SLOT_HEADER_BYTES);
     }
     if (resolved->link.slot_size_bytes == 0) {
         resolved->link.slot_size_bytes = slot_size_for(resolved->payload_size_bytes);
@@ -91,7 +92,7 @@ enum haul_status bench_resolve_sender(const struct haul_link_bench_options *give
     haul_error_set(error, HAUL_INVALID, NULL, 0,
                    "a block of %" PRIu32 " bytes and its header do not fit into a slot of %" PRIu32,
                    resolved->payload_size_bytes, slot_size);
-    haul_error_hint(error, "give a --slot-size of %" PRIu32 " or more, or none", needed);
+    haul_error_hint(error, "give a --slot-size of %" PRIu32 " or more, or omit it", needed);
     return HAUL_INVALID;
 }
 

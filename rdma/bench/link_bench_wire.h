@@ -57,7 +57,7 @@ bool bench_take_description(struct haul_slice body, uint32_t *index,
 /* User and system time of this process so far. */
 double bench_cpu_seconds(void);
 
-/* The in-memory transport of haul_link_bench_both needs a place where both ends meet. */
+/* The in-memory transport of haul_link_bench_both needs a hub where both ends meet. */
 struct bench_context {
     const struct haul_link_bench_options *options; /* resolved */
     struct loopback_hub *hub;

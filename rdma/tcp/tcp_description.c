@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_description.c — encode and check the description of a TCP link. */
+/* tcp_description.c — encodes and checks the description of a TCP link. */
 #include "tcp_description.h"
 
 #include <assert.h>

@@ -18,7 +18,7 @@ struct tcp_description {
 };
 
 void tcp_description_encode(const struct tcp_description *description, uint8_t *at);
-/* Errors: PROTOCOL (size, magic, version, a ring that cannot be). */
+/* Errors: PROTOCOL (size, magic, version, an impossible ring). */
 enum haul_status tcp_description_decode(const uint8_t *at, size_t size_bytes,
                                         struct tcp_description *description,
                                         struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_frame.c — credit frames pass through to credit.c; the end frame is its twin. */
+/* tcp_frame.c — credit frames are those of credit.c; the end frame is their twin. */
 #include "tcp_frame.h"
 
 #include "bytes.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_frame.h — the receiver's way back on a TCP link: 32-byte frames, credits and the end.
+/* tcp_frame.h — the receiver's path back on a TCP link: 32-byte frames, credits and the end.
  *
  * A credit frame is that of credit.h. The end frame has the same layout with the magic "CEND"
  * and carries the last credits; nothing follows it. A stream that ends without it was cut. */

@@ -9,17 +9,17 @@
  *   any        --fail: breach, broken connection, deadline--> ENDED (error)
  *   ENDED      --on_ended: all blocks are back--------------> CLOSED
  *
- * The way forward carries 64-byte slot headers with their payloads and ends with a SLOT_CLOSE
- * header; the way back carries the 32-byte records of tcp_frame.h. An end is orderly when both
- * sides have sent theirs; the peer of a closing side sends its own without being asked. A stream
- * that just stops is CLOSED, and so is a peer that closes with blocks in flight.
+ * Forward, the link carries 64-byte slot headers with their payloads and ends with a SLOT_CLOSE
+ * header; backward, it carries the 32-byte frames of tcp_frame.h. An end is orderly when both sides
+ * have sent theirs; the peer of a closing side sends its own without a request. A stream that just
+ * stops is CLOSED, and so is a peer that closes with blocks in flight.
  *
- * Sleeping: a socket alone cannot tell an epoll set that it also waits for room to write, so the
- * link has a small epoll set of its own, whose interest is set by tcp_arm. It is level-triggered:
- * what arrives between the last poll and the sleep ends the sleep.
+ * Sleeping: a socket alone cannot show an epoll set that it also waits for room to write, so the
+ * link has a small epoll set of its own, whose interest tcp_arm sets. It is level-triggered: what
+ * arrives between the last poll and the sleep ends the sleep.
  *
  * Deadlines: CONNECTING and CLOSING have one each. OPEN has none here: a slow consumer is legal,
- * and a dead peer is found by TCP_USER_TIMEOUT and keep-alive probes of the same length. */
+ * and TCP_USER_TIMEOUT and keep-alive probes of the same length detect a dead peer. */
 #include "tcp_link.h"
 
 #include <errno.h>
@@ -46,8 +46,8 @@ enum {
 
 enum tcp_link_state {
     TCP_LINK_CONNECTING, /* the handshake runs */
-    TCP_LINK_ACCEPTED,   /* the handshake is over; CONNECTED was not reported yet */
-    TCP_LINK_OPEN,       /* connected; bound or soon so */
+    TCP_LINK_ACCEPTED,   /* the handshake is over; CONNECTED is still to be reported */
+    TCP_LINK_OPEN,       /* connected; bound, or about to be */
     TCP_LINK_CLOSING,    /* our end is sent; the peer's is awaited */
     TCP_LINK_ENDED,      /* over; blocks go back, then CLOSED is reported */
     TCP_LINK_CLOSED,     /* reported */
@@ -84,7 +84,7 @@ static void enter(struct tcp_link *link, enum tcp_link_state state)
 
 /* --- endings -------------------------------------------------------------------------------- */
 
-/* The end, with `link->error` filled in. Closing the socket takes it out of the epoll set. */
+/* End the link, with `link->error` filled in. Closing the socket takes it out of the epoll set. */
 static void end(struct tcp_link *link)
 {
     if (link->state >= TCP_LINK_ENDED) {
@@ -126,7 +126,7 @@ static bool unwritten(const struct tcp_link *link)
                               : tcp_receiver_unwritten(&link->receiver);
 }
 
-/* Write what closing left; the end is orderly once both ends were sent and received. */
+/* Write what closing left; the end is orderly once both ends have been sent and received. */
 static void finish_close(struct tcp_link *link)
 {
     enum haul_status status = link->base.sending
@@ -140,8 +140,8 @@ static void finish_close(struct tcp_link *link)
     }
 }
 
-/* Hand blocks to the kernel. When the connection breaks here, credits that came before are still
- * waiting to be read, and a block that was freed must not be called cancelled. */
+/* Pass blocks to the kernel. When the connection breaks here, earlier credits may still wait to be
+ * read, and a block that was freed must not be reported as cancelled. */
 static bool write_blocks(struct tcp_link *link)
 {
     struct tcp_sender *sender = &link->sender;
@@ -156,7 +156,7 @@ static bool write_blocks(struct tcp_link *link)
     return false;
 }
 
-/* The peer sent its end while we were open. It is orderly when nothing is in flight. */
+/* The peer sent its end while the link was open. It is orderly if nothing is in flight. */
 static void on_peer_end(struct tcp_link *link)
 {
     if (link->base.sending && tcp_sender_in_flight(&link->sender)) {
@@ -201,8 +201,9 @@ static size_t put_event(struct link_event *event, enum link_event_type type,
     return 1;
 }
 
-/* The buffers fit the path's capacity if it is configured; otherwise the kernel decides, because a
- * far too large window only fills the queues of routers. The receiver's buffer is the window. */
+/* Size the buffers by the path's capacity if it is configured. Otherwise the kernel decides,
+ * because a far too large window only fills the queues of routers. The receiver's buffer is the
+ * window. */
 static void fit_buffers(const struct tcp_link *link)
 {
     const struct link_config *config = &link->base.config;
@@ -270,8 +271,8 @@ static size_t on_sending(struct tcp_link *link, struct link_event *events, size_
     return put_freed(link, events, capacity);
 }
 
-/* Nobody reads now, so nobody would notice that the connection broke. When a block waits for the
- * bind, the end of the stream may follow it: then drop the block together with its sender. */
+/* No read would notice now that the connection broke. When a block waits for the bind, the end of
+ * the stream may follow it: then drop the block together with its sender. */
 static enum haul_status check_unread(struct tcp_link *link)
 {
     enum haul_status status = tcp_socket_failure(link->fd, &link->error);
@@ -310,7 +311,7 @@ static size_t on_receiving(struct tcp_link *link, struct link_event *events, siz
     return count;
 }
 
-/* We have sent our end: the only thing that still matters is the peer's end. */
+/* Our end has been sent: only the peer's end still matters. */
 static size_t on_closing_receiver(struct tcp_link *link)
 {
     struct block *block;
@@ -326,7 +327,7 @@ static size_t on_closing_receiver(struct tcp_link *link)
     return 0;
 }
 
-/* Blocks that were freed before the end are done; the others are cancelled. */
+/* Blocks that were freed before the end are done; cancel the others. */
 static size_t on_ended(struct tcp_link *link, struct link_event *events, size_t capacity)
 {
     size_t count = 0;
@@ -412,14 +413,15 @@ static bool has_news(const struct tcp_link *link)
     return false;
 }
 
-/* Tell the epoll set and the socket what to wait for. */
+/* Set what the epoll set and the socket wait for. */
 static enum haul_status watch(struct tcp_link *link)
 {
     uint32_t interest = wanted_interest(link);
     if (interest != link->interest) {
         struct epoll_event event = {.events = interest};
         if (epoll_ctl(link->epoll_fd, EPOLL_CTL_MOD, link->fd, &event) != 0) {
-            return haul_error_set(&link->error, HAUL_IO, "epoll_ctl", errno, "cannot wait");
+            return haul_error_set(&link->error, HAUL_IO, "epoll_ctl", errno,
+                                  "cannot wait for a link");
         }
         link->interest = interest;
     }
@@ -490,7 +492,7 @@ static enum haul_status create(bool sending, const struct link_config *config,
     return HAUL_OK;
 }
 
-/* Give the link its socket; it keeps it only on OK. */
+/* Give the link its socket. The link keeps the socket only on OK. */
 static enum haul_status attach(struct tcp_link *link, int fd, struct haul_error *error)
 {
     struct haul_link_stats *stats = &link->base.stats;
@@ -577,7 +579,7 @@ static enum haul_status tcp_submit(struct link *base, struct block *block)
     }
     block->state = BLOCK_IN_FLIGHT;
     if (!behind) {
-        /* When this ends the link, the block is taken all the same and comes back cancelled. */
+        /* If this ends the link, the block is accepted all the same and comes back cancelled. */
         (void)write_blocks(link);
     }
     return HAUL_OK;

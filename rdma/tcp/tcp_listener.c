@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tcp_listener.c — accepts, reads preambles, refuses what is not a haul peer.
+/* tcp_listener.c — accepts, reads preambles, refuses foreign peers.
  *
- * A connection from accept on (enum pending_state, one slot of a fixed table each):
+ * A connection after accept (enum pending_state; each has one slot of a fixed table):
  *
  *   UNUSED --accept_one--> READING --read_preamble: 64 sound bytes--> READY
  *   READING --read_preamble: foreign, damaged, other version; expire--> UNUSED (closed)
  *   READY --poll_listener--> ANSWERING --accept_peer, reject_peer, tcp_listener_take--> UNUSED
  *
  * Invariants:
- *  1. At most TCP_PENDING_MAX connections are held; one more drops the one that has been READING
- *     for the longest time, so that silence keeps nobody out. When none is READING it is answered
- *     BUSY and closed.
- *  2. A slot in READING has a deadline. ANSWERING is the caller's promise to answer.
+ *  1. At most TCP_PENDING_MAX connections are held. One more drops the connection that has been
+ *     READING for the longest time, so silent peers keep nobody out. If none is READING, the new
+ *     one is answered BUSY and closed.
+ *  2. A slot in READING has a deadline. In ANSWERING the caller has promised to answer.
  *  3. A refusal is logged through log_limit: a flood does not fill the log.
  *  4. When the process is out of descriptors the listening socket leaves the epoll set for
  *     ACCEPT_PAUSE_MS, so that the poll loop sleeps instead of spinning; the peers wait in the
@@ -37,7 +37,7 @@
 
 enum {
     ACCEPT_PAUSE_MS = 100,
-    /* Connections taken in one poll, so that a flood cannot hold the loop. */
+    /* Connections accepted in one poll, so that a flood cannot hold the loop. */
     ACCEPTS_PER_POLL_MAX = 2 * TCP_PENDING_MAX,
     EVENTS_PER_POLL = TCP_PENDING_MAX + 1,
 };
@@ -45,7 +45,7 @@ enum {
 enum pending_state {
     PENDING_UNUSED,    /* no connection */
     PENDING_READING,   /* the preamble is not complete */
-    PENDING_READY,     /* a sound preamble; not yet handed out */
+    PENDING_READY,     /* a sound preamble; still to be handed out */
     PENDING_ANSWERING, /* handed out; the caller owes the answer */
 };
 
@@ -67,7 +67,7 @@ struct tcp_listener {
     int fd;
     int epoll_fd;
     uint64_t resume_ns;        /* when accepting resumes; CLOCK_NEVER: not paused */
-    bool short_of_descriptors; /* and it was logged; until an accept succeeds */
+    bool short_of_descriptors; /* and this was logged; until an accept succeeds */
     uint64_t accepted_count;
     struct log_limit refusals;
     size_t reading_count; /* of `pending` */
@@ -90,8 +90,8 @@ static void log_refusal(struct tcp_listener *listener, const struct link_address
              name, why, unsaid);
 }
 
-/* The answer is the first thing we write, so the kernel has room for it; a peer that has gone
- * already will be noticed by whoever gets the socket. */
+/* The answer is the first thing this side writes, so the kernel has room for it. The next owner of
+ * the socket notices a peer that has gone. */
 static void answer(int fd, enum haul_status status)
 {
     uint8_t bytes[TCP_PREAMBLE_BYTES];
@@ -102,7 +102,7 @@ static void answer(int fd, enum haul_status status)
     (void)!tcp_socket_send(fd, &part, 1, &sent, &ignored);
 }
 
-/* Forget the connection; its socket lives on with somebody else. */
+/* Forget the connection; its socket stays open. */
 static int detach(struct tcp_listener *listener, struct pending *pending)
 {
     if (pending->state == PENDING_READING) {
@@ -140,7 +140,8 @@ static struct pending *make_room(struct tcp_listener *listener)
         }
     }
     if (oldest != NULL) {
-        log_refusal(listener, &oldest->peer, "no preamble before others came");
+        log_refusal(listener, &oldest->peer,
+                    "its preamble did not arrive before other connections did");
         drop(listener, oldest);
     }
     return oldest;
@@ -200,12 +201,12 @@ static void take_preamble(struct tcp_listener *listener, struct pending *pending
         return;
     }
     if (ticket->version_min > LINK_VERSION_MAX || ticket->version_max < LINK_VERSION_MIN) {
-        log_refusal(listener, &pending->peer, "it speaks no version of the protocol that we do");
+        log_refusal(listener, &pending->peer, "no protocol version in common");
         answer(pending->fd, HAUL_VERSION);
         drop(listener, pending);
         return;
     }
-    /* Nobody reads it until the answer: a peer that closes now must not keep the loop awake. */
+    /* Not read until the answer: a peer that closes now must not keep the loop awake. */
     (void)epoll_ctl(listener->epoll_fd, EPOLL_CTL_DEL, pending->fd, NULL);
     pending->state = PENDING_READY;
     listener->reading_count--;
@@ -226,7 +227,7 @@ static void read_preamble(struct tcp_listener *listener, struct pending *pending
         log_refusal(listener, &pending->peer, "not a haul peer");
         drop(listener, pending);
     } else if (status != HAUL_OK) {
-        log_refusal(listener, &pending->peer, "it left before its preamble was complete");
+        log_refusal(listener, &pending->peer, "it disconnected before its preamble was complete");
         drop(listener, pending);
     } else if (pending->received_bytes == sizeof(pending->preamble)) {
         take_preamble(listener, pending);
@@ -250,7 +251,7 @@ static void admit(struct tcp_listener *listener, int fd)
     if (tcp_socket_configure(fd, listener->base.config.options.peer_timeout_ms, &error) !=
             HAUL_OK ||
         epoll_ctl(listener->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        log_refusal(listener, &peer, "the socket cannot be set up");
+        log_refusal(listener, &peer, "cannot set up its socket");
         (void)close(fd);
         return;
     }
@@ -262,10 +263,10 @@ static void admit(struct tcp_listener *listener, int fd)
     pending->peer = peer;
     pending->number = listener->accepted_count++;
     pending->received_bytes = 0;
-    read_preamble(listener, pending); /* which has mostly come by now */
+    read_preamble(listener, pending); /* it has usually arrived */
 }
 
-/* Take one connection; false: none is left, or none can be taken. */
+/* Accept one connection; false: none waits, or none can be accepted. */
 static bool accept_one(struct tcp_listener *listener)
 {
     int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -284,7 +285,7 @@ static bool accept_one(struct tcp_listener *listener)
         pause_accepting(listener, errno);
         return false;
     default:
-        /* ECONNABORTED and the network errors that accept(2) passes on: this one peer is gone. */
+        /* ECONNABORTED and the network errors that accept(2) passes on: only this peer is gone. */
         return true;
     }
 }
@@ -304,14 +305,14 @@ static void expire(struct tcp_listener *listener)
     for (size_t i = 0; i < TCP_PENDING_MAX; i++) {
         struct pending *pending = &listener->pending[i];
         if (pending->state == PENDING_READING && now >= pending->deadline_ns) {
-            log_refusal(listener, &pending->peer, "no preamble in time");
+            log_refusal(listener, &pending->peer, "its preamble did not arrive in time");
             drop(listener, pending);
         }
     }
 }
 
-/* Read first, expire second: a late poll must not punish a punctual peer. Accept last, so that
- * the slots of those who went are free. */
+/* Read first, expire second: a late poll must not punish a punctual peer. Accept last, so that the
+ * slots of closed connections are free. */
 static void work(struct tcp_listener *listener)
 {
     struct epoll_event events[EVENTS_PER_POLL];
@@ -477,7 +478,7 @@ enum haul_status tcp_listen(const struct link_address *address, const struct lin
     tcp_socket_local(made->fd, &made->local);
     if (made->local.size == 0) {
         status = haul_error_set(error, tcp_socket_status(errno), "getsockname", errno,
-                                "cannot tell where the listener listens");
+                                "cannot read the listener's address");
         goto fail;
     }
     made->epoll_fd = epoll_create1(EPOLL_CLOEXEC);

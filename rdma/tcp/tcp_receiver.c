@@ -4,15 +4,15 @@
  *   HEADER --take_header: data--> PAYLOAD --finish_block: complete--> HEADER
  *   HEADER --take_header: SLOT_CLOSE--> ENDED
  *
- * Reads go straight into the block, READ_BYTES_MAX at a time, and the checksum follows each of
- * them while the bytes are in the second-level cache. The read that can complete a payload
- * asks for the next header too, so that a block in full flow costs no call for its header.
+ * Reads go straight into the block, READ_BYTES_MAX at a time, and the checksum of each read is
+ * computed while the bytes are in the second-level cache. The read that can complete a payload
+ * requests the next header too, so that a block in full flow costs no call for its header.
  *
  * Invariants:
- *  1. Not more than slot_count blocks are lent or being filled: credit_receiver_note_received
- *     refuses a header that came without a credit, so the pool always has a block for one that
- *     came with it.
- *  2. `header` beyond state HEADER holds only bytes of the next header.
+ *  1. At most slot_count blocks are lent or being filled: credit_receiver_note_received refuses
+ *     a header that came without a credit, so the pool always has a block for one that came with
+ *     it.
+ *  2. Outside state HEADER, `header` holds only bytes of the next header.
  *  3. The payload checksum is computed here and compared by the consumer. */
 #include "tcp_receiver.h"
 
@@ -24,8 +24,8 @@
 
 enum {
     READ_BYTES_MAX = 256 << 10,
-    /* A sleep within a payload lasts until this many bytes wait. Being woken for every
-     * segment costs a fast sender, which does the waking, a fifth of its speed. */
+    /* A sleep within a payload lasts until this many bytes wait. A fast sender pays for the
+     * receiver's wake-ups: one for every segment would cost it a fifth of its speed. */
     WAKE_BYTES_MAX = 512 << 10,
 };
 
@@ -33,11 +33,11 @@ static enum haul_status fail_sequence(const struct tcp_receiver *receiver,
                                       const struct slot_header *header, struct haul_error *error)
 {
     if (header->epoch != receiver->epoch) {
-        return haul_error_set(error, HAUL_FENCED, "", 0, "a block of epoch %llu came, ours is %llu",
-                              (unsigned long long)header->epoch,
-                              (unsigned long long)receiver->epoch);
+        return haul_error_set(
+            error, HAUL_FENCED, "", 0, "received a block of epoch %llu, expected %llu",
+            (unsigned long long)header->epoch, (unsigned long long)receiver->epoch);
     }
-    return haul_error_set(error, HAUL_PROTOCOL, "", 0, "block %llu came, expected was %llu",
+    return haul_error_set(error, HAUL_PROTOCOL, "", 0, "received block %llu, expected %llu",
                           (unsigned long long)header->sequence,
                           (unsigned long long)receiver->next_sequence);
 }
@@ -52,7 +52,7 @@ static enum haul_status start_block(struct tcp_receiver *receiver, const struct 
     }
     enum haul_status status = credit_receiver_note_received(&receiver->credit);
     if (status != HAUL_OK) {
-        return haul_error_set(error, status, "", 0, "a block came without a credit");
+        return haul_error_set(error, status, "", 0, "received a block without a credit");
     }
     status = block_pool_acquire(receiver->pool, 0, &receiver->filling);
     haul_assert(status == HAUL_OK);
@@ -64,7 +64,7 @@ static enum haul_status start_block(struct tcp_receiver *receiver, const struct 
     return HAUL_OK;
 }
 
-/* All 64 bytes are here. Before the bind a data header waits. */
+/* All 64 bytes have arrived. Before the bind, a data header waits. */
 static enum haul_status take_header(struct tcp_receiver *receiver, struct haul_error *error)
 {
     struct slot_header header;
@@ -108,7 +108,7 @@ static struct block *finish_block(struct tcp_receiver *receiver)
     return block;
 }
 
-/* Where the next bytes belong: the payload, and the header after it when it is in reach. */
+/* Where the next bytes go: the payload, and the header after it if it is within reach. */
 static size_t spread(struct tcp_receiver *receiver, struct iovec *parts, size_t *wanted_bytes)
 {
     size_t count = 0;
@@ -301,7 +301,7 @@ enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver, struct haul_err
 {
     size_t wanted = 1;
     if (receiver->state == TCP_RECEIVER_PAYLOAD) {
-        /* Not more than the payload's rest: nothing need follow it. */
+        /* No more than the rest of the payload: nothing need follow it. */
         size_t left = payload_left(receiver);
         wanted = left < WAKE_BYTES_MAX ? left : WAKE_BYTES_MAX;
     }

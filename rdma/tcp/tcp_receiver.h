@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tcp_receiver.h — the receiving half of a TCP link: blocks in, credit frames out.
  *
- * The stream is headers and payloads in turn; enum tcp_receiver_state is the position in it.
+ * The stream alternates headers and payloads; enum tcp_receiver_state is the position in it.
  * Thread: the link's owner. */
 #ifndef HAUL_TCP_RECEIVER_H
 #define HAUL_TCP_RECEIVER_H
@@ -19,9 +19,9 @@
 #include "tcp_frame.h"
 
 enum tcp_receiver_state {
-    TCP_RECEIVER_HEADER,  /* the 64 bytes of the next header are coming */
-    TCP_RECEIVER_PAYLOAD, /* the payload comes into `filling` */
-    TCP_RECEIVER_ENDED,   /* the sender's orderly end came: nothing follows */
+    TCP_RECEIVER_HEADER,  /* the 64 bytes of the next header are arriving */
+    TCP_RECEIVER_PAYLOAD, /* the payload is arriving in `filling` */
+    TCP_RECEIVER_ENDED,   /* the sender's orderly end has arrived: nothing follows */
 };
 
 struct tcp_receiver {
@@ -38,13 +38,13 @@ struct tcp_receiver {
     size_t wake_bytes; /* of the last tcp_socket_wake_at; 0: never called */
     struct credit_receiver credit;
 
-    size_t header_bytes; /* of `header`, which may be read ahead while the payload is coming */
+    size_t header_bytes; /* of `header`, which may be read ahead while the payload is arriving */
     uint8_t header[SLOT_HEADER_BYTES];
     struct block *filling;
     size_t payload_bytes; /* of `filling`, received so far */
 
-    bool ending; /* the end record must be sent */
-    bool ended;  /* it is in `record` or already sent */
+    bool ending; /* the end frame must be sent */
+    bool ended;  /* the end frame is in `record` or already sent */
     size_t record_bytes_left;
     uint8_t record[TCP_FRAME_BYTES];
 };
@@ -53,46 +53,47 @@ struct tcp_receiver {
 enum haul_status tcp_receiver_init(struct tcp_receiver *receiver, int fd,
                                    const struct link_config *config, struct haul_link_stats *stats,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* The pool goes with it, blocks and all. */
+/* Frees the pool too, blocks and all. */
 void tcp_receiver_fini(struct tcp_receiver *receiver);
 
-/* The ring's size is known: blocks may come. */
+/* The ring's size is known: blocks may arrive. */
 void tcp_receiver_bind(struct tcp_receiver *receiver, uint32_t slot_count);
 
 /* Begin a round of reading. */
 void tcp_receiver_begin(struct tcp_receiver *receiver);
-/* The next whole block, which is lent until tcp_receiver_release. Errors: AGAIN (also after the
- * sender's end: see `state`); PROTOCOL, VERSION, CORRUPT, FENCED (bad headers); as
- * tcp_socket_receive. */
+/* The next whole block, lent until tcp_receiver_release.
+ * Errors: AGAIN (also after the sender's end: see `state`); PROTOCOL, VERSION, CORRUPT, FENCED (bad
+ * headers); as tcp_socket_receive. */
 enum haul_status tcp_receiver_next(struct tcp_receiver *receiver, struct block **block,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
 void tcp_receiver_release(struct tcp_receiver *receiver, struct block *block);
 
-/* Send the credits that are due, `idle` as in credit_receiver_due, and the end when it is wanted.
+/* Send the credits that are due, `idle` as in credit_receiver_due, and the end if it was requested.
  * OK: nothing is left. Errors: AGAIN; as tcp_socket_send. */
 enum haul_status tcp_receiver_report(struct tcp_receiver *receiver, bool idle,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Let the next reports send the orderly end. */
+/* Make the next reports send the orderly end. */
 void tcp_receiver_end(struct tcp_receiver *receiver);
 
-/* Is there a block whose header has arrived and which has not been returned? Does the sender have a
- * credit for everything that was freed? */
+/* Has a block arrived that was not released? / Has the sender been sent a credit for everything
+ * that was freed? */
 bool tcp_receiver_in_flight(const struct tcp_receiver *receiver);
 bool tcp_receiver_all_reported(const struct tcp_receiver *receiver);
-/* Is there something that tcp_receiver_next gives without reading, or credits to send? */
+/* Can tcp_receiver_next return a block without reading, or are credits due? */
 bool tcp_receiver_has_news(const struct tcp_receiver *receiver);
-/* Before sleeping: let the socket wake us for a good piece of a payload, not for each segment.
+/* Before sleeping: set the socket to wake us for a large piece of a payload, not for each segment.
  * Errors: IO. */
 enum haul_status tcp_receiver_arm(struct tcp_receiver *receiver,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Did a block come before the bind? Its header waits for that, and what follows stays unread. */
+/* Has a block arrived before the bind? Its header waits for that, and everything after it stays
+ * unread. */
 bool tcp_receiver_awaits_bind(const struct tcp_receiver *receiver);
 /* Would a read find room? */
 bool tcp_receiver_wants_bytes(const struct tcp_receiver *receiver);
-/* Are there record bytes for the kernel? */
+/* Are there frame bytes that the kernel has not taken? */
 bool tcp_receiver_unwritten(const struct tcp_receiver *receiver);
 
 #endif

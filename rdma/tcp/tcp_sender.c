@@ -4,7 +4,7 @@
  * Header and payload of a block lie side by side in its slot, so a block is one piece of a
  * gathering send, straight from the block's memory. A submit writes at once: the kernel copies
  * while the payload is still in the cache of its producer. Blocks that find the socket full wait
- * in the queue and go out many in one call. */
+ * in the queue, and many of them go out in one call. */
 #include "tcp_sender.h"
 
 #include <string.h>
@@ -28,7 +28,7 @@ static size_t frame_bytes(const struct block *block)
     return SLOT_HEADER_BYTES + (size_t)block->header.payload_size_bytes;
 }
 
-/* What to send next: the rest of the current block, further blocks, and after the last the end. */
+/* What to send next: the rest of the current block, further blocks, and the end after the last. */
 static size_t gather(struct tcp_sender *sender, struct iovec *parts)
 {
     size_t count = 0;
@@ -69,7 +69,7 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
 {
     const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
                       : status == HAUL_CORRUPT ? "a credit frame is damaged"
-                                               : "a credit frame makes no sense";
+                                               : "a credit frame has impossible counts";
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
@@ -82,7 +82,8 @@ static enum haul_status take_record(struct tcp_sender *sender, const uint8_t *at
     if (status != HAUL_OK) {
         return fail_record(status, error);
     }
-    /* What the kernel does not have yet the peer cannot have read; before the bind, nothing. */
+    /* The peer cannot have read bytes that the kernel does not have yet, nor anything before the
+     * bind. */
     if (record.freed > sender->written || record.applied > sender->written || /* C2 */
         sender->peer_ended) {
         return fail_record(HAUL_PROTOCOL, error);
@@ -117,7 +118,7 @@ enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
 {
     *sender = (struct tcp_sender){
         .fd = fd, .stats = stats, .epoch = config->epoch, .next_sequence = config->first_sequence};
-    /* The ring's size is not known yet; the link submits nothing before the bind. */
+    /* The ring's size is unknown until the bind; the link submits nothing before. */
     credit_sender_init(&sender->credit, config->options.slot_count, config->epoch);
     if (config->pool != NULL) {
         sender->pool = config->pool;

@@ -29,7 +29,7 @@
 #include "tcp_frame.h"
 
 enum {
-    /* Records read by one call. They are cumulative, so more than a few are seldom waiting. */
+    /* Frames read by one call. They are cumulative, so more than a few seldom wait. */
     TCP_SENDER_RECORDS_PER_READ = 32,
 };
 
@@ -37,7 +37,7 @@ struct tcp_sender {
     int fd;
     struct haul_link_stats *stats; /* the link's */
     struct block_pool *pool;
-    bool owns_pool; /* made by us, not given in the configuration */
+    bool owns_pool; /* created here, not given in the configuration */
     uint64_t epoch;
     uint64_t next_sequence;
     struct credit_sender credit;
@@ -52,8 +52,8 @@ struct tcp_sender {
     size_t end_bytes_left;
     uint8_t end[SLOT_HEADER_BYTES];
 
-    bool peer_ended; /* the end record came: nothing follows */
-    bool advanced;   /* credits advanced, and the owner does not know yet */
+    bool peer_ended; /* the end frame has arrived: nothing follows */
+    bool advanced;   /* credits advanced, which is still to be reported to the owner */
     size_t record_bytes;
     uint8_t records[TCP_SENDER_RECORDS_PER_READ * TCP_FRAME_BYTES];
 };
@@ -62,27 +62,27 @@ struct tcp_sender {
 enum haul_status tcp_sender_init(struct tcp_sender *sender, int fd,
                                  const struct link_config *config, struct haul_link_stats *stats,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* A pool of our own goes with it, blocks and all. */
+/* Frees the pool if it is the sender's own, blocks and all. */
 void tcp_sender_fini(struct tcp_sender *sender);
 
-/* The ring's size is known: blocks may go. */
+/* The ring's size is known: blocks may be sent. */
 void tcp_sender_bind(struct tcp_sender *sender, uint32_t slot_count);
 
 /* Queue a block after the others. Errors: AGAIN (no credit). */
 enum haul_status tcp_sender_submit(struct tcp_sender *sender, struct block *block) HAUL_MUST_CHECK;
 
-/* Hand the kernel what it takes. OK: nothing is left. Errors: AGAIN; as tcp_socket_send. */
+/* Pass the kernel as much as it takes. OK: nothing is left. Errors: AGAIN; as tcp_socket_send. */
 enum haul_status tcp_sender_write(struct tcp_sender *sender,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take the credits that have come. OK: some came, there may be more. Errors: AGAIN; FENCED,
- * PROTOCOL, CORRUPT (bad records); as tcp_socket_receive. */
+/* Take the credits that have arrived. OK: some have, and there may be more. Errors: AGAIN; FENCED,
+ * PROTOCOL, CORRUPT (bad frames); as tcp_socket_receive. */
 enum haul_status tcp_sender_read(struct tcp_sender *sender,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The next block that was freed, in order; NULL: none. */
+/* The next freed block, in order; NULL: none. */
 struct block *tcp_sender_take_freed(struct tcp_sender *sender);
-/* The next block of those that will never be freed; NULL: none. Only when the link is over. */
+/* The next block that will never be freed; NULL: none. Only when the link is over. */
 struct block *tcp_sender_take_cancelled(struct tcp_sender *sender);
 
 /* Queue the orderly end. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_api.c — the table of the real libraries, and the meaning of their error numbers. */
+/* verbs_api.c — the table of the real libraries, and the status for each of their error numbers. */
 #include "verbs_api.h"
 
 #include <errno.h>
@@ -14,8 +14,8 @@ static int query_port(struct ibv_context *context, uint8_t port, struct ibv_port
     return ibv_query_port(context, port, attributes);
 }
 
-/* With flags that are no compile-time constant the header's macro takes the call that knows the
- * optional ones, IBV_ACCESS_RELAXED_ORDERING among them, and drops them for old kernels. */
+/* If the flags are not a compile-time constant, the header's macro uses the call that supports the
+ * optional ones, such as IBV_ACCESS_RELAXED_ORDERING, and drops them for old kernels. */
 static struct ibv_mr *reg_mr(struct ibv_pd *pd, void *address, size_t size_bytes, unsigned access)
 {
     return ibv_reg_mr(pd, address, size_bytes, access);
@@ -124,7 +124,7 @@ enum haul_status verbs_status(int code)
 enum haul_status verbs_fail(struct haul_error *error, const char *call, int code, const char *what)
 {
     enum haul_status status = verbs_status(code);
-    /* A failure is never "try again": whoever polls asks for EAGAIN before. */
+    /* A failure never means "try again": callers check for EAGAIN before. */
     status = status == HAUL_OK || status == HAUL_AGAIN ? HAUL_IO : status;
     return haul_error_set(error, status, call, code, "%s", what);
 }

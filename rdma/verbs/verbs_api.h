@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_api.h — every libibverbs and librdmacm call that haul makes, in one table, and the one
- * place where their three ways to report a failure become a haul_status.
+/* verbs_api.h — every libibverbs and librdmacm call that haul makes, in one table, and the only
+ * place that converts their three ways of reporting a failure to a haul_status.
  *
- * The table holds the calls as the libraries declare them, so that a test can put a fake in the
- * place of any. Whoever uses verbs gets a pointer to a table and calls nothing else.
+ * The table holds the calls as the libraries declare them, so that a test can replace any of them
+ * with a fake. Code that uses verbs gets a pointer to a table and calls nothing else.
  *
  * Three conventions: rdma_* and the event calls return -1 and set errno; ibv_* actions return the
- * errno itself; those that create return NULL and set errno.
+ * errno itself; calls that create an object return NULL and set errno.
  *
  * Thread: the table is constant. */
 #ifndef HAUL_VERBS_API_H
@@ -73,32 +73,32 @@ struct verbs_api {
 /* The libraries themselves. */
 extern const struct verbs_api verbs_api_system;
 
-/* The status that an errno of these libraries stands for. */
+/* The status for an errno of these libraries. */
 enum haul_status verbs_status(int code);
 
-/* Fill `error` for the failed `call` with its errno `code`; `what` names what failed. */
+/* Fill `error` for the failed `call` with its errno `code`; `what` describes the failure. */
 enum haul_status verbs_fail(struct haul_error *error, const char *call, int code, const char *what);
 
-/* Turn what a call returned into a status: `result` for the first two conventions, `made` for
- * the third. Call it at once: errno is read here. `error` may be NULL. */
+/* Convert what a call returned to a status: `result` for the first two conventions, `made` for the
+ * third. Use it at once: it reads errno. `error` may be NULL. */
 enum haul_status verbs_check(int result, const char *call, const char *what,
                              struct haul_error *error) HAUL_MUST_CHECK;
 enum haul_status verbs_check_made(const void *made, const char *call, const char *what,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* What the libraries did not take back. */
+/* Objects that the libraries failed to release. */
 struct verbs_leak {
     unsigned count;
-    const char *call; /* the first, and its errno */
+    const char *call; /* the first call that failed, and its errno */
     int code;
 };
 
-/* Note the `result` of a call that gives an object back. It fails when the kernel has taken the
- * device away (EIO, ENODEV): the object's memory is then lost for the life of the process, and
- * nothing else. EBUSY and EINVAL are our own mistakes, unless something else was lost before. */
+/* Note the `result` of a call that releases an object. It fails if the kernel has taken the device
+ * away (EIO, ENODEV): then only the object's memory is lost, for the life of the process. EBUSY and
+ * EINVAL are haul's own mistakes, unless something else was lost before. */
 void verbs_leak_note(struct verbs_leak *leak, int result, const char *call);
 
-/* Let reads of a library's descriptor return instead of waiting. Errors: IO. */
+/* Make reads of a library's descriptor return instead of waiting. Errors: IO. */
 enum haul_status verbs_set_nonblocking(int fd, struct haul_error *error) HAUL_MUST_CHECK;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_cm.c — copy and acknowledge; the meaning of connection manager errors. */
+/* verbs_cm.c — copies and acknowledges events; the meaning of connection manager errors. */
 #include "verbs_cm.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ enum haul_status verbs_cm_next(const struct verbs_api *api, struct rdma_event_ch
 {
     struct rdma_cm_event *got = NULL;
     if (api->get_cm_event(channel, &got) != 0) {
-        /* A peer may vanish between the kernel's report and our reading: nothing for us. */
+        /* The peer may vanish between the kernel's report and this read: no event. */
         if (errno == EAGAIN || errno == EINTR) {
             return HAUL_AGAIN;
         }
@@ -122,7 +122,7 @@ void verbs_cm_reject(const struct verbs_api *api, struct rdma_cm_id *id, enum ha
 {
     uint8_t refusal[VERBS_REFUSAL_BYTES];
     verbs_refusal_encode(reason, refusal);
-    /* Fails when the peer has given up meanwhile: then nobody wants the answer. */
+    /* Fails if the peer has given up meanwhile: then nobody wants the answer. */
     (void)api->reject(id, refusal, sizeof(refusal));
 }
 
@@ -148,9 +148,9 @@ enum haul_status verbs_cm_fail_rejected(const struct verbs_cm_event *event, cons
         haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0, "nobody listens on %s for RDMA",
                        peer);
     } else {
-        haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0, "%s rejected RDMA (reason %d)", peer,
-                       event->status);
+        haul_error_set(error, HAUL_REFUSED, "rdma_connect", 0,
+                       "%s rejected the RDMA connection (reason %d)", peer, event->status);
     }
-    haul_error_hint(error, "is the peer a haul destination with RDMA at this address and port?");
+    haul_error_hint(error, "check that a haul receiver with RDMA listens at this address and port");
     return HAUL_REFUSED;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_description.c — encode and check the description of a verbs link. */
+/* verbs_description.c — encodes and checks the description of a verbs link. */
 #include "verbs_description.h"
 
 #include <assert.h>
@@ -43,7 +43,7 @@ void verbs_description_encode(const struct verbs_description *description, uint8
     put_u32(at + CRC_AT, crc32c(at, CRC_AT));
 }
 
-/* Numbers that no sound peer would send, checked before anything is computed with them. */
+/* Reject impossible numbers before anything is computed with them. */
 static enum haul_status check_numbers(const struct verbs_description *description,
                                       struct haul_error *error)
 {

@@ -7,7 +7,7 @@
  *  36 u32 CRC32C of bytes 0..35
  *
  * The address is that of the ring (a receiver's) or of the credit frames (a sender's); `records`
- * is how many of these there are, 0 for a receiver. */
+ * is the number of credit frames, 0 for a receiver. */
 #ifndef HAUL_VERBS_DESCRIPTION_H
 #define HAUL_VERBS_DESCRIPTION_H
 
@@ -30,7 +30,7 @@ struct verbs_description {
 };
 
 void verbs_description_encode(const struct verbs_description *description, uint8_t *at);
-/* Errors: PROTOCOL (size, magic, version, role, counts that cannot be), CORRUPT (CRC). */
+/* Errors: PROTOCOL (size, magic, version, role, impossible counts), CORRUPT (CRC). */
 enum haul_status verbs_description_decode(const uint8_t *at, size_t size_bytes,
                                           struct verbs_description *description,
                                           struct haul_error *error) HAUL_MUST_CHECK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_device.c — opening, limits, registration, and their error messages. */
+/* verbs_device.c — opening, limits and registration, with their error messages. */
 #include "verbs_device.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@ static void format_memlock(char *text, size_t size)
     }
 }
 
-/* The kernel answers EAGAIN when the control group may have no more RDMA objects. */
+/* The kernel returns EAGAIN if the control group allows no more RDMA objects. */
 static enum haul_status fail_object(struct haul_error *error, const char *call, int code,
                                     const char *what)
 {
@@ -36,7 +36,7 @@ static enum haul_status fail_object(struct haul_error *error, const char *call, 
 enum haul_status verbs_device_fail_pin(struct haul_error *error, const char *call, int code,
                                        uint64_t bytes)
 {
-    /* The kernel answers ENOMEM when the lock limit is reached, EPERM when it is 0. */
+    /* The kernel returns ENOMEM if the lock limit is reached, EPERM if the limit is 0. */
     if (code != ENOMEM && code != EPERM) {
         return fail_object(error, call, code, "the RDMA device refused memory");
     }
@@ -61,13 +61,13 @@ static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
     struct ibv_device_attr attributes;
     enum haul_status status =
         verbs_check(device->api->query_device(device->context, &attributes), "ibv_query_device",
-                    "cannot ask the RDMA device for its limits", error);
+                    "cannot query the limits of the RDMA device", error);
     if (status != HAUL_OK) {
         return status;
     }
     struct ibv_port_attr port_attributes;
     status = verbs_check(device->api->query_port(device->context, port, &port_attributes),
-                         "ibv_query_port", "cannot ask the RDMA port for its limits", error);
+                         "ibv_query_port", "cannot query the limits of the RDMA port", error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -77,13 +77,13 @@ static enum haul_status read_limits(struct verbs_device *device, uint8_t port,
     device->message_bytes_max = port_attributes.max_msg_sz;
     if (device->message_bytes_max < HAUL_SLOT_SIZE_BYTES_MIN) {
         return haul_error_set(error, HAUL_UNSUPPORTED, "ibv_query_port", 0,
-                              "the RDMA device takes messages of at most %u bytes; haul needs %d",
+                              "the RDMA device limits messages to %u bytes; haul needs %d",
                               device->message_bytes_max, HAUL_SLOT_SIZE_BYTES_MIN);
     }
     return HAUL_OK;
 }
 
-/* Other transports connect in another way, and hardly one of their devices has a write with
+/* Devices of other transports connect in another way, and hardly any of them supports a write with
  * immediate data. */
 enum haul_status verbs_device_check(const struct ibv_device *device, struct haul_error *error)
 {
@@ -123,7 +123,7 @@ enum haul_status verbs_device_open(struct verbs_device *device, const struct ver
     }
     device->pd = api->alloc_pd(device->context);
     if (device->pd == NULL) {
-        status = fail_object(error, "ibv_alloc_pd", errno, "no protection domain");
+        status = fail_object(error, "ibv_alloc_pd", errno, "cannot create a protection domain");
         goto fail;
     }
     return HAUL_OK;
@@ -151,7 +151,7 @@ enum haul_status verbs_device_register(const struct verbs_device *device,
 {
     if (memory->size_bytes > device->region_bytes_max) {
         haul_error_set(error, HAUL_LIMIT, "ibv_reg_mr", 0,
-                       "%llu bytes are more than the RDMA device registers at once (%llu)",
+                       "cannot register %llu bytes: the RDMA device registers at most %llu at once",
                        (unsigned long long)memory->size_bytes,
                        (unsigned long long)device->region_bytes_max);
         haul_error_hint(error, "use fewer or smaller slots");

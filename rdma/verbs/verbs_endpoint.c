@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_endpoint.c — one end of a connection and the steps of its queue pair. */
+/* verbs_endpoint.c — one end of a connection and the state changes of its queue pair. */
 #include "verbs_endpoint.h"
 
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include "verbs_greeting.h"
 
 enum {
-    RETRY_COUNT = 7, /* rxe takes it for "for ever": verbs_life_watch ends that */
+    RETRY_COUNT = 7, /* rxe takes 7 to mean "for ever": verbs_life_watch ends that */
     RNR_RETRY_COUNT = 7,
     RNR_TIMER = 12,
-    ACK_TIMEOUT_MIN = 8,  /* 1 ms: less than a busy host's scheduling */
-    ACK_TIMEOUT_MAX = 16, /* 268 ms: the end of a stream may hang on it */
+    ACK_TIMEOUT_MIN = 8,  /* 1 ms: shorter than a busy host's scheduling delay */
+    ACK_TIMEOUT_MAX = 16, /* 268 ms: a lost packet may delay the end of a stream this long */
     ACK_UNIT_NS = 4096,
 };
 
@@ -77,7 +77,7 @@ enum haul_status verbs_endpoint_next_async(struct verbs_endpoint *endpoint,
         bool of_port =
             event.event_type == IBV_EVENT_PORT_ERR || event.event_type == IBV_EVENT_PORT_ACTIVE;
         bool ours = !of_port || event.element.port_num == endpoint->id->port_num;
-        /* At once: destroying the queue waits for it. */
+        /* At once: destroying the queue pair waits for it. */
         endpoint->api->ack_async_event(&event);
         if (ours) {
             return HAUL_OK;
@@ -104,12 +104,12 @@ enum haul_status verbs_endpoint_dial(struct verbs_endpoint *endpoint,
         goto fail;
     }
     status = verbs_check(api->create_id(endpoint->channel, &endpoint->id, NULL, RDMA_PS_TCP),
-                         "rdma_create_id", "cannot make a connection", error);
+                         "rdma_create_id", "cannot create a connection", error);
     if (status != HAUL_OK) {
         endpoint->id = NULL;
         goto fail;
     }
-    struct sockaddr_storage target = *link_sockaddr_of(peer); /* the call wants it writable */
+    struct sockaddr_storage target = *link_sockaddr_of(peer); /* the call needs it writable */
     if (api->resolve_addr(endpoint->id, NULL, (struct sockaddr *)&target,
                           (int)endpoint->peer_timeout_ms) != 0) {
         status = verbs_cm_fail_address(peer, "rdma_resolve_addr", errno, error);
@@ -127,7 +127,7 @@ enum haul_status verbs_endpoint_adopt(struct verbs_endpoint *endpoint, struct rd
     enum haul_status status = open_channel(endpoint, error);
     if (status == HAUL_OK) {
         status = verbs_check(endpoint->api->migrate_id(id, endpoint->channel), "rdma_migrate_id",
-                             "cannot take over a request", error);
+                             "cannot take over a connection request", error);
     }
     if (status == HAUL_OK) {
         endpoint->id = id;
@@ -149,7 +149,7 @@ enum haul_status verbs_endpoint_open_device(struct verbs_endpoint *endpoint,
 
 /* --- the steps of the queue pair ------------------------------------------------------------ */
 
-/* What rdma_cm knows of the connection, completed by what we decide. */
+/* Change the state, with the attributes of rdma_cm and haul's own. */
 static enum haul_status step(struct verbs_endpoint *endpoint, enum ibv_qp_state state,
                              struct haul_error *error)
 {
@@ -161,7 +161,7 @@ static enum haul_status step(struct verbs_endpoint *endpoint, enum ibv_qp_state 
     if (status != HAUL_OK) {
         return status;
     }
-    /* The peer may write; it may neither read nor do anything else. */
+    /* The peer may write, and do nothing else. */
     attributes.qp_access_flags = IBV_ACCESS_REMOTE_WRITE;
     attributes.min_rnr_timer = RNR_TIMER;
     attributes.rnr_retry = RNR_RETRY_COUNT;
@@ -192,7 +192,7 @@ enum haul_status verbs_endpoint_open_queue(struct verbs_endpoint *endpoint, uint
     return status == HAUL_OK ? verbs_queue_fill(queue, error) : status;
 }
 
-/* No reads and no atomics: their resources stay zero. */
+/* No reads and no atomics: their resources are zero. */
 static struct rdma_conn_param connection_parameters(const struct verbs_endpoint *endpoint)
 {
     return (struct rdma_conn_param){.flow_control = 1,
@@ -237,7 +237,7 @@ void verbs_endpoint_disconnect(struct verbs_endpoint *endpoint)
     if (endpoint->queue.qp == NULL) {
         return;
     }
-    /* Fails when the peer was faster, or there never was a connection; both are fine. */
+    /* Fails if the peer was faster or was never connected; both are fine. */
     (void)endpoint->api->disconnect(endpoint->id);
     verbs_queue_fail(&endpoint->queue);
 }

@@ -2,15 +2,15 @@
 /* verbs_endpoint.h — one end of a connection: event channel, id, device, queues, and the
  * descriptor to sleep on.
  *
- * The queue pair is ours and not the id's (see verbs_device.h): its steps INIT, RTR and RTS are
- * made here with the attributes that rdma_cm computes, and with our own timers:
+ * The queue pair belongs to haul and not to the id (see verbs_device.h): its steps INIT, RTR and
+ * RTS are made here with the attributes that rdma_cm computes, and with haul's own timers:
  *
  *   minimal RNR timer 12: 0.64 ms. rdma_cm would leave 0, which means 655 ms.
  *   RNR retries 7: for ever; by the sizes of verbs_queue.h it never happens.
  *   retries 7, ACK timeout t with 8 * 4.096 us * 2^t <= peer timeout, and at most 268 ms (2.1 s in
  *   all): a lost packet that no other follows costs no more. The standard lets a device take
- *   up to four times its timeout. A peer that does not answer is found after the first try and
- *   seven retries; a link that ends so is opened again, as long as the job waits.
+ *   up to four times its timeout. The first try and seven retries detect a peer that does not
+ *   answer; a link that ends this way is opened again, as long as the job waits.
  *
  * Thread: the owner's. */
 #ifndef HAUL_VERBS_ENDPOINT_H
@@ -48,48 +48,48 @@ uint8_t verbs_ack_timeout(uint32_t peer_timeout_ms);
 enum haul_status verbs_endpoint_init(struct verbs_endpoint *endpoint, const struct verbs_api *api,
                                      uint32_t peer_timeout_ms,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Accepts a zeroed one with epoll_fd -1. */
+/* Accepts a zeroed endpoint with epoll_fd -1. */
 void verbs_endpoint_fini(struct verbs_endpoint *endpoint);
 
-/* Start an id of our own on its way to `peer`; its events follow.
+/* Create an id and start to resolve `peer`; its events follow.
  * Errors: UNSUPPORTED (no device), UNREACHABLE, LIMIT, IO. */
 enum haul_status verbs_endpoint_dial(struct verbs_endpoint *endpoint,
                                      const struct link_address *peer,
                                      struct haul_error *error) HAUL_MUST_CHECK;
-/* Take over the id of a request; its events come here from now on. Ownership: takes `id` on OK.
+/* Take over the id of a request; its events arrive here from now on. Ownership: takes `id` on OK.
  * Errors: LIMIT, NO_MEMORY, IO. */
 enum haul_status verbs_endpoint_adopt(struct verbs_endpoint *endpoint, struct rdma_cm_id *id,
                                       struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The device that the id is on. As verbs_device_open. */
+/* Open the device that the id is on. As verbs_device_open. */
 enum haul_status verbs_endpoint_open_device(struct verbs_endpoint *endpoint,
                                             struct haul_error *error) HAUL_MUST_CHECK;
-/* Queues of these sizes, with all receives posted. As verbs_queue_open. */
+/* Create queues of these sizes, with all receives posted. As verbs_queue_open. */
 enum haul_status verbs_endpoint_open_queue(struct verbs_endpoint *endpoint, uint32_t send_count,
                                            uint32_t receive_count,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The route is known: ask the peer, showing the greeting. */
+/* The route is known: request a connection, with the greeting. */
 enum haul_status verbs_endpoint_connect(struct verbs_endpoint *endpoint, const uint8_t *greeting,
                                         struct haul_error *error) HAUL_MUST_CHECK;
-/* The peer agreed: the connection stands. */
+/* The peer accepted: complete the connection. */
 enum haul_status verbs_endpoint_establish(struct verbs_endpoint *endpoint,
                                           struct haul_error *error) HAUL_MUST_CHECK;
-/* Agree to a request; ESTABLISHED follows. */
+/* Accept a request; ESTABLISHED follows. */
 enum haul_status verbs_endpoint_accept(struct verbs_endpoint *endpoint,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Which of our descriptors are readable: bits of enum verbs_ready. Does not wait. */
+/* Which descriptors are readable: bits of enum verbs_ready. Does not wait. */
 unsigned verbs_endpoint_look(const struct verbs_endpoint *endpoint);
 
-/* Take the next asynchronous event of our device. Errors: AGAIN. */
+/* Take the next asynchronous event of the device. Errors: AGAIN. */
 enum haul_status verbs_endpoint_next_async(struct verbs_endpoint *endpoint,
                                            enum ibv_event_type *type) HAUL_MUST_CHECK;
 
-/* Tell the peer, and let all requests fail: the queue runs empty. */
+/* Disconnect from the peer, and make all requests fail: the queue runs empty. */
 void verbs_endpoint_disconnect(struct verbs_endpoint *endpoint);
 
-/* Give everything but the epoll set back: queue, device, id, channel. Between the two calls the
+/* Release everything but the epoll set: queue, device, id, channel. Between the two calls the
  * regions of the device are unregistered. */
 void verbs_endpoint_close_queue(struct verbs_endpoint *endpoint);
 void verbs_endpoint_close(struct verbs_endpoint *endpoint);

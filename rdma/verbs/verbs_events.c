@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_events.c — the steps of a verbs link from resolving to READY, and the ends that the
- * connection manager and the device bring. */
+ * connection manager and the device cause. */
 #include "verbs_events.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 enum {
     /* A link that never sleeps checks its descriptors once in this many polls. */
     POLLS_PER_LOOK = 64,
-    /* Each attempt has a new queue pair, so that even one retry should do. */
+    /* Each attempt has a new queue pair, so that even one retry should succeed. */
     ATTEMPTS_MAX = 8,
 };
 
@@ -74,8 +74,9 @@ enum haul_status verbs_events_dial(struct verbs_link *link, struct haul_error *e
     return verbs_endpoint_dial(&link->endpoint, &link->peer, error);
 }
 
-/* A host that remembers an earlier connection of our queue pair number rejects it as a "stale
- * connection"; the next number is a new one. The deadline of the whole attempt keeps running. */
+/* A host that remembers an earlier connection of this queue pair number rejects the request as a
+ * "stale connection"; the next attempt has a new number. The deadline of the whole attempt keeps
+ * running. */
 static void on_rejected(struct verbs_link *link, const struct verbs_cm_event *event)
 {
     if (verbs_cm_is_stale(event) && link->state == VERBS_LINK_CONNECTING &&
@@ -96,18 +97,19 @@ static void on_disconnected(struct verbs_link *link)
 {
     link->disconnected = true;
     if (link->state < VERBS_LINK_READY) {
-        verbs_life_fail_with(link, HAUL_CLOSED, "peer disappeared");
+        verbs_life_fail_with(link, HAUL_CLOSED, "the peer disappeared");
     }
 }
 
-/* Kernels since 6.0 call a peer of an established connection unreachable when its address moved to
- * another card. Whether it can be reached is for the writes to find out. */
+/* Since 6.0, kernels report the peer of an established connection as unreachable when its address
+ * moved to another card. Only the writes can show whether it really is. */
 static void on_cm_error(struct verbs_link *link, const struct verbs_cm_event *event)
 {
     if (event->type == RDMA_CM_EVENT_UNREACHABLE && link->state >= VERBS_LINK_READY) {
-        haul_log(link->base.config.log, HAUL_LOG_INFO,
-                 "%s: the connection manager cannot reach it; the link goes on while it can",
-                 link->peer_text);
+        haul_log(
+            link->base.config.log, HAUL_LOG_INFO,
+            "%s: the connection manager reports it as unreachable; the link continues while it can",
+            link->peer_text);
         return;
     }
     int code = event->status < 0 ? -event->status : EHOSTUNREACH;
@@ -154,18 +156,18 @@ static void on_cm_event(struct verbs_link *link, const struct verbs_cm_event *ev
         verbs_life_lose_device(link, "the RDMA device was removed");
         break;
     case RDMA_CM_EVENT_ADDR_CHANGE:
-        /* A bond's other member: the queue pair stays with the card that is no longer used. */
+        /* Another member of a bond: the queue pair stays with the card that is no longer used. */
         verbs_life_fail_with(link, HAUL_UNREACHABLE,
-                             "our address moved to another device; the link has to be opened anew");
+                             "our address moved to another device; the link must be reopened");
         break;
     default:
-        break; /* a connection left its time-wait: nothing to do */
+        break; /* a connection left its time-wait: ignore */
     }
 }
 
 static void take_cm_events(struct verbs_link *link)
 {
-    /* An event may end the link, take its channel or give it a new one. */
+    /* An event may end the link, close its channel or give it a new one. */
     while (link->endpoint.channel != NULL) {
         struct verbs_cm_event event;
         struct haul_error error;
@@ -204,7 +206,8 @@ static void on_async_event(struct verbs_link *link, enum ibv_event_type type)
         link->port_down_ns = CLOCK_NEVER;
         break;
     case IBV_EVENT_COMM_EST:
-        /* Data came before the peer's confirmation, which may be lost: that confirms as well. */
+        /* Data arrived before the peer's confirmation, which may be lost: the data confirms as
+         * well. */
         if (link->state == VERBS_LINK_ACCEPTING) {
             (void)link->api->notify(link->endpoint.id, type);
         }
@@ -222,9 +225,9 @@ static void take_async_events(struct verbs_link *link)
     }
 }
 
-/* Looking costs system calls, so a busy link does it now and then only. What wakes a sleeping one
- * is a completion nearly always: one call takes its notification, and leaves the other
- * descriptors to the next wake-up, or to the look that is due anyway. */
+/* Checking the descriptors costs system calls, so a busy link does it only now and then. A sleeping
+ * link is nearly always woken by a completion: one call takes its notification, and the other
+ * descriptors are left to the next wake-up, or to the check that is due anyway. */
 void verbs_events_look(struct verbs_link *link)
 {
     bool due = link->state < VERBS_LINK_OPEN || ++link->polls_since_look >= POLLS_PER_LOOK;

@@ -8,11 +8,12 @@
 #include "haul/status.h"
 #include "verbs_life.h"
 
-/* Set out for the peer, for the first time or again: RESOLVING_ADDRESS. As verbs_endpoint_dial. */
+/* Start to resolve the peer, for the first time or again: RESOLVING_ADDRESS. As
+ * verbs_endpoint_dial. */
 enum haul_status verbs_events_dial(struct verbs_link *link,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take the events that wait, if it is time to look, and make the steps they cause. */
+/* If a check is due, take the waiting events and make the steps that they cause. */
 void verbs_events_look(struct verbs_link *link);
 
 #endif

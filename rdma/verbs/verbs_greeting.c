@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_greeting.c — encode and check the private data of requests and rejections. */
+/* verbs_greeting.c — encodes and checks the private data of requests and rejections. */
 #include "verbs_greeting.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_life.c — how a verbs link ends: in order, by a failure, or by the clock. */
+/* verbs_life.c — how a verbs link ends: in order, by a failure, or by a deadline. */
 #include "verbs_life.h"
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "probe.h"
 #include "slot_header.h"
 
-/* What flaps for less, as switches do, costs a few packets sent again, and no new link. */
+/* Shorter interruptions, as of a switch, cost a few retransmissions instead of a new link. */
 enum { PORT_DOWN_MS_MAX = 500 };
 
 uint64_t verbs_life_deadline_ns(const struct verbs_link *link)
@@ -18,20 +18,20 @@ uint64_t verbs_life_deadline_ns(const struct verbs_link *link)
 
 /* --- endings -------------------------------------------------------------------------------- */
 
-/* A device that was taken away, or whose driver starts anew, answers so: EIO, mostly. */
+/* A device that was removed, or whose driver restarts, returns errors, mostly EIO. */
 static void tell_leak(struct verbs_link *link)
 {
     struct verbs_leak *leak = &link->endpoint.device.leak;
     if (leak->count > 0) {
         haul_log(link->base.config.log, HAUL_LOG_WARNING,
-                 "%s: the RDMA device did not take back %u object(s) of its link: %s: %s; a few "
+                 "%s: the RDMA device failed to release %u object(s) of its link: %s: %s; a few "
                  "kilobytes are lost, nothing else",
                  link->peer_text, leak->count, leak->call, strerror(leak->code));
     }
     *leak = (struct verbs_leak){.count = 0};
 }
 
-/* Everything that came from the RDMA libraries goes back. */
+/* Release everything that came from the RDMA libraries. */
 void verbs_life_give_back(struct verbs_link *link)
 {
     verbs_endpoint_close_queue(&link->endpoint);
@@ -50,7 +50,7 @@ void verbs_life_enter(struct verbs_link *link, enum verbs_link_state state)
     link->state = state;
 }
 
-/* The end, with `link->error` filled in. */
+/* End the link, with `link->error` filled in. */
 void verbs_life_fail(struct verbs_link *link)
 {
     if (link->state >= VERBS_LINK_DRAINING) {
@@ -91,7 +91,7 @@ void verbs_life_say_ended(struct verbs_link *link)
     haul_error_set(&link->error, HAUL_OK, "", 0, "closed by both sides");
 }
 
-/* Both sides have ended; whether the last acknowledgements arrived does not matter. */
+/* Both sides have ended; lost last acknowledgements do not matter. */
 bool verbs_life_both_ended(const struct verbs_link *link)
 {
     return link->peer_ended && link->end_posted;
@@ -103,7 +103,7 @@ bool verbs_life_in_flight(const struct verbs_link *link)
                               : verbs_receiver_in_flight(&link->receiver);
 }
 
-/* A receiver first sends its last credits. */
+/* A receiver sends its last credits first. */
 static bool end_may_go(const struct verbs_link *link)
 {
     return link->base.sending ||
@@ -138,7 +138,7 @@ void verbs_life_begin_closing(struct verbs_link *link)
     link->deadline_ns = verbs_life_deadline_ns(link);
 }
 
-/* The peer sent its end while we were open. It is orderly when nothing is in flight. */
+/* The peer sent its end while the link was open. It is orderly if nothing is in flight. */
 static void on_peer_end(struct verbs_link *link)
 {
     if (link->base.sending && verbs_life_in_flight(link)) {
@@ -150,7 +150,7 @@ static void on_peer_end(struct verbs_link *link)
     }
 }
 
-/* `drained`: the completion queue was empty after all that is known. */
+/* `drained`: the completion queue was found empty after the last known event. */
 void verbs_life_check_end(struct verbs_link *link, bool drained)
 {
     if (link->state == VERBS_LINK_OPEN && link->peer_ended) {
@@ -164,7 +164,7 @@ void verbs_life_check_end(struct verbs_link *link, bool drained)
             verbs_life_say_ended(link);
             verbs_life_fail(link);
         } else {
-            verbs_life_fail_with(link, HAUL_CLOSED, "peer disappeared");
+            verbs_life_fail_with(link, HAUL_CLOSED, "the peer disappeared");
         }
     }
 }
@@ -175,7 +175,7 @@ static bool has_sends_outstanding(const struct verbs_link *link)
     return link->state == VERBS_LINK_OPEN && queue->sends_done < queue->sends_posted;
 }
 
-/* Does what the peer writes next lie in memory already? */
+/* Does the peer's next write lie in memory already? */
 static bool has_arrival(const struct verbs_link *link)
 {
     return link->state == VERBS_LINK_OPEN &&
@@ -194,7 +194,7 @@ static void start(const struct verbs_link *link, struct verbs_watch *watch, uint
     watch->deadline_ns = verbs_life_deadline_ns(link);
 }
 
-/* Has the time passed, and the count is what it was? The watch ends when its time has passed. */
+/* Has the deadline passed without a change of the count? The watch ends at its deadline. */
 static bool has_stalled(const struct verbs_link *link, struct verbs_watch *watch, uint64_t count)
 {
     if (watch->deadline_ns == CLOCK_NEVER ||
@@ -222,7 +222,7 @@ void verbs_life_watch(struct verbs_link *link)
     }
     if (has_stalled(link, &link->sends, link->endpoint.queue.sends_done) &&
         has_sends_outstanding(link)) {
-        verbs_life_fail_with(link, HAUL_TIMEOUT, "its network acknowledges no writes any more");
+        verbs_life_fail_with(link, HAUL_TIMEOUT, "its network no longer acknowledges writes");
     }
 }
 

@@ -11,23 +11,23 @@
  * The side that receives:
  *   ACCEPTING         --on_established----------------------> READY
  * Both:
- *   READY    --on_ready: CONNECTED is told------------------> OPEN
+ *   READY    --on_ready: CONNECTED is reported--------------> OPEN
  *   OPEN     --verbs_close, check_end: nothing in flight----> CLOSING
- *   CLOSING  --advance_end: both ends said and heard--------> DRAINING (OK)
+ *   CLOSING  --advance_end: both ends sent and received-----> DRAINING (OK)
  *   any      --verbs_close with something in flight---------> DRAINING (CANCELLED)
  *   any      --fail: error completion, CM or device event,
  *              breach, deadline, the peer is gone-----------> DRAINING (error)
  *   DRAINING --on_draining: every request has completed, or
- *              the deadline; all resources are given back---> ENDED
+ *              the deadline; all resources are released-----> ENDED
  *   ENDED    --on_ended: all blocks are back----------------> CLOSED
  *
  * Invariants:
  *  1. A block comes back as CANCELLED only when the queue pair is gone, or the whole device with
  *     it: no device reads it then.
- *  2. What completed before the connection broke counts: a disconnect is acted upon only when the
- *     completion queue has been found empty after it.
+ *  2. What completed before the connection broke counts: the link acts on a disconnect only when
+ *     the completion queue has been found empty after it.
  *  3. From ENDED on the link holds no verbs object; lent blocks stay readable until destroy.
- *     What the device would not take back is written off.
+ *     Objects that the device failed to release are written off.
  *  4. A receiver consumes no block before it is bound: the first one's completion waits.
  *
  * An end is orderly when both sides have sent SLOT_CLOSE, an empty write with an immediate. A side
@@ -35,8 +35,8 @@
  * received it disconnects. A disconnect without it means that the peer disappeared.
  *
  * Deadlines: connecting, accepting, closing and draining have one each. OPEN has none here: a slow
- * consumer is legal. A dead peer is found by the retries of the queue pair (verbs_endpoint.h)
- * when something is sent, and by the session's keep-alive when nothing is. */
+ * consumer is legal. The retries of the queue pair (verbs_endpoint.h) detect a dead peer when
+ * something is sent, and the session's keep-alive does when nothing is. */
 #include "verbs_link.h"
 
 #include <stdlib.h>
@@ -338,7 +338,7 @@ static enum haul_status verbs_submit(struct link *base, struct block *block)
     }
     block->state = BLOCK_IN_FLIGHT;
     if (status != HAUL_OK) {
-        /* The block is taken all the same and comes back cancelled. */
+        /* The block is accepted all the same and comes back cancelled. */
         verbs_life_fail_with(link, status, error.text);
     }
     return HAUL_OK;
@@ -365,7 +365,7 @@ static size_t verbs_describe(const struct link *base, uint8_t *description)
     const struct verbs_link *link = const_verbs_link_of(base);
     struct verbs_description ours;
     if (link->state < VERBS_LINK_OPEN || link->state >= VERBS_LINK_DRAINING) {
-        return 0; /* nothing that a peer could use */
+        return 0; /* nothing for the peer to use */
     }
     if (base->sending) {
         verbs_sender_describe(&link->sender, &ours);
@@ -395,7 +395,7 @@ static enum haul_status verbs_bind(struct link *base, const uint8_t *description
     }
     uint32_t slot_size = base->config.options.slot_size_bytes;
     if (theirs.sending == base->sending) {
-        return haul_error_set(error, HAUL_PROTOCOL, "", 0, "the peer has our own role");
+        return haul_error_set(error, HAUL_PROTOCOL, "", 0, "the peer has the same role");
     }
     if (theirs.slot_size_bytes != slot_size) {
         haul_error_set(error, HAUL_MISMATCH, "", 0, "the peer's slots have %u bytes, ours %u",

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_listener.c — listening for RDMA connections.
  *
- * A request carries its ticket with it, so a peer is handed out as soon as its request arrives,
- * and only its id has been allocated for it. The ids of peers that were handed out and not
- * answered are remembered, so that they can be dropped with the listener.
+ * A request carries its ticket, so a peer is handed out as soon as its request arrives, and only
+ * its id has been allocated for it. The ids of peers that were handed out and not answered are
+ * remembered, so that they can be dropped with the listener.
  *
- * An id that is bound to an address dies with the device of that address. The listener makes it
- * anew, with growing pauses, until the device is back; meanwhile it is not open.
+ * An id that is bound to an address dies with the device of that address. The listener creates it
+ * again, with growing pauses, until the device is back; meanwhile it is not open.
  *
  * A listener on every address is one id, and the kernel maintains it when devices come and go. But
  * one device that cannot listen makes the whole call fail: an iWARP device needs the TCP port that
- * the control connections use. Then each address on a device that we can use gets its own id. */
+ * the control connections use. Then each address on a device that haul can use gets its own id (an
+ * "ear"). */
 #include "verbs_listener.h"
 
 #include <errno.h>
@@ -46,7 +47,7 @@ struct verbs_listener {
     struct link_address address; /* as requested, with the port that is in use */
     struct ear ears[VERBS_LISTENER_ADDRESSES_MAX];
     size_t ear_count;
-    struct haul_error error; /* why the last ear was lost */
+    struct haul_error error; /* why the last ear failed */
     uint64_t retry_ns;       /* CLOCK_NEVER: every ear is open */
     uint32_t pause_ms;
     struct rdma_cm_id *pending[VERBS_LISTENER_PENDING_MAX];
@@ -65,7 +66,7 @@ static const struct verbs_listener *const_verbs_listener_of(const struct listene
 
 /* --- requests ------------------------------------------------------------------------------- */
 
-/* Take the id out of the pending ones: it is answered now. */
+/* Remove the id from the pending ones, because it is answered now. */
 static struct rdma_cm_id *forget(struct verbs_listener *listener, struct link_incoming *incoming)
 {
     struct rdma_cm_id *id = incoming->handle;
@@ -77,7 +78,7 @@ static struct rdma_cm_id *forget(struct verbs_listener *listener, struct link_in
             return id;
         }
     }
-    haul_unreachable(); /* answered twice, or a stranger's */
+    haul_unreachable(); /* answered twice, or of another listener */
 }
 
 static void refuse(const struct verbs_listener *listener, struct rdma_cm_id *id,
@@ -93,22 +94,22 @@ static void refuse(const struct verbs_listener *listener, struct rdma_cm_id *id,
     (void)listener->api->destroy_id(id);
 }
 
-/* True: a sound peer, put into `incoming`. False: it was answered and dropped. */
+/* True: a sound peer, put into `incoming`. False: the peer was answered and dropped. */
 static bool on_request(struct verbs_listener *listener, const struct verbs_cm_event *event,
                        struct link_incoming *incoming)
 {
     struct link_ticket ticket;
     enum haul_status status = verbs_greeting_decode(event->data, event->data_size_bytes, &ticket);
     if (status != HAUL_OK) {
-        refuse(listener, event->id, status, "it is no haul peer");
+        refuse(listener, event->id, status, "not a haul peer");
         return false;
     }
     if (ticket.version_min > LINK_VERSION_MAX || ticket.version_max < LINK_VERSION_MIN) {
-        refuse(listener, event->id, HAUL_VERSION, "it speaks other versions");
+        refuse(listener, event->id, HAUL_VERSION, "no protocol version in common");
         return false;
     }
     if (listener->pending_count == VERBS_LISTENER_PENDING_MAX) {
-        refuse(listener, event->id, HAUL_BUSY, "too many wait for an answer");
+        refuse(listener, event->id, HAUL_BUSY, "too many peers wait for an answer");
         return false;
     }
     listener->pending[listener->pending_count++] = event->id;
@@ -126,18 +127,18 @@ static void wait_longer(struct verbs_listener *listener)
     listener->pause_ms = listener->pause_ms < PAUSE_MS_MAX ? listener->pause_ms : PAUSE_MS_MAX;
 }
 
-/* Listen at the ear's address. On error nothing is left. */
+/* Listen at the ear's address. After an error nothing is left. */
 static enum haul_status open_ear(struct verbs_listener *listener, struct ear *ear,
                                  struct haul_error *error)
 {
     const struct verbs_api *api = listener->api;
     if (api->create_id(listener->channel, &ear->id, NULL, RDMA_PS_TCP) != 0) {
         ear->id = NULL;
-        return verbs_fail(error, "rdma_create_id", errno, "cannot make an RDMA listener");
+        return verbs_fail(error, "rdma_create_id", errno, "cannot create an RDMA listener");
     }
     enum haul_status status = HAUL_OK;
     struct sockaddr_storage local =
-        *link_sockaddr_of(&ear->address); /* the call wants it writable */
+        *link_sockaddr_of(&ear->address); /* the call needs it writable */
     if (api->bind_addr(ear->id, (struct sockaddr *)&local) != 0) {
         status = verbs_cm_fail_address(&ear->address, "rdma_bind_addr", errno, error);
     } else if (ear->id->verbs != NULL) {
@@ -161,7 +162,7 @@ static void lose_ear(struct verbs_listener *listener, struct ear *ear, const cha
     ear->id = NULL;
     haul_error_set(&listener->error, HAUL_UNSUPPORTED, "", 0, "the RDMA listener on %s is down: %s",
                    text, why);
-    haul_log(listener->base.config.log, HAUL_LOG_WARNING, "%s; trying to get it back",
+    haul_log(listener->base.config.log, HAUL_LOG_WARNING, "%s; trying to reopen it",
              listener->error.text);
     listener->pause_ms = PAUSE_MS_MIN;
     wait_longer(listener);
@@ -188,7 +189,7 @@ static void reopen_ears(struct verbs_listener *listener)
     }
 }
 
-/* An event other than a request. On the id of a peer that waits for our answer it means that the
+/* An event other than a request. On the id of a peer that waits for an answer it means that the
  * peer has gone: accepting the peer will fail. */
 static void on_other_event(struct verbs_listener *listener, const struct verbs_cm_event *event)
 {
@@ -270,8 +271,8 @@ static bool is_any(const struct link_address *address)
     return memcmp(&six->sin6_addr, &in6addr_any, sizeof(in6addr_any)) == 0;
 }
 
-/* One address of the host, with the port of the requested one. The unspecified IPv6 address stands
- * for both families. False: `from` does not match. */
+/* One address of the host, with the port of the requested one. The unspecified IPv6 address matches
+ * both families. False: `from` does not match. */
 static bool take_address(const struct sockaddr *from, struct link_address *asked,
                          struct link_address *address)
 {
@@ -290,7 +291,7 @@ static bool take_address(const struct sockaddr *from, struct link_address *asked
     return true;
 }
 
-/* Remember the port that the first ear got, for the others and for the day it comes back. */
+/* Remember the port that the first ear got, for the others and for reopening it. */
 static void keep_port(struct verbs_listener *listener, struct ear *ear)
 {
     struct link_address local;
@@ -299,7 +300,7 @@ static void keep_port(struct verbs_listener *listener, struct ear *ear)
     *port_of(&listener->address) = *port_of(&local);
 }
 
-/* Open an ear for each address of the host that is on a device we can use. All have one port. */
+/* Open an ear for each address of the host that is on a usable device. All have the same port. */
 static void listen_one_by_one(struct verbs_listener *listener)
 {
     struct ifaddrs *all = NULL;
@@ -389,7 +390,7 @@ static int fd_of(const struct listener *base)
     return const_verbs_listener_of(base)->channel->fd;
 }
 
-/* A request arrives complete, so that the listener waits for nothing but a lost device. */
+/* A request arrives complete, so the listener has no deadline except for a lost device. */
 static uint64_t deadline_ns_of(const struct listener *base)
 {
     return const_verbs_listener_of(base)->retry_ns;

@@ -8,9 +8,9 @@
 #include "verbs_api.h"
 
 enum {
-    /* Peers that were handed out and not answered yet; further ones get BUSY. */
+    /* Peers that were handed out and not answered; further ones get BUSY. */
     VERBS_LISTENER_PENDING_MAX = 64,
-    /* Addresses of this host that one listener listens on one by one. */
+    /* The most addresses of this host that one listener listens on one by one. */
     VERBS_LISTENER_ADDRESSES_MAX = 32,
 };
 

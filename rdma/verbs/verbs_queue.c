@@ -45,7 +45,7 @@ static enum haul_status check_room(const struct verbs_device *device, uint32_t s
     if (most > (uint32_t)device->work_requests_max ||
         send_count + receive_count > (uint32_t)device->completions_max) {
         haul_error_set(error, HAUL_UNSUPPORTED, "", 0,
-                       "the RDMA device has queues of %d requests and %d completions, wanted are "
+                       "the RDMA device has queues of %d requests and %d completions, needed are "
                        "%u and %u",
                        device->work_requests_max, device->completions_max, most,
                        send_count + receive_count);
@@ -55,7 +55,7 @@ static enum haul_status check_room(const struct verbs_device *device, uint32_t s
     return HAUL_OK;
 }
 
-/* Spread over the interrupts of the device. */
+/* Spread completions over the interrupts of the device. */
 static int next_vector(const struct ibv_context *context)
 {
     static atomic_uint opened;
@@ -69,8 +69,8 @@ static enum haul_status open_completions(struct verbs_queue *queue,
 {
     const struct verbs_api *api = queue->api;
     queue->channel = api->create_comp_channel(device->context);
-    enum haul_status status =
-        verbs_check_made(queue->channel, "ibv_create_comp_channel", "no completion channel", error);
+    enum haul_status status = verbs_check_made(queue->channel, "ibv_create_comp_channel",
+                                               "cannot create a completion channel", error);
     if (status != HAUL_OK) {
         return status;
     }
@@ -87,7 +87,8 @@ static enum haul_status open_completions(struct verbs_queue *queue,
     return HAUL_OK;
 }
 
-/* A device may refuse inline data altogether, or beside the largest queues that it promises. */
+/* A device may refuse inline data altogether, or together with the largest queues that it
+ * promises. */
 static enum haul_status open_pair(struct verbs_queue *queue, const struct verbs_device *device,
                                   struct haul_error *error)
 {
@@ -271,8 +272,8 @@ void verbs_queue_take(struct verbs_queue *queue)
     queue->polled_at++;
 }
 
-/* A notification is a one-shot: requested once, it stays due until it is taken. A poll after the
- * request finds what completed before it. */
+/* A notification is a one-shot: once requested, it stays due until it is taken. A poll after the
+ * request finds what completed before the request. */
 enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
                                  struct haul_error *error)
 {
@@ -304,7 +305,7 @@ bool verbs_queue_take_notification(struct verbs_queue *queue)
 void verbs_queue_fail(struct verbs_queue *queue)
 {
     struct ibv_qp_attr attributes = {.qp_state = IBV_QPS_ERR};
-    /* When even this fails, closing the queue ends the requests, if without completions. */
+    /* If even this fails, closing the queue ends the requests, but without completions. */
     (void)queue->api->modify_qp(queue->qp, &attributes, IBV_QP_STATE);
 }
 
@@ -318,15 +319,15 @@ static enum haul_status meaning(enum ibv_wc_status status, const char **hint)
 {
     switch (status) {
     case IBV_WC_RETRY_EXC_ERR:
-        *hint = "the peer's host or the way to it does not answer; RoCE wants UDP port 4791 open "
-                "and the same MTU all the way";
+        *hint = "the peer's host does not answer; RoCE needs UDP port 4791 open "
+                "and the same MTU on the whole path";
         return HAUL_UNREACHABLE;
     case IBV_WC_RNR_RETRY_EXC_ERR:
         *hint = "the peer has no receive posted";
         return HAUL_PROTOCOL;
     case IBV_WC_REM_ACCESS_ERR:
     case IBV_WC_REM_INV_REQ_ERR:
-        *hint = "the peer's memory is no longer open to us";
+        *hint = "the peer's memory is no longer accessible";
         return HAUL_PROTOCOL;
     case IBV_WC_REM_OP_ERR:
     case IBV_WC_REM_ABORT_ERR:

@@ -6,21 +6,21 @@
  *   The receiver of a link posts slot_count + 8 receives. Each block takes one; the sender has at
  *   most slot_count blocks without a credit, and a receive is posted again before its slot's
  *   credit goes out. The end of the link takes one of the other eight.
- *   The sender of a link posts credit_frames_max(slot_count) + 8. More records than that cannot
- *   be unread (credit.h); each is posted again as it is read.
- *   Send queues: a sender has at most slot_count blocks not yet completed (checked apart from the
- *   credits, which may be faster) and the end; a receiver has one record or the end.
+ *   The sender of a link posts credit_frames_max(slot_count) + 8. No more credit frames than that
+ *   can be unread (credit.h); each receive is posted again as its frame is read.
+ *   Send queues: a sender has at most slot_count uncompleted blocks (checked separately from the
+ *   credits, which may be faster) and the end; a receiver has one credit frame or the end.
  *   The completion queue holds the sum of both queues.
  *
  * Work request ids are kind (8 bits), generation (24), index (32). Completions of one direction
- * come in the order of posting, so the generation, a count of the posts of that direction, must
- * be that of the oldest one outstanding: a completion that a provider reports twice, or that is
- * not ours, is found out before anything is done about it.
+ * come in the order of posting, so the generation, a count of the posts of that direction, must be
+ * that of the oldest one outstanding. This detects a completion that a provider reports twice, or
+ * that does not belong to haul, before anything is done about it.
  *
  * Invariants:
  *   Q1 sends_done <= sends_posted <= sends_done + send_count; likewise for receives.
  *   Q2 Every CQ event taken is acknowledged exactly once, before the CQ is destroyed.
- *   Q3 Of a completion with an error nothing is read but id, status and vendor error.
+ *   Q3 Only id, status and vendor error of a completion with an error are read.
  *
  * Thread: the owner's. */
 #ifndef HAUL_VERBS_QUEUE_H
@@ -40,7 +40,7 @@ enum verbs_work_kind {
 
 enum {
     VERBS_QUEUE_SPARE = 8,
-    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit frame, where the device takes any */
+    VERBS_QUEUE_INLINE_BYTES = 32, /* a credit frame, if the device inlines any data */
     VERBS_QUEUE_BATCH = 16,        /* completions taken by one call */
 };
 
@@ -54,7 +54,7 @@ uint32_t verbs_work_index(uint64_t id);
 enum verbs_notify {
     VERBS_NOTIFY_NONE,
     VERBS_NOTIFY_URGENT, /* an urgent write of the peer, or the queue pair broke */
-    VERBS_NOTIFY_ANY,    /* any write of the peer, and any of ours that is done */
+    VERBS_NOTIFY_ANY,    /* any write of the peer, and the end of any of our own */
 };
 
 struct verbs_completion {
@@ -62,8 +62,8 @@ struct verbs_completion {
     uint32_t index;
     enum ibv_wc_status status;
     uint32_t vendor_error;
-    /* Of a receive without error: */
-    bool with_immediate; /* it announces a write; anything else is not our protocol */
+    /* Of a successful receive: */
+    bool with_immediate; /* it announces a write; anything else breaks the protocol */
     uint32_t immediate;
     uint32_t size_bytes;
 };
@@ -72,11 +72,11 @@ struct verbs_completion {
 struct verbs_write {
     enum verbs_work_kind kind;
     uint32_t index;
-    const void *data; /* NULL: nothing but the immediate */
+    const void *data; /* NULL: only the immediate */
     uint32_t size_bytes;
     uint32_t lkey;
     bool urgent;  /* ends the peer's sleep even when it waits for urgent completions only */
-    bool inlined; /* the data is copied by the call; where the queue pair inlines */
+    bool inlined; /* the call copies the data, if the queue pair inlines */
     uint64_t remote_address;
     uint32_t rkey;
     uint32_t immediate;
@@ -88,14 +88,14 @@ struct verbs_queue {
     struct ibv_comp_channel *channel; /* its fd does not block */
     struct ibv_cq *cq;
     struct ibv_qp *qp;
-    bool inlines; /* the device takes VERBS_QUEUE_INLINE_BYTES into the request itself */
+    bool inlines; /* the device copies VERBS_QUEUE_INLINE_BYTES into the request itself */
     uint32_t send_count;
     uint32_t receive_count;
     uint64_t sends_posted;
     uint64_t sends_done;
     uint64_t receives_posted;
     uint64_t receives_done;
-    unsigned events_taken;    /* and not acknowledged */
+    unsigned events_taken;    /* events taken and not acknowledged */
     enum verbs_notify notify; /* requested and not taken */
     int polled_count;         /* completions waiting in `polled`, from `polled_at` on */
     int polled_at;
@@ -107,8 +107,8 @@ struct verbs_queue {
 enum haul_status verbs_queue_open(struct verbs_queue *queue, struct verbs_device *device,
                                   uint32_t send_count, uint32_t receive_count,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* After it no memory is read or written by the device, unless that has lost the queue pair: then
- * after the device is closed. Accepts a half-opened one. */
+/* Afterwards the device neither reads nor writes any memory, unless it has lost the queue pair:
+ * then only after the device is closed. Accepts a half-opened queue. */
 void verbs_queue_close(struct verbs_queue *queue);
 
 /* Post one empty receive / all of them. Errors: IO. */
@@ -117,25 +117,25 @@ enum haul_status verbs_queue_post_receive(struct verbs_queue *queue,
 enum haul_status verbs_queue_fill(struct verbs_queue *queue,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Post a write. The caller knows that there is room. Errors: IO. */
+/* Post a write. The caller has checked that there is room. Errors: IO. */
 enum haul_status verbs_queue_write(struct verbs_queue *queue, const struct verbs_write *write,
                                    struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The next completion, looked at or taken; take follows a successful peek.
- * Errors: AGAIN (none); IO (the queue is broken, a completion that cannot be). */
+/* Peek at / take the next completion; take follows a successful peek.
+ * Errors: AGAIN (none); IO (the queue is broken, or the completion impossible). */
 enum haul_status verbs_queue_peek(struct verbs_queue *queue, struct verbs_completion *completion,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 void verbs_queue_take(struct verbs_queue *queue);
 
-/* Ask for the channel to become readable with the next completion of the kind wanted. Errors:
- * AGAIN (one is here already, of whatever kind); IO. */
+/* Make the channel readable with the next completion of the requested kind. Errors: AGAIN (a
+ * completion of any kind is here already); IO. */
 enum haul_status verbs_queue_arm(struct verbs_queue *queue, enum verbs_notify wanted,
                                  struct haul_error *error) HAUL_MUST_CHECK;
-/* Take one notification, so that the channel is readable only for later ones. False: none came.
- * More than one is due only when URGENT was requested first, and then ANY. */
+/* Take one notification, so that the channel is readable only for later ones. False: there was
+ * none. More than one is due only if URGENT was requested first, and then ANY. */
 bool verbs_queue_take_notification(struct verbs_queue *queue);
 
-/* Make every outstanding request complete with an error: afterwards the queue runs empty. */
+/* Make every outstanding request complete with an error, so that the queue runs empty. */
 void verbs_queue_fail(struct verbs_queue *queue);
 bool verbs_queue_is_empty(const struct verbs_queue *queue);
 
@@ -145,7 +145,7 @@ static inline uint32_t verbs_queue_send_room(const struct verbs_queue *queue)
     return queue->send_count - (uint32_t)(queue->sends_posted - queue->sends_done);
 }
 
-/* What a completion with an error means, with `peer` named in the text. */
+/* The error for a failed completion, with `peer` named in the text. */
 enum haul_status verbs_completion_fail(const struct verbs_completion *completion, const char *peer,
                                        struct haul_error *error);
 

@@ -39,7 +39,7 @@ void verbs_receiver_fini(struct verbs_receiver *receiver)
     pages_unmap(&receiver->record);
 }
 
-/* From now on, anything but zeros there means that the peer has written. */
+/* From now on, anything but zeros there means that the peer has written to the slot. */
 static void clear_header(struct block *slot)
 {
     memset(slot->data, 0, SLOT_HEADER_BYTES);
@@ -53,7 +53,7 @@ static enum haul_status make_ring(struct verbs_receiver *receiver, const struct 
     if (status != HAUL_OK) {
         return status;
     }
-    /* Blocks may land in any order of their bytes: the completion comes after all of them. */
+    /* The bytes of a block may land in any order: the completion comes after all of them. */
     struct verbs_memory ring = {.access = IBV_ACCESS_LOCAL_WRITE | IBV_ACCESS_REMOTE_WRITE |
                                           IBV_ACCESS_RELAXED_ORDERING};
     ring.data = block_pool_arena(receiver->pool, &ring.size_bytes);
@@ -68,7 +68,7 @@ static enum haul_status make_ring(struct verbs_receiver *receiver, const struct 
     return HAUL_OK;
 }
 
-/* What is not copied by the call that posts it has to be registered. */
+/* Memory that the posting call does not copy must be registered. */
 static enum haul_status make_record(struct verbs_receiver *receiver, const struct haul_log *log,
                                     struct haul_error *error)
 {
@@ -89,7 +89,7 @@ enum haul_status verbs_receiver_attach(struct verbs_receiver *receiver, const st
     enum haul_status status = make_ring(receiver, log, error);
     while ((status == HAUL_LIMIT || status == HAUL_NO_MEMORY) &&
            receiver->slot_count / 2 >= VERBS_RECEIVER_SLOTS_MIN) {
-        haul_log(log, HAUL_LOG_WARNING, "a ring of %u slots cannot be registered, trying %u",
+        haul_log(log, HAUL_LOG_WARNING, "cannot register a ring of %u slots; trying %u",
                  receiver->slot_count, receiver->slot_count / 2);
         receiver->slot_count /= 2;
         status = make_ring(receiver, log, error);
@@ -143,12 +143,12 @@ static enum haul_status fail_header(const struct verbs_receiver *receiver,
                                     const struct slot_header *header, struct haul_error *error)
 {
     if (header->epoch != receiver->epoch) {
-        return haul_error_set(error, HAUL_FENCED, "", 0, "a block of epoch %llu came, ours is %llu",
-                              (unsigned long long)header->epoch,
-                              (unsigned long long)receiver->epoch);
+        return haul_error_set(
+            error, HAUL_FENCED, "", 0, "received a block of epoch %llu, expected %llu",
+            (unsigned long long)header->epoch, (unsigned long long)receiver->epoch);
     }
     return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                          "block %llu of type %u came, expected was %llu",
+                          "received block %llu of type %u, expected %llu",
                           (unsigned long long)header->sequence, header->type,
                           (unsigned long long)receiver->next_sequence);
 }
@@ -168,14 +168,15 @@ static enum haul_status check_header(const struct verbs_receiver *receiver, cons
         return fail_header(receiver, header, error);
     }
     if (size_bytes - SLOT_HEADER_BYTES != header->payload_size_bytes) {
-        return haul_error_set(error, HAUL_PROTOCOL, "", 0, "%u bytes came for a block of %u bytes",
-                              size_bytes, header->payload_size_bytes);
+        return haul_error_set(error, HAUL_PROTOCOL, "", 0,
+                              "received %u bytes for a block of %u bytes", size_bytes,
+                              header->payload_size_bytes);
     }
     return HAUL_OK;
 }
 
-/* Where the next block comes, and a copy of the header that stands there: the peer can write to it
- * at any time. */
+/* The slot of the next block, and a copy of its header: the peer can write to the slot at any
+ * time. */
 static struct block *next_slot(const struct verbs_receiver *receiver,
                                uint8_t bytes[SLOT_HEADER_BYTES])
 {
@@ -198,7 +199,7 @@ static enum haul_status on_block(struct verbs_receiver *receiver,
     }
     status = credit_receiver_note_received(&receiver->credit);
     if (status != HAUL_OK) {
-        return haul_error_set(error, status, "", 0, "a block came without a credit");
+        return haul_error_set(error, status, "", 0, "received a block without a credit");
     }
     haul_assert(block->state == BLOCK_FREE);
     block->state = BLOCK_LENT;
@@ -228,7 +229,7 @@ enum haul_status verbs_receiver_on_completion(struct verbs_receiver *receiver,
     if (!completion->with_immediate || imm_type(completion->immediate) != SLOT_DATA ||
         imm_distance(completion->immediate, receiver->next_sequence) != 0) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer announced 0x%x, expected was block %llu",
+                              "the peer announced 0x%x, expected block %llu",
                               completion->immediate, (unsigned long long)receiver->next_sequence);
     }
     if (completion->size_bytes < SLOT_HEADER_BYTES ||
@@ -266,7 +267,7 @@ enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idl
     credit_frame_encode(&record, bytes);
     bool inlined = receiver->record_region == NULL;
     if (!inlined) {
-        memcpy(receiver->record.data, bytes, sizeof(bytes)); /* the one before has arrived */
+        memcpy(receiver->record.data, bytes, sizeof(bytes)); /* the frame before it has arrived */
     }
     const struct verbs_write write = {
         .kind = VERBS_WORK_CREDIT,

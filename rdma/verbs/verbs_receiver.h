@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verbs_receiver.h — the receiving half of a verbs link: a ring that the peer writes into, and
- * credit frames that we write into the peer's memory.
+ * credit frames that this side writes into the peer's memory.
  *
- * Block number n lies in slot n % slot_count of the ring. Only the completion with its
- * immediate shows that it has arrived. The ring itself is never polled, and nothing in it is
- * trusted before it is in a private copy: the peer's key is valid until the link ends.
+ * Block number n lies in slot n % slot_count of the ring. Only the completion with its immediate
+ * proves that it has arrived. The ring itself is never polled, and nothing in it is trusted before
+ * it is in a private copy: the peer's key is valid until the link ends.
  *
- * At most one record is on its way at a time. What happens meanwhile goes into the next one.
+ * At most one credit frame is in flight. Changes meanwhile go into the next one.
  *
  * Thread: the link's owner. */
 #ifndef HAUL_VERBS_RECEIVER_H
@@ -25,7 +25,7 @@
 #include "verbs_endpoint.h"
 
 enum {
-    /* When memory is short the ring is halved, but not below this many slots. */
+    /* If memory is short the ring is halved, but not below this many slots. */
     VERBS_RECEIVER_SLOTS_MIN = 4,
 };
 
@@ -42,22 +42,22 @@ struct verbs_receiver {
     bool bound;
     struct credit_receiver credit;
 
-    /* The peer's records. */
+    /* The peer's credit frames. */
     uint64_t record_address;
     uint32_t record_rkey;
     uint32_t record_count;
     uint64_t next_record;
     bool record_in_flight;
-    struct pages record; /* ours on its way, for a device that inlines nothing */
+    struct pages record; /* our frame in flight, for a device that inlines nothing */
     struct ibv_mr *record_region;
 };
 
 void verbs_receiver_init(struct verbs_receiver *receiver, struct verbs_endpoint *endpoint,
                          const struct link_config *config, struct haul_link_stats *stats);
-/* The ring goes with it, lent blocks and all. Accepts a zeroed one. */
+/* Frees the ring too, lent blocks and all. Accepts a zeroed receiver. */
 void verbs_receiver_fini(struct verbs_receiver *receiver);
 
-/* Make and register the ring, with fewer slots when memory is short, and open the queues on the
+/* Create and register the ring, with fewer slots if memory is short, and open the queues on the
  * endpoint's device. Detach after the queue is closed.
  * Errors: LIMIT, UNSUPPORTED, NO_MEMORY, IO. */
 enum haul_status verbs_receiver_attach(struct verbs_receiver *receiver, const struct haul_log *log,
@@ -66,29 +66,29 @@ void verbs_receiver_detach(struct verbs_receiver *receiver);
 
 void verbs_receiver_describe(const struct verbs_receiver *receiver,
                              struct verbs_description *description);
-/* The peer's records are known; at most `slot_count` blocks come without credit. */
+/* The peer's credit frames are known; at most `slot_count` blocks arrive without credit. */
 void verbs_receiver_bind(struct verbs_receiver *receiver, const struct verbs_description *records,
                          uint32_t slot_count);
 
-/* A completion without error: `block` is the one that arrived, lent until release, or NULL.
- * Errors: PROTOCOL, VERSION, CORRUPT, FENCED (what came breaks the rules). */
+/* Process a successful completion: `block` is the block that arrived, lent until release, or NULL.
+ * Errors: PROTOCOL, VERSION, CORRUPT, FENCED (what arrived breaks the rules). */
 enum haul_status verbs_receiver_on_completion(struct verbs_receiver *receiver,
                                               const struct verbs_completion *completion,
                                               struct block **block,
                                               struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Take a slot back; `post` a receive for its next block while the link is open. Errors: IO. */
+/* Free a slot; `post` a receive for its next block while the link is open. Errors: IO. */
 enum haul_status verbs_receiver_release(struct verbs_receiver *receiver, struct block *block,
                                         bool post, struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Send a record if one is due, `idle` as in credit_receiver_due. Errors: IO. */
+/* Send a credit frame if one is due, `idle` as in credit_receiver_due. Errors: IO. */
 enum haul_status verbs_receiver_report(struct verbs_receiver *receiver, bool idle,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Is a block lent? Does the next record, due if `idle`, wait for the one before? Has the sender
- * received a credit for everything that was freed? Would a report send one? */
+/* Is a block lent? / Does the next frame, due if `idle`, wait for the one before? / Has the sender
+ * received a credit for everything that was freed? / Would a report send a frame? */
 bool verbs_receiver_in_flight(const struct verbs_receiver *receiver);
-/* Has the peer written where the next block comes, sound or not? Its completion should follow at
+/* Has the peer written to the next block's slot, sound or not? The completion should follow at
  * once. */
 bool verbs_receiver_has_arrival(const struct verbs_receiver *receiver);
 bool verbs_receiver_waits_for_sends(const struct verbs_receiver *receiver, bool idle);

@@ -24,7 +24,8 @@ static enum haul_status take_pool(struct verbs_sender *sender, const struct link
                                  error);
     }
     if (block_pool_block_size_bytes(config->pool) != slot_size) {
-        return haul_error_set(error, HAUL_INVALID, "", 0, "a pool of %u-byte blocks, slots of %u",
+        return haul_error_set(error, HAUL_INVALID, "", 0,
+                              "the pool has blocks of %u bytes, the slots have %u",
                               block_pool_block_size_bytes(config->pool), slot_size);
     }
     sender->pool = config->pool;
@@ -65,14 +66,14 @@ void verbs_sender_fini(struct verbs_sender *sender)
 enum haul_status verbs_sender_attach(struct verbs_sender *sender, struct haul_error *error)
 {
     const struct verbs_device *device = &sender->endpoint->device;
-    /* The device only reads the blocks: no access need be given. */
+    /* The device only reads the blocks: no access flags needed. */
     struct verbs_memory arena = {.access = 0};
     arena.data = block_pool_arena(sender->pool, &arena.size_bytes);
     enum haul_status status = verbs_device_register(device, &arena, &sender->arena, error);
     if (status != HAUL_OK) {
         return status;
     }
-    /* Written in order, unlike the ring: a record must not be seen before the one before it. */
+    /* Written in order, unlike the ring: a frame must not be seen before the previous one. */
     const struct verbs_memory records = {
         .data = sender->records.data,
         .size_bytes = (uint64_t)sender->record_count * CREDIT_FRAME_BYTES,
@@ -140,7 +141,7 @@ static enum haul_status write_block(struct verbs_sender *sender, const struct bl
 enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *block,
                                      struct haul_error *error)
 {
-    /* Records may overtake completions on their way to us: both must leave room. */
+    /* Credit frames may overtake completions: both must leave room. */
     if (!credit_sender_can_submit(&sender->credit) ||
         sender->submitted - sender->completed >= sender->slot_count || /* V3 */
         sender->submitted - sender->returned >= HAUL_SLOT_COUNT_MAX) {
@@ -177,7 +178,7 @@ static enum haul_status fail_record(enum haul_status status, struct haul_error *
 {
     const char *why = status == HAUL_FENCED    ? "the credit is of another epoch"
                       : status == HAUL_CORRUPT ? "a credit frame is damaged"
-                                               : "a credit frame makes no sense";
+                                               : "a credit frame has impossible counts";
     return haul_error_set(error, status, "", 0, "%s", why);
 }
 
@@ -186,11 +187,11 @@ static uint8_t *next_record(const struct verbs_sender *sender)
     return sender->records.data + sender->next_record % sender->record_count * CREDIT_FRAME_BYTES;
 }
 
-/* Its place is cleared before the record counts: the peer has leave to write there again after
- * that, and anything but zeros means that it did. */
+/* The frame's place is cleared before the frame counts. Only then may the peer write there again,
+ * and anything but zeros means that it did. */
 static enum haul_status take_next_record(struct verbs_sender *sender, struct credit_frame *record)
 {
-    /* The peer can write here at any time: believe a private copy only. */
+    /* The peer can write here at any time: trust only a private copy. */
     uint8_t bytes[CREDIT_FRAME_BYTES];
     memcpy(bytes, next_record(sender), sizeof(bytes));
     memset(next_record(sender), 0, sizeof(bytes));
@@ -213,7 +214,7 @@ static enum haul_status on_record(struct verbs_sender *sender,
         imm_distance(completion->immediate, sender->next_record) != 0 || /* V4 */
         completion->size_bytes != CREDIT_FRAME_BYTES) {
         return haul_error_set(error, HAUL_PROTOCOL, "", 0,
-                              "the peer wrote something that is not the next credit frame");
+                              "the peer wrote something other than the next credit frame");
     }
     struct credit_frame record;
     enum haul_status status = take_next_record(sender, &record);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_sender.h — the sending half of a verbs link: blocks written into the peer's ring, credit
- * records read from our own memory, where the peer writes them.
+/* verbs_sender.h — the sending half of a verbs link: it writes blocks into the peer's ring, and
+ * reads credit frames from its own memory, where the peer writes them.
  *
  * A block passes four counts, all since the link began:
  *
@@ -12,8 +12,8 @@
  *   V1 returned <= completed and returned <= freed while the link lives; both <= submitted.
  *   V2 submitted - freed < the ring's slots when a block is written: its number's slot is free.
  *   V3 submitted - completed < the send queue's size; a block may be freed before its completion.
- *   V4 Record number n lies in place n % record_count, which the peer does not write again before
- *      records n+1 .. n+record_count: more than can be unread (credit.h).
+ *   V4 Credit frame n lies in place n % record_count, which the peer does not write again before
+ *      frames n+1 .. n+record_count: more than can be unread (credit.h).
  *
  * Thread: the link's owner. */
 #ifndef HAUL_VERBS_SENDER_H
@@ -39,13 +39,13 @@ struct verbs_sender {
     uint64_t epoch;
     uint64_t first_sequence;
     uint64_t next_sequence;
-    uint32_t slot_count; /* ours; the least room of the queues */
+    uint32_t slot_count; /* ours; limits the queues */
     uint32_t slot_size_bytes;
     struct credit_sender credit;
 
     struct ibv_mr *arena;
     struct ibv_mr *record_region;
-    struct pages records; /* of their own: the peer writes there */
+    struct pages records; /* pages of their own: the peer writes there */
     uint32_t record_count;
     uint64_t next_record;
 
@@ -58,14 +58,14 @@ struct verbs_sender {
     uint64_t submitted;
     uint64_t completed;
     uint64_t returned;
-    bool advanced; /* credits advanced, and the owner does not know yet */
+    bool advanced; /* credits advanced, which is still to be reported to the owner */
 };
 
-/* Errors: NO_MEMORY, INVALID (a pool of other blocks than slots). */
+/* Errors: NO_MEMORY, INVALID (the pool's blocks and the slots differ in size). */
 enum haul_status verbs_sender_init(struct verbs_sender *sender, struct verbs_endpoint *endpoint,
                                    const struct link_config *config, struct haul_link_stats *stats,
                                    struct haul_error *error) HAUL_MUST_CHECK;
-/* The pool goes with it when it is ours, blocks and all. Accepts a zeroed one. */
+/* Frees the pool if it is the sender's own, blocks and all. Accepts a zeroed sender. */
 void verbs_sender_fini(struct verbs_sender *sender);
 
 /* Register the memory and open the queues on the endpoint's device. Detach after the queue is
@@ -80,26 +80,26 @@ void verbs_sender_describe(const struct verbs_sender *sender,
 void verbs_sender_bind(struct verbs_sender *sender, const struct verbs_description *ring,
                        uint32_t slot_count);
 
-/* Write a block. Errors: AGAIN (no credit or no room); IO: the block is taken all the same and
+/* Write a block. Errors: AGAIN (no credit or no room); IO: the block is accepted all the same, and
  * the link is over. */
 enum haul_status verbs_sender_submit(struct verbs_sender *sender, struct block *block,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* A completion without error, of a block or of a record. Errors: PROTOCOL, CORRUPT, FENCED
- * (records), IO. */
+/* Process a successful completion, of a block or of a credit frame. Errors: PROTOCOL, CORRUPT,
+ * FENCED (frames), IO. */
 enum haul_status verbs_sender_on_completion(struct verbs_sender *sender,
                                             const struct verbs_completion *completion,
                                             struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The next block that is done, in order; NULL: none. */
+/* The next finished block, in order; NULL: none. */
 struct block *verbs_sender_take_done(struct verbs_sender *sender);
-/* After the queue is closed: the next block and whether the peer has freed it; NULL: none. */
+/* After the queue is closed: the next block, and whether the peer has freed it; NULL: none. */
 struct block *verbs_sender_take_rest(struct verbs_sender *sender, bool *freed);
 
-/* Are there blocks that the peer has not freed? Does anything but their credits wait for the
- * completions of writes? Is there something to report to the owner? */
+/* Are there blocks that the peer has not freed? / Does anything but their credits wait for the
+ * completions of writes? / Is there something to report to the owner? */
 bool verbs_sender_in_flight(const struct verbs_sender *sender);
-/* Has the peer written where the next record comes, sound or not? Its completion should follow at
+/* Has the peer written to the next frame's place, sound or not? The completion should follow at
  * once. */
 bool verbs_sender_has_arrival(const struct verbs_sender *sender);
 bool verbs_sender_waits_for_sends(const struct verbs_sender *sender);

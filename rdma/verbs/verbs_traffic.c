@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs_traffic.c — taking completions in OPEN, CLOSING and DRAINING. */
+/* verbs_traffic.c — takes completions in OPEN, CLOSING and DRAINING. */
 #include "verbs_traffic.h"
 
 #include "clock.h"
 #include "slot_header.h"
 #include "verbs_queue.h"
 
-/* Blocks further apart than this do not stream: no one may have to wait longer for the next. */
+/* Blocks further apart than this are not a stream: no peer may have to wait longer for the next. */
 #define STREAM_GAP_MAX_NS (UINT64_C(10) * NS_PER_MS)
 
 static bool is_end(const struct verbs_completion *completion)
@@ -27,7 +27,7 @@ static enum haul_status on_end(struct verbs_link *link, const struct verbs_compl
     uint64_t next = link->base.sending ? link->sender.next_record : link->receiver.next_sequence;
     if (imm_distance(completion->immediate, next) != 0 || completion->size_bytes != 0) {
         return haul_error_set(&link->error, HAUL_PROTOCOL, "", 0,
-                              "the peer's end does not follow what it sent");
+                              "the peer's end does not follow its last block");
     }
     link->peer_ended = true;
     return HAUL_OK;
@@ -43,7 +43,7 @@ static enum haul_status on_failed(struct verbs_link *link,
     return verbs_completion_fail(completion, link->peer_text, &link->error);
 }
 
-/* On a status other than OK the link is over, with `link->error` filled in. */
+/* After a status other than OK the link is over, with `link->error` filled in. */
 static enum haul_status on_completion(struct verbs_link *link,
                                       const struct verbs_completion *completion,
                                       struct block **block)
@@ -70,7 +70,7 @@ static enum haul_status on_completion(struct verbs_link *link,
                : status;
 }
 
-/* The next completion that can be dealt with now. AGAIN: none. Otherwise as on_completion. */
+/* Take the next completion that can be processed now. AGAIN: none. Otherwise as on_completion. */
 static enum haul_status take_completion(struct verbs_link *link, struct block **block)
 {
     struct verbs_completion completion;
@@ -158,7 +158,8 @@ size_t verbs_traffic_receive_end(struct verbs_link *link)
     return 0;
 }
 
-/* Credits that came before the end are taken: a block that was freed is not called cancelled. */
+/* Take credits that arrived before the end: a block that was freed must not be reported as
+ * cancelled. */
 static void drain_completion(struct verbs_link *link, const struct verbs_completion *completion)
 {
     struct haul_error ignored;
@@ -188,15 +189,15 @@ bool verbs_traffic_drain(struct verbs_link *link)
 
 /* --- sleeping ------------------------------------------------------------------------------- */
 
-/* Is the next completion one of our own writes, done without error, on an open link? */
+/* Is the next completion one of our own successful writes, on an open link? */
 static bool is_settled(const struct verbs_link *link, const struct verbs_completion *completion)
 {
     return link->state == VERBS_LINK_OPEN && completion->status == IBV_WC_SUCCESS &&
            completion->kind != VERBS_WORK_RECEIVE;
 }
 
-/* Take what needs no poll. OK: something else waits, in `completion`. Errors: AGAIN (nothing
- * does); as on_completion. */
+/* Take completions that need no poll. OK: another one waits, in `completion`. Errors: AGAIN (none
+ * waits); as on_completion. */
 static enum haul_status settle(struct verbs_link *link, struct verbs_completion *completion)
 {
     struct verbs_queue *queue = &link->endpoint.queue;
@@ -212,8 +213,8 @@ static enum haul_status settle(struct verbs_link *link, struct verbs_completion 
     return status;
 }
 
-/* Do blocks come one at a time? They stream when the last ones followed those before them soon, and
- * the next may be as late as twice that. */
+/* Do blocks arrive one at a time? They are a stream if the last ones followed soon after those
+ * before, and the next may be up to twice as late. */
 static bool is_quiet(struct verbs_link *link)
 {
     const struct haul_clock *clock = link->base.config.clock;
@@ -229,9 +230,9 @@ static bool is_quiet(struct verbs_link *link)
     return link->quiet_ns == CLOCK_NEVER;
 }
 
-/* While blocks stream in, a quarter of the ring is worth a wake-up and a credit frame. In quiet
- * times each block is, and the peer gets every credit that it may be waiting for. Arming comes
- * before sending, so that the completion of our own record does not count as news. */
+/* While blocks stream in, a quarter of the ring is worth a wake-up and a credit frame. Otherwise
+ * each block is, and the peer gets every credit that it may be waiting for. Arm before sending, so
+ * that the completion of our own frame does not count as news. */
 static enum haul_status arm_receiver(struct verbs_link *link)
 {
     struct verbs_receiver *receiver = &link->receiver;

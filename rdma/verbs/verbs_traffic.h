@@ -11,17 +11,17 @@
 #include "link.h"
 #include "verbs_life.h"
 
-/* The work of one poll while OPEN or CLOSING, for either side. Returns the count of events. */
+/* The work of one poll while OPEN or CLOSING, for either side. Returns the number of events. */
 size_t verbs_traffic_send(struct verbs_link *link, struct link_event *events, size_t capacity);
 size_t verbs_traffic_receive(struct verbs_link *link, struct link_event *events, size_t capacity);
-/* A receiver that is closing: a block that still comes was on its way when we began, and ends the
+/* For a receiver that is closing: a block that still arrives was in flight before, and ends the
  * link. Returns 0. */
 size_t verbs_traffic_receive_end(struct verbs_link *link);
 
 /* DRAINING: take completions. True: nothing is outstanding, or no more will come. */
 bool verbs_traffic_drain(struct verbs_link *link);
 
-/* Ask to be woken by the next completion. False: there is one to poll. */
+/* Make the next completion wake us. False: there is one to poll. */
 bool verbs_traffic_arm(struct verbs_link *link);
 
 #endif

@@ -53,7 +53,7 @@ static void test_link_connect__messages_smaller_than_any_slot__unsupported(void)
     fake.message_bytes_max = HAUL_SLOT_SIZE_BYTES_MIN - 1;
     fixture_check_closed(connect_to_device(), HAUL_UNSUPPORTED);
     check_text(events[0].error->text,
-               "the RDMA device takes messages of at most 4095 bytes; haul needs 4096");
+               "the RDMA device limits messages to 4095 bytes; haul needs 4096");
     fixture_end();
 }
 

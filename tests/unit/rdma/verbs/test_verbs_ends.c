@@ -88,7 +88,7 @@ static void test_link_poll__writes_are_never_acknowledged__timeout(void)
     fake_clock_advance_ms(&ticking, PEER_TIMEOUT_MS);
     size_t count = fixture_poll();
     check_or_stop(count > 0);
-    check_says(count, HAUL_TIMEOUT, "its network acknowledges no writes any more");
+    check_says(count, HAUL_TIMEOUT, "its network no longer acknowledges writes");
 }
 
 /* The block lies there, and its completion never comes. */
@@ -163,7 +163,7 @@ static void test_link_bind__peer_that_does_not_fit__refused_in_words(void)
         enum haul_status status;
         const char *words;
     } cases[] = {
-        {true, SLOT_BYTES, HAUL_PROTOCOL, "the peer has our own role"},
+        {true, SLOT_BYTES, HAUL_PROTOCOL, "the peer has the same role"},
         {false, 2 * SLOT_BYTES, HAUL_MISMATCH, "the peer's slots have 8192 bytes, ours 4096"},
     };
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {
@@ -209,7 +209,7 @@ static void test_link_poll__disconnected_before_it_was_ready__closed(void)
     fixture_begin();
     check_or_stop(fixture_accept(NULL) == HAUL_OK);
     fake_cm(RDMA_CM_EVENT_DISCONNECTED, 0);
-    check_says(fixture_poll(), HAUL_CLOSED, "peer disappeared");
+    check_says(fixture_poll(), HAUL_CLOSED, "the peer disappeared");
 }
 
 static const struct check_test tests[] = {
