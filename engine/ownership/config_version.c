@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* config_version.c — version and ownership, from hooks or from the record beside the database. */
+/* config_version.c — version and ownership, by hooks or by the record beside the database. */
 #include "config_version.h"
 
 #include <inttypes.h>
@@ -49,7 +49,7 @@ enum haul_status config_version_get(struct haul_store *store, const struct haul_
 
 /* --- whose is it ------------------------------------------------------------------------------ */
 
-/* What was recorded before there were instances may be of a copy of the peer. */
+/* An entry from before instances existed may belong to a copy of the peer. */
 bool config_version_is_peer(const struct ownership *ownership, uint32_t index, const char *peer)
 {
     const char *recorded = ownership_peer_name(ownership, index);
@@ -57,7 +57,7 @@ bool config_version_is_peer(const struct ownership *ownership, uint32_t index, c
            (strchr(recorded, '/') != NULL && instance_is(recorded, peer));
 }
 
-/* A part of the plan that was handed over to anybody but `peer`; NULL: there is none. */
+/* A part of the plan that was handed over to a database other than `peer`; NULL: none. */
 static const struct range_map_part *find_released_to_others(const struct ownership *ownership,
                                                             const struct plan *plan,
                                                             const char *peer, const char **family)
@@ -79,7 +79,7 @@ static const struct range_map_part *find_released_to_others(const struct ownersh
     return NULL;
 }
 
-/* A part of the plan that was handed over; NULL: there is none. */
+/* A part of the plan that was handed over; NULL: none. */
 static const struct range_map_part *find_released(const struct ownership *ownership,
                                                   const struct plan *plan, const char **family)
 {
@@ -147,9 +147,9 @@ enum haul_status config_version_names_family(struct haul_store *store, const cha
     return status;
 }
 
-/* The greatest versions at which the peer gave something to this database, and got something from
- * it: its own counter has been there. A job that was only found out to be the peer's, of which
- * nothing was counted, has a version of this side alone. */
+/* The greatest versions at which the peer gave something to this database or got something from it:
+ * its own counter was that high. A job that was only attributed to the peer later, with no counts,
+ * has a version of this side alone. */
 struct peer_versions {
     uint64_t gave;
     uint64_t got;
@@ -170,9 +170,9 @@ static struct peer_versions versions_of(const struct ownership *ownership, const
     return versions;
 }
 
-/* The version before which the peer did not know that the part is not its own, or had not got it
- * back; 0: neither is so. What it gave, or got back and gave on, may be here from a third database,
- * or have gone there. */
+/* The version before which the peer did not know that it had lost the part, or had not got it back;
+ * 0: neither applies. What the peer gave, or got back and gave on, may have come here from a third
+ * database or gone there. */
 static uint64_t suspect_before(const struct ownership *ownership, const struct range_map_part *part,
                                const char *peer, const struct peer_versions *versions)
 {
@@ -184,7 +184,7 @@ static uint64_t suspect_before(const struct ownership *ownership, const struct r
     return newest_is_got ? versions->got : versions->gave;
 }
 
-/* The greatest of these for the parts that the plan meets. */
+/* The greatest of these over the parts that overlap the plan. */
 static uint64_t plan_suspect_before(const struct ownership *ownership, const char *peer,
                                     const struct plan *plan)
 {
@@ -211,7 +211,7 @@ static enum haul_status refuse_set_back(const char *peer, uint64_t version, uint
                    ": it was restored from before that, or set back",
                    peer, gave ? "gave ranges to" : "got ranges from", version, theirs);
     haul_error_hint(error,
-                    gave ? "`haul owner --db DIR` on this side tells what it gave; to give it "
+                    gave ? "`haul owner --db DIR` on this side lists what it gave; to give it "
                            "once more: `haul owner --db DIR --forget` on the source, which may "
                            "ask for --accept-two-owners"
                          : "it was: the newer copy is here, `haul owner --db DIR --reclaim "
@@ -242,7 +242,7 @@ enum haul_status config_version_check_peer(struct haul_store *store, const struc
     return status;
 }
 
-/* A journal that is gone may have ended well: the record remembers. */
+/* A missing journal may have ended well: the ownership record shows it. */
 static enum haul_status find_moved(struct haul_store *store, const uint8_t job[HAUL_JOB_BYTES],
                                    enum ownership_act act, bool *moved, uint64_t *new_version,
                                    struct haul_error *error)
@@ -282,7 +282,7 @@ static bool is_released_to(const struct ownership *ownership, const struct range
            config_version_is_peer(ownership, part->mark.peer, peer);
 }
 
-/* How many parts of the map are the peer's now, and how many are not? */
+/* Count the parts of the map that the peer owns now, and the others. */
 static void count_released(const struct ownership *ownership, const char *peer, size_t *theirs,
                            size_t *others)
 {
@@ -296,7 +296,8 @@ static void count_released(const struct ownership *ownership, const char *peer, 
     }
 }
 
-/* Behind the job in the history; in all of it, when that does not reach back so far. */
+/* Looks behind the job in the history, or in all of it if the history does not reach back to the
+ * job. */
 static bool gave_since(const struct ownership *ownership, const struct ownership_job *since,
                        const char *peer)
 {
@@ -309,8 +310,8 @@ static bool gave_since(const struct ownership *ownership, const struct ownership
     return gave;
 }
 
-/* The map does not name the job of each range, for neighbours merge: only when the peer has all of
- * it is it certain that nothing of the job is left. */
+/* The map does not name the job of each range, because neighbours merge: only if the peer has
+ * everything is it certain that nothing of the job is left. */
 enum haul_status config_version_returned(struct haul_store *store,
                                          const uint8_t job[HAUL_JOB_BYTES], const char *peer,
                                          enum version_return *returned, struct haul_error *error)
@@ -332,7 +333,7 @@ enum haul_status config_version_returned(struct haul_store *store,
     return HAUL_OK;
 }
 
-/* Has a part of the plan this state, by a job of `peer`? */
+/* Does a part of the plan have this state, by a job of `peer`? */
 static enum haul_status has_part(struct haul_store *store, const struct plan *plan,
                                  const char *peer, enum ownership_state state, bool *has,
                                  struct haul_error *error)
@@ -405,7 +406,7 @@ static enum haul_status put_ranges(struct ownership *ownership, const struct ver
     return status;
 }
 
-/* What a part of the source's and a range of the plan have in common, if anything. */
+/* Put the overlap of a part of the source's and a range of the plan, if any. */
 static enum haul_status put_common(struct ownership *ownership, struct ownership_move *to,
                                    const struct key_range *part, const struct key_range *range,
                                    size_t *count)
@@ -428,7 +429,7 @@ static enum haul_status put_common(struct ownership *ownership, struct ownership
     return status;
 }
 
-/* Of the plan, which is the source's otherwise. `*count`: parts that are ours. */
+/* Put the given parts of the plan; the rest is the source's. `*count`: parts that are ours. */
 static enum haul_status put_given(struct ownership *ownership, const struct version_move *move,
                                   uint32_t peer, size_t *count)
 {
@@ -449,7 +450,7 @@ static enum haul_status put_given(struct ownership *ownership, const struct vers
     return status;
 }
 
-/* The ranges, the history, the version. */
+/* Record the ranges, the history entry and the version. */
 static enum haul_status record_move(struct ownership *ownership, const struct version_move *move)
 {
     struct ownership_job job = {.act = act_of(move),
@@ -478,14 +479,14 @@ static enum haul_status record_move(struct ownership *ownership, const struct ve
     return status;
 }
 
-/* What is prepared here was given by a job that is done, and is the source's again. */
+/* The prepared ranges were given by a job that is done, and belong to the source again. */
 static enum haul_status given_nothing(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "the job was done, and by the source's record nothing of it is this database's "
-                   "any more: it came back, or was taken back there");
-    haul_error_hint(error, "compare (`haul verify --to` on the source); what is prepared here goes "
-                           "with `haul cancel --db DIR --accept-two-owners` here");
+                   "the job was done, and by the source's record this database owns nothing of it: "
+                   "the ranges were given back, or taken back there");
+    haul_error_hint(error, "compare (`haul verify --to` on the source); `haul cancel --db DIR "
+                           "--accept-two-owners` here removes what is prepared");
     return HAUL_MISMATCH;
 }
 
@@ -506,7 +507,7 @@ static enum haul_status change_record(void *context, struct ownership *ownership
         return status;
     }
     if (ownership_moved(ownership, move->job, act_of(move)) != NULL) {
-        return HAUL_OK; /* before; writing the record again makes it sure */
+        return HAUL_OK; /* moved before; writing the record again makes it durable */
     }
     const struct range_map_part *part =
         move->outcome != VERSION_RELEASED ? NULL
@@ -551,7 +552,7 @@ enum haul_status config_version_move(struct haul_store *store, const struct haul
         return status;
     }
     if (hooks->version_get != NULL) {
-        /* On the target the decision was the source's: its version binds us, whatever ours is. */
+        /* On the target the source has decided: its version is binding, whatever ours is. */
         return move->outcome == VERSION_RELEASED ? compare_hook(hooks, move, error) : HAUL_OK;
     }
     status = directory_of(store, directory, error);
@@ -565,8 +566,8 @@ enum haul_status config_version_move(struct haul_store *store, const struct haul
                                : ownership_update(calls, directory, change_record, &moving, error);
 }
 
-/* The register may have moved on since both sides compared theirs: a job that was left COMMITTED
- * has come to own meanwhile, and the plan is of a source from before that. */
+/* The register may have moved on since both sides compared versions: a job left at COMMITTED has
+ * taken ownership meanwhile, and the source's plan is from before that. */
 static enum haul_status rehearse_hook(const struct haul_hooks *hooks,
                                       const struct version_move *move, struct haul_error *error)
 {
@@ -578,7 +579,7 @@ static enum haul_status rehearse_hook(const struct haul_hooks *hooks,
                                 ", and the job would set %" PRIu64,
                                 version, move->new_version);
         haul_error_hint(error, "another job has ended meanwhile: bring the source's view up to "
-                               "date, and see whether it owns the ranges still");
+                               "date, and check whether it still owns the ranges");
     }
     return status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* given_ranges.c — from the source's record to the target's. */
+/* given_ranges.c — carries ranges from the source's record to the target's. */
 #include "given_ranges.h"
 
 #include <stdio.h>
@@ -77,7 +77,7 @@ enum haul_status given_ranges_moved(struct haul_store *store, const uint8_t job[
     return HAUL_OK;
 }
 
-/* Has anything come to this database since? What the job gave may be among it. */
+/* Has anything come to this database since? It may include what the job gave. */
 static bool came_something(const struct ownership *ownership, const struct ownership_job *since)
 {
     bool came = false;
@@ -95,8 +95,8 @@ static bool is_peers(const struct ownership *ownership, const struct range_map_p
            config_version_is_peer(ownership, part->mark.peer, peer);
 }
 
-/* Is a part of the peer's surely its own by this job, as far as the job gave it? Neighbours of
- * different jobs merge, and have the newest one's id; but a range is not given twice before it came
+/* Does the peer certainly own this part by this job, as far as the job gave it? Neighbours of
+ * different jobs merge and keep the newest job's id; but a range is given again only after it came
  * back. */
 static bool is_sure(const struct ownership *ownership, const struct range_map_part *part,
                     const struct ownership_job *gave)
@@ -119,7 +119,7 @@ static enum haul_status put_range(haul_control_Given *given, const struct key_ra
     return to->start != NULL && to->end != NULL ? HAUL_OK : HAUL_NO_MEMORY;
 }
 
-/* Errors: NO_MEMORY, LIMIT, MISMATCH (a part is not sure). */
+/* Errors: NO_MEMORY, LIMIT, MISMATCH (a part is uncertain). */
 static enum haul_status put_family(haul_control_Given *given, const struct ownership *ownership,
                                    const struct ownership_family *family,
                                    const struct ownership_job *gave, size_t *count)
@@ -140,7 +140,8 @@ static enum haul_status put_family(haul_control_Given *given, const struct owner
     return status;
 }
 
-/* A family without ranges is named where others are not: what holds for all does not hold for it.
+/* A family without ranges is named when unnamed families have some: the default does not apply to
+ * it.
  * Errors: NO_MEMORY, LIMIT, MISMATCH. */
 static enum haul_status put_families(haul_control_Commit *commit, const struct ownership *ownership,
                                      const struct ownership_job *gave, size_t *count)
@@ -165,14 +166,14 @@ static enum haul_status put_families(haul_control_Commit *commit, const struct o
 static enum haul_status given_back(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "the target was set back, and waits for a job whose ranges it gave back since, "
-                   "or which were taken back here: by the record it owns nothing of it");
-    haul_error_hint(error, "compare (`haul verify --to`); what is prepared there goes with `haul "
-                           "cancel --db DIR --accept-two-owners` there");
+                   "the target was set back, and waits for a job whose ranges it gave back later, "
+                   "or which were taken back here: by the record it owns none of them");
+    haul_error_hint(error, "compare (`haul verify --to`); `haul cancel --db DIR "
+                           "--accept-two-owners` there removes what is prepared");
     return HAUL_MISMATCH;
 }
 
-/* What is not sure is not the source's for that: it would have no owner. */
+/* An uncertain part does not become the source's: it would have no owner. */
 static enum haul_status not_sure(struct haul_error *error)
 {
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
@@ -259,7 +260,7 @@ static enum haul_status read_family(struct ownership *given, const haul_control_
     return status;
 }
 
-/* The source names no more (put_family, put_families); each costs a place in the maps. */
+/* The source never names more (put_family, put_families); each one takes space in the maps. */
 static bool are_too_many(const haul_control_Commit *commit)
 {
     size_t count = 0;
@@ -279,7 +280,7 @@ enum haul_status given_ranges_read(struct ownership *given, const haul_control_C
                               RANGE_COUNT_MAX, FAMILY_COUNT_MAX);
     }
     ownership_init(given);
-    for (unsigned named = 0; named < 2; named++) { /* what holds for all comes first */
+    for (unsigned named = 0; named < 2; named++) { /* the default for all families comes first */
         for (size_t i = 0; i < commit->given_count && status == HAUL_OK; i++) {
             bool reads = (commit->given[i].family[0] != '\0') == (named == 1);
             status = reads ? read_family(given, &commit->given[i]) : HAUL_OK;
@@ -291,11 +292,11 @@ enum haul_status given_ranges_read(struct ownership *given, const haul_control_C
     ownership_fini(given);
     if (status == HAUL_LIMIT) {
         return haul_error_set(error, status, NULL, 0,
-                              "Commit names more ranges than an ownership record can have");
+                              "Commit names more ranges than an ownership record can hold");
     }
     return status == HAUL_NO_MEMORY
                ? haul_error_set(error, status, "malloc", 0, "no memory for the ranges")
-               : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "Commit names ranges that are none");
+               : haul_error_set(error, HAUL_PROTOCOL, NULL, 0, "Commit names invalid ranges");
 }
 
 bool given_ranges_cover(const struct ownership *given, const struct plan *plan)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lost_jobs.c — what the records of two databases say of each other.
+/* lost_jobs.c — compares the ownership records of two databases.
  *
- * That a peer has lost a job stands in the history: the job once more, with the result MISMATCH. */
+ * The history records a peer's loss as a second entry of the job, with the result MISMATCH. */
 #include "lost_jobs.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "config_version.h"
 #include "haul_folder.h"
 #include "job_journal.h"
 #include "ownership_file.h"
-#include "config_version.h"
 #include "wall_clock.h"
 
 enum { PATH_BYTES_MAX = 1024 };
 
-/* Is there a journal of the job? Its end is not known on both sides then. */
+/* Does the job have a journal? Then its end is not known on both sides. */
 static bool is_open(const struct journal_entry *entries, size_t count,
                     const uint8_t id[HAUL_JOB_BYTES])
 {
@@ -26,7 +26,7 @@ static bool is_open(const struct journal_entry *entries, size_t count,
     return found;
 }
 
-/* Of both roles. Ownership: the caller's (free). */
+/* The journals of both roles. Ownership: the caller's (free). */
 static enum haul_status list_journals(const struct haul_store *store,
                                       struct journal_entry **entries, size_t *count,
                                       struct haul_error *error)
@@ -54,7 +54,7 @@ static enum haul_status list_journals(const struct haul_store *store,
 
 /* --- what there is ---------------------------------------------------------------------------- */
 
-/* Does one of the two own anything by the job? Neighbours merge, and have the newest job's id. */
+/* Does one of the two own anything by the job? Neighbours merge and keep the newest job's id. */
 static bool owns_by(const struct ownership *ownership, const struct ownership_job *job,
                     const char *peer)
 {
@@ -156,7 +156,7 @@ enum haul_status lost_jobs_look(struct haul_store *store, const struct haul_hook
 
 /* --- what became of what was given ------------------------------------------------------------ */
 
-/* The newest that the history says of what was given by the job. */
+/* The newest history entry about the ranges that the job gave. */
 static const struct ownership_job *newest_of(const struct ownership *ownership,
                                              const uint8_t id[HAUL_JOB_BYTES])
 {
@@ -243,8 +243,8 @@ enum haul_status lost_jobs_check(struct haul_store *store, const struct owner_pi
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_MISMATCH, NULL, 0,
-                   "the database that these ranges were given to was set back to before it got "
-                   "them: the newer copy is here, and perhaps the only one");
+                   "the database that got these ranges was set back to before it got them: the "
+                   "newer copy is here, and perhaps the only one");
     haul_error_hint(error, "`haul owner --db DIR --reclaim --accept-two-owners` and `haul send "
                            "--overwrite` bring it there; --accept-loss deletes it here");
     return HAUL_MISMATCH;

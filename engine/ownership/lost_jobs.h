@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lost_jobs.h — jobs between two databases whose record one of them has lost, because it was set
- * back to before them. What it had received is missing, and what it gave away looks like its own.
+/* lost_jobs.h — jobs between two databases of which one has lost the record, because it was set
+ * back to before them. The ranges it had received are missing, and the ranges it gave away look
+ * like its own.
  *
  *   `lost_jobs_list`: jobs with the peer by which one of the two owns (Welcome, Plan: `between`)
  *   `lost_jobs_look`: which of these has the other one lost? (Plan, Stop, Refused: `lost`)
@@ -28,24 +29,24 @@ enum haul_status lost_jobs_list(struct haul_store *store, const struct haul_hook
                                 const char *peer, struct job_list *between,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Those of `between` that this database's record does not know. None when the record was rebuilt
- * or is full: it does not know all jobs then. Errors: as above. */
+/* The jobs of `between` that this database's record lacks. None when the record was rebuilt or is
+ * full, because it does not hold all jobs then. Errors: as above. */
 enum haul_status lost_jobs_look(struct haul_store *store, const struct haul_hooks *hooks,
                                 const struct job_list *between, struct job_list *lost,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* `peer` has lost what it got by these jobs; those that gave it nothing are left out. Errors: those
- * of ownership_update. */
+/* Record that `peer` has lost what it got by these jobs; skips jobs that gave it nothing. Errors:
+ * those of ownership_update. */
 enum haul_status lost_jobs_note(struct haul_store *store, const char *peer,
                                 const struct job_list *lost,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Is it unknown that somebody has lost a part of the pieces? Errors: MISMATCH (it is known), those
- * of ownership_read. */
+/* OK unless a database is known to have lost a part of the pieces. Errors: MISMATCH (one has),
+ * those of ownership_read. */
 enum haul_status lost_jobs_check(struct haul_store *store, const struct owner_pieces *pieces,
                                  struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Into the history of a record that was made anew: it does not know all jobs. Errors: NO_MEMORY. */
+/* Note in the history of a rebuilt record that it does not hold all jobs. Errors: NO_MEMORY. */
 enum haul_status lost_jobs_note_rebuilt(struct ownership *ownership,
                                         uint64_t time_s) HAUL_MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* owner_pieces.c — cutting what was handed over to what was selected. */
+/* owner_pieces.c — cuts the ranges that were handed over to a selection. */
 #include "owner_pieces.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ static enum haul_status add_piece(struct owner_pieces *pieces, const char *famil
     return HAUL_OK;
 }
 
-/* What the part and the range have in common, if anything. */
+/* Add the overlap of the part and the range, if any. */
 static enum haul_status add_common(struct owner_pieces *pieces, const char *family,
                                    const struct key_range *part, const struct haul_range *range)
 {

@@ -21,11 +21,11 @@ struct owner_pieces {
 };
 
 bool owner_selects(const struct haul_owner_selection *selection, const char *family);
-/* Append what is RELEASED of a family, within the selection. Errors: NO_MEMORY. */
+/* Append the RELEASED ranges of a family, within the selection. Errors: NO_MEMORY. */
 enum haul_status owner_pieces_add(struct owner_pieces *pieces, const struct ownership *ownership,
                                   const char *family, const struct haul_owner_selection *selection,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* The same of every family that the selection or else the record names. */
+/* The same for every family that the selection names or, without a selection, the record. */
 enum haul_status owner_pieces_add_all(struct owner_pieces *pieces,
                                       const struct ownership *ownership,
                                       const struct haul_owner_selection *selection,

@@ -63,7 +63,7 @@ enum haul_status ownership_peer(struct ownership *ownership, const char *identit
     if (ownership->peer_count == 0) {
         status = add_peer(ownership, "");
     }
-    /* The newest are the likeliest. */
+    /* The newest peers are the likeliest. */
     for (size_t i = ownership->peer_count; status == HAUL_OK && i > 0; i--) {
         if (strcmp(ownership->peers[i - 1], identity) == 0) {
             *index = (uint32_t)(i - 1);
@@ -101,7 +101,7 @@ const struct range_map *ownership_map(const struct ownership *ownership, const c
     return found == NULL ? NULL : &found->map;
 }
 
-/* A family begins with what holds for all. Errors: NO_MEMORY, LIMIT. */
+/* A new family starts with the default for all families. Errors: NO_MEMORY, LIMIT. */
 static enum haul_status add_family(struct ownership *ownership, const char *name,
                                    struct ownership_family **out)
 {
@@ -137,7 +137,7 @@ static size_t count_parts(const struct ownership *ownership)
     return count;
 }
 
-/* A family of which nothing is moved needs no entry, unless others are by default. */
+/* A family with no moved ranges needs no entry, unless the default has some. */
 static void prune_families(struct ownership *ownership)
 {
     size_t kept = 0;

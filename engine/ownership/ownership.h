@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ownership.h — which ranges of a database are no longer, or newly, its own, and which jobs moved
- * them: the record `<directory>/ownership` in memory. The file is in ownership_file.h.
+/* ownership.h — which ranges a database gave away or took over, and which jobs moved them: the
+ * record `<directory>/ownership` in memory. The file is in ownership_file.h.
  *
  * A cluster manager has its own record of this kind; a database directory has this file. No file
  * means version 0 and nothing moved: a database that never took part in a job owns all of itself.
@@ -26,7 +26,7 @@
 
 enum {
     OWNERSHIP_PART_COUNT_MAX = 1 << 18, /* of all families */
-    OWNERSHIP_FAMILY_COUNT_MAX = 4096,  /* that ranges were ever moved of */
+    OWNERSHIP_FAMILY_COUNT_MAX = 4096,  /* with ranges that ever moved */
     OWNERSHIP_JOB_COUNT_MAX = 8192,
     OWNERSHIP_FILE_BYTES_MAX = 256 << 20,
     OWNERSHIP_FORMAT_VERSION = 2,
@@ -70,10 +70,10 @@ struct ownership_family {
 struct ownership {
     uint64_t config_version;
     uint64_t epoch;
-    struct ownership_family *families; /* in the order in which they came */
+    struct ownership_family *families; /* in the order of their first job */
     size_t family_count;
-    char (*peers)[HAUL_IDENTITY_BYTES_MAX]; /* index 0 is "": not known */
-    size_t peer_count;                      /* 0: not even that one */
+    char (*peers)[HAUL_IDENTITY_BYTES_MAX]; /* index 0 is "": unknown */
+    size_t peer_count;                      /* 0: without index 0 */
     struct ownership_job *jobs;             /* oldest first */
     size_t job_count;
 };
@@ -82,8 +82,8 @@ struct ownership {
 void ownership_init(struct ownership *ownership);
 void ownership_fini(struct ownership *ownership);
 
-/* The index of a peer, which is added when it is not there. Errors: NO_MEMORY, INVALID (longer than
- * an identity can be). */
+/* The index of a peer, which is added if it is missing. Errors: NO_MEMORY, INVALID (longer than an
+ * identity can be). */
 enum haul_status ownership_peer(struct ownership *ownership, const char *identity,
                                 uint32_t *index) HAUL_MUST_CHECK;
 
@@ -97,7 +97,7 @@ struct ownership_move {
  * parts or families); the record may be half changed then and must be discarded. */
 enum haul_status ownership_put(struct ownership *ownership,
                                const struct ownership_move *move) HAUL_MUST_CHECK;
-/* Append to the history; the oldest job goes when it is full. Errors: NO_MEMORY. */
+/* Append to the history; a full history drops its oldest job. Errors: NO_MEMORY. */
 enum haul_status ownership_note(struct ownership *ownership,
                                 const struct ownership_job *job) HAUL_MUST_CHECK;
 
@@ -106,31 +106,31 @@ enum haul_status ownership_note(struct ownership *ownership,
 const struct range_map_part *ownership_find(const struct ownership *ownership, const char *family,
                                             const struct key_range *range,
                                             enum ownership_state state);
-/* The map that holds for the family; NULL: nothing of it was moved. */
+/* The map that applies to the family; NULL: none of its ranges moved. */
 const struct range_map *ownership_map(const struct ownership *ownership, const char *family);
 /* The newest entry of a job that moved its ranges; NULL: none in the history. */
 const struct ownership_job *ownership_moved(const struct ownership *ownership,
                                             const uint8_t id[HAUL_JOB_BYTES],
                                             enum ownership_act act);
-/* Does a part of the map name the job? A history that is full may have lost it. */
+/* Does a part of the map name the job? Finds jobs that a full history has dropped. */
 bool ownership_names(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
                      enum ownership_state state);
 /* Has the job moved its ranges, by the history or by the map? */
 bool ownership_has_moved(const struct ownership *ownership, const uint8_t id[HAUL_JOB_BYTES],
                          enum ownership_act act);
-/* "": not known. */
+/* "": unknown. */
 const char *ownership_peer_name(const struct ownership *ownership, uint32_t index);
 
 /* The bytes of the file, without peers that nothing names. Ownership: `*bytes` is the caller's
  * (free). Errors: NO_MEMORY, LIMIT. */
 enum haul_status ownership_encode(const struct ownership *ownership, uint8_t **bytes,
                                   size_t *size) HAUL_MUST_CHECK;
-/* Into a struct that was not initialised; formats 1 and 2. Errors: CORRUPT, VERSION, NO_MEMORY,
+/* Decode formats 1 and 2 into an uninitialised struct. Errors: CORRUPT, VERSION, NO_MEMORY,
  * LIMIT. */
 enum haul_status ownership_decode(struct ownership *ownership,
                                   struct haul_slice bytes) HAUL_MUST_CHECK;
-/* The config version that the head of a damaged file names; 0: it is no head, or no counter has
- * ever come so far. It may have rotted all the same. */
+/* The config version in the head of a damaged file; 0: not a valid head, or a number that no
+ * counter reaches. The version itself may still be damaged. */
 uint64_t ownership_damaged_version(struct haul_slice bytes);
 
 #endif

@@ -67,17 +67,16 @@ enum haul_status ownership_read(const struct file_calls *calls, const char *dire
         haul_error_set(error, status, NULL, 0, "no memory for the ownership record %s", path);
     } else if (status != HAUL_OK) {
         haul_error_set(error, status, NULL, 0, "the ownership record %s is damaged", path);
-        haul_error_hint(error,
-                        "`haul owner --db DIR --rebuild` makes one of what the journals say; "
-                        "docs/OPERATIONS.md names the risk");
+        haul_error_hint(error, "`haul owner --db DIR --rebuild` makes a new one from the journals; "
+                               "docs/OPERATIONS.md names the risk");
     }
     return status;
 }
 
 /* --- replacing -------------------------------------------------------------------------------- */
 
-/* Nobody but the holder of the lock makes this file: one that is there was left by a crash. One
- * that cannot be written whole goes: it would take up a disk that may be full.
+/* Only the holder of the lock creates this file: an existing one was left by a crash. Remove one
+ * that cannot be written completely: it would fill a disk that may be full.
  * Errors: NO_SPACE, IO, others of opening. */
 static enum haul_status write_beside(const struct file_calls *calls, const char *path,
                                      struct haul_slice bytes, struct haul_error *error)
@@ -106,9 +105,9 @@ static enum haul_status write_beside(const struct file_calls *calls, const char 
     return status;
 }
 
-/* A rename reported `code`. Network file systems answer so although it took effect: the answer was
- * lost, and its repetition found nothing to rename. OK: the file has the new bytes.
- * Errors: those of the code (it has others), IN_DOUBT (it cannot be read). */
+/* A rename reported `code`. Network file systems may report an error although it took effect: the
+ * reply was lost, and its repetition found nothing to rename. OK: the file has the new bytes.
+ * Errors: those of the code (the file has other bytes), IN_DOUBT (it cannot be read). */
 static enum haul_status look_again(const struct file_calls *calls, const char *path,
                                    struct haul_slice expected, int code, struct haul_error *error)
 {
@@ -145,7 +144,7 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
         status = HAUL_PLANTED_BUG(RENAME_BELIEVED)
                      ? durable_file_status(errno)
                      : look_again(calls, path, bytes, errno, error); /* O3 */
-        (void)calls->unlink(calls->context, beside);                 /* it may still be there */
+        (void)calls->unlink(calls->context, beside);                 /* the file may still exist */
     }
     if (status != HAUL_OK) {
         return status;
@@ -159,7 +158,7 @@ static enum haul_status replace(const struct file_calls *calls, const char *dire
     return HAUL_OK;
 }
 
-/* Instead of replace. Errors: those of write_beside. */
+/* Used instead of replace. Errors: those of write_beside. */
 static enum haul_status try_to_write(const struct file_calls *calls, const char *directory,
                                      struct haul_slice bytes, struct haul_error *error)
 {
@@ -315,8 +314,9 @@ enum haul_status ownership_settle(const struct file_calls *calls, const char *di
 
 /* --- rebuilding ------------------------------------------------------------------------------- */
 
-/* A copy of the damaged file; its own name is taken by the rename to come, so that at no moment
- * there is no record. Errors: those of read_bytes and write_beside. */
+/* Copies the damaged file. The following rename replaces the original, so the record exists at
+ * every moment.
+ * Errors: those of read_bytes and write_beside. */
 static enum haul_status set_aside(const struct file_calls *calls, const char *directory,
                                   uint64_t time_s, struct haul_error *error)
 {
@@ -337,7 +337,7 @@ static enum haul_status set_aside(const struct file_calls *calls, const char *di
         status = read_bytes(calls, path, &bytes, &size, error);
     }
     if (status == HAUL_CORRUPT) {
-        /* A FIFO or a link has nothing to keep. */
+        /* A FIFO or a link has no contents to keep. */
         return durable_file_put_aside(calls, directory, "ownership", error);
     }
     if (status == HAUL_OK) {
@@ -347,8 +347,9 @@ static enum haul_status set_aside(const struct file_calls *calls, const char *di
     return status;
 }
 
-/* Peers know how far the counter was: one that starts anew would look like a database that was set
- * back. A FIFO or a link has none. Errors: those of read_bytes. */
+/* Peers remember how far the counter was: a restarted counter would look like a database that was
+ * set back. A FIFO or a link has no counter.
+ * Errors: those of read_bytes. */
 static enum haul_status keep_version(const struct file_calls *calls, const char *directory,
                                      struct ownership *ownership, struct haul_error *error)
 {

@@ -16,9 +16,9 @@
 static const char ownership_magic[8] = {'H', 'A', 'U', 'L', 'O', 'W', 'N', 'R'};
 
 enum {
-    AT_FORMAT = 8,     /* behind the magic */
-    AT_VERSION = 16,   /* of either format */
-    PREFIX_BYTES = 12, /* magic, format, zeros: of every format */
+    AT_FORMAT = 8,     /* after the magic */
+    AT_VERSION = 16,   /* in both formats */
+    PREFIX_BYTES = 12, /* magic, format, zeros: in every format */
     HEADER_BYTES_1 = 32,
     HEADER_BYTES = 48,
     PART_BYTES_MIN = 32,
@@ -33,7 +33,7 @@ _Static_assert(HAUL_STATUS_COUNT <= 256, "a result fits into a byte");
 
 /* --- encoding --------------------------------------------------------------------------------- */
 
-/* The place of each peer in the file; 0: it is not in the file, for nothing names it. */
+/* The place of each peer in the file; 0: left out, because nothing names it. */
 static uint32_t *number_peers(const struct ownership *ownership, uint32_t *count)
 {
     uint32_t *numbers = calloc(ownership->peer_count + 1, sizeof(*numbers));
@@ -74,7 +74,7 @@ static size_t size_of(const struct ownership *ownership, const uint32_t *numbers
     return size;
 }
 
-/* Encoders write at `at` and return the next position; the size was computed before. */
+/* Encoders write at `at` and return the next position; the caller has computed the size. */
 
 static uint8_t *encode_bytes(uint8_t *at, const void *data, size_t size)
 {
@@ -178,7 +178,7 @@ enum haul_status ownership_encode(const struct ownership *ownership, uint8_t **o
 
 /* --- decoding --------------------------------------------------------------------------------- */
 
-/* Into `text`, padded with zeros. Errors: CORRUPT. */
+/* Decode into `text`, padded with zeros. Errors: CORRUPT. */
 static enum haul_status decode_text(struct cursor *cursor, char *text, size_t text_size_bytes)
 {
     struct haul_slice bytes = cursor_slice(cursor, cursor_u8(cursor));
@@ -210,7 +210,7 @@ static enum haul_status decode_range(struct cursor *cursor, struct key_range *ra
     return status == HAUL_INVALID ? HAUL_CORRUPT : status;
 }
 
-/* Behind the part before it, and not to be merged with it? */
+/* Does the part follow the one before it, without merging with it? */
 static bool may_follow(const struct range_map_part *before, const struct range_map_part *part)
 {
     struct haul_slice end = key_range_end(&before->range);
@@ -304,7 +304,7 @@ static enum haul_status decode_peers(struct cursor *cursor, struct ownership *ow
         if (status == HAUL_OK) {
             status = ownership_peer(ownership, identity, &index);
         }
-        /* None is empty, and none comes twice. */
+        /* No peer is empty, and none occurs twice. */
         status = status == HAUL_OK && index != i ? HAUL_CORRUPT : status;
     }
     return status;
@@ -323,7 +323,7 @@ static enum haul_status decode_2(struct cursor *cursor, struct ownership *owners
         jobs > OWNERSHIP_JOB_COUNT_MAX || peers > cursor_left(cursor) / 2) {
         return HAUL_CORRUPT;
     }
-    size_t room = 1; /* as ownership_put makes it */
+    size_t room = 1; /* as ownership_put computes it */
     while (room < families + (size_t)1) {
         room *= 2;
     }
@@ -349,8 +349,8 @@ static enum haul_status decode_2(struct cursor *cursor, struct ownership *owners
 
 /* --- format 1 --------------------------------------------------------------------------------- */
 
-/* An entry of format 1: a range, its state, and the families that it holds for (none: all). FROZEN
- * was ours. Errors: CORRUPT, NO_MEMORY, LIMIT. */
+/* An entry of format 1: a range, its state, and the families that it applies to (none: all). FROZEN
+ * ranges were ours. Errors: CORRUPT, NO_MEMORY, LIMIT. */
 static enum haul_status decode_entry(struct cursor *cursor, struct ownership *ownership)
 {
     struct key_range range = {.start = NULL};
@@ -416,7 +416,8 @@ static bool is_sound(struct haul_slice bytes, uint16_t format)
     return crc == get_u32(bytes.data + covered);
 }
 
-/* Of a format that is not known: is it one of ours under a checksum that only its number breaks? */
+/* For an unknown format: would the checksum be right with one of our format numbers? Then only the
+ * number is damaged. */
 static bool is_rotten_format(struct haul_slice bytes)
 {
     bool any = false;
@@ -467,7 +468,7 @@ enum haul_status ownership_decode(struct ownership *out, struct haul_slice bytes
 
 uint64_t ownership_damaged_version(struct haul_slice bytes)
 {
-    const uint64_t beyond = VERSION_STEP_MAX / 2; /* others follow no farther than one step */
+    const uint64_t beyond = VERSION_STEP_MAX / 2; /* others follow by at most one step */
     bool is_head = bytes.size >= HEADER_BYTES_1 &&
                    memcmp(bytes.data, ownership_magic, sizeof(ownership_magic)) == 0;
     uint64_t version = is_head ? get_u64(bytes.data + AT_VERSION) : 0;

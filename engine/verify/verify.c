@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify.c — scanning for digests, and comparing them. */
+/* verify.c — scans for digests, and compares them. */
 #include "haul/verify.h"
 
 #include <stdio.h>
@@ -11,9 +11,9 @@
 #include "key_range.h"
 #include "sized_options.h"
 
-/* Records between two questions whether to go on. */
+/* Records between two checks for cancellation. */
 enum { CANCEL_INTERVAL = 4096 };
-/* Of a piece, on average. */
+/* The average size of a piece. */
 enum { PIECE_RECORDS = 64 };
 
 static bool is_wanted(const struct haul_verify_options *options, const char *name)
@@ -42,7 +42,7 @@ static enum haul_status check_names(const struct haul_verify_options *options,
     return HAUL_OK;
 }
 
-/* Before anything is read. */
+/* Runs before anything is read. */
 static enum haul_status check_orders(const struct haul_verify_options *options,
                                      const struct haul_family *families, size_t count,
                                      struct haul_error *error)
@@ -80,7 +80,7 @@ static enum haul_status end_piece(struct scan_run *run, struct haul_slice last_k
     return run->options->on_piece(run->options->context, &piece, error);
 }
 
-/* Behind a record: is its piece, or the user's patience, at an end? */
+/* After a record: end its piece if it is complete, and check for cancellation. */
 static enum haul_status look_up(struct scan_run *run, const struct haul_record *record,
                                 struct digest *digest, struct haul_error *error)
 {
@@ -122,7 +122,7 @@ static enum haul_status scan_range(struct scan_run *run, uint32_t family_id,
         status = look_up(run, &record, digest, error);
     }
     ops->scan_close(scan);
-    if (status == HAUL_NOT_FOUND) { /* the rest of the range; its end is its own last key */
+    if (status == HAUL_NOT_FOUND) { /* the rest of the range; the range's end is its last key */
         status = run->piece.count > 0 ? end_piece(run, range->end, error) : HAUL_OK;
         digest_join(digest, &run->piece);
     }
@@ -196,7 +196,7 @@ static const struct haul_family_result *find(const struct haul_family_result *re
     return NULL;
 }
 
-/* Families of `a` that `b` does not have, or has otherwise. */
+/* Families of `a` that `b` lacks or has with a different digest. */
 static size_t count_differences(const struct haul_family_result *a, size_t a_count,
                                 const struct haul_family_result *b, size_t b_count,
                                 bool only_missing, const char **name)

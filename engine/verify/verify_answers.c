@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_answers.c — the rules of VerifyFamilies and VerifyPieces. */
+/* verify_answers.c — checks the rules of VerifyFamilies and VerifyPieces. */
 #include "verify_answers.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ void verify_answers_begin(struct verify_answers *answers, bool single, uint32_t 
                                        .range_count = range_count};
 }
 
-/* NULL: it keeps the rules. */
+/* The broken rule; NULL: the piece keeps the rules. */
 static const char *check_piece(const struct verify_answers *answers,
                                const haul_control_VerifyPiece *piece)
 {
@@ -37,13 +37,13 @@ static const char *check_piece(const struct verify_answers *answers,
         return "a piece without records";
     }
     if (answers->single && piece->records != 1) {
-        return "a piece of several records that should be one";
+        return "a piece of several records instead of one";
     }
     if (piece->range < answers->range || piece->range >= answers->range_count) {
-        return "a piece of a range that is not its turn";
+        return "a piece of a range out of turn";
     }
     if (piece->key != NULL && (!answers->single || piece->key->size > VERIFY_WIRE_KEY_BYTES_MAX)) {
-        return "a key that it was not asked for";
+        return "a key that was not requested";
     }
     if (piece->records > records_max - answers->records ||
         piece->bytes > bytes_max - answers->bytes) {
@@ -61,15 +61,15 @@ enum haul_status verify_answers_take(struct verify_answers *answers,
         return HAUL_AGAIN;
     }
     if (pieces->scan != answers->scan || answers->asked == 0) {
-        return broken(error, "pieces that nobody asked for");
+        return broken(error, "pieces that were not requested");
     }
     answers->asked--;
     if (pieces->pieces_count > VERIFY_PIECE_COUNT_MAX) {
-        return broken(error, "more pieces than an answer has");
+        return broken(error, "more pieces than an answer may have");
     }
     answers->empty = pieces->pieces_count == 0 ? answers->empty + 1 : 0;
     if (answers->empty > VERIFY_EMPTY_ANSWERS_MAX) {
-        return broken(error, "answers without an end, and nothing in them");
+        return broken(error, "too many empty answers in a row");
     }
     for (size_t i = 0; i < pieces->pieces_count; i++) {
         const haul_control_VerifyPiece *piece = &pieces->pieces[i];
@@ -103,7 +103,7 @@ enum haul_status verify_answers_check_list(const haul_control_VerifyFamilies *li
     }
     for (size_t i = 0; i < list->families_count; i++) {
         if (list->families[i].name[0] == '\0' || has_before(list, i)) {
-            return broken(error, "a column family without a name of its own");
+            return broken(error, "a column family without a unique name");
         }
     }
     return HAUL_OK;

@@ -19,8 +19,8 @@ enum { VERIFY_EMPTY_ANSWERS_MAX = 4096 };
 
 struct verify_answers {
     uint32_t scan;    /* the running one; 0: none */
-    uint32_t asked;   /* answers of it that are owed */
-    uint32_t earlier; /* answers that may still come for scans before it */
+    uint32_t asked;   /* requested answers of this scan that have not come */
+    uint32_t earlier; /* answers to earlier scans that may still come */
     bool single;
     uint32_t range_count;
     uint32_t range; /* of the last piece */
@@ -29,17 +29,18 @@ struct verify_answers {
     uint64_t bytes;
 };
 
-/* Another connection: nothing is owed. */
+/* A new connection: no answer is expected. */
 void verify_answers_reset(struct verify_answers *answers);
-/* The next scan takes the place of the one before; its number is `scan` of `answers`. */
+/* A new scan replaces the one before; its number is `scan` of `answers`. */
 void verify_answers_begin(struct verify_answers *answers, bool single, uint32_t range_count);
 
-/* An answer has come. OK: it is of the scan that runs; AGAIN: of one before. Errors: PROTOCOL. */
+/* Check an answer. OK: it belongs to the running scan; AGAIN: to an earlier one. Errors:
+ * PROTOCOL. */
 enum haul_status verify_answers_take(struct verify_answers *answers,
                                      const haul_control_VerifyPieces *pieces,
                                      struct haul_error *error) HAUL_MUST_CHECK;
 
-/* The list of families, once a connection. Errors: PROTOCOL. */
+/* Check the list of families, once per connection. Errors: PROTOCOL. */
 enum haul_status verify_answers_check_list(const haul_control_VerifyFamilies *list,
                                            struct haul_error *error) HAUL_MUST_CHECK;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_compare.c — piece against piece, to the first that differs. */
+/* verify_compare.c — compares piece by piece, up to the first that differs. */
 #include "verify_compare.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static struct verify_piece *front(struct verify_queue *queue)
     return queue->count > 0 ? &queue->pieces[queue->first] : NULL;
 }
 
-/* Count the first piece, and drop it. */
+/* Add the first piece to the totals and drop it. */
 static void take_front(struct verify_compare *compare, enum verify_side side)
 {
     struct verify_queue *queue = &compare->queues[side];
@@ -115,7 +115,7 @@ static bool is_same(const struct verify_piece *a, const struct verify_piece *b)
     return a->range == b->range && digest_equal(&a->digest, &b->digest);
 }
 
-/* Behind this piece of ours. */
+/* Move `equal` behind this piece of ours. */
 static void move_place(struct verify_compare *compare, struct verify_piece *piece)
 {
     struct verify_place *place = &compare->equal;
@@ -126,7 +126,8 @@ static void move_place(struct verify_compare *compare, struct verify_piece *piec
     piece->key = (struct haul_slice){NULL, 0};
 }
 
-/* Below 0: the record of ours comes first. A longer key counts as far as the wire takes it. */
+/* Below 0: our record comes first. A longer key counts only up to the size that the wire
+ * carries. */
 static int order_of(const struct verify_compare *compare, const struct verify_piece *ours,
                     const struct verify_piece *theirs)
 {
@@ -140,7 +141,7 @@ static int order_of(const struct verify_compare *compare, const struct verify_pi
     return compare->order == VERIFY_ORDER_DESCENDING ? -order : order;
 }
 
-/* The first records of both sides differ; one of them may be missing, for its side has ended. */
+/* The first records of both sides differ; one may be missing because its side has ended. */
 static void find(struct verify_compare *compare, struct verify_piece *ours,
                  struct verify_piece *theirs)
 {
@@ -154,14 +155,14 @@ static void find(struct verify_compare *compare, struct verify_piece *ours,
     compare->found = true;
 }
 
-/* As far as the pieces of both sides go. */
+/* Compare as far as both sides have pieces. */
 static void compare_all(struct verify_compare *compare)
 {
     struct verify_queue *ours = &compare->queues[VERIFY_OURS];
     struct verify_queue *theirs = &compare->queues[VERIFY_THEIRS];
     while (!compare->parted && (front(ours) != NULL || front(theirs) != NULL)) {
         if ((front(ours) == NULL && !ours->ended) || (front(theirs) == NULL && !theirs->ended)) {
-            return; /* its side is behind */
+            return; /* that side is behind */
         }
         if (front(ours) != NULL && front(theirs) != NULL && is_same(front(ours), front(theirs))) {
             move_place(compare, front(ours));
@@ -193,7 +194,7 @@ enum haul_status verify_compare_put(struct verify_compare *compare, enum verify_
         queue->pieces[queue->first + queue->count++] = chunk->pieces[i];
     }
     queue->ended = chunk->ended;
-    chunk->count = 0; /* taken, keys and all */
+    chunk->count = 0; /* taken over, with their keys */
     compare_all(compare);
     return HAUL_OK;
 }

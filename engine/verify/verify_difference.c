@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_difference.c — two stores side by side, to the first record that differs. */
+/* verify_difference.c — reads two stores side by side, up to the first record that differs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "key_range.h"
 #include "sized_options.h"
 
-/* Records between two questions whether to go on. */
+/* Records between two checks for cancellation. */
 enum { CANCEL_INTERVAL = 4096 };
 
 struct side {
@@ -61,7 +61,7 @@ static bool is_equal(struct haul_slice a, struct haul_slice b)
     return slice_compare(a, b) == 0;
 }
 
-/* Both stand on a record, or at the end. False: they are alike here. */
+/* Both are at a record, or at the end. False: they are equal here. */
 static bool differ(const struct side *a, const struct side *b, int direction,
                    struct haul_verify_difference *difference)
 {
@@ -156,7 +156,7 @@ static enum haul_status first_difference(struct haul_store *a_store, struct haul
     int direction = direction_of(&a, &b);
     if (direction == 0) {
         return haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                              "column family '%s' has orders that cannot be compared", family);
+                              "column family '%s' has key orders that cannot be compared", family);
     }
     status = HAUL_NOT_FOUND;
     for (size_t i = 0; i < count && status == HAUL_NOT_FOUND; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_peer.c — Hello of a source that compares, and what comes back. */
+/* verify_peer.c — sends the Hello of a comparison, and takes the answers. */
 #include "verify_peer.h"
 
 #include <stdio.h>
@@ -114,7 +114,7 @@ static enum haul_status on_welcome(struct verify_peer *peer, const haul_control_
         return HAUL_UNSUPPORTED;
     }
     if (welcome->wire_version != MESSAGE_WIRE_VERSION) {
-        haul_error_set(error, HAUL_VERSION, NULL, 0, "the target speaks another batch format");
+        haul_error_set(error, HAUL_VERSION, NULL, 0, "the target uses another batch format");
         haul_error_hint(error, "install the same release of haul on both sides");
         return HAUL_VERSION;
     }
@@ -140,7 +140,7 @@ static enum haul_status on_refused(const haul_control_Refused *refused, struct h
     return status;
 }
 
-/* OK: `message` is for the caller. */
+/* OK: the caller gets `message`. */
 static enum haul_status on_message(struct verify_peer *peer, struct message *message,
                                    struct haul_error *error)
 {
@@ -153,7 +153,7 @@ static enum haul_status on_message(struct verify_peer *peer, struct message *mes
     case MESSAGE_REFUSED:
         return on_refused(&message->as.refused, error);
     case MESSAGE_STOP:
-        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the target ends: %s",
+        return haul_error_set(error, HAUL_CLOSED, NULL, 0, "the target closes the session: %s",
                               message->as.stop.text);
     case MESSAGE_WORKING:
         return HAUL_OK;
@@ -170,7 +170,7 @@ static enum haul_status on_message(struct verify_peer *peer, struct message *mes
                           message_name(message->type));
 }
 
-/* A host may have addresses on which nobody listens. */
+/* A host may have several addresses, of which some have no listener. */
 static enum haul_status on_closed(struct verify_peer *peer, const struct haul_error *reason,
                                   struct haul_error *error)
 {

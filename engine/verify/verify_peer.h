@@ -2,7 +2,7 @@
 /* verify_peer.h — the connection of a comparison to the other database's target: greeting,
  * requests, answers. One attempt; the caller retries.
  *
- * Thread: its owner's; nothing blocks but the resolution of the name. */
+ * Thread: its owner's; only resolving the name blocks. */
 #ifndef HAUL_VERIFY_PEER_H
 #define HAUL_VERIFY_PEER_H
 
@@ -25,15 +25,15 @@ struct verify_peer {
     struct peer_channel channel;
     bool answered;      /* the address has a listener */
     bool greeted;       /* Welcome has come */
-    uint64_t opened_ns; /* when the connection was begun */
-    uint64_t heard_ns;  /* when the last message came */
+    uint64_t opened_ns; /* when connecting began */
+    uint64_t heard_ns;  /* when the last message arrived */
 };
 
 /* Errors: INVALID, NOT_FOUND (the name). */
 enum haul_status verify_peer_init(struct verify_peer *peer,
                                   const struct verify_peer_options *options, const char *to,
                                   struct haul_error *error) HAUL_MUST_CHECK;
-/* Say Stop when it was greeted, and close. */
+/* Send Stop if Welcome has come, and close. */
 void verify_peer_close(struct verify_peer *peer);
 
 /* Connect, and send Hello. Errors: those of control_channel_connect. */
@@ -43,7 +43,7 @@ enum haul_status verify_peer_open(struct verify_peer *peer,
 /* The next message, which the caller releases: WELCOME once, VERIFY_FAMILIES, VERIFY_PIECES,
  * WORKING.
  * Errors: AGAIN (none now); of the path: CLOSED, TIMEOUT, REFUSED, UNREACHABLE, BUSY; UNSUPPORTED
- * (the target does not compare), PROTOCOL, whatever the target refuses with. */
+ * (the target cannot compare), PROTOCOL, any status of a refusal. */
 enum haul_status verify_peer_poll(struct verify_peer *peer, struct message *message,
                                   struct haul_error *error) HAUL_MUST_CHECK;
 

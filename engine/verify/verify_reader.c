@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_reader.c — from a place in a family to the next chunk of pieces. */
+/* verify_reader.c — reads the next chunk of pieces from a place in a family. */
 #include "verify_reader.h"
 
 #include <stdlib.h>
@@ -104,7 +104,7 @@ enum haul_status verify_reader_init(struct verify_reader *reader, struct haul_st
     reader->place.range = reading->from->range;
     reader->place.behind_key = reading->from->behind_key;
     if (reading->from->range >= reader->range_count) {
-        return haul_error_set(error, HAUL_INVALID, NULL, 0, "there is no such range");
+        return haul_error_set(error, HAUL_INVALID, NULL, 0, "no such range");
     }
     return !reading->from->behind_key || verify_key_copy(reading->from->key, &reader->place.key)
                ? HAUL_OK
@@ -134,9 +134,9 @@ struct verify_read {
     struct verify_chunk *chunk;
     uint64_t records;
     uint64_t bytes;
-    uint64_t key_bytes; /* of the chunk */
+    uint64_t key_bytes; /* of all keys of the chunk */
     struct haul_slice
-        last; /* the key of the last record, malloc'ed: the scan still has the place */
+        last; /* the key of the last record, malloc'ed: the place must outlive the scan */
 };
 
 static bool is_full(const struct verify_read *read)
@@ -146,7 +146,7 @@ static bool is_full(const struct verify_read *read)
            read->records >= VERIFY_READ_RECORDS_MAX;
 }
 
-/* The piece that is begun ends, with `key`; NULL: with its range. */
+/* End the open piece with `key`; NULL: with its range. */
 static enum haul_status end_piece(struct verify_read *read, const struct haul_slice *key,
                                   struct haul_error *error)
 {
@@ -178,7 +178,7 @@ static enum haul_status add_record(struct verify_read *read, const struct haul_r
                : HAUL_OK;
 }
 
-/* Until the chunk is full: OK; or the range ends: NOT_FOUND. */
+/* Read until the chunk is full (OK) or the range ends (NOT_FOUND). */
 static enum haul_status read_records(struct verify_read *read, struct haul_scan *scan,
                                      struct haul_error *error)
 {
@@ -199,7 +199,7 @@ static enum haul_status read_records(struct verify_read *read, struct haul_scan 
     return verify_key_copy(record.key, &read->last) ? HAUL_OK : no_memory(error);
 }
 
-/* The rest of a range, or as much of it as the chunk takes. */
+/* Read the rest of a range, or as much as fits the chunk. */
 static enum haul_status read_range(struct verify_read *read, struct haul_error *error)
 {
     struct verify_reader *reader = read->reader;
@@ -214,7 +214,7 @@ static enum haul_status read_range(struct verify_read *read, struct haul_error *
     }
     status = read_records(read, scan, error);
     ops->scan_close(scan);
-    if (status == HAUL_NOT_FOUND) { /* the range is at its end */
+    if (status == HAUL_NOT_FOUND) { /* the range has ended */
         status = reader->begun.count > 0 ? end_piece(read, NULL, error) : HAUL_OK;
         reader->place.range++;
         reader->place.behind_key = false;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* verify_reader.h — reads ranges of one column family piece by piece, for a comparison with another
- * database. Where a piece ends depends on what the records hold, so both databases have the same
+ * database. The contents of the records decide where a piece ends, so both databases have the same
  * pieces up to their first difference.
  *
- * Between two reads nothing of the store is held: a reader is a place in it, and a database that
- * waits for its peer pins nothing. Each read sees the store as it is then.
+ * Between two reads the reader holds nothing of the store but a place, so a database that waits for
+ * its peer pins nothing. Each read sees the store as it is at that time.
  *
- * Ownership: ranges are borrowed for the life of the reader, keys of a chunk are the chunk's.
+ * Ownership: ranges are borrowed for the life of the reader; a chunk owns its keys.
  * Thread: one at a time. */
 #ifndef HAUL_VERIFY_READER_H
 #define HAUL_VERIFY_READER_H
@@ -23,10 +23,10 @@
 enum {
     VERIFY_PIECE_RECORDS = 64,       /* on average */
     VERIFY_PIECE_COUNT_MAX = 1024,   /* of a chunk */
-    VERIFY_KEY_BYTES_MAX = 64 << 10, /* of a chunk's keys, or one longer key */
-    VERIFY_READ_BYTES_MAX = 4 << 20, /* of records that a chunk is made from, or one larger one */
+    VERIFY_KEY_BYTES_MAX = 64 << 10, /* of a chunk's keys together, or one longer key */
+    VERIFY_READ_BYTES_MAX = 4 << 20, /* of the records of a chunk, or one larger record */
     VERIFY_READ_RECORDS_MAX = 64 << 10,
-    VERIFY_WIRE_KEY_BYTES_MAX = 8 << 10, /* bytes of a key that go over the wire */
+    VERIFY_WIRE_KEY_BYTES_MAX = 8 << 10, /* bytes of a key that are sent */
 };
 
 /* A place in the ranges: after `key` in the range, or at its start. */
@@ -45,11 +45,11 @@ struct verify_piece {
     bool ends_range;
 };
 
-/* Pieces that one read has brought. */
+/* The pieces of one read. */
 struct verify_chunk {
     struct verify_piece pieces[VERIFY_PIECE_COUNT_MAX];
     size_t count;
-    bool ended; /* there are no more */
+    bool ended; /* no pieces follow */
 };
 
 struct verify_reader {
@@ -58,16 +58,16 @@ struct verify_reader {
     const struct haul_range *ranges;
     size_t range_count;
     bool single;    /* each record is a piece */
-    bool with_keys; /* of pieces */
+    bool with_keys; /* pieces carry their last key */
     struct verify_place place;
     size_t key_capacity;
-    struct digest begun; /* the piece that `place` lies in */
+    struct digest begun; /* the open piece that contains `place` */
     bool ended;
 };
 
 struct verify_reading {
     const char *family;
-    const struct haul_range *ranges; /* none: everything */
+    const struct haul_range *ranges; /* no ranges: everything */
     size_t range_count;
     bool single;
     bool with_keys;
@@ -81,16 +81,16 @@ enum haul_status verify_reader_init(struct verify_reader *reader, struct haul_st
                                     struct haul_error *error) HAUL_MUST_CHECK;
 void verify_reader_fini(struct verify_reader *reader);
 
-/* Read the next chunk, which is empty and gets none or some pieces. `steps` may be NULL.
- * Errors: STOPPED (a step was not to be taken), NO_MEMORY, those of the store. */
+/* Read the next chunk. It must be empty, and gets zero or more pieces. `steps` may be NULL.
+ * Errors: STOPPED (the caller ended the steps), NO_MEMORY, those of the store. */
 enum haul_status verify_reader_next(struct verify_reader *reader, const struct haul_steps *steps,
                                     struct verify_chunk *chunk,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Free the keys, and empty it. */
+/* Free the keys and empty the chunk. */
 void verify_chunk_clear(struct verify_chunk *chunk);
 
-/* Copy a key; `*copy` is freed before. False: no memory. */
+/* Copy a key into `*copy`, whose old key is freed. False: no memory. */
 bool verify_key_copy(struct haul_slice key, struct haul_slice *copy);
 void verify_key_free(struct haul_slice *key);
 

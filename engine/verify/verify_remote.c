@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verify_remote.c — a comparison with a database behind a target: family by family, both sides read
- * at the same time, and begin again behind what was equal when the connection was lost.
+/* verify_remote.c — a comparison with a database behind a target, family by family. Both sides read
+ * at the same time; after a lost connection they continue behind the part that was equal.
  *
  *   call worker: our pieces --\
  *                              verify_compare
@@ -23,9 +23,9 @@
 #include "verify_peer.h"
 
 enum {
-    ASKED_MAX = 4,        /* answers asked for in advance */
-    WAITING_MAX = 4096,   /* pieces of a side that wait for the other's */
-    MESSAGES_A_TURN = 64, /* whatever else there is to look at comes behind so many */
+    ASKED_MAX = 4,        /* answers requested in advance */
+    WAITING_MAX = 4096,   /* pieces of a side that wait for the other side's */
+    MESSAGES_A_TURN = 64, /* other work gets its turn after this many */
     LOOP_INTERVAL_MS = 100,
 };
 
@@ -47,20 +47,20 @@ struct verify_remote {
     struct haul_family *families; /* ours */
     size_t family_count;
     struct message theirs; /* VERIFY_FAMILIES */
-    /* The scan that runs. */
+    /* The running scan. */
     struct verify_compare compare;
     struct remote_family family;
-    bool ours_begun; /* `reader` is one */
+    bool ours_begun; /* `reader` is initialised */
     struct verify_reader reader;
     struct verify_chunk *chunk;
     struct call call;
     struct call_steps steps;
     struct verify_answers answers;
-    bool more;         /* messages are left for the next turn */
-    uint64_t waits_ns; /* since when the target owes what it owes */
-    uint64_t alone_ns; /* since when only the target's records are counted; 0: they are not */
-    bool cut;          /* and that has been long enough */
-    uint64_t records;  /* of families before this one, on the larger side */
+    bool more;         /* messages are left for the next round */
+    uint64_t waits_ns; /* since when the target owes an answer */
+    uint64_t alone_ns; /* since when only the target's records are being counted; 0: not so */
+    bool cut;          /* that counting was cut short */
+    uint64_t records;  /* of earlier families, on the larger side */
     uint64_t bytes;
 };
 
@@ -74,7 +74,7 @@ static enum haul_status no_memory(struct haul_error *error)
     return haul_error_set(error, HAUL_NO_MEMORY, "calloc", 0, "no memory to verify");
 }
 
-/* Of the path, or of a target that has something else to do: worth another attempt. */
+/* An error of the path or a busy target: worth another attempt. */
 static bool is_path_status(enum haul_status status)
 {
     return status == HAUL_CLOSED || status == HAUL_TIMEOUT || status == HAUL_REFUSED ||
@@ -89,7 +89,7 @@ static void call_read(void *context, struct haul_error *error)
     error->status = verify_reader_next(&remote->reader, &remote->steps.steps, remote->chunk, error);
 }
 
-/* The reader is the worker's while a call is under way: that is asked first. */
+/* The reader belongs to the worker while a call is under way: check that first. */
 static void read_on(struct verify_remote *remote)
 {
     bool wanted = remote->ours_begun && !remote->call.under_way && !remote->reader.ended &&
@@ -115,7 +115,7 @@ static enum haul_status poll_ours(struct verify_remote *remote, struct haul_erro
     return status == HAUL_OK ? status : no_memory(error);
 }
 
-/* Nobody waits for what our read brings. */
+/* Nobody waits for the result of our read. */
 static void end_reading(struct verify_remote *remote)
 {
     call_steps_end(&remote->steps);
@@ -194,12 +194,12 @@ static enum haul_status on_pieces(struct verify_remote *remote,
     }
     remote->waits_ns = now_ns();
     if (remote->compare.queues[VERIFY_THEIRS].ended) {
-        return HAUL_OK; /* asked for before its end was known */
+        return HAUL_OK; /* requested before the scan's end was known */
     }
     return put_theirs(remote, pieces) == HAUL_OK ? HAUL_OK : no_memory(error);
 }
 
-/* What another connection need not bring again. */
+/* Records that another connection need not send again. */
 static uint64_t lasting_records(const struct verify_remote *remote)
 {
     const struct verify_compare *compare = &remote->compare;
@@ -211,7 +211,7 @@ static enum haul_status on_families(struct verify_remote *remote, struct message
 {
     if (remote->theirs.type == MESSAGE_VERIFY_FAMILIES) {
         return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                              "the target names its column families unasked");
+                              "the target lists its column families without a request");
     }
     enum haul_status status = verify_answers_check_list(&message->as.verify_families, error);
     if (status == HAUL_OK) {
@@ -237,7 +237,7 @@ static enum haul_status on_peer_message(struct verify_remote *remote, struct mes
     return status;
 }
 
-/* Does the target owe us a list or pieces? That it lives, and works, is not enough for ever. */
+/* Does the target owe a list or pieces? Signs of life alone do not count for ever. */
 static bool is_owed(const struct verify_remote *remote)
 {
     return remote->peer.greeted &&
@@ -266,15 +266,15 @@ static enum haul_status poll_theirs(struct verify_remote *remote, struct haul_er
         status = HAUL_OK;
         if (is_owed(remote) && now_ns() - remote->waits_ns > limit_ns) {
             status = haul_error_set(error, HAUL_TIMEOUT, NULL, 0,
-                                    "the target has brought nothing for %" PRIu64 " s",
+                                    "the target has sent nothing for %" PRIu64 " s",
                                     limit_ns / NS_PER_S);
         }
     }
     return status;
 }
 
-/* The databases differ, ours is read, and the target counts on: how much more it has is not worth
- * any time. */
+/* The databases differ, ours is read, and the target is still counting: its surplus is not worth an
+ * unlimited time. */
 static void limit_counting(struct verify_remote *remote)
 {
     const struct verify_queue *queues = remote->compare.queues;
@@ -302,7 +302,7 @@ static void tell_progress(const struct verify_remote *remote)
     }
 }
 
-/* One round: what has come, and a wait for more. */
+/* One round: handle what has come, and wait for more. */
 static enum haul_status turn(struct verify_remote *remote, struct haul_error *error)
 {
     const struct haul_verify_options *what = &remote->what;
@@ -328,7 +328,7 @@ static void wait(struct verify_remote *remote)
                           clock_deadline_ns(&clock_monotonic, LOOP_INTERVAL_MS));
 }
 
-/* Connected, greeted, and told which families there are. */
+/* Connect, greet, and get the list of families. */
 static enum haul_status open_peer(struct verify_remote *remote, struct haul_error *error)
 {
     bool asked = false;
@@ -349,8 +349,8 @@ static enum haul_status open_peer(struct verify_remote *remote, struct haul_erro
     return status;
 }
 
-/* The path is lost, or the target busy: may there be another attempt, and when? That the path had
- * held for long counts for nothing when it brought nothing. OK: connected. */
+/* The path is lost, or the target is busy: is another attempt allowed, and when? A path that lasted
+ * long but brought nothing does not renew the limit. OK: connected. */
 static enum haul_status come_back(struct verify_remote *remote, enum haul_status status,
                                   struct haul_error *error)
 {
@@ -440,7 +440,7 @@ static enum haul_status begin_theirs(struct verify_remote *remote, struct haul_e
     return verify_peer_send(&remote->peer, &message, error);
 }
 
-/* Both sides from the place where they are equal. */
+/* Start both sides at the place up to which they are equal. */
 static enum haul_status begin_sides(struct verify_remote *remote, struct haul_error *error)
 {
     bool behind_all = remote->compare.equal.range >= range_count_of(remote);
@@ -471,7 +471,7 @@ static const haul_control_Family *find_theirs(const struct verify_remote *remote
     return NULL;
 }
 
-/* To the end of the comparison that has begun, over as many connections as it takes. */
+/* Finish the comparison that has begun, over as many connections as it takes. */
 static enum haul_status compare_family(struct verify_remote *remote, const char *name,
                                        struct haul_error *error)
 {
@@ -538,7 +538,7 @@ static void note_totals(struct verify_remote *remote, const char *name, bool our
     remote->bytes += larger->bytes;
 }
 
-/* Record by record from where the pieces parted. */
+/* Compare record by record from where the pieces differ. */
 static enum haul_status look_closer(struct verify_remote *remote, struct remote_family family,
                                     const char *name, struct haul_error *error)
 {
@@ -574,7 +574,7 @@ static enum haul_status verify_family(struct verify_remote *remote, const struct
     *differs = *differs || first;
     note_totals(remote, name, ours != NULL, theirs != NULL);
     if (first && remote->compare.order != VERIFY_ORDER_UNKNOWN) {
-        family.theirs = find_theirs(remote, name); /* another connection has another list */
+        family.theirs = find_theirs(remote, name); /* a new connection has a new list */
         status = look_closer(remote, family, name, error);
     }
     return status;
@@ -615,7 +615,8 @@ static enum haul_status check_names(const struct verify_remote *remote, struct h
     return HAUL_OK;
 }
 
-/* Names of families that only the target has; a list of its own, for connections come and go. */
+/* Names of families that only the target has; kept in a separate list, because connections come and
+ * go. */
 static enum haul_status verify_rest(struct verify_remote *remote, bool *differs,
                                     struct haul_error *error)
 {

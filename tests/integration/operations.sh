@@ -725,7 +725,7 @@ test_t7__set_back_and_all_had_come_back__refused() {
     put_back
     receive
     run 3 "$haul" resolve --db source --to "$front"
-    one_error 'gave back since.*haul verify --to.*haul cancel --db DIR --accept-two-owners'
+    one_error 'gave back later.*haul verify --to.*haul cancel --db DIR --accept-two-owners'
     kill "$receiver_pid"
     ended "$receiver_pid" 143
     says target 'PREPARED'
