@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_command_line.c — values as the manual has them, and some that are none. */
+/* corpus_command_line.c — values as the manual shows them, and malformed ones. */
 #include <string.h>
 
 #include "corpus_writer.h"

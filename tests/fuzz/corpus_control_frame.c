@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_control_frame.c — streams of frames as a control channel itself writes them. */
+/* corpus_control_frame.c — streams of frames as a control channel writes them. */
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -21,7 +21,7 @@ static void add_head(unsigned flags, unsigned messages_to_trust, unsigned segmen
     corpus_add_byte(&input, segment);
 }
 
-/* What a channel sends for these messages: types 1, 2, ... with bodies of so many bytes. */
+/* What a channel sends for these messages: types 1, 2, ... with bodies of these sizes. */
 static void add_frames(const size_t *sizes, size_t count)
 {
     static uint8_t bytes[CORPUS_INPUT_BYTES_MAX];
@@ -74,7 +74,7 @@ void corpus_control_frame(void)
     write_case("large-behind-trust");
     add_head(MEND | TRUST_FROM_START, 0, 3);
     add_frames(small, 3);
-    input.bytes[3 + 4] = 0; /* the first one becomes a keep-alive, of another checksum */
+    input.bytes[3 + 4] = 0; /* the first message becomes a keep-alive with another checksum */
     write_case("keep-alive");
     add_head(MEND, 0, 0);
     add_frames(small, 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_journal.c — the journals of two whole jobs, of given-up ones, torn and rotten ones. */
+/* corpus_journal.c — the journals of two whole jobs, and given-up, torn and damaged ones. */
 #include <stdio.h>
 #include <string.h>
 

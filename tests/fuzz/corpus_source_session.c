@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_source_session.c — lives of a job on the giving side, as scripts of events. */
+/* corpus_source_session.c — jobs of a source, as scripts of events. */
 #include "corpus_writer.h"
 
 /* As in fuzz_source_session.c. */
@@ -123,7 +123,7 @@ static void write_lost_paths(void)
     write_case("decided-without-a-path");
 }
 
-/* What was asked to be decided is not taken back by what the target says meanwhile. */
+/* A requested decision stays, whatever the target sends meanwhile. */
 static void write_deciding(void)
 {
     corpus_add_byte(&input, 0);

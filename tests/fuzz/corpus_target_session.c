@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_target_session.c — lives of a job on the taking side, as scripts of events. */
+/* corpus_target_session.c — jobs of a target, as scripts of events. */
 #include "corpus_writer.h"
 
 /* As in fuzz_target_session.c. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_verify.c — comparisons as they go: requests of a source, and streams of pieces. */
+/* corpus_verify.c — comparisons: requests of a source, and streams of pieces. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

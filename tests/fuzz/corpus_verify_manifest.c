@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_verify_manifest.c — manifests as `haul verify --write-manifest` writes them, and some that
- * are none. */
+/* corpus_verify_manifest.c — manifests as `haul verify --write-manifest` writes them, and malformed
+ * ones. */
 #include <string.h>
 
 #include "corpus_writer.h"

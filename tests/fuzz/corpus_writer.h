@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_writer.h — seed inputs on their way into files, and who makes them. */
+/* corpus_writer.h — writes seed inputs into files. */
 #ifndef HAUL_FUZZ_CORPUS_WRITER_H
 #define HAUL_FUZZ_CORPUS_WRITER_H
 
@@ -8,20 +8,20 @@
 
 enum { CORPUS_INPUT_BYTES_MAX = 16 << 10 };
 
-/* An input that grows; zeroed, it is empty. */
+/* A growing input; a zeroed one is empty. */
 struct corpus_input {
     uint8_t bytes[CORPUS_INPUT_BYTES_MAX];
     size_t size;
 };
 
-/* Append; what does not fit ends the program. */
+/* Append; input that does not fit ends the program. */
 void corpus_add(struct corpus_input *input, const void *bytes, size_t size);
 void corpus_add_byte(struct corpus_input *input, unsigned value);
 
-/* Write <directory>/<noun>/<name> and empty the input. What fails ends the program. */
+/* Write <directory>/<noun>/<name> and empty the input. A failure ends the program. */
 void corpus_write(struct corpus_input *input, const char *noun, const char *name);
 
-/* One for each target. */
+/* One function for each fuzz target. */
 void corpus_message(void);
 void corpus_command_line(void);
 void corpus_source_session(void);

@@ -3,11 +3,11 @@
  *
  *   u8 flags (enum flags) | blocks: 64 bytes of slot header, payload
  *
- * The blocks go to the streams of a plan as applier.c hands them on. Whatever they hold:
+ * The blocks go to the streams of a plan as applier.c passes them on. Whatever they contain:
  *   1. only records that the plan and the lane allow reach the database (watch_record)
- *   2. a block that is refused changes nothing
- *   3. in the end the digests of the streams with what the deltas have changed are those of the
- *      records that are really there */
+ *   2. a refused block changes nothing
+ *   3. at the end the digests of the streams, with the changes of the deltas, match the records
+ *      in the database */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,7 @@ enum flags {
     MEND = 1 << 0,   /* sound magic, versions, sizes and checksums */
     INGEST = 1 << 1, /* snapshot streams by table files */
     WHOLE = 1 << 2,  /* no bounds, and a family in reverse order */
-    RESUME = 1 << 3, /* each durable position is one to start again from */
+    RESUME = 1 << 3, /* each durable position allows a restart from it */
 };
 
 enum { STREAM_COUNT = 4, FAMILY_COUNT = 2, TABLE_BYTES = 64 };
@@ -33,10 +33,10 @@ struct rig {
     struct plan_family families[FAMILY_COUNT];
     struct key_range ranges[2];
     struct plan_stream planned[STREAM_COUNT];
-    struct apply_stream streams[STREAM_COUNT + 1]; /* the delta stream is the last one */
+    struct apply_stream streams[STREAM_COUNT + 1]; /* the delta stream comes last */
     struct apply_stream *current;
     bool has_deltas;
-    bool mixed; /* snapshot records behind deltas: no digest can tell of these */
+    bool mixed; /* snapshot records behind deltas, which no digest covers */
 };
 
 /* --- set-up ----------------------------------------------------------------------------------- */
@@ -129,7 +129,7 @@ static void watch_record(void *context, const struct raw_record *record)
     haul_assert(plan_contains(&rig->plan, record->key));
     bool bounded = record->kind == RAW_DELETE_RANGE && rig->plan.range_count > 1;
     if (bounded && record->value.size > 0 && slice_compare(record->key, record->value) < 0) {
-        /* All of it in one of them: what is just before its end, too. */
+        /* The whole block lies in one of the fields, up to its end. */
         bool first = key_range_contains(&rig->ranges[0], record->key);
         haul_assert(!first || slice_compare(record->value, key_range_end(&rig->ranges[0])) <= 0);
     }
@@ -141,7 +141,7 @@ static void check_digests(const struct rig *rig)
         uint32_t family_id = rig->families[i].target_id;
         struct digest digest = {0};
         if (rig->store.reverse[i]) {
-            continue; /* A5 is for byte order only: a key sent twice was counted twice */
+            continue; /* A5 applies to byte order only: a repeated key was counted twice */
         }
         for (size_t s = 0; s < STREAM_COUNT; s++) {
             if (rig->planned[s].family == i) {
@@ -157,7 +157,7 @@ static void check_digests(const struct rig *rig)
 
 /* --- blocks ----------------------------------------------------------------------------------- */
 
-/* The walker alone: its records lie one behind the other, inside the batch. */
+/* The walker alone: its records follow each other inside the batch. */
 static void walk(struct haul_slice batch)
 {
     struct raw_batch_reader reader;
@@ -173,7 +173,8 @@ static void walk(struct haul_slice batch)
     haul_assert(status == HAUL_CORRUPT || walked == batch.size);
 }
 
-/* Durable, and started again from there. The ledger of the deltas does not outlive its stream. */
+/* Make the stream durable and restart it from there. The ledger of the deltas ends with its
+ * stream. */
 static void flush(struct rig *rig, size_t index)
 {
     struct haul_error error;
@@ -201,7 +202,7 @@ static void note_order(struct rig *rig, bool is_delta)
     }
 }
 
-/* As applier.c does it. False: refused, and the job would end. */
+/* As applier.c does it. False: refused, which ends the job. */
 static bool take(struct rig *rig, const struct slot_header *header, struct haul_slice payload)
 {
     bool is_delta = header->stream == PLAN_DELTA_STREAM;
@@ -231,7 +232,7 @@ static bool take(struct rig *rig, const struct slot_header *header, struct haul_
     return true;
 }
 
-/* Make the header one that is believed, of the payload that is there. */
+/* Make the header valid for the payload. */
 static void mend(struct slot_header *header, const uint8_t *at, struct haul_slice rest)
 {
     uint32_t size = get_u32(at + 40);

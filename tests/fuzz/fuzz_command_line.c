@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_command_line.c — what people type: numbers, sizes, times, keys, addresses, whole lines; and
- * what is printed of numbers.
+ * how numbers are printed.
  *
- *   u8 which (enum which) | text; of the arguments of a line each ends with a newline */
+ *   u8 which (enum which) | text; each argument of a line ends with a newline */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,7 +87,7 @@ static void try_word(const char *text)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
-/* The tool and the library read ranges alike. */
+/* The tool and the library parse ranges alike. */
 static void try_range(const char *text, bool is_prefix)
 {
     struct haul_error error;
@@ -114,7 +114,7 @@ static void try_range(const char *text, bool is_prefix)
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-/* Would a name server be asked? No test may depend on one. */
+/* Whether this address needs a name server, on which no test may depend. */
 static bool needs_look_up(const char *text)
 {
     char host[TEXT_BYTES_MAX];
@@ -178,7 +178,7 @@ static const struct option_rule line_rules[] = {
     {.name = "family", .value_name = "N", OPTION_AT(option_names, struct line_options, names)},
 };
 
-/* The text is cut at its newlines. */
+/* Split the text at its newlines. */
 static void try_line(char *text)
 {
     char *arguments[ARGUMENT_COUNT_MAX + 2] = {(char[]){"haul"}};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_control_frame.c — the bytes of a control connection, beside a reader of ours that says what
- * has to come out of them.
+/* fuzz_control_frame.c — the bytes of a control connection, and a reference reader that determines
+ * the expected messages.
  *
  *   u8 flags (enum flags) | u8 trust after so many messages | u8 bytes a segment (0: all) | stream
  *
- * The checksums of frames would keep nearly everything out, so MEND writes sound ones. */
+ * Checksums of frames would reject nearly every input, so MEND writes valid ones. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,12 +29,12 @@ enum {
     STREAM_BYTES_MAX = 256 << 10,
 };
 
-/* What ought to happen: the stream as it is written, read by somebody simpler. */
+/* The expected result: a simpler reader of the same stream. */
 struct expectation {
     const uint8_t *at;
     const uint8_t *written_end;
     bool trusted;
-    enum haul_status end; /* OK: it goes on */
+    enum haul_status end; /* OK: the stream goes on */
 };
 
 struct script {
@@ -68,7 +68,7 @@ static bool is_sound(const uint8_t *frame, size_t body)
     return crc32c_extend(crc, frame + CONTROL_FRAME_BYTES, body) == get_u32(frame + 12);
 }
 
-/* The next message in what was written; false: not yet, or never (`end`). */
+/* The next expected message; false: not yet, or never (`end`). */
 static bool expect_message(struct expectation *expected, uint16_t *type, struct haul_slice *body)
 {
     for (;;) {
@@ -116,12 +116,12 @@ static void take_message(struct script *script, const struct control_event *even
     if (++script->messages == script->messages_to_trust) {
         trust(script);
     }
-    /* An answer, as the sessions give one: the two directions must not disturb each other. */
+    /* Answer as the sessions do: the two directions must not disturb each other. */
     enum haul_status status = control_channel_send(script->channel, type, "answer", 6);
     haul_assert(status == HAUL_OK || status == HAUL_AGAIN || status == HAUL_CLOSED);
 }
 
-/* All there is now. False: the channel has ended, and as it had to. */
+/* Read everything that has arrived. False: the channel has ended, for the expected reason. */
 static bool take_events(struct script *script)
 {
     struct control_event event;
@@ -148,7 +148,7 @@ static bool take_events(struct script *script)
     return true;
 }
 
-/* Nothing else comes: the peer closes, or says no more. */
+/* Nothing else comes: the peer closes or stays silent. */
 static void end_stream(struct script *script)
 {
     struct expectation *expected = &script->expected;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_database.c — the files of a database that are read before RocksDB sees them, as another
- * program or a disk may leave them.
+/* fuzz_database.c — the files of a database that haul reads before RocksDB does, as another program
+ * or a disk may leave them.
  *
- *   u8 what (WHAT_...; MEND: sound checksums) | the file */
+ *   u8 what (WHAT_...; MEND: valid checksums) | the file */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

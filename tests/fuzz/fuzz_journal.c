@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_journal.c — a journal file as a disk may give it back.
+/* fuzz_journal.c — a journal file as a disk may return it.
  *
  *   u8 flags (enum flags) | the file
  *
- * Whatever it holds: opening it for reading, opening it for writing, opening it again and opening
- * it after more was appended all show the same state; a commit is never taken back. */
+ * Whatever it contains: opening it for reading, opening it for writing, and opening it again after
+ * more was appended all yield the same state; a commit is never taken back. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@
 #include "journal_samples.h"
 
 enum flags {
-    MEND = 1 << 0, /* sound checksums and record numbers */
+    MEND = 1 << 0, /* valid checksums and record numbers */
     TARGET = 1 << 1,
     CRASH = 1 << 2, /* power loss before it is opened again */
 };
@@ -126,7 +126,7 @@ static bool same_state(const struct journal_state *a, const struct journal_state
            same_streams(a, b);
 }
 
-/* What must hold in each state that a file can lead to. */
+/* What must hold in every state that a file can lead to. */
 static void check_state(const struct journal_state *state)
 {
     bool decided_here = state->role == JOURNAL_SOURCE ? state->decided && state->decision.commit
@@ -138,14 +138,14 @@ static void check_state(const struct journal_state *state)
         haul_assert((claim == JOURNAL_SERVES) == (state->outcome == JOURNAL_COMMIT));
     } else {
         haul_assert(claim != JOURNAL_SERVES || state->outcome != JOURNAL_COMMIT);
-        /* After an abort the range is its own again; the thaw follows. */
+        /* After an abort the source owns the range again; the thaw follows. */
         haul_assert(claim != JOURNAL_SERVES || !state->frozen || state->outcome == JOURNAL_ABORT);
     }
 }
 
 /* --- more records ----------------------------------------------------------------------------- */
 
-/* Each of a whole job's records, where it may follow. */
+/* Each record of a whole job, where it may follow. */
 static void append_all(struct journal *journal)
 {
     const struct journal_state *state = journal_state(journal);
@@ -176,7 +176,7 @@ static enum haul_status open_journal(const struct journal_config *config, struct
     return status;
 }
 
-/* Open again; the state has to be that of `journal`, which is closed. */
+/* Open again; the state must equal that of `journal`, which is closed. */
 static struct journal *open_again(const struct journal_config *config, struct journal *journal)
 {
     struct journal *again = NULL;
@@ -193,7 +193,7 @@ static struct journal *open_again(const struct journal_config *config, struct jo
     return again;
 }
 
-/* Power loss; but the descriptors of before can still be closed. */
+/* Power loss; descriptors from before can still be closed. */
 static void crash_disk(struct fake_disk *disk)
 {
     static struct fake_disk before;
@@ -240,7 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         cursor_slice(&input, file_size > FILE_BYTES_MAX ? FILE_BYTES_MAX : file_size);
     enum journal_role role = (flags & TARGET) != 0 ? JOURNAL_TARGET : JOURNAL_SOURCE;
     fake_disk_init(&disk, 1);
-    disk.space_bytes = SIZE_MAX / 2; /* cutting files gives some back */
+    disk.space_bytes = SIZE_MAX / 2; /* cutting files releases memory */
     struct journal_config config = config_of(&disk, role);
     struct fake_inode *inode = put_file(&disk, &config, file);
     if ((flags & MEND) != 0) {

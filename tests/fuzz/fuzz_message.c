@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_message.c — control messages as a peer may send them: type byte, body.
  *
- * What decodes encodes again, to the same bytes from then on; a plan that is taken is sound. */
+ * What decodes also encodes again, from then on to the same bytes; an accepted plan is sound. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +17,7 @@ static void check_range(const struct key_range *range)
     haul_assert(end.size == 0 || slice_compare(start, end) < 0);
 }
 
-/* What everything behind plan_from_message relies on. */
+/* What all code after plan_from_message relies on. */
 static void check_plan(const struct plan *plan)
 {
     haul_assert(plan->family_count > 0 && plan->family_count <= HAUL_FAMILY_COUNT_MAX);
@@ -42,7 +42,7 @@ static void check_plan(const struct plan *plan)
     }
 }
 
-/* Each range of each family is covered, by streams in order. */
+/* Streams cover each range of each family, in order. */
 static void check_covered(const struct plan *plan)
 {
     size_t at = 0;

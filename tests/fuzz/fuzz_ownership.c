@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_ownership.c — an ownership file as a disk may give it back.
+/* fuzz_ownership.c — an ownership file as a disk may return it.
  *
- *   u8 flags (MEND: sound checksum and format; FORMAT_1) | u8 size of a key | key | the file */
+ *   u8 flags (MEND: valid checksum and format; FORMAT_1) | u8 size of a key | key | the file */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ static void mend(uint8_t *file, size_t size, unsigned format)
     put_u32(file + size - CRC_BYTES, crc32c(file, size - CRC_BYTES));
 }
 
-/* What everything that reads the map relies on. */
+/* What every reader of the map relies on. */
 static void check_map(const struct ownership *ownership, const struct range_map *map)
 {
     for (size_t i = 0; i < map->count; i++) {
@@ -53,7 +53,7 @@ static void check_record(const struct ownership *ownership)
     }
 }
 
-/* A job that gives away all from the key on; then nothing of it is anything else. */
+/* A job gives away everything from the key on; then the record shows all of it as given away. */
 static void check_put(struct ownership *ownership, struct haul_slice key)
 {
     struct key_range from_key;
@@ -71,7 +71,7 @@ static void check_put(struct ownership *ownership, struct haul_slice key)
     key_range_fini(&from_key);
 }
 
-/* Its bytes, decoded and encoded again, are the same. */
+/* The record's bytes, decoded and encoded again, are the same. */
 static void check_round(const struct ownership *ownership)
 {
     uint8_t *once = NULL;

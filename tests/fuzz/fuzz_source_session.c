@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_source_session.c — a script of events for the giving side's state machine; every action is
- * taken and held against what it promises.
+/* fuzz_source_session.c — a script of events for the source's state machine; every action is
+ * performed and compared with what the session promises.
  *
  *   u8 options (enum options) | events: u8 which (enum step) | u8 a | u8 b
  *
- * The target may say anything at any time. The driver is a sound one: it answers what it was asked
- * for, once, perhaps late, and what was asked for on a path that is gone not at all; it may fail.
+ * The target may send anything at any time. The driver is correct: it answers each request once,
+ * perhaps late, and requests of a lost path not at all; it may fail.
  *
- *   1. FREEZE and UNFREEZE or RELEASE take turns, and no job leaves the range frozen but in doubt
- *   2. DECIDE is asked for once, while frozen, on a Prepared for this freeze with equal digests
+ *   1. FREEZE and UNFREEZE or RELEASE alternate, and only a job in doubt leaves the range frozen
+ *   2. DECIDE is requested once, while frozen, on a Prepared for this freeze with equal digests
  *   3. from then on no UNFREEZE and no Abort, unless the record is known not to have been written
  *   4. no plan, commit or list of jobs goes to a target that was not recorded as the job's
- *   5. after the decision the job ends in OK or IN_DOUBT; OK only when the target has said so */
+ *   5. after the decision the job ends in OK or IN_DOUBT; OK only if the target has confirmed */
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,7 +76,7 @@ struct script {
     bool connecting;
     bool channel_up;
     bool asked[SOURCE_ACTION_END + 1]; /* not yet answered */
-    bool frozen;                       /* FREEZE is out, and nothing has ended it */
+    bool frozen;                       /* FREEZE was requested, and nothing has ended it */
     bool prepare_out;                  /* for this freeze */
     uint64_t prepare_sequence;
     uint32_t freeze;
@@ -85,9 +85,9 @@ struct script {
     bool decided;
     bool target_has_it;
     bool bound;   /* on this connection, and it is the right target */
-    bool cleared; /* so the target has said */
+    bool cleared; /* the target has sent so */
     bool only_tells;
-    bool resolves; /* nothing was frozen by this process */
+    bool resolves; /* this process froze nothing */
     bool ended;
     uint64_t batches;
 };
@@ -138,7 +138,7 @@ static void check_message(struct script *script, const struct message *message)
     free(bytes);
 }
 
-/* `a` 0xff: other digests than ours, 0xfe: of an earlier freeze; `b`: the frozen sequence. */
+/* `a` 0xff: digests that differ from ours, 0xfe: of an earlier freeze; `b`: the frozen sequence. */
 static void check_decide(struct script *script)
 {
     haul_assert(script->step == STEP_PREPARED && script->frozen && script->prepare_out);
@@ -187,7 +187,7 @@ static void take_action(struct script *script, struct source_action *action)
     case SOURCE_ACTION_UNFREEZE:
         haul_assert(!script->decision_asked);
         thaw(script);
-        script->asked[SOURCE_ACTION_FREEZE] = false; /* a late answer counts no more */
+        script->asked[SOURCE_ACTION_FREEZE] = false; /* a late answer no longer counts */
         return;
     case SOURCE_ACTION_RELEASE:
         haul_assert(script->decided);
@@ -323,7 +323,7 @@ static bool was_asked(struct script *script, enum source_action_type type)
     return asked;
 }
 
-/* The answer to an action, when it was asked for. */
+/* The answer to an action, if one was requested. */
 static bool fill_answer(struct script *script, struct source_event *event)
 {
     switch (script->step) {

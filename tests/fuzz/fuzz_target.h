@@ -2,8 +2,8 @@
 /* fuzz_target.h — the one function of a fuzz target, as libFuzzer and replay.c call it.
  *
  * A target keeps nothing between two calls, reads nothing but its input, and aborts (haul_assert)
- * when something is not as it has to be. Small choices are taken from the front of the input with
- * a cursor (bytes.h), which gives zeros behind the end. */
+ * when a property does not hold. It takes small choices from the front of the input with a cursor
+ * (bytes.h), which yields zeros behind the end. */
 #ifndef HAUL_FUZZ_TARGET_H
 #define HAUL_FUZZ_TARGET_H
 

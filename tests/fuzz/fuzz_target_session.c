@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_target_session.c — a script of events for the taking side's state machine; every action is
- * taken and held against what it promises.
+/* fuzz_target_session.c — a script of events for the target's state machine; every action is
+ * performed and compared with what the session promises.
  *
  *   event: u8 which (enum step) | u8 a | u8 b
  *
- * The source may say anything at any time. The driver is a sound one: it answers what it was asked
- * for, once, perhaps late; it may fail. */
+ * The source may send anything at any time. The driver is correct: it answers each request once,
+ * perhaps late; it may fail. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,8 +63,8 @@ struct script {
     bool prepared;
     uint64_t prepared_version;
     uint64_t prepared_epoch;
-    bool aborted;   /* the source has said so */
-    bool committed; /* the records say so, or own has succeeded */
+    bool aborted;   /* the source has sent so */
+    bool committed; /* the records show it, or `own` has succeeded */
 };
 
 static struct haul_error error_of(const struct script *script)
@@ -226,7 +226,7 @@ static void feed_plan(struct script *script)
     message.as.plan.old_version = CONFIG_VERSION;
     message.as.plan.new_version = version_of(script->a);
     if (script->channel_up && target_session_state(script->session) == TARGET_GREETED) {
-        script->prepared = false; /* the source goes on copying */
+        script->prepared = false; /* the source continues to copy */
     }
     feed_message(script, &message);
 }

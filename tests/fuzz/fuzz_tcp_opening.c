@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_tcp_opening.c — the first 64 bytes of a TCP connection, their answer, and the description
- * of a TCP link. What is taken is the same after encoding and decoding it again. */
+/* fuzz_tcp_opening.c — the first 64 bytes of a TCP connection, the answer to them, and the
+ * description of a TCP link. Accepted input stays the same after encoding and decoding it again. */
 #include "fuzz_target.h"
 #include "haul/transport.h"
 #include "opening.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_verbs_opening.c — the private data of a request and of a rejection, and the description of
- * a verbs link. What is taken is the same after encoding and decoding it again. */
+/* fuzz_verbs_opening.c — the private data of a request and of a rejection, and the description of a
+ * verbs link. Accepted input stays the same after encoding and decoding it again. */
 #include "credit.h"
 #include "fuzz_target.h"
 #include "haul/transport.h"

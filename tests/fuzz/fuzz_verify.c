@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_verify.c — a comparison with a stranger at its other end: the first byte says which.
+/* fuzz_verify.c — a comparison with an untrusted peer; the first byte selects the case.
  *
- *   0  a source asks our target: (type byte, u16 size, body)..., with a record deleted or put here
- *      and there. Whatever it asks for, an answer fits a message, what it tells of is there, and
- *      nothing was written.
- *   1  two streams of pieces, cut anyhow: (side, key byte, digest byte)... They are over when both
- *      have ended, equal when they are, and everything is counted. */
+ *   0  a source sends requests to our target: (type byte, u16 size, body)..., with a record deleted
+ *      or put here and there. Every answer fits a message and matches the database, which is never
+ *      written.
+ *   1  two streams of pieces, split anywhere: (side, key byte, digest byte)... The comparison ends
+ *      when both have ended, finds equal streams equal, and counts everything. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static void fill(struct memory_store *store)
     }
 }
 
-/* It is one that a source takes, and says no more than there is. */
+/* The answer is one that a source accepts, and matches the database. */
 static void check_answer(const struct message *answer)
 {
     uint8_t *bytes = NULL;
@@ -109,7 +109,7 @@ static void ask_target(struct cursor *input)
         struct message message;
         struct haul_error error;
         unsigned type = cursor_u8(input);
-        bool reads = type >= 128; /* behind this message, and not with later ones */
+        bool reads = type >= 128; /* with this message, not with a later one */
         size_t size = cursor_u16(input);
         struct haul_slice body =
             cursor_slice(input, size < cursor_left(input) ? size : cursor_left(input));
@@ -131,7 +131,7 @@ static void ask_target(struct cursor *input)
 
 /* --- the comparison --------------------------------------------------------------------------- */
 
-/* What was put of one side. */
+/* The pieces of one side. */
 struct side {
     struct digest digests[PIECES_MAX];
     size_t count;

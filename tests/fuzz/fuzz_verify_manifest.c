@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fuzz_verify_manifest.c — a file that is given to `haul verify --manifest`. One that is taken has
- * sound names and digests, and can be held against pieces of a database, in any order. */
+/* fuzz_verify_manifest.c — a file for `haul verify --manifest`. An accepted file has sound names
+ * and digests, and can be compared with pieces of a database in any order. */
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* make_corpus.c — writes the seed inputs of all fuzz targets, from the encoders of the product.
+/* make_corpus.c — writes the seed inputs of all fuzz targets, with the product's encoders.
  *
- *   make_corpus DIRECTORY      the same files each time; others in there stay as they are */
+ *   make_corpus DIRECTORY      the same files each time; other files in there stay */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

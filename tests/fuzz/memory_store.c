@@ -13,7 +13,7 @@ struct haul_scan {
     uint32_t family_id;
     struct haul_slice start;
     struct haul_slice end;
-    size_t at; /* index of the record looked at next */
+    size_t at; /* index of the next record */
 };
 
 struct haul_table {
@@ -24,7 +24,7 @@ struct haul_table {
     size_t count;
 };
 
-/* A finished file waits here for being ingested: there is one at a time. */
+/* A finished file waits here for its ingestion: there is one at a time. */
 static struct haul_table *finished;
 
 static struct memory_store *memory_of(struct haul_store *store)
@@ -67,7 +67,7 @@ static int compare(const struct memory_store *store, uint32_t family_id, struct 
 
 /* --- records ---------------------------------------------------------------------------------- */
 
-/* Where the key is, or would be. */
+/* The index of the key, or where it would be inserted. */
 static size_t find(const struct memory_store *store, uint32_t family_id, struct haul_slice key,
                    bool *found)
 {
@@ -121,7 +121,7 @@ static void remove_at(struct memory_store *store, size_t at)
             (store->count - at) * sizeof(*store->records));
 }
 
-/* Is the record in [start, end) of the family's order? */
+/* Whether the record lies in [start, end) of the family's order. */
 static bool is_inside(const struct memory_store *store, const struct memory_record *record,
                       uint32_t family_id, struct haul_slice start, struct haul_slice end)
 {
@@ -249,7 +249,7 @@ static enum haul_status table_put(struct haul_table *table, struct haul_slice ke
 {
     const struct memory_record *last = table->count == 0 ? NULL : &table->records[table->count - 1];
     if (last != NULL && compare(table->store, table->family_id, last->key, key) >= 0) {
-        /* The receiving end checks byte order; another one is left to the table's writer. */
+        /* The target checks byte order; the table's writer checks every other order. */
         haul_assert(is_reverse(table->store, table->family_id));
         return haul_error_set(error, HAUL_STORE, "table_put", 0, "keys that do not ascend");
     }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* memory_store.h — a database in memory for the receiving end: batches, single reads, scans and
- * table files, in the order of each family's comparator.
+/* memory_store.h — an in-memory database for the target: batches, single reads, scans and table
+ * files, in the order of each family's comparator.
  *
- * It aborts on what would break a real one: a batch that is not sound, a family that it does not
- * have, a DeleteRange that runs backwards, table records that do not ascend in byte order. What the
- * receiving end does not use is NULL. Thread: one. */
+ * It aborts on what would break a real one: a malformed batch, an unknown family, a DeleteRange
+ * that runs backwards, table records that do not ascend in byte order. Operations that the target
+ * does not use are NULL. Thread: one. */
 #ifndef HAUL_FUZZ_MEMORY_STORE_H
 #define HAUL_FUZZ_MEMORY_STORE_H
 
@@ -20,11 +20,11 @@ enum { MEMORY_STORE_FAMILY_COUNT_MAX = 4 };
 
 struct memory_record {
     uint32_t family_id;
-    struct haul_slice key; /* malloc'ed, as the value */
+    struct haul_slice key; /* malloc'ed, like the value */
     struct haul_slice value;
 };
 
-/* One record on its way in, before it takes effect: for checks of the target's own. */
+/* Called for each record before it takes effect, so that a fuzz target can check it. */
 typedef void memory_store_watch(void *context, const struct raw_record *record);
 
 struct memory_store {
@@ -38,7 +38,7 @@ struct memory_store {
     size_t count;
     size_t capacity;
     size_t open_tables;
-    uint64_t applied; /* records that took effect so far */
+    uint64_t applied; /* records that have taken effect so far */
 };
 
 /* No families and no records. */
@@ -47,7 +47,7 @@ void memory_store_add_family(struct memory_store *store, uint32_t family_id, boo
 /* No table may be open. */
 void memory_store_fini(struct memory_store *store);
 
-/* Of all records of a family, anew. */
+/* The digest of all records of a family, computed anew. */
 struct digest memory_store_digest(const struct memory_store *store, uint32_t family_id);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mutation.c — one random source and a table of changes. */
+/* mutation.c — one random source and a table of mutations. */
 #include "mutation.h"
 
 #include <string.h>
@@ -29,7 +29,7 @@ static size_t flip_bit(struct mutation_random *random, uint8_t *bytes, size_t si
     return size;
 }
 
-/* To a value that borders on others. */
+/* Replace by a boundary value. */
 static size_t set_byte(struct mutation_random *random, uint8_t *bytes, size_t size, size_t capacity)
 {
     static const uint8_t borders[] = {0, 1, 0x7f, 0x80, 0xff, 0x10, 0x40, 0xfe};

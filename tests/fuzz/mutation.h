@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mutation.h — small changes of bytes, the same ones for the same seed on every machine. */
+/* mutation.h — small mutations of bytes, the same for the same seed on every machine. */
 #ifndef HAUL_FUZZ_MUTATION_H
 #define HAUL_FUZZ_MUTATION_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* opening.h — what the first words of a connection have in common, for the targets that try them:
- * a few bytes of fixed size with a checksum at their end.
+/* opening.h — what the opening messages of a connection have in common, for the targets that test
+ * them: a few bytes of fixed size with a checksum at their end.
  *
  *   u8 which of them | u8 flags (enum opening_flags) | the bytes */
 #ifndef HAUL_FUZZ_OPENING_H
@@ -14,22 +14,22 @@
 #include "bytes.h"
 #include "crc32c.h"
 
-enum opening_flags { OPENING_MEND = 1 << 0 /* a sound magic and checksum */ };
+enum opening_flags { OPENING_MEND = 1 << 0 /* a valid magic and checksum */ };
 
 struct opening {
     unsigned which;
-    uint8_t *bytes; /* malloc; of exactly this size, so that reading on is noticed */
+    uint8_t *bytes; /* malloc'ed in exactly this size, so that sanitizers notice an overread */
     size_t size;
 };
 
-/* `magic` as it stands at the front; `crc_at` 0: there is no checksum. */
+/* `magic` as it stands at the front; `crc_at` 0: no checksum. */
 struct opening_form {
     size_t size;
     const char *magic;
     size_t crc_at;
 };
 
-/* Take the input; `forms` says what to mend. The bytes are the caller's. */
+/* Take the input; `forms` determines what to repair. The caller owns the bytes. */
 static inline struct opening opening_take(const uint8_t *data, size_t size,
                                           const struct opening_form *forms, size_t form_count)
 {

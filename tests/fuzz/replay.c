@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay.c — runs a fuzz target without a fuzzer: nothing, every file of a directory, then
- * mutations of these files from a seed that is printed.
+/* replay.c — runs a fuzz target without a fuzzer: the empty input, every file of a directory, then
+ * mutations of these files from a seed that it prints.
  *
  *   fuzz_<noun> DIRECTORY|FILE [SEED [MUTATIONS]]
  *
- * Each file counts as a test, and all mutations together as one. A target aborts on what must not
- * be; then the input is named and kept in <program>.crash, which can be given as FILE. */
+ * Each file counts as a test, and all mutations together as one. When a target aborts, replay names
+ * the input and keeps it in <program>.crash, which can be given as FILE. */
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
@@ -32,17 +32,17 @@ struct input {
     size_t size;
 };
 
-/* What runs, for whoever has to tell of its end. */
+/* The running input, for the crash handlers. */
 static struct {
     const char *program;
     const char *name;
     const uint8_t *bytes;
     size_t size;
-    unsigned long mutation; /* 0: as it is */
+    unsigned long mutation; /* 0: unchanged */
     unsigned passed;
 } running;
 
-/* Of the sanitizers' runtime, when there is one: they do not end with a signal. */
+/* From the sanitizers' runtime, if there is one: sanitizers do not end with a signal. */
 __attribute__((weak)) void __sanitizer_set_death_callback(void (*callback)(void));
 
 static void die(const char *what, const char *name)
@@ -73,7 +73,7 @@ static void tell_of_failure(void)
     keep_input();
 }
 
-/* The process is lost anyway: what is not safe in a handler can do no more harm. */
+/* The process is lost anyway, so calls that are unsafe in a handler can do no more harm. */
 static void on_signal(int signal_number)
 {
     (void)signal(signal_number, SIG_DFL);
@@ -95,7 +95,7 @@ static void watch_for_failure(void)
 
 /* --- running ---------------------------------------------------------------------------------- */
 
-/* In memory of exactly its size, so that reading behind its end can be noticed. */
+/* In memory of exactly its size, so that sanitizers notice an overread. */
 static void run(const struct input *input, unsigned long mutation)
 {
     enum { SECONDS_MAX = 20 };
@@ -124,7 +124,7 @@ static void run_mutations(const struct input *inputs, size_t count, uint64_t see
         die("no memory for", "mutations");
     }
     for (unsigned long i = 1; i <= mutations; i++) {
-        /* Each from a seed of its own: one can be repeated without those before it. */
+        /* Each mutation has a seed of its own and can be repeated without the earlier ones. */
         struct mutation_random random = {.state = seed + i};
         const struct input *from = &inputs[mutation_random_below(&random, count)];
         struct input mutated = {.name = from->name, .bytes = bytes};
@@ -161,7 +161,7 @@ static int is_visible(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* In the order of their names, behind the empty input. */
+/* In the order of their names, after the empty input. */
 static size_t read_inputs(const char *path, struct input **inputs)
 {
     struct stat about;

@@ -173,7 +173,7 @@ void sim_host_copy(struct sim_host *host, const struct sim_host *from)
     host->copied_unmarked = sim_disk_state(&host->disk, host->directory, "instance") == 0;
     host->moved = false;
     host->was_reset = false;
-    host->forgot = true; /* the version that it reported before */
+    host->forgot = true; /* the jobs of the host before */
 }
 
 static void add_families(struct sim_store *store, const struct sim_store_state *state)

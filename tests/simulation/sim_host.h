@@ -51,7 +51,7 @@ struct sim_host {
     struct sim_store_state *kept; /* NULL: no checkpoint */
     bool moved;  /* its directory has changed or is unknown, which no operator has declared yet */
     bool told;   /* a command was refused for one of these reasons */
-    bool forgot; /* jobs of this host so far */
+    bool forgot; /* the jobs that it has had */
     bool is_repaired; /* its operator must do that first */
     uint32_t repairs; /* commands typed to repair a bad state */
 };

@@ -394,8 +394,8 @@ ssize_t __wrap_getrandom(void *data, size_t size, unsigned flags)
     return (ssize_t)size;
 }
 
-/* Policies have no effect: chance draws the next thread, and a policy would hit the simulation's own
- * thread. */
+/* Policies have no effect: chance draws the next thread, and a policy would slow the simulation's
+ * own thread. */
 int __wrap_sched_getscheduler(pid_t thread)
 {
     (void)thread;

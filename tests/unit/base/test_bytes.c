@@ -87,7 +87,7 @@ static void test_cursor_take__beyond_the_end__failed_from_then_on(void)
     check_equal(cursor_u16(&cursor), 0x0201);
     check_equal(cursor_u16(&cursor), 0);
     check(cursor.failed);
-    check_equal(cursor_u8(&cursor), 0); /* one byte is there, but nothing is believed now */
+    check_equal(cursor_u8(&cursor), 0); /* one byte is left, but the cursor has failed */
     check_equal(cursor_u32(&cursor), 0);
     check_equal(cursor_u64(&cursor), 0);
     check_equal(cursor_slice(&cursor, 0).size, 0);

@@ -64,7 +64,7 @@ static void test_clock_ms_until__never__the_bound(void)
 {
     now_ns = 1;
     check_equal(clock_ms_until(&fixed, CLOCK_NEVER, 100), 100);
-    now_ns = 0; /* rounding up must not run over the end */
+    now_ns = 0; /* rounding up must not overflow */
     check_equal(clock_ms_until(&fixed, CLOCK_NEVER, 100), 100);
 }
 

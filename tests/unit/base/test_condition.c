@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_condition.c — deadlines are those of the monotonic clock, and a signal ends a wait. */
+/* test_condition.c — deadlines follow the monotonic clock, and a signal ends a wait. */
 #include "condition.h"
 
 #include "check.h"
@@ -24,14 +24,14 @@ static void *signal_once(void *argument)
     return NULL;
 }
 
-/* Nobody signals: the waits end with the deadline, and not before it. */
+/* Nobody signals: the waits end at the deadline, and not before it. */
 static void test_condition_wait__nobody_signals__until_the_deadline(void)
 {
     condition_init(&condition);
     (void)pthread_mutex_lock(&lock);
     uint64_t deadline_ns = now_ns() + 20 * NS_PER_MS;
     while (condition_wait(&condition, &lock, deadline_ns)) {
-        /* for no reason */
+        /* a spurious wake-up */
     }
     check(now_ns() >= deadline_ns);
     check(!condition_wait(&condition, &lock, now_ns() - NS_PER_MS));

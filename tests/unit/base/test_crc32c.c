@@ -75,10 +75,10 @@ static void test_crc32c_copy__sizes_around_a_piece__copied_and_summed(void)
 
 /* --- bytes that change meanwhile -------------------------------------------------------------- */
 
-static uint8_t *guarded; /* the copy; its second half cannot be written yet */
+static uint8_t *guarded; /* the copy; its second half is not writable yet */
 static size_t guarded_bytes;
 
-/* The first half is copied: whoever may write to the original does so now. */
+/* The first half is copied: now another writer changes the original. */
 static void change_source(int number)
 {
     (void)number;
@@ -86,7 +86,7 @@ static void change_source(int number)
     (void)mprotect(guarded, guarded_bytes, PROT_READ | PROT_WRITE);
 }
 
-/* The sum is of the bytes that were copied, whatever the original is by then. */
+/* The CRC is that of the copied bytes, whatever the original contains by then. */
 static void test_crc32c_copy__original_changes_meanwhile__sum_of_the_copy(void)
 {
     struct sigaction action = {.sa_handler = change_source};
@@ -105,7 +105,7 @@ static void test_crc32c_copy__original_changes_meanwhile__sum_of_the_copy(void)
 }
 
 #ifdef __x86_64__
-/* The upper halves of the first eight vector registers, all bits together. */
+/* The upper halves of the first eight vector registers, all bits combined. */
 __attribute__((target("avx"))) static uint64_t upper_halves(void)
 {
     uint64_t bits[2];
@@ -128,7 +128,7 @@ static void test_crc32c_extend__large__leaves_no_wide_registers_in_use(void)
 {
     fill_source();
     if (!__builtin_cpu_supports("avx")) {
-        return; /* there are no upper halves */
+        return; /* the processor has no upper halves */
     }
     uint32_t crc = crc32c_extend(0, source, sizeof(source));
     check_equal(upper_halves(), 0);

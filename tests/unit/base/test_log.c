@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log.c — what reaches the sink, and what does not. */
+/* test_log.c — which lines reach the sink. */
 #include "haul/log.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_limit.c — few lines for many events, and none of them forgotten. */
+/* test_log_limit.c — many events give few lines, and every event is counted. */
 #include "log_limit.h"
 
 #include "check.h"

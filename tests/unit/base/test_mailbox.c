@@ -21,7 +21,7 @@ static void open_mailbox(void)
     check_or_stop(mailbox_create(CAPACITY, sizeof(uint64_t), &mailbox) == HAUL_OK);
 }
 
-/* The linker puts this in the place of the C library's (--wrap). */
+/* The linker replaces the C library's function by this one (--wrap). */
 static atomic_int timed_waits;
 int __real_pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
                                   const struct timespec *until);
@@ -102,8 +102,8 @@ static void test_mailbox_pop__empty__again(void)
     close_mailbox();
 }
 
-/* A loop asks its mailboxes at every turn. To wait until a time that has passed costs 20 us: the
- * system sets a timer, and puts the thread to sleep for it. */
+/* A loop polls its mailboxes in every turn. A wait for a time that has passed costs 20 us, because
+ * the system sets a timer and puts the thread to sleep. */
 static void test_mailbox_pop__empty__does_not_wait(void)
 {
     uint64_t value;
@@ -235,7 +235,7 @@ static void *close_when_somebody_waits(void *context)
     return NULL;
 }
 
-/* It is woken by the close, not by its deadline. */
+/* The close wakes it, not its deadline. */
 static void test_mailbox_close__writer_waits_for_room__woken_with_closed(void)
 {
     pthread_t thread;

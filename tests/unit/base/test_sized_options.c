@@ -7,7 +7,7 @@
 
 #include "check.h"
 
-/* As release 0.1 had it, as we have it, and as a later one has it. */
+/* As release 0.1 had it, as this release has it, and as a later one has it. */
 struct first {
     size_t size_bytes;
     uint32_t a;
@@ -45,7 +45,7 @@ static void test_sized_options_take__same_release__all_members(void)
     check(memcmp(&taken, &theirs, sizeof(taken)) == 0);
 }
 
-/* What lies behind a shorter struct is not the library's to read. */
+/* The library must not read beyond a shorter struct. */
 static void test_sized_options_take__shorter__rest_is_zero(void)
 {
     struct later behind = {.size_bytes = sizeof(struct first), .a = 1, .b = 2, .c = 3, .d = 4};

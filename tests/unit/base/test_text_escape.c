@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_text_escape.c — what a terminal gets to see of foreign text. */
+/* test_text_escape.c — what a terminal gets of foreign text. */
 #include "haul/text_escape.h"
 
 #include <string.h>
@@ -55,7 +55,7 @@ static void test_haul_text_escape__bytes_that_are_not_utf8__escaped_one_by_one(v
     check_text(escaped("\xe2\x82"), "\\xe2\\x82"); /* cut short */
 }
 
-/* The neighbours of what is no character, and the last of all. */
+/* The neighbours of invalid code points, and the last code point. */
 static void test_haul_text_escape__characters_at_each_limit__unchanged(void)
 {
     static const char *const characters[] = {

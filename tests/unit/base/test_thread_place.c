@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_thread_place.c — processor lists, and what a thread makes of them. */
+/* test_thread_place.c — processor lists, and their effect on a thread. */
 #include "thread_place.h"
 
 #include <pthread.h>
@@ -79,7 +79,7 @@ static void test_thread_place_cpus__one__threads_started_from_there_have_it(void
     (void)pthread_join(start_placed(count_in_child, &child), NULL);
     (void)count_cpus(&after);
     check_equal(child, 1);
-    check_equal(after, before); /* others stay where they were */
+    check_equal(after, before); /* other threads keep their place */
 }
 
 static pthread_mutex_t held = PTHREAD_MUTEX_INITIALIZER;
@@ -91,7 +91,7 @@ static void *wait_for_held(void *argument)
     return argument;
 }
 
-/* Nobody has to wait for it: the thread is there when it has been created. */
+/* The thread has its place as soon as it is created; nobody has to wait. */
 static void test_thread_place_cpus__created__is_there_at_once(void)
 {
     cpu_set_t set;
@@ -105,7 +105,7 @@ static void test_thread_place_cpus__created__is_there_at_once(void)
 
 /* --- a machine of two nodes ------------------------------------------------------------------- */
 
-static int last_node; /* 0: as this machine is */
+static int last_node; /* 0: as on this machine */
 static int refused_node = -1;
 static int preferred_node;
 
@@ -135,7 +135,7 @@ void __wrap_numa_set_preferred(int node)
     preferred_node = node;
 }
 
-/* Memory is taken where the thread runs, and nowhere else. */
+/* Memory is allocated on the node where the thread runs. */
 static void test_thread_place_node__two_nodes__run_and_memory_there_or_as_before(void)
 {
     last_node = 1;

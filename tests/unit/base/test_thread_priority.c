@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_thread_priority.c — each case in a thread of its own: niceness is not taken back. */
+/* test_thread_priority.c — each case runs in a thread of its own, because niceness cannot be
+ * lowered again. */
 #include "thread_priority.h"
 
 #include <pthread.h>
@@ -90,7 +91,7 @@ static void test_thread_priority_step_back__ordinary_thread__five_nicer(void)
     if (before.policy == SCHED_OTHER) {
         check_equal(after.niceness, before.niceness + 5 < 19 ? before.niceness + 5 : 19);
     }
-    check_equal(of_this_thread().niceness, before.niceness); /* this one is another thread */
+    check_equal(of_this_thread().niceness, before.niceness); /* a different thread */
 }
 
 static void test_thread_priority_step_back__at_the_end__stays_there(void)
@@ -101,7 +102,7 @@ static void test_thread_priority_step_back__at_the_end__stays_there(void)
     }
 }
 
-/* The policy that the first call sets is nobody's choice to the second. */
+/* The second call does not take the policy that the first one has set for a user's choice. */
 static void test_thread_priority__one_call_after_the_other__both_take_effect(void)
 {
     run(wait_turn_and_step_back);

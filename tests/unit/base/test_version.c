@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_version.c — the library and the build know the release from the same place. */
+/* test_version.c — the library and the build take the release from the same place. */
 #include "haul/version.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* captured.h — what a function prints on a descriptor, for tests. Thread: one. */
+/* captured.h — captures what a function prints on a descriptor, for tests. Thread: one. */
 #ifndef HAUL_TESTS_CAPTURED_H
 #define HAUL_TESTS_CAPTURED_H
 
@@ -14,10 +14,10 @@ static struct {
     FILE *file;
     FILE *stream;
     int kept;
-    char text[CAPTURED_BYTES_MAX]; /* of the last captured_end */
+    char text[CAPTURED_BYTES_MAX]; /* from the last captured_end */
 } captured;
 
-/* From here on, what goes to `stream` (stdout, stderr) is caught. */
+/* From here on, capture what goes to `stream` (stdout, stderr). */
 static inline void captured_begin(FILE *stream)
 {
     captured.file = tmpfile();

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ran.h — a command that was run in this process: its exit code, and all that it printed. Thread:
- * one. */
+/* ran.h — runs a command in this process and captures its exit code and output. Thread: one. */
 #ifndef HAUL_TESTS_RAN_H
 #define HAUL_TESTS_RAN_H
 
@@ -45,7 +44,7 @@ static inline void ran_give_back(struct ran_stream *stream, FILE *from)
     (void)fclose(stream->file);
 }
 
-/* What a test catches by itself: ran_begin, what prints, ran_end. */
+/* For a test that captures by itself: ran_begin, the code that prints, ran_end. */
 static inline void ran_begin(void)
 {
     ran_catch(&ran.out, stdout);
@@ -78,7 +77,7 @@ static inline int run(const struct command *command, const char *line)
     return ran.exit_code;
 }
 
-/* `part` is in what was printed; what was printed is shown when it is not. */
+/* The output contains `part`; a failure shows the output. */
 static inline void check_has(const char *text, const char *part)
 {
     if (strstr(text, part) == NULL) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cmd_cancel.c — which jobs `haul cancel` ends, by which call, and what it says of others. */
+/* test_cmd_cancel.c — which jobs `haul cancel` ends, by which call, and what it reports of
+ * others. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ static bool had_job;
 static char told_job[2 * HAUL_JOB_BYTES + 1];
 static enum haul_status give_up_answers[4]; /* by job */
 static enum haul_status force_answer;
-static enum haul_status other_answer; /* of the calls that finish, end or forget */
+static enum haul_status other_answer; /* calls that finish, end or forget a job */
 static struct haul_rocks_options opened;
 static uint32_t waited_ms;
 static char said[512]; /* each call, with the first byte of its job */
@@ -226,7 +227,7 @@ static void test_cancel__command_runs__asked_waited_for_and_let_go(void)
     check_text(ran.out.text, "");
 }
 
-/* Only what was cancelled is said to be so. */
+/* Only a job that was really cancelled is reported as cancelled. */
 static void test_cancel__command_ends_otherwise__says_how(void)
 {
     static const struct {
@@ -251,7 +252,7 @@ static void test_cancel__command_ends_otherwise__says_how(void)
     }
 }
 
-/* Whatever else was left there is not what was asked to end. */
+/* Other jobs that were left there are not to be ended. */
 static void test_cancel__command_fails_by_itself__only_its_own_job_is_given_up(void)
 {
     begin();
@@ -264,7 +265,7 @@ static void test_cancel__command_fails_by_itself__only_its_own_job_is_given_up(v
     begin();
     client_answer = HAUL_OK;
     told_status = HAUL_IO;
-    job_count = 1; /* of another; its own left nothing */
+    job_count = 1; /* of another job; its own left nothing */
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
     check_text(said, "ask00");
     begin();
@@ -277,7 +278,7 @@ static void test_cancel__command_fails_by_itself__only_its_own_job_is_given_up(v
     check_has(ran.err.text, "told");
 }
 
-/* A receiver that only listens has none: those that are left there are meant. */
+/* A receiver that only listens has no job: end those that are left there. */
 static void test_cancel__receiver_without_a_job__what_is_left_is_given_up(void)
 {
     begin();
@@ -311,7 +312,7 @@ static void test_cancel__command_does_not_end__each_cause(void)
     check_equal(waited_ms, 0);
     begin();
     client_answer = HAUL_OK;
-    ask_answer = HAUL_CLOSED; /* it has just ended */
+    ask_answer = HAUL_CLOSED; /* the command has just ended */
     check_equal(run(&command_cancel, "--db /a"), EXIT_CODE_OK);
     begin();
     client_answer = HAUL_IO;
@@ -366,7 +367,7 @@ static void test_cancel__left_jobs__all_or_the_one_that_is_named(void)
     check_has(ran.out.text, "\"cancelled\":2");
 }
 
-/* Only sources: nothing is read or written but journals. */
+/* Source jobs only: only journals are read or written. */
 static void test_cancel__roles__how_the_database_is_opened(void)
 {
     begin();
@@ -545,7 +546,7 @@ static void test_cancel__job_that_is_over__forgotten_only_when_it_is_named_and_a
     check(strstr(ran.err.text, "is forgotten") == NULL);
 }
 
-/* Beside one that is open, one that is over is tried as well, and not counted. */
+/* A job that is over is tried beside an open one, and not counted. */
 static void test_cancel__one_over_and_one_open__one_is_counted(void)
 {
     begin();

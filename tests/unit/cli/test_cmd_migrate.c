@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cmd_migrate.c — send, recv, resume and resolve: what each option of the command line becomes
- * in what is asked of the library, and what is not even begun. */
+/* test_cmd_migrate.c — send, recv, resume and resolve: how each command-line option reaches the
+ * library, and what is refused before a migration starts. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static struct haul_store store;
 static char load_memory;
 static char migration_memory;
 
-/* Families, families of metadata and ranges, which live as long as the command only. */
+/* Families, metadata families and ranges, which live only as long as the command. */
 static char selected[512];
 
 static void note(const char *text, char separator)
@@ -218,7 +218,7 @@ enum haul_status __wrap_load_writer_start(const struct load_options *options, st
     return answer(load_answer, error);
 }
 
-/* The load writes by itself first, and only then there is a migration. */
+/* The load first writes alone; the migration starts after that. */
 void __wrap_migration_run_lead(struct migration_watch *watch, struct output *output);
 void __wrap_migration_run_lead(struct migration_watch *watch, struct output *output)
 {
@@ -322,7 +322,7 @@ static void test_send__no_option__the_defaults_of_the_library(void)
     check(work.wal_dir == NULL && work.read_only);
 }
 
-/* A version of 0 is a version, and reading back takes longer than the usual pause. */
+/* 0 is a valid version, and reading back takes longer than the usual pause. */
 static void test_send__options_that_mean_others__so_they_do(void)
 {
     begin();
@@ -513,12 +513,12 @@ static void test_recv__no_option__the_defaults_of_the_library(void)
     check_equal(run(&command_recv, "--db /b -q"), RUN_EXIT_CODE);
     check(target.listen == NULL);
     check(!target.once && !target.read_back && !target.keep_versions);
-    check_equal(target.keep_free_bytes, 0); /* the usual share */
+    check_equal(target.keep_free_bytes, 0); /* the default share */
     check_equal(target.applier_count + target.resume_wait_ms + target.table_size_bytes, 0);
     check_text(ran.err.text, "");
     begin();
     check_equal(run(&command_recv, "--db /b --keep-free 0"), RUN_EXIT_CODE);
-    check_equal(target.keep_free_bytes, 1); /* as good as none */
+    check_equal(target.keep_free_bytes, 1); /* stands for zero */
 }
 
 static void test_recv__refused__its_exit_code_and_no_address(void)
@@ -559,7 +559,7 @@ static void test_commands__option_missing__named_and_nothing_opened(void)
     }
 }
 
-/* Each limit of an option: it is taken, and what is one beyond it is not. */
+/* Each limit of an option is accepted, and the value beyond it is refused. */
 static void test_commands__value_at_its_limit__taken_and_not_beyond(void)
 {
     static const struct {

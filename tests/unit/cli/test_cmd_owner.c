@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cmd_owner.c — `haul owner` and `haul drop`: which action is called with which selection,
- * what excludes each other, and each answer's exit code. */
+/* test_cmd_owner.c — `haul owner` and `haul drop`: which action they call with which selection,
+ * which options exclude each other, and the exit code of each result. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -261,7 +261,7 @@ static void test_owner__each_action__its_call_and_then_the_record(void)
         check_has(ran.out.text, cases[i].action);
         (void)snprintf(line, sizeof(line), "%s -q", cases[i].line);
         check_equal(run(&command_owner, line), EXIT_CODE_OK);
-        check_equal(ran.out.text[0] != '\0', i == 0); /* it was asked for */
+        check_equal(ran.out.text[0] != '\0', i == 0); /* the user requested it */
     }
 }
 
@@ -312,7 +312,7 @@ static void test_owner__a_step_fails__its_code_and_nothing_behind_it(void)
     check(strstr(ran.err.text, "--rebuild") == NULL);
 }
 
-/* What helps is said, unless the library has said it. */
+/* The tool adds a hint, unless the library has given one. */
 static void test_owner__hints__those_of_the_library_first(void)
 {
     begin();
@@ -416,7 +416,7 @@ static void test_drop__nothing_handed_over__said_of_what_was_selected(void)
         check_equal(closed_count, 0);
     }
     begin();
-    drop_answer = HAUL_NOT_FOUND; /* it was taken back meanwhile */
+    drop_answer = HAUL_NOT_FOUND; /* the source took it back meanwhile */
     check_equal(run(&command_drop, "--db /a --yes"), EXIT_CODE_PREFLIGHT);
     check_has(ran.err.text, "nothing of /a was handed over");
     hint = "another way";

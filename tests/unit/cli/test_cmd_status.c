@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cmd_status.c — what `haul status` prints of a command that runs and of jobs that were left,
- * number by number. */
+/* test_cmd_status.c — what `haul status` prints of a running command and of unfinished jobs, number
+ * by number. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -19,7 +19,7 @@ static enum haul_status list_answer;
 static enum haul_status check_answer;
 static enum haul_status client_answer;
 static enum haul_status ask_answer;
-static const char *noise; /* in place of an answer */
+static const char *noise; /* instead of an answer */
 static struct running_job running;
 static int client_fd;
 
@@ -116,7 +116,7 @@ static void test_status__command_runs__each_figure(void)
                "lag 4.0 kB, 7.5 s\n"
                "  safe on the target: 5 records, 6.0 kB of the copy\n");
     int copy = dup(client_fd);
-    check(copy < 0); /* the connection is given back */
+    check(copy < 0); /* the connection is closed again */
 }
 
 static void test_status__files_kept_by_the_job__a_line_when_there_are_any(void)
@@ -134,7 +134,7 @@ static void test_status__files_kept_by_the_job__a_line_when_there_are_any(void)
     check_has(ran.out.text, "\"pinned_table_bytes\":9000");
 }
 
-/* What runs goes on by itself: no command is named, and what is over is not told. */
+/* For a running job no command is named, and jobs that are over are not listed. */
 static void test_status__command_runs_with_jobs__no_way_out_is_named(void)
 {
     begin();
@@ -210,7 +210,7 @@ static void test_status__nothing__no_job(void)
     check_equal(run(&command_status, "--db /a --json"), EXIT_CODE_OK);
     check_has(ran.out.text, "\"running\":null");
     check_has(ran.out.text, "\"jobs\":[]");
-    ask_answer = HAUL_CLOSED; /* it has just ended */
+    ask_answer = HAUL_CLOSED; /* the command has just ended */
     client_answer = HAUL_OK;
     check_equal(run(&command_status, "--db /a"), EXIT_CODE_OK);
     check_text(ran.out.text, "no job\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_cmd_verify.c — `haul verify`: what is read with which options, what excludes each other, how
- * a difference is told, and each answer's exit code. What reads is a fake. */
+/* test_cmd_verify.c — `haul verify`: which options lead to which scan, which exclude each other,
+ * how a difference is reported, and the exit code of each result. The scan is a fake. */
 #include "command.h"
 
 #include <stdlib.h>
@@ -232,7 +232,7 @@ static void test_cmd_verify__different__6_and_the_first_key(void)
     }
 }
 
-/* They are read a second time for the key, and may have changed, or be gone. */
+/* The second scan, for the key, may find a changed database or none. */
 static void test_cmd_verify__first_key_cannot_be_told__6_without_one(void)
 {
     for (int failing = 0; failing < 3; failing++) {

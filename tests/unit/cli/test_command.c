@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_command.c — how each command begins, and how it says that it cannot. */
+/* test_command.c — how each command parses its options, and reports that it cannot start. */
 #include "command.h"
 
 #include <string.h>
@@ -113,7 +113,7 @@ static void test_command_parse__value_without_a_name__the_synopsis(void)
     check(strstr(captured_end(), "every value needs its option: haul dive --deep") != NULL);
 }
 
-/* Also when it stands behind what is wrong, but not when it is a value. */
+/* Even after the faulty option, but not as the value of another one. */
 static void test_command_parse__wrong_and_json__a_document_on_stdout(void)
 {
     static const struct {

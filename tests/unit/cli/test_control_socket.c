@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_control_socket.c — what a running command answers, and who gets a place when all are
- * taken. The migration is a fake (--wrap). */
+/* test_control_socket.c — what a running command answers, and which client gets a place when all
+ * are taken. The migration is a fake (--wrap). */
 #include "control_socket.h"
 
 #include <arpa/inet.h>
@@ -75,7 +75,7 @@ static void begin(void)
     begin_without();
 }
 
-/* The command's loop ends: its end is told, and the server closed, by nobody else. */
+/* The command's loop ends: only this function reports the end and closes the server. */
 static void end_loop(void)
 {
     atomic_store(&stops, true);
@@ -133,7 +133,7 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     struct control_end ended = {.had_job = false, .job = "5e1f"};
     haul_error_set(&ended.error, HAUL_IN_DOUBT, NULL, 0, "it is");
     haul_error_hint(&ended.error, "look");
-    int other = come(); /* which asks for no cancel, and is told nothing */
+    int other = come(); /* which requests no cancel and gets no end */
     end_loop();
     control_server_tell_end(&server, &ended);
     end_server();
@@ -151,7 +151,7 @@ static void test_control_client_ask__status_and_cancel__answered(void)
     (void)close(fd);
 }
 
-/* A load runs before it. */
+/* A load runs before the migration. */
 static void test_control_client_ask__no_migration_yet__answered_and_kept_for_it(void)
 {
     struct running_job job;
@@ -198,7 +198,7 @@ static int next_descriptor(void)
     return fd;
 }
 
-/* However often both ends come and go, or nobody is there: no descriptor stays. */
+/* However often both ends come and go, or one is missing: no descriptor leaks. */
 static void test_control_socket__ten_times_over__no_descriptor_is_left(void)
 {
     int before = next_descriptor();
@@ -216,8 +216,8 @@ static void test_control_socket__ten_times_over__no_descriptor_is_left(void)
     check_equal(next_descriptor(), before);
 }
 
-/* Whoever connects and says nothing keeps nobody out; whoever waits for the end of a cancel keeps
- * the place, though it is the oldest. */
+/* Silent clients keep nobody out; a client that waits for the end of a cancel keeps its place, even
+ * if it is the oldest. */
 static void test_control_server_serve__all_places_taken__the_longest_silent_goes(void)
 {
     struct control_end told;
@@ -241,7 +241,7 @@ static void test_control_server_serve__all_places_taken__the_longest_silent_goes
     }
 }
 
-/* Nobody else may list jobs or end them, whatever the umask was when the directory was made. */
+/* Nobody else may list or end jobs, whatever the umask was when the directory was made. */
 static void test_control_server_open__directory_open_to_all__closed(void)
 {
     char path[80];
@@ -259,7 +259,7 @@ static void test_control_server_open__directory_open_to_all__closed(void)
     check_equal(rmdir(directory), 0);
 }
 
-/* It has begun to listen, and its loop does not run. */
+/* It listens, but its loop does not run. */
 static void test_control_client_ask__command_hangs__its_process_is_named(void)
 {
     char answer[CONTROL_PACKET_BYTES_MAX];
@@ -277,7 +277,7 @@ static void test_control_client_ask__command_hangs__its_process_is_named(void)
     end();
 }
 
-/* The kernel knows no process of the other end. */
+/* The kernel knows no process at the other end. */
 static void test_control_client_ask__nobody_answers__timeout(void)
 {
     char answer[CONTROL_PACKET_BYTES_MAX];

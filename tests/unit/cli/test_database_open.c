@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_database_open.c — where a database may be made, and who has one that is locked. */
+/* test_database_open.c — where a database may be created, and which process holds the lock. */
 #include "database_open.h"
 
 #include <errno.h>
@@ -94,7 +94,7 @@ static void test_database_open__new_one__made_with_its_last_directory_only(void)
           strstr(error.text, "/absent in which to create db"));
     check_status(open_it(path, true), HAUL_OK);
     check_status(open_it(path, false), HAUL_OK);
-    (void)snprintf(deep, sizeof(deep), "%s/other///", directory); /* slashes at the end */
+    (void)snprintf(deep, sizeof(deep), "%s/other///", directory); /* trailing slashes */
     check_status(open_it(deep, true), HAUL_OK);
     end();
 }
@@ -191,7 +191,7 @@ static void test_database_open_to_read__files_go_meanwhile__tried_again_while_it
     begin();
     check_status(open_it(path, true), HAUL_OK);
     vanish_count = 1;
-    check_status(open_to_read(), HAUL_CORRUPT); /* nobody has it: it is damaged */
+    check_status(open_to_read(), HAUL_CORRUPT); /* no process has it: it is damaged */
     check_equal(open_count, 1);
     pid_t child = hold_lock();
     vanish_count = 5;

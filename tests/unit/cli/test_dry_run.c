@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_dry_run.c — what a send would give: which families, how many bytes of which ranges. */
+/* test_dry_run.c — what a send would transfer: which families, how many bytes of which ranges. */
 #include "dry_run.h"
 
 #include <stdio.h>
@@ -8,11 +8,11 @@
 #include "check.h"
 #include "haul/store.h"
 
-static char asked[256]; /* family and bounds of each size */
+static char asked[256]; /* family and bounds of each size request */
 static enum haul_status families_answer;
 static enum haul_status size_answer;
-static uint32_t refused_family; /* to which size_answer is given */
-static unsigned refused_from;   /* as from its n-th range */
+static uint32_t refused_family; /* the call that gets size_answer */
+static unsigned refused_from;   /* from the n-th range on */
 static unsigned sizes_asked;
 
 static enum haul_status families_of(struct haul_store *store, struct haul_family *families,
@@ -102,7 +102,7 @@ static void test_dry_run_look__selected__these_families_and_ranges(void)
     dry_run_fini(&dry);
 }
 
-/* A family with an order of its own has no size, also when a range of it had one. */
+/* A family with its own key order has no size, even if one of its ranges had one. */
 static void test_dry_run_look__size_not_known__counts_nothing_and_goes_on(void)
 {
     const struct haul_range ranges[] = {{.start = slice("a"), .end = slice("b")},

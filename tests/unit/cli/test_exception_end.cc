@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_exception_end.cc — how a process ends by an exception that nobody catches. */
+/* test_exception_end.cc — how an uncaught exception ends a process. */
 #include "exception_end.h"
 
 #include <sys/resource.h>
@@ -46,7 +46,7 @@ template <typename Thrown> [[noreturn]] void ThrowUncaught(const Thrown &thrown,
     Throw(thrown);
 }
 
-/* What is thrown in a process of its own. */
+/* Throws in a process of its own. */
 template <typename Thrown> Ended EndBy(const Thrown &thrown, bool json)
 {
     int out[2] = {-1, -1};

@@ -63,7 +63,7 @@ static void test_exit_code_of__stopped_by_a_signal__names_it_and_is_retryable(vo
     check(exit_code_is_retryable(129));
 }
 
-/* A signal that came while something else ended the command does not hide what that was. */
+/* A signal does not hide another cause that ended the command. */
 static void test_exit_code_of__other_status_and_a_signal__the_status_counts(void)
 {
     check_equal(exit_code_of(HAUL_OK, SIGINT), 0);

@@ -45,7 +45,7 @@ static void test_human_seconds__any_time__tenths_then_minutes_then_hours(void)
     check_text(seconds_of(86399), "23:59:59 h");
 }
 
-/* An estimate may be anything: a rate that is almost zero makes it endless. */
+/* An estimate may be any number: a rate near zero makes it infinite. */
 static void test_human_seconds__endless__a_million_hours(void)
 {
     check_text(seconds_of(1e300), "1000000:00:00 h");

@@ -78,7 +78,7 @@ static void test_job_text_ways__restored_or_parted__ask_or_take_the_rest(void)
     }
 }
 
-/* It was decided, and what came back since is not taken back with what did not. */
+/* The job was decided: taking back what its target has returned leaves the rest with the target. */
 static void test_job_text_ways__decided_and_given_back__take_that_back(void)
 {
     static const char *const phases[] = {"COMMITTED", "RELEASED"};
@@ -128,7 +128,7 @@ static void test_job_text_is_over__aborted_source_only(void)
     struct haul_job target = job_in(HAUL_JOB_TARGET, "ABORTED");
     struct haul_job copying = job_in(HAUL_JOB_SOURCE, "COPYING");
     check(job_text_is_over(&source));
-    source.restored = true; /* its target says that it owns by it */
+    source.restored = true; /* its target reports that it owns by it */
     check(!job_text_is_over(&source));
     check(!job_text_is_over(&target));
     check(!job_text_is_over(&copying));

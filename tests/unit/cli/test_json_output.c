@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_json_output.c — the document of --json: one line, the members that a script relies on. */
+/* test_json_output.c — the document of --json: one line, with the members that a script relies
+ * on. */
 #include "json_output.h"
 
 #include <stdio.h>
@@ -75,7 +76,7 @@ static void test_json_output_version__success__error_is_null(void)
                "\"error\":null,\"version\":\"1.2.3\",\"transports\":\"tcp\"}");
 }
 
-/* Whatever a message holds, the document is pure ASCII on one line. */
+/* The document is pure ASCII on one line, whatever a message contains. */
 static void test_json_output_error__any_bytes__ascii_and_told_apart(void)
 {
     struct haul_error error = {.status = HAUL_IO};
@@ -265,7 +266,7 @@ static void test_json_output_drop__what_went__ranges_and_bytes(void)
                  "\"ranges\":2,\"bytes\":77");
 }
 
-/* JSON has no numbers that large here; a negative one would be worse. */
+/* Our JSON has no numbers that large; a negative one would be worse. */
 static void test_json_output_drop__more_than_63_bits__the_largest(void)
 {
     capture();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_load_check.c — a ledger against a database: what may be there, and what proves a loss. */
+/* test_load_check.c — compares ledgers with a database: what may be there, and what proves a
+ * loss. */
 #include "load_check.h"
 
 #include <stdio.h>
@@ -16,7 +17,7 @@ enum { KEY_COUNT = 8, VALUE_BYTES = 32, FAMILY_ID = 5 };
 static struct haul_error error;
 static struct load_ledger ledger;
 static char path[64];
-static uint64_t versions[KEY_COUNT]; /* that the database has; 0: it has no such key */
+static uint64_t versions[KEY_COUNT]; /* in the database; 0: it lacks the key */
 static bool spoiled;                 /* values have a wrong byte */
 static size_t gets;
 
@@ -80,7 +81,7 @@ static void add(uint64_t version, uint32_t key, bool is_delete, bool acknowledge
     check_or_stop(load_ledger_add(&ledger, &entry, &error) == HAUL_OK);
 }
 
-/* A write that was answered. */
+/* An acknowledged write. */
 static void put(uint64_t version, uint32_t key)
 {
     add(version, key, false, false);
@@ -93,7 +94,7 @@ static void delete_key(uint64_t version, uint32_t key)
     add(version, key, true, true);
 }
 
-/* Holds the ledger against the database as it is now. */
+/* Compare the ledger with the database as it is now. */
 static enum haul_status verdict(uint64_t *checked)
 {
     const struct load_options options = {.prefix = "k:", .family = "loaded", .ledger = path};
@@ -171,7 +172,8 @@ static void test_load_check__deleted_key_is_there__corrupt(void)
     end();
 }
 
-/* A write without an answer may have come or not; what was acknowledged before may be there. */
+/* A write without an acknowledgement may have arrived or not; the last acknowledged one may be
+ * there. */
 static void test_load_check__intent_without_answer__either_state(void)
 {
     begin();
@@ -216,7 +218,7 @@ static void test_load_check__five_intents_in_a_row__the_sixth_is_too_many(void)
     end();
 }
 
-/* The largest number, counted up, has no 32 bits. */
+/* The number after the largest one does not fit in 32 bits. */
 static void test_load_check__key_number_beyond_every_load__corrupt(void)
 {
     static const uint32_t numbers[] = {LOAD_KEYS_MAX, UINT32_MAX};

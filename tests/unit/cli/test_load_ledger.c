@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_load_ledger.c — the ledger of a load keeps what it was told, and only that. */
+/* test_load_ledger.c — the ledger of a load keeps what was added to it, and only that. */
 #include "load_ledger.h"
 
 #include <fcntl.h>
@@ -123,8 +123,8 @@ static void test_load_ledger_open__torn_tail__cut_off(void)
     (void)unlink(path);
 }
 
-/* Every byte that a record's check covers,
- * and the check itself: in the last record it is a tear. */
+/* Every byte under a record's check, and the check itself: damage in the last record counts as a
+ * tear. */
 static void test_load_ledger_read__damaged_record__a_tear_only_at_the_end(void)
 {
     for (off_t at = 0; at < 20; at++) {
@@ -151,7 +151,7 @@ static void write_bytes(const char *bytes, size_t size)
     (void)close(fd);
 }
 
-/* Nor is it cut as one. */
+/* It is not truncated as one either. */
 static void test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_it_is(void)
 {
     static const char text[] = "a letter to somebody else, which is longer than a record is";
@@ -172,7 +172,7 @@ static void test_load_ledger_open__file_that_is_no_ledger__corrupt_and_left_as_i
     }
 }
 
-/* Of a first record, whole or with zeros where nothing was written: nothing to go by. */
+/* A first record, complete or with zeros where nothing was written: nothing identifies it. */
 static void test_load_ledger_open__first_record_torn__begins_anew(void)
 {
     for (off_t size = 1; size < RECORD_BYTES; size++) {
@@ -195,7 +195,7 @@ static void test_load_ledger_open__first_record_torn__begins_anew(void)
     (void)unlink(path);
 }
 
-/* More than is read at once; the call that takes them may end it. */
+/* More records than one read returns; the callback may stop the reading. */
 static void test_load_ledger_read__many_records__until_the_taker_has_enough(void)
 {
     make_path();

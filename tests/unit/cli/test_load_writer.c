@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_load_writer.c — the built-in load: what it may write, what each write is, and how it stands
- * still and ends. */
+/* test_load_writer.c — the built-in load: what it may write, what each write contains, and how it
+ * pauses and ends. */
 #include "load_writer.h"
 
 #include <poll.h>
@@ -21,10 +21,10 @@ enum { FAMILY = 300, KEYS = 7, VALUE_BYTES = 40, PATIENCE_MS = 20000 };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned writes;
 static unsigned deletes;
-static unsigned bad;        /* writes that are not what they should be */
+static unsigned bad;        /* writes that are not as expected */
 static unsigned last_flags; /* of the last write */
 static uint64_t last_version;
-static unsigned fail_from; /* as from this write; 0: never */
+static unsigned fail_from; /* from this write on; 0: never */
 static uint8_t seen_keys[KEYS];
 
 static enum haul_status families_of(struct haul_store *store, struct haul_family *families,
@@ -40,7 +40,7 @@ static enum haul_status families_of(struct haul_store *store, struct haul_family
     return HAUL_OK;
 }
 
-/* One record of family FAMILY: a Put of a value that tells its version, or a Delete. */
+/* One record of family FAMILY: a Put of a value with its version, or a Delete. */
 static bool look(const uint8_t *at, size_t size, bool *deletes_it, uint32_t *key)
 {
     static const uint8_t family[] = {0xac, 0x02}; /* 300 */
@@ -226,7 +226,7 @@ static void test_load_writer_lead_ms__until_it_is_over__counted_down(void)
 static void test_load_writer__some_writes__each_sound_one_in_ten_deletes(void)
 {
     begin();
-    options.rate = 0; /* as fast as it goes */
+    options.rate = 0; /* as fast as possible */
     start();
     await(200);
     stop();
@@ -300,7 +300,7 @@ static void test_load_writer_hook__moved__ends_by_itself_and_the_gap_with_it(voi
     unsigned frozen_at = written();
     (void)poll(NULL, 0, 20);
     hooks.release(hooks.context, 7);
-    hooks.unfreeze(hooks.context); /* too late: they would be another's */
+    hooks.unfreeze(hooks.context); /* too late: the new owner would serve them */
     (void)poll(NULL, 0, 5);
     check_equal(written(), frozen_at);
     stop();
@@ -348,7 +348,7 @@ static enum haul_status take_entry(void *context, const struct load_entry *entry
     return HAUL_OK;
 }
 
-/* Each write is noted before and behind; a load that goes on counts on from the last version. */
+/* Each write is recorded before and after; a continued load counts on from the last version. */
 static void test_load_writer__ledger__two_entries_a_write_and_the_version_goes_on(void)
 {
     char path[] = "/tmp/haul-test-XXXXXX";

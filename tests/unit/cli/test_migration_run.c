@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_migration_run.c — from the end of a migration to exit code, words and document; and what is
- * put in order around it. */
+/* test_migration_run.c — from the end of a migration to exit code, text and document; and the
+ * cleanup around it. */
 #include "migration_run.h"
 
 #include <sys/eventfd.h>
@@ -17,7 +17,7 @@ static char migration_memory;
 static char load_memory;
 static struct haul_result result;
 static struct load_result load;
-static unsigned waits_in_vain; /* that answer TIMEOUT before the end */
+static unsigned waits_in_vain; /* calls that return TIMEOUT before the end */
 static int end_fd;
 static char said[256];
 static enum haul_status signals_answer;
@@ -101,7 +101,7 @@ void __wrap_haul_migration_cancel(struct haul_migration *migration)
     say("cancel");
 }
 
-static uint32_t lead_ms; /* one turn of it is left, and then none */
+static uint32_t lead_ms; /* one turn is left, then none */
 
 uint32_t __wrap_load_writer_lead_ms(const struct load_writer *writer);
 uint32_t __wrap_load_writer_lead_ms(const struct load_writer *writer)
@@ -231,7 +231,7 @@ void __wrap_control_server_wait(const struct control_server *server, struct poll
 
 static unsigned serves;
 static bool ends_now;
-static bool leads; /* the load writes, and there is no migration yet; somebody cancels it */
+static bool leads; /* the load writes before the migration starts, and a client cancels it */
 
 void __wrap_control_server_serve(struct control_server *server, const struct pollfd *waits,
                                  struct haul_migration *migration);
@@ -318,7 +318,7 @@ static void test_finish__resolved__what_the_receiver_knows(void)
     }
 }
 
-/* TIMEOUT of the wait is not that of the job. */
+/* TIMEOUT from the wait is not TIMEOUT of the job. */
 static void test_finish__wait_interrupted__goes_on_until_the_result_is_written(void)
 {
     begin("send", &plain);
@@ -337,7 +337,7 @@ static void test_finish__each_status__its_exit_code_and_one_line(void)
 {
     for (int status = 1; status < HAUL_STATUS_COUNT; status++) {
         if (status == HAUL_AGAIN) {
-            continue; /* is never the end of a job */
+            continue; /* never the end of a job */
         }
         begin("send", &plain);
         result.status = (enum haul_status)status;
@@ -390,7 +390,7 @@ static void test_finish__stopped__how_to_go_on_and_the_signal(void)
     check(strstr(ran.err.text, "the same command") == NULL);
 }
 
-/* Before the end: a line for whoever asks by a signal, and the control socket's turn. */
+/* Before the end: a signal requests a progress line, and the control socket is served. */
 static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
 {
     for (int stopped = 0; stopped < 2; stopped++) {
@@ -399,7 +399,7 @@ static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
         watch.signals.wake_fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
         end_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         check_or_stop(end_fd >= 0 && watch.signals.wake_fd >= 0);
-        signal_number = stopped != 0 ? 15 : 0; /* that one asks for the end, not for a line */
+        signal_number = stopped != 0 ? 15 : 0; /* this signal requests the end, not a line */
         serves = 0;
         ends_now = true;
         ran_begin();
@@ -415,7 +415,7 @@ static void test_finish__asked_by_a_signal__a_line_and_it_goes_on(void)
     }
 }
 
-/* Whoever asks while the load writes by itself is answered, and the migration hears of a cancel. */
+/* While the load writes alone, clients get answers, and the migration receives a cancel. */
 static void test_lead__asked_and_cancelled__over_and_handed_on(void)
 {
     begin("send", &plain);
@@ -490,7 +490,7 @@ static void test_finish__quiet_or_json__no_summary_or_one_document(void)
     begin("send", &json);
     memset(&difference, 0, sizeof(difference));
     (void)snprintf(difference.name, sizeof(difference.name), "compression");
-    result.option_differences = &difference; /* outlived by what is printed of them */
+    result.option_differences = &difference; /* the printed text needs them longer */
     result.option_difference_count = 1;
     load.during.writes = 77;
     check_equal(finish("h:1", true), EXIT_CODE_OK);
@@ -598,7 +598,7 @@ static void test_run_store__a_step_fails__said_and_what_was_begun_is_ended(void)
     check_text(said, "signals open no-signals");
     check_has(ran.err.text, "cannot open");
     begin("send", &plain);
-    control_answer = HAUL_IO; /* nobody can talk to it, and it runs */
+    control_answer = HAUL_IO; /* nobody can reach it, but it runs */
     check_equal(run_store(&work), 42);
     check_has(ran.err.text, "warning: `haul status` will not find this job: no socket");
     begin("send", &plain);

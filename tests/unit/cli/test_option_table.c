@@ -46,7 +46,7 @@ static struct haul_error error;
 static struct options options;
 static bool help;
 
-/* The words of `line` behind the command's name. */
+/* The words of `line` after the command's name. */
 static enum haul_status parse(const char *line)
 {
     static char words[256];

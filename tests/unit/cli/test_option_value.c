@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_option_value.c — numbers, sizes, times and names that a command line gives. */
+/* test_option_value.c — numbers, sizes, times and names of a command line. */
 #include "option_value.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ static uint32_t duration_of(const char *text)
     return value;
 }
 
-/* Refused, and what was there before stays. */
+/* Refused, and the previous value stays. */
 static void check_refused(const struct option_rule *rule, const char *text)
 {
     uint64_t value = 77;
@@ -68,7 +68,7 @@ static void test_option_size_u64__each_unit__its_bytes(void)
     check_equal(size_of("8gbit"), 1000000000);
 }
 
-/* What has no 64 bits, by one, must not be made a number. */
+/* A value one beyond 64 bits must not become a number. */
 static void test_option_size_u64__two_to_the_64th__refused(void)
 {
     const struct option_rule rule = {
@@ -85,7 +85,7 @@ static void test_option_size_u64__fraction__of_the_unit(void)
     check_equal(size_of("1.9"), 1);
 }
 
-/* What a hint names as the largest value is taken. */
+/* The value that a hint names as the largest is accepted. */
 static void test_option_u64__largest_values__taken(void)
 {
     static const struct option_rule version_rule = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_output.c — what goes to stderr: which lines, with which words, and a hint for whatever can
- * fail. */
+/* test_output.c — what goes to stderr: which lines, in which words, and a hint for every
+ * failure. */
 #include "output.h"
 
 #include <errno.h>
@@ -113,7 +113,7 @@ static void test_output_hint__every_failure__there_is_one(void)
         const struct haul_error error = {.status = (enum haul_status)i};
         const char *hint = output_hint(&error);
         check_equal(hint[0] == '\0', i == HAUL_OK);
-        for (int j = 0; j < i; j++) { /* nobody's hint is another's, but to run it again */
+        for (int j = 0; j < i; j++) { /* no two statuses share a hint, except "run it again" */
             const struct haul_error other = {.status = (enum haul_status)j};
             bool again = i == HAUL_STOPPED && j == HAUL_AGAIN;
             check_equal(strcmp(hint, output_hint(&other)) == 0, again);

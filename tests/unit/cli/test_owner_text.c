@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner_text.c — the page about what a database owns, word by word. */
+/* test_owner_text.c — the output about what a database owns, word by word. */
 #include "owner_text.h"
 
 #include <stdio.h>

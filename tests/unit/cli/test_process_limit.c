@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_process_limit.c — a process that gets too little finds out before RocksDB does. */
+/* test_process_limit.c — a process with too few resources finds out before RocksDB does. */
 #include "process_limit.h"
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ static size_t address_space_bytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* What a process answers that may have `more_mib` of address space than this one. */
+/* The result of a process that may have `more_mib` of address space more than this one. */
 static enum haul_status check_with(size_t more_mib)
 {
     struct haul_error error;
@@ -55,7 +55,7 @@ static void test_process_limit_check__no_limit__ok(void)
     check_status(process_limit_check(&error), HAUL_OK);
 }
 
-/* First the threads do not fit, then they do and nothing else does, then all does. */
+/* First not even the threads fit, then only they do, then everything does. */
 static void test_process_limit_check__address_space_grows__threads_then_spare_then_ok(void)
 {
     size_t no_threads = 0;
@@ -75,7 +75,7 @@ static void test_process_limit_check__address_space_grows__threads_then_spare_th
     }
     check_status(last, HAUL_OK);
     check(no_threads >= 1);
-    check(no_space >= 3 && no_space <= 5); /* of 64 MiB, in steps of 16 */
+    check(no_space >= 3 && no_space <= 5); /* 64 MiB, in steps of 16 */
 }
 
 static const struct check_test tests[] = {

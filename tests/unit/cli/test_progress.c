@@ -28,7 +28,7 @@ static const char *finish(void)
     return text;
 }
 
-/* As if so much time had passed since something was shown. */
+/* Pretend that this much time has passed since the last output. */
 static void pass_ms(uint64_t ms)
 {
     progress.shown_ns -= ms * 1000000;
@@ -109,7 +109,7 @@ static void test_progress_show__terminal__a_bar_of_what_is_done(void)
     check(strstr(text, "##########]") != NULL);
 }
 
-/* The next source begins from nothing. */
+/* The next source starts at zero. */
 static void test_progress_show__listening__bar_goes_and_the_speed_begins_anew(void)
 {
     const struct haul_progress figures = {.phase = HAUL_PHASE_LISTENING};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_range_option.c — ranges as a command line gives them, and back. */
+/* test_range_option.c — parses ranges as a command line gives them, and formats them. */
 #include "range_option.h"
 
 #include <string.h>

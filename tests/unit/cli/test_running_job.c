@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_running_job.c — a running job as text and back. */
+/* test_running_job.c — converts a running job to text and back. */
 #include "running_job.h"
 
 #include <stdio.h>
@@ -56,7 +56,7 @@ static void test_running_job_format__no_room__false(void)
     check(running_job_format(&sample, text, size + 1));
 }
 
-/* Whatever listens there may be of another release, or anything. */
+/* The program at the other end may be another release, or anything. */
 static void test_running_job_parse__something_else__false(void)
 {
     static const char *const texts[] = {
@@ -71,7 +71,7 @@ static void test_running_job_parse__something_else__false(void)
     check(!running_job_parse(text, &job));
 }
 
-/* Longer names than ours are cut, not written beyond their place. */
+/* Names longer than ours are truncated, not written beyond their place. */
 static void test_running_job_parse__long_names__cut(void)
 {
     char text[RUNNING_JOB_TEXT_BYTES_MAX];

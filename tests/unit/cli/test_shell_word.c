@@ -31,7 +31,7 @@ static void test_shell_word__special_characters__quoted(void)
     }
 }
 
-/* The shell itself is the judge. */
+/* The shell itself decides. */
 static void test_shell_word__read_by_bash__the_same_text(void)
 {
     for (size_t i = 0; i < CHECK_COUNT(cases); i++) {

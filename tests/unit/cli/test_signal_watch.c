@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_signal_watch.c — a signal before, while and after a migration is there. The migration is a
- * fake (--wrap). */
+/* test_signal_watch.c — a signal before, during and after a migration. The migration is a fake
+ * (--wrap). */
 #include "signal_watch.h"
 
 #include <poll.h>
@@ -102,7 +102,7 @@ static void test_signal_watch__status_asked_for__only_awake(void)
     end();
 }
 
-/* A process that nohup(1) or a script has told to ignore them. */
+/* A process whose parent, nohup(1) or a script, ignores the signals. */
 static void test_signal_watch__ignored_before__left_alone(void)
 {
     static const int stops_of[] = {SIGINT, SIGTERM, SIGHUP};
@@ -114,7 +114,7 @@ static void test_signal_watch__ignored_before__left_alone(void)
         begin();
         signal_watch_set(&watch, migration());
         send(stops_of[i]);
-        send(SIGUSR1); /* which it wakes by */
+        send(SIGUSR1); /* the descriptor that wakes it */
         check(is_awake(WAIT_MS));
         check_equal(signal_watch_number(&watch), 0);
         for (size_t j = 0; j < CHECK_COUNT(stops_of); j++) {
@@ -122,14 +122,14 @@ static void test_signal_watch__ignored_before__left_alone(void)
         }
         end();
         check_equal(atomic_load(&stops), 0);
-        check_or_stop(signal(stops_of[i], SIG_IGN) != SIG_ERR); /* none is left waiting */
+        check_or_stop(signal(stops_of[i], SIG_IGN) != SIG_ERR); /* none is pending */
         check_or_stop(signal(stops_of[i], SIG_DFL) != SIG_ERR);
     }
 }
 
 /* --- ended at once, in a process of its own --------------------------------------------------- */
 
-/* What a process does that gets these signals, one behind the other; 0: none. */
+/* The reaction of a process to these signals, one after the other; 0: none. */
 static void get_signals(bool polled, int first, int second)
 {
     (void)alarm(WAIT_MS / 1000);

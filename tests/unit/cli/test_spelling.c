@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_spelling.c — how far a word is from another one. */
+/* test_spelling.c — the edit distance of two words. */
 #include "spelling.h"
 
 #include <stdint.h>

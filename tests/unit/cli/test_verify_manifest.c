@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_verify_manifest.c — a manifest that is written and read again, what differs from it, and
- * files that are none. */
+/* test_verify_manifest.c — writes manifests, reads them again, compares them with databases; and
+ * malformed files. */
 #include "verify_manifest.h"
 
 #include <stdio.h>
@@ -66,7 +66,7 @@ static void begin(void)
 static void end(void)
 {
     (void)unlink(path);
-    check_equal(rmdir(directory), 0); /* nothing else lies there */
+    check_equal(rmdir(directory), 0); /* no other file is left there */
 }
 
 static void write_text(const char *text, size_t size)
@@ -110,7 +110,7 @@ static void test_manifest_open__written__all_of_it(void)
     end();
 }
 
-/* One thing of one piece is another; the pieces around it are named. */
+/* One field of one piece differs; the difference names the pieces around it. */
 static void check_difference(void (*change)(struct haul_verify_piece *piece))
 {
     begin();
@@ -164,7 +164,7 @@ static void test_manifest_finish__given_up__no_file(void)
     end();
 }
 
-/* The old one stays until the new one is whole. */
+/* The old file stays until the new one is complete. */
 static void test_manifest_finish__given_up__an_older_one_stays(void)
 {
     begin();
@@ -209,7 +209,7 @@ static void test_manifest_create__within_a_database__unsupported_and_nothing_cha
     (void)snprintf(name, sizeof(name), "%s/haul", base);
     check_equal(rmdir(name), 0); /* empty */
     (void)snprintf(path, sizeof(path), "%s/db/x", directory);
-    check_status(try_create(path), HAUL_OK); /* it is no database any more */
+    check_status(try_create(path), HAUL_OK); /* it is no longer a database */
     check_equal(rmdir(base), 0);
     end();
 }
@@ -244,7 +244,7 @@ static void test_manifest_open__cut_anywhere__corrupt(void)
     }
     write_text(text, size);
     check_status(open_and_close(), HAUL_OK);
-    text[size] = text[size - 1]; /* and something behind it */
+    text[size] = text[size - 1]; /* and more after its end */
     write_text(text, size + 1);
     check_status(open_and_close(), HAUL_CORRUPT);
     end();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* connected_peer.h — a control_peer for whoever connects by itself: control_channel_connect gives
- * one end of a socket pair, and the other wing answers whenever a loop waits. The suite links with
- * --wrap of control_channel_connect, control_channel_poll and poll_group_wait, and says what a
- * message leads to: connected_peer_take. Thread: one. */
+/* connected_peer.h — a control_peer for code that connects by itself: control_channel_connect
+ * returns one end of a socket pair, and the other end answers whenever a loop waits. The suite
+ * links with --wrap of control_channel_connect, control_channel_poll and poll_group_wait, and
+ * implements the reaction to a message: connected_peer_take. Thread: one. */
 #ifndef HAUL_TESTS_CONNECTED_PEER_H
 #define HAUL_TESTS_CONNECTED_PEER_H
 
@@ -20,7 +20,7 @@ static unsigned connects;
 static unsigned failing_connects;
 static unsigned waits;
 
-/* `message` is released behind it. */
+/* The caller releases `message` afterwards. */
 static void connected_peer_take(struct message *message);
 
 static inline void connected_peer_begin(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* control_peer.h — the other wing of a control connection: a socket pair, one end of which is the
- * code's under test, and a channel on the other that says and hears messages. Thread: one. */
+/* control_peer.h — the other side of a control connection: a socket pair with the code under test
+ * at one end, and a channel at the other that sends and receives messages. Thread: one. */
 #ifndef HAUL_TESTS_CONTROL_PEER_H
 #define HAUL_TESTS_CONTROL_PEER_H
 
@@ -13,11 +13,11 @@
 #include "message.h"
 
 struct control_peer {
-    struct control_channel *channel; /* NULL: we have hung up */
-    bool lost;                       /* they have */
+    struct control_channel *channel; /* NULL: we have closed */
+    bool lost;                       /* the code under test has closed */
 };
 
-/* Theirs is the caller's. */
+/* The caller owns the other end. */
 static inline int control_peer_open(struct control_peer *peer)
 {
     const struct link_config config = {.clock = &clock_monotonic};
@@ -36,7 +36,7 @@ static inline void control_peer_close(struct control_peer *peer)
     peer->channel = NULL;
 }
 
-/* Send and release it. */
+/* Send the message and release it. */
 static inline void control_peer_say(struct control_peer *peer, struct message *message)
 {
     uint8_t *bytes = NULL;
@@ -48,7 +48,7 @@ static inline void control_peer_say(struct control_peer *peer, struct message *m
     message_release(message);
 }
 
-/* Has a message come? It is the caller's then. */
+/* Whether a message has arrived; the caller then owns it. */
 static inline bool control_peer_hear(struct control_peer *peer, struct message *message)
 {
     struct control_event event;

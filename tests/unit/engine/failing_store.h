@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* failing_store.h — a small database in memory whose records of jobs lie on a fake disk, for tests
- * in which each call of the one or of the other fails in its turn.
+/* failing_store.h — a small in-memory database whose job files lie on a fake disk, for tests in
+ * which each call of either one fails in turn.
  *
- * Keys and values have few bytes. A sweep runs the same step again and again, every time over a
- * new database, with the next call failing: the step has to say so, and when it is done again
+ * Keys and values have a few bytes. A sweep runs the same step again and again, each time with a
+ * new database and the next call failing: the step must report the failure, and after a retry
  * nothing of the failure may be left. Thread: one. */
 #ifndef HAUL_TESTS_FAILING_STORE_H
 #define HAUL_TESTS_FAILING_STORE_H
@@ -24,15 +24,15 @@ struct failing_record {
     char key[FAILING_KEY_BYTES_MAX];
 };
 
-/* The one that the operations are of. */
+/* The store of the operations. */
 static struct failing_store {
     struct haul_store base;
     struct fake_disk disk;
-    char families[FAILING_FAMILIES_MAX][16]; /* by id; "": there is none */
+    char families[FAILING_FAMILIES_MAX][16]; /* by id; "": absent */
     struct failing_record records[FAILING_RECORDS_MAX];
     size_t count;
     uint64_t sequence;
-    unsigned log_begins;            /* the log does not reach back behind it */
+    unsigned log_begins;            /* the log does not reach back to before this */
     const struct haul_steps *steps; /* of the last range that was cleared */
     int snapshots;                  /* open */
     int pins;                       /* of the log */
@@ -242,7 +242,7 @@ static inline enum haul_status failing_snapshot_open(struct haul_store *store,
 {
     enum haul_status status = failing_call(error);
     if (status == HAUL_OK) {
-        *snapshot = (struct haul_snapshot *)store; /* never looked at */
+        *snapshot = (struct haul_snapshot *)store; /* never read */
         *sequence = failing.sequence;
         failing.snapshots++;
     }
@@ -384,7 +384,7 @@ static inline size_t failing_store_family_count(void)
     return count;
 }
 
-/* Names in "/db/haul" that end so. */
+/* Names in "/db/haul" with this ending. */
 static inline size_t failing_store_file_count(const char *suffix)
 {
     size_t count = 0;
@@ -399,19 +399,19 @@ static inline size_t failing_store_file_count(const char *suffix)
 
 struct failing_step {
     struct haul_error *error;      /* of the step */
-    void (*prepare)(void);         /* a new database as the step finds it */
-    enum haul_status (*act)(void); /* what is looked at; it may be done again */
-    void (*look)(bool was_failed); /* of what is there in the end */
-    unsigned disk_calls_min;       /* so many can fail at least */
+    void (*prepare)(void);         /* set up a new database for the step */
+    enum haul_status (*act)(void); /* the step under test; may be repeated */
+    void (*look)(bool was_failed); /* describe the state at the end */
+    unsigned disk_calls_min;       /* at least this many calls can fail */
     unsigned store_calls_min;
-    unsigned silent;       /* calls of the disk that only tidy up: nobody is told */
-    unsigned silent_store; /* of the store, which only estimate */
-    bool silent_any;       /* their number depends on what is there */
+    unsigned silent;       /* calls of the disk that only tidy up, whose failure is not reported */
+    unsigned silent_store; /* calls of the store that only estimate */
+    bool silent_any;       /* their number depends on the state */
 };
 
 enum { FAILING_CALLS_MAX = 400 };
 
-/* True: the call was reached. `*silent` counts those of which nobody was told. */
+/* True: the call was reached. `*silent` counts failures that were not reported. */
 static inline bool failing_sweep_one(const struct failing_step *step, bool of_disk, unsigned at,
                                      unsigned *silent)
 {
@@ -437,8 +437,8 @@ static inline bool failing_sweep_one(const struct failing_step *step, bool of_di
     return reached;
 }
 
-/* The power fails at call `at` of the disk: nothing works any more, and what no sync has made
- * durable is there or not, as the seed decides. */
+/* The power fails at call `at` of the disk: nothing works any more, and the seed decides what
+ * remains of everything that was not synced. */
 static inline bool failing_power_one(const struct failing_step *step, unsigned at, unsigned seed)
 {
     step->prepare();

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* fake_disk.h — a disk in memory behind struct file_calls, for tests: it fails the n-th call, runs
- * full, writes short, and at a crash loses or tears whatever was not synced.
+/* fake_disk.h — an in-memory disk behind struct file_calls, for tests: the n-th call fails, space
+ * ends, writes are short, and a crash loses or tears whatever was not synced.
  *
- * Per byte it keeps what programs see now and what is on the platter, and whether the byte is
- * still to be written. As in Linux, a sync that failed marks the bytes as written although they
- * are not, and names last only after a sync of their directory. */
+ * For each byte it keeps what programs see now, what is on the platter, and whether the byte is
+ * still to be written. As in Linux, a failed sync still marks the bytes as written, and names are
+ * durable only after a sync of their directory. */
 #ifndef HAUL_TESTS_FAKE_DISK_H
 #define HAUL_TESTS_FAKE_DISK_H
 
@@ -23,7 +23,7 @@ enum {
     FAKE_NAMES_MAX = 64,
     FAKE_FDS_MAX = 32,
     FAKE_PATH_BYTES = 128,
-    FAKE_FILE_BYTES_MIN = 1 << 8, /* of memory; it grows with the file */
+    FAKE_FILE_BYTES_MIN = 1 << 8, /* of memory; grows with the file */
     FAKE_FILE_BYTES_MAX = 1 << 16,
     FAKE_TEAR_BYTES = 16, /* small, so that short records tear too */
 };
@@ -33,7 +33,7 @@ struct fake_inode {
     int lock_fd; /* -1: not locked */
     size_t size;
     size_t platter_size;
-    size_t capacity; /* of each of: */
+    size_t capacity; /* for each byte: */
     uint8_t *bytes;
     uint8_t *platter;
     bool *dirty;
@@ -41,7 +41,7 @@ struct fake_inode {
 
 struct fake_name {
     char path[FAKE_PATH_BYTES];
-    int inode;         /* -1: not there */
+    int inode;         /* -1: absent */
     int platter_inode; /* the same after a crash */
 };
 
@@ -58,10 +58,10 @@ struct fake_disk {
     unsigned writable_count; /* files opened to be written */
     unsigned call_count;
     unsigned fail_at;   /* the call that fails, from 1; 0: none */
-    bool fail_for_ever; /* and all behind it: the process is as good as dead */
+    bool fail_for_ever; /* and all later ones: the process is as good as dead */
     int fail_errno;
     size_t write_bytes_max; /* of one pwrite; 0: no limit */
-    size_t space_bytes;     /* that may still be added to files */
+    size_t space_bytes;     /* that files may still grow by */
     uint64_t random;
 };
 
@@ -71,7 +71,7 @@ static inline uint32_t fake_disk_random(struct fake_disk *disk)
     return (uint32_t)(disk->random >> 33);
 }
 
-/* Count a call; true: it is to fail, errno is set. */
+/* Count a call; true: it fails, with errno set. */
 static inline bool fake_disk_fails(struct fake_disk *disk)
 {
     disk->call_count++;
@@ -110,7 +110,7 @@ static inline void *fake_disk_enlarge(void *bytes, size_t from, size_t to)
     return larger;
 }
 
-/* Make room for `end` bytes, zeros where nothing was written yet. */
+/* Make room for `end` bytes, with zeros where nothing was written yet. */
 static inline void fake_disk_reach(struct fake_inode *inode, size_t end)
 {
     size_t capacity = inode->capacity == 0 ? FAKE_FILE_BYTES_MIN : inode->capacity;
@@ -202,7 +202,7 @@ static inline ssize_t fake_disk_pread(void *context, int fd, void *data, size_t 
     return (ssize_t)count;
 }
 
-/* A failing write leaves half of its bytes behind. */
+/* A failing write writes half of its bytes. */
 static inline ssize_t fake_disk_pwrite(void *context, int fd, const void *data, size_t size,
                                        uint64_t offset)
 {
@@ -366,7 +366,7 @@ static inline int fake_disk_link_count(void *context, int fd)
     return links;
 }
 
-/* Every inode has a number and a time of its own. */
+/* Every inode has its own number and time. */
 static inline int fake_disk_identity(void *context, int fd, struct file_identity *identity)
 {
     struct fake_disk *disk = context;
@@ -458,7 +458,7 @@ static inline void fake_disk_fini(struct fake_disk *disk)
     }
 }
 
-/* Fail call number `call` from now on, counted from 1; 0: none. */
+/* The call number `call` from now on fails, counted from 1; 0: none. */
 static inline void fake_disk_fail(struct fake_disk *disk, unsigned call, bool for_ever)
 {
     disk->call_count = 0;
@@ -475,8 +475,8 @@ static inline unsigned fake_disk_open_count(const struct fake_disk *disk)
     return count;
 }
 
-/* Of every piece not yet written, and of every size and name not yet synced, chance decides
- * whether it made it. */
+/* For each unwritten piece, and each size and name that was not synced, chance decides whether it
+ * survives. */
 static inline void fake_disk_tear(struct fake_disk *disk, struct fake_inode *inode)
 {
     for (size_t at = 0; at < inode->capacity; at += FAKE_TEAR_BYTES) {
@@ -497,7 +497,7 @@ static inline void fake_disk_tear(struct fake_disk *disk, struct fake_inode *ino
     inode->lock_fd = -1;
 }
 
-/* What lay in a directory whose own name was lost is lost with it. */
+/* A directory whose name was lost loses its contents as well. */
 static inline void fake_disk_drop_orphans(struct fake_disk *disk, const struct fake_name *lost)
 {
     for (int i = 0; i < disk->name_count; i++) {
@@ -508,7 +508,7 @@ static inline void fake_disk_drop_orphans(struct fake_disk *disk, const struct f
     }
 }
 
-/* Power loss: every descriptor and lock is gone, and what chance takes of the rest. */
+/* Power loss: every descriptor and lock is gone, and whatever chance takes of the rest. */
 static inline void fake_disk_crash(struct fake_disk *disk)
 {
     for (int i = 0; i < disk->inode_count; i++) {
@@ -532,7 +532,7 @@ static inline void fake_disk_crash(struct fake_disk *disk)
     fake_disk_fail(disk, 0, false);
 }
 
-/* The file as programs see it. */
+/* The file's contents as programs see them. */
 static inline struct fake_inode *fake_disk_find(struct fake_disk *disk, const char *path)
 {
     int inode = disk->names[fake_disk_name(disk, path)].inode;

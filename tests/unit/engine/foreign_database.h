@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* foreign_database.h — databases that other programs would make: with RocksDB's C API alone, with
- * comparators, merge operators and options of their own. */
+/* foreign_database.h — databases as other programs make them: with RocksDB's C API alone, with
+ * their own comparators, merge operators and options. */
 #ifndef HAUL_TESTS_FOREIGN_DATABASE_H
 #define HAUL_TESTS_FOREIGN_DATABASE_H
 
@@ -18,7 +18,7 @@ enum { FOREIGN_PATH_BYTES_MAX = 256 };
 
 struct foreign_database {
     char path[FOREIGN_PATH_BYTES_MAX];
-    rocksdb_options_t *options; /* to be changed between init and open */
+    rocksdb_options_t *options; /* may be changed between init and open */
     rocksdb_t *db;              /* NULL: closed */
 };
 
@@ -43,7 +43,7 @@ static inline void foreign_init(struct foreign_database *foreign)
     foreign->db = NULL;
 }
 
-/* Further options in RocksDB's own text form, "name=value;name=value". */
+/* More options in RocksDB's own text form, "name=value;name=value". */
 static inline void foreign_set(struct foreign_database *foreign, const char *text)
 {
     char *message = NULL;

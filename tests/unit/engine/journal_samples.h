@@ -103,7 +103,7 @@ static const struct journal_record sample_source[] = {
     {.type = JOURNAL_DONE},
 };
 
-/* And as the target sees it: a start from nothing in between, and a preparation that a thaw of the
+/* The same job on the target: a start from nothing in between, and a preparation that a thaw of the
  * source made void. */
 static const struct journal_record sample_target[] = {
     SAMPLE_PLAN,
@@ -143,7 +143,7 @@ static inline size_t sample_streams_text(const struct journal_state *state, char
     return at;
 }
 
-/* Everything that a state says, so that two can be compared and read. */
+/* The whole state as text, for comparing and reading. */
 static inline void sample_text(const struct journal_state *state, char text[SAMPLE_TEXT_BYTES])
 {
     size_t at = (size_t)snprintf(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* left_job.h — jobs that a process which is gone has left beside a database, for suites of what
- * comes after it. */
+/* left_job.h — unfinished jobs of a process that is gone, beside a database, for suites of what
+ * follows. */
 #ifndef HAUL_TESTS_LEFT_JOB_H
 #define HAUL_TESTS_LEFT_JOB_H
 
@@ -12,7 +12,8 @@
 #include "job_journal.h"
 #include "source_journal.h"
 
-/* The job `id` of a source, copying what `options` selects. `peer` NULL: it has met no target. */
+/* The job `id` of a source that copies what `options` selects. `peer` NULL: it has met no
+ * target. */
 static inline void left_job_make(const struct haul_source_options *options,
                                  const uint8_t id[HAUL_JOB_BYTES], const char *peer, bool restored)
 {

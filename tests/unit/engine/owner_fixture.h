@@ -78,7 +78,7 @@ static inline enum haul_owner_state state_of(const char *from, const char *to)
     return state;
 }
 
-/* A journal of this database: PEER, PLAN, and what `types` names. */
+/* A journal of this database: PEER, PLAN, and the records that `types` names. */
 static inline struct journal *make_journal(enum journal_role role, const char *from, const char *to)
 {
     struct journal *journal = NULL;
@@ -98,7 +98,7 @@ static inline void append(struct journal *journal, const struct journal_record *
     check_status(journal_append(journal, record, true, &error), HAUL_OK);
 }
 
-/* A source that died behind its decision. */
+/* A source that died after its decision. */
 static inline void leave_decided(void)
 {
     struct journal *journal = make_journal(JOURNAL_SOURCE, "b", "c");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_map_text.h — key ranges and range maps from and to text, for tests. */
+/* range_map_text.h — converts key ranges and range maps from and to text, for tests. */
 #ifndef HAUL_TESTS_RANGE_MAP_TEXT_H
 #define HAUL_TESTS_RANGE_MAP_TEXT_H
 

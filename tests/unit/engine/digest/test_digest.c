@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_digest.c — a sum that knows every record and no order. */
+/* test_digest.c — a sum that depends on every record and on no order. */
 #include "digest.h"
 
 #include <stdio.h>
@@ -69,7 +69,7 @@ static void test_digest_equal__records_that_differ_a_little__unequal(void)
     }
 }
 
-/* Values that changed places keep every key and every value, but not the set of records. */
+/* Swapping two values keeps all keys and all values, but not the set of records. */
 static void test_digest_equal__values_swapped__unequal(void)
 {
     struct digest straight = digest_of("a", "1");
@@ -100,7 +100,7 @@ static void test_digest_subtract__all_that_was_added__empty_again(void)
     check_equal(digest.bytes, before.bytes);
 }
 
-/* Borrow and carry of the 128 bits: taking out before putting in passes below zero. */
+/* Borrow and carry of the 128 bits: subtracting before adding passes below zero. */
 static void test_digest_subtract__before_the_add__empty_again(void)
 {
     for (int i = 0; i < RECORD_COUNT; i++) {
@@ -136,7 +136,7 @@ static void test_digest_format__value__32_digits_high_first(void)
     check_text(text, "000000000000001ab000000000000002");
 }
 
-/* Adding and subtracting are compiled for different instructions. */
+/* Adding and subtracting are compiled for different instruction sets. */
 static void test_digest_subtract__values_of_many_sizes__what_was_added(void)
 {
     static uint8_t bytes[5000];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_digest_ledger.c — the ledger against a model that scans. */
+/* test_digest_ledger.c — compares the ledger with a model that scans. */
 #include "digest_ledger.h"
 
 #include <stdatomic.h>
@@ -31,11 +31,11 @@ static uint32_t random_below(uint32_t bound)
     return (uint32_t)(random_state >> 33) % bound;
 }
 
-/* A database of KEY_COUNT possible keys a family; value 0: absent. Key i is "k" and its number,
- * so that number order is key order. */
+/* A database of KEY_COUNT possible keys for each family; value 0: absent. Key i is "k" and its
+ * number, so that number order is key order. */
 struct model {
     uint32_t values[FAMILY_COUNT][KEY_COUNT];
-    enum haul_status failure; /* of the next look into it */
+    enum haul_status failure; /* of the next look-up */
     unsigned value_calls;
 };
 
@@ -204,7 +204,7 @@ static void test_digest_ledger_join__base_is_the_database_being_changed__equals_
     for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
         struct digest_ledger *ledger = start(seed, &now, 0);
         for (unsigned i = 0; i < STEP_COUNT; i++) {
-            random_step(ledger); /* tells the ledger first, then changes `now` */
+            random_step(ledger); /* passes the change to the ledger, then changes `now` */
         }
         check_agrees(ledger);
         digest_ledger_destroy(ledger);
@@ -236,7 +236,7 @@ static void test_digest_ledger_put__same_key_in_two_families__kept_apart(void)
 static void test_digest_ledger_put__empty_key__counts(void)
 {
     struct digest_ledger *ledger = start(1, &base, 0);
-    base.values[0][0] = 0; /* the model takes the empty key for number 0 */
+    base.values[0][0] = 0; /* the model uses number 0 for the empty key */
     struct haul_slice none = slice_of("", 0);
     struct digest expected = scan(&base, 0);
     struct digest digest = expected;
@@ -308,7 +308,7 @@ static void test_digest_ledger_put__memory_used_up__limit_from_then_on(void)
     digest_ledger_destroy(ledger);
 }
 
-/* A DeleteRange over the whole base takes no memory for its records. */
+/* A DeleteRange over the whole base needs no memory for its records. */
 static void test_digest_ledger_delete_range__more_records_than_memory__no_limit(void)
 {
     struct digest_ledger *ledger = start(1, &base, 4000);
@@ -318,7 +318,7 @@ static void test_digest_ledger_delete_range__more_records_than_memory__no_limit(
     digest_ledger_destroy(ledger);
 }
 
-/* As a target: the base is the database, and a full ledger forgets. */
+/* As on a target: the base is the database, and a full ledger forgets. */
 static void test_digest_ledger_rebase__at_any_time__equals_a_scan(void)
 {
     for (uint64_t seed = 0; seed < SEED_COUNT; seed++) {
@@ -376,7 +376,7 @@ static void make_steps(uint64_t seed)
     }
 }
 
-/* A merge is taken with what its key reads as some steps later. */
+/* A merge counts with what its key reads as some steps later. */
 static void take_step(struct digest_ledger *ledger, size_t index, size_t looked_at)
 {
     const struct step *step = &steps[index];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_touched_keys.c — keys found by hash and by span, and what they cost. */
+/* test_touched_keys.c — finds keys by hash and by span, within a memory limit. */
 #include "touched_keys.h"
 
 #include <stdio.h>
@@ -78,7 +78,7 @@ static void test_touched_keys_find__entered_and_others__the_key_or_null(void)
     finish();
 }
 
-/* A table that has grown away does not count any more: the limit would come early. */
+/* A table that was replaced by a larger one no longer counts, or the limit would come early. */
 static void test_touched_keys_enter__table_grows__only_the_new_one_counts(void)
 {
     start(1 << 20);
@@ -118,7 +118,7 @@ static void test_touched_keys_remove__span__present_keys_of_the_family_once(void
     remove_span(1, 10, 20);
     check_equal(visited_count, 0);
     check_equal(touched_keys_find(&keys, 1, key_of(14))->now.count, 0);
-    /* One that comes back is there again. */
+    /* A key that returns is present again. */
     const struct digest again = {.count = 1, .bytes = 10, .low = 14, .high = 0};
     check_status(touched_keys_set(&keys, touched_keys_find(&keys, 1, key_of(14)), &again), HAUL_OK);
     remove_span(1, 0, 100);
@@ -189,12 +189,12 @@ static void test_touched_keys_remove__thousands_in_any_order__each_present_key_o
     }
 }
 
-/* What it takes to bring them into order is refused before a key is visited. */
+/* Sorting needs memory; it is refused before a key is visited. */
 static void test_touched_keys_remove__no_room_to_sort__limit_and_nothing_visited(void)
 {
     start(64 << 20);
     (void)enter(1, 0);
-    remove_span(0, 0, 1); /* from now on they are listed as they come */
+    remove_span(0, 0, 1); /* from now on keys come unsorted */
     for (uint32_t i = 0; i < MANY_KEYS; i++) {
         (void)enter(0, i);
     }

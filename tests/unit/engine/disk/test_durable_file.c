@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_durable_file.c — whole reads and writes, locks and names, on a disk that fails, runs full
- * and loses power. */
+/* test_durable_file.c — complete reads and writes, locks and names, on a disk that fails, is full
+ * or loses power. */
 #include "durable_file.h"
 
 #include <errno.h>
@@ -28,7 +28,7 @@ static void start(void)
     fd = -1;
 }
 
-/* No test leaves a descriptor that it did not ask for. */
+/* No test leaks a descriptor. */
 static void finish(unsigned open_count)
 {
     check_equal(fake_disk_open_count(&disk), open_count);
@@ -143,7 +143,7 @@ static void test_durable_file_lock__somebody_has_it__busy(void)
     finish(1);
 }
 
-/* Whoever locks a file that was replaced has locked nothing. */
+/* The lock of a replaced file locks nothing. */
 static void test_durable_file_lock__file_lost_its_name__not_found(void)
 {
     start_with_file();
@@ -179,7 +179,7 @@ static void test_durable_file_read__empty__no_bytes_but_memory(void)
     finish(1);
 }
 
-/* Around the size at which the memory has to grow, and with the limit at the last byte. */
+/* Sizes around the point where the buffer must grow, and with the limit at the last byte. */
 static void test_durable_file_read__exactly_the_limit__whole(void)
 {
     static const size_t sizes[] = {1, 16383, 16384, 16385, 32768, FAKE_FILE_BYTES_MAX};
@@ -329,7 +329,7 @@ static void test_durable_file_make_directory__crash__still_there(void)
     }
 }
 
-/* Whoever made it may have died before its name was durable. */
+/* Its creator may have died before the name was durable. */
 static void test_durable_file_make_directory__exists_unsynced__durable_too(void)
 {
     for (uint64_t seed = 1; seed <= SEED_COUNT; seed++) {
@@ -363,7 +363,7 @@ static void test_durable_file_make_directory__paths__their_parent_synced(void)
     }
 }
 
-/* Write a file and cut the power; whether it is whole afterwards. */
+/* Write a file and cut the power; returns whether it is complete afterwards. */
 static bool survives(uint64_t seed, bool sync_file, bool sync_directory)
 {
     start_with_file();
@@ -411,7 +411,7 @@ static void test_durable_file_sync_directory__sync_fails__io_and_closed(void)
     finish(0);
 }
 
-/* Twice within a second, on a real disk, whose directories are not empty: nothing goes. */
+/* Twice within a second, on a real disk with non-empty directories: nothing is lost. */
 static void test_durable_file_aside__taken__the_next_second(void)
 {
     char directory[] = "/tmp/haul-durable-XXXXXX";

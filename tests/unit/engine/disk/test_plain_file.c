@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_plain_file.c — what lies at a path and is no file, and umasks that take everything. */
+/* test_plain_file.c — paths that are not regular files, and umasks that remove every permission. */
 #include "plain_file.h"
 
 #include <errno.h>
@@ -77,7 +77,7 @@ static void test_plain_file_open__umask_takes_everything__the_owners_rights_hold
     check_equal(plain_file_make_directory(path, 0700), 0);
     check_equal(mode_of(), 0700);
     check_equal(rmdir(path), 0);
-    (void)umask(0077); /* what it takes from others stays taken */
+    (void)umask(0077); /* permissions that it takes from others stay removed */
     check_equal(plain_file_make_directory(path, 0755), 0);
     check_equal(mode_of(), 0700);
     (void)umask(before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_closed_database.c — what the files of a database tell when nobody has it open. */
+/* test_closed_database.c — what the files of a closed database reveal. */
 #include "closed_database.h"
 
 #include <stdio.h>
@@ -77,7 +77,7 @@ static void test_closed_database_look__name_at_the_limit__invalid_behind_it(void
     check_error(closed_database_look(path, false, &closed, &error), HAUL_INVALID, error);
 }
 
-/* Records that no flush has moved into tables are told by the log alone. */
+/* Records that no flush has moved into tables are in the log alone. */
 static void test_closed_database_sequence__records_in_the_log__counted(void)
 {
     rocks_fixture_open(&fixture);

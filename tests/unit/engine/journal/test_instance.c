@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_instance.c — the file that tells a database from its copies: who makes it, what it notices,
- * and what is left of it by calls that fail and by crashes. */
+/* test_instance.c — the file that distinguishes a database from its copies: who creates it, what it
+ * notices, and what failing calls and crashes leave of it. */
 #include "instance.h"
 
 #include <stdio.h>
@@ -247,7 +247,7 @@ static void test_instance_look__fewer_writes_than_were_durable__reset(void)
 
 static char faster_name[HAUL_IDENTITY_BYTES_MAX];
 
-/* Before we have the lock another maker has made the file, and has seen a later write. */
+/* Another process creates the file before this one has the lock, and has seen a later write. */
 static int lock_too_late(void *context, int fd, int operation)
 {
     disk.calls.flock = fake_disk_flock;
@@ -271,7 +271,7 @@ static void test_instance_begin__another_was_faster__its_name_and_its_sequence(v
     finish();
 }
 
-/* It is used from there on: what it has lost is nobody's. */
+/* The database is used from there on: later data is lost for good. */
 static void test_instance_begin__set_back_without_records__goes_on_for_good(void)
 {
     char after[HAUL_IDENTITY_BYTES_MAX];
@@ -285,7 +285,7 @@ static void test_instance_begin__set_back_without_records__goes_on_for_good(void
     finish();
 }
 
-/* A power failure takes back what is not synced: that is no earlier state. */
+/* A power failure takes back what was not synced: that does not count as set back. */
 static void test_instance_note__not_synced__not_written_down(void)
 {
     start_made();
@@ -300,7 +300,7 @@ static void test_instance_note__not_synced__not_written_down(void)
     finish();
 }
 
-/* `cp -a backup/. db/` keeps the files and changes what is in them. */
+/* `cp -a backup/. db/` keeps the files and changes their contents. */
 static void test_instance_note__restored_into_the_same_files__copy(void)
 {
     uint8_t before[INSTANCE_FILE_BYTES];
@@ -334,12 +334,12 @@ static void test_instance_look__newer_format__version(void)
     start_made();
     const struct instance_place place = here();
     file_of("/db/haul/instance")->bytes[8] = 2;
-    file_of("/db/haul/instance")->bytes[100] ^= 1; /* and other bytes in it */
+    file_of("/db/haul/instance")->bytes[100] ^= 1; /* with other bytes */
     check_error(instance_look(&place, &view, &error), HAUL_VERSION, error);
     finish();
 }
 
-/* The files of RocksDB are real ones, for the list of its tables is read from them. */
+/* RocksDB's files are real, because the list of its tables is read from them. */
 static void write_real(const char *in, const char *name_of_file, const char *text)
 {
     char path[128];
@@ -459,7 +459,7 @@ static void test_instance_name__with_and_without_a_file__nothing_is_made(void)
     finish();
 }
 
-/* What a haul without instances has left is the database's own. */
+/* Jobs of a haul without instances belong to the database itself. */
 static void test_instance_begin__records_and_no_file__made(void)
 {
     start();
@@ -583,7 +583,7 @@ static void test_instance_is__recorded_before_instances__the_identity_alone(void
 
 /* --- failures --------------------------------------------------------------------------------- */
 
-/* Each call fails once, and each is the last before the power fails. */
+/* Each call fails once, and each is once the last before the power fails. */
 static void test_instance_begin__a_call_fails__sound_afterwards(void)
 {
     for (int for_ever = 0; for_ever < 2; for_ever++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_job_journal.c — positions on their way into a journal that is full, or nearly so, and whom a
- * job is bound to. */
+/* test_job_journal.c — positions in a journal that is full or nearly so, and the peer that a job is
+ * bound to. */
 #include "job_journal.h"
 
 #include <stdlib.h>
@@ -66,7 +66,7 @@ static void fill_with(size_t count, uint64_t first_batch)
     check_status(status, HAUL_LIMIT);
 }
 
-/* What a job of many terabytes would come to. */
+/* As many as a job of many terabytes would write. */
 static void fill_journal(void)
 {
     fill_with(JOURNAL_POSITIONS_MAX, 1);
@@ -84,12 +84,12 @@ static void test_job_journal_positions__journal_full__finished_streams_have_room
     check_status(job_journal_positions(journal, positions, CHECK_COUNT(positions), &error),
                  HAUL_OK);
     const struct journal_state *state = journal_state(journal);
-    check(journal_state_position(state, 0)->next_batch < 100000); /* no room: repeats more */
+    check(journal_state_position(state, 0)->next_batch < 100000); /* no room: repeats add nothing */
     check(journal_state_position(state, 1)->finished);
     close_journal();
 }
 
-/* Not even the smallest record that may be left out has room. */
+/* Not even the smallest optional record has room. */
 static void test_job_journal_positions__no_room_for_a_delta__goes_without(void)
 {
     enum haul_status status = HAUL_OK;
@@ -127,7 +127,7 @@ static void test_job_journal_positions__finished_and_not__both_recorded(void)
     close_journal();
 }
 
-/* A stream moves on and is finished within one call. */
+/* A stream advances and finishes within one call. */
 static void test_job_journal_positions__same_stream_twice__ends_finished(void)
 {
     open_journal();
@@ -138,8 +138,8 @@ static void test_job_journal_positions__same_stream_twice__ends_finished(void)
     close_journal();
 }
 
-/* A database that takes over one range and hands over another has journals of both kinds, of
- * whatever job numbers. */
+/* A database that takes over one range and hands over another has journals of both kinds, with any
+ * job numbers. */
 static void test_job_journals_find__journals_of_both_roles__only_those_asked_for(void)
 {
     static const uint8_t ids[2][HAUL_JOB_BYTES] = {{1}, {2}};
@@ -179,7 +179,7 @@ static void test_job_journals_find__journals_of_both_roles__only_those_asked_for
     }
 }
 
-/* A full disk left it: nothing was promised to anybody. */
+/* A full disk left it: nothing was promised to any peer. */
 static void test_job_journals_find__journal_without_a_record__removed(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {2};
@@ -198,7 +198,7 @@ static void test_job_journals_find__journal_without_a_record__removed(void)
     close_journal();
 }
 
-/* PEER repeats whom the state names, from the state's own memory. */
+/* PEER repeats the name in the state, from the state's own memory. */
 static void test_job_journal_bind__target_at_another_address__the_same_database(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {1};

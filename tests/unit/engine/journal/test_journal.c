@@ -70,7 +70,7 @@ static void text_after(size_t count, char text[SAMPLE_TEXT_BYTES])
     journal_state_fini(&state);
 }
 
-/* Is the state that of some first records, at least `at_least` of them? */
+/* Whether the state is that of some first records, at least `at_least` of them. */
 static void check_is_prefix(const struct journal *journal, size_t at_least)
 {
     char expected[SAMPLE_TEXT_BYTES];
@@ -105,7 +105,7 @@ static void test_journal_open__after_each_append__state_equals_memory(void)
     fake_disk_fini(&disk);
 }
 
-/* Whatever is left of it can be adopted, and says what it said. */
+/* What is left of it can be adopted, with the same state. */
 static void test_journal_open__adopting_is_cut_short__header_is_whole(void)
 {
     bool over = false;
@@ -171,7 +171,7 @@ static void test_journal_create__temporary_left_by_a_crash__is_replaced(void)
     fake_disk_fini(&disk);
 }
 
-/* A journal that could not be made for good is not there at all: its name could vanish later. */
+/* A journal that could not be made durably does not exist: its name could vanish later. */
 static void test_journal_create__nth_call_fails__no_journal_and_no_descriptor(void)
 {
     enum haul_status status = HAUL_IO;
@@ -350,7 +350,7 @@ static void test_journal_append__after_a_torn_tail__stands_where_the_tail_was(vo
     fake_disk_find(&disk, target_path)->size = sound + 3;
     journal = open_again(JOURNAL_TARGET);
     check_equal(journal_state(journal)->record_count, 1);
-    check_equal(fake_disk_find(&disk, target_path)->size, sound); /* nothing of it stays */
+    check_equal(fake_disk_find(&disk, target_path)->size, sound); /* nothing of it remains */
     check_status(journal_append(journal, &sample_target[1], true, &error), HAUL_OK);
     journal_close(journal);
     journal = open_again(JOURNAL_TARGET);
@@ -399,7 +399,8 @@ static void test_journal_open__sound_frame_that_cannot_follow__corrupt(void)
 
 /* --- failing calls and crashes ---------------------------------------------------------------- */
 
-/* Create, append all, close; the first status that is not OK. Counts acknowledged records. */
+/* Create, append all, close; returns the first status that is not OK. Counts acknowledged
+ * records. */
 static enum haul_status run_job(size_t *durable_count)
 {
     struct journal_config config = config_of(JOURNAL_TARGET);
@@ -418,7 +419,7 @@ static enum haul_status run_job(size_t *durable_count)
     return status;
 }
 
-/* After a failure the directory holds nothing, or a sound prefix with what was acknowledged. */
+/* After a failure the directory contains nothing, or a valid prefix with what was acknowledged. */
 static void check_recovers(size_t durable_count)
 {
     struct journal_config config = config_of(JOURNAL_TARGET);
@@ -478,7 +479,7 @@ static void test_journal_append__power_lost_at_nth_call__acknowledged_records_su
             return;
         }
     }
-    check(false); /* the sweep never came to its end */
+    check(false); /* the sweep never reached its end */
 }
 
 static void test_journal_open__nth_call_fails_then_power_lost__nothing_durable_is_lost(void)
@@ -488,7 +489,7 @@ static void test_journal_open__nth_call_fails_then_power_lost__nothing_durable_i
         size_t durable_count = 0;
         fake_disk_init(&disk, n);
         check_status(run_job(&durable_count), HAUL_OK);
-        fake_disk_find(&disk, target_path)->size -= 1; /* something to cut off */
+        fake_disk_find(&disk, target_path)->size -= 1; /* something to truncate */
         fake_disk_fail(&disk, n, true);
         struct journal_config config = config_of(JOURNAL_TARGET);
         struct journal *journal = NULL;

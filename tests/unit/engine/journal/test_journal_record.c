@@ -37,7 +37,7 @@ static enum haul_status decode(const uint8_t *memory, size_t size, struct journa
     return journal_record_decode(slice_of(memory, size), &frame, &scratch, record, &used);
 }
 
-/* Put right the checksum of a frame whose body was changed on purpose. */
+/* Correct the checksum of a frame whose body the test has changed. */
 static void seal(uint8_t *memory, size_t size)
 {
     put_u32(memory, (uint32_t)(size - JOURNAL_FRAME_BYTES));
@@ -56,7 +56,7 @@ static void check_round_trip(const struct journal_record *record)
     check(memcmp(memory, again, size) == 0);
 }
 
-/* Texts of whoever wrote the file: they are printed, and end at a NUL. */
+/* Texts from the writer of the file: they are printed, and end at a NUL. */
 static void test_journal_record_decode__peer_that_is_no_text__corrupt(void)
 {
     const struct journal_record peer = SAMPLE_PEER("host:2");
@@ -141,7 +141,7 @@ static void test_journal_record_decode__cut_anywhere__not_found(void)
     size_t size = encode(&sample_target[1], memory);
     for (size_t cut = 0; cut < size; cut++) {
         struct journal_record record;
-        uint8_t *exact = malloc(cut == 0 ? 1 : cut); /* so that the sanitizer sees overreads */
+        uint8_t *exact = malloc(cut == 0 ? 1 : cut); /* so that sanitizers notice overreads */
         check_or_stop(exact != NULL);
         memcpy(exact, memory, cut);
         check_status(decode(exact, cut, &record), HAUL_NOT_FOUND);
@@ -167,7 +167,7 @@ static void test_journal_record_decode__zeros__not_found(void)
     check_status(decode(memory, sizeof(memory), &record), HAUL_NOT_FOUND);
 }
 
-/* A sound checksum over a body that is one byte too short or too long. */
+/* A valid checksum over a body that is one byte too short or too long. */
 static void check_body_size_is_exact(const struct journal_record *record)
 {
     uint8_t memory[FRAME_BYTES_MAX] = {0};

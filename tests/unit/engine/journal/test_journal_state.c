@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_journal_state.c — which record may follow which, what they add up to, and who owns. */
+/* test_journal_state.c — which record may follow which, what state they lead to, and who owns
+ * then. */
 #include "journal_state.h"
 
 #include <stdlib.h>
@@ -24,7 +25,7 @@ static void run(struct journal_state *state, const struct journal_record *record
     }
 }
 
-/* One record of each type, so that each can be tried in each phase. */
+/* One record of each type, to try each in each phase. */
 static const struct journal_record one_of_each[] = {
     SAMPLE_PLAN,
     SAMPLE_ABORTED,
@@ -48,7 +49,7 @@ static const struct journal_record one_of_each[] = {
 };
 
 struct phase_case {
-    const char *path;    /* records that lead there, by their letters below */
+    const char *path;    /* records that lead to the phase, by their letters below */
     const char *allowed; /* records that may follow */
 };
 
@@ -101,7 +102,7 @@ static void test_journal_state_reserve__source_phases__only_listed_records_follo
     }
 }
 
-/* The last word of the target counts, and none of it makes the decided job an undecided one. */
+/* The target's last message counts, and never makes a decided job undecided. */
 static void test_journal_state_apply__given_back_behind_the_decision__a_part_or_all(void)
 {
     static const struct {
@@ -127,7 +128,7 @@ static void test_journal_state_apply__given_back_behind_the_decision__a_part_or_
     }
 }
 
-/* Each attempt takes its own view: their number is the epoch. */
+/* Each attempt takes its own view: the number of views is the epoch. */
 static void test_journal_state_apply__snapshot_after_a_restart__counted(void)
 {
     struct journal_state state;
@@ -316,7 +317,7 @@ static void test_journal_state_apply__cleared__positions_are_gone(void)
 static uint8_t file[FILE_BYTES];
 static size_t file_ends[16]; /* behind each record */
 
-/* Write the target's records, each after a sync unless its bit in `unsynced` is set. */
+/* Write the target's records, with a sync after each unless its bit in `unsynced` is set. */
 static size_t write_file(unsigned unsynced)
 {
     size_t at = 0;
@@ -418,7 +419,7 @@ static bool peer_allows(const struct journal_state *source, const struct journal
     case JOURNAL_COMMITTED:
         return source->outcome == JOURNAL_COMMIT;
     case JOURNAL_ABORTED:
-        /* On its own only before it has said PREPARED. */
+        /* Only before PREPARED without the source. */
         return target->phase != JOURNAL_PHASE_PREPARED || source->outcome == JOURNAL_ABORT;
     case JOURNAL_DELTA:
     case JOURNAL_EPOCH:
@@ -448,7 +449,7 @@ static void test_journal_state_claim__random_walks_of_both_sides__never_two_owne
             const struct journal_record *record =
                 &one_of_each[random_below(CHECK_COUNT(one_of_each))];
             if (record->type == JOURNAL_ABORTED && random_below(8) != 0) {
-                continue; /* rare, or every walk ends with it */
+                continue; /* rare, or it would end every walk */
             }
             bool at_source = random_below(2) == 0;
             if (at_source && source_allows(&target, record)) {

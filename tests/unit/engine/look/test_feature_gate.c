@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_feature_gate.c — each reason to refuse a database, alone, and what differs by one byte. */
+/* test_feature_gate.c — each reason to refuse a database, alone, and cases that differ by one
+ * byte. */
 #include "feature_gate.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ static struct stored_family stored;
 static char names[FAMILIES_MAX][16];
 static struct haul_error error;
 
-/* A look at a database of one bytewise family, about which there is nothing to say. */
+/* A look at a database of one bytewise family without any special feature. */
 static void begin(void)
 {
     memset(&look, 0, sizeof(look));
@@ -48,7 +49,7 @@ static enum haul_status gate(bool read_only)
     return status;
 }
 
-/* Refused whether or not it is to be written. */
+/* Refused whether or not the database is to be written. */
 static void check_refused(enum haul_status expected, const char *named)
 {
     check_status(gate(false), expected);
@@ -106,7 +107,7 @@ static void test_feature_gate_check__places_of_files__told_or_refused(void)
     look.missing_table = 12;
     check_status(gate(false), HAUL_UNSUPPORTED);
     check(strstr(error.text, "000012.sst") != NULL);
-    check_status(gate(true), HAUL_OK); /* RocksDB says so itself, and harms nothing */
+    check_status(gate(true), HAUL_OK); /* RocksDB reports it itself, and it does no harm */
     begin();
     look.wal_place = WAL_UNSURE;
     (void)snprintf(look.wal_dir, sizeof(look.wal_dir), "/logs");
@@ -160,7 +161,7 @@ static void test_feature_gate_check__comparators__known_ones_and_no_timestamps(v
     check_refused(HAUL_MISMATCH, "comparator 'test.u64ts.v2'");
     families[0].comparator = "u64ts";
     check_refused(HAUL_MISMATCH, "comparator 'u64ts'");
-    begin(); /* the manifest's is the one in force; OPTIONS may know of another */
+    begin(); /* the manifest's is in force; OPTIONS may name another */
     (void)snprintf(stored.comparator, sizeof(stored.comparator), "{id=test.Order;}");
     check_refused(HAUL_MISMATCH, "comparator 'test.Order'");
 }
@@ -179,10 +180,10 @@ static void test_feature_gate_check__merge_operators_and_table_factories__known_
     (void)snprintf(stored.table_factory, sizeof(stored.table_factory), "test.Table");
     check_status(gate(false), HAUL_MISMATCH);
     check(strstr(error.text, "table factory 'test.Table'") != NULL);
-    check_status(gate(true), HAUL_OK); /* nothing will be flushed by another */
+    check_status(gate(true), HAUL_OK); /* nobody else will flush */
 }
 
-/* RocksDB's own family of statistics does not count. */
+/* RocksDB's own statistics family does not count. */
 static void test_feature_gate_check__many_families__as_many_as_haul_opens(void)
 {
     begin();
@@ -196,7 +197,7 @@ static void test_feature_gate_check__many_families__as_many_as_haul_opens(void)
     check_status(gate(false), HAUL_OK);
 }
 
-/* The last family is looked at as the first is. */
+/* The last family is checked like the first. */
 static void test_feature_gate_check__last_of_many_families__refused(void)
 {
     begin();
@@ -205,7 +206,7 @@ static void test_feature_gate_check__last_of_many_families__refused(void)
     check_refused(HAUL_MISMATCH, "'family008'");
 }
 
-/* What fails may fail because a later release wrote it: then that is the answer. */
+/* A failure may come from a later release's format: then that is the error. */
 static void test_feature_gate_explain__version_of_the_writer__later_ones_are_the_reason(void)
 {
     static const struct {

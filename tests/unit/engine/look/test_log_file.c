@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_file.c — records of fragments: whole, damaged in the middle, and cut at the end. */
+/* test_log_file.c — records of fragments: complete, damaged in the middle, and truncated. */
 #include "log_file.h"
 
 #include <stdio.h>
@@ -92,7 +92,7 @@ static void test_log_file_next__fragments__joined(void)
     end();
 }
 
-/* The rest of the record in later blocks is not another damage. */
+/* The rest of the record in later blocks does not count as more damage. */
 static void test_log_file_next__first_fragment_is_damaged__told_once_and_the_next_record(void)
 {
     begin();
@@ -155,7 +155,7 @@ static void test_log_file_next__file_ends_within_a_fragment__torn(void)
 
 /* --- recycled files, and what others write ---------------------------------------------------- */
 
-/* Of the log file of that number, in a file that had another before it. */
+/* A fragment of the log file with that number, in a file that had another number before. */
 static void recycled_fragment(int type, uint32_t log_number, const char *text)
 {
     enum { RECYCLED_HEAD_BYTES = HEAD_BYTES + 4 };
@@ -171,7 +171,7 @@ static void recycled_fragment(int type, uint32_t log_number, const char *text)
     put(bytes, RECYCLED_HEAD_BYTES + size);
 }
 
-/* What the file had in an earlier life is behind its end. */
+/* Leftovers of the file's earlier use lie after its end. */
 static void test_log_file_next__recycled__ends_before_the_earlier_life(void)
 {
     enum { RECYCLED = 4 };
@@ -217,7 +217,7 @@ static void write_whole(const void *bytes, size_t size)
     check_or_stop(fclose(file) == 0);
 }
 
-/* A file of another format: neither zeros nor any sound fragment in its first block. */
+/* A file of another format: neither zeros nor any valid fragment in its first block. */
 static void test_log_file_is_foreign__files__judged_by_what_they_hold(void)
 {
     static const uint8_t zeros[100];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_links.c — second names and copies of log files: only what haul made goes again. */
+/* test_log_links.c — second names and copies of log files: haul removes only what it made. */
 #include "log_links.h"
 
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 
 static struct rocks_fixture fixture; /* only its directory */
 static unsigned sync_count;          /* of the list */
-static unsigned early_count;         /* second names that came before the list was durable */
+static unsigned early_count;         /* second names that were made before the list was durable */
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -143,12 +143,12 @@ static void test_log_links_drop__forget__names_stay(void)
     rocks_fixture_close(&fixture);
 }
 
-/* What an interrupted job needs is not given up because there is more that cannot be kept. */
+/* What an interrupted job needs is kept even if other files cannot be. */
 static void test_log_links_make__new_log_cannot_be_linked__earlier_links_stay(void)
 {
     begin();
     make_links();
-    make_directory("000009.log"); /* which no file system links */
+    make_directory("000009.log"); /* which no file system can link */
     make_file("000008.log", "eight");
     make_links();
     check_content("archive/000004.log", "four");
@@ -222,13 +222,13 @@ static void test_log_rescue__log_that_cannot_be_read__io_and_nothing_left(void)
 {
     char copy[512];
     begin();
-    make_directory("000008.log"); /* whom a read answers EISDIR */
+    make_directory("000008.log"); /* reading it returns EISDIR */
     check_error(log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error), HAUL_IO, error);
     check(!is_there("haul/damaged-log-1"));
     rocks_fixture_close(&fixture);
 }
 
-/* After a crash the list says which names are ours. */
+/* After a crash the list shows which names are ours. */
 static void test_log_links_make__list__durable_before_the_first_name(void)
 {
     begin();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_look.c — logs that RocksDB has written, whole, damaged, torn and compressed. */
+/* test_log_look.c — logs that RocksDB has written: complete, damaged, torn and compressed. */
 #include "log_look.h"
 
 #include <dirent.h>
@@ -142,7 +142,7 @@ static void test_log_look__damaged_in_the_middle__loses_records(void)
     look_again();
     check(look.loses_records);
     check(strstr(look.damage, ".log is damaged at byte") != NULL);
-    check(look.last_sequence == RECORDS); /* the last whole one, wherever it lies */
+    check(look.last_sequence == RECORDS); /* the last complete one, wherever it lies */
     foreign_fini(&foreign);
 }
 
@@ -169,7 +169,7 @@ static void mark(unsigned number, enum raw_tag kind, const char *name)
     check_or_stop(fclose(file) == 0);
 }
 
-/* Names are used again, and what is prepared in one file may be committed in the next. */
+/* Names are reused, and what one file prepares another may commit. */
 static void test_log_look__transactions__those_that_have_not_ended(void)
 {
     foreign_init(&foreign);
@@ -187,7 +187,7 @@ static void test_log_look__transactions__those_that_have_not_ended(void)
     look_again();
     check(look.has_prepared);
     check(strstr(look.prepared, "three") != NULL);
-    /* Also in a file that is not replayed for anything else. */
+    /* Even in a file that is not replayed for anything else. */
     check_status(log_look(foreign.path, 7, &look, &error), HAUL_OK);
     check(look.has_prepared);
     check_equal(look.record_count, 0);
@@ -210,8 +210,8 @@ static void test_log_look__torn_at_its_end__loses_nothing(void)
     foreign_fini(&foreign);
 }
 
-/* Records that haul cannot move, each alone; one of a kind that nobody knows ends the look, where
- * the file is to be replayed. */
+/* Each record that haul cannot move, alone; an unknown record type ends the look if the file would
+ * be replayed. */
 static void test_log_look__kinds_of_records__noted_or_refused(void)
 {
     static const struct {

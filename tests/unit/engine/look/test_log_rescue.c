@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_log_rescue.c — copies of a damaged log: whole and durable, or none; an earlier copy of the
- * same log is used again, one of another log never touched. */
+/* test_log_rescue.c — copies of a damaged log: complete and durable, or none. An earlier copy of
+ * the same log is reused, one of another log never touched. */
 #include "log_rescue.h"
 
 #include <errno.h>
@@ -91,7 +91,7 @@ static enum haul_status rescue(void)
     return log_rescue(fixture.path, fixture.path, copy, sizeof(copy), &error);
 }
 
-/* The copy of a file, all of it this byte; 0: there is none. */
+/* The copy of a file, whose bytes are all this one; 0: there is none. */
 static char byte_of(const char *directory, const char *name)
 {
     static char bytes[LOG_BYTES + 1];

@@ -75,7 +75,7 @@ static void text(const char *words)
     edit_size += size;
 }
 
-/* The edit so far is a record of the file. */
+/* Write the edit so far as a record of the file. */
 static void end_edit(void)
 {
     uint8_t head[FILE_HEAD_BYTES + EDIT_BYTES_MAX];
@@ -90,7 +90,7 @@ static void end_edit(void)
     edit_size = 0;
 }
 
-/* A table file; with the fields behind it when the form has some. */
+/* A table file; followed by more fields if the form has some. */
 static void new_file(unsigned tag, uint64_t file_number, unsigned path_id)
 {
     number(tag);
@@ -141,7 +141,7 @@ static const struct manifest_file *table(uint64_t file_number)
     return NULL;
 }
 
-/* Each form of a table file, with a field behind it that is read wrongly when the form is. */
+/* Each form of a table file, with a next field that a wrong form would misread. */
 static void test_manifest_read__table_files_of_every_release__found(void)
 {
     static const unsigned forms[] = {NEW_FILE, NEW_FILE2, NEW_FILE3, NEW_FILE4};
@@ -164,7 +164,7 @@ static void test_manifest_read__table_files_of_every_release__found(void)
     end();
 }
 
-/* A file that moves is deleted and new in one edit, in either order. */
+/* A moved file is deleted and new in one edit, in either order. */
 static void test_manifest_read__files_deleted_and_moved__only_live_ones(void)
 {
     begin();
@@ -204,7 +204,7 @@ static void test_manifest_read__families_come_and_go__with_their_files(void)
         number(20 + id);
         end_edit();
         new_file(NEW_FILE4, 50 + id, 0);
-        number(FAMILY); /* stands behind what is of the family */
+        number(FAMILY); /* comes after the family's own entries */
         number(id);
         end_edit();
     }
@@ -257,7 +257,8 @@ static void test_manifest_read__log_numbers__written_down_or_the_lowest_family(v
     end();
 }
 
-/* What a later release marks as ignorable is skipped; any other field ends the reading. */
+/* Fields that a later release marks as ignorable are skipped; any other unknown field ends the
+ * reading. */
 static void test_manifest_read__field_of_a_later_release__skipped_or_version(void)
 {
     begin();
@@ -287,7 +288,7 @@ static void test_manifest_read__field_of_a_later_release__skipped_or_version(voi
     end();
 }
 
-/* What is behind them is read as if they were not there. */
+/* What follows them is read as if they were not there. */
 static void test_manifest_read__fields_of_no_use__skipped_whole(void)
 {
     static const struct {
@@ -335,7 +336,7 @@ static void test_manifest_read__blob_files__counted(void)
     end();
 }
 
-/* LevelDB's has the fields of the beginning only. */
+/* LevelDB's has only the original fields. */
 static void test_manifest_read__fields_that_leveldb_writes__not_taken_for_rocksdb(void)
 {
     begin();
@@ -400,7 +401,7 @@ static void test_manifest_select__some_names__these_and_the_default_stay(void)
     end();
 }
 
-/* So many that the table of files grows while some of them are gone. */
+/* So many that the table of files grows while some are deleted. */
 static void test_manifest_read__more_than_a_thousand_files__deleted_ones_stay_away(void)
 {
     enum { FILE_COUNT = 1200, GONE_COUNT = 300, FILES_PER_EDIT = 10 };

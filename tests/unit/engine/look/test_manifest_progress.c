@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_manifest_progress.c — CURRENT and the file that it names, as a database has them. */
+/* test_manifest_progress.c — CURRENT and the manifest that it names, in the states a database
+ * leaves. */
 #include "manifest_progress.h"
 
 #include <errno.h>

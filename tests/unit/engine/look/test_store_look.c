@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_store_look.c — what a look at a database's files finds, each fact alone. The database is
- * RocksDB's, and one of its files is changed. */
+/* test_store_look.c — what a look at a database's files finds, each fact alone. RocksDB makes the
+ * database, and the test changes one of its files. */
 #include "store_look.h"
 
 #include <dirent.h>
@@ -20,7 +20,7 @@ enum { FOOTER_TAIL_BYTES = 12 };
 static struct rocks_fixture fixture;
 static struct store_look look;
 static struct haul_error error;
-static char table[512]; /* path of the one that there is */
+static char table[512]; /* path of the only one */
 static uint64_t table_number;
 
 static const char *path_of(const char *name)
@@ -168,7 +168,7 @@ static void test_store_look_open__table_cut_or_gone__its_number(void)
     check_equal(look.cut_table, table_number);
     check_equal(look.table_format_max, 0);
     store_look_close(&look);
-    check_or_stop(truncate(table, found.st_size + 1) == 0); /* longer: RocksDB judges */
+    check_or_stop(truncate(table, found.st_size + 1) == 0); /* longer: RocksDB decides */
     look_at(NULL);
     check_equal(look.cut_table, 0);
     store_look_close(&look);
@@ -179,7 +179,7 @@ static void test_store_look_open__table_cut_or_gone__its_number(void)
     end();
 }
 
-/* Names of before RocksDB 3: of LevelDB. */
+/* Names from before RocksDB 3: LevelDB's. */
 static void test_store_look_open__table_of_the_older_name__found(void)
 {
     char older[512];
@@ -195,7 +195,7 @@ static void test_store_look_open__table_of_the_older_name__found(void)
 
 /* --- where the log lies ----------------------------------------------------------------------- */
 
-/* Has the OPTIONS file name `wal_dir`, and LOG tell what RocksDB noted at the last open. */
+/* Make the OPTIONS file name `wal_dir`, and LOG say what RocksDB noted at the last open. */
 static void name_log(const char *wal_dir, const char *log_name, const char *log)
 {
     static char text[2048];
@@ -250,7 +250,7 @@ static void test_store_look_open__log_directory_is_named__whose_it_is(void)
     check_place(WAL_ELSEWHERE, below);
     name_log(elsewhere.path, "LOG", "");
     check_place(WAL_UNSURE, elsewhere.path);
-    /* Noted at the last open, in LOG or in an older one; but this directory has logs itself. */
+    /* Noted at the last open, in LOG or an older one; but this directory has log files itself. */
     name_log(elsewhere.path, "LOG", summary_of(fixture.path, elsewhere.path));
     check_place(WAL_UNSURE, elsewhere.path);
     remove_logs();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_stored_options.c — which OPTIONS file is read, and what its lines say. */
+/* test_stored_options.c — which OPTIONS file is read, and how its lines are understood. */
 #include "stored_options.h"
 
 #include <stdio.h>
@@ -38,7 +38,7 @@ static void read_options(void)
 
 static void test_stored_options_read__several_files__the_newest(void)
 {
-    /* In which order a directory is read is not ours to say: several, and the newest among many. */
+    /* The order of a directory is arbitrary: several files, and the newest among many. */
     for (int newest = 20; newest < 30; newest++) {
         char name[40];
         char text[80];
@@ -130,7 +130,7 @@ static void test_stored_options_read__each_way_to_archive__known(void)
     }
 }
 
-/* What stands in a section of another kind is of nobody, and a later line counts. */
+/* Lines in a section of another kind belong to no family, and a later line counts. */
 static void test_stored_options_read__sections_that_are_unknown__passed_over(void)
 {
     begin();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_byte_gate.c — who goes in, who waits, and in which order. */
+/* test_byte_gate.c — which thread enters, which waits, and in which order. */
 #include "byte_gate.h"
 
 #include <pthread.h>
@@ -12,7 +12,7 @@ enum { BYTES_MAX = 100, GUEST_COUNT = 4 };
 
 static struct byte_gate gate;
 
-/* Somebody who goes in with `bytes` on a thread of his own. */
+/* A thread that enters with `bytes`. */
 struct guest {
     pthread_t thread;
     uint64_t bytes;
@@ -41,7 +41,7 @@ static void pause_briefly(void)
     (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
-/* Start him, and wait until he stands in the queue. */
+/* Start the thread, and wait until it stands in the queue. */
 static void start(struct guest *guest, uint64_t bytes)
 {
     uint64_t turns = turns_asked_for();
@@ -118,7 +118,7 @@ static void test_byte_gate_close__some_wait__closed(void)
     byte_gate_fini(&gate);
 }
 
-/* Whoever is woken need not be the one whose turn it is. */
+/* The woken thread need not be the one whose turn it is. */
 static void test_byte_gate_leave__woken_too_early_once__woken_again(void)
 {
     struct guest large;
@@ -128,7 +128,7 @@ static void test_byte_gate_leave__woken_too_early_once__woken_again(void)
     check_status(byte_gate_enter(&gate, 50), HAUL_OK);
     start(&large, BYTES_MAX);
     start(&small, 1);
-    byte_gate_leave(&gate, 50); /* not enough for the first, who goes to the end of the queue */
+    byte_gate_leave(&gate, 50); /* not enough for the first, which goes to the end of the queue */
     for (int i = 0; i < 50; i++) {
         pause_briefly();
     }

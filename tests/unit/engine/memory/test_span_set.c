@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_span_set.c — spans of keys: joined where they touch, apart where not, on a budget. */
+/* test_span_set.c — spans of keys: joined where they touch, separate elsewhere, within a budget. */
 #include "span_set.h"
 
 #include <string.h>
@@ -53,7 +53,7 @@ static void test_span_set_add__touching_or_apart__as_few_as_can_be(void)
     }
     check_status(add(2, "a", "z"), HAUL_OK);
     check_status(add(0, "a", "z"), HAUL_OK);
-    check_equal(set.count, 3); /* other families' are other spans */
+    check_equal(set.count, 3); /* spans of other families are separate */
     finish();
 }
 
@@ -96,7 +96,7 @@ static void test_span_set_gap__covered_in_part__the_first_part_that_is_not(void)
     finish();
 }
 
-/* Whatever is refused leaves the set, and what it takes, as they were. */
+/* A refused change leaves the set and its argument unchanged. */
 static void test_span_set_add__budget_is_used_up__limit_and_unchanged(void)
 {
     enum { BYTES_MAX = 6000, SPANS_MAX = 10000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_job.c — the jobs of a database as its journals tell them, whoever has it open. */
+/* test_job.c — the jobs of a database as its journals list them, even if a process has it open. */
 #include "haul/job.h"
 
 #include <fcntl.h>
@@ -96,7 +96,7 @@ static void test_jobs_list__target_job_with_positions__what_is_durable_of_both_s
     rocks_fixture_close(&fixture);
 }
 
-/* Attempts of a source are its snapshots. */
+/* A source has one snapshot for each attempt. */
 static void test_jobs_list__source_job_in_its_second_attempt__epoch_and_claim(void)
 {
     const struct journal_record snapshot = {.type = JOURNAL_SNAPSHOT,
@@ -184,7 +184,7 @@ static void test_job_forget_over__job_of_a_source__only_one_that_is_over_and_acc
     rocks_fixture_close(&fixture);
 }
 
-/* What only one side can do is refused for a job of the other, which stays. */
+/* An action for one role is refused for a job of the other, which stays. */
 static void test_job_calls__job_of_the_other_side__invalid(void)
 {
     rocks_fixture_open(&fixture);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner.c — the ownership record in an operator's hands: reading it, taking ranges back,
- * forgetting, making a damaged one again, and ending jobs whose other side is lost. */
+/* test_owner.c — an operator's actions on the ownership record: read it, take ranges back, forget,
+ * rebuild a damaged one, and end jobs whose other side is lost. */
 #include "haul/owner.h"
 
 #include <stdio.h>
@@ -93,7 +93,7 @@ static void test_owner_reclaim__decided_and_not_confirmed__the_job_ends(void)
     finish();
 }
 
-/* The target may own the rest, and has to hear of it. */
+/* The target may own the rest, and must be informed. */
 static void test_owner_reclaim__a_part_of_a_decided_job__the_job_stays(void)
 {
     const struct haul_range range = {.start = text_slice("b5"), .end = text_slice("z")};
@@ -162,7 +162,7 @@ static void test_owner_reclaim__a_target_waits_for_its_plan__busy(void)
     finish();
 }
 
-/* What it brings here is not known. */
+/* The ranges that it brings here are unknown. */
 static void test_owner_reclaim__a_target_journal_is_damaged__corrupt_and_the_way_out(void)
 {
     start();
@@ -232,7 +232,7 @@ static void test_owner_forget__the_second_job_runs__busy_and_the_first_stays(voi
     finish();
 }
 
-/* A change that has read the record would put it back. */
+/* A change based on an earlier read would restore it. */
 static void test_owner_forget__the_record_is_being_changed__busy_and_unchanged(void)
 {
     char directory[1024];
@@ -280,7 +280,7 @@ static void test_owner_rebuild__damaged__what_the_journals_tell(void)
     finish();
 }
 
-/* The record alone knew of the decision: what may be the other's is not ours. */
+/* Only the record knew of the decision: the database does not own what the other may own. */
 static void test_owner_rebuild__a_source_was_frozen__released_and_not_decided(void)
 {
     bool moved = true;
@@ -403,7 +403,7 @@ static void test_job_end_decided__risk_accepted__over_and_still_released(void)
 
 /* --- copies ----------------------------------------------------------------------------------- */
 
-/* The journal's file becomes another one with the same bytes, as cp -r makes it. */
+/* The journal becomes another file with the same bytes, as after `cp -r`. */
 static void copy_journal(enum journal_role role)
 {
     char name[JOURNAL_NAME_BYTES_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner_drop.c — deleting what was handed over, and what happens meanwhile. */
+/* test_owner_drop.c — deleting handed-over ranges, and changes at the same time. */
 #include "check.h"
 #include "haul_folder.h"
 #include "owner_change.h"
@@ -28,8 +28,8 @@ static void test_owner_drop__not_confirmed__in_doubt_and_all_stays(void)
     finish();
 }
 
-/* What an operator does while drop works: taking the second piece back, when drop asks for the
- * size of the `reclaim_at`-th piece or clears that one. */
+/* What an operator does while `drop` works: take the second piece back when `drop` requests the
+ * size of the `reclaim_at`-th piece, or clears it. */
 static const struct haul_store_ops *real_ops;
 static unsigned reclaim_at;
 static enum haul_status reclaimed;

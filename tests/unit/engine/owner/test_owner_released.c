@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner_released.c — what of a selection was handed over, and what cannot be selected. */
+/* test_owner_released.c — which part of a selection was handed over, and what cannot be
+ * selected. */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ static struct rocks_fixture fixture;
 static struct haul_error error;
 static struct haul_owner *owner;
 
-/* "default" has the records a to e, and so has "back", in reverse order. Both are handed over. */
+/* "default" has the records a to e, and "back" the same in reverse order. Both are handed over. */
 static void start(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {1};
@@ -66,7 +67,7 @@ static void test_owner_read_released__everything__each_family_whole(void)
     finish();
 }
 
-/* A database of another kind: the record alone tells of families. */
+/* A database of another kind: only the record lists its families. */
 static void test_owner_read_released__no_manifest__what_the_record_names(void)
 {
     char path[sizeof(fixture.path) + sizeof("/CURRENT")];
@@ -153,7 +154,7 @@ static void test_owner_drop__range_of_the_bytewise_family_alone__exactly_that(vo
     finish();
 }
 
-/* A target that copies, and has been told what. */
+/* A target that copies, and has received this message. */
 static void leave_returning_job(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {2};
@@ -185,7 +186,7 @@ static void test_owner_drop__a_job_brings_it_back__refused_and_all_stays(void)
     finish();
 }
 
-/* What was handed over is in the record, whatever became of the journal. */
+/* The record lists what was handed over, whatever became of the journal. */
 static void test_owner_reclaim__a_source_journal_is_damaged__taken_back(void)
 {
     static const uint8_t job[HAUL_JOB_BYTES] = {3};
@@ -214,7 +215,7 @@ static void test_owner_reclaim__a_source_journal_is_damaged__taken_back(void)
     finish();
 }
 
-/* An ownership_change: as the first format had it. */
+/* An ownership_change, as format 1 had it. */
 static enum haul_status release_all(void *context, struct ownership *ownership,
                                     struct haul_error *failed)
 {
@@ -229,7 +230,7 @@ static enum haul_status release_all(void *context, struct ownership *ownership,
     return status;
 }
 
-/* The record names no family, and the job one that is among all of them. */
+/* The record names no family; the job names one, which "all" includes. */
 static void test_owner_reclaim__all_families_are_given_away__a_job_of_one_is_met(void)
 {
     char directory[512];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner_restored.c — an operator's commands on a source whose journal is older than what was
- * decided: the database was restored, or set back. */
+/* test_owner_restored.c — an operator's commands on a source whose journal is older than the
+ * decision: the database was restored or set back. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +36,7 @@ static void start(bool restored)
     start_with("the target", restored);
 }
 
-/* The record of the hand-over is there: only the journal is older. */
+/* The record has the hand-over: only the journal is older. */
 static void give_away(void)
 {
     struct plan plan;
@@ -116,7 +116,7 @@ static void test_owner_reclaim__journal_is_older_than_the_record__the_job_ends(v
     rocks_fixture_close(&fixture);
 }
 
-/* The journal is another file than the one that was made: a copy, or a restored backup. */
+/* The journal is another file than the original: a copy, or a restored backup. */
 static void restore_journal(void)
 {
     char name[JOURNAL_NAME_BYTES_MAX];
@@ -135,7 +135,7 @@ static void restore_journal(void)
     check_or_stop(rename(copy, path) == 0);
 }
 
-/* A backup of before the job met its target tells as little of the decision as a later one. */
+/* A backup from before the job met its target shows as little of the decision as a later one. */
 static void test_owner_adopt__job_with_or_without_a_peer__in_doubt(void)
 {
     static const char *const peers[] = {"the target", NULL};

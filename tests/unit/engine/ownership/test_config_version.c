@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_config_version.c — the version in force: of the file beside a database, or of the hooks. */
+/* test_config_version.c — the config version in force: from the file beside a database, or from the
+ * hooks. */
 #include "config_version.h"
 #include "haul_folder.h"
 
@@ -155,7 +156,7 @@ static void test_config_version_check__second_family_handed_over__mismatch(void)
     finish();
 }
 
-/* What moves are all families of the plan. */
+/* The job moves all families of the plan. */
 static void test_config_version_move__two_families__both_are_handed_over(void)
 {
     static const char *const names[] = {"default", "second"};
@@ -179,7 +180,7 @@ static void test_config_version_move__two_families__both_are_handed_over(void)
     finish();
 }
 
-/* Every attempt of a job has a later epoch; the first of the next job begins at 1 again. */
+/* Every attempt of a job has a later epoch; the first attempt of the next job begins at 1 again. */
 static void test_config_version_move__after_a_job_of_many_attempts__moves(void)
 {
     struct version_move to = {
@@ -200,7 +201,7 @@ static void test_config_version_move__after_a_job_of_many_attempts__moves(void)
     finish();
 }
 
-/* Other jobs have come further while this one ran: nothing of it fails any more. */
+/* Other jobs raised the version while this one ran: that does not fail it. */
 static void test_config_version_move__version_went_on__one_later(void)
 {
     start();
@@ -220,7 +221,7 @@ static void test_config_version_move__another_job_moved_a_part__fenced_unchanged
     finish();
 }
 
-/* What is back is ours; the rest is not. */
+/* The database owns what came back, and not the rest. */
 static void test_config_version_check__part_taken_back__mismatch(void)
 {
     struct key_range range;
@@ -250,7 +251,7 @@ static void test_config_version_move__moved_before__nothing_moves(void)
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
     check_version(5);
-    /* It came back: what the job did is not done again. */
+    /* The range came back: the job's hand-over is not repeated. */
     check_status(move_job(&no_hooks, VERSION_IMPORTED, other_job, 6), HAUL_OK);
     check_status(move(VERSION_RELEASED, 5), HAUL_OK);
     check_status(config_version_check(fixture.store, &no_hooks, &plan, &error), HAUL_OK);
@@ -271,8 +272,8 @@ static void test_config_version_rehearse__would_fail__same_error_and_unchanged(v
     finish();
 }
 
-/* The register is the embedder's: it is compared, and nothing is written beside the database. */
-/* May the peer, at this version, still have what it sends? */
+/* The embedder owns the register: it is compared, and nothing is written beside the database. */
+/* Whether the peer, at this version, may still own what it sends. */
 static enum haul_status peer_at(const char *peer, uint64_t version)
 {
     plan.old_version = version;
@@ -301,7 +302,7 @@ static void test_config_version_check_peer__older_than_its_own_hand_over__mismat
     finish();
 }
 
-/* What has gone on to a third database is not the first one's either; what was given back is. */
+/* Ranges that went on to a third database do not belong to the first either; returned ones do. */
 static void test_config_version_check_peer__moved_on__mismatch_unless_to_the_peer(void)
 {
     for (int back = 0; back < 2; back++) {
@@ -368,7 +369,7 @@ static enum version_return returned_to(const char *peer)
     return returned;
 }
 
-/* What it gave away before the job came, or to others, says nothing of the job. */
+/* What the peer gave away before the job came, or to others, does not matter for the job. */
 static void test_config_version_returned__given_back__all_or_perhaps(void)
 {
     static const uint8_t ids[4][HAUL_JOB_BYTES] = {{11}, {12}, {13}, {14}};
@@ -393,7 +394,7 @@ static void test_config_version_returned__given_back__all_or_perhaps(void)
     finish();
 }
 
-/* A history that does not reach back so far. */
+/* The history does not reach back that far. */
 static void test_config_version_returned__job_is_not_in_the_history__by_the_map(void)
 {
     static const uint8_t other[HAUL_JOB_BYTES] = {11};
@@ -420,7 +421,7 @@ static void test_config_version_move__hook__compared_no_file(void)
     finish();
 }
 
-/* The decision was the source's: the embedder's register may have moved on meanwhile. */
+/* The source decided: the embedder's register may have changed meanwhile. */
 static void test_config_version_move__hook_and_import_at_another_version__moves(void)
 {
     start();
@@ -434,7 +435,7 @@ static void test_config_version_move__hook_and_import_at_another_version__moves(
 
 /* --- ten thousand jobs ------------------------------------------------------------------------ */
 
-/* The last of them are moved as jobs move them; those before only fill the record. */
+/* Jobs move the last of them; the earlier ones only fill the record. */
 enum { JOB_COUNT = 10000, MOVED_COUNT = 50, FILE_BYTES_MAX = 600000, WRITES_MAX = 4 };
 
 static char many_directory[512];
@@ -473,7 +474,7 @@ static const struct haul_store_ops many_ops = {.directory = many_directory_of, .
 static struct haul_store many = {.ops = &many_ops};
 static const char *const many_peers[] = {"one", "two", "three"};
 
-/* Job number `number` moves one of a thousand neighbours, to and fro between three databases. */
+/* Job number `number` moves one of a thousand neighbours back and forth between three databases. */
 static void range_of_many(uint32_t number, struct key_range *range)
 {
     char start_key[16];
@@ -579,7 +580,8 @@ static const void *disk_files(const struct haul_store *store)
 static const struct haul_store_ops disk_ops = {.directory = disk_directory, .files = disk_files};
 static struct haul_store on_disk = {.ops = &disk_ops};
 
-/* Call number `call` of the move fails. True: it was in doubt, is settled, and the power fails. */
+/* Call number `call` of the move fails. True: the job was in doubt, is settled, and the power
+ * fails. */
 static bool settle_after(unsigned call)
 {
     const struct version_move to = {.outcome = VERSION_RELEASED,
@@ -622,7 +624,7 @@ static void test_config_version_settle__move_in_doubt_then_power_lost__released(
     finish();
 }
 
-/* An ownership_change: each family that there can be, but none of the plan's. */
+/* An ownership_change: every possible family, but none of the plan's. */
 static enum haul_status move_all_families(void *context, struct ownership *ownership,
                                           struct haul_error *failed)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_given_ranges.c — what another database has to own by a record, and what that one takes. */
+/* test_given_ranges.c — what another database must own by a record, and what that database
+ * accepts. */
 #include "given_ranges.h"
 
 #include <stdlib.h>
@@ -47,7 +48,7 @@ static enum haul_status move(enum version_outcome outcome, const uint8_t *id, co
     return status;
 }
 
-/* Are all of these keys in what Commit names? */
+/* Whether Commit names all of these keys. */
 static bool covers(const struct message *message, const char *from, const char *to)
 {
     struct plan plan;
@@ -101,7 +102,8 @@ static void test_given_ranges_commit__nothing_is_left__mismatch(void)
     rocks_fixture_close(&fixture);
 }
 
-/* Ranges of two jobs that are one in the record, after something came: whose is which? */
+/* Two jobs' ranges that merged in the record after something came back: each belongs to which
+ * job? */
 static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
 {
     static const uint8_t later_job[HAUL_JOB_BYTES] = {3};
@@ -119,12 +121,12 @@ static void test_given_ranges_commit__merged_with_a_later_job__mismatch(void)
     check(strstr(error.hint, "it was dropped, what is there is the last: `haul owner --db DIR "
                              "--forget --accept-two-owners` there") != NULL);
     check_status(given_ranges_commit(fixture.store, later_job, "peer/1", &message, &error),
-                 HAUL_OK); /* its id is the one that stays */
+                 HAUL_OK); /* its id stays */
     message_release(&message);
     rocks_fixture_close(&fixture);
 }
 
-/* Each family and each range of the plan has to be there: what is not named is the source's. */
+/* Each family and each range of the plan must be there: the source owns what is not named. */
 static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
 {
     haul_control_Range range = {.start = message_bytes(slice("b")),
@@ -137,7 +139,7 @@ static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
     (void)rocks_fixture_family(&fixture, "another");
     make_plan(&plan, "c", "d");
     check_or_stop(plan.family_count == 2);
-    for (size_t i = 0; i < 2; i++) { /* either may be the first */
+    for (size_t i = 0; i < 2; i++) { /* either may come first */
         const struct plan_family first = plan.families[0];
         check_or_stop(given_ranges_read(&given, &commit, &error) == HAUL_OK);
         check(!given_ranges_cover(&given, &plan));
@@ -154,7 +156,7 @@ static void test_given_ranges_cover__a_family_is_not_named__not_covered(void)
     rocks_fixture_close(&fixture);
 }
 
-/* What holds for all comes first, wherever it stands: a family that is named has its own. */
+/* Ranges for all families come first, wherever they stand: a named family has its own. */
 static void test_given_ranges_read__all_and_one_family__each_its_own(void)
 {
     haul_control_Range range = {.start = message_bytes(slice("b")),
@@ -193,7 +195,7 @@ static void test_given_ranges_read__a_range_that_is_none__protocol(void)
     free(range.end);
 }
 
-/* `family_count` families, with so many ranges each. */
+/* `family_count` families, with this many ranges each. */
 static enum haul_status read_many(size_t family_count, size_t range_count)
 {
     struct ownership given;
@@ -236,7 +238,7 @@ static void test_given_ranges_read__more_than_a_source_names__protocol(void)
     check(strstr(error.text, "more than 2048 ranges, or than 512 families") != NULL);
 }
 
-/* The target's side: what the source has back is the source's. */
+/* On the target: the source owns what it has back. */
 static void test_config_version_move__a_part_is_given__the_rest_is_the_peers(void)
 {
     struct message message;
@@ -259,7 +261,7 @@ static void test_config_version_move__a_part_is_given__the_rest_is_the_peers(voi
     rocks_fixture_close(&fixture);
 }
 
-/* It got ranges at a version that its counter has not come to: it was set back. */
+/* The target got ranges at a version that its counter has not reached: it was set back. */
 static void test_config_version_check_peer__older_than_what_it_got__mismatch(void)
 {
     struct plan plan;
@@ -271,7 +273,7 @@ static void test_config_version_check_peer__older_than_what_it_got__mismatch(voi
                  HAUL_MISMATCH);
     check(strstr(error.text, "got ranges from this one at version 5") != NULL);
     check(strstr(error.hint, "if its record was rebuilt, its copy is newer") != NULL);
-    check(strstr(error.hint, "send it again") != NULL); /* it is whole */
+    check(strstr(error.hint, "send it again") != NULL); /* the record is complete */
     plan.old_version = 5;
     check_status(config_version_check_peer(fixture.store, &no_hooks, "peer/1", &plan, &error),
                  HAUL_OK);
@@ -279,7 +281,7 @@ static void test_config_version_check_peer__older_than_what_it_got__mismatch(voi
     rocks_fixture_close(&fixture);
 }
 
-/* Nor has it what went from here to a third database, when it was set back to before that. */
+/* Set back to before that, it does not own either what went from here to a third database. */
 static void test_config_version_check_peer__rest_went_to_another__mismatch_as_well(void)
 {
     struct plan plan;

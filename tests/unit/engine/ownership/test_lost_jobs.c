@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_lost_jobs.c — jobs of two databases, of which one has no record any more. */
+/* test_lost_jobs.c — jobs of two databases, one of which has lost its record of them. */
 #include "haul_folder.h"
 #include "lost_jobs.h"
 
@@ -162,7 +162,7 @@ static void test_lost_jobs_check__peer_has_lost_a_part__mismatch_until_it_is_giv
     static const uint8_t again[HAUL_JOB_BYTES] = {4};
     rocks_fixture_open(&fixture);
     move(VERSION_RELEASED, gave, "b", "d");
-    note(gave, "peer/2"); /* which it was not given to */
+    note(gave, "peer/2"); /* to which it was not given */
     note(unknown, "peer/1");
     check_status(check_piece("a", "z"), HAUL_OK);
     note(gave, "peer/1");
@@ -182,7 +182,7 @@ static void test_job_list_take__more_than_fits__the_first(void)
     job_list_take(&jobs, slice_of(ids, sizeof(ids)));
     check_equal(job_list_count(&jobs), JOB_LIST_COUNT_MAX);
     check(!job_list_add(&jobs, gave));
-    job_list_take(&jobs, slice_of(ids, HAUL_JOB_BYTES + 1)); /* half a one is none */
+    job_list_take(&jobs, slice_of(ids, HAUL_JOB_BYTES + 1)); /* half of one does not count */
     check_equal(job_list_count(&jobs), 1);
     check_equal(job_list_at(&jobs, 0)[0], 9);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_owner_pieces.c — cutting what was handed over to what was selected, and no memory for it. */
+/* test_owner_pieces.c — intersects handed-over ranges with a selection; and memory runs out. */
 #include "owner_pieces.h"
 
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 static struct ownership ownership;
 static struct owner_pieces pieces;
 static struct haul_error error;
-static unsigned memory_for; /* so many ranges */
+static unsigned memory_for; /* this many ranges */
 
 enum haul_status __real_key_range_init(struct key_range *range, struct haul_slice start,
                                        struct haul_slice end);

@@ -72,7 +72,7 @@ static bool is_released(const char *family, const char *text)
     return found;
 }
 
-/* All was handed over, a part was taken back: the rest is still not ours. */
+/* Everything was handed over and a part taken back: the database still does not own the rest. */
 static void test_ownership_find__part_taken_back__rest_is_released(void)
 {
     ownership_init(&ownership);
@@ -96,7 +96,7 @@ static void test_ownership_put__back_and_forth__size_of_one_range(void)
     ownership_fini(&ownership);
 }
 
-/* What is the family's own is said of it, or it would be as all others are. */
+/* The record names what the family itself owns, or the entry for all others would apply. */
 static void test_ownership_put__own_again_while_all_are_given_away__stays_own(void)
 {
     ownership_init(&ownership);
@@ -275,7 +275,7 @@ static void test_ownership_decode__any_bit_flipped_or_cut__corrupt(void)
     ownership_fini(&ownership);
 }
 
-/* A sound checksum says that somebody wrote it so, not that it makes sense. */
+/* A valid checksum only proves that the file was written so, not that it makes sense. */
 static void test_ownership_decode__any_byte_wrong_under_a_sound_checksum__refused_or_whole(void)
 {
     struct ownership damaged;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_ownership_file.c — the ownership record on disk: every call fails once, power goes, others
+/* test_ownership_file.c — the ownership record on disk: every call fails once, power fails, others
  * change it at the same time. */
 #include "ownership_file.h"
 
@@ -44,7 +44,7 @@ static enum haul_status update(uint64_t version)
     return ownership_update(&disk.calls, directory, move_all, &version, &error);
 }
 
-/* The version of the file; UINT64_MAX: it cannot be read. */
+/* The version of the file; UINT64_MAX: unreadable. */
 static uint64_t version_now(void)
 {
     struct ownership ownership;
@@ -99,7 +99,7 @@ static void test_ownership_update__change_refuses__file_unchanged(void)
 static int lock_fd;
 static unsigned pauses_left;
 
-/* Whoever holds the lock gives it back after some pauses. */
+/* The holder releases the lock after some pauses. */
 static void pause_and_unlock(void *context, unsigned pause_ms)
 {
     (void)pause_ms;
@@ -137,7 +137,7 @@ static void test_ownership_update__another_change_hangs__busy(void)
     fake_disk_fini(&disk);
 }
 
-/* Writers are frozen meanwhile: the wait ends when it was said. */
+/* Writers are frozen meanwhile: the wait ends at its deadline. */
 static void test_ownership_update_within__another_change_hangs__busy_in_time(void)
 {
     enum { WAIT_MS = 50 };
@@ -183,7 +183,7 @@ static void test_ownership_update__disk_full__no_space_and_nothing_left(void)
     fake_disk_fini(&disk);
 }
 
-/* A file that a crash has left, or a link that somebody has put there, is not written through. */
+/* Nothing is written through a file that a crash left, or a link that somebody placed there. */
 static void test_ownership_update__unfinished_file_is_there__replaced(void)
 {
     fake_disk_init(&disk, 1);
@@ -325,16 +325,16 @@ static void test_ownership_rebuild__damaged__set_aside_and_replaced(void)
     fake_disk_fini(&disk);
 }
 
-/* What a peer has got at a version is no sign of a set-back then. */
+/* Then a version at which a peer got something is no sign of a set-back. */
 static void test_ownership_rebuild__head_is_there__the_counter_goes_on(void)
 {
     static const struct {
-        size_t at; /* of the byte that has rotted */
+        size_t at; /* of the damaged byte */
         uint64_t before;
         uint64_t after;
     } cases[] = {
         {26, 9, 9},
-        {26, 3, 5}, /* what the journals tell is more */
+        {26, 3, 5}, /* the journals show more */
         {3, 9, 5},  /* no head */
         {23, 9, 5}, /* no counter */
     };
@@ -363,7 +363,7 @@ static void test_ownership_rebuild__sound__not_found(void)
     fake_disk_fini(&disk);
 }
 
-/* At no moment is there no record: a reader would take everything for its own. */
+/* At no moment is the record missing: a reader would then claim everything. */
 static void test_ownership_rebuild__power_lost_at_nth_call__never_without_a_record(void)
 {
     bool reached = true;

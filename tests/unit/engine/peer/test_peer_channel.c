@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_peer_channel.c — a control connection in a loop, and what is left when it is lost. */
+/* test_peer_channel.c — a control connection in a loop, and what remains after it is lost. */
 #include "peer_channel.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_delta_filter.c — what of a log batch reaches the target. */
+/* test_delta_filter.c — which part of a log batch reaches the target. */
 #include "delta_filter.h"
 
 #include <stdio.h>
@@ -25,7 +25,7 @@ static struct key_range ranges[] = {
 static const struct delta_filter filter = {
     .families = families, .family_count = 2, .ranges = ranges, .range_count = 3};
 
-/* A batch of the log, written by hand, since it holds records that no builder of ours makes. */
+/* A hand-written log batch, because it has records that no builder of ours makes. */
 struct log_bytes {
     uint8_t bytes[MEMORY_BYTES];
     size_t size;
@@ -90,7 +90,7 @@ static enum haul_status apply(const struct log_bytes *log, struct delta_result *
     const struct delta_memory target = {.data = memory, .capacity_bytes = sizeof(memory)};
     memset(&error, 0, sizeof(error));
     enum haul_status status = delta_filter_apply(&filter, &batch, target, result, &error);
-    bool told = status != HAUL_OK && status != HAUL_AGAIN; /* then the error says the same */
+    bool told = status != HAUL_OK && status != HAUL_AGAIN; /* then the error names the same */
     check_status(error.status, told ? status : HAUL_OK);
     check_equal(error.text[0] != '\0', told);
     check(status != HAUL_UNSUPPORTED || error.hint[0] != '\0');
@@ -238,7 +238,7 @@ static void test_delta_filter_apply__record_that_must_not_move__unsupported_when
     check_one(RAW_PUT_ENTITY, "a", "1", "");
 }
 
-/* The source's values of now: "merged" under "c", nothing under "d", an error under "e". */
+/* The source's current values: "merged" under "c", nothing under "d", an error under "e". */
 static enum haul_status value_now(void *context, uint32_t source_id, struct haul_slice key,
                                   uint8_t **value, size_t *size, struct haul_error *failure)
 {
@@ -271,7 +271,7 @@ static void test_delta_filter_apply__merge__becomes_what_the_key_reads_as(void)
     char text[TEXT_BYTES];
     log_begin(&log);
     log_add(&log, RAW_FAMILY_MERGE, "c", "+1");
-    log_add(&log, RAW_FAMILY_MERGE, "d", "+1"); /* deleted behind it */
+    log_add(&log, RAW_FAMILY_MERGE, "d", "+1"); /* deleted later */
     log_add(&log, RAW_FAMILY_MERGE, "a", "outside");
     check_status(apply_merging(&log, sizeof(memory), &result), HAUL_OK);
     describe(result.size, text);
@@ -386,7 +386,7 @@ static void test_delta_filter_apply__log_data_and_noop__handed_out_and_not_sent(
     check_text(blobs, "<one><two>");
     check_equal(result.record_count, 1);
     check_equal(result.sequence_next, SEQUENCE + 1);
-    check_status(apply(&log, &result), HAUL_OK); /* nobody listens */
+    check_status(apply(&log, &result), HAUL_OK); /* no callback */
 }
 
 static void test_delta_filter_apply__too_little_memory__limit_and_size_that_suffices(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_plan.c — plans made of a real database, and plans of a peer that may lie. */
+/* test_plan.c — plans from a real database, and plans from a peer that may send anything. */
 #include "plan.h"
 
 #include <stdlib.h>
@@ -47,7 +47,7 @@ static bool is_key(struct haul_slice key, const char *text)
     return slice_compare(key, text_slice(text)) == 0;
 }
 
-/* A failed plan_make has left nothing that would have to be freed. */
+/* A failed plan_make leaves nothing to free. */
 static void check_empty(const struct plan *made)
 {
     static const struct plan empty;
@@ -241,7 +241,7 @@ static void test_plan_make__little_or_much__parts_of_a_fitting_size(void)
     close_all();
 }
 
-/* Keys that differ only behind 9,000 bytes: no cut fits a bound. */
+/* Keys that differ only after 9,000 bytes: no cut fits into a bound. */
 static void test_plan_make__keys_with_a_long_common_part__fewer_streams(void)
 {
     static char prefix[9001];
@@ -256,7 +256,7 @@ static void test_plan_make__keys_with_a_long_common_part__fewer_streams(void)
     close_all();
 }
 
-/* Of keys that differ early, the rest is not needed. */
+/* Keys that differ early are cut there; the rest is not needed. */
 static void test_plan_make__long_keys_that_differ_early__short_cuts(void)
 {
     static uint8_t key[70000];
@@ -280,7 +280,7 @@ static void test_plan_make__long_keys_that_differ_early__short_cuts(void)
     close_all();
 }
 
-/* So many long cuts that a control message has no room for all of them. */
+/* So many long cuts that they do not fit into one control message. */
 static void test_plan_make__many_long_cuts__as_many_as_a_message_holds(void)
 {
     static char prefix[4001];
@@ -552,7 +552,7 @@ static void test_plan_from_message__stream_outside_the_ranges__protocol(void)
     check_refused();
     set_stream(&sound_message()->streams[1], 0, "m", ""); /* the range ends at "p" */
     check_refused();
-    set_stream(&sound_message()->streams[0], 0, "b", "n"); /* over the hole between two */
+    set_stream(&sound_message()->streams[0], 0, "b", "n"); /* across the gap between two */
     check_refused();
 }
 
@@ -584,7 +584,7 @@ static void test_plan_from_message__streams_overlap_over_another__protocol(void)
     check_refused();
 }
 
-/* Of a plan with the first so many of its ranges and streams. */
+/* Of a plan, only the first ranges and streams. */
 static void check_first(haul_control_Plan *sent, pb_size_t ranges, pb_size_t streams,
                         enum haul_status expected)
 {
@@ -599,14 +599,14 @@ static void check_first(haul_control_Plan *sent, pb_size_t ranges, pb_size_t str
     close_all();
 }
 
-/* What no stream brings would be handed over all the same: all of it has to be covered. */
+/* Ranges without a stream would be handed over all the same: streams must cover everything. */
 static void test_plan_from_message__streams_leave_a_gap__protocol(void)
 {
     set_stream(&sound_message()->streams[0], 0, "b", "c"); /* before the first */
     check_refused();
-    set_stream(&sound_message()->streams[1], 0, "m", "o"); /* behind the last of a family */
+    set_stream(&sound_message()->streams[1], 0, "m", "o"); /* after the last of a family */
     check_refused();
-    set_stream(&sound_message()->streams[0], 0, "a", "b"); /* behind the last of a range */
+    set_stream(&sound_message()->streams[0], 0, "a", "b"); /* after the last of a range */
     check_refused();
     check_first(sound_message(), 2, 3, HAUL_PROTOCOL); /* a range of the last family */
     check_first(sound_message(), 2, 2, HAUL_PROTOCOL); /* all of the last family */
@@ -635,7 +635,7 @@ static void test_plan_equal__one_thing_changed__differs(void)
     haul_control_Plan *sent = sound_message();
     check_or_stop(plan_from_message(&other, &message, &error) == HAUL_OK);
     other.new_version++;
-    check(plan_equal(&plan, &other)); /* each attempt agrees on another one */
+    check(plan_equal(&plan, &other)); /* each attempt agrees on a new one */
     other.new_version--;
     other.stream_count--;
     check(!plan_equal(&plan, &other));
@@ -679,7 +679,7 @@ static void test_plan_contains__keys_around_the_bounds__start_in_end_out(void)
     close_all();
 }
 
-/* Two jobs are in each other's way in a key of a family that both move. */
+/* Two jobs conflict if both move the same key of a family. */
 static void test_plan_overlaps__families_and_ranges__both_in_common(void)
 {
     static const char *const names[] = {"users", "index", "default"};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_plan_sample.c — entities that are found before a plan is sent, and how far is looked. */
+/* test_plan_sample.c — finding entities before a plan is sent, and how far the search goes. */
 #include "plan_sample.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_range_map.c — disjoint ranges: newer ones take from older ones, neighbours merge. */
+/* test_range_map.c — disjoint ranges: newer ones subtract from older ones, neighbours merge. */
 #include "range_map.h"
 
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static void test_range_map_put__neighbours_of_same_state_and_peer__merge(void)
     check_map("a:c=1/0 c:=1/5");
 }
 
-/* What a merge does not touch keeps its job. */
+/* Ranges that a merge does not touch keep their job. */
 static void test_range_map_put__between_neighbours__newest_job(void)
 {
     put("a:c", 1, 0, 1);
@@ -105,7 +105,7 @@ static void test_range_map_put__state_0__erases(void)
     check_map("");
 }
 
-/* Against a byte for each key of one letter. */
+/* Compared with a byte for each one-letter key. */
 static void test_range_map_put__any_order__as_an_array_has_it(void)
 {
     enum { LETTERS = 26, ROUNDS = 3000 };

@@ -28,7 +28,7 @@ static void test_version_claim_compare__a_counter_of_its_own__never_refused(void
     check_status(version_claim_compare(&own, &own, &error), HAUL_OK);
 }
 
-/* Whatever the two sides have been through, the target can own what the source proposes. */
+/* The target can own at the version that the source proposes, whatever both sides did before. */
 static void test_version_claim_next__any_two__greater_than_both_and_accepted(void)
 {
     static const uint64_t versions[] = {0, 1, 2, 7, 10000, VERSION_STEP_MAX - 1};
@@ -52,7 +52,7 @@ static void test_version_claim_check__not_above_the_targets__version(void)
     check_status(version_claim_check(&source, &target, 6, &error), HAUL_OK);
 }
 
-/* Nobody takes all versions to come from a database with one job. */
+/* One job cannot use up all versions that follow. */
 static void test_version_claim_check__too_far__version(void)
 {
     const struct version_claim source = {0, false};
@@ -69,7 +69,7 @@ static void test_version_claim_check__too_far__version(void)
     check_equal(version_claim_next(&given, &target), UINT64_MAX);
 }
 
-/* A register of the embedder's may count in other units than ours. */
+/* An embedder's register may count in other units than ours. */
 static void test_version_claim_check_theirs__too_far__version(void)
 {
     const struct version_claim source = {5, false};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_call_worker.c — calls in order, their results, and an end that keeps what was promised. */
+/* test_call_worker.c — the order of calls, their results, and an end that performs all accepted
+ * calls. */
 #include "call_worker.h"
 
 #include <poll.h>
@@ -13,7 +14,7 @@ enum { CALL_COUNT = 40, WAIT_MS = 20000 };
 
 static struct call_worker *worker;
 static struct call calls[CALL_COUNT];
-static struct call *order[CALL_COUNT]; /* as they ran */
+static struct call *order[CALL_COUNT]; /* in the order of execution */
 static size_t ran;
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: calls block */
 
@@ -70,7 +71,7 @@ static void test_call_worker_submit__one_call__result_and_error_come_back(void)
     call_worker_destroy(worker);
 }
 
-/* More than any fixed queue would hold, all of them behind one that blocks. */
+/* More than any fixed queue would hold, all of them after one that blocks. */
 static void test_call_worker_submit__many_behind_one_that_blocks__all_run_in_order(void)
 {
     start();

@@ -22,7 +22,7 @@ static void hook_freeze(void *context, struct haul_error *error)
     (void)context;
     (void)pthread_mutex_lock(&gate);
     freezes++;
-    check(!frozen); /* the hooks take turns */
+    check(!frozen); /* the hooks alternate */
     frozen = true;
     error->status = freeze_status;
     (void)pthread_mutex_unlock(&gate);
@@ -48,7 +48,7 @@ static void start(void)
     freeze_calls_init(&calls, worker, hook_freeze, hook_unfreeze, NULL);
 }
 
-/* Take results until the hooks are quiet. Returns how many answers the session would have got. */
+/* Take results until the hooks are idle. Returns how many answers the session would have got. */
 static int settle(void)
 {
     int answers = 0;
@@ -102,14 +102,14 @@ static void test_freeze_calls_unfreeze__hook_blocks__unfreeze_comes_behind_it(vo
     freeze_calls_unfreeze(&calls);
     check(freeze_calls_are_busy(&calls));
     (void)pthread_mutex_unlock(&gate);
-    check_equal(settle(), 0); /* its answer is nobody's */
+    check_equal(settle(), 0); /* nobody waits for its answer */
     check_equal(freezes, 1);
     check_equal(unfreezes, 1);
     check(!frozen);
     finish();
 }
 
-/* The answer to the first freeze is not one to the second: writes went on in between. */
+/* The answer to the first freeze does not answer the second: writes went on in between. */
 static void test_freeze_calls_freeze__taken_back_and_wanted_again__frozen_anew(void)
 {
     start();

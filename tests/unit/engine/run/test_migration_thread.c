@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_migration_thread.c — what every migration does whatever moves: begin, be asked to end, be
+/* test_migration_thread.c — what every migration does on either side: start, stop on request, be
  * waited for, be destroyed. Its loop is a fake. */
 #include "migration_thread.h"
 
@@ -17,7 +17,7 @@ enum { RECORDS = 77, WAIT_MS = 20000 };
 static struct haul_migration migration;
 static struct haul_error error;
 static atomic_int destroyed_count;
-static enum migration_request ended_by; /* what the loop was asked for; read behind its end */
+static enum migration_request ended_by; /* what the loop was requested to do; read after its end */
 
 static bool is_readable(int fd, int timeout_ms)
 {
@@ -25,7 +25,7 @@ static bool is_readable(int fd, int timeout_ms)
     return poll(&wait, 1, timeout_ms) == 1;
 }
 
-/* Goes on until somebody asks for the end. */
+/* Runs until an end is requested. */
 static void run_until_asked(struct haul_migration *running)
 {
     struct haul_progress progress = {.phase = HAUL_PHASE_COPYING, .records = RECORDS};
@@ -95,7 +95,7 @@ static void test_migration_ended__while_it_runs__timeout_then_its_result(void)
     haul_migration_progress(&migration, &progress);
     check_equal(progress.phase, HAUL_PHASE_ENDED);
     check_equal(progress.records, RECORDS);
-    for (int i = 0; i < 2; i++) { /* for ever after */
+    for (int i = 0; i < 2; i++) { /* never */
         check(is_readable(haul_migration_fd(&migration), 0));
         memset(&result, 0, sizeof(result));
         check_status(migration_wait(&migration, 0, &result), HAUL_STOPPED);
@@ -104,7 +104,7 @@ static void test_migration_ended__while_it_runs__timeout_then_its_result(void)
     finish();
 }
 
-/* What was asked for grows; the loop is woken each time. */
+/* Requests only escalate; each wakes the loop. */
 static void test_migration_cancel__before_and_behind_a_stop__discards(void)
 {
     begin();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_option_report.c — options as text, and what is kept and said of those that differ. */
+/* test_option_report.c — options as text, and how differing ones are kept and reported. */
 #include "option_report.h"
 
 #include <stdio.h>
@@ -108,7 +108,7 @@ static void test_option_report_log__none__silent(void)
     end();
 }
 
-/* At the limit and one above it: how many are told one by one, and how many are counted. */
+/* At the limit and one above it: how many are listed, and how many only counted. */
 static void test_option_report_log__one_more_than_there_is_room_for__counted(void)
 {
     for (size_t i = 0; i < HAUL_OPTION_DIFFERENCES_MAX; i++) {
@@ -149,7 +149,7 @@ static void test_option_report_put__each_field__arrives(void)
     end();
 }
 
-/* A job that goes on gets the answer again. */
+/* A continued job gets the answer again. */
 static void test_option_report_take__twice__the_last_answer_alone(void)
 {
     struct option_report taken = {.items = NULL};
@@ -159,7 +159,7 @@ static void test_option_report_take__twice__the_last_answer_alone(void)
     option_report_take(&taken, &accepted);
     check_equal(taken.count, 2);
     check_equal(taken.total, 2);
-    accepted.option_difference_count = 9; /* of a target that has more than it tells */
+    accepted.option_difference_count = 9; /* of a target that has more than it sends */
     option_report_take(&taken, &accepted);
     check_equal(taken.count, 2);
     check_equal(taken.total, 9);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_catch_up.c — when rounds go on, wait, end in a freeze, or in nothing. */
+/* test_catch_up.c — when rounds go on, wait, end in a freeze, or never end. */
 #include "catch_up.h"
 
 #include "check.h"
@@ -83,7 +83,7 @@ static void test_catch_up_next__lag_that_never_shrinks__gives_up_after_a_thousan
     }
     catch_up_note_round(&catch_up, LIMIT + 1, 1000);
     check_equal(catch_up_next(&catch_up, 1000), CATCH_UP_GIVE_UP);
-    catch_up_note_round(&catch_up, 0, 1001); /* a late end of the writes is one all the same */
+    catch_up_note_round(&catch_up, 0, 1001); /* writes that end late still end */
     check_equal(catch_up_next(&catch_up, 1001), CATCH_UP_FREEZE);
 }
 

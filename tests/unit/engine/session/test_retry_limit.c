@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_retry_limit.c — pauses that double, and an end to trying. */
+/* test_retry_limit.c — delays that double, and an end of the retries. */
 #include "retry_limit.h"
 
 #include "check.h"
@@ -55,7 +55,7 @@ static void test_retry_limit_note_up__something_lasted__time_starts_anew(void)
     check(retry_limit_allows(&limit, false, lost_ns + limit_ns - 1));
 }
 
-/* Up and down again, a second each time, and nothing came of it. */
+/* The path is up and down again, a second each time, without any progress. */
 static void test_retry_limit_allows__up_in_vain__ends(void)
 {
     struct retry_limit limit;

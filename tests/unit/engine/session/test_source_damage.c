@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_source_damage.c — the source's machine when bits are turned over on the way: it comes back
- * and sends again, and gives up, keeping all, when nothing but damage arrives. */
+/* test_source_damage.c — the source's machine when bits flip on the way: it reconnects and sends
+ * again, and gives up, keeping everything, when nothing but damage arrives. */
 #include "check.h"
 #include "source_session.h"
 #include "source_session_fixture.h"
@@ -8,7 +8,7 @@
 static uint64_t now_ns;
 static uint32_t their_damages; /* what the target has counted */
 
-/* Up to COPYING, in this connection. */
+/* Up to COPYING on this connection. */
 static void connect(bool again)
 {
     propose(again, now_ns);
@@ -129,7 +129,7 @@ static void test_source_session__damage_told_on_return__counts_once(void)
     source_session_destroy(session);
 }
 
-/* What was damaged in the time of another process of ours is its own figure. */
+/* Damage during an earlier process of ours has its own figure. */
 static void test_source_session__damaged_before_it_began__counts_none(void)
 {
     now_ns = 1;
@@ -172,7 +172,7 @@ static void test_source_session__nothing_but_damage__ends_and_keeps(void)
     source_session_destroy(session);
 }
 
-/* A bad path that lets something through every time is a slow one. */
+/* A bad path that lets something through each time is only slow. */
 static void test_source_session__damage_and_progress__goes_on(void)
 {
     open_copying();

@@ -8,7 +8,7 @@
 static const uint64_t start_ns = NS_PER_S;
 static const uint64_t limit_ns = (uint64_t)FREEZE_MAX_MS * NS_PER_MS;
 
-/* Frozen at start_ns, and so far. */
+/* Frozen at start_ns, up to this state. */
 static void walk_to(enum source_state state)
 {
     bool resume = false;
@@ -56,7 +56,7 @@ static void test_source_hand_over_check_deadline__preparing__unfreezes_at_freeze
     source_session_destroy(session);
 }
 
-/* Whatever comes late finds the freeze given up, also when no TICK came before it. */
+/* A late answer finds the freeze given up, even if no TICK came before it. */
 static void test_source_hand_over_check_deadline__late_prepared__is_no_decision(void)
 {
     walk_to(SOURCE_PREPARING);
@@ -98,7 +98,7 @@ static void test_source_hand_over_on_prepared__in_time__decides(void)
     source_session_destroy(session);
 }
 
-/* The same digest but for one figure, or another number of families. */
+/* The same digest except for one figure, or another number of families. */
 static void test_source_hand_over_on_prepared__digests_differ__aborted_and_unfrozen(void)
 {
     static const haul_control_FamilyDigest same = {.count = 5, .low = 6, .high = 7, .bytes = 8};
@@ -127,7 +127,7 @@ static void test_source_hand_over_on_prepared__digests_differ__aborted_and_unfro
     }
 }
 
-/* The hook has used its time, or the FROZEN record took long to become durable. */
+/* The hook used up its time, or the FROZEN record took long to become durable. */
 static void test_source_hand_over_on_frozen__too_late__unfreezes_at_once(void)
 {
     static const uint64_t late_ns[] = {0, 1, 3 * NS_PER_S / 10};
@@ -162,7 +162,7 @@ static void test_source_hand_over_on_frozen__hook_failed__unfreezes(void)
     source_session_destroy(session);
 }
 
-/* With the cause, and what has arrived stays. */
+/* The job ends with the cause, and what has arrived stays. */
 static void check_ended_kept(enum haul_status status)
 {
     bool resume = false;
