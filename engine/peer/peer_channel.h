@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* peer_channel.h — the control connection of a loop to its peer, or none: messages in and out, and
- * its place in the loop's poll group. Both drivers and a comparison have one.
+/* peer_channel.h — the control connection of a loop to its peer, if there is one: messages in and
+ * out, and its place in the loop's poll group. Each driver and each comparison has one.
  * Thread: the loop's. */
 #ifndef HAUL_PEER_CHANNEL_H
 #define HAUL_PEER_CHANNEL_H
@@ -9,18 +9,19 @@
 #include "message.h"
 #include "poll_group.h"
 
-/* Without a channel it is lost, or was never there. */
+/* `channel` NULL: the connection is lost, or was never made. */
 struct peer_channel {
     struct poll_group *group; /* borrowed */
     struct control_channel *channel;
 };
 
-/* Begin to connect. Errors: those of control_channel_connect, LIMIT; it is lost then. */
+/* Begin to connect. Errors: those of control_channel_connect, LIMIT; the connection is then
+ * lost. */
 enum haul_status peer_channel_connect(struct peer_channel *peer, const struct link_address *address,
                                       const struct link_ticket *ticket,
                                       const struct link_config *config,
                                       struct haul_error *error) HAUL_MUST_CHECK;
-/* Take over the socket of a peer that has connected, also on error. Errors: as above. */
+/* Take over the socket of a connected peer, also on error. Errors: as above. */
 enum haul_status peer_channel_adopt(struct peer_channel *peer, int fd,
                                     const struct link_config *config,
                                     struct haul_error *error) HAUL_MUST_CHECK;
@@ -30,7 +31,7 @@ enum haul_status peer_channel_send(struct peer_channel *peer, struct message *me
                                    struct haul_error *error) HAUL_MUST_CHECK;
 /* The next event; false: none. */
 bool peer_channel_next(struct peer_channel *peer, struct control_event *event);
-/* Lose it. Again: nothing. */
+/* Close the connection. A second call does nothing. */
 void peer_channel_close(struct peer_channel *peer);
 
 #endif

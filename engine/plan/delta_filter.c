@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delta_filter.c — walks a batch of the log once and writes what is kept; when the memory is full
- * it goes on counting, so that the caller learns how much it takes. */
+/* delta_filter.c — walks a batch of the log once and writes the kept records. When the memory is
+ * full it only counts, so that the caller learns how much is needed. */
 #include "delta_filter.h"
 
 #include <stdbool.h>
@@ -15,7 +15,7 @@
 
 enum { KEY_TEXT_BYTES = 96 };
 
-/* One call's work. */
+/* The state of one call. */
 struct filtering {
     const struct delta_filter *filter;
     struct raw_batch_writer writer;
@@ -37,7 +37,7 @@ static const struct delta_family *find_family(const struct delta_filter *filter,
     return NULL;
 }
 
-/* Index of the first range that ends behind the key; range_count: none. */
+/* Index of the first range that ends after the key; range_count: none. */
 static size_t first_range_behind(const struct delta_filter *filter, struct haul_slice key)
 {
     size_t low = 0;
@@ -65,8 +65,7 @@ enum haul_status delta_filter_check(const struct delta_filter *filter, struct ha
 {
     for (size_t i = 0; i < filter->family_count; i++) {
         if (find_family(filter, filter->families[i].source_id) != &filter->families[i]) {
-            return haul_error_set(error, HAUL_INVALID, NULL, 0,
-                                  "column family %u is to be moved twice",
+            return haul_error_set(error, HAUL_INVALID, NULL, 0, "column family %u occurs twice",
                                   filter->families[i].source_id);
         }
     }
@@ -106,7 +105,7 @@ static void keep_delete_range(struct filtering *filtering, uint32_t family_id,
         filtering->full || !raw_batch_delete_range(&filtering->writer, family_id, begin, end);
 }
 
-/* One output record for each range that [begin, end) crosses. Errors: LIMIT (a bound that is too
+/* Write one record for each range that [begin, end) crosses. Errors: LIMIT (a bound is too
  * long). */
 static enum haul_status clip_delete_range(struct filtering *filtering, uint32_t family_id,
                                           const struct raw_record *record, struct haul_error *error)
@@ -158,14 +157,14 @@ static enum haul_status refuse_marker(const struct raw_record *record, struct ha
     (void)haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
                          "the log holds a marker of two-phase commit (tag 0x%02x)",
                          (unsigned)record->tag);
-    haul_error_hint(error, "a store with prepared transactions can be moved only while it is "
-                           "not written to");
+    haul_error_hint(error, "a store with prepared transactions can be moved only while nobody "
+                           "writes to it");
     return HAUL_UNSUPPORTED;
 }
 
 /* --- one record ------------------------------------------------------------------------------- */
 
-/* What the merge has made of its key. Errors: UNSUPPORTED, those of looking it up. */
+/* Write the present value of a merged key. Errors: UNSUPPORTED, those of the look-up. */
 static enum haul_status keep_merged(struct filtering *filtering, uint32_t family_id,
                                     const struct raw_record *record, struct haul_error *error)
 {
@@ -200,12 +199,13 @@ static enum haul_status keep_entity(struct filtering *filtering, uint32_t family
     return HAUL_OK;
 }
 
-/* A record of a family that is moved. Errors: UNSUPPORTED, CORRUPT, LIMIT, those of a look-up. */
+/* Filter an entry of a family that is moved. Errors: UNSUPPORTED, CORRUPT, LIMIT, those of a
+ * look-up. */
 static enum haul_status filter_keyed(struct filtering *filtering, uint32_t family_id,
                                      const struct raw_record *record, struct haul_error *error)
 {
     if (record->kind == RAW_DELETE_RANGE && slice_compare(record->key, record->value) > 0) {
-        /* Valid only where keys are ordered otherwise; our ranges, and the digest's, are not. */
+        /* Valid only in another key order; our ranges and the digest use byte order. */
         return refuse_key(record, "a DeleteRange that is not in byte order,", error);
     }
     if (record->kind == RAW_DELETE_RANGE && HAUL_PLANTED_BUG(DELETE_RANGE_IGNORED)) {

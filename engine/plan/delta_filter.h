@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* delta_filter.h — what one batch of the source's write-ahead log means for the ranges of a job:
- * nothing, one batch for the target, or that the job cannot continue. Pure.
+/* delta_filter.h — filters one batch of the source's write-ahead log for the ranges of a job. The
+ * result is nothing, one batch for the target, or an error that ends the job. Pure.
  *
  *   in the log                    for the target
- *   Put, Delete                   as they are, when the key is in a range
+ *   Put, Delete                   unchanged, if the key is in a range
  *   SingleDelete                  Delete: the target may hold an older Put that it would uncover
- *   DeleteRange                   one for each range that it crosses, clipped to that
- *   LogData                       to the callback, when there is one; never sent
+ *   DeleteRange                   one for each range that it crosses, clipped to the range
+ *   LogData                       to the callback, if there is one; never sent
  *   Noop                          nothing
- *   Merge                         Put of the value that the key has now, or Delete: see below
- *   PutEntity                     Put, when the default column is the only one
- *   other PutEntity, BlobIndex    UNSUPPORTED when the key is in a range
- *   two-phase commit markers      UNSUPPORTED: what they commit is elsewhere in the log
+ *   Merge                         Put of the key's present value, or Delete: see below
+ *   PutEntity                     Put, if the default column is the only one
+ *   other PutEntity, BlobIndex    UNSUPPORTED if the key is in a range
+ *   two-phase commit markers      UNSUPPORTED: their records are elsewhere in the log
  *
- * A merge must not be applied twice, and the log may be replayed over a view that has it already.
- * So the filter looks up what the merge has made of the key. That may be newer than the log at this
- * place; then the log has a later record of the key, and the last one is right.
+ * A merge must not be applied twice, and the log may be replayed over a view that contains it.
+ * So the filter looks up the key's present value. That may be newer than this place in the log;
+ * then a later log entry for the key follows, and the last one is right.
  *
- * Records of families that are not in the map are dropped; the others get the target's family.
- * What is kept of a batch keeps its order and stays one batch, so that it stays atomic.
+ * Records of families that are not moved are dropped; the others get the target's family.
+ * The kept part of a batch keeps its order and stays one batch, so that it stays atomic.
  *
  * Thread: any, one call at a time for each filter. */
 #ifndef HAUL_DELTA_FILTER_H
@@ -36,10 +36,10 @@ struct delta_family {
     uint32_t target_id;
 };
 
-/* Borrowed blob of a LogData record, in order with the other records of the batch. */
+/* Takes the borrowed blob of a LogData entry, in order with the other entries of the batch. */
 typedef void delta_filter_log_data(void *context, struct haul_slice blob);
 
-/* What a key of the source reads as now, merges resolved; `*value` is malloc'ed.
+/* Returns the present value of a source's key, with merges resolved; `*value` is malloc'ed.
  * Errors: NOT_FOUND, others. */
 typedef enum haul_status delta_filter_value(void *context, uint32_t source_id,
                                             struct haul_slice key, uint8_t **value, size_t *size,
@@ -57,29 +57,29 @@ struct delta_filter {
     void *value_context;
 };
 
-/* Where the batch for the target goes: at least RAW_BATCH_HEADER_BYTES. */
+/* Memory for the target's batch: at least RAW_BATCH_HEADER_BYTES. */
 struct delta_memory {
     uint8_t *data;
     size_t capacity_bytes;
 };
 
 struct delta_result {
-    size_t size;            /* of the batch in memory; 0: nothing of it was kept */
-    size_t size_needed;     /* of the batch, also when it did not fit */
-    uint32_t record_count;  /* kept; clips of a DeleteRange count each */
+    size_t size;            /* of the batch in memory; 0: nothing was kept */
+    size_t size_needed;     /* of the batch, even if it did not fit */
+    uint32_t record_count;  /* kept; each clip of a DeleteRange counts */
     uint64_t bytes;         /* of kept records: the lag in bytes of the range */
     uint64_t sequence_next; /* of the batch that follows in the log */
 };
 
-/* Are the families and ranges as a filter needs them? Errors: INVALID. */
+/* Do the families and ranges meet the filter's requirements? Errors: INVALID. */
 enum haul_status delta_filter_check(const struct delta_filter *filter,
                                     struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Filter one batch into memory. `result` is written on OK and on AGAIN: then call again with
- * result->size_needed bytes of memory, until it fits (a merged value may grow meanwhile); LogData
- * is handed out again, too.
- * Errors: AGAIN (does not fit; a normal answer, `error` is not set), UNSUPPORTED, CORRUPT, LIMIT (a
- * record of the ranges is larger than may be moved), and what looking up a value answers. */
+/* Filter one batch into memory. `result` is written on OK and on AGAIN. After AGAIN call again with
+ * result->size_needed bytes of memory, until the batch fits (a merged value may grow meanwhile);
+ * LogData is passed out again, too.
+ * Errors: AGAIN (does not fit; a normal result, `error` is not set), UNSUPPORTED, CORRUPT, LIMIT (a
+ * record in the ranges is larger than may be moved), and those of the value callback. */
 enum haul_status delta_filter_apply(const struct delta_filter *filter,
                                     const struct haul_log_batch *batch, struct delta_memory memory,
                                     struct delta_result *result,

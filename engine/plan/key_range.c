@@ -52,7 +52,7 @@ static int hex_digit(char digit)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-/* One key: "0x" and an even number of digits, or text where a backslash protects the next
+/* Parse one key: "0x" and an even number of digits, or text where a backslash escapes the next
  * character. `memory` has room for `size` bytes. False: malformed. */
 static bool parse_key(const char *text, size_t size, uint8_t *memory, size_t *key_size)
 {
@@ -74,7 +74,7 @@ static bool parse_key(const char *text, size_t size, uint8_t *memory, size_t *ke
     return true;
 }
 
-/* The first colon that no backslash protects, the one between start and end; NULL: none. */
+/* The first colon that no backslash escapes, which separates start and end; NULL: none. */
 static const char *find_colon(const char *text)
 {
     for (; *text != '\0'; text++) {
@@ -90,8 +90,8 @@ static const char *find_colon(const char *text)
 static enum haul_status bad_range(const char *text, struct haul_error *error)
 {
     haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a range START:END", text);
-    haul_error_hint(error, "keys as text or 0x... hexadecimal, END exclusive and behind START, "
-                           "either may be empty; \\: for a colon in a key");
+    haul_error_hint(error, "keys are text or 0x... hexadecimal; END is exclusive and after START; "
+                           "either may be empty; \\: is a colon in a key");
     return HAUL_INVALID;
 }
 
@@ -130,7 +130,8 @@ enum haul_status key_range_parse_prefix(struct key_range *range, const char *tex
         free(memory);
         return haul_error_set(error, HAUL_INVALID, NULL, 0, "'%s' is not a key prefix", text);
     }
-    /* The end is the prefix with its last byte below 0xff counted up; all 0xff: no end. */
+    /* The end is the prefix with its last byte below 0xff incremented; without such a byte there is
+     * no end. */
     uint8_t *end = memory + size;
     memcpy(end, memory, size);
     size_t end_size = size;
@@ -208,9 +209,9 @@ enum haul_status key_range_check_order(struct haul_slice start, struct haul_slic
         return HAUL_OK;
     }
     haul_error_set(error, HAUL_UNSUPPORTED, NULL, 0,
-                   "column family '%s' is ordered by '%s': it has no ranges of bytes", family,
+                   "column family '%s' is ordered by '%s', so it has no byte ranges", family,
                    comparator);
     haul_error_hint(error, "take the whole column family, without --range and --prefix, or name "
-                           "only others with --cf");
+                           "only other families with --cf");
     return HAUL_UNSUPPORTED;
 }

@@ -33,19 +33,20 @@ struct haul_slice key_range_start(const struct key_range *range);
 struct haul_slice key_range_end(const struct key_range *range);
 bool key_range_contains(const struct key_range *range, struct haul_slice key);
 bool key_range_overlaps(const struct key_range *a, const struct key_range *b);
-/* Cut [*start, *end) down to what the range has of it; `*end` of size 0: unbounded. False: nothing.
- * Ownership: both point into the range then, or where they did. */
+/* Cut [*start, *end) down to its part inside the range; `*end` of size 0: unbounded. False: no
+ * part.
+ * Ownership: both then point into the range, or to where they pointed before. */
 bool key_range_clip(const struct key_range *range, struct haul_slice *start,
                     struct haul_slice *end);
 
-/* May [start, end) be cut out of a column family? Bounds are byte strings in memcmp order: a family
- * of another order is taken whole, without bounds. What sends, compares, deletes or takes back a
- * part of a family asks here. Errors: UNSUPPORTED. */
+/* May [start, end) be cut out of a column family? Bounds are byte strings in memcmp order; a family
+ * with another order is taken whole, without bounds. Call this before sending, comparing, deleting
+ * or taking back a part of a family. Errors: UNSUPPORTED. */
 enum haul_status key_range_check_order(struct haul_slice start, struct haul_slice end,
                                        const char *family, const char *comparator,
                                        struct haul_error *error) HAUL_MUST_CHECK;
 
-/* Printable form of a key for messages: text where printable, else 0x..., cut to fit. */
+/* Printable form of a key for messages: text if printable, otherwise 0x...; truncated to fit. */
 void key_format(struct haul_slice key, char *text, size_t text_size_bytes);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan.c — making a plan of the source's options, and carrying it over the wire. */
+/* plan.c — makes a plan from the source's options, and carries it over the wire. */
 #include "plan.h"
 
 #include <stdio.h>
@@ -45,7 +45,7 @@ static enum haul_status check_names(const struct haul_family *families, size_t c
     return HAUL_OK;
 }
 
-/* Append the store's families that the options name: metadata ones first, each group in the
+/* Append the store's families that the options name: metadata families first, each group in the
  * store's order. */
 static void pick_families(struct plan *plan, const struct haul_family *families, size_t count,
                           const struct haul_source_options *options)
@@ -107,7 +107,7 @@ static enum haul_status check_readable(const struct plan *plan, struct haul_stor
                : store->ops->send_check(store, ids, plan->family_count, error);
 }
 
-/* `error` has its text: what is too much for one job is not for several. */
+/* `error` has its text. Too much for one job is not too much for several. */
 static enum haul_status too_many(struct haul_error *error)
 {
     haul_error_hint(error, "move them in several jobs: fewer ranges or column families each");
@@ -154,14 +154,14 @@ static enum haul_status refuse_overlap(const struct key_range *a, const struct k
     key_format(key_range_start(b), start, sizeof(start));
     key_format(key_range_end(a), end, sizeof(end));
     haul_error_set(error, HAUL_INVALID, NULL, 0,
-                   "two of the ranges overlap: one begins at key %s, and the one before goes %s%s",
-                   start, key_range_end(a).size == 0 ? "on to the end" : "on to key ",
+                   "two of the ranges overlap: one begins at key %s, and the one before it %s%s",
+                   start, key_range_end(a).size == 0 ? "has no end" : "ends at key ",
                    key_range_end(a).size == 0 ? "" : end);
-    haul_error_hint(error, "name each key in one range or prefix only");
+    haul_error_hint(error, "cover each key by one range or prefix only");
     return HAUL_INVALID;
 }
 
-/* Ranges are sorted and disjoint after this. */
+/* Sort the ranges and check that they are disjoint. */
 static enum haul_status sort_ranges(struct plan *plan, struct haul_error *error)
 {
     if (plan->range_count == 0) {
@@ -195,7 +195,7 @@ static enum haul_status make_ranges(struct plan *plan, const struct haul_source_
         enum haul_status status = key_range_init(&plan->ranges[i], ranges[i].start, ranges[i].end);
         if (status != HAUL_OK) {
             return haul_error_set(error, status, NULL, 0,
-                                  "the end of a range is not behind its "
+                                  "the end of a range is not after its "
                                   "start");
         }
         plan->range_count++;
@@ -218,7 +218,7 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
     struct plan_stream *stream = &plan->streams[plan->stream_count];
     enum haul_status status = key_range_init(&stream->range, start, end);
     if (status != HAUL_OK) {
-        return haul_error_set(error, status, NULL, 0, "a sub-range cannot be stored");
+        return haul_error_set(error, status, NULL, 0, "cannot store a sub-range");
     }
     stream->id = (uint32_t)plan->stream_count++;
     stream->family = family;
@@ -227,8 +227,9 @@ static enum haul_status add_stream(struct plan *plan, uint32_t family, struct ha
 
 enum { SPLIT_PARTS_MAX = 256 };
 
-/* A small range has parts of down to a quarter of that, so that every reader has some: one for each
- * that we may choose to have, two for those that were asked for. More would cost more seeks. */
+/* A small range is cut into parts of down to a quarter of that, so that every reader has some: one
+ * part for each reader that we may choose to have, two for each that the caller requested. More
+ * parts would cost more seeks. */
 enum { SMALL_SHARE = 4, READERS_CHOSEN_MAX = 4 };
 
 struct cutting {
@@ -248,8 +249,8 @@ static uint64_t part_count(uint64_t bytes, uint64_t stream_bytes, uint32_t reade
     return parts < SPLIT_PARTS_MAX ? parts : SPLIT_PARTS_MAX;
 }
 
-/* A stream may begin at any byte string between two records, so a long cut keeps only what tells it
- * from its neighbours, and a few bytes more, so that the parts stay about equal. */
+/* A stream may begin at any byte string between two records. So a long cut keeps only the bytes
+ * that distinguish it from its neighbours, and a few more, so that the parts stay about equal. */
 enum { CUT_BYTES_KEPT_WHOLE = 64, CUT_BYTES_BEHIND_DIFFERENCE = 16 };
 
 static size_t common_bytes(struct haul_slice a, struct haul_slice b)
@@ -261,7 +262,7 @@ static size_t common_bytes(struct haul_slice a, struct haul_slice b)
     return size;
 }
 
-/* Always behind the cut before it. */
+/* The result is always after the cut before it. */
 static struct haul_slice shorten_cut(const struct haul_slice *cuts, size_t cut_count, size_t index)
 {
     struct haul_slice cut = cuts[index];
@@ -275,15 +276,15 @@ static struct haul_slice shorten_cut(const struct haul_slice *cuts, size_t cut_c
     return slice_of(cut.data, size < cut.size ? size : cut.size);
 }
 
-/* What a plan may spend on each range of each family. */
+/* The bytes that a plan may spend on each range of each family. */
 static size_t bounds_bytes_each(const struct plan *plan)
 {
     return PLAN_CUTS_BYTES_MAX / (plan->family_count * plan->range_count);
 }
 
-/* Keep the cuts that lie inside the range, ascend, and have room in the plan; when all together
- * have none, every second, every fourth... Returns how many are left, in front; the memory of each
- * stays the caller's to free, by `cuts`. */
+/* Keep the cuts that lie inside the range, ascend, and have room in the plan. If all of them
+ * together have no room, keep every second, every fourth, and so on. Returns the number of chosen
+ * cuts; the caller still frees the memory of each, through `cuts`. */
 static size_t choose_cuts(const struct plan *plan, const struct key_range *range,
                           const struct haul_slice *cuts, size_t cut_count,
                           struct haul_slice *chosen)
@@ -385,7 +386,7 @@ static size_t bounds_bytes(const struct plan *plan)
     return bytes;
 }
 
-/* Cuts keep to their share; the bounds that were asked for may be too many. */
+/* Cuts keep within their share, but the requested bounds may be too many. */
 static enum haul_status check_bounds(const struct plan *plan, struct haul_error *error)
 {
     size_t bytes = bounds_bytes(plan);
@@ -514,7 +515,7 @@ static enum haul_status take_families(struct plan *plan, const haul_control_Plan
                                       struct haul_error *error)
 {
     if (message->families_count == 0 || message->families_count > HAUL_FAMILY_COUNT_MAX) {
-        return bad_plan(error, "number of column families");
+        return bad_plan(error, "wrong number of column families");
     }
     plan->families = calloc(message->families_count, sizeof(*plan->families));
     if (plan->families == NULL) {
@@ -529,11 +530,11 @@ static enum haul_status take_families(struct plan *plan, const haul_control_Plan
         to->family.id = from->source_id;
         to->metadata = from->metadata;
         if (from->name[0] == '\0') {
-            return bad_plan(error, "a column family without a name");
+            return bad_plan(error, "a column family has no name");
         }
         for (size_t other = 0; other < i; other++) {
             if (strcmp(plan->families[other].family.name, from->name) == 0) {
-                return bad_plan(error, "a column family twice");
+                return bad_plan(error, "a column family occurs twice");
             }
         }
         plan->family_count++;
@@ -547,17 +548,17 @@ static enum haul_status take_range(struct key_range *range, const pb_bytes_array
     struct haul_slice from = message_slice(start);
     struct haul_slice to = message_slice(end);
     if (from.size > PLAN_RANGE_KEY_BYTES_MAX || to.size > PLAN_RANGE_KEY_BYTES_MAX) {
-        return bad_plan(error, "a bound that is too long");
+        return bad_plan(error, "a bound is too long");
     }
     enum haul_status status = key_range_init(range, from, to);
-    return status == HAUL_INVALID ? bad_plan(error, "a range that ends before it starts") : status;
+    return status == HAUL_INVALID ? bad_plan(error, "a range ends before it starts") : status;
 }
 
 static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *message,
                                     struct haul_error *error)
 {
     if (message->ranges_count == 0 || message->ranges_count > HAUL_RANGE_COUNT_MAX) {
-        return bad_plan(error, "number of ranges");
+        return bad_plan(error, "wrong number of ranges");
     }
     plan->ranges = calloc(message->ranges_count, sizeof(*plan->ranges));
     if (plan->ranges == NULL) {
@@ -579,7 +580,8 @@ static enum haul_status take_ranges(struct plan *plan, const haul_control_Plan *
     return HAUL_OK;
 }
 
-/* Where the next stream has to begin: what no stream covers would stay behind unseen. */
+/* The place at which the next stream must begin, since nothing would notice a part that no stream
+ * covers. */
 struct cover {
     size_t family; /* family_count: everything is covered */
     size_t range;
@@ -591,7 +593,7 @@ static bool same_bytes(struct haul_slice a, struct haul_slice b)
     return slice_compare(a, b) == 0;
 }
 
-/* Goes on behind `stream`; false: it does not begin there, or goes beyond the range. */
+/* Advance past `stream`. False: it does not begin there, or exceeds the range. */
 static bool cover_next(struct cover *cover, const struct plan *plan,
                        const struct plan_stream *stream)
 {
@@ -616,7 +618,7 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
                                      struct haul_error *error)
 {
     if (message->streams_count == 0 || message->streams_count > PLAN_STREAM_COUNT_MAX) {
-        return bad_plan(error, "number of streams");
+        return bad_plan(error, "wrong number of streams");
     }
     plan->streams = calloc(message->streams_count, sizeof(*plan->streams));
     if (plan->streams == NULL) {
@@ -627,7 +629,7 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         const haul_control_Stream *from = &message->streams[i];
         struct plan_stream *to = &plan->streams[i];
         if (from->id != i || from->family >= plan->family_count) {
-            return bad_plan(error, "a stream of no family");
+            return bad_plan(error, "a stream has no column family");
         }
         enum haul_status status = take_range(&to->range, from->start, from->end, error);
         if (status != HAUL_OK) {
@@ -639,10 +641,10 @@ static enum haul_status take_streams(struct plan *plan, const haul_control_Plan 
         plan->stream_count++;
         struct haul_error ignored;
         if (check_order(&plan->families[to->family], &to->range, &ignored) != HAUL_OK) {
-            return bad_plan(error, "a stream with bounds in a family that has none");
+            return bad_plan(error, "a stream has bounds in a family that has none");
         }
         if (!cover_next(&cover, plan, to)) {
-            return bad_plan(error, "a stream does not go on where the one before it ends");
+            return bad_plan(error, "a stream does not begin where the one before it ends");
         }
     }
     return cover.family == plan->family_count
@@ -662,7 +664,7 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
     plan->lane = (enum haul_lane)from->lane;
     enum haul_status status = HAUL_OK;
     if (from->lane > HAUL_LANE_WRITE_BATCH || from->new_version <= from->old_version) {
-        status = bad_plan(error, "lane or versions");
+        status = bad_plan(error, "wrong lane or versions");
     }
     if (status == HAUL_OK) {
         status = take_families(plan, from, error);

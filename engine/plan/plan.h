@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan.h — what a job moves: column families x key ranges, cut into streams.
+/* plan.h — the plan of a job: column families x key ranges, cut into streams.
  *
  * A stream is the unit of ordered copying and of resuming: one column family, one sub-range, its
- * records in key order. Streams of metadata families come first. The delta stream is none of the
- * plan's: its blocks carry PLAN_DELTA_STREAM. */
+ * records in key order. Streams of metadata families come first. The delta stream is not part of
+ * the plan: its blocks carry PLAN_DELTA_STREAM. */
 #ifndef HAUL_PLAN_H
 #define HAUL_PLAN_H
 
@@ -20,7 +20,7 @@ enum {
     PLAN_STREAM_COUNT_MAX = 4096,
     PLAN_RANGE_KEY_BYTES_MAX = 8 << 10,
     /* Bounds of ranges and streams together, in a control message of 1 MiB: the rest is for names
-     * and numbers. Cuts take at most half of it, the requested bounds what is left. */
+     * and numbers. Cuts take at most half of this, the requested bounds the rest. */
     PLAN_BOUNDS_BYTES_MAX = 768 << 10,
     PLAN_CUTS_BYTES_MAX = PLAN_BOUNDS_BYTES_MAX / 2,
 };
@@ -28,7 +28,7 @@ enum {
 
 struct plan_family {
     struct haul_family family; /* id: the source's */
-    uint32_t target_id;        /* known once the plan was accepted */
+    uint32_t target_id;        /* known once the plan is accepted */
     uint32_t option_set;       /* 1: the plan's first one, ...; 0: none (plan_options.h) */
     bool metadata;
 };
@@ -55,9 +55,9 @@ struct plan {
     enum haul_lane lane;
 };
 
-/* Make the plan of a source: pick the families, take the ranges, cut streams so that each has
- * about `stream_bytes` (0: one stream for each family and range). A cut that the plan has no room
- * for is left out: there are fewer and larger streams then.
+/* Make the plan of a source: pick the families, take the ranges, cut streams of about
+ * `stream_bytes` each (0: one stream for each family and range). If the plan has no room for all
+ * cuts, it has fewer and larger streams.
  * Errors: NOT_FOUND (a family), INVALID (overlapping ranges, bound too long), UNSUPPORTED (bounds
  * in a family that is not ordered by bytes), LIMIT, NO_MEMORY. */
 enum haul_status plan_make(struct plan *plan, struct haul_store *store,
@@ -65,8 +65,8 @@ enum haul_status plan_make(struct plan *plan, struct haul_store *store,
                            struct haul_error *error) HAUL_MUST_CHECK;
 
 /* To and from the wire. A plan from the wire is checked completely: counts, names, ranges ordered
- * and disjoint, every stream inside one range, streams of a family disjoint, no bounds in a family
- * that is not ordered by bytes.
+ * and disjoint, streams that cover all ranges and each lie inside one, no bounds in a family that
+ * is not ordered by bytes.
  * Errors: PROTOCOL, LIMIT, NO_MEMORY. */
 enum haul_status plan_to_message(const struct plan *plan, struct message *message) HAUL_MUST_CHECK;
 enum haul_status plan_from_message(struct plan *plan, const struct message *message,
@@ -74,18 +74,18 @@ enum haul_status plan_from_message(struct plan *plan, const struct message *mess
 
 void plan_fini(struct plan *plan);
 
-/* Is there a key of a family, by its name, that both move? */
+/* Do both plans move a common key of a family with the same name? */
 bool plan_overlaps(const struct plan *a, const struct plan *b);
 
-/* Same families, ranges and streams? Versions are agreed on at each attempt. */
+/* Same families, ranges and streams? Versions are agreed on for each attempt. */
 bool plan_equal(const struct plan *a, const struct plan *b);
-/* Equal except for the streams: the request is the same. */
+/* Equal except for the streams, so that the request is the same. */
 bool plan_is_same_request(const struct plan *a, const struct plan *b);
-/* Continue with the streams and lane of `earlier`, a plan of the same request, which gets the
- * others in exchange. Either may have requested overwrite. */
+/* Continue with the streams and lane of `earlier`, a plan of the same request, which gets those of
+ * `plan` in exchange. Either may have requested overwrite. */
 void plan_continue(struct plan *plan, struct plan *earlier);
 
-/* Is the key of the family (target's id) inside the plan? */
+/* Is this key of the family (target's id) inside the plan? */
 bool plan_contains(const struct plan *plan, struct haul_slice key);
 
 #endif

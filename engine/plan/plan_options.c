@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Takes `options`. The number of its set, from 1. 0: no memory. */
+/* Takes `options`. Returns the number of its set, from 1; 0: no memory. */
 static uint32_t add_set(struct plan *plan, char *options)
 {
     for (size_t i = 0; i < plan->option_set_count; i++) {
@@ -99,7 +99,7 @@ enum haul_status plan_options_take(struct plan *plan, const haul_control_Plan *m
         bytes += size;
         if (size > PLAN_OPTION_SET_BYTES_MAX || bytes > PLAN_OPTIONS_BYTES_MAX) {
             return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                                  "the plan is not sound: too long options");
+                                  "the plan is not sound: options are too long");
         }
         plan->option_sets[i] = strdup(message->option_sets[i]);
         if (plan->option_sets[i] == NULL) {
@@ -111,7 +111,7 @@ enum haul_status plan_options_take(struct plan *plan, const haul_control_Plan *m
         plan->families[i].option_set = message->families[i].option_set;
         if (plan->families[i].option_set > plan->option_set_count) {
             return haul_error_set(error, HAUL_PROTOCOL, NULL, 0,
-                                  "the plan is not sound: options that are not there");
+                                  "the plan is not sound: an option set is missing");
         }
     }
     return HAUL_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* plan_sample.c — a look at some records of a plan. */
+/* plan_sample.c — reads some records of a plan. */
 #include "plan_sample.h"
 
 static enum haul_status read_some(struct haul_scan *scan, struct haul_store *store,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* range_map.c — a sorted array of parts, made anew by each change. */
+/* range_map.c — a sorted array of parts, rebuilt by each change. */
 #include "range_map.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ void range_map_fini(struct range_map *map)
     memset(map, 0, sizeof(*map));
 }
 
-/* Is the end, of which size 0 is unbounded, at or before the key? */
+/* Is the end (size 0: unbounded) at or before the key? */
 static bool ends_by(struct haul_slice end, struct haul_slice key)
 {
     return end.size > 0 && slice_compare(end, key) <= 0;
@@ -44,7 +44,7 @@ static bool merges(const struct range_map_part *last, struct haul_slice start,
            slice_compare(end, start) == 0;
 }
 
-/* Append a piece behind all others. There is room in the array. Errors: NO_MEMORY. */
+/* Append a piece after all others. The array has room. Errors: NO_MEMORY. */
 static enum haul_status emit(struct builder *builder, struct haul_slice start,
                              struct haul_slice end, const struct range_mark *mark, bool is_new)
 {
@@ -72,8 +72,8 @@ static enum haul_status emit(struct builder *builder, struct haul_slice start,
     return HAUL_OK;
 }
 
-/* Where the merge of old parts and new ranges stands: `from` is where part `part` begins that is
- * not yet taken or covered. */
+/* The position of the merge of old parts and new ranges: `from` is the start of the piece of part
+ * `part` that is neither taken nor covered yet. */
 struct position {
     size_t part;
     struct haul_slice from;
@@ -86,7 +86,7 @@ static void go_to_part(const struct range_map *map, struct position *position, s
                                        : (struct haul_slice){.data = NULL, .size = 0};
 }
 
-/* Take over what lies before `range` (NULL: all that is left). */
+/* Take over the parts before `range` (NULL: all remaining parts). */
 static enum haul_status emit_before(struct builder *builder, const struct range_map *map,
                                     struct position *position, const struct key_range *range)
 {
@@ -109,7 +109,7 @@ static enum haul_status emit_before(struct builder *builder, const struct range_
     return status;
 }
 
-/* Step over what `range` covers. */
+/* Skip what `range` covers. */
 static void skip_covered(const struct range_map *map, struct position *position,
                          const struct key_range *range)
 {
@@ -151,8 +151,8 @@ static void find_window(const struct range_map *map, struct haul_slice from, str
     *end = to.size > 0 ? low : map->count;
 }
 
-/* Put `built` in the place of the parts from `begin` to before `end`; takes it over on OK.
- * Errors: NO_MEMORY. */
+/* Replace the parts from `begin` to before `end` by `built`; takes it over on OK. Errors:
+ * NO_MEMORY. */
 static enum haul_status splice(struct range_map *map, size_t begin, size_t end,
                                struct range_map *built)
 {
@@ -177,11 +177,11 @@ static enum haul_status splice(struct range_map *map, size_t begin, size_t end,
         memcpy(&map->parts[begin], built->parts, built->count * sizeof(map->parts[0]));
     }
     map->count = count;
-    built->count = 0; /* its parts have moved */
+    built->count = 0; /* its parts were moved */
     return HAUL_OK;
 }
 
-/* The parts of `window` with the ranges marked in them. Errors: NO_MEMORY. */
+/* Build the parts of `window` with the ranges marked in them. Errors: NO_MEMORY. */
 static enum haul_status rebuild(struct builder *builder, const struct range_map *window,
                                 const struct key_range *ranges, size_t count,
                                 const struct range_mark *mark)
@@ -241,7 +241,7 @@ enum haul_status range_map_copy(const struct range_map *map, struct range_map *c
 
 /* --- looking ---------------------------------------------------------------------------------- */
 
-/* The index of the first part that ends behind the key. */
+/* The index of the first part that ends after the key. */
 static size_t first_behind(const struct range_map *map, struct haul_slice key)
 {
     size_t low = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_limit.c — refuses records that are larger than the wire carries. */
+/* record_limit.c — refuses records that are larger than the wire can carry. */
 #include "record_limit.h"
 
 #include <inttypes.h>

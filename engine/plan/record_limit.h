@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* record_limit.h — the largest key and value that are moved, and the error for larger ones. */
+/* record_limit.h — the limits of keys and values, and the error for larger ones. */
 #ifndef HAUL_RECORD_LIMIT_H
 #define HAUL_RECORD_LIMIT_H
 

@@ -34,7 +34,7 @@ uint64_t version_claim_next(const struct version_claim *source, const struct ver
     return version == UINT64_MAX ? version : version + 1;
 }
 
-/* May this side go from its own version to the proposed one at once? */
+/* Is the step from this side's version to the proposed one too large? */
 static bool is_too_far(const struct version_claim *own, uint64_t proposed)
 {
     bool far = !own->authoritative && proposed > own->version &&

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_steps.h — a long call of the call worker: its steps are counted, so that the loop sees its
- * progress, and the loop can end it before the next step.
+/* call_steps.h — counts the steps of a long call on the call worker, so that the loop sees its
+ * progress, and lets the loop end the call before its next step.
  *
- * Thread: `steps` is the call's, everything else the loop's. */
+ * Thread: `steps` belongs to the call, everything else to the loop. */
 #ifndef HAUL_CALL_STEPS_H
 #define HAUL_CALL_STEPS_H
 
@@ -19,7 +19,7 @@ static inline bool steps_next(const struct haul_steps *steps)
 
 struct call_steps {
     struct haul_steps steps;
-    atomic_uint_fast64_t done; /* in all calls */
+    atomic_uint_fast64_t done; /* of all calls */
     atomic_bool ends;
 };
 
@@ -37,7 +37,7 @@ static inline void call_steps_begin(struct call_steps *calls)
     atomic_store_explicit(&calls->ends, false, memory_order_relaxed);
 }
 
-/* End the running call soon; one that has not begun takes no step. */
+/* End the running call soon; a call that has not begun takes no step. */
 static inline void call_steps_end(struct call_steps *calls)
 {
     atomic_store_explicit(&calls->ends, true, memory_order_relaxed);

@@ -14,7 +14,7 @@
 
 struct call_list {
     struct call *first;
-    struct call **end; /* where the next one is linked in */
+    struct call **end; /* where the next call is linked in */
 };
 
 struct call_worker {

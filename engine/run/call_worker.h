@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call_worker.h — one thread for calls that may take their time (hooks, records, checks, clearing),
- * so that the loop keeps answering its peer. One call at a time, in order.
+/* call_worker.h — one thread for calls that may take long (hooks, records, checks, clearing), so
+ * that the loop keeps answering its peer. One call at a time, in order.
  *
- * A call lives in the object that submits it and runs at most once at a time, so the worker needs
- * no queue that could be full: an object with a running call notes what else it needs, and submits
- * that when the result has come. */
+ * A call lives in the object that submits it and is submitted at most once at a time, so the worker
+ * needs no queue that could fill up. An object with a running call notes what else it needs, and
+ * submits that after the result has arrived. */
 #ifndef HAUL_CALL_WORKER_H
 #define HAUL_CALL_WORKER_H
 
@@ -18,19 +18,20 @@ struct call {
     /* Sets error->status. */
     void (*run)(void *context, struct haul_error *error);
     void *context;
-    struct haul_error error; /* of the result; status OK: it worked */
-    bool under_way;          /* submitted, and the result is not taken yet */
+    struct haul_error error; /* the result; status OK: success */
+    bool under_way;          /* submitted, result not taken yet */
     struct call *next;       /* the worker's */
 };
 
 /* Errors: NO_MEMORY, LIMIT. */
 enum haul_status call_worker_create(struct call_worker **worker,
                                     struct haul_error *error) HAUL_MUST_CHECK;
-/* Waits for the running call; calls that still wait are run too: they were promised. */
+/* Waits for the running call, and runs the submitted calls that still wait. */
 void call_worker_destroy(struct call_worker *worker);
 
-/* Ownership: `call` stays the caller's, and unchanged, until its result is taken or the worker is
- * destroyed. It must not be under way (asserted). Thread: the loop's, as call_worker_result. */
+/* Ownership: `call` belongs to the caller, who leaves it unchanged until the result is taken or the
+ * worker is destroyed. It must not be under way (asserted). Thread: the loop's, as for
+ * call_worker_result. */
 void call_worker_submit(struct call_worker *worker, struct call *call);
 /* The next call that has returned, in order; NULL: none. */
 struct call *call_worker_result(struct call_worker *worker);

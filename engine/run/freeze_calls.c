@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* freeze_calls.c — what is wanted, and what the hooks have come to. */
+/* freeze_calls.c — compares what is wanted with what the hooks have done. */
 #include "freeze_calls.h"
 
 #include <string.h>

@@ -23,7 +23,7 @@ const char *haul_phase_name(enum haul_phase phase)
 
 enum haul_status migration_random(uint8_t *bytes, size_t size_bytes)
 {
-    /* Up to 256 bytes come whole or not at all. */
+    /* getrandom returns up to 256 bytes completely or not at all. */
     haul_assert(size_bytes <= 256);
     return getrandom(bytes, size_bytes, 0) == (ssize_t)size_bytes ? HAUL_OK : HAUL_IO;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* migration_thread.h — what both ends of a migration have in common: the loop's thread, progress
- * and result for others to read, cancellation, and the end. */
+/* migration_thread.h — the common part of both ends of a migration: the loop's thread, progress and
+ * result for other threads, cancellation, and the end. */
 #ifndef HAUL_MIGRATION_THREAD_H
 #define HAUL_MIGRATION_THREAD_H
 
@@ -19,26 +19,26 @@ enum migration_request {
 };
 
 struct haul_migration {
-    /* The loop; fills `result` and returns. Runs in the migration's own thread. */
+    /* The loop: fills in `result` and returns. Runs on the migration's own thread. */
     void (*run)(struct haul_migration *migration);
-    /* Frees the end's own parts, the struct included. The thread has ended. */
+    /* Frees the parts of this end, including the struct. Called after the thread has ended. */
     void (*destroy)(struct haul_migration *migration);
     pthread_t thread;
     bool started;
     bool joined;
-    pthread_mutex_t lock; /* of `progress` */
+    pthread_mutex_t lock; /* for `progress` */
     struct haul_progress progress;
-    struct haul_result result;    /* the loop's until the end, then readable */
+    struct haul_result result;    /* the loop's until the end, then readable by all */
     struct option_report options; /* the result borrows its items */
     atomic_int request;           /* enum migration_request; only grows */
     int request_fd;               /* eventfd: wakes the loop */
     int ended_fd;                 /* eventfd: readable for ever after the end */
-    const char *cpu_list;         /* NULL: as the network card lies */
+    const char *cpu_list;         /* NULL: near the network card */
     bool placed;
     char address[LINK_ADDRESS_TEXT_BYTES_MAX];
 };
 
-/* Errors: LIMIT (no descriptor). A failed init may be finished with fini. */
+/* Errors: LIMIT (no descriptor). Call fini also after a failed init. */
 enum haul_status migration_init(struct haul_migration *migration,
                                 struct haul_error *error) HAUL_MUST_CHECK;
 /* Start the thread on `run`. Errors: LIMIT; INVALID (cpu_list). */
@@ -47,17 +47,17 @@ enum haul_status migration_start(struct haul_migration *migration,
 void migration_fini(struct haul_migration *migration);
 
 /* The loop's side. */
-/* The first call moves the loop, and what it starts from here on, to the NUMA node of the card that
- * has this local address, unless processors were named. */
+/* The first call moves the loop, and all threads that it starts later, to the NUMA node of the card
+ * with this local address, unless processors were named. */
 void migration_place_near(struct haul_migration *migration, const struct link_address *local,
                           const struct haul_log *log);
 static inline enum migration_request migration_requested(const struct haul_migration *migration)
 {
     return (enum migration_request)atomic_load(&migration->request);
 }
-/* The result gets these differences; `report` is left empty. */
+/* Move the differences into the result; `report` becomes empty. */
 void migration_report_options(struct haul_migration *migration, struct option_report *report);
-/* `request_fd` is not readable any more. */
+/* Make `request_fd` unreadable again. */
 void migration_drain_request(struct haul_migration *migration);
 void migration_publish(struct haul_migration *migration, const struct haul_progress *progress);
 

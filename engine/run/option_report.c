@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* option_report.c — differences of options, one by one. */
+/* option_report.c — collects differences of options one by one. */
 #include "option_report.h"
 
 #include <stdio.h>

@@ -220,7 +220,7 @@ test_verify_to__backward_order__the_first_in_that_order() {
     options=()
     differs_remotely 'the first key is key00004000, with another value'
     run 3 "$haul" verify --db a --to "$receiver_address" --prefix key
-    one_error 'it has no ranges of bytes'
+    one_error 'so it has no byte ranges'
     end_receiver
 }
 

@@ -132,7 +132,7 @@ static void test_plan_make__overlapping_ranges__invalid(void)
     struct haul_range overlap[] = {range_of("a", "n"), range_of("m", "z")};
     struct haul_source_options options = {.ranges = overlap, .range_count = 2};
     check_status(make(&options, 0), HAUL_INVALID);
-    check(strstr(error.text, "one begins at key 'm', and the one before goes on to key 'n'") !=
+    check(strstr(error.text, "one begins at key 'm', and the one before it ends at key 'n'") !=
           NULL);
     check_empty(&plan);
     struct haul_range unbounded[] = {range_of("b", "c"), range_of("a", "")};
